@@ -1,0 +1,46 @@
+"""A job's states and the moves between them; why a job failed; its lanes."""
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset({JobState.DONE, JobState.FAILED, JobState.QUEUED}),
+    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.DONE: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+"""RUNNING -> QUEUED when a lease expires; FAILED -> QUEUED when an operator runs a dead letter again."""
+
+FINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+
+
+def may_move(before: JobState, after: JobState) -> bool:
+    return after in MOVES[before]
+
+
+class Priority(StrEnum):
+    ROUTINE = "routine"
+    URGENT = "urgent"
+
+
+class Reason(StrEnum):
+    """Why a job failed without an error of the image itself (those bring their own code)."""
+
+    WORKER_LOST = "worker-lost"
+    IMAGE_MISSING = "object-missing"
+    INTERNAL = "internal"
+
+
+REASON_TEXT: dict[str, str] = {
+    Reason.WORKER_LOST: "The worker was lost every time it tried this image. An operator can run the job again.",
+    Reason.INTERNAL: "SERA failed on this image for a reason of its own. Report the job id to your administrator.",
+}

@@ -1,0 +1,36 @@
+"""Who a key speaks for."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    SUBMITTER = "submitter"
+    READER = "reader"
+    HOSPITAL_ADMIN = "hospital_admin"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+class Act(StrEnum):
+    """What a route asks leave for."""
+
+    SUBMIT = "submit"
+    READ = "read"
+    OPERATE = "operate"
+    AUDIT = "audit"
+
+
+MAY: dict[Role, frozenset[Act]] = {
+    Role.SUBMITTER: frozenset({Act.SUBMIT, Act.READ}),
+    Role.READER: frozenset({Act.READ}),
+    Role.HOSPITAL_ADMIN: frozenset({Act.SUBMIT, Act.READ, Act.AUDIT}),
+    Role.OPERATOR: frozenset({Act.OPERATE, Act.AUDIT}),
+    Role.AUDITOR: frozenset({Act.AUDIT}),
+}
+
+HOSPITAL_ROLES = frozenset({Role.SUBMITTER, Role.READER, Role.HOSPITAL_ADMIN})
+"""Roles whose keys belong to one hospital and see only its cases."""
+
+
+def needed_for(act: Act) -> str:
+    return " or ".join(role for role in Role if act in MAY[role])

@@ -1,0 +1,65 @@
+"""One tree of errors: a code, an HTTP status, a sentence that says the next step, retryable or not.
+
+A module's own errors subclass the nearest class here and fill `code` and `text`; `text` is formatted with the facts
+given at the raise. Nothing about a patient may be a fact.
+"""
+
+from typing import ClassVar
+
+
+class SeraError(Exception):
+    """An error a person or a program can act on."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+    text: ClassVar[str] = "Something went wrong inside SERA. Report it to your administrator with the request id."
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(self.text.format(**facts))
+
+
+class InputError(SeraError):
+    """What was sent cannot be used as it is."""
+
+    code = "invalid-input"
+    status = 422
+    text = "The input cannot be used: {problem}."
+
+
+class Unauthenticated(SeraError):
+    code = "unauthenticated"
+    status = 401
+    text = "No valid API key came with the request. Send it as `Authorization: Bearer KEY`."
+
+
+class Forbidden(SeraError):
+    code = "forbidden"
+    status = 403
+    text = "This key's role ({role}) may not do that. Ask an operator for a key with the role {needed}."
+
+
+class NotFound(SeraError):
+    code = "not-found"
+    status = 404
+    text = "There is no such {thing}, or it is not yours to see."
+
+
+class Conflict(SeraError):
+    code = "conflict"
+    status = 409
+    text = "The request conflicts with the present state: {problem}."
+
+
+class TooLarge(SeraError):
+    code = "too-large"
+    status = 413
+    text = "The request is larger than {limit_mib} MiB. Send a smaller image, or a crop around the nodule."
+
+
+class Unavailable(SeraError):
+    code = "unavailable"
+    status = 503
+    retryable = True
+    text = "{service} cannot be reached at the moment. Nothing was lost; send the request again shortly."

@@ -1,0 +1,84 @@
+"""Typed settings, read once per process from SERA_* variables; units stand in the names."""
+
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import SeraError
+
+ROOT = Path(__file__).resolve().parents[1]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class SettingMissing(SeraError):
+    code = "setting-missing"
+    text = "{variable} is not set. Start the embedded stack with `./sera up`, or set the variable to your own engine."
+
+
+class Settings(BaseSettings):
+    """Everything a process is told from outside. URLs left unset mean the embedded engines."""
+
+    model_config = SettingsConfigDict(env_prefix="SERA_", extra="ignore")
+
+    environment: Environment = Environment.DEVELOPMENT
+    home: Path = ROOT / ".sera"
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    database_url: SecretStr | None = None
+    broker_url: SecretStr | None = None
+    objects_url: SecretStr | None = None
+    weights_dir: Path | None = None
+    ready_file: Path | None = None
+
+    max_upload_mib: Annotated[int, Field(ge=1, le=512)] = 32
+    long_poll_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
+
+    max_images: Annotated[int, Field(ge=1, le=512)] = 16
+    lease_s: Annotated[float, Field(ge=1)] = 20.0
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    ring_every_s: Annotated[float, Field(gt=0)] = 3.0
+
+    prevalence: Share = 0.23
+    """Share of malignant nodules a hospital expects when it has not said: the upper end of 15-23 % (K20)."""
+    fna_rule: str = "risk-band/ACR-2017/1"
+
+    log_level: str = "INFO"
+
+    @field_validator("home", "weights_dir", "ready_file")
+    @classmethod
+    def absolute(cls, path: Path | None) -> Path | None:
+        return path.expanduser().absolute() if path else None
+
+    @cached_property
+    def database(self) -> str:
+        """SQLAlchemy URL; a plain `postgresql://` is taken to psycopg2."""
+        return _needed(self.database_url, "SERA_DATABASE_URL").replace("postgresql://", "postgresql+psycopg2://", 1)
+
+    @cached_property
+    def broker(self) -> str:
+        return _needed(self.broker_url, "SERA_BROKER_URL")
+
+    @cached_property
+    def objects(self) -> str:
+        return self.objects_url.get_secret_value() if self.objects_url else (self.home / "objects").as_uri()
+
+    @property
+    def max_upload_bytes(self) -> int:
+        return self.max_upload_mib * 1024 * 1024
+
+
+def _needed(secret: SecretStr | None, variable: str) -> str:
+    if secret is None:
+        raise SettingMissing(variable=variable)
+    return secret.get_secret_value()
+
