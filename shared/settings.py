@@ -3,6 +3,7 @@
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from socket import gethostname
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
@@ -46,6 +47,8 @@ class Settings(BaseSettings):
     max_images: Annotated[int, Field(ge=1, le=512)] = 16
     lease_s: Annotated[float, Field(ge=1)] = 20.0
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    worker_name: str = Field(default_factory=gethostname)
+    """What a worker signs leases with; give each worker of one machine its own."""
     ring_every_s: Annotated[float, Field(gt=0)] = 3.0
 
     prevalence: Share = 0.23
@@ -81,4 +84,3 @@ def _needed(secret: SecretStr | None, variable: str) -> str:
     if secret is None:
         raise SettingMissing(variable=variable)
     return secret.get_secret_value()
-

@@ -1,4 +1,4 @@
-"""Logs as events: JSON lines with dotted names and bound ids. No image, form field or name of a person is ever bound."""
+"""Logs as events: JSON lines with dotted names and bound ids. Nothing of a patient is ever bound."""
 
 import logging
 import sys

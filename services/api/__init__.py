@@ -1,0 +1,1 @@
+"""The gateway: HTTP in, 202 out. Never loads a model."""

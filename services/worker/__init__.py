@@ -1,0 +1,1 @@
+"""Inference: claim a batch, run the live bundle, write results."""

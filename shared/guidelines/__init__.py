@@ -1,0 +1,28 @@
+"""FNA rules: tables and one evaluator. `recommend` goes from a risk, `assess` from the lexicon's descriptors."""
+
+from shared.guidelines.advice import FnaAdvice
+from shared.guidelines.bands import DEFAULT_RULE, RULES
+from shared.guidelines.errors import RiskInvalid, RuleUnknown, SizeInvalid
+from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Focus, Margin, Orientation
+from shared.guidelines.rules import GUIDELINES, alternatives, assess, recommend
+from shared.guidelines.wording import Outcome
+
+__all__ = [
+    "DEFAULT_RULE",
+    "GUIDELINES",
+    "RULES",
+    "Composition",
+    "Descriptors",
+    "Echogenicity",
+    "FnaAdvice",
+    "Focus",
+    "Margin",
+    "Orientation",
+    "Outcome",
+    "RiskInvalid",
+    "RuleUnknown",
+    "SizeInvalid",
+    "alternatives",
+    "assess",
+    "recommend",
+]

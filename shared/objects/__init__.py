@@ -1,0 +1,24 @@
+"""The object store: images, bundles and cached features, in a directory or an S3 bucket."""
+
+from shared.objects.errors import (
+    KeyInvalid,
+    ObjectCorrupt,
+    ObjectMissing,
+    ObjectsRefused,
+    ObjectsUnavailable,
+    StoreUrlInvalid,
+)
+from shared.objects.location import open_store
+from shared.objects.store import ObjectStore, Stored
+
+__all__ = [
+    "KeyInvalid",
+    "ObjectCorrupt",
+    "ObjectMissing",
+    "ObjectStore",
+    "ObjectsRefused",
+    "ObjectsUnavailable",
+    "StoreUrlInvalid",
+    "Stored",
+    "open_store",
+]

@@ -1,0 +1,6 @@
+"""Celery: the app, its queues, and the doorbell."""
+
+from shared.queueing.app import Queues, celery_app
+from shared.queueing.doorbell import CeleryDoorbell, Doorbell
+
+__all__ = ["CeleryDoorbell", "Doorbell", "Queues", "celery_app"]

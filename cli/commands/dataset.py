@@ -1,0 +1,47 @@
+"""`./sera dataset`: labelled images in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from cli.connection import ApiProblem, connect
+from cli.importing import Row, add_all, read_manifest
+from shared.domain.roles import Role
+
+app = typer.Typer(help="Labelled images to train on.", no_args_is_help=True)
+SHOWN = 20
+
+
+@app.callback()
+def datasets() -> None:
+    """Labelled images to train on."""
+
+
+@app.command("import")
+def import_folder(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Holds manifest.csv and the images.")],
+    name: Annotated[str, typer.Option(help="Name of the dataset; added to if it is there.")],
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="Phantoms, not patients.")] = False,
+) -> None:
+    """Import FOLDER/manifest.csv: image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]."""
+    console, rows = Console(), read_manifest(folder)
+    refused: list[tuple[Row, ApiProblem]] = []
+    new = 0
+    with connect(Role.OPERATOR) as api:
+        api.post("/v1/datasets", json={"name": name, "synthetic": synthetic})
+        outcomes = add_all(api, name, rows)
+        for row, outcome in track(outcomes, "importing", total=len(rows), console=Console(stderr=True), transient=True):
+            if isinstance(outcome, ApiProblem):
+                refused.append((row, outcome))
+            else:
+                new += outcome
+        held = api.get(f"/v1/datasets/{name}")
+    console.print(f"{name}: {new} new, {len(rows) - new - len(refused)} already there, {len(refused)} refused.")
+    console.print(f"It holds {held['images']} images, {held['malignant']} malignant.")
+    for row, problem in refused[:SHOWN]:
+        console.print(f"  line {row.line} ({row.image}): {problem}", soft_wrap=True, markup=False)
+    if refused:
+        raise typer.Exit(1)

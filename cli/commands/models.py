@@ -1,0 +1,62 @@
+"""`./sera models`: what was trained, what is live."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.connection import connect
+from shared.domain.roles import Role
+
+app = typer.Typer(help="List, show and promote models.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WhichModel = Annotated[str, typer.Argument(help="Digest, a start of it, NAME (its newest) or NAME/VERSION.")]
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """All models, newest first; * marks the live one."""
+    with connect(Role.OPERATOR) as api:
+        models = api.get("/v1/models")
+    if as_json:
+        print(json.dumps(models, indent=2))
+        return
+    table = Table("", "model", "digest", "AUC (cross-validated)", "made", "data")
+    for model in models:
+        auc, kind = model["metrics"].get("auc"), "synthetic" if model["synthetic"] else "clinical"
+        told = (name(model), model["digest"][:12], f"{auc:.3f}" if auc else "-", model["created_at"][:16], kind)
+        table.add_row("*" if model["live"] else "", *told)
+    Console().print(table if models else "No model yet. Train one: ./sera train --dataset NAME --recipe light")
+
+
+@app.command()
+def show(model: WhichModel) -> None:
+    """One model with its metrics, as JSON."""
+    with connect(Role.OPERATOR) as api:
+        print(json.dumps(find(api, model), indent=2))
+
+
+@app.command()
+def promote(
+    model: WhichModel, reason: Annotated[str | None, typer.Option(help="Why; goes into the audit trail.")] = None
+) -> None:
+    """Make a model live; workers swap to it while serving."""
+    with connect(Role.OPERATOR) as api:
+        digest = find(api, model)["digest"]
+        live = api.post(f"/v1/models/{digest}/promote", json={"reason": reason})
+    Console().print(f"{name(live)} ({live['digest'][:12]}) is live. Workers swap to it with their next batch.")
+
+
+def find(api: Any, which: str) -> dict[str, Any]:
+    """By name/version, or as the API knows it."""
+    if "/" in which:
+        found = [model for model in api.get("/v1/models") if name(model) == which]
+        if found:
+            return found[0]
+    return api.get(f"/v1/models/{which}")
+
+
+def name(model: dict[str, Any]) -> str:
+    return f"{model['name']}/{model['version']}"

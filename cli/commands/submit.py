@@ -1,0 +1,51 @@
+"""`./sera submit`: one image in, its result out."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli.connection import connect
+from cli.results import sentences
+from cli.submission import CaseFile, submit_and_wait
+from shared.domain.jobs import Priority
+from shared.domain.roles import Role
+from shared.errors import InputError
+
+
+class RoiArgumentInvalid(InputError):
+    code = "roi-argument-invalid"
+    text = "--roi takes four numbers, X,Y,W,H in pixels of the image, e.g. --roi 40,30,180,160."
+
+
+def submit(
+    image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="PNG, JPEG, BMP, TIFF or DICOM.")],
+    size_mm: Annotated[float, typer.Option("--size-mm", help="Largest diameter of the nodule in mm.")],
+    roi: Annotated[str | None, typer.Option(help="Region of interest as X,Y,W,H in pixels.")] = None,
+    urgent: Annotated[bool, typer.Option("--urgent", help="Ahead of routine cases.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
+) -> None:
+    """Submit an image, wait for the answer and print it."""
+    priority = Priority.URGENT if urgent else Priority.ROUTINE
+    case = CaseFile(image.name, image.read_bytes(), size_mm, roi_json(roi), priority)
+    with connect(Role.SUBMITTER) as api:
+        job = submit_and_wait(api, case)
+    if as_json:
+        print(json.dumps(job, indent=2))
+    else:
+        Console().print("\n".join(sentences(job)), soft_wrap=True, highlight=False, markup=False)
+    if job["state"] != "done":
+        raise typer.Exit(1)
+
+
+def roi_json(roi: str | None) -> str | None:
+    """`X,Y,W,H` as the contract's JSON."""
+    if roi is None:
+        return None
+    try:
+        x, y, width, height = (float(part) for part in roi.split(","))
+    except ValueError as error:
+        raise RoiArgumentInvalid from error
+    return json.dumps({"box": [x, y, width, height]})

@@ -1,0 +1,37 @@
+"""`sera up`: the embedded stack in the foreground."""
+
+from rich.console import Console
+
+from cli.commands import application
+from deploy.local import Event, Phase, Stack
+from shared.settings import Settings
+
+app = application()
+
+STYLES = {Phase.READY: "green", Phase.FINISHED: "green", Phase.RESTING: "red"}
+
+
+@app.command()
+def up() -> None:
+    """Run the whole stack on this machine until Ctrl-C.
+
+    Starts the database, the broker, the API, the worker, the trainer and the scheduler, restarts what crashes, and
+    leaves nothing running. All data stay in SERA_HOME; the next start goes on with them.
+    """
+    console = Console(highlight=False)
+    settings = Settings()
+    console.print(f"Starting SERA on {settings.home}", soft_wrap=True)
+    stack = Stack.from_settings(settings, observe=lambda event: show(console, event))
+    stack.run_until_stopped(on_ready=lambda running: welcome(console, running))
+    console.print("SERA has stopped. Nothing is left running; your data are in " + str(settings.home), soft_wrap=True)
+
+
+def show(console: Console, event: Event) -> None:
+    """One line for each change of a child."""
+    style = STYLES.get(event.phase, "dim")
+    console.print(f"  {event.child:<9} [{style}]{event.phase}[/] {event.detail}", soft_wrap=True)
+
+
+def welcome(console: Console, stack: Stack) -> None:
+    console.print(f"\n[bold]SERA serves at {stack.url}[/]", soft_wrap=True)
+    console.print(f"Logs: {stack.home.logs}/   Stop with Ctrl-C.", soft_wrap=True)

@@ -1,0 +1,127 @@
+"""How a command reaches the API: its address, a key, and problems turned into sentences."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import httpx
+
+from deploy.local.errors import StackNotRunning
+from deploy.local.state import StackState
+from shared.domain.roles import Role
+from shared.errors import SeraError
+from shared.ledger import Ledger
+from shared.settings import Settings
+
+LOCAL_HOSPITAL = "local"
+PATIENCE_S = 60.0
+
+
+class ApiProblem(SeraError):
+    """What the gateway refused, in its own words."""
+
+    text: ClassVar[str] = "{detail}"
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail=detail)
+        self.http_status, self.api_code = status, code
+
+
+class Unreachable(SeraError):
+    code = "api-unreachable"
+    retryable = True
+    text = "SERA does not answer at {url}. Start it with `./sera up`, or set SERA_URL to where it runs."
+
+
+class Api:
+    """The gateway as one key sees it."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S)
+
+    def __enter__(self) -> "Api":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        return self._call("GET", path, params=parameters)
+
+    def post(self, path: str, **body: Any) -> Any:
+        """`body` goes to httpx: `json=`, or `data=` and `files=`."""
+        return self._call("POST", path, **body)
+
+    def _call(self, method: str, path: str, **parts: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **parts)
+        except httpx.TransportError as lost:
+            raise Unreachable(url=self.url) from lost
+        if answer.is_success:
+            return answer.json()
+        raise _problem(answer)
+
+
+def _problem(answer: httpx.Response) -> ApiProblem:
+    try:
+        told = answer.json()
+    except ValueError:
+        told = {}
+    return ApiProblem(
+        answer.status_code, told.get("code", "http-error"), told.get("detail", f"HTTP {answer.status_code}")
+    )
+
+
+def connect(role: Role, settings: Settings | None = None) -> Api:
+    """The API with the key in SERA_KEY, else with a key of this machine's own stack."""
+    settings = settings or Settings()
+    return Api(address(settings), os.environ.get("SERA_KEY") or local_key(settings, role))
+
+
+def address(settings: Settings) -> str:
+    """SERA_URL, else the running stack's, else this machine's port."""
+    if told := os.environ.get("SERA_URL"):
+        return told.rstrip("/")
+    try:
+        return StackState.load(settings.home).url or _own(settings)
+    except StackNotRunning:
+        return _own(settings)
+
+
+def local_key(settings: Settings, role: Role) -> str:
+    """The key this machine keeps for itself in $SERA_HOME/keys, made when first needed."""
+    kept = settings.home / "keys" / role
+    if kept.exists():
+        return kept.read_text().strip()
+    key = create_key(settings, role, LOCAL_HOSPITAL, f"{role} of this machine")
+    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _write_secret(kept, key)
+    return key
+
+
+def create_key(settings: Settings, role: Role, hospital: str | None, label: str) -> str:
+    """Make a key in the ledger; the only time its secret is seen."""
+    with _ledger(settings) as ledger, ledger.whole("cli") as house:
+        return house.keys.create(role, house.hospitals.ensure(hospital) if hospital else None, label)
+
+
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[Ledger]:
+    url = settings.database if settings.database_url else StackState.load(settings.home).database_url
+    ledger = Ledger(url, pool_size=1)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _own(settings: Settings) -> str:
+    return f"http://{settings.host}:{settings.port}"
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(secret + "\n")

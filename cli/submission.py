@@ -1,0 +1,47 @@
+"""Submit a case and wait for its result, as any client of the contract would."""
+
+import mimetypes
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from cli.connection import Api
+
+POLL_S = 20
+FINAL = ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """One image on its way: its bytes, a name, the nodule's size and perhaps an ROI as JSON text."""
+
+    name: str
+    data: bytes
+    size_mm: float
+    roi: str | None = None
+    priority: str = "routine"
+    external_id: str | None = None
+
+
+def submit(api: Api, case: CaseFile) -> dict[str, Any]:
+    """Send the case; returns the receipt."""
+    told = {"size_mm": case.size_mm, "roi": case.roi, "priority": case.priority, "external_id": case.external_id}
+    kind = mimetypes.guess_type(case.name)[0] or "application/octet-stream"
+    fields = {name: str(value) for name, value in told.items() if value is not None}
+    return api.post("/v1/cases", data=fields, files={"image": (case.name, case.data, kind)}, headers=_once())
+
+
+def wait(api: Api, job_id: str) -> dict[str, Any]:
+    """The job once it is final."""
+    while True:
+        job = api.get(f"/v1/jobs/{job_id}", wait=POLL_S)
+        if job["state"] in FINAL:
+            return job
+
+
+def submit_and_wait(api: Api, case: CaseFile) -> dict[str, Any]:
+    return wait(api, submit(api, case)["job_id"])
+
+
+def _once() -> dict[str, str]:
+    return {"Idempotency-Key": str(uuid4())}

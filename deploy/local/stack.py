@@ -1,0 +1,228 @@
+"""The stack on one machine: embedded engines where no URL names others, and the services above them."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Self
+
+from deploy.local.child import Backoff, Child
+from deploy.local.errors import PortBusy
+from deploy.local.home import Home
+from deploy.local.postgres import Postgres
+from deploy.local.services import SERVICES
+from deploy.local.state import ProcessId, StackState, clear_leftovers
+from deploy.local.supervisor import Event, Observer, Supervisor
+from deploy.local.valkey import Valkey
+from shared.settings import Settings
+
+JOIN_S = 0.2
+
+
+@dataclass(frozen=True)
+class Urls:
+    """Engines of the user's own; None means the embedded one."""
+
+    database: str | None = None
+    broker: str | None = None
+    objects: str | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        secrets = (settings.database_url, settings.broker_url, settings.objects_url)
+        return cls(*(secret.get_secret_value() if secret else None for secret in secrets))
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise PortBusy unless we could listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            line.bind((host, port))
+        except OSError as refused:
+            raise PortBusy(host=host, port=port, problem=refused.strerror or refused) from refused
+
+
+class Stack:
+    """A running stack, as a context to be entered once: inside it everything is up, after it nothing is left.
+
+    Its children are started by a thread of its own, and end when that thread or this process does.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        port: int | None = None,
+        *,
+        host: str = "127.0.0.1",
+        services: Sequence[Child] = SERVICES,
+        urls: Urls | None = None,
+        backoff: Backoff | None = None,
+        observe: Observer = lambda event: None,
+    ) -> None:
+        self.home = Home(home.expanduser().absolute())
+        self.host, self.port = host, port
+        self._services = tuple(services)
+        self._urls = urls or Urls()
+        self._backoff = backoff
+        self._observe = observe
+        self._stop, self._hurry, self._settled = threading.Event(), threading.Event(), threading.Event()
+        self._fault: BaseException | None = None
+        self._context = ExitStack()
+        self._thread: threading.Thread
+        self._supervisor: Supervisor
+        self.state: StackState
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, observe: Observer = lambda event: None) -> Self:
+        urls = Urls.from_settings(settings)
+        return cls(settings.home, settings.port, host=settings.host, urls=urls, observe=observe)
+
+    @property
+    def url(self) -> str | None:
+        return self.state.url
+
+    @property
+    def database_url(self) -> str:
+        return self.state.database_url
+
+    @property
+    def broker_url(self) -> str:
+        return self.state.broker_url
+
+    @property
+    def objects_url(self) -> str:
+        return self.state.objects_url
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The variables that tell a process of this stack where everything is."""
+        told = {
+            "SERA_HOME": str(self.home.root),
+            "SERA_HOST": self.host,
+            "SERA_DATABASE_URL": self.database_url,
+            "SERA_BROKER_URL": self.broker_url,
+            "SERA_OBJECTS_URL": self.objects_url,
+        }
+        return told | ({"SERA_PORT": str(self.port)} if self.port else {})
+
+    def __enter__(self) -> Self:
+        self._launch()
+        try:
+            while not self._settled.wait(JOIN_S) and self._thread.is_alive():
+                pass
+        except BaseException:  # a Ctrl-C while waiting: no one will call __exit__
+            self.stop(hurry=True)
+            self._finish()
+            raise
+        if not self._settled.is_set():
+            self._finish()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._finish()
+
+    def stop(self, hurry: bool = False) -> None:
+        """Ask everything to end; safe from any thread and from a signal handler."""
+        self._stop.set()
+        if hurry:
+            self._hurry.set()
+
+    def run_until_stopped(self, on_ready: Callable[[Self], None] = lambda stack: None) -> None:
+        """Run in the foreground until SIGINT, SIGTERM or SIGHUP; a second one cuts the farewells short."""
+
+        def asked(_number: int, _frame: FrameType | None) -> None:
+            self.stop(hurry=self._stop.is_set())
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, asked) for number in numbers}
+        try:
+            with self:
+                if not self._stop.is_set():
+                    on_ready(self)
+                while self._thread.is_alive():
+                    self._thread.join(JOIN_S)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _launch(self) -> None:
+        with ExitStack() as made:
+            self.home.make()
+            made.enter_context(self.home.held())
+            clear_leftovers(self.home)
+            if self.port:
+                check_port(self.host, self.port)
+            sockets = made.enter_context(self.home.sockets())
+            engines = self._prepare(sockets)
+            made.callback(self.home.state_file.unlink, missing_ok=True)
+            children = (*engines, *self._services)
+            env = {**os.environ, **self.env, "PYTHONUNBUFFERED": "1"}
+            self._supervisor = Supervisor(children, self.home, env, backoff=self._backoff, observe=self._heard)
+            self._thread = threading.Thread(target=self._supervise, name="sera-supervisor")
+            self._thread.start()
+            self._context = made.pop_all()
+
+    def _prepare(self, sockets: Path) -> tuple[Child, ...]:
+        """Decide on the engines and write down how to reach everything."""
+        postgres = Postgres(self.home.database, sockets / "postgres")
+        valkey = Valkey(sockets)
+        urls = self._urls
+        self.state = StackState(
+            home=str(self.home.root),
+            supervisor=ProcessId.of(os.getpid()),
+            sockets=str(sockets),
+            database_url=urls.database or postgres.url,
+            broker_url=urls.broker or valkey.url,
+            objects_url=urls.objects or self.home.objects.as_uri(),
+            url=f"http://{self.host}:{self.port}" if self.port else None,
+            port=self.port,
+        )
+        engines = (postgres.child, urls.database), (valkey.child, urls.broker)
+        return tuple(make() for make, given in engines if given is None)
+
+    def _supervise(self) -> None:
+        try:
+            self._supervisor.run(self._stop, self._hurry, self._settled_once)
+        except BaseException as fault:  # noqa: BLE001 - raised again in the thread that waits for us
+            self._fault = fault
+
+    def _settled_once(self) -> None:
+        self._save()
+        self._settled.set()
+
+    def _heard(self, event: Event) -> None:
+        self._save()
+        self._observe(event)
+
+    def _save(self) -> None:
+        known = self.state.children
+        children = {
+            name: known[name] if name in known and known[name].pid == pid else ProcessId.of(pid)
+            for name, pid in self._supervisor.pids().items()
+        }
+        alive = {name: process for name, process in children.items() if process}
+        self.state = replace(self.state, children=alive, ready=self._supervisor.settled)
+        self.state.save(self.home)
+
+    def _finish(self) -> None:
+        """Wait for the supervisor, give everything back, and raise what ended it."""
+        while self._thread.is_alive():
+            self._thread.join(JOIN_S)
+        self._context.close()
+        if self._fault:
+            raise self._fault
+
+
+class EmbeddedEngines(Stack):
+    """PostgreSQL and Valkey alone, for tests and tools that bring their own processes."""
+
+    def __init__(self, home: Path, *, observe: Observer = lambda event: None) -> None:
+        super().__init__(home, services=(), observe=observe)

@@ -1,0 +1,24 @@
+"""`python -m services.api`: the gateway under uvicorn."""
+
+import uvicorn
+
+from services.api.app import create_app
+from shared import telemetry
+from shared.settings import Settings
+
+
+def main() -> None:
+    settings = Settings()
+    telemetry.configure("api", settings.log_level)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+
+
+if __name__ == "__main__":
+    main()

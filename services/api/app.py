@@ -1,0 +1,59 @@
+"""The only place where the gateway is wired."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.api import errors
+from services.api.audit.router import router as audit
+from services.api.cases.router import router as cases
+from services.api.datasets.router import router as datasets
+from services.api.dependencies import Wiring
+from services.api.jobs.pace import Pace
+from services.api.jobs.router import router as jobs
+from services.api.jobs.watch import JobWatch
+from services.api.limits import FORM_ALLOWANCE, BodyCap
+from services.api.models.router import router as models
+from services.api.monitoring.router import router as monitoring
+from services.api.monitoring.traffic import Traffic
+from services.api.training.router import router as training
+from services.api.web.router import router as web
+from shared.ledger import Ledger
+from shared.objects import open_store
+from shared.queueing import CeleryDoorbell, celery_app
+from shared.settings import Settings
+from shared.version import VERSION
+
+ABOUT = """Malignancy risk and FNA advice for thyroid nodules on ultrasound.
+Research and decision support; not a certified medical device."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the gateway; nothing connects before the app starts."""
+    ledger = Ledger(settings.database, pool_size=20)
+    wired = Wiring(
+        settings,
+        ledger,
+        open_store(settings.objects),
+        CeleryDoorbell(celery_app(settings.broker)),
+        JobWatch(settings.database),
+        Pace(ledger),
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with wired.watch.listening():
+            yield
+        wired.ledger.close()
+
+    app = FastAPI(title="SERA", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.wiring = wired
+    app.add_middleware(BodyCap, limit=settings.max_upload_bytes + FORM_ALLOWANCE)
+    app.add_middleware(Traffic)
+    errors.install(app)
+    for router in (cases, jobs, datasets, training, models, audit):
+        app.include_router(router, prefix="/v1", responses=errors.RESPONSES)
+    app.include_router(monitoring)
+    app.include_router(web)
+    return app

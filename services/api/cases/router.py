@@ -1,0 +1,74 @@
+"""Cases: submit one, read one, see its explanation."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
+
+from services.api.cases.explanation import ExplanationDesk
+from services.api.cases.schemas import CaseView, Receipt
+from services.api.cases.service import CaseDesk, Submission
+from services.api.dependencies import HospitalReader, IdempotencyKey, Submitter, WiringDep
+from shared.domain.jobs import Priority
+from shared.imaging import Roi
+
+router = APIRouter(tags=["cases"])
+LARGEST_MM = 300.0
+
+
+def submission(
+    image: Annotated[UploadFile, File(description="PNG, JPEG, BMP, TIFF or DICOM.")],
+    size_mm: Annotated[
+        float,
+        Form(
+            gt=0,
+            le=LARGEST_MM,
+            allow_inf_nan=False,
+            description="Largest diameter of the nodule in mm.",
+            examples=[14.5],
+        ),
+    ],
+    roi: Annotated[
+        str | None,
+        Form(
+            max_length=200_000,
+            description="In pixels of the image as uploaded.",
+            examples=['{"box": [40, 30, 180, 160]}'],
+        ),
+    ] = None,
+    external_id: Annotated[
+        str | None, Form(max_length=200, description="Your own number for the case; no patient data.")
+    ] = None,
+    priority: Annotated[Priority, Form()] = Priority.ROUTINE,
+) -> Submission:
+    return Submission(image.file, size_mm, Roi.parse(roi) if roi else None, external_id, priority)
+
+
+@router.post("/cases", status_code=202)
+def submit_case(
+    form: Annotated[Submission, Depends(submission)],
+    wired: WiringDep,
+    who: Submitter,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> Receipt:
+    """Accept one nodule image; answers once image and job are durable."""
+    receipt = CaseDesk(wired, who).accept(form, idempotency_key)
+    response.headers["Location"] = receipt.links["job"]
+    return receipt
+
+
+@router.get("/cases/{case_id}")
+def read_case(case_id: UUID, wired: WiringDep, who: HospitalReader) -> CaseView:
+    """A case as it was submitted, with its jobs."""
+    return CaseDesk(wired, who).find(case_id)
+
+
+@router.get(
+    "/cases/{case_id}/explanation.png",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, 202: {"description": "Being made; ask again after Retry-After."}},
+)
+def explain_case(case_id: UUID, wired: WiringDep, who: HospitalReader) -> Response:
+    """Where the ensemble looked: an occlusion map over the ROI, made when first asked for."""
+    return ExplanationDesk(wired, who).answer(case_id)

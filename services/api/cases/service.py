@@ -1,0 +1,103 @@
+"""Takes in cases: bytes to the object store, case and job to the ledger, then a ring for the workers."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import BinaryIO
+from uuid import UUID
+
+from services.api.cases.schemas import CaseView, Receipt, links
+from services.api.dependencies import Wiring
+from shared.domain.events import Event
+from shared.domain.jobs import JobState, Priority
+from shared.errors import NotFound
+from shared.imaging import Header, Roi, inspect
+from shared.ledger import Book
+from shared.ledger.cases import NewCase
+from shared.ledger.hospitals import Caller
+from shared.ledger.receipts import Accepted
+from shared.objects import Stored
+from shared.queueing.app import Tasks
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A case as it came: the image still a stream, everything else checked for form."""
+
+    image: BinaryIO
+    size_mm: float
+    roi: Roi | None
+    external_id: str | None
+    priority: Priority
+
+    def fingerprint(self, image_sha256: str) -> str:
+        """Equal for equal bodies, whatever the order or boundary of the form."""
+        roi = self.roi.to_json() if self.roi else None
+        said = json.dumps([image_sha256, self.size_mm, roi, self.external_id, self.priority], sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
+
+
+class CaseDesk:
+    def __init__(self, wired: Wiring, who: Caller) -> None:
+        self._wired, self._who = wired, who
+
+    def accept(self, submission: Submission, key: str | None) -> Receipt:
+        """Store image, case and job; answers once all three are durable."""
+        header = inspect(submission.image)
+        if submission.roi:
+            submission.roi.check_inside(header.width, header.height)
+        submission.image.seek(0)
+        stored = self._wired.objects.put(submission.image, max_bytes=self._wired.settings.max_upload_bytes)
+        accepted, new = self._record(submission, header, stored, key)
+        if new:
+            self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
+        return Receipt(state=JobState.QUEUED, links=links(**vars(accepted)), **vars(accepted))
+
+    def find(self, case_id: UUID) -> CaseView:
+        with self._book() as book:
+            case = book.cases.find(case_id)
+            if case is None:
+                raise NotFound(thing="case")
+            jobs = book.cases.jobs_of(case_id)
+        image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
+        told = {name: getattr(case, name) for name in ("external_id", "size_mm", "roi", "created_at")}
+        return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
+
+    def _record(self, submission: Submission, header: Header, stored: Stored, key: str | None) -> tuple[Accepted, bool]:
+        fingerprint = submission.fingerprint(stored.sha256)
+        try:
+            with self._book() as book:
+                if key and (earlier := book.receipts.find(key, fingerprint)):
+                    return earlier, False
+                accepted = self._open(book, submission, header, stored)
+                if key and not book.receipts.keep(key, fingerprint, accepted):
+                    raise _Overtaken
+                return accepted, True
+        except _Overtaken:
+            with self._book() as book:
+                return book.receipts.find(key, fingerprint), False
+
+    def _open(self, book: Book, submission: Submission, header: Header, stored: Stored) -> Accepted:
+        roi = json.loads(submission.roi.to_json()) if submission.roi else None
+        case_id = book.cases.add(
+            NewCase(
+                stored.sha256,
+                stored.size,
+                header.format,
+                header.width,
+                header.height,
+                submission.size_mm,
+                roi,
+                submission.external_id,
+            )
+        )
+        job_id = book.jobs.open(case_id, submission.priority)
+        book.audit.record(Event.CASE_ACCEPTED, case=case_id, job=job_id, image=stored.sha256)
+        return Accepted(case_id, job_id)
+
+    def _book(self):
+        return self._wired.ledger.scoped(self._who.hospital_id, self._who.actor)
+
+
+class _Overtaken(Exception):
+    """Another request with the same key committed first; this transaction is undone."""

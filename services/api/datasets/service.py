@@ -1,0 +1,67 @@
+"""Takes in labelled images for training."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from services.api.dependencies import Wiring
+from shared.domain.training import Split
+from shared.imaging import inspect
+from shared.ledger.datasets import Dataset, LabelledImage
+from shared.ledger.hospitals import Caller
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An image with what is known of it; the mask is a raster of the same size, non-zero inside the nodule."""
+
+    image: BinaryIO
+    malignant: bool
+    mask: BinaryIO | None
+    patient: str | None
+    site: str | None
+    size_mm: float | None
+    tirads: str | None
+    split: Split
+
+
+class DatasetDesk:
+    def __init__(self, wired: Wiring, who: Caller) -> None:
+        self._wired, self._who = wired, who
+
+    def create(self, name: str, synthetic: bool) -> Dataset:
+        """The dataset of this name, made if it is new."""
+        with self._wired.ledger.whole(self._who.actor) as house:
+            house.datasets.ensure(name, synthetic)
+            return house.datasets.find(name)
+
+    def find(self, name: str) -> Dataset:
+        with self._wired.ledger.whole(self._who.actor) as house:
+            return house.datasets.find(name)
+
+    def add(self, name: str, labelled: Labelled) -> tuple[str, bool]:
+        """Store an image and its label; the same image again changes nothing."""
+        dataset = self.find(name)
+        image_sha256 = self._store(labelled.image)
+        row = LabelledImage(
+            image_sha256,
+            labelled.malignant,
+            labelled.split,
+            mask_sha256=self._store(labelled.mask) if labelled.mask else None,
+            patient=_pseudonym(name, labelled.patient),
+            site=labelled.site,
+            size_mm=labelled.size_mm,
+            tirads=labelled.tirads,
+        )
+        with self._wired.ledger.whole(self._who.actor) as house:
+            return image_sha256, house.datasets.add(dataset.id, [row]) == 1
+
+    def _store(self, image: BinaryIO) -> str:
+        inspect(image)
+        image.seek(0)
+        return self._wired.objects.put(image, max_bytes=self._wired.settings.max_upload_bytes).sha256
+
+
+def _pseudonym(dataset: str, patient: str | None) -> str | None:
+    """Groups a patient's images within a dataset without keeping the number that came."""
+    return hashlib.sha256(f"{dataset}\0{patient}".encode()).hexdigest()[:16] if patient else None

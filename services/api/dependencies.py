@@ -1,0 +1,71 @@
+"""The nouns that routes ask for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from services.api.jobs.pace import Pace
+from services.api.jobs.watch import JobWatch
+from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, needed_for
+from shared.errors import Forbidden, Unauthenticated
+from shared.ledger import Ledger
+from shared.ledger.hospitals import Caller
+from shared.objects import ObjectStore
+from shared.queueing import Doorbell
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What `create_app` put together, for the routes to use."""
+
+    settings: Settings
+    ledger: Ledger
+    objects: ObjectStore
+    doorbell: Doorbell
+    watch: JobWatch
+    pace: Pace
+
+
+def wiring(request: Request) -> Wiring:
+    return request.app.state.wiring
+
+
+WiringDep = Annotated[Wiring, Depends(wiring)]
+BEARER = HTTPBearer(auto_error=False, description="An API key of one hospital, or of an operator.")
+
+
+def caller(wired: WiringDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Caller:
+    """Whom the request's key speaks for; raises Unauthenticated."""
+    if credentials is None:
+        raise Unauthenticated
+    with wired.ledger.whole("gateway") as house:
+        known = house.keys.verify(credentials.credentials)
+    if known is None:
+        raise Unauthenticated
+    return known
+
+
+def allowed(act: Act) -> Callable[[Caller], Caller]:
+    """A dependency that lets only roles through that may do this."""
+
+    def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
+        at_home = who.role in HOSPITAL_ROLES or act in (Act.OPERATE, Act.AUDIT)
+        if act not in MAY[who.role] or not at_home:
+            raise Forbidden(role=who.role, needed=needed_for(act))
+        return who
+
+    return check
+
+
+Submitter = Annotated[Caller, Depends(allowed(Act.SUBMIT))]
+HospitalReader = Annotated[Caller, Depends(allowed(Act.READ))]
+Operator = Annotated[Caller, Depends(allowed(Act.OPERATE))]
+Auditor = Annotated[Caller, Depends(allowed(Act.AUDIT))]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=200, description="Repeat it to repeat a request safely: the answer is the same."),
+]

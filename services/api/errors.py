@@ -1,0 +1,76 @@
+"""Every error leaves as `application/problem+json` (RFC 9457) with a code and the next step."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from shared.errors import SeraError, Unavailable
+from shared.telemetry import log
+
+PROBLEM = {
+    "description": "A problem (RFC 9457): `code`, `detail` says the next step, `retryable`.",
+    "content": {
+        "application/problem+json": {
+            "example": {
+                "type": "urn:sera:problem:roi-outside-image",
+                "code": "roi-outside-image",
+                "status": 422,
+                "detail": "The ROI reaches beyond the image (320 x 240). Send pixel coordinates of the upload.",
+                "retryable": False,
+            }
+        }
+    },
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": PROBLEM, "5XX": PROBLEM}
+
+PLAIN = {
+    404: ("not-found", "There is nothing at this address. The addresses are listed at /openapi.json."),
+    405: ("method-not-allowed", "This address does not take that method. See /openapi.json."),
+}
+
+
+def problem(status: int, code: str, detail: str, retryable: bool = False, **more: Any) -> JSONResponse:
+    body = {"type": f"urn:sera:problem:{code}", "code": code, "status": status, "detail": detail}
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "1"} if retryable else None
+    return JSONResponse(
+        body | {"retryable": retryable} | more, status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def of_error(error: SeraError) -> JSONResponse:
+    return problem(error.status, error.code, str(error), error.retryable)
+
+
+def install(app: FastAPI) -> None:
+    """Teach the app to answer errors as problems."""
+
+    @app.exception_handler(SeraError)
+    def known(request: Request, error: SeraError) -> JSONResponse:
+        if isinstance(error, Unavailable):
+            log().warning("api.unavailable", service=error.facts.get("service"))
+        return of_error(error)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        fields = [{"field": _field(each), "problem": each["msg"]} for each in error.errors()]
+        told = "; ".join(f"{each['field']}: {each['problem']}" for each in fields)
+        return problem(
+            422, "invalid-request", f"The request cannot be used: {told}. Correct and resend.", errors=fields
+        )
+
+    @app.exception_handler(HTTPException)
+    def plain(request: Request, error: HTTPException) -> JSONResponse:
+        code, text = PLAIN.get(error.status_code, ("http-error", str(error.detail)))
+        return problem(error.status_code, code, text)
+
+    @app.exception_handler(Exception)
+    def unknown(request: Request, error: Exception) -> JSONResponse:
+        log().error("api.failed", path=request.url.path, exc_info=error)
+        return of_error(SeraError())
+
+
+def _field(error: dict[str, Any]) -> str:
+    return ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")) or "body"

@@ -1,0 +1,82 @@
+"""Jobs: poll, long-poll, list, follow, cancel, run a dead letter again."""
+
+from collections.abc import AsyncIterable
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from services.api.dependencies import HospitalReader, Operator, Submitter, WiringDep
+from services.api.jobs.schemas import JobPage, JobView
+from services.api.jobs.service import JobDesk, etag
+from shared.domain.jobs import FINAL, JobState
+from shared.errors import NotFound
+from shared.queueing.app import Tasks
+
+router = APIRouter(tags=["jobs"])
+
+
+def desk(wired: WiringDep, who: HospitalReader) -> JobDesk:
+    return JobDesk(wired, who)
+
+
+JobDeskDep = Annotated[JobDesk, Depends(desk)]
+Wait = Annotated[float, Query(ge=0, le=120, allow_inf_nan=False, description="Seconds to wait for a final state.")]
+
+
+@router.get("/jobs/{job_id}", response_model=JobView)
+async def read_job(
+    job_id: UUID,
+    desk: JobDeskDep,
+    response: Response,
+    wait: Wait = 0,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> JobView | Response:
+    """A job's state and, when done, its result; with `wait` the answer comes as soon as it is final."""
+    job = await desk.wait(job_id, wait)
+    headers = {"ETag": etag(job)} | ({} if job.state in FINAL else {"Retry-After": "1"})
+    if if_none_match == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return job
+
+
+@router.get("/jobs")
+def list_jobs(
+    desk: JobDeskDep,
+    state: JobState | None = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JobPage:
+    """This hospital's jobs, newest first."""
+    return desk.page(state, cursor, limit)
+
+
+async def followed(job_id: UUID, desk: JobDeskDep) -> JobDesk:
+    """Refuses an unknown job before the stream of events begins."""
+    await desk.wait(job_id, 0)
+    return desk
+
+
+@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse)
+async def follow_job(job_id: UUID, desk: Annotated[JobDesk, Depends(followed)]) -> AsyncIterable[ServerSentEvent]:
+    """Server-sent events: the job each time it changes, until it is final."""
+    async for job in desk.follow(job_id):
+        yield ServerSentEvent(event="job", data=job)
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel_job(job_id: UUID, wired: WiringDep, who: Submitter) -> JobView:
+    """Cancel a job that has not begun."""
+    return JobDesk(wired, who).cancel(job_id)
+
+
+@router.post("/jobs/{job_id}/rerun", status_code=202)
+def rerun_job(job_id: UUID, wired: WiringDep, who: Operator) -> dict[str, UUID]:
+    """Queue a dead letter again, with fresh attempts."""
+    with wired.ledger.whole(who.actor) as house:
+        if not house.queue.rerun(job_id):
+            raise NotFound(thing="job")
+    wired.doorbell.ring(Tasks.RING, job_id)
+    return {"job_id": job_id}

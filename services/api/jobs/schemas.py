@@ -1,0 +1,73 @@
+"""What a job looks like from outside."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.domain.jobs import JobState
+from shared.ledger.jobs import Job
+
+RESULT = {
+    "score": 0.71,
+    "risk": 0.42,
+    "decision": "malignant",
+    "cutoff": 0.48,
+    "prevalence": 0.23,
+    "fna": {
+        "recommended": True,
+        "rule": "risk-band/ACR-2017/1",
+        "level": "TR5",
+        "threshold_mm": 10.0,
+        "size_mm": 14.5,
+        "text": "FNA is due: 14.5 mm reaches the 10 mm threshold of TR5 (risk 42 %).",
+        "alternatives": [],
+    },
+    "readers": [{"network": "squeezenet", "tap": "avg", "classifier": "svm", "probability": 0.73}],
+    "warnings": [{"code": "roi-not-given", "message": "No ROI was given; the whole image was read."}],
+    "model": {"name": "light", "version": 2, "digest": "9f2c..."},
+    "timings_ms": {"waited": 12.0, "prepare": 3.1, "infer": 88.0},
+}
+
+
+class JobView(BaseModel):
+    """One job: poll it until `state` is done, failed or cancelled."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "job_id": "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10",
+                    "case_id": "1f0b8f5e-52b5-4d0c-8d55-5d8e2c4f7a11",
+                    "state": "done",
+                    "position": None,
+                    "eta_s": None,
+                    "attempts": 1,
+                    "reason": None,
+                    "message": None,
+                    "result": RESULT,
+                }
+            ]
+        }
+    )
+    job_id: UUID
+    case_id: UUID
+    state: JobState
+    position: int | None = Field(description="Place in the queue; 1 is next. Only while queued.")
+    eta_s: float | None = Field(description="Seconds until a result is likely, where recent work tells.")
+    attempts: int
+    reason: str | None = Field(description="Code of why it failed.")
+    message: str | None = Field(description="The reason as a sentence that says the next step.")
+    result: dict[str, Any] | None
+
+
+class JobPage(BaseModel):
+    jobs: list[JobView]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null at the end.")
+
+
+def view(job: Job, eta_s: float | None = None) -> JobView:
+    told = {
+        name: getattr(job, name) for name in ("case_id", "state", "position", "attempts", "reason", "message", "result")
+    }
+    return JobView(job_id=job.id, eta_s=eta_s, **told)

@@ -1,0 +1,91 @@
+"""Reads jobs for their hospital: at once, when they change, or page by page."""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from uuid import UUID
+
+from services.api.dependencies import Wiring
+from services.api.jobs.schemas import JobPage, JobView, view
+from shared.domain.jobs import FINAL, JobState
+from shared.errors import InputError, NotFound
+from shared.ledger.hospitals import Caller
+from shared.ledger.jobs import Job
+
+
+class CursorInvalid(InputError):
+    code = "cursor-invalid"
+    text = "This cursor was not made by this server. Start again without one."
+
+
+class JobDesk:
+    """Answers questions about jobs; a poll is one indexed read."""
+
+    def __init__(self, wired: Wiring, who: Caller) -> None:
+        self._wired, self._who = wired, who
+
+    def read(self, job_id: UUID) -> JobView:
+        """The job now; raises NotFound for another hospital's as for none."""
+        with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
+            job = book.jobs.find(job_id)
+        if job is None:
+            raise NotFound(thing="job")
+        return view(job, self._eta_s(job))
+
+    async def wait(self, job_id: UUID, wait_s: float) -> JobView:
+        """The job as soon as it is final, or as it is after `wait_s`."""
+        until = time.monotonic() + min(wait_s, self._wired.settings.long_poll_max_s)
+        job = await asyncio.to_thread(self.read, job_id)
+        while job.state not in FINAL and (left := until - time.monotonic()) > 0:
+            await self._wired.watch.changed(job_id, left)
+            job = await asyncio.to_thread(self.read, job_id)
+        return job
+
+    async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
+        """The job each time it changes, until it is final."""
+        seen: JobView | None = None
+        while seen is None or seen.state not in FINAL:
+            job = await asyncio.to_thread(self.read, job_id)
+            if job != seen:
+                yield job
+            seen = job
+            if seen.state not in FINAL:
+                await self._wired.watch.changed(job_id, self._wired.settings.long_poll_max_s)
+
+    def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
+        with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
+            jobs = book.jobs.page(state, _seen(cursor), limit + 1)
+        more = len(jobs) > limit
+        return JobPage(jobs=[view(job) for job in jobs[:limit]], next_cursor=_cursor(jobs[limit - 1]) if more else None)
+
+    def cancel(self, job_id: UUID) -> JobView:
+        with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
+            if not book.jobs.cancel(job_id):
+                raise NotFound(thing="job")
+        return self.read(job_id)
+
+    def _eta_s(self, job: Job) -> float | None:
+        pace = self._wired.pace.jobs_per_s() if job.position else None
+        return round(job.position / pace, 1) if pace else None
+
+
+def etag(job: JobView) -> str:
+    return f'"{hashlib.sha256(job.model_dump_json().encode()).hexdigest()[:20]}"'
+
+
+def _cursor(job: Job) -> str:
+    return base64.urlsafe_b64encode(f"{job.created_at.isoformat()} {job.id}".encode()).decode()
+
+
+def _seen(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    try:
+        at, job_id = base64.urlsafe_b64decode(cursor).decode().split(" ")
+        return datetime.fromisoformat(at), UUID(job_id)
+    except (ValueError, binascii.Error) as error:
+        raise CursorInvalid from error

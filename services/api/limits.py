@@ -1,0 +1,85 @@
+"""A cap on the bytes of a request, counted as they come, whatever Content-Length says."""
+
+import asyncio
+import time
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.errors import of_error
+from shared.errors import TooLarge
+
+LINGER_S = 10.0
+FORM_ALLOWANCE = 256 * 1024
+"""What the form's other fields and boundaries may add to an image."""
+
+
+class _OverCap(Exception):
+    pass
+
+
+class BodyCap:
+    """Refuses a body above `limit` bytes with 413, before it is stored anywhere.
+
+    After the answer it goes on reading for a while without keeping anything, so that a client that writes first and
+    reads later sees the answer rather than a reset connection.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        started, taken = False, 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit:
+                raise _OverCap
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            if _declared(scope) > self._limit:
+                raise _OverCap
+            await self._app(scope, counted, watched)
+        except _OverCap:
+            if not started:
+                await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = of_error(TooLarge(limit_mib=self._limit // 2**20))
+        answer.headers["Connection"] = "close"
+        await answer(scope, receive, _keep_open(send))
+        await _drain(receive)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _declared(scope: Scope) -> int:
+    declared = Headers(scope=scope).get("content-length", "0")
+    return int(declared) if declared.isdigit() else 0
+
+
+def _keep_open(send: Send) -> Send:
+    async def partly(message: Message) -> None:
+        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+    return partly
+
+
+async def _drain(receive: Receive) -> None:
+    until = time.monotonic() + LINGER_S
+    while (left := until - time.monotonic()) > 0:
+        try:
+            message = await asyncio.wait_for(receive(), left)
+        except TimeoutError:
+            return
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            return

@@ -1,0 +1,69 @@
+"""`python -m services.worker`: one process, one model, solo pool."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from celery import Celery
+from celery.signals import worker_ready
+
+from services.worker.desk import InferenceDesk
+from services.worker.explanations import ExplanationMaker
+from services.worker.live import LiveModel
+from services.worker.preparation import Preparation
+from services.worker.shelf import Shelf
+from shared import telemetry
+from shared.ledger import Ledger
+from shared.ledger.heartbeat import Heartbeat
+from shared.objects import open_store
+from shared.queueing import Queues, celery_app
+from shared.queueing.app import Tasks
+from shared.readiness import announce
+from shared.settings import Settings
+
+
+def bootstrap(settings: Settings) -> tuple[InferenceDesk, ExplanationMaker]:
+    """All wiring of the worker."""
+    ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
+    shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
+    live, preparation = LiveModel(ledger, shelf), Preparation(objects)
+    heartbeat = _heartbeat(ledger, timedelta(seconds=settings.lease_s))
+    desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
+    return desk, ExplanationMaker(ledger, objects, live, shelf, preparation)
+
+
+def _heartbeat(ledger: Ledger, lease: timedelta) -> Heartbeat:
+    def renew(tokens: list[UUID]) -> None:
+        with ledger.whole("worker") as house:
+            house.queue.renew(tokens, lease)
+
+    heartbeat = Heartbeat(renew, lease)
+    heartbeat.start()
+    return heartbeat
+
+
+def register(app: Celery, desk: InferenceDesk, maker: ExplanationMaker) -> None:
+    """The tasks: each is a ring, and the id in it only serves the log."""
+
+    @app.task(name=Tasks.RING)
+    def ring(subject: str) -> None:
+        desk.work()
+
+    @app.task(name=Tasks.EXPLAIN)
+    def explain(subject: str) -> None:
+        maker.make_next()
+
+
+def main() -> None:
+    settings = Settings()
+    telemetry.configure("worker", settings.log_level)
+    desk, maker = bootstrap(settings)
+    desk.recover()
+    app = celery_app(settings.broker)
+    register(app, desk, maker)
+    worker_ready.connect(lambda **_: announce(settings), weak=False)
+    queues = [Queues.INFERENCE, Queues.EXPLAIN]
+    app.Worker(pool="solo", concurrency=1, queues=queues, hostname=f"{settings.worker_name}@%h", quiet=True).start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The worker's day: claim, prepare, infer, write; while one batch is inferred the next is being prepared."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from services.worker.live import LiveModel
+from services.worker.preparation import Batch, Preparation, Prepared, internal
+from services.worker.results import result
+from services.worker.shelf import Served
+from shared.bundles import Prediction
+from shared.errors import SeraError, Unavailable
+from shared.ledger import Ledger
+from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.queue import Failure
+from shared.settings import Settings
+from shared.telemetry import log
+
+RETRY_S = 0.5
+AWAY = timedelta(seconds=2)
+
+
+class InferenceDesk:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, live: LiveModel, preparation: Preparation, heartbeat: Heartbeat
+    ) -> None:
+        self._settings, self._ledger, self._live = settings, ledger, live
+        self._preparation, self._heartbeat = preparation, heartbeat
+        self._lease = timedelta(seconds=settings.lease_s)
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+
+    def work(self) -> None:
+        """Work until nothing waits, or there is no model to work with."""
+        batch = self._take()
+        while batch:
+            following = self._ahead.submit(self._take)
+            try:
+                self._answer(batch)
+            except BaseException:
+                self._return(following)
+                raise
+            batch = following.result()
+
+    def recover(self) -> None:
+        """At start: put back what an earlier process of this name was working on when it died."""
+        with self._ledger.whole(self._settings.worker_name) as house:
+            house.queue.reclaim(self._settings.max_attempts, lost_worker=self._settings.worker_name)
+
+    def _take(self) -> Batch | None:
+        served = self._live.current()
+        if served is None:
+            return None
+        most, attempts = self._settings.max_images, self._settings.max_attempts
+        with self._ledger.whole(self._settings.worker_name) as house:
+            lease = house.queue.claim(self._settings.worker_name, most, self._lease, attempts)
+        if not lease:
+            return None
+        self._heartbeat.hold(lease.token)
+        return self._preparation.prepare(lease, served)
+
+    def _answer(self, batch: Batch) -> None:
+        try:
+            results = self._infer(batch)
+            self._persist(lambda: self._write(batch, results))
+        finally:
+            self._heartbeat.let_go(batch.token)
+
+    def _infer(self, batch: Batch) -> dict[UUID, dict[str, Any]]:
+        began = time.perf_counter()
+        outcomes = self._predict(batch.served, batch.ready)
+        infer_ms = (time.perf_counter() - began) * 1000
+        results = {}
+        for prepared, outcome in zip(batch.ready, outcomes, strict=True):
+            if isinstance(outcome, Failure):
+                batch.failed[prepared.job.id] = outcome
+            else:
+                results[prepared.job.id] = result(batch.served, prepared, outcome, self._settings, infer_ms)
+        return results
+
+    def _predict(self, served: Served, ready: list[Prepared]) -> list[Prediction | Failure]:
+        """The batch at once; if that breaks, one by one, so that only the culprit fails."""
+        try:
+            outcomes = served.bundle.predict([prepared.nodule for prepared in ready]) if ready else []
+        except Exception as error:  # noqa: BLE001 (the culprit is found one by one, and logged)
+            if len(ready) == 1:
+                return [internal(ready[0].job.id, error)]
+            return [self._predict(served, [prepared])[0] for prepared in ready]
+        return [Failure(each.code, str(each)) if isinstance(each, SeraError) else each for each in outcomes]
+
+    def _write(self, batch: Batch, results: dict[UUID, dict[str, Any]]) -> None:
+        with self._ledger.whole(self._settings.worker_name) as house:
+            written = house.queue.finish(batch.token, batch.served.digest, results)
+            house.queue.fail(batch.token, batch.failed)
+            house.queue.give_back(batch.token, batch.unreached, AWAY)
+        counts = {"done": len(written), "failed": len(batch.failed), "unreached": len(batch.unreached)}
+        log().info("batch.written", lost=len(results) - len(written), **counts)
+
+    def _persist(self, write: Callable[[], None]) -> None:
+        """Try again while the database is away, for as long as a lease lasts; past that another worker has the jobs."""
+        until = time.monotonic() + self._settings.lease_s
+        while True:
+            try:
+                return write()
+            except Unavailable:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(RETRY_S)
+
+    def _return(self, following: Future[Batch | None]) -> None:
+        """Give back the batch that was prepared in vain; if that fails too, its lease runs out."""
+        with suppress(SeraError):
+            if batch := following.result():
+                self._heartbeat.let_go(batch.token)
+                with self._ledger.whole(self._settings.worker_name) as house:
+                    house.queue.give_back(batch.token, batch.jobs, AWAY)

@@ -1,0 +1,41 @@
+"""Makes the explanations that were asked for, one at a time, after the cases."""
+
+from services.worker.live import LiveModel
+from services.worker.preparation import Preparation
+from services.worker.shelf import Served, Shelf
+from shared.bundles.explanation import occlusion_png
+from shared.errors import SeraError, Unavailable
+from shared.ledger import Ledger
+from shared.ledger.explanations import Wanted
+from shared.objects import ObjectStore
+
+
+class ExplanationMaker:
+    def __init__(
+        self, ledger: Ledger, objects: ObjectStore, live: LiveModel, shelf: Shelf, preparation: Preparation
+    ) -> None:
+        self._ledger, self._objects, self._live = ledger, objects, live
+        self._shelf, self._preparation = shelf, preparation
+
+    def make_next(self) -> None:
+        """Make one explanation, if one is wanted; the transaction holds its row meanwhile."""
+        with self._ledger.whole("worker") as house:
+            wanted = house.explanations.next()
+            if wanted:
+                house.explanations.answer(wanted, *self._make(wanted))
+
+    def _make(self, wanted: Wanted) -> tuple[str | None, str | None]:
+        """The hash of the PNG, or the code of why there is none."""
+        try:
+            served = self._served(wanted.model_digest)
+            nodule = self._preparation.nodule(wanted.image_sha256, wanted.roi, served.margin)
+            return self._objects.put(occlusion_png(served.bundle, nodule)).sha256, None
+        except Unavailable:
+            raise
+        except SeraError as error:
+            return None, error.code
+
+    def _served(self, digest: str) -> Served:
+        """The model that gave the result: the live one, or an earlier one taken from the shelf again."""
+        served = self._live.current()
+        return served if served and served.digest == digest else self._shelf.take(digest)

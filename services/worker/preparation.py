@@ -1,0 +1,82 @@
+"""From a claimed job to a nodule: fetch, decode, crop. A bad image fails alone."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from uuid import UUID
+
+from services.worker.shelf import Served
+from shared.domain.jobs import REASON_TEXT, Reason
+from shared.errors import SeraError, Unavailable
+from shared.imaging import Nodule, Roi, crop, decode
+from shared.ledger.queue import Claimed, Failure, Lease
+from shared.objects import ObjectStore
+from shared.telemetry import log
+
+
+@dataclass(frozen=True)
+class Prepared:
+    job: Claimed
+    nodule: Nodule
+    prepare_ms: float
+
+
+@dataclass
+class Batch:
+    """A lease sorted out, for the model that served when it was taken.
+
+    Holds what can be inferred, what failed and why, and what an absent engine kept from being tried.
+    """
+
+    token: UUID
+    served: Served
+    ready: list[Prepared] = field(default_factory=list)
+    failed: dict[UUID, Failure] = field(default_factory=dict)
+    unreached: list[UUID] = field(default_factory=list)
+
+    @property
+    def jobs(self) -> list[UUID]:
+        return [prepared.job.id for prepared in self.ready] + [*self.failed, *self.unreached]
+
+
+def internal(job: UUID, error: Exception) -> Failure:
+    """The failure of a job that met a fault of SERA's own."""
+    log().error("job.broke", job=str(job), exc_info=error)
+    return Failure(Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL])
+
+
+class Preparation:
+    def __init__(self, objects: ObjectStore, threads: int = 4) -> None:
+        self._objects = objects
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="prepare")
+
+    def prepare(self, lease: Lease, served: Served) -> Batch:
+        """Fetch, decode and crop all images of a lease side by side, as the model wants them."""
+        batch, one = Batch(lease.token, served), partial(self._one, margin=served.margin)
+        for job, outcome in zip(lease.jobs, self._pool.map(one, lease.jobs), strict=True):
+            match outcome:
+                case Prepared():
+                    batch.ready.append(outcome)
+                case Failure():
+                    batch.failed[job.id] = outcome
+                case None:
+                    batch.unreached.append(job.id)
+        return batch
+
+    def nodule(self, image_sha256: str, roi: dict | None, margin: float) -> Nodule:
+        """Fetch, decode and crop one image."""
+        image = decode(self._objects.get(image_sha256))
+        return crop(image, Roi.parse(roi) if roi else None, margin)
+
+    def _one(self, job: Claimed, margin: float) -> Prepared | Failure | None:
+        began = time.perf_counter()
+        try:
+            nodule = self.nodule(job.image_sha256, job.roi, margin)
+        except Unavailable:
+            return None
+        except SeraError as error:
+            return Failure(error.code, str(error))
+        except Exception as error:  # noqa: BLE001 (one image's fault must not take its batch-mates along)
+            return internal(job.id, error)
+        return Prepared(job, nodule, (time.perf_counter() - began) * 1000)

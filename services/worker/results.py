@@ -1,0 +1,55 @@
+"""From a prediction to the result of the contract."""
+
+from dataclasses import asdict
+from typing import Any
+
+from services.worker.preparation import Prepared
+from services.worker.shelf import Served
+from shared.bundles import Prediction
+from shared.guidelines import FnaAdvice, alternatives, recommend
+from shared.settings import Settings
+from shared.statistics import shift_prior
+
+SMALL_MM = 10.0
+TOO_SMALL = f"The nodule is under {SMALL_MM:g} mm; the published studies had none so small (K20)."
+SYNTHETIC = "The model was trained on synthetic phantoms. Its answer means nothing for a patient."
+
+
+def result(
+    served: Served, prepared: Prepared, prediction: Prediction, settings: Settings, infer_ms: float
+) -> dict[str, Any]:
+    """The `result` of a job, ready to be kept as JSON."""
+    job, trained_at = prepared.job, served.bundle.prevalence
+    prevalence = job.prevalence or settings.prevalence
+    risk = float(shift_prior(prediction.risk, trained_at, prevalence))
+    return {
+        "score": prediction.score,
+        "risk": risk,
+        "decision": prediction.decision,
+        "cutoff": prediction.cutoff,
+        "prevalence": prevalence,
+        "fna": fna(risk, job.size_mm, job.fna_rule or settings.fna_rule),
+        "readers": [asdict(reader) for reader in prediction.readers],
+        "warnings": warnings(served, prepared, prediction),
+        "model": {"name": served.name, "version": served.version, "digest": served.digest},
+        "timings_ms": {"prepare": round(prepared.prepare_ms, 1), "infer": round(infer_ms, 1)},
+    }
+
+
+def fna(risk: float, size_mm: float, rule: str) -> dict[str, Any]:
+    """The advice under the hospital's rule, what the other guidelines say beside it."""
+    others = [_advice(other) for other in alternatives(risk, size_mm, besides=rule)]
+    return _advice(recommend(risk, size_mm, rule)) | {"alternatives": others}
+
+
+def warnings(served: Served, prepared: Prepared, prediction: Prediction) -> list[dict[str, str]]:
+    told = {finding.code: finding.message for finding in (*prepared.nodule.findings, *prediction.findings)}
+    if prepared.job.size_mm < SMALL_MM:
+        told["under-10-mm"] = TOO_SMALL
+    if served.bundle.synthetic:
+        told["synthetic-model"] = SYNTHETIC
+    return [{"code": code, "message": message} for code, message in told.items()]
+
+
+def _advice(advice: FnaAdvice) -> dict[str, Any]:
+    return asdict(advice)

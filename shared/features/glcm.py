@@ -1,0 +1,289 @@
+"""Grey level co-occurrence (IBSI, section 3.6): horizontal, vertical, 45 and 135 degrees, and all together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))
+"""Steps in rows and columns: 0, 135, 90 and 45 degrees; the opposite steps are in by symmetry."""
+
+
+def cooccurrence(levels_image: NDArray[np.uint16], levels: int, distance: int = 1) -> NDArray[np.int64]:
+    """Symmetric co-occurrence counts.
+
+    Parameters
+    ----------
+    levels_image : (H, W) grey levels 1..levels, 0 outside the region
+    levels : number of grey levels N_g
+    distance : step in pixels (Chebyshev)
+
+    Returns
+    -------
+    (4, N_g, N_g) int64, one matrix for each of `DIRECTIONS`. Of a region too thin for any pair in a direction, each
+    pixel is paired with itself: the limit of a region without texture.
+    """
+    return np.stack([_pairs(levels_image, levels, dy * distance, dx * distance) for dy, dx in DIRECTIONS])
+
+
+def _pairs(image: NDArray[np.uint16], levels: int, dy: int, dx: int) -> NDArray[np.int64]:
+    height, width = image.shape
+    first = image[: max(height - dy, 0), max(-dx, 0) : width - max(dx, 0)]
+    second = image[dy:, max(dx, 0) : width - max(-dx, 0)]
+    side = levels + 1
+    if side * side <= np.iinfo(np.uint16).max:
+        codes = first * np.uint16(side) + second
+    else:
+        codes = first.astype(np.int64) * side + second
+    counts = np.bincount(codes.ravel(), minlength=side * side).reshape(side, side)[1:, 1:]
+    if not counts.any():
+        return np.diag(np.bincount(image.ravel(), minlength=side)[1:])
+    return counts + counts.T
+
+
+@dataclass(frozen=True, eq=False)
+class Glcm:
+    """Probabilities `p` (M, N_g, N_g), each of the M matrices symmetric and summing to 1."""
+
+    p: Array
+
+    @classmethod
+    def of(cls, counts: NDArray[np.int64]) -> "Glcm":
+        return cls(counts / counts.sum((-2, -1), keepdims=True))
+
+    @cached_property
+    def levels(self) -> int:
+        return self.p.shape[-1]
+
+    @cached_property
+    def i(self) -> Array:
+        """Grey levels 1..N_g."""
+        return np.arange(1.0, self.levels + 1)
+
+    @cached_property
+    def marginal(self) -> Array:
+        """p_i., the same as p_.j, (M, N_g)."""
+        return self.p.sum(-1)
+
+    @cached_property
+    def mean(self) -> Array:
+        return self.marginal @ self.i
+
+    @cached_property
+    def difference(self) -> Array:
+        """p_{i-j} for differences 0..N_g-1, (M, N_g)."""
+        i = np.arange(self.levels)
+        return self._folded(np.abs(i[:, None] - i), self.levels)
+
+    @cached_property
+    def total(self) -> Array:
+        """p_{i+j} for sums 2..2 N_g, (M, 2 N_g - 1)."""
+        i = np.arange(self.levels)
+        return self._folded(i[:, None] + i, 2 * self.levels - 1)
+
+    @cached_property
+    def differences(self) -> Array:
+        return np.arange(float(self.levels))
+
+    @cached_property
+    def sums(self) -> Array:
+        return np.arange(2.0, 2 * self.levels + 1)
+
+    @cached_property
+    def joint_entropy(self) -> Array:
+        return entropies(self.p.reshape(len(self.p), -1))
+
+    @cached_property
+    def marginal_entropy(self) -> Array:
+        return entropies(self.marginal)
+
+    def sum_moment(self, order: int) -> Array:
+        """Sum over i, j of (i + j - 2 mean)^order p_ij."""
+        return ((self.sums - 2 * self.mean[:, None]) ** order * self.total).sum(-1)
+
+    def _folded(self, index: NDArray[np.int64], size: int) -> Array:
+        flat = index.ravel()
+        return np.stack([np.bincount(flat, matrix.ravel(), size) for matrix in self.p])
+
+
+def entropies(p: Array) -> Array:
+    """Shannon's entropy in bits of each row of `p` (M, K)."""
+    return -(p * np.log2(np.where(p > 0, p, 1))).sum(-1) + 0.0
+
+
+def joint_max(m: Glcm) -> Array:
+    """Joint maximum (IBSI GYBY)."""
+    return m.p.max((-2, -1))
+
+
+def joint_avg(m: Glcm) -> Array:
+    """Joint average (IBSI 60VM): sum of i p_ij."""
+    return m.mean
+
+
+def joint_var(m: Glcm) -> Array:
+    """Joint variance (IBSI UR99): sum of (i - mean)^2 p_ij."""
+    return ((m.i - m.mean[:, None]) ** 2 * m.marginal).sum(-1)
+
+
+def joint_entr(m: Glcm) -> Array:
+    """Joint entropy (IBSI TU9B)."""
+    return m.joint_entropy
+
+
+def diff_avg(m: Glcm) -> Array:
+    """Difference average (IBSI TF7R)."""
+    return m.difference @ m.differences
+
+
+def diff_var(m: Glcm) -> Array:
+    """Difference variance (IBSI D3YU)."""
+    return ((m.differences - diff_avg(m)[:, None]) ** 2 * m.difference).sum(-1)
+
+
+def diff_entr(m: Glcm) -> Array:
+    """Difference entropy (IBSI NTRS)."""
+    return entropies(m.difference)
+
+
+def sum_avg(m: Glcm) -> Array:
+    """Sum average (IBSI ZGXS)."""
+    return m.total @ m.sums
+
+
+def sum_var(m: Glcm) -> Array:
+    """Sum variance (IBSI OEEB)."""
+    return ((m.sums - sum_avg(m)[:, None]) ** 2 * m.total).sum(-1)
+
+
+def sum_entr(m: Glcm) -> Array:
+    """Sum entropy (IBSI P6QZ)."""
+    return entropies(m.total)
+
+
+def energy(m: Glcm) -> Array:
+    """Angular second moment (IBSI 8ZQL): sum of p_ij^2."""
+    return (m.p**2).sum((-2, -1))
+
+
+def contrast(m: Glcm) -> Array:
+    """Contrast (IBSI ACUI): sum of (i - j)^2 p_ij."""
+    return m.difference @ m.differences**2
+
+
+def dissimilarity(m: Glcm) -> Array:
+    """Dissimilarity (IBSI 8S9J): sum of |i - j| p_ij."""
+    return diff_avg(m)
+
+
+def inv_diff(m: Glcm) -> Array:
+    """Inverse difference (IBSI IB1Z)."""
+    return m.difference @ (1 / (1 + m.differences))
+
+
+def inv_diff_norm(m: Glcm) -> Array:
+    """Normalised inverse difference (IBSI NDRX)."""
+    return m.difference @ (1 / (1 + m.differences / m.levels))
+
+
+def inv_diff_mom(m: Glcm) -> Array:
+    """Inverse difference moment (IBSI WF0Z)."""
+    return m.difference @ (1 / (1 + m.differences**2))
+
+
+def inv_diff_mom_norm(m: Glcm) -> Array:
+    """Normalised inverse difference moment (IBSI 1QCO)."""
+    return m.difference @ (1 / (1 + (m.differences / m.levels) ** 2))
+
+
+def inv_var(m: Glcm) -> Array:
+    """Inverse variance (IBSI E8JP); pairs of equal level stay out."""
+    return m.difference[:, 1:] @ (1 / m.differences[1:] ** 2)
+
+
+def corr(m: Glcm) -> Array:
+    """Correlation (IBSI NI2N); 1 where one level fills the region, the limit of pairs that always agree."""
+    variance = joint_var(m)
+    covariance = auto_corr(m) - m.mean**2
+    return np.where(variance > 0, covariance / np.where(variance > 0, variance, 1), 1.0)
+
+
+def auto_corr(m: Glcm) -> Array:
+    """Autocorrelation (IBSI QWB0): sum of i j p_ij."""
+    return m.i @ m.p @ m.i
+
+
+def clust_tend(m: Glcm) -> Array:
+    """Cluster tendency (IBSI DG8W)."""
+    return m.sum_moment(2)
+
+
+def clust_shade(m: Glcm) -> Array:
+    """Cluster shade (IBSI 7NFM)."""
+    return m.sum_moment(3)
+
+
+def clust_prom(m: Glcm) -> Array:
+    """Cluster prominence (IBSI AE86)."""
+    return m.sum_moment(4)
+
+
+def info_corr1(m: Glcm) -> Array:
+    """First measure of information correlation (IBSI R8DG); 0 where one level leaves nothing to inform about.
+
+    By symmetry its HXY1, -sum of p_ij log(p_i. p_.j), is twice the marginal entropy.
+    """
+    entropy = m.marginal_entropy
+    return np.where(entropy > 0, (m.joint_entropy - 2 * entropy) / np.where(entropy > 0, entropy, 1), 0.0)
+
+
+def info_corr2(m: Glcm) -> Array:
+    """Second measure of information correlation (IBSI JN9H), from HXY2, which is twice the marginal entropy."""
+    return np.sqrt(np.maximum(1 - np.exp(-2 * (2 * m.marginal_entropy - m.joint_entropy)), 0))
+
+
+FEATURES: tuple[Callable[[Glcm], Array], ...] = (
+    joint_max,
+    joint_avg,
+    joint_var,
+    joint_entr,
+    diff_avg,
+    diff_var,
+    diff_entr,
+    sum_avg,
+    sum_var,
+    sum_entr,
+    energy,
+    contrast,
+    dissimilarity,
+    inv_diff,
+    inv_diff_norm,
+    inv_diff_mom,
+    inv_diff_mom_norm,
+    inv_var,
+    corr,
+    auto_corr,
+    clust_tend,
+    clust_shade,
+    clust_prom,
+    info_corr1,
+    info_corr2,
+)
+
+
+def texture(levels_image: NDArray[np.uint16], levels: int, distance: int = 1) -> dict[str, float]:
+    """All GLCM features, averaged over the directions (`_avg`) and of the directions merged (`_comb`).
+
+    Parameters
+    ----------
+    levels_image : (H, W) grey levels 1..levels, 0 outside the region
+    """
+    counts = cooccurrence(levels_image, levels, distance)
+    matrices = Glcm.of(np.concatenate([counts, counts.sum(0, keepdims=True)]))
+    measured = {feature.__name__: feature(matrices) for feature in FEATURES}
+    averaged = {f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()}
+    return averaged | {f"{name}_comb": float(value[-1]) for name, value in measured.items()}

@@ -1,0 +1,30 @@
+"""EU-TIRADS 2017: any one strong sign makes level 5, whatever the echogenicity."""
+
+from shared.guidelines.guideline import Case, Guideline, Level, Pattern, Sign, above
+from shared.guidelines.lexicon import Echogenicity
+from shared.guidelines.signs import (
+    BENIGN_STRUCTURE,
+    IRREGULAR_MARGIN,
+    ISO_OR_HYPERECHOIC,
+    PUNCTATE_FOCI,
+    TALLER_THAN_WIDE,
+    VERY_HYPOECHOIC,
+)
+
+EU_TIRADS_2017 = Guideline(
+    name="EU-TIRADS-2017",
+    source="EU-TIRADS 2017: Russ et al., Eur Thyroid J 6:225",
+    levels=(
+        Level("EU-TIRADS 2"),
+        Level("EU-TIRADS 3", biopsy=above(20)),
+        Level("EU-TIRADS 4", biopsy=above(15)),
+        Level("EU-TIRADS 5", biopsy=above(10)),
+    ),
+    signs=(Sign(TALLER_THAN_WIDE), Sign(IRREGULAR_MARGIN), Sign(PUNCTATE_FOCI), Sign(VERY_HYPOECHOIC)),
+    cases=(
+        Case("EU-TIRADS 2", Pattern(composition=BENIGN_STRUCTURE)),
+        Case("EU-TIRADS 5", least=1),
+        Case("EU-TIRADS 4", Pattern(echogenicity={Echogenicity.HYPOECHOIC})),
+        Case("EU-TIRADS 3", Pattern(echogenicity=ISO_OR_HYPERECHOIC)),
+    ),
+)

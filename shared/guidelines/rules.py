@@ -1,0 +1,47 @@
+"""FNA advice from a risk or from descriptors: what the rest of SERA calls."""
+
+from shared.guidelines.acr import ACR_2017
+from shared.guidelines.advice import FnaAdvice, advise, undecided
+from shared.guidelines.ata import ATA_2015
+from shared.guidelines.bands import DEFAULT_RULE, RULES
+from shared.guidelines.counts import KIM_2002, KWAK_2011
+from shared.guidelines.errors import RiskInvalid, RuleUnknown
+from shared.guidelines.eutirads import EU_TIRADS_2017
+from shared.guidelines.guideline import Guideline, Scope
+from shared.guidelines.ktirads import K_TIRADS_2016, K_TIRADS_2021
+from shared.guidelines.lexicon import Descriptors
+
+GUIDELINES: dict[str, Guideline] = {
+    guideline.name: guideline
+    for guideline in (ACR_2017, K_TIRADS_2021, K_TIRADS_2016, ATA_2015, EU_TIRADS_2017, KIM_2002, KWAK_2011)
+}
+
+
+def recommend(risk: float, size_mm: float, rule: str = DEFAULT_RULE) -> FnaAdvice:
+    """Advice from a calibrated risk, by one of SERA's own rules. Raises RiskInvalid, SizeInvalid, RuleUnknown."""
+    if not 0 <= risk <= 1:
+        raise RiskInvalid(risk=risk)
+    if rule not in RULES:
+        raise RuleUnknown(rule=rule, known=", ".join(RULES))
+    chosen = RULES[rule]
+    return advise(chosen.level(risk), size_mm, rule=rule, source=chosen.guideline.source, risk=risk)
+
+
+def alternatives(risk: float, size_mm: float, besides: str = DEFAULT_RULE) -> tuple[FnaAdvice, ...]:
+    """What the other rules say of the same nodule."""
+    return tuple(recommend(risk, size_mm, rule) for rule in RULES if rule != besides)
+
+
+def assess(nodule: Descriptors, size_mm: float, guideline: str = ACR_2017.name) -> FnaAdvice:
+    """Advice from descriptors, by the guideline itself. Raises SizeInvalid, RuleUnknown."""
+    if guideline not in GUIDELINES:
+        raise RuleUnknown(rule=guideline, known=", ".join(GUIDELINES))
+    chosen = GUIDELINES[guideline]
+    level = chosen.classify(nodule)
+    if level is None:
+        reason = f"No advice: {chosen.name} has no category for this nodule. Decide by another guideline."
+        return undecided(reason, size_mm, rule=chosen.name, source=chosen.source)
+    if chosen.scope is Scope.RISK_ONLY:
+        reason = f"No advice: {chosen.name} grades the risk (category {level.name}) and sets no size for FNA."
+        return undecided(reason, size_mm, rule=chosen.name, source=chosen.source, level=level.name)
+    return advise(level, size_mm, rule=chosen.name, source=chosen.source)

@@ -1,0 +1,62 @@
+"""The one place where what image libraries throw and warn about becomes ours."""
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+from shared.errors import SeraError
+from shared.imaging.errors import ImageUnreadable
+from shared.imaging.image import ImageFormat
+from shared.imaging.limits import Limits
+
+# pydicom logs the values it stumbles over, which may be a patient's name.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+
+
+class _Silence:
+    """Python's warning filters are one per process: the first thread in saves them, the last out puts them back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._saved = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._saved.__exit__(None, None, None)
+
+
+_silence = _Silence()
+
+
+@contextmanager
+def reading(kind: ImageFormat, limits: Limits) -> Iterator[None]:
+    """Silence a library's warnings and turn whatever it throws on rotten data into `ImageUnreadable`.
+
+    pydicom and Pillow have no common base for it: ValueError, KeyError, AttributeError, EOFError, struct.error,
+    zlib.error, NotImplementedError, RuntimeError and RecursionError were all seen. The cause is not chained, since its
+    message may quote the file.
+    """
+    with _silence:
+        try:
+            yield
+        except SeraError:
+            raise
+        except Image.DecompressionBombError:
+            raise limits.too_large() from None
+        except Exception as error:  # noqa: BLE001 - the boundary: everything leaves as a named error
+            raise ImageUnreadable(format=kind.upper(), problem=type(error).__name__) from None

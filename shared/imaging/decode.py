@@ -1,0 +1,32 @@
+"""Bytes to a trusted image."""
+
+from io import BytesIO
+
+from shared.imaging import dicom, raster
+from shared.imaging.image import ImageFormat, UltrasoundImage
+from shared.imaging.inspect import inspect
+from shared.imaging.limits import Limits
+
+
+def decode(data: bytes, limits: Limits | None = None) -> UltrasoundImage:
+    """Decode a PNG, JPEG, BMP, TIFF or DICOM file to 8-bit grey.
+
+    Parameters
+    ----------
+    data : the whole file
+    limits : what it may unfold to, checked on the header first
+
+    Returns
+    -------
+    UltrasoundImage
+        `pixels` (height, width) uint8, upright as displayed.
+
+    Raises
+    ------
+    EmptyImage, UnsupportedImage, ImageTooLarge, ImageTooSmall, ImageUnreadable
+    """
+    limits = limits or Limits()
+    header = inspect(BytesIO(data), limits)
+    if header.format is ImageFormat.DICOM:
+        return dicom.read_image(data, header, limits)
+    return raster.read_image(data, header.format, limits)

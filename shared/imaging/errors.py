@@ -1,0 +1,51 @@
+"""What can be wrong with an image or a region of interest, each with the next step."""
+
+from shared.errors import InputError
+
+
+class EmptyImage(InputError):
+    code = "image-empty"
+    text = "The image file is empty. Send the file's bytes in the field `image`."
+
+
+class UnsupportedImage(InputError):
+    code = "image-unsupported"
+    status = 415
+    text = "{problem}. Send a PNG, JPEG, BMP or TIFF image, or a DICOM file that holds one."
+
+
+class ImageTooLarge(InputError):
+    code = "image-too-large"
+    status = 413
+    text = (
+        "The image unfolds to more than {max_pixels} pixels or to a side above {max_side_px}. "
+        "Send a smaller image, or a crop around the nodule."
+    )
+
+
+class ImageTooSmall(InputError):
+    code = "image-too-small"
+    text = "The image measures {width} x {height} pixels; at least {min_side_px} a side are needed. Send the original."
+
+
+class ImageUnreadable(InputError):
+    code = "image-unreadable"
+    text = "The {format} image cannot be decoded ({problem}). Export it again from its source and resend it."
+
+
+class RoiInvalid(InputError):
+    code = "roi-invalid"
+    text = 'The ROI cannot be read: {problem}. Send {{"box":[x,y,w,h]}} or {{"polygon":[[x,y],[x,y],[x,y],...]}}.'
+
+
+class RoiTooSmall(InputError):
+    code = "roi-too-small"
+    text = "The ROI measures {width} x {height} pixels; at least {min_side_px} a side are needed. Outline the nodule."
+
+
+class RoiOutsideImage(InputError):
+    code = "roi-outside-image"
+    text = (
+        "The ROI {roi} reaches beyond the image ({width} x {height}). "
+        "Send pixel coordinates of the image as uploaded, from its upper left corner."
+    )

@@ -1,0 +1,104 @@
+"""SVM and random forest, each a score that rises with malignancy."""
+
+import os
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from shared.recipes import Classifier, ClassifierKind, Forest, Svm
+
+Labels = NDArray[np.bool_]
+Scores = NDArray[np.float64]
+Table = NDArray[np.float32]
+Settings = dict[str, Any]
+FIT_JOBS = min(os.cpu_count() or 1, 4)
+
+
+class Scorer(Protocol):
+    """A fitted classifier."""
+
+    model: Any
+
+    def score(self, features: Table) -> Scores:
+        """(N, D) features -> (N,) scores, any scale."""
+        ...
+
+
+@dataclass(frozen=True)
+class SvmScorer:
+    """Signed distance to the margin of a standardising pipeline."""
+
+    model: Pipeline
+
+    def score(self, features: Table) -> Scores:
+        return self.model.decision_function(features)
+
+
+@dataclass(frozen=True)
+class ForestScorer:
+    """Mean of the trees' malignant fractions.
+
+    The same numbers as `predict_proba`, without its checks and thread pool, which for one image cost more than the
+    trees do.
+    """
+
+    model: RandomForestClassifier
+
+    def score(self, features: Table) -> Scores:
+        table = np.ascontiguousarray(features, np.float32)
+        total = np.zeros(len(table))
+        for tree in self.model.estimators_:
+            benign, malignant = tree.tree_.predict(table)[:, :2].T
+            total += malignant / (benign + malignant)
+        return total / len(self.model.estimators_)
+
+
+SCORERS: dict[ClassifierKind, type[SvmScorer] | type[ForestScorer]] = {
+    ClassifierKind.SVM: SvmScorer,
+    ClassifierKind.FOREST: ForestScorer,
+}
+
+
+def candidates(classifier: Classifier) -> list[Settings]:
+    """Every combination of the recipe's grid, in its order."""
+    if isinstance(classifier, Forest):
+        return [{"min_leaf": leaf} for leaf in classifier.min_leaf]
+    linear = [{"kernel": "linear", "C": C} for C in classifier.C if "linear" in classifier.kernel]
+    grid = product(classifier.C, classifier.gamma) if "rbf" in classifier.kernel else ()
+    return linear + [{"kernel": "rbf", "C": C, "gamma": gamma} for C, gamma in grid]
+
+
+def fit_classifier(
+    classifier: Classifier, settings: Settings, features: Table, malignant: Labels, seed: int
+) -> SvmScorer | ForestScorer:
+    """Fit with one combination of settings.
+
+    Parameters
+    ----------
+    settings : one of `candidates`
+    features : (N, D) float32
+    malignant : (N,) bool, both classes
+    """
+    weight = "balanced" if classifier.balanced else None
+    if isinstance(classifier, Svm):
+        return _fit_svm(settings, features, malignant, weight)
+    forest = RandomForestClassifier(
+        classifier.trees, min_samples_leaf=settings["min_leaf"], class_weight=weight, n_jobs=FIT_JOBS, random_state=seed
+    ).fit(features, malignant)
+    forest.n_jobs = 1
+    return ForestScorer(forest)
+
+
+def _fit_svm(settings: Settings, features: Table, malignant: Labels, weight: str | None) -> SvmScorer:
+    options = dict(settings)
+    if "gamma" in options:
+        options["gamma"] = options["gamma"] / features.shape[1]
+    svm = SVC(**options, class_weight=weight)
+    return SvmScorer(Pipeline([("standardise", StandardScaler()), ("svm", svm)]).fit(features, malignant))

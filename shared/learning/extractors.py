@@ -1,0 +1,97 @@
+"""One interface for every way of turning a nodule into numbers: prepare each alone, compute them together."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from shared.features import extract, names
+from shared.imaging.image import Nodule
+from shared.imaging.normalise import to_input
+from shared.learning.errors import FeaturesNotFinite
+from shared.networks import TapNetwork
+from shared.recipes import HandcraftedFeatures, NetworkFeatures
+
+Array = NDArray[np.float32]
+PREPROCESSING = 1
+"""Raised when an extractor's arithmetic changes, so that cached features of before are not used."""
+
+
+class Extractor(Protocol):
+    """`prepare` is safe to call from several threads, one nodule at a time; only it fails for an odd nodule."""
+
+    name: str
+    tap: str
+    width: int
+    digest: str
+
+    def prepare(self, nodule: Nodule) -> Array: ...
+
+    def compute(self, prepared: Sequence[Array]) -> Array:
+        """Features (N, `width`) float32, finite."""
+        ...
+
+
+class NetworkExtractor:
+    """Features of a frozen CNN, averaged over the image and its mirror image where the recipe says so."""
+
+    def __init__(self, features: NetworkFeatures, network: TapNetwork) -> None:
+        self.name, self.tap, self.width = features.name, features.tap, network.width
+        self.network, self._flips = network, features.flips
+        self.digest = _digest(kind="network", weights=network.digest, taps=features.taps, flips=features.flips)
+
+    def prepare(self, nodule: Nodule) -> Array:
+        """(3, S, S) float32."""
+        card = self.network.card
+        return to_input(nodule, card.input_px, card.normalise.mean, card.normalise.std)
+
+    def compute(self, prepared: Sequence[Array]) -> Array:
+        images = torch.from_numpy(np.stack(prepared))
+        features = self.network(images)
+        if self._flips:
+            features = (features + self.network(images.flip(-1))) / 2
+        return _finite(features.numpy(), self.name)
+
+
+class HandcraftedExtractor:
+    """Features by formula, of the nodule scaled so that its longer side has `size_px`."""
+
+    def __init__(self, features: HandcraftedFeatures) -> None:
+        self.name, self.tap = features.name, features.tap
+        self._families, self._size_px = features.families, features.size_px
+        self.width = len(names(features.families))
+        self.digest = _digest(kind="handcrafted", families=features.families, size_px=features.size_px)
+
+    def prepare(self, nodule: Nodule) -> Array:
+        """The features themselves, (D,) float32."""
+        pixels, mask = _scaled(nodule, self._size_px)
+        return _finite(extract(pixels, mask, self._families).values.astype(np.float32), self.name)
+
+    def compute(self, prepared: Sequence[Array]) -> Array:
+        return np.stack(prepared)
+
+
+def _scaled(nodule: Nodule, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Texture depends on the scale it is measured at, so each nodule gets the same one."""
+    height, width = nodule.pixels.shape
+    factor = size_px / max(height, width)
+    size = (max(round(width * factor), 1), max(round(height * factor), 1))
+    pixels = cv2.resize(nodule.pixels, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    mask = cv2.resize(nodule.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return pixels, mask.astype(bool)
+
+
+def _finite(features: Array, name: str) -> Array:
+    if not np.isfinite(features).all():
+        raise FeaturesNotFinite(features=name)
+    return features
+
+
+def _digest(**facts: object) -> str:
+    text = json.dumps({"preprocessing": PREPROCESSING, **facts}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,16 @@
+"""Saying how far a fit has come."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Called from time to time while a model is fitted."""
+
+    def __call__(self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
+        """`stage` is one of `network`, `features`, `readers`, `final`; `fraction` of that stage is done."""
+        ...
+
+
+def silent(stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
+    """Says nothing."""

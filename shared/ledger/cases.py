@@ -1,0 +1,45 @@
+"""Cases: an image, a size, perhaps an ROI."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from shared.ledger.scope import Scoped
+from shared.ledger.tables import CaseRow, JobRow
+
+
+@dataclass(frozen=True)
+class NewCase:
+    image_sha256: str
+    image_bytes: int
+    image_format: str
+    width: int
+    height: int
+    size_mm: float
+    roi: dict[str, Any] | None
+    external_id: str | None
+
+
+@dataclass(frozen=True)
+class Case(NewCase):
+    id: UUID
+    created_at: datetime
+
+
+class Cases(Scoped):
+    def add(self, case: NewCase) -> UUID:
+        row = CaseRow(hospital_id=self._hospital, **vars(case))
+        self._session.add(row)
+        self._session.flush()
+        return row.id
+
+    def find(self, case_id: UUID) -> Case | None:
+        row = self._session.scalar(self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id))
+        return row and Case(**{name: getattr(row, name) for name in Case.__dataclass_fields__})
+
+    def jobs_of(self, case_id: UUID) -> list[UUID]:
+        query = self._mine(select(JobRow.id), JobRow).where(JobRow.case_id == case_id).order_by(JobRow.created_at)
+        return list(self._session.scalars(query))

@@ -1,0 +1,109 @@
+"""A hospital's jobs: open, read, list, cancel."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_, case, func, literal, or_, select, text, tuple_
+from sqlalchemy.orm import Session
+
+from shared.domain.events import Event
+from shared.domain.jobs import JobState, Priority
+from shared.errors import Conflict
+from shared.ledger.audit import AuditTrail
+from shared.ledger.scope import Scoped
+from shared.ledger.tables import JobRow, ResultRow
+
+CHANGED = "sera_jobs"
+"""Postgres channel on which a job's id is notified when it changes."""
+
+
+class NotCancellable(Conflict):
+    code = "not-cancellable"
+    text = "The job is {state}; only a queued job can be cancelled."
+
+
+@dataclass(frozen=True)
+class Job:
+    id: UUID
+    case_id: UUID
+    state: JobState
+    priority: Priority
+    attempts: int
+    created_at: datetime
+    updated_at: datetime
+    reason: str | None
+    message: str | None
+    position: int | None
+    result: dict[str, Any] | None
+
+
+class Jobs(Scoped):
+    def __init__(self, session: Session, hospital: UUID, audit: AuditTrail) -> None:
+        super().__init__(session, hospital)
+        self._audit = audit
+
+    def open(self, case_id: UUID, priority: Priority) -> UUID:
+        row = JobRow(case_id=case_id, hospital_id=self._hospital, urgent=priority is Priority.URGENT)
+        self._session.add(row)
+        self._session.flush()
+        return row.id
+
+    def find(self, job_id: UUID) -> Job | None:
+        row = self._session.execute(self._view().where(JobRow.id == job_id)).first()
+        return _job(row) if row else None
+
+    def page(self, state: JobState | None, before: tuple[datetime, UUID] | None, limit: int) -> list[Job]:
+        """Newest first; `before` is the (created_at, id) of the last one seen."""
+        query = self._view().order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)
+        if state:
+            query = query.where(JobRow.state == state)
+        if before:
+            query = query.where(tuple_(JobRow.created_at, JobRow.id) < tuple_(literal(before[0]), literal(before[1])))
+        return [_job(row) for row in self._session.execute(query)]
+
+    def cancel(self, job_id: UUID) -> bool:
+        """Cancel a queued job; False if there is none, NotCancellable if it is past that."""
+        row = self._session.scalar(self._mine(select(JobRow), JobRow).where(JobRow.id == job_id).with_for_update())
+        if row is None:
+            return False
+        if row.state != JobState.QUEUED:
+            raise NotCancellable(state=row.state)
+        row.state, row.updated_at = JobState.CANCELLED, func.clock_timestamp()
+        self._audit.record(Event.JOB_CANCELLED, case=row.case_id, job=job_id)
+        notify(self._session, [job_id])
+        return True
+
+    def _view(self) -> Select:
+        ahead = JobRow.__table__.alias("ahead")
+        earlier = and_(ahead.c.urgent == JobRow.urgent, ahead.c.queued_at < JobRow.queued_at)
+        rank = select(func.count() + 1).where(
+            ahead.c.state == text("'queued'"), or_(ahead.c.urgent & ~JobRow.urgent, earlier)
+        )
+        position = case((JobRow.state == JobState.QUEUED, rank.correlate(JobRow).scalar_subquery()))
+        query = select(JobRow, position, ResultRow.body).outerjoin(ResultRow, ResultRow.job_id == JobRow.id)
+        return self._mine(query, JobRow)
+
+
+def notify(session: Session, jobs: list[UUID]) -> None:
+    """Tell listeners, at commit, that these jobs changed."""
+    if jobs:
+        session.execute(select(func.pg_notify(CHANGED, func.unnest([str(job) for job in jobs]))))
+
+
+def _job(row: Any) -> Job:
+    job, position, result = row
+    return Job(
+        job.id,
+        job.case_id,
+        JobState(job.state),
+        Priority.URGENT if job.urgent else Priority.ROUTINE,
+        job.attempts,
+        job.created_at,
+        job.updated_at,
+        job.reason,
+        job.message,
+        position,
+        result,
+    )

@@ -1,0 +1,103 @@
+"""One transaction at a time: scoped to a hospital for its requests, or the whole house for services and operators."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from shared.errors import Unavailable
+from shared.ledger.audit import AuditTrail
+from shared.ledger.cases import Cases
+from shared.ledger.datasets import Datasets
+from shared.ledger.explanations import ExplanationQueue, Explanations
+from shared.ledger.hospitals import Hospitals, Keys
+from shared.ledger.jobs import Jobs
+from shared.ledger.models import Models
+from shared.ledger.queue import Queue
+from shared.ledger.receipts import Receipts
+from shared.ledger.training import TrainingRuns
+
+
+@dataclass(frozen=True)
+class Book:
+    """What one hospital may see and write, inside one transaction."""
+
+    cases: Cases
+    jobs: Jobs
+    receipts: Receipts
+    explanations: Explanations
+    audit: AuditTrail
+
+
+@dataclass(frozen=True)
+class House:
+    """What services and operators see: every hospital, inside one transaction."""
+
+    hospitals: Hospitals
+    keys: Keys
+    queue: Queue
+    datasets: Datasets
+    runs: TrainingRuns
+    models: Models
+    explanations: ExplanationQueue
+    audit: AuditTrail
+
+
+class Ledger:
+    """The system of record."""
+
+    def __init__(self, url: str, pool_size: int = 10) -> None:
+        self.engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+
+    @contextmanager
+    def scoped(self, hospital: UUID, actor: str) -> Iterator[Book]:
+        """A transaction in which only this hospital's rows exist."""
+        with self._transaction() as session:
+            audit = AuditTrail(session, actor, hospital)
+            yield Book(
+                Cases(session, hospital),
+                Jobs(session, hospital, audit),
+                Receipts(session, hospital),
+                Explanations(session, hospital),
+                audit,
+            )
+
+    @contextmanager
+    def whole(self, actor: str) -> Iterator[House]:
+        """A transaction over every hospital, for services and operators."""
+        with self._transaction() as session:
+            audit = AuditTrail(session, actor)
+            yield House(
+                Hospitals(session, audit),
+                Keys(session, audit),
+                Queue(session, audit),
+                Datasets(session, audit),
+                TrainingRuns(session, audit),
+                Models(session, audit),
+                ExplanationQueue(session),
+                audit,
+            )
+
+    def ping(self) -> None:
+        """Raise Unavailable unless the database answers."""
+        with self._transaction() as session:
+            session.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        try:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except OperationalError as lost:
+            raise Unavailable(service="The database") from lost
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Unavailable(service="The database") from error
+            raise

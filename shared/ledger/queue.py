@@ -1,0 +1,214 @@
+"""The workers' side of the jobs: claim with a lease, renew, finish, give back, dead letter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Row, case, func, insert, literal_column, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from shared.domain.events import Event
+from shared.domain.jobs import REASON_TEXT, JobState, Reason
+from shared.errors import Conflict
+from shared.ledger.audit import AuditTrail, Entry
+from shared.ledger.jobs import notify
+from shared.ledger.tables import CaseRow, HospitalRow, JobRow, ResultRow
+
+NOW = func.clock_timestamp()
+
+CANDIDATES = text(
+    """
+    WITH candidates AS (
+        SELECT c.id, c.urgent, c.queued_at,
+               busy.jobs + row_number() OVER (PARTITION BY h.id, c.urgent ORDER BY c.queued_at, c.id) AS turn
+        FROM hospitals h
+        CROSS JOIN LATERAL (
+            SELECT id, urgent, queued_at FROM jobs
+            WHERE hospital_id = h.id AND state = 'queued' AND available_at <= clock_timestamp()
+            ORDER BY urgent DESC, queued_at, id LIMIT :most) c
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS jobs FROM jobs WHERE hospital_id = h.id AND state = 'running') busy
+    )
+    SELECT j.id FROM jobs j JOIN candidates c ON c.id = j.id
+    WHERE j.state = 'queued'
+    ORDER BY c.urgent DESC, c.turn, c.queued_at, c.id
+    LIMIT :most FOR UPDATE OF j SKIP LOCKED
+    """
+)
+"""Urgent first, then fair between hospitals (least running goes first), then oldest; never waits for a lock."""
+
+
+class NotADeadLetter(Conflict):
+    code = "not-a-dead-letter"
+    text = "The job is {state}; only a failed job can be run again."
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A leased job with all that inference needs to know."""
+
+    id: UUID
+    case_id: UUID
+    hospital_id: UUID
+    attempts: int
+    image_sha256: str
+    size_mm: float
+    roi: dict[str, Any] | None
+    prevalence: float | None
+    fna_rule: str | None
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A batch of jobs held under one token until the lease runs out."""
+
+    token: UUID
+    jobs: tuple[Claimed, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.jobs)
+
+
+@dataclass(frozen=True)
+class Failure:
+    reason: str
+    message: str
+
+
+class Queue:
+    def __init__(self, session: Session, audit: AuditTrail) -> None:
+        self._session, self._audit = session, audit
+
+    def claim(self, worker: str, most: int, lease: timedelta, max_attempts: int) -> Lease:
+        """Lease up to `most` waiting jobs. A job that outlived a worker comes alone, so it can take no other along."""
+        self.reclaim(max_attempts)
+        chosen = self._suspect() or list(self._session.scalars(CANDIDATES, {"most": most}))
+        if not chosen:
+            return Lease(uuid4(), ())
+        return self._take(worker, chosen, lease)
+
+    def reclaim(self, max_attempts: int, lost_worker: str | None = None) -> int:
+        """Put jobs whose lease ran out, or whose worker is known to be gone, back into the queue.
+
+        Those out of attempts go to the dead letters.
+        """
+        over = or_(JobRow.lease_until < NOW, JobRow.worker == lost_worker)
+        late = select(JobRow.id).where(JobRow.state == "running", over).with_for_update(skip_locked=True)
+        spent = JobRow.attempts >= max_attempts
+        lost = {
+            "state": case((spent, JobState.FAILED), else_=JobState.QUEUED),
+            "reason": case((spent, Reason.WORKER_LOST)),
+            "message": case((spent, REASON_TEXT[Reason.WORKER_LOST])),
+        }
+        moved = self._move(JobRow.id.in_(late.scalar_subquery()), **lost)
+        self._record(
+            moved,
+            lambda row: Event.JOB_FAILED if row.state == JobState.FAILED else Event.JOB_RETURNED,
+            why="worker-lost",
+        )
+        return len(moved)
+
+    def renew(self, tokens: Sequence[UUID], lease: timedelta) -> None:
+        """Hold batches longer, while their worker lives."""
+        held = (JobRow.lease_token.in_(tokens), JobRow.state == "running")
+        self._session.execute(update(JobRow).where(*held).values(lease_until=NOW + lease))
+
+    def finish(self, token: UUID, digest: str, results: Mapping[UUID, dict[str, Any]]) -> set[UUID]:
+        """Write results of jobs still held under this token; returns those written, for a lost lease writes nothing."""
+        moved = self._move(*_held(token, results), state=JobState.DONE, reason=None, message=None)
+        rows = [
+            {"job_id": row.id, "hospital_id": row.hospital_id, "model_digest": digest, "body": results[row.id]}
+            for row in moved
+        ]
+        if rows:
+            self._session.execute(insert(ResultRow), rows)
+        self._record(moved, lambda _: Event.JOB_DONE, model=digest)
+        return {row.id for row in moved}
+
+    def fail(self, token: UUID, failures: Mapping[UUID, Failure]) -> None:
+        """Send jobs to the dead letters with the reason of each."""
+        for job, failure in failures.items():
+            moved = self._move(*_held(token, [job]), state=JobState.FAILED, **vars(failure))
+            self._record(moved, lambda _: Event.JOB_FAILED, reason=failure.reason)
+
+    def give_back(self, token: UUID, jobs: Sequence[UUID], delay: timedelta) -> None:
+        """Return jobs unharmed, when an engine was away: the attempt does not count."""
+        back = {"state": JobState.QUEUED, "attempts": JobRow.attempts - 1, "available_at": NOW + delay}
+        self._record(self._move(*_held(token, jobs), **back), lambda _: Event.JOB_RETURNED, why="engine-unavailable")
+
+    def rerun(self, job_id: UUID) -> bool:
+        """Queue a dead letter again with fresh attempts; False if there is no such job."""
+        state = self._session.scalar(select(JobRow.state).where(JobRow.id == job_id).with_for_update())
+        if state is None:
+            return False
+        if state != JobState.FAILED:
+            raise NotADeadLetter(state=state)
+        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "message": None}
+        self._record(self._move(JobRow.id == job_id, **again), lambda _: Event.JOB_RERUN)
+        return True
+
+    def depth(self) -> dict[str, int]:
+        """Jobs by state, final ones left out."""
+        query = select(JobRow.state, func.count()).where(JobRow.state.in_(["queued", "running"])).group_by(JobRow.state)
+        return {JobState.QUEUED: 0, JobState.RUNNING: 0} | dict(self._session.execute(query).all())
+
+    def pace(self) -> float | None:
+        """Jobs finished per second over the last minute; None if there were none."""
+        minute = timedelta(minutes=1)
+        query = select(func.count(), func.min(ResultRow.created_at), NOW).where(ResultRow.created_at > NOW - minute)
+        done, first, now = self._session.execute(query).one()
+        return done / max((now - first).total_seconds(), 1.0) if done else None
+
+    def _suspect(self) -> list[UUID]:
+        query = (
+            select(JobRow.id)
+            .where(JobRow.state == "queued", JobRow.attempts > 0, JobRow.available_at <= NOW)
+            .order_by(JobRow.queued_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        return list(self._session.scalars(query))
+
+    def _take(self, worker: str, chosen: Sequence[UUID], lease: timedelta) -> Lease:
+        token = uuid4()
+        held = {"lease_token": token, "lease_until": NOW + lease, "worker": worker, "attempts": JobRow.attempts + 1}
+        moved = self._move(JobRow.id.in_(chosen), state=JobState.RUNNING, **held)
+        self._record(moved, lambda _: Event.JOB_CLAIMED, worker=worker)
+        needs = select(
+            JobRow.id,
+            JobRow.case_id,
+            JobRow.hospital_id,
+            JobRow.attempts,
+            CaseRow.image_sha256,
+            CaseRow.size_mm,
+            CaseRow.roi,
+            HospitalRow.prevalence,
+            HospitalRow.fna_rule,
+        )
+        joined = needs.join(CaseRow, CaseRow.id == JobRow.case_id).join(
+            HospitalRow, HospitalRow.id == JobRow.hospital_id
+        )
+        ordered = joined.where(JobRow.lease_token == token).order_by(JobRow.urgent.desc(), JobRow.queued_at, JobRow.id)
+        return Lease(token, tuple(Claimed(**row._mapping) for row in self._session.execute(ordered)))
+
+    def _move(self, *which: Any, **values: Any) -> list[Row]:
+        if values.get("state") is not JobState.RUNNING:
+            values |= {"lease_until": None, "lease_token": None}
+        told = (JobRow.id, JobRow.case_id, JobRow.hospital_id, JobRow.state, JobRow.attempts)
+        moved = self._session.execute(
+            update(JobRow).where(*which).values(updated_at=NOW, **values).returning(*told)
+        ).all()
+        notify(self._session, [row.id for row in moved])
+        return list(moved)
+
+    def _record(self, moved: Sequence[Row], event: Any, **details: Any) -> None:
+        self._audit.record_all(
+            Entry(event(row), row.hospital_id, row.case_id, row.id, {**details, "attempt": row.attempts})
+            for row in moved
+        )
+
+
+def _held(token: UUID, jobs: Any) -> tuple[Any, ...]:
+    return JobRow.id.in_(list(jobs)), JobRow.lease_token == token, JobRow.state == literal_column("'running'")

@@ -1,0 +1,69 @@
+"""What is known of a network, as data: adding a network adds no branch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation of each input channel, on the scale where white is 1."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+MID_GREY = Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+
+
+class Pool(StrEnum):
+    """How a feature map (N, C, H, W) becomes (N, C)."""
+
+    AVERAGE = "avg"
+    MAX = "max"
+
+
+@dataclass(frozen=True)
+class Tap:
+    """Where features are read: after `stage`, pooled over the image to `width` numbers."""
+
+    stage: str
+    pool: Pool
+    width: int
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where pre-trained weights come from: the file names looked for, then the address, with its licence."""
+
+    files: tuple[str, ...]
+    url: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A network in one paragraph.
+
+    Attributes
+    ----------
+    input_px : side of the square input
+    taps : name -> tap, in the order of the layers
+    weights : None where there are none to fetch and the network is trained from scratch
+    source : the paper
+    """
+
+    name: str
+    input_px: int
+    normalise: Normalisation
+    taps: Mapping[str, Tap]
+    weights: Weights | None
+    source: str
+
+
+def pooled_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
+    """Both poolings of each stage, named `stage.avg` and `stage.max`; the last stage's also plain `avg` and `max`."""
+    last = list(widths)[-1]
+    named = {f"{stage}.{pool}": Tap(stage, pool, width) for stage, width in widths.items() for pool in Pool}
+    return named | {str(pool): Tap(last, pool, widths[last]) for pool in Pool}

@@ -1,0 +1,42 @@
+"""MobileNetV2."""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from shared.networks._torchvision import models
+from shared.networks.card import IMAGENET, Card, Weights, pooled_taps
+from shared.networks.registry import network
+
+_ENDS = OrderedDict(block3=4, block6=7, block10=11, block13=14, block16=17, block17=18, conv=19)
+_WIDTHS = {"block3": 24, "block6": 32, "block10": 64, "block13": 96, "block16": 160, "block17": 320, "conv": 1280}
+
+
+@network
+class MobileNetV2:
+    """torchvision's `mobilenet_v2`; its stages are slices of `features`.
+
+    Weight files may have batch norm folded into the convolutions, so batch norm always stays in eval mode.
+    """
+
+    card = Card(
+        name="mobilenet_v2",
+        input_px=224,
+        normalise=IMAGENET,
+        taps=pooled_taps(_WIDTHS),
+        weights=Weights(
+            files=("mobilenet_v2.pth",),
+            url=models.MobileNet_V2_Weights.IMAGENET1K_V1.url,
+            licence="BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms limit it to research",
+        ),
+        source="Sandler et al. 2018, arXiv:1801.04381",
+    )
+
+    @staticmethod
+    def build() -> nn.Module:
+        return models.mobilenet_v2(weights=None)
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        firsts = [0, *_ENDS.values()]
+        return OrderedDict((name, module.features[a:b]) for (name, b), a in zip(_ENDS.items(), firsts, strict=False))

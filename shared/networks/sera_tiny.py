@@ -1,0 +1,41 @@
+"""A small network of our own, for recipes that must work without a download."""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from shared.networks.card import MID_GREY, Card, pooled_taps
+from shared.networks.registry import network
+
+_WIDTHS = {"block2": 32, "block3": 64, "block4": 96}
+CLASSES = 2
+
+
+def _block(wide_in: int, wide_out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(wide_in, wide_out, 3, padding=1, bias=False), nn.BatchNorm2d(wide_out), nn.ReLU(), nn.MaxPool2d(2)
+    )
+
+
+@network
+class SeraTiny:
+    """Four blocks of 3 x 3 convolution, batch norm, ReLU and pooling, and a linear layer: 0.1 million weights."""
+
+    card = Card(
+        name="sera_tiny",
+        input_px=96,
+        normalise=MID_GREY,
+        taps=pooled_taps(_WIDTHS),
+        weights=None,
+        source="this project",
+    )
+
+    @staticmethod
+    def build() -> nn.Module:
+        layers = OrderedDict(block1=_block(3, 16), block2=_block(16, 32), block3=_block(32, 64), block4=_block(64, 96))
+        pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return nn.Sequential(OrderedDict(**layers, pool=pool, classifier=nn.Linear(96, CLASSES)))
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return OrderedDict((name, module.get_submodule(name)) for name in ("block1", *_WIDTHS))

@@ -1,0 +1,38 @@
+"""SqueezeNet 1.1."""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from shared.networks._torchvision import models
+from shared.networks.card import IMAGENET, Card, Weights, pooled_taps
+from shared.networks.registry import network
+
+_STAGES = OrderedDict(conv1=(0, 2), fire3=(2, 5), fire4=(5, 7), fire6=(7, 10), fire8=(10, 12), fire9=(12, 13))
+_WIDTHS = {"fire3": 128, "fire4": 256, "fire6": 384, "fire8": 512, "fire9": 512}
+
+
+@network
+class SqueezeNet:
+    """torchvision's `squeezenet1_1`; its stages are slices of `features`."""
+
+    card = Card(
+        name="squeezenet",
+        input_px=224,
+        normalise=IMAGENET,
+        taps=pooled_taps(_WIDTHS),
+        weights=Weights(
+            files=("squeezenet1_1.pth", "squeezenet.pth"),
+            url=models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url,
+            licence="BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms limit it to research",
+        ),
+        source="Iandola et al. 2016, arXiv:1602.07360",
+    )
+
+    @staticmethod
+    def build() -> nn.Module:
+        return models.squeezenet1_1(weights=None)
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return OrderedDict((name, module.features[first:end]) for name, (first, end) in _STAGES.items())

@@ -1,0 +1,141 @@
+"""Keys as files below one directory: written aside, synced, then renamed into place."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.objects.errors import ObjectMissing, ObjectsUnavailable
+from shared.objects.keys import check_key, check_prefix, is_key
+
+PARTIAL = ".partial"
+CHUNK_BYTES = 1 << 20
+
+
+class DirectoryStore:
+    """A key store in a directory. A reader, or a crash at any moment, sees a whole value or none."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._partial = root / PARTIAL
+        with _os_errors_named():
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._partial.mkdir(exist_ok=True, mode=0o700)
+            self._sweep()
+
+    def __repr__(self) -> str:
+        return f"DirectoryStore({str(self.root)!r})"
+
+    def write(self, key: str, source: BinaryIO, size: int) -> None:
+        target = self._path(key)
+        with _os_errors_named(), self._new_partial() as partial:
+            _copy(source, partial, size)
+            partial.flush()
+            os.fsync(partial.fileno())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(partial.name, target)
+            self._sync_folders_above(target)
+
+    def read(self, key: str) -> bytes:
+        with self.open(key) as stream, _os_errors_named():
+            return stream.read()
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[BinaryIO]:
+        with _os_errors_named():
+            try:
+                stream = self._path(key).open("rb")
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                raise ObjectMissing(key=key) from None
+        with stream:
+            yield stream
+
+    def exists(self, key: str) -> bool:
+        path = self._path(key)
+        with _os_errors_named():
+            if not path.is_file():
+                return False
+            # Its writer may have died between rename and sync; who relies on the value must make it durable.
+            self._sync_folders_above(path)
+            return True
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with _os_errors_named(), suppress(FileNotFoundError):
+            path.unlink()
+            _sync_folder(path.parent)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        folder = self.root / check_prefix(prefix).rpartition("/")[0]
+        with _os_errors_named():
+            files = [path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file()]
+        yield from sorted(key for key in files if key.startswith(prefix) and is_key(key))
+
+    def _path(self, key: str) -> Path:
+        return self.root / check_key(key)
+
+    def _sync_folders_above(self, path: Path) -> None:
+        for folder in path.parents:
+            _sync_folder(folder)
+            if folder == self.root:
+                return
+
+    @contextmanager
+    def _new_partial(self) -> Iterator[BinaryIO]:
+        """A file beside the values, gone afterwards unless it was renamed away."""
+        with self._create_locked() as partial:
+            try:
+                yield partial
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(partial.name)
+
+    def _create_locked(self) -> BinaryIO:
+        """The lock says that the writer lives: the system drops it with the process, however that ends."""
+        while True:
+            partial = open(self._partial / secrets.token_hex(16), "xb", opener=_owner_only)  # noqa: SIM115
+            fcntl.flock(partial, fcntl.LOCK_EX)
+            if os.fstat(partial.fileno()).st_nlink:
+                return partial
+            partial.close()  # a sweeper was quicker than the lock
+
+    def _sweep(self) -> None:
+        """Remove what dead writers left behind."""
+        for path in self._partial.iterdir():
+            with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as leftover:
+                fcntl.flock(leftover, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
+    left = size
+    while left:
+        chunk = source.read(min(CHUNK_BYTES, left))
+        if not chunk:
+            raise EOFError(f"the source ended {left} bytes early")
+        target.write(chunk)
+        left -= len(chunk)
+
+
+@contextmanager
+def _os_errors_named() -> Iterator[None]:
+    """A full, read-only or unmounted disk is an object store that cannot be used for now."""
+    try:
+        yield
+    except OSError as error:
+        raise ObjectsUnavailable(problem=error.strerror or type(error).__name__) from error

@@ -1,0 +1,53 @@
+"""The port to a store of keys: the little that SERA asks of a directory or an S3 bucket."""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+
+from shared.objects.errors import KeyInvalid
+
+_PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
+_KEY = re.compile(rf"{_PART}(/{_PART})*")
+_MAX_LENGTH = 900
+
+
+class KeyStore(Protocol):
+    """Whole values under keys. Keys satisfy `check_key`; a value becomes visible whole and durable, or not at all."""
+
+    def write(self, key: str, source: BinaryIO, size: int) -> None:
+        """Keep the next `size` bytes of a seekable `source` under `key`, in place of what was there."""
+
+    def read(self, key: str) -> bytes:
+        """The whole value; raises ObjectMissing."""
+
+    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """The value as a stream; raises ObjectMissing."""
+
+    def exists(self, key: str) -> bool:
+        """Whether a whole, durable value is there."""
+
+    def delete(self, key: str) -> None:
+        """Forget the key; nothing happens where there is none."""
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys that start with `prefix`, in alphabetical order."""
+
+
+def is_key(text: str) -> bool:
+    """Whether the text is safe both as a relative path and as an S3 name."""
+    return len(text) <= _MAX_LENGTH and _KEY.fullmatch(text) is not None
+
+
+def check_key(key: str) -> str:
+    """The key itself; raises KeyInvalid."""
+    if not is_key(key):
+        raise KeyInvalid(key=key)
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """The beginning of some key, or of all; raises KeyInvalid."""
+    if prefix:
+        check_key(prefix.removesuffix("/"))
+    return prefix

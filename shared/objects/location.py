@@ -1,0 +1,79 @@
+"""From an address in the settings to an object store."""
+
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from shared.objects.directory import DirectoryStore
+from shared.objects.errors import StoreUrlInvalid
+from shared.objects.keys import KeyStore
+from shared.objects.s3 import Bucket, S3Store
+from shared.objects.store import ObjectStore
+
+_OPTIONS = {"secure", "region"}
+
+
+def open_store(url: str) -> ObjectStore:
+    """The store at `file:///folder` or `s3://KEY:SECRET@host:port/bucket[?secure=true][&region=NAME]`."""
+    return ObjectStore(_key_store(url))
+
+
+def _key_store(url: str) -> KeyStore:
+    parts = _split(url)
+    if parts.scheme == "file":
+        return DirectoryStore(_folder(parts))
+    if parts.scheme == "s3":
+        return S3Store(_bucket(parts))
+    raise StoreUrlInvalid(problem="it starts with neither file:// nor s3://")
+
+
+def _folder(parts: SplitResult) -> Path:
+    if parts.netloc:
+        raise StoreUrlInvalid(problem="a file address has three slashes and no host")
+    path = Path(unquote(parts.path))
+    if not path.is_absolute() or path == Path("/"):
+        raise StoreUrlInvalid(problem="the folder is missing or not absolute")
+    return path
+
+
+def _bucket(parts: SplitResult) -> Bucket:
+    name = parts.path.strip("/")
+    if not (parts.username and parts.password):
+        raise StoreUrlInvalid(problem="key or secret is missing")
+    if not parts.hostname or not _port_is_sound(parts):
+        raise StoreUrlInvalid(problem="host or port cannot be read")
+    if not name or "/" in name:
+        raise StoreUrlInvalid(problem="exactly one bucket name follows the host")
+    return Bucket(
+        endpoint=parts.netloc.rpartition("@")[2],
+        name=name,
+        key=unquote(parts.username),
+        secret=unquote(parts.password),
+        **_options(parts.query),
+    )
+
+
+def _options(query: str) -> dict[str, bool | str]:
+    given = dict(parse_qsl(query))
+    if unknown := set(given) - _OPTIONS:
+        raise StoreUrlInvalid(problem=f"it has {len(unknown)} option(s) other than secure and region")
+    if given.get("secure", "false") not in {"true", "false"}:
+        raise StoreUrlInvalid(problem="secure is true or false")
+    options: dict[str, bool | str] = {"secure": given.get("secure") == "true"}
+    if region := given.get("region"):
+        options["region"] = region
+    return options
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of the address; what urlsplit says of a bad one is not passed on, for it may quote the secret."""
+    with suppress(ValueError):
+        return urlsplit(url)
+    raise StoreUrlInvalid(problem="it is not a URL")
+
+
+def _port_is_sound(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False

@@ -1,0 +1,143 @@
+"""Keys in a bucket behind the S3 API: MinIO, SeaweedFS, Ceph, AWS."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import urllib3
+from minio import Minio
+from minio.error import InvalidResponseError, MinioException, S3Error
+
+from shared.objects.errors import ObjectMissing, ObjectsRefused, ObjectsUnavailable
+from shared.objects.keys import check_key, check_prefix
+
+CONNECT_TIMEOUT_S = 3
+READ_TIMEOUT_S = 30
+RETRIES = 3
+READ_RETRIES = 1
+PART_BYTES = 16 << 20
+CONNECTIONS = 10
+
+_ABSENT = {"NoSuchKey", "NoSuchBucket", "ResourceNotFound"}
+_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidBucketName", "BucketAlreadyExists"}
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Where the bucket is and how to get in."""
+
+    endpoint: str
+    name: str
+    key: str
+    secret: str = field(repr=False)
+    secure: bool = False
+    region: str = "us-east-1"
+
+
+class S3Store:
+    """A key store in an S3 bucket, which is made with the first value. Nothing connects before the first call."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket.name
+        self._address = f"{bucket.endpoint}/{bucket.name}"
+        self._client = Minio(
+            bucket.endpoint,
+            access_key=bucket.key,
+            secret_key=bucket.secret,
+            secure=bucket.secure,
+            region=bucket.region,
+            http_client=_bounded_pool(),
+        )
+
+    def __repr__(self) -> str:
+        return f"S3Store({self._address!r})"
+
+    def write(self, key: str, source: BinaryIO, size: int) -> None:
+        check_key(key)
+        start = source.tell()
+        with self._errors_named(key):
+            try:
+                self._put(key, source, size)
+            except S3Error as error:
+                if error.code != "NoSuchBucket":
+                    raise
+                self._make_bucket()
+                source.seek(start)
+                self._put(key, source, size)
+
+    def read(self, key: str) -> bytes:
+        with self.open(key) as stream:
+            return stream.read()
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[BinaryIO]:
+        check_key(key)
+        with self._errors_named(key), closing(self._client.get_object(self._bucket, key)) as response:
+            try:
+                yield response
+            finally:
+                response.release_conn()
+
+    def exists(self, key: str) -> bool:
+        check_key(key)
+        try:
+            with self._errors_named(key):
+                self._client.stat_object(self._bucket, key)
+        except ObjectMissing:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        check_key(key)
+        try:
+            with self._errors_named(key):
+                self._client.remove_object(self._bucket, key)
+        except ObjectMissing:
+            return
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        check_prefix(prefix)
+        try:
+            with self._errors_named(prefix):
+                for found in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
+                    yield found.object_name
+        except ObjectMissing:
+            return
+
+    def _put(self, key: str, source: BinaryIO, size: int) -> None:
+        self._client.put_object(self._bucket, key, source, size, part_size=PART_BYTES)
+
+    def _make_bucket(self) -> None:
+        try:
+            self._client.make_bucket(self._bucket)
+        except S3Error as error:
+            if error.code != "BucketAlreadyOwnedByYou":  # another process was quicker
+                raise
+
+    @contextmanager
+    def _errors_named(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except S3Error as error:
+            raise _named(error, key) from error
+        except InvalidResponseError as error:
+            raise ObjectsUnavailable(problem=f"{self._address} does not speak S3") from error
+        except (MinioException, urllib3.exceptions.HTTPError) as error:
+            raise ObjectsUnavailable(problem=f"no good answer from {self._address}") from error
+
+
+def _bounded_pool() -> urllib3.PoolManager:
+    """The client's own waits five minutes for a connection, five times over."""
+    return urllib3.PoolManager(
+        maxsize=CONNECTIONS,
+        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
+        retries=urllib3.Retry(RETRIES, read=READ_RETRIES, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+    )
+
+
+def _named(error: S3Error, key: str) -> ObjectMissing | ObjectsRefused | ObjectsUnavailable:
+    if error.code in _ABSENT:
+        return ObjectMissing(key=key)
+    kind = ObjectsRefused if error.code in _REFUSED else ObjectsUnavailable
+    return kind(problem=error.code)

@@ -1,0 +1,47 @@
+"""The image plane of a phantom and smooth random fields on it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Field = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A square of `size_px` pixels; x runs across, y is depth, both 0..1."""
+
+    size_px: int
+
+    @cached_property
+    def y(self) -> Field:
+        """Depth of each row, (S, 1)."""
+        return ((np.arange(self.size_px, dtype=np.float32) + 0.5) / self.size_px)[:, None]
+
+    @cached_property
+    def x(self) -> Field:
+        """Place of each column, (1, S)."""
+        return self.y.T
+
+    def smooth_noise(self, rng: np.random.Generator, across: int, deep: int) -> Field:
+        """Gaussian field of unit variance at `deep` x `across` nodes, interpolated, (S, S)."""
+        nodes = rng.standard_normal((deep, across), dtype=np.float32)
+        return cv2.resize(nodes, (self.size_px, self.size_px), interpolation=cv2.INTER_CUBIC)
+
+    def wavy_line(self, rng: np.random.Generator, depth: float, swing: float) -> Field:
+        """Depth of an interface that rises and falls by about `swing`, (1, S)."""
+        nodes = depth + swing * rng.standard_normal((1, 5), dtype=np.float32)
+        return cv2.resize(nodes, (self.size_px, 1), interpolation=cv2.INTER_CUBIC)
+
+
+def bump(distance: Field, width: float) -> Field:
+    """1 at distance 0, falling off like a Gaussian of standard deviation `width`."""
+    return np.exp(-0.5 * (distance / np.float32(width)) ** 2)
+
+
+def step(distance: Field, width: float) -> Field:
+    """0 far below 0, 1 far above, going over within about `width` on either side."""
+    return np.float32(0.5) * (1 + np.tanh(distance / np.float32(width)))

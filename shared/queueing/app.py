@@ -1,0 +1,45 @@
+"""The Celery app every service shares. A message is only a ring; the ledger holds the work."""
+
+from enum import StrEnum
+
+from celery import Celery
+
+
+class Queues(StrEnum):
+    INFERENCE = "inference"
+    TRAIN = "train"
+    EXPLAIN = "explain"
+
+
+class Tasks(StrEnum):
+    RING = "inference.ring"
+    EXPLAIN = "explain.ring"
+    TRAIN = "train.ring"
+
+
+def celery_app(broker_url: str) -> Celery:
+    """Make the app; nothing connects until it is used."""
+    app = Celery("sera", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        task_routes={Tasks.RING: Queues.INFERENCE, Tasks.EXPLAIN: Queues.EXPLAIN, Tasks.TRAIN: Queues.TRAIN},
+        task_create_missing_queues=True,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=2,
+        broker_transport_options={
+            "socket_connect_timeout": 2,
+            "socket_timeout": 30,
+            "retry_policy": {"max_retries": 0},
+        },
+        enable_utc=True,
+    )
+    return app

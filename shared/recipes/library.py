@@ -1,0 +1,27 @@
+"""The recipes that ship, and those of a path."""
+
+import tomllib
+from pathlib import Path
+
+from shared.recipes.errors import RecipeInvalid, RecipeUnknown
+from shared.recipes.reading import read_recipe
+from shared.recipes.recipe import Recipe
+
+_FOLDER = Path(__file__).parent
+
+
+def list_recipes() -> tuple[str, ...]:
+    """Names of the recipes that ship."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """A recipe by name, or of a TOML file; raises `RecipeUnknown`, `RecipeInvalid`."""
+    path = _FOLDER / f"{name}.toml" if name in list_recipes() else Path(name)
+    if path.suffix != ".toml" or not path.is_file():
+        raise RecipeUnknown(name=str(name), known=", ".join(list_recipes()))
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise RecipeInvalid(key=path.name, problem=f"it is no TOML ({problem})") from problem
+    return read_recipe(table)

@@ -1,0 +1,125 @@
+"""From a TOML table to a recipe: every key must be known, every value of its type."""
+
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from shared.recipes.errors import RecipeInvalid
+from shared.recipes.recipe import (
+    ClassifierKind,
+    Forest,
+    FusionRule,
+    HandcraftedFeatures,
+    NetworkFeatures,
+    Recipe,
+    Svm,
+    Tuning,
+)
+
+_CLASSIFIERS = {ClassifierKind.SVM: Svm, ClassifierKind.FOREST: Forest}
+
+
+def read_recipe(table: Mapping[str, Any]) -> Recipe:
+    """Build a recipe from its table; raises `RecipeInvalid`, which names the key."""
+    recipe = _read_table(Recipe, table, "")
+    _check_ranges(recipe)
+    _check_sense(recipe)
+    return recipe
+
+
+def _read_table(kind: type, table: object, where: str) -> Any:
+    if not isinstance(table, Mapping):
+        raise RecipeInvalid(key=where or "(top)", problem="a table is expected")
+    hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
+    for key in table:
+        if key not in known:
+            raise RecipeInvalid(key=where + key, problem=f"the key is unknown; known are {', '.join(known)}")
+    for name, field in known.items():
+        if name not in table and field.default is MISSING:
+            raise RecipeInvalid(key=where + name, problem="it is missing")
+    return kind(**{key: _read_value(hints[key], value, where + key) for key, value in table.items()})
+
+
+def _read_value(hint: Any, value: object, where: str) -> Any:
+    if get_origin(hint) is tuple:
+        return _read_list(get_args(hint)[0], value, where)
+    if get_origin(hint) in (Union, types.UnionType):
+        return _read_choice(get_args(hint), value, where)
+    if is_dataclass(hint):
+        return _read_table(hint, value, where + ".")
+    return _read_scalar(hint, value, where)
+
+
+def _read_list(hint: Any, value: object, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise RecipeInvalid(key=where, problem="a list with at least one entry is expected")
+    return tuple(_read_value(hint, entry, f"{where}[{place}]") for place, entry in enumerate(value))
+
+
+def _read_choice(hints: tuple[Any, ...], value: object, where: str) -> Any:
+    """One of several kinds of table, told apart by what is in them."""
+    if type(None) in hints:
+        return _read_value(hints[0], value, where)
+    table = value if isinstance(value, Mapping) else {}
+    if NetworkFeatures in hints:
+        return _read_table(NetworkFeatures if "network" in table else HandcraftedFeatures, value, where + ".")
+    kind = _read_scalar(ClassifierKind, table.get("kind"), where + ".kind")
+    return _read_table(_CLASSIFIERS[kind], value, where + ".")
+
+
+def _read_scalar(hint: Any, value: object, where: str) -> Any:
+    if issubclass(hint, StrEnum):
+        if value not in list(hint):
+            raise RecipeInvalid(key=where, problem=f"{value!r} is none of {', '.join(hint)}")
+        return hint(value)
+    wanted = (int, float) if hint is float else (hint,)
+    if type(value) not in wanted or (hint is float and not math.isfinite(value)):
+        raise RecipeInvalid(key=where, problem=f"{value!r} is no {hint.__name__}")
+    return hint(value)
+
+
+def _check_ranges(recipe: Recipe) -> None:
+    ranges = {
+        "roi.margin": (recipe.roi.margin, 0, 2),
+        "decision.novelty_quantile": (recipe.decision.novelty_quantile, 0.5, 1),
+        "validation.folds": (recipe.validation.folds, 2, 20),
+        "validation.inner_folds": (recipe.validation.inner_folds, 2, 20),
+    }
+    for key, (value, low, high) in ranges.items():
+        if not low <= value <= high:
+            raise RecipeInvalid(key=key, problem=f"{value} is not between {low} and {high}")
+    for place, classifier in enumerate(recipe.classifiers):
+        _check_positive(f"classifiers[{place}]", classifier)
+    if recipe.phantoms:
+        _check_positive("phantoms", recipe.phantoms, besides=("momentum", "decay"))
+
+
+def _check_positive(where: str, table: Any, besides: tuple[str, ...] = ()) -> None:
+    for field in fields(table):
+        value = getattr(table, field.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int | float) and not isinstance(number, bool) and field.name not in besides:
+                _refuse_unless_positive(f"{where}.{field.name}", number)
+
+
+def _refuse_unless_positive(key: str, number: float) -> None:
+    if number <= 0:
+        raise RecipeInvalid(key=key, problem=f"{number} is not above 0")
+
+
+def _check_sense(recipe: Recipe) -> None:
+    """Keys that are right one by one and wrong together."""
+    names = [features.name for features in recipe.features]
+    readers = {f"{name}/{classifier.kind}" for name in names for classifier in recipe.classifiers}
+    if len(readers) < len(names) * len(recipe.classifiers):
+        raise RecipeInvalid(key="features", problem="two feature sets, or two classifiers, have the same name")
+    if recipe.fusion.members != ("all",) and (strangers := set(recipe.fusion.members) - readers):
+        raise RecipeInvalid(key="fusion.members", problem=f"{', '.join(sorted(strangers))}: no such reader")
+    if recipe.fusion.rule is FusionRule.VOTE and len(readers) < 2:
+        raise RecipeInvalid(key="fusion.rule", problem="a vote needs at least two readers")
+    tuned = [f for f in recipe.features if isinstance(f, NetworkFeatures) and f.tuning is Tuning.PHANTOMS]
+    if tuned and recipe.phantoms is None:
+        raise RecipeInvalid(key="phantoms", problem='`tuning = "phantoms"` needs this table')

@@ -1,0 +1,28 @@
+"""What makes a statistic impossible to compute."""
+
+from shared.errors import InputError
+
+
+class SingleClass(InputError):
+    code = "single-class"
+    text = (
+        "This needs benign and malignant cases, at least {needed} of each, and there are {malignant} malignant "
+        "and {benign} benign ones. Add cases of the class that is short."
+    )
+
+
+class ScoresInvalid(InputError):
+    code = "scores-invalid"
+    text = (
+        "The scores cannot be evaluated: {problem}. Give one finite score and one 0/1 label (1 = malignant) per case."
+    )
+
+
+class ConstantScores(InputError):
+    code = "constant-scores"
+    text = "All {count} scores are equal, so no cut-off parts them. Look for a failed fit or for empty features."
+
+
+class ProbabilityInvalid(InputError):
+    code = "probability-invalid"
+    text = "{what} has to lie {where}. Pass calibrated probabilities and prevalences as fractions, not percentages."

@@ -1,0 +1,31 @@
+"""Whether a published row of rates can come from whole cases: a check on tables before they are compared with."""
+
+from shared.statistics.confusion import ConfusionTable
+
+
+def tables_behind(
+    accuracy: float, sensitivity: float, specificity: float, *, malignant: int, benign: int
+) -> tuple[ConfusionTable, ...]:
+    """All tables of these classes whose rates round to the printed ones; none: the row is impossible.
+
+    Parameters
+    ----------
+    accuracy, sensitivity, specificity : per cent, as printed; each with its own number of decimals
+    malignant, benign : numbers of cases
+    """
+    return tuple(
+        ConfusionTable(tp=tp, fn=malignant - tp, fp=benign - tn, tn=tn)
+        for tp in _counts_printed_as(sensitivity, malignant)
+        for tn in _counts_printed_as(specificity, benign)
+        if _is_printed_as(accuracy, tp + tn, malignant + benign)
+    )
+
+
+def _counts_printed_as(percent: float, total: int) -> list[int]:
+    return [count for count in range(total + 1) if _is_printed_as(percent, count, total)]
+
+
+def _is_printed_as(percent: float, count: int, total: int) -> bool:
+    """Half a unit of the last printed digit, and a whisker for halves rounded either way."""
+    decimals = len(f"{percent:.10g}".partition(".")[2])
+    return abs(100 * count / total - percent) <= 0.5 * 10.0**-decimals + 1e-9

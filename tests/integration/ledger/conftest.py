@@ -1,0 +1,36 @@
+"""Builders of rows."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from shared.domain.jobs import Priority
+from shared.ledger import Ledger
+from tests.builders import CASE
+
+Submit = Callable[..., UUID]
+
+
+@pytest.fixture
+def submit(ledger: Ledger) -> Submit:
+    """Opens a case and its job for a hospital by name; returns the job's id."""
+
+    def opened(hospital: str = "north", priority: Priority = Priority.ROUTINE) -> UUID:
+        with ledger.whole("test") as house:
+            hospital_id = house.hospitals.ensure(hospital)
+        with ledger.scoped(hospital_id, "test") as book:
+            return book.jobs.open(book.cases.add(CASE), priority)
+
+    return opened
+
+
+@pytest.fixture
+def state_of(ledger: Ledger) -> Callable[[UUID], str]:
+    def state(job: UUID, hospital: str = "north") -> str:
+        with ledger.whole("test") as house:
+            hospital_id = house.hospitals.ensure(hospital)
+        with ledger.scoped(hospital_id, "test") as book:
+            return book.jobs.find(job).state
+
+    return state

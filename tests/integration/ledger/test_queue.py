@@ -1,0 +1,152 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.events import Event
+from shared.domain.jobs import JobState, Priority, Reason
+from shared.ledger.queue import Failure, NotADeadLetter
+
+LEASE, OVER, ATTEMPTS = timedelta(minutes=5), timedelta(seconds=-1), 3
+DIGEST = "d" * 64
+
+
+def claim(ledger, most=10, lease=LEASE, attempts=ATTEMPTS, worker="w1"):
+    with ledger.whole(worker) as house:
+        return house.queue.claim(worker, most, lease, attempts)
+
+
+def events(ledger):
+    with ledger.whole("test") as house:
+        return [each.event for each in house.audit.page()]
+
+
+def test_urgent_goes_before_routine_and_older_before_newer(ledger, submit):
+    first, second = submit(), submit()
+    urgent = submit(priority=Priority.URGENT)
+    assert [job.id for job in claim(ledger).jobs] == [urgent, first, second]
+
+
+def test_a_hospital_with_few_cases_is_not_kept_waiting_by_one_with_many(ledger, submit):
+    flood = [submit("flooding") for _ in range(20)]
+    single = submit("quiet")
+    taken = [job.id for job in claim(ledger, most=4).jobs]
+    assert single in taken
+    assert set(taken) - {single} == set(flood[:3])
+
+
+def test_a_hospital_whose_cases_already_run_gives_way(ledger, submit):
+    for _ in range(8):
+        submit("flooding")
+    claim(ledger, most=4)
+    quiet = [submit("quiet") for _ in range(2)]
+    assert {job.id for job in claim(ledger, most=2).jobs} == set(quiet)
+
+
+def test_claims_made_at_the_same_time_never_share_a_job(ledger, submit):
+    jobs = {submit(f"h{number % 3}") for number in range(40)}
+    with ThreadPoolExecutor(8) as pool:
+        leases = list(pool.map(lambda n: claim(ledger, most=5, worker=f"w{n}"), range(16)))
+    taken = [job.id for lease in leases for job in lease.jobs]
+    assert len(taken) == len(set(taken))
+    while lease := claim(ledger):
+        taken += [job.id for job in lease.jobs]
+    assert sorted(taken) == sorted(jobs)
+
+
+def test_a_job_whose_lease_ran_out_is_claimed_again_alone_and_counts_an_attempt(ledger, submit):
+    jobs = {submit() for _ in range(3)}
+    claim(ledger, lease=OVER)
+    again = [claim(ledger) for _ in range(3)]
+    assert [len(lease.jobs) for lease in again] == [1, 1, 1]
+    assert {lease.jobs[0].id for lease in again} == jobs
+    assert all(lease.jobs[0].attempts == 2 for lease in again)
+
+
+def test_a_job_that_outlives_every_attempt_becomes_a_dead_letter_that_an_operator_can_run_again(
+    ledger, submit, state_of
+):
+    job = submit()
+    for _ in range(ATTEMPTS):
+        assert claim(ledger, lease=OVER)
+    assert not claim(ledger)
+    assert state_of(job) is JobState.FAILED
+    with ledger.whole("operator") as house:
+        assert house.queue.rerun(job)
+    assert claim(ledger).jobs[0].attempts == 1
+    assert events(ledger)[-3:] == [Event.JOB_FAILED, Event.JOB_RERUN, Event.JOB_CLAIMED]
+
+
+def test_only_a_dead_letter_can_be_run_again(ledger, submit):
+    job = submit()
+    with pytest.raises(NotADeadLetter, match="queued"), ledger.whole("operator") as house:
+        house.queue.rerun(job)
+
+
+def test_a_result_is_written_once_with_its_state_and_event(ledger, submit, state_of):
+    job, lease = submit(), claim(ledger)
+    with ledger.whole("w1") as house:
+        assert house.queue.finish(lease.token, DIGEST, {job: {"risk": 0.5}}) == {job}
+    with ledger.whole("w1") as house:
+        assert house.queue.finish(lease.token, DIGEST, {job: {"risk": 0.9}}) == set()
+    assert state_of(job) is JobState.DONE
+    assert events(ledger).count(Event.JOB_DONE) == 1
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(ledger, submit):
+    job = submit()
+    slow = claim(ledger, lease=OVER)
+    quick = claim(ledger, worker="w2")
+    with ledger.whole("w1") as house:
+        assert house.queue.finish(slow.token, DIGEST, {job: {"risk": 0.1}}) == set()
+    with ledger.whole("w2") as house:
+        assert house.queue.finish(quick.token, DIGEST, {job: {"risk": 0.2}}) == {job}
+    with ledger.whole("test") as house:
+        hospital = house.hospitals.ensure("north")
+    with ledger.scoped(hospital, "test") as book:
+        assert book.jobs.find(job).result == {"risk": 0.2}
+
+
+def test_a_renewed_lease_does_not_run_out(ledger, submit):
+    submit()
+    lease = claim(ledger, lease=OVER)
+    with ledger.whole("w1") as house:
+        house.queue.renew([lease.token], LEASE)
+    assert not claim(ledger, worker="w2")
+
+
+def test_a_worker_that_comes_back_takes_up_what_it_left_at_once(ledger, submit):
+    job = submit()
+    claim(ledger, worker="w1")
+    with ledger.whole("w1") as house:
+        assert house.queue.reclaim(ATTEMPTS, lost_worker="w1") == 1
+    assert claim(ledger).jobs[0].id == job
+
+
+def test_a_failed_job_keeps_its_reason(ledger, submit):
+    job, lease = submit(), claim(ledger)
+    with ledger.whole("w1") as house:
+        house.queue.fail(lease.token, {job: Failure("image-unreadable", "Send it again.")})
+        hospital = house.hospitals.ensure("north")
+    with ledger.scoped(hospital, "test") as book:
+        found = book.jobs.find(job)
+    assert (found.state, found.reason, found.message) == (JobState.FAILED, "image-unreadable", "Send it again.")
+
+
+def test_a_job_given_back_waits_its_delay_and_loses_no_attempt(ledger, submit):
+    job, lease = submit(), claim(ledger)
+    with ledger.whole("w1") as house:
+        house.queue.give_back(lease.token, [job], timedelta(minutes=1))
+    assert not claim(ledger)
+    with ledger.whole("test") as house:
+        assert house.queue.depth() == {"queued": 1, "running": 0}
+
+
+def test_attempts_end_with_the_reason_worker_lost(ledger, submit):
+    job = submit()
+    claim(ledger, lease=OVER, attempts=1)
+    claim(ledger, attempts=1)
+    with ledger.whole("test") as house:
+        hospital = house.hospitals.ensure("north")
+    with ledger.scoped(hospital, "test") as book:
+        assert book.jobs.find(job).reason == Reason.WORKER_LOST

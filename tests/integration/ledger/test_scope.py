@@ -1,0 +1,92 @@
+import pytest
+
+from shared.domain.jobs import JobState, Priority
+from shared.domain.roles import Role
+from shared.errors import Unavailable
+from shared.ledger import Ledger
+from shared.ledger.hospitals import KeyNeedsHospital
+from shared.ledger.jobs import NotCancellable
+from shared.ledger.receipts import Accepted, KeyReused
+from tests.builders import CASE
+
+
+def hospital(ledger, name):
+    with ledger.whole("test") as house:
+        return house.hospitals.ensure(name)
+
+
+def test_a_hospital_sees_neither_jobs_nor_cases_of_another(ledger, submit):
+    job = submit("north")
+    with ledger.scoped(hospital(ledger, "north"), "test") as book:
+        case = book.jobs.find(job).case_id
+    with ledger.scoped(hospital(ledger, "south"), "test") as book:
+        assert book.jobs.find(job) is None
+        assert book.cases.find(case) is None
+        assert book.cases.jobs_of(case) == []
+        assert book.jobs.page(None, None, 10) == []
+        assert not book.jobs.cancel(job)
+        assert book.explanations.ask(case) is None
+
+
+def test_pages_of_jobs_go_through_all_of_them_newest_first(ledger, submit):
+    jobs = [submit() for _ in range(5)]
+    seen, before = [], None
+    with ledger.scoped(hospital(ledger, "north"), "test") as book:
+        while page := book.jobs.page(None, before, 2):
+            seen += [job.id for job in page]
+            before = (page[-1].created_at, page[-1].id)
+    assert seen == jobs[::-1]
+
+
+def test_the_place_in_the_queue_counts_urgent_cases_first(ledger, submit):
+    first, second = submit(), submit()
+    urgent = submit(priority=Priority.URGENT)
+    with ledger.scoped(hospital(ledger, "north"), "test") as book:
+        assert [book.jobs.find(job).position for job in (urgent, first, second)] == [1, 2, 3]
+
+
+def test_a_queued_job_can_be_cancelled_and_a_cancelled_one_not_again(ledger, submit, state_of):
+    job = submit()
+    with ledger.scoped(hospital(ledger, "north"), "test") as book:
+        assert book.jobs.cancel(job)
+    assert state_of(job) is JobState.CANCELLED
+    with pytest.raises(NotCancellable), ledger.scoped(hospital(ledger, "north"), "test") as book:
+        book.jobs.cancel(job)
+
+
+def test_a_receipt_answers_the_same_body_and_refuses_another(ledger):
+    with ledger.scoped(hospital(ledger, "north"), "test") as book:
+        case = book.cases.add(CASE)
+        accepted = Accepted(case, book.jobs.open(case, Priority.ROUTINE))
+        assert book.receipts.keep("k", "body", accepted)
+        assert not book.receipts.keep("k", "body", accepted)
+        assert book.receipts.find("k", "body") == accepted
+        with pytest.raises(KeyReused):
+            book.receipts.find("k", "other body")
+    with ledger.scoped(hospital(ledger, "south"), "test") as book:
+        assert book.receipts.find("k", "other body") is None
+
+
+def test_a_key_speaks_for_its_hospital_until_the_secret_differs(ledger):
+    north = hospital(ledger, "north")
+    with ledger.whole("test") as house:
+        key = house.keys.create(Role.SUBMITTER, north, "test")
+    with ledger.whole("test") as house:
+        known = house.keys.verify(key)
+        assert (known.role, known.hospital_id) == (Role.SUBMITTER, north)
+        for wrong in (key[:-1], key + "x", "sera_x_y", "", "\0"):
+            assert house.keys.verify(wrong) is None
+
+
+def test_an_operators_key_belongs_to_no_hospital_and_a_submitters_must(ledger):
+    with ledger.whole("test") as house:
+        operator = house.keys.create(Role.OPERATOR, hospital(ledger, "north"), "test")
+    with ledger.whole("test") as house:
+        assert house.keys.verify(operator).hospital_id is None
+        with pytest.raises(KeyNeedsHospital):
+            house.keys.create(Role.SUBMITTER, None, "test")
+
+
+def test_an_unreachable_database_is_said_to_be_so():
+    with pytest.raises(Unavailable, match="database"):
+        Ledger("postgresql+psycopg2://nobody@127.0.0.1:1/none").ping()

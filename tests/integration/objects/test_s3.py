@@ -1,0 +1,136 @@
+"""What only a server can get wrong."""
+
+import hashlib
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from shared.objects import ObjectsRefused, ObjectStore, ObjectsUnavailable, open_store
+from shared.objects.s3 import Bucket, S3Store
+
+ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>refused</Message></Error>"
+
+
+@contextmanager
+def server_that_answers(status, body=b"", content_type="application/xml", announced=None):
+    """An HTTP server with one answer to everything; counts the requests."""
+
+    class Answer(BaseHTTPRequestHandler):
+        requests = 0
+
+        def answer(self):
+            type(self).requests += 1
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(announced or len(body)))
+            self.end_headers()
+            self.wfile.write(b"" if self.command == "HEAD" else body)
+            self.close_connection = True
+
+        do_GET = do_PUT = do_HEAD = do_DELETE = do_POST = answer
+
+        def log_message(self, *arguments):
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield "127.0.0.1:{}".format(server.server_address[1]), Answer
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def store_at(endpoint):
+    return S3Store(Bucket(endpoint, name="images", key="KEY", secret="SECRET"))
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]  # bound, not listening: every connection is refused
+
+
+def test_an_object_goes_to_the_server_and_comes_back(s3_endpoint):
+    objects = open_store(f"s3://KEY:SECRET@{s3_endpoint}/first-use?region=eu-west-1")
+    stored = objects.put(b"a nodule")
+    objects.put_named("features/vgg16", b"cached")
+    assert stored.sha256 == hashlib.sha256(b"a nodule").hexdigest()
+    again = open_store(f"s3://KEY:SECRET@{s3_endpoint}/first-use?region=eu-west-1")
+    assert again.get(stored.sha256) == b"a nodule"
+    assert again.get_named("features/vgg16") == b"cached"
+
+
+def test_many_writers_may_make_the_bucket_at_once(bucket):
+    def put(number):
+        return ObjectStore(S3Store(bucket)).put(f"object {number}".encode()).sha256
+
+    with ThreadPoolExecutor(8) as pool:
+        digests = list(pool.map(put, range(16)))
+    objects = ObjectStore(S3Store(bucket))
+    assert [objects.get(digest) for digest in digests] == [f"object {number}".encode() for number in range(16)]
+
+
+def test_a_server_that_is_down_is_a_store_to_try_again(closed_port):
+    objects = open_store(f"s3://KEY:SECRET@127.0.0.1:{closed_port}/images")
+    for call in (lambda: objects.put(b"x"), lambda: objects.get("0" * 64), lambda: objects.get_named("a")):
+        with pytest.raises(ObjectsUnavailable, match="Nothing was lost") as refused:
+            call()
+        assert (refused.value.status, refused.value.retryable) == (503, True)
+        assert "SECRET" not in str(refused.value)
+
+
+def test_listing_and_deleting_say_so_too(closed_port):
+    store = store_at(f"127.0.0.1:{closed_port}")
+    with pytest.raises(ObjectsUnavailable):
+        list(store.keys())
+    with pytest.raises(ObjectsUnavailable):
+        store.delete("key")
+
+
+def test_a_server_that_keeps_failing_is_asked_a_few_times_only():
+    with server_that_answers(503, ERROR.format(code="SlowDown").encode()) as (endpoint, answer):
+        with pytest.raises(ObjectsUnavailable):
+            store_at(endpoint).read("key")
+        assert 2 <= answer.requests <= 5
+
+
+def test_an_answer_that_breaks_off_is_not_taken_for_the_value():
+    with server_that_answers(200, b"half", announced=8) as (endpoint, _), pytest.raises(ObjectsUnavailable):
+        store_at(endpoint).read("key")
+
+
+def test_a_server_that_speaks_no_s3_is_named():
+    with (
+        server_that_answers(404, b"<html>hello</html>", "text/html") as (endpoint, _),
+        pytest.raises(ObjectsUnavailable, match="does not speak S3"),
+    ):
+        store_at(endpoint).read("key")
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"])
+def test_a_refused_key_is_not_worth_another_try(code):
+    with (
+        server_that_answers(403, ERROR.format(code=code).encode()) as (endpoint, _),
+        pytest.raises(ObjectsRefused, match=code) as refused,
+    ):
+        store_at(endpoint).read("key")
+    assert not refused.value.retryable
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_refused_key_is_not_taken_for_an_absent_object():
+    with server_that_answers(403, b"") as (endpoint, _), pytest.raises(ObjectsRefused):
+        store_at(endpoint).exists("key")
+
+
+def test_neither_store_nor_bucket_shows_the_secret(bucket):
+    store = S3Store(bucket)
+    assert "SECRET" not in f"{store!r} {bucket!r} {ObjectStore(store)!r}"

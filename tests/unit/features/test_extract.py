@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import InputError
+from shared.features import FAMILIES, EmptyRegion, UnknownFamily, extract, names
+
+ALL = tuple(FAMILIES)
+
+
+@pytest.fixture
+def speckle() -> np.ndarray:
+    return np.random.default_rng(5).rayleigh(60, (40, 52)).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def disc() -> np.ndarray:
+    y, x = np.mgrid[:40, :52]
+    return (y - 20) ** 2 + (x - 26) ** 2 < 200
+
+
+def test_names_and_values_belong_together(speckle, disc):
+    found = extract(speckle, disc, ALL)
+    assert found.names == names(ALL)
+    assert found.values.shape == (len(found.names),)
+    assert found.values.dtype == np.float64
+    assert len(set(found.names)) == len(found.names)
+    assert {"glcm_contrast_avg", "wavelet_hh_stat_mean", "shape_circularity", "ih_entropy"} <= set(found.names)
+
+
+def test_families_come_in_the_order_asked_for(speckle, disc):
+    both = extract(speckle, disc, ("glrlm", "shape"))
+    assert both.names == names(("glrlm",)) + names(("shape",))
+
+
+def test_only_pixels_under_the_mask_count(speckle, disc):
+    elsewhere = np.where(disc, speckle, 255 - speckle)
+    families = ("shape", "intensity", "glcm", "glrlm")
+    assert (extract(speckle, disc, families).values == extract(elsewhere, disc, families).values).all()
+
+
+def test_place_in_the_image_does_not_count(speckle, disc):
+    moved = extract(np.roll(speckle, (4, 8), (0, 1)), np.roll(disc, (4, 8), (0, 1)), ALL)
+    assert moved.values == pytest.approx(extract(speckle, disc, ALL).values)
+
+
+def test_gain_does_not_change_texture(speckle, disc):
+    dim = (speckle // 2).astype(np.uint8)
+    bright = (dim * 2).astype(np.uint8)
+    assert (extract(dim, disc, ("glcm", "glrlm")).values == extract(bright, disc, ("glcm", "glrlm")).values).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 256]))
+def test_every_feature_is_finite_down_to_one_pixel_and_one_grey_level(height, width, seed, greys):
+    rng = np.random.default_rng(seed)
+    mask = rng.random((height, width)) < 0.5
+    mask[height // 2, width // 2] = True
+    found = extract(rng.integers(0, greys, (height, width)).astype(np.uint8), mask, ALL)
+    assert np.isfinite(found.values).all()
+
+
+def test_an_empty_mask_is_refused_by_name(speckle):
+    with pytest.raises(EmptyRegion) as refusal:
+        extract(speckle, np.zeros(speckle.shape, bool), ALL)
+    assert refusal.value.code == "region-empty"
+    assert isinstance(refusal.value, InputError)
+
+
+def test_an_unknown_family_is_named(speckle, disc):
+    with pytest.raises(UnknownFamily, match="fractal"):
+        extract(speckle, disc, ("fractal",))

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.features.glcm import FEATURES, cooccurrence, texture
+
+LEVELS = 4
+images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(
+    lambda drawn: np.random.default_rng(drawn[2]).integers(0, LEVELS + 1, drawn[:2]).astype(np.uint16)
+)
+
+
+def pairs_one_by_one(image: np.ndarray, dy: int, dx: int) -> np.ndarray:
+    counts = np.zeros((LEVELS, LEVELS), int)
+    for y, x in np.ndindex(image.shape):
+        if 0 <= y + dy < image.shape[0] and 0 <= x + dx < image.shape[1] and image[y, x] and image[y + dy, x + dx]:
+            counts[image[y, x] - 1, image[y + dy, x + dx] - 1] += 1
+            counts[image[y + dy, x + dx] - 1, image[y, x] - 1] += 1
+    return counts
+
+
+@settings(max_examples=40)
+@given(images.filter(lambda image: image.any()), st.integers(1, 3))
+def test_pairs_are_those_counted_one_by_one(image, distance):
+    steps = [(0, distance), (distance, distance), (distance, 0), (distance, -distance)]
+    for counted, (dy, dx) in zip(cooccurrence(image, LEVELS, distance), steps, strict=True):
+        expected = pairs_one_by_one(image, dy, dx)
+        assert (counted == expected).all() or not expected.any()
+
+
+def test_a_checkerboard_by_hand():
+    """Straight neighbours always differ by 1, diagonal ones never: contrast 1, 0, 1, 0; 24 straight, 18 diagonal pairs."""
+    found = texture(np.array([[1, 2] * 2, [2, 1] * 2] * 2, np.uint16), levels=2)
+    assert found["contrast_avg"] == pytest.approx(0.5)
+    assert found["contrast_comb"] == pytest.approx(24 / 42)
+    assert found["corr_avg"] == pytest.approx(0.0, abs=1e-12)
+    assert found["joint_avg_avg"] == pytest.approx(1.5)
+
+
+def test_one_grey_level_takes_the_limit_of_perfect_agreement():
+    found = texture(np.ones((5, 5), np.uint16), levels=16)
+    assert (found["corr_avg"], found["energy_avg"], found["contrast_avg"]) == (1, 1, 0)
+    assert (found["info_corr1_avg"], found["info_corr2_avg"], found["joint_entr_avg"]) == (0, 0, 0)
+
+
+def test_a_single_pixel_is_paired_with_itself():
+    assert texture(np.array([[3]], np.uint16), levels=4)["joint_avg_comb"] == 3
+
+
+def test_swapping_rows_and_columns_changes_nothing():
+    image = np.random.default_rng(3).integers(1, 5, (9, 9)).astype(np.uint16)
+    assert texture(image, 4) == pytest.approx(texture(image.T.copy(), 4))
+
+
+def test_256_levels_are_finite_too():
+    image = np.random.default_rng(0).integers(1, 257, (20, 20)).astype(np.uint16)
+    assert np.isfinite(list(texture(image, 256).values())).all()
+
+
+def test_every_feature_names_its_ibsi_code():
+    assert len(FEATURES) == 25
+    assert all("IBSI" in feature.__doc__ for feature in FEATURES)

@@ -1,0 +1,56 @@
+from itertools import groupby
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.features.glrlm import FEATURES, run_lengths, texture
+
+LEVELS = 3
+images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(
+    lambda drawn: np.random.default_rng(drawn[2]).integers(0, LEVELS + 1, drawn[:2]).astype(np.uint16)
+)
+
+
+def lines_of(image: np.ndarray) -> list[list[np.ndarray]]:
+    """The image's rows, columns and both kinds of diagonals, read one by one."""
+    reach = range(-image.shape[0] + 1, image.shape[1])
+    falling, rising = ([turned.diagonal(offset) for offset in reach] for turned in (image, image[:, ::-1]))
+    return [list(image), list(image.T), rising, falling]
+
+
+def runs_one_by_one(lines: list[np.ndarray], longest: int) -> np.ndarray:
+    counts = np.zeros((LEVELS, longest), int)
+    for line in lines:
+        for level, run in groupby(line.tolist()):
+            if level:
+                counts[level - 1, len(list(run)) - 1] += 1
+    return counts
+
+
+@settings(max_examples=60)
+@given(images.filter(lambda image: image.any()))
+def test_runs_are_those_counted_one_by_one(image):
+    found = run_lengths(image, LEVELS)
+    expected = [runs_one_by_one(lines, found.shape[-1]) for lines in lines_of(image)]
+    assert (found == expected).all()
+
+
+def test_two_even_rows_by_hand():
+    """Along the rows two runs of 3; across and on the diagonals, where levels alternate, six of 1 each."""
+    found = texture(np.array([[1, 1, 1], [2, 2, 2]], np.uint16), levels=2)
+    assert found["sre_avg"] == pytest.approx((1 / 9 + 3) / 4)
+    assert found["lre_avg"] == pytest.approx((9 + 3) / 4)
+    assert found["r_perc_avg"] == pytest.approx((2 / 6 + 3) / 4)
+    assert found["r_perc_comb"] == pytest.approx(20 / 24)
+
+
+def test_one_pixel_is_one_run():
+    found = texture(np.array([[2]], np.uint16), levels=4)
+    assert (found["sre_comb"], found["lre_comb"], found["r_perc_comb"], found["rl_entr_comb"]) == (1, 1, 1, 0)
+
+
+def test_every_feature_names_its_ibsi_code():
+    assert len(FEATURES) == 16
+    assert all("IBSI" in feature.__doc__ for feature in FEATURES)

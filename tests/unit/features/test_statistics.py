@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from shared.features.statistics import Distribution, entropy, histogram, statistics
+
+samples = st.lists(st.integers(0, 255), min_size=2, max_size=80).map(lambda values: np.array(values, np.uint8))
+
+
+@settings(max_examples=40)
+@given(samples)
+def test_statistics_agree_with_numpy_and_scipy(sample):
+    found, values = statistics(Distribution.of(sample)), sample.astype(float)
+    assert found["mean"] == pytest.approx(values.mean())
+    assert found["var"] == pytest.approx(values.var())
+    assert found["rms"] == pytest.approx(np.sqrt((values**2).mean()))
+    assert [found["p10"], found["median"], found["p90"]] == pytest.approx(np.percentile(values, [10, 50, 90]))
+    assert found["mad"] == pytest.approx(np.abs(values - values.mean()).mean())
+    if values.var() > 0:
+        assert found["skew"] == pytest.approx(stats.skew(values), abs=1e-9)
+        assert found["kurt"] == pytest.approx(stats.kurtosis(values), abs=1e-9)
+
+
+@settings(max_examples=20)
+@given(samples)
+def test_counted_and_sorted_samples_give_the_same(sample):
+    assert statistics(Distribution.of(sample)) == pytest.approx(statistics(Distribution.of(sample.astype(float))))
+
+
+def test_a_constant_sample_has_no_spread_and_no_shape():
+    found = statistics(Distribution.of(np.full(9, 7, np.uint8)))
+    assert found["mean"] == found["median"] == found["rms"] == 7
+    assert all(found[name] == 0 for name in ("var", "std", "skew", "kurt", "iqr", "mad", "rmad", "cov", "qcod"))
+
+
+def test_black_has_ratios_of_zero():
+    found = statistics(Distribution.of(np.zeros(4, np.uint8)))
+    assert set(found.values()) == {0.0}
+
+
+def test_the_mode_nearest_to_the_mean_wins_a_tie():
+    assert histogram(np.array([1, 1, 3, 3, 4], np.uint16), levels=4)["mode"] == 3
+
+
+def test_one_grey_level_has_no_gradient():
+    found = histogram(np.ones(5, np.uint16), levels=1)
+    assert (found["max_grad"], found["max_grad_g"]) == (0, 1)
+
+
+def test_entropy_of_a_fair_coin_is_one_bit():
+    assert entropy(np.array([0.5, 0.5, 0.0])) == 1

@@ -1,0 +1,94 @@
+import errno
+import io
+import os
+
+import pytest
+
+from shared.objects.directory import PARTIAL, DirectoryStore
+from shared.objects.errors import KeyInvalid, ObjectMissing, ObjectsUnavailable
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DirectoryStore(tmp_path / "store")
+
+
+def write(store, key, value):
+    store.write(key, io.BytesIO(value), len(value))
+
+
+def leftovers(store):
+    return list((store.root / PARTIAL).iterdir())
+
+
+def test_nothing_stays_beside_a_written_value(store):
+    write(store, "a/b", b"value")
+    assert leftovers(store) == []
+    assert store.read("a/b") == b"value"
+
+
+def test_a_source_that_ends_early_leaves_the_old_value_and_no_leftover(store):
+    write(store, "a", b"old")
+    with pytest.raises(EOFError, match="2 bytes early"):
+        store.write("a", io.BytesIO(b"new"), 5)
+    assert store.read("a") == b"old"
+    assert leftovers(store) == []
+
+
+def test_a_reader_keeps_the_value_it_opened(store):
+    write(store, "a", b"old")
+    with store.open("a") as stream:
+        write(store, "a", b"new")
+        assert stream.read() == b"old"
+    assert store.read("a") == b"new"
+
+
+def test_only_the_owner_may_read_values(store):
+    write(store, "a", b"value")
+    assert (store.root / "a").stat().st_mode & 0o077 == 0
+
+
+def test_files_that_are_no_keys_are_not_listed(store):
+    write(store, "a", b"value")
+    (store.root / ".DS_Store").touch()
+    (store.root / "lost+found").mkdir()
+    assert list(store.keys()) == ["a"]
+
+
+def test_a_folder_is_no_value(store):
+    write(store, "a/b", b"value")
+    assert not store.exists("a")
+    for key in ("a", "a/b/c"):
+        with pytest.raises(ObjectMissing):
+            store.read(key)
+
+
+def test_a_key_that_would_need_a_value_as_its_folder_is_refused_as_unusable(store):
+    write(store, "a", b"value")
+    with pytest.raises(ObjectsUnavailable):
+        write(store, "a/b", b"value")
+    assert leftovers(store) == []
+
+
+def test_no_key_reaches_outside(store):
+    with pytest.raises(KeyInvalid):
+        write(store, "../outside", b"value")
+    assert not (store.root.parent / "outside").exists()
+
+
+def test_a_full_disk_is_a_store_to_try_again(store, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ObjectsUnavailable, match="No space left") as refused:
+        write(store, "a", b"value")
+    assert refused.value.retryable
+    assert leftovers(store) == []
+
+
+def test_a_root_that_cannot_be_made_is_named_without_its_path(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ObjectsUnavailable) as refused:
+        DirectoryStore(tmp_path / "file" / "store")
+    assert str(tmp_path) not in str(refused.value)
