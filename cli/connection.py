@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-import httpx
+import httpx2
 
 from deploy.local.errors import StackNotRunning
 from deploy.local.state import StackState
@@ -40,7 +40,7 @@ class Api:
 
     def __init__(self, url: str, key: str) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S)
+        self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S)
 
     def __enter__(self) -> "Api":
         return self
@@ -52,20 +52,20 @@ class Api:
         return self._call("GET", path, params=parameters)
 
     def post(self, path: str, **body: Any) -> Any:
-        """`body` goes to httpx: `json=`, or `data=` and `files=`."""
+        """`body` goes to httpx2: `json=`, or `data=` and `files=`."""
         return self._call("POST", path, **body)
 
     def _call(self, method: str, path: str, **parts: Any) -> Any:
         try:
             answer = self._http.request(method, path, **parts)
-        except httpx.TransportError as lost:
+        except httpx2.TransportError as lost:
             raise Unreachable(url=self.url) from lost
         if answer.is_success:
             return answer.json()
         raise _problem(answer)
 
 
-def _problem(answer: httpx.Response) -> ApiProblem:
+def _problem(answer: httpx2.Response) -> ApiProblem:
     try:
         told = answer.json()
     except ValueError:

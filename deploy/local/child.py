@@ -1,7 +1,6 @@
 """A process of the stack, as data, and the probes that tell when it is ready."""
 
 import http.client
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -78,8 +77,5 @@ def python(*arguments: str) -> tuple[str, ...]:
 def describe_exit(code: int) -> str:
     if code >= 0:
         return f"it ended with exit code {code}"
-    return f"it was ended by {signal.Signals(-code).name}" if -code in set(signal.Signals) else f"signal {-code}"
-
-
-def process_exists(pid: int) -> bool:
-    return os.path.exists(f"/proc/{pid}")
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    return f"it was ended by {name}"

@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Traffic)
     errors.install(app)
     for router in (cases, jobs, datasets, training, models, audit):
-        app.include_router(router, prefix="/v1", responses=errors.RESPONSES)
+        app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)
     app.include_router(web)
     return app

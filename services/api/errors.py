@@ -27,6 +27,7 @@ PROBLEM = {
 RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": PROBLEM, "5XX": PROBLEM}
 
 PLAIN = {
+    400: ("body-unreadable", "The body cannot be read. Send it as this address wants it; see /openapi.json."),
     404: ("not-found", "There is nothing at this address. The addresses are listed at /openapi.json."),
     405: ("method-not-allowed", "This address does not take that method. See /openapi.json."),
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,28 +32,28 @@ class BodyCap:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        started, taken = False, 0
+        started, taken, over = False, 0, _declared(scope) > self._limit
 
         async def counted() -> Message:
-            nonlocal taken
+            nonlocal taken, over
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._limit:
+            over = taken > self._limit
+            if over:
                 raise _OverCap
             return message
 
         async def watched(message: Message) -> None:
             nonlocal started
-            started = True
-            await send(message)
+            if not over:  # what the app makes of the interrupted body is of no interest
+                started = True
+                await send(message)
 
-        try:
-            if _declared(scope) > self._limit:
-                raise _OverCap
-            await self._app(scope, counted, watched)
-        except _OverCap:
-            if not started:
-                await self._refuse(scope, receive, send)
+        if not over:
+            with suppress(_OverCap):
+                await self._app(scope, counted, watched)
+        if over and not started:
+            await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = of_error(TooLarge(limit_mib=self._limit // 2**20))

@@ -1,0 +1,30 @@
+"""The immutable trained model: save, verify, load, predict."""
+
+from shared.bundles.bundle import Bundle
+from shared.bundles.errors import (
+    BundleExists,
+    BundleMissing,
+    BundleNotReproduced,
+    BundleTampered,
+    BundleUnreadable,
+    UntrustedType,
+)
+from shared.bundles.loading import assemble, files, load
+from shared.bundles.manifest import FileEntry, Manifest
+from shared.bundles.saving import save
+
+__all__ = [
+    "Bundle",
+    "BundleExists",
+    "BundleMissing",
+    "BundleNotReproduced",
+    "BundleTampered",
+    "BundleUnreadable",
+    "FileEntry",
+    "Manifest",
+    "UntrustedType",
+    "assemble",
+    "files",
+    "load",
+    "save",
+]

@@ -44,8 +44,9 @@ def read_image(data: bytes, kind: ImageFormat, limits: Limits) -> UltrasoundImag
     with reading(kind, limits):
         image = _open(BytesIO(data), kind)
         findings = (FIRST_PAGE,) if _has_more_pages(image) else ()
-        if transpose := UPRIGHT.get(_orientation(image)):
-            image = image.transpose(transpose)
+        orientation = _orientation(image)
+        if orientation in UPRIGHT:
+            image = image.transpose(UPRIGHT[orientation])
         pixels, colour = _grey(image)
         return UltrasoundImage(pixels, kind, findings=findings + colour)
 

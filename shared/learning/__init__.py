@@ -1,0 +1,33 @@
+"""Classifiers, cross-validation, calibration, fusion and the fitted model."""
+
+from shared.learning.cache import FeatureCache, NoCache
+from shared.learning.errors import FeaturesNotFinite, GroupOnBothSides, SingleClass, TooFewSamples
+from shared.learning.fit import build_extractor, fingerprint, fit
+from shared.learning.model import FittedModel, FittedReader, Prediction, Reader, Training, Verdict
+from shared.learning.phantom_samples import phantom_nodule, phantom_samples
+from shared.learning.progress import Progress, silent
+from shared.learning.sample import Sample, check_apart
+
+__all__ = [
+    "FeatureCache",
+    "FeaturesNotFinite",
+    "FittedModel",
+    "FittedReader",
+    "GroupOnBothSides",
+    "NoCache",
+    "Prediction",
+    "Progress",
+    "Reader",
+    "Sample",
+    "SingleClass",
+    "TooFewSamples",
+    "Training",
+    "Verdict",
+    "build_extractor",
+    "check_apart",
+    "fingerprint",
+    "fit",
+    "phantom_nodule",
+    "phantom_samples",
+    "silent",
+]

@@ -24,8 +24,8 @@ class GroupOnBothSides(InputError):
     )
 
 
-
-
 class FeaturesNotFinite(InputError):
     code = "features-not-finite"
-    text = "The {features} features of this image are not finite numbers, so it cannot be read. Outline the nodule again."
+    text = (
+        "The {features} features of this image are not finite numbers, so it cannot be read. Outline the nodule again."
+    )

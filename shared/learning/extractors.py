@@ -15,7 +15,7 @@ from shared.imaging.image import Nodule
 from shared.imaging.normalise import to_input
 from shared.learning.errors import FeaturesNotFinite
 from shared.networks import TapNetwork
-from shared.recipes import HandcraftedFeatures, NetworkFeatures
+from shared.recipes import FeatureSet, HandcraftedFeatures, NetworkFeatures
 
 Array = NDArray[np.float32]
 PREPROCESSING = 1
@@ -25,8 +25,7 @@ PREPROCESSING = 1
 class Extractor(Protocol):
     """`prepare` is safe to call from several threads, one nodule at a time; only it fails for an odd nodule."""
 
-    name: str
-    tap: str
+    source: FeatureSet
     width: int
     digest: str
 
@@ -41,8 +40,7 @@ class NetworkExtractor:
     """Features of a frozen CNN, averaged over the image and its mirror image where the recipe says so."""
 
     def __init__(self, features: NetworkFeatures, network: TapNetwork) -> None:
-        self.name, self.tap, self.width = features.name, features.tap, network.width
-        self.network, self._flips = network, features.flips
+        self.source, self.network, self.width = features, network, network.width
         self.digest = _digest(kind="network", weights=network.digest, taps=features.taps, flips=features.flips)
 
     def prepare(self, nodule: Nodule) -> Array:
@@ -53,24 +51,23 @@ class NetworkExtractor:
     def compute(self, prepared: Sequence[Array]) -> Array:
         images = torch.from_numpy(np.stack(prepared))
         features = self.network(images)
-        if self._flips:
+        if self.source.flips:
             features = (features + self.network(images.flip(-1))) / 2
-        return _finite(features.numpy(), self.name)
+        return _finite(features.numpy(), self.source.name)
 
 
 class HandcraftedExtractor:
     """Features by formula, of the nodule scaled so that its longer side has `size_px`."""
 
     def __init__(self, features: HandcraftedFeatures) -> None:
-        self.name, self.tap = features.name, features.tap
-        self._families, self._size_px = features.families, features.size_px
+        self.source = features
         self.width = len(names(features.families))
         self.digest = _digest(kind="handcrafted", families=features.families, size_px=features.size_px)
 
     def prepare(self, nodule: Nodule) -> Array:
         """The features themselves, (D,) float32."""
-        pixels, mask = _scaled(nodule, self._size_px)
-        return _finite(extract(pixels, mask, self._families).values.astype(np.float32), self.name)
+        pixels, mask = _scaled(nodule, self.source.size_px)
+        return _finite(extract(pixels, mask, self.source.families).values.astype(np.float32), self.source.name)
 
     def compute(self, prepared: Sequence[Array]) -> Array:
         return np.stack(prepared)

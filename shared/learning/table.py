@@ -101,7 +101,9 @@ def compute_each(extractors: Sequence[Extractor], nodules: Iterable[object]) -> 
     """For each nodule, or error in its place, its vectors or why there are none: a bad image fails alone."""
     prepared = [_prepared(extractors, nodule) for nodule in nodules]
     good = [item for item in prepared if not isinstance(item, SeraError)]
-    columns = [extractor.compute(column) for extractor, column in zip(extractors, zip(*good, strict=True), strict=False)]
+    columns = [
+        extractor.compute(column) for extractor, column in zip(extractors, zip(*good, strict=True), strict=False)
+    ]
     rows = iter(zip(*columns, strict=True))
     return [item if isinstance(item, SeraError) else next(rows) for item in prepared]
 

@@ -25,7 +25,9 @@ def out_of_fold(classifier: Classifier, features: Table, trial: Trial, folds: Se
     """Scores (N,) by nested cross-validation: settings are chosen anew inside the training part of each fold."""
     scores = np.zeros(len(features))
     for fold in folds:
-        scores[fold.test] = _judge(classifier, choose(classifier, features, trial, fold.training), features, trial, fold)
+        scores[fold.test] = _judge(
+            classifier, choose(classifier, features, trial, fold.training), features, trial, fold
+        )
     return scores
 
 

@@ -1,5 +1,6 @@
 """From an address in the settings to an object store."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -10,7 +11,9 @@ from shared.objects.keys import KeyStore
 from shared.objects.s3 import Bucket, S3Store
 from shared.objects.store import ObjectStore
 
-_OPTIONS = {"secure", "region"}
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
+_BUCKET = re.compile(r"(?![0-9.]+$)(?!.*(\.\.|\.-|-\.))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,61}")
 
 
 def open_store(url: str) -> ObjectStore:
@@ -37,13 +40,12 @@ def _folder(parts: SplitResult) -> Path:
 
 
 def _bucket(parts: SplitResult) -> Bucket:
-    name = parts.path.strip("/")
     if not (parts.username and parts.password):
         raise StoreUrlInvalid(problem="key or secret is missing")
-    if not parts.hostname or not _port_is_sound(parts):
+    if not _HOST.fullmatch(parts.netloc.rpartition("@")[2]) or not _port_is_sound(parts):
         raise StoreUrlInvalid(problem="host or port cannot be read")
-    if not name or "/" in name:
-        raise StoreUrlInvalid(problem="exactly one bucket name follows the host")
+    if not _BUCKET.fullmatch(name := parts.path.strip("/")):
+        raise StoreUrlInvalid(problem="one bucket name, of 3 to 63 of a-z 0-9 . -, has to follow the host")
     return Bucket(
         endpoint=parts.netloc.rpartition("@")[2],
         name=name,
@@ -54,15 +56,14 @@ def _bucket(parts: SplitResult) -> Bucket:
 
 
 def _options(query: str) -> dict[str, bool | str]:
-    given = dict(parse_qsl(query))
-    if unknown := set(given) - _OPTIONS:
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    if unknown := set(given) - {"secure", "region"}:
         raise StoreUrlInvalid(problem=f"it has {len(unknown)} option(s) other than secure and region")
     if given.get("secure", "false") not in {"true", "false"}:
         raise StoreUrlInvalid(problem="secure is true or false")
-    options: dict[str, bool | str] = {"secure": given.get("secure") == "true"}
-    if region := given.get("region"):
-        options["region"] = region
-    return options
+    if not _REGION.fullmatch(given.get("region", "us-east-1")):
+        raise StoreUrlInvalid(problem="the region is no region's name")
+    return {**given, "secure": given.get("secure") == "true"}
 
 
 def _split(url: str) -> SplitResult:

@@ -11,36 +11,36 @@ Word = TypeVar("Word")
 Frequencies = Mapping[Word, tuple[float, float]]
 """Share among benign and among malignant nodules.
 
-The five tables are ours, in the order of size of the series behind ACR TI-RADS; the lexicon alone tells the classes
-apart with an AUC of about 0.95, and what of it shows in the image with less.
+The five tables are ours, steeper than the series behind ACR TI-RADS; the lexicon alone tells the classes
+apart with an AUC of about 0.97, and handcrafted features of the images with about 0.92.
 """
 
 COMPOSITION: Frequencies[Composition] = {
-    Composition.SOLID: (0.50, 0.88),
-    Composition.MIXED: (0.28, 0.10),
+    Composition.SOLID: (0.50, 0.92),
+    Composition.MIXED: (0.28, 0.06),
     Composition.CYSTIC: (0.10, 0.01),
     Composition.SPONGIFORM: (0.12, 0.01),
 }
 ECHOGENICITY: Frequencies[Echogenicity] = {
-    Echogenicity.HYPERECHOIC: (0.14, 0.03),
-    Echogenicity.ISOECHOIC: (0.50, 0.17),
-    Echogenicity.HYPOECHOIC: (0.31, 0.55),
-    Echogenicity.VERY_HYPOECHOIC: (0.05, 0.25),
+    Echogenicity.HYPERECHOIC: (0.16, 0.02),
+    Echogenicity.ISOECHOIC: (0.58, 0.12),
+    Echogenicity.HYPOECHOIC: (0.23, 0.56),
+    Echogenicity.VERY_HYPOECHOIC: (0.03, 0.30),
 }
 MARGIN: Frequencies[Margin] = {
-    Margin.SMOOTH: (0.66, 0.20),
-    Margin.ILL_DEFINED: (0.20, 0.20),
-    Margin.LOBULATED: (0.09, 0.28),
-    Margin.IRREGULAR: (0.05, 0.32),
+    Margin.SMOOTH: (0.74, 0.14),
+    Margin.ILL_DEFINED: (0.18, 0.16),
+    Margin.LOBULATED: (0.05, 0.32),
+    Margin.IRREGULAR: (0.03, 0.38),
 }
 ORIENTATION: Frequencies[Orientation] = {
-    Orientation.WIDER: (0.92, 0.60),
-    Orientation.TALLER: (0.08, 0.40),
+    Orientation.WIDER: (0.94, 0.56),
+    Orientation.TALLER: (0.06, 0.44),
 }
 FOCUS: Frequencies[Focus | None] = {
-    None: (0.70, 0.44),
-    Focus.PUNCTATE: (0.08, 0.40),
-    Focus.MACROCALCIFICATION: (0.10, 0.10),
+    None: (0.73, 0.40),
+    Focus.PUNCTATE: (0.05, 0.45),
+    Focus.MACROCALCIFICATION: (0.10, 0.09),
     Focus.RIM: (0.04, 0.04),
     Focus.COMET_TAIL: (0.08, 0.02),
 }

@@ -115,7 +115,9 @@ def _check_sense(recipe: Recipe) -> None:
     names = [features.name for features in recipe.features]
     readers = {f"{name}/{classifier.kind}" for name in names for classifier in recipe.classifiers}
     if len(readers) < len(names) * len(recipe.classifiers):
-        raise RecipeInvalid(key="features", problem="two feature sets, or two classifiers, have the same name")
+        raise RecipeInvalid(
+            key="features", problem="two feature sets, or two classifiers, have the same name; give a `label`"
+        )
     if recipe.fusion.members != ("all",) and (strangers := set(recipe.fusion.members) - readers):
         raise RecipeInvalid(key="fusion.members", problem=f"{', '.join(sorted(strangers))}: no such reader")
     if recipe.fusion.rule is FusionRule.VOTE and len(readers) < 2:

@@ -37,6 +37,9 @@ class Tuning(StrEnum):
     """trained from scratch on drawn phantoms, so that no labelled image of the data set is seen"""
 
 
+HANDCRAFTED = "handcrafted"
+
+
 @dataclass(frozen=True)
 class NetworkFeatures:
     """Features of a CNN at one or more taps; `flips` averages them over the image and its mirror image."""
@@ -45,10 +48,12 @@ class NetworkFeatures:
     taps: tuple[str, ...]
     tuning: Tuning = Tuning.NONE
     flips: bool = False
+    label: str = ""
+    """What readers of this set are called; the network's name where not given."""
 
     @property
     def name(self) -> str:
-        return self.network
+        return self.label or self.network
 
     @property
     def tap(self) -> str:
@@ -61,10 +66,15 @@ class HandcraftedFeatures:
 
     families: tuple[str, ...]
     size_px: int = 224
+    label: str = HANDCRAFTED
 
     @property
     def name(self) -> str:
-        return "handcrafted"
+        return self.label
+
+    @property
+    def network(self) -> str:
+        return HANDCRAFTED
 
     @property
     def tap(self) -> str:
@@ -108,7 +118,7 @@ class Roi:
 
 @dataclass(frozen=True)
 class Fusion:
-    """`members`: `network/kind` of each reader that takes part, or `all`."""
+    """`members`: `label/kind` of each reader that takes part, or `all`."""
 
     members: tuple[str, ...] = ("all",)
     rule: FusionRule = FusionRule.MEAN

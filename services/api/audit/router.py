@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from services.api.dependencies import Auditor, WiringDep
 from shared.ledger.audit import Recorded
 
-router = APIRouter(tags=["audit"])
+router = APIRouter(prefix="/v1", tags=["audit"])
 
 
 class EventView(BaseModel):

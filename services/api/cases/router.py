@@ -12,7 +12,7 @@ from services.api.dependencies import HospitalReader, IdempotencyKey, Submitter,
 from shared.domain.jobs import Priority
 from shared.imaging import Roi
 
-router = APIRouter(tags=["cases"])
+router = APIRouter(prefix="/v1", tags=["cases"])
 LARGEST_MM = 300.0
 
 

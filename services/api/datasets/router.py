@@ -9,7 +9,7 @@ from services.api.datasets.service import DatasetDesk, Labelled
 from services.api.dependencies import Operator, WiringDep
 from shared.domain.training import Split
 
-router = APIRouter(tags=["datasets"])
+router = APIRouter(prefix="/v1", tags=["datasets"])
 
 
 def desk(wired: WiringDep, who: Operator) -> DatasetDesk:

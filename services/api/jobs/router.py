@@ -14,7 +14,7 @@ from shared.domain.jobs import FINAL, JobState
 from shared.errors import NotFound
 from shared.queueing.app import Tasks
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(prefix="/v1", tags=["jobs"])
 
 
 def desk(wired: WiringDep, who: HospitalReader) -> JobDesk:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from services.api.dependencies import Operator, WiringDep
 from shared.ledger.models import Model
 
-router = APIRouter(tags=["models"])
+router = APIRouter(prefix="/v1", tags=["models"])
 
 
 class ModelView(BaseModel):

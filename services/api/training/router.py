@@ -10,7 +10,7 @@ from shared.errors import NotFound
 from shared.queueing.app import Tasks
 from shared.recipes import load_recipe
 
-router = APIRouter(tags=["training"])
+router = APIRouter(prefix="/v1", tags=["training"])
 
 
 @router.post("/training-runs", status_code=202)

@@ -1,0 +1,1 @@
+"""Server-rendered pages with small ES modules of our own."""

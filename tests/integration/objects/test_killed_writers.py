@@ -66,7 +66,6 @@ def visible_digests(store):
     return [key.rpartition("/")[2] for key in store.keys("objects/")]
 
 
-@pytest.mark.slow
 def test_after_kills_at_random_moments_every_visible_object_is_whole(tmp_path):
     moments = random.Random(20)
     acknowledged = set()

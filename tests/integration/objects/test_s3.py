@@ -41,7 +41,7 @@ def server_that_answers(status, body=b"", content_type="application/xml", announ
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield "127.0.0.1:{}".format(server.server_address[1]), Answer
+            yield f"127.0.0.1:{server.server_address[1]}", Answer
         finally:
             server.shutdown()
             thread.join()

@@ -30,7 +30,7 @@ def test_pairs_are_those_counted_one_by_one(image, distance):
 
 
 def test_a_checkerboard_by_hand():
-    """Straight neighbours always differ by 1, diagonal ones never: contrast 1, 0, 1, 0; 24 straight, 18 diagonal pairs."""
+    """Straight neighbours differ by 1, diagonal ones never: contrast 1, 0, 1, 0; 24 straight and 18 diagonal pairs."""
     found = texture(np.array([[1, 2] * 2, [2, 1] * 2] * 2, np.uint16), levels=2)
     assert found["contrast_avg"] == pytest.approx(0.5)
     assert found["contrast_comb"] == pytest.approx(24 / 42)

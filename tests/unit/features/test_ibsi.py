@@ -1,4 +1,4 @@
-"""The IBSI digital phantom (Zwanenburg et al., Radiology 295:328, 2020; reference manual, chapter 5), slice by slice."""
+"""The IBSI digital phantom (Zwanenburg et al., Radiology 295:328, 2020; reference manual, chapter 5)."""
 
 import csv
 from pathlib import Path

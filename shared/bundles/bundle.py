@@ -1,0 +1,36 @@
+"""The immutable trained model, ready to predict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.bundles.manifest import Manifest
+from shared.errors import SeraError
+from shared.imaging.image import Nodule
+from shared.learning import FittedModel, Prediction
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle; `digest` is the SHA-256 of its manifest, which holds those of all other files."""
+
+    digest: str
+    manifest: Manifest
+    model: FittedModel
+
+    @property
+    def margin(self) -> float:
+        """Tissue to keep around the ROI when a nodule is cut out for this bundle."""
+        return self.model.recipe.roi.margin
+
+    @property
+    def prevalence(self) -> float:
+        """Malignant fraction of the training images, at which `Prediction.risk` holds."""
+        return self.manifest.prevalence
+
+    def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
+        """One prediction for each nodule; raises the error of the first that cannot be read."""
+        return self.model.predict(nodules)
+
+    def predict_each(self, nodules: Sequence[Nodule]) -> list[Prediction | SeraError]:
+        """For each nodule its prediction, or the error that kept it from being read."""
+        return self.model.predict_each(nodules)

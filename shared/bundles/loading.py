@@ -1,0 +1,142 @@
+"""From a folder to a bundle: verify, build, reproduce the golden cases."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.numpy
+import safetensors.torch
+
+from shared.bundles import golden
+from shared.bundles.bundle import Bundle
+from shared.bundles.errors import BundleMissing, BundleTampered, BundleUnreadable
+from shared.bundles.manifest import MANIFEST, FileEntry, Manifest, ReaderEntry, SigmoidEntry, sha256
+from shared.bundles.saving import write_folder
+from shared.bundles.trusted import load_classifier
+from shared.learning import FittedModel, FittedReader, Training
+from shared.learning.classifiers import SCORERS
+from shared.learning.extractors import Extractor, HandcraftedExtractor, NetworkExtractor
+from shared.learning.novelty import Novelty
+from shared.networks import TapNetwork
+from shared.recipes import HandcraftedFeatures, Recipe, read_recipe
+from shared.statistics import Sigmoid
+
+
+def load(folder: Path, expected_digest: str | None = None) -> Bundle:
+    """Load a bundle, warm and proven.
+
+    Parameters
+    ----------
+    folder : what `save` or `assemble` wrote
+    expected_digest : the bundle's name; without one only the files are checked against the manifest
+
+    Raises
+    ------
+    BundleMissing, BundleUnreadable, BundleTampered, UntrustedType, BundleNotReproduced
+    """
+    text = _manifest_bytes(folder)
+    digest = sha256(text)
+    if expected_digest not in (None, digest):
+        raise BundleTampered(part=MANIFEST)
+    manifest = Manifest.from_bytes(text)
+    shelf = _Shelf(folder, manifest.files)
+    model = _model(manifest, shelf)
+    golden.reproduce(model, golden.unpack(shelf.arrays(manifest.golden.file)), manifest.golden.scores)
+    return Bundle(digest, manifest, model)
+
+
+def files(folder: Path) -> dict[str, FileEntry]:
+    """Path inside the bundle -> hash and size of every file, the manifest among them, to store each by its hash."""
+    text = _manifest_bytes(folder)
+    return {**Manifest.from_bytes(text).files, MANIFEST: FileEntry(sha256=sha256(text), size=len(text))}
+
+
+def assemble(digest: str, fetch: Callable[[str], bytes], folder: Path) -> None:
+    """Build a bundle's folder from files stored by their hash; `digest` is the manifest's.
+
+    Raises
+    ------
+    BundleExists, BundleUnreadable, BundleTampered
+    """
+    text = fetch(digest)
+    if sha256(text) != digest:
+        raise BundleTampered(part=MANIFEST)
+    contents = {MANIFEST: text}
+    for path, entry in Manifest.from_bytes(text).files.items():
+        contents[path] = _verified(fetch(entry.sha256), entry, path)
+    write_folder(folder, contents)
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """The files of a bundle; each is verified in the very bytes that are then used."""
+
+    folder: Path
+    entries: Mapping[str, FileEntry]
+
+    def content(self, path: str) -> bytes:
+        if path not in self.entries:
+            raise BundleUnreadable(part=MANIFEST, problem=f"{path} is used and not listed")
+        try:
+            return _verified((self.folder / path).read_bytes(), self.entries[path], path)
+        except OSError as problem:
+            raise BundleUnreadable(part=path, problem=problem.strerror) from problem
+
+    def arrays(self, path: str) -> dict:
+        return self._parsed(path, safetensors.numpy.load)
+
+    def tensors(self, path: str) -> dict:
+        return self._parsed(path, safetensors.torch.load)
+
+    def _parsed(self, path: str, parse: Callable[[bytes], dict]) -> dict:
+        try:
+            return parse(self.content(path))
+        except safetensors.SafetensorError as problem:
+            raise BundleUnreadable(part=path, problem=str(problem)) from problem
+
+
+def _manifest_bytes(folder: Path) -> bytes:
+    try:
+        return (folder / MANIFEST).read_bytes()
+    except OSError as problem:
+        raise BundleMissing(folder=folder) from problem
+
+
+def _verified(content: bytes, entry: FileEntry, path: str) -> bytes:
+    if len(content) != entry.size or sha256(content) != entry.sha256:
+        raise BundleTampered(part=path)
+    return content
+
+
+def _model(manifest: Manifest, shelf: _Shelf) -> FittedModel:
+    recipe = read_recipe(manifest.recipe)
+    extractors = tuple(_extractor(recipe, number, manifest, shelf) for number in range(len(recipe.features)))
+    return FittedModel(
+        recipe=recipe,
+        extractors=extractors,
+        readers=tuple(_reader(entry, shelf) for entry in manifest.readers),
+        calibration=_sigmoid(manifest.calibration),
+        cutoff=manifest.cutoff,
+        novelty=Novelty(**shelf.arrays(manifest.novelty.file), residual=manifest.novelty.residual),
+        novelty_limit=manifest.novelty.limit,
+        training=Training(**manifest.training.model_dump()),
+        metrics=manifest.metrics,
+    )
+
+
+def _extractor(recipe: Recipe, number: int, manifest: Manifest, shelf: _Shelf) -> Extractor:
+    features = recipe.features[number]
+    if isinstance(features, HandcraftedFeatures):
+        return HandcraftedExtractor(features)
+    tensors = shelf.tensors(manifest.networks[number])
+    return NetworkExtractor(features, TapNetwork.from_tensors(features.network, features.taps, tensors))
+
+
+def _reader(entry: ReaderEntry, shelf: _Shelf) -> FittedReader:
+    scorer = SCORERS[entry.kind](load_classifier(shelf.content(entry.file), entry.file))
+    return FittedReader(entry.feature_set, entry.kind, entry.settings, scorer, _sigmoid(entry.calibration))
+
+
+def _sigmoid(entry: SigmoidEntry) -> Sigmoid:
+    return Sigmoid(entry.slope, entry.intercept)

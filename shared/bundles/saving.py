@@ -1,0 +1,137 @@
+"""From a fitted model to a folder."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import safetensors.numpy
+import safetensors.torch
+
+from shared.bundles import golden
+from shared.bundles.errors import BundleExists
+from shared.bundles.manifest import (
+    CLASSES,
+    FORMAT,
+    MANIFEST,
+    FileEntry,
+    GoldenEntry,
+    Manifest,
+    NoveltyEntry,
+    ReaderEntry,
+    SigmoidEntry,
+    TrainingEntry,
+    sha256,
+)
+from shared.bundles.trusted import dump_classifier
+from shared.learning import FittedModel, FittedReader
+from shared.learning.extractors import NetworkExtractor
+from shared.learning.novelty import Novelty
+from shared.statistics import Sigmoid
+
+LIBRARIES = ("numpy", "opencv-python-headless", "safetensors", "scikit-learn", "scipy", "skops", "torch")
+NOVELTY_FILE, GOLDEN_FILE = "novelty.safetensors", "golden.safetensors"
+
+
+def save(model: FittedModel, folder: Path, *, synthetic: bool, created: datetime | None = None) -> str:
+    """Write a bundle and return its digest; the folder appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : must not exist (`BundleExists`)
+    synthetic : True where the model has seen phantoms only, so that every screen can say so
+    """
+    cases = golden.draw_cases(model.recipe.roi.margin)
+    contents = _contents(model) | {GOLDEN_FILE: golden.pack(cases)}
+    scores = tuple(prediction.score for prediction in model.predict(cases))
+    manifest = _manifest(model, contents, scores, synthetic, created or datetime.now(UTC)).to_bytes()
+    write_folder(folder, {**contents, MANIFEST: manifest})
+    return sha256(manifest)
+
+
+def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write all files beside the target, then rename."""
+    if folder.exists():
+        raise BundleExists(folder=folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=".bundle-", dir=folder.parent))
+    try:
+        for path, content in contents.items():
+            target = part / path
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(content)
+        part.chmod(0o755)
+        os.rename(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _contents(model: FittedModel) -> dict[str, bytes]:
+    networks = {path: _weights(model, number) for number, path in _network_files(model).items()}
+    classifiers = {_reader_file(reader): dump_classifier(reader.scorer.model) for reader in model.readers}
+    return networks | classifiers | {NOVELTY_FILE: _novelty(model.novelty)}
+
+
+def _network_files(model: FittedModel) -> dict[int, str]:
+    return {
+        number: f"networks/{number}-{extractor.source.network}.safetensors"
+        for number, extractor in enumerate(model.extractors)
+        if isinstance(extractor, NetworkExtractor)
+    }
+
+
+def _reader_file(reader: FittedReader) -> str:
+    return f"classifiers/{reader.feature_set}-{reader.kind}.skops"
+
+
+def _weights(model: FittedModel, number: int) -> bytes:
+    tensors = model.extractors[number].network.state_dict()
+    return safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()})
+
+
+def _novelty(novelty: Novelty) -> bytes:
+    arrays = {name: getattr(novelty, name) for name in ("mean", "spread", "components", "variances")}
+    return safetensors.numpy.save(arrays)
+
+
+def _manifest(
+    model: FittedModel, contents: Mapping[str, bytes], scores: tuple[float, ...], synthetic: bool, created: datetime
+) -> Manifest:
+    return Manifest(
+        format=FORMAT,
+        name=model.recipe.name,
+        version=model.recipe.version,
+        created=created.isoformat(timespec="seconds"),
+        synthetic=synthetic,
+        recipe=model.recipe.as_table(),
+        training=TrainingEntry(**asdict(model.training)),
+        prevalence=model.training.prevalence,
+        classes=CLASSES,
+        cutoff=model.cutoff,
+        calibration=_sigmoid(model.calibration),
+        networks=_network_files(model),
+        readers=tuple(map(_reader, model.readers)),
+        novelty=NoveltyEntry(file=NOVELTY_FILE, residual=model.novelty.residual, limit=model.novelty_limit),
+        golden=GoldenEntry(file=GOLDEN_FILE, scores=scores),
+        metrics=dict(model.metrics),
+        libraries={library: version(library) for library in LIBRARIES},
+        files={path: FileEntry(sha256=sha256(content), size=len(content)) for path, content in contents.items()},
+    )
+
+
+def _reader(reader: FittedReader) -> ReaderEntry:
+    return ReaderEntry(
+        feature_set=reader.feature_set,
+        kind=reader.kind,
+        settings=reader.settings,
+        calibration=_sigmoid(reader.calibration),
+        file=_reader_file(reader),
+    )
+
+
+def _sigmoid(sigmoid: Sigmoid) -> SigmoidEntry:
+    return SigmoidEntry(slope=sigmoid.slope, intercept=sigmoid.intercept)

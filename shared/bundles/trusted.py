@@ -1,0 +1,71 @@
+"""Classifiers in and out of skops files; only types on our own list are ever built."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import skops.io
+
+from shared.bundles.errors import BundleUnreadable, UntrustedType
+
+# What a forest and a standardised SVM consist of, and nothing else that skops would trust by itself.
+ALLOWED_TYPES = frozenset(
+    {
+        "builtins.dict",
+        "builtins.list",
+        "builtins.str",
+        "builtins.tuple",
+        "numpy.float64",
+        "numpy.int64",
+        "numpy.ndarray",
+        "sklearn.ensemble._forest.RandomForestClassifier",
+        "sklearn.pipeline.Pipeline",
+        "sklearn.preprocessing._data.StandardScaler",
+        "sklearn.svm._classes.SVC",
+        "sklearn.tree._classes.DecisionTreeClassifier",
+        "sklearn.tree._tree.Tree",
+    }
+)
+ALLOWED_LOADERS = frozenset(
+    {"DictNode", "JsonNode", "ListNode", "NdArrayNode", "ObjectNode", "TreeNode", "TupleNode", "TypeNode"}
+)
+_BEYOND_SKOPS = ["sklearn.tree._tree.Tree"]
+"""The one type on our list that skops does not trust unasked."""
+
+
+def dump_classifier(model: object) -> bytes:
+    """A fitted scikit-learn model as a skops file."""
+    return skops.io.dumps(model, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+
+
+def load_classifier(content: bytes, part: str) -> Any:
+    """Build the model of a skops file.
+
+    Raises
+    ------
+    UntrustedType
+        before anything is built, if any object in the file is of a type that is not on our list.
+    BundleUnreadable
+    """
+    try:
+        schema = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("schema.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError) as problem:
+        raise BundleUnreadable(part=part, problem=str(problem)) from problem
+    if strangers := set(_types(schema)) - ALLOWED_TYPES:
+        raise UntrustedType(part=part, types=", ".join(sorted(strangers)))
+    return skops.io.loads(content, trusted=_BEYOND_SKOPS)
+
+
+def _types(node: object) -> Iterator[str]:
+    """Every type a schema names, and every loader that is not on our list."""
+    if isinstance(node, dict):
+        if "__class__" in node:
+            yield f"{node.get('__module__')}.{node['__class__']}"
+        if "__loader__" in node and node["__loader__"] not in ALLOWED_LOADERS:
+            yield f"loader {node['__loader__']}"
+        node = list(node.values())
+    if isinstance(node, list):
+        for entry in node:
+            yield from _types(entry)

@@ -1,0 +1,152 @@
+"""A fitted model: what reads a nodule, and what was measured of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from shared.errors import SeraError
+from shared.imaging.image import Finding, Nodule
+from shared.learning.classifiers import Scorer, Scores, Settings
+from shared.learning.extractors import Array, Extractor
+from shared.learning.fusion import fuse
+from shared.learning.novelty import Novelty
+from shared.learning.table import Vectors, compute_each
+from shared.recipes import ClassifierKind, NetworkFeatures, Recipe
+from shared.statistics import Sigmoid
+
+
+class Verdict(StrEnum):
+    BENIGN = "benign"
+    MALIGNANT = "malignant"
+    REFER = "refer"
+
+
+OUT_OF_DISTRIBUTION = Finding(
+    "out-of-distribution",
+    "This image is unlike those the model was trained on, so the risk means little. Have a radiologist read it.",
+)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One classifier on one feature set, and its calibrated probability of malignancy."""
+
+    network: str
+    tap: str
+    classifier: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one nodule.
+
+    Attributes
+    ----------
+    score : the readers fused, 0 to 1; compared with `cutoff`
+    risk : `score` as a probability of malignancy at the prevalence of the training images
+    """
+
+    score: float
+    risk: float
+    decision: Verdict
+    cutoff: float
+    readers: tuple[Reader, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class FittedReader:
+    """A classifier with its settings, the number of its feature set, and its calibration."""
+
+    feature_set: int
+    kind: ClassifierKind
+    settings: Settings
+    scorer: Scorer
+    calibration: Sigmoid
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the model was fitted on."""
+
+    images: int
+    benign: int
+    malignant: int
+    groups: int
+    skipped: int
+    fingerprint: str
+    """SHA-256 over the samples' keys, labels and groups."""
+    seed: int
+
+    @property
+    def prevalence(self) -> float:
+        return self.malignant / self.images
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """Extractors, readers and the rule from their probabilities to a decision."""
+
+    recipe: Recipe
+    extractors: tuple[Extractor, ...]
+    readers: tuple[FittedReader, ...]
+    calibration: Sigmoid
+    cutoff: float
+    novelty: Novelty
+    novelty_limit: float
+    training: Training
+    metrics: Mapping[str, float]
+
+    def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
+        """One prediction for each nodule; raises the error of the first that cannot be read."""
+        outcomes = self.predict_each(nodules)
+        for outcome in outcomes:
+            if isinstance(outcome, SeraError):
+                raise outcome
+        return outcomes
+
+    def predict_each(self, nodules: Sequence[Nodule]) -> list[Prediction | SeraError]:
+        """For each nodule its prediction, or the error that kept it from being read: a bad image fails alone."""
+        outcomes = compute_each(self.extractors, nodules)
+        good = [outcome for outcome in outcomes if not isinstance(outcome, SeraError)]
+        predictions = iter(self._read(good) if good else ())
+        return [outcome if isinstance(outcome, SeraError) else next(predictions) for outcome in outcomes]
+
+    def _read(self, rows: Sequence[Vectors]) -> list[Prediction]:
+        features = [np.stack(column) for column in zip(*rows, strict=True)]
+        probabilities = np.stack(
+            [reader.calibration.apply(reader.scorer.score(features[reader.feature_set])) for reader in self.readers]
+        )
+        scores = fuse(probabilities, self.recipe.fusion.rule, self.training.prevalence)
+        risks = self.calibration.apply(scores)
+        strange = self.novelty.score(novelty_features(self.extractors, features)) > self.novelty_limit
+        facts = zip(scores, risks, strange, probabilities.T, strict=True)
+        return [self._prediction(*of_one) for of_one in facts]
+
+    def _prediction(self, score: float, risk: float, strange: bool, probabilities: Scores) -> Prediction:
+        verdict = Verdict.MALIGNANT if score >= self.cutoff else Verdict.BENIGN
+        return Prediction(
+            score=float(score),
+            risk=float(risk),
+            decision=Verdict.REFER if strange else verdict,
+            cutoff=self.cutoff,
+            readers=tuple(map(self._reader, self.readers, probabilities)),
+            findings=(OUT_OF_DISTRIBUTION,) if strange else (),
+        )
+
+    def _reader(self, reader: FittedReader, probability: float) -> Reader:
+        source = self.extractors[reader.feature_set].source
+        return Reader(source.network, source.tap, reader.kind, float(probability))
+
+
+def novelty_features(extractors: Sequence[Extractor], features: Sequence[Array]) -> Array:
+    """The networks' features side by side, (N, D); formulas' where there is no network."""
+    of_networks = [
+        table
+        for extractor, table in zip(extractors, features, strict=True)
+        if isinstance(extractor.source, NetworkFeatures)
+    ]
+    return np.concatenate(of_networks or list(features), axis=1)

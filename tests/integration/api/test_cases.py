@@ -1,0 +1,141 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from uuid import uuid4
+
+import pytest
+from pydicom import examples
+
+from shared.domain.events import Event
+from shared.domain.roles import Role
+from tests.builders import form, png
+
+POLYGON = {"polygon": [[10, 10], [90, 20], [60, 100]]}
+
+
+def test_a_case_is_durable_when_it_is_accepted(north, gateway):
+    roi = {"box": [10, 12, 80, 70]}
+    answer = north.post("/v1/cases", **form(roi=json.dumps(roi), external_id="A-7", priority="urgent"))
+    receipt = answer.json()
+    assert (answer.status_code, receipt["state"]) == (202, "queued")
+    assert answer.headers["Location"] == f"/v1/jobs/{receipt['job_id']}" == receipt["links"]["job"]
+    case = north.get(receipt["links"]["case"]).json()
+    assert (case["size_mm"], case["external_id"], case["roi"]) == (14.5, "A-7", roi)
+    assert gateway.app.state.wiring.objects.get(case["image"]["sha256"]) == png()
+    job = north.get(receipt["links"]["job"]).json()
+    assert job | {"case_id": receipt["case_id"], "state": "queued", "position": 1, "attempts": 0, "result": None} == job
+
+
+def test_dicom_is_accepted_like_any_image(north):
+    data = examples.get_path("rgb_color").read_bytes()
+    receipt = north.post("/v1/cases", **form(data)).json()
+    assert north.get(receipt["links"]["case"]).json()["image"]["format"] == "dicom"
+
+
+def test_the_same_key_and_body_get_the_same_answer_and_another_body_409(north):
+    key = {"Idempotency-Key": str(uuid4())}
+    first, again = (north.post("/v1/cases", **form(), headers=key) for _ in range(2))
+    assert again.json() == first.json()
+    other = north.post("/v1/cases", **form(size_mm=15), headers=key)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency-key-reused")
+    assert len(north.get("/v1/jobs").json()["jobs"]) == 1
+
+
+def test_the_same_key_sent_many_times_at_once_makes_one_case(north):
+    key, body = {"Idempotency-Key": "k"}, form()
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: north.post("/v1/cases", **body, headers=key), range(12)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["job_id"] for answer in answers}) == 1
+    assert len(north.get("/v1/jobs").json()["jobs"]) == 1
+
+
+def test_a_key_means_something_else_for_another_hospital(as_role):
+    key = {"Idempotency-Key": "k"}
+    north, south = as_role(hospital="north"), as_role(hospital="south")
+    jobs = {
+        client.post("/v1/cases", **form(size_mm=size), headers=key).json()["job_id"]
+        for client, size in ((north, 1), (south, 2))
+    }
+    assert len(jobs) == 2
+
+
+@pytest.mark.parametrize("size", ["nan", "inf", "-1", "0", "301", "twelve", "", None])
+def test_a_size_that_is_none_is_refused_by_name(north, size):
+    answer = north.post("/v1/cases", **form(size_mm=size))
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "size_mm" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("image", "code"),
+    [
+        (b"", "image-empty"),
+        (b"hello, I am text" * 20, "image-unsupported"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "image-unreadable"),
+    ],
+)
+def test_what_is_no_image_is_refused(north, image, code):
+    answer = north.post("/v1/cases", **form(image))
+    assert (400 <= answer.status_code < 500, answer.json()["code"]) == (True, code)
+
+
+@pytest.mark.parametrize(
+    ("roi", "code"),
+    [
+        ('{"box": [100, 100, 80, 80]}', "roi-outside-image"),
+        ('{"box": [1, 2, 3]}', "roi-invalid"),
+        ("a circle", "roi-invalid"),
+        ('{"box": [1, 1, 3, 3]}', "roi-too-small"),
+    ],
+)
+def test_an_roi_that_cannot_be_is_refused(north, roi, code):
+    assert north.post("/v1/cases", **form(roi=roi)).json()["code"] == code
+
+
+def test_a_polygon_is_taken(north):
+    receipt = north.post("/v1/cases", **form(roi=json.dumps(POLYGON))).json()
+    assert north.get(receipt["links"]["case"]).json()["roi"] == POLYGON
+
+
+def test_a_body_over_the_cap_is_refused_with_and_without_a_length(north):
+    image = png() + b"\0" * (2 << 20)
+    assert north.post("/v1/cases", **form(image)).json()["code"] == "too-large"
+    part = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+    chunks = chain([part], (b"x" * 65536 for _ in range(40)))
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = north.post("/v1/cases", content=chunks, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    assert north.post("/v1/cases", **form()).status_code == 202
+
+
+def test_no_key_a_wrong_key_and_a_key_without_leave_are_told_apart(gateway, as_role):
+    assert gateway.post("/v1/cases", **form()).status_code == 401
+    wrong = gateway.post("/v1/cases", **form(), headers={"Authorization": "Bearer sera_x_y"})
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "unauthenticated")
+    for role in (Role.READER, Role.OPERATOR, Role.AUDITOR):
+        refused = as_role(role).post("/v1/cases", **form())
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+
+
+def test_another_hospitals_case_is_not_there(as_role):
+    receipt = as_role(hospital="north").post("/v1/cases", **form()).json()
+    south = as_role(hospital="south")
+    for link in receipt["links"].values():
+        assert south.get(link).status_code == 404
+
+
+def test_an_explanation_before_the_result_is_refused_as_too_early(north):
+    receipt = north.post("/v1/cases", **form()).json()
+    answer = north.get(receipt["links"]["explanation"])
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "no-result-yet", True)
+
+
+def test_what_happened_stands_in_the_hospitals_trail_and_no_other(as_role):
+    receipt = as_role().post("/v1/cases", **form()).json()
+    trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
+    accepted = [each for each in trail if each["event"] == Event.CASE_ACCEPTED]
+    assert [each["case_id"] for each in accepted] == [receipt["case_id"]]
+    other = as_role(Role.HOSPITAL_ADMIN, "south").get("/v1/audit").json()
+    assert all(each["case_id"] is None for each in other)

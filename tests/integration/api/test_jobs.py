@@ -1,0 +1,95 @@
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.roles import Role
+from tests.builders import form
+
+DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
+
+
+@pytest.fixture
+def job(north):
+    return north.post("/v1/cases", **form()).json()["job_id"]
+
+
+@pytest.fixture
+def answer_next(ledger):
+    """Does what a worker does with the next job."""
+
+    def answer(result):
+        with ledger.whole("w") as house:
+            lease = house.queue.claim("w", 1, LEASE, 5)
+        with ledger.whole("w") as house:
+            house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: result})
+
+    return answer
+
+
+def test_a_long_poll_answers_as_soon_as_the_job_is_done(north, job, answer_next):
+    timer = threading.Timer(0.5, answer_next, [{"risk": 0.4}])
+    timer.start()
+    began = time.monotonic()
+    polled = north.get(f"/v1/jobs/{job}?wait=30").json()
+    timer.join()
+    assert (polled["state"], polled["result"]) == ("done", {"risk": 0.4})
+    assert time.monotonic() - began < 15
+
+
+def test_a_poll_that_did_not_change_costs_no_body(north, job, answer_next):
+    first = north.get(f"/v1/jobs/{job}")
+    assert first.headers["Retry-After"] == "1"
+    unchanged = {"If-None-Match": first.headers["ETag"]}
+    assert north.get(f"/v1/jobs/{job}", headers=unchanged).status_code == 304
+    answer_next({"risk": 0.4})
+    changed = north.get(f"/v1/jobs/{job}", headers=unchanged)
+    assert changed.status_code == 200
+    assert "Retry-After" not in changed.headers
+
+
+def test_events_follow_a_job_to_its_end(north, job, answer_next):
+    timer = threading.Timer(0.3, answer_next, [{"risk": 0.4}])
+    timer.start()
+    text = north.get(f"/v1/jobs/{job}/events").text
+    timer.join()
+    assert text.count("event: job") >= 2
+    assert '"state":"done"' in text.replace(" ", "").splitlines()[-2 if text.endswith("\n") else -1] or '"done"' in text
+
+
+def test_events_of_an_unknown_job_are_a_problem_not_a_stream(north):
+    assert north.get("/v1/jobs/00000000-0000-0000-0000-000000000000/events").status_code == 404
+
+
+def test_jobs_are_listed_by_state_page_by_page(north, answer_next):
+    jobs = [north.post("/v1/cases", **form(size_mm=size)).json()["job_id"] for size in (5, 6, 7)]
+    answer_next({})
+    first = north.get("/v1/jobs?limit=2").json()
+    rest = north.get("/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [each["job_id"] for each in first["jobs"] + rest["jobs"]] == jobs[::-1]
+    assert rest["next_cursor"] is None
+    done = north.get("/v1/jobs?state=done").json()["jobs"]
+    assert [each["job_id"] for each in done] == jobs[:1]
+
+
+@pytest.mark.parametrize("cursor", ["x", "aGVsbG8=", "%00"])
+def test_a_cursor_that_is_none_is_refused(north, cursor):
+    assert north.get(f"/v1/jobs?cursor={cursor}").json()["code"] == "cursor-invalid"
+
+
+def test_a_queued_job_is_cancelled_once(north, job):
+    assert north.post(f"/v1/jobs/{job}/cancel").json()["state"] == "cancelled"
+    assert north.post(f"/v1/jobs/{job}/cancel").status_code == 409
+
+
+def test_only_an_operator_runs_a_dead_letter_again(as_role, north, job, ledger):
+    assert north.post(f"/v1/jobs/{job}/rerun").status_code == 403
+    operator = as_role(Role.OPERATOR)
+    assert operator.post(f"/v1/jobs/{job}/rerun").json()["code"] == "not-a-dead-letter"
+    for _ in range(2):
+        with ledger.whole("w") as house:
+            house.queue.claim("w", 1, timedelta(seconds=-1), 1)
+    assert north.get(f"/v1/jobs/{job}").json()["reason"] == "worker-lost"
+    assert operator.post(f"/v1/jobs/{job}/rerun").status_code == 202
+    assert north.get(f"/v1/jobs/{job}").json()["state"] == "queued"

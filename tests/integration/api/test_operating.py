@@ -1,0 +1,107 @@
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+from services.api.app import create_app
+from shared.domain.roles import Role
+from tests.builders import form, png
+
+
+@pytest.fixture
+def operator(as_role):
+    return as_role(Role.OPERATOR)
+
+
+def labelled(image, **fields):
+    return {"data": {"malignant": "1", **fields}, "files": {"image": ("a.png", image, "image/png")}}
+
+
+def test_a_dataset_is_filled_image_by_image_and_keeps_each_once(operator):
+    assert operator.post("/v1/datasets", json={"name": "set"}).json()["images"] == 0
+    first = operator.post("/v1/datasets/set/images", **labelled(png(1), patient="p-1")).json()
+    again = operator.post("/v1/datasets/set/images", **labelled(png(1), patient="p-1")).json()
+    assert (first["added"], again["added"]) == (True, False)
+    held = operator.get("/v1/datasets/set").json()
+    assert (held["images"], held["malignant"]) == (1, 1)
+
+
+def test_a_patients_number_is_not_kept(operator, ledger):
+    operator.post("/v1/datasets", json={"name": "set"})
+    operator.post("/v1/datasets/set/images", **labelled(png(1), patient="12345678"))
+    with ledger.whole("test") as house:
+        (row,) = house.datasets.images(house.datasets.find("set").id)
+    assert row.patient
+    assert "12345678" not in row.patient
+
+
+@pytest.mark.parametrize("fields", [{"malignant": "perhaps"}, {"split": "mine"}, {"size_mm": "nan"}])
+def test_a_label_that_is_none_is_refused(operator, fields):
+    operator.post("/v1/datasets", json={"name": "set"})
+    assert operator.post("/v1/datasets/set/images", **labelled(png(1), **fields)).status_code == 422
+
+
+def test_a_run_needs_a_known_dataset_and_a_known_recipe(operator):
+    operator.post("/v1/datasets", json={"name": "set"})
+    assert operator.post("/v1/training-runs", json={"dataset": "none", "recipe": "light"}).status_code == 404
+    assert 400 <= operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "none"}).status_code < 500
+    run = operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "light"}).json()
+    assert operator.get(f"/v1/training-runs/{run['run_id']}").json()["state"] == "queued"
+
+
+def test_hospitals_can_neither_train_nor_promote(north):
+    body = {"name": "set", "dataset": "d", "recipe": "r"}
+    for path in ("/v1/datasets", "/v1/training-runs", "/v1/models/x/promote"):
+        assert north.post(path, json=body).status_code == 403
+    assert north.get("/v1/models").status_code == 403
+
+
+def test_an_unknown_model_is_not_promoted(operator):
+    assert operator.post("/v1/models/none/promote", json={}).json()["code"] == "not-found"
+
+
+def test_readiness_tells_which_engine_is_away(settings):
+    away = settings.model_copy(update={"objects_url": None, "home": settings.home})
+    with TestClient(create_app(away)) as client:
+        assert client.get("/readyz").json() == {"ready": True, "checks": {"database": "ok", "objects": "ok"}}
+    lost = type(settings)(**{**settings.model_dump(), "database_url": "postgresql://x@127.0.0.1:1/x"})
+    with TestClient(create_app(lost)) as client:
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["checks"]["objects"]) == (503, "ok")
+        assert "database" in answer.json()["checks"]["database"]
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_case_is_taken_while_the_broker_is_away(settings, make_key):
+    lost = type(settings)(**{**settings.model_dump(), "broker_url": "redis+socket:///nowhere/valkey.sock"})
+    with TestClient(create_app(lost), headers={"Authorization": f"Bearer {make_key()}"}) as client:
+        assert client.post("/v1/cases", **form()).status_code == 202
+
+
+def test_metrics_count_requests_and_waiting_jobs(north, gateway):
+    north.post("/v1/cases", **form())
+    text = gateway.get("/metrics").text
+    assert 'sera_jobs{state="queued"} 1.0' in text
+    assert 'sera_http_requests_total{method="POST",route="/v1/cases",status="202"}' in text
+
+
+def test_an_unknown_address_and_method_are_problems(gateway):
+    for answer in (gateway.get("/nothing"), gateway.delete("/v1/cases")):
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert {"code", "detail", "retryable"} <= answer.json().keys()
+
+
+def test_the_page_is_served_with_a_strict_policy_and_its_files(gateway):
+    page = gateway.get("/")
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    for path in ("/static/sera.css", "/static/reader.js"):
+        assert path in page.text
+        assert gateway.get(path).status_code == httpx2.codes.OK
+    assert gateway.get("/static/../app.py").status_code == 404
+
+
+def test_the_openapi_has_examples_and_problems_for_every_call(gateway):
+    spec = gateway.get("/openapi.json").json()
+    assert {"/v1/cases", "/v1/jobs/{job_id}", "/v1/cases/{case_id}/explanation.png"} <= spec["paths"].keys()
+    calls = [call for path, calls in spec["paths"].items() if path.startswith("/v1") for call in calls.values()]
+    assert all("4XX" in call["responses"] for call in calls)
+    assert spec["components"]["schemas"]["JobView"]["examples"]

@@ -1,0 +1,105 @@
+import os
+import queue
+import socket
+import urllib.request
+
+import pytest
+
+from deploy.local import SERVICES, Backoff, Child, Event, Phase, Stack, StackState, Urls
+from deploy.local.child import answers_http, python
+from deploy.local.errors import AlreadyRunning, ChildFailed, PortBusy, StackNotRunning
+from shared.settings import Settings
+
+ELSEWHERE = Urls(
+    database="postgresql://db.example/sera", broker="redis://broker.example", objects="s3://k:s@o.example/b"
+)
+
+
+@pytest.fixture
+def web(port: int) -> Child:
+    """A stand-in for the API: a real HTTP server on the stack's port."""
+    command = ("/bin/sh", "-c", f'exec {" ".join(python("http.server"))} --bind "$SERA_HOST" "$SERA_PORT"')
+    return Child("api", command, ready=answers_http("/"))
+
+
+def test_a_stack_is_up_inside_and_gone_outside(tmp_path, web, port) -> None:
+    with Stack(tmp_path / "home", port, services=(web,), urls=ELSEWHERE) as stack:
+        assert stack.url == f"http://127.0.0.1:{port}"
+        assert urllib.request.urlopen(stack.url).status == 200
+        found = StackState.load(tmp_path / "home")
+        assert found == stack.state
+        assert found.ready
+        assert list(found.pids) == ["api"]
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        pass
+    with pytest.raises(StackNotRunning):
+        StackState.load(tmp_path / "home")
+
+
+def test_the_users_own_engines_are_used_and_none_started(tmp_path, toy) -> None:
+    tell = toy("tell", 'env | grep ^SERA_; touch "$SERA_READY_FILE"; exec sleep 600')
+    with Stack(tmp_path, services=(tell,), urls=ELSEWHERE) as stack:
+        assert list(stack.state.pids) == ["tell"]
+        told = dict(line.split("=", 1) for line in stack.home.log("tell").read_text().splitlines())
+    assert told["SERA_DATABASE_URL"] == ELSEWHERE.database
+    assert told["SERA_BROKER_URL"] == ELSEWHERE.broker
+    assert told["SERA_OBJECTS_URL"] == ELSEWHERE.objects
+    assert told["SERA_HOME"] == str(tmp_path)
+
+
+def test_settings_choose_home_port_and_engines(tmp_path, monkeypatch) -> None:
+    for name, value in {"HOME": str(tmp_path), "PORT": "18123", "BROKER_URL": "redis://broker.example"}.items():
+        monkeypatch.setenv(f"SERA_{name}", value)
+    monkeypatch.delenv("SERA_DATABASE_URL", raising=False)
+    stack = Stack.from_settings(Settings())
+    assert (stack.home.root, stack.port) == (tmp_path, 18123)
+
+
+def test_a_busy_port_is_named_before_anything_starts(tmp_path, toy, port) -> None:
+    said: list[Event] = []
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        stack = Stack(tmp_path, port, services=(toy("api"),), urls=ELSEWHERE, observe=said.append)
+        with pytest.raises(PortBusy, match=rf"Port {port} of 127.0.0.1 .* set SERA_PORT"), stack:
+            pass
+    assert said == []
+
+
+def test_a_second_stack_on_the_same_home_is_told_who_runs_it(tmp_path, toy) -> None:
+    with Stack(tmp_path, services=(toy("api"),), urls=ELSEWHERE) as first:
+        second = Stack(tmp_path, services=(toy("api"),), urls=ELSEWHERE)
+        with pytest.raises(AlreadyRunning, match=f"process {os.getpid()} of user"), second:
+            pass
+        assert StackState.load(tmp_path) == first.state
+
+
+def test_a_child_that_fails_at_the_start_takes_the_others_with_it(tmp_path, toy) -> None:
+    said: list[Event] = []
+    bad = toy("bad", "echo no weights; exit 4", after=("api",))
+    stack = Stack(tmp_path, services=(toy("api"), bad), urls=ELSEWHERE, observe=said.append)
+    with pytest.raises(ChildFailed, match=r"bad did not come up: it ended with exit code 4.*ends: no weights"), stack:
+        pass
+    assert said[-1] == Event("api", Phase.STOPPED)
+    assert not stack.home.state_file.exists()
+
+
+def test_a_crashed_service_comes_back_under_a_new_number(tmp_path, toy) -> None:
+    said: queue.Queue[Event] = queue.Queue()
+    stack = Stack(tmp_path, services=(toy("api"),), urls=ELSEWHERE, backoff=Backoff(0.01), observe=said.put)
+    with stack:
+        first = stack.state.pids["api"]
+        os.kill(first, 9)
+        while said.get(timeout=20).phase is not Phase.RESTING:
+            pass
+        while said.get(timeout=20).phase is not Phase.READY:
+            pass
+        assert StackState.load(tmp_path).pids["api"] not in (first, None)
+
+
+def test_every_service_stops_before_what_it_needs() -> None:
+    names = [child.name for child in SERVICES]
+    assert names == ["migrate", "api", "worker", "trainer", "beat"]
+    for place, child in enumerate(SERVICES):
+        assert set(child.after) <= {"postgres", "valkey", *names[:place]}
+        assert "postgres" in child.after

@@ -1,0 +1,207 @@
+"""The launcher against a stand-in for Python that records how it was called: no network, no real environment."""
+
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TOOLS = ("bash cat chmod dirname env flock grep mkdir mv readlink rm sha256sum sleep sh tail").split()  # noqa: SIM905
+
+STAND_IN = """#!/bin/sh
+case "$*" in
+    *sys.version_info*) echo "${FAKE_VERSION:-3.12}"; test -z "$FAKE_TOO_OLD"; exit ;;
+    *"import ensurepip"*) test -z "$FAKE_NO_VENV"; exit ;;
+    -V) echo "Python ${FAKE_VERSION:-3.12}.1"; exit ;;
+esac
+echo "$*" >>"$RECORD"
+case "$*" in
+    "-m venv "*) mkdir -p "$3/bin" && cat "$0" >"$3/bin/python" && chmod +x "$3/bin/python" ;;
+    "-m pip "*)
+        sleep 0.1; echo "Collecting x"; test -z "$FAKE_NO_NETWORK" && exit
+        echo "ERROR: No matching distribution found for x==1"; exit 1 ;;
+    *"ruff check"*) test -z "$FAKE_LINT" || exit 1 ;;
+    *pytest*) echo "3 passed in 0.1s" ;;
+    *"-m cli"*) echo "path $PYTHONPATH, from $PWD" ;;
+esac
+"""
+
+
+class Machine:
+    """A checkout with the launcher in it and a PATH that has nothing but a few tools."""
+
+    def __init__(self, folder: Path) -> None:
+        self.checkout = folder / "checkout"
+        self.path = folder / "bin"
+        self.record = folder / "record"
+        self.folder = folder
+        for made in (self.checkout, self.path):
+            made.mkdir()
+        shutil.copy(ROOT / "sera", self.checkout)
+        (self.checkout / "requirements.lock").write_text("x==1\n")
+        (self.checkout / "requirements-dev.lock").write_text("y==1\n")
+        for tool in TOOLS:
+            (self.path / tool).symlink_to(shutil.which(tool))
+
+    def add_python(self, name: str = "python3") -> None:
+        (self.path / name).write_text(STAND_IN)
+        (self.path / name).chmod(0o755)
+
+    def start(self, *arguments: str, sera: Path | None = None, **fake: str) -> subprocess.Popen[str]:
+        env = {"PATH": str(self.path), "RECORD": str(self.record), **fake}
+        command = (str(sera or self.checkout / "sera"), *arguments)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=env, cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
+
+    def sera(self, *arguments: str, sera: Path | None = None, **fake: str) -> subprocess.CompletedProcess[str]:
+        with self.start(*arguments, sera=sera, **fake) as process:
+            out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def calls(self, word: str) -> list[str]:
+        return [line for line in self.record.read_text().splitlines() if word in line]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+@pytest.fixture
+def ready(machine: Machine) -> Machine:
+    machine.add_python()
+    return machine
+
+
+def only_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 1
+    assert done.stdout == ""
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_without_python_it_says_what_to_install(machine: Machine) -> None:
+    done = machine.sera("up")
+    assert only_sentence(done) == done.stderr.strip()
+    assert "Python 3.11 or newer was not found" in done.stderr
+
+
+def test_an_old_python_is_no_python(ready: Machine) -> None:
+    assert "apt install python3 python3-venv" in only_sentence(ready.sera("up", FAKE_TOO_OLD="1"))
+
+
+def test_a_missing_venv_module_is_named_with_its_package(ready: Machine) -> None:
+    assert "apt install python3.12-venv" in only_sentence(ready.sera("up", FAKE_NO_VENV="1"))
+
+
+def test_a_python_under_another_name_is_found(machine: Machine) -> None:
+    machine.add_python("python3.13")
+    assert machine.sera("up").returncode == 0
+
+
+def test_a_failed_download_is_one_sentence_with_pips_reason(ready: Machine) -> None:
+    said = only_sentence(ready.sera("up", FAKE_NO_NETWORK="1"))
+    assert "No matching distribution found for x==1" in said
+    assert "then run ./sera again" in said
+
+
+def test_after_a_failed_download_it_begins_again(ready: Machine) -> None:
+    ready.sera("up", FAKE_NO_NETWORK="1")
+    left = ready.checkout / ".venv" / "left"
+    left.touch()
+    assert ready.sera("up").returncode == 0
+    assert not left.exists()
+
+
+def test_packages_are_installed_once(ready: Machine) -> None:
+    first, second = ready.sera("up"), ready.sera("doctor", "--json")
+    assert "installing 1 pinned packages" in first.stderr
+    assert second.stderr == ""
+    assert len(ready.calls("-m pip install")) == 1
+    assert ready.calls("-m cli") == ["-P -m cli up", "-P -m cli doctor --json"]
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(ready: Machine) -> None:
+    ready.sera("up")
+    (ready.checkout / "requirements.lock").write_text("x==2\n")
+    ready.sera("up")
+    assert len(ready.calls("-m pip install")) == 2
+    assert len(ready.calls("-m venv")) == 1
+
+
+def test_another_python_in_the_environment_makes_it_anew(ready: Machine) -> None:
+    ready.sera("up")
+    ready.sera("up", FAKE_VERSION="3.13")
+    assert len(ready.calls("-m venv")) == 2
+
+
+def test_two_at_once_install_once(ready: Machine) -> None:
+    both = [ready.start("up"), ready.start("up")]
+    told = [process.communicate(timeout=60)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(ready.calls("-m pip install")) == 1
+    assert sum("another ./sera is setting up" in said for said in told) <= 1
+
+
+def test_it_works_through_a_link_and_leaves_the_working_directory_alone(ready: Machine) -> None:
+    link = ready.folder / "link"
+    link.symlink_to(ready.checkout / "sera")
+    assert ready.sera("up", sera=link).stdout == f"path {ready.checkout}, from {ready.folder}\n"
+
+
+def test_the_tests_bring_their_own_packages_and_end_with_pytests_line(ready: Machine) -> None:
+    done = ready.sera("test")
+    assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
+    assert "requirements-dev.lock" in ready.calls("-m pip install")[0]
+    steps = ("ruff check", "ruff format --check", "lint_imports", "pytest")
+    assert all(step in call for step, call in zip(steps, ready.calls("")[-4:], strict=True))
+    ready.sera("up")
+    assert len(ready.calls("-m pip install")) == 1
+
+
+def test_arguments_of_the_tests_go_to_pytest_alone(ready: Machine) -> None:
+    ready.sera("test", "-k", "one thing")
+    assert ready.calls("-m pytest") == ["-m pytest -k one thing"]
+    assert not ready.calls("-m ruff")
+
+
+def test_failed_lint_fails_the_tests_but_does_not_hide_them(ready: Machine) -> None:
+    done = ready.sera("test", FAKE_LINT="1")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
+
+
+def test_the_ci_script_runs_the_tests(ready: Machine) -> None:
+    (ready.checkout / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", ready.checkout / ".ci")
+    done = ready.sera(sera=ready.checkout / ".ci" / "run")
+    assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
+
+
+def test_every_package_is_pinned_and_none_twice() -> None:
+    pins = [
+        line
+        for lock in ("requirements.lock", "requirements-dev.lock")
+        for line in (ROOT / lock).read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    names = [pin.split("==")[0].lower() for pin in pins]
+    assert all("==" in pin and "+" not in pin and "://" not in pin for pin in pins)
+    assert len(names) == len(set(names))
+
+
+def test_the_locks_hold_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    runtime = (ROOT / "requirements.lock").read_text().lower().replace("_", "-").splitlines()
+    everything = runtime + (ROOT / "requirements-dev.lock").read_text().lower().replace("_", "-").splitlines()
+
+    def missing(wanted: list[str], pins: list[str]) -> list[str]:
+        return [pin for pin in wanted if plain(pin) not in pins]
+
+    def plain(pin: str) -> str:
+        name, _, version = pin.lower().replace("_", "-").partition("==")
+        return f"{name.partition('[')[0]}=={version}"
+
+    assert missing(project["project"]["dependencies"], runtime) == []
+    assert missing(project["dependency-groups"]["dev"], everything) == []

@@ -1,0 +1,79 @@
+"""Whatever the bytes, decoding ends in an image or in an error with a name."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pydicom.examples
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from shared.errors import SeraError
+from shared.imaging import Limits, decode
+
+SMALL = Limits(max_pixels=2**20)
+TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
+
+
+def _raster(kind: str) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 24)).astype(np.uint8)).save(stream, kind)
+    return stream.getvalue()
+
+
+SEEDS = [_raster(kind) for kind in ("PNG", "JPEG", "BMP", "TIFF")] + [
+    (TEST_FILES / name).read_bytes()
+    for name in ("MR_small_RLE.dcm", "SC_rgb_jpeg_dcmtk.dcm", "MR_small_jp2klossless.dcm", "SC_rgb_jls_lossy_line.dcm")
+]
+MAGIC = [b"", b"BM", b"\xff\xd8\xff", b"II*\0", b"\x89PNG\r\n\x1a\n", bytes(128) + b"DICM"]
+
+
+def survives(data: bytes) -> None:
+    try:
+        status = 200 if decode(data, SMALL).pixels.dtype == np.uint8 else 500
+    except SeraError as refusal:
+        status = refusal.status
+    assert status < 500
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=12))
+def test_flipped_bytes(seed, flips):
+    data = bytearray(seed)
+    for place, value in flips:
+        data[int(place * (len(data) - 1))] = value
+    survives(bytes(data))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=4))
+def test_flipped_bytes_of_the_header(seed, flips):
+    data = bytearray(seed)
+    for place, value in flips:
+        data[place % len(data)] = value
+    survives(bytes(data))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(SEEDS), st.floats(0, 1), st.floats(0, 1))
+def test_a_piece_cut_out(seed, start, end):
+    first, last = sorted((int(start * len(seed)), int(end * len(seed))))
+    survives(seed[:first] + seed[last:])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(MAGIC),
+    st.binary(max_size=300),
+)
+def test_noise_behind_a_magic_number(magic, noise):
+    survives(magic + noise)
+
+
+@pytest.mark.parametrize("name", ["palette_color", "jpeg2k"])
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
+def test_real_files_cut_short(name, share):
+    data = pydicom.examples.get_path(name).read_bytes()
+    survives(data[: int(len(data) * share)])
