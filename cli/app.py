@@ -14,7 +14,13 @@ from typer.core import TyperGroup
 from shared.errors import SeraError
 
 COMMANDS = {
+    "demo": "cli.commands.demo",
     "up": "cli.commands.up",
+    "submit": "cli.commands.submit",
+    "dataset": "cli.commands.dataset",
+    "train": "cli.commands.train",
+    "models": "cli.commands.models",
+    "key": "cli.commands.key",
     "doctor": "cli.commands.doctor",
     "test": "cli.commands.test",
 }

@@ -14,12 +14,15 @@ from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.errors import InputError
 
+app = typer.Typer()
+
 
 class RoiArgumentInvalid(InputError):
     code = "roi-argument-invalid"
     text = "--roi takes four numbers, X,Y,W,H in pixels of the image, e.g. --roi 40,30,180,160."
 
 
+@app.command()
 def submit(
     image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="PNG, JPEG, BMP, TIFF or DICOM.")],
     size_mm: Annotated[float, typer.Option("--size-mm", help="Largest diameter of the nodule in mm.")],

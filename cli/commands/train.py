@@ -11,10 +11,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from cli.connection import Api, connect
 from shared.domain.roles import Role
 
+app = typer.Typer()
+
 POLL_S = 0.5
 FINAL = ("done", "failed", "cancelled")
 
 
+@app.command()
 def train(
     dataset: Annotated[str, typer.Option(help="Name of the dataset.")],
     recipe: Annotated[str, typer.Option(help="Name of the recipe, e.g. starter or light.")],
@@ -56,10 +59,10 @@ def report(run: dict[str, Any], promoted: bool) -> list[str]:
     if run["state"] != "done":
         return [f"The run ended as {run['state']}: {run['message'] or run['reason']}"]
     metrics, digest = run["metrics"], run["model_digest"]
-    low, high = metrics["auc_interval"]
     lines = [
-        f"Model {digest[:12]} from {metrics['images']} images ({metrics['malignant']} malignant).",
-        f"Cross-validated AUC {metrics['auc']:.3f} (95 % interval {low:.3f}-{high:.3f}), {metrics['grouped_by']}.",
+        f"Model {digest[:12]} from {metrics['images']:.0f} images, {metrics['prevalence']:.0%} of them malignant.",
+        f"Cross-validated AUC {metrics['auc']:.3f} (95 % interval {metrics['auc_low']:.3f}-{metrics['auc_high']:.3f}), "
+        "by patient where patients are known.",
     ]
     step = "It is live." if promoted else f"Make it live: ./sera models promote {digest[:12]}"
     return [*lines, step]

@@ -49,6 +49,8 @@ class Postgres:
 
     data: Path
     sockets: Path
+    durable: bool = True
+    """False only for tests: nothing is forced to the disk."""
 
     @property
     def url(self) -> str:
@@ -70,6 +72,7 @@ class Postgres:
     def child(self) -> Child:
         """The server as a child of the supervisor."""
         settings = SETTINGS | {"unix_socket_directories": str(self.sockets)}
+        settings |= {} if self.durable else {"fsync": "off"}
         options = (part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
         return Child(
             name="postgres",
@@ -116,17 +119,19 @@ class Postgres:
         self._give(draft)
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         access = ("--auth-local=peer", "--auth-host=reject")
-        self._run("initdb", "-D", str(draft), "-U", SUPERUSER, *access, *locale)
-        single = ("--single", "-D", str(draft), "-c", "exit_on_error=on", "template1")
+        self._run("initdb", "-D", str(draft), "-U", SUPERUSER, "--no-sync", *access, *locale)
+        single = ("--single", "-D", str(draft), "-c", "exit_on_error=on", "-c", "fsync=off", "template1")
         self._run("postgres", *single, sql=f"CREATE DATABASE {DATABASE};\n")
+        if self.durable:
+            self._run("initdb", "-D", str(draft), "--sync-only")
         draft.rename(self.data)
 
     def _run(self, program: str, *arguments: str, sql: str = "") -> None:
         command = (setpriv(), *self.identity, "--pdeathsig", "KILL", "--", str(binaries() / program), *arguments)
         done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            said = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
-            raise DatabaseNotCreated(data=self.data, problem=" ".join(said[-2:]))
+            said = [line for line in done.stderr.splitlines() if re.search("error|fatal|denied", line, re.IGNORECASE)]
+            raise DatabaseNotCreated(data=self.data, problem=said[0] if said else f"exit code {done.returncode}")
 
     def _check_version(self) -> None:
         found = (self.data / "PG_VERSION").read_text().strip()

@@ -63,6 +63,7 @@ class Stack:
         host: str = "127.0.0.1",
         services: Sequence[Child] = SERVICES,
         urls: Urls | None = None,
+        durable: bool = True,
         backoff: Backoff | None = None,
         observe: Observer = lambda event: None,
     ) -> None:
@@ -70,6 +71,7 @@ class Stack:
         self.host, self.port = host, port
         self._services = tuple(services)
         self._urls = urls or Urls()
+        self._durable = durable
         self._backoff = backoff
         self._observe = observe
         self._stop, self._hurry, self._settled = threading.Event(), threading.Event(), threading.Event()
@@ -172,7 +174,7 @@ class Stack:
 
     def _prepare(self, sockets: Path) -> tuple[Child, ...]:
         """Decide on the engines and write down how to reach everything."""
-        postgres = Postgres(self.home.database, sockets / "postgres")
+        postgres = Postgres(self.home.database, sockets / "postgres", self._durable)
         valkey = Valkey(sockets)
         urls = self._urls
         self.state = StackState(
@@ -222,7 +224,10 @@ class Stack:
 
 
 class EmbeddedEngines(Stack):
-    """PostgreSQL and Valkey alone, for tests and tools that bring their own processes."""
+    """PostgreSQL and Valkey alone, for tests and tools that bring their own processes.
 
-    def __init__(self, home: Path, *, observe: Observer = lambda event: None) -> None:
-        super().__init__(home, services=(), observe=observe)
+    Tests may take `durable=False`: nothing is forced to the disk, which is faster and survives all but a power cut.
+    """
+
+    def __init__(self, home: Path, *, durable: bool = True, observe: Observer = lambda event: None) -> None:
+        super().__init__(home, services=(), durable=durable, observe=observe)

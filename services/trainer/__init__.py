@@ -1,0 +1,1 @@
+"""Retraining: dataset -> recipe -> bundle -> ledger."""

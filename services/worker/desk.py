@@ -12,8 +12,8 @@ from services.worker.live import LiveModel
 from services.worker.preparation import Batch, Preparation, Prepared, internal
 from services.worker.results import result
 from services.worker.shelf import Served
-from shared.bundles import Prediction
 from shared.errors import SeraError, Unavailable
+from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.queue import Failure
@@ -84,7 +84,7 @@ class InferenceDesk:
     def _predict(self, served: Served, ready: list[Prepared]) -> list[Prediction | Failure]:
         """The batch at once; if that breaks, one by one, so that only the culprit fails."""
         try:
-            outcomes = served.bundle.predict([prepared.nodule for prepared in ready]) if ready else []
+            outcomes = served.bundle.predict_each([prepared.nodule for prepared in ready]) if ready else []
         except Exception as error:  # noqa: BLE001 (the culprit is found one by one, and logged)
             if len(ready) == 1:
                 return [internal(ready[0].job.id, error)]

@@ -53,7 +53,7 @@ class Preparation:
 
     def prepare(self, lease: Lease, served: Served) -> Batch:
         """Fetch, decode and crop all images of a lease side by side, as the model wants them."""
-        batch, one = Batch(lease.token, served), partial(self._one, margin=served.margin)
+        batch, one = Batch(lease.token, served), partial(self._one, margin=served.bundle.margin)
         for job, outcome in zip(lease.jobs, self._pool.map(one, lease.jobs), strict=True):
             match outcome:
                 case Prepared():

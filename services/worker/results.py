@@ -5,8 +5,8 @@ from typing import Any
 
 from services.worker.preparation import Prepared
 from services.worker.shelf import Served
-from shared.bundles import Prediction
-from shared.guidelines import FnaAdvice, alternatives, recommend
+from shared.guidelines import alternatives, recommend
+from shared.learning import Prediction
 from shared.settings import Settings
 from shared.statistics import shift_prior
 
@@ -38,18 +38,14 @@ def result(
 
 def fna(risk: float, size_mm: float, rule: str) -> dict[str, Any]:
     """The advice under the hospital's rule, what the other guidelines say beside it."""
-    others = [_advice(other) for other in alternatives(risk, size_mm, besides=rule)]
-    return _advice(recommend(risk, size_mm, rule)) | {"alternatives": others}
+    others = [other.to_json() for other in alternatives(risk, size_mm, besides=rule)]
+    return recommend(risk, size_mm, rule).to_json() | {"alternatives": others}
 
 
 def warnings(served: Served, prepared: Prepared, prediction: Prediction) -> list[dict[str, str]]:
     told = {finding.code: finding.message for finding in (*prepared.nodule.findings, *prediction.findings)}
     if prepared.job.size_mm < SMALL_MM:
         told["under-10-mm"] = TOO_SMALL
-    if served.bundle.synthetic:
+    if served.bundle.manifest.synthetic:
         told["synthetic-model"] = SYNTHETIC
     return [{"code": code, "message": message} for code, message in told.items()]
-
-
-def _advice(advice: FnaAdvice) -> dict[str, Any]:
-    return asdict(advice)

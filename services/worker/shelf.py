@@ -18,11 +18,6 @@ class Served:
     version: int
     digest: str
 
-    @property
-    def margin(self) -> float:
-        """Tissue to keep around the nodule's box, as when the model was trained."""
-        return self.bundle.recipe.roi.margin
-
 
 class Shelf:
     def __init__(self, ledger: Ledger, objects: ObjectStore, folder: Path) -> None:

@@ -59,4 +59,6 @@ def reading(kind: ImageFormat, limits: Limits) -> Iterator[None]:
         except Image.DecompressionBombError:
             raise limits.too_large() from None
         except Exception as error:  # noqa: BLE001 - the boundary: everything leaves as a named error
-            raise ImageUnreadable(format=kind.upper(), problem=type(error).__name__) from None
+            raise ImageUnreadable(
+                format=kind.upper(), problem=f"it is cut short or damaged: {type(error).__name__}"
+            ) from None

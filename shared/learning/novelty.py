@@ -40,7 +40,7 @@ class Novelty:
         mean, spread = features.mean(0), features.std(0)
         spread = np.where(spread > 0, spread, 1).astype(np.float32)
         table = (features - mean) / spread
-        kept = max(1, min(MAX_COMPONENTS, len(table) // ROWS_PER_COMPONENT, table.shape[1]))
+        kept = max(1, min(MAX_COMPONENTS, len(table) // ROWS_PER_COMPONENT, table.shape[1] // 2))
         _, values, directions = np.linalg.svd(table, full_matrices=False)
         variances = values**2 / len(table)
         floor = max(float(variances[0]) * 1e-6, 1e-12)

@@ -32,7 +32,7 @@ def read_recipe(table: Mapping[str, Any]) -> Recipe:
 
 def _read_table(kind: type, table: object, where: str) -> Any:
     if not isinstance(table, Mapping):
-        raise RecipeInvalid(key=where or "(top)", problem="a table is expected")
+        raise RecipeInvalid(key=where.rstrip(".") or "(top)", problem="a table is expected")
     hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
     for key in table:
         if key not in known:

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -44,8 +45,20 @@ class Foreground:
         self.family = psutil.Process(process.pid).children(recursive=True) if self.state else []
 
     def all_end(self, timeout_s: float = 20) -> bool:
+        """Wait until it has; a zombie has ended too, where nobody reaps orphans, as in a container."""
         self.process.wait(timeout_s)
-        return not psutil.wait_procs(self.family, timeout=timeout_s)[1]
+        give_up = time.monotonic() + timeout_s
+        while any(map(runs, self.family)):
+            if time.monotonic() > give_up:
+                return False
+            psutil.wait_procs(self.family, timeout=0.1)
+        return True
+
+
+def runs(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 RUN = """
@@ -55,7 +68,7 @@ from deploy.local import Child, Stack
 stays = ("/bin/sh", "-c", 'touch "$SERA_READY_FILE"; exec sleep 600')
 deaf = ("/bin/sh", "-c", 'trap "" TERM INT HUP; touch "$SERA_READY_FILE"; while :; do sleep 1; done')
 children = Child("api", stays, after=("postgres", "valkey")), Child("worker", deaf if "deaf" in sys.argv else stays)
-stack = Stack(Path(sys.argv[1]), services=children)
+stack = Stack(Path(sys.argv[1]), services=children, durable=False)
 stack.run_until_stopped(lambda running: print(json.dumps(running.state.pids), flush=True))
 """
 

@@ -1,9 +1,9 @@
 """Whatever ends a stack, nothing of it is left, and the next start goes on."""
 
-import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from deploy.local import EmbeddedEngines
@@ -23,7 +23,7 @@ def test_a_signal_stops_everything(tmp_path: Path, foreground, number: signal.Si
 def test_a_second_signal_does_not_wait_for_the_deaf(tmp_path: Path, foreground) -> None:
     stack = foreground(tmp_path / "home", "deaf")
     stack.process.send_signal(signal.SIGINT)
-    assert not stack.family or not stack.process.poll()
+    psutil.Process(stack.state["api"]).wait(20)
     stack.process.send_signal(signal.SIGINT)
     assert stack.all_end(8)
 
@@ -37,7 +37,8 @@ def test_kill_9_of_the_supervisor_leaves_no_process(tmp_path: Path, foreground) 
 
 def test_a_start_right_after_kill_9_goes_on_with_the_data(tmp_path: Path, foreground) -> None:
     stack = foreground(tmp_path / "home")
-    os.kill(stack.process.pid, signal.SIGKILL)
+    stack.process.kill()
+    stack.process.wait()
     with EmbeddedEngines(tmp_path / "home") as engines:
         assert set(engines.state.pids) == {"postgres", "valkey"}
         assert not set(engines.state.pids.values()) & set(stack.state.values())

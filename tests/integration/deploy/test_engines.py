@@ -2,11 +2,11 @@ import os
 import queue
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import kombu
 import psutil
-import psycopg2
 import pytest
 import sqlalchemy as sa
 
@@ -24,9 +24,9 @@ def ask(url: str, *statements: str) -> list[tuple]:
 
 
 def test_a_second_start_goes_on_with_all_data(tmp_path: Path) -> None:
-    with EmbeddedEngines(tmp_path / "home") as engines:
+    with EmbeddedEngines(tmp_path / "home", durable=False) as engines:
         ask(engines.database_url, "CREATE TABLE nodule (id int)", "INSERT INTO nodule VALUES (7) RETURNING id")
-    with EmbeddedEngines(tmp_path / "home") as engines:
+    with EmbeddedEngines(tmp_path / "home", durable=False) as engines:
         assert ask(engines.database_url, "SELECT id FROM nodule") == [(7,)]
 
 
@@ -40,14 +40,17 @@ def test_the_database_is_durable_and_cannot_be_reached_from_the_network(tmp_path
 
 
 def test_the_broker_carries_messages(tmp_path: Path) -> None:
-    with EmbeddedEngines(tmp_path) as engines, kombu.Connection(engines.broker_url) as line:
-        with line.SimpleQueue("bell") as bell:
-            bell.put("ring")
-            assert bell.get(timeout=10).payload == "ring"
+    engines = EmbeddedEngines(tmp_path, durable=False)
+    with engines, kombu.Connection(engines.broker_url) as line, line.SimpleQueue("bell") as bell:
+        bell.put("ring")
+        assert bell.get(timeout=10).payload == "ring"
 
 
 def test_two_homes_run_side_by_side(tmp_path: Path) -> None:
-    with EmbeddedEngines(tmp_path / "one") as one, EmbeddedEngines(tmp_path / "two") as two:
+    with (
+        EmbeddedEngines(tmp_path / "one", durable=False) as one,
+        EmbeddedEngines(tmp_path / "two", durable=False) as two,
+    ):
         ask(one.database_url, "CREATE TABLE only_here (id int)", "SELECT 1")
         found = "SELECT count(*) FROM pg_tables WHERE tablename = 'only_here'"
         assert ask(one.database_url, found) == [(1,)]
@@ -56,7 +59,7 @@ def test_two_homes_run_side_by_side(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["d" * 150, "a b,ü%40"])
 def test_a_home_whose_path_fits_no_socket_works_all_the_same(tmp_path: Path, name: str) -> None:
-    with EmbeddedEngines(tmp_path / name) as engines:
+    with EmbeddedEngines(tmp_path / name, durable=False) as engines:
         assert ask(engines.database_url, "SELECT 1") == [(1,)]
         sockets = Path(engines.state.sockets)
     assert not sockets.exists()
@@ -75,13 +78,13 @@ def test_a_killed_database_comes_back_with_what_was_committed(tmp_path: Path) ->
 
 
 def test_a_lock_file_whose_number_another_program_has_now_is_no_obstacle(tmp_path: Path) -> None:
-    with EmbeddedEngines(tmp_path) as engines:
+    with EmbeddedEngines(tmp_path, durable=False) as engines:
         data = engines.home.database
         left = (data / "postmaster.pid").read_text().splitlines()
     with subprocess.Popen(["sleep", "600"], user=data.stat().st_uid) as other:
         (data / "postmaster.pid").write_text("\n".join([str(other.pid), *left[1:]]) + "\n")
         try:
-            with EmbeddedEngines(tmp_path) as engines:
+            with EmbeddedEngines(tmp_path, durable=False) as engines:
                 assert ask(engines.database_url, "SELECT 1") == [(1,)]
         finally:
             other.kill()
@@ -91,7 +94,7 @@ def test_a_creation_cut_short_is_begun_again(tmp_path: Path) -> None:
     draft = tmp_path / "postgres.new"
     draft.mkdir()
     (draft / "PG_VERSION").write_text("18\n")
-    with EmbeddedEngines(tmp_path) as engines:
+    with EmbeddedEngines(tmp_path, durable=False) as engines:
         assert ask(engines.database_url, "SELECT 1") == [(1,)]
     assert not draft.exists()
 
@@ -100,27 +103,29 @@ def test_a_database_of_another_version_is_refused_with_both_named(tmp_path: Path
     data = tmp_path / "postgres"
     data.mkdir(mode=0o700)
     (data / "PG_VERSION").write_text("16\n")
-    with pytest.raises(DatabaseTooOld, match="PostgreSQL 16, and this is PostgreSQL 18"), EmbeddedEngines(tmp_path):
+    with (
+        pytest.raises(DatabaseTooOld, match="PostgreSQL 16, and this is PostgreSQL 18"),
+        EmbeddedEngines(tmp_path, durable=False),
+    ):
         pass
 
 
-def test_a_database_that_cannot_be_made_says_why(tmp_path: Path) -> None:
-    (tmp_path / "data.new").write_text("")
-    sockets = tmp_path / "sockets"
-    with pytest.raises((DatabaseNotCreated, FileExistsError)):
-        Postgres(tmp_path / "data", sockets).prepare()
+def test_a_database_that_cannot_be_made_says_why(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("deploy.local.postgres.DATABASE", "no such, name")
+    postgres = Postgres(tmp_path / "data", tmp_path / "sockets", durable=False)
+    with pytest.raises(DatabaseNotCreated, match="syntax error"):
+        postgres.prepare()
+    assert not postgres.data.exists()
 
 
 def test_only_the_user_who_runs_the_stack_may_connect(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root, to be another user")
-    with EmbeddedEngines(tmp_path) as engines:
+    with EmbeddedEngines(tmp_path, durable=False) as engines:
         sockets = f"{engines.state.sockets}/postgres"
         asked = f"import psycopg2; psycopg2.connect(host={sockets!r}, user='postgres', dbname='sera')"
         daemon = ("setpriv", "--reuid=1", "--regid=1", "--clear-groups", "--inh-caps=+dac_override")
         bits = ("--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup", "--")
-        import sys
-
         said = subprocess.run([*daemon, *bits, sys.executable, "-c", asked], capture_output=True, text=True)
     assert "Peer authentication failed" in said.stderr
 
@@ -130,7 +135,7 @@ def test_root_runs_the_database_as_another_user_in_folders_closed_to_it(tmp_path
         pytest.skip("needs root")
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    with EmbeddedEngines(closed / "home") as engines:
+    with EmbeddedEngines(closed / "home", durable=False) as engines:
         server = psutil.Process(engines.state.pids["postgres"])
         assert server.uids().effective != 0
         assert ask(engines.database_url, "SELECT 1") == [(1,)]
@@ -140,14 +145,13 @@ def test_root_runs_the_database_as_another_user_in_folders_closed_to_it(tmp_path
 def test_a_database_made_by_an_ordinary_user_is_run_as_that_user_by_root(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    with EmbeddedEngines(tmp_path) as engines:
+    with EmbeddedEngines(tmp_path, durable=False) as engines:
         data = engines.home.database
     for path in (data, *data.rglob("*")):
         shutil.chown(path, "daemon")
-    with EmbeddedEngines(tmp_path) as engines:
+    with EmbeddedEngines(tmp_path, durable=False) as engines:
         assert psutil.Process(engines.state.pids["postgres"]).username() == "daemon"
 
 
 def test_a_database_that_does_not_answer_is_not_ready(tmp_path: Path) -> None:
     assert not Postgres(tmp_path / "data", tmp_path / "none").answers({})
-    assert issubclass(psycopg2.OperationalError, Exception)

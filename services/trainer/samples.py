@@ -1,0 +1,44 @@
+"""A dataset's rows as samples to learn from; pixels are fetched when they are needed."""
+
+import hashlib
+import json
+from functools import partial
+
+import numpy as np
+
+from shared.imaging import Nodule, Roi, crop, decode
+from shared.learning import Sample
+from shared.ledger.datasets import LabelledImage
+from shared.objects import ObjectStore
+
+
+def samples(images: list[LabelledImage], objects: ObjectStore, margin: float) -> list[Sample]:
+    """One sample for each image, cut out as the recipe wants it."""
+    return [
+        Sample(
+            key=_key(image),
+            malignant=image.malignant,
+            load=partial(nodule, objects, image, margin),
+            patient=image.patient,
+            site=image.site,
+        )
+        for image in images
+    ]
+
+
+def nodule(objects: ObjectStore, image: LabelledImage, margin: float) -> Nodule:
+    """Fetch, decode and crop one labelled image, by its mask or ROI where it has one."""
+    return crop(decode(objects.get(image.image_sha256)), roi(objects, image), margin)
+
+
+def roi(objects: ObjectStore, image: LabelledImage) -> Roi | None:
+    """The ROI a reader drew; an empty mask, as some public sets have, counts as none."""
+    if image.mask_sha256:
+        mask = decode(objects.get(image.mask_sha256)).pixels > 0
+        return Roi.from_mask(mask) if np.any(mask) else None
+    return Roi.parse(image.roi) if image.roi else None
+
+
+def _key(image: LabelledImage) -> str:
+    """Names the pixels and their ROI, whatever dataset they are in."""
+    return hashlib.sha256(json.dumps([image.image_sha256, image.mask_sha256, image.roi]).encode()).hexdigest()

@@ -1,0 +1,143 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from shared.imaging.image import Nodule
+from shared.learning import (
+    GroupOnBothSides,
+    Sample,
+    SingleClass,
+    TooFewSamples,
+    Verdict,
+    check_apart,
+    fingerprint,
+    fit,
+    phantom_samples,
+)
+from shared.networks import WeightsMissing
+from shared.recipes import load_recipe, read_recipe
+
+
+@pytest.fixture(scope="module")
+def nodules(recipe):
+    return [sample.load() for sample in phantom_samples(10, 500, recipe.roi.margin)]
+
+
+def test_a_batch_gives_each_nodule_the_answer_it_gets_alone(model, nodules):
+    for together, nodule in zip(model.predict(nodules), nodules, strict=True):
+        (alone,) = model.predict([nodule])
+        assert alone.score == pytest.approx(together.score, abs=1e-5)
+        assert alone.decision == together.decision
+
+
+def test_a_nodule_that_cannot_be_read_fails_alone(model, nodules):
+    hollow = Nodule(nodules[0].pixels, np.zeros_like(nodules[0].mask))
+    first, error, last = model.predict_each([nodules[0], hollow, nodules[1]])
+    assert error.code == "region-empty"
+    assert [first, last] == pytest.approx(model.predict(nodules[:2]))
+
+
+def test_nothing_to_read_gives_nothing(model):
+    assert model.predict_each([]) == []
+
+
+def test_every_feature_set_is_read_by_every_classifier(model, nodules):
+    (prediction,) = model.predict(nodules[:1])
+    assert [(reader.network, reader.classifier) for reader in prediction.readers] == [
+        ("sera_tiny", "svm"),
+        ("sera_tiny", "forest"),
+        ("handcrafted", "svm"),
+        ("handcrafted", "forest"),
+    ]
+    assert prediction.readers[2].tap == "shape+intensity"
+    assert prediction.score == pytest.approx(np.mean([reader.probability for reader in prediction.readers]))
+
+
+def test_the_decision_follows_the_cutoff_and_the_risk_the_score(model, nodules):
+    predictions = sorted(model.predict(nodules), key=lambda prediction: prediction.score)
+    assert [p.risk for p in predictions] == sorted(p.risk for p in predictions)
+    for prediction in predictions:
+        called = Verdict.MALIGNANT if prediction.score >= model.cutoff else Verdict.BENIGN
+        assert prediction.decision in (called, Verdict.REFER)
+
+
+def test_an_image_unlike_the_training_images_is_referred(model):
+    stripes = np.tile(np.array([0, 255], np.uint8), (96, 48))
+    (prediction,) = model.predict([Nodule(stripes, np.ones(stripes.shape, bool))])
+    assert prediction.decision is Verdict.REFER
+    assert [finding.code for finding in prediction.findings] == ["out-of-distribution"]
+
+
+def test_the_metrics_name_every_reader_and_the_interval(model):
+    metrics = model.metrics
+    assert metrics["auc_low"] <= metrics["auc"] <= metrics["auc_high"]
+    assert {"auc sera_tiny/svm", "auc handcrafted/forest", "sensitivity", "specificity", "brier"} <= set(metrics)
+    assert metrics["images"] == 40
+    assert metrics["prevalence"] == model.training.prevalence == 0.5
+
+
+def test_the_same_seed_gives_the_same_model(model, recipe, no_weights, nodules):
+    again = fit(phantom_samples(40, 0, recipe.roi.margin), recipe, no_weights)
+    assert again.metrics == pytest.approx(dict(model.metrics))
+    assert [p.score for p in again.predict(nodules)] == pytest.approx([p.score for p in model.predict(nodules)])
+
+
+def test_progress_ends_each_stage_at_one(recipe, no_weights):
+    heard = {}
+
+    def listen(stage, fraction, message, metrics):
+        assert heard.get(stage, 0) <= fraction <= 1
+        heard[stage] = fraction
+
+    fit(phantom_samples(24, 0, recipe.roi.margin), recipe, no_weights, progress=listen)
+    assert heard == {"network": 1, "features": 1, "readers": 1, "final": 1}
+
+
+def test_declared_members_alone_take_part(recipe, no_weights, nodules):
+    fusion = {"members": ["handcrafted/svm"], "rule": "mean"}
+    declared = read_recipe({**recipe.as_table(), "fusion": fusion})
+    (prediction,) = fit(phantom_samples(24, 0, 0.1), declared, no_weights).predict(nodules[:1])
+    assert [(reader.network, reader.classifier) for reader in prediction.readers] == [("handcrafted", "svm")]
+
+
+def test_one_class_alone_is_refused_before_any_work(recipe, no_weights):
+    benign = [replace(sample, malignant=False) for sample in phantom_samples(10, 0, 0.1)]
+    with pytest.raises(SingleClass, match="10 labelled images are benign"):
+        fit(benign, recipe, no_weights)
+
+
+def test_too_few_patients_are_refused(recipe, no_weights):
+    formula_only = read_recipe({**recipe.as_table(), "features": [{"families": ["shape"]}]})
+    same = [replace(sample, patient=f"p{sample.malignant}") for sample in phantom_samples(24, 0, 0.1)]
+    with pytest.raises(TooFewSamples):
+        fit(same, formula_only, no_weights)
+
+
+def test_missing_weights_are_named(no_weights):
+    with pytest.raises(WeightsMissing, match="squeezenet"):
+        fit(phantom_samples(4, 0, 0.1), load_recipe("light"), no_weights)
+
+
+def sample(key: str, patient: str | None = None, site: str | None = None) -> Sample:
+    return Sample(key, True, lambda: None, patient, site)
+
+
+def test_a_patient_on_both_sides_of_a_split_is_refused():
+    with pytest.raises(GroupOnBothSides):
+        check_apart([sample("a", "7"), sample("b", "8")], [sample("c", "7")])
+
+
+def test_equal_patient_numbers_of_two_sites_are_two_patients():
+    check_apart([sample("a", "7", "north")], [sample("b", "7", "south")])
+
+
+def test_the_same_image_without_a_patient_is_one_group():
+    with pytest.raises(GroupOnBothSides):
+        check_apart([sample("a")], [sample("a")])
+
+
+def test_a_data_set_s_fingerprint_depends_on_labels_and_not_on_order():
+    one, two = sample("a"), sample("b")
+    assert fingerprint([one, two]) == fingerprint([two, one])
+    assert fingerprint([one, two]) != fingerprint([one, replace(two, malignant=False)])

@@ -1,0 +1,99 @@
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from shared.errors import InputError
+from shared.imaging.image import Nodule
+from shared.learning import FeaturesNotFinite, Sample
+from shared.learning.cache import NoCache
+from shared.learning.extractors import HandcraftedExtractor, NetworkExtractor
+from shared.learning.progress import silent
+from shared.learning.table import compute_each, gather
+from shared.networks import TapNetwork, get_network
+from shared.recipes import HandcraftedFeatures, NetworkFeatures
+
+BY_FORMULA = HandcraftedExtractor(HandcraftedFeatures(("shape", "intensity")))
+
+
+@dataclass
+class Shelf:
+    kept: dict[str, bytes] = field(default_factory=dict)
+
+    def get(self, key: str) -> bytes | None:
+        return self.kept.get(key)
+
+    def put(self, key: str, vector: bytes) -> None:
+        self.kept[key] = vector
+
+
+class Unreadable(InputError):
+    code = "unreadable"
+    text = "no"
+
+
+def nodule(seed: int, masked: bool = True) -> Nodule:
+    pixels = np.random.default_rng(seed).integers(0, 255, (40, 50), dtype=np.uint8)
+    return Nodule(pixels, np.full(pixels.shape, masked))
+
+
+def refuse() -> Nodule:
+    raise Unreadable()
+
+
+def samples(count: int) -> list[Sample]:
+    return [Sample(f"s{seed}", bool(seed % 2), lambda seed=seed: nodule(seed)) for seed in range(count)]
+
+
+def test_a_bad_image_fails_alone():
+    outcomes = compute_each([BY_FORMULA], [nodule(0), nodule(1, masked=False), Unreadable(), nodule(2)])
+    assert [getattr(outcome, "code", "fine") for outcome in outcomes] == ["fine", "region-empty", "unreadable", "fine"]
+    np.testing.assert_array_equal(outcomes[3][0], compute_each([BY_FORMULA], [nodule(2)])[0][0])
+
+
+def test_a_batch_of_bad_images_gives_an_error_each():
+    assert [error.code for error in compute_each([BY_FORMULA], [Unreadable(), Unreadable()])] == ["unreadable"] * 2
+
+
+def test_what_cannot_be_read_is_skipped_and_named():
+    mixed = [*samples(3), Sample("torn", True, refuse), *samples(2)]
+    table = gather(mixed, [BY_FORMULA], NoCache(), 0.0, silent)
+    assert [skipped.key for skipped in table.skipped] == ["torn"]
+    assert table.features[0].shape == (5, BY_FORMULA.width)
+    assert table.malignant.tolist() == [False, True, False, False, True]
+
+
+def test_cached_features_are_taken_without_loading_the_image():
+    shelf = Shelf()
+    first = gather(samples(40), [BY_FORMULA], shelf, 0.1, silent)
+    unloadable = [Sample(sample.key, sample.malignant, refuse) for sample in samples(40)]
+    again = gather(unloadable, [BY_FORMULA], shelf, 0.1, silent)
+    np.testing.assert_array_equal(again.features[0], first.features[0])
+
+
+def test_another_margin_or_setting_is_another_entry_of_the_cache():
+    shelf, other = Shelf(), HandcraftedExtractor(HandcraftedFeatures(("shape",)))
+    for extractor, margin in ((BY_FORMULA, 0.1), (BY_FORMULA, 0.2), (other, 0.1)):
+        gather(samples(1), [extractor], shelf, margin, silent)
+    assert len(shelf.kept) == 3
+
+
+def network_extractor(flips: bool, spoil: bool = False) -> NetworkExtractor:
+    definition = get_network("sera_tiny")
+    network = TapNetwork(definition.card, definition.stages(definition.build()), ("avg",))
+    if spoil:
+        network.layers["block1"][0].weight.fill_(float("nan"))
+    return NetworkExtractor(NetworkFeatures("sera_tiny", ("avg",), flips=flips), network)
+
+
+def test_with_flips_a_mirror_image_has_the_same_features():
+    extractor, straight = network_extractor(flips=True), nodule(5)
+    mirrored = Nodule(np.ascontiguousarray(straight.pixels[:, ::-1]), straight.mask)
+    features = extractor.compute([extractor.prepare(straight), extractor.prepare(mirrored)])
+    np.testing.assert_allclose(features[0], features[1], atol=1e-5)
+
+
+def test_features_that_are_not_finite_are_refused():
+    extractor = network_extractor(flips=False, spoil=True)
+    with pytest.raises(FeaturesNotFinite, match="sera_tiny"):
+        extractor.compute([extractor.prepare(nodule(0))])

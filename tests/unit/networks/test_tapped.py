@@ -1,0 +1,81 @@
+import pytest
+import torch
+
+from shared.networks import TapNetwork, TapUnknown, WeightsUnreadable, get_network, list_networks
+
+CARDS = {card.name: card for card in list_networks()}
+
+
+def random_network(name: str, taps: tuple[str, ...]) -> TapNetwork:
+    torch.manual_seed(0)
+    definition = get_network(name)
+    return TapNetwork(definition.card, definition.stages(definition.build()), taps)
+
+
+def images(name: str, count: int) -> torch.Tensor:
+    side = CARDS[name].input_px
+    return torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_every_tap_has_the_width_on_its_card(name):
+    taps = tuple(CARDS[name].taps)
+    features = random_network(name, taps)(images(name, 1))
+    assert features.shape == (1, sum(tap.width for tap in CARDS[name].taps.values()))
+    assert features.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_batch_gives_each_image_the_features_it_gets_alone(name):
+    network, batch = random_network(name, ("avg", "max")), images(name, 3)
+    alone = torch.cat([network(image[None]) for image in batch])
+    torch.testing.assert_close(network(batch), alone, rtol=1e-5, atol=1e-5)
+
+
+def test_layers_behind_the_deepest_tap_are_not_kept():
+    assert list(random_network("squeezenet", ("fire6.avg", "fire4.max")).layers) == ["conv1", "fire3", "fire4", "fire6"]
+
+
+def test_a_cut_network_gives_what_the_whole_one_gives_there():
+    definition = get_network("squeezenet")
+    module, batch = definition.build().eval(), images("squeezenet", 2)
+    with torch.no_grad():
+        expected = module.features(batch).mean((2, 3))
+    torch.testing.assert_close(TapNetwork(definition.card, definition.stages(module), ("avg",))(batch), expected)
+
+
+def test_it_stays_in_eval_mode_and_keeps_no_gradient():
+    network = random_network("sera_tiny", ("avg",))
+    assert not network.training
+    assert not network(images("sera_tiny", 1)).requires_grad
+
+
+def test_taps_are_concatenated_in_the_order_asked():
+    batch = images("sera_tiny", 2)
+    first, second = (random_network("sera_tiny", (tap,))(batch) for tap in ("max", "block2.avg"))
+    both = random_network("sera_tiny", ("max", "block2.avg"))(batch)
+    torch.testing.assert_close(both, torch.cat([first, second], 1))
+
+
+def test_an_unknown_tap_is_refused():
+    with pytest.raises(TapUnknown, match="fire9"):
+        random_network("squeezenet", ("fc7",))
+
+
+def test_tensors_saved_and_restored_give_the_same_network():
+    network = random_network("sera_tiny", ("block3.avg",))
+    restored = TapNetwork.from_tensors("sera_tiny", ("block3.avg",), network.state_dict())
+    assert restored.digest == network.digest
+    assert torch.equal(restored(images("sera_tiny", 1)), network(images("sera_tiny", 1)))
+
+
+def test_other_weights_have_another_digest():
+    network = random_network("sera_tiny", ("avg",))
+    before = network.digest
+    network.layers["block1"][0].weight[0, 0, 0, 0] += 1
+    assert network.digest != before
+
+
+def test_tensors_of_another_network_are_refused():
+    with pytest.raises(WeightsUnreadable):
+        TapNetwork.from_tensors("squeezenet", ("avg",), random_network("sera_tiny", ("avg",)).state_dict())

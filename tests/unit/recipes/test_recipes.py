@@ -1,0 +1,118 @@
+import json
+
+import pytest
+
+from shared.recipes import (
+    FusionRule,
+    HandcraftedFeatures,
+    RecipeInvalid,
+    RecipeUnknown,
+    list_recipes,
+    load_recipe,
+    read_recipe,
+)
+
+
+@pytest.fixture
+def table():
+    return json.loads(json.dumps(load_recipe("light").as_table()))
+
+
+def test_the_recipes_that_ship_are_listed():
+    assert list_recipes() == ("light", "starter")
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_a_recipe_survives_the_way_through_json(name):
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert read_recipe(json.loads(json.dumps(recipe.as_table()))) == recipe
+
+
+def test_light_reads_two_networks_and_the_handcrafted_features_with_svm_and_forest():
+    light = load_recipe("light")
+    assert [features.network for features in light.features] == ["squeezenet", "mobilenet_v2", "handcrafted"]
+    assert [classifier.kind for classifier in light.classifiers] == ["svm", "forest"]
+
+
+def test_starter_needs_no_weights():
+    tuned, by_formula = load_recipe("starter").features
+    assert tuned.tuning == "phantoms"
+    assert isinstance(by_formula, HandcraftedFeatures)
+
+
+def test_a_recipe_can_be_given_by_path(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'name = "own"\nversion = "1"\nsource = "a test"\n[[features]]\nfamilies = ["shape"]\n'
+        '[[classifiers]]\nkind = "svm"\nkernel = ["linear"]\nC = [1]\n[fusion]\nmembers = ["handcrafted/svm"]\n'
+    )
+    recipe = load_recipe(path)
+    assert recipe.classifiers[0].C == (1.0,)
+    assert recipe.fusion.members == ("handcrafted/svm",)
+
+
+@pytest.mark.parametrize("name", ["heavy", "../light", "", "/etc/passwd"])
+def test_an_unknown_recipe_is_refused(name):
+    with pytest.raises(RecipeUnknown, match="light"):
+        load_recipe(name)
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path):
+    path = tmp_path / "broken.toml"
+    path.write_text("name = ")
+    with pytest.raises(RecipeInvalid, match="TOML"):
+        load_recipe(path)
+
+
+def change(table, path, value):
+    *parents, last = path
+    for key in parents:
+        table = table[key]
+    table[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "key"),
+    [
+        (("colour",), "red", "colour"),
+        (("roi", "margins"), 0.1, "roi.margins"),
+        (("roi", "margin"), -0.1, "roi.margin"),
+        (("roi", "margin"), float("nan"), "roi.margin"),
+        (("features",), [], "features"),
+        (("features", 0, "flips"), 1, r"features\[0\].flips"),
+        (("features", 0, "tuning"), "melt", r"features\[0\].tuning"),
+        (("features", 0, "tuning"), "phantoms", "phantoms"),
+        (("features", 1, "network"), "squeezenet", "features"),
+        (("classifiers", 0, "kind"), "perceptron", r"classifiers\[0\].kind"),
+        (("classifiers", 0, "C"), [0], r"classifiers\[0\].C"),
+        (("classifiers", 1, "trees"), 10.5, r"classifiers\[1\].trees"),
+        (("fusion", "members"), ["vgg19/svm"], "fusion.members"),
+        (("fusion", "rule"), "quarrel", "fusion.rule"),
+        (("decision", "novelty_quantile"), 1.5, "decision.novelty_quantile"),
+        (("validation", "folds"), 1, "validation.folds"),
+        (("validation",), 3, "validation"),
+    ],
+)
+def test_a_wrong_entry_is_named(table, path, value, key):
+    change(table, path, value)
+    with pytest.raises(RecipeInvalid, match=f"`{key}`"):
+        read_recipe(table)
+
+
+def test_a_missing_entry_is_named(table):
+    del table["features"][0]["taps"]
+    with pytest.raises(RecipeInvalid, match=r"features\[0\].taps.*missing"):
+        read_recipe(table)
+
+
+def test_the_same_network_twice_needs_a_label(table):
+    table["features"].append({**table["features"][0], "label": "squeezenet-late"})
+    assert read_recipe(table).features[-1].name == "squeezenet-late"
+
+
+def test_one_reader_cannot_vote(table):
+    table["features"], table["classifiers"] = table["features"][:1], table["classifiers"][:1]
+    table["fusion"]["rule"] = FusionRule.VOTE
+    with pytest.raises(RecipeInvalid, match=r"fusion\.rule"):
+        read_recipe(table)
