@@ -2,45 +2,52 @@
 
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
-COLUMNS = ("hospital", "case", "size", "risk", "decision", "FNA", "rule", "threshold", "remarks")
+LEAST_WIDTH = 118
+COLUMNS = ("case", "size", "risk", "decision", "FNA", "level", "threshold", "remarks")
+RIGHT = {"size", "risk", "threshold"}
+COMMON = {"synthetic-model", "roi-absent"}
+"""Remarks that would stand in every line of the demo."""
 
 
-def result_table() -> Table:
-    table = Table(title="SERA: malignancy risk and FNA advice (decision support, not a diagnosis)", title_style="bold")
+def wide_console() -> Console:
+    """A terminal's own width, but never so narrow that a table breaks; a file or pipe gets that least width."""
+    console = Console()
+    return Console(width=max(LEAST_WIDTH, console.width) if not console.is_terminal else None)
+
+
+def result_table(hospital: str) -> Table:
+    table = Table(title=hospital, title_justify="left", title_style="bold", expand=False)
     for name in COLUMNS:
-        table.add_column(name, overflow="fold", justify="right" if name in ("size", "risk", "threshold") else "left")
+        table.add_column(name, justify="right" if name in RIGHT else "left", no_wrap=name != "remarks")
     return table
 
 
-def row(hospital: str, case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...]:
+def row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...]:
     """One line of the table; a failed job shows its reason."""
+    size = f"{size_mm:g} mm"
     if job["state"] != "done":
-        return hospital, case, f"{size_mm:g} mm", "-", job["state"], "-", "-", "-", job.get("reason") or ""
+        return case, size, "-", job["state"], "-", "-", "-", job["reason"] or ""
     result = job["result"]
-    fna, remarks = result["fna"], ", ".join(warning["code"] for warning in result["warnings"])
-    return (
-        hospital,
-        case,
-        f"{size_mm:g} mm",
-        f"{result['risk']:.0%}",
-        result["decision"],
-        "yes" if fna["recommended"] else "no",
-        fna["rule"],
-        threshold(fna),
-        remarks,
-    )
+    fna, codes = result["fna"], [warning["code"] for warning in result["warnings"]]
+    advice = "yes" if fna["recommended"] else "no"
+    told = f"{result['risk']:.0%}", result["decision"], advice, fna["level"] or "-", threshold(fna)
+    return case, size, *told, ", ".join(code for code in codes if code not in COMMON)
 
 
 def threshold(fna: dict[str, Any]) -> str:
-    return "none" if fna["threshold_mm"] is None else f"{fna['threshold_mm']:g} mm"
+    """The size from which FNA is due at this level."""
+    if fna["threshold_mm"] is None:
+        return "never"
+    return f"{'>=' if fna['inclusive'] else '>'} {fna['threshold_mm']:g} mm"
 
 
 def sentences(job: dict[str, Any]) -> list[str]:
     """A single result in words."""
     if job["state"] != "done":
-        return [f"The case ended as {job['state']}: {job.get('message') or job.get('reason') or 'no reason given'}"]
+        return [f"The case ended as {job['state']}: {job['message'] or job['reason']}"]
     result = job["result"]
     fna, model = result["fna"], result["model"]
     lines = [

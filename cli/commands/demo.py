@@ -1,12 +1,13 @@
 """`./sera demo`: everything at once, on this machine, without a download."""
 
+from itertools import groupby
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from cli.demonstration import answer_all, ensure_model, sample_cases
-from cli.results import result_table, row
+from cli.results import result_table, row, wide_console
 from deploy.local import Stack
 from shared.settings import Settings
 
@@ -18,7 +19,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Print the results, stop everything and exit.")] = False,
 ) -> None:
     """Start SERA, make sure a model is live, let two demo hospitals submit sample cases, print what they get."""
-    console = Console()
+    console = wide_console()
     console.print("Starting the embedded database, broker, API, worker, trainer and beat ...")
     stack = Stack.from_settings(Settings())
     if once:
@@ -33,14 +34,20 @@ def show(console: Console, stack: Stack, stay: bool = False) -> None:
     urls = {"database_url": stack.database_url, "broker_url": stack.broker_url, "objects_url": stack.objects_url}
     settings = Settings(home=stack.home.root, host=stack.host, port=stack.port, **urls)
     model = ensure_model(settings, console)
-    console.print(f"Live model: {model['name']}/{model['version']}. Two hospitals submit their sample cases ...")
-    table = result_table()
-    for hospital, case, job in answer_all(settings, sample_cases()):
-        table.add_row(*row(hospital, case.name, case.size_mm, job))
-    console.print(table)
+    console.print(
+        f"Live model: {model['name']}/{model['version']}. Two hospitals submit their sample cases at once ...\n"
+    )
+    answers = list(answer_all(settings, sample_cases()))
+    for hospital, cases in groupby(answers, key=lambda answer: answer[0]):
+        table = result_table(hospital)
+        for _, case, job in cases:
+            table.add_row(*row(case.name, case.size_mm, job))
+        console.print(table)
+    console.print(f"FNA advice by rule {settings.fna_rule}. Decision support for research, not a diagnosis.")
     if model["synthetic"]:
-        console.print(
-            "This model was trained on synthetic phantoms: it shows how SERA works, not how well it reads patients."
-        )
+        console.print("The model knows synthetic phantoms only: this shows how SERA works, not how it reads patients.")
     if stay:
-        console.print(f"SERA serves at [bold]{stack.url}[/]. Stop with Ctrl-C.", soft_wrap=True)
+        console.print(
+            f"Open the page at [bold]{stack.url}[/] (key: ./sera key create --hospital NAME). Stop with Ctrl-C.",
+            soft_wrap=True,
+        )

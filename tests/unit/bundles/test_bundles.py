@@ -1,0 +1,176 @@
+import json
+import shutil
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import numpy as np
+import pytest
+import skops.io
+
+from shared.bundles import (
+    BundleExists,
+    BundleMissing,
+    BundleNotReproduced,
+    BundleTampered,
+    BundleUnreadable,
+    UntrustedType,
+    assemble,
+    files,
+    load,
+    save,
+)
+from shared.imaging.image import Nodule
+
+
+@pytest.fixture
+def copied(saved, tmp_path):
+    """A bundle's folder that a test may change."""
+    return shutil.copytree(saved[0], tmp_path / "copy")
+
+
+def rewrite(folder, **changes):
+    """Change the manifest, as someone would who can also recompute its digest."""
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+
+
+def replace_file(folder, path, content):
+    """Change a file and its hash in the manifest."""
+    (folder / path).write_bytes(content)
+    listed = json.loads((folder / "manifest.json").read_bytes())["files"]
+    listed[path] = {"sha256": sha256(content).hexdigest(), "size": len(content)}
+    rewrite(folder, files=listed)
+
+
+def test_a_loaded_bundle_predicts_as_the_model_that_was_saved(saved, model, nodules):
+    bundle = load(*saved)
+    assert bundle.digest == saved[1]
+    for found, expected in zip(bundle.predict(nodules), model.predict(nodules), strict=True):
+        assert found.score == pytest.approx(expected.score, abs=1e-6)
+        assert (found.decision, found.cutoff, found.findings) == (expected.decision, expected.cutoff, expected.findings)
+        assert [(r.network, r.tap, r.classifier) for r in found.readers] == [
+            (r.network, r.tap, r.classifier) for r in expected.readers
+        ]
+
+
+def test_a_bad_nodule_fails_alone(saved, nodules):
+    hollow = Nodule(nodules[0].pixels, np.zeros_like(nodules[0].mask))
+    outcomes = load(*saved).predict_each([nodules[0], hollow])
+    assert [getattr(outcome, "code", "fine") for outcome in outcomes] == ["fine", "region-empty"]
+
+
+def test_the_manifest_says_what_the_model_is(saved, model):
+    bundle = load(*saved)
+    manifest = bundle.manifest
+    assert manifest.synthetic
+    assert (manifest.name, manifest.classes) == ("small", ("benign", "malignant"))
+    assert manifest.training.benign == manifest.training.malignant == 12
+    assert bundle.prevalence == 0.5
+    assert bundle.margin == 0.1
+    assert manifest.metrics == dict(model.metrics)
+    assert "torch" in manifest.libraries
+
+
+def test_every_file_is_data(saved):
+    endings = {path.suffix for path in saved[0].rglob("*") if path.is_file()}
+    assert endings == {".json", ".safetensors", ".skops"}
+
+
+def test_another_digest_than_the_expected_one_is_refused(saved):
+    with pytest.raises(BundleTampered, match=r"manifest\.json"):
+        load(saved[0], "0" * 64)
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "skops"])
+def test_a_changed_byte_is_found(copied, ending):
+    for path in copied.rglob(f"*.{ending}"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(BundleTampered, match=path.name):
+            load(copied)
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+
+
+def test_a_missing_file_is_named(copied):
+    (copied / "novelty.safetensors").unlink()
+    with pytest.raises(BundleUnreadable, match="novelty"):
+        load(copied)
+
+
+def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
+    with pytest.raises(BundleMissing):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"surprise": 1},
+        {"cutoff": "high"},
+        {"files": {"../../outside.skops": {"sha256": "0", "size": 1}}},
+        {"files": {"/etc/passwd": {"sha256": "0", "size": 1}}},
+        {"files": {}},
+    ],
+)
+def test_a_manifest_that_is_not_ours_is_refused(copied, changes):
+    rewrite(copied, **changes)
+    with pytest.raises(BundleUnreadable):
+        load(copied)
+
+
+def test_an_object_of_another_type_is_never_built(copied):
+    for stranger in (np.random.default_rng(0), print, skops.io.dumps, {"a": object}):
+        replace_file(copied, "classifiers/0-svm.skops", skops.io.dumps(stranger))
+        with pytest.raises(UntrustedType, match="0-svm"):
+            load(copied)
+
+
+def test_a_classifier_file_that_is_no_skops_is_refused(copied):
+    replace_file(copied, "classifiers/0-svm.skops", b"not a zip")
+    with pytest.raises(BundleUnreadable, match="0-svm"):
+        load(copied)
+
+
+def test_a_weight_file_that_is_no_safetensors_is_refused(copied):
+    replace_file(copied, "networks/0-sera_tiny.safetensors", b"not tensors")
+    with pytest.raises(BundleUnreadable, match="sera_tiny"):
+        load(copied)
+
+
+def test_a_bundle_that_no_longer_gives_its_golden_scores_is_refused(copied):
+    golden = json.loads((copied / "manifest.json").read_bytes())["golden"]
+    rewrite(copied, golden={**golden, "scores": [score + 0.1 for score in golden["scores"]]})
+    with pytest.raises(BundleNotReproduced, match="golden case 0"):
+        load(copied)
+
+
+def test_a_bundle_is_never_overwritten(saved, model):
+    with pytest.raises(BundleExists):
+        save(model, saved[0], synthetic=True)
+
+
+def test_saving_leaves_nothing_but_the_bundle(model, tmp_path):
+    save(model, tmp_path / "deep" / "one", synthetic=False, created=datetime(2026, 1, 2, tzinfo=UTC))
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["one"]
+    assert load(tmp_path / "deep" / "one").manifest.created == "2026-01-02T00:00:00+00:00"
+
+
+def test_a_bundle_stored_file_by_file_under_hashes_is_assembled_again(saved, tmp_path):
+    folder, digest = saved
+    store = {entry.sha256: (folder / path).read_bytes() for path, entry in files(folder).items()}
+    assert digest in store
+    assemble(digest, store.__getitem__, tmp_path / "fetched")
+    assert load(tmp_path / "fetched", digest).digest == digest
+
+
+def test_a_store_that_returns_other_bytes_is_found_out(saved, tmp_path):
+    folder, digest = saved
+    manifest = (folder / "manifest.json").read_bytes()
+    with pytest.raises(BundleTampered):
+        assemble(digest, lambda key: manifest if key == digest else b"other", tmp_path / "fetched")
+    with pytest.raises(BundleTampered, match="manifest"):
+        assemble(digest, lambda key: b"{}", tmp_path / "fetched")
+    assert not (tmp_path / "fetched").exists()
