@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,13 +14,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
 from deploy.local import StackState
 from deploy.local.errors import StackNotRunning
 from deploy.local.home import Home
-from deploy.local.identity import NOBODY, become, server_uid
+from deploy.local.identity import become, server_uid, user_name
 from deploy.local.postgres import binaries
 from deploy.local.process import setpriv
 from deploy.local.stack import check_port
@@ -43,78 +43,67 @@ class Verdict(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    check: str
-    verdict: Verdict
-    detail: str
+Finding = tuple[Verdict, str]
+"""A verdict, and what was found, with the next step where one is due."""
 
 
 def python_version(_: Settings) -> Finding:
     good = sys.version_info >= (3, 11)
-    return Finding("python", Verdict.OK if good else Verdict.FAIL, f"{platform.python_version()} at {sys.executable}")
+    return Verdict.OK if good else Verdict.FAIL, f"{platform.python_version()} at {sys.executable}"
 
 
 def packages(_: Settings) -> Finding:
     try:
-        found = ", ".join(f"{name} {version(name)}" for name in SHOWN_PACKAGES)
+        return Verdict.OK, ", ".join(f"{name} {version(name)}" for name in SHOWN_PACKAGES)
     except PackageNotFoundError as missing:
-        return Finding("packages", Verdict.FAIL, f"{missing.name} is not installed. Start SERA with ./sera")
-    return Finding("packages", Verdict.OK, found)
+        return Verdict.FAIL, f"{missing.name} is not installed. Start SERA with ./sera"
 
 
 def home_folder(settings: Settings) -> Finding:
     """The home, or the nearest folder above it that exists, must take new files."""
     place = _existing(settings.home)
     if os.access(place, os.W_OK | os.X_OK):
-        return Finding("home", Verdict.OK, str(settings.home))
-    return Finding("home", Verdict.FAIL, f"{place} is not writable. Set SERA_HOME to a folder of yours")
+        return Verdict.OK, str(settings.home)
+    return Verdict.FAIL, f"{place} is not writable. Set SERA_HOME to a folder of yours"
 
 
 def disk_space(settings: Settings) -> Finding:
     free_gib = shutil.disk_usage(_existing(settings.home)).free / GIB
-    verdict = Verdict.FAIL if free_gib < DISK_NEEDED_GIB else Verdict.NOTE if free_gib < DISK_WANTED_GIB else Verdict.OK
-    advice = "" if verdict is Verdict.OK else ". Free some space, or set SERA_HOME to another disk"
-    return Finding("disk", verdict, f"{free_gib:.1f} GiB free{advice}")
+    if free_gib >= DISK_WANTED_GIB:
+        return Verdict.OK, f"{free_gib:.1f} GiB free"
+    verdict = Verdict.NOTE if free_gib >= DISK_NEEDED_GIB else Verdict.FAIL
+    return verdict, f"{free_gib:.1f} GiB free. Free some space, or set SERA_HOME to another disk"
+
+
+def process_tool(_: Settings) -> Finding:
+    return Verdict.OK, setpriv()
 
 
 def database_engine(settings: Settings) -> Finding:
     if settings.database_url:
-        return Finding("postgres", Verdict.OK, "yours, by SERA_DATABASE_URL")
+        return Verdict.OK, "yours, by SERA_DATABASE_URL"
     said = _first_line(str(binaries() / "postgres"), "--version")
-    if os.geteuid() == 0:
-        place = _existing(settings.home)
-        become(server_uid(Home(settings.home).database), binaries() / "initdb", (place,))
-        said += f", as the user {NOBODY}"
-    return Finding("postgres", Verdict.OK, said)
+    if os.geteuid() != 0:
+        return Verdict.OK, said
+    uid = server_uid(Home(settings.home).database)
+    become(uid, binaries() / "initdb", (_existing(settings.home),))
+    return Verdict.OK, f"{said}, run as the user {user_name(uid)}"
 
 
 def broker_engine(settings: Settings) -> Finding:
     if settings.broker_url:
-        return Finding("valkey", Verdict.OK, "yours, by SERA_BROKER_URL")
-    return Finding("valkey", Verdict.OK, _first_line(str(binary()), "--version"))
-
-
-def process_tools(_: Settings) -> Finding:
-    return Finding("setpriv", Verdict.OK, setpriv())
+        return Verdict.OK, "yours, by SERA_BROKER_URL"
+    return Verdict.OK, _first_line(str(binary()), "--version")
 
 
 def weights(settings: Settings) -> Finding:
     folder = settings.weights_dir
     if folder is None:
-        return Finding(
-            "weights", Verdict.NOTE, "SERA_WEIGHTS_DIR is not set: only recipes without pre-trained weights run offline"
-        )
+        return Verdict.NOTE, "SERA_WEIGHTS_DIR is not set: offline, only recipes without pre-trained weights run"
     if not folder.is_dir():
-        return Finding(
-            "weights", Verdict.FAIL, f"{folder} is no folder. Set SERA_WEIGHTS_DIR to where the NETWORK.pth files lie"
-        )
+        return Verdict.FAIL, f"{folder} is no folder. Set SERA_WEIGHTS_DIR to where the NETWORK.pth files lie"
     names = sorted(path.stem for path in folder.glob("*.pth"))
-    return Finding(
-        "weights", Verdict.OK if names else Verdict.NOTE, f"{folder}: {', '.join(names) or 'no NETWORK.pth there'}"
-    )
+    return Verdict.OK if names else Verdict.NOTE, f"{folder}: {', '.join(names) or 'no NETWORK.pth there'}"
 
 
 def port(settings: Settings) -> Finding:
@@ -122,50 +111,49 @@ def port(settings: Settings) -> Finding:
         running = StackState.load(settings.home)
     except StackNotRunning:
         check_port(settings.host, settings.port)
-        return Finding("port", Verdict.OK, f"{settings.port} of {settings.host} is free")
-    return Finding(
-        "port", Verdict.OK, f"SERA runs on this home already: {running.url}, process {running.supervisor.pid}"
-    )
+        return Verdict.OK, f"{settings.port} of {settings.host} is free"
+    return Verdict.OK, f"SERA runs on this home already: {running.url}, process {running.supervisor.pid}"
 
 
-CHECKS: tuple[Callable[[Settings], Finding], ...] = (
-    python_version,
-    packages,
-    home_folder,
-    disk_space,
-    process_tools,
-    database_engine,
-    broker_engine,
-    weights,
-    port,
-)
+CHECKS: dict[str, Callable[[Settings], Finding]] = {
+    "python": python_version,
+    "packages": packages,
+    "home": home_folder,
+    "disk": disk_space,
+    "setpriv": process_tool,
+    "postgres": database_engine,
+    "valkey": broker_engine,
+    "weights": weights,
+    "port": port,
+}
 
 
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
     """Check this machine. Exits with 1 if something would keep SERA from running."""
     settings = Settings()
-    findings = [examine(check, settings) for check in CHECKS]
+    findings = {name: examine(check, settings) for name, check in CHECKS.items()}
     if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+        rows = [{"check": name, "verdict": verdict, "detail": detail} for name, (verdict, detail) in findings.items()]
+        print(json.dumps(rows, indent=2))
     else:
         Console(highlight=False).print(table(findings))
-    raise typer.Exit(1 if any(finding.verdict is Verdict.FAIL for finding in findings) else 0)
+    raise typer.Exit(1 if any(verdict is Verdict.FAIL for verdict, _ in findings.values()) else 0)
 
 
 def examine(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
     """A check's finding; an error that says the next step is one too."""
     try:
         return check(settings)
-    except SeraError as error:
-        return Finding(check.__name__.replace("_", " "), Verdict.FAIL, str(error))
+    except (SeraError, OSError, subprocess.SubprocessError) as error:
+        return Verdict.FAIL, str(error)
 
 
-def table(findings: list[Finding]) -> Table:
+def table(findings: dict[str, Finding]) -> Table:
     colours = {Verdict.OK: "green", Verdict.NOTE: "yellow", Verdict.FAIL: "bold red"}
     shown = Table("check", "", "finding", box=None, pad_edge=False)
-    for finding in findings:
-        shown.add_row(finding.check, f"[{colours[finding.verdict]}]{finding.verdict}[/]", finding.detail)
+    for name, (verdict, detail) in findings.items():
+        shown.add_row(name, f"[{colours[verdict]}]{verdict}[/]", escape(detail))
     return shown
 
 
@@ -174,5 +162,5 @@ def _existing(folder: Path) -> Path:
 
 
 def _first_line(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    return (done.stdout or done.stderr).strip().splitlines()[0]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout.splitlines()[0]

@@ -1,6 +1,7 @@
 """`sera up`: the embedded stack in the foreground."""
 
 from rich.console import Console
+from rich.markup import escape
 
 from cli.commands import application
 from deploy.local import Event, Phase, Stack
@@ -29,7 +30,7 @@ def up() -> None:
 def show(console: Console, event: Event) -> None:
     """One line for each change of a child."""
     style = STYLES.get(event.phase, "dim")
-    console.print(f"  {event.child:<9} [{style}]{event.phase}[/] {event.detail}", soft_wrap=True)
+    console.print(f"  {event.child:<9} [{style}]{event.phase}[/] {escape(event.detail)}", soft_wrap=True)
 
 
 def welcome(console: Console, stack: Stack) -> None:

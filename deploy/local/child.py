@@ -62,7 +62,7 @@ class Child:
     """setpriv options, where the child runs as another user."""
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
-    """What the kernel sends it when the supervisor itself is killed."""
+    """Ends it at once: what the kernel sends when the supervisor is killed, and we when patience runs out."""
     ready_s: float = 120.0
     stop_s: float = 10.0
     start_attempts: int = 1

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from deploy.local.state import ProcessId, StackState, clear_leftovers
 from deploy.local.supervisor import Event, Observer, Supervisor
 from deploy.local.valkey import Valkey
 from shared.settings import Settings
+from shared.telemetry import log
 
 JOIN_S = 0.2
 
@@ -63,6 +64,7 @@ class Stack:
         host: str = "127.0.0.1",
         services: Sequence[Child] = SERVICES,
         urls: Urls | None = None,
+        extra_env: Mapping[str, str] | None = None,
         durable: bool = True,
         backoff: Backoff | None = None,
         observe: Observer = lambda event: None,
@@ -71,6 +73,7 @@ class Stack:
         self.host, self.port = host, port
         self._services = tuple(services)
         self._urls = urls or Urls()
+        self._extra_env = dict(extra_env or {})
         self._durable = durable
         self._backoff = backoff
         self._observe = observe
@@ -84,7 +87,8 @@ class Stack:
     @classmethod
     def from_settings(cls, settings: Settings, *, observe: Observer = lambda event: None) -> Self:
         urls = Urls.from_settings(settings)
-        return cls(settings.home, settings.port, host=settings.host, urls=urls, observe=observe)
+        told = {"SERA_WEIGHTS_DIR": str(settings.weights_dir)} if settings.weights_dir else {}
+        return cls(settings.home, settings.port, host=settings.host, urls=urls, extra_env=told, observe=observe)
 
     @property
     def url(self) -> str | None:
@@ -105,7 +109,7 @@ class Stack:
     @property
     def env(self) -> dict[str, str]:
         """The variables that tell a process of this stack where everything is."""
-        told = {
+        told = self._extra_env | {
             "SERA_HOME": str(self.home.root),
             "SERA_HOST": self.host,
             "SERA_DATABASE_URL": self.database_url,
@@ -201,7 +205,10 @@ class Stack:
         self._settled.set()
 
     def _heard(self, event: Event) -> None:
-        self._save()
+        try:
+            self._save()
+        except OSError as refused:  # a full disk must not end the services that still run
+            log().warning("stack.state-not-saved", problem=str(refused))
         self._observe(event)
 
     def _save(self) -> None:

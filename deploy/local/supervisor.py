@@ -15,6 +15,8 @@ from deploy.local.home import Home
 from deploy.local.process import Process, last_line
 
 STEP_S = 0.05
+INSIST_S = 8.0
+"""What a child gets between being told to end at once and being killed."""
 
 
 class Phase(StrEnum):
@@ -56,6 +58,7 @@ class Member:
         self._since = 0.0
         self._due = 0.0
         self._stop_by: float | None = None
+        self._insisted = False
         self._fault = ""
 
     @property
@@ -70,9 +73,9 @@ class Member:
             self._watch(now)
 
     def _start(self, now: float) -> None:
-        self._home.ready_file(self.child.name).unlink(missing_ok=True)
         self._fault = ""
         try:
+            self._home.ready_file(self.child.name).unlink(missing_ok=True)
             self.child.prepare()
             self.process = Process(self.child, self._env, self._home.log(self.child.name))
         except OSError as refused:  # out of processes, memory or disk: as good as a crash
@@ -111,13 +114,16 @@ class Member:
         self._observe(Event(self.child.name, phase, detail))
 
     def stop(self, now: float, hurry: bool) -> None:
-        """Ask once, then insist; call it until `alive` is false."""
+        """Ask, insist, kill; call it until `alive` is false."""
         if self.process is None:
             return
         if self._stop_by is None:
             self._stop_by = now + self.child.stop_s
             self.process.send(self.child.stop_signal)
-        if hurry or now >= self._stop_by:
+        elif not self._insisted and (hurry or now >= self._stop_by):
+            self._insisted, self._stop_by = True, now + INSIST_S
+            self.process.send(self.child.orphan_signal)
+        elif now >= self._stop_by:
             self.process.kill()
         if self.process.exit_code() is not None:
             self.process = None

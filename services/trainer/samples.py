@@ -4,9 +4,7 @@ import hashlib
 import json
 from functools import partial
 
-import numpy as np
-
-from shared.imaging import Nodule, Roi, crop, decode
+from shared.imaging import Nodule, Roi, crop, decode, read_mask
 from shared.learning import Sample
 from shared.ledger.datasets import LabelledImage
 from shared.objects import ObjectStore
@@ -28,14 +26,16 @@ def samples(images: list[LabelledImage], objects: ObjectStore, margin: float) ->
 
 def nodule(objects: ObjectStore, image: LabelledImage, margin: float) -> Nodule:
     """Fetch, decode and crop one labelled image, by its mask or ROI where it has one."""
-    return crop(decode(objects.get(image.image_sha256)), roi(objects, image), margin)
+    pixels = decode(objects.get(image.image_sha256))
+    height, width = pixels.pixels.shape
+    return crop(pixels, roi(objects, image, width, height), margin)
 
 
-def roi(objects: ObjectStore, image: LabelledImage) -> Roi | None:
+def roi(objects: ObjectStore, image: LabelledImage, width: int, height: int) -> Roi | None:
     """The ROI a reader drew; an empty mask, as some public sets have, counts as none."""
     if image.mask_sha256:
-        mask = decode(objects.get(image.mask_sha256)).pixels > 0
-        return Roi.from_mask(mask) if np.any(mask) else None
+        mask = read_mask(objects.get(image.mask_sha256), width, height)
+        return Roi.from_mask(mask) if mask.any() else None
     return Roi.parse(image.roi) if image.roi else None
 
 

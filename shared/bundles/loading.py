@@ -17,6 +17,7 @@ from shared.bundles.trusted import load_classifier
 from shared.learning import FittedModel, FittedReader, Training
 from shared.learning.classifiers import SCORERS
 from shared.learning.extractors import Extractor, HandcraftedExtractor, NetworkExtractor
+from shared.learning.fusion import Fuser
 from shared.learning.novelty import Novelty
 from shared.networks import TapNetwork
 from shared.recipes import HandcraftedFeatures, Recipe, read_recipe
@@ -116,6 +117,7 @@ def _model(manifest: Manifest, shelf: _Shelf) -> FittedModel:
         recipe=recipe,
         extractors=extractors,
         readers=tuple(_reader(entry, shelf) for entry in manifest.readers),
+        fusion=Fuser(recipe.fusion.rule, manifest.fusion.weights, manifest.fusion.bias, manifest.prevalence),
         calibration=_sigmoid(manifest.calibration),
         cutoff=manifest.cutoff,
         novelty=Novelty(**shelf.arrays(manifest.novelty.file), residual=manifest.novelty.residual),
@@ -129,6 +131,8 @@ def _extractor(recipe: Recipe, number: int, manifest: Manifest, shelf: _Shelf) -
     features = recipe.features[number]
     if isinstance(features, HandcraftedFeatures):
         return HandcraftedExtractor(features)
+    if number not in manifest.networks:
+        raise BundleUnreadable(part=MANIFEST, problem=f"feature set {number} has no weights")
     tensors = shelf.tensors(manifest.networks[number])
     return NetworkExtractor(features, TapNetwork.from_tensors(features.network, features.taps, tensors))
 

@@ -30,6 +30,13 @@ class SigmoidEntry(_Entry):
     intercept: float
 
 
+class FusionEntry(_Entry):
+    """Weights of the readers' log-odds, and what is added; the rule itself stands in the recipe."""
+
+    weights: tuple[float, ...]
+    bias: float
+
+
 class TrainingEntry(_Entry):
     """What the model was fitted on; `fingerprint` is the SHA-256 of the data set's keys, labels and groups."""
 
@@ -76,6 +83,7 @@ class Manifest(_Entry):
     prevalence: float
     classes: tuple[str, ...]
     cutoff: float
+    fusion: FusionEntry
     calibration: SigmoidEntry
     networks: dict[int, str]
     """Number of the feature set -> its weight file."""

@@ -7,6 +7,7 @@ from shared.imaging.errors import (
     ImageTooLarge,
     ImageTooSmall,
     ImageUnreadable,
+    MaskMismatch,
     RoiInvalid,
     RoiOutsideImage,
     RoiTooSmall,
@@ -15,6 +16,7 @@ from shared.imaging.errors import (
 from shared.imaging.image import Box, Finding, Header, ImageFormat, Nodule, UltrasoundImage
 from shared.imaging.inspect import inspect
 from shared.imaging.limits import Limits
+from shared.imaging.mask import read_mask
 from shared.imaging.normalise import to_input
 from shared.imaging.roi import Roi
 
@@ -28,6 +30,7 @@ __all__ = [
     "ImageTooSmall",
     "ImageUnreadable",
     "Limits",
+    "MaskMismatch",
     "Nodule",
     "Roi",
     "RoiInvalid",
@@ -38,5 +41,6 @@ __all__ = [
     "crop",
     "decode",
     "inspect",
+    "read_mask",
     "to_input",
 ]

@@ -10,7 +10,6 @@ from PIL import Image
 
 from shared.errors import SeraError
 from shared.imaging.errors import ImageUnreadable
-from shared.imaging.image import ImageFormat
 from shared.imaging.limits import Limits
 
 # pydicom logs the values it stumbles over, which may be a patient's name.
@@ -44,7 +43,7 @@ _silence = _Silence()
 
 
 @contextmanager
-def reading(kind: ImageFormat, limits: Limits) -> Iterator[None]:
+def reading(kind: str, limits: Limits) -> Iterator[None]:
     """Silence a library's warnings and turn whatever it throws on rotten data into `ImageUnreadable`.
 
     pydicom and Pillow have no common base for it: ValueError, KeyError, AttributeError, EOFError, struct.error,

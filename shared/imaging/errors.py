@@ -33,6 +33,11 @@ class ImageUnreadable(InputError):
     text = "The {format} image cannot be decoded ({problem}). Export it again from its source and resend it."
 
 
+class MaskMismatch(InputError):
+    code = "mask-mismatch"
+    text = "The mask measures {mask} pixels, its image {image}. Send a mask of the very image."
+
+
 class RoiInvalid(InputError):
     code = "roi-invalid"
     text = 'The ROI cannot be read: {problem}. Send {{"box":[x,y,w,h]}} or {{"polygon":[[x,y],[x,y],[x,y],...]}}.'

@@ -41,12 +41,20 @@ class NetworkExtractor:
 
     def __init__(self, features: NetworkFeatures, network: TapNetwork) -> None:
         self.source, self.network, self.width = features, network, network.width
-        self.digest = _digest(kind="network", weights=network.digest, taps=features.taps, flips=features.flips)
+        card = network.card
+        self.digest = _digest(
+            network=card.name,
+            input=(card.input_px, card.normalise.mean, card.normalise.std),
+            weights=network.digest,
+            taps=features.taps,
+            flips=features.flips,
+        )
 
     def prepare(self, nodule: Nodule) -> Array:
-        """(3, S, S) float32."""
+        """(3, S, S) float32, and the nodule's mask as a fourth channel where the network takes it."""
         card = self.network.card
-        return to_input(nodule, card.input_px, card.normalise.mean, card.normalise.std)
+        image = to_input(nodule, card.input_px, card.normalise.mean, card.normalise.std)
+        return np.concatenate([image, _mask_input(nodule, card.input_px)]) if self.network.takes_mask else image
 
     def compute(self, prepared: Sequence[Array]) -> Array:
         images = torch.from_numpy(np.stack(prepared))
@@ -71,6 +79,11 @@ class HandcraftedExtractor:
 
     def compute(self, prepared: Sequence[Array]) -> Array:
         return np.stack(prepared)
+
+
+def _mask_input(nodule: Nodule, size_px: int) -> Array:
+    """(1, S, S), 1 inside the nodule."""
+    return cv2.resize(nodule.mask.astype(np.float32), (size_px, size_px), interpolation=cv2.INTER_LINEAR)[np.newaxis]
 
 
 def _scaled(nodule: Nodule, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

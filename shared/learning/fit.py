@@ -9,7 +9,7 @@ from shared.learning.cache import FeatureCache, NoCache
 from shared.learning.classifiers import Labels, Scores, fit_classifier
 from shared.learning.extractors import Extractor, HandcraftedExtractor, NetworkExtractor
 from shared.learning.folds import check_enough, split
-from shared.learning.fusion import fuse
+from shared.learning.fusion import cross_fused, fit_fuser
 from shared.learning.model import FittedModel, FittedReader, Training, novelty_features
 from shared.learning.novelty import Novelty
 from shared.learning.progress import Progress, silent
@@ -17,7 +17,7 @@ from shared.learning.report import measure, measure_reader
 from shared.learning.sample import Sample, check_classes
 from shared.learning.scratch import train_on_phantoms
 from shared.learning.table import FeatureTable, gather
-from shared.learning.validation import Trial, choose, cross_fitted, out_of_fold
+from shared.learning.validation import Trial, choose, out_of_fold
 from shared.networks import TapNetwork, WeightsFinder
 from shared.recipes import Classifier, FeatureSet, HandcraftedFeatures, Recipe, Tuning
 from shared.statistics import fit_sigmoid, youden_cutoff
@@ -76,14 +76,17 @@ class _Fitting:
         pairs = self._pairs()
         scores = [self._out_of_fold(number, pair, len(pairs)) for number, pair in enumerate(pairs)]
         readers = tuple(self._reader(pair, of_one) for pair, of_one in zip(pairs, scores, strict=True))
-        # Members are calibrated on all out-of-fold scores for use, and across folds for the figures reported.
-        fused = self._fused([r.calibration.apply(s) for r, s in zip(readers, scores, strict=True)])
-        honest = self._fused([cross_fitted(s, self._malignant, self._folds) for s in scores])
+        # Calibration and weights come from all out-of-fold scores for use, and across folds for the figures reported.
+        probabilities = np.stack([reader.calibration.apply(s) for reader, s in zip(readers, scores, strict=True)])
+        fusion = fit_fuser(self._recipe.fusion.rule, probabilities, self._malignant)
+        fused = fusion.fuse(probabilities)
+        honest = cross_fused(self._recipe.fusion.rule, scores, self._malignant, self._folds)
         strangeness = self._novelty_out_of_fold()
         return FittedModel(
             recipe=self._recipe,
             extractors=self._extractors,
             readers=readers,
+            fusion=fusion,
             calibration=fit_sigmoid(fused, self._malignant),
             cutoff=youden_cutoff(fused, self._malignant),
             novelty=Novelty.fit(self._strange_features()),
@@ -122,9 +125,6 @@ class _Fitting:
         scorer = fit_classifier(classifier, settings, features, self._malignant, self._seed)
         self._progress("final", 0.0, self._label(pair), {})
         return FittedReader(number, classifier.kind, settings, scorer, fit_sigmoid(scores, self._malignant))
-
-    def _fused(self, probabilities: Sequence[Scores]) -> Scores:
-        return fuse(np.stack(probabilities), self._recipe.fusion.rule, float(self._malignant.mean()))
 
     def _strange_features(self) -> np.ndarray:
         return novelty_features(self._extractors, self._table.features)

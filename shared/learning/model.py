@@ -10,7 +10,7 @@ from shared.errors import SeraError
 from shared.imaging.image import Finding, Nodule
 from shared.learning.classifiers import Scorer, Scores, Settings
 from shared.learning.extractors import Array, Extractor
-from shared.learning.fusion import fuse
+from shared.learning.fusion import Fuser
 from shared.learning.novelty import Novelty
 from shared.learning.table import Vectors, compute_each
 from shared.recipes import ClassifierKind, NetworkFeatures, Recipe
@@ -93,6 +93,7 @@ class FittedModel:
     recipe: Recipe
     extractors: tuple[Extractor, ...]
     readers: tuple[FittedReader, ...]
+    fusion: Fuser
     calibration: Sigmoid
     cutoff: float
     novelty: Novelty
@@ -120,7 +121,7 @@ class FittedModel:
         probabilities = np.stack(
             [reader.calibration.apply(reader.scorer.score(features[reader.feature_set])) for reader in self.readers]
         )
-        scores = fuse(probabilities, self.recipe.fusion.rule, self.training.prevalence)
+        scores = self.fusion.fuse(probabilities)
         risks = self.calibration.apply(scores)
         strange = self.novelty.score(novelty_features(self.extractors, features)) > self.novelty_limit
         facts = zip(scores, risks, strange, probabilities.T, strict=True)

@@ -18,10 +18,16 @@ MID_GREY = Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 
 class Pool(StrEnum):
-    """How a feature map (N, C, H, W) becomes (N, C)."""
+    """How a feature map (N, C, H, W) becomes (N, C): over the whole crop, or over a region the nodule's mask gives."""
 
     AVERAGE = "avg"
     MAX = "max"
+    INSIDE = "inside"
+    RIM = "rim"
+    AROUND = "around"
+
+
+REGIONS = (Pool.INSIDE, Pool.RIM, Pool.AROUND)
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Card:
 
 
 def pooled_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
-    """Both poolings of each stage, named `stage.avg` and `stage.max`; the last stage's also plain `avg` and `max`."""
+    """Every pooling of each stage, named `stage.avg` and so on; the last stage's also without the stage."""
     last = list(widths)[-1]
     named = {f"{stage}.{pool}": Tap(stage, pool, width) for stage, width in widths.items() for pool in Pool}
     return named | {str(pool): Tap(last, pool, widths[last]) for pool in Pool}

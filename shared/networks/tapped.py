@@ -7,12 +7,11 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from shared.networks.card import Card, Pool, Tap
+from shared.networks.card import REGIONS, Card, Tap
 from shared.networks.errors import TapUnknown, WeightsUnreadable
+from shared.networks.pooling import nodule_regions, pooled
 from shared.networks.registry import get_network
 from shared.networks.weights import WeightsFinder, digest_of, load_weights
-
-_POOLED = {Pool.AVERAGE: lambda maps: maps.mean((2, 3)), Pool.MAX: lambda maps: maps.amax((2, 3))}
 
 
 class TapNetwork(nn.Module):
@@ -60,18 +59,29 @@ class TapNetwork(nn.Module):
         return sum(tap.width for tap in self._taps)
 
     @property
+    def takes_mask(self) -> bool:
+        """Whether a tap pools over a region, so that the nodule's mask is needed as a fourth channel."""
+        return any(tap.pool in REGIONS for tap in self._taps)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the weights in use; part of the key of a cached feature."""
         return digest_of(self.state_dict())
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
-        """Features (N, D) float32 of normalised images (N, 3, S, S) float32, taps concatenated."""
-        maps, reached = images, {}
+        """Features (N, D) float32, taps concatenated.
+
+        Parameters
+        ----------
+        images : (N, 3, S, S) float32, normalised; (N, 4, S, S) where `takes_mask`, the last 1 inside the nodule, else 0
+        """
+        regions = nodule_regions(images[:, 3:]) if self.takes_mask else {}
+        maps, reached = images[:, :3], {}
         for stage, layer in self.layers.items():
             maps = layer(maps)
             reached[stage] = maps
-        return torch.cat([_POOLED[tap.pool](reached[tap.stage]) for tap in self._taps], dim=1)
+        return torch.cat([pooled(reached[tap.stage], tap.pool, regions) for tap in self._taps], dim=1)
 
 
 def _tap(card: Card, name: str) -> Tap:

@@ -20,6 +20,8 @@ class FusionRule(StrEnum):
     """of the members' calibrated probabilities"""
     VOTE = "vote"
     """share of the members whose calibrated probability is above the training prevalence"""
+    WEIGHTED = "weighted"
+    """members' log-odds, weighted by what they were worth out of fold"""
 
 
 class Cutoff(StrEnum):

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from services.api.dependencies import Wiring
 from shared.domain.training import Split
-from shared.imaging import inspect
+from shared.imaging import Header, inspect, read_mask
 from shared.ledger.datasets import Dataset, LabelledImage
 from shared.ledger.hospitals import Caller
 
@@ -42,12 +42,15 @@ class DatasetDesk:
     def add(self, name: str, labelled: Labelled) -> tuple[str, bool]:
         """Store an image and its label; the same image again changes nothing."""
         dataset = self.find(name)
+        header = inspect(labelled.image)
+        mask = self._checked(labelled.mask, header) if labelled.mask else None
+        labelled.image.seek(0)
         image_sha256 = self._store(labelled.image)
         row = LabelledImage(
             image_sha256,
             labelled.malignant,
             labelled.split,
-            mask_sha256=self._store(labelled.mask) if labelled.mask else None,
+            mask_sha256=self._store(mask) if mask else None,
             patient=_pseudonym(name, labelled.patient),
             site=labelled.site,
             size_mm=labelled.size_mm,
@@ -56,9 +59,12 @@ class DatasetDesk:
         with self._wired.ledger.whole(self._who.actor) as house:
             return image_sha256, house.datasets.add(dataset.id, [row]) == 1
 
-    def _store(self, image: BinaryIO) -> str:
-        inspect(image)
-        image.seek(0)
+    def _checked(self, mask: BinaryIO, header: Header) -> bytes:
+        data = mask.read()
+        read_mask(data, header.width, header.height)
+        return data
+
+    def _store(self, image: BinaryIO | bytes) -> str:
         return self._wired.objects.put(image, max_bytes=self._wired.settings.max_upload_bytes).sha256
 
 

@@ -1,0 +1,31 @@
+import torch
+
+from shared.networks.card import Pool
+from shared.networks.pooling import nodule_regions, pooled
+
+
+def square(side: int = 96) -> torch.Tensor:
+    mask = torch.zeros(1, 1, side, side)
+    mask[..., 32:64, 32:64] = 1
+    return mask
+
+
+def test_the_regions_are_the_nodule_a_band_along_its_outline_and_a_ring_beyond_it():
+    regions = nodule_regions(square())
+    row = {pool: regions[pool][0, 0, 48] for pool in regions}
+    assert row[Pool.INSIDE].nonzero().flatten().tolist() == list(range(32, 64))
+    assert row[Pool.RIM].nonzero().flatten().tolist() == [*range(29, 35), *range(61, 67)]
+    assert row[Pool.AROUND].nonzero().flatten().tolist() == [*range(26, 32), *range(64, 70)]
+
+
+def test_a_region_s_features_are_its_own_mean():
+    maps = torch.arange(96 * 96, dtype=torch.float32).reshape(1, 1, 96, 96)
+    regions = nodule_regions(square())
+    torch.testing.assert_close(pooled(maps, Pool.INSIDE, regions), maps[..., 32:64, 32:64].mean((2, 3)))
+
+
+def test_without_an_outline_the_inside_is_the_whole_crop_and_nothing_is_around():
+    maps = torch.randn(2, 5, 12, 12, generator=torch.Generator().manual_seed(0))
+    regions = nodule_regions(torch.ones(2, 1, 96, 96))
+    torch.testing.assert_close(pooled(maps, Pool.INSIDE, regions), pooled(maps, Pool.AVERAGE, {}))
+    assert pooled(maps, Pool.AROUND, regions).abs().max() == 0
