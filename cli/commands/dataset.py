@@ -7,11 +7,12 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from cli.commands import application
 from cli.connection import ApiProblem, connect
 from cli.importing import Row, add_all, read_manifest
 from shared.domain.roles import Role
 
-app = typer.Typer(help="Labelled images to train on.", no_args_is_help=True)
+app = application()
 SHOWN = 20
 
 

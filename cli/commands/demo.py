@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.commands import application
 from cli.demonstration import answer_all, ensure_model, sample_cases
 from cli.results import result_table, row, wide_console
 from deploy.local import Stack
 from shared.settings import Settings
 
-app = typer.Typer()
+app = application()
 
 
 @app.command()

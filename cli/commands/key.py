@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.commands import application
 from cli.connection import create_key
 from shared.domain.roles import Role
 from shared.settings import Settings
 
-app = typer.Typer(help="API keys of hospitals and operators.", no_args_is_help=True)
+app = application()
 
 
 @app.callback()

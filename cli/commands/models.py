@@ -7,12 +7,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.commands import application
 from cli.connection import connect
 from shared.domain.roles import Role
 
-app = typer.Typer(help="List, show and promote models.", no_args_is_help=True)
+app = application()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WhichModel = Annotated[str, typer.Argument(help="Digest, a start of it, NAME (its newest) or NAME/VERSION.")]
+
+
+@app.callback()
+def models() -> None:
+    """List, show and promote models."""
 
 
 @app.command("list")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.commands import application
 from cli.connection import connect
 from cli.results import sentences
 from cli.submission import CaseFile, submit_and_wait
@@ -14,7 +15,7 @@ from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.errors import InputError
 
-app = typer.Typer()
+app = application()
 
 
 class RoiArgumentInvalid(InputError):

@@ -8,10 +8,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.commands import application
 from cli.connection import Api, connect
 from shared.domain.roles import Role
 
-app = typer.Typer()
+app = application()
 
 POLL_S = 0.5
 FINAL = ("done", "failed", "cancelled")

@@ -1,0 +1,95 @@
+"""A worker's parts on a real database and a directory of objects, with a small model that is live."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from services.worker.desk import InferenceDesk
+from services.worker.live import LiveModel
+from services.worker.preparation import Preparation
+from services.worker.shelf import Shelf
+from shared.bundles import save
+from shared.bundles.depot import publish
+from shared.domain.jobs import Priority
+from shared.learning import FittedModel, fit, phantom_samples
+from shared.ledger import Ledger
+from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.jobs import Job
+from shared.networks import WeightsFinder
+from shared.objects import ObjectStore, open_store
+from shared.recipes import read_recipe
+from shared.settings import Settings
+from tests.builders import CASE, SMALL_RECIPE, png
+
+LEASE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="session")
+def small_model() -> FittedModel:
+    weights = WeightsFinder(None, Path("nowhere"), download=False)
+    return fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights)
+
+
+@pytest.fixture(scope="session")
+def bundles(small_model: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of two bundles that differ only in whether they are marked synthetic, by digest."""
+    root = tmp_path_factory.mktemp("bundles")
+    return {save(small_model, root / str(mark), synthetic=mark): root / str(mark) for mark in (True, False)}
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> ObjectStore:
+    return open_store((tmp_path / "objects").as_uri())
+
+
+@pytest.fixture
+def promote(ledger: Ledger, objects: ObjectStore, bundles: dict[str, Path]) -> Callable[[int], str]:
+    """Publishes and promotes the bundle of this number; returns its digest."""
+
+    def promoted(number: int) -> str:
+        digest, folder = list(bundles.items())[number]
+        assert publish(folder, objects) == digest
+        with ledger.whole("test") as house:
+            house.models.store(digest, "small", "small", None, True, {})
+            house.models.promote(digest, "test", None)
+        return digest
+
+    return promoted
+
+
+@pytest.fixture
+def desk(ledger: Ledger, objects: ObjectStore, tmp_path: Path) -> InferenceDesk:
+    settings = Settings(home=tmp_path, worker_name="w1", max_attempts=3, lease_s=60)
+    live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"))
+    return InferenceDesk(settings, ledger, live, Preparation(objects), Heartbeat(lambda tokens: None, LEASE))
+
+
+@pytest.fixture
+def send(ledger: Ledger, objects: ObjectStore) -> Callable[..., UUID]:
+    """Stores an image and opens its job, as the gateway does."""
+
+    def sent(image: bytes | None = None, **facts: object) -> UUID:
+        stored = objects.put(png(3) if image is None else image)
+        case = replace(CASE, **{"image_sha256": stored.sha256, "width": 128, "height": 128, **facts})
+        with ledger.scoped(hospital(ledger), "test") as book:
+            return book.jobs.open(book.cases.add(case), Priority.ROUTINE)
+
+    return sent
+
+
+@pytest.fixture
+def find(ledger: Ledger) -> Callable[[UUID], Job]:
+    def found(job: UUID) -> Job:
+        with ledger.scoped(hospital(ledger), "test") as book:
+            return book.jobs.find(job)
+
+    return found
+
+
+def hospital(ledger: Ledger) -> UUID:
+    with ledger.whole("test") as house:
+        return house.hospitals.ensure("north")

@@ -1,0 +1,136 @@
+import pytest
+
+from shared.domain.jobs import JobState, Reason
+from shared.errors import Unavailable
+from tests.builders import png
+
+CONTRACT = {"score", "risk", "decision", "cutoff", "fna", "readers", "warnings", "model", "timings_ms"}
+
+
+def test_without_a_model_cases_wait(desk, send, find):
+    job = send()
+    desk.work()
+    assert find(job).state is JobState.QUEUED
+
+
+def test_a_case_gets_a_result_with_every_field_of_the_contract(desk, send, find, promote):
+    digest, job = promote(0), send(size_mm=14.5, roi={"box": [20, 20, 80, 80]})
+    desk.work()
+    result = find(job).result
+    assert result.keys() >= CONTRACT
+    assert 0 <= result["risk"] <= 1
+    assert result["model"] == {"name": "small", "version": 1, "digest": digest}
+    assert {(each["network"], each["classifier"]) for each in result["readers"]} == {
+        (network, classifier) for network in ("sera_tiny", "handcrafted") for classifier in ("svm", "forest")
+    }
+    assert result["fna"].keys() >= {"recommended", "rule", "threshold_mm", "size_mm", "alternatives"}
+    assert result["fna"]["size_mm"] == 14.5
+
+
+def test_a_batch_gives_each_image_the_answer_it_gets_alone(desk, send, find, promote):
+    promote(0)
+    images = [png(seed) for seed in range(5)]
+    alone = []
+    for image in images:
+        job = send(image)
+        desk.work()
+        alone.append(find(job).result["score"])
+    jobs = [send(image) for image in images]
+    desk.work()
+    assert [find(job).result["score"] for job in jobs] == pytest.approx(alone, abs=1e-6)
+
+
+def test_a_bad_image_fails_alone_with_its_reason(desk, send, find, promote):
+    promote(0)
+    good, cut, gone = send(), send(png(1)[:400]), send(image_sha256="f" * 64)
+    desk.work()
+    assert find(good).state is JobState.DONE
+    assert (find(cut).state, find(cut).reason) == (JobState.FAILED, "image-unreadable")
+    assert (find(gone).state, find(gone).reason) == (JobState.FAILED, Reason.IMAGE_MISSING)
+
+
+def test_more_cases_than_a_batch_holds_are_all_answered(desk, send, find, promote):
+    promote(0)
+    jobs = [send(png(seed % 4)) for seed in range(37)]
+    desk.work()
+    assert {find(job).state for job in jobs} == {JobState.DONE}
+
+
+def test_the_risk_follows_the_hospitals_prevalence_and_the_score_does_not(desk, send, find, promote, ledger):
+    promote(0)
+    usual = send()
+    desk.work()
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE hospitals SET prevalence = 0.02")
+    rare = send()
+    desk.work()
+    usual, rare = find(usual).result, find(rare).result
+    assert rare["risk"] < usual["risk"]
+    assert (rare["score"], rare["decision"]) == (usual["score"], usual["decision"])
+    assert rare["prevalence"] == 0.02
+
+
+def test_warnings_tell_of_a_small_nodule_and_a_synthetic_model(desk, send, find, promote):
+    promote(0)
+    small, large = send(size_mm=6), send(size_mm=16)
+    desk.work()
+    codes = [{warning["code"] for warning in find(job).result["warnings"]} for job in (small, large)]
+    assert codes[0] >= {"under-10-mm", "synthetic-model"}
+    assert "under-10-mm" not in codes[1]
+
+
+def test_an_object_store_that_is_away_gives_the_job_back_without_an_attempt(
+    desk, send, find, promote, objects, monkeypatch
+):
+    promote(0)
+    desk.work()
+    job = send()
+
+    def away(sha256):
+        raise Unavailable(service="The object store")
+
+    monkeypatch.setattr(objects, "get", away)
+    desk.work()
+    assert (find(job).state, find(job).attempts) == (JobState.QUEUED, 0)
+
+
+def test_a_promoted_model_takes_over_while_the_old_one_serves(desk, send, find, promote):
+    old = promote(0)
+    first = send()
+    desk.work()
+    new = promote(1)
+    digests = [find(first).result["model"]["digest"]]
+    for _ in range(200):
+        job = send()
+        desk.work()
+        digests.append(find(job).result["model"]["digest"])
+        if digests[-1] == new:
+            break
+    assert digests[0] == old
+    assert digests[-1] == new
+    assert digests == sorted(digests, key=[old, new].index)
+
+
+def test_a_tampered_bundle_never_replaces_the_one_that_serves(desk, send, find, promote, objects, ledger, tmp_path):
+    good = promote(0)
+    desk.work()
+    bad = objects.put(b'{"format": 1}').sha256
+    with ledger.whole("test") as house:
+        house.models.store(bad, "bad", "bad", None, False, {})
+        house.models.promote(bad, "test", None)
+    for _ in range(3):
+        job = send()
+        desk.work()
+    assert find(job).result["model"]["digest"] == good
+
+
+def test_a_worker_that_comes_back_takes_up_what_it_left(desk, send, find, promote, ledger):
+    promote(0)
+    job = send()
+    with ledger.whole("w1") as house:
+        house.queue.claim("w1", 1, desk._lease, 3)
+    desk.work()
+    assert find(job).state is JobState.RUNNING
+    desk.recover()
+    desk.work()
+    assert (find(job).state, find(job).attempts) == (JobState.DONE, 2)

@@ -1,0 +1,58 @@
+import cv2
+import numpy as np
+import pytest
+
+from services.worker.explanations import ExplanationMaker
+from services.worker.live import LiveModel
+from services.worker.preparation import Preparation
+from services.worker.shelf import Shelf
+from tests.builders import png
+
+
+@pytest.fixture
+def maker(ledger, objects, tmp_path):
+    shelf = Shelf(ledger, objects, tmp_path / "cache")
+    return ExplanationMaker(ledger, objects, LiveModel(ledger, shelf), shelf, Preparation(objects))
+
+
+@pytest.fixture
+def ask(ledger):
+    def asked(job):
+        with ledger.whole("test") as house:
+            hospital = house.hospitals.ensure("north")
+        with ledger.scoped(hospital, "test") as book:
+            return book.explanations.ask(book.jobs.find(job).case_id)
+
+    return asked
+
+
+def test_an_explanation_is_a_picture_of_the_region_that_was_read(maker, desk, send, promote, ask, objects):
+    promote(0)
+    job = send(roi={"box": [20, 30, 80, 60]})
+    assert ask(job) is None
+    desk.work()
+    assert ask(job).png_sha256 is None
+    maker.make_next()
+    picture = cv2.imdecode(np.frombuffer(objects.get(ask(job).png_sha256), np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (72, 96, 3)
+
+
+def test_the_model_that_gave_the_result_explains_it_even_when_another_is_live(maker, desk, send, promote, ask):
+    old, job = promote(0), send()
+    desk.work()
+    promote(1)
+    assert ask(job).model_digest == old
+    maker.make_next()
+    made = ask(job)
+    assert made.png_sha256
+    assert made.reason is None
+
+
+def test_an_explanation_that_cannot_be_made_says_why(maker, desk, send, promote, ask, objects):
+    promote(0)
+    job = send()
+    desk.work()
+    ask(job)
+    objects.delete(objects.put(png(3)).sha256)
+    maker.make_next()
+    assert ask(job).reason == "object-missing"
