@@ -8,6 +8,7 @@ from rich.table import Table
 LEAST_WIDTH = 118
 COLUMNS = ("case", "size", "risk", "decision", "FNA", "level", "threshold", "remarks")
 RIGHT = {"size", "risk", "threshold"}
+DECISIONS = {"refer": "refer, let a radiologist decide whatever stands below"}
 COMMON = {"synthetic-model", "roi-absent"}
 """Remarks that would stand in every line of the demo."""
 
@@ -51,7 +52,7 @@ def sentences(job: dict[str, Any]) -> list[str]:
     result = job["result"]
     fna, model = result["fna"], result["model"]
     lines = [
-        f"Risk of malignancy {result['risk']:.0%}, decision: {result['decision']} "
+        f"Risk of malignancy {result['risk']:.0%}, decision: {DECISIONS.get(result['decision'], result['decision'])} "
         f"(score {result['score']:.3f}, cut-off {result['cutoff']:.3f}).",
         f"{fna['text']} [{fna['rule']}]",
         f"Model {model['name']}/{model['version']} ({model['digest'][:12]}).",

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 
 from services.worker.desk import InferenceDesk
 from services.worker.explanations import ExplanationMaker
@@ -57,9 +57,10 @@ def main() -> None:
     settings = Settings()
     telemetry.configure("worker", settings.log_level)
     desk, maker = bootstrap(settings)
-    desk.recover()
+    desk.open()
     app = celery_app(settings.broker)
     register(app, desk, maker)
+    worker_shutting_down.connect(lambda **_: desk.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
     queues = [Queues.INFERENCE, Queues.EXPLAIN]
     app.Worker(pool="solo", concurrency=1, queues=queues, hostname=f"{settings.worker_name}@%h", quiet=True).start()

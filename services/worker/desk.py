@@ -1,5 +1,6 @@
 """The worker's day: claim, prepare, infer, write; while one batch is inferred the next is being prepared."""
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,12 +32,13 @@ class InferenceDesk:
         self._settings, self._ledger, self._live = settings, ledger, live
         self._preparation, self._heartbeat = preparation, heartbeat
         self._lease = timedelta(seconds=settings.lease_s)
+        self._closing = threading.Event()
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
     def work(self) -> None:
-        """Work until nothing waits, or there is no model to work with."""
+        """Work until nothing waits, there is no model to work with, or the worker is closing."""
         batch = self._take()
-        while batch:
+        while batch and not self._closing.is_set():
             following = self._ahead.submit(self._take)
             try:
                 self._answer(batch)
@@ -44,14 +46,21 @@ class InferenceDesk:
                 self._return(following)
                 raise
             batch = following.result()
+        if batch:
+            self._hand_back(batch)
 
-    def recover(self) -> None:
-        """At start: put back what an earlier process of this name was working on when it died."""
+    def close(self) -> None:
+        """Take no more batches; safe from a signal handler."""
+        self._closing.set()
+
+    def open(self) -> None:
+        """Put back what an earlier process of this name was working on when it died, and load the live model."""
         with self._ledger.whole(self._settings.worker_name) as house:
             house.queue.reclaim(self._settings.max_attempts, lost_worker=self._settings.worker_name)
+        self._live.current()
 
     def _take(self) -> Batch | None:
-        served = self._live.current()
+        served = None if self._closing.is_set() else self._live.current()
         if served is None:
             return None
         most, attempts = self._settings.max_images, self._settings.max_attempts
@@ -114,6 +123,9 @@ class InferenceDesk:
         """Give back the batch that was prepared in vain; if that fails too, its lease runs out."""
         with suppress(SeraError):
             if batch := following.result():
-                self._heartbeat.let_go(batch.token)
-                with self._ledger.whole(self._settings.worker_name) as house:
-                    house.queue.give_back(batch.token, batch.jobs, AWAY)
+                self._hand_back(batch)
+
+    def _hand_back(self, batch: Batch) -> None:
+        self._heartbeat.let_go(batch.token)
+        with self._ledger.whole(self._settings.worker_name) as house:
+            house.queue.give_back(batch.token, batch.jobs, timedelta())

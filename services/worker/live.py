@@ -38,7 +38,7 @@ class LiveModel:
             if self._served and self._served.digest == digest:
                 return
             try:
-                self._served = self._shelf.take(digest)
+                self._served, self._refused = self._shelf.take(digest), None
                 log().info("model.swapped", digest=digest)
             except SeraError as error:
                 self._refused = None if error.retryable else digest

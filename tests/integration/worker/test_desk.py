@@ -131,6 +131,14 @@ def test_a_worker_that_comes_back_takes_up_what_it_left(desk, send, find, promot
         house.queue.claim("w1", 1, desk._lease, 3)
     desk.work()
     assert find(job).state is JobState.RUNNING
-    desk.recover()
+    desk.open()
     desk.work()
     assert (find(job).state, find(job).attempts) == (JobState.DONE, 2)
+
+
+def test_a_closing_worker_takes_nothing_more_and_leaves_the_rest_unharmed(desk, send, find, promote):
+    promote(0)
+    job = send()
+    desk.close()
+    desk.work()
+    assert (find(job).state, find(job).attempts) == (JobState.QUEUED, 0)

@@ -1,0 +1,123 @@
+"""The whole of SERA, once for the session: every engine and service, a first model, and a second one trained meanwhile."""
+
+import csv
+import json
+import queue
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from deploy.local import Backoff, Event, Stack
+from shared.bundles import save
+from shared.learning import fit, phantom_samples
+from shared.networks import WeightsFinder
+from shared.phantoms import draw
+from shared.recipes import read_recipe
+from tests.builders import png
+from tests.e2e.stage import Hospital, Stage, free_port
+
+SMALL = {
+    "name": "small",
+    "version": "1",
+    "source": "the tests",
+    "roi": {"margin": 0.1},
+    "features": [
+        {"network": "sera_tiny", "taps": ["avg"], "tuning": "phantoms"},
+        {"families": ["shape", "intensity"]},
+    ],
+    "classifiers": [{"kind": "svm", "kernel": ["rbf"], "C": [1]}, {"kind": "forest", "trees": 8}],
+    "validation": {"folds": 2},
+    "phantoms": {"count": 33, "epochs": 1, "batch": 33, "rate": 0.05},
+}
+LABELLED = range(500, 560)
+"""Seeds of the phantoms that the second model learns from."""
+PACE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Changeover:
+    """What happened while a second model was trained and promoted: the cases' jobs in order, and what was said."""
+
+    before: str
+    imported: str
+    run: dict[str, Any]
+    jobs: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def first_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle fitted in seconds, as a model made elsewhere."""
+    folder = tmp_path_factory.mktemp("bundles") / "small"
+    weights = WeightsFinder(None, Path("nowhere"), download=False)
+    save(fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL), weights), folder, synthetic=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Iterator[Stage]:
+    """The stack that `./sera up` runs, in a home of its own, with a first model live."""
+    said: queue.Queue[Event] = queue.Queue()
+    home, faster = tmp_path_factory.mktemp("sera") / "home", {"SERA_RING_EVERY_S": "1"}
+    settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": faster, "observe": said.put}
+    with Stack(home, free_port(), **settings) as stack:
+        running = Stage(stack, said)
+        running.publish(first_bundle)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def changeover(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Changeover:
+    """A person imports phantoms, trains `starter` and makes it live, while a hospital goes on submitting."""
+    folder, before = _labelled(tmp_path_factory.mktemp("labelled")), stage.live()
+    over, jobs = threading.Event(), []
+    with ThreadPoolExecutor(1) as hospital:
+        submitting = hospital.submit(_submit_until, over, stage, before, jobs)
+        try:
+            imported = stage.sera("dataset", "import", str(folder), "--name", "phantoms", "--synthetic")
+            run = stage.sera("train", "--dataset", "phantoms", "--recipe", "starter", "--promote", "--json")
+        finally:
+            over.set()
+        submitting.result()
+    assert (imported.returncode, run.returncode) == (0, 0), imported.stderr + run.stderr
+    return Changeover(before, imported.stdout, json.loads(run.stdout), jobs)
+
+
+@pytest.fixture(scope="session")
+def north(stage: Stage, changeover: Changeover) -> Hospital:
+    return stage.hospital("north")
+
+
+@pytest.fixture(scope="session")
+def south(stage: Stage, changeover: Changeover) -> Hospital:
+    return stage.hospital("south")
+
+
+def _submit_until(over: threading.Event, stage: Stage, before: str, jobs: list[dict[str, Any]]) -> None:
+    """One case after the other until it is over, and then until one is read by another model or fails."""
+    east = stage.hospital("east")
+    while not over.wait(PACE_S):
+        jobs.append(east.read(png(len(jobs))))
+    for seed in range(100):
+        jobs.append(east.read(png(seed)))
+        if jobs[-1]["state"] != "done" or jobs[-1]["result"]["model"]["digest"] != before:
+            return
+
+
+def _labelled(folder: Path) -> Path:
+    """Phantoms with outlines as a data set lies on a disk."""
+    with (folder / "manifest.csv").open("w", newline="") as out:
+        lines = csv.writer(out)
+        lines.writerow(["image", "malignant", "mask", "patient", "size_mm"])
+        for seed in LABELLED:
+            phantom = draw(seed, malignant=seed % 2 == 0)
+            Image.fromarray(phantom.pixels).save(folder / f"{seed}.png")
+            Image.fromarray(phantom.mask.astype("uint8") * 255).save(folder / f"{seed}_mask.gif")
+            patient = f"patient-{seed // 2}"
+            lines.writerow([f"{seed}.png", int(phantom.malignant), f"{seed}_mask.gif", patient, phantom.size_mm])
+    return folder

@@ -1,0 +1,165 @@
+"""A running stack as the tests see it from outside: by HTTP, by the command line, by its processes and its rows."""
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import psutil
+import sqlalchemy as sa
+
+from cli.connection import create_key
+from deploy.local import Event, Phase, Stack
+from shared.bundles.depot import publish
+from shared.domain.jobs import FINAL
+from shared.domain.roles import Role
+from shared.ledger import Ledger
+from shared.objects import open_store
+from shared.settings import Settings
+from tests.builders import form
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 120.0
+PAUSE_S = 0.05
+BESIDES_OURS = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
+
+
+def until(ask: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
+    """The first answer that is not empty; asks again after a short while, and fails after `within_s`."""
+    give_up, pause = time.monotonic() + within_s, threading.Event()
+    while not (answer := ask()):
+        assert time.monotonic() < give_up, f"nothing came of {ask} within {within_s:g} s"
+        pause.wait(PAUSE_S)
+    return answer
+
+
+def free_port() -> int:
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        return line.getsockname()[1]
+
+
+def sera(home: Path, port: int, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command of `./sera` as a user with this home runs it."""
+    return subprocess.run(command(*arguments), **surroundings(home, port, more), timeout=300, stdout=-1, stderr=-1)
+
+
+def command(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-P", "-m", "cli", *arguments)
+
+
+def surroundings(home: Path, port: int, more: Mapping[str, str]) -> dict[str, Any]:
+    told = {"PYTHONPATH": str(ROOT), "SERA_HOME": str(home), "SERA_PORT": str(port)}
+    return {"env": BESIDES_OURS | told | dict(more), "cwd": home.parent, "text": True}
+
+
+class Hospital:
+    """A hospital's own software: it keeps every request's key, so that it may send it again while SERA is away."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+
+    def submit(self, image: bytes | None = None, *, key: str | None = None, **fields: object) -> httpx2.Response:
+        """Send a case until it is answered, whatever the answer."""
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        return self._patiently(lambda: self.http.post("/v1/cases", **form(image, **fields), headers=headers))
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """The job once it is final."""
+        return until(lambda: self._final(job_id))
+
+    def read(self, image: bytes | None = None, **fields: object) -> dict[str, Any]:
+        """Submit a case and wait for its job."""
+        return self.job(self.accepted(image, **fields)["job_id"])
+
+    def accepted(self, image: bytes | None = None, **fields: object) -> dict[str, Any]:
+        answer = self.submit(image, **fields)
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    def jobs(self) -> list[str]:
+        """Ids of all its jobs, page by page."""
+        found, cursor = [], {}
+        while True:
+            page = self.http.get("/v1/jobs", params=cursor | {"limit": 50}).json()
+            found += [job["job_id"] for job in page["jobs"]]
+            if page["next_cursor"] is None:
+                return found
+            cursor = {"cursor": page["next_cursor"]}
+
+    def _final(self, job_id: str) -> dict[str, Any] | None:
+        job = self._patiently(lambda: self.http.get(f"/v1/jobs/{job_id}", params={"wait": 10})).json()
+        return job if job["state"] in FINAL else None
+
+    def _patiently(self, call: Callable[[], httpx2.Response]) -> httpx2.Response:
+        def attempt() -> list[httpx2.Response]:
+            with suppress(httpx2.TransportError):
+                answer = call()
+                return [answer] if answer.status_code != 503 else []
+            return []
+
+        return until(attempt)[0]
+
+
+class Stage:
+    """A stack, with what a test does to it."""
+
+    def __init__(self, stack: Stack, said: "queue.Queue[Event]") -> None:
+        self.stack, self._said = stack, said
+        urls = {"database_url": stack.database_url, "broker_url": stack.broker_url, "objects_url": stack.objects_url}
+        self.settings = Settings(home=stack.home.root, host=stack.host, port=stack.port, **urls)
+        self._engine = sa.create_engine(stack.database_url, poolclass=sa.NullPool)
+
+    def hospital(self, name: str) -> Hospital:
+        return Hospital(self.stack.url, create_key(self.settings, Role.SUBMITTER, name, "test"))
+
+    def sera(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return sera(self.stack.home.root, self.stack.port, *arguments, **more)
+
+    def told(self, *arguments: str, **more: str) -> Any:
+        """What a command that succeeds prints as JSON."""
+        done = self.sera(*arguments, **more)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def rows(self, query: str, **bound: object) -> list[tuple]:
+        with self._engine.connect() as line:
+            return [tuple(row) for row in line.execute(sa.text(query), bound)]
+
+    def publish(self, folder: Path) -> str:
+        """Store a bundle that was made elsewhere and make it live; returns its digest."""
+        return publish_live(folder, self.stack.database_url, self.stack.objects_url)
+
+    def live(self) -> str:
+        return self.rows("SELECT model_digest FROM promotions ORDER BY id DESC LIMIT 1")[0][0]
+
+    def process(self, child: str) -> psutil.Process:
+        return psutil.Process(self.stack.state.pids[child])
+
+    def kill(self, child: str) -> None:
+        """kill -9, then wait until its successor is ready."""
+        while not self._said.empty():
+            self._said.get_nowait()
+        self.process(child).send_signal(signal.SIGKILL)
+        while self._said.get(timeout=PATIENCE_S) != Event(child, Phase.READY):
+            pass  # it rests, it starts
+
+
+def publish_live(folder: Path, database_url: str, objects_url: str) -> str:
+    digest, ledger = publish(folder, open_store(objects_url)), Ledger(database_url, pool_size=1)
+    with ledger.whole("test") as house:
+        house.models.store(digest, "first", "small", None, synthetic=True, metrics={})
+        house.models.promote(digest, "test", "made elsewhere")
+    ledger.close()
+    return digest

@@ -1,0 +1,231 @@
+"""The commands as a user runs them beside a running stack: what they print, and how they end."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from shared.phantoms import draw
+from tests.builders import png
+from tests.e2e.conftest import Changeover
+from tests.e2e.stage import Stage
+
+
+@pytest.fixture(autouse=True)
+def model(changeover: Changeover) -> str:
+    """The digest of the live `starter` model."""
+    return changeover.run["model_digest"]
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "nodule.png"
+    path.write_bytes(png(5))
+    return path
+
+
+def manifest(folder: Path, rows: list[dict[str, str]]) -> Path:
+    columns = dict.fromkeys(name for row in rows for name in row)
+    with (folder / "manifest.csv").open("w", newline="") as out:
+        lines = csv.DictWriter(out, list(columns))
+        lines.writeheader()
+        lines.writerows(rows)
+    return folder
+
+
+def one_sentence(stderr: str, code: str) -> str:
+    """An error is one line, without a traceback, that ends with its code."""
+    line = stderr.strip()
+    assert line.startswith("SERA: ")
+    assert line.endswith(f". [{code}]")
+    assert "\n" not in line
+    return line
+
+
+def test_submit_prints_the_result_in_words(stage: Stage, image: Path, model: str) -> None:
+    done = stage.sera("submit", str(image), "--size-mm", "18", "--roi", "20,20,80,90")
+    assert done.returncode == 0, done.stderr
+    risk, advice, by, note = done.stdout.splitlines()
+    assert risk.startswith("Risk of malignancy ")
+    assert "18.0 mm" in advice
+    assert by == f"Model starter/1 ({model[:12]})."
+    assert note.startswith("Note: The model was trained on synthetic phantoms.")
+
+
+def test_submit_prints_the_job_as_json(stage: Stage, image: Path, model: str) -> None:
+    job = stage.told("submit", str(image), "--size-mm", "18", "--urgent", "--json")
+    assert (job["state"], job["result"]["model"]["digest"]) == ("done", model)
+
+
+def test_submit_of_a_broken_image_says_why_and_exits_1(stage: Stage, tmp_path: Path) -> None:
+    broken = tmp_path / "half.png"
+    broken.write_bytes(png(1)[:2000])
+    done = stage.sera("submit", str(broken), "--size-mm", "18")
+    assert done.returncode == 1
+    assert done.stdout.startswith("The case ended as failed: ")
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_submit_of_what_is_no_image_is_refused_in_one_sentence(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no image at all, only words " * 10)
+    done = stage.sera("submit", str(tmp_path / "text.png"), "--size-mm", "18")
+    assert (done.returncode, done.stdout) == (1, "")
+    one_sentence(done.stderr, "image-unsupported")
+
+
+def test_submit_with_an_roi_beyond_the_image_is_refused_in_one_sentence(stage: Stage, image: Path) -> None:
+    done = stage.sera("submit", str(image), "--size-mm", "18", "--roi", "100,100,90,90")
+    assert done.returncode == 1
+    assert "128 x 128" in one_sentence(done.stderr, "roi-outside-image")
+
+
+def test_submit_with_a_size_that_cannot_be_is_refused_in_one_sentence(stage: Stage, image: Path) -> None:
+    done = stage.sera("submit", str(image), "--size-mm", "nan")
+    assert done.returncode == 1
+    assert "size_mm" in one_sentence(done.stderr, "invalid-request")
+
+
+def test_a_new_key_lets_a_hospital_submit_and_see_its_own_cases_only(stage: Stage, image: Path) -> None:
+    made = stage.sera("key", "create", "--hospital", "west")
+    key = made.stdout.strip()
+    assert (made.returncode, key[:5], len(key.split())) == (0, "sera_", 1)
+    assert "cannot be shown again" in made.stderr
+    job = stage.told("submit", str(image), "--size-mm", "12", "--json", SERA_KEY=key)
+    name = "SELECT name FROM hospitals h JOIN jobs j ON j.hospital_id = h.id WHERE j.id::text = :id"
+    assert stage.rows(name, id=job["job_id"]) == [("west",)]
+
+
+def test_a_key_that_needs_a_hospital_asks_for_its_name(stage: Stage) -> None:
+    done = stage.sera("key", "create")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--hospital NAME" in one_sentence(done.stderr, "key-needs-hospital")
+
+
+def test_a_wrong_key_is_said_to_be_wrong(stage: Stage, image: Path) -> None:
+    done = stage.sera("submit", str(image), "--size-mm", "12", SERA_KEY="sera_0123456789ab_wrong")
+    assert done.returncode == 1
+    one_sentence(done.stderr, "unauthenticated")
+
+
+def test_models_are_listed_shown_and_promoted(stage: Stage, changeover: Changeover, model: str) -> None:
+    listed = stage.told("models", "list", "--json")
+    assert [(each["name"], each["version"], each["live"]) for each in listed] == [
+        ("starter", 1, True),
+        ("first", 1, False),
+    ]
+    shown = stage.told("models", "show", model[:12])
+    assert (shown, shown["metrics"]["images"], shown["synthetic"]) == (listed[0], 60, True)
+    back = stage.sera("models", "promote", "first/1", "--reason", "to go back")
+    assert back.stdout.startswith(f"first/1 ({changeover.before[:12]}) is live.")
+    assert stage.live() == changeover.before
+    assert stage.sera("models", "promote", "starter").returncode == 0
+    assert stage.live() == model
+
+
+def test_the_list_of_models_is_a_table_with_the_live_one_marked(stage: Stage, model: str) -> None:
+    lines = stage.sera("models", "list").stdout.splitlines()
+    assert [model[:12] in line for line in lines if "*" in line] == [True]
+    assert all("…" not in line for line in lines)
+
+
+def test_an_unknown_model_is_said_to_be_unknown(stage: Stage) -> None:
+    for command in ("show", "promote"):
+        done = stage.sera("models", command, "nobody")
+        assert done.returncode == 1
+        one_sentence(done.stderr, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "recipe", "code"),
+    [
+        ("phantoms", "no-such-recipe", "recipe-unknown"),
+        ("no-such-data", "starter", "not-found"),
+        ("phantoms", "/etc/hostname.toml", "recipe-unknown"),
+    ],
+)
+def test_training_with_an_unknown_name_is_refused_in_one_sentence(
+    stage: Stage, dataset: str, recipe: str, code: str
+) -> None:
+    done = stage.sera("train", "--dataset", dataset, "--recipe", recipe)
+    assert (done.returncode, done.stdout) == (1, "")
+    one_sentence(done.stderr, code)
+
+
+def test_a_training_run_that_cannot_succeed_says_why_and_exits_1(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "only.png").write_bytes(png(900))
+    folder = manifest(tmp_path, [{"image": "only.png", "malignant": "1"}])
+    assert stage.sera("dataset", "import", str(folder), "--name", "lonely").returncode == 0
+    done = stage.sera("train", "--dataset", "lonely", "--recipe", "starter")
+    assert done.returncode == 1
+    assert done.stdout.startswith("The run ended as failed: ")
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_importing_twice_adds_nothing(stage: Stage, tmp_path: Path) -> None:
+    rows = []
+    for seed in (901, 902):
+        phantom = draw(seed)
+        Image.fromarray(phantom.pixels).save(tmp_path / f"{seed}.png")
+        Image.fromarray(phantom.mask.astype("uint8") * 255).save(tmp_path / f"{seed}.gif")
+        rows.append({"image": f"{seed}.png", "malignant": str(seed % 2), "mask": f"{seed}.gif", "split": "test"})
+    folder = str(manifest(tmp_path, rows))
+    first, again = (stage.sera("dataset", "import", folder, "--name", "twice") for _ in range(2))
+    held = "It holds 2 images, 1 malignant."
+    assert first.stdout.splitlines() == ["twice: 2 new, 0 already there, 0 refused.", held]
+    assert again.stdout.splitlines() == ["twice: 0 new, 2 already there, 0 refused.", held]
+    assert (first.returncode, again.returncode) == (0, 0)
+
+
+def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(stage: Stage, tmp_path: Path) -> None:
+    for seed in (911, 912):
+        (tmp_path / f"{seed}.png").write_bytes(png(seed))
+    (tmp_path / "text.png").write_text("words " * 50)
+    Image.fromarray(draw(911).mask).save(tmp_path / "large.gif")
+    rows = [
+        {"image": "911.png", "malignant": "yes"},
+        {"image": "text.png", "malignant": "0"},
+        {"image": "912.png", "malignant": "perhaps"},
+        {"image": "gone.png", "malignant": "1"},
+        {"image": "912.png", "malignant": "1", "mask": "large.gif"},
+        {"image": "912.png", "malignant": "1", "mask": "gone.gif"},
+        {"image": "../911.png", "malignant": "1"},
+        {"image": "", "malignant": "1"},
+    ]
+    done = stage.sera("dataset", "import", str(manifest(tmp_path, rows)), "--name", "mixed")
+    assert (done.returncode, done.stderr) == (1, "")
+    summary, held, *refused = done.stdout.splitlines()
+    assert summary == "mixed: 1 new, 0 already there, 7 refused."
+    assert held == "It holds 1 image, 1 malignant."
+    assert [line.split(" (")[0].strip() for line in refused] == [f"line {number}" for number in range(3, 10)]
+    wanted = ["text.png", "malignant", "gone.png", "256 x 256", "gone.gif", "911.png", "image"]
+    assert all(word in line for word, line in zip(wanted, refused, strict=True)), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [(None, "no such file"), ("image,label\na.png,1\n", "malignant"), ("", "image, malignant")],
+)
+def test_a_manifest_that_cannot_be_read_is_refused_in_one_sentence(
+    stage: Stage, tmp_path: Path, text: str | None, told: str
+) -> None:
+    if text is not None:
+        (tmp_path / "manifest.csv").write_text(text)
+    done = stage.sera("dataset", "import", str(tmp_path), "--name", "none")
+    assert done.returncode == 1
+    assert told in one_sentence(done.stderr, "manifest-invalid")
+    assert stage.rows("SELECT 1 FROM datasets WHERE name = 'none'") == []
+
+
+def test_a_dataset_name_that_cannot_be_is_refused_in_one_sentence(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(1))
+    folder = manifest(tmp_path, [{"image": "a.png", "malignant": "1"}])
+    done = stage.sera("dataset", "import", str(folder), "--name", "a/b c")
+    assert done.returncode == 1
+    assert "name" in one_sentence(done.stderr, "invalid-request")
+
+
+def test_doctor_finds_the_running_stack(stage: Stage) -> None:
+    found = {each["check"]: each for each in json.loads(stage.sera("doctor", "--json").stdout)}
+    assert stage.stack.url in found["port"]["detail"]

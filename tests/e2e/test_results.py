@@ -1,0 +1,147 @@
+"""From an image to its result, over HTTP, as a hospital's software sees it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from itertools import cycle
+from typing import Any
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom import examples
+
+from shared.imaging import Roi, crop, decode
+from shared.phantoms import draw
+from shared.recipes import load_recipe
+from tests.builders import png
+from tests.e2e.conftest import Changeover
+from tests.e2e.stage import Hospital, Stage, until
+
+BOX = {"box": [60, 50, 120, 100]}
+LOSSLESS = ("png", "bmp", "tiff")
+
+
+def encoded(kind: str, seed: int = 7) -> bytes:
+    return cv2.imencode(f".{kind}", draw(seed).pixels)[1].tobytes()
+
+
+def check_contract(job: dict[str, Any], size_mm: float, live: str) -> dict[str, Any]:
+    """The job is done, and its result has every field of the contract, each within its bounds."""
+    assert job | {"state": "done", "position": None, "eta_s": None, "attempts": 1, "reason": None} == job
+    result = job["result"]
+    assert 0 <= result["score"] <= 1
+    assert 0 < result["risk"] < 1
+    assert 0 < result["cutoff"] < 1
+    verdict = "malignant" if result["score"] >= result["cutoff"] else "benign"
+    codes = {warning["code"] for warning in result["warnings"] if warning["message"].endswith(".")}
+    assert result["decision"] == ("refer" if "out-of-distribution" in codes else verdict)
+    assert len(codes) == len(result["warnings"])
+    assert "synthetic-model" in codes
+    assert result["model"] == {"name": "starter", "version": 1, "digest": live}
+    assert all(spent >= 0 for spent in result["timings_ms"].values())
+    assert {"prepare", "infer"} <= set(result["timings_ms"])
+    check_readers(result)
+    check_advice(result["fna"], size_mm)
+    return result
+
+
+def check_readers(result: dict[str, Any]) -> None:
+    readers = {(reader["network"], reader["classifier"]): reader["probability"] for reader in result["readers"]}
+    assert set(readers) == {(n, c) for n in ("sera_tiny", "handcrafted") for c in ("svm", "forest")}
+    assert all(reader["tap"] for reader in result["readers"])
+    assert result["score"] == pytest.approx(np.mean(list(readers.values())))
+
+
+def check_advice(fna: dict[str, Any], size_mm: float) -> None:
+    assert fna["size_mm"] == size_mm
+    assert isinstance(fna["recommended"], bool)
+    assert fna["rule"] == "risk-band/ACR-2017/1"
+    assert fna["threshold_mm"] is None or fna["recommended"] == (size_mm >= fna["threshold_mm"])
+    assert fna["text"].endswith(".")
+    assert {other["rule"] for other in fna["alternatives"]} == {"risk-band/K-TIRADS-2016/1", "risk-band/K-TIRADS-2021/1"}
+    assert all(other["size_mm"] == size_mm for other in fna["alternatives"])
+
+
+@pytest.mark.parametrize("kind", [*LOSSLESS, "jpg"])
+def test_a_raster_image_gets_a_whole_result(stage: Stage, north: Hospital, kind: str) -> None:
+    job = north.read(encoded(kind), size_mm=14.5, roi='{"box": [60, 50, 120, 100]}')
+    check_contract(job, 14.5, stage.live())
+
+
+def test_the_same_pixels_get_the_same_score_whatever_the_file(north: Hospital) -> None:
+    scores = {north.read(encoded(kind))["result"]["score"] for kind in LOSSLESS}
+    assert len(scores) == 1
+
+
+@pytest.mark.parametrize("name", ["palette_color", "rgb_color", "jpeg2k"])
+def test_a_dicom_image_gets_a_whole_result(stage: Stage, south: Hospital, name: str) -> None:
+    job = south.read(examples.get_path(name).read_bytes(), size_mm=22)
+    assert "multi-frame" not in codes(check_contract(job, 22, stage.live()))
+
+
+def test_of_a_dicom_loop_the_middle_frame_is_read_and_said_to_be(stage: Stage, south: Hospital) -> None:
+    job = south.read(examples.get_path("ybr_color").read_bytes(), size_mm=9.5)
+    told = codes(check_contract(job, 9.5, stage.live()))
+    assert "frame 16" in told["multi-frame"]
+    assert "under-10-mm" in told
+
+
+def test_a_case_without_an_roi_is_read_with_a_remark(north: Hospital) -> None:
+    assert "roi-absent" in codes(north.read()["result"])
+    assert "roi-absent" not in codes(north.read(roi='{"polygon": [[20, 20], [100, 25], [60, 110]]}')["result"])
+
+
+def test_many_cases_of_two_hospitals_at_once_lose_none_and_double_none(north: Hospital, south: Hospital) -> None:
+    before = {id(hospital): hospital.jobs() for hospital in (north, south)}
+    cases = [(hospital, number, str(uuid4())) for hospital, number in zip(cycle([north, south]), range(30), strict=False)]
+    again = cases + cases[::3]
+    with ThreadPoolExecutor(6) as clients:
+        ids = list(clients.map(lambda case: case[0].accepted(png(case[1] % 10), key=case[2], size_mm=10 + case[1]), again))
+        jobs = list(clients.map(lambda case, made: case[0].job(made["job_id"]), cases, ids))
+    assert [job["state"] for job in jobs] == ["done"] * 30
+    assert [job["result"]["fna"]["size_mm"] for job in jobs] == [10 + number for number in range(30)]
+    assert [made["job_id"] for made in ids[30:]] == [job["job_id"] for job in jobs[::3]]
+    for hospital in (north, south):
+        new = set(hospital.jobs()) - set(before[id(hospital)])
+        assert new == {job["job_id"] for job, case in zip(jobs, cases, strict=True) if case[0] is hospital}
+
+
+def test_equal_images_in_one_batch_and_alone_get_equal_scores(north: Hospital) -> None:
+    alone = north.read(png(3))["result"]["score"]
+    made = [north.accepted(png(seed)) for seed in (3, 4, 3, 5)]
+    scores = [north.job(each["job_id"])["result"]["score"] for each in made]
+    assert scores[0] == pytest.approx(alone, abs=1e-6)
+    assert scores[2] == pytest.approx(alone, abs=1e-6)
+
+
+def test_an_explanation_is_a_picture_of_the_roi_as_the_model_saw_it(north: Hospital) -> None:
+    image = encoded("png")
+    receipt = north.accepted(image, roi='{"box": [60, 50, 120, 100]}')
+    north.job(receipt["job_id"])
+    first = north.http.get(receipt["links"]["explanation"])
+    assert (first.status_code, first.content) == (202, b"")
+    assert int(first.headers["Retry-After"]) > 0
+    shown = until(lambda: explained(north, receipt))
+    seen = crop(decode(image), Roi.parse(BOX), load_recipe("starter").roi.margin)
+    assert Image.open(BytesIO(shown)).size == seen.pixels.shape[::-1]
+
+
+def explained(hospital: Hospital, receipt: dict[str, Any]) -> bytes | None:
+    answer = hospital.http.get(receipt["links"]["explanation"])
+    assert answer.status_code in (200, 202), answer.text
+    return answer.content or None
+
+
+def codes(result: dict[str, Any]) -> dict[str, str]:
+    return {warning["code"]: warning["message"] for warning in result["warnings"]}
+
+
+def test_no_case_fails_while_a_model_is_trained_and_replaces_the_live_one(changeover: Changeover, stage: Stage) -> None:
+    assert changeover.imported.splitlines()[0] == "phantoms: 60 new, 0 already there, 0 refused."
+    assert changeover.run["state"] == "done"
+    assert {job["state"] for job in changeover.jobs} == {"done"}
+    digests = [job["result"]["model"]["digest"] for job in changeover.jobs]
+    assert digests == [changeover.before] * (len(digests) - 1) + [changeover.run["model_digest"]]
+    assert len(digests) > 10
