@@ -20,13 +20,13 @@ PATIENCE_S = 60.0
 
 
 class ApiProblem(SeraError):
-    """What the gateway refused, in its own words."""
+    """What the gateway refused, in its own words and with its own code."""
 
     text: ClassVar[str] = "{detail}"
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail=detail)
-        self.http_status, self.api_code = status, code
+        self.code = code
 
 
 class Unreachable(SeraError):
@@ -35,10 +35,22 @@ class Unreachable(SeraError):
     text = "SERA does not answer at {url}. Start it with `./sera up`, or set SERA_URL to where it runs."
 
 
+class NotSera(SeraError):
+    code = "not-sera"
+    text = "What answers at {url} is not SERA, or a proxy before it (HTTP {status}). Set SERA_URL to where SERA runs."
+
+
+class KeyUnusable(SeraError):
+    code = "key-unusable"
+    text = "SERA_KEY holds letters that no key has. Set it to the whole line that `./sera key create` printed."
+
+
 class Api:
     """The gateway as one key sees it."""
 
     def __init__(self, url: str, key: str) -> None:
+        if not (key.isascii() and key.isprintable()):
+            raise KeyUnusable
         self.url = url
         self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S)
 
@@ -60,25 +72,26 @@ class Api:
             answer = self._http.request(method, path, **parts)
         except httpx2.TransportError as lost:
             raise Unreachable(url=self.url) from lost
-        if answer.is_success:
-            return answer.json()
-        raise _problem(answer)
+        told = _told(answer)
+        if answer.is_success and told is not None:
+            return told
+        if isinstance(told, dict) and {"code", "detail"} <= set(told):
+            raise ApiProblem(told["code"], told["detail"])
+        raise NotSera(url=self.url, status=answer.status_code)
 
 
-def _problem(answer: httpx2.Response) -> ApiProblem:
+def _told(answer: httpx2.Response) -> Any:
+    """What the answer says, or None if it is no JSON."""
     try:
-        told = answer.json()
+        return answer.json()
     except ValueError:
-        told = {}
-    return ApiProblem(
-        answer.status_code, told.get("code", "http-error"), told.get("detail", f"HTTP {answer.status_code}")
-    )
+        return None
 
 
 def connect(role: Role, settings: Settings | None = None) -> Api:
     """The API with the key in SERA_KEY, else with a key of this machine's own stack."""
     settings = settings or Settings()
-    return Api(address(settings), os.environ.get("SERA_KEY") or local_key(settings, role))
+    return Api(address(settings), os.environ.get("SERA_KEY", "").strip() or local_key(settings, role))
 
 
 def address(settings: Settings) -> str:

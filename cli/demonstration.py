@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,8 +61,9 @@ def sample_cases() -> list[SampleCase]:
 def answer_all(settings: Settings, cases: list[SampleCase]) -> Iterator[tuple[str, CaseFile, dict[str, Any]]]:
     """Submit every case at once, each with its hospital's key; yields them with their jobs as they were given."""
     url, hospitals = address(settings), sorted({case.hospital for case in cases})
-    apis = {name: Api(url, create_key(settings, Role.SUBMITTER, name, "demo")) for name in hospitals}
-    with ThreadPoolExecutor(len(cases)) as pool:
+    with ExitStack() as opened, ThreadPoolExecutor(len(cases)) as pool:
+        keys = {name: create_key(settings, Role.SUBMITTER, name, "demo") for name in hospitals}
+        apis = {name: opened.enter_context(Api(url, key)) for name, key in keys.items()}
         jobs = pool.map(lambda case: submit_and_wait(apis[case.hospital], case), cases)
         yield from ((case.hospital, case, job) for case, job in zip(cases, jobs, strict=True))
 

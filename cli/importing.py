@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from cli.connection import Api, ApiProblem
 from shared.errors import InputError
@@ -20,6 +21,14 @@ class ManifestInvalid(InputError):
     text = "{path} cannot be imported: {problem}."
 
 
+class RowUnusable(InputError):
+    code = "row-unusable"
+    text = "{problem}. Correct it and import the folder again; rows that are there already are passed over."
+
+
+Refusal = ApiProblem | RowUnusable
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the manifest: files by absolute path, the rest as text."""
@@ -32,30 +41,28 @@ class Row:
 
 
 def read_manifest(folder: Path) -> list[Row]:
-    """All rows; raises ManifestInvalid for a missing column or file before anything is sent."""
+    """All rows; raises ManifestInvalid for what is no table, or one without the columns that are needed."""
     path = folder / "manifest.csv"
-    if not path.exists():
-        raise ManifestInvalid(path=path, problem="there is no such file")
-    with path.open(newline="", encoding="utf-8-sig") as source:
-        reader = csv.DictReader(source)
-        if missing := NEEDED - set(reader.fieldnames or ()):
-            raise ManifestInvalid(path=path, problem=f"its first line lacks {', '.join(sorted(missing))}")
-        rows = [_row(folder, number, line) for number, line in enumerate(reader, start=2)]
-    for row in rows:
-        for file in filter(None, (row.image, row.mask)):
-            if not file.is_file():
-                raise ManifestInvalid(path=path, problem=f"line {row.line} names {file.name}, which is not there")
-    return rows
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as source:
+            reader = csv.DictReader(source)
+            if missing := NEEDED - set(reader.fieldnames or ()):
+                raise ManifestInvalid(path=path, problem=f"its first line lacks {', '.join(sorted(missing))}")
+            return [_row(folder, number, line) for number, line in enumerate(reader, start=2)]
+    except FileNotFoundError as missing:
+        raise ManifestInvalid(path=path, problem="there is no such file") from missing
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ManifestInvalid(path=path, problem=f"it cannot be read as CSV in UTF-8 ({error})") from error
 
 
-def add_all(api: Api, dataset: str, rows: Sequence[Row]) -> Iterator[tuple[Row, bool | ApiProblem]]:
-    """Add rows a few at a time; yields for each whether it was new, or the problem it met."""
+def add_all(api: Api, dataset: str, rows: Sequence[Row]) -> Iterator[tuple[Row, bool | Refusal]]:
+    """Add rows a few at a time; yields for each whether it was new, or why it was refused."""
 
-    def add(row: Row) -> tuple[Row, bool | ApiProblem]:
+    def add(row: Row) -> tuple[Row, bool | Refusal]:
         try:
             return row, _add(api, dataset, row)
-        except ApiProblem as problem:
-            return row, problem
+        except (ApiProblem, RowUnusable) as refusal:
+            return row, refusal
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield from pool.map(add, rows)
@@ -64,9 +71,18 @@ def add_all(api: Api, dataset: str, rows: Sequence[Row]) -> Iterator[tuple[Row, 
 def _add(api: Api, dataset: str, row: Row) -> bool:
     with ExitStack() as opened:
         sources = {"image": row.image} | ({"mask": row.mask} if row.mask else {})
-        files = {name: (path.name, opened.enter_context(path.open("rb"))) for name, path in sources.items()}
+        files = {name: (path.name, opened.enter_context(_opened(path))) for name, path in sources.items()}
         data = {"malignant": row.malignant, **row.fields}
         return api.post(f"/v1/datasets/{dataset}/images", data=data, files=files)["added"]
+
+
+def _opened(path: Path) -> BinaryIO:
+    if path.is_dir():
+        raise RowUnusable(problem="It names no image")
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise RowUnusable(problem=f"{path.name} cannot be opened ({error.strerror})") from error
 
 
 def _row(folder: Path, number: int, line: dict[str, str]) -> Row:

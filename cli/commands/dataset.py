@@ -1,5 +1,6 @@
 """`./sera dataset`: labelled images in."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,8 @@ from rich.console import Console
 from rich.progress import track
 
 from cli.commands import application
-from cli.connection import ApiProblem, connect
-from cli.importing import Row, add_all, read_manifest
+from cli.connection import connect
+from cli.importing import Refusal, Row, add_all, read_manifest
 from shared.domain.roles import Role
 
 app = application()
@@ -29,20 +30,24 @@ def import_folder(
 ) -> None:
     """Import FOLDER/manifest.csv: image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]."""
     console, rows = Console(), read_manifest(folder)
-    refused: list[tuple[Row, ApiProblem]] = []
+    refused: list[tuple[Row, Refusal]] = []
     new = 0
     with connect(Role.OPERATOR) as api:
         api.post("/v1/datasets", json={"name": name, "synthetic": synthetic})
         outcomes = add_all(api, name, rows)
         for row, outcome in track(outcomes, "importing", total=len(rows), console=Console(stderr=True), transient=True):
-            if isinstance(outcome, ApiProblem):
+            if isinstance(outcome, Refusal):
                 refused.append((row, outcome))
             else:
                 new += outcome
         held = api.get(f"/v1/datasets/{name}")
     console.print(f"{name}: {new} new, {len(rows) - new - len(refused)} already there, {len(refused)} refused.")
-    console.print(f"It holds {held['images']} images, {held['malignant']} malignant.")
-    for row, problem in refused[:SHOWN]:
-        console.print(f"  line {row.line} ({row.image}): {problem}", soft_wrap=True, markup=False)
+    noun = "image" if held["images"] == 1 else "images"
+    console.print(f"It holds {held['images']} {noun}, {held['malignant']} malignant.")
+    for row, refusal in refused[:SHOWN]:
+        named = os.path.relpath(row.image, folder)
+        console.print(f"  line {row.line} ({named}): {refusal}", soft_wrap=True, markup=False)
+    if len(refused) > SHOWN:
+        console.print(f"  and {len(refused) - SHOWN} more.")
     if refused:
         raise typer.Exit(1)

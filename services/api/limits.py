@@ -32,12 +32,12 @@ class BodyCap:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        started, taken, over = False, 0, _declared(scope) > self._limit
+        started, taken, more, over = False, 0, True, _declared(scope) > self._limit
 
         async def counted() -> Message:
-            nonlocal taken, over
+            nonlocal taken, more, over
             message = await receive()
-            taken += len(message.get("body", b""))
+            taken, more = taken + len(message.get("body", b"")), message.get("more_body", False)
             over = taken > self._limit
             if over:
                 raise _OverCap
@@ -53,13 +53,14 @@ class BodyCap:
             with suppress(_OverCap):
                 await self._app(scope, counted, watched)
         if over and not started:
-            await self._refuse(scope, receive, send)
+            await self._refuse(scope, receive, send, more)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, more: bool) -> None:
         answer = of_error(TooLarge(limit_mib=self._limit // 2**20))
         answer.headers["Connection"] = "close"
         await answer(scope, receive, _keep_open(send))
-        await _drain(receive)
+        if more:
+            await _drain(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -38,5 +38,7 @@ def pooled(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tensor:
 
 
 def _grown(masks: Tensor, reach_px: int) -> Tensor:
-    """Dilated by a square; nothing is beyond the edge of the image."""
-    return functional.max_pool2d(masks, 2 * reach_px + 1, stride=1, padding=reach_px)
+    """Dilated by a square, along one axis after the other; nothing is beyond the edge of the image."""
+    width = 2 * reach_px + 1
+    along_rows = functional.max_pool2d(masks, (1, width), stride=1, padding=(0, reach_px))
+    return functional.max_pool2d(along_rows, (width, 1), stride=1, padding=(reach_px, 0))

@@ -1,4 +1,4 @@
-"""The whole of SERA, once for the session: every engine and service, a first model, and a second one trained meanwhile."""
+"""The whole of SERA, once for the session: every engine and service, a first model and a second one trained later."""
 
 import csv
 import json
@@ -69,6 +69,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Itera
         running = Stage(stack, said)
         running.publish(first_bundle)
         yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

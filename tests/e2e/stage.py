@@ -120,9 +120,19 @@ class Stage:
         urls = {"database_url": stack.database_url, "broker_url": stack.broker_url, "objects_url": stack.objects_url}
         self.settings = Settings(home=stack.home.root, host=stack.host, port=stack.port, **urls)
         self._engine = sa.create_engine(stack.database_url, poolclass=sa.NullPool)
+        self._open: list[Hospital] = []
 
     def hospital(self, name: str) -> Hospital:
-        return Hospital(self.stack.url, create_key(self.settings, Role.SUBMITTER, name, "test"))
+        return self.caller(create_key(self.settings, Role.SUBMITTER, name, "test"))
+
+    def caller(self, key: str) -> Hospital:
+        """Who has this key; its connections end with the stage."""
+        self._open.append(Hospital(self.stack.url, key))
+        return self._open[-1]
+
+    def close(self) -> None:
+        for each in self._open:
+            each.http.close()
 
     def sera(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return sera(self.stack.home.root, self.stack.port, *arguments, **more)

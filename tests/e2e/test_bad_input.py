@@ -78,8 +78,7 @@ def test_an_roi_beyond_the_image_is_refused(north: Hospital) -> None:
 
 
 def test_an_unknown_key_is_refused(stage: Stage, north: Hospital) -> None:
-    stranger = Hospital(stage.stack.url, "sera_0123456789ab_no-such-secret")
-    check_problem(stranger.submit(), 401, "unauthenticated")
+    check_problem(stage.caller("sera_0123456789ab_no-such-secret").submit(), 401, "unauthenticated")
 
 
 def test_a_body_of_two_gib_is_refused_before_it_is_sent(stage: Stage, north: Hospital) -> None:
@@ -102,7 +101,10 @@ def test_a_body_without_a_length_is_refused_when_it_passes_the_cap(stage: Stage,
 def begin(stage: Stage, hospital: Hospital, headers: dict[str, str]) -> http.client.HTTPConnection:
     line = http.client.HTTPConnection("127.0.0.1", stage.stack.port, timeout=30)
     line.putrequest("POST", "/v1/cases")
-    told = {"Content-Type": "multipart/form-data; boundary=edge", "Authorization": hospital.http.headers["authorization"]}
+    told = {
+        "Content-Type": "multipart/form-data; boundary=edge",
+        "Authorization": hospital.http.headers["authorization"],
+    }
     for name, value in (told | headers).items():
         line.putheader(name, value)
     line.endheaders()

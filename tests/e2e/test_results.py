@@ -60,7 +60,10 @@ def check_advice(fna: dict[str, Any], size_mm: float) -> None:
     assert fna["rule"] == "risk-band/ACR-2017/1"
     assert fna["threshold_mm"] is None or fna["recommended"] == (size_mm >= fna["threshold_mm"])
     assert fna["text"].endswith(".")
-    assert {other["rule"] for other in fna["alternatives"]} == {"risk-band/K-TIRADS-2016/1", "risk-band/K-TIRADS-2021/1"}
+    assert {other["rule"] for other in fna["alternatives"]} == {
+        "risk-band/K-TIRADS-2016/1",
+        "risk-band/K-TIRADS-2021/1",
+    }
     assert all(other["size_mm"] == size_mm for other in fna["alternatives"])
 
 
@@ -95,10 +98,14 @@ def test_a_case_without_an_roi_is_read_with_a_remark(north: Hospital) -> None:
 
 def test_many_cases_of_two_hospitals_at_once_lose_none_and_double_none(north: Hospital, south: Hospital) -> None:
     before = {id(hospital): hospital.jobs() for hospital in (north, south)}
-    cases = [(hospital, number, str(uuid4())) for hospital, number in zip(cycle([north, south]), range(30), strict=False)]
+    cases = [
+        (hospital, number, str(uuid4())) for hospital, number in zip(cycle([north, south]), range(30), strict=False)
+    ]
     again = cases + cases[::3]
     with ThreadPoolExecutor(6) as clients:
-        ids = list(clients.map(lambda case: case[0].accepted(png(case[1] % 10), key=case[2], size_mm=10 + case[1]), again))
+        ids = list(
+            clients.map(lambda case: case[0].accepted(png(case[1] % 10), key=case[2], size_mm=10 + case[1]), again)
+        )
         jobs = list(clients.map(lambda case, made: case[0].job(made["job_id"]), cases, ids))
     assert [job["state"] for job in jobs] == ["done"] * 30
     assert [job["result"]["fna"]["size_mm"] for job in jobs] == [10 + number for number in range(30)]

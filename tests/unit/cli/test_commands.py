@@ -1,0 +1,51 @@
+"""What the commands decide by themselves, before or after the gateway is asked."""
+
+import json
+
+import pytest
+
+from cli.commands.models import find
+from cli.commands.submit import RoiArgumentInvalid, roi_json
+from cli.commands.train import report
+
+RUN = {
+    "state": "done",
+    "reason": None,
+    "message": None,
+    "model_digest": "9f2c" * 16,
+    "metrics": {"images": 60.0, "prevalence": 0.25, "auc": 0.9312, "auc_low": 0.9, "auc_high": 0.96},
+}
+
+
+def test_an_roi_is_sent_as_the_contract_has_it() -> None:
+    assert json.loads(roi_json("40, 30,180,160.5")) == {"box": [40, 30, 180, 160.5]}
+    assert roi_json(None) is None
+
+
+@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1;2;3;4"])
+def test_an_roi_that_is_no_box_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(RoiArgumentInvalid, match="--roi 40,30,180,160"):
+        roi_json(text)
+
+
+def test_a_finished_run_is_told_with_its_figures_and_the_next_step() -> None:
+    images, auc, step = report(RUN, promoted=False)
+    assert "60 images, 25% of them malignant" in images
+    assert "AUC 0.931 (95 % interval 0.900-0.960)" in auc
+    assert step.endswith("./sera models promote 9f2c9f2c9f2c")
+    assert report(RUN, promoted=True)[-1] == "It is live."
+
+
+def test_a_failed_run_is_told_in_one_sentence() -> None:
+    failed = RUN | {"state": "failed", "reason": "too-few-images", "message": "There are too few images."}
+    assert report(failed, promoted=True) == ["The run ended as failed: There are too few images."]
+
+
+def test_a_model_is_found_by_name_and_version_else_as_the_gateway_knows_it() -> None:
+    class Gateway:
+        def get(self, path: str) -> object:
+            one, two = ({"name": "light", "version": number} for number in (1, 2))
+            return {"/v1/models": [two, one], "/v1/models/light": two, "/v1/models/light/3": None}[path]
+
+    assert find(Gateway(), "light/1")["version"] == 1
+    assert find(Gateway(), "light")["version"] == 2

@@ -1,0 +1,58 @@
+import pytest
+
+from cli.results import COLUMNS, row, sentences, threshold
+
+FNA = {
+    "recommended": True,
+    "rule": "risk-band/ACR-2017/1",
+    "level": "TR5",
+    "threshold_mm": 10.0,
+    "inclusive": True,
+    "text": "FNA is due: 14.5 mm reaches the 10 mm threshold of TR5 (risk 42 %).",
+}
+RESULT = {
+    "score": 0.7123,
+    "risk": 0.42,
+    "decision": "malignant",
+    "cutoff": 0.48,
+    "fna": FNA,
+    "warnings": [
+        {"code": "roi-absent", "message": "No ROI was given."},
+        {"code": "caliper-marks", "message": "The image carries caliper marks."},
+    ],
+    "model": {"name": "light", "version": 2, "digest": "9f2c" * 16},
+}
+DONE = {"state": "done", "reason": None, "message": None, "result": RESULT}
+FAILED = {"state": "failed", "reason": "image-unreadable", "message": "The PNG is cut short.", "result": None}
+
+
+def test_a_line_of_the_table_leaves_out_the_remarks_that_all_have() -> None:
+    told = row("a.png", 14.5, DONE)
+    assert told == ("a.png", "14.5 mm", "42%", "malignant", "yes", "TR5", ">= 10 mm", "caliper-marks")
+    assert len(told) == len(COLUMNS)
+
+
+def test_a_failed_case_keeps_its_line_and_shows_its_reason() -> None:
+    told = row("a.png", 14.5, FAILED)
+    assert told == ("a.png", "14.5 mm", "-", "failed", "-", "-", "-", "image-unreadable")
+
+
+@pytest.mark.parametrize(
+    ("size_mm", "inclusive", "shown"), [(10.0, True, ">= 10 mm"), (12.5, False, "> 12.5 mm"), (None, True, "never")]
+)
+def test_a_threshold_shows_whether_it_is_itself_included(size_mm: float | None, inclusive: bool, shown: str) -> None:
+    assert threshold({"threshold_mm": size_mm, "inclusive": inclusive}) == shown
+
+
+def test_a_result_in_words_has_risk_advice_model_and_every_remark() -> None:
+    risk, advice, model, *notes = sentences(DONE)
+    assert "42%" in risk
+    assert "0.712" in risk
+    assert advice == f"{FNA['text']} [risk-band/ACR-2017/1]"
+    assert model == "Model light/2 (9f2c9f2c9f2c)."
+    assert notes == ["Note: No ROI was given.", "Note: The image carries caliper marks."]
+
+
+def test_a_failure_in_words_is_one_sentence_with_its_reason() -> None:
+    assert sentences(FAILED) == ["The case ended as failed: The PNG is cut short."]
+    assert sentences(FAILED | {"message": None}) == ["The case ended as failed: image-unreadable"]
