@@ -1,8 +1,9 @@
 """`./sera dataset`: labelled images in."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -15,6 +16,7 @@ from shared.domain.roles import Role
 
 app = application()
 SHOWN = 20
+T = TypeVar("T")
 
 
 @app.callback()
@@ -34,8 +36,7 @@ def import_folder(
     new = 0
     with connect(Role.OPERATOR) as api:
         api.post("/v1/datasets", json={"name": name, "synthetic": synthetic})
-        outcomes = add_all(api, name, rows)
-        for row, outcome in track(outcomes, "importing", total=len(rows), console=Console(stderr=True), transient=True):
+        for row, outcome in watched(add_all(api, name, rows), len(rows)):
             if isinstance(outcome, Refusal):
                 refused.append((row, outcome))
             else:
@@ -51,3 +52,10 @@ def import_folder(
         console.print(f"  and {len(refused) - SHOWN} more.")
     if refused:
         raise typer.Exit(1)
+
+
+def watched(outcomes: Iterable[T], count: int) -> Iterable[T]:
+    """With a progress bar, where somebody looks."""
+    console = Console(stderr=True)
+    shown = {"console": console, "transient": True, "disable": not console.is_terminal}
+    return track(outcomes, "importing", total=count, **shown)

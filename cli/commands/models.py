@@ -9,6 +9,7 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import connect
+from cli.results import wide_console
 from shared.domain.roles import Role
 
 app = application()
@@ -34,7 +35,7 @@ def list_models(as_json: AsJson = False) -> None:
         auc, kind = model["metrics"].get("auc"), "synthetic" if model["synthetic"] else "clinical"
         told = (name(model), model["digest"][:12], f"{auc:.3f}" if auc else "-", model["created_at"][:16], kind)
         table.add_row("*" if model["live"] else "", *told)
-    Console().print(table if models else "No model yet. Train one: ./sera train --dataset NAME --recipe light")
+    wide_console().print(table if models else "No model yet. Train one: ./sera train --dataset NAME --recipe light")
 
 
 @app.command()

@@ -47,7 +47,7 @@ def request(api: Api, dataset: str, recipe: str, seed: int = 0) -> str:
 def follow(api: Api, run_id: str, console: Console) -> dict[str, Any]:
     """Show the run's progress until it ends; returns it."""
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("waiting for a trainer", total=1.0)
         while (run := api.get(f"/v1/training-runs/{run_id}"))["state"] not in FINAL:
             said = ": ".join(part for part in (run["stage"], run["message"]) if part)

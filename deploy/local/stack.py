@@ -23,6 +23,8 @@ from shared.settings import Settings
 from shared.telemetry import log
 
 JOIN_S = 0.2
+SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""The processes of one machine share its cores: threads that wait for work must not spin meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Stack:
             engines = self._prepare(sockets)
             made.callback(self.home.state_file.unlink, missing_ok=True)
             children = (*engines, *self._services)
-            env = {**os.environ, **self.env, "PYTHONUNBUFFERED": "1"}
+            env = {**SHARED_CORES, **os.environ, **self.env, "PYTHONUNBUFFERED": "1"}
             self._supervisor = Supervisor(children, self.home, env, backoff=self._backoff, observe=self._heard)
             self._thread = threading.Thread(target=self._supervise, name="sera-supervisor")
             self._thread.start()

@@ -118,9 +118,12 @@ def _prepared(extractors: Sequence[Extractor], nodule: object) -> list[Array] | 
 
 
 def _loaded(sample: Sample) -> object:
+    """The nodule, or why it cannot be read; an engine that is away is no fault of the image and ends the fit."""
     try:
         return sample.load()
     except SeraError as error:
+        if error.retryable:
+            raise
         return error
 
 

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from shared.errors import InputError
+from shared.errors import InputError, Unavailable
 from shared.imaging.image import Nodule
 from shared.learning import FeaturesNotFinite, Sample
 from shared.learning.cache import NoCache
@@ -61,6 +61,14 @@ def test_what_cannot_be_read_is_skipped_and_named():
     assert [skipped.key for skipped in table.skipped] == ["torn"]
     assert table.features[0].shape == (5, BY_FORMULA.width)
     assert table.malignant.tolist() == [False, True, False, False, True]
+
+
+def test_an_engine_that_is_away_ends_the_fit_rather_than_the_image():
+    def away():
+        raise Unavailable(service="The object store")
+
+    with pytest.raises(Unavailable):
+        gather([*samples(2), Sample("far", True, away)], [BY_FORMULA], NoCache(), 0.0, silent)
 
 
 def test_cached_features_are_taken_without_loading_the_image():
