@@ -1,6 +1,7 @@
 """Submit a case and wait for its result, as any client of the contract would."""
 
 import mimetypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 from cli.connection import Api
 
 POLL_S = 20
+Waiting = Callable[[dict[str, Any]], None]
 FINAL = ("done", "failed", "cancelled")
 
 
@@ -31,16 +33,17 @@ def submit(api: Api, case: CaseFile) -> dict[str, Any]:
     return api.post("/v1/cases", data=fields, files={"image": (case.name, case.data, kind)}, headers=_once())
 
 
-def wait(api: Api, job_id: str) -> dict[str, Any]:
-    """The job once it is final."""
+def wait(api: Api, job_id: str, waiting: Waiting = lambda job: None) -> dict[str, Any]:
+    """The job once it is final; `waiting` hears of it every `POLL_S` until then."""
     while True:
         job = api.get(f"/v1/jobs/{job_id}", wait=POLL_S)
         if job["state"] in FINAL:
             return job
+        waiting(job)
 
 
-def submit_and_wait(api: Api, case: CaseFile) -> dict[str, Any]:
-    return wait(api, submit(api, case)["job_id"])
+def submit_and_wait(api: Api, case: CaseFile, waiting: Waiting = lambda job: None) -> dict[str, Any]:
+    return wait(api, submit(api, case)["job_id"], waiting)
 
 
 def _once() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Engines shared by the tests: one PostgreSQL and one Valkey for the session, a fresh database for each test that asks."""
+"""Engines shared by the tests: one PostgreSQL, one Valkey for the session; a fresh database for each test that asks."""
 
 from collections.abc import Iterator
 from pathlib import Path

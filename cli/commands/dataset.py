@@ -42,7 +42,9 @@ def import_folder(
             else:
                 new += outcome
         held = api.get(f"/v1/datasets/{name}")
-    console.print(f"{name}: {new} new, {len(rows) - new - len(refused)} already there, {len(refused)} refused.")
+    console.print(
+        f"{name}: {new} new, {len(rows) - new - len(refused)} already there, {len(refused)} refused.", soft_wrap=True
+    )
     noun = "image" if held["images"] == 1 else "images"
     console.print(f"It holds {held['images']} {noun}, {held['malignant']} malignant.")
     for row, refusal in refused[:SHOWN]:

@@ -11,8 +11,11 @@ from cli.commands import application
 from cli.connection import connect
 from cli.results import wide_console
 from shared.domain.roles import Role
+from shared.ledger.models import ModelUnknown
 
 app = application()
+SURE = 8
+"""Letters of a digest that are taken for a whole one."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WhichModel = Annotated[str, typer.Argument(help="Digest, a start of it, NAME (its newest) or NAME/VERSION.")]
 
@@ -30,10 +33,16 @@ def list_models(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(models, indent=2))
         return
-    table = Table("", "model", "digest", "AUC (cross-validated)", "made", "data")
+    table = Table("", "model", "digest", "AUC (cross-validated)", "made (UTC)", "data")
     for model in models:
         auc, kind = model["metrics"].get("auc"), "synthetic" if model["synthetic"] else "clinical"
-        told = (name(model), model["digest"][:12], f"{auc:.3f}" if auc else "-", model["created_at"][:16], kind)
+        told = (
+            name(model),
+            model["digest"][:12],
+            f"{auc:.3f}" if auc else "-",
+            model["created_at"][:16].replace("T", " "),
+            kind,
+        )
         table.add_row("*" if model["live"] else "", *told)
     wide_console().print(table if models else "No model yet. Train one: ./sera train --dataset NAME --recipe light")
 
@@ -57,12 +66,11 @@ def promote(
 
 
 def find(api: Any, which: str) -> dict[str, Any]:
-    """By name/version, or as the API knows it."""
-    if "/" in which:
-        found = [model for model in api.get("/v1/models") if name(model) == which]
-        if found:
-            return found[0]
-    return api.get(f"/v1/models/{which}")
+    """The newest of what `which` may mean; a name/version cannot stand in a path, so it is looked for here."""
+    for model in api.get("/v1/models"):
+        if which in (name(model), model["name"]) or (len(which) >= SURE and model["digest"].startswith(which)):
+            return model
+    raise ModelUnknown(name=which)
 
 
 def name(model: dict[str, Any]) -> str:

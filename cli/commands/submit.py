@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -35,13 +35,19 @@ def submit(
     priority = Priority.URGENT if urgent else Priority.ROUTINE
     case = CaseFile(image.name, image.read_bytes(), size_mm, roi_json(roi), priority)
     with connect(Role.SUBMITTER) as api:
-        job = submit_and_wait(api, case)
+        job = submit_and_wait(api, case, say_so)
     if as_json:
         print(json.dumps(job, indent=2))
     else:
         Console().print("\n".join(sentences(job)), soft_wrap=True, highlight=False, markup=False)
     if job["state"] != "done":
         raise typer.Exit(1)
+
+
+def say_so(job: dict[str, Any]) -> None:
+    """For who would otherwise wait in silence, as before a first model is live."""
+    said = f"The case is still {job['state']}. It waits until a model is live and a worker free: ./sera models list"
+    Console(stderr=True).print(said, soft_wrap=True, highlight=False)
 
 
 def roi_json(roi: str | None) -> str | None:

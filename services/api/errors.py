@@ -32,6 +32,9 @@ PLAIN = {
     405: ("method-not-allowed", "This address does not take that method. See /openapi.json."),
 }
 
+CLEARER = {"bool_parsing": "Input should be true or false (1 or 0, yes or no)"}
+"""Where pydantic's own words, by its name of the error, do not say what to send."""
+
 
 def problem(status: int, code: str, detail: str, retryable: bool = False, **more: Any) -> JSONResponse:
     body = {"type": f"urn:sera:problem:{code}", "code": code, "status": status, "detail": detail}
@@ -56,7 +59,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [{"field": _field(each), "problem": each["msg"]} for each in error.errors()]
+        fields = [{"field": _field(each), "problem": CLEARER.get(each["type"], each["msg"])} for each in error.errors()]
         told = "; ".join(f"{each['field']}: {each['problem']}" for each in fields)
         return problem(
             422, "invalid-request", f"The request cannot be used: {told}. Correct and resend.", errors=fields

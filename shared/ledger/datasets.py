@@ -16,6 +16,11 @@ from shared.ledger.audit import AuditTrail
 from shared.ledger.tables import DatasetImageRow, DatasetRow
 
 
+class DatasetUnknown(NotFound):
+    code = "dataset-unknown"
+    text = "There is no dataset {name!r}. Make it first: ./sera dataset import FOLDER --name NAME."
+
+
 @dataclass(frozen=True)
 class LabelledImage:
     """One row of a dataset; the image and mask lie in the object store under their hashes."""
@@ -78,7 +83,7 @@ class Datasets:
         )
         row = self._session.execute(query).first()
         if row is None:
-            raise NotFound(thing="dataset")
+            raise DatasetUnknown(name=str(name_or_id))
         return Dataset(**row._mapping)
 
     def images(self, dataset: UUID, split: str | None = None) -> list[LabelledImage]:

@@ -14,6 +14,11 @@ from shared.ledger.audit import AuditTrail
 from shared.ledger.tables import ModelRow, PromotionRow
 
 
+class ModelUnknown(NotFound):
+    code = "model-unknown"
+    text = "There is no model {name!r}. The models there are: ./sera models list, or GET /v1/models."
+
+
 @dataclass(frozen=True)
 class Model:
     digest: str
@@ -53,7 +58,7 @@ class Models:
 
     def promote(self, digest: str, actor: str, reason: str | None) -> None:
         if self._session.get(ModelRow, digest) is None:
-            raise NotFound(thing="model")
+            raise ModelUnknown(name=digest)
         self._session.add(PromotionRow(model_digest=digest, actor=actor, reason=reason))
         self._session.flush()
         self._audit.record(Event.MODEL_PROMOTED, model=digest, reason=reason)
@@ -62,7 +67,7 @@ class Models:
         """By digest, a unique start of one, `name/version`, or a name (its newest version)."""
         matches = [model for model in self.all() if _means(name_or_digest, model)]
         if not matches:
-            raise NotFound(thing="model")
+            raise ModelUnknown(name=name_or_digest)
         return matches[0]
 
     def all(self) -> list[Model]:

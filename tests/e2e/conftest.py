@@ -6,7 +6,6 @@ import queue
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from shared.networks import WeightsFinder
 from shared.phantoms import draw
 from shared.recipes import read_recipe
 from tests.builders import png
-from tests.e2e.stage import Hospital, Stage, free_port
+from tests.e2e.stage import Changeover, Hospital, Stage, free_port
 
 SMALL = {
     "name": "small",
@@ -37,17 +36,7 @@ SMALL = {
 }
 LABELLED = range(500, 560)
 """Seeds of the phantoms that the second model learns from."""
-PACE_S = 0.5
-
-
-@dataclass(frozen=True)
-class Changeover:
-    """What happened while a second model was trained and promoted: the cases' jobs in order, and what was said."""
-
-    before: str
-    imported: str
-    run: dict[str, Any]
-    jobs: list[dict[str, Any]]
+PACE_S = 0.25
 
 
 @pytest.fixture(scope="session")

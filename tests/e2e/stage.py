@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -45,9 +47,12 @@ def until(ask: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
 
 
 def free_port() -> int:
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        return line.getsockname()[1]
+    """A port that is free now, from a range out of which the kernel gives none away meanwhile."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with suppress(OSError), socket.socket() as line:
+            line.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
 
 
 def sera(home: Path, port: int, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -110,6 +115,16 @@ class Hospital:
             return []
 
         return until(attempt)[0]
+
+
+@dataclass(frozen=True)
+class Changeover:
+    """What happened while a second model was trained and promoted: the cases' jobs in order, and what was said."""
+
+    before: str
+    imported: str
+    run: dict[str, Any]
+    jobs: list[dict[str, Any]]
 
 
 class Stage:

@@ -46,11 +46,12 @@ class Stay:
     shared_memory: set[str] = field(default_factory=set)
     exit_code: int | None = None
     said: str = ""
+    demo: subprocess.CompletedProcess[str] | None = None
 
 
 @pytest.fixture(scope="module")
 def stay(tmp_path_factory: pytest.TempPathFactory, bucket: str, first_bundle: Path) -> Stay:
-    """A start, a case through S3, Ctrl-C."""
+    """A start, a case through S3, Ctrl-C; then the demo on what is there."""
     folder, port = tmp_path_factory.mktemp("stay"), free_port()
     watched = Stay(folder / "home", folder / "elsewhere")
     watched.elsewhere.mkdir()
@@ -70,6 +71,7 @@ def stay(tmp_path_factory: pytest.TempPathFactory, bucket: str, first_bundle: Pa
             up.send_signal(signal.SIGINT)
             watched.said = up.communicate(timeout=60)[0]
     watched.exit_code = up.returncode
+    watched.demo = sera(watched.home, port, "demo", "--once", **told)
     return watched
 
 
@@ -110,6 +112,17 @@ def test_ctrl_c_ends_every_process_and_says_so(stay: Stay) -> None:
     until(lambda: not any(map(alive, stay.family)), within_s=20)
     with pytest.raises(StackNotRunning):
         StackState.load(stay.home)
+
+
+def test_the_demo_goes_on_with_the_model_that_is_there_and_answers_two_hospitals(stay: Stay) -> None:
+    assert stay.demo.returncode == 0, stay.demo.stderr
+    assert "Live model: first/1." in stay.demo.stdout
+    lines = stay.demo.stdout.splitlines()
+    assert {"demo-north", "demo-south"} <= {line.strip() for line in lines}
+    rows = [line for line in lines if " mm " in line and "│" in line]
+    assert len(rows) == 12
+    assert all("yes" in row or " no " in row for row in rows), "every case has its advice"
+    assert lines[-1].startswith("Stopped; nothing is left running.")
 
 
 def test_nothing_is_written_outside_the_home(stay: Stay) -> None:

@@ -9,8 +9,9 @@ from PIL import Image
 
 from shared.phantoms import draw
 from tests.builders import png
-from tests.e2e.conftest import Changeover
-from tests.e2e.stage import ROOT, Stage
+from tests.e2e.stage import ROOT, Changeover, Stage
+
+pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +98,13 @@ def test_a_new_key_lets_a_hospital_submit_and_see_its_own_cases_only(stage: Stag
     assert stage.rows(name, id=job["job_id"]) == [("west",)]
 
 
+def test_the_keys_that_a_machine_keeps_for_itself_are_its_users_alone(stage: Stage) -> None:
+    kept = stage.stack.home.root / "keys"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (kept, *kept.iterdir())}
+    assert modes.pop("keys") == 0o700
+    assert set(modes.values()) == {0o600}
+
+
 def test_a_key_that_needs_a_hospital_asks_for_its_name(stage: Stage) -> None:
     done = stage.sera("key", "create")
     assert (done.returncode, done.stdout) == (1, "")
@@ -134,14 +142,14 @@ def test_an_unknown_model_is_said_to_be_unknown(stage: Stage) -> None:
     for command in ("show", "promote"):
         done = stage.sera("models", command, "nobody")
         assert done.returncode == 1
-        one_sentence(done.stderr, "not-found")
+        assert "'nobody'" in one_sentence(done.stderr, "model-unknown")
 
 
 @pytest.mark.parametrize(
     ("dataset", "recipe", "code"),
     [
         ("phantoms", "no-such-recipe", "recipe-unknown"),
-        ("no-such-data", "starter", "not-found"),
+        ("no-such-data", "starter", "dataset-unknown"),
         ("phantoms", str(ROOT / "shared/recipes/starter.toml"), "recipe-unknown"),
     ],
 )
@@ -198,7 +206,7 @@ def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(sta
     assert summary == "mixed: 1 new, 0 already there, 6 refused."
     assert held == "It holds 1 image, 1 malignant."
     assert [line.split(" (")[0].strip() for line in refused] == [f"line {number}" for number in range(3, 9)]
-    wanted = ["text.png", "malignant", "gone.png", "256 x 256", "gone.gif", "no image"]
+    wanted = ["text.png", "malignant: Input should be true or false", "gone.png", "256 x 256", "gone.gif", "no image"]
     assert all(word in line for word, line in zip(wanted, refused, strict=True)), done.stdout
 
 
@@ -222,7 +230,15 @@ def test_a_dataset_name_that_cannot_be_is_refused_in_one_sentence(stage: Stage, 
     folder = manifest(tmp_path, [{"image": "a.png", "malignant": "1"}])
     done = stage.sera("dataset", "import", str(folder), "--name", "a/b c")
     assert done.returncode == 1
-    assert "name" in one_sentence(done.stderr, "invalid-request")
+    assert "letters, digits" in one_sentence(done.stderr, "dataset-name-invalid")
+
+
+def test_patients_are_not_mixed_into_phantoms(stage: Stage, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(1))
+    folder = manifest(tmp_path, [{"image": "a.png", "malignant": "1"}])
+    done = stage.sera("dataset", "import", str(folder), "--name", "phantoms")
+    assert done.returncode == 1
+    assert "'phantoms' holds synthetic images" in one_sentence(done.stderr, "dataset-of-other-kind")
 
 
 def test_doctor_finds_the_running_stack(stage: Stage) -> None:

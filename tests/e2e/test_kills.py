@@ -1,6 +1,8 @@
 """kill -9 of any part at any time: every case is answered, and once."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,14 +10,18 @@ import pytest
 from tests.builders import png
 from tests.e2e.stage import Hospital, Stage, until
 
+pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
+
 KILLS, CASES = 3, 24
+Receipts = list[dict[str, Any]]
+AllAnsweredOnce = Callable[[Receipts], list[int]]
 
 
 @pytest.fixture
-def all_answered_once(stage: Stage, north: Hospital):
-    """Checks that every one of these cases has ended well and has exactly one result."""
+def all_answered_once(stage: Stage, north: Hospital) -> AllAnsweredOnce:
+    """Checks that every one of these cases ended well with exactly one result; returns the attempts each took."""
 
-    def check(receipts: list[dict[str, Any]]) -> list[int]:
+    def check(receipts: Receipts) -> list[int]:
         jobs = [north.job(receipt["job_id"]) for receipt in receipts]
         assert [job["state"] for job in jobs] == ["done"] * len(receipts)
         ids = [job["job_id"] for job in jobs]
@@ -31,8 +37,9 @@ def all_answered_once(stage: Stage, north: Hospital):
     return check
 
 
-def freeze_at_work(stage: Stage) -> bool:
-    """Stop the worker in its tracks; False, and on it goes, if it held no job at that moment."""
+def submit_and_freeze(stage: Stage, north: Hospital, receipts: Receipts) -> bool:
+    """Submit another case and stop the worker in its tracks; False, and on it goes, if it held no job just then."""
+    receipts.append(north.accepted(png(len(receipts) % 10)))
     worker = stage.process("worker")
     worker.suspend()
     if stage.rows("SELECT 1 FROM jobs WHERE state = 'running' LIMIT 1"):
@@ -41,11 +48,13 @@ def freeze_at_work(stage: Stage) -> bool:
     return False
 
 
-def test_a_worker_killed_with_cases_in_hand_loses_none_and_doubles_none(stage, north, all_answered_once) -> None:
-    receipts = []
+def test_a_worker_killed_with_cases_in_hand_loses_none_and_doubles_none(
+    stage: Stage, north: Hospital, all_answered_once: AllAnsweredOnce
+) -> None:
+    receipts: Receipts = []
     for _ in range(KILLS):
         receipts += [north.accepted(png(seed)) for seed in range(CASES // KILLS)]
-        until(lambda: freeze_at_work(stage))
+        until(partial(submit_and_freeze, stage, north, receipts))
         stage.kill("worker")
     attempts = all_answered_once(receipts)
     assert max(attempts) > 1, "cases were in hand when it was killed"
@@ -53,7 +62,9 @@ def test_a_worker_killed_with_cases_in_hand_loses_none_and_doubles_none(stage, n
     assert stage.rows(trail, ids=[receipt["job_id"] for receipt in receipts]) == [(sum(attempts) - len(attempts),)]
 
 
-def test_a_broker_that_comes_back_empty_costs_no_waiting_case(stage, north, all_answered_once) -> None:
+def test_a_broker_that_comes_back_empty_costs_no_waiting_case(
+    stage: Stage, north: Hospital, all_answered_once: AllAnsweredOnce
+) -> None:
     stage.process("worker").suspend()
     receipts = [north.accepted(png(seed)) for seed in range(8)]
     stage.kill("valkey")
@@ -62,7 +73,9 @@ def test_a_broker_that_comes_back_empty_costs_no_waiting_case(stage, north, all_
     assert max(all_answered_once(receipts)) <= 2
 
 
-def test_a_gateway_killed_while_hospitals_submit_loses_no_case(stage, north, all_answered_once) -> None:
+def test_a_gateway_killed_while_hospitals_submit_loses_no_case(
+    stage: Stage, north: Hospital, all_answered_once: AllAnsweredOnce
+) -> None:
     with ThreadPoolExecutor(6) as clients:
         coming = [clients.submit(north.accepted, png(seed % 10)) for seed in range(CASES)]
         coming[2].result()
@@ -71,7 +84,9 @@ def test_a_gateway_killed_while_hospitals_submit_loses_no_case(stage, north, all
     assert all_answered_once(receipts) == [1] * CASES
 
 
-def test_a_database_killed_with_cases_in_hand_loses_none(stage, north, all_answered_once) -> None:
+def test_a_database_killed_between_cases_loses_none(
+    stage: Stage, north: Hospital, all_answered_once: AllAnsweredOnce
+) -> None:
     receipts = [north.accepted(png(seed)) for seed in range(8)]
     stage.kill("postgres")
     all_answered_once([*receipts, north.accepted(png(9))])

@@ -35,7 +35,7 @@ def labelled(
 
 @router.post("/datasets", status_code=201)
 def create_dataset(new: NewDataset, desk: DatasetDeskDep) -> DatasetView:
-    """Create a dataset; an existing one of that name is returned as it is."""
+    """Create a dataset; an existing one of that name and kind is returned as it is."""
     return view(desk.create(new.name, new.synthetic))
 
 

@@ -1,16 +1,17 @@
 """Datasets as an operator sees them."""
 
+import re
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from shared.ledger.datasets import Dataset
 
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
+
 
 class NewDataset(BaseModel):
-    name: str = Field(
-        min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", examples=["severance-2026"]
-    )
+    name: str = Field(max_length=100, json_schema_extra={"pattern": f"^{NAME.pattern}$"}, examples=["severance-2026"])
     synthetic: bool = Field(False, description="Phantoms, not patients; every result of a model from it says so.")
 
 

@@ -4,11 +4,25 @@ import hashlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from services.api.datasets.schemas import NAME
 from services.api.dependencies import Wiring
 from shared.domain.training import Split
+from shared.errors import Conflict, InputError
 from shared.imaging import Header, inspect, read_mask
 from shared.ledger.datasets import Dataset, LabelledImage
 from shared.ledger.hospitals import Caller
+
+
+class DatasetNameInvalid(InputError):
+    code = "dataset-name-invalid"
+    text = "{name!r} cannot name a dataset. Use letters, digits and . _ - and begin with a letter or digit."
+
+
+class DatasetOfOtherKind(Conflict):
+    """A model knows whether it learned from phantoms by its dataset, so the two are never mixed."""
+
+    code = "dataset-of-other-kind"
+    text = "The dataset {name!r} holds {kind} images and takes no {other} ones. Put them under another name."
 
 
 @dataclass(frozen=True)
@@ -31,9 +45,14 @@ class DatasetDesk:
 
     def create(self, name: str, synthetic: bool) -> Dataset:
         """The dataset of this name, made if it is new."""
+        if not NAME.fullmatch(name):
+            raise DatasetNameInvalid(name=name)
         with self._wired.ledger.whole(self._who.actor) as house:
             house.datasets.ensure(name, synthetic)
-            return house.datasets.find(name)
+            dataset = house.datasets.find(name)
+        if dataset.synthetic != synthetic:
+            raise DatasetOfOtherKind(name=name, kind=_kind(dataset.synthetic), other=_kind(synthetic))
+        return dataset
 
     def find(self, name: str) -> Dataset:
         with self._wired.ledger.whole(self._who.actor) as house:
@@ -66,6 +85,10 @@ class DatasetDesk:
 
     def _store(self, image: BinaryIO | bytes) -> str:
         return self._wired.objects.put(image, max_bytes=self._wired.settings.max_upload_bytes).sha256
+
+
+def _kind(synthetic: bool) -> str:
+    return "synthetic" if synthetic else "clinical"
 
 
 def _pseudonym(dataset: str, patient: str | None) -> str | None:

@@ -56,7 +56,7 @@ def test_hospitals_can_neither_train_nor_promote(north):
 
 
 def test_an_unknown_model_is_not_promoted(operator):
-    assert operator.post("/v1/models/none/promote", json={}).json()["code"] == "not-found"
+    assert operator.post("/v1/models/none/promote", json={}).json()["code"] == "model-unknown"
 
 
 def test_readiness_tells_which_engine_is_away(settings):

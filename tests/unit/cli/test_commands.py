@@ -7,6 +7,7 @@ import pytest
 from cli.commands.models import find
 from cli.commands.submit import RoiArgumentInvalid, roi_json
 from cli.commands.train import report
+from shared.ledger.models import ModelUnknown
 
 RUN = {
     "state": "done",
@@ -41,11 +42,19 @@ def test_a_failed_run_is_told_in_one_sentence() -> None:
     assert report(failed, promoted=True) == ["The run ended as failed: There are too few images."]
 
 
-def test_a_model_is_found_by_name_and_version_else_as_the_gateway_knows_it() -> None:
-    class Gateway:
-        def get(self, path: str) -> object:
-            one, two = ({"name": "light", "version": number} for number in (1, 2))
-            return {"/v1/models": [two, one], "/v1/models/light": two, "/v1/models/light/3": None}[path]
+class Gateway:
+    """Knows two models, the newest first."""
 
-    assert find(Gateway(), "light/1")["version"] == 1
-    assert find(Gateway(), "light")["version"] == 2
+    def get(self, _path: str) -> list[dict]:
+        return [{"name": "light", "version": number, "digest": f"{number}" * 64} for number in (2, 1)]
+
+
+@pytest.mark.parametrize(("which", "version"), [("light", 2), ("light/1", 1), ("1" * 12, 1), ("2" * 64, 2)])
+def test_a_model_is_found_by_name_version_or_digest(which: str, version: int) -> None:
+    assert find(Gateway(), which)["version"] == version
+
+
+@pytest.mark.parametrize("which", ["", "11", "light/3", "ligh", "../cases"])
+def test_what_means_no_model_is_said_to_be_none(which: str) -> None:
+    with pytest.raises(ModelUnknown, match="models list"):
+        find(Gateway(), which)

@@ -1,0 +1,34 @@
+from typing import Any
+
+from cli.submission import CaseFile, submit_and_wait
+
+
+class Gateway:
+    """Keeps what it is sent, and is done with the case at the third time of asking."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, Any] = {}
+        self.states = iter(["queued", "running", "done"])
+
+    def post(self, path: str, **body: Any) -> dict[str, str]:
+        self.sent = body
+        return {"job_id": "7"}
+
+    def get(self, path: str, **_: Any) -> dict[str, str]:
+        assert path == "/v1/jobs/7"
+        return {"state": next(self.states)}
+
+
+def test_who_waits_hears_of_it_until_the_job_is_final() -> None:
+    heard: list[str] = []
+    job = submit_and_wait(Gateway(), CaseFile("a.png", b"", 12), lambda job: heard.append(job["state"]))
+    assert (job["state"], heard) == ("done", ["queued", "running"])
+
+
+def test_a_case_is_sent_with_what_is_known_of_it_and_a_key_of_its_own() -> None:
+    first, second = Gateway(), Gateway()
+    for gateway in (first, second):
+        submit_and_wait(gateway, CaseFile("a.png", b"bytes", 12.5, roi='{"box": [1, 2, 30, 40]}'))
+    assert first.sent["data"] == {"size_mm": "12.5", "roi": '{"box": [1, 2, 30, 40]}', "priority": "routine"}
+    assert first.sent["files"] == {"image": ("a.png", b"bytes", "image/png")}
+    assert first.sent["headers"]["Idempotency-Key"] != second.sent["headers"]["Idempotency-Key"]
