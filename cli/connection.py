@@ -1,6 +1,7 @@
 """How a command reaches the API: its address, a key, and problems turned into sentences."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from shared.settings import Settings
 
 LOCAL_HOSPITAL = "local"
 PATIENCE_S = 60.0
+RESTART_S, RETRY_S = 30.0, 0.5
 
 
 class ApiProblem(SeraError):
@@ -51,7 +53,7 @@ class Api:
     def __init__(self, url: str, key: str) -> None:
         if not (key.isascii() and key.isprintable()):
             raise KeyUnusable
-        self.url = url
+        self.url, self._met = url, False
         self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S)
 
     def __enter__(self) -> "Api":
@@ -61,7 +63,15 @@ class Api:
         self._http.close()
 
     def get(self, path: str, **parameters: Any) -> Any:
-        return self._call("GET", path, params=parameters)
+        """Asks again for a while if SERA, having answered before, is away: it may be restarting."""
+        until = time.monotonic() + (RESTART_S if self._met else 0.0)
+        while True:
+            try:
+                return self._call("GET", path, params=parameters)
+            except Unreachable:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(RETRY_S)
 
     def post(self, path: str, **body: Any) -> Any:
         """`body` goes to httpx2: `json=`, or `data=` and `files=`."""
@@ -72,7 +82,7 @@ class Api:
             answer = self._http.request(method, path, **parts)
         except httpx2.TransportError as lost:
             raise Unreachable(url=self.url) from lost
-        told = _told(answer)
+        told, self._met = _told(answer), True
         if answer.is_success and told is not None:
             return told
         if isinstance(told, dict) and {"code", "detail"} <= set(told):

@@ -57,7 +57,5 @@ def reading(kind: str, limits: Limits) -> Iterator[None]:
             raise
         except Image.DecompressionBombError:
             raise limits.too_large() from None
-        except Exception as error:  # noqa: BLE001 - the boundary: everything leaves as a named error
-            raise ImageUnreadable(
-                format=kind.upper(), problem=f"it is cut short or damaged: {type(error).__name__}"
-            ) from None
+        except Exception:  # noqa: BLE001 - the boundary: everything leaves as a named error
+            raise ImageUnreadable(format=kind.upper(), problem="it is cut short or damaged") from None

@@ -18,22 +18,9 @@ from shared.learning import fit, phantom_samples
 from shared.networks import WeightsFinder
 from shared.phantoms import draw
 from shared.recipes import read_recipe
-from tests.builders import png
+from tests.builders import SMALL_RECIPE, png
 from tests.e2e.stage import Changeover, Hospital, Stage, free_port
 
-SMALL = {
-    "name": "small",
-    "version": "1",
-    "source": "the tests",
-    "roi": {"margin": 0.1},
-    "features": [
-        {"network": "sera_tiny", "taps": ["avg"], "tuning": "phantoms"},
-        {"families": ["shape", "intensity"]},
-    ],
-    "classifiers": [{"kind": "svm", "kernel": ["rbf"], "C": [1]}, {"kind": "forest", "trees": 8}],
-    "validation": {"folds": 2},
-    "phantoms": {"count": 33, "epochs": 1, "batch": 33, "rate": 0.05},
-}
 LABELLED = range(500, 560)
 """Seeds of the phantoms that the second model learns from."""
 PACE_S = 0.25
@@ -44,7 +31,7 @@ def first_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle fitted in seconds, as a model made elsewhere."""
     folder = tmp_path_factory.mktemp("bundles") / "small"
     weights = WeightsFinder(None, Path("nowhere"), download=False)
-    save(fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL), weights), folder, synthetic=True)
+    save(fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights), folder, synthetic=True)
     return folder
 
 

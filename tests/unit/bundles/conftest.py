@@ -7,25 +7,14 @@ from shared.imaging.image import Nodule
 from shared.learning import FittedModel, fit, phantom_samples
 from shared.networks import WeightsFinder
 from shared.recipes import read_recipe
-
-SMALL = {
-    "name": "small",
-    "version": "1",
-    "source": "the tests",
-    "roi": {"margin": 0.1},
-    "features": [
-        {"network": "sera_tiny", "taps": ["avg"], "tuning": "phantoms"},
-        {"families": ["shape", "intensity"]},
-    ],
-    "classifiers": [{"kind": "svm", "kernel": ["rbf"], "C": [1]}, {"kind": "forest", "trees": 8}],
-    "validation": {"folds": 2},
-    "phantoms": {"count": 33, "epochs": 1, "batch": 33, "rate": 0.05},
-}
+from tests.builders import SMALL_RECIPE
 
 
 @pytest.fixture(scope="session")
 def model() -> FittedModel:
-    return fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL), WeightsFinder(None, Path("nowhere"), download=False))
+    return fit(
+        phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), WeightsFinder(None, Path("nowhere"), download=False)
+    )
 
 
 @pytest.fixture(scope="session")
