@@ -13,7 +13,7 @@ from services.api.dependencies import Wiring
 from services.api.jobs.pace import Pace
 from services.api.jobs.router import router as jobs
 from services.api.jobs.watch import JobWatch
-from services.api.limits import FORM_ALLOWANCE, BodyCap
+from services.api.limits import FORM_ALLOWANCE, BodyCap, Doorman
 from services.api.models.router import router as models
 from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="SERA", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.wiring = wired
+    app.add_middleware(Doorman, ledger=ledger)
     app.add_middleware(BodyCap, limit=settings.max_upload_bytes + FORM_ALLOWANCE)
     app.add_middleware(Traffic)
     errors.install(app)

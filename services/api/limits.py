@@ -1,18 +1,22 @@
-"""A cap on the bytes of a request, counted as they come, whatever Content-Length says."""
+"""What is refused before a body is read to its end: callers without a key, and more bytes than the cap."""
 
 import asyncio
 import time
 from contextlib import suppress
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.errors import of_error
-from shared.errors import TooLarge
+from shared.errors import SeraError, TooLarge, Unauthenticated
+from shared.ledger import Ledger
+from shared.ledger.hospitals import Caller
 
 LINGER_S = 10.0
 FORM_ALLOWANCE = 256 * 1024
 """What the form's other fields and boundaries may add to an image."""
+SCHEME = "bearer "
 
 
 class _OverCap(Exception):
@@ -20,11 +24,7 @@ class _OverCap(Exception):
 
 
 class BodyCap:
-    """Refuses a body above `limit` bytes with 413, before it is stored anywhere.
-
-    After the answer it goes on reading for a while without keeping anything, so that a client that writes first and
-    reads later sees the answer rather than a reset connection.
-    """
+    """Refuses a body above `limit` bytes with 413, counted as it comes, whatever Content-Length says."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app, self._limit = app, limit
@@ -53,20 +53,57 @@ class BodyCap:
             with suppress(_OverCap):
                 await self._app(scope, counted, watched)
         if over and not started:
-            await self._refuse(scope, receive, send, more)
+            await refuse(TooLarge(limit_mib=self._limit // 2**20), scope, receive, send, more)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, more: bool) -> None:
-        answer = of_error(TooLarge(limit_mib=self._limit // 2**20))
+
+class Doorman:
+    """Learns whom the key of a request speaks for, and turns strangers away before their body is read."""
+
+    def __init__(self, app: ASGIApp, ledger: Ledger, prefix: str = "/v1/") -> None:
+        self._app, self._ledger, self._prefix = app, ledger, prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
+            return await self._app(scope, receive, send)
+        try:
+            caller = await run_in_threadpool(self._known, Headers(scope=scope).get("authorization", ""))
+        except SeraError as error:
+            return await refuse(error, scope, receive, send, _has_body(scope))
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+    def _known(self, credentials: str) -> Caller:
+        if not credentials.lower().startswith(SCHEME):
+            raise Unauthenticated
+        with self._ledger.whole("gateway") as house:
+            caller = house.keys.verify(credentials[len(SCHEME) :].strip())
+        if caller is None:
+            raise Unauthenticated
+        return caller
+
+
+async def refuse(error: SeraError, scope: Scope, receive: Receive, send: Send, more: bool) -> None:
+    """Answer with the error's problem while a body is still coming.
+
+    It goes on reading for a while without keeping anything, so that a client that writes first and reads later sees the
+    answer rather than a reset connection.
+    """
+    answer = of_error(error)
+    if more:
         answer.headers["Connection"] = "close"
-        await answer(scope, receive, _keep_open(send))
-        if more:
-            await _drain(receive)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    await answer(scope, receive, _keep_open(send))
+    if more:
+        await _drain(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _declared(scope: Scope) -> int:
     declared = Headers(scope=scope).get("content-length", "0")
     return int(declared) if declared.isdigit() else 0
+
+
+def _has_body(scope: Scope) -> bool:
+    return _declared(scope) > 0 or "transfer-encoding" in Headers(scope=scope)
 
 
 def _keep_open(send: Send) -> Send:

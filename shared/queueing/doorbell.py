@@ -1,5 +1,6 @@
 """Rings for the workers, after the commit. A lost ring costs delay, never the case: beat rings again."""
 
+import time
 from typing import Protocol
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from redis.exceptions import RedisError
 from shared.queueing.app import Tasks
 from shared.telemetry import log
 
+SILENCE_S = 2.0
 LOST = (OperationalError, RedisError, OSError)
 
 
@@ -21,11 +23,14 @@ class Doorbell(Protocol):
 
 class CeleryDoorbell:
     def __init__(self, app: Celery) -> None:
-        self._app = app
+        self._app, self._silent_until = app, 0.0
 
     def ring(self, task: Tasks, subject: UUID) -> None:
-        """Send the id and nothing else."""
+        """Send the id and nothing else; after a lost ring stay silent for a while, so that no one waits for the next."""
+        if time.monotonic() < self._silent_until:
+            return
         try:
             self._app.send_task(task, args=[str(subject)], retry=False)
         except LOST as lost:
+            self._silent_until = time.monotonic() + SILENCE_S
             log().warning("doorbell.lost", task=task, subject=str(subject), error=type(lost).__name__)

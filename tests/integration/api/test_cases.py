@@ -119,6 +119,12 @@ def test_no_key_a_wrong_key_and_a_key_without_leave_are_told_apart(gateway, as_r
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
 
 
+def test_a_stranger_is_turned_away_before_the_body_is_parsed(gateway, north):
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert gateway.post("/v1/cases", content=b"no form at all", headers=headers).status_code == 401
+    assert north.post("/v1/cases", content=b"no form at all", headers=headers).status_code in (400, 422)
+
+
 def test_another_hospitals_case_is_not_there(as_role):
     receipt = as_role(hospital="north").post("/v1/cases", **form()).json()
     south = as_role(hospital="south")
