@@ -37,7 +37,12 @@ class Extractor(Protocol):
 
 
 class NetworkExtractor:
-    """Features of a frozen CNN, averaged over the image and its mirror image where the recipe says so."""
+    """Features of a frozen CNN.
+
+    Where the recipe says so they are averaged over the image and its mirror image, and signed square roots are taken:
+    activations have a long tail, and a few strong ones would decide the distance between two images (power
+    normalisation, Perronnin et al., ECCV 2010).
+    """
 
     def __init__(self, features: NetworkFeatures, network: TapNetwork) -> None:
         self.source, self.network, self.width = features, network, network.width
@@ -48,6 +53,7 @@ class NetworkExtractor:
             weights=network.digest,
             taps=features.taps,
             flips=features.flips,
+            root=features.root,
         )
 
     def prepare(self, nodule: Nodule) -> Array:
@@ -61,7 +67,8 @@ class NetworkExtractor:
         features = self.network(images)
         if self.source.flips:
             features = (features + self.network(images.flip(-1))) / 2
-        return _finite(features.numpy(), self.source.name)
+        table = features.numpy()
+        return _finite(np.sign(table) * np.sqrt(np.abs(table)) if self.source.root else table, self.source.name)
 
 
 class HandcraftedExtractor:

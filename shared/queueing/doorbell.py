@@ -26,7 +26,7 @@ class CeleryDoorbell:
         self._app, self._silent_until = app, 0.0
 
     def ring(self, task: Tasks, subject: UUID) -> None:
-        """Send the id and nothing else; after a lost ring stay silent for a while, so that no one waits for the next."""
+        """Send the id and nothing else; after a lost ring be silent for a while, so that nobody waits for the next."""
         if time.monotonic() < self._silent_until:
             return
         try:

@@ -118,9 +118,10 @@ def _check_sense(recipe: Recipe) -> None:
         raise RecipeInvalid(
             key="features", problem="two feature sets, or two classifiers, have the same name; give a `label`"
         )
-    if recipe.fusion.members != ("all",) and (strangers := set(recipe.fusion.members) - readers):
+    members = readers if recipe.fusion.members == ("all",) else set(recipe.fusion.members)
+    if strangers := members - readers:
         raise RecipeInvalid(key="fusion.members", problem=f"{', '.join(sorted(strangers))}: no such reader")
-    if recipe.fusion.rule is FusionRule.VOTE and len(readers) < 2:
+    if recipe.fusion.rule is FusionRule.VOTE and len(members) < 2:
         raise RecipeInvalid(key="fusion.rule", problem="a vote needs at least two readers")
     tuned = [f for f in recipe.features if isinstance(f, NetworkFeatures) and f.tuning is Tuning.PHANTOMS]
     if tuned and recipe.phantoms is None:

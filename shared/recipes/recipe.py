@@ -44,12 +44,16 @@ HANDCRAFTED = "handcrafted"
 
 @dataclass(frozen=True)
 class NetworkFeatures:
-    """Features of a CNN at one or more taps; `flips` averages them over the image and its mirror image."""
+    """Features of a CNN at one or more taps.
+
+    `flips` averages them over the image and its mirror image; `root` then takes signed square roots.
+    """
 
     network: str
     taps: tuple[str, ...]
     tuning: Tuning = Tuning.NONE
     flips: bool = False
+    root: bool = False
     label: str = ""
     """What readers of this set are called; the network's name where not given."""
 

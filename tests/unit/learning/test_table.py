@@ -2,6 +2,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+import torch
 
 from shared.errors import InputError, Unavailable
 from shared.imaging.image import Nodule
@@ -25,6 +26,13 @@ class Shelf:
 
     def put(self, key: str, vector: bytes) -> None:
         self.kept[key] = vector
+
+
+class Shift(torch.nn.Module):
+    """Puts features on both sides of zero."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return maps - maps.mean()
 
 
 class Unreadable(InputError):
@@ -86,12 +94,13 @@ def test_another_margin_or_setting_is_another_entry_of_the_cache():
     assert len(shelf.kept) == 3
 
 
-def network_extractor(flips: bool, spoil: bool = False) -> NetworkExtractor:
+def network_extractor(flips: bool = False, root: bool = False, spoil: bool = False) -> NetworkExtractor:
+    torch.manual_seed(0)
     definition = get_network("sera_tiny")
     network = TapNetwork(definition.card, definition.stages(definition.build()), ("avg",))
     if spoil:
         network.layers["block1"][0].weight.fill_(float("nan"))
-    return NetworkExtractor(NetworkFeatures("sera_tiny", ("avg",), flips=flips), network)
+    return NetworkExtractor(NetworkFeatures("sera_tiny", ("avg",), flips=flips, root=root), network)
 
 
 def test_with_flips_a_mirror_image_has_the_same_features():
@@ -101,7 +110,19 @@ def test_with_flips_a_mirror_image_has_the_same_features():
     np.testing.assert_allclose(features[0], features[1], atol=1e-5)
 
 
+def test_roots_keep_the_sign_and_are_other_entries_of_the_cache():
+    plain, rooted = network_extractor(), network_extractor(root=True)
+    for network in (plain.network, rooted.network):
+        network.layers["block4"].append(Shift())
+    prepared = [plain.prepare(nodule(7))]
+    features, roots = plain.compute(prepared), rooted.compute(prepared)
+    assert features.min() < 0 < features.max()
+    np.testing.assert_allclose(roots * np.abs(roots), features, rtol=1e-5, atol=1e-7)
+    assert roots.dtype == np.float32
+    assert plain.digest != rooted.digest
+
+
 def test_features_that_are_not_finite_are_refused():
-    extractor = network_extractor(flips=False, spoil=True)
+    extractor = network_extractor(spoil=True)
     with pytest.raises(FeaturesNotFinite, match="sera_tiny"):
         extractor.compute([extractor.prepare(nodule(0))])

@@ -29,10 +29,16 @@ def test_a_recipe_survives_the_way_through_json(name):
     assert read_recipe(json.loads(json.dumps(recipe.as_table()))) == recipe
 
 
-def test_light_reads_two_networks_and_the_handcrafted_features_with_svm_and_forest():
+def test_light_reads_two_networks_with_svms_and_the_handcrafted_features_with_forests():
     light = load_recipe("light")
     assert {features.network for features in light.features} == {"squeezenet", "mobilenet_v2", "handcrafted"}
-    assert [classifier.kind for classifier in light.classifiers] == ["svm", "forest"]
+    assert light.fusion.members == ("squeezenet/svm", "mobilenet_v2/svm", "intensity/forest", "texture/forest")
+
+
+def test_every_feature_set_of_a_recipe_that_ships_has_a_reader():
+    for recipe in map(load_recipe, list_recipes()):
+        read = {member.rpartition("/")[0] for member in recipe.fusion.members}
+        assert recipe.fusion.members == ("all",) or read == {features.name for features in recipe.features}
 
 
 def test_starter_needs_no_weights():
@@ -81,6 +87,7 @@ def change(table, path, value):
         (("roi", "margin"), float("nan"), "roi.margin"),
         (("features",), [], "features"),
         (("features", 0, "flips"), 1, r"features\[0\].flips"),
+        (("features", 0, "root"), "yes", r"features\[0\].root"),
         (("features", 0, "tuning"), "melt", r"features\[0\].tuning"),
         (("features", 0, "tuning"), "phantoms", "phantoms"),
         (("features", 1, "network"), "squeezenet", "features"),
@@ -112,7 +119,6 @@ def test_the_same_network_twice_needs_a_label(table):
 
 
 def test_one_reader_cannot_vote(table):
-    table["features"], table["classifiers"] = table["features"][:1], table["classifiers"][:1]
-    table["fusion"]["rule"] = FusionRule.VOTE
+    table["fusion"] = {"members": ["squeezenet/svm"], "rule": FusionRule.VOTE}
     with pytest.raises(RecipeInvalid, match=r"fusion\.rule"):
         read_recipe(table)
