@@ -29,10 +29,11 @@ def test_a_recipe_survives_the_way_through_json(name):
     assert read_recipe(json.loads(json.dumps(recipe.as_table()))) == recipe
 
 
-def test_light_reads_two_networks_with_svms_and_the_handcrafted_features_with_forests():
+def test_light_reads_two_networks_and_handcrafted_features_each_with_an_svm_and_a_forest():
     light = load_recipe("light")
-    assert {features.network for features in light.features} == {"squeezenet", "mobilenet_v2", "handcrafted"}
-    assert light.fusion.members == ("squeezenet/svm", "mobilenet_v2/svm", "intensity/forest", "texture/forest")
+    assert [features.network for features in light.features] == ["squeezenet", "mobilenet_v2", "handcrafted"]
+    assert [classifier.kind for classifier in light.classifiers] == ["svm", "forest"]
+    assert light.fusion.members == ("all",)
 
 
 def test_every_feature_set_of_a_recipe_that_ships_has_a_reader():
