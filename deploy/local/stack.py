@@ -23,8 +23,12 @@ from shared.settings import Settings
 from shared.telemetry import log
 
 JOIN_S = 0.2
-SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""The processes of one machine share its cores: threads that wait for work must not spin meanwhile."""
+SHARED_CORES = {"GOMP_SPINCOUNT": "3000"}
+"""The processes of one machine share its cores, so PyTorch's threads may spin but briefly while they wait for work.
+
+Measured with `light` on two cores: two processes at once took 395 ms an image in batches of 16 with GNU OpenMP's own
+setting and 129 ms with this; one image alone took 64 ms and 72 ms, without any spinning 106 ms.
+"""
 
 
 @dataclass(frozen=True)
