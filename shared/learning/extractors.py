@@ -14,7 +14,7 @@ from shared.features import extract, names
 from shared.imaging.image import Nodule
 from shared.imaging.normalise import to_input
 from shared.learning.errors import FeaturesNotFinite
-from shared.networks import TapNetwork
+from shared.networks import TapNetwork, compute_device
 from shared.recipes import FeatureSet, HandcraftedFeatures, NetworkFeatures
 
 Array = NDArray[np.float32]
@@ -55,6 +55,8 @@ class NetworkExtractor:
             flips=features.flips,
             root=features.root,
         )
+        self._device = compute_device()
+        network.to(self._device)
 
     def prepare(self, nodule: Nodule) -> Array:
         """(3, S, S) float32, and the nodule's mask as a fourth channel where the network takes it."""
@@ -63,11 +65,11 @@ class NetworkExtractor:
         return np.concatenate([image, _mask_input(nodule, card.input_px)]) if self.network.takes_mask else image
 
     def compute(self, prepared: Sequence[Array]) -> Array:
-        images = torch.from_numpy(np.stack(prepared))
+        images = torch.from_numpy(np.stack(prepared)).to(self._device)
         features = self.network(images)
         if self.source.flips:
             features = (features + self.network(images.flip(-1))) / 2
-        table = features.numpy()
+        table = features.cpu().numpy()
         return _finite(np.sign(table) * np.sqrt(np.abs(table)) if self.source.root else table, self.source.name)
 
 

@@ -2,6 +2,7 @@
 
 from shared.networks import mobilenet, sera_tiny, squeezenet
 from shared.networks.card import IMAGENET, MID_GREY, Card, Normalisation, Pool, Tap, Weights
+from shared.networks.device import compute_device
 from shared.networks.errors import NetworkUnknown, TapUnknown, WeightsMissing, WeightsUnreadable
 from shared.networks.registry import Network, get_network, list_networks, network
 from shared.networks.tapped import TapNetwork
@@ -22,6 +23,7 @@ __all__ = [
     "WeightsFinder",
     "WeightsMissing",
     "WeightsUnreadable",
+    "compute_device",
     "digest_of",
     "get_network",
     "list_networks",
