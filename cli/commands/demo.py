@@ -26,7 +26,8 @@ def demo(
     if once:
         with stack:
             show(console, stack)
-        console.print("Stopped; nothing is left running. `./sera demo` keeps it open.")
+        gone = f"Stopped; nothing is left running. The page was at {stack.url}; `./sera demo` keeps it open."
+        console.print(gone, soft_wrap=True)
     else:
         stack.run_until_stopped(on_ready=lambda running: show(console, running, stay=True))
 
