@@ -32,7 +32,7 @@ def result(
         "readers": [asdict(reader) for reader in prediction.readers],
         "warnings": warnings(served, prepared, prediction),
         "model": {"name": served.name, "version": served.version, "digest": served.digest},
-        "timings_ms": {"prepare": round(prepared.prepare_ms, 1), "infer": round(infer_ms, 1)},
+        "timings_ms": _rounded(waited=job.waited_ms, prepare=prepared.prepare_ms, infer=infer_ms),
     }
 
 
@@ -49,3 +49,8 @@ def warnings(served: Served, prepared: Prepared, prediction: Prediction) -> list
     if served.bundle.manifest.synthetic:
         told["synthetic-model"] = SYNTHETIC
     return [{"code": code, "message": message} for code, message in told.items()]
+
+
+def _rounded(**milliseconds: float) -> dict[str, float]:
+    """From acceptance to claim, of this image's preparation, of its whole batch's inference."""
+    return {stage: round(taken, 1) for stage, taken in milliseconds.items()}

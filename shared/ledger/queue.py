@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, case, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import Double, Row, case, cast, func, insert, literal_column, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
@@ -17,6 +17,7 @@ from shared.ledger.jobs import notify
 from shared.ledger.tables import CaseRow, HospitalRow, JobRow, ResultRow
 
 NOW = func.clock_timestamp()
+WAITED_MS = cast(func.extract("epoch", NOW - JobRow.created_at) * 1000, Double)
 
 CANDIDATES = text(
     """
@@ -53,6 +54,7 @@ class Claimed:
     case_id: UUID
     hospital_id: UUID
     attempts: int
+    waited_ms: float
     image_sha256: str
     size_mm: float
     roi: dict[str, Any] | None
@@ -181,6 +183,7 @@ class Queue:
             JobRow.case_id,
             JobRow.hospital_id,
             JobRow.attempts,
+            WAITED_MS.label("waited_ms"),
             CaseRow.image_sha256,
             CaseRow.size_mm,
             CaseRow.roi,

@@ -19,6 +19,7 @@ def test_a_case_gets_a_result_with_every_field_of_the_contract(desk, send, find,
     result = find(job).result
     assert result.keys() >= CONTRACT
     assert 0 <= result["risk"] <= 1
+    assert result["timings_ms"].keys() == {"waited", "prepare", "infer"}
     assert result["model"] == {"name": "small", "version": 1, "digest": digest}
     assert {(each["network"], each["classifier"]) for each in result["readers"]} == {
         (network, classifier) for network in ("sera_tiny", "handcrafted") for classifier in ("svm", "forest")
