@@ -12,7 +12,7 @@ from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.networks import WeightsFinder
 from shared.objects import open_store
-from shared.queueing import Queues, celery_app
+from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
 from shared.readiness import announce
 from shared.settings import Settings
@@ -44,7 +44,7 @@ def main() -> None:
     app = celery_app(settings.broker)
     register(app, bootstrap(settings))
     worker_ready.connect(lambda **_: announce(settings), weak=False)
-    app.Worker(pool="solo", concurrency=1, queues=[Queues.TRAIN], hostname="trainer@%h", quiet=True).start()
+    run_solo(app, [Queues.TRAIN], "trainer")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from shared import telemetry
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.objects import open_store
-from shared.queueing import Queues, celery_app
+from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
 from shared.readiness import announce
 from shared.settings import Settings
@@ -62,8 +62,7 @@ def main() -> None:
     register(app, desk, maker)
     worker_shutting_down.connect(lambda **_: desk.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
-    queues = [Queues.INFERENCE, Queues.EXPLAIN]
-    app.Worker(pool="solo", concurrency=1, queues=queues, hostname=f"{settings.worker_name}@%h", quiet=True).start()
+    run_solo(app, [Queues.INFERENCE, Queues.EXPLAIN], settings.worker_name)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from celery import Celery
+from celery.signals import setup_logging
 
 
 class Queues(StrEnum):
@@ -19,6 +20,7 @@ class Tasks(StrEnum):
 
 def celery_app(broker_url: str) -> Celery:
     """Make the app; nothing connects until it is used."""
+    setup_logging.connect(_leave_logging_alone)
     app = Celery("sera", broker=broker_url, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,
@@ -43,3 +45,7 @@ def celery_app(broker_url: str) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+def _leave_logging_alone(**_: object) -> None:
+    """Celery sets up logging unless somebody listens to this signal; `telemetry` has done so."""

@@ -25,7 +25,7 @@ def test_a_home_let_go_can_be_held_again(home: Home) -> None:
     with home.held():
         pass
     with home.held():
-        pass
+        assert str(os.getpid()) in (home.run / "lock").read_text()
 
 
 def test_sockets_lie_in_the_home_where_their_paths_fit(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_a_child_starts_only_when_those_before_it_are_ready(stage: Stage, toy) -
 def test_a_part_that_is_not_in_the_stack_is_not_waited_for(stage: Stage, toy) -> None:
     supervisor = stage.play(toy("api", after=("postgres",)))
     stage.until(lambda: supervisor.settled)
+    assert stage.heard(Phase.READY) == ["api"]
 
 
 def test_a_crashed_child_rests_and_is_started_again(stage: Stage, toy) -> None:

@@ -12,8 +12,10 @@ from shared.imaging.boundary import reading
 
 
 def test_warnings_of_libraries_stay_inside():
-    with reading(ImageFormat.PNG, Limits()):
-        warnings.warn("noise", UserWarning, stacklevel=1)
+    with warnings.catch_warnings(record=True) as heard:
+        with reading(ImageFormat.PNG, Limits()):
+            warnings.warn("noise", UserWarning, stacklevel=1)
+        assert heard == []
 
 
 def test_warnings_outside_are_heard_again_after_several_threads_were_inside():
@@ -27,8 +29,9 @@ def test_warnings_outside_are_heard_again_after_several_threads_were_inside():
     with ThreadPoolExecutor(4) as threads:
         for reader in [threads.submit(read) for _ in range(4)]:
             reader.result()
-    with pytest.warns(UserWarning, match="signal"):
+    with pytest.warns(UserWarning, match="signal") as heard:
         warnings.warn("signal", UserWarning, stacklevel=1)
+    assert len(heard) == 1
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyError, EOFError, RecursionError, NotImplementedError, MemoryError])

@@ -30,12 +30,12 @@ SEEDS = [_raster(kind) for kind in ("PNG", "JPEG", "BMP", "TIFF")] + [
 MAGIC = [b"", b"BM", b"\xff\xd8\xff", b"II*\0", b"\x89PNG\r\n\x1a\n", bytes(128) + b"DICM"]
 
 
-def survives(data: bytes) -> None:
+def status_of(data: bytes) -> int:
+    """HTTP status that decoding these bytes would be answered with."""
     try:
-        status = 200 if decode(data, SMALL).pixels.dtype == np.uint8 else 500
+        return 200 if decode(data, SMALL).pixels.dtype == np.uint8 else 500
     except SeraError as refusal:
-        status = refusal.status
-    assert status < 500
+        return refusal.status
 
 
 @settings(max_examples=80, deadline=None)
@@ -44,7 +44,7 @@ def test_flipped_bytes(seed, flips):
     data = bytearray(seed)
     for place, value in flips:
         data[int(place * (len(data) - 1))] = value
-    survives(bytes(data))
+    assert status_of(bytes(data)) < 500
 
 
 @settings(max_examples=80, deadline=None)
@@ -53,14 +53,14 @@ def test_flipped_bytes_of_the_header(seed, flips):
     data = bytearray(seed)
     for place, value in flips:
         data[place % len(data)] = value
-    survives(bytes(data))
+    assert status_of(bytes(data)) < 500
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(SEEDS), st.floats(0, 1), st.floats(0, 1))
 def test_a_piece_cut_out(seed, start, end):
     first, last = sorted((int(start * len(seed)), int(end * len(seed))))
-    survives(seed[:first] + seed[last:])
+    assert status_of(seed[:first] + seed[last:]) < 500
 
 
 @settings(max_examples=40, deadline=None)
@@ -69,11 +69,11 @@ def test_a_piece_cut_out(seed, start, end):
     st.binary(max_size=300),
 )
 def test_noise_behind_a_magic_number(magic, noise):
-    survives(magic + noise)
+    assert status_of(magic + noise) < 500
 
 
 @pytest.mark.parametrize("name", ["palette_color", "jpeg2k"])
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
 def test_real_files_cut_short(name, share):
     data = pydicom.examples.get_path(name).read_bytes()
-    survives(data[: int(len(data) * share)])
+    assert status_of(data[: int(len(data) * share)]) < 500
