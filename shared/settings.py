@@ -1,6 +1,5 @@
 """Typed settings, read once per process from SERA_* variables; units stand in the names."""
 
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from socket import gethostname
@@ -16,11 +15,6 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class Environment(StrEnum):
-    DEVELOPMENT = "development"
-    PRODUCTION = "production"
-
-
 class SettingMissing(SeraError):
     code = "setting-missing"
     text = "{variable} is not set. Start the embedded stack with `./sera up`, or set the variable to your own engine."
@@ -31,7 +25,6 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SERA_", extra="ignore")
 
-    environment: Environment = Environment.DEVELOPMENT
     home: Path = ROOT / ".sera"
     host: str = "127.0.0.1"
     port: Port = 8000

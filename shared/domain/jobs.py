@@ -23,8 +23,9 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 FINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 
 
-def may_move(before: JobState, after: JobState) -> bool:
-    return after in MOVES[before]
+def origins(after: JobState) -> frozenset[JobState]:
+    """The states from which a job may come to this one."""
+    return frozenset(state for state, moves in MOVES.items() if after in moves)
 
 
 class Priority(StrEnum):

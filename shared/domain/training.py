@@ -1,4 +1,4 @@
-"""States of a training run and of a model, and the moves between them."""
+"""States of a training run, and the parts of a dataset."""
 
 from enum import StrEnum
 
@@ -9,15 +9,6 @@ class RunState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-
-RUN_MOVES: dict[RunState, frozenset[RunState]] = {
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
-    RunState.RUNNING: frozenset({RunState.DONE, RunState.FAILED, RunState.QUEUED, RunState.CANCELLED}),
-    RunState.DONE: frozenset(),
-    RunState.FAILED: frozenset(),
-    RunState.CANCELLED: frozenset(),
-}
 
 
 class Split(StrEnum):

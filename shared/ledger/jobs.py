@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, case, func, literal, or_, select, text, tup
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
-from shared.domain.jobs import JobState, Priority
+from shared.domain.jobs import JobState, Priority, origins
 from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail
 from shared.ledger.scope import Scoped
@@ -68,7 +68,7 @@ class Jobs(Scoped):
         row = self._session.scalar(self._mine(select(JobRow), JobRow).where(JobRow.id == job_id).with_for_update())
         if row is None:
             return False
-        if row.state != JobState.QUEUED:
+        if row.state not in origins(JobState.CANCELLED):
             raise NotCancellable(state=row.state)
         row.state, row.updated_at = JobState.CANCELLED, func.clock_timestamp()
         self._audit.record(Event.JOB_CANCELLED, case=row.case_id, job=job_id)

@@ -10,7 +10,7 @@ from sqlalchemy import Double, Row, case, cast, func, insert, literal_column, or
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
-from shared.domain.jobs import REASON_TEXT, JobState, Reason
+from shared.domain.jobs import REASON_TEXT, JobState, Reason, origins
 from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail, Entry
 from shared.ledger.jobs import notify
@@ -197,6 +197,9 @@ class Queue:
         return Lease(token, tuple(Claimed(**row._mapping) for row in self._session.execute(ordered)))
 
     def _move(self, *which: Any, **values: Any) -> list[Row]:
+        """Move the jobs of these conditions, as far as the table of moves lets them."""
+        if isinstance(values.get("state"), JobState):
+            which += (JobRow.state.in_(origins(values["state"])),)
         if values.get("state") is not JobState.RUNNING:
             values |= {"lease_until": None, "lease_token": None}
         told = (JobRow.id, JobRow.case_id, JobRow.hospital_id, JobRow.state, JobRow.attempts)

@@ -29,7 +29,6 @@ class TapNetwork(nn.Module):
     def __init__(self, card: Card, stages: OrderedDict[str, nn.Module], taps: Sequence[str]) -> None:
         super().__init__()
         self.card = card
-        self.tap_names = tuple(taps)
         self._taps = [_tap(card, name) for name in taps]
         self.layers = nn.ModuleDict(_up_to({tap.stage for tap in self._taps}, stages))
         self.eval().requires_grad_(False)

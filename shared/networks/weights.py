@@ -8,7 +8,6 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -26,12 +25,6 @@ class WeightsFinder:
     folder: Path | None
     cache: Path
     download: bool = True
-
-    @classmethod
-    def from_environment(cls, home: Path) -> Self:
-        """The folder of SERA_WEIGHTS_DIR, with downloads kept under SERA_HOME."""
-        folder = os.environ.get("SERA_WEIGHTS_DIR")
-        return cls(folder=Path(folder) if folder else None, cache=home / "weights")
 
     def find(self, card: Card) -> Path:
         """The weight file of a network; raises `WeightsMissing`."""

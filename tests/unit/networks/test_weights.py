@@ -63,13 +63,6 @@ def test_missing_weights_say_what_is_missing_and_where_to_put_it(tmp_path):
         WeightsFinder(tmp_path, tmp_path / "cache", download=False).find(CARD)
 
 
-def test_the_folder_comes_from_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("SERA_WEIGHTS_DIR", str(tmp_path / "weights"))
-    assert WeightsFinder.from_environment(tmp_path) == WeightsFinder(tmp_path / "weights", tmp_path / "weights")
-    monkeypatch.delenv("SERA_WEIGHTS_DIR")
-    assert WeightsFinder.from_environment(tmp_path).folder is None
-
-
 def test_a_file_of_another_network_is_refused(weight_file):
     with pytest.raises(WeightsUnreadable, match="mobilenet_v2"):
         load_weights(get_network("mobilenet_v2").build(), weight_file, "mobilenet_v2")
