@@ -25,9 +25,12 @@ class Pool(StrEnum):
     INSIDE = "inside"
     RIM = "rim"
     AROUND = "around"
+    FLAT = "flat"
+    """there is no map: a fully connected layer gave (N, C) already"""
 
 
 REGIONS = (Pool.INSIDE, Pool.RIM, Pool.AROUND)
+OF_MAPS = (Pool.AVERAGE, Pool.MAX, *REGIONS)
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Card:
     ----------
     input_px : side of the square input
     taps : name -> tap, in the order of the layers
+    embedding : the tap that the last fully connected layer reads; tuning puts a new layer of two classes there
     weights : None where there are none to fetch and the network is trained from scratch
     source : the paper
     """
@@ -64,6 +68,7 @@ class Card:
     input_px: int
     normalise: Normalisation
     taps: Mapping[str, Tap]
+    embedding: str
     weights: Weights | None
     source: str
 
@@ -71,5 +76,5 @@ class Card:
 def pooled_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
     """Every pooling of each stage, named `stage.avg` and so on; the last stage's also without the stage."""
     last = list(widths)[-1]
-    named = {f"{stage}.{pool}": Tap(stage, pool, width) for stage, width in widths.items() for pool in Pool}
-    return named | {str(pool): Tap(last, pool, widths[last]) for pool in Pool}
+    named = {f"{stage}.{pool}": Tap(stage, pool, width) for stage, width in widths.items() for pool in OF_MAPS}
+    return named | {str(pool): Tap(last, pool, widths[last]) for pool in OF_MAPS}

@@ -24,6 +24,7 @@ class MobileNetV2:
         input_px=224,
         normalise=IMAGENET,
         taps=pooled_taps(_WIDTHS),
+        embedding="avg",
         weights=Weights(
             files=("mobilenet_v2.pth",),
             url=models.MobileNet_V2_Weights.IMAGENET1K_V1.url,

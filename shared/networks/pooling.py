@@ -28,7 +28,9 @@ def nodule_regions(masks: Tensor) -> dict[Pool, Tensor]:
 
 
 def pooled(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tensor:
-    """Feature maps (N, C, H, W) -> features (N, C)."""
+    """Feature maps (N, C, H, W) -> features (N, C); what is flat already stays as it is."""
+    if pool is Pool.FLAT:
+        return maps
     if pool is Pool.AVERAGE:
         return maps.mean((2, 3))
     if pool is Pool.MAX:

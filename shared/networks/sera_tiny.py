@@ -31,6 +31,7 @@ class SeraTiny:
         input_px=96,
         normalise=MID_GREY,
         taps=pooled_taps(_WIDTHS),
+        embedding="avg",
         weights=None,
         source="this project",
     )

@@ -21,6 +21,7 @@ class SqueezeNet:
         input_px=224,
         normalise=IMAGENET,
         taps=pooled_taps(_WIDTHS),
+        embedding="avg",
         weights=Weights(
             files=("squeezenet1_1.pth", "squeezenet.pth"),
             url=models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url,

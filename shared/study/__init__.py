@@ -1,0 +1,1 @@
+"""The papers' experiment on a folder of labelled images, and its report."""

@@ -1,0 +1,90 @@
+"""What an experiment leaves behind: every judge's scores on the same images, ready to be tabulated and drawn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.learning.table import Skipped
+from shared.recipes import Recipe
+
+Scores = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Section(StrEnum):
+    """A table of the report, in its order."""
+
+    TUNED = "tuned"
+    """networks tuned end to end, judged by their own softmax"""
+    FEATURES = "features"
+    """one feature set read by one classifier, with and without tuning"""
+    FEW = "concatenation-2-3"
+    MANY = "concatenation-4-6"
+    ENSEMBLES = "ensembles"
+    """(a) SVM and forest of one network, (b) one classifier on each network, (c) all together"""
+    MODEL = "model"
+    """the recipe's own fused model, which the bundle holds"""
+    READERS = "readers"
+    """people, from the manifest's reader columns"""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One judge of the images: a classifier, an ensemble or a person.
+
+    Attributes
+    ----------
+    facts : what else a table shows of it, by column: `network`, `tap`, `tuning`, `classifier`, `members`, `rule`
+    called : (N,) called malignant, each image at a cut-off chosen on other folds; False where not judged
+    scores : (N,) out of fold, higher = more likely malignant; None for a person who only decides
+    risks : (N,) calibrated probability of malignancy, out of fold; None where there is none
+    judged : (N,) which images it judged at all
+    """
+
+    section: Section
+    name: str
+    facts: Mapping[str, str]
+    called: Flags
+    scores: Scores | None
+    risks: Scores | None
+    judged: Flags
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A cell of a table that could not be filled, and the sentence that says why."""
+
+    section: Section
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """An experiment's whole outcome on N images.
+
+    Attributes
+    ----------
+    images : (N,) the images' paths as the manifest names them
+    malignant : (N,) labels
+    groups : (N,) unit that was never split: patient where known, else the image itself
+    sites : (N,) hospital, "" where unknown
+    skipped : images that could not be read
+    settings : what was chosen for each judge (kernel, C, epochs, rate ...), by its name
+    """
+
+    recipe: Recipe
+    images: tuple[str, ...]
+    malignant: Flags
+    groups: NDArray[np.str_]
+    sites: NDArray[np.str_]
+    rows: tuple[Row, ...]
+    folds: int
+    seed: int
+    fingerprint: str
+    left_out: tuple[LeftOut, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
