@@ -5,7 +5,7 @@ from shared.networks.card import IMAGENET, MID_GREY, Card, Normalisation, Pool, 
 from shared.networks.device import compute_device
 from shared.networks.errors import NetworkUnknown, TapUnknown, WeightsMissing, WeightsUnreadable
 from shared.networks.registry import Network, get_network, list_networks, network
-from shared.networks.tapped import TapNetwork
+from shared.networks.tapped import TapNetwork, log_odds, new_head, pretrained_stages, tap_of
 from shared.networks.weights import WeightsFinder, digest_of, load_weights
 
 __all__ = [
@@ -28,8 +28,12 @@ __all__ = [
     "get_network",
     "list_networks",
     "load_weights",
+    "log_odds",
     "mobilenet",
     "network",
+    "new_head",
+    "pretrained_stages",
     "sera_tiny",
     "squeezenet",
+    "tap_of",
 ]
