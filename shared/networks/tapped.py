@@ -13,7 +13,6 @@ from shared.networks.pooling import nodule_regions, pooled
 from shared.networks.registry import get_network
 from shared.networks.weights import WeightsFinder, digest_of, load_weights
 
-
 CLASSES = 2
 """Benign, malignant."""
 
