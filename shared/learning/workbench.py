@@ -1,7 +1,7 @@
 """A data set on the table: the images that can be read, the folds, and the numbers of any feature set."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -74,7 +74,10 @@ class Workbench:
         self, readings: Sequence[Reading], sets: Sequence[FeatureSet], progress: Progress
     ) -> list[OutOfFold]:
         """Scores of readings, whose numbers count `sets`."""
-        return out_of_fold(readings, [self.columns(each) for each in sets], self.trial, self._keep, progress)
+        columns = [self.columns(each) for each in sets]
+        for tuning in self._tunings.values():
+            tuning.prepare()
+        return out_of_fold(readings, columns, self.trial, self._keep, progress)
 
     def _gathered(self, features: FeatureSet) -> Fixed:
         extractor = build_extractor(features, self.recipe, self._weights, self.seed, self._progress)
@@ -98,7 +101,12 @@ class Workbench:
         def body() -> Body:
             return Body(definition.card, pretrained_stages(features.network, self._weights))
 
-        return Tuning(features, body, origin, self._ground(), self._progress)
+        place = len(self._tunings)
+
+        def progress(stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
+            self._progress(stage, (place + fraction) / len(self._tunings), message, metrics)
+
+        return Tuning(features, body, origin, self._ground(), progress)
 
     def _ground(self) -> Ground:
         recipe = self.recipe

@@ -1,8 +1,9 @@
 """A recipe: what to extract, what to fit, how to fuse and decide. Data only, read strictly."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class ClassifierKind(StrEnum):
@@ -265,6 +266,18 @@ class Recipe:
     def members(self, named: tuple[str, ...]) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
         """The readers of a fusion or ensemble."""
         return tuple(reader for reader in self.reading() if named == ALL or self.label(*reader) in named)
+
+    def keeping(self, names: Collection[str]) -> Self:
+        """The same recipe with these feature sets only; what is declared of others goes with them."""
+        features = tuple(each for each in self.features if each.name in names)
+        together = tuple(sets for sets in self.concatenations if set(sets) <= set(names))
+        rest = replace(self, features=features, concatenations=together, fusion=Fusion(), ensembles=())
+        known = {rest.label(*reading) for reading in rest.reading()}
+        fusion, ensembles = self.fusion, [each for each in self.ensembles if set(each.members) <= known]
+        if fusion.members != ALL:
+            fusion = replace(fusion, members=tuple(name for name in fusion.members if name in known) or ALL)
+        of_study = replace(self.study, concatenate=tuple(name for name in self.study.concatenate if name in names))
+        return replace(rest, fusion=fusion, ensembles=tuple(ensembles), study=of_study)
 
     def _fits(self, place: int, classifier: Classifier) -> bool:
         features = self.features[place]

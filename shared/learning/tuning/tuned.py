@@ -21,7 +21,7 @@ from shared.learning.table import gather
 from shared.learning.tuning.course import Course, Curves, courses
 from shared.learning.tuning.tuner import Body, Tail, Tuner
 from shared.learning.validation import Trial
-from shared.networks import compute_device
+from shared.networks import TapNetwork, compute_device
 from shared.recipes import NetworkFeatures, TuningPlan
 
 SNAPSHOT_BYTES = 4 * 2**30
@@ -77,11 +77,15 @@ class Tuning:
         """Let go of what the tuned layers read."""
         self._open.close()
 
+    def prepare(self) -> None:
+        """Tune for every fold and choose; what follows is quick."""
+        self._curves  # noqa: B018 (computed once, when first looked at)
+
     def course(self, number: int | None) -> Course:
         """Chosen without the labels of the fold's test rows; with all labels for the final network."""
         return self._chosen(number)[1]
 
-    def network(self, number: int | None, taps: tuple[str, ...]):
+    def network(self, number: int | None, taps: tuple[str, ...]) -> TapNetwork:
         """The network tuned for a fold, or on all rows."""
         which, course = self._chosen(number)
         return self._tuner.network(self._tail(number, which, course), taps)
@@ -177,6 +181,10 @@ class TunedColumns:
 
     def final(self) -> Array:
         return self._gathered(None)
+
+    def course(self, number: int | None) -> Course:
+        """How the network of a fold was tuned."""
+        return self._tuning.course(number)
 
     def extractor(self) -> NetworkExtractor:
         """Of the network tuned on all rows, for the bundle."""
