@@ -82,6 +82,6 @@ def test_densenet_s_file_with_its_old_names_is_read(scratch, filled):
     without_counts = {name: tensor for name, tensor in old.items() if not name.endswith("num_batches_tracked")}
     assert "features.denseblock1.denselayer1.norm.1.weight" in without_counts
     torch.save(without_counts, scratch / "densenet201.pth")
-    module = get_network("densenet201").build()
+    module = blank(get_network("densenet201"))
     load_weights(module, scratch / "densenet201.pth", "densenet201")
     assert all(torch.equal(tensor, written[name]) for name, tensor in module.state_dict().items())
