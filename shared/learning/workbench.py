@@ -16,7 +16,6 @@ from shared.learning.sample import Sample, check_classes
 from shared.learning.scratch import train_on_phantoms
 from shared.learning.table import FeatureTable, gather
 from shared.learning.tuning import Body, TunedColumns, Tuning
-from shared.learning.tuning.errors import WeightsNeeded
 from shared.learning.tuning.tuned import Ground
 from shared.learning.validation import OutOfFold, Reading, Trial, out_of_fold
 from shared.networks import TapNetwork, WeightsFinder, get_network, pretrained_stages
@@ -94,8 +93,6 @@ class Workbench:
 
     def _new_tuning(self, features: NetworkFeatures) -> Tuning:
         definition = get_network(features.network)
-        if definition.card.weights is None:
-            raise WeightsNeeded(network=features.network)
         origin = hashlib.sha256(self._weights.find(definition.card).read_bytes()).hexdigest()
 
         def body() -> Body:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from shared.networks.card import REGIONS, Card, Tap
 from shared.networks.errors import TapUnknown, WeightsUnreadable
 from shared.networks.pooling import nodule_regions, pooled
-from shared.networks.registry import get_network
+from shared.networks.registry import blank, get_network
 from shared.networks.weights import WeightsFinder, digest_of, load_weights
 
 CLASSES = 2
@@ -54,9 +54,9 @@ class TapNetwork(nn.Module):
         """From what `state_dict` gave; raises `WeightsUnreadable` where names or shapes differ."""
         definition = get_network(name)
         head = new_head(definition.card) if "head.weight" in tensors else None
-        network = cls(definition.card, definition.stages(definition.build()), taps, head)
+        network = cls(definition.card, definition.stages(blank(definition)), taps, head)
         try:
-            network.load_state_dict(tensors)
+            network.load_state_dict(tensors, assign=True)
         except RuntimeError as problem:
             raise WeightsUnreadable(file=name, network=name, problem=str(problem).splitlines()[0]) from problem
         return network
@@ -99,7 +99,7 @@ class TapNetwork(nn.Module):
 def pretrained_stages(name: str, finder: WeightsFinder) -> OrderedDict[str, nn.Module]:
     """A network's layers with the weights of its card; raises `WeightsMissing`, `WeightsUnreadable`."""
     definition = get_network(name)
-    module = definition.build()
+    module = blank(definition)
     load_weights(module, finder.find(definition.card), name)
     return definition.stages(module)
 

@@ -175,10 +175,9 @@ class _Experiment:
         for place, features in enumerate(self._sets):
             if getattr(features, "tuning", None) is not Tuning.TRANSFER:
                 for classifier in self._readers():
+                    name = f"{_named(features)} / {classifier.kind}"
                     facts = {**_facts(features), "classifier": str(classifier.kind)}
-                    yield _Judge(
-                        Section.FEATURES, f"{_named(features)} / {classifier.kind}", facts, ((place,), classifier)
-                    )
+                    yield _Judge(Section.FEATURES, name, facts, ((place,), classifier))
         yield from self._concatenations()
 
     def _tuned_networks(self) -> Iterator[_Judge]:
@@ -215,8 +214,7 @@ class _Experiment:
     def _row(self, judge: _Judge) -> Row:
         return self._judged(judge.section, judge.name, judge.facts, self._scores[judge.reading].scores)
 
-    def _judged(self, section: Section, name: str, facts: dict[str, str], scores: Scores, fused: bool = False) -> Row:
-        """`fused` scores of a vote may be all alike on one side, so they are called at their own half."""
+    def _judged(self, section: Section, name: str, facts: dict[str, str], scores: Scores) -> Row:
         trial = self._bench.trial
         called = decisions(scores, trial.malignant, trial.folds)
         risks = cross_fitted(scores, trial.malignant, trial.folds)

@@ -6,8 +6,3 @@ from shared.errors import InputError
 class StageUnknown(InputError):
     code = "stage-unknown"
     text = "The network {network} has no stage {stage!r} to freeze. Choose `frozen` from: {known}; or leave it out."
-
-
-class WeightsNeeded(InputError):
-    code = "weights-needed"
-    text = "The network {network} has no pre-trained weights, so it cannot be tuned from them. Choose another network."
