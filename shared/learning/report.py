@@ -26,7 +26,7 @@ def measure(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> dict[st
     """Figures of the fused out-of-fold scores (N,); calibration and cut-off of a fold come from the other folds."""
     area = delong_interval(scores, malignant)
     risks = cross_fitted(scores, malignant, folds)
-    table = ConfusionTable.fromdecisions(decisions(scores, malignant, folds), malignant)
+    table = ConfusionTable.from_decisions(decisions(scores, malignant, folds), malignant)
     return {
         "auc": roc_auc(scores, malignant),
         "auc_low": area.low,
