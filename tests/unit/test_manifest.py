@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.importing import ManifestInvalid, read_manifest
+from shared.manifest import ManifestInvalid, read_manifest
 
 
 def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:

@@ -1,0 +1,226 @@
+"""A labelled folder as a study sees it: samples to learn from, and what people said of the same images."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from shared.domain.training import Split
+from shared.errors import SeraError
+from shared.imaging.files import read_file, read_nodule
+from shared.learning import GroupOnBothSides, Sample, check_apart
+from shared.manifest import MANIFEST, read_manifest, reader_columns
+from shared.manifest import Row as Line
+from shared.statistics import ConstantScores, SingleClass, youden_cutoff
+from shared.study.errors import NothingToStudy, RowInvalid
+from shared.study.results import Row, Section
+
+LABELS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+CALLS = {0.0, 1.0}
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """One labelled line of the manifest, checked.
+
+    Attributes
+    ----------
+    key : SHA-256 over the hashes of the image's and the mask's bytes
+    pixels : SHA-256 of the image's bytes alone
+    judgements : by person; 0 or 1 for benign or malignant, or a rating
+    """
+
+    line: Line
+    malignant: bool
+    key: str
+    pixels: str
+    split: Split
+    judgements: dict[str, float]
+
+    @property
+    def name(self) -> str:
+        return self.line.name
+
+    @property
+    def patient(self) -> str | None:
+        return self.line.fields.get("patient")
+
+    @property
+    def site(self) -> str | None:
+        return self.line.fields.get("site")
+
+    def sample(self, margin: float, unit: str | None) -> Sample:
+        load = partial(read_nodule, self.line.image, self.line.mask, margin)
+        return Sample(self.key, self.malignant, load, patient=unit, site=self.site)
+
+
+@dataclass(frozen=True)
+class LabelledFolder:
+    """The labelled images of a folder, without those that are held out for a test.
+
+    Attributes
+    ----------
+    images : what the study is about, in the manifest's order
+    readers : people who judged them, by the manifest's columns `reader_NAME`
+    unlabelled, held_out, repeated : lines left out: without a label, of the split `test`, the same image once more
+    """
+
+    root: Path
+    images: tuple[LabelledImage, ...]
+    readers: tuple[str, ...]
+    unlabelled: int = 0
+    held_out: int = 0
+    repeated: int = 0
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read and check the whole manifest; every file it names is opened once, to be hashed.
+
+        Raises
+        ------
+        ManifestInvalid, RowInvalid, NothingToStudy
+        GroupOnBothSides
+            if a patient, or the same image, is held out and studied
+        """
+        lines = read_manifest(path)
+        labelled = _checked(path / MANIFEST, [line for line in lines if line.malignant])
+        training = [image for image in labelled if image.split is Split.TRAIN]
+        if not training:
+            raise NothingToStudy(path=path / MANIFEST)
+        test = [image for image in labelled if image.split is Split.TEST]
+        _check_apart(training, test)
+        once = tuple({image.key: image for image in reversed(training)}.values())[::-1]
+        return cls(
+            root=path,
+            images=once,
+            readers=reader_columns([image.line for image in once]),
+            unlabelled=len(lines) - len(labelled),
+            held_out=len(test),
+            repeated=len(training) - len(once),
+        )
+
+    def samples(self, margin: float) -> list[Sample]:
+        """One sample for each image, cut out with that margin when it is loaded."""
+        return _samples(self.images, margin)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Key of each sample -> the image as the manifest names it."""
+        return {image.key: image.name for image in self.images}
+
+
+def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
+    """The people who judged any of these images, as rows of the section READERS.
+
+    A person whose values are all 0 or 1 decides; any other numbers are ratings, higher = more suspicious, which become
+    decisions at Youden's cut-off over all images judged: it flatters the person, and `facts` says so.
+
+    Parameters
+    ----------
+    indices : (N,) numbers of the folder's images, in the order of the study's
+    """
+    images = [folder.images[index] for index in indices]
+    malignant = np.array([image.malignant for image in images], bool)
+    rows = [_reader_row(name, images, malignant, _decides(folder, name)) for name in folder.readers]
+    return [row for row in rows if row.judged.any()]
+
+
+def _reader_row(name: str, images: Sequence[LabelledImage], malignant: np.ndarray, decides: bool) -> Row:
+    values = np.array([image.judgements.get(name, math.nan) for image in images], np.float64)
+    judged = np.isfinite(values)
+    if decides:
+        facts = {"judgement": "benign or malignant", "cutoff": "the person's own"}
+        return Row(Section.READERS, name, facts, judged & (values == 1), None, None, judged)
+    cutoff, told = _rating_cutoff(values[judged], malignant[judged])
+    facts = {"judgement": "rating", "cutoff": told}
+    return Row(Section.READERS, name, facts, judged & (values >= cutoff), values, None, judged)
+
+
+def _rating_cutoff(ratings: np.ndarray, malignant: np.ndarray) -> tuple[float, str]:
+    """The cut-off, and how it came about; where none can be found nothing is called malignant."""
+    try:
+        cutoff = youden_cutoff(ratings, malignant)
+    except (ConstantScores, SingleClass):
+        return math.inf, "none: equal ratings or one class only, so nothing counts as called malignant"
+    return cutoff, f"{cutoff:g}, by Youden over all images judged, so flattering"
+
+
+def _decides(folder: LabelledFolder, name: str) -> bool:
+    """Whether all of a person's values in the whole folder are 0 or 1."""
+    return {image.judgements[name] for image in folder.images if name in image.judgements} <= CALLS
+
+
+def _samples(images: Sequence[LabelledImage], margin: float) -> list[Sample]:
+    """Where patients are unknown, images with the same pixels and different masks still stay together."""
+    seen = [image.pixels for image in images if image.patient is None]
+    twice = {pixels for pixels in seen if seen.count(pixels) > 1} if len(set(seen)) < len(seen) else set()
+    return [
+        image.sample(margin, image.patient or (f"of image {image.pixels}" if image.pixels in twice else None))
+        for image in images
+    ]
+
+
+def _check_apart(training: Sequence[LabelledImage], test: Sequence[LabelledImage]) -> None:
+    check_apart(_samples(training, 0.0), _samples(test, 0.0))
+    held_out = {image.pixels for image in test}
+    if both := [image.name for image in training if image.pixels in held_out]:
+        raise GroupOnBothSides(count=len(both), examples=both[0])
+
+
+def _checked(path: Path, lines: Sequence[Line]) -> list[LabelledImage]:
+    """Every line or the first problem, with how many more there are."""
+    images, problems, labels = [], [], {}
+    for line in lines:
+        found = list(_problems(line))
+        image = None if found else _image(line)
+        if image and labels.setdefault(image.key, image.malignant) != image.malignant:
+            found = ["the same image has another label further up"]
+        images.append(image)
+        problems += [(line.line, problem) for problem in found[:1]]
+    if problems:
+        more = f"; {len(problems) - 1} more lines cannot be used either" if len(problems) > 1 else ""
+        raise RowInvalid(path=path, line=problems[0][0], problem=problems[0][1], more=more)
+    return images
+
+
+def _problems(line: Line) -> Iterator[str]:
+    """What is wrong with a line, the first thing first."""
+    if not line.name:
+        yield "it names no image"
+    for path in filter(None, (line.image, line.mask)):
+        try:
+            read_file(path)
+        except SeraError as error:
+            yield f"{path.name} cannot be opened ({error.facts['problem']})"
+    if line.malignant.lower() not in LABELS:
+        yield f"the label {line.malignant!r} is neither 0 nor 1"
+    if line.fields.get("split", Split.TRAIN).lower() not in tuple(Split):
+        yield f"the split {line.fields['split']!r} is neither train nor test"
+    for name, said in line.readers.items():
+        if not _is_number(said):
+            yield f"reader_{name} says {said!r}, which is no number"
+
+
+def _is_number(said: str) -> bool:
+    try:
+        return math.isfinite(float(said))
+    except ValueError:
+        return False
+
+
+def _image(line: Line) -> LabelledImage:
+    pixels = hashlib.sha256(read_file(line.image)).hexdigest()
+    mask = hashlib.sha256(read_file(line.mask)).hexdigest() if line.mask else ""
+    return LabelledImage(
+        line=line,
+        malignant=LABELS[line.malignant.lower()],
+        key=hashlib.sha256(f"{pixels}/{mask}".encode()).hexdigest(),
+        pixels=pixels,
+        split=Split(line.fields.get("split", Split.TRAIN).lower()),
+        judgements={name: float(said) for name, said in line.readers.items()},
+    )
