@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,8 +12,7 @@ from typing import Self
 import numpy as np
 
 from shared.domain.training import Split
-from shared.errors import SeraError
-from shared.imaging.files import read_file, read_nodule
+from shared.imaging.files import FileUnreadable, read_file, read_nodule
 from shared.learning import GroupOnBothSides, Sample, check_apart
 from shared.manifest import MANIFEST, read_manifest, reader_columns
 from shared.manifest import Row as Line
@@ -157,10 +157,9 @@ def _decides(folder: LabelledFolder, name: str) -> bool:
 
 def _samples(images: Sequence[LabelledImage], margin: float) -> list[Sample]:
     """Where patients are unknown, images with the same pixels and different masks still stay together."""
-    seen = [image.pixels for image in images if image.patient is None]
-    twice = {pixels for pixels in seen if seen.count(pixels) > 1} if len(set(seen)) < len(seen) else set()
+    seen = Counter(image.pixels for image in images if image.patient is None)
     return [
-        image.sample(margin, image.patient or (f"of image {image.pixels}" if image.pixels in twice else None))
+        image.sample(margin, image.patient or (f"of image {image.pixels}" if seen[image.pixels] > 1 else None))
         for image in images
     ]
 
@@ -173,49 +172,30 @@ def _check_apart(training: Sequence[LabelledImage], test: Sequence[LabelledImage
 
 
 def _checked(path: Path, lines: Sequence[Line]) -> list[LabelledImage]:
-    """Every line or the first problem, with how many more there are."""
+    """Every line, or the first problem with how many more there are."""
     images, problems, labels = [], [], {}
     for line in lines:
-        found = list(_problems(line))
-        image = None if found else _image(line)
-        if image and labels.setdefault(image.key, image.malignant) != image.malignant:
-            found = ["the same image has another label further up"]
+        image = _image(line)
+        if isinstance(image, LabelledImage) and labels.setdefault(image.key, image.malignant) != image.malignant:
+            image = "the same image has another label further up"
+        if isinstance(image, str):
+            problems.append((line.line, image))
         images.append(image)
-        problems += [(line.line, problem) for problem in found[:1]]
     if problems:
         more = f"; {len(problems) - 1} more lines cannot be used either" if len(problems) > 1 else ""
         raise RowInvalid(path=path, line=problems[0][0], problem=problems[0][1], more=more)
     return images
 
 
-def _problems(line: Line) -> Iterator[str]:
-    """What is wrong with a line, the first thing first."""
-    if not line.name:
-        yield "it names no image"
-    for path in filter(None, (line.image, line.mask)):
-        try:
-            read_file(path)
-        except SeraError as error:
-            yield f"{path.name} cannot be opened ({error.facts['problem']})"
-    if line.malignant.lower() not in LABELS:
-        yield f"the label {line.malignant!r} is neither 0 nor 1"
-    if line.fields.get("split", Split.TRAIN).lower() not in tuple(Split):
-        yield f"the split {line.fields['split']!r} is neither train nor test"
-    for name, said in line.readers.items():
-        if not _is_number(said):
-            yield f"reader_{name} says {said!r}, which is no number"
-
-
-def _is_number(said: str) -> bool:
+def _image(line: Line) -> LabelledImage | str:
+    """The image, or what is wrong with its line."""
+    if problem := _problem(line):
+        return problem
     try:
-        return math.isfinite(float(said))
-    except ValueError:
-        return False
-
-
-def _image(line: Line) -> LabelledImage:
-    pixels = hashlib.sha256(read_file(line.image)).hexdigest()
-    mask = hashlib.sha256(read_file(line.mask)).hexdigest() if line.mask else ""
+        pixels = hashlib.sha256(read_file(line.image)).hexdigest()
+        mask = hashlib.sha256(read_file(line.mask)).hexdigest() if line.mask else ""
+    except FileUnreadable as error:
+        return "{name} cannot be opened ({problem})".format(**error.facts)
     return LabelledImage(
         line=line,
         malignant=LABELS[line.malignant.lower()],
@@ -224,3 +204,22 @@ def _image(line: Line) -> LabelledImage:
         split=Split(line.fields.get("split", Split.TRAIN).lower()),
         judgements={name: float(said) for name, said in line.readers.items()},
     )
+
+
+def _problem(line: Line) -> str | None:
+    if not line.name:
+        return "it names no image"
+    if line.malignant.lower() not in LABELS:
+        return f"the label {line.malignant!r} is neither 0 nor 1"
+    if line.fields.get("split", Split.TRAIN).lower() not in tuple(Split):
+        return f"the split {line.fields['split']!r} is neither train nor test"
+    if strange := [name for name, said in line.readers.items() if not _is_number(said)]:
+        return f"reader_{strange[0]} says {line.readers[strange[0]]!r}, which is no number"
+    return None
+
+
+def _is_number(said: str) -> bool:
+    try:
+        return math.isfinite(float(said))
+    except ValueError:
+        return False
