@@ -61,7 +61,7 @@ def scored(
 def persons(malignant: np.ndarray, random: np.random.Generator) -> list[Row]:
     """One who decides on all images, one who decides on most, one who rates."""
     everything = np.ones(malignant.size, bool)
-    decides = {"judgement": "benign or malignant", "cutoff": "the person's own"}
+    decides = {"judgement": "benign or malignant", "cut-off": "the person's own"}
     first = np.where(random.random(malignant.size) < 0.85, malignant, ~malignant)
     second = np.where(random.random(malignant.size) < 0.7, malignant, ~malignant)
     most = np.arange(malignant.size) % 7 != 0
@@ -69,5 +69,5 @@ def persons(malignant: np.ndarray, random: np.random.Generator) -> list[Row]:
     return [
         Row(Section.READERS, "kim", decides, first, None, None, everything),
         Row(Section.READERS, "lee", decides, second & most, None, None, most),
-        Row(Section.READERS, "park", {"judgement": "rating", "cutoff": "4"}, ratings >= 4, ratings, None, everything),
+        Row(Section.READERS, "park", {"judgement": "rating", "cut-off": "4"}, ratings >= 4, ratings, None, everything),
     ]

@@ -134,10 +134,10 @@ def _reader_row(name: str, images: Sequence[LabelledImage], malignant: np.ndarra
     values = np.array([image.judgements.get(name, math.nan) for image in images], np.float64)
     judged = np.isfinite(values)
     if decides:
-        facts = {"judgement": "benign or malignant", "cutoff": "the person's own"}
+        facts = {"judgement": "benign or malignant", "cut-off": "the person's own"}
         return Row(Section.READERS, name, facts, judged & (values == 1), None, None, judged)
     cutoff, told = _rating_cutoff(values[judged], malignant[judged])
-    facts = {"judgement": "rating", "cutoff": told}
+    facts = {"judgement": "rating", "cut-off": told}
     return Row(Section.READERS, name, facts, judged & (values >= cutoff), values, None, judged)
 
 

@@ -131,7 +131,7 @@ def _draw_calibration(risks: np.ndarray, malignant: np.ndarray) -> Drawing:
         axes.errorbar(
             stated, seen, yerr=np.maximum(reach, 0), color=BLUE, ecolor=SKY, marker="o", ms=5, lw=1.2, capsize=2
         )
-        axes.set(ylabel="share malignant", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", adjustable="box")
+        axes.set(ylabel="share malignant", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         below.hist(risks, bins=np.linspace(0, 1, BINS + 1), color=BLUE)
         below.set(xlabel="stated risk of malignancy", ylabel="images")
         return figure
@@ -147,7 +147,7 @@ def _draw_confusion(row: Row, study: Study) -> Drawing:
         for line, counts in enumerate(((table.tp, table.fn), (table.fp, table.tn))):
             for column, count in enumerate(counts):
                 _square_of_counts(axes, column, line, count, sum(counts))
-        axes.set(xlim=(0, 2), ylim=(2, 0), xticks=(0.5, 1.5), yticks=(0.5, 1.5), xlabel="called", ylabel="is")
+        axes.set(xlim=(0, 2), ylim=(2, 0), xticks=(0.5, 1.5), yticks=(0.5, 1.5), xlabel="called", ylabel="confirmed")
         axes.set_xticklabels(("malignant", "benign"))
         axes.set_yticklabels(("malignant", "benign"), rotation=90, va="center")
         axes.tick_params(length=0)

@@ -20,6 +20,7 @@ from shared.study.plots import draw_all
 from shared.study.published import published_table
 from shared.study.results import Section, Study
 from shared.study.tables import (
+    READING,
     Table,
     csv_bytes,
     left_out_table,
@@ -109,6 +110,7 @@ def render(study: Study, material: Material, made: datetime) -> str:
         left_out=left_out_table(study),
         skipped=skipped_table(study, material.names),
         settings=settings_table(study),
+        reading=READING,
         limits=_limits(study, material),
         versions=_versions(),
     )
@@ -175,7 +177,7 @@ def _facts(study: Study, material: Material, made: datetime) -> list[tuple[str, 
             f"split: all images of a patient, known for {material.with_patient} images; else the image by itself.",
         ),
         ("Recipe", f"{study.recipe.name}, version {study.recipe.version}. {study.recipe.source}."),
-        ("Feature sets", "; ".join(map(_feature_set, study.recipe.features))),
+        ("Feature sets", " ".join(map(_feature_set, study.recipe.features))),
         ("Classifiers", "; ".join(map(_classifier, study.recipe.classifiers))),
         ("Fusion", f"{study.recipe.fusion.rule} of {', '.join(study.recipe.fusion.members)}"),
         ("Seed", str(study.seed)),
@@ -195,8 +197,8 @@ def _left_out_of_data(study: Study, material: Material) -> str:
 
 def _feature_set(features: FeatureSet) -> str:
     tuning = getattr(features, "tuning", None)
-    told = "" if tuning is None else {"none": ", as pre-trained"}.get(tuning, f", tuning: {tuning}")
-    return f"{features.name} ({features.tap}{told})"
+    told = "" if tuning is None else {"none": "; as pre-trained"}.get(tuning, f"; tuning: {tuning}")
+    return f"{features.name} ({features.tap.replace('+', ', ')}{told})."
 
 
 def _classifier(classifier: Classifier) -> str:

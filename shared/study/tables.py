@@ -20,12 +20,17 @@ ENDS = ("", "_logit_wald_low", "_logit_wald_high", "_wilson_low", "_wilson_high"
 COUNTS = ("n", "malignant", "tp", "fn", "fp", "tn", "auc", "auc_delong_low", "auc_delong_high")
 FIGURE_COLUMNS = (*COUNTS, *(f"{rate}{end}" for rate in MEASURES for end in ENDS))
 UNKNOWN_SITE = "(not named)"
-RATES = (
-    "Rates are in per cent, at the cut-off chosen on other folds; below each, its 95 % intervals: logit = Wald on the "
-    "logit scale (as Lee et al. print it), Wilson = score interval. PPV and NPV hold at the share of malignant images "
-    "in this study."
+READING = (
+    "n: images judged, and how many of them are malignant.",
+    "AUC: area under the ROC curve of out-of-fold scores, with DeLong's 95 % interval.",
+    "Accuracy, sensitivity, specificity, PPV and NPV are in per cent, malignant being the positive class, each image "
+    "at a cut-off (Youden's) chosen on other folds.",
+    "Below each rate stand its 95 % intervals: logit = Wald on the logit scale, as Lee et al. print it; Wilson = score "
+    "interval.",
+    "PPV and NPV hold at the share of malignant images in this study.",
+    "A highlighted row has the greatest AUC of its table; the best of many looks better than it is.",
+    "– stands where there is nothing to tell: no score, or no image to count.",
 )
-AREAS = "AUC: area under the ROC curve of out-of-fold scores, with DeLong's 95 % interval."
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def section_table(study: Study, section: Section) -> Table:
     return Table(
         name=stem(section),
         title=TITLES[section],
-        legend=" ".join((ABOUT[section], AREAS, RATES, _marked(top))).strip(),
+        legend=ABOUT[section],
         head=("judge", "n", "AUC", *SHORT.values()),
         rows=tuple((_judge(row), *_cells(figures)) for row, figures in zip(rows, found, strict=True)),
         columns=("name", *columns, *FIGURE_COLUMNS),
@@ -97,7 +102,7 @@ def site_table(study: Study) -> Table | None:
     return Table(
         name="sites",
         title="The model at each site",
-        legend=f"{row.name}, at one cut-off for all sites. {AREAS} {RATES}",
+        legend=f"{row.name}, with the cut-offs it has in the other tables: none was chosen for a site.",
         head=("site", "n", "AUC", *SHORT.values()),
         rows=tuple((Cell(site, numeric=False), *_cells(figures)) for site, figures in found),
         columns=("site", *FIGURE_COLUMNS),
@@ -198,11 +203,8 @@ def _ends(name: str, interval: Interval) -> dict[str, float]:
 
 
 def _judge(row: Row) -> Cell:
-    return Cell(row.name, tuple(f"{column}: {told}" for column, told in row.facts.items() if told), numeric=False)
-
-
-def _marked(top: Row | None) -> str:
-    return "" if top is None else "The highlighted row has the greatest AUC; the best of many looks better than it is."
+    facts = " · ".join(f"{column}: {told}" for column, told in row.facts.items() if told)
+    return Cell(row.name, (facts,) if facts else (), numeric=False)
 
 
 def _at_site(site: SiteRates) -> Figures:
