@@ -74,5 +74,5 @@ def _row(folder: Path, number: int, line: dict[str, str]) -> Row:
         mask=folder / mask if mask else None,
         fields={name: told[name] for name in OPTIONAL if name in told},
         name=image,
-        readers={name.removeprefix(READER): said for name, said in told.items() if name.removeprefix(READER) != name},
+        readers={name.removeprefix(READER): told[name] for name in told if name.startswith(READER) and name != READER},
     )

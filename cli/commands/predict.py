@@ -43,10 +43,11 @@ class Asked:
 
 @app.command()
 def predict(
-    bundle: Annotated[Path, typer.Option(help="The bundle's folder, e.g. DIR/bundle of a study.")],
-    images: Annotated[list[str] | None, typer.Argument(metavar="IMAGE...", help="PNG, JPEG, BMP, TIFF, DICOM.")] = None,
+    bundle: Annotated[Path, typer.Option(metavar="DIR", help="The bundle's folder, e.g. DIR/bundle of a study.")],
+    images: Annotated[list[str] | None, typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, TIFF, DICOM.")] = None,
     manifest: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="CSV with the columns image,[mask]; paths relative to it.")
+        Path | None,
+        typer.Option(dir_okay=False, metavar="FILE", help="CSV with the columns image,[mask]; paths relative to it."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -25,9 +25,13 @@ INTERRUPTED = 130
 
 @app.command()
 def study(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Holds manifest.csv and the images.")],
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, e.g. light, or the path of a TOML file.")],
-    out: Annotated[Path, typer.Option(file_okay=False, help="Where report, tables and bundle go.")],
+    folder: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, metavar="FOLDER", help="Holds manifest.csv and the images.")
+    ],
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of a recipe, e.g. light, or the path of a TOML file.")
+    ],
+    out: Annotated[Path, typer.Option(file_okay=False, metavar="DIR", help="Where report, tables and bundle go.")],
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds on equal data give equal figures.")] = 0,
     synthetic: Annotated[bool, typer.Option("--synthetic", help="Phantoms, not patients.")] = False,
 ) -> None:
@@ -54,16 +58,18 @@ def experiment(
     """Run what has not been kept from an earlier run in the same place."""
     from shared.recipes import load_recipe
 
-    wanted = load_recipe(recipe)
+    wanted, settings = load_recipe(recipe), Settings()
 
     from shared.networks import WeightsFinder
-    from shared.study.experiment import run_experiment
     from shared.study.folder import LabelledFolder
     from shared.study.keep import FolderCache
     from shared.study.report import Material
 
-    settings, labelled = Settings(), LabelledFolder.open(folder)
+    labelled = LabelledFolder.open(folder)
     weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
+
+    from shared.study.experiment import run_experiment
+
     with StageProgress(console) as progress:
         cache = FolderCache(out / "cache")
         made, model = run_experiment(labelled, wanted, weights, cache=cache, progress=progress, seed=seed)

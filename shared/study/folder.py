@@ -94,7 +94,7 @@ class LabelledFolder:
             raise NothingToStudy(path=path / MANIFEST)
         test = [image for image in labelled if image.split is Split.TEST]
         _check_apart(training, test)
-        once = tuple({image.key: image for image in reversed(training)}.values())[::-1]
+        once = _first_of_each(training)
         return cls(
             root=path,
             images=once,
@@ -162,6 +162,13 @@ def _samples(images: Sequence[LabelledImage], margin: float) -> list[Sample]:
         image.sample(margin, image.patient or (f"of image {image.pixels}" if seen[image.pixels] > 1 else None))
         for image in images
     ]
+
+
+def _first_of_each(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]:
+    kept: dict[str, LabelledImage] = {}
+    for image in images:
+        kept.setdefault(image.key, image)
+    return tuple(kept.values())
 
 
 def _check_apart(training: Sequence[LabelledImage], test: Sequence[LabelledImage]) -> None:

@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import pytest
+
+from shared.study import replacing
+from shared.study.replacing import replace_folder
+
+
+def folder(path: Path, content: str) -> Path:
+    (path / "networks").mkdir(parents=True)
+    (path / "manifest.json").write_text(content)
+    return path
+
+
+def refuse(first: Path, second: Path) -> None:
+    raise OSError("no exchange here")
+
+
+@pytest.mark.parametrize("exchange", [replacing.exchange, refuse], ids=["in one step", "in two steps"])
+def test_a_folder_takes_the_place_of_another(tmp_path: Path, monkeypatch, exchange):
+    monkeypatch.setattr(replacing, "exchange", exchange)
+    target = tmp_path / "bundle"
+    replace_folder(folder(tmp_path / "first", "old"), target)
+    replace_folder(folder(tmp_path / "second", "new"), target)
+    assert (target / "manifest.json").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
