@@ -24,7 +24,7 @@ LABELS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes
 CALLS = {0.0, 1.0}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelledImage:
     """One labelled line of the manifest, checked.
 
@@ -68,6 +68,7 @@ class LabelledFolder:
     images : what the study is about, in the manifest's order
     readers : people who judged them, by the manifest's columns `reader_NAME`
     unlabelled, held_out, repeated : lines left out: without a label, of the split `test`, the same image once more
+    contradicted : images left out that the manifest calls benign and malignant
     """
 
     root: Path
@@ -76,6 +77,7 @@ class LabelledFolder:
     unlabelled: int = 0
     held_out: int = 0
     repeated: int = 0
+    contradicted: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -89,10 +91,12 @@ class LabelledFolder:
         """
         lines = read_manifest(path)
         labelled = _checked(path / MANIFEST, [line for line in lines if line.malignant])
-        training = [image for image in labelled if image.split is Split.TRAIN]
+        contradicted = _with_two_labels(labelled)
+        sure = [image for image in labelled if image not in contradicted]
+        training = [image for image in sure if image.split is Split.TRAIN]
         if not training:
             raise NothingToStudy(path=path / MANIFEST)
-        test = [image for image in labelled if image.split is Split.TEST]
+        test = [image for image in sure if image.split is Split.TEST]
         _check_apart(training, test)
         once = _first_of_each(training)
         return cls(
@@ -102,6 +106,7 @@ class LabelledFolder:
             unlabelled=len(lines) - len(labelled),
             held_out=len(test),
             repeated=len(training) - len(once),
+            contradicted=tuple(image.name for image in contradicted),
         )
 
     def samples(self, margin: float) -> list[Sample]:
@@ -164,6 +169,12 @@ def _samples(images: Sequence[LabelledImage], margin: float) -> list[Sample]:
     ]
 
 
+def _with_two_labels(images: Sequence[LabelledImage]) -> list[LabelledImage]:
+    """Every line of an image that has both labels: nobody can say which one is right."""
+    both = {image.key for image in images if image.malignant} & {image.key for image in images if not image.malignant}
+    return [image for image in images if image.key in both]
+
+
 def _first_of_each(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]:
     kept: dict[str, LabelledImage] = {}
     for image in images:
@@ -180,18 +191,11 @@ def _check_apart(training: Sequence[LabelledImage], test: Sequence[LabelledImage
 
 def _checked(path: Path, lines: Sequence[Line]) -> list[LabelledImage]:
     """Every line, or the first problem with how many more there are."""
-    images, problems, labels = [], [], {}
-    for line in lines:
-        image = _image(line)
-        if isinstance(image, LabelledImage) and labels.setdefault(image.key, image.malignant) != image.malignant:
-            image = "the same image has another label further up"
-        if isinstance(image, str):
-            problems.append((line.line, image))
-        images.append(image)
-    if problems:
+    found = [(line.line, _image(line)) for line in lines]
+    if problems := [(number, image) for number, image in found if isinstance(image, str)]:
         more = f"; {len(problems) - 1} more lines cannot be used either" if len(problems) > 1 else ""
         raise RowInvalid(path=path, line=problems[0][0], problem=problems[0][1], more=more)
-    return images
+    return [image for _, image in found]
 
 
 def _image(line: Line) -> LabelledImage | str:

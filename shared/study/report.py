@@ -49,6 +49,7 @@ class Material:
     synthetic : phantoms, not patients
     names : key of a sample -> the image as the manifest names it
     unlabelled, held_out, repeated : lines of the manifest that were left out
+    contradicted : images that were left out because they have both labels
     with_patient : images whose patient is known
     """
 
@@ -58,6 +59,7 @@ class Material:
     unlabelled: int = 0
     held_out: int = 0
     repeated: int = 0
+    contradicted: tuple[str, ...] = ()
     with_patient: int = 0
 
     @classmethod
@@ -69,6 +71,7 @@ class Material:
             unlabelled=folder.unlabelled,
             held_out=folder.held_out,
             repeated=folder.repeated,
+            contradicted=folder.contradicted,
             with_patient=sum(image.patient is not None for image in folder.images),
         )
 
@@ -190,6 +193,7 @@ def _left_out_of_data(study: Study, material: Material) -> str:
         "without a label": material.unlabelled,
         "held out by the manifest's split": material.held_out,
         "repeated": material.repeated,
+        f"labelled both benign and malignant ({', '.join(material.contradicted)})": len(material.contradicted),
         "that could not be read": len(study.skipped),
     }
     return ", ".join(f"{count} {why}" for why, count in counts.items() if count) or "nothing"

@@ -115,6 +115,11 @@ def test_phantoms_are_said_to_be_phantoms(made, page):
     assert "Synthetic data" in Page(render(made, replace(MATERIAL, synthetic=True), MADE)).text
 
 
+def test_images_with_both_labels_are_named(made):
+    told = Page(render(made, replace(MATERIAL, contradicted=("a.png", "b.png")), MADE)).text
+    assert "2 labelled both benign and malignant (a.png, b.png)" in told
+
+
 def test_unknown_patients_are_told_as_a_limit(made, page):
     assert "Where the patient is not known" not in page.text
     assert "Where the patient is not known" in Page(render(made, replace(MATERIAL, with_patient=59), MADE)).text
