@@ -146,8 +146,8 @@ def _discrimination(who: str, found: Figures) -> list[str]:
         interval = f" (95 % interval {area_interval(found.area.interval)})" if found.area.interval else ""
         told = f" with an AUC of {area(found.area.value)}{interval}"
     return [
-        f"{who} told malignant from benign nodules{told}, on {found.images} images that each was judged by a fit that "
-        "had seen neither the image nor its patient.",
+        f"{who} told malignant from benign nodules{told}, on {found.images} images, each judged by a fit that had seen "
+        "neither the image nor its patient.",
         f"At its cut-off it called {percent(table.sensitivity)} % of the malignant nodules malignant (sensitivity) and "
         f"{percent(table.specificity)} % of the benign ones benign (specificity).",
     ]

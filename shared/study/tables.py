@@ -22,9 +22,10 @@ FIGURE_COLUMNS = (*COUNTS, *(f"{rate}{end}" for rate in MEASURES for end in ENDS
 UNKNOWN_SITE = "(not named)"
 READING = (
     "n: images judged, and how many of them are malignant.",
-    "AUC: area under the ROC curve of out-of-fold scores, with DeLong's 95 % interval.",
+    "AUC: area under the ROC curve of out-of-fold scores, with DeLong's 95 % interval, which has no width where the AUC "
+    "is 1.",
     "Accuracy, sensitivity, specificity, PPV and NPV are in per cent, malignant being the positive class, each image "
-    "at a cut-off (Youden's) chosen on other folds.",
+    "at a cut-off (Youden's) chosen on other folds; people decide for themselves.",
     "Below each rate stand its 95 % intervals: logit = Wald on the logit scale, as Lee et al. print it; Wilson = score "
     "interval.",
     "PPV and NPV hold at the share of malignant images in this study.",
