@@ -20,6 +20,8 @@ COMMANDS = {
     "dataset": "cli.commands.dataset",
     "train": "cli.commands.train",
     "models": "cli.commands.models",
+    "study": "cli.commands.study",
+    "predict": "cli.commands.predict",
     "key": "cli.commands.key",
     "doctor": "cli.commands.doctor",
     "test": "cli.commands.test",

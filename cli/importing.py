@@ -1,24 +1,16 @@
-"""A folder with a manifest, row by row into a dataset."""
+"""A manifest's rows, one by one into a dataset."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from cli.connection import Api, ApiProblem
 from shared.errors import InputError
+from shared.manifest import Row
 
 AT_ONCE = 4
-NEEDED = {"image", "malignant"}
-OPTIONAL = ("patient", "site", "size_mm", "split", "tirads")
-
-
-class ManifestInvalid(InputError):
-    code = "manifest-invalid"
-    text = "{path} cannot be imported: {problem}."
 
 
 class RowUnusable(InputError):
@@ -27,32 +19,6 @@ class RowUnusable(InputError):
 
 
 Refusal = ApiProblem | RowUnusable
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the manifest: files by absolute path, the rest as text."""
-
-    line: int
-    image: Path
-    malignant: str
-    mask: Path | None
-    fields: dict[str, str]
-
-
-def read_manifest(folder: Path) -> list[Row]:
-    """All rows; raises ManifestInvalid for what is no table, or one without the columns that are needed."""
-    path = folder / "manifest.csv"
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as source:
-            reader = csv.DictReader(source)
-            if missing := NEEDED - set(reader.fieldnames or ()):
-                raise ManifestInvalid(path=path, problem=f"its first line lacks {', '.join(sorted(missing))}")
-            return [_row(folder, number, line) for number, line in enumerate(reader, start=2)]
-    except FileNotFoundError as missing:
-        raise ManifestInvalid(path=path, problem="there is no such file") from missing
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ManifestInvalid(path=path, problem=f"it cannot be read as CSV in UTF-8 ({error})") from error
 
 
 def add_all(api: Api, dataset: str, rows: Sequence[Row]) -> Iterator[tuple[Row, bool | Refusal]]:
@@ -83,10 +49,3 @@ def _opened(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise RowUnusable(problem=f"{path.name} cannot be opened ({error.strerror})") from error
-
-
-def _row(folder: Path, number: int, line: dict[str, str]) -> Row:
-    fields = {name: line[name].strip() for name in OPTIONAL if (line.get(name) or "").strip()}
-    mask = (line.get("mask") or "").strip()
-    image, malignant = (line["image"] or "").strip(), (line["malignant"] or "").strip()
-    return Row(number, folder / image, malignant, folder / mask if mask else None, fields)

@@ -11,8 +11,9 @@ from rich.progress import track
 
 from cli.commands import application
 from cli.connection import connect
-from cli.importing import Refusal, Row, add_all, read_manifest
+from cli.importing import Refusal, add_all
 from shared.domain.roles import Role
+from shared.manifest import Row, read_manifest
 
 app = application()
 SHOWN = 20

@@ -4,7 +4,7 @@ import hashlib
 import json
 from functools import partial
 
-from shared.imaging import Nodule, Roi, crop, decode, read_mask
+from shared.imaging import Nodule, Roi, crop, decode, read_outline
 from shared.learning import Sample
 from shared.ledger.datasets import LabelledImage
 from shared.objects import ObjectStore
@@ -32,10 +32,9 @@ def nodule(objects: ObjectStore, image: LabelledImage, margin: float) -> Nodule:
 
 
 def roi(objects: ObjectStore, image: LabelledImage, width: int, height: int) -> Roi | None:
-    """The ROI a reader drew; an empty mask, as some public sets have, counts as none."""
+    """The ROI a reader drew, as a mask or by its corners."""
     if image.mask_sha256:
-        mask = read_mask(objects.get(image.mask_sha256), width, height)
-        return Roi.from_mask(mask) if mask.any() else None
+        return read_outline(objects.get(image.mask_sha256), width, height)
     return Roi.parse(image.roi) if image.roi else None
 
 

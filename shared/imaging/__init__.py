@@ -16,7 +16,7 @@ from shared.imaging.errors import (
 from shared.imaging.image import Box, Finding, Header, ImageFormat, Nodule, UltrasoundImage
 from shared.imaging.inspect import inspect
 from shared.imaging.limits import Limits
-from shared.imaging.mask import read_mask
+from shared.imaging.mask import read_mask, read_outline
 from shared.imaging.normalise import to_input
 from shared.imaging.roi import Roi
 
@@ -42,5 +42,6 @@ __all__ = [
     "decode",
     "inspect",
     "read_mask",
+    "read_outline",
     "to_input",
 ]

@@ -9,6 +9,7 @@ from PIL import Image
 from shared.imaging.boundary import reading
 from shared.imaging.errors import EmptyImage, MaskMismatch
 from shared.imaging.limits import Limits
+from shared.imaging.roi import Roi
 
 FORMATS = ("PNG", "GIF", "BMP", "TIFF")
 
@@ -35,6 +36,17 @@ def read_mask(data: bytes, width: int, height: int, limits: Limits | None = None
         if image.size != (width, height):
             raise MaskMismatch(mask=_by(*image.size), image=_by(width, height))
         return np.asarray(image.convert("L")) > 0
+
+
+def read_outline(data: bytes, width: int, height: int) -> Roi | None:
+    """The ROI that a mask of such an image marks; an empty mask, as some public sets have, counts as none.
+
+    Raises
+    ------
+    EmptyImage, ImageTooLarge, ImageTooSmall, ImageUnreadable, MaskMismatch, RoiInvalid, RoiTooSmall
+    """
+    mask = read_mask(data, width, height)
+    return Roi.from_mask(mask) if mask.any() else None
 
 
 def _by(width: int, height: int) -> str:

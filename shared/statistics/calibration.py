@@ -8,6 +8,7 @@ from scipy.special import expit, logit
 
 from shared.statistics.cases import Flags, Floats, as_cases
 from shared.statistics.errors import ProbabilityInvalid
+from shared.statistics.intervals import Interval, wilson
 
 MAX_STEPS = 100
 TOLERANCE = 1e-10
@@ -91,9 +92,58 @@ def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins
     Source: Pakdaman Naeini, Cooper & Hauskrecht, AAAI (2015), for the positive class.
     """
     chances, malignant = as_cases(_as_probabilities(probabilities), labels, needed=0)
-    place = np.minimum((chances * bins).astype(int), bins - 1)
+    place = _bin_of(chances, bins)
     gaps = np.bincount(place, weights=chances - malignant, minlength=bins)
     return float(np.abs(gaps).sum() / chances.size)
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Cases with a stated risk from `low` up to `high`: their mean risk, and the rate of malignancy with interval."""
+
+    low: float
+    high: float
+    count: int
+    malignant: int
+    mean_probability: float
+    observed: float
+    interval: Interval
+
+
+def calibration_curve(
+    probabilities: ArrayLike, labels: ArrayLike, bins: int = 10, level: float = 0.95
+) -> tuple[CalibrationBin, ...]:
+    """Stated risk against observed rate, for a reliability plot: one point for each bin that holds a case.
+
+    Parameters
+    ----------
+    probabilities : (N,) fractions, of malignancy
+    labels : (N,) bool or 0/1, 1 = malignant
+    bins : number of bins of equal width over 0 to 1; a case on an edge counts above it
+    level : confidence of Wilson's intervals, 0.95 for 95 %
+    """
+    chances, malignant = as_cases(_as_probabilities(probabilities), labels, needed=0)
+    place = _bin_of(chances, bins)
+    return tuple(
+        _bin(number, bins, chances[place == number], malignant[place == number], level) for number in np.unique(place)
+    )
+
+
+def _bin(number: int, bins: int, chances: Floats, malignant: Flags, level: float) -> CalibrationBin:
+    found, count = int(malignant.sum()), malignant.size
+    return CalibrationBin(
+        low=float(number / bins),
+        high=float((number + 1) / bins),
+        count=count,
+        malignant=found,
+        mean_probability=float(chances.mean()),
+        observed=found / count,
+        interval=wilson(found, count, level),
+    )
+
+
+def _bin_of(chances: Floats, bins: int) -> np.ndarray:
+    return np.minimum((chances * bins).astype(int), bins - 1)
 
 
 def _as_probabilities(values: ArrayLike) -> Floats:

@@ -26,3 +26,29 @@ class ConstantScores(InputError):
 class ProbabilityInvalid(InputError):
     code = "probability-invalid"
     text = "{what} has to lie {where}. Pass calibrated probabilities and prevalences as fractions, not percentages."
+
+
+class MeasureUnpaired(InputError):
+    code = "measure-unpaired"
+    text = (
+        "McNemar's test cannot compare `{measure}`, which each judge has on other cases. "
+        "Choose sensitivity, specificity or accuracy."
+    )
+
+
+class JudgementsInvalid(InputError):
+    code = "judgements-invalid"
+    text = "The judgements cannot be compared: {problem}. Give one row of 0/1 for each judge, one column for each case."
+
+
+class GeeNotConverged(InputError):
+    code = "gee-not-converged"
+    text = (
+        "The GEE did not settle on rates for {judges} judges over {cases} cases, so many judgements are missing. "
+        "Leave out judges with few cases, or compare them two by two with McNemar's test."
+    )
+
+
+class RatingsInvalid(InputError):
+    code = "ratings-invalid"
+    text = "The ratings have no agreement to measure: {problem}. Give every case a category from at least two raters."

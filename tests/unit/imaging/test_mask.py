@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.imaging import EmptyImage, ImageUnreadable, MaskMismatch, read_mask
+from shared.imaging import Box, EmptyImage, ImageUnreadable, MaskMismatch, read_mask, read_outline
 
 INSIDE = np.zeros((12, 20), bool)
-INSIDE[3:9, 5:15] = True
+INSIDE[2:10, 5:15] = True
 
 
 def encoded(kind: str, value: int) -> bytes:
@@ -33,3 +33,12 @@ def test_what_is_no_mask_is_refused():
     for data in (b"text", encoded("PNG", 255)[:40]):
         with pytest.raises(ImageUnreadable, match="MASK"):
             read_mask(data, 20, 12)
+
+
+def test_an_outline_holds_the_mask_it_was_read_from():
+    roi = read_outline(encoded("PNG", 255), 20, 12)
+    np.testing.assert_array_equal(roi.mask(Box(0, 0, 20, 12)), INSIDE)
+
+
+def test_an_empty_mask_outlines_nothing():
+    assert read_outline(encoded("PNG", 0), 20, 12) is None

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.importing import ManifestInvalid, read_manifest
+from shared.manifest import ManifestInvalid, read_manifest, read_table, reader_columns
 
 
 def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -60,3 +60,29 @@ def test_a_manifest_in_another_encoding_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestInvalid, match="no such file"):
         read_manifest(tmp_path)
+
+
+def test_reader_columns_hold_what_people_said(tmp_path: Path) -> None:
+    rows = read_manifest(
+        write(tmp_path, "image,malignant,reader_kim,reader_lee,reader_\na.png,1, 1 ,,2\nb.png,0,,3.5,\n")
+    )
+    assert [row.readers for row in rows] == [{"kim": "1"}, {"lee": "3.5"}]
+    assert reader_columns(rows) == ("kim", "lee")
+
+
+def test_an_image_keeps_the_name_it_has_in_the_manifest(tmp_path: Path) -> None:
+    row = read_manifest(write(tmp_path, "image,malignant\n sub/../a.png ,1\n"))[0]
+    assert row.name == "sub/../a.png"
+
+
+def test_a_manifest_for_prediction_needs_images_alone(tmp_path: Path) -> None:
+    path = write(tmp_path, "image,mask\na.png,m.png\n") / "manifest.csv"
+    row = read_table(path, needed=("image",))[0]
+    assert (row.image, row.mask, row.malignant) == (tmp_path / "a.png", tmp_path / "m.png", "")
+    with pytest.raises(ManifestInvalid, match="lacks image"):
+        read_table(write(tmp_path, "picture\na.png\n") / "manifest.csv", needed=("image",))
+
+
+def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
+    rows = read_manifest(write(tmp_path, "image,malignant\n\na.png,1\n\nb.png,0\n"))
+    assert [row.line for row in rows] == [3, 5]

@@ -1,0 +1,78 @@
+"""The one reader of `manifest.csv`: a folder's images, their labels and what people said of them."""
+
+import csv
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.errors import InputError
+
+MANIFEST = "manifest.csv"
+NEEDED = ("image", "malignant")
+OPTIONAL = ("patient", "site", "size_mm", "split", "tirads")
+READER = "reader_"
+"""What the name of a column begins with that holds a person's judgements."""
+
+
+class ManifestInvalid(InputError):
+    code = "manifest-invalid"
+    text = "{path} cannot be imported: {problem}."
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the manifest: files by absolute path, the rest as text.
+
+    Attributes
+    ----------
+    malignant : the label as it stands there, "" where there is none
+    name : the image as the manifest names it
+    fields : the optional columns that are filled in
+    readers : each person's judgement, where there is one
+    """
+
+    line: int
+    image: Path
+    malignant: str
+    mask: Path | None
+    fields: dict[str, str]
+    name: str = ""
+    readers: dict[str, str] = field(default_factory=dict)
+
+
+def read_manifest(folder: Path) -> list[Row]:
+    """All rows of a folder's manifest; raises ManifestInvalid for what is no table, or lacks a needed column."""
+    return read_table(folder / MANIFEST)
+
+
+def read_table(path: Path, needed: Collection[str] = NEEDED) -> list[Row]:
+    """All rows of a manifest by its own path; files are looked for beside it."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as source:
+            reader = csv.DictReader(source)
+            if missing := set(needed) - set(reader.fieldnames or ()):
+                raise ManifestInvalid(path=path, problem=f"its first line lacks {', '.join(sorted(missing))}")
+            return [_row(path.parent, reader.line_num, line) for line in reader]
+    except FileNotFoundError as missing:
+        raise ManifestInvalid(path=path, problem="there is no such file") from missing
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ManifestInvalid(path=path, problem=f"it cannot be read as CSV in UTF-8 ({error})") from error
+
+
+def reader_columns(rows: Collection[Row]) -> tuple[str, ...]:
+    """Names of the people who judged any of these rows, in the columns' order."""
+    return tuple(dict.fromkeys(name for row in rows for name in row.readers))
+
+
+def _row(folder: Path, number: int, line: dict[str, str]) -> Row:
+    told = {name: value.strip() for name, value in line.items() if name and isinstance(value, str) and value.strip()}
+    image, mask = told.get("image", ""), told.get("mask")
+    return Row(
+        line=number,
+        image=folder / image,
+        malignant=told.get("malignant", ""),
+        mask=folder / mask if mask else None,
+        fields={name: told[name] for name in OPTIONAL if name in told},
+        name=image,
+        readers={name.removeprefix(READER): told[name] for name in told if name.startswith(READER) and name != READER},
+    )

@@ -1,0 +1,34 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.app import main
+from shared.learning import FittedModel, fit, phantom_samples
+from shared.networks import WeightsFinder
+from shared.recipes import read_recipe
+from tests.builders import SMALL_RECIPE
+
+Ran = tuple[int, str, str]
+
+
+@pytest.fixture(scope="session")
+def small_model() -> FittedModel:
+    return fit(
+        phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), WeightsFinder(None, Path("nowhere"), download=False)
+    )
+
+
+@pytest.fixture
+def sera(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Runs a command; exit code, stdout and stderr."""
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["sera", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        told = capsys.readouterr()
+        return left.value.code or 0, told.out, told.err
+
+    return run

@@ -1,0 +1,143 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.learning import GroupOnBothSides
+from shared.manifest import ManifestInvalid
+from shared.study.errors import NothingToStudy, RowInvalid
+from shared.study.folder import LabelledFolder, reader_rows
+from shared.study.results import Section
+
+
+def test_labelled_rows_become_samples_in_the_manifests_order(opened):
+    folder = opened("image,malignant,patient,site\nb.png,1,p1,north\na.png,0,,\nc.png,,,\n")
+    assert [(image.name, image.malignant) for image in folder.images] == [("b.png", True), ("a.png", False)]
+    assert folder.unlabelled == 1
+    first, second = folder.samples(0.0)
+    assert (first.group, first.site) == ("patient north/p1", "north")
+    assert second.group == f"image {second.key}"
+    assert folder.names == {first.key: "b.png", second.key: "a.png"}
+
+
+def test_a_sample_is_cut_out_by_its_mask_with_the_margin(opened):
+    folder = opened("image,malignant,mask\na.png,1,mask.png\n")
+    close, wide = (folder.samples(margin)[0].load() for margin in (0.0, 0.2))
+    assert close.outlined
+    assert close.pixels.shape < wide.pixels.shape < (96, 96)
+
+
+def test_an_empty_mask_counts_as_none(opened):
+    nodule = opened("image,malignant,mask\na.png,1,empty.png\n").samples(0.0)[0].load()
+    assert nodule.pixels.shape == (96, 96)
+    assert not nodule.outlined
+
+
+def test_a_key_names_image_and_mask(opened):
+    plain = opened("image,malignant\na.png,1\nb.png,0\n").samples(0.0)
+    masked = opened("image,malignant,mask\na.png,1,mask.png\nb.png,0,\n").samples(0.0)
+    assert plain[0].key != masked[0].key
+    assert plain[1].key == masked[1].key
+
+
+def test_an_image_listed_twice_is_studied_once(opened):
+    folder = opened("image,malignant\na.png,1\nb.png,0\na.png,1\n")
+    assert ([image.name for image in folder.images], folder.repeated) == (["a.png", "b.png"], 1)
+
+
+def test_an_image_with_both_labels_is_left_out_and_named(opened):
+    folder = opened("image,malignant\na.png,1\nb.png,0\na.png,0\n")
+    assert [image.name for image in folder.images] == ["b.png"]
+    assert folder.contradicted == ("a.png", "a.png")
+
+
+def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(opened):
+    first, second, other = opened("image,malignant,mask\na.png,1,mask.png\na.png,0,\nb.png,0,\n").samples(0.0)
+    assert first.group == second.group != other.group
+
+
+def test_rows_held_out_for_a_test_are_not_studied(opened):
+    folder = opened("image,malignant,split\na.png,1,train\nb.png,0,\nc.png,1,test\n")
+    assert [image.name for image in folder.images] == ["a.png", "b.png"]
+    assert folder.held_out == 1
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "image,malignant,patient,split\na.png,1,p1,train\nb.png,1,p1,test\n",
+        "image,malignant,split\na.png,1,train\na.png,1,test\n",
+        "image,malignant,patient,split\na.png,1,p1,train\na.png,1,p2,test\n",
+    ],
+)
+def test_a_patient_or_an_image_on_both_sides_is_refused(opened, manifest):
+    with pytest.raises(GroupOnBothSides):
+        opened(manifest)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("gone.png,1,,,", r"Line 3 .* gone\.png cannot be opened \(No such file"),
+        (",1,,,", "Line 3 .* names no image"),
+        ("b.png,maybe,,,", "Line 3 .* label 'maybe' is neither 0 nor 1"),
+        ("b.png,1,gone.gif,,", r"Line 3 .* gone\.gif cannot be opened"),
+        ("b.png,1,,half,", "Line 3 .* split 'half' is neither train nor test"),
+        ("b.png,1,,,high", "Line 3 .* reader_kim says 'high', which is no number"),
+        ("b.png,1,,,nan", "Line 3 .* reader_kim says 'nan'"),
+    ],
+)
+def test_a_bad_row_is_named_by_its_line(opened, row, told):
+    with pytest.raises(RowInvalid, match=told):
+        opened(f"image,malignant,mask,split,reader_kim\na.png,1,,,\n{row}\n")
+
+
+def test_further_bad_rows_are_counted(opened):
+    with pytest.raises(RowInvalid, match="2 more lines"):
+        opened("image,malignant\nx.png,1\ny.png,1\nz.png,0\n")
+
+
+@pytest.mark.parametrize("manifest", ["image,malignant\n", "image,malignant\na.png,\n"])
+def test_a_folder_without_labels_has_nothing_to_study(opened, manifest):
+    with pytest.raises(NothingToStudy, match="1 for malignant"):
+        opened(manifest)
+
+
+def test_a_folder_without_a_manifest_is_refused(tmp_path: Path):
+    with pytest.raises(ManifestInvalid, match="no such file"):
+        LabelledFolder.open(tmp_path)
+
+
+JUDGED = """image,malignant,reader_kim,reader_lee,reader_park
+a.png,1,1,4,
+b.png,0,0,2,1
+c.png,1,,5,0
+d.png,0,1,1,
+"""
+
+
+def test_people_who_decide_and_people_who_rate_become_rows(opened):
+    kim, lee, park = reader_rows(opened(JUDGED), range(4))
+    assert {row.section for row in (kim, lee, park)} == {Section.READERS}
+    assert (kim.scores, kim.called.tolist(), kim.judged.tolist()) == (
+        None,
+        [True, False, False, True],
+        [True, True, False, True],
+    )
+    np.testing.assert_array_equal(lee.scores, [4, 2, 5, 1])
+    assert lee.called.tolist() == [True, False, True, False]
+    assert lee.facts["cut-off"] == "3, by Youden over all images judged, so flattering"
+    assert park.judged.tolist() == [False, True, True, False]
+
+
+def test_people_are_asked_about_the_studys_images_alone(opened):
+    folder = opened(JUDGED)
+    kim, lee = reader_rows(folder, [3, 0])
+    assert kim.called.tolist() == [True, True]
+    assert lee.scores.tolist() == [1, 4]
+
+
+def test_a_rating_person_whose_ratings_part_nothing_calls_nothing(opened):
+    row = reader_rows(opened("image,malignant,reader_x\na.png,1,3\nb.png,0,3\n"), range(2))[0]
+    assert not row.called.any()
+    assert row.facts["cut-off"].startswith("none")
