@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.learning.tuning.errors import TuningDiverged
 from shared.recipes import TuningPlan
 
 Scores = NDArray[np.float64]
@@ -36,11 +37,15 @@ class Curves:
     def best(self, malignant: NDArray[np.bool_], rows: NDArray[np.int64]) -> tuple[int, Course]:
         """Number of the course, and the course with its epochs, of least cross-entropy on these rows.
 
-        The classes count alike, as they do in balanced training; of equals the first and shortest.
+        The classes count alike, as they do in balanced training; of equals the first and shortest. A descent that ran
+        away is never chosen; if all did, `TuningDiverged`.
         """
         margins, labels = self.margins[..., rows].astype(np.float64), malignant[rows]
-        losses = np.logaddexp(0, np.where(labels, -margins, margins))
+        with np.errstate(invalid="ignore"):
+            losses = np.logaddexp(0, np.where(labels, -margins, margins))
         loss = (losses[..., labels].mean(-1) + losses[..., ~labels].mean(-1)) / 2
-        number, epoch = np.unravel_index(int(np.argmin(loss)), loss.shape)
+        if not np.isfinite(loss).any():
+            raise TuningDiverged(rates=", ".join(f"{course.rate:g}" for course in self.tried))
+        number, epoch = np.unravel_index(int(np.argmin(np.where(np.isfinite(loss), loss, np.inf))), loss.shape)
         course = self.tried[number]
         return int(number), Course(course.rate, course.decay, int(epoch) + 1)
