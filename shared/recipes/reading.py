@@ -88,6 +88,10 @@ def _check_ranges(recipe: Recipe) -> None:
         "validation.folds": (recipe.validation.folds, 2, 20),
         "validation.inner_folds": (recipe.validation.inner_folds, 2, 20),
     }
+    for place, features in enumerate(recipe.features):
+        if isinstance(features, HandcraftedFeatures):
+            ranges[f"features[{place}].levels"] = (features.levels, 2, 256)
+            ranges[f"features[{place}].distance"] = (features.distance, 1, 32)
     for key, (value, low, high) in ranges.items():
         if not low <= value <= high:
             raise RecipeInvalid(key=key, problem=f"{value} is not between {low} and {high}")
