@@ -1,6 +1,17 @@
 """Handcrafted features: shape, intensity, GLCM, GLRLM, wavelet; IBSI's definitions."""
 
-from shared.features.errors import EmptyRegion, UnknownFamily
-from shared.features.extract import FAMILIES, LEVELS, FeatureVector, extract, names
+from shared.features.errors import EmptyRegion, TextureInvalid, UnknownFamily
+from shared.features.extract import DISTANCE, FAMILIES, LEVELS, FeatureVector, Texture, extract, names
 
-__all__ = ["FAMILIES", "LEVELS", "EmptyRegion", "FeatureVector", "UnknownFamily", "extract", "names"]
+__all__ = [
+    "DISTANCE",
+    "FAMILIES",
+    "LEVELS",
+    "EmptyRegion",
+    "FeatureVector",
+    "Texture",
+    "TextureInvalid",
+    "UnknownFamily",
+    "extract",
+    "names",
+]

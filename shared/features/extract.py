@@ -8,47 +8,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.features import glcm, glrlm, wavelet
-from shared.features.errors import UnknownFamily
+from shared.features.errors import TextureInvalid, UnknownFamily
 from shared.features.region import Region, discretise
 from shared.features.shape import shape
 from shared.features.statistics import Distribution, histogram, statistics
 
 LEVELS = 16
 """Grey levels of histogram and texture; the SERA deck uses 16 or 256, and 16 keeps a small ROI's matrices filled."""
+DISTANCE = 1
+"""Pixels between the two of a co-occurring pair."""
+MOST_LEVELS = 65535
 
 Named = dict[str, float]
 
 
+@dataclass(frozen=True)
+class Texture:
+    """How texture is measured: number of grey levels, and pixels between the two of a pair."""
+
+    levels: int = LEVELS
+    distance: int = DISTANCE
+
+    def __post_init__(self) -> None:
+        if not (2 <= self.levels <= MOST_LEVELS and self.distance >= 1):
+            raise TextureInvalid(levels=self.levels, distance=self.distance, most=MOST_LEVELS)
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureVector:
-    """`values` (D,) float64, all finite, and their D `names`."""
+    """`values` (D,) float64, all finite, and their D `names`, which are the same for every `texture`."""
 
     names: tuple[str, ...]
     values: NDArray[np.float64]
+    texture: Texture = Texture()
 
 
-def _shape(region: Region) -> Named:
+def _shape(region: Region, _: Texture) -> Named:
     return _prefixed("shape", shape(region.mask))
 
 
-def _intensity(region: Region) -> Named:
-    levels = discretise(region, LEVELS)[region.mask]
-    return _prefixed("stat", statistics(Distribution.of(region.inside))) | _prefixed("ih", histogram(levels, LEVELS))
+def _intensity(region: Region, by: Texture) -> Named:
+    inside = discretise(region, by.levels)[region.mask]
+    return _prefixed("stat", statistics(Distribution.of(region.inside))) | _prefixed("ih", histogram(inside, by.levels))
 
 
-def _glcm(region: Region) -> Named:
-    return _prefixed("glcm", glcm.texture(discretise(region, LEVELS), LEVELS))
+def _glcm(region: Region, by: Texture) -> Named:
+    return _prefixed("glcm", glcm.texture(discretise(region, by.levels), by.levels, by.distance))
 
 
-def _glrlm(region: Region) -> Named:
-    return _prefixed("glrlm", glrlm.texture(discretise(region, LEVELS), LEVELS))
+def _glrlm(region: Region, by: Texture) -> Named:
+    return _prefixed("glrlm", glrlm.texture(discretise(region, by.levels)))
 
 
-def _wavelet(region: Region) -> Named:
-    return _prefixed("wavelet", wavelet.texture(region, LEVELS))
+def _wavelet(region: Region, by: Texture) -> Named:
+    return _prefixed("wavelet", wavelet.texture(region, by.levels, by.distance))
 
 
-FAMILIES: dict[str, Callable[[Region], Named]] = {
+Measure = Callable[[Region, Texture], Named]
+
+FAMILIES: dict[str, Measure] = {
     "shape": _shape,
     "intensity": _intensity,
     "glcm": _glcm,
@@ -57,7 +75,13 @@ FAMILIES: dict[str, Callable[[Region], Named]] = {
 }
 
 
-def extract(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], families: Sequence[str]) -> FeatureVector:
+def extract(
+    pixels: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    families: Sequence[str],
+    levels: int = LEVELS,
+    distance: int = DISTANCE,
+) -> FeatureVector:
     """Handcrafted features of the pixels under a mask.
 
     Parameters
@@ -65,24 +89,27 @@ def extract(pixels: NDArray[np.uint8], mask: NDArray[np.bool_], families: Sequen
     pixels : (H, W) uint8 grey
     mask : (H, W) bool, the nodule
     families : of `FAMILIES`, in the order wanted: shape, intensity, glcm, glrlm, wavelet
+    levels : grey levels of histogram and texture, 2 to 65535; 16 or 256 in the SERA deck
+    distance : pixels (in the wavelet's bands: coefficients) between the two of a co-occurring pair
 
     Returns
     -------
     FeatureVector
-        its names depend on `families` only.
+        its names depend on `families` only; the vector itself says how texture was measured.
 
     Raises
     ------
     EmptyRegion
         where no pixel is under the mask.
-    UnknownFamily
+    UnknownFamily, TextureInvalid
     """
+    by = Texture(levels, distance)
     chosen = _chosen(tuple(families))
     region = Region.cut(pixels, mask)
     measured: Named = {}
     for measure in chosen:
-        measured |= measure(region)
-    return FeatureVector(tuple(measured), np.fromiter(measured.values(), np.float64, len(measured)))
+        measured |= measure(region, by)
+    return FeatureVector(tuple(measured), np.fromiter(measured.values(), np.float64, len(measured)), by)
 
 
 def names(families: Sequence[str]) -> tuple[str, ...]:
@@ -96,7 +123,7 @@ def _names(families: tuple[str, ...]) -> tuple[str, ...]:
     return extract(dot, dot == 0, families).names
 
 
-def _chosen(families: tuple[str, ...]) -> list[Callable[[Region], Named]]:
+def _chosen(families: tuple[str, ...]) -> list[Measure]:
     for family in families:
         if family not in FAMILIES:
             raise UnknownFamily(family=family, known=", ".join(FAMILIES))

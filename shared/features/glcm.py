@@ -13,7 +13,31 @@ DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))
 """Steps in rows and columns: 0, 135, 90 and 45 degrees; the opposite steps are in by symmetry."""
 
 
-def cooccurrence(levels_image: NDArray[np.uint16], levels: int, distance: int = 1) -> NDArray[np.int64]:
+Shifted = list[tuple[NDArray[np.uint16], NDArray[np.uint16]]]
+
+DENSE = 256
+"""Grey levels up to which a whole matrix is counted at once; of more levels only the pairs that occur are kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cooccurrence:
+    """Symmetric counts of pairs of grey levels: cell k pairs level `first[k]` with `second[k]`, both 1..`levels`.
+
+    `first`, `second` (K,) int64; `counts` (M, K) int64. Cells that no direction fills need not be there.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    levels: int
+
+    def merged(self) -> "Cooccurrence":
+        """With the sum over all directions as one more row."""
+        counts = np.concatenate([self.counts, self.counts.sum(0, keepdims=True)])
+        return Cooccurrence(self.first, self.second, counts, self.levels)
+
+
+def cooccurrence(levels_image: NDArray[np.uint16], levels: int, distance: int = 1) -> Cooccurrence:
     """Symmetric co-occurrence counts.
 
     Parameters
@@ -24,40 +48,71 @@ def cooccurrence(levels_image: NDArray[np.uint16], levels: int, distance: int = 
 
     Returns
     -------
-    (4, N_g, N_g) int64, one matrix for each of `DIRECTIONS`. Of a region too thin for any pair in a direction, each
-    pixel is paired with itself: the limit of a region without texture.
+    Cooccurrence
+        one row for each of `DIRECTIONS`. Of a region too thin for any pair in a direction, each pixel is paired with
+        itself: the limit of a region without texture.
     """
-    return np.stack([_pairs(levels_image, levels, dy * distance, dx * distance) for dy, dx in DIRECTIONS])
+    shifted = [_shifted(levels_image, dy * distance, dx * distance) for dy, dx in DIRECTIONS]
+    return _whole(levels_image, shifted, levels) if levels <= DENSE else _occurring(levels_image, shifted, levels)
 
 
-def _pairs(image: NDArray[np.uint16], levels: int, dy: int, dx: int) -> NDArray[np.int64]:
+def _shifted(image: NDArray[np.uint16], dy: int, dx: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """The image and its neighbours one step on, cut to where both are."""
     height, width = image.shape
-    first = image[: max(height - dy, 0), max(-dx, 0) : width - max(dx, 0)]
-    second = image[dy:, max(dx, 0) : width - max(-dx, 0)]
-    side = levels + 1
-    if side * side <= np.iinfo(np.uint16).max:
-        codes = first * np.uint16(side) + second
-    else:
-        codes = first.astype(np.int64) * side + second
+    first = image[: max(height - dy, 0), max(-dx, 0) : max(width - max(dx, 0), 0)]
+    second = image[dy:, max(dx, 0) : max(width - max(-dx, 0), 0)]
+    return first, second
+
+
+def _whole(image: NDArray[np.uint16], shifted: Shifted, levels: int) -> Cooccurrence:
+    counts = np.stack([_matrix(image, first, second, levels + 1) for first, second in shifted])
+    first, second = np.divmod(np.arange(levels * levels), levels)
+    return Cooccurrence(first + 1, second + 1, counts.reshape(len(shifted), -1), levels)
+
+
+def _matrix(
+    image: NDArray[np.uint16], first: NDArray[np.uint16], second: NDArray[np.uint16], side: int
+) -> NDArray[np.int64]:
+    narrow = np.uint16 if side * side <= np.iinfo(np.uint16).max else np.int64
+    codes = first.astype(narrow, copy=False) * narrow(side) + second
     counts = np.bincount(codes.ravel(), minlength=side * side).reshape(side, side)[1:, 1:]
     if not counts.any():
         return np.diag(np.bincount(image.ravel(), minlength=side)[1:])
     return counts + counts.T
 
 
+def _occurring(image: NDArray[np.uint16], shifted: Shifted, levels: int) -> Cooccurrence:
+    side = levels + 1
+    codes = [_codes(image, first, second, side) for first, second in shifted]
+    cells, place = np.unique(np.concatenate(codes), return_inverse=True)
+    by_direction = np.split(place, np.cumsum([part.size for part in codes])[:-1])
+    counts = np.stack([np.bincount(part, minlength=cells.size) for part in by_direction])
+    return Cooccurrence(cells // side, cells % side, counts, levels)
+
+
+def _codes(
+    image: NDArray[np.uint16], first: NDArray[np.uint16], second: NDArray[np.uint16], side: int
+) -> NDArray[np.int64]:
+    """One number for each pair, both ways round."""
+    both = (first > 0) & (second > 0)
+    here, there = (part[both].astype(np.int64) for part in (first, second))
+    if here.size == 0:
+        return image[image > 0].astype(np.int64) * (side + 1)
+    return np.concatenate([here * side + there, there * side + here])
+
+
 @dataclass(frozen=True, eq=False)
 class Glcm:
-    """Probabilities `p` (M, N_g, N_g), each of the M matrices symmetric and summing to 1."""
+    """Probabilities `p` (M, K) of the K cells, each of the M matrices symmetric and summing to 1."""
 
     p: Array
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    levels: int
 
     @classmethod
-    def of(cls, counts: NDArray[np.int64]) -> "Glcm":
-        return cls(counts / counts.sum((-2, -1), keepdims=True))
-
-    @cached_property
-    def levels(self) -> int:
-        return self.p.shape[-1]
+    def of(cls, pairs: Cooccurrence) -> "Glcm":
+        return cls(pairs.counts / pairs.counts.sum(-1, keepdims=True), pairs.first, pairs.second, pairs.levels)
 
     @cached_property
     def i(self) -> Array:
@@ -67,7 +122,7 @@ class Glcm:
     @cached_property
     def marginal(self) -> Array:
         """p_i., the same as p_.j, (M, N_g)."""
-        return self.p.sum(-1)
+        return self._folded(self.first - 1, self.levels)
 
     @cached_property
     def mean(self) -> Array:
@@ -76,14 +131,12 @@ class Glcm:
     @cached_property
     def difference(self) -> Array:
         """p_{i-j} for differences 0..N_g-1, (M, N_g)."""
-        i = np.arange(self.levels)
-        return self._folded(np.abs(i[:, None] - i), self.levels)
+        return self._folded(np.abs(self.first - self.second), self.levels)
 
     @cached_property
     def total(self) -> Array:
         """p_{i+j} for sums 2..2 N_g, (M, 2 N_g - 1)."""
-        i = np.arange(self.levels)
-        return self._folded(i[:, None] + i, 2 * self.levels - 1)
+        return self._folded(self.first + self.second - 2, 2 * self.levels - 1)
 
     @cached_property
     def differences(self) -> Array:
@@ -95,7 +148,7 @@ class Glcm:
 
     @cached_property
     def joint_entropy(self) -> Array:
-        return entropies(self.p.reshape(len(self.p), -1))
+        return entropies(self.p)
 
     @cached_property
     def marginal_entropy(self) -> Array:
@@ -106,8 +159,7 @@ class Glcm:
         return ((self.sums - 2 * self.mean[:, None]) ** order * self.total).sum(-1)
 
     def _folded(self, index: NDArray[np.int64], size: int) -> Array:
-        flat = index.ravel()
-        return np.stack([np.bincount(flat, matrix.ravel(), size) for matrix in self.p])
+        return np.stack([np.bincount(index, matrix, size) for matrix in self.p])
 
 
 def entropies(p: Array) -> Array:
@@ -117,7 +169,7 @@ def entropies(p: Array) -> Array:
 
 def joint_max(m: Glcm) -> Array:
     """Joint maximum (IBSI GYBY)."""
-    return m.p.max((-2, -1))
+    return m.p.max(-1)
 
 
 def joint_avg(m: Glcm) -> Array:
@@ -167,7 +219,7 @@ def sum_entr(m: Glcm) -> Array:
 
 def energy(m: Glcm) -> Array:
     """Angular second moment (IBSI 8ZQL): sum of p_ij^2."""
-    return (m.p**2).sum((-2, -1))
+    return (m.p**2).sum(-1)
 
 
 def contrast(m: Glcm) -> Array:
@@ -214,7 +266,7 @@ def corr(m: Glcm) -> Array:
 
 def auto_corr(m: Glcm) -> Array:
     """Autocorrelation (IBSI QWB0): sum of i j p_ij."""
-    return m.i @ m.p @ m.i
+    return m.p @ (m.first * m.second).astype(np.float64)
 
 
 def clust_tend(m: Glcm) -> Array:
@@ -281,9 +333,10 @@ def texture(levels_image: NDArray[np.uint16], levels: int, distance: int = 1) ->
     Parameters
     ----------
     levels_image : (H, W) grey levels 1..levels, 0 outside the region
+    levels : number of grey levels N_g, up to 65535
+    distance : step in pixels (Chebyshev)
     """
-    counts = cooccurrence(levels_image, levels, distance)
-    matrices = Glcm.of(np.concatenate([counts, counts.sum(0, keepdims=True)]))
+    matrices = Glcm.of(cooccurrence(levels_image, levels, distance).merged())
     measured = {feature.__name__: feature(matrices) for feature in FEATURES}
     averaged = {f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()}
     return averaged | {f"{name}_comb": float(value[-1]) for name, value in measured.items()}

@@ -57,9 +57,24 @@ def _tally(values: NDArray[np.uint16], lengths: NDArray[np.int64], levels: int, 
 
 @dataclass(frozen=True, eq=False)
 class Glrlm:
-    """Run counts `r` (M, N_g, N_r)."""
+    """Run counts `r` (M, P, N_r) of the P grey levels `i` that occur."""
 
     r: Array
+    i: Array
+
+    @classmethod
+    def of(cls, image: NDArray[np.uint16]) -> "Glrlm":
+        """Matrices of an image (H, W) of grey levels, 0 outside: one for each direction, and the sum of them all.
+
+        Levels that do not occur add nothing to any feature, so that 65535 levels cost no more than those there are.
+        """
+        occurring = np.flatnonzero(np.bincount(image.ravel()))
+        occurring = occurring[occurring > 0]
+        rank = np.zeros(int(occurring[-1]) + 1, np.uint16)
+        rank[occurring] = np.arange(1, occurring.size + 1)
+        counts = run_lengths(rank[image], occurring.size)
+        merged = np.concatenate([counts, counts.sum(0, keepdims=True)])
+        return cls(merged.astype(np.float64), occurring.astype(np.float64))
 
     @cached_property
     def runs(self) -> Array:
@@ -68,7 +83,7 @@ class Glrlm:
 
     @cached_property
     def by_level(self) -> Array:
-        """r_i., (M, N_g)."""
+        """r_i., (M, P)."""
         return self.r.sum(-1)
 
     @cached_property
@@ -77,15 +92,11 @@ class Glrlm:
         return self.r.sum(-2)
 
     @cached_property
-    def i(self) -> Array:
-        return np.arange(1.0, self.r.shape[-2] + 1)
-
-    @cached_property
     def j(self) -> Array:
         return np.arange(1.0, self.r.shape[-1] + 1)
 
     def weighted(self, by_level: Array, by_length: Array) -> Array:
-        """Mean over runs of `by_level` (N_g,) times `by_length` (N_r,)."""
+        """Mean over runs of `by_level` (P,) times `by_length` (N_r,)."""
         return (self.r @ by_length) @ by_level / self.runs
 
 
@@ -194,15 +205,14 @@ FEATURES: tuple[Callable[[Glrlm], Array], ...] = (
 )
 
 
-def texture(levels_image: NDArray[np.uint16], levels: int) -> dict[str, float]:
+def texture(levels_image: NDArray[np.uint16]) -> dict[str, float]:
     """All GLRLM features, averaged over the directions (`_avg`) and of the directions merged (`_comb`).
 
     Parameters
     ----------
-    levels_image : (H, W) grey levels 1..levels, 0 outside the region
+    levels_image : (H, W) grey levels from 1, 0 outside the region
     """
-    counts = run_lengths(levels_image, levels)
-    matrices = Glrlm(np.concatenate([counts, counts.sum(0, keepdims=True)]).astype(np.float64))
+    matrices = Glrlm.of(levels_image)
     measured = {feature.__name__: feature(matrices) for feature in FEATURES}
     averaged = {f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()}
     return averaged | {f"{name}_comb": float(value[-1]) for name, value in measured.items()}

@@ -27,14 +27,18 @@ def bands(region: Region) -> dict[str, Region]:
     return dict(zip(BANDS, (Region(band, mask) for band in (low, horizontal, vertical, diagonal)), strict=True))
 
 
-def texture(region: Region, levels: int) -> dict[str, float]:
-    """Statistics and GLCM features of each band, named `BAND_stat_...` and `BAND_glcm_...`."""
+def texture(region: Region, levels: int, distance: int = 1) -> dict[str, float]:
+    """Statistics and GLCM features of each band, named `BAND_stat_...` and `BAND_glcm_...`.
+
+    `distance` is in coefficients, which lie two pixels apart.
+    """
     measured: dict[str, float] = {}
     for name, band in bands(region).items():
         spread = statistics(Distribution.of(band.inside))
         measured |= {f"{name}_stat_{key}": value for key, value in spread.items() if key not in UNSTABLE}
         measured |= {
-            f"{name}_glcm_{key}": value for key, value in glcm.texture(discretise(band, levels), levels).items()
+            f"{name}_glcm_{key}": value
+            for key, value in glcm.texture(discretise(band, levels), levels, distance).items()
         }
     return measured
 

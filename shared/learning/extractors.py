@@ -122,15 +122,24 @@ class HandcraftedExtractor:
     def __init__(self, features: HandcraftedFeatures) -> None:
         self.source = features
         self.width = len(names(features.families))
-        self.digest = _digest(kind="handcrafted", families=features.families, size_px=features.size_px)
+        self.digest = _digest(
+            kind="handcrafted", families=features.families, size_px=features.size_px, **_texture(features)
+        )
 
     def prepare(self, nodule: Nodule) -> Array:
         """The features themselves, (D,) float32."""
         pixels, mask = _scaled(nodule, self.source.size_px)
-        return _finite(extract(pixels, mask, self.source.families).values.astype(np.float32), self.source.name)
+        found = extract(pixels, mask, self.source.families, self.source.levels, self.source.distance)
+        return _finite(found.values.astype(np.float32), self.source.name)
 
     def compute(self, prepared: Sequence[Array]) -> Array:
         return np.stack(prepared)
+
+
+def _texture(features: HandcraftedFeatures) -> dict[str, int]:
+    """What differs from the defaults, so that features cached before there was a choice stay valid."""
+    chosen = {"levels": features.levels, "distance": features.distance}
+    return {name: value for name, value in chosen.items() if value != getattr(HandcraftedFeatures, name)}
 
 
 def _mask_input(nodule: Nodule, size_px: int) -> Array:

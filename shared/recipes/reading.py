@@ -101,6 +101,10 @@ def _check_ranges(recipe: Recipe) -> None:
             "tuning.average": (recipe.tuning.average, 0, 0.9999),
             "tuning.decays": (min(recipe.tuning.decays), 0, 1),
         }
+    for place, features in enumerate(recipe.features):
+        if isinstance(features, HandcraftedFeatures):
+            ranges[f"features[{place}].levels"] = (features.levels, 2, 256)
+            ranges[f"features[{place}].distance"] = (features.distance, 1, 32)
     for key, (value, low, high) in ranges.items():
         if not low <= value <= high:
             raise RecipeInvalid(key=key, problem=f"{value} is not between {low} and {high}")

@@ -79,10 +79,15 @@ class NetworkFeatures:
 
 @dataclass(frozen=True)
 class HandcraftedFeatures:
-    """Features by formula; the nodule is first scaled so that its longer side has `size_px`."""
+    """Features by formula; the nodule is first scaled so that its longer side has `size_px`.
+
+    Texture is measured on `levels` grey levels, of pixels `distance` apart.
+    """
 
     families: tuple[str, ...]
     size_px: int = 224
+    levels: int = 16
+    distance: int = 1
     label: str = HANDCRAFTED
 
     @property

@@ -4,7 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InputError
-from shared.features import FAMILIES, EmptyRegion, UnknownFamily, extract, names
+from shared.features import (
+    FAMILIES,
+    EmptyRegion,
+    Texture,
+    TextureInvalid,
+    UnknownFamily,
+    extract,
+    glcm,
+    names,
+)
+from shared.features.region import Region, discretise
 
 ALL = tuple(FAMILIES)
 
@@ -71,3 +81,34 @@ def test_an_empty_mask_is_refused_by_name(speckle):
 def test_an_unknown_family_is_named(speckle, disc):
     with pytest.raises(UnknownFamily, match="fractal"):
         extract(speckle, disc, ("fractal",))
+
+
+@pytest.mark.parametrize(("levels", "distance"), [(2, 1), (16, 3), (256, 1), (256, 40), (65535, 2)])
+def test_any_levels_and_distance_keep_the_names_and_are_told_by_the_vector(speckle, disc, levels, distance):
+    found = extract(speckle, disc, ALL, levels=levels, distance=distance)
+    assert found.names == names(ALL)
+    assert found.texture == Texture(levels, distance)
+    assert np.isfinite(found.values).all()
+
+
+def test_texture_is_measured_with_the_levels_and_the_distance_given(speckle, disc):
+    found = extract(speckle, disc, ("intensity", "glcm"), levels=64, distance=2)
+    named = dict(zip(found.names, found.values, strict=True))
+    cut = discretise(Region.cut(speckle, disc), 64)
+    assert named["ih_max"] == 64
+    assert named["glcm_contrast_avg"] == pytest.approx(glcm.texture(cut, 64, 2)["contrast_avg"])
+    by_default = extract(speckle, disc, ("intensity", "glcm"))
+    assert by_default.texture == Texture(levels=16, distance=1)
+    assert (by_default.values == extract(speckle, disc, ("intensity", "glcm"), levels=16, distance=1).values).all()
+
+
+def test_shape_and_statistics_know_no_levels(speckle, disc):
+    coarse, fine = (extract(speckle, disc, ("shape", "intensity"), levels=levels) for levels in (4, 256))
+    same = [name for name, a, b in zip(coarse.names, coarse.values, fine.values, strict=True) if a == b]
+    assert {name for name in coarse.names if not name.startswith("ih_")} <= set(same)
+
+
+@pytest.mark.parametrize("options", [{"levels": 1}, {"levels": 65536}, {"distance": 0}])
+def test_texture_that_cannot_be_measured_is_named(speckle, disc, options):
+    with pytest.raises(TextureInvalid, match="2 to 65535 levels"):
+        extract(speckle, disc, ALL, **options)

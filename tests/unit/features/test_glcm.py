@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.features.glcm import FEATURES, cooccurrence, texture
+from shared.features import glcm
+from shared.features.glcm import FEATURES, Cooccurrence, cooccurrence, texture
 
 LEVELS = 4
 images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(
@@ -20,13 +21,37 @@ def pairs_one_by_one(image: np.ndarray, dy: int, dx: int) -> np.ndarray:
     return counts
 
 
+def as_matrices(pairs: Cooccurrence) -> np.ndarray:
+    matrices = np.zeros((len(pairs.counts), pairs.levels, pairs.levels), int)
+    matrices[:, pairs.first - 1, pairs.second - 1] = pairs.counts
+    return matrices
+
+
 @settings(max_examples=40)
-@given(images.filter(lambda image: image.any()), st.integers(1, 3))
+@given(images.filter(lambda image: image.any()), st.integers(1, 9))
 def test_pairs_are_those_counted_one_by_one(image, distance):
     steps = [(0, distance), (distance, distance), (distance, 0), (distance, -distance)]
-    for counted, (dy, dx) in zip(cooccurrence(image, LEVELS, distance), steps, strict=True):
+    for counted, (dy, dx) in zip(as_matrices(cooccurrence(image, LEVELS, distance)), steps, strict=True):
         expected = pairs_one_by_one(image, dy, dx)
-        assert (counted == expected).all() or not expected.any()
+        assert (
+            counted == (expected if expected.any() else np.diag(np.bincount(image.ravel(), minlength=LEVELS + 1)[1:]))
+        ).all()
+
+
+@settings(max_examples=25)
+@given(images.filter(lambda image: image.any()), st.integers(1, 3))
+def test_counting_only_pairs_that_occur_gives_the_same(image, distance):
+    few = cooccurrence(image, LEVELS, distance)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(glcm, "DENSE", 1)
+        assert (as_matrices(cooccurrence(image, LEVELS, distance)) == as_matrices(few)).all()
+
+
+def test_sixteen_levels_called_65535_differ_only_where_their_number_counts():
+    image = np.random.default_rng(1).integers(1, 17, (30, 30)).astype(np.uint16)
+    few, many = texture(image, 16, distance=2), texture(image, 65535, distance=2)
+    differing = {name for name in few if few[name] != pytest.approx(many[name])}
+    assert {name.rpartition("_")[0] for name in differing} == {"inv_diff_norm", "inv_diff_mom_norm"}
 
 
 def test_a_checkerboard_by_hand():
@@ -53,9 +78,10 @@ def test_swapping_rows_and_columns_changes_nothing():
     assert texture(image, 4) == pytest.approx(texture(image.T.copy(), 4))
 
 
-def test_256_levels_are_finite_too():
-    image = np.random.default_rng(0).integers(1, 257, (20, 20)).astype(np.uint16)
-    assert np.isfinite(list(texture(image, 256).values())).all()
+@pytest.mark.parametrize("levels", [2, 255, 256, 257, 65535])
+def test_any_number_of_levels_is_finite(levels):
+    image = np.random.default_rng(0).integers(1, levels + 1, (20, 20)).astype(np.uint16)
+    assert np.isfinite(list(texture(image, levels).values())).all()
 
 
 def test_every_feature_names_its_ibsi_code():

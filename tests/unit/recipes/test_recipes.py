@@ -92,6 +92,11 @@ def change(table, path, value):
         (("features", 0, "tuning"), "melt", r"features\[0\].tuning"),
         (("features", 0, "tuning"), "phantoms", "phantoms"),
         (("features", 1, "network"), "squeezenet", "features"),
+        (("features", 2, "levels"), 1, r"features\[2\].levels"),
+        (("features", 2, "levels"), 257, r"features\[2\].levels"),
+        (("features", 2, "distance"), 0, r"features\[2\].distance"),
+        (("features", 2, "distance"), 33, r"features\[2\].distance"),
+        (("features", 2, "distance"), 1.5, r"features\[2\].distance"),
         (("classifiers", 0, "kind"), "perceptron", r"classifiers\[0\].kind"),
         (("classifiers", 0, "C"), [0], r"classifiers\[0\].C"),
         (("classifiers", 1, "trees"), 10.5, r"classifiers\[1\].trees"),
@@ -117,6 +122,14 @@ def test_a_missing_entry_is_named(table):
 def test_the_same_network_twice_needs_a_label(table):
     table["features"].append({**table["features"][0], "label": "squeezenet-late"})
     assert read_recipe(table).features[-1].name == "squeezenet-late"
+
+
+def test_texture_has_16_levels_and_a_distance_of_1_unless_the_recipe_says_otherwise(table):
+    by_default = load_recipe("light").features[2]
+    assert (by_default.levels, by_default.distance) == (16, 1)
+    table["features"][2] |= {"levels": 256, "distance": 3}
+    chosen = read_recipe(table).features[2]
+    assert (chosen.levels, chosen.distance) == (256, 3)
 
 
 def test_one_reader_cannot_vote(table):
