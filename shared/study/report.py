@@ -109,7 +109,7 @@ def render(study: Study, material: Material, made: datetime) -> str:
         summary=_summary(study),
         facts=_facts(study, material, made),
         figures=draw_all(study),
-        tables=[table for table in _shown_tables(study) if table.rows],
+        tables=[table for table in _figure_tables(study) if table.rows],
         left_out=left_out_table(study),
         skipped=skipped_table(study, material.names),
         settings=settings_table(study),
@@ -119,15 +119,15 @@ def render(study: Study, material: Material, made: datetime) -> str:
     )
 
 
-def _shown_tables(study: Study) -> list[Table]:
+def _figure_tables(study: Study) -> list[Table]:
     sections = [section_table(study, section) for section in ORDER]
-    others = (comparison_table(study), agreement_table(study), site_table(study), published_table(study))
-    return [*sections, *(table for table in others if table is not None)]
+    others = [comparison_table(study), agreement_table(study), site_table(study), published_table(study)]
+    return sections + others
 
 
 def _all_tables(study: Study, material: Material) -> list[Table]:
     plain = (left_out_table(study), skipped_table(study, material.names), settings_table(study), scores_table(study))
-    return [*_shown_tables(study), *plain]
+    return [*_figure_tables(study), *plain]
 
 
 def _summary(study: Study) -> list[str]:
