@@ -38,7 +38,8 @@ class Kappa:
 
     @property
     def z(self) -> float:
-        return self.value / self.null_error
+        """Against chance; 0 where one rater uses one category only, so that chance is all there can be."""
+        return self.value / self.null_error if self.null_error else 0.0
 
     @property
     def p_value(self) -> float:

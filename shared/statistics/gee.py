@@ -22,6 +22,9 @@ TOLERANCE = 1e-11
 STRONGEST = 0.999
 """Share of the admissible range that the working correlation may fill, so that its matrix can be inverted."""
 
+FURTHEST = 15.0
+"""A logit beyond which the fit is on its way to infinity: a rate of one in three million."""
+
 
 @dataclass(frozen=True, eq=False)
 class GeeFit:
@@ -176,15 +179,18 @@ def _as_clusters(clusters: ArrayLike | None, cases: int) -> np.ndarray:
 def _rates(tally: Tally, logits: Floats, errors: Floats, level: float) -> tuple[GeeRate, ...]:
     right, judged = (table.sum(0).astype(int).tolist() for table in (tally.right, tally.judged))
     reach = normal_quantile(level) * errors
-    lows, values, highs = (expit(ends).tolist() for ends in (logits - reach, logits, logits + reach))
+    fitted = zip(*(expit(ends).tolist() for ends in (logits, logits - reach, logits + reach)), strict=True)
     return tuple(
-        GeeRate(values[judge], Interval(lows[judge], highs[judge]), right[judge], judged[judge])
-        if mixed
-        else GeeRate(
-            right[judge] / judged[judge], logit_wald(right[judge], judged[judge], level), right[judge], judged[judge]
-        )
-        for judge, mixed in enumerate(tally.mixed)
+        GeeRate(value, Interval(low, high), right[judge], judged[judge])
+        if tally.mixed[judge]
+        else _extreme(right[judge], judged[judge], level)
+        for judge, (value, low, high) in enumerate(fitted)
     )
+
+
+def _extreme(right: int, judged: int, level: float) -> GeeRate:
+    """Of a judge who is always right, or never."""
+    return GeeRate(right / judged, logit_wald(right, judged, level), right, judged)
 
 
 def _fit(tally: Tally) -> GeeFit:
@@ -193,12 +199,12 @@ def _fit(tally: Tally) -> GeeFit:
     for _ in range(MAX_STEPS):
         correlation = _correlation(tally, expit(logits))
         information, scores = _equations(tally, expit(logits), correlation)
-        if not np.isfinite(information).all() or np.linalg.cond(information) > 1e15:
-            break
         step = np.linalg.solve(information, scores.sum(0))
         logits = logits + step
         if np.abs(step).max() < TOLERANCE:
             return GeeFit(logits, _sandwich(information, scores), correlation)
+        if np.abs(logits).max() > FURTHEST:
+            break
     raise GeeNotConverged(judges=logits.size, cases=len(tally.judged))
 
 

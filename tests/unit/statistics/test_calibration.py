@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import sklearn.calibration
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,9 +12,11 @@ from shared.statistics import (
     Sigmoid,
     SingleClass,
     brier,
+    calibration_curve,
     expected_calibration_error,
     fit_sigmoid,
     shift_prior,
+    wilson,
 )
 
 fractions = st.floats(0.001, 0.999)
@@ -137,3 +140,33 @@ def test_honest_risks_have_almost_no_calibration_error_and_overconfident_ones_do
     scores, labels = drawn(seed=3, cases=20_000)
     assert expected_calibration_error(expit(2 * scores - 0.5), labels) < 0.015
     assert expected_calibration_error(expit(6 * scores - 1.5), labels) > 0.08
+
+
+def test_the_curve_is_scikit_learns():
+    scores, labels = drawn(seed=4, cases=300)
+    observed, stated = sklearn.calibration.calibration_curve(labels, expit(scores), n_bins=7)
+    curve = calibration_curve(expit(scores), labels, bins=7)
+    assert [point.observed for point in curve] == pytest.approx(observed)
+    assert [point.mean_probability for point in curve] == pytest.approx(stated)
+
+
+def test_the_curve_counts_every_case_once_and_gives_wilsons_interval():
+    scores, labels = drawn(seed=5, cases=300)
+    curve = calibration_curve(expit(scores), labels, bins=5, level=0.9)
+    assert sum(point.count for point in curve) == 300
+    assert sum(point.malignant for point in curve) == labels.sum()
+    for point in curve:
+        assert point.low <= point.mean_probability <= point.high
+        assert point.interval == wilson(point.malignant, point.count, 0.9)
+
+
+def test_bins_without_a_case_are_left_out():
+    curve = calibration_curve([0.05, 0.1, 1.0], [0, 1, 1])
+    assert [(point.low, point.high, point.count) for point in curve] == [(0.0, 0.1, 1), (0.1, 0.2, 1), (0.9, 1.0, 1)]
+
+
+def test_the_curve_and_the_calibration_error_look_at_the_same_bins():
+    scores, labels = drawn(seed=6)
+    curve = calibration_curve(expit(scores), labels)
+    gaps = [point.count * abs(point.mean_probability - point.observed) for point in curve]
+    assert expected_calibration_error(expit(scores), labels) == pytest.approx(sum(gaps) / labels.size)
