@@ -15,7 +15,7 @@ from shared.bundles.manifest import MANIFEST, FileEntry, Manifest, ReaderEntry, 
 from shared.bundles.saving import write_folder
 from shared.bundles.trusted import load_classifier
 from shared.learning import FittedModel, FittedReader, Training
-from shared.learning.classifiers import SCORERS
+from shared.learning.classifiers import SCORERS, OwnScorer
 from shared.learning.extractors import Extractor, HandcraftedExtractor, NetworkExtractor
 from shared.learning.fusion import Fuser
 from shared.learning.novelty import Novelty
@@ -138,8 +138,8 @@ def _extractor(recipe: Recipe, number: int, manifest: Manifest, shelf: _Shelf) -
 
 
 def _reader(entry: ReaderEntry, shelf: _Shelf) -> FittedReader:
-    scorer = SCORERS[entry.kind](load_classifier(shelf.content(entry.file), entry.file))
-    return FittedReader(entry.feature_set, entry.kind, entry.settings, scorer, _sigmoid(entry.calibration))
+    scorer = SCORERS[entry.kind](load_classifier(shelf.content(entry.file), entry.file)) if entry.file else OwnScorer()
+    return FittedReader(entry.feature_sets, entry.kind, entry.settings, scorer, _sigmoid(entry.calibration))
 
 
 def _sigmoid(entry: SigmoidEntry) -> Sigmoid:

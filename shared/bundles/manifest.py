@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from shared.bundles.errors import BundleUnreadable
 from shared.recipes import ClassifierKind
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 CLASSES = ("benign", "malignant")
 _SAFE_PATH = re.compile(r"(?:[a-z]+/)?[A-Za-z0-9_-]+\.(?:safetensors|skops)")
@@ -50,13 +50,13 @@ class TrainingEntry(_Entry):
 
 
 class ReaderEntry(_Entry):
-    """A fitted classifier; `feature_set` counts the recipe's."""
+    """A fitted classifier on the recipe's feature sets of these numbers; a tuned network itself has no file."""
 
-    feature_set: int
+    feature_sets: tuple[int, ...]
     kind: ClassifierKind
     settings: dict[str, float | int | str]
     calibration: SigmoidEntry
-    file: str
+    file: str | None
 
 
 class NoveltyEntry(_Entry):

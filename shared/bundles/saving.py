@@ -73,7 +73,9 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 def _contents(model: FittedModel) -> dict[str, bytes]:
     networks = {path: _weights(model, number) for number, path in _network_files(model).items()}
-    classifiers = {_reader_file(reader): dump_classifier(reader.scorer.model) for reader in model.readers}
+    classifiers = {
+        _reader_file(reader): dump_classifier(reader.scorer.model) for reader in model.readers if reader.scorer.model
+    }
     return networks | classifiers | {NOVELTY_FILE: _novelty(model.novelty)}
 
 
@@ -86,7 +88,7 @@ def _network_files(model: FittedModel) -> dict[int, str]:
 
 
 def _reader_file(reader: FittedReader) -> str:
-    return f"classifiers/{reader.feature_set}-{reader.kind}.skops"
+    return f"classifiers/{'-'.join(map(str, reader.feature_sets))}-{reader.kind}.skops"
 
 
 def _weights(model: FittedModel, number: int) -> bytes:
@@ -127,11 +129,11 @@ def _manifest(
 
 def _reader(reader: FittedReader) -> ReaderEntry:
     return ReaderEntry(
-        feature_set=reader.feature_set,
+        feature_sets=reader.feature_sets,
         kind=reader.kind,
         settings=reader.settings,
         calibration=_sigmoid(reader.calibration),
-        file=_reader_file(reader),
+        file=_reader_file(reader) if reader.scorer.model else None,
     )
 
 

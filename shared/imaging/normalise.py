@@ -24,11 +24,13 @@ def to_input(nodule: Nodule, size_px: int, mean: Sequence[float], std: Sequence[
     -------
     (3, S, S) float32
     """
-    height, width = nodule.pixels.shape
-    shrinks = size_px <= height and size_px <= width
-    resized = cv2.resize(
-        nodule.pixels, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-    grey = resized.astype(np.float32) / np.float32(255)
+    grey = to_square(nodule, size_px).astype(np.float32) / np.float32(255)
     mean_, std_ = (np.asarray(values, np.float32)[:, None, None] for values in (mean, std))
     return (grey[None] - mean_) / std_
+
+
+def to_square(nodule: Nodule, size_px: int) -> NDArray[np.uint8]:
+    """The nodule's pixels as a network sees them, (S, S) uint8 grey, before they are normalised."""
+    height, width = nodule.pixels.shape
+    shrinks = size_px <= height and size_px <= width
+    return cv2.resize(nodule.pixels, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

@@ -1,12 +1,13 @@
 """Classifiers, cross-validation, calibration, fusion and the fitted model."""
 
 from shared.learning.cache import FeatureCache, NoCache
-from shared.learning.errors import FeaturesNotFinite, GroupOnBothSides, SingleClass, TooFewSamples
-from shared.learning.fit import build_extractor, fingerprint, fit
+from shared.learning.errors import FeaturesNotFinite, GroupOnBothSides, NoneReadable, SingleClass, TooFewSamples
+from shared.learning.fit import assemble, fit
 from shared.learning.model import FittedModel, FittedReader, Prediction, Reader, Training, Verdict
 from shared.learning.phantom_samples import phantom_nodule, phantom_samples
 from shared.learning.progress import Progress, silent
 from shared.learning.sample import Sample, check_apart
+from shared.learning.workbench import Workbench, build_extractor, fingerprint
 
 __all__ = [
     "FeatureCache",
@@ -15,6 +16,7 @@ __all__ = [
     "FittedReader",
     "GroupOnBothSides",
     "NoCache",
+    "NoneReadable",
     "Prediction",
     "Progress",
     "Reader",
@@ -23,6 +25,8 @@ __all__ = [
     "TooFewSamples",
     "Training",
     "Verdict",
+    "Workbench",
+    "assemble",
     "build_extractor",
     "check_apart",
     "fingerprint",

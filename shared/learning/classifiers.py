@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from shared.recipes import Classifier, ClassifierKind, Forest, Svm
+from shared.recipes import Classifier, ClassifierKind, Forest, Itself, Svm
 
 Labels = NDArray[np.bool_]
 Scores = NDArray[np.float64]
@@ -60,14 +60,27 @@ class ForestScorer:
         return total / len(self.model.estimators_)
 
 
+@dataclass(frozen=True)
+class OwnScorer:
+    """A tuned network's log-odds of malignant, as they are."""
+
+    model: None = None
+
+    def score(self, features: Table) -> Scores:
+        return features[:, 0].astype(np.float64)
+
+
 SCORERS: dict[ClassifierKind, type[SvmScorer] | type[ForestScorer]] = {
     ClassifierKind.SVM: SvmScorer,
     ClassifierKind.FOREST: ForestScorer,
 }
+"""Of those with a model of their own."""
 
 
 def candidates(classifier: Classifier) -> list[Settings]:
     """Every combination of the recipe's grid, in its order."""
+    if isinstance(classifier, Itself):
+        return [{}]
     if isinstance(classifier, Forest):
         return [{"min_leaf": leaf} for leaf in classifier.min_leaf]
     linear = [{"kernel": "linear", "C": C} for C in classifier.C if "linear" in classifier.kernel]
@@ -77,7 +90,7 @@ def candidates(classifier: Classifier) -> list[Settings]:
 
 def fit_classifier(
     classifier: Classifier, settings: Settings, features: Table, malignant: Labels, seed: int
-) -> SvmScorer | ForestScorer:
+) -> SvmScorer | ForestScorer | OwnScorer:
     """Fit with one combination of settings.
 
     Parameters
@@ -86,9 +99,11 @@ def fit_classifier(
     features : (N, D) float32
     malignant : (N,) bool, both classes
     """
-    weight = "balanced" if classifier.balanced else None
+    if isinstance(classifier, Itself):
+        return OwnScorer()
     if isinstance(classifier, Svm):
-        return _fit_svm(settings, features, malignant, weight)
+        return _fit_svm(settings, features, malignant, classifier)
+    weight = _weight(classifier)
     forest = RandomForestClassifier(
         classifier.trees, min_samples_leaf=settings["min_leaf"], class_weight=weight, n_jobs=FIT_JOBS, random_state=seed
     ).fit(features, malignant)
@@ -96,9 +111,17 @@ def fit_classifier(
     return ForestScorer(forest)
 
 
-def _fit_svm(settings: Settings, features: Table, malignant: Labels, weight: str | None) -> SvmScorer:
-    options = dict(settings)
-    if "gamma" in options:
-        options["gamma"] = options["gamma"] / features.shape[1]
-    svm = SVC(**options, class_weight=weight)
-    return SvmScorer(Pipeline([("standardise", StandardScaler()), ("svm", svm)]).fit(features, malignant))
+def svm_options(settings: Settings, classifier: Svm) -> dict[str, Any]:
+    """What scikit-learn's SVC takes, the kernel's width left out."""
+    return {"C": settings["C"], "kernel": settings["kernel"], "class_weight": _weight(classifier)}
+
+
+def _fit_svm(settings: Settings, features: Table, malignant: Labels, classifier: Svm) -> SvmScorer:
+    options = svm_options(settings, classifier)
+    if "gamma" in settings:
+        options["gamma"] = settings["gamma"] / features.shape[1]
+    return SvmScorer(Pipeline([("standardise", StandardScaler()), ("svm", SVC(**options))]).fit(features, malignant))
+
+
+def _weight(classifier: Svm | Forest) -> str | None:
+    return "balanced" if classifier.balanced else None

@@ -29,3 +29,11 @@ class FeaturesNotFinite(InputError):
     text = (
         "The {features} features of this image are not finite numbers, so it cannot be read. Outline the nodule again."
     )
+
+
+class NoneReadable(InputError):
+    code = "none-readable"
+    text = (
+        "None of the {count} images could be read (the first for {code}). "
+        "Look at the files and outlines, then train again."
+    )

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import cv2
@@ -78,11 +79,41 @@ class NetworkExtractor:
         else:
             features = self._forward(images)
         table = features.cpu().numpy()
-        return _finite(np.sign(table) * np.sqrt(np.abs(table)) if self.source.root else table, self.source.name)
+        return _finite(self._rooted(table) if self.source.root else table, self.source.name)
+
+    def _rooted(self, table: Array) -> Array:
+        """All but a tuned network's own verdict."""
+        last = table.shape[1] - (self.network.head is not None)
+        table[:, :last] = np.sign(table[:, :last]) * np.sqrt(np.abs(table[:, :last]))
+        return table
 
     def _forward(self, images: torch.Tensor) -> torch.Tensor:
         step = CPU_BATCH if self._device.type == "cpu" else len(images)
         return torch.cat([self.network(part) for part in images.split(step)])
+
+
+class Postponed:
+    """An extractor that is made when a nodule is to be computed, not while all there is to say lies in a cache.
+
+    `digest` names what will be made.
+    """
+
+    def __init__(self, features: FeatureSet, digest: str, make: Callable[[], "Extractor"]) -> None:
+        self.source, self.digest, self._make = features, digest, make
+
+    @cached_property
+    def _made(self) -> "Extractor":
+        return self._make()
+
+    @property
+    def width(self) -> int:
+        return self._made.width
+
+    def prepare(self, nodule: Nodule) -> Array:
+        return self._made.prepare(nodule)
+
+    def compute(self, prepared: Sequence[Array]) -> Array:
+        return self._made.compute(prepared)
 
 
 class HandcraftedExtractor:

@@ -9,11 +9,12 @@ import numpy as np
 from shared.errors import SeraError
 from shared.imaging.image import Finding, Nodule
 from shared.learning.classifiers import Scorer, Scores, Settings
+from shared.learning.columns import seen
 from shared.learning.extractors import Array, Extractor
 from shared.learning.fusion import Fuser
 from shared.learning.novelty import Novelty
 from shared.learning.table import Vectors, compute_each
-from shared.recipes import ClassifierKind, NetworkFeatures, Recipe
+from shared.recipes import LEARNT, ClassifierKind, FeatureSet, NetworkFeatures, Recipe
 from shared.statistics import Sigmoid
 
 
@@ -59,9 +60,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class FittedReader:
-    """A classifier with its settings, the number of its feature set, and its calibration."""
+    """A classifier with its settings, the numbers of its feature sets, read side by side, and its calibration."""
 
-    feature_set: int
+    feature_sets: tuple[int, ...]
     kind: ClassifierKind
     settings: Settings
     scorer: Scorer
@@ -118,14 +119,18 @@ class FittedModel:
 
     def _read(self, rows: Sequence[Vectors]) -> list[Prediction]:
         features = [np.stack(column) for column in zip(*rows, strict=True)]
-        probabilities = np.stack(
-            [reader.calibration.apply(reader.scorer.score(features[reader.feature_set])) for reader in self.readers]
-        )
+        probabilities = np.stack([self._probabilities(reader, features) for reader in self.readers])
         scores = self.fusion.fuse(probabilities)
         risks = self.calibration.apply(scores)
-        strange = self.novelty.score(novelty_features(self.extractors, features)) > self.novelty_limit
+        strange = self.novelty.score(of_networks(self.recipe.features, features)) > self.novelty_limit
         facts = zip(scores, risks, strange, probabilities.T, strict=True)
         return [self._prediction(*of_one) for of_one in facts]
+
+    def _probabilities(self, reader: FittedReader, features: Sequence[Array]) -> Scores:
+        sets = [self.recipe.features[place] for place in reader.feature_sets]
+        tuned = [isinstance(each, NetworkFeatures) and each.tuning in LEARNT for each in sets]
+        table = seen(reader.kind, [features[place] for place in reader.feature_sets], tuned)
+        return reader.calibration.apply(reader.scorer.score(table))
 
     def _prediction(self, score: float, risk: float, strange: bool, probabilities: Scores) -> Prediction:
         verdict = Verdict.MALIGNANT if score >= self.cutoff else Verdict.BENIGN
@@ -139,15 +144,12 @@ class FittedModel:
         )
 
     def _reader(self, reader: FittedReader, probability: float) -> Reader:
-        source = self.extractors[reader.feature_set].source
-        return Reader(source.network, source.tap, reader.kind, float(probability))
+        sources = [self.recipe.features[place] for place in reader.feature_sets]
+        networks, taps = ("+".join(getattr(each, name) for each in sources) for name in ("network", "tap"))
+        return Reader(networks, taps, reader.kind, float(probability))
 
 
-def novelty_features(extractors: Sequence[Extractor], features: Sequence[Array]) -> Array:
+def of_networks(sets: Sequence[FeatureSet], tables: Sequence[Array]) -> Array:
     """The networks' features side by side, (N, D); formulas' where there is no network."""
-    of_networks = [
-        table
-        for extractor, table in zip(extractors, features, strict=True)
-        if isinstance(extractor.source, NetworkFeatures)
-    ]
-    return np.concatenate(of_networks or list(features), axis=1)
+    chosen = [table for each, table in zip(sets, tables, strict=True) if isinstance(each, NetworkFeatures)]
+    return np.concatenate(chosen or list(tables), axis=1)

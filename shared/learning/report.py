@@ -26,7 +26,7 @@ def measure(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> dict[st
     """Figures of the fused out-of-fold scores (N,); calibration and cut-off of a fold come from the other folds."""
     area = delong_interval(scores, malignant)
     risks = cross_fitted(scores, malignant, folds)
-    table = ConfusionTable.from_decisions(_decisions(scores, malignant, folds), malignant)
+    table = ConfusionTable.from_decisions(decisions(scores, malignant, folds), malignant)
     return {
         "auc": roc_auc(scores, malignant),
         "auc_low": area.low,
@@ -42,7 +42,8 @@ def measure(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> dict[st
     }
 
 
-def _decisions(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> Labels:
+def decisions(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> Labels:
+    """Called malignant (N,), each fold at Youden's cut-off of the other folds' scores."""
     called = np.zeros(len(scores), bool)
     for fold in folds:
         called[fold.test] = scores[fold.test] >= youden_cutoff(scores[fold.training], malignant[fold.training])

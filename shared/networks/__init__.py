@@ -1,11 +1,23 @@
 """A card for each CNN, the registry, weights and feature taps."""
 
-from shared.networks import mobilenet, sera_tiny, squeezenet
+from shared.networks import (
+    alexnet,
+    densenet,
+    inception,
+    mobilenet,
+    overfeat,
+    resnet,
+    sera_tiny,
+    shufflenet,
+    squeezenet,
+    vgg,
+    xception,
+)
 from shared.networks.card import IMAGENET, MID_GREY, Card, Normalisation, Pool, Tap, Weights
 from shared.networks.device import compute_device
-from shared.networks.errors import NetworkUnknown, TapUnknown, WeightsMissing, WeightsUnreadable
-from shared.networks.registry import Network, get_network, list_networks, network
-from shared.networks.tapped import TapNetwork
+from shared.networks.errors import NetworkUnknown, TapUnknown, WeightsMissing, WeightsUnpublished, WeightsUnreadable
+from shared.networks.registry import Network, blank, get_network, list_networks, network
+from shared.networks.tapped import TapNetwork, log_odds, new_head, pretrained_stages, tap_of
 from shared.networks.weights import WeightsFinder, digest_of, load_weights
 
 __all__ = [
@@ -22,14 +34,28 @@ __all__ = [
     "Weights",
     "WeightsFinder",
     "WeightsMissing",
+    "WeightsUnpublished",
     "WeightsUnreadable",
+    "alexnet",
+    "blank",
     "compute_device",
+    "densenet",
     "digest_of",
     "get_network",
+    "inception",
     "list_networks",
     "load_weights",
+    "log_odds",
     "mobilenet",
     "network",
+    "new_head",
+    "overfeat",
+    "pretrained_stages",
+    "resnet",
     "sera_tiny",
+    "shufflenet",
     "squeezenet",
+    "tap_of",
+    "vgg",
+    "xception",
 ]

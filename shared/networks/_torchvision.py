@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from shared.networks.card import Weights
+
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -38,4 +40,16 @@ _DECLARED = None if _has_compiled_operators() else _declare_operators()
 
 from torchvision import models  # noqa: E402
 
-__all__ = ["models"]
+LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms limit it to research"
+
+
+def published(name: str, entry: models.WeightsEnum) -> Weights:
+    """torchvision's file for a network, under our name or its own.
+
+    Always the first version of the weights: the papers' features come from networks trained as their authors did, not
+    by torchvision's later recipes.
+    """
+    return Weights((f"{name}.pth", entry.url.rsplit("/", 1)[1]), entry.url, LICENCE)
+
+
+__all__ = ["LICENCE", "models", "published"]

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePosixPath
+
+WHITE = 255.0
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,14 @@ class Normalisation:
 
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 MID_GREY = Normalisation((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+PLUS_MINUS_ONE = Normalisation((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+"""From -1 to 1: what Google's networks were trained on."""
+
+
+def of_grey_levels(mean: tuple[float, float, float], std: float = 1.0) -> Normalisation:
+    """Mean and standard deviation as the older networks state them, on the scale where white is 255."""
+    red, green, blue = mean
+    return Normalisation((red / WHITE, green / WHITE, blue / WHITE), (std / WHITE,) * 3)
 
 
 class Pool(StrEnum):
@@ -44,11 +55,25 @@ class Tap:
 
 @dataclass(frozen=True)
 class Weights:
-    """Where pre-trained weights come from: the file names looked for, then the address, with its licence."""
+    """Where pre-trained weights come from: the file names looked for, then the address, with its licence.
+
+    Attributes
+    ----------
+    files : names looked for in a folder, in this order; the ending says the format
+    url : where to fetch them; empty where no address of the file itself is known
+    md5 : of the file at `url`, where its publisher states it
+    """
 
     files: tuple[str, ...]
     url: str
     licence: str
+    md5: str = ""
+
+    @property
+    def kept_as(self) -> str:
+        """The name under which a download is kept: the first one with its format's ending."""
+        ending = PurePosixPath(self.url).suffix
+        return next(file for file in self.files if file.endswith(ending))
 
 
 @dataclass(frozen=True)
@@ -78,3 +103,8 @@ def pooled_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
     last = list(widths)[-1]
     named = {f"{stage}.{pool}": Tap(stage, pool, width) for stage, width in widths.items() for pool in OF_MAPS}
     return named | {str(pool): Tap(last, pool, widths[last]) for pool in OF_MAPS}
+
+
+def connected_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
+    """Fully connected layers, each under its own name."""
+    return {stage: Tap(stage, Pool.FLAT, width) for stage, width in widths.items()}

@@ -4,8 +4,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import models
-from shared.networks.card import IMAGENET, Card, Weights, pooled_taps
+from shared.networks._torchvision import models, published
+from shared.networks.card import IMAGENET, Card, pooled_taps
+from shared.networks.cutting import cut
 from shared.networks.registry import network
 
 _ENDS = OrderedDict(block3=4, block6=7, block10=11, block13=14, block16=17, block17=18, conv=19)
@@ -25,11 +26,7 @@ class MobileNetV2:
         normalise=IMAGENET,
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
-        weights=Weights(
-            files=("mobilenet_v2.pth",),
-            url=models.MobileNet_V2_Weights.IMAGENET1K_V1.url,
-            licence="BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms limit it to research",
-        ),
+        weights=published("mobilenet_v2", models.MobileNet_V2_Weights.IMAGENET1K_V1),
         source="Sandler et al. 2018, arXiv:1801.04381",
     )
 
@@ -39,5 +36,4 @@ class MobileNetV2:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        firsts = [0, *_ENDS.values()]
-        return OrderedDict((name, module.features[a:b]) for (name, b), a in zip(_ENDS.items(), firsts, strict=False))
+        return cut(module.features, _ENDS)

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from typing import ClassVar, Protocol, TypeVar
 
+import torch
 from torch import nn
 
 from shared.networks.card import Card
@@ -40,6 +41,16 @@ def get_network(name: str) -> type[Network]:
     if name not in _NETWORKS:
         raise NetworkUnknown(name=name, known=", ".join(sorted(_NETWORKS)))
     return _NETWORKS[name]
+
+
+def blank(definition: type[Network]) -> nn.Module:
+    """The whole network without its weights (on torch's meta device), for callers that load them all after.
+
+    Drawing VGG19's 144 million random numbers only to overwrite them takes a second. `load_weights` fills a blank
+    network, and so does `load_state_dict(tensors, assign=True)`.
+    """
+    with torch.device("meta"):
+        return definition.build()
 
 
 def list_networks() -> tuple[Card, ...]:

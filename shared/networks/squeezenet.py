@@ -4,11 +4,12 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import models
+from shared.networks._torchvision import LICENCE, models
 from shared.networks.card import IMAGENET, Card, Weights, pooled_taps
+from shared.networks.cutting import cut
 from shared.networks.registry import network
 
-_STAGES = OrderedDict(conv1=(0, 2), fire3=(2, 5), fire4=(5, 7), fire6=(7, 10), fire8=(10, 12), fire9=(12, 13))
+_ENDS = OrderedDict(conv1=2, fire3=5, fire4=7, fire6=10, fire8=12, fire9=13)
 _WIDTHS = {"fire3": 128, "fire4": 256, "fire6": 384, "fire8": 512, "fire9": 512}
 
 
@@ -23,9 +24,9 @@ class SqueezeNet:
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
         weights=Weights(
-            files=("squeezenet1_1.pth", "squeezenet.pth"),
+            files=("squeezenet1_1.pth", "squeezenet.pth", "squeezenet1_1-b8a52dc0.pth"),
             url=models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url,
-            licence="BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms limit it to research",
+            licence=LICENCE,
         ),
         source="Iandola et al. 2016, arXiv:1602.07360",
     )
@@ -36,4 +37,4 @@ class SqueezeNet:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return OrderedDict((name, module.features[first:end]) for name, (first, end) in _STAGES.items())
+        return cut(module.features, _ENDS)

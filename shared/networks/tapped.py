@@ -10,52 +10,61 @@ from torch import Tensor, nn
 from shared.networks.card import REGIONS, Card, Tap
 from shared.networks.errors import TapUnknown, WeightsUnreadable
 from shared.networks.pooling import nodule_regions, pooled
-from shared.networks.registry import get_network
+from shared.networks.registry import blank, get_network
 from shared.networks.weights import WeightsFinder, digest_of, load_weights
+
+CLASSES = 2
+"""Benign, malignant."""
 
 
 class TapNetwork(nn.Module):
     """Features of images at one or more taps; layers behind the deepest tap are neither kept nor run.
 
-    Always in eval mode and without gradients, so that an image's features do not depend on its batch.
+    Always in eval mode and without gradients, so that an image's features do not depend on its batch. A tuned network
+    has a `head`, its own last layer, and gives its own verdict as one more number behind the features.
 
     Parameters
     ----------
     card : the network's card
     stages : its layers by stage, in order
     taps : names of the card's taps, concatenated in this order
+    head : from the card's embedding to the two classes
     """
 
-    def __init__(self, card: Card, stages: OrderedDict[str, nn.Module], taps: Sequence[str]) -> None:
+    def __init__(
+        self, card: Card, stages: OrderedDict[str, nn.Module], taps: Sequence[str], head: nn.Linear | None = None
+    ) -> None:
         super().__init__()
         self.card = card
-        self._taps = [_tap(card, name) for name in taps]
-        self.layers = nn.ModuleDict(_up_to({tap.stage for tap in self._taps}, stages))
+        self._taps = [tap_of(card, name) for name in taps]
+        self._embedding = card.taps[card.embedding]
+        ends = {tap.stage for tap in self._taps} | ({self._embedding.stage} if head else set())
+        self.layers = nn.ModuleDict(_up_to(ends, stages))
+        self.head = head
         self.eval().requires_grad_(False)
 
     @classmethod
     def pretrained(cls, name: str, taps: Sequence[str], finder: WeightsFinder) -> Self:
         """With the pre-trained weights of its card; raises `WeightsMissing`, `WeightsUnreadable`."""
         definition = get_network(name)
-        module = definition.build()
-        load_weights(module, finder.find(definition.card), name)
-        return cls(definition.card, definition.stages(module), taps)
+        return cls(definition.card, pretrained_stages(name, finder), taps)
 
     @classmethod
     def from_tensors(cls, name: str, taps: Sequence[str], tensors: Mapping[str, Tensor]) -> Self:
         """From what `state_dict` gave; raises `WeightsUnreadable` where names or shapes differ."""
         definition = get_network(name)
-        network = cls(definition.card, definition.stages(definition.build()), taps)
+        head = new_head(definition.card) if "head.weight" in tensors else None
+        network = cls(definition.card, definition.stages(blank(definition)), taps, head)
         try:
-            network.load_state_dict(tensors)
+            network.load_state_dict(tensors, assign=True)
         except RuntimeError as problem:
             raise WeightsUnreadable(file=name, network=name, problem=str(problem).splitlines()[0]) from problem
         return network
 
     @property
     def width(self) -> int:
-        """Number of features D."""
-        return sum(tap.width for tap in self._taps)
+        """Number of features D, the verdict of a tuned network included."""
+        return sum(tap.width for tap in self._taps) + (self.head is not None)
 
     @property
     def takes_mask(self) -> bool:
@@ -69,7 +78,7 @@ class TapNetwork(nn.Module):
 
     @torch.inference_mode()
     def forward(self, images: Tensor) -> Tensor:
-        """Features (N, D) float32, taps concatenated.
+        """Features (N, D) float32, taps concatenated; last, of a tuned network, its log-odds of malignant.
 
         Parameters
         ----------
@@ -80,10 +89,33 @@ class TapNetwork(nn.Module):
         for stage, layer in self.layers.items():
             maps = layer(maps)
             reached[stage] = maps
-        return torch.cat([pooled(reached[tap.stage], tap.pool, regions) for tap in self._taps], dim=1)
+        columns = [pooled(reached[tap.stage], tap.pool, regions) for tap in self._taps]
+        if self.head:
+            embedding = pooled(reached[self._embedding.stage], self._embedding.pool, regions)
+            columns.append(log_odds(self.head(embedding)))
+        return torch.cat(columns, dim=1)
 
 
-def _tap(card: Card, name: str) -> Tap:
+def pretrained_stages(name: str, finder: WeightsFinder) -> OrderedDict[str, nn.Module]:
+    """A network's layers with the weights of its card; raises `WeightsMissing`, `WeightsUnreadable`."""
+    definition = get_network(name)
+    module = blank(definition)
+    load_weights(module, finder.find(definition.card), name)
+    return definition.stages(module)
+
+
+def new_head(card: Card) -> nn.Linear:
+    """A last layer of two classes, not trained yet."""
+    return nn.Linear(card.taps[card.embedding].width, CLASSES)
+
+
+def log_odds(classes: Tensor) -> Tensor:
+    """Outputs of the two classes (N, 2) -> log-odds of malignant (N, 1)."""
+    return classes[:, 1:] - classes[:, :1]
+
+
+def tap_of(card: Card, name: str) -> Tap:
+    """A tap by its name; raises `TapUnknown`."""
     if name not in card.taps:
         raise TapUnknown(network=card.name, tap=name, known=", ".join(card.taps))
     return card.taps[name]

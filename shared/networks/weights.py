@@ -1,21 +1,19 @@
 """Finding pre-trained weights: a folder first, then a download, else a plain word on what is missing."""
 
 import hashlib
-import os
-import pickle
-import tempfile
-import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
-from shared.networks.card import Card
-from shared.networks.errors import WeightsMissing, WeightsUnreadable
+from shared.networks.card import Card, Weights
+from shared.networks.downloading import download
+from shared.networks.errors import WeightsMissing, WeightsUnpublished, WeightsUnreadable
+from shared.networks.importers import read_tensors
 
-DOWNLOAD_TIMEOUT_S = 30.0
+PROBLEM_LENGTH = 200
+"""torch lists every tensor that does not fit; the first ones tell."""
 
 
 @dataclass(frozen=True)
@@ -28,37 +26,48 @@ class WeightsFinder:
 
     def find(self, card: Card) -> Path:
         """The weight file of a network; raises `WeightsMissing`."""
+        if card.weights is None:
+            raise WeightsUnpublished(network=card.name)
+        found = next((path for path in self._candidates(card.weights) if path.is_file()), None)
+        return found or self._fetch(card)
+
+    def _candidates(self, weights: Weights) -> Iterator[Path]:
+        """Every name in a folder before the next folder."""
         folders = [folder for folder in (self.folder, self.cache) if folder]
-        candidates = [folder / file for folder in folders for file in card.weights.files]
-        return next((path for path in candidates if path.is_file()), None) or self._fetch(card)
+        return (folder / file for folder in folders for file in weights.files)
 
     def _fetch(self, card: Card) -> Path:
+        url = card.weights.url
+        if not url:
+            raise self._missing(card, "no address is known from which it could be downloaded")
         if not self.download:
-            raise self._missing(card, "downloads are switched off")
-        target = self.cache / card.weights.files[0]
+            raise self._missing(card, f"downloads (from {url}) are switched off")
+        target = self.cache / card.weights.kept_as
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _download(card.weights.url, target)
+            download(card.weights, target)
         except (OSError, ValueError) as problem:
-            raise self._missing(card, problem) from problem
+            raise self._missing(card, f"the download from {url} failed ({problem})") from problem
         return target
 
-    def _missing(self, card: Card, problem: object) -> WeightsMissing:
+    def _missing(self, card: Card, download: str) -> WeightsMissing:
         return WeightsMissing(
             network=card.name,
             files=" or ".join(card.weights.files),
             folder=self.folder or "SERA_WEIGHTS_DIR, which is not set",
-            url=card.weights.url,
-            problem=problem,
+            download=download,
         )
 
 
 def load_weights(module: nn.Module, file: Path, network: str) -> None:
-    """Fill a network from a state dict file, strictly and without unpickling objects; raises `WeightsUnreadable`."""
+    """Fill a network, random or `blank`, from a weight file, strictly and without running code from it.
+
+    The file's ending says its format; raises `WeightsUnreadable` where it is not such a file or of another network.
+    """
     try:
-        module.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
-    except (RuntimeError, OSError, ValueError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as problem:
-        raise WeightsUnreadable(file=file.name, network=network, problem=str(problem).splitlines()[0]) from problem
+        module.load_state_dict(read_tensors(file, module), assign=True)
+    except (OSError, RuntimeError, ValueError) as problem:
+        sentence = " ".join(str(problem).split())[:PROBLEM_LENGTH]
+        raise WeightsUnreadable(file=file.name, network=network, problem=sentence) from problem
 
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:
@@ -69,25 +78,3 @@ def digest_of(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _download(url: str, target: Path) -> None:
-    """Fetch to a neighbour, check the hash torchvision puts into its file names, then rename into place."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
-        try:
-            _copy(url, Path(part.name))
-            os.replace(part.name, target)
-        finally:
-            Path(part.name).unlink(missing_ok=True)
-
-
-def _copy(url: str, part: Path) -> None:
-    digest = hashlib.sha256()
-    with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT_S) as answer, part.open("wb") as file:
-        while block := answer.read(1 << 20):
-            digest.update(block)
-            file.write(block)
-    stem = url.rsplit("/", 1)[-1].removesuffix(".pth")
-    named_hash = stem.rsplit("-", 1)[1] if "-" in stem else ""
-    if not digest.hexdigest().startswith(named_hash):
-        raise ValueError("the file's hash is not the one in its name")

@@ -9,17 +9,24 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from shared.recipes.errors import RecipeInvalid
 from shared.recipes.recipe import (
+    ALL,
+    LEARNT,
     ClassifierKind,
+    Ensemble,
     Forest,
+    Fusion,
     FusionRule,
     HandcraftedFeatures,
+    Itself,
     NetworkFeatures,
     Recipe,
     Svm,
     Tuning,
 )
 
-_CLASSIFIERS = {ClassifierKind.SVM: Svm, ClassifierKind.FOREST: Forest}
+_CLASSIFIERS = {ClassifierKind.SVM: Svm, ClassifierKind.FOREST: Forest, ClassifierKind.NETWORK: Itself}
+MOST_CONCATENATED = 6
+"""As L19; of seven sets there would be 120 concatenations."""
 
 
 def read_recipe(table: Mapping[str, Any]) -> Recipe:
@@ -88,6 +95,12 @@ def _check_ranges(recipe: Recipe) -> None:
         "validation.folds": (recipe.validation.folds, 2, 20),
         "validation.inner_folds": (recipe.validation.inner_folds, 2, 20),
     }
+    if recipe.tuning:
+        ranges |= {
+            "tuning.momentum": (recipe.tuning.momentum, 0, 0.999),
+            "tuning.average": (recipe.tuning.average, 0, 0.9999),
+            "tuning.decays": (min(recipe.tuning.decays), 0, 1),
+        }
     for key, (value, low, high) in ranges.items():
         if not low <= value <= high:
             raise RecipeInvalid(key=key, problem=f"{value} is not between {low} and {high}")
@@ -95,6 +108,8 @@ def _check_ranges(recipe: Recipe) -> None:
         _check_positive(f"classifiers[{place}]", classifier)
     if recipe.phantoms:
         _check_positive("phantoms", recipe.phantoms, besides=("momentum", "decay"))
+    if recipe.tuning:
+        _check_positive("tuning", recipe.tuning, besides=("momentum", "decays", "average"))
 
 
 def _check_positive(where: str, table: Any, besides: tuple[str, ...] = ()) -> None:
@@ -113,16 +128,46 @@ def _refuse_unless_positive(key: str, number: float) -> None:
 def _check_sense(recipe: Recipe) -> None:
     """Keys that are right one by one and wrong together."""
     names = [features.name for features in recipe.features]
-    readers = {f"{name}/{classifier.kind}" for name in names for classifier in recipe.classifiers}
-    if len(readers) < len(names) * len(recipe.classifiers):
+    _check_names("concatenations", {name for names in recipe.concatenations for name in names}, set(names))
+    _check_names("study.concatenate", set(recipe.study.concatenate), set(names))
+    labels = [recipe.label(*reader) for reader in recipe.reading()]
+    if len(set(labels)) < len(labels) or len(set(names)) < len(names):
         raise RecipeInvalid(
             key="features", problem="two feature sets, or two classifiers, have the same name; give a `label`"
         )
-    members = readers if recipe.fusion.members == ("all",) else set(recipe.fusion.members)
+    for key, fusion in {"fusion": recipe.fusion, **{f"ensembles.{e.name}": e for e in recipe.ensembles}}.items():
+        _check_members(key, fusion, set(labels))
+    _check_concatenations(recipe)
+    _check_tuning(recipe)
+
+
+def _check_members(key: str, fusion: Fusion | Ensemble, readers: set[str]) -> None:
+    members = readers if fusion.members == ALL else set(fusion.members)
     if strangers := members - readers:
-        raise RecipeInvalid(key="fusion.members", problem=f"{', '.join(sorted(strangers))}: no such reader")
-    if recipe.fusion.rule is FusionRule.VOTE and len(members) < 2:
-        raise RecipeInvalid(key="fusion.rule", problem="a vote needs at least two readers")
-    tuned = [f for f in recipe.features if isinstance(f, NetworkFeatures) and f.tuning is Tuning.PHANTOMS]
-    if tuned and recipe.phantoms is None:
+        raise RecipeInvalid(key=f"{key}.members", problem=f"{', '.join(sorted(strangers))}: no such reader")
+    if not members:
+        raise RecipeInvalid(key=f"{key}.members", problem="no classifier reads any of the feature sets")
+    if fusion.rule is FusionRule.VOTE and len(members) < 2:
+        raise RecipeInvalid(key=f"{key}.rule", problem="a vote needs at least two readers")
+
+
+def _check_names(key: str, used: set[str], known: set[str]) -> None:
+    if strangers := used - known:
+        raise RecipeInvalid(key=key, problem=f"{', '.join(sorted(strangers))}: no such feature set")
+
+
+def _check_concatenations(recipe: Recipe) -> None:
+    together = {f"concatenations[{place}]": names for place, names in enumerate(recipe.concatenations)}
+    if recipe.study.concatenate:
+        together["study.concatenate"] = recipe.study.concatenate
+    for key, names in together.items():
+        if not 2 <= len(set(names)) == len(names) <= MOST_CONCATENATED:
+            raise RecipeInvalid(key=key, problem=f"two to {MOST_CONCATENATED} different feature sets are put together")
+
+
+def _check_tuning(recipe: Recipe) -> None:
+    tunings = {f.tuning for f in (*recipe.features, *recipe.study.features) if isinstance(f, NetworkFeatures)}
+    if Tuning.PHANTOMS in tunings and recipe.phantoms is None:
         raise RecipeInvalid(key="phantoms", problem='`tuning = "phantoms"` needs this table')
+    if tunings & set(LEARNT) and recipe.tuning is None:
+        raise RecipeInvalid(key="tuning", problem="tuned features need this table")

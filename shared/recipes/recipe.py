@@ -1,13 +1,16 @@
 """A recipe: what to extract, what to fit, how to fuse and decide. Data only, read strictly."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class ClassifierKind(StrEnum):
     SVM = "svm"
     FOREST = "forest"
+    NETWORK = "network"
+    """the tuned network itself: its softmax"""
 
 
 class Kernel(StrEnum):
@@ -35,10 +38,16 @@ class Calibration(StrEnum):
 class Tuning(StrEnum):
     NONE = "none"
     """as pre-trained"""
+    TRANSFER = "transfer"
+    """a new last layer of two classes, and only it is trained"""
+    FINE_TUNE = "fine-tune"
+    """a new last layer, and all layers behind `frozen` are trained on from the pre-trained weights"""
     PHANTOMS = "phantoms"
     """trained from scratch on drawn phantoms, so that no labelled image of the data set is seen"""
 
 
+LEARNT = (Tuning.TRANSFER, Tuning.FINE_TUNE)
+"""Tunings that see the labels of the data set, so that every fold needs a network of its own."""
 HANDCRAFTED = "handcrafted"
 
 
@@ -46,12 +55,14 @@ HANDCRAFTED = "handcrafted"
 class NetworkFeatures:
     """Features of a CNN at one or more taps.
 
-    `flips` averages them over the image and its mirror image; `root` then takes signed square roots.
+    `frozen` is the last stage that fine-tuning leaves as it was pre-trained, all before it included; without one, all
+    are tuned. `flips` averages features over the image and its mirror image; `root` then takes signed square roots.
     """
 
     network: str
     taps: tuple[str, ...]
     tuning: Tuning = Tuning.NONE
+    frozen: str = ""
     flips: bool = False
     root: bool = False
     label: str = ""
@@ -112,7 +123,14 @@ class Forest:
     kind: ClassifierKind = ClassifierKind.FOREST
 
 
-Classifier = Svm | Forest
+@dataclass(frozen=True)
+class Itself:
+    """A tuned network as a classifier; it reads its own feature set only, and only where that is tuned."""
+
+    kind: ClassifierKind = ClassifierKind.NETWORK
+
+
+Classifier = Svm | Forest | Itself
 
 
 @dataclass(frozen=True)
@@ -122,12 +140,62 @@ class Roi:
     margin: float = 0.0
 
 
+ALL = ("all",)
+
+
 @dataclass(frozen=True)
 class Fusion:
-    """`members`: `label/kind` of each reader that takes part, or `all`."""
+    """`members`: `label/kind` of each reader that takes part, or `all`.
 
-    members: tuple[str, ...] = ("all",)
+    A reader of several feature sets is `label+label/kind`.
+    """
+
+    members: tuple[str, ...] = ALL
     rule: FusionRule = FusionRule.MEAN
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A fusion that a study reports beside the recipe's own."""
+
+    name: str
+    members: tuple[str, ...]
+    rule: FusionRule = FusionRule.MEAN
+
+
+@dataclass(frozen=True)
+class TuningPlan:
+    """How networks are tuned: SGD on cross-entropy; of every `epochs`, `rates` and `decays` cross-validation chooses.
+
+    Attributes
+    ----------
+    epochs : at most
+    decays : weight decay
+    balance : mirror images of the rarer class are added until both classes are equally many (K20)
+    flips : each image is mirrored at random each time it is shown
+    average : share of the old in the running average of the weights, step by step; 0 takes the last weights
+    """
+
+    epochs: int
+    rates: tuple[float, ...]
+    decays: tuple[float, ...] = (0.0,)
+    momentum: float = 0.9
+    batch: int = 33
+    balance: bool = True
+    flips: bool = True
+    average: float = 0.0
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """What a study looks at besides the recipe's own readers.
+
+    `concatenate` names the feature sets of which every two to six are put side by side; without it all, if there are
+    no more than six. `features` are further sets that are only compared.
+    """
+
+    concatenate: tuple[str, ...] = ()
+    features: tuple[FeatureSet, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,7 +241,55 @@ class Recipe:
     decision: Decision = Decision()
     validation: Validation = Validation()
     phantoms: PhantomTraining | None = None
+    tuning: TuningPlan | None = None
+    concatenations: tuple[tuple[str, ...], ...] = ()
+    """Feature sets that are read side by side, by their names."""
+    ensembles: tuple[Ensemble, ...] = ()
+    study: Comparisons = Comparisons()
+
+    def reading(self) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
+        """Feature sets, by number, and classifier of each reader there may be; those of one set first."""
+        number = {features.name: place for place, features in enumerate(self.features)}
+        alone = [((place,), c) for place in range(len(self.features)) for c in self.classifiers if self._fits(place, c)]
+        together = [
+            (tuple(number[name] for name in names), classifier)
+            for names in self.concatenations
+            for classifier in self.classifiers
+            if not isinstance(classifier, Itself)
+        ]
+        return tuple(alone + together)
+
+    def label(self, sets: tuple[int, ...], classifier: Classifier) -> str:
+        """What fusion calls a reader."""
+        return f"{'+'.join(self.features[place].name for place in sets)}/{classifier.kind}"
+
+    def members(self, named: tuple[str, ...]) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
+        """The readers of a fusion or ensemble."""
+        return tuple(reader for reader in self.reading() if named == ALL or self.label(*reader) in named)
+
+    def keeping(self, names: Collection[str]) -> Self:
+        """The same recipe with these feature sets only; what is declared of others goes with them."""
+        features = tuple(each for each in self.features if each.name in names)
+        together = tuple(sets for sets in self.concatenations if set(sets) <= set(names))
+        rest = replace(self, features=features, concatenations=together, fusion=Fusion(), ensembles=())
+        known = {rest.label(*reading) for reading in rest.reading()}
+        fusion, ensembles = self.fusion, [each for each in self.ensembles if set(each.members) <= known]
+        if fusion.members != ALL:
+            fusion = replace(fusion, members=tuple(name for name in fusion.members if name in known) or ALL)
+        of_study = replace(self.study, concatenate=tuple(name for name in self.study.concatenate if name in names))
+        return replace(rest, fusion=fusion, ensembles=tuple(ensembles), study=of_study)
+
+    def _fits(self, place: int, classifier: Classifier) -> bool:
+        features = self.features[place]
+        return not isinstance(classifier, Itself) or getattr(features, "tuning", None) in LEARNT
 
     def as_table(self) -> dict[str, Any]:
         """Plain tables and lists, as `read_recipe` takes them."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        return _without_gaps(asdict(self))
+
+
+def _without_gaps(value: Any) -> Any:
+    """TOML has no null, and a list that holds nothing is left out."""
+    if isinstance(value, dict):
+        return {key: _without_gaps(entry) for key, entry in value.items() if entry not in (None, ())}
+    return tuple(map(_without_gaps, value)) if isinstance(value, tuple) else value

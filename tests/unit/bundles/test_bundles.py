@@ -107,7 +107,7 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2},
+        {"format": 1},
         {"surprise": 1},
         {"cutoff": "high"},
         {"files": {"../../outside.skops": {"sha256": "0", "size": 1}}},

@@ -10,7 +10,9 @@ from shared.networks import (
     Weights,
     WeightsFinder,
     WeightsMissing,
+    WeightsUnpublished,
     WeightsUnreadable,
+    blank,
     get_network,
     load_weights,
 )
@@ -61,6 +63,47 @@ def test_a_download_that_does_not_match_its_hash_leaves_nothing(tmp_path, weight
 def test_missing_weights_say_what_is_missing_and_where_to_put_it(tmp_path):
     with pytest.raises(WeightsMissing, match=r"squeezenet1_1\.pth.*SERA_WEIGHTS_DIR"):
         WeightsFinder(tmp_path, tmp_path / "cache", download=False).find(CARD)
+
+
+def test_without_a_known_address_the_error_says_where_to_put_the_file(tmp_path):
+    card = get_network("overfeat_accurate").card
+    with pytest.raises(WeightsMissing, match=r"net_weight_1 .* no address is known .* SERA_WEIGHTS_DIR"):
+        WeightsFinder(None, tmp_path / "cache").find(card)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_network_that_is_always_trained_from_nothing_has_no_weights_to_find(tmp_path):
+    with pytest.raises(WeightsUnpublished, match="sera_tiny"):
+        WeightsFinder(tmp_path, tmp_path / "cache").find(get_network("sera_tiny").card)
+
+
+def test_the_folder_goes_before_the_cache_and_our_own_name_before_the_publisher_s(tmp_path):
+    card, folder, cache = get_network("vgg_f").card, tmp_path / "folder", tmp_path / "cache"
+    finder = WeightsFinder(folder, cache, download=False)
+    found = []
+    for where, name in ((cache, "vgg_f.pth"), (folder, "imagenet-vgg-f.mat"), (folder, "vgg_f.pth")):
+        where.mkdir(exist_ok=True)
+        (where / name).touch()
+        found.append(finder.find(card).relative_to(tmp_path).as_posix())
+    assert found == ["cache/vgg_f.pth", "folder/imagenet-vgg-f.mat", "folder/vgg_f.pth"]
+
+
+def test_a_download_is_kept_under_the_name_with_its_format_s_ending(tmp_path, weight_file):
+    target = weight_file.with_name("model.safetensors")
+    target.write_bytes(weight_file.read_bytes())
+    weights = Weights(("squeezenet.pth", "squeezenet.safetensors"), target.as_uri(), "none")
+    found = WeightsFinder(None, tmp_path / "cache").find(replace(CARD, weights=weights))
+    assert found == tmp_path / "cache" / "squeezenet.safetensors"
+
+
+def test_a_blank_network_is_filled_like_a_random_one(weight_file):
+    definition = get_network("squeezenet")
+    empty, random = blank(definition), definition.build()
+    for module in (empty, random):
+        load_weights(module, weight_file, "squeezenet")
+    expected = torch.load(weight_file, weights_only=True)
+    for module in (empty, random):
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in module.state_dict().items())
 
 
 def test_a_file_of_another_network_is_refused(weight_file):

@@ -1,0 +1,53 @@
+"""A feature set's numbers for all images of a data set: the same for every fold, or each fold's own."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from shared.learning.extractors import Array
+from shared.recipes import ClassifierKind
+
+
+class Columns(Protocol):
+    """`tuned`: the last column is the tuned network's own log-odds.
+
+    `digest` names all that decides the numbers besides the images, the rows of the folds and the seed.
+    """
+
+    tuned: bool
+    digest: str
+
+    def of_fold(self, number: int) -> Array:
+        """(N, D) float32, by what was made without the fold's test rows."""
+        ...
+
+    def final(self) -> Array:
+        """(N, D) float32, by what was made of all rows; what a bundle computes for a new image."""
+        ...
+
+
+class Fixed:
+    """Numbers in which no label of the data set has a part."""
+
+    tuned = False
+
+    def __init__(self, digest: str, table: Array) -> None:
+        self.digest, self._table = digest, table
+
+    def of_fold(self, number: int) -> Array:
+        return self._table
+
+    def final(self) -> Array:
+        return self._table
+
+
+def seen(kind: ClassifierKind, tables: Sequence[Array], tuned: Sequence[bool]) -> Array:
+    """What a classifier of that kind reads of feature sets (N, D) each: their columns side by side.
+
+    A tuned network's log-odds, its last column, are the verdict of `network` and hidden from the others.
+    """
+    if kind is ClassifierKind.NETWORK:
+        return tables[0][:, -1:]
+    blocks = [table[:, :-1] if own else table for table, own in zip(tables, tuned, strict=True)]
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)

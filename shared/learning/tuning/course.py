@@ -1,0 +1,46 @@
+"""How long and how fast: the settings of a descent, chosen by cross-validation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.recipes import TuningPlan
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Course:
+    """One way of tuning."""
+
+    rate: float
+    decay: float
+    epochs: int
+
+
+def courses(plan: TuningPlan) -> list[Course]:
+    """Every rate with every decay, each for as long as the plan allows."""
+    return [Course(rate, decay, plan.epochs) for rate, decay in product(plan.rates, plan.decays)]
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Out-of-fold log-odds after each epoch of each course: `margins` (courses, epochs, N)."""
+
+    tried: Sequence[Course]
+    margins: NDArray[np.float32]
+
+    def best(self, malignant: NDArray[np.bool_], rows: NDArray[np.int64]) -> tuple[int, Course]:
+        """Number of the course, and the course with its epochs, of least cross-entropy on these rows.
+
+        The classes count alike, as they do in balanced training; of equals the first and shortest.
+        """
+        margins, labels = self.margins[..., rows].astype(np.float64), malignant[rows]
+        losses = np.logaddexp(0, np.where(labels, -margins, margins))
+        loss = (losses[..., labels].mean(-1) + losses[..., ~labels].mean(-1)) / 2
+        number, epoch = np.unravel_index(int(np.argmin(loss)), loss.shape)
+        course = self.tried[number]
+        return int(number), Course(course.rate, course.decay, int(epoch) + 1)

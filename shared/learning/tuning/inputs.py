@@ -1,0 +1,72 @@
+"""What the layers being tuned read of every image: kept on disk, so that a data set is never whole in memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from shared.imaging.normalise import to_square
+from shared.learning.sample import Sample
+from shared.networks import Card
+
+Rows = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+STEP = 32
+
+
+class Inputs(Protocol):
+    def batch(self, rows: Rows, mirrored: Flags) -> Tensor:
+        """Of rows (B,), each mirrored left to right or not (B,): (B, C, H, W) or (B, C) on the device."""
+        ...
+
+
+class Pictures:
+    """The images themselves, normalised as the network's card says."""
+
+    def __init__(self, squares: NDArray[np.uint8], card: Card, device: torch.device) -> None:
+        self._squares, self._device = squares, device
+        self._mean, self._std = (
+            torch.tensor(values, device=device)[:, None, None] for values in (card.normalise.mean, card.normalise.std)
+        )
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], card: Card, device: torch.device, folder: Path) -> "Pictures":
+        """Load every image once and keep it as (S, S) grey."""
+        side = card.input_px
+        squares = np.memmap(folder / "pictures.u8", np.uint8, "w+", shape=(len(samples), side, side))
+        for row, sample in enumerate(samples):
+            squares[row] = to_square(sample.load(), side)
+        return cls(squares, card, device)
+
+    def __len__(self) -> int:
+        return len(self._squares)
+
+    def batch(self, rows: Rows, mirrored: Flags) -> Tensor:
+        grey = torch.from_numpy(self._squares[rows]).to(self._device).unsqueeze(1) / 255
+        turned = torch.from_numpy(mirrored).to(self._device)[:, None, None, None]
+        return (torch.where(turned, grey.flip(-1), grey) - self._mean) / self._std
+
+
+class Activations:
+    """What frozen layers make of the images, straight and mirrored: computed once, since they never change."""
+
+    def __init__(self, pictures: Pictures, frozen: nn.Module, device: torch.device, folder: Path) -> None:
+        self._device = device
+        self._maps: np.memmap | None = None
+        everyone = np.arange(len(pictures))
+        for start in range(0, len(everyone), STEP):
+            rows = everyone[start : start + STEP]
+            for side in (0, 1):
+                with torch.inference_mode():
+                    maps = frozen(pictures.batch(rows, np.full(len(rows), bool(side)))).cpu().numpy()
+                if self._maps is None:
+                    shape = (len(everyone), 2, *maps.shape[1:])
+                    self._maps = np.memmap(folder / "activations.f32", np.float32, "w+", shape=shape)
+                self._maps[rows, side] = maps
+
+    def batch(self, rows: Rows, mirrored: Flags) -> Tensor:
+        return torch.from_numpy(self._maps[rows, mirrored.astype(int)]).to(self._device)

@@ -1,0 +1,203 @@
+"""A network tuned for every fold of a data set, so that no image is judged by weights that have seen it."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+
+from shared.learning.cache import FeatureCache
+from shared.learning.errors import FeaturesNotFinite
+from shared.learning.extractors import Array, NetworkExtractor, Postponed
+from shared.learning.progress import Progress, silent
+from shared.learning.sample import Sample
+from shared.learning.table import gather
+from shared.learning.tuning.course import Course, Curves, courses
+from shared.learning.tuning.tuner import Body, Tail, Tuner
+from shared.learning.validation import Trial
+from shared.networks import TapNetwork, compute_device
+from shared.recipes import NetworkFeatures, TuningPlan
+
+SNAPSHOT_BYTES = 4 * 2**30
+"""Weights of each epoch are kept while there is room for them; past that the chosen epoch is tuned again."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every network of a data set is tuned on.
+
+    `samples` can all be read; `margin` is the recipe's.
+    """
+
+    samples: list[Sample]
+    trial: Trial
+    plan: TuningPlan
+    margin: float
+    keep: FeatureCache
+
+
+class Tuning:
+    """One network, tuned in one way: apart from each fold's test rows, and once on all rows.
+
+    Parameters
+    ----------
+    features : names network, tuning and frozen stages; its taps have no part in it
+    body : gives the pre-trained layers when they are needed
+    origin : SHA-256 of the pre-trained weights
+    """
+
+    def __init__(
+        self, features: NetworkFeatures, body: Callable[[], Body], origin: str, ground: Ground, progress: Progress
+    ) -> None:
+        self._features, self._body, self._ground, self._progress = features, body, ground, progress
+        self._rows = np.arange(len(ground.samples))
+        self._open = ExitStack()
+        self._snapshots: dict[tuple[int, int, int], Path] = {}
+        self._snapshot_bytes = 0
+        folds = b"".join(fold.test.tobytes() + b"|" for fold in ground.trial.folds)
+        facts = {
+            "network": features.network,
+            "weights": origin,
+            "how": [features.tuning, features.frozen],
+            "plan": asdict(ground.plan),
+            "data": ground.trial.fingerprint,
+            "folds": hashlib.sha256(folds).hexdigest(),
+            "margin": ground.margin,
+            "seed": ground.trial.seed,
+        }
+        self.digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def close(self) -> None:
+        """Let go of what the tuned layers read."""
+        self._open.close()
+
+    def prepare(self) -> None:
+        """Tune for every fold and choose; what follows is quick."""
+        self._curves  # noqa: B018 (computed once, when first looked at)
+
+    def course(self, number: int | None) -> Course:
+        """Chosen without the labels of the fold's test rows; with all labels for the final network."""
+        return self._chosen(number)[1]
+
+    def network(self, number: int | None, taps: tuple[str, ...]) -> TapNetwork:
+        """The network tuned for a fold, or on all rows."""
+        which, course = self._chosen(number)
+        return self._tuner.network(self._tail(number, which, course), taps)
+
+    def _chosen(self, number: int | None) -> tuple[int, Course]:
+        trial = self._ground.trial
+        rows = self._rows if number is None else trial.folds[number].training
+        return self._curves.best(trial.malignant, rows)
+
+    @cached_property
+    def _tuner(self) -> Tuner:
+        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="sera-tuning-"))
+        ground = self._ground
+        return Tuner(
+            self._body(),
+            self._features,
+            ground.samples,
+            ground.trial.malignant,
+            ground.plan,
+            ground.trial.seed,
+            compute_device(),
+            Path(folder),
+        )
+
+    @cached_property
+    def _snapshot_folder(self) -> Path:
+        return Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="sera-weights-")))
+
+    @cached_property
+    def _curves(self) -> Curves:
+        """From `keep` fold by fold where they are there, so that an interrupted tuning goes on where it was."""
+        tried, folds = courses(self._ground.plan), self._ground.trial.folds
+        margins = np.zeros((len(tried), self._ground.plan.epochs, len(self._rows)), np.float32)
+        for which, course in enumerate(tried):
+            for number, fold in enumerate(folds):
+                key = f"curves/{self.digest}/{which}/{number}"
+                known = self._ground.keep.get(key)
+                curve = (
+                    self._follow(which, course, number)
+                    if known is None
+                    else np.frombuffer(known, "<f4").reshape(-1, len(fold.test))
+                )
+                if known is None:
+                    self._ground.keep.put(key, curve.astype("<f4").tobytes())
+                margins[which][:, fold.test] = curve
+        return Curves(tried, margins)
+
+    def _follow(self, which: int, course: Course, number: int) -> Array:
+        """Tune without a fold's test rows and judge them after each epoch: (epochs, test rows)."""
+        folds = self._ground.trial.folds
+        fold, curve = folds[number], []
+        count = len(courses(self._ground.plan)) * len(folds)
+
+        def look(epoch: int, tail: Tail) -> None:
+            curve.append(self._tuner.margins(tail, fold.test))
+            self._keep_snapshot((which, number, epoch), tail)
+            done = (which * len(folds) + number + epoch / course.epochs) / count
+            how = f"{self._features.network}, {self._features.tuning}"
+            self._progress("tuning", done, f"{how}: fold {number + 1} of {len(folds)}, epoch {epoch}", {})
+
+        self._tuner.run(fold.training, course, look)
+        return np.stack(curve)
+
+    def _tail(self, number: int | None, which: int, course: Course) -> Tail:
+        if number is None:
+            return self._tuner.run(self._rows, course)
+        kept = self._snapshots.get((which, number, course.epochs))
+        if kept is not None:
+            return self._tuner.new_tail(safetensors.torch.load_file(kept))
+        return self._tuner.run(self._ground.trial.folds[number].training, course)
+
+    def _keep_snapshot(self, key: tuple[int, int, int], tail: Tail) -> None:
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in tail.state_dict().items()}
+        size = sum(tensor.nbytes for tensor in state.values())
+        if self._snapshot_bytes + size <= SNAPSHOT_BYTES:
+            path = self._snapshot_folder / "-".join(map(str, key))
+            safetensors.torch.save_file(state, path)
+            self._snapshots[key], self._snapshot_bytes = path, self._snapshot_bytes + size
+
+
+class TunedColumns:
+    """A feature set of a tuned network: each fold's table from the network tuned without its test rows."""
+
+    tuned = True
+
+    def __init__(self, features: NetworkFeatures, tuning: Tuning, ground: Ground) -> None:
+        self._features, self._tuning, self._ground = features, tuning, ground
+        how = json.dumps([features.taps, features.flips, features.root])
+        self.digest = hashlib.sha256(f"{tuning.digest}/{how}".encode()).hexdigest()
+
+    def of_fold(self, number: int) -> Array:
+        return self._gathered(number)
+
+    def final(self) -> Array:
+        return self._gathered(None)
+
+    def course(self, number: int | None) -> Course:
+        """How the network of a fold was tuned."""
+        return self._tuning.course(number)
+
+    def extractor(self) -> NetworkExtractor:
+        """Of the network tuned on all rows, for the bundle."""
+        return NetworkExtractor(self._features, self._tuning.network(None, self._features.taps))
+
+    def _gathered(self, number: int | None) -> Array:
+        digest = f"{self.digest}/{'final' if number is None else number}"
+        extractor = Postponed(self._features, digest, lambda: self._extractor(number))
+        ground = self._ground
+        table = gather(ground.samples, [extractor], ground.keep, ground.margin, silent)
+        if table.skipped:
+            raise FeaturesNotFinite(features=self._features.name)
+        return table.features[0]
+
+    def _extractor(self, number: int | None) -> NetworkExtractor:
+        return NetworkExtractor(self._features, self._tuning.network(number, self._features.taps))

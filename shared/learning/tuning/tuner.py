@@ -1,0 +1,205 @@
+"""Stochastic gradient descent on the layers of a pre-trained network that are to change.
+
+Lee et al. (2019) and Koh et al. (2020) either replace the last fully connected layer and train only it (transfer), or
+start from the pre-trained weights and train all or the later layers (fine-tuning): SGD with momentum 0.9, mini-batches
+of 33, cross-entropy. Batch norm keeps its pre-trained statistics throughout: dozens of images are too few for new ones.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from shared.learning.sample import Sample
+from shared.learning.tuning.course import Course
+from shared.learning.tuning.errors import StageUnknown
+from shared.learning.tuning.inputs import Activations, Flags, Inputs, Pictures, Rows
+from shared.networks import Card, Pool, TapNetwork, log_odds, new_head
+from shared.networks.pooling import pooled
+from shared.recipes import NetworkFeatures, Tuning, TuningPlan
+
+WATCH_STEP = 32
+AfterEpoch = Callable[[int, "Tail"], None]
+
+
+@dataclass(frozen=True)
+class Body:
+    """A pre-trained network's layers by stage, in order, up to its embedding."""
+
+    card: Card
+    stages: OrderedDict[str, nn.Module]
+
+    def parted(self, features: NetworkFeatures) -> tuple[list[str], list[str]]:
+        """Names of the stages that stay and of those that are tuned; raises `StageUnknown`."""
+        names = list(self.stages)[: list(self.stages).index(self.card.taps[self.card.embedding].stage) + 1]
+        if features.tuning is not Tuning.FINE_TUNE:
+            return names, []
+        if features.frozen and features.frozen not in names:
+            raise StageUnknown(network=self.card.name, stage=features.frozen, known=", ".join(names))
+        stay = names.index(features.frozen) + 1 if features.frozen else 0
+        return names[:stay], names[stay:]
+
+
+class Tail(nn.Module):
+    """The stages being tuned, the pooling to the embedding, and the new last layer; gives (N, 2)."""
+
+    def __init__(self, stages: OrderedDict[str, nn.Module], pool: Pool, head: nn.Linear) -> None:
+        super().__init__()
+        self.stages, self.head = nn.ModuleDict(stages), head
+        self._pool = pool if stages else Pool.FLAT
+
+    def forward(self, maps: Tensor) -> Tensor:
+        for stage in self.stages.values():
+            maps = stage(maps)
+        return self.head(pooled(maps, self._pool, {}))
+
+    def learn(self) -> None:
+        """Into training mode: dropout drops, batch norm stays as it is."""
+        self.eval().requires_grad_(True)
+        for module in self.modules():
+            if isinstance(module, nn.Dropout):
+                module.train()
+
+
+class Tuner:
+    """Tunes one network on parts of a data set.
+
+    Parameters
+    ----------
+    body : the pre-trained network, left as it is
+    features : says how it is tuned, and which stages stay
+    samples : N images that can be read
+    malignant : (N,) bool
+    folder : where what the tuned layers read is kept meanwhile
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        features: NetworkFeatures,
+        samples: list[Sample],
+        malignant: Flags,
+        plan: TuningPlan,
+        seed: int,
+        device: torch.device,
+        folder: Path,
+    ) -> None:
+        self._body, self._plan, self._seed, self._device = body, plan, seed, device
+        self._pool = body.card.taps[body.card.embedding].pool
+        stay, self._tuned = body.parted(features)
+        self._malignant = malignant
+        pictures = Pictures.of(samples, body.card, device, folder)
+        self._inputs: Inputs = pictures
+        if stay:
+            frozen = _frozen(body, stay, None if self._tuned else self._pool).to(device)
+            self._inputs = Activations(pictures, frozen, device, folder)
+
+    def run(self, rows: Rows, course: Course, after_epoch: AfterEpoch | None = None) -> Tail:
+        """Tune on these rows; the same rows, course and seed give the same weights on the same machine.
+
+        `after_epoch` is shown the network as it would be taken after that many epochs.
+        """
+        devices = [self._device] if self._device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(self._seed)
+            tail = self._new_tail()
+            return self._descend(tail, rows, course, after_epoch)
+
+    def new_tail(self, state: dict[str, Tensor]) -> Tail:
+        """The tuned layers with weights that were kept."""
+        tail = self._new_tail()
+        tail.load_state_dict(state)
+        return tail
+
+    def margins(self, tail: Tail, rows: Rows) -> NDArray[np.float32]:
+        """Log-odds of malignant (len(rows),) of images as they are."""
+        tail.eval()
+        found = [np.zeros(0, np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(rows), WATCH_STEP):
+                part = rows[start : start + WATCH_STEP]
+                found.append(log_odds(tail(self._inputs.batch(part, np.zeros(len(part), bool))))[:, 0].cpu().numpy())
+        return np.concatenate(found)
+
+    def network(self, tail: Tail, taps: tuple[str, ...]) -> TapNetwork:
+        """The whole tuned network, cut off behind its deepest tap or embedding."""
+        stages = OrderedDict((name, tail.stages[name] if name in self._tuned else s) for name, s in self._layers())
+        return TapNetwork(self._body.card, deepcopy(stages), taps, deepcopy(tail.head).cpu()).cpu()
+
+    def _layers(self) -> list[tuple[str, nn.Module]]:
+        return list(self._body.stages.items())
+
+    def _new_tail(self) -> Tail:
+        stages = OrderedDict((name, deepcopy(self._body.stages[name])) for name in self._tuned)
+        return Tail(stages, self._pool, new_head(self._body.card)).to(self._device)
+
+    def _descend(self, tail: Tail, rows: Rows, course: Course, after_epoch: AfterEpoch | None) -> Tail:
+        tail.learn()
+        optimiser = torch.optim.SGD(
+            tail.parameters(), lr=course.rate, momentum=self._plan.momentum, weight_decay=course.decay
+        )
+        average = _averaging(tail, self._plan.average)
+        draw = np.random.default_rng(self._seed)
+        taken = average.module if average else tail
+        for epoch in range(course.epochs):
+            for part, mirrored in self._batches(rows, draw):
+                self._step(tail, optimiser, part, mirrored)
+                if average:
+                    average.update_parameters(tail)
+            if after_epoch:
+                after_epoch(epoch + 1, taken)
+                tail.learn()
+        return taken.eval().requires_grad_(False)
+
+    def _step(self, tail: Tail, optimiser: torch.optim.Optimizer, rows: Rows, mirrored: Flags) -> None:
+        labels = torch.from_numpy(self._malignant[rows].astype(np.int64)).to(self._device)
+        loss = nn.functional.cross_entropy(tail(self._inputs.batch(rows, mirrored)), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+    def _batches(self, rows: Rows, draw: np.random.Generator) -> Iterator[tuple[Rows, Flags]]:
+        """Full batches in random order (594 / 6 = 99 images make three of 33); fewer images than one make one."""
+        shown, mirrored = balanced(rows, self._malignant, draw) if self._plan.balance else (rows, np.zeros_like(rows))
+        if self._plan.flips:
+            mirrored = draw.integers(0, 2, len(shown))
+        order = draw.permutation(len(shown))
+        size = min(self._plan.batch, len(shown))
+        for start in range(0, len(shown) - size + 1, size):
+            chosen = order[start : start + size]
+            yield shown[chosen], mirrored[chosen].astype(bool)
+
+
+def balanced(rows: Rows, malignant: Flags, draw: np.random.Generator) -> tuple[Rows, Rows]:
+    """Rows (M,) with both classes equally many, and which are mirrored (M,): mirror images of the rarer class, as many
+    as are missing, drawn at random (K20 added 760 flips of benign images)."""
+    labels = malignant[rows]
+    rarer = rows[labels] if labels.sum() * 2 < len(labels) else rows[~labels]
+    missing = len(rows) - 2 * len(rarer)
+    added = draw.choice(rarer, missing, replace=missing > len(rarer)) if len(rarer) else rows[:0]
+    return np.concatenate([rows, added]), np.repeat([0, 1], [len(rows), len(added)])
+
+
+def _frozen(body: Body, stay: list[str], pool: Pool | None) -> nn.Module:
+    layers = nn.Sequential(*(body.stages[name] for name in stay)).eval()
+    return layers if pool is None else nn.Sequential(layers, _Pooling(pool))
+
+
+class _Pooling(nn.Module):
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return pooled(maps, self._pool, {})
+
+
+def _averaging(tail: Tail, share: float) -> AveragedModel | None:
+    return AveragedModel(tail, multi_avg_fn=get_ema_multi_avg_fn(share)) if share else None

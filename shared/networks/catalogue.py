@@ -1,0 +1,60 @@
+"""docs/networks.md, written from the cards: `python -m shared.networks.catalogue > docs/networks.md`."""
+
+import sys
+from collections.abc import Iterable
+
+from shared.networks.card import OF_MAPS, Card, Pool
+from shared.networks.registry import list_networks
+
+POOLED = ", ".join(f"`STAGE.{pool}`" for pool in OF_MAPS)
+OPENING = f"""# Networks
+
+Written from the cards in `shared/networks` by `python -m shared.networks.catalogue`; do not edit by hand.
+
+Taps are where features are read. A stage of convolutions has the taps {POOLED}
+(over the whole crop, or over the nodule, its rim, the tissue around it); those of the last such stage are also
+called `{Pool.AVERAGE}` and so on, without the stage. A fully connected layer is one tap, under its own name. The
+embedding is the tap which the network's last fully connected layer reads, so tuning puts its two classes there.
+
+"""
+WEIGHTS = """
+## Weight files
+
+SERA looks for each name in this order in `SERA_WEIGHTS_DIR`, then among earlier downloads, and then downloads.
+The ending says the format: `.pth` is a state dict saved by torch, `.safetensors` the same by safetensors, `.mat` a
+MatConvNet file; OverFeat's `net_weight_1` (in the archive of its release, github.com/sermanet/OverFeat) has no ending.
+torchvision's files fit as they are. The licence is the weights', not SERA's.
+
+"""
+
+
+def catalogue(cards: Iterable[Card]) -> str:
+    """The whole page."""
+    cards = list(cards)
+    networks = _table(("name", "input", "embedding", "stages with taps", "source"), map(_network, cards))
+    weights = _table(("name", "files looked for", "downloaded from", "licence"), map(_weights, cards))
+    return OPENING + networks + WEIGHTS + weights
+
+
+def _network(card: Card) -> tuple[str, ...]:
+    stages = dict.fromkeys(tap.stage for tap in card.taps.values())
+    return f"`{card.name}`", f"{card.input_px} x {card.input_px}", f"`{card.embedding}`", _codes(stages), card.source
+
+
+def _weights(card: Card) -> tuple[str, ...]:
+    if card.weights is None:
+        return f"`{card.name}`", "none: trained from nothing", "", ""
+    return f"`{card.name}`", _codes(card.weights.files), card.weights.url or "no address known", card.weights.licence
+
+
+def _codes(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(catalogue(list_networks()))

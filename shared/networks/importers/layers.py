@@ -1,0 +1,8 @@
+"""The layers that files without torch's names list in order."""
+
+from torch import nn
+
+
+def weighted_layers(module: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
+    """Convolutions and fully connected layers by name, from input to output."""
+    return {name: layer for name, layer in module.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)}

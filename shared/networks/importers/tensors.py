@@ -1,0 +1,31 @@
+"""Files that hold torch tensors by name. Neither runs code from the file."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+_BROKEN = (RuntimeError, EOFError, KeyError, IndexError, TypeError, AttributeError, pickle.UnpicklingError)
+
+
+def read_pth(file: Path, module: nn.Module) -> Mapping[str, Tensor]:
+    """torch.save's format, tensors only."""
+    try:
+        tensors = torch.load(file, map_location="cpu", weights_only=True)
+    except _BROKEN as problem:
+        raise ValueError(f"not a file of tensors: {problem}") from problem
+    if not isinstance(tensors, Mapping) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        raise ValueError("not tensors by name")
+    return tensors
+
+
+def read_safetensors(file: Path, module: nn.Module) -> Mapping[str, Tensor]:
+    """The format of timm's files."""
+    try:
+        return load_file(file)
+    except SafetensorError as problem:
+        raise ValueError(f"not a safetensors file: {problem}") from problem

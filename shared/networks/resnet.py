@@ -1,0 +1,66 @@
+"""Residual networks of 18, 50 and 101 layers."""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from shared.networks._torchvision import models, published
+from shared.networks.card import IMAGENET, Card, pooled_taps
+from shared.networks.cutting import chain
+from shared.networks.registry import network
+
+_BASIC = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
+_BOTTLENECK = {"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048}
+
+
+def _card(name: str, entry: models.WeightsEnum, widths: dict[str, int]) -> Card:
+    return Card(
+        name=name,
+        input_px=224,
+        normalise=IMAGENET,
+        taps=pooled_taps(widths),
+        embedding="avg",
+        weights=published(name, entry),
+        source="He et al. 2016, arXiv:1512.03385",
+    )
+
+
+def _stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+    stem = chain(module, "conv1", "bn1", "relu", "maxpool")
+    return OrderedDict(stem=stem, **{name: module.get_submodule(name) for name in _BASIC})
+
+
+@network
+class ResNet18:
+    """torchvision's `resnet18`."""
+
+    card = _card("resnet18", models.ResNet18_Weights.IMAGENET1K_V1, _BASIC)
+    stages = staticmethod(_stages)
+
+    @staticmethod
+    def build() -> nn.Module:
+        return models.resnet18(weights=None)
+
+
+@network
+class ResNet50:
+    """torchvision's `resnet50`."""
+
+    card = _card("resnet50", models.ResNet50_Weights.IMAGENET1K_V1, _BOTTLENECK)
+    stages = staticmethod(_stages)
+
+    @staticmethod
+    def build() -> nn.Module:
+        return models.resnet50(weights=None)
+
+
+@network
+class ResNet101:
+    """torchvision's `resnet101`."""
+
+    card = _card("resnet101", models.ResNet101_Weights.IMAGENET1K_V1, _BOTTLENECK)
+    stages = staticmethod(_stages)
+
+    @staticmethod
+    def build() -> nn.Module:
+        return models.resnet101(weights=None)
