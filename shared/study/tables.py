@@ -134,7 +134,7 @@ def settings_table(study: Study) -> Table:
     return _plain_table(
         "settings",
         "What was chosen",
-        "Settings chosen inside the training folds, by cross-validation, or given by the recipe.",
+        "Settings chosen inside the training folds, by cross-validation; in brackets, in how many folds.",
         ("judge", "setting", "value"),
         chosen,
     )
@@ -143,13 +143,13 @@ def settings_table(study: Study) -> Table:
 def scores_table(study: Study) -> Table:
     """Per image what every judge said out of fold; for CSV only, it can have thousands of lines."""
     columns = {f"{row.section}: {row.name}": _said(row) for row in study.rows}
-    risks = {f"risk: {row.name}": row.risks for row in study.rows if row.risks is not None}
+    risks = {f"risk by {row.section}: {row.name}": row.risks for row in study.rows if row.risks is not None}
     base = ("image", "malignant", "group", "site")
     records = [
         {
             **dict(zip(base, facts, strict=True)),
             **{name: said[place] for name, said in columns.items()},
-            **{name: float(risk[place]) for name, risk in risks.items()},
+            **{name: risk[place].item() for name, risk in risks.items()},
         }
         for place, facts in enumerate(
             zip(study.images, map(int, study.malignant), map(str, study.groups), map(str, study.sites), strict=True)

@@ -124,7 +124,7 @@ def test_scores_of_every_judge_stand_beside_each_image():
 
 
 def test_risks_stand_beside_scores():
-    assert "risk: light" in scores_table(study()).columns
+    assert "risk by model: light" in scores_table(study()).columns
 
 
 def test_what_is_missing_is_told_with_its_reason():
