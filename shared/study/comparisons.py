@@ -48,7 +48,7 @@ def comparison_table(study: Study) -> Table:
     return Table(
         name="comparisons",
         title="The model against people",
-        legend=LEGEND.format(model="The model" if model is None else model.name),
+        legend=LEGEND.format(model="The model" if model is None else f"The model ({model.name})"),
         head=("person", "measure", "test", "n", "model", "person's", "difference", "P"),
         rows=tuple(map(_shown, records)),
         columns=COLUMNS,
