@@ -49,7 +49,7 @@ def study(
         console.print("Stopped. The same command goes on where it was.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
     wide_console().print(summary(made))
-    print(f"{len(made.left_out)} left out, {len(made.skipped)} images skipped. Report: {report}")
+    print(f"Rows left out: {len(made.left_out)}. Images skipped: {len(made.skipped)}. Report: {report}")
 
 
 def experiment(

@@ -41,16 +41,14 @@ AGREEMENT = (
 )
 
 
-def comparison_table(study: Study) -> Table | None:
-    """None where there is no person, or no model to compare with."""
+def comparison_table(study: Study) -> Table:
+    """Without a row where there is no person, or no model to compare with."""
     model, people = lead(study), in_section(study, Section.READERS)
-    if model is None or not people:
-        return None
-    records = _by_person([*_mcnemar(study, model, people), *_gee(study, model, people), *_delong(study, model, people)])
+    records = [] if model is None or not people else _compared(study, model, people)
     return Table(
         name="comparisons",
         title="The model against people",
-        legend=LEGEND.format(model=model.name),
+        legend=LEGEND.format(model="The model" if model is None else f"The model ({model.name})"),
         head=("person", "measure", "test", "n", "model", "person's", "difference", "P"),
         rows=tuple(map(_shown, records)),
         columns=COLUMNS,
@@ -58,13 +56,12 @@ def comparison_table(study: Study) -> Table | None:
     )
 
 
-def agreement_table(study: Study) -> Table | None:
+def agreement_table(study: Study) -> Table:
     """Kappa of every two judges among the model and the people, and of all people together."""
     people = in_section(study, Section.READERS)
     judges = [row for row in (lead(study), *people) if row is not None]
-    if not people or len(judges) < 2:
-        return None
-    found = [(f"{a.name} and {b.name}", "Cohen", *_cohen(a, b)) for a, b in combinations(judges, 2)]
+    pairs = combinations(judges, 2) if people else ()
+    found = [(f"{a.name} and {b.name}", "Cohen", *_cohen(a, b)) for a, b in pairs]
     if len(people) > 1:
         found.append(("all people", "Fleiss", *_fleiss(people)))
     return Table(
@@ -76,6 +73,10 @@ def agreement_table(study: Study) -> Table | None:
         columns=("judges", "kind", "n", "kappa", "low", "high"),
         records=tuple(_agreement_record(*line) for line in found),
     )
+
+
+def _compared(study: Study, model: Row, people: Sequence[Row]) -> list[Record]:
+    return _by_person([*_mcnemar(study, model, people), *_gee(study, model, people), *_delong(study, model, people)])
 
 
 def _mcnemar(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Record]:

@@ -32,7 +32,7 @@ MARKERS = "osD^vPX*<>"
 WIDTH_INCHES = 4.6
 """Narrow, so that its letters can be read on a phone."""
 BINS = 20
-LONGEST_NAME = 40
+LONGEST_NAME = 50
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sera",
@@ -68,8 +68,8 @@ def draw_all(study: Study) -> dict[str, tuple[str, str]]:
 
 
 ROC = (
-    "ROC curves from out-of-fold scores: the model, and the best judge of each table. People who decide are points, "
-    "people who rate are points at their cut-off."
+    "ROC curves from out-of-fold scores, with their AUC: the model, and the best judge of each table. People who "
+    "decide are points, people who rate are points at their cut-off."
 )
 CALIBRATION = (
     "Calibration of the model: its stated risk, out of fold, against the share that was malignant, with Wilson's 95 % "
@@ -106,13 +106,13 @@ def _plot_roc(axes: Axes, row: Row, study: Study, colour: str, dashes: object, w
     curve = roc_curve(row.scores[row.judged], study.malignant[row.judged])
     area = measure(row, study.malignant).area.value
     kind = "model" if row.section is Section.MODEL else row.section.value
-    label = f"{kind}: {_shortened(row.name)} ({area:.3f})"
+    label = f"{area:.3f}  {_shortened(f'{kind}: {row.name}')}"
     axes.plot(curve.false_positive_rate, curve.sensitivity, color=colour, ls=dashes, lw=width, label=label)
 
 
 def _plot_person(axes: Axes, person: Row, study: Study, marker: str) -> None:
     table = measure(person, study.malignant).table
-    label = f"person: {_shortened(person.name)}"
+    label = _shortened(f"person: {person.name}")
     drawn = {"color": VERMILLION, "ls": "none", "marker": marker, "ms": 7, "mec": "white", "zorder": 4, "label": label}
     axes.plot([1 - table.specificity], [table.sensitivity], **drawn)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared.bundles.saving import LIBRARIES
-from shared.recipes import Classifier, FeatureSet, Forest, Svm
+from shared.recipes import Classifier, FeatureSet, Forest, Svm, TuningPlan
 from shared.study.comparisons import agreement_table, comparison_table
 from shared.study.errors import OutputUnwritable
 from shared.study.figures import Figures, in_section, lead, measure
@@ -109,7 +109,7 @@ def render(study: Study, material: Material, made: datetime) -> str:
         summary=_summary(study),
         facts=_facts(study, material, made),
         figures=draw_all(study),
-        tables=[table for table in _shown_tables(study) if table.rows],
+        tables=[table for table in _figure_tables(study) if table.rows],
         left_out=left_out_table(study),
         skipped=skipped_table(study, material.names),
         settings=settings_table(study),
@@ -119,15 +119,15 @@ def render(study: Study, material: Material, made: datetime) -> str:
     )
 
 
-def _shown_tables(study: Study) -> list[Table]:
+def _figure_tables(study: Study) -> list[Table]:
     sections = [section_table(study, section) for section in ORDER]
-    others = (comparison_table(study), agreement_table(study), site_table(study), published_table(study))
-    return [*sections, *(table for table in others if table is not None)]
+    others = [comparison_table(study), agreement_table(study), site_table(study), published_table(study)]
+    return sections + others
 
 
 def _all_tables(study: Study, material: Material) -> list[Table]:
     plain = (left_out_table(study), skipped_table(study, material.names), settings_table(study), scores_table(study))
-    return [*_shown_tables(study), *plain]
+    return [*_figure_tables(study), *plain]
 
 
 def _summary(study: Study) -> list[str]:
@@ -181,6 +181,7 @@ def _facts(study: Study, material: Material, made: datetime) -> list[tuple[str, 
         ),
         ("Recipe", f"{study.recipe.name}, version {study.recipe.version}. {study.recipe.source}."),
         ("Feature sets", " ".join(map(_feature_set, study.recipe.features))),
+        ("Tuning", _tuning(study.recipe.tuning)),
         ("Classifiers", "; ".join(map(_classifier, study.recipe.classifiers))),
         ("Fusion", f"{study.recipe.fusion.rule} of {', '.join(study.recipe.fusion.members)}"),
         ("Seed", str(study.seed)),
@@ -205,6 +206,15 @@ def _feature_set(features: FeatureSet) -> str:
     return f"{features.name} ({features.tap.replace('+', ', ')}{told})."
 
 
+def _tuning(plan: TuningPlan | None) -> str:
+    if plan is None:
+        return "none: no network learnt from these images"
+    return (
+        f"SGD with momentum {plan.momentum:g}, mini-batches of {plan.batch}, at most {plan.epochs} epochs, rate "
+        f"{_list(plan.rates)}, weight decay {_list(plan.decays)}, chosen by cross-validation inside the training folds"
+    )
+
+
 def _classifier(classifier: Classifier) -> str:
     match classifier:
         case Svm(kernel=kernel, C=costs):
@@ -212,7 +222,7 @@ def _classifier(classifier: Classifier) -> str:
         case Forest(trees=trees):
             return f"random forest of {trees} trees"
         case _:
-            return str(classifier.kind)
+            return "the tuned network itself, by its softmax"
 
 
 def _limits(study: Study, material: Material) -> list[str]:

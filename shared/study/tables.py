@@ -22,8 +22,7 @@ FIGURE_COLUMNS = (*COUNTS, *(f"{rate}{end}" for rate in MEASURES for end in ENDS
 UNKNOWN_SITE = "(not named)"
 READING = (
     "n: images judged, and how many of them are malignant.",
-    "AUC: area under the ROC curve of out-of-fold scores, with DeLong's 95 % interval, which has no width where the AUC "
-    "is 1.",
+    "AUC: area under the ROC curve of out-of-fold scores, with DeLong's 95 % interval: of no width where the AUC is 1.",
     "Accuracy, sensitivity, specificity, PPV and NPV are in per cent, malignant being the positive class, each image "
     "at a cut-off (Youden's) chosen on other folds; people decide for themselves.",
     "Below each rate stand its 95 % intervals: logit = Wald on the logit scale, as Lee et al. print it; Wilson = score "
@@ -89,21 +88,15 @@ def section_table(study: Study, section: Section) -> Table:
     )
 
 
-def site_table(study: Study) -> Table | None:
-    """The model's figures at each site; None where no image names one."""
+def site_table(study: Study) -> Table:
+    """The model's figures at each site; without a row where no image names one."""
     row = lead(study)
-    if row is None or not study.sites.astype(bool).any():
-        return None
-    kept = row.judged
-    sites = np.where(study.sites == "", UNKNOWN_SITE, study.sites)[kept]
-    scores = None if row.scores is None else row.scores[kept]
-    found = [
-        (site.site, _at_site(site)) for site in rates_by_site(sites, row.called[kept], study.malignant[kept], scores)
-    ]
+    found = [] if row is None or not study.sites.astype(bool).any() else _by_site(study, row)
+    name = "The model" if row is None else row.name
     return Table(
         name="sites",
         title="The model at each site",
-        legend=f"{row.name}, with the cut-offs it has in the other tables: none was chosen for a site.",
+        legend=f"{name}, with the cut-offs it has in the other tables: none was chosen for a site.",
         head=("site", "n", "AUC", *SHORT.values()),
         rows=tuple((Cell(site, numeric=False), *_cells(figures)) for site, figures in found),
         columns=("site", *FIGURE_COLUMNS),
@@ -141,7 +134,7 @@ def settings_table(study: Study) -> Table:
     return _plain_table(
         "settings",
         "What was chosen",
-        "Settings chosen inside the training folds, by cross-validation, or given by the recipe.",
+        "Settings chosen inside the training folds, by cross-validation; in brackets, in how many folds.",
         ("judge", "setting", "value"),
         chosen,
     )
@@ -150,13 +143,13 @@ def settings_table(study: Study) -> Table:
 def scores_table(study: Study) -> Table:
     """Per image what every judge said out of fold; for CSV only, it can have thousands of lines."""
     columns = {f"{row.section}: {row.name}": _said(row) for row in study.rows}
-    risks = {f"risk: {row.name}": row.risks for row in study.rows if row.risks is not None}
+    risks = {f"risk by {row.section}: {row.name}": row.risks for row in study.rows if row.risks is not None}
     base = ("image", "malignant", "group", "site")
     records = [
         {
             **dict(zip(base, facts, strict=True)),
             **{name: said[place] for name, said in columns.items()},
-            **{name: float(risk[place]) for name, risk in risks.items()},
+            **{name: risk[place].item() for name, risk in risks.items()},
         }
         for place, facts in enumerate(
             zip(study.images, map(int, study.malignant), map(str, study.groups), map(str, study.sites), strict=True)
@@ -206,6 +199,14 @@ def _ends(name: str, interval: Interval) -> dict[str, float]:
 def _judge(row: Row) -> Cell:
     facts = " · ".join(f"{column}: {told}" for column, told in row.facts.items() if told)
     return Cell(row.name, (facts,) if facts else (), numeric=False)
+
+
+def _by_site(study: Study, row: Row) -> list[tuple[str, Figures]]:
+    kept = row.judged
+    sites = np.where(study.sites == "", UNKNOWN_SITE, study.sites)[kept]
+    scores = None if row.scores is None else row.scores[kept]
+    by_site = rates_by_site(sites, row.called[kept], study.malignant[kept], scores)
+    return [(site.site, _at_site(site)) for site in by_site]
 
 
 def _at_site(site: SiteRates) -> Figures:

@@ -32,3 +32,15 @@ def sera(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return left.value.code or 0, told.out, told.err
 
     return run
+
+
+@pytest.fixture
+def sera_done(sera: Callable[..., Ran]) -> Callable[..., str]:
+    """Runs a command that has to succeed; its stdout."""
+
+    def run(*arguments: object) -> str:
+        code, out, err = sera(*arguments)
+        assert code == 0, err
+        return out
+
+    return run

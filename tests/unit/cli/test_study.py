@@ -1,3 +1,7 @@
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -5,8 +9,64 @@ from rich.console import Console
 
 from cli.commands.study import finish, summary
 from shared.bundles import load
+from shared.phantoms import draw
+from shared.settings import ROOT
 from shared.study.report import Material
+from tests.builders import encode
 from tests.studies import study
+
+BY_FORMULA = """
+name = "by-formula"
+version = "1"
+source = "the tests"
+[[features]]
+families = ["shape", "intensity"]
+[[classifiers]]
+kind = "svm"
+kernel = ["rbf"]
+C = [1]
+[validation]
+folds = 2
+"""
+SLOW = """
+name = "slow"
+version = "1"
+source = "the tests"
+[[features]]
+network = "sera_tiny"
+taps = ["avg"]
+tuning = "phantoms"
+[[classifiers]]
+kind = "svm"
+kernel = ["rbf"]
+C = [1]
+[phantoms]
+count = 66000
+epochs = 1
+batch = 33
+rate = 0.05
+"""
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen outlined phantoms, judged by kim, and a file that is no image."""
+    data = tmp_path_factory.mktemp("phantoms")
+    lines = ["image,malignant,mask,patient,site,reader_kim"]
+    for seed in range(16):
+        phantom = draw(seed, malignant=bool(seed % 2), size_px=96)
+        (data / f"{seed}.png").write_bytes(encode(phantom.pixels))
+        (data / f"mask{seed}.png").write_bytes(encode(phantom.mask * 255))
+        lines.append(f"{seed}.png,{seed % 2},mask{seed}.png,p{seed},north,{int(seed % 3 == 0)}")
+    (data / "broken.png").write_text("no image")
+    (data / "manifest.csv").write_text("\n".join([*lines, "broken.png,1,,,,", ""]))
+    return data
+
+
+@pytest.fixture
+def by_formula(tmp_path: Path) -> Path:
+    (tmp_path / "by_formula.toml").write_text(BY_FORMULA)
+    return tmp_path / "by_formula.toml"
 
 
 def folder(path: Path, manifest: str | None) -> Path:
@@ -53,3 +113,39 @@ def test_the_summary_names_the_best_of_each_table_and_the_people():
     assert len(lines) == 1 + 6 + 3
     assert any(line.startswith("light") and "The recipe's own model" in line for line in lines)
     assert any(line.startswith("kim") and " - " in line for line in lines)
+
+
+def test_a_folder_is_studied_and_its_bundle_predicts(sera_done, phantoms, by_formula, tmp_path):
+    out = tmp_path / "out"
+    told = sera_done("study", phantoms, "--recipe", by_formula, "--out", out, "--synthetic")
+    assert "The recipe's own model" in told
+    assert "kim" in told
+    assert told.splitlines()[-1] == f"Rows left out: 0. Images skipped: 1. Report: {out / 'report.html'}"
+    assert "broken.png" in (out / "skipped.csv").read_text()
+    assert (out / "scores.csv").read_text().count("\n") == 17
+    assert load(out / "bundle").manifest.synthetic
+    assert "malignant" in sera_done("predict", "--bundle", out / "bundle", phantoms / "1.png", phantoms / "3.png")
+
+
+def test_the_same_command_again_gives_the_same_tables_from_what_was_kept(sera_done, phantoms, by_formula, tmp_path):
+    out = tmp_path / "out"
+    runs = []
+    for _ in range(2):
+        sera_done("study", phantoms, "--recipe", by_formula, "--out", out)
+        runs.append({path.name: path.read_bytes() for path in out.glob("*.csv")})
+        kept = {path: path.stat().st_mtime_ns for path in (out / "cache").rglob("*") if path.is_file()}
+        runs.append(kept)
+    assert runs[0] == runs[2]
+    assert runs[1] == runs[3] != {}
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(phantoms, tmp_path):
+    (tmp_path / "slow.toml").write_text(SLOW)
+    command = [sys.executable, "-m", "cli", "study", phantoms, "--recipe", tmp_path / "slow.toml", "--out", tmp_path]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr.readline().startswith("network 0%")
+        running.send_signal(signal.SIGINT)
+        assert running.stderr.read().splitlines()[-1] == "Stopped. The same command goes on where it was."
+    assert running.returncode == 130

@@ -57,6 +57,13 @@ def test_names_are_drawn_as_they_are(made):
     assert "model: _$x^2$ <b>light</b>" in told
 
 
+def test_long_names_are_shortened_behind_their_auc(made):
+    named = tuple(replace(row, name="very long " * 20) for row in made.rows if row.section is Section.MODEL)
+    told = next(word for word in words(draw_all(study(rows=named))["roc"][0]) if "very long" in word)
+    assert re.fullmatch(r"0\.\d{3}\s+model: (very long )+.*…", told)
+    assert len(told) <= 58
+
+
 def test_what_has_no_numbers_is_not_drawn(made):
     people = tuple(row for row in made.rows if row.section is Section.READERS)
     assert draw_all(study(rows=people)) == {}

@@ -139,6 +139,13 @@ def test_every_table_is_a_csv_file_beside_the_page(made, tmp_path: Path):
     assert [line["image"] for line in lines] == list(made.images)
 
 
+def test_a_table_that_has_become_empty_leaves_no_lines_of_an_earlier_run(made, tmp_path: Path):
+    write_report(made, MATERIAL, tmp_path, MADE)
+    write_report(study(people=False), MATERIAL, tmp_path, MADE)
+    for name in ("comparisons", "agreement", "readers"):
+        assert (tmp_path / f"{name}.csv").read_bytes().count(b"\n") == 1
+
+
 def test_a_report_is_written_over_an_earlier_one(made, tmp_path: Path):
     first = write_report(made, MATERIAL, tmp_path, MADE).read_bytes()
     assert write_report(study(seed=1), MATERIAL, tmp_path, MADE).read_bytes() != first
