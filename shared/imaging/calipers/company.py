@@ -1,7 +1,7 @@
 """What keeps caliper marks company: a letter or digit beside one, dots on the line between two."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import combinations, product
 

@@ -14,7 +14,7 @@ from shared.imaging.image import Box
 MOST_PIXELS = 1_300_000
 """Larger images are looked at scaled down: marks of a phone's photograph of a screen are larger too."""
 CLEAR = ((0.66, 34),)
-"""Agreement with a drawn mark and contrast in grey levels; a mark meets one of the pairs. Measured on 113 real marks."""
+"""Agreement with a drawn mark and contrast in grey levels; a mark meets one of the pairs. From 113 real marks."""
 SMALL_HALF, SMALL_CLEAR = 4, ((0.68, 130), (0.72, 60), (0.80, 45))
 """Up to this half length four specks of speckle make a mark now and then, so more is asked."""
 FAINT = ((0.62, 40),)
@@ -51,7 +51,7 @@ def find_marks(pixels: Grey) -> tuple[Mark, ...]:
 
     Returns
     -------
-    Marks in pixels of the image, the ends of diameters first, from left to right. A box may reach beyond the image.
+    Marks in pixels of the image, the ends of diameters first, from left to right.
     """
     height, width = pixels.shape
     scale = min((MOST_PIXELS / (height * width)) ** 0.5, 1.0)
@@ -116,7 +116,7 @@ def _fellows(one: _Candidate, other: _Candidate) -> bool:
 
 
 def _inside(pixels: Grey, each: _Candidate) -> bool:
-    """Whole, unlike the ticks of a ruler along the image's edge."""
+    """Whether the mark is whole, unlike the ticks of a ruler along the image's edge."""
     (height, width), (across, deep) = pixels.shape, (half + RIM for half in each.half)
     return across <= each.x < width - across and deep <= each.y < height - deep
 
@@ -125,6 +125,5 @@ def _scaled(mark: Mark, by: float) -> Mark:
     box = mark.box
     left, top = int(np.floor(box.x * by)), int(np.floor(box.y * by))
     right, bottom = int(np.ceil((box.x + box.width) * by)), int(np.ceil((box.y + box.height) * by))
-    return Mark(
-        mark.kind, (mark.x + 0.5) * by - 0.5, (mark.y + 0.5) * by - 0.5, Box(left, top, right - left, bottom - top)
-    )
+    centre = ((place + 0.5) * by - 0.5 for place in (mark.x, mark.y))
+    return Mark(mark.kind, *centre, Box(left, top, right - left, bottom - top))

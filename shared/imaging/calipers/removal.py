@@ -12,6 +12,8 @@ Grey = NDArray[np.uint8]
 
 WIDENED_PX = 2
 """Around a stroke: resizing and JPEG spread it and leave a dark rim."""
+LENGTH_TO_STROKE = 14
+"""How much longer a mark is than its strokes are wide."""
 RADIUS_PX = 3.0
 """Neighbourhood that the painted tissue is taken from."""
 STROKE_SHARE = 0.3
@@ -64,7 +66,7 @@ def _ink(pixels: Grey, mark: Mark) -> Grey:
     ink = np.zeros((box.height + 2 * wide, box.width + 2 * wide), np.uint8)
     right, bottom = box.width - 1 + wide, box.height - 1 + wide
     middle_x, middle_y = (box.width - 1) // 2 + wide, (box.height - 1) // 2 + wide
-    stroke = 1 + (max(box.width, box.height) > 30)
+    stroke = max(round(max(box.width, box.height) / LENGTH_TO_STROKE), 1)
     if mark.kind is MarkKind.PLUS:
         cv2.line(ink, (wide, middle_y), (right, middle_y), 1, stroke)
         cv2.line(ink, (middle_x, wide), (middle_x, bottom), 1, stroke)
@@ -74,7 +76,7 @@ def _ink(pixels: Grey, mark: Mark) -> Grey:
     elif mark.kind is MarkKind.LETTER:
         ink[wide:-wide, wide:-wide] = _letter(pixels, mark)
     else:
-        ink[middle_y, middle_x] = 1
+        ink[wide + 1 : -wide - 1, wide + 1 : -wide - 1] = 1
     return ink
 
 
