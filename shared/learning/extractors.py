@@ -19,7 +19,7 @@ from shared.recipes import FeatureSet, HandcraftedFeatures, NetworkFeatures
 
 Array = NDArray[np.float32]
 PREPROCESSING = 2
-"""Raised when an extractor's arithmetic or what a crop shows changes, so that cached features of before are not used."""
+"""Raised when an extractor's arithmetic or what a crop shows changes, so that features cached before are not used."""
 
 CPU_BATCH = 4
 """Images in one pass on a CPU; more do not fit its caches.

@@ -31,6 +31,8 @@ DOT_SHARE = 0.45
 """Of the marks' contrast, what a dot has at least; all are drawn in one grey."""
 RIDGE, RIDGE_SHARE, FLANK_PX, LEAST_WAY = 12, 0.7, 3, 12
 """A dotted line: grey levels above both flanks `FLANK_PX` pixels aside, over that share of at least so many pixels."""
+SPARSEST_PX = 8
+"""Way for each dot below which a line counts as dotted throughout."""
 CLEAR = 1.5
 """Half lengths around the ends of a line where no dot is looked for: there the marks themselves are."""
 
@@ -93,10 +95,18 @@ def dots(pixels: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[M
     found: dict[tuple[int, int], None] = {}
     for (one, contrast), (other, least) in combinations(zip(ends, contrasts, strict=True), 2):
         if one.kind is other.kind:
-            way = _way(one, other)
-            drawn = _dotted(pixels, way) or _single(specks, way, DOT_SHARE * min(contrast, least))
-            found |= dict.fromkeys(drawn)
+            found |= dict.fromkeys(_drawn_between(pixels, specks, one, other, DOT_SHARE * min(contrast, least)))
     return [Mark(MarkKind.DOT, x, y, Box(x - 1, y - 1, 3, 3)) for x, y in found]
+
+
+def _drawn_between(pixels: Grey, specks: Grey, one: Mark, other: Mark, least: float) -> list[tuple[int, int]]:
+    """Points of the line between two marks; of one that is dotted throughout, up to the marks' centres."""
+    way = _way(one, other, CLEAR * max(*_sides(one), *_sides(other)) / 2)
+    whole = _way(one, other, 0.0)
+    if close := _dotted(pixels, way):
+        return close + [(round(x), round(y)) for x, y in whole.tolist()]
+    single = _single(specks, way, least)
+    return _single(specks, whole, least) if len(single) * SPARSEST_PX >= len(way) > 0 else single
 
 
 def _specks(pixels: Grey) -> Grey:
@@ -106,12 +116,15 @@ def _specks(pixels: Grey) -> Grey:
     return cv2.subtract(pixels, cv2.dilate(pixels, ring))
 
 
-def _way(one: Mark, other: Mark) -> NDArray[np.float64]:
-    """Points (N, 2) a pixel apart from one mark to the other, the marks themselves left out."""
+def _sides(mark: Mark) -> tuple[int, int]:
+    return mark.box.width, mark.box.height
+
+
+def _way(one: Mark, other: Mark, clear_px: float) -> NDArray[np.float64]:
+    """Points (N, 2) a pixel apart from one mark to the other, those within `clear_px` of a mark left out."""
     start, end = np.array([one.x, one.y]), np.array([other.x, other.y])
     length = math.dist(start, end)
-    clear = CLEAR * max(one.box.width, one.box.height, other.box.width, other.box.height) / 2
-    return start + np.arange(clear, length - clear, 1.0)[:, None] * (end - start) / max(length, 1.0)
+    return start + np.arange(clear_px, length - clear_px, 1.0)[:, None] * (end - start) / max(length, 1.0)
 
 
 def _dotted(pixels: Grey, way: NDArray[np.float64]) -> list[tuple[int, int]]:

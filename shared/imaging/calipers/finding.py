@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.imaging.calipers.company import dots, letters
 from shared.imaging.calipers.marks import Mark, MarkKind
@@ -21,6 +22,12 @@ FAINT = ((0.62, 40),)
 """What is enough beside a clear mark of the same kind and size."""
 ALONE = ((0.80, 60),)
 """What a mark needs that has no fellow; the other may be outside the crop."""
+SPOKES = 0.5
+"""Of the contrast, how far the arms stand above the gaps between them: a microcalcification is as bright all round."""
+SPOKE_AT = 0.75
+"""Where along an arm that is looked at."""
+AXES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)])
+DIAGONALS = np.array([(1, 1), (-1, -1), (1, -1), (-1, 1)])
 MOST_ENDS = 12
 """More are letters of a screen full of text, not three nodules measured both ways."""
 SIZE_RATIO = 1.45
@@ -64,7 +71,7 @@ def find_marks(pixels: Grey) -> tuple[Mark, ...]:
 def _find(pixels: Grey) -> tuple[Mark, ...]:
     fine = thin(pixels)
     likely = [each for each in _candidates(pixels, fine) if _clear(each) or _meets(each, FAINT)]
-    standing = _apart([each for each in likely if _inside(pixels, each)])
+    standing = _apart([each for each in likely if _inside(pixels, each) and _has_spokes(pixels, each)])
     found = sorted(_believed(standing), key=lambda each: (each.x, each.y))
     if len(found) > MOST_ENDS:
         return ()
@@ -119,6 +126,20 @@ def _inside(pixels: Grey, each: _Candidate) -> bool:
     """Whether the mark is whole, unlike the ticks of a ruler along the image's edge."""
     (height, width), (across, deep) = pixels.shape, (half + RIM for half in each.half)
     return across <= each.x < width - across and deep <= each.y < height - deep
+
+
+def _has_spokes(pixels: Grey, each: _Candidate) -> bool:
+    """Whether the arms are brighter than the gaps between them, as no round spot is."""
+    straight = np.array([max(round(SPOKE_AT * half), 2) for half in each.half])
+    slanted = np.maximum(np.rint(straight * np.sqrt(0.5)).astype(int), 2)
+    on_axes, on_diagonals = _mean_at(pixels, each, AXES * straight), _mean_at(pixels, each, DIAGONALS * slanted)
+    if each.kind is MarkKind.CROSS:
+        on_axes, on_diagonals = _mean_at(pixels, each, DIAGONALS * straight), _mean_at(pixels, each, AXES * straight)
+    return on_axes - on_diagonals >= SPOKES * each.contrast
+
+
+def _mean_at(pixels: Grey, each: _Candidate, steps: NDArray[np.intp]) -> float:
+    return float(pixels[each.y + steps[:, 1], each.x + steps[:, 0]].mean())
 
 
 def _scaled(mark: Mark, by: float) -> Mark:

@@ -19,6 +19,10 @@ OPEN = 0.35
 """Share of an arm left out around the centre of an open plus, which has a dot there."""
 FINE = 8
 """Subpixels a side that a stamp is drawn in."""
+SPOTS = tuple((wide, wide / flat) for wide in (0.3, 0.45, 0.6, 0.8) for flat in (1.0, 1.6))
+"""Standard deviations of round and flat spots, in half lengths: a microcalcification must not be taken for a mark."""
+BETTER_BY = 0.05
+"""How much better than any spot a mark must agree."""
 STROKE_PX, BLUR_PX = 1.3, 0.5
 HOPEFUL = 0.4
 """Agreement of the blurred image, which forgives a pixel, from which a place is looked at pixel by pixel."""
@@ -55,11 +59,13 @@ def fit(thin_: Grey, x: NDArray[np.intp], y: NDArray[np.intp], kind: MarkKind) -
     """
     places = np.stack([x, y], -1)
     best = Fit(np.full(len(x), -1.0), np.zeros((len(x), 2), int), places.copy())
-    hopeful = np.flatnonzero(_agreements(cv2.blur(thin_, (3, 3)), places, kind).max(0) >= HOPEFUL)
+    marks, _ = _agreements(cv2.blur(thin_, (3, 3)), places, kind)
+    hopeful = np.flatnonzero(marks.max(0) >= HOPEFUL)
     if not len(hopeful):
         return best
     nudged = places[hopeful] + NUDGES[:, None]
-    agreements = _agreements(thin_, nudged.reshape(-1, 2), kind).reshape(-1, len(NUDGES), len(hopeful))
+    marks, spots = _agreements(thin_, nudged.reshape(-1, 2), kind)
+    agreements = np.where(marks >= spots + BETTER_BY, marks, 0).reshape(-1, len(NUDGES), len(hopeful))
     size, nudge = np.unravel_index(agreements.reshape(-1, len(hopeful)).argmax(0), agreements.shape[:2])
     order = np.arange(len(hopeful))
     best.agreement[hopeful] = agreements[size, nudge, order]
@@ -69,28 +75,34 @@ def fit(thin_: Grey, x: NDArray[np.intp], y: NDArray[np.intp], kind: MarkKind) -
 
 
 def _agreements(thin_: Grey, centres: NDArray[np.intp], kind: MarkKind) -> NDArray[np.float32]:
-    """Of each centre (N, 2) with the better stamp of each size, (sizes, N)."""
+    """Of each centre (N, 2) with the best mark and the best spot of each size, (2, sizes, N)."""
     pad = HALVES[-1] + RIM + 1
     padded = cv2.copyMakeBorder(thin_, *(pad,) * 4, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
-    return np.stack([_correlate(padded, centres + pad, half, stamps) for half, stamps in _stamps(kind).items()])
+    by_size = [_correlate(padded, centres + pad, half, stamps) for half, stamps in _stamps(kind).items()]
+    return np.stack(by_size, 1)
 
 
 def _correlate(
     padded: NDArray[np.float32], centres: NDArray[np.intp], half: tuple[int, int], stamps: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Pearson correlation of each centre's surroundings with the better of the stamps, (N,)."""
+    """Pearson correlation of each centre's surroundings with the best mark and with the best spot, (2, N)."""
     across, deep = half[0] + RIM, half[1] + RIM
     windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * deep + 1, 2 * across + 1))
     seen = windows[centres[:, 1] - deep, centres[:, 0] - across].reshape(len(centres), stamps.shape[1])
     seen = seen - seen.mean(1, keepdims=True)
-    return (seen @ stamps.T).max(1) / (np.linalg.norm(seen, axis=1) + 1e-3)
+    agreement = seen @ stamps.T / (np.linalg.norm(seen, axis=1, keepdims=True) + 1e-3)
+    mark, spot = agreement[:, : -len(SPOTS)].max(1), agreement[:, -len(SPOTS) :].max(1)
+    return np.stack([mark, spot])
 
 
 @cache
 def _stamps(kind: MarkKind) -> dict[tuple[int, int], NDArray[np.float32]]:
-    """By half width and height, stamps (K, pixels) of zero mean and unit length."""
+    """By half width and height, stamps (K, pixels) of marks and then of spots, of zero mean and unit length."""
     sizes = [(across, deep) for across in HALVES for deep in HALVES if 1 / STRETCH <= across / deep <= STRETCH]
-    return {size: np.stack([_unit(_drawn(shape, *size)) for shape in SHAPES[kind]]) for size in sizes}
+    return {
+        size: np.stack([_unit(each) for each in (*(_drawn(shape, *size) for shape in SHAPES[kind]), *_spots(*size))])
+        for size in sizes
+    }
 
 
 def _drawn(shape: tuple[Segment, ...], across: int, deep: int) -> NDArray[np.float32]:
@@ -102,6 +114,12 @@ def _drawn(shape: tuple[Segment, ...], across: int, deep: int) -> NDArray[np.flo
         cv2.line(canvas, start, end, 255, round(FINE * STROKE_PX))
     small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(small.astype(np.float32), (0, 0), BLUR_PX)
+
+
+def _spots(across: int, deep: int) -> list[NDArray[np.float32]]:
+    x = np.arange(-across - RIM, across + RIM + 1) / across
+    y = np.arange(-deep - RIM, deep + RIM + 1)[:, None] / deep
+    return [np.exp(-0.5 * ((x / wide) ** 2 + (y / tall) ** 2)).astype(np.float32) for wide, tall in SPOTS]
 
 
 def _unit(stamp: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,8 +1,11 @@
+import numpy as np
 import pytest
+from pydicom import examples
 
 from shared.domain.jobs import JobState, Reason
 from shared.errors import Unavailable
-from tests.builders import png
+from shared.imaging import Roi, crop, decode
+from tests.builders import Screen, encode, png
 
 CONTRACT = {"score", "risk", "decision", "cutoff", "fna", "readers", "warnings", "model", "timings_ms"}
 
@@ -78,6 +81,49 @@ def test_warnings_tell_of_a_small_nodule_and_a_synthetic_model(desk, send, find,
     codes = [{warning["code"] for warning in find(job).result["warnings"]} for job in (small, large)]
     assert codes[0] >= {"under-10-mm", "synthetic-model"}
     assert "under-10-mm" not in codes[1]
+
+
+def test_the_frame_that_was_asked_for_is_read(desk, send, find, promote):
+    promote(0)
+    loop = examples.get_path("ybr_color").read_bytes()
+    jobs = [send(loop, width=320, height=240, frame=frame) for frame in (None, 3, 31)]
+    desk.work()
+    told = [_warning(find(job), "multi-frame") for job in jobs[:2]]
+    assert "frame 16, the middle one" in told[0]
+    assert "frame 3, as chosen" in told[1]
+    assert (find(jobs[2]).state, find(jobs[2]).reason) == (JobState.FAILED, "frame-absent")
+
+
+def test_a_size_unlike_the_images_own_is_told(desk, send, find, promote):
+    """The loop is calibrated; its B-mode region is measured through a box of 150 pixels."""
+    promote(0)
+    loop = examples.get_path("ybr_color").read_bytes()
+    facts = {"width": 320, "height": 240, "roi": {"box": [90, 60, 150, 100]}}
+    measured = crop(decode(loop), Roi.parse(facts["roi"])).measured_mm
+    near, far = (send(loop, size_mm=size, **facts) for size in (measured * 1.1, measured * 1.5))
+    desk.work()
+    assert _warning(find(near), "size-differs") is None
+    assert f"{measured:.1f} mm" in _warning(find(far), "size-differs")
+
+
+def test_marks_are_removed_and_an_roi_made_of_them_is_told(desk, send, find, promote):
+    promote(0)
+    marked = Screen().end(60, 150).end(220, 150)
+    job = send(encode(marked.pixels), width=300, height=300)
+    desk.work()
+    assert "Check that it is the nodule" in _warning(find(job), "roi-from-calipers")
+    assert "2 burnt-in caliper marks" in _warning(find(job), "calipers-removed")
+
+
+def test_an_even_grey_fails_by_name(desk, send, find, promote):
+    promote(0)
+    job = send(encode(np.full((128, 128), 90)))
+    desk.work()
+    assert (find(job).state, find(job).reason) == (JobState.FAILED, "image-blank")
+
+
+def _warning(job, code: str) -> str | None:
+    return next((warning["message"] for warning in job.result["warnings"] if warning["code"] == code), None)
 
 
 def test_an_object_store_that_is_away_gives_the_job_back_without_an_attempt(
