@@ -1,8 +1,12 @@
 """Valid examples that tests change where it matters."""
 
+from io import BytesIO
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 
 from shared.ledger.cases import NewCase
 from shared.phantoms import draw
@@ -71,3 +75,28 @@ class Screen:
         for x, y in np.rint(np.linspace(start, end, count)).astype(int)[1:-1]:
             self.pixels[y, x] = MARK_GREY
         return self
+
+
+def dicom_file(pixels: np.ndarray, **elements: object) -> bytes:
+    """An uncompressed DICOM file of grey or RGB pixels; keywords set or replace elements."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = UltrasoundImageStorage
+    dataset.SOPInstanceUID = generate_uid(entropy_srcs=["sera"])
+    rgb = pixels.shape[-1] == 3
+    dataset.Rows, dataset.Columns = pixels.shape[-3:-1] if rgb else pixels.shape[-2:]
+    dataset.SamplesPerPixel = 3 if rgb else 1
+    dataset.PhotometricInterpretation = "RGB" if rgb else "MONOCHROME2"
+    dataset.BitsAllocated = dataset.BitsStored = pixels.dtype.itemsize * 8
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.PixelRepresentation = 0
+    if rgb:
+        dataset.PlanarConfiguration = 0
+    dataset.PixelData = pixels.tobytes()
+    dataset["PixelData"].VR = "OW" if pixels.dtype.itemsize == 2 else "OB"
+    for name, value in elements.items():
+        setattr(dataset, name, value)
+    stream = BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()

@@ -4,8 +4,8 @@ from pydicom import examples
 
 from shared.domain.jobs import JobState, Reason
 from shared.errors import Unavailable
-from shared.imaging import Roi, crop, decode
-from tests.builders import Screen, encode, png
+from shared.phantoms import draw
+from tests.builders import Screen, dicom_file, encode, png
 
 CONTRACT = {"score", "risk", "decision", "cutoff", "fna", "readers", "warnings", "model", "timings_ms"}
 
@@ -94,16 +94,34 @@ def test_the_frame_that_was_asked_for_is_read(desk, send, find, promote):
     assert (find(jobs[2]).state, find(jobs[2]).reason) == (JobState.FAILED, "frame-absent")
 
 
-def test_a_size_unlike_the_images_own_is_told(desk, send, find, promote):
-    """The loop is calibrated; its B-mode region is measured through a box of 150 pixels."""
+@pytest.mark.parametrize(
+    ("size_mm", "told"), [(30, False), (25.5, False), (35.5, False), (24.5, True), (40, True), (3, True)]
+)
+def test_a_size_unlike_the_images_own_is_told(size_mm, told, desk, send, find, promote):
+    """Of a box 150 pixels wide at 0.2 mm a pixel; more than 20 % and more than 2 mm apart."""
     promote(0)
-    loop = examples.get_path("ybr_color").read_bytes()
-    facts = {"width": 320, "height": 240, "roi": {"box": [90, 60, 150, 100]}}
-    measured = crop(decode(loop), Roi.parse(facts["roi"])).measured_mm
-    near, far = (send(loop, size_mm=size, **facts) for size in (measured * 1.1, measured * 1.5))
+    calibrated = dicom_file(draw(3).pixels, PixelSpacing=[0.1, 0.2])
+    job = send(calibrated, width=256, height=256, size_mm=size_mm, roi={"box": [50, 60, 150, 100]})
     desk.work()
-    assert _warning(find(near), "size-differs") is None
-    assert f"{measured:.1f} mm" in _warning(find(far), "size-differs")
+    warning = _warning(find(job), "size-differs")
+    assert (warning is not None) == told
+    assert not told or f"{size_mm:g} mm, but the nodule measures 30.0 mm" in warning
+
+
+def test_a_small_nodule_may_differ_by_two_millimetres(desk, send, find, promote):
+    promote(0)
+    calibrated = dicom_file(draw(3).pixels, PixelSpacing=[0.05, 0.05])
+    job = send(calibrated, width=256, height=256, size_mm=6, roi={"box": [50, 60, 150, 100]})
+    desk.work()
+    assert _warning(find(job), "size-differs") is None
+
+
+def test_marks_measure_a_calibrated_image_too(desk, send, find, promote):
+    promote(0)
+    marked = Screen().end(60, 150).end(220, 150)
+    job = send(dicom_file(marked.pixels, PixelSpacing=[0.1, 0.1]), width=300, height=300, size_mm=10)
+    desk.work()
+    assert "measures 16.0 mm" in _warning(find(job), "size-differs")
 
 
 def test_marks_are_removed_and_an_roi_made_of_them_is_told(desk, send, find, promote):
