@@ -27,6 +27,8 @@ REACH = 4.8
 FINE = 96
 """Side that a glyph is drawn in before it is scaled."""
 FAINTEST_INK = 128
+LEAST_INK = 0.5
+"""Bright pixels beside a mark, against its width and height, from which a letter is looked for at all."""
 DOT_SHARE = 0.45
 """Of the marks' contrast, what a dot has at least; all are drawn in one grey."""
 RIDGE, RIDGE_SHARE, FLANK_PX, LEAST_WAY = 12, 0.7, 3, 12
@@ -55,6 +57,8 @@ def _glyph_beside(fine: Grey, mark: Mark, least: float) -> Box | None:
     reach_x, reach_y = (round(REACH * side / 2) for side in (mark.box.width, mark.box.height))
     left, top = max(round(mark.x) - reach_x, 0), max(round(mark.y) - reach_y, 0)
     window = fine[top : round(mark.y) + reach_y + 1, left : round(mark.x) + reach_x + 1]
+    if (window >= least).sum() < LEAST_INK * (mark.box.width + mark.box.height):
+        return None
     best, place = LOOKS_ALIKE, None
     for glyph in _glyphs(mark.box.width // 2, mark.box.height // 2):
         height, width = glyph.shape

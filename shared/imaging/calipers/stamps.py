@@ -59,6 +59,8 @@ def fit(thin_: Grey, x: NDArray[np.intp], y: NDArray[np.intp], kind: MarkKind) -
     """
     places = np.stack([x, y], -1)
     best = Fit(np.full(len(x), -1.0), np.zeros((len(x), 2), int), places.copy())
+    if not len(x):
+        return best
     marks, _ = _agreements(cv2.blur(thin_, (3, 3)), places, kind)
     hopeful = np.flatnonzero(marks.max(0) >= HOPEFUL)
     if not len(hopeful):
@@ -90,7 +92,9 @@ def _correlate(
     windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * deep + 1, 2 * across + 1))
     seen = windows[centres[:, 1] - deep, centres[:, 0] - across].reshape(len(centres), stamps.shape[1])
     seen = seen - seen.mean(1, keepdims=True)
-    agreement = seen @ stamps.T / (np.linalg.norm(seen, axis=1, keepdims=True) + 1e-3)
+    # Not `@`: its threads spin against those of other preparations, where OpenCV stays in this one.
+    products = cv2.gemm(seen, stamps, 1, None, 0, flags=cv2.GEMM_2_T)
+    agreement = products / (np.linalg.norm(seen, axis=1, keepdims=True) + 1e-3)
     mark, spot = agreement[:, : -len(SPOTS)].max(1), agreement[:, -len(SPOTS) :].max(1)
     return np.stack([mark, spot])
 
