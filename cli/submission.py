@@ -23,13 +23,14 @@ class CaseFile:
     roi: str | None = None
     priority: str = "routine"
     external_id: str | None = None
+    frame: int | None = None
 
 
 def submit(api: Api, case: CaseFile) -> dict[str, Any]:
     """Send the case; returns the receipt."""
-    told = {"size_mm": case.size_mm, "roi": case.roi, "priority": case.priority, "external_id": case.external_id}
+    names = ("size_mm", "roi", "priority", "external_id", "frame")
     kind = mimetypes.guess_type(case.name)[0] or "application/octet-stream"
-    fields = {name: str(value) for name, value in told.items() if value is not None}
+    fields = {name: str(value) for name in names if (value := getattr(case, name)) is not None}
     return api.post("/v1/cases", data=fields, files={"image": (case.name, case.data, kind)}, headers=_once())
 
 

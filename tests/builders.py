@@ -1,12 +1,17 @@
 """Valid examples that tests change where it matters."""
 
+from io import BytesIO
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 
 from shared.ledger.cases import NewCase
 from shared.phantoms import draw
 
+MARK_GREY = 210
 CASE = NewCase("a" * 64, 1000, "png", 300, 300, 14.5, None, "case-1")
 
 
@@ -39,3 +44,59 @@ SMALL_RECIPE = {
     "validation": {"folds": 2},
     "phantoms": {"count": 33, "epochs": 1, "batch": 33, "rate": 0.05},
 }
+
+
+class Screen:
+    """Speckle with marks drawn on it as a scanner draws them."""
+
+    def __init__(self, width: int = 300, height: int = 300, seed: int = 2) -> None:
+        plain = draw(seed, size_px=max(width, height)).pixels[:height, :width]
+        self.plain = np.minimum(plain, 170)
+        self.pixels = self.plain.copy()
+
+    def end(self, x: int, y: int, kind: str = "+", half: int = 7, grey: int = MARK_GREY) -> "Screen":
+        shape = cv2.MARKER_CROSS if kind == "+" else cv2.MARKER_TILTED_CROSS
+        cv2.drawMarker(self.pixels, (x, y), grey, shape, 2 * half, 1)
+        return self
+
+    def open_plus(self, x: int, y: int, half: int = 8) -> "Screen":
+        """A plus whose arms leave the centre free, with a dot there."""
+        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            near, far = (x + 3 * dx, y + 3 * dy), (x + half * dx, y + half * dy)
+            cv2.line(self.pixels, near, far, MARK_GREY, 1)
+        self.pixels[y, x] = MARK_GREY
+        return self
+
+    def letter(self, x: int, y: int, glyph: str = "A") -> "Screen":
+        cv2.putText(self.pixels, glyph, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, MARK_GREY, 1, cv2.LINE_AA)
+        return self
+
+    def dotted(self, start: tuple[int, int], end: tuple[int, int], count: int) -> "Screen":
+        for x, y in np.rint(np.linspace(start, end, count)).astype(int)[1:-1]:
+            self.pixels[y, x] = MARK_GREY
+        return self
+
+
+def dicom_file(pixels: np.ndarray, **elements: object) -> bytes:
+    """An uncompressed DICOM file of grey or RGB pixels; keywords set or replace elements."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.SOPClassUID = UltrasoundImageStorage
+    dataset.SOPInstanceUID = generate_uid(entropy_srcs=["sera"])
+    rgb = pixels.shape[-1] == 3
+    dataset.Rows, dataset.Columns = pixels.shape[-3:-1] if rgb else pixels.shape[-2:]
+    dataset.SamplesPerPixel = 3 if rgb else 1
+    dataset.PhotometricInterpretation = "RGB" if rgb else "MONOCHROME2"
+    dataset.BitsAllocated = dataset.BitsStored = pixels.dtype.itemsize * 8
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.PixelRepresentation = 0
+    if rgb:
+        dataset.PlanarConfiguration = 0
+    dataset.PixelData = pixels.tobytes()
+    dataset["PixelData"].VR = "OW" if pixels.dtype.itemsize == 2 else "OB"
+    for name, value in elements.items():
+        setattr(dataset, name, value)
+    stream = BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()

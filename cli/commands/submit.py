@@ -28,12 +28,15 @@ def submit(
     image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="PNG, JPEG, BMP, TIFF or DICOM.")],
     size_mm: Annotated[float, typer.Option("--size-mm", help="Largest diameter of the nodule in mm.")],
     roi: Annotated[str | None, typer.Option(help="Region of interest as X,Y,W,H in pixels.")] = None,
+    frame: Annotated[
+        int | None, typer.Option(min=1, help="Frame of a DICOM loop, from 1; else the middle one.")
+    ] = None,
     urgent: Annotated[bool, typer.Option("--urgent", help="Ahead of routine cases.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
 ) -> None:
     """Submit an image, wait for the answer and print it."""
     priority = Priority.URGENT if urgent else Priority.ROUTINE
-    case = CaseFile(image.name, image.read_bytes(), size_mm, roi_json(roi), priority)
+    case = CaseFile(image.name, image.read_bytes(), size_mm, roi_json(roi), priority, frame=frame)
     with connect(Role.SUBMITTER) as api:
         job = submit_and_wait(api, case, say_so)
     if as_json:

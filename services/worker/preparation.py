@@ -64,15 +64,15 @@ class Preparation:
                     batch.unreached.append(job.id)
         return batch
 
-    def nodule(self, image_sha256: str, roi: dict | None, margin: float) -> Nodule:
-        """Fetch, decode and crop one image."""
-        image = decode(self._objects.get(image_sha256))
+    def nodule(self, image_sha256: str, roi: dict | None, frame: int | None, margin: float) -> Nodule:
+        """Fetch, decode and crop one image, or one frame of a loop."""
+        image = decode(self._objects.get(image_sha256), frame=frame)
         return crop(image, Roi.parse(roi) if roi else None, margin)
 
     def _one(self, job: Claimed, margin: float) -> Prepared | Failure | None:
         began = time.perf_counter()
         try:
-            nodule = self.nodule(job.image_sha256, job.roi, margin)
+            nodule = self.nodule(job.image_sha256, job.roi, job.frame, margin)
         except Unavailable:
             return None
         except SeraError as error:

@@ -12,6 +12,12 @@ from shared.statistics import shift_prior
 
 SMALL_MM = 10.0
 TOO_SMALL = f"The nodule is under {SMALL_MM:g} mm; the published studies had none so small (K20)."
+DIFFERS_SHARE, DIFFERS_MM = 0.2, 2.0
+"""Readers measure the same nodule some 10 % apart; both must be exceeded before a reader is troubled."""
+SIZE_DIFFERS = (
+    "The size given is {typed:g} mm, but the nodule measures {measured:.1f} mm by the image's own scale. "
+    "Check the size and the ROI: the FNA rule goes by the size."
+)
 SYNTHETIC = "The model was trained on synthetic phantoms. Its answer means nothing for a patient."
 
 
@@ -46,9 +52,20 @@ def warnings(served: Served, prepared: Prepared, prediction: Prediction) -> list
     told = {finding.code: finding.message for finding in (*prepared.nodule.findings, *prediction.findings)}
     if prepared.job.size_mm < SMALL_MM:
         told["under-10-mm"] = TOO_SMALL
+    if size_differs(prepared.job.size_mm, prepared.nodule.measured_mm):
+        measured = {"typed": prepared.job.size_mm, "measured": prepared.nodule.measured_mm}
+        told["size-differs"] = SIZE_DIFFERS.format(**measured)
     if served.bundle.manifest.synthetic:
         told["synthetic-model"] = SYNTHETIC
     return [{"code": code, "message": message} for code, message in told.items()]
+
+
+def size_differs(typed_mm: float, measured_mm: float | None) -> bool:
+    """Whether the typed size and the image's own are too far apart to be one nodule's; False where it has no scale."""
+    if measured_mm is None:
+        return False
+    apart = abs(typed_mm - measured_mm)
+    return apart > DIFFERS_MM and apart > DIFFERS_SHARE * typed_mm
 
 
 def _rounded(**milliseconds: float) -> dict[str, float]:

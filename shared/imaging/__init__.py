@@ -1,9 +1,12 @@
 """Bytes -> trusted image -> region of interest -> normalised array."""
 
+from shared.imaging.calipers import Mark, MarkKind, find_marks, remove_marks, roi_from_marks
 from shared.imaging.crop import crop
 from shared.imaging.decode import decode
 from shared.imaging.errors import (
     EmptyImage,
+    FrameAbsent,
+    ImageBlank,
     ImageTooLarge,
     ImageTooSmall,
     ImageUnreadable,
@@ -19,17 +22,22 @@ from shared.imaging.limits import Limits
 from shared.imaging.mask import read_mask, read_outline
 from shared.imaging.normalise import to_input
 from shared.imaging.roi import Roi
+from shared.imaging.size import measured_mm
 
 __all__ = [
     "Box",
     "EmptyImage",
     "Finding",
+    "FrameAbsent",
     "Header",
+    "ImageBlank",
     "ImageFormat",
     "ImageTooLarge",
     "ImageTooSmall",
     "ImageUnreadable",
     "Limits",
+    "Mark",
+    "MarkKind",
     "MaskMismatch",
     "Nodule",
     "Roi",
@@ -40,8 +48,12 @@ __all__ = [
     "UnsupportedImage",
     "crop",
     "decode",
+    "find_marks",
     "inspect",
+    "measured_mm",
     "read_mask",
     "read_outline",
+    "remove_marks",
+    "roi_from_marks",
     "to_input",
 ]

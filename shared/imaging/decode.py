@@ -8,13 +8,14 @@ from shared.imaging.inspect import inspect
 from shared.imaging.limits import Limits
 
 
-def decode(data: bytes, limits: Limits | None = None) -> UltrasoundImage:
+def decode(data: bytes, limits: Limits | None = None, frame: int | None = None) -> UltrasoundImage:
     """Decode a PNG, JPEG, BMP, TIFF or DICOM file to 8-bit grey.
 
     Parameters
     ----------
     data : the whole file
     limits : what it may unfold to, checked on the header first
+    frame : which frame of a loop, counted from 1; without one the middle one
 
     Returns
     -------
@@ -24,9 +25,12 @@ def decode(data: bytes, limits: Limits | None = None) -> UltrasoundImage:
     Raises
     ------
     EmptyImage, UnsupportedImage, ImageTooLarge, ImageTooSmall, ImageUnreadable
+    FrameAbsent
+        where the file holds no such frame.
     """
     limits = limits or Limits()
     header = inspect(BytesIO(data), limits)
+    index = header.frame_index(frame)
     if header.format is ImageFormat.DICOM:
-        return dicom.read_image(data, header, limits)
+        return dicom.read_image(data, header, limits, index, chosen=frame is not None)
     return raster.read_image(data, header.format, limits)

@@ -30,16 +30,15 @@ def read_header(stream: BinaryIO, kind: ImageFormat, limits: Limits) -> Header:
         return _header(dataset)
 
 
-def read_image(data: bytes, header: Header, limits: Limits) -> UltrasoundImage:
-    """Decode one frame, the middle one of a loop, and read the calibration. `header` is of the same bytes."""
+def read_image(data: bytes, header: Header, limits: Limits, index: int, chosen: bool) -> UltrasoundImage:
+    """Decode the frame of an index from 0 and read the calibration. `header` is of the same bytes."""
     with reading(ImageFormat.DICOM, limits):
         dataset = dcmread(BytesIO(data))
         _check_decodable(dataset)
-        index = header.frames // 2
         _check_frame(dataset, index, header)
         pixels, colour = greyscale(pixel_array(dataset, index=index), dataset)
         calibration = calibrate(dataset, header.width, header.height)
-        findings = (*_frame_finding(header.frames, index), *colour, *calibration.findings)
+        findings = (*_frame_finding(header.frames, index, chosen), *colour, *calibration.findings)
         return UltrasoundImage(pixels, ImageFormat.DICOM, calibration.spacing_mm, calibration.region, findings)
 
 
@@ -82,7 +81,8 @@ def _check_frame(dataset: Dataset, index: int, header: Header) -> None:
         raise ImageUnreadable(format="DICOM", problem="its compressed frame has another size than its header says")
 
 
-def _frame_finding(frames: int, index: int) -> tuple[Finding, ...]:
+def _frame_finding(frames: int, index: int, chosen: bool) -> tuple[Finding, ...]:
     if frames == 1:
         return ()
-    return (Finding("multi-frame", f"The file holds {frames} frames; frame {index + 1}, the middle one, was read."),)
+    why = "as chosen" if chosen else "the middle one"
+    return (Finding("multi-frame", f"The file holds {frames} frames; frame {index + 1}, {why}, was read."),)

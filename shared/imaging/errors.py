@@ -33,6 +33,19 @@ class ImageUnreadable(InputError):
     text = "The {format} image cannot be decoded ({problem}). Export it again from its source and resend it."
 
 
+class ImageBlank(InputError):
+    code = "image-blank"
+    text = "The image shows one even grey where the nodule should be. Send the ultrasound image itself, or another ROI."
+
+
+class FrameAbsent(InputError):
+    code = "frame-absent"
+    text = (
+        "There is no frame {frame} to read: the file holds {frames} that can be. "
+        "Count frames from 1, or leave `frame` out for the middle one."
+    )
+
+
 class MaskMismatch(InputError):
     code = "mask-mismatch"
     text = "The mask measures {mask} pixels, its image {image}. Send a mask of the very image."

@@ -6,6 +6,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.imaging.errors import FrameAbsent
+
 
 class ImageFormat(StrEnum):
     PNG = "png"
@@ -32,6 +34,19 @@ class Box:
     width: int
     height: int
 
+    def grown(self, share: float, within: "Box") -> "Box":
+        """Wider and taller by a share of itself on each side, clipped to another box."""
+        along_x, along_y = round(share * self.width), round(share * self.height)
+        left, top = max(self.x - along_x, within.x), max(self.y - along_y, within.y)
+        right = min(self.x + self.width + along_x, within.x + within.width)
+        bottom = min(self.y + self.height + along_y, within.y + within.height)
+        return Box(left, top, right - left, bottom - top)
+
+    def holds(self, other: "Box") -> bool:
+        """Whether another box lies inside."""
+        across = self.x <= other.x and other.x + other.width <= self.x + self.width
+        return across and self.y <= other.y and other.y + other.height <= self.y + self.height
+
 
 @dataclass(frozen=True)
 class Header:
@@ -41,6 +56,18 @@ class Header:
     width: int
     height: int
     frames: int = 1
+
+    def frame_index(self, frame: int | None) -> int:
+        """Index from 0 of the frame that a reader counts from 1; without one the middle one (`FrameAbsent`).
+
+        Of several pages of a TIFF only the first is read.
+        """
+        readable = self.frames if self.format is ImageFormat.DICOM else 1
+        if frame is None:
+            return readable // 2
+        if not 1 <= frame <= readable:
+            raise FrameAbsent(frame=frame, frames=readable)
+        return frame - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +92,5 @@ class Nodule:
     outlined: bool = False
     """True where a polygon or mask was given, so that shape features mean something."""
     findings: tuple[Finding, ...] = ()
+    measured_mm: float | None = None
+    """Largest diameter of the ROI, or between caliper marks, where the image is calibrated."""

@@ -19,8 +19,8 @@ from shared.networks import TapNetwork, compute_device
 from shared.recipes import FeatureSet, HandcraftedFeatures, NetworkFeatures
 
 Array = NDArray[np.float32]
-PREPROCESSING = 1
-"""Raised when an extractor's arithmetic changes, so that cached features of before are not used."""
+PREPROCESSING = 2
+"""Raised when an extractor's arithmetic or what a crop shows changes, so that features cached before are not used."""
 
 CPU_BATCH = 4
 """Images in one pass on a CPU; more do not fit its caches.

@@ -21,9 +21,11 @@ class NewCase:
     size_mm: float
     roi: dict[str, Any] | None
     external_id: str | None
+    frame: int | None = None
+    """Of a loop, counted from 1; None for the middle one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Case(NewCase):
     id: UUID
     created_at: datetime

@@ -28,6 +28,7 @@ class Wanted:
     model_digest: str
     image_sha256: str
     roi: dict[str, Any] | None
+    frame: int | None
 
 
 class Explanations(Scoped):
@@ -52,7 +53,7 @@ class ExplanationQueue:
     def next(self) -> Wanted | None:
         """Lock and return the oldest wanted explanation; held until the transaction ends."""
         query = (
-            select(ExplanationRow.job_id, ExplanationRow.model_digest, CaseRow.image_sha256, CaseRow.roi)
+            select(ExplanationRow.job_id, ExplanationRow.model_digest, CaseRow.image_sha256, CaseRow.roi, CaseRow.frame)
             .join(JobRow, JobRow.id == ExplanationRow.job_id)
             .join(CaseRow, CaseRow.id == JobRow.case_id)
             .where(ExplanationRow.made_at.is_(None))

@@ -58,6 +58,7 @@ class Claimed:
     image_sha256: str
     size_mm: float
     roi: dict[str, Any] | None
+    frame: int | None
     prevalence: float | None
     fna_rule: str | None
 
@@ -187,6 +188,7 @@ class Queue:
             CaseRow.image_sha256,
             CaseRow.size_mm,
             CaseRow.roi,
+            CaseRow.frame,
             HospitalRow.prevalence,
             HospitalRow.fna_rule,
         )

@@ -71,6 +71,7 @@ class CaseRow(Table):
     width: Mapped[int]
     height: Mapped[int]
     size_mm: Mapped[float]
+    frame: Mapped[int | None]
     roi: Mapped[dict[str, Any] | None]
     external_id: Mapped[str | None]
     created_at: Mapped[datetime] = _moment()

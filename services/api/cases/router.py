@@ -40,8 +40,11 @@ def submission(
         str | None, Form(max_length=200, description="Your own number for the case; no patient data.")
     ] = None,
     priority: Annotated[Priority, Form()] = Priority.ROUTINE,
+    frame: Annotated[
+        int | None, Form(description="Which frame of a DICOM loop, counted from 1; left out, the middle one.")
+    ] = None,
 ) -> Submission:
-    return Submission(image.file, size_mm, Roi.parse(roi) if roi else None, external_id, priority)
+    return Submission(image.file, size_mm, Roi.parse(roi) if roi else None, external_id, priority, frame)
 
 
 @router.post("/cases", status_code=202)

@@ -37,6 +37,7 @@ class CaseView(BaseModel):
     external_id: str | None
     size_mm: float
     roi: dict[str, Any] | None
+    frame: int | None = Field(description="The frame of a loop that was asked for, from 1; null for the middle one.")
     image: dict[str, Any] = Field(description="sha256, format, width and height of the image as uploaded.")
     created_at: datetime
     jobs: list[UUID]

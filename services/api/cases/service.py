@@ -29,12 +29,17 @@ class Submission:
     roi: Roi | None
     external_id: str | None
     priority: Priority
+    frame: int | None = None
 
     def fingerprint(self, image_sha256: str) -> str:
-        """Equal for equal bodies, whatever the order or boundary of the form."""
+        """Equal for equal bodies, whatever the order or boundary of the form.
+
+        A frame counts only where one is given, so that receipts of before frames could be chosen stay good.
+        """
         roi = self.roi.to_json() if self.roi else None
-        said = json.dumps([image_sha256, self.size_mm, roi, self.external_id, self.priority], sort_keys=True)
-        return hashlib.sha256(said.encode()).hexdigest()
+        told = [image_sha256, self.size_mm, roi, self.external_id, self.priority]
+        told += [] if self.frame is None else [self.frame]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 class CaseDesk:
@@ -44,6 +49,7 @@ class CaseDesk:
     def accept(self, submission: Submission, key: str | None) -> Receipt:
         """Store image, case and job; answers once all three are durable."""
         header = inspect(submission.image)
+        header.frame_index(submission.frame)
         if submission.roi:
             submission.roi.check_inside(header.width, header.height)
         submission.image.seek(0)
@@ -60,7 +66,7 @@ class CaseDesk:
                 raise NotFound(thing="case")
             jobs = book.cases.jobs_of(case_id)
         image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
-        told = {name: getattr(case, name) for name in ("external_id", "size_mm", "roi", "created_at")}
+        told = {name: getattr(case, name) for name in ("external_id", "size_mm", "roi", "frame", "created_at")}
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
 
     def _record(self, submission: Submission, header: Header, stored: Stored, key: str | None) -> tuple[Accepted, bool]:
@@ -89,6 +95,7 @@ class CaseDesk:
                 submission.size_mm,
                 roi,
                 submission.external_id,
+                submission.frame,
             )
         )
         job_id = book.jobs.open(case_id, submission.priority)

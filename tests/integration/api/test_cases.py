@@ -1,12 +1,17 @@
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from io import BytesIO
 from itertools import chain
 from uuid import uuid4
 
 import pytest
 from pydicom import examples
 
+from services.api.cases.service import Submission
 from shared.domain.events import Event
+from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from tests.builders import form, png
 
@@ -30,6 +35,40 @@ def test_dicom_is_accepted_like_any_image(north):
     data = examples.get_path("rgb_color").read_bytes()
     receipt = north.post("/v1/cases", **form(data)).json()
     assert north.get(receipt["links"]["case"]).json()["image"]["format"] == "dicom"
+
+
+def test_a_frame_of_a_loop_is_kept_and_shown(north):
+    loop = examples.get_path("ybr_color").read_bytes()
+    chosen, unsaid = (north.post("/v1/cases", **form(loop, frame=frame)).json() for frame in (30, None))
+    assert [north.get(receipt["links"]["case"]).json()["frame"] for receipt in (chosen, unsaid)] == [30, None]
+
+
+@pytest.mark.parametrize("frame", [0, -3, 31, 10**20])
+def test_a_frame_that_is_not_there_is_refused_before_the_case_is_taken(north, frame):
+    answer = north.post("/v1/cases", **form(examples.get_path("ybr_color").read_bytes(), frame=frame))
+    assert (answer.status_code, answer.json()["code"]) == (422, "frame-absent")
+    assert "holds 30" in answer.json()["detail"]
+    assert north.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_a_frame_that_is_no_number_is_refused(north):
+    assert north.post("/v1/cases", **form(frame="first")).json()["code"] == "invalid-request"
+
+
+def test_another_frame_under_the_same_key_is_another_body(north):
+    key, loop = {"Idempotency-Key": "k"}, examples.get_path("ybr_color").read_bytes()
+    first, again = (north.post("/v1/cases", **form(loop, frame=2), headers=key) for _ in range(2))
+    assert again.json() == first.json()
+    assert north.post("/v1/cases", **form(loop, frame=3), headers=key).status_code == 409
+    assert north.post("/v1/cases", **form(loop), headers=key).status_code == 409
+
+
+def test_without_a_frame_the_fingerprint_is_what_it_was_before_frames_could_be_chosen():
+    """So that a repeat of a submission of before the change still gets its answer."""
+    told = ["a" * 64, 14.5, None, None, "routine"]
+    before = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    plain = Submission(BytesIO(), 14.5, None, None, Priority.ROUTINE)
+    assert plain.fingerprint("a" * 64) == before != replace(plain, frame=1).fingerprint("a" * 64)
 
 
 def test_the_same_key_and_body_get_the_same_answer_and_another_body_409(north):

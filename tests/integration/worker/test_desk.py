@@ -1,8 +1,11 @@
+import numpy as np
 import pytest
+from pydicom import examples
 
 from shared.domain.jobs import JobState, Reason
 from shared.errors import Unavailable
-from tests.builders import png
+from shared.phantoms import draw
+from tests.builders import Screen, dicom_file, encode, png
 
 CONTRACT = {"score", "risk", "decision", "cutoff", "fna", "readers", "warnings", "model", "timings_ms"}
 
@@ -78,6 +81,67 @@ def test_warnings_tell_of_a_small_nodule_and_a_synthetic_model(desk, send, find,
     codes = [{warning["code"] for warning in find(job).result["warnings"]} for job in (small, large)]
     assert codes[0] >= {"under-10-mm", "synthetic-model"}
     assert "under-10-mm" not in codes[1]
+
+
+def test_the_frame_that_was_asked_for_is_read(desk, send, find, promote):
+    promote(0)
+    loop = examples.get_path("ybr_color").read_bytes()
+    jobs = [send(loop, width=320, height=240, frame=frame) for frame in (None, 3, 31)]
+    desk.work()
+    told = [_warning(find(job), "multi-frame") for job in jobs[:2]]
+    assert "frame 16, the middle one" in told[0]
+    assert "frame 3, as chosen" in told[1]
+    assert (find(jobs[2]).state, find(jobs[2]).reason) == (JobState.FAILED, "frame-absent")
+
+
+@pytest.mark.parametrize(
+    ("size_mm", "told"), [(30, False), (25.5, False), (35.5, False), (24.5, True), (40, True), (3, True)]
+)
+def test_a_size_unlike_the_images_own_is_told(size_mm, told, desk, send, find, promote):
+    """Of a box 150 pixels wide at 0.2 mm a pixel; more than 20 % and more than 2 mm apart."""
+    promote(0)
+    calibrated = dicom_file(draw(3).pixels, PixelSpacing=[0.1, 0.2])
+    job = send(calibrated, width=256, height=256, size_mm=size_mm, roi={"box": [50, 60, 150, 100]})
+    desk.work()
+    warning = _warning(find(job), "size-differs")
+    assert (warning is not None) == told
+    assert not told or f"{size_mm:g} mm, but the nodule measures 30.0 mm" in warning
+
+
+def test_a_small_nodule_may_differ_by_two_millimetres(desk, send, find, promote):
+    promote(0)
+    calibrated = dicom_file(draw(3).pixels, PixelSpacing=[0.05, 0.05])
+    job = send(calibrated, width=256, height=256, size_mm=6, roi={"box": [50, 60, 150, 100]})
+    desk.work()
+    assert _warning(find(job), "size-differs") is None
+
+
+def test_marks_measure_a_calibrated_image_too(desk, send, find, promote):
+    promote(0)
+    marked = Screen().end(60, 150).end(220, 150)
+    job = send(dicom_file(marked.pixels, PixelSpacing=[0.1, 0.1]), width=300, height=300, size_mm=10)
+    desk.work()
+    assert "measures 16.0 mm" in _warning(find(job), "size-differs")
+
+
+def test_marks_are_removed_and_an_roi_made_of_them_is_told(desk, send, find, promote):
+    promote(0)
+    marked = Screen().end(60, 150).end(220, 150)
+    job = send(encode(marked.pixels), width=300, height=300)
+    desk.work()
+    assert "Check that it is the nodule" in _warning(find(job), "roi-from-calipers")
+    assert "2 burnt-in caliper marks" in _warning(find(job), "calipers-removed")
+
+
+def test_an_even_grey_fails_by_name(desk, send, find, promote):
+    promote(0)
+    job = send(encode(np.full((128, 128), 90)))
+    desk.work()
+    assert (find(job).state, find(job).reason) == (JobState.FAILED, "image-blank")
+
+
+def _warning(job, code: str) -> str | None:
+    return next((warning["message"] for warning in job.result["warnings"] if warning["code"] == code), None)
 
 
 def test_an_object_store_that_is_away_gives_the_job_back_without_an_attempt(

@@ -32,3 +32,9 @@ def test_a_case_is_sent_with_what_is_known_of_it_and_a_key_of_its_own() -> None:
     assert first.sent["data"] == {"size_mm": "12.5", "roi": '{"box": [1, 2, 30, 40]}', "priority": "routine"}
     assert first.sent["files"] == {"image": ("a.png", b"bytes", "image/png")}
     assert first.sent["headers"]["Idempotency-Key"] != second.sent["headers"]["Idempotency-Key"]
+
+
+def test_a_frame_is_sent_where_one_is_chosen() -> None:
+    gateway = Gateway()
+    submit_and_wait(gateway, CaseFile("loop.dcm", b"bytes", 12, frame=3))
+    assert gateway.sent["data"]["frame"] == "3"

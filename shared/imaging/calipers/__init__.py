@@ -1,0 +1,8 @@
+"""Burnt-in caliper marks: found, painted over, and read as the ROI they enclose."""
+
+from shared.imaging.calipers.diameters import caliper_mm, roi_from_marks
+from shared.imaging.calipers.finding import find_marks
+from shared.imaging.calipers.marks import Mark, MarkKind, ends
+from shared.imaging.calipers.removal import remove_marks
+
+__all__ = ["Mark", "MarkKind", "caliper_mm", "ends", "find_marks", "remove_marks", "roi_from_marks"]

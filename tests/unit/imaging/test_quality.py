@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from shared.imaging import ImageBlank
+from shared.imaging.quality import judge
+from shared.phantoms import draw
+
+DATA = Path(__file__).parents[3].parent / "shared" / "data"
+MOST_FALSE_ALARMS = 0.01
+
+
+def codes(pixels, mask=None) -> list[str]:
+    return [finding.code for finding in judge(pixels, np.ones(pixels.shape, bool) if mask is None else mask)]
+
+
+def text_page() -> np.ndarray:
+    page = np.full((256, 256), 255, np.uint8)
+    for row in range(10):
+        cv2.putText(page, "nodule, left lobe", (8, 24 + 24 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 0, 1)
+    return page
+
+
+def drawing() -> np.ndarray:
+    canvas = np.full((256, 256), 90, np.uint8)
+    cv2.ellipse(canvas, (128, 128), (80, 50), 0, 0, 360, 40, -1)
+    return canvas
+
+
+def test_phantoms_raise_no_alarm():
+    """Nodules of every word of the lexicon, cysts included."""
+    phantoms = [draw(seed) for seed in range(40)]
+    assert [codes(phantom.pixels, phantom.mask) for phantom in phantoms] == [[]] * 40
+
+
+@pytest.mark.parametrize("sigma", [4, 8])
+def test_a_smoothed_copy_has_no_speckle(sigma):
+    assert codes(cv2.GaussianBlur(draw(3).pixels, (0, 0), sigma)) == ["no-speckle"]
+
+
+def test_a_drawing_and_a_grey_ramp_have_no_speckle():
+    ramp = np.tile(np.linspace(10, 240, 256), (256, 1)).astype(np.uint8)
+    assert codes(drawing()) == codes(ramp) == ["no-speckle"]
+
+
+def test_white_and_black_areas_are_told():
+    pixels = draw(3).pixels.copy()
+    white, black = pixels.copy(), pixels.copy()
+    white[:60], black[:170] = 255, 0
+    assert codes(white) == codes(black) == ["saturated"]
+    assert "saturated" in codes(text_page())
+
+
+def test_only_the_nodule_counts():
+    pixels, mask = draw(3).pixels.copy(), np.zeros((256, 256), bool)
+    pixels[:100], mask[150:] = 255, True
+    assert codes(pixels, mask) == []
+
+
+def test_a_nodule_of_few_pixels_is_told():
+    assert codes(draw(3).pixels[100:130, 100:130]) == ["few-pixels"]
+
+
+@pytest.mark.parametrize("grey", [0, 1, 128, 255])
+def test_one_even_grey_is_refused_by_name(grey):
+    with pytest.raises(ImageBlank):
+        judge(np.full((60, 60), grey, np.uint8), np.ones((60, 60), bool))
+
+
+def test_a_mask_without_a_pixel_gives_words_and_no_number_that_is_none():
+    assert codes(draw(3).pixels, np.zeros((256, 256), bool)) == ["few-pixels"]
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="the real images are not beside the checkout")
+@pytest.mark.parametrize("name", ["busi", "ddti"])
+def test_real_images_hardly_ever_raise_an_alarm(name):
+    images = sorted((DATA / name / "images").iterdir())[::3]
+    alarms = {path.name: codes(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in images}
+    assert sum(map(bool, alarms.values())) <= MOST_FALSE_ALARMS * len(images)
