@@ -13,7 +13,7 @@ from shared.learning.novelty import Novelty
 from shared.learning.progress import Progress, silent
 from shared.learning.report import measure, measure_reader
 from shared.learning.sample import Sample
-from shared.learning.validation import FoldDesk, Reading
+from shared.learning.validation import FoldDesk, OutOfFold, Reading
 from shared.learning.workbench import Workbench, fingerprint
 from shared.networks import WeightsFinder
 from shared.recipes import Recipe
@@ -39,14 +39,13 @@ def fit(
     SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown, TapUnknown
     """
     with Workbench(samples, recipe, weights, cache or NoCache(), seed, progress) as bench:
-        return assemble(bench, progress)
+        judged = bench.out_of_fold(bench.readings, recipe.features, progress)
+        return assemble(bench, judged, progress)
 
 
-def assemble(bench: Workbench, progress: Progress = silent) -> FittedModel:
-    """The model of a data set that is on the table."""
-    readings = bench.recipe.members(bench.recipe.fusion.members)
-    judged = bench.out_of_fold(readings, bench.recipe.features, progress)
-    return _Assembly(bench, readings, [of_one.scores for of_one in judged], progress).model()
+def assemble(bench: Workbench, judged: Sequence[OutOfFold], progress: Progress = silent) -> FittedModel:
+    """The model of a data set that is on the table, once its readings are judged."""
+    return _Assembly(bench, bench.readings, [of_one.scores for of_one in judged], progress).model()
 
 
 class _Assembly:

@@ -58,6 +58,11 @@ class Workbench:
         for tuning in self._tunings.values():
             tuning.close()
 
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Those that take part in the recipe's fusion."""
+        return self.recipe.members(self.recipe.fusion.members)
+
     def columns(self, features: FeatureSet) -> Columns:
         """A feature set's numbers for all images; raises `FeaturesNotFinite` where one image has none."""
         if features not in self._columns:

@@ -64,7 +64,7 @@ def run_experiment(
     with Workbench(folder.samples(recipe.roi.margin), feasible, weights, cache, seed, progress) as bench:
         experiment = _Experiment(bench, weights, progress)
         rows, settings = experiment.rows()
-        model = assemble(bench, progress)
+        model = assemble(bench, experiment.judged(bench.readings), progress)
         kept = [folder.names[sample.key] for sample in bench.table.samples]
         numbers = {image.name: number for number, image in enumerate(folder.images)}
         people = reader_rows(folder, [numbers[name] for name in kept])
@@ -145,6 +145,10 @@ class _Experiment:
         rows = [self._row(judge) for judge in judges]
         settings = {judge.name: dict(common(self._scores[judge.reading].settings)) for judge in judges}
         return [*rows, *self._ensembles(), self._model()], self._with_courses(settings, judges)
+
+    def judged(self, readings: Sequence[Reading]) -> list[OutOfFold]:
+        """Of readings whose rows are made."""
+        return [self._scores[reading] for reading in readings]
 
     def _feature_sets(self) -> list[FeatureSet]:
         """The recipe's own first, then what they are compared with."""
@@ -251,7 +255,8 @@ class _Experiment:
 
     def _fusion(self, readings: Sequence[Reading], rule: FusionRule) -> Scores:
         trial = self._bench.trial
-        return cross_fused(rule, [self._scores[reading].scores for reading in readings], trial.malignant, trial.folds)
+        scores = [of_one.scores for of_one in self.judged(readings)]
+        return cross_fused(rule, scores, trial.malignant, trial.folds)
 
     def _with_courses(self, settings: dict[str, dict[str, str]], judges: Sequence[_Judge]) -> dict[str, dict[str, str]]:
         """Epochs, rate and decay of tuned networks, beside what their classifiers chose."""

@@ -16,7 +16,7 @@ def drawn() -> Tensor:
     return torch.randn(1 << 20, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def filled(drawn) -> Callable[[str], nn.Module]:
     """A whole network in eval mode whose layers keep the variance of what passes through them."""
 
