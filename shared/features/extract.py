@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features import glcm, glrlm, wavelet
+from shared.features import glcm, glrlm, surroundings, wavelet
 from shared.features.errors import TextureInvalid, UnknownFamily
 from shared.features.region import Region, discretise
 from shared.features.shape import shape
@@ -64,6 +64,14 @@ def _wavelet(region: Region, by: Texture) -> Named:
     return _prefixed("wavelet", wavelet.texture(region, by.levels, by.distance))
 
 
+def _contrast(region: Region, _: Texture) -> Named:
+    return _prefixed("contrast", surroundings.contrast(region))
+
+
+def _outline(region: Region, _: Texture) -> Named:
+    return _prefixed("outline", surroundings.outline(region))
+
+
 Measure = Callable[[Region, Texture], Named]
 
 FAMILIES: dict[str, Measure] = {
@@ -72,6 +80,8 @@ FAMILIES: dict[str, Measure] = {
     "glcm": _glcm,
     "glrlm": _glrlm,
     "wavelet": _wavelet,
+    "contrast": _contrast,
+    "outline": _outline,
 }
 
 
@@ -88,7 +98,7 @@ def extract(
     ----------
     pixels : (H, W) uint8 grey
     mask : (H, W) bool, the nodule
-    families : of `FAMILIES`, in the order wanted: shape, intensity, glcm, glrlm, wavelet
+    families : of `FAMILIES`, in the order wanted: shape, intensity, glcm, glrlm, wavelet, contrast, outline
     levels : grey levels of histogram and texture, 2 to 65535; 16 or 256 in the SERA deck
     distance : pixels (in the wavelet's bands: coefficients) between the two of a co-occurring pair
 

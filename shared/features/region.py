@@ -11,10 +11,14 @@ from shared.features.errors import EmptyRegion
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Values (H, W) cut to the bounding box of `mask` (H, W) bool, which is not empty."""
+    """Values (H, W) cut to the bounding box of `mask` (H, W) bool, which is not empty.
+
+    `whole` is what they were cut from.
+    """
 
     values: NDArray[np.number]
     mask: NDArray[np.bool_]
+    whole: "Region | None" = None
 
     @classmethod
     def cut(cls, values: NDArray[np.number], mask: NDArray[np.bool_]) -> "Region":
@@ -23,7 +27,8 @@ class Region:
         if rows.size == 0:
             raise EmptyRegion()
         window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        return cls(np.ascontiguousarray(values[window]), np.ascontiguousarray(mask[window], bool))
+        inside = np.ascontiguousarray(values[window]), np.ascontiguousarray(mask[window], bool)
+        return cls(*inside, whole=cls(values, mask.astype(bool)))
 
     @cached_property
     def inside(self) -> NDArray[np.number]:

@@ -29,10 +29,14 @@ def of_grey_levels(mean: tuple[float, float, float], std: float = 1.0) -> Normal
 
 
 class Pool(StrEnum):
-    """How a feature map (N, C, H, W) becomes (N, C): over the whole crop, or over a region the nodule's mask gives."""
+    """How a feature map (N, C, H, W) becomes (N, C).
+
+    Over the whole crop, over its middle half, or over a region that the nodule's mask gives.
+    """
 
     AVERAGE = "avg"
     MAX = "max"
+    CENTRE = "centre"
     INSIDE = "inside"
     RIM = "rim"
     AROUND = "around"
@@ -41,7 +45,7 @@ class Pool(StrEnum):
 
 
 REGIONS = (Pool.INSIDE, Pool.RIM, Pool.AROUND)
-OF_MAPS = (Pool.AVERAGE, Pool.MAX, *REGIONS)
+OF_MAPS = (Pool.AVERAGE, Pool.MAX, Pool.CENTRE, *REGIONS)
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,16 @@ def pooled(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tensor:
         return maps.mean((2, 3))
     if pool is Pool.MAX:
         return maps.amax((2, 3))
+    if pool is Pool.CENTRE:
+        return _middle(maps).mean((2, 3))
     weights = functional.interpolate(regions[pool], maps.shape[2:], mode="area")
     return (maps * weights).sum((2, 3)) / (weights.sum((2, 3)) + EMPTY)
+
+
+def _middle(maps: Tensor) -> Tensor:
+    """The middle half of both sides, where a reader puts the nodule."""
+    height, width = maps.shape[2:]
+    return maps[:, :, height // 4 : height - height // 4, width // 4 : width - width // 4]
 
 
 def _grown(masks: Tensor, reach_px: int) -> Tensor:

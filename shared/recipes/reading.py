@@ -134,6 +134,8 @@ def _check_sense(recipe: Recipe) -> None:
     names = [features.name for features in recipe.features]
     _check_names("concatenations", {name for names in recipe.concatenations for name in names}, set(names))
     _check_names("study.concatenate", set(recipe.study.concatenate), set(names))
+    for place, classifier in enumerate(recipe.classifiers):
+        _check_names(f"classifiers[{place}].reads", set(classifier.reads) - set(ALL), set(names))
     labels = [recipe.label(*reader) for reader in recipe.reading()]
     if len(set(labels)) < len(labels) or len(set(names)) < len(names):
         raise RecipeInvalid(

@@ -1,6 +1,6 @@
 """A recipe: what to extract, what to fit, how to fuse and decide. Data only, read strictly."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
@@ -106,25 +106,33 @@ class HandcraftedFeatures:
 FeatureSet = NetworkFeatures | HandcraftedFeatures
 
 
+ALL = ("all",)
+
+
 @dataclass(frozen=True)
 class Svm:
-    """Soft-margin SVM; every combination of the lists is tried inside the training folds."""
+    """Soft-margin SVM; every combination of the lists is tried inside the training folds.
+
+    `reads` names the feature sets it is for, or `all`.
+    """
 
     kernel: tuple[Kernel, ...]
     C: tuple[float, ...]
     gamma: tuple[float, ...] = (1.0,)
     """As multiples of 1 / number of features, the features being standardised."""
     balanced: bool = False
+    reads: tuple[str, ...] = ALL
     kind: ClassifierKind = ClassifierKind.SVM
 
 
 @dataclass(frozen=True)
 class Forest:
-    """Random forest."""
+    """Random forest; `reads` names the feature sets it is for, or `all`."""
 
     trees: int
     min_leaf: tuple[int, ...] = (1,)
     balanced: bool = False
+    reads: tuple[str, ...] = ALL
     kind: ClassifierKind = ClassifierKind.FOREST
 
 
@@ -132,6 +140,7 @@ class Forest:
 class Itself:
     """A tuned network as a classifier; it reads its own feature set only, and only where that is tuned."""
 
+    reads: tuple[str, ...] = ALL
     kind: ClassifierKind = ClassifierKind.NETWORK
 
 
@@ -143,9 +152,6 @@ class Roi:
     """`margin`: tissue kept around the nodule's box, as a fraction of its sides."""
 
     margin: float = 0.0
-
-
-ALL = ("all",)
 
 
 @dataclass(frozen=True)
@@ -259,10 +265,13 @@ class Recipe:
         together = [
             (tuple(number[name] for name in names), classifier)
             for names in self.concatenations
-            for classifier in self.classifiers
-            if not isinstance(classifier, Itself)
+            for classifier in self.of_concatenation(names)
         ]
         return tuple(alone + together)
+
+    def of_concatenation(self, names: Sequence[str]) -> tuple[Classifier, ...]:
+        """What reads these feature sets side by side: the classifiers of the first of them."""
+        return tuple(c for c in self.classifiers if not isinstance(c, Itself) and reads(c, names[0]))
 
     def label(self, sets: tuple[int, ...], classifier: Classifier) -> str:
         """What fusion calls a reader."""
@@ -276,7 +285,11 @@ class Recipe:
         """The same recipe with these feature sets only; what is declared of others goes with them."""
         features = tuple(each for each in self.features if each.name in names)
         together = tuple(sets for sets in self.concatenations if set(sets) <= set(names))
-        rest = replace(self, features=features, concatenations=together, fusion=Fusion(), ensembles=())
+        kept = [(each, tuple(name for name in each.reads if name in (*names, *ALL))) for each in self.classifiers]
+        classifiers = tuple(replace(each, reads=left) for each, left in kept if left)
+        rest = replace(
+            self, features=features, classifiers=classifiers, concatenations=together, fusion=Fusion(), ensembles=()
+        )
         known = {rest.label(*reading) for reading in rest.reading()}
         fusion, ensembles = self.fusion, [each for each in self.ensembles if set(each.members) <= known]
         if fusion.members != ALL:
@@ -286,11 +299,17 @@ class Recipe:
 
     def _fits(self, place: int, classifier: Classifier) -> bool:
         features = self.features[place]
-        return not isinstance(classifier, Itself) or getattr(features, "tuning", None) in LEARNT
+        tuned = getattr(features, "tuning", None) in LEARNT
+        return reads(classifier, features.name) and (tuned or not isinstance(classifier, Itself))
 
     def as_table(self) -> dict[str, Any]:
         """Plain tables and lists, as `read_recipe` takes them."""
         return _without_gaps(asdict(self))
+
+
+def reads(classifier: Classifier, name: str) -> bool:
+    """Whether a classifier is for the feature set of that name."""
+    return classifier.reads == ALL or name in classifier.reads
 
 
 def _without_gaps(value: Any) -> Any:

@@ -178,7 +178,7 @@ class _Experiment:
         yield from self._tuned_networks()
         for place, features in enumerate(self._sets):
             if getattr(features, "tuning", None) is not Tuning.TRANSFER:
-                for classifier in self._readers():
+                for classifier in self._recipe.of_concatenation((features.name,)):
                     name = f"{_named(features)} / {classifier.kind}"
                     facts = {**_facts(features), "classifier": str(classifier.kind)}
                     yield _Judge(Section.FEATURES, name, facts, ((place,), classifier))
@@ -203,7 +203,7 @@ class _Experiment:
         places = [place for place, each in enumerate(self._recipe.features) if each.name in names]
         for size in range(2, len(places) + 1):
             for sets in combinations(places, size):
-                for classifier in self._readers():
+                for classifier in self._recipe.of_concatenation([self._recipe.features[sets[0]].name]):
                     yield self._concatenation(sets, classifier)
 
     def _concatenation(self, sets: tuple[int, ...], classifier: Classifier) -> _Judge:
@@ -211,9 +211,6 @@ class _Experiment:
         facts = {"members": " + ".join(members), "sets": str(len(sets)), "classifier": str(classifier.kind)}
         section = Section.FEW if len(sets) in FEW else Section.MANY
         return _Judge(section, f"{' + '.join(members)} / {classifier.kind}", facts, (sets, classifier))
-
-    def _readers(self) -> list[Classifier]:
-        return [classifier for classifier in self._recipe.classifiers if not isinstance(classifier, Itself)]
 
     def _row(self, judge: _Judge) -> Row:
         return self._judged(judge.section, judge.name, judge.facts, self._scores[judge.reading].scores)
@@ -228,8 +225,8 @@ class _Experiment:
         own = [reading for reading in self._recipe.reading() if len(reading[0]) == 1]
         for number, features in enumerate(self._recipe.features):
             yield from self._both_ways(f"(a) {_named(features)}", [r for r in own if r[0] == (number,)])
-        for classifier in self._readers():
-            yield from self._both_ways(f"(b) {classifier.kind} of every set", [r for r in own if r[1] == classifier])
+        for kind in dict.fromkeys(reading[1].kind for reading in own):
+            yield from self._both_ways(f"(b) {kind} of every set", [r for r in own if r[1].kind is kind])
         yield from self._both_ways("(c) all together", own)
         for ensemble in self._recipe.ensembles:
             readings = list(self._recipe.members(ensemble.members))

@@ -29,3 +29,10 @@ def test_without_an_outline_the_inside_is_the_whole_crop_and_nothing_is_around()
     regions = nodule_regions(torch.ones(2, 1, 96, 96))
     torch.testing.assert_close(pooled(maps, Pool.INSIDE, regions), pooled(maps, Pool.AVERAGE, {}))
     assert pooled(maps, Pool.AROUND, regions).abs().max() == 0
+
+
+def test_the_centre_is_the_middle_half_of_both_sides():
+    maps = torch.arange(13 * 13, dtype=torch.float32).reshape(1, 1, 13, 13)
+    torch.testing.assert_close(pooled(maps, Pool.CENTRE, {}), maps[..., 3:10, 3:10].mean((2, 3)))
+    speck = torch.full((1, 2, 1, 1), 7.0)
+    torch.testing.assert_close(pooled(speck, Pool.CENTRE, {}), torch.full((1, 2), 7.0))

@@ -15,11 +15,12 @@ from shared.recipes import (
 
 @pytest.fixture
 def table():
-    return json.loads(json.dumps(load_recipe("light").as_table()))
+    whole = json.loads(json.dumps(load_recipe("light").as_table()))
+    return {key: value for key, value in whole.items() if key != "tuning"}
 
 
 def test_the_recipes_that_ship_are_listed():
-    assert list_recipes() == ("light", "starter")
+    assert list_recipes() == ("koh2020", "lee2019", "light", "sera_vgg16", "starter")
 
 
 @pytest.mark.parametrize("name", list_recipes())
@@ -29,11 +30,48 @@ def test_a_recipe_survives_the_way_through_json(name):
     assert read_recipe(json.loads(json.dumps(recipe.as_table()))) == recipe
 
 
-def test_light_reads_two_networks_and_handcrafted_features_each_with_an_svm_and_a_forest():
+def labels(recipe, named) -> list[str]:
+    return [recipe.label(*reading) for reading in recipe.members(named)]
+
+
+def test_light_reads_two_networks_and_handcrafted_features():
     light = load_recipe("light")
     assert [features.network for features in light.features] == ["squeezenet", "mobilenet_v2", "handcrafted"]
-    assert [classifier.kind for classifier in light.classifiers] == ["svm", "forest"]
-    assert light.fusion.members == ("all",)
+    assert labels(light, light.fusion.members) == [
+        "squeezenet/svm",
+        "mobilenet_v2/svm",
+        "handcrafted/svm",
+        "handcrafted/forest",
+    ]
+
+
+def test_lee2019_has_the_paper_s_six_selected_features():
+    lee = load_recipe("lee2019")
+    assert [(f.network, f.tap, str(f.tuning)) for f in lee.features] == [
+        ("alexnet", "fc2", "fine-tune"),
+        ("overfeat_accurate", "fc2", "fine-tune"),
+        ("vgg_f", "fc1", "fine-tune"),
+        ("vgg19", "fc2", "none"),
+        ("resnet50", "avg", "none"),
+        ("inception_v3", "avg", "none"),
+    ]
+    assert (lee.tuning.momentum, lee.tuning.batch, lee.validation.folds) == (0.9, 33, 6)
+    assert len(lee.members(lee.fusion.members)) == 12
+
+
+def test_koh2020_declares_two_ensembles_of_matlab_s_list_and_says_so():
+    koh = load_recipe("koh2020")
+    assert len(koh.features) == 14
+    assert "declared here, not reproduced" in koh.source
+    assert {ensemble.name: len(labels(koh, ensemble.members)) for ensemble in koh.ensembles} == {
+        "CNNE1": 14,
+        "CNNE2": 28,
+    }
+
+
+def test_the_deployed_recipe_is_vgg16_tuned_end_to_end():
+    deployed = load_recipe("sera_vgg16")
+    assert labels(deployed, deployed.fusion.members) == ["vgg16/network"]
 
 
 def test_every_feature_set_of_a_recipe_that_ships_has_a_reader():
@@ -91,7 +129,8 @@ def change(table, path, value):
         (("features", 0, "root"), "yes", r"features\[0\].root"),
         (("features", 0, "tuning"), "melt", r"features\[0\].tuning"),
         (("features", 0, "tuning"), "phantoms", "phantoms"),
-        (("features", 1, "network"), "squeezenet", "features"),
+        (("features", 2, "label"), "squeezenet", r"classifiers\[2\].reads"),
+        (("features", 0, "tuning"), "fine-tune", "tuning"),
         (("features", 2, "levels"), 1, r"features\[2\].levels"),
         (("features", 2, "levels"), 257, r"features\[2\].levels"),
         (("features", 2, "distance"), 0, r"features\[2\].distance"),
@@ -99,7 +138,15 @@ def change(table, path, value):
         (("features", 2, "distance"), 1.5, r"features\[2\].distance"),
         (("classifiers", 0, "kind"), "perceptron", r"classifiers\[0\].kind"),
         (("classifiers", 0, "C"), [0], r"classifiers\[0\].C"),
-        (("classifiers", 1, "trees"), 10.5, r"classifiers\[1\].trees"),
+        (("classifiers", 3, "trees"), 10.5, r"classifiers\[3\].trees"),
+        (("classifiers", 0, "reads"), ["vgg19"], r"classifiers\[0\].reads"),
+        (("concatenations",), [["squeezenet", "squeezenet"]], r"concatenations\[0\]"),
+        (("concatenations",), [["squeezenet", "vgg19"]], "concatenations"),
+        (("study", "concatenate"), ["handcrafted"], "study.concatenate"),
+        (("ensembles",), [{"name": "mine", "members": ["vgg19/svm"]}], r"ensembles.mine.members"),
+        (("tuning",), {"epochs": 0, "rates": [0.1]}, "tuning.epochs"),
+        (("tuning",), {"epochs": 3, "rates": [0]}, "tuning.rates"),
+        (("tuning",), {"epochs": 3, "rates": [0.1], "momentum": 1.0}, "tuning.momentum"),
         (("fusion", "members"), ["vgg19/svm"], "fusion.members"),
         (("fusion", "rule"), "quarrel", "fusion.rule"),
         (("decision", "novelty_quantile"), 1.5, "decision.novelty_quantile"),
@@ -136,3 +183,24 @@ def test_one_reader_cannot_vote(table):
     table["fusion"] = {"members": ["squeezenet/svm"], "rule": FusionRule.VOTE}
     with pytest.raises(RecipeInvalid, match=r"fusion\.rule"):
         read_recipe(table)
+
+
+def test_a_recipe_keeps_what_can_be_made_of_some_of_its_feature_sets():
+    light = load_recipe("light")
+    left = light.keeping(["mobilenet_v2", "handcrafted"])
+    assert labels(left, left.fusion.members) == ["mobilenet_v2/svm", "handcrafted/svm", "handcrafted/forest"]
+    assert read_recipe(json.loads(json.dumps(left.as_table()))) == left
+
+
+def test_feature_sets_side_by_side_are_readers_of_their_own():
+    table = {**load_recipe("light").as_table(), "concatenations": [["mobilenet_v2", "handcrafted"]]}
+    recipe = read_recipe(table | {"fusion": {"members": ["mobilenet_v2+handcrafted/svm"]}})
+    ((sets, classifier),) = recipe.members(recipe.fusion.members)
+    assert sets == (1, 2)
+    assert classifier.reads == ("mobilenet_v2",)
+
+
+def test_two_feature_sets_of_one_name_are_refused():
+    table = load_recipe("starter").as_table()
+    with pytest.raises(RecipeInvalid, match="give a `label`"):
+        read_recipe({**table, "features": [{"families": ["shape"]}, {"families": ["glcm"]}]})
