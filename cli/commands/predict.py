@@ -19,7 +19,7 @@ from shared.manifest import read_table
 
 if TYPE_CHECKING:
     from shared.bundles import Bundle
-    from shared.imaging.image import Nodule
+    from shared.imaging import Framing, Nodule
     from shared.learning import Prediction
 
 app = application()
@@ -83,14 +83,14 @@ def answers(asked: Sequence[Asked], bundle: "Bundle") -> "Iterator[Prediction | 
     """For each image its prediction or why there is none, a batch at a time."""
     for start in range(0, len(asked), AT_ONCE):
         batch = asked[start : start + AT_ONCE]
-        yield from bundle.predict_each([loaded(one, bundle.margin) for one in batch])
+        yield from bundle.predict_each([loaded(one, bundle.framing) for one in batch])
 
 
-def loaded(asked: Asked, margin: float) -> "Nodule | SeraError":
+def loaded(asked: Asked, framing: "Framing") -> "Nodule | SeraError":
     from shared.imaging.files import read_nodule
 
     try:
-        return read_nodule(asked.image, asked.mask, margin)
+        return read_nodule(asked.image, asked.mask, framing)
     except SeraError as error:
         return error
 

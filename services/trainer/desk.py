@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from services.trainer.samples import samples
+from services.trainer.samples import outlined, samples
 from shared.bundles import load, save
 from shared.bundles.depot import publish
 from shared.domain.jobs import REASON_TEXT, Reason
 from shared.domain.training import Split
 from shared.errors import SeraError
-from shared.learning import fit
+from shared.learning import fit, framing
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.training import TrainingRun
@@ -21,7 +21,13 @@ from shared.recipes import load_recipe
 from shared.telemetry import log
 
 ACTOR = "trainer"
-SHARES = {"network": (0.0, 0.4), "features": (0.4, 0.7), "readers": (0.7, 0.95), "final": (0.95, 1.0)}
+SHARES = {
+    "network": (0.0, 0.2),
+    "features": (0.2, 0.4),
+    "tuning": (0.4, 0.7),
+    "readers": (0.7, 0.95),
+    "final": (0.95, 1.0),
+}
 """Where each stage begins and ends on the whole run's scale."""
 
 
@@ -65,11 +71,11 @@ class TrainingDesk:
             self._fail(run, Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL])
 
     def _train(self, run: TrainingRun) -> None:
-        recipe = load_recipe(run.recipe)
         with self._ledger.whole(ACTOR) as house:
             dataset = house.datasets.find(run.dataset_id)
             images = house.datasets.images(dataset.id, Split.TRAIN)
-        learned = samples(images, self._objects, recipe.roi.margin)
+        recipe = load_recipe(run.recipe).framed(outlined(images))
+        learned = samples(images, self._objects, framing(recipe))
         cache = StoredFeatures(self._objects)
         model = fit(learned, recipe, self._weights, progress=self._reporter(run), cache=cache, seed=run.seed)
         with tempfile.TemporaryDirectory() as folder:

@@ -4,19 +4,19 @@ import hashlib
 import json
 from functools import partial
 
-from shared.imaging import Nodule, Roi, crop, decode, read_outline
+from shared.imaging import Framing, Nodule, Roi, crop, decode, read_outline
 from shared.learning import Sample
 from shared.ledger.datasets import LabelledImage
 from shared.objects import ObjectStore
 
 
-def samples(images: list[LabelledImage], objects: ObjectStore, margin: float) -> list[Sample]:
+def samples(images: list[LabelledImage], objects: ObjectStore, framing: Framing) -> list[Sample]:
     """One sample for each image, cut out as the recipe wants it."""
     return [
         Sample(
             key=_key(image),
             malignant=image.malignant,
-            load=partial(nodule, objects, image, margin),
+            load=partial(nodule, objects, image, framing),
             patient=image.patient,
             site=image.site,
         )
@@ -24,11 +24,16 @@ def samples(images: list[LabelledImage], objects: ObjectStore, margin: float) ->
     ]
 
 
-def nodule(objects: ObjectStore, image: LabelledImage, margin: float) -> Nodule:
+def outlined(images: list[LabelledImage]) -> float:
+    """Share of the images that came with a mask or ROI."""
+    return sum(bool(image.mask_sha256 or image.roi) for image in images) / max(len(images), 1)
+
+
+def nodule(objects: ObjectStore, image: LabelledImage, framing: Framing) -> Nodule:
     """Fetch, decode and crop one labelled image, by its mask or ROI where it has one."""
     pixels = decode(objects.get(image.image_sha256))
     height, width = pixels.pixels.shape
-    return crop(pixels, roi(objects, image, width, height), margin)
+    return crop(pixels, roi(objects, image, width, height), framing)
 
 
 def roi(objects: ObjectStore, image: LabelledImage, width: int, height: int) -> Roi | None:

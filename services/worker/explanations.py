@@ -28,7 +28,7 @@ class ExplanationMaker:
         """The hash of the PNG, or the code of why there is none."""
         try:
             served = self._served(wanted.model_digest)
-            nodule = self._preparation.nodule(wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.margin)
+            nodule = self._preparation.nodule(wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing)
             return self._objects.put(occlusion_png(served.bundle, nodule)).sha256, None
         except Unavailable:
             raise

@@ -9,7 +9,7 @@ from uuid import UUID
 from services.worker.shelf import Served
 from shared.domain.jobs import REASON_TEXT, Reason
 from shared.errors import SeraError, Unavailable
-from shared.imaging import Nodule, Roi, crop, decode
+from shared.imaging import Framing, Nodule, Roi, crop, decode
 from shared.ledger.queue import Claimed, Failure, Lease
 from shared.objects import ObjectStore
 from shared.telemetry import log
@@ -53,7 +53,7 @@ class Preparation:
 
     def prepare(self, lease: Lease, served: Served) -> Batch:
         """Fetch, decode and crop all images of a lease side by side, as the model wants them."""
-        batch, one = Batch(lease.token, served), partial(self._one, margin=served.bundle.margin)
+        batch, one = Batch(lease.token, served), partial(self._one, framing=served.bundle.framing)
         for job, outcome in zip(lease.jobs, self._pool.map(one, lease.jobs), strict=True):
             match outcome:
                 case Prepared():
@@ -64,15 +64,15 @@ class Preparation:
                     batch.unreached.append(job.id)
         return batch
 
-    def nodule(self, image_sha256: str, roi: dict | None, frame: int | None, margin: float) -> Nodule:
+    def nodule(self, image_sha256: str, roi: dict | None, frame: int | None, framing: Framing) -> Nodule:
         """Fetch, decode and crop one image, or one frame of a loop."""
         image = decode(self._objects.get(image_sha256), frame=frame)
-        return crop(image, Roi.parse(roi) if roi else None, margin)
+        return crop(image, Roi.parse(roi) if roi else None, framing)
 
-    def _one(self, job: Claimed, margin: float) -> Prepared | Failure | None:
+    def _one(self, job: Claimed, framing: Framing) -> Prepared | Failure | None:
         began = time.perf_counter()
         try:
-            nodule = self.nodule(job.image_sha256, job.roi, job.frame, margin)
+            nodule = self.nodule(job.image_sha256, job.roi, job.frame, framing)
         except Unavailable:
             return None
         except SeraError as error:

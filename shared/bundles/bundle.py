@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from shared.bundles.manifest import Manifest
 from shared.errors import SeraError
-from shared.imaging.image import Nodule
-from shared.learning import FittedModel, Prediction
+from shared.imaging import Framing, Nodule
+from shared.learning import FittedModel, Prediction, framing
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Bundle:
     model: FittedModel
 
     @property
-    def margin(self) -> float:
-        """Tissue to keep around the ROI when a nodule is cut out for this bundle."""
-        return self.model.recipe.roi.margin
+    def framing(self) -> Framing:
+        """How a nodule is cut out for this bundle."""
+        return framing(self.model.recipe)
 
     @property
     def prevalence(self) -> float:

@@ -34,7 +34,7 @@ class Scene:
 
     @classmethod
     def of(cls, region: Region) -> "Scene":
-        """A nodule that fills its crop, or a crop of one line, gets a border of its own edge, so that it has an outline."""
+        """A nodule that fills its crop gets a border of the crop's edge, so that it has an outline; so does a line."""
         whole = region.whole or region
         grey, mask = whole.values.astype(np.float32), whole.mask
         if mask.all() or min(mask.shape) < RING_LEAST_PX:

@@ -1,7 +1,7 @@
 """Bytes -> trusted image -> region of interest -> normalised array."""
 
 from shared.imaging.calipers import Mark, MarkKind, find_marks, remove_marks, roi_from_marks
-from shared.imaging.crop import crop
+from shared.imaging.crop import Framing, crop
 from shared.imaging.decode import decode
 from shared.imaging.errors import (
     EmptyImage,
@@ -29,6 +29,7 @@ __all__ = [
     "EmptyImage",
     "Finding",
     "FrameAbsent",
+    "Framing",
     "Header",
     "ImageBlank",
     "ImageFormat",

@@ -22,6 +22,27 @@ ROI_FROM_CALIPERS = Finding(
 )
 
 
+@dataclass(frozen=True)
+class Framing:
+    """How a nodule is cut out; the same in training as in use.
+
+    Attributes
+    ----------
+    margin : tissue to keep around the ROI, as a fraction of its width and height on each side; clipped to the image
+    calipers : whether, without an ROI, the one that caliper marks enclose is taken
+    """
+
+    margin: float = 0.0
+    calipers: bool = True
+
+    def __str__(self) -> str:
+        """Names it in the key of a cached feature."""
+        return f"{self.margin:g}" + ("" if self.calipers else "-whole")
+
+
+PLAIN = Framing()
+
+
 @dataclass(frozen=True, eq=False)
 class _Cleaned:
     """A part of the image without its marks, and the marks in pixels of the image."""
@@ -41,15 +62,14 @@ class _Cleaned:
         return (_removed(signs, dots=len(seen) > signs),) if seen else ()
 
 
-def crop(image: UltrasoundImage, roi: Roi | None, margin: float = 0.0) -> Nodule:
+def crop(image: UltrasoundImage, roi: Roi | None, framing: Framing = PLAIN) -> Nodule:
     """Cut the nodule out; burnt-in caliper marks are painted over, inside the nodule too.
 
     Parameters
     ----------
     image : the decoded image
-    roi : where the nodule is; without one what caliper marks enclose is taken, else the B-mode region where known, else
-        the whole image
-    margin : tissue to keep around the ROI, as a fraction of its width and height on each side; clipped to the image
+    roi : where the nodule is; without one what caliper marks enclose is taken, if `framing` says so, else the B-mode
+        region where known, else the whole image
 
     Returns
     -------
@@ -64,12 +84,12 @@ def crop(image: UltrasoundImage, roi: Roi | None, margin: float = 0.0) -> Nodule
     whole = Box(0, 0, width, height)
     if roi:
         roi.check_inside(width, height)
-        frame = roi.bounds.grown(margin, whole)
-        cleaned = _clean(image, roi.bounds.grown(margin + SOUGHT_AROUND, whole))
+        frame = roi.bounds.grown(framing.margin, whole)
+        cleaned = _clean(image, roi.bounds.grown(framing.margin + SOUGHT_AROUND, whole))
         return _nodule(image, cleaned, frame, roi, _measured(image, roi), outlined=roi.polygon is not None)
     cleaned = _clean(image, image.region or whole)
-    if derived := roi_from_marks(cleaned.marks, width, height):
-        frame = derived.bounds.grown(margin, cleaned.part)
+    if framing.calipers and (derived := roi_from_marks(cleaned.marks, width, height)):
+        frame = derived.bounds.grown(framing.margin, cleaned.part)
         size_mm = caliper_mm(cleaned.marks, image.spacing_mm) if image.spacing_mm else None
         return _nodule(image, cleaned, frame, derived, size_mm, ROI_FROM_CALIPERS)
     return _nodule(image, cleaned, cleaned.part, None, None, NO_ROI)

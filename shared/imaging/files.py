@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shared.errors import InputError
-from shared.imaging.crop import crop
+from shared.imaging.crop import Framing, crop
 from shared.imaging.decode import decode
 from shared.imaging.image import Nodule
 from shared.imaging.mask import read_outline
@@ -14,7 +14,7 @@ class FileUnreadable(InputError):
     text = "{name} cannot be opened ({problem}). Correct its path or its rights, then run the command again."
 
 
-def read_nodule(image: Path, mask: Path | None, margin: float) -> Nodule:
+def read_nodule(image: Path, mask: Path | None, framing: Framing) -> Nodule:
     """Decode an image file and cut the nodule out, by its mask where it has one.
 
     Raises
@@ -23,7 +23,7 @@ def read_nodule(image: Path, mask: Path | None, margin: float) -> Nodule:
     """
     pixels = decode(read_file(image))
     height, width = pixels.pixels.shape
-    return crop(pixels, read_outline(read_file(mask), width, height) if mask else None, margin)
+    return crop(pixels, read_outline(read_file(mask), width, height) if mask else None, framing)
 
 
 def read_file(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from shared.learning.model import FittedModel, FittedReader, Prediction, Reader,
 from shared.learning.phantom_samples import phantom_nodule, phantom_samples
 from shared.learning.progress import Progress, silent
 from shared.learning.sample import Sample, check_apart
-from shared.learning.workbench import Workbench, build_extractor, fingerprint
+from shared.learning.workbench import Workbench, build_extractor, fingerprint, framing
 
 __all__ = [
     "FeatureCache",
@@ -31,6 +31,7 @@ __all__ = [
     "check_apart",
     "fingerprint",
     "fit",
+    "framing",
     "phantom_nodule",
     "phantom_samples",
     "silent",

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from shared.imaging.crop import crop
+from shared.imaging.crop import Framing, crop
 from shared.imaging.image import ImageFormat, Nodule, UltrasoundImage
 from shared.imaging.roi import Roi
 from shared.learning.sample import Sample
@@ -25,4 +25,4 @@ def draw_nodule(seed: int, malignant: bool, margin: float) -> Nodule:
 def phantom_nodule(phantom: Phantom, margin: float) -> Nodule:
     """Cut a phantom's nodule out as a reader's outline would."""
     image = UltrasoundImage(phantom.pixels, ImageFormat.PNG)
-    return crop(image, Roi.from_mask(phantom.mask), margin)
+    return crop(image, Roi.from_mask(phantom.mask), Framing(margin))

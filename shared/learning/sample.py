@@ -15,7 +15,7 @@ class Sample:
     ----------
     key : identity of the image's bytes and of its ROI, such as their hashes; part of the key of a cached feature
     malignant : the label
-    load : decodes the image and cuts the nodule out with the recipe's margin; may raise a `SeraError`
+    load : decodes the image and cuts the nodule out as the recipe wants it; may raise a `SeraError`
     patient : unit that must not be split, None where unknown
     site : hospital, None where unknown
     """

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import SeraError
+from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache
 from shared.learning.extractors import Array, Extractor
 from shared.learning.progress import Progress
@@ -45,10 +46,14 @@ class FeatureTable:
 
 
 def gather(
-    samples: Sequence[Sample], extractors: Sequence[Extractor], cache: FeatureCache, margin: float, progress: Progress
+    samples: Sequence[Sample],
+    extractors: Sequence[Extractor],
+    cache: FeatureCache,
+    framing: Framing,
+    progress: Progress,
 ) -> FeatureTable:
     """Features of all samples; those in the cache are not computed again, and their images not even loaded."""
-    desk = _Desk(extractors, cache, margin)
+    desk = _Desk(extractors, cache, framing)
     kept, rows, skipped = [], [], []
     for batch in _batches(samples, BATCH):
         for sample, outcome in zip(batch, desk.vectors(batch), strict=True):
@@ -69,8 +74,8 @@ def gather(
 
 
 class _Desk:
-    def __init__(self, extractors: Sequence[Extractor], cache: FeatureCache, margin: float) -> None:
-        self._extractors, self._cache, self._margin = extractors, cache, margin
+    def __init__(self, extractors: Sequence[Extractor], cache: FeatureCache, framing: Framing) -> None:
+        self._extractors, self._cache, self._framing = extractors, cache, framing
 
     def vectors(self, batch: Sequence[Sample]) -> list[Vectors | SeraError]:
         """For each sample its vectors, or why there are none."""
@@ -94,7 +99,7 @@ class _Desk:
             self._cache.put(self._key(sample, extractor), vector.astype("<f4").tobytes())
 
     def _key(self, sample: Sample, extractor: Extractor) -> str:
-        return f"features/{sample.key}/{self._margin:g}/{extractor.digest}"
+        return f"features/{sample.key}/{self._framing}/{extractor.digest}"
 
 
 def compute_each(extractors: Sequence[Extractor], nodules: Iterable[object]) -> list[Vectors | SeraError]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache
 from shared.learning.columns import Columns, Fixed
 from shared.learning.errors import FeaturesNotFinite, NoneReadable
@@ -19,7 +20,7 @@ from shared.learning.tuning import Body, TunedColumns, Tuning
 from shared.learning.tuning.tuned import Ground
 from shared.learning.validation import OutOfFold, Reading, Trial, out_of_fold
 from shared.networks import TapNetwork, WeightsFinder, get_network, pretrained_stages
-from shared.recipes import LEARNT, FeatureSet, HandcraftedFeatures, NetworkFeatures, Recipe
+from shared.recipes import LEARNT, Calipers, FeatureSet, HandcraftedFeatures, NetworkFeatures, Recipe
 from shared.recipes import Tuning as How
 
 
@@ -44,7 +45,7 @@ class Workbench:
         self.recipe, self.seed = recipe, seed
         self._weights, self._keep, self._progress = weights, keep, progress
         self._extractors = [build_extractor(each, recipe, weights, seed, progress) for each in recipe.features]
-        self.table = gather(samples, self._extractors, keep, recipe.roi.margin, progress)
+        self.table = gather(samples, self._extractors, keep, framing(recipe), progress)
         self.trial = _trial(self.table, recipe, seed)
         self._tunings: dict[tuple[str, How, str], Tuning] = {}
         self._columns: dict[FeatureSet, Columns] = {}
@@ -85,7 +86,7 @@ class Workbench:
 
     def _gathered(self, features: FeatureSet) -> Fixed:
         extractor = build_extractor(features, self.recipe, self._weights, self.seed, self._progress)
-        table = gather(self.table.samples, [extractor], self._keep, self.recipe.roi.margin, silent)
+        table = gather(self.table.samples, [extractor], self._keep, framing(self.recipe), silent)
         if table.skipped:
             raise FeaturesNotFinite(features=features.name)
         return Fixed(extractor.digest, table.features[0])
@@ -112,7 +113,7 @@ class Workbench:
 
     def _ground(self) -> Ground:
         recipe = self.recipe
-        return Ground(list(self.table.samples), self.trial, recipe.tuning, recipe.roi.margin, self._keep)
+        return Ground(list(self.table.samples), self.trial, recipe.tuning, framing(recipe), self._keep)
 
 
 def build_extractor(
@@ -126,6 +127,11 @@ def build_extractor(
     else:
         network = TapNetwork.pretrained(features.network, features.taps, weights)
     return NetworkExtractor(pretrained(features), network)
+
+
+def framing(recipe: Recipe) -> Framing:
+    """How the recipe wants a nodule cut out."""
+    return Framing(recipe.roi.margin, recipe.roi.calipers is not Calipers.NEVER)
 
 
 def pretrained(features: FeatureSet) -> FeatureSet:

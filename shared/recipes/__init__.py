@@ -6,6 +6,7 @@ from shared.recipes.reading import read_recipe
 from shared.recipes.recipe import (
     LEARNT,
     Calibration,
+    Calipers,
     Classifier,
     ClassifierKind,
     Comparisons,
@@ -32,6 +33,7 @@ from shared.recipes.recipe import (
 __all__ = [
     "LEARNT",
     "Calibration",
+    "Calipers",
     "Classifier",
     "ClassifierKind",
     "Comparisons",

@@ -147,11 +147,21 @@ class Itself:
 Classifier = Svm | Forest | Itself
 
 
+class Calipers(StrEnum):
+    """Whether the ROI that caliper marks enclose is taken for an image that came without one."""
+
+    AUTO = "auto"
+    """if most images of the training set came with an ROI; mixing crops with whole images was measured to harm"""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 @dataclass(frozen=True)
 class Roi:
     """`margin`: tissue kept around the nodule's box, as a fraction of its sides."""
 
     margin: float = 0.0
+    calipers: Calipers = Calipers.AUTO
 
 
 @dataclass(frozen=True)
@@ -280,6 +290,12 @@ class Recipe:
     def members(self, named: tuple[str, ...]) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
         """The readers of a fusion or ensemble."""
         return tuple(reader for reader in self.reading() if named == ALL or self.label(*reader) in named)
+
+    def framed(self, outlined: float) -> Self:
+        """The same recipe for a data set of which that share of images came with an ROI."""
+        if self.roi.calipers is not Calipers.AUTO:
+            return self
+        return replace(self, roi=replace(self.roi, calipers=Calipers.ALWAYS if outlined >= 0.5 else Calipers.NEVER))
 
     def keeping(self, names: Collection[str]) -> Self:
         """The same recipe with these feature sets only; what is declared of others goes with them."""

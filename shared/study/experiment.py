@@ -11,7 +11,16 @@ from itertools import combinations
 import numpy as np
 
 from shared.errors import SeraError
-from shared.learning import FeatureCache, FittedModel, Progress, Workbench, assemble, build_extractor, fingerprint
+from shared.learning import (
+    FeatureCache,
+    FittedModel,
+    Progress,
+    Workbench,
+    assemble,
+    build_extractor,
+    fingerprint,
+    framing,
+)
 from shared.learning.classifiers import Scores
 from shared.learning.fusion import cross_fused
 from shared.learning.report import decisions
@@ -60,8 +69,8 @@ def run_experiment(
         only if nothing of the recipe is left.
     SingleClass, TooFewSamples, NoneReadable, FeaturesNotFinite
     """
-    feasible, left_out = without_missing(recipe, weights, seed)
-    with Workbench(folder.samples(recipe.roi.margin), feasible, weights, cache, seed, progress) as bench:
+    feasible, left_out = without_missing(recipe.framed(folder.outlined), weights, seed)
+    with Workbench(folder.samples(framing(feasible)), feasible, weights, cache, seed, progress) as bench:
         experiment = _Experiment(bench, weights, progress)
         rows, settings = experiment.rows()
         model = assemble(bench, experiment.judged(bench.readings), progress)

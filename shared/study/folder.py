@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 
 from shared.domain.training import Split
+from shared.imaging import Framing
 from shared.imaging.files import FileUnreadable, read_file, read_nodule
 from shared.learning import GroupOnBothSides, Sample, check_apart
 from shared.manifest import MANIFEST, read_manifest, reader_columns
@@ -54,8 +55,8 @@ class LabelledImage:
     def site(self) -> str | None:
         return self.line.fields.get("site")
 
-    def sample(self, margin: float, unit: str | None) -> Sample:
-        load = partial(read_nodule, self.line.image, self.line.mask, margin)
+    def sample(self, framing: Framing, unit: str | None) -> Sample:
+        load = partial(read_nodule, self.line.image, self.line.mask, framing)
         return Sample(self.key, self.malignant, load, patient=unit, site=self.site)
 
 
@@ -109,9 +110,14 @@ class LabelledFolder:
             contradicted=tuple(image.name for image in contradicted),
         )
 
-    def samples(self, margin: float) -> list[Sample]:
-        """One sample for each image, cut out with that margin when it is loaded."""
-        return _samples(self.images, margin)
+    def samples(self, framing: Framing) -> list[Sample]:
+        """One sample for each image, cut out in that way when it is loaded."""
+        return _samples(self.images, framing)
+
+    @property
+    def outlined(self) -> float:
+        """Share of the images that come with a mask."""
+        return sum(image.line.mask is not None for image in self.images) / len(self.images)
 
     @property
     def names(self) -> dict[str, str]:
@@ -160,11 +166,11 @@ def _decides(folder: LabelledFolder, name: str) -> bool:
     return {image.judgements[name] for image in folder.images if name in image.judgements} <= CALLS
 
 
-def _samples(images: Sequence[LabelledImage], margin: float) -> list[Sample]:
+def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
     """Where patients are unknown, images with the same pixels and different masks still stay together."""
     seen = Counter(image.pixels for image in images if image.patient is None)
     return [
-        image.sample(margin, image.patient or (f"of image {image.pixels}" if seen[image.pixels] > 1 else None))
+        image.sample(framing, image.patient or (f"of image {image.pixels}" if seen[image.pixels] > 1 else None))
         for image in images
     ]
 
@@ -183,7 +189,7 @@ def _first_of_each(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]
 
 
 def _check_apart(training: Sequence[LabelledImage], test: Sequence[LabelledImage]) -> None:
-    check_apart(_samples(training, 0.0), _samples(test, 0.0))
+    check_apart(_samples(training, Framing()), _samples(test, Framing()))
     held_out = {image.pixels for image in test}
     if both := [image.name for image in training if image.pixels in held_out]:
         raise GroupOnBothSides(count=len(both), examples=both[0])

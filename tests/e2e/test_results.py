@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from pydicom import examples
 
-from shared.imaging import Roi, crop, decode
+from shared.imaging import Framing, Roi, crop, decode
 from shared.phantoms import draw
 from shared.recipes import load_recipe
 from tests.builders import png
@@ -132,7 +132,7 @@ def test_an_explanation_is_a_picture_of_the_roi_as_the_model_saw_it(north: Hospi
     assert (first.status_code, first.content) == (202, b"")
     assert int(first.headers["Retry-After"]) > 0
     shown = until(lambda: explained(north, receipt))
-    seen = crop(decode(image), Roi.parse(BOX), load_recipe("starter").roi.margin)
+    seen = crop(decode(image), Roi.parse(BOX), Framing(load_recipe("starter").roi.margin))
     assert Image.open(BytesIO(shown)).size == seen.pixels.shape[::-1]
 
 

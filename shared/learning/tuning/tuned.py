@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 
+from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache
 from shared.learning.errors import FeaturesNotFinite
 from shared.learning.extractors import Array, NetworkExtractor, Postponed
@@ -32,13 +33,13 @@ SNAPSHOT_BYTES = 4 * 2**30
 class Ground:
     """What every network of a data set is tuned on.
 
-    `samples` can all be read; `margin` is the recipe's.
+    `samples` can all be read; `framing` is the recipe's.
     """
 
     samples: list[Sample]
     trial: Trial
     plan: TuningPlan
-    margin: float
+    framing: Framing
     keep: FeatureCache
 
 
@@ -68,7 +69,7 @@ class Tuning:
             "plan": asdict(ground.plan),
             "data": ground.trial.fingerprint,
             "folds": hashlib.sha256(folds).hexdigest(),
-            "margin": ground.margin,
+            "framing": str(ground.framing),
             "seed": ground.trial.seed,
         }
         self.digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -194,7 +195,7 @@ class TunedColumns:
         digest = f"{self.digest}/{'final' if number is None else number}"
         extractor = Postponed(self._features, digest, lambda: self._extractor(number))
         ground = self._ground
-        table = gather(ground.samples, [extractor], ground.keep, ground.margin, silent)
+        table = gather(ground.samples, [extractor], ground.keep, ground.framing, silent)
         if table.skipped:
             raise FeaturesNotFinite(features=self._features.name)
         return table.features[0]

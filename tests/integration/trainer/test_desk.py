@@ -8,6 +8,7 @@ from services.trainer.samples import samples
 from shared.bundles import load
 from shared.bundles.depot import fetch
 from shared.domain.training import RunState, Split
+from shared.imaging import Framing
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.heartbeat import Heartbeat
 from shared.networks import WeightsFinder
@@ -97,7 +98,7 @@ def test_a_run_that_cannot_be_done_says_why_and_the_next_one_is_taken_up(desk, r
 def test_a_sample_is_cut_out_by_its_mask(objects, ledger, dataset):
     with ledger.whole("test") as house:
         rows = house.datasets.images(dataset)
-    nodule = samples(rows, objects, 0.1)[0].load()
+    nodule = samples(rows, objects, Framing(0.1))[0].load()
     assert nodule.outlined
     assert nodule.pixels.shape < (128, 128)
     assert 0 < nodule.mask.mean() < 1

@@ -19,6 +19,7 @@ from shared.bundles import (
     load,
     save,
 )
+from shared.imaging import Framing
 from shared.imaging.image import Nodule
 
 
@@ -66,7 +67,7 @@ def test_the_manifest_says_what_the_model_is(saved, model):
     assert (manifest.name, manifest.classes) == ("small", ("benign", "malignant"))
     assert manifest.training.benign == manifest.training.malignant == 12
     assert bundle.prevalence == 0.5
-    assert bundle.margin == 0.1
+    assert bundle.framing == Framing(0.1)
     assert manifest.metrics == dict(model.metrics)
     assert "torch" in manifest.libraries
 

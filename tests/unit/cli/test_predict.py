@@ -5,6 +5,7 @@ import pytest
 
 from cli.commands import predict
 from shared.bundles import load, save
+from shared.imaging import Framing
 from shared.imaging.files import read_nodule
 from shared.phantoms import draw
 from tests.builders import encode
@@ -36,7 +37,7 @@ def test_json_holds_score_risk_and_decision_in_the_order_given(sera, bundle, ima
     names = [str(images / name) for name in ("2.png", "0.png")]
     code, out, _ = sera("predict", *names, "--bundle", bundle, "--json")
     told = json.loads(out)
-    expected = load(bundle).predict([read_nodule(Path(name), None, 0.1) for name in names])
+    expected = load(bundle).predict([read_nodule(Path(name), None, Framing(0.1)) for name in names])
     assert code == 0
     assert told == [
         {"image": name, "score": of.score, "risk": of.risk, "decision": str(of.decision)}
@@ -63,7 +64,7 @@ def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, image
         "predict", images / "0.png", "--bundle", bundle, "--manifest", images / "manifest.csv", "--json"
     )
     named, masked, broken, again = json.loads(out)
-    outlined = load(bundle).predict([read_nodule(images / "2.png", images / "mask2.png", 0.1)])[0]
+    outlined = load(bundle).predict([read_nodule(images / "2.png", images / "mask2.png", Framing(0.1))])[0]
     assert code == 1
     assert [one["image"] for one in (named, masked, broken, again)] == [
         str(images / "0.png"),

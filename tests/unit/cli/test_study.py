@@ -79,7 +79,7 @@ def folder(path: Path, manifest: str | None) -> Path:
 @pytest.mark.parametrize(
     ("manifest", "recipe", "told"),
     [
-        ("image,malignant\n", "nonesuch", "There is no recipe 'nonesuch'. Choose one of light"),
+        ("image,malignant\n", "nonesuch", "There is no recipe 'nonesuch'. Choose one of koh2020, lee2019, light"),
         ("image,malignant\n", "light", "has no labelled image to study"),
         ("", "light", "its first line lacks image, malignant"),
         (None, "light", "there is no such file"),

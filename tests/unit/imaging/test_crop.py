@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shared.imaging import Box, Finding, ImageBlank, ImageFormat, Roi, RoiOutsideImage, UltrasoundImage, crop
+from shared.imaging import Box, Finding, Framing, ImageBlank, ImageFormat, Roi, RoiOutsideImage, UltrasoundImage, crop
 from shared.phantoms import draw
 from tests.builders import MARK_GREY, Screen
 
@@ -30,14 +30,14 @@ def test_a_polygon_marks_the_nodule_inside_its_bounds():
 
 
 def test_a_margin_adds_tissue_but_no_nodule():
-    nodule = crop(image(), Roi.parse({"box": [40, 20, 20, 10]}), margin=0.5)
+    nodule = crop(image(), Roi.parse({"box": [40, 20, 20, 10]}), Framing(0.5))
     assert nodule.pixels.shape == (20, 40)
     assert nodule.mask.sum() == 200
     assert nodule.mask[5:15, 10:30].all()
 
 
 def test_a_margin_ends_at_the_image():
-    nodule = crop(image(), Roi.parse({"box": [0, 44, 20, 16]}), margin=0.5)
+    nodule = crop(image(), Roi.parse({"box": [0, 44, 20, 16]}), Framing(0.5))
     assert nodule.pixels.shape == (24, 30)
     assert nodule.mask[8:, :20].all()
     assert nodule.mask.sum() == 320
@@ -106,7 +106,7 @@ def test_without_an_roi_four_marks_give_an_ellipse():
 
 
 def test_an_roi_that_is_given_goes_before_the_marks():
-    nodule = crop(marked(*ACROSS), Roi.parse({"box": [100, 110, 80, 60]}), margin=0.1)
+    nodule = crop(marked(*ACROSS), Roi.parse({"box": [100, 110, 80, 60]}), Framing(0.1))
     assert nodule.pixels.shape == (72, 96)
 
 
@@ -152,3 +152,13 @@ def test_phantoms_are_read_alike_with_and_without_marks():
 
 
 WHOLE = {"box": [8, 8, 240, 240]}
+
+
+def test_a_framing_may_leave_the_roi_that_marks_enclose_alone():
+    nodule = crop(marked(*ACROSS), None, Framing(calipers=False))
+    assert nodule.mask.all()
+    assert {finding.code for finding in nodule.findings} >= {"roi-absent", "calipers-removed"}
+
+
+def test_two_framings_are_told_apart_in_a_key():
+    assert {str(Framing(0.3)), str(Framing(0.3, calipers=False)), str(Framing(0.1))} == {"0.3", "0.3-whole", "0.1"}

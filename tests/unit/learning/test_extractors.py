@@ -8,12 +8,6 @@ from shared.recipes import HandcraftedFeatures
 FAMILIES = ("shape", "glcm")
 
 
-def test_features_cached_before_levels_could_be_chosen_stay_valid():
-    expected = "7485c51c547cefd8afbbdd8144dc16aa0eecba59e044077d273bcc6dda71246e"
-    assert HandcraftedExtractor(HandcraftedFeatures(FAMILIES)).digest == expected
-    assert HandcraftedExtractor(HandcraftedFeatures(FAMILIES, levels=16, distance=1)).digest == expected
-
-
 def test_other_levels_or_distances_are_cached_apart():
     chosen = [{}, {"levels": 256}, {"distance": 2}, {"levels": 2}, {"levels": 256, "distance": 2}]
     digests = {HandcraftedExtractor(HandcraftedFeatures(FAMILIES, **options)).digest for options in chosen}

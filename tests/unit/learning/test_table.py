@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from shared.errors import InputError, Unavailable
+from shared.imaging import Framing
 from shared.imaging.image import Nodule
 from shared.learning import FeaturesNotFinite, Sample
 from shared.learning.cache import NoCache
@@ -65,7 +66,7 @@ def test_a_batch_of_bad_images_gives_an_error_each():
 
 def test_what_cannot_be_read_is_skipped_and_named():
     mixed = [*samples(3), Sample("torn", True, refuse), *samples(2)]
-    table = gather(mixed, [BY_FORMULA], NoCache(), 0.0, silent)
+    table = gather(mixed, [BY_FORMULA], NoCache(), Framing(0.0), silent)
     assert [skipped.key for skipped in table.skipped] == ["torn"]
     assert table.features[0].shape == (5, BY_FORMULA.width)
     assert table.malignant.tolist() == [False, True, False, False, True]
@@ -76,21 +77,21 @@ def test_an_engine_that_is_away_ends_the_fit_rather_than_the_image():
         raise Unavailable(service="The object store")
 
     with pytest.raises(Unavailable):
-        gather([*samples(2), Sample("far", True, away)], [BY_FORMULA], NoCache(), 0.0, silent)
+        gather([*samples(2), Sample("far", True, away)], [BY_FORMULA], NoCache(), Framing(0.0), silent)
 
 
 def test_cached_features_are_taken_without_loading_the_image():
     shelf = Shelf()
-    first = gather(samples(40), [BY_FORMULA], shelf, 0.1, silent)
+    first = gather(samples(40), [BY_FORMULA], shelf, Framing(0.1), silent)
     unloadable = [Sample(sample.key, sample.malignant, refuse) for sample in samples(40)]
-    again = gather(unloadable, [BY_FORMULA], shelf, 0.1, silent)
+    again = gather(unloadable, [BY_FORMULA], shelf, Framing(0.1), silent)
     np.testing.assert_array_equal(again.features[0], first.features[0])
 
 
 def test_another_margin_or_setting_is_another_entry_of_the_cache():
     shelf, other = Shelf(), HandcraftedExtractor(HandcraftedFeatures(("shape",)))
     for extractor, margin in ((BY_FORMULA, 0.1), (BY_FORMULA, 0.2), (other, 0.1)):
-        gather(samples(1), [extractor], shelf, margin, silent)
+        gather(samples(1), [extractor], shelf, Framing(margin), silent)
     assert len(shelf.kept) == 3
 
 

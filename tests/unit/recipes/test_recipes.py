@@ -204,3 +204,11 @@ def test_two_feature_sets_of_one_name_are_refused():
     table = load_recipe("starter").as_table()
     with pytest.raises(RecipeInvalid, match="give a `label`"):
         read_recipe({**table, "features": [{"families": ["shape"]}, {"families": ["glcm"]}]})
+
+
+@pytest.mark.parametrize(
+    ("asked", "share", "taken"), [("auto", 0.6, "always"), ("auto", 0.4, "never"), ("never", 1.0, "never")]
+)
+def test_marks_stand_in_for_an_roi_where_most_training_images_had_one(asked, share, taken):
+    recipe = read_recipe({**load_recipe("light").as_table(), "roi": {"margin": 0.3, "calipers": asked}})
+    assert recipe.framed(share).roi.calipers == taken

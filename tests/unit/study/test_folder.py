@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.imaging import Framing
 from shared.learning import GroupOnBothSides
 from shared.manifest import ManifestInvalid
 from shared.study.errors import NothingToStudy, RowInvalid
@@ -14,7 +15,7 @@ def test_labelled_rows_become_samples_in_the_manifests_order(opened):
     folder = opened("image,malignant,patient,site\nb.png,1,p1,north\na.png,0,,\nc.png,,,\n")
     assert [(image.name, image.malignant) for image in folder.images] == [("b.png", True), ("a.png", False)]
     assert folder.unlabelled == 1
-    first, second = folder.samples(0.0)
+    first, second = folder.samples(Framing())
     assert (first.group, first.site) == ("patient north/p1", "north")
     assert second.group == f"image {second.key}"
     assert folder.names == {first.key: "b.png", second.key: "a.png"}
@@ -22,20 +23,20 @@ def test_labelled_rows_become_samples_in_the_manifests_order(opened):
 
 def test_a_sample_is_cut_out_by_its_mask_with_the_margin(opened):
     folder = opened("image,malignant,mask\na.png,1,mask.png\n")
-    close, wide = (folder.samples(margin)[0].load() for margin in (0.0, 0.2))
+    close, wide = (folder.samples(Framing(margin))[0].load() for margin in (0.0, 0.2))
     assert close.outlined
     assert close.pixels.shape < wide.pixels.shape < (96, 96)
 
 
 def test_an_empty_mask_counts_as_none(opened):
-    nodule = opened("image,malignant,mask\na.png,1,empty.png\n").samples(0.0)[0].load()
+    nodule = opened("image,malignant,mask\na.png,1,empty.png\n").samples(Framing())[0].load()
     assert nodule.pixels.shape == (96, 96)
     assert not nodule.outlined
 
 
 def test_a_key_names_image_and_mask(opened):
-    plain = opened("image,malignant\na.png,1\nb.png,0\n").samples(0.0)
-    masked = opened("image,malignant,mask\na.png,1,mask.png\nb.png,0,\n").samples(0.0)
+    plain = opened("image,malignant\na.png,1\nb.png,0\n").samples(Framing())
+    masked = opened("image,malignant,mask\na.png,1,mask.png\nb.png,0,\n").samples(Framing())
     assert plain[0].key != masked[0].key
     assert plain[1].key == masked[1].key
 
@@ -52,7 +53,7 @@ def test_an_image_with_both_labels_is_left_out_and_named(opened):
 
 
 def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(opened):
-    first, second, other = opened("image,malignant,mask\na.png,1,mask.png\na.png,0,\nb.png,0,\n").samples(0.0)
+    first, second, other = opened("image,malignant,mask\na.png,1,mask.png\na.png,0,\nb.png,0,\n").samples(Framing())
     assert first.group == second.group != other.group
 
 
