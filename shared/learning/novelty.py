@@ -5,11 +5,14 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.extmath import randomized_svd
 
 from shared.learning.classifiers import Scores, Table
 
 MAX_COMPONENTS = 64
 ROWS_PER_COMPONENT = 4
+EXACT_UP_TO = 1024
+"""Images from which on the principal directions are found by random projection; an exact search takes minutes there."""
 Array = NDArray[np.float32]
 
 
@@ -41,11 +44,12 @@ class Novelty:
         spread = np.where(spread > 0, spread, 1).astype(np.float32)
         table = (features - mean) / spread
         kept = max(1, min(MAX_COMPONENTS, len(table) // ROWS_PER_COMPONENT, table.shape[1] // 2))
-        _, values, directions = np.linalg.svd(table, full_matrices=False)
+        values, directions = _strongest(table, kept)
         variances = values**2 / len(table)
         floor = max(float(variances[0]) * 1e-6, 1e-12)
-        residual = max(float(variances[kept:].sum()), floor)
-        return cls(mean, spread, directions[:kept], np.maximum(variances[:kept], floor), residual)
+        total = float(np.einsum("ij,ij->", table, table, dtype=np.float64)) / len(table)
+        residual = max(total - float(variances.sum(dtype=np.float64)), floor)
+        return cls(mean, spread, directions, np.maximum(variances, floor), residual)
 
     def score(self, features: Table) -> Scores:
         """(N, D) -> (N,), the larger the stranger."""
@@ -54,3 +58,12 @@ class Novelty:
         inside = (along**2 / self.variances).mean(1)
         outside = np.maximum((table**2).sum(1) - (along**2).sum(1), 0) / self.residual
         return (inside + outside).astype(np.float64) / 2
+
+
+def _strongest(table: Table, count: int) -> tuple[Array, Array]:
+    """The `count` greatest singular values, and their right vectors (count, D)."""
+    if min(table.shape) <= EXACT_UP_TO:
+        _, values, directions = np.linalg.svd(table, full_matrices=False)
+        return values[:count], directions[:count]
+    _, values, directions = randomized_svd(table, count, n_iter=4, random_state=0)
+    return values, directions

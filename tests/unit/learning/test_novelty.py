@@ -34,3 +34,16 @@ def test_units_do_not_matter(scale, shift):
 def test_features_that_never_vary_do_no_harm():
     constant = np.ones((20, 6), np.float32)
     assert np.isfinite(Novelty.fit(constant).score(constant)).all()
+
+
+def test_random_projection_finds_what_an_exact_search_finds(monkeypatch):
+    random = np.random.default_rng(3)
+    strong = random.normal(size=(300, 8)) @ random.normal(size=(8, 120)) * 5
+    features = (strong + random.normal(size=(300, 120))).astype(np.float32)
+    exact = Novelty.fit(features)
+    monkeypatch.setattr("shared.learning.novelty.EXACT_UP_TO", 10)
+    projected = Novelty.fit(features)
+    np.testing.assert_allclose(projected.residual, exact.residual, rtol=0.02)
+    order = np.argsort(exact.score(features))
+    assert np.corrcoef(exact.score(features), projected.score(features))[0, 1] > 0.98
+    assert set(order[-10:]) & set(np.argsort(projected.score(features))[-10:])
