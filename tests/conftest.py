@@ -1,16 +1,23 @@
-"""Engines shared by the tests: one PostgreSQL, one Valkey for the session; a fresh database for each test that asks."""
+"""Engines shared by the tests: one PostgreSQL, one Valkey for the session; a fresh database for each test that asks.
 
-from collections.abc import Iterator
+And networks with weights that cost nothing to draw.
+"""
+
+from collections.abc import Callable, Iterator
+from math import prod
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import torch
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from torch import Tensor, nn
 
 from deploy.local import EmbeddedEngines
 from shared.ledger import Ledger
 from shared.ledger.migrate import migrate
+from shared.networks import blank, get_network
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,6 +52,32 @@ def ledger(database_url: str) -> Iterator[Ledger]:
     opened = Ledger(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Tensor:
+    """A million normal numbers, enough for every network when they are repeated."""
+    return torch.randn(1 << 20, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="session")
+def filled(drawn) -> Callable[[str], nn.Module]:
+    """A whole network in eval mode whose layers keep the variance of what passes through them."""
+
+    def fill(name: str) -> nn.Module:
+        module = blank(get_network(name)).to_empty(device="cpu").eval().requires_grad_(False)
+        for key, tensor in module.state_dict().items():
+            tensor.copy_(values(key, tensor.shape))
+        return module
+
+    def values(key: str, shape: torch.Size) -> Tensor:
+        if len(shape) > 1:
+            repeats = -(-prod(shape) // len(drawn))
+            numbers = drawn.repeat(repeats)[: prod(shape)].reshape(shape)
+            return numbers.mul_((2 / prod(shape[1:])) ** 0.5)
+        return torch.full(shape, float(key.endswith(("var", "weight"))))
+
+    return fill
 
 
 def _execute(url, statement: str) -> None:

@@ -27,6 +27,14 @@ class Columns(Protocol):
         ...
 
 
+class Tuned(Columns, Protocol):
+    """Columns of tuned networks."""
+
+    def verdicts(self, number: int) -> Array:
+        """The tuned network's own log-odds (M,) of a fold's test rows."""
+        ...
+
+
 class Fixed:
     """Numbers in which no label of the data set has a part."""
 

@@ -53,17 +53,20 @@ class NetworkExtractor:
 
     def __init__(self, features: NetworkFeatures, network: TapNetwork) -> None:
         self.source, self.network, self.width = features, network, network.width
-        card = network.card
-        self.digest = _digest(
-            network=card.name,
-            input=(card.input_px, card.normalise.mean, card.normalise.std),
-            weights=network.digest,
-            taps=features.taps,
-            flips=features.flips,
-            root=features.root,
-        )
         self._device = compute_device()
         network.to(self._device)
+
+    @cached_property
+    def digest(self) -> str:
+        card = self.network.card
+        return _digest(
+            network=card.name,
+            input=(card.input_px, card.normalise.mean, card.normalise.std),
+            weights=self.network.digest,
+            taps=self.source.taps,
+            flips=self.source.flips,
+            root=self.source.root,
+        )
 
     def prepare(self, nodule: Nodule) -> Array:
         """(3, S, S) float32, and the nodule's mask as a fourth channel where the network takes it."""

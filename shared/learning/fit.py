@@ -38,7 +38,7 @@ def fit(
     ------
     SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown, TapUnknown
     """
-    with Workbench(samples, recipe, weights, cache or NoCache(), seed, progress) as bench:
+    with Workbench(samples, recipe, weights, NoCache() if cache is None else cache, seed, progress) as bench:
         judged = bench.out_of_fold(bench.readings, recipe.features, progress)
         return assemble(bench, judged, progress)
 

@@ -94,6 +94,8 @@ class FoldDesk:
 
     def judge(self, sets: tuple[int, ...], classifier: Classifier) -> tuple[Scores, Settings]:
         """Scores of the test rows and the settings chosen on the training rows."""
+        if isinstance(classifier, Itself):
+            return self._columns[sets[0]].verdicts(self._number).astype(np.float64), {}
         chosen = self.choose(sets, classifier)
         if isinstance(classifier, Svm):
             return self._judge_svm(sets, classifier, chosen), chosen

@@ -142,7 +142,9 @@ class _Experiment:
         self._bench, self._recipe, self._progress = bench, bench.recipe, progress
         self._weights = weights
         self.left_out: list[LeftOut] = []
-        self._sets = self._feature_sets()
+        self._compared = self._feature_sets()
+        self._networks = self._tuned_networks()
+        self._sets: list[FeatureSet] = [*self._compared, *self._networks]
         self._scores: dict[Reading, OutOfFold] = {}
 
     def rows(self) -> tuple[list[Row], dict[str, dict[str, str]]]:
@@ -163,8 +165,17 @@ class _Experiment:
         """The recipe's own first, then what they are compared with."""
         own = list(self._recipe.features)
         compared = [*own, *(each for each in self._recipe.study.features if self._to_be_had(each))]
-        variants = [other for each in compared for other in self._variants(each)]
-        return list(dict.fromkeys([*compared, *variants]))
+        return list(dict.fromkeys([*compared, *(other for each in compared for other in self._variants(each))]))
+
+    def _tuned_networks(self) -> list[NetworkFeatures]:
+        """Each network of these sets tuned in both ways, with nothing read but its own verdict."""
+        networks = [each for each in self._compared if self._tunable(each)]
+        tuned = [
+            NetworkFeatures(each.network, (get_network(each.network).card.embedding,), tuning, _frozen(each, tuning))
+            for each in networks
+            for tuning in LEARNT
+        ]
+        return list(dict.fromkeys(tuned))
 
     def _to_be_had(self, features: FeatureSet) -> bool:
         problem = _problem(features, self._recipe, self._weights, self._bench.seed)
@@ -173,35 +184,27 @@ class _Experiment:
         return problem is None
 
     def _variants(self, features: FeatureSet) -> Iterator[FeatureSet]:
-        """The same taps tuned and not tuned, and the network with nothing but its last layer tuned."""
+        """The same taps as pre-trained and fine-tuned."""
+        if self._tunable(features):
+            yield replace(features, tuning=Tuning.NONE)
+            yield replace(features, tuning=Tuning.FINE_TUNE)
+
+    def _tunable(self, features: FeatureSet) -> bool:
         if self._recipe.tuning is None or not isinstance(features, NetworkFeatures):
-            return
-        card = get_network(features.network).card
-        if card.weights is None:
-            return
-        for tuning in (Tuning.NONE, Tuning.FINE_TUNE):
-            yield replace(features, tuning=tuning)
-        yield NetworkFeatures(features.network, (card.embedding,), Tuning.TRANSFER)
+            return False
+        return get_network(features.network).card.weights is not None
 
     def _judges(self) -> Iterator[_Judge]:
-        yield from self._tuned_networks()
-        for place, features in enumerate(self._sets):
-            if getattr(features, "tuning", None) is not Tuning.TRANSFER:
-                for classifier in self._recipe.of_concatenation((features.name,)):
-                    name = f"{_named(features)} / {classifier.kind}"
-                    facts = {**_facts(features), "classifier": str(classifier.kind)}
-                    yield _Judge(Section.FEATURES, name, facts, ((place,), classifier))
+        for place, features in enumerate(self._networks, len(self._compared)):
+            facts = {"network": features.network, "tuning": _how(features), "classifier": "softmax"}
+            name = f"{features.network}, {TUNING_WORDS[features.tuning]} / softmax"
+            yield _Judge(Section.TUNED, name, facts, ((place,), Itself()))
+        for place, features in enumerate(self._compared):
+            for classifier in self._recipe.of_concatenation((features.name,)):
+                name = f"{_named(features)} / {classifier.kind}"
+                facts = {**_facts(features), "classifier": str(classifier.kind)}
+                yield _Judge(Section.FEATURES, name, facts, ((place,), classifier))
         yield from self._concatenations()
-
-    def _tuned_networks(self) -> Iterator[_Judge]:
-        seen = set()
-        for place, features in enumerate(self._sets):
-            tuning = getattr(features, "tuning", None)
-            if tuning in LEARNT and (features.network, tuning) not in seen:
-                seen.add((features.network, tuning))
-                facts = {"network": features.network, "tuning": _how(features), "classifier": "softmax"}
-                name = f"{features.network}, {TUNING_WORDS[tuning]} / softmax"
-                yield _Judge(Section.TUNED, name, facts, ((place,), Itself()))
 
     def _concatenations(self) -> Iterator[_Judge]:
         names = self._recipe.study.concatenate or tuple(each.name for each in self._recipe.features)
@@ -272,6 +275,10 @@ class _Experiment:
                 courses = [vars(columns.course(number)) for number in range(len(self._bench.trial.folds))]
                 settings[judge.name] = dict(common(courses))
         return {name: chosen for name, chosen in settings.items() if chosen}
+
+
+def _frozen(features: NetworkFeatures, tuning: Tuning) -> str:
+    return features.frozen if tuning is Tuning.FINE_TUNE else ""
 
 
 def _named(features: FeatureSet) -> str:

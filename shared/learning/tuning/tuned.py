@@ -86,10 +86,20 @@ class Tuning:
         """Chosen without the labels of the fold's test rows; with all labels for the final network."""
         return self._chosen(number)[1]
 
+    def verdicts(self, number: int) -> Array:
+        """Log-odds (M,) of a fold's test rows by the network tuned without them."""
+        which, course = self._chosen(number)
+        return self._curves.margins[which, course.epochs - 1, self._ground.trial.folds[number].test]
+
     def network(self, number: int | None, taps: tuple[str, ...]) -> TapNetwork:
         """The network tuned for a fold, or on all rows."""
-        which, course = self._chosen(number)
-        return self._tuner.network(self._tail(number, which, course), taps)
+        tail = self._final if number is None else self._of_fold(number)
+        return self._tuner.network(tail, taps)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where tables and weights are kept until `close`."""
+        return Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="sera-tuned-")))
 
     def _chosen(self, number: int | None) -> tuple[int, Course]:
         trial = self._ground.trial
@@ -98,7 +108,6 @@ class Tuning:
 
     @cached_property
     def _tuner(self) -> Tuner:
-        folder = self._open.enter_context(tempfile.TemporaryDirectory(prefix="sera-tuning-"))
         ground = self._ground
         return Tuner(
             self._body(),
@@ -108,12 +117,8 @@ class Tuning:
             ground.plan,
             ground.trial.seed,
             compute_device(),
-            Path(folder),
+            self.folder,
         )
-
-    @cached_property
-    def _snapshot_folder(self) -> Path:
-        return Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="sera-weights-")))
 
     @cached_property
     def _curves(self) -> Curves:
@@ -150,9 +155,12 @@ class Tuning:
         self._tuner.run(fold.training, course, look)
         return np.stack(curve)
 
-    def _tail(self, number: int | None, which: int, course: Course) -> Tail:
-        if number is None:
-            return self._tuner.run(self._rows, course)
+    @cached_property
+    def _final(self) -> Tail:
+        return self._tuner.run(self._rows, self.course(None))
+
+    def _of_fold(self, number: int) -> Tail:
+        which, course = self._chosen(number)
         kept = self._snapshots.get((which, number, course.epochs))
         if kept is not None:
             return self._tuner.new_tail(safetensors.torch.load_file(kept))
@@ -162,13 +170,16 @@ class Tuning:
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in tail.state_dict().items()}
         size = sum(tensor.nbytes for tensor in state.values())
         if self._snapshot_bytes + size <= SNAPSHOT_BYTES:
-            path = self._snapshot_folder / "-".join(map(str, key))
+            path = self.folder / "-".join(map(str, key))
             safetensors.torch.save_file(state, path)
             self._snapshots[key], self._snapshot_bytes = path, self._snapshot_bytes + size
 
 
 class TunedColumns:
-    """A feature set of a tuned network: each fold's table from the network tuned without its test rows."""
+    """A feature set of a tuned network: each fold's table from the network tuned without its test rows.
+
+    Tables are made once and lie on disk, since there is one for every fold.
+    """
 
     tuned = True
 
@@ -176,20 +187,33 @@ class TunedColumns:
         self._features, self._tuning, self._ground = features, tuning, ground
         how = json.dumps([features.taps, features.flips, features.root])
         self.digest = hashlib.sha256(f"{tuning.digest}/{how}".encode()).hexdigest()
+        self._made: dict[int | None, Path] = {}
 
     def of_fold(self, number: int) -> Array:
-        return self._gathered(number)
+        return self._table(number)
 
     def final(self) -> Array:
-        return self._gathered(None)
+        return self._table(None)
 
     def course(self, number: int | None) -> Course:
         """How the network of a fold was tuned."""
         return self._tuning.course(number)
 
+    def verdicts(self, number: int) -> Array:
+        """Known since the network was tuned, unless they are to be averaged over mirror images."""
+        test = self._ground.trial.folds[number].test
+        return self._table(number)[test, -1] if self._features.flips else self._tuning.verdicts(number)
+
     def extractor(self) -> NetworkExtractor:
         """Of the network tuned on all rows, for the bundle."""
         return NetworkExtractor(self._features, self._tuning.network(None, self._features.taps))
+
+    def _table(self, number: int | None) -> Array:
+        if number not in self._made:
+            path = self._tuning.folder / f"{self.digest[:16]}-{number}.npy"
+            np.save(path, self._gathered(number))
+            self._made[number] = path
+        return np.load(self._made[number], mmap_mode="r")
 
     def _gathered(self, number: int | None) -> Array:
         digest = f"{self.digest}/{'final' if number is None else number}"

@@ -129,12 +129,10 @@ class Tuner:
         return np.concatenate(found)
 
     def network(self, tail: Tail, taps: tuple[str, ...]) -> TapNetwork:
-        """The whole tuned network, cut off behind its deepest tap or embedding."""
-        stages = OrderedDict((name, tail.stages[name] if name in self._tuned else s) for name, s in self._layers())
-        return TapNetwork(self._body.card, deepcopy(stages), taps, deepcopy(tail.head).cpu()).cpu()
-
-    def _layers(self) -> list[tuple[str, nn.Module]]:
-        return list(self._body.stages.items())
+        """The whole tuned network, cut off behind its deepest tap or embedding; it shares its layers with `tail`."""
+        layers = self._body.stages.items()
+        stages = OrderedDict((name, tail.stages[name] if name in self._tuned else layer) for name, layer in layers)
+        return TapNetwork(self._body.card, stages, taps, tail.head)
 
     def _new_tail(self) -> Tail:
         stages = OrderedDict((name, deepcopy(self._body.stages[name])) for name in self._tuned)

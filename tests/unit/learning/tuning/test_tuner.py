@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.imaging.normalise import to_input
-from shared.learning.tuning import Course
+from shared.learning.tuning import Course, Tuner
 from shared.learning.tuning.errors import StageUnknown
 from shared.learning.tuning.tuner import balanced
-from shared.recipes import Tuning
+from shared.recipes import NetworkFeatures, Tuning
 from shared.statistics import roc_auc
 from tests.unit.learning.tuning.conftest import COUNT, PLAN
 
@@ -101,6 +101,17 @@ def test_fewer_epochs_are_the_beginning_of_more(new_tuner):
     tuner.run(ROWS, COURSE, lambda epoch, tail: seen.append(tuner.margins(tail, ROWS)))
     short = tuner.run(ROWS, replace(COURSE, epochs=2))
     np.testing.assert_array_equal(tuner.margins(short, ROWS), seen[1])
+
+
+def test_labels_of_images_it_is_not_tuned_on_have_no_part_in_a_network(body, samples, malignant, tmp_path):
+    known, other = ROWS[:20], malignant.copy()
+    other[20:] = ~other[20:]
+    features, device = NetworkFeatures("sera_tiny", ("avg",), Tuning.FINE_TUNE, "block3"), torch.device("cpu")
+    margins = []
+    for labels in (malignant, other):
+        tuner = Tuner(body, features, samples, labels, PLAN, 0, device, tmp_path)
+        margins.append(tuner.margins(tuner.run(known, COURSE), ROWS))
+    np.testing.assert_array_equal(*margins)
 
 
 def test_averaged_weights_move_less(new_tuner):

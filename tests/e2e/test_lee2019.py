@@ -1,0 +1,60 @@
+"""The recipe of the paper from weight files to a bundle, on phantoms and at small scale."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from shared.bundles import load, save
+from shared.learning import fit, phantom_samples
+from shared.networks import WeightsFinder, get_network
+from shared.recipes import Forest, Recipe, Validation, load_recipe
+
+IMAGES = 24
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    """Six networks, taps, tunings and classifiers as they are; fewer folds, epochs and trees."""
+    whole = load_recipe("lee2019")
+    classifiers = [replace(each, trees=10) if isinstance(each, Forest) else each for each in whole.classifiers]
+    return replace(
+        whole,
+        classifiers=tuple(classifiers),
+        tuning=replace(whole.tuning, epochs=1, rates=(1e-4,), batch=6),
+        validation=Validation(folds=2, inner_folds=2),
+    )
+
+
+@pytest.fixture
+def weights(recipe, filled, tmp_path) -> Iterator[WeightsFinder]:
+    """A file of random weights for each network; together 1.8 GB, removed as soon as the test is over."""
+    for features in recipe.features:
+        file = tmp_path / get_network(features.network).card.weights.files[0]
+        torch.save(filled(features.network).state_dict(), file)
+    yield WeightsFinder(tmp_path, tmp_path, download=False)
+    for file in tmp_path.glob("*.pth"):
+        file.unlink()
+
+
+def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(recipe, weights, tmp_path: Path):
+    samples = phantom_samples(IMAGES, 40, recipe.roi.margin)
+    model = fit(samples, recipe, weights)
+    assert model.metrics["images"] == IMAGES
+    assert {name for name in model.metrics if name.startswith("auc ")} == {
+        f"auc {features.network}/{kind}" for features in recipe.features for kind in ("svm", "forest")
+    }
+    save(model, tmp_path / "bundle", synthetic=True)
+    nodules = [sample.load() for sample in samples[:2]]
+    read = load(tmp_path / "bundle").predict(nodules)
+    assert [each.score for each in read] == pytest.approx([each.score for each in model.predict(nodules)], abs=1e-4)
+    assert {(reader.network, reader.tap) for reader in read[0].readers} == {
+        ("alexnet", "fc2"),
+        ("overfeat_accurate", "fc2"),
+        ("vgg_f", "fc1"),
+        ("vgg19", "fc2"),
+        ("resnet50", "avg"),
+        ("inception_v3", "avg"),
+    }
