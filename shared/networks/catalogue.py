@@ -12,7 +12,7 @@ OPENING = f"""# Networks
 Written from the cards in `shared/networks` by `python -m shared.networks.catalogue`; do not edit by hand.
 
 Taps are where features are read. A stage of convolutions has the taps {POOLED}
-(over the whole crop, or over the nodule, its rim, the tissue around it); those of the last such stage are also
+(over the whole crop, its middle half, the nodule, its rim, the tissue around it); those of the last such stage are also
 called `{Pool.AVERAGE}` and so on, without the stage. A fully connected layer is one tap, under its own name. The
 embedding is the tap which the network's last fully connected layer reads, so tuning puts its two classes there.
 
