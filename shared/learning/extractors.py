@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from shared.features import extract, names
 from shared.imaging.image import Nodule
-from shared.imaging.normalise import to_input
+from shared.imaging.normalise import mask_square, to_input
 from shared.learning.errors import FeaturesNotFinite
 from shared.networks import TapNetwork, compute_device
 from shared.recipes import FeatureSet, HandcraftedFeatures, NetworkFeatures
@@ -72,7 +72,11 @@ class NetworkExtractor:
         """(3, S, S) float32, and the nodule's mask as a fourth channel where the network takes it."""
         card = self.network.card
         image = to_input(nodule, card.input_px, card.normalise.mean, card.normalise.std)
-        return np.concatenate([image, _mask_input(nodule, card.input_px)]) if self.network.takes_mask else image
+        return (
+            np.concatenate([image, mask_square(nodule, card.input_px)[np.newaxis]])
+            if self.network.takes_mask
+            else image
+        )
 
     def compute(self, prepared: Sequence[Array]) -> Array:
         images = torch.from_numpy(np.stack(prepared)).to(self._device)
@@ -93,30 +97,6 @@ class NetworkExtractor:
     def _forward(self, images: torch.Tensor) -> torch.Tensor:
         step = CPU_BATCH if self._device.type == "cpu" else len(images)
         return torch.cat([self.network(part) for part in images.split(step)])
-
-
-class Postponed:
-    """An extractor that is made when a nodule is to be computed, not while all there is to say lies in a cache.
-
-    `digest` names what will be made.
-    """
-
-    def __init__(self, features: FeatureSet, digest: str, make: Callable[[], "Extractor"]) -> None:
-        self.source, self.digest, self._make = features, digest, make
-
-    @cached_property
-    def _made(self) -> "Extractor":
-        return self._make()
-
-    @property
-    def width(self) -> int:
-        return self._made.width
-
-    def prepare(self, nodule: Nodule) -> Array:
-        return self._made.prepare(nodule)
-
-    def compute(self, prepared: Sequence[Array]) -> Array:
-        return self._made.compute(prepared)
 
 
 class HandcraftedExtractor:
@@ -143,11 +123,6 @@ def _texture(features: HandcraftedFeatures) -> dict[str, int]:
     """What differs from the defaults, so that features cached before there was a choice stay valid."""
     chosen = {"levels": features.levels, "distance": features.distance}
     return {name: value for name, value in chosen.items() if value != getattr(HandcraftedFeatures, name)}
-
-
-def _mask_input(nodule: Nodule, size_px: int) -> Array:
-    """(1, S, S), 1 inside the nodule."""
-    return cv2.resize(nodule.mask.astype(np.float32), (size_px, size_px), interpolation=cv2.INTER_LINEAR)[np.newaxis]
 
 
 def _scaled(nodule: Nodule, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

@@ -1,6 +1,7 @@
 """What the layers being tuned read of every image: kept on disk, so that a data set is never whole in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from shared.imaging.normalise import to_square
+from shared.imaging.image import Nodule
+from shared.imaging.normalise import mask_square, to_square
 from shared.learning.sample import Sample
 from shared.networks import Card
 
@@ -25,22 +27,20 @@ class Inputs(Protocol):
 
 
 class Pictures:
-    """The images themselves, normalised as the network's card says."""
+    """The images themselves, normalised as the network's card says; loaded once, then read from disk.
 
-    def __init__(self, squares: NDArray[np.uint8], card: Card, device: torch.device) -> None:
-        self._squares, self._device = squares, device
+    Parameters
+    ----------
+    samples : N images that can be read
+    folder : where they are kept as (S, S) grey
+    """
+
+    def __init__(self, samples: Sequence[Sample], card: Card, device: torch.device, folder: Path) -> None:
+        self._samples, self._card, self._device, self._folder = samples, card, device, folder
         self._mean, self._std = (
             torch.tensor(values, device=device)[:, None, None] for values in (card.normalise.mean, card.normalise.std)
         )
-
-    @classmethod
-    def of(cls, samples: Sequence[Sample], card: Card, device: torch.device, folder: Path) -> "Pictures":
-        """Load every image once and keep it as (S, S) grey."""
-        side = card.input_px
-        squares = np.memmap(folder / "pictures.u8", np.uint8, "w+", shape=(len(samples), side, side))
-        for row, sample in enumerate(samples):
-            squares[row] = to_square(sample.load(), side)
-        return cls(squares, card, device)
+        self._squares = self._kept("pictures", np.uint8, to_square)
 
     def __len__(self) -> int:
         return len(self._squares)
@@ -49,6 +49,22 @@ class Pictures:
         grey = torch.from_numpy(self._squares[rows]).to(self._device).unsqueeze(1) / 255
         turned = torch.from_numpy(mirrored).to(self._device)[:, None, None, None]
         return (torch.where(turned, grey.flip(-1), grey) - self._mean) / self._std
+
+    def prepared(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
+        """What an extractor prepares of these images, (B, 3, S, S), or (B, 4, S, S) with the nodule's mask."""
+        images = self.batch(rows, np.zeros(len(rows), bool)).cpu().numpy()
+        return np.concatenate([images, self._masks[rows][:, np.newaxis]], axis=1) if with_mask else images
+
+    @cached_property
+    def _masks(self) -> NDArray[np.float32]:
+        return self._kept("masks", np.float32, mask_square)
+
+    def _kept(self, name: str, kind: type, of: Callable[[Nodule, int], NDArray]) -> np.memmap:
+        side = self._card.input_px
+        kept = np.memmap(self._folder / name, kind, "w+", shape=(len(self._samples), side, side))
+        for row, sample in enumerate(self._samples):
+            kept[row] = of(sample.load(), side)
+        return kept
 
 
 class Activations:

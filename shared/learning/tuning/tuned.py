@@ -14,11 +14,10 @@ import safetensors.torch
 
 from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache
-from shared.learning.errors import FeaturesNotFinite
-from shared.learning.extractors import Array, NetworkExtractor, Postponed
-from shared.learning.progress import Progress, silent
+from shared.learning.extractors import Array, NetworkExtractor
+from shared.learning.progress import Progress
 from shared.learning.sample import Sample
-from shared.learning.table import gather
+from shared.learning.table import BATCH
 from shared.learning.tuning.course import Course, Curves, courses
 from shared.learning.tuning.tuner import Body, Tail, Tuner
 from shared.learning.validation import Trial
@@ -95,6 +94,10 @@ class Tuning:
         """The network tuned for a fold, or on all rows."""
         tail = self._final if number is None else self._of_fold(number)
         return self._tuner.network(tail, taps)
+
+    def prepared(self, rows: np.ndarray, with_mask: bool) -> Array:
+        """What an extractor prepares of these images."""
+        return self._tuner.prepared(rows, with_mask)
 
     @cached_property
     def folder(self) -> Path:
@@ -216,13 +219,15 @@ class TunedColumns:
         return np.load(self._made[number], mmap_mode="r")
 
     def _gathered(self, number: int | None) -> Array:
-        digest = f"{self.digest}/{'final' if number is None else number}"
-        extractor = Postponed(self._features, digest, lambda: self._extractor(number))
-        ground = self._ground
-        table = gather(ground.samples, [extractor], ground.keep, ground.framing, silent)
-        if table.skipped:
-            raise FeaturesNotFinite(features=self._features.name)
-        return table.features[0]
-
-    def _extractor(self, number: int | None) -> NetworkExtractor:
-        return NetworkExtractor(self._features, self._tuning.network(number, self._features.taps))
+        """From `keep` where the table is there."""
+        key = f"tables/{self.digest}/{'final' if number is None else number}"
+        count = len(self._ground.samples)
+        if (known := self._ground.keep.get(key)) is not None:
+            return np.frombuffer(known, "<f4").reshape(count, -1)
+        network = self._tuning.network(number, self._features.taps)
+        extractor = NetworkExtractor(self._features, network)
+        batches = np.array_split(np.arange(count), -(-count // BATCH))
+        prepared = (self._tuning.prepared(rows, network.takes_mask) for rows in batches)
+        table = np.concatenate([extractor.compute(each) for each in prepared])
+        self._ground.keep.put(key, table.astype("<f4").tobytes())
+        return table

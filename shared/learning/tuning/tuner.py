@@ -95,11 +95,11 @@ class Tuner:
         self._pool = body.card.taps[body.card.embedding].pool
         stay, self._tuned = body.parted(features)
         self._malignant = malignant
-        pictures = Pictures.of(samples, body.card, device, folder)
-        self._inputs: Inputs = pictures
+        self._pictures = Pictures(samples, body.card, device, folder)
+        self._inputs: Inputs = self._pictures
         if stay:
             frozen = _frozen(body, stay, None if self._tuned else self._pool).to(device)
-            self._inputs = Activations(pictures, frozen, device, folder)
+            self._inputs = Activations(self._pictures, frozen, device, folder)
 
     def run(self, rows: Rows, course: Course, after_epoch: AfterEpoch | None = None) -> Tail:
         """Tune on these rows; the same rows, course and seed give the same weights on the same machine.
@@ -133,6 +133,10 @@ class Tuner:
         layers = self._body.stages.items()
         stages = OrderedDict((name, tail.stages[name] if name in self._tuned else layer) for name, layer in layers)
         return TapNetwork(self._body.card, stages, taps, tail.head)
+
+    def prepared(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
+        """What an extractor prepares of these images."""
+        return self._pictures.prepared(rows, with_mask)
 
     def _new_tail(self) -> Tail:
         stages = OrderedDict((name, deepcopy(self._body.stages[name])) for name in self._tuned)
