@@ -18,6 +18,10 @@ class Columns(Protocol):
     tuned: bool
     digest: str
 
+    def prepare(self) -> None:
+        """Do the long work that all folds share; raises `TuningDiverged`."""
+        ...
+
     def of_fold(self, number: int) -> Array:
         """(N, D) float32, by what was made without the fold's test rows."""
         ...
@@ -42,6 +46,9 @@ class Fixed:
 
     def __init__(self, digest: str, table: Array) -> None:
         self.digest, self._table = digest, table
+
+    def prepare(self) -> None:
+        """There is none."""
 
     def of_fold(self, number: int) -> Array:
         return self._table

@@ -80,8 +80,8 @@ class Workbench:
     ) -> list[OutOfFold]:
         """Scores of readings, whose numbers count `sets`."""
         columns = [self.columns(each) for each in sets]
-        for tuning in self._tunings.values():
-            tuning.prepare()
+        for place in sorted({place for sets, _ in readings for place in sets}):
+            columns[place].prepare()
         return out_of_fold(readings, columns, self.trial, self._keep, progress)
 
     def _gathered(self, features: FeatureSet) -> Fixed:

@@ -4,7 +4,7 @@ Lee et al. (2019) and Koh et al. (2020) judged on a test set; here every image i
 its patient, in nested cross-validation, so that a folder of any size gives honest figures.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -24,6 +24,7 @@ from shared.learning import (
 from shared.learning.classifiers import Scores
 from shared.learning.fusion import cross_fused
 from shared.learning.report import decisions
+from shared.learning.tuning.errors import TuningDiverged
 from shared.learning.validation import OutOfFold, Reading, common, cross_fitted
 from shared.networks import WeightsFinder, get_network
 from shared.recipes import (
@@ -36,6 +37,7 @@ from shared.recipes import (
     Recipe,
     Tuning,
 )
+from shared.statistics import ConstantScores, ScoresInvalid
 from shared.study.folder import LabelledFolder, reader_rows
 from shared.study.results import LeftOut, Row, Section, Study
 
@@ -149,13 +151,14 @@ class _Experiment:
 
     def rows(self) -> tuple[list[Row], dict[str, dict[str, str]]]:
         """Rows of every section but people's, and what the folds chose for each."""
-        judges = list({judge.reading: judge for judge in self._judges()}.values())
+        lost = self._run_away()
+        judges = list({judge.reading: judge for judge in self._judges() if self._is_there(judge, lost)}.values())
         readings = list(dict.fromkeys([*(judge.reading for judge in judges), *self._recipe.reading()]))
         judged = self._bench.out_of_fold(readings, self._sets, self._progress)
         self._scores = dict(zip(readings, judged, strict=True))
-        rows = [self._row(judge) for judge in judges]
+        rows = [row for judge in judges for row in self._row(judge)]
         settings = {judge.name: dict(common(self._scores[judge.reading].settings)) for judge in judges}
-        return [*rows, *self._ensembles(), self._model()], self._with_courses(settings, judges)
+        return [*rows, *self._ensembles(), *self._model()], self._with_courses(settings, judges)
 
     def judged(self, readings: Sequence[Reading]) -> list[OutOfFold]:
         """Of readings whose rows are made."""
@@ -184,10 +187,14 @@ class _Experiment:
         return problem is None
 
     def _variants(self, features: FeatureSet) -> Iterator[FeatureSet]:
-        """The same taps as pre-trained and fine-tuned."""
-        if self._tunable(features):
-            yield replace(features, tuning=Tuning.NONE)
-            yield replace(features, tuning=Tuning.FINE_TUNE)
+        """The same tap as pre-trained and fine-tuned; of a set of many taps, frozen ones among them, the embedding."""
+        if not self._tunable(features):
+            return
+        if len(features.taps) > 1:
+            embedding = get_network(features.network).card.embedding
+            features = replace(features, taps=(embedding,), flips=False, root=False)
+        for tuning in (Tuning.NONE, Tuning.FINE_TUNE):
+            yield replace(features, tuning=tuning)
 
     def _tunable(self, features: FeatureSet) -> bool:
         if self._recipe.tuning is None or not isinstance(features, NetworkFeatures):
@@ -224,14 +231,36 @@ class _Experiment:
         section = Section.FEW if len(sets) in FEW else Section.MANY
         return _Judge(section, f"{' + '.join(members)} / {classifier.kind}", facts, (sets, classifier))
 
-    def _row(self, judge: _Judge) -> Row:
-        return self._judged(judge.section, judge.name, judge.facts, self._scores[judge.reading].scores)
+    def _run_away(self) -> dict[int, SeraError]:
+        """Sets whose tuning ran away at every rate, by number; of a set of the recipe's own that ends the study."""
+        lost: dict[int, SeraError] = {}
+        for place, columns in enumerate([self._bench.columns(each) for each in self._sets]):
+            try:
+                columns.prepare()
+            except TuningDiverged as problem:
+                if place < len(self._recipe.features):
+                    raise
+                lost[place] = problem
+        return lost
 
-    def _judged(self, section: Section, name: str, facts: dict[str, str], scores: Scores) -> Row:
+    def _is_there(self, judge: _Judge, lost: Mapping[int, SeraError]) -> bool:
+        problems = [lost[place] for place in judge.reading[0] if place in lost]
+        self.left_out += [LeftOut(judge.section, judge.name, str(problem)) for problem in problems[:1]]
+        return not problems
+
+    def _row(self, judge: _Judge) -> Iterator[Row]:
+        yield from self._judged(judge.section, judge.name, judge.facts, self._scores[judge.reading].scores)
+
+    def _judged(self, section: Section, name: str, facts: dict[str, str], scores: Scores) -> Iterator[Row]:
+        """The row, unless its scores are all equal or no numbers in some fold: then it is left out and named."""
         trial = self._bench.trial
-        called = decisions(scores, trial.malignant, trial.folds)
-        risks = cross_fitted(scores, trial.malignant, trial.folds)
-        return Row(section, name, facts, called, scores, risks, np.ones(len(scores), bool))
+        try:
+            called = decisions(scores, trial.malignant, trial.folds)
+            risks = cross_fitted(scores, trial.malignant, trial.folds)
+        except (ConstantScores, ScoresInvalid) as problem:
+            self.left_out.append(LeftOut(section, name, str(problem)))
+            return
+        yield Row(section, name, facts, called, scores, risks, np.ones(len(scores), bool))
 
     def _ensembles(self) -> Iterator[Row]:
         own = [reading for reading in self._recipe.reading() if len(reading[0]) == 1]
@@ -242,25 +271,25 @@ class _Experiment:
         yield from self._both_ways("(c) all together", own)
         for ensemble in self._recipe.ensembles:
             readings = list(self._recipe.members(ensemble.members))
-            yield self._fused(f"{ensemble.name}, as declared", readings, ensemble.rule)
+            yield from self._fused(f"{ensemble.name}, as declared", readings, ensemble.rule)
 
     def _both_ways(self, name: str, readings: Sequence[Reading]) -> Iterator[Row]:
         if len(readings) > 1:
             for rule in RULES:
-                yield self._fused(name, readings, rule)
+                yield from self._fused(name, readings, rule)
 
-    def _fused(self, name: str, readings: Sequence[Reading], rule: FusionRule) -> Row:
+    def _fused(self, name: str, readings: Sequence[Reading], rule: FusionRule) -> Iterator[Row]:
         facts = {"members": ", ".join(self._recipe.label(*reading) for reading in readings), "rule": str(rule)}
-        return self._judged(Section.ENSEMBLES, f"{name} / {rule}", facts, self._fusion(readings, rule))
+        yield from self._judged(Section.ENSEMBLES, f"{name} / {rule}", facts, self._fusion(readings, rule))
 
-    def _model(self) -> Row:
+    def _model(self) -> Iterator[Row]:
         fusion = self._recipe.fusion
         readings = self._recipe.members(fusion.members)
         facts = {
             "members": ", ".join(self._recipe.label(*reading) for reading in readings),
             "rule": str(fusion.rule),
         }
-        return self._judged(Section.MODEL, self._recipe.name, facts, self._fusion(readings, fusion.rule))
+        yield from self._judged(Section.MODEL, self._recipe.name, facts, self._fusion(readings, fusion.rule))
 
     def _fusion(self, readings: Sequence[Reading], rule: FusionRule) -> Scores:
         trial = self._bench.trial

@@ -78,8 +78,9 @@ class Tuning:
         self._open.close()
 
     def prepare(self) -> None:
-        """Tune for every fold and choose; what follows is quick."""
-        self._curves  # noqa: B018 (computed once, when first looked at)
+        """Tune for every fold and choose; raises `TuningDiverged`."""
+        for number in (None, *range(len(self._ground.trial.folds))):
+            self._chosen(number)
 
     def course(self, number: int | None) -> Course:
         """Chosen without the labels of the fold's test rows; with all labels for the final network."""
@@ -191,6 +192,10 @@ class TunedColumns:
         how = json.dumps([features.taps, features.flips, features.root])
         self.digest = hashlib.sha256(f"{tuning.digest}/{how}".encode()).hexdigest()
         self._made: dict[int | None, Path] = {}
+
+    def prepare(self) -> None:
+        """Tune for every fold and choose."""
+        self._tuning.prepare()
 
     def of_fold(self, number: int) -> Array:
         return self._table(number)

@@ -187,3 +187,17 @@ def test_a_recipe_without_any_weights_is_refused(recipe, tmp_path):
     none = WeightsFinder(tmp_path, tmp_path, download=False)
     with pytest.raises(WeightsMissing):
         without_missing(recipe.keeping(["squeezenet", "absent"]), none, 0)
+
+
+def test_a_network_whose_tuning_runs_away_is_left_out_and_named(folder, weights, tmp_path):
+    table = {name: value for name, value in RECIPE.items() if name != "ensembles"}
+    table |= {"features": [{"network": "squeezenet", "taps": ["avg"], "frozen": "fire8"}]}
+    table |= {"fusion": {"members": ["squeezenet/svm"]}, "tuning": {"epochs": 2, "rates": [1e30], "batch": 8}}
+    study, _ = run_experiment(folder, read_recipe(table), weights, cache=FolderCache(tmp_path), progress=Steps())
+    lost = {(each.section, each.name) for each in study.left_out if "smaller `rates`" in each.problem}
+    assert (Section.TUNED, "squeezenet, fine-tuned / softmax") in lost
+    assert (Section.FEATURES, "squeezenet avg, fine-tuned / svm") in lost
+    assert list(of(study, Section.FEATURES)) == [
+        "squeezenet avg, not tuned / svm",
+        "squeezenet avg, not tuned / forest",
+    ]
