@@ -2,8 +2,7 @@
 
 from shared.recipes.errors import RecipeInvalid, RecipeUnknown
 from shared.recipes.library import list_recipes, load_recipe
-from shared.recipes.reading import read_recipe
-from shared.recipes.recipe import (
+from shared.recipes.parts import (
     LEARNT,
     Calibration,
     Calipers,
@@ -22,13 +21,14 @@ from shared.recipes.recipe import (
     Kernel,
     NetworkFeatures,
     PhantomTraining,
-    Recipe,
     Roi,
     Svm,
     Tuning,
     TuningPlan,
     Validation,
 )
+from shared.recipes.reading import read_recipe
+from shared.recipes.recipe import Recipe
 
 __all__ = [
     "LEARNT",

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from shared.recipes.errors import RecipeInvalid
-from shared.recipes.recipe import (
+from shared.recipes.parts import (
     ALL,
     LEARNT,
     ClassifierKind,
@@ -19,10 +19,10 @@ from shared.recipes.recipe import (
     HandcraftedFeatures,
     Itself,
     NetworkFeatures,
-    Recipe,
     Svm,
     Tuning,
 )
+from shared.recipes.recipe import Recipe
 
 _CLASSIFIERS = {ClassifierKind.SVM: Svm, ClassifierKind.FOREST: Forest, ClassifierKind.NETWORK: Itself}
 MOST_CONCATENATED = 6
@@ -45,7 +45,7 @@ def _read_table(kind: type, table: object, where: str) -> Any:
         if key not in known:
             raise RecipeInvalid(key=where + key, problem=f"the key is unknown; known are {', '.join(known)}")
     for name, field in known.items():
-        if name not in table and field.default is MISSING:
+        if name not in table and field.default is field.default_factory is MISSING:
             raise RecipeInvalid(key=where + name, problem="it is missing")
     return kind(**{key: _read_value(hints[key], value, where + key) for key, value in table.items()})
 

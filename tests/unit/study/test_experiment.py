@@ -13,7 +13,8 @@ from shared.networks import WeightsFinder, WeightsMissing
 from shared.phantoms import draw
 from shared.recipes import Recipe, read_recipe
 from shared.statistics import roc_auc
-from shared.study.experiment import run_experiment, without_missing
+from shared.study.experiment import run_experiment
+from shared.study.feasible import without_missing
 from shared.study.folder import LabelledFolder
 from shared.study.keep import FolderCache
 from shared.study.results import Section, Study

@@ -1,0 +1,135 @@
+"""Who judges in an experiment: which classifier reads which feature sets, and in which table it stands."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from shared.learning.validation import Reading
+from shared.networks import WeightsFinder, get_network
+from shared.recipes import LEARNT, Classifier, FeatureSet, Itself, NetworkFeatures, Recipe, Tuning
+from shared.study.feasible import problem_of
+from shared.study.results import LeftOut, Section
+
+FEW, MOST = (2, 3), 6
+TUNING_WORDS = {
+    Tuning.NONE: "not tuned",
+    Tuning.TRANSFER: "last layer tuned",
+    Tuning.FINE_TUNE: "fine-tuned",
+    Tuning.PHANTOMS: "trained on phantoms",
+}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A row to be: where it stands, what it is called, and what reads which sets."""
+
+    section: Section
+    name: str
+    facts: dict[str, str]
+    reading: Reading
+
+
+class Lineup:
+    """The judges of a recipe, all of whose own feature sets can be made.
+
+    Attributes
+    ----------
+    sets : the recipe's own feature sets, then those they are compared with, then tuned networks for their verdict alone
+    left_out : what is looked at besides and cannot be made
+    """
+
+    def __init__(self, recipe: Recipe, weights: WeightsFinder, seed: int) -> None:
+        self._recipe, self._weights, self._seed = recipe, weights, seed
+        self.left_out: list[LeftOut] = []
+        self._compared = self._feature_sets()
+        self._networks = self._tuned_networks()
+        self.sets: list[FeatureSet] = [*self._compared, *self._networks]
+
+    def _feature_sets(self) -> list[FeatureSet]:
+        """The recipe's own first, then what they are compared with."""
+        own = list(self._recipe.features)
+        compared = [*own, *(each for each in self._recipe.study.features if self._to_be_had(each))]
+        return list(dict.fromkeys([*compared, *(other for each in compared for other in self._variants(each))]))
+
+    def _tuned_networks(self) -> list[NetworkFeatures]:
+        """Each network of these sets tuned in both ways, with nothing read but its own verdict."""
+        networks = [each for each in self._compared if self._tunable(each)]
+        tuned = [
+            NetworkFeatures(each.network, (get_network(each.network).card.embedding,), tuning, _frozen(each, tuning))
+            for each in networks
+            for tuning in LEARNT
+        ]
+        return list(dict.fromkeys(tuned))
+
+    def _to_be_had(self, features: FeatureSet) -> bool:
+        problem = problem_of(features, self._recipe, self._weights, self._seed)
+        if problem:
+            self.left_out.append(LeftOut(Section.FEATURES, named(features), str(problem)))
+        return problem is None
+
+    def _variants(self, features: FeatureSet) -> Iterator[FeatureSet]:
+        """The same tap as pre-trained and fine-tuned; of a set of many taps, frozen ones among them, the embedding."""
+        if not self._tunable(features):
+            return
+        if len(features.taps) > 1:
+            embedding = get_network(features.network).card.embedding
+            features = replace(features, taps=(embedding,), flips=False, root=False)
+        for tuning in (Tuning.NONE, Tuning.FINE_TUNE):
+            yield replace(features, tuning=tuning)
+
+    def _tunable(self, features: FeatureSet) -> bool:
+        if self._recipe.tuning is None or not isinstance(features, NetworkFeatures):
+            return False
+        return get_network(features.network).card.weights is not None
+
+    def judges(self) -> Iterator[Judge]:
+        for place, features in enumerate(self._networks, len(self._compared)):
+            facts = {"network": features.network, "tuning": _how(features), "classifier": "softmax"}
+            name = f"{features.network}, {TUNING_WORDS[features.tuning]} / softmax"
+            yield Judge(Section.TUNED, name, facts, ((place,), Itself()))
+        for place, features in enumerate(self._compared):
+            for classifier in self._recipe.of_concatenation((features.name,)):
+                name = f"{named(features)} / {classifier.kind}"
+                facts = {**_facts(features), "classifier": str(classifier.kind)}
+                yield Judge(Section.FEATURES, name, facts, ((place,), classifier))
+        yield from self._concatenations()
+
+    def _concatenations(self) -> Iterator[Judge]:
+        names = self._recipe.study.concatenate or tuple(each.name for each in self._recipe.features)
+        if len(names) > MOST:
+            problem = f"{len(names)} feature sets have too many combinations. Name up to {MOST} in `study.concatenate`."
+            self.left_out.append(LeftOut(Section.FEW, "all concatenations", problem))
+            return
+        places = [place for place, each in enumerate(self._recipe.features) if each.name in names]
+        for size in range(2, len(places) + 1):
+            for sets in combinations(places, size):
+                for classifier in self._recipe.of_concatenation([self._recipe.features[sets[0]].name]):
+                    yield self._concatenation(sets, classifier)
+
+    def _concatenation(self, sets: tuple[int, ...], classifier: Classifier) -> Judge:
+        members = [named(self.sets[place]) for place in sets]
+        facts = {"members": " + ".join(members), "sets": str(len(sets)), "classifier": str(classifier.kind)}
+        section = Section.FEW if len(sets) in FEW else Section.MANY
+        return Judge(section, f"{' + '.join(members)} / {classifier.kind}", facts, (sets, classifier))
+
+
+def _frozen(features: NetworkFeatures, tuning: Tuning) -> str:
+    return features.frozen if tuning is Tuning.FINE_TUNE else ""
+
+
+def named(features: FeatureSet) -> str:
+    if not isinstance(features, NetworkFeatures):
+        return features.name
+    taps = features.tap if len(features.taps) < 3 else f"{len(features.taps)} taps"
+    return f"{features.name} {taps}, {TUNING_WORDS[features.tuning]}"
+
+
+def _facts(features: FeatureSet) -> dict[str, str]:
+    facts = {"network": features.network, "tap": features.tap}
+    return facts | {"tuning": _how(features)} if isinstance(features, NetworkFeatures) else facts
+
+
+def _how(features: NetworkFeatures) -> str:
+    words = TUNING_WORDS[features.tuning]
+    behind = features.tuning is Tuning.FINE_TUNE and features.frozen
+    return f"{words} behind {features.frozen}" if behind else words
