@@ -39,6 +39,8 @@ def weights(recipe, filled, tmp_path) -> Iterator[WeightsFinder]:
         file.unlink()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # it reads and writes gigabytes
 def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(recipe, weights, tmp_path: Path):
     samples = phantom_samples(IMAGES, 40, recipe.roi.margin)
     model = fit(samples, recipe, weights)
