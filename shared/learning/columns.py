@@ -12,6 +12,7 @@ from shared.recipes import ClassifierKind
 class Columns(Protocol):
     """`tuned`: the last column is the tuned network's own log-odds.
 
+    Columns of tuned networks also have `verdicts(number)`: the network's own log-odds (M,) of a fold's test rows.
     `digest` names all that decides the numbers besides the images, the rows of the folds and the seed.
     """
 
@@ -28,14 +29,6 @@ class Columns(Protocol):
 
     def final(self) -> Array:
         """(N, D) float32, by what was made of all rows; what a bundle computes for a new image."""
-        ...
-
-
-class Tuned(Columns, Protocol):
-    """Columns of tuned networks."""
-
-    def verdicts(self, number: int) -> Array:
-        """The tuned network's own log-odds (M,) of a fold's test rows."""
         ...
 
 

@@ -17,7 +17,7 @@ from shared.networks.card import IMAGENET, MID_GREY, Card, Normalisation, Pool, 
 from shared.networks.device import compute_device
 from shared.networks.errors import NetworkUnknown, TapUnknown, WeightsMissing, WeightsUnpublished, WeightsUnreadable
 from shared.networks.registry import Network, blank, get_network, list_networks, network
-from shared.networks.tapped import TapNetwork, log_odds, new_head, pretrained_stages, tap_of
+from shared.networks.tapped import TapNetwork, log_odds, new_head, pretrained_stages
 from shared.networks.weights import WeightsFinder, digest_of, load_weights
 
 __all__ = [
@@ -55,7 +55,6 @@ __all__ = [
     "sera_tiny",
     "shufflenet",
     "squeezenet",
-    "tap_of",
     "vgg",
     "xception",
 ]

@@ -36,7 +36,7 @@ class TapNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.card = card
-        self._taps = [tap_of(card, name) for name in taps]
+        self._taps = [_tap(card, name) for name in taps]
         self._embedding = card.taps[card.embedding]
         ends = {tap.stage for tap in self._taps} | ({self._embedding.stage} if head else set())
         self.layers = nn.ModuleDict(_up_to(ends, stages))
@@ -114,7 +114,7 @@ def log_odds(classes: Tensor) -> Tensor:
     return classes[:, 1:] - classes[:, :1]
 
 
-def tap_of(card: Card, name: str) -> Tap:
+def _tap(card: Card, name: str) -> Tap:
     """A tap by its name; raises `TapUnknown`."""
     if name not in card.taps:
         raise TapUnknown(network=card.name, tap=name, known=", ".join(card.taps))
