@@ -47,7 +47,7 @@ def allowed(act: Act) -> Callable[[Caller], Caller]:
     """A dependency that lets only roles through that may do this."""
 
     def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
-        at_home = who.role in HOSPITAL_ROLES or act in (Act.OPERATE, Act.AUDIT)
+        at_home = who.role in HOSPITAL_ROLES or act in (Act.OPERATE, Act.AUDIT, Act.MONITOR)
         if act not in MAY[who.role] or not at_home:
             raise Forbidden(role=who.role, needed=needed_for(act))
         return who
@@ -59,6 +59,8 @@ Submitter = Annotated[Caller, Depends(allowed(Act.SUBMIT))]
 HospitalReader = Annotated[Caller, Depends(allowed(Act.READ))]
 Operator = Annotated[Caller, Depends(allowed(Act.OPERATE))]
 Auditor = Annotated[Caller, Depends(allowed(Act.AUDIT))]
+Administrator = Annotated[Caller, Depends(allowed(Act.ADMINISTER))]
+Monitor = Annotated[Caller, Depends(allowed(Act.MONITOR))]
 IdempotencyKey = Annotated[
     str | None,
     Header(min_length=1, max_length=200, description="Repeat it to repeat a request safely: the answer is the same."),

@@ -18,14 +18,16 @@ class Act(StrEnum):
     READ = "read"
     OPERATE = "operate"
     AUDIT = "audit"
+    ADMINISTER = "administer"
+    MONITOR = "monitor"
 
 
 MAY: dict[Role, frozenset[Act]] = {
     Role.SUBMITTER: frozenset({Act.SUBMIT, Act.READ}),
     Role.READER: frozenset({Act.READ}),
-    Role.HOSPITAL_ADMIN: frozenset({Act.SUBMIT, Act.READ, Act.AUDIT}),
-    Role.OPERATOR: frozenset({Act.OPERATE, Act.AUDIT}),
-    Role.AUDITOR: frozenset({Act.AUDIT}),
+    Role.HOSPITAL_ADMIN: frozenset({Act.SUBMIT, Act.READ, Act.AUDIT, Act.ADMINISTER, Act.MONITOR}),
+    Role.OPERATOR: frozenset({Act.OPERATE, Act.AUDIT, Act.MONITOR}),
+    Role.AUDITOR: frozenset({Act.AUDIT, Act.MONITOR}),
 }
 
 HOSPITAL_ROLES = frozenset({Role.SUBMITTER, Role.READER, Role.HOSPITAL_ADMIN})

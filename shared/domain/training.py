@@ -1,4 +1,4 @@
-"""States of a training run, and the parts of a dataset."""
+"""States of a training run and of its steps, and the parts of a dataset."""
 
 from enum import StrEnum
 
@@ -9,6 +9,45 @@ class RunState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+RUN_MOVES: dict[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
+    RunState.RUNNING: frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED}),
+    RunState.FAILED: frozenset({RunState.QUEUED}),
+    RunState.CANCELLED: frozenset({RunState.QUEUED}),
+    RunState.DONE: frozenset(),
+}
+"""FAILED and CANCELLED -> QUEUED when an operator resumes the run; its finished steps stay finished."""
+
+ENDED = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED})
+
+
+def run_origins(after: RunState) -> frozenset[RunState]:
+    """The states from which a run may come to this one."""
+    return frozenset(state for state, moves in RUN_MOVES.items() if after in moves)
+
+
+class StepState(StrEnum):
+    """A step in WAITING may be claimed once all steps it comes after are DONE."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class StepKind(StrEnum):
+    PLAN = "plan"
+    NETWORK = "network"
+    FEATURES = "features"
+    TABLE = "table"
+    TUNING = "tuning"
+    FOLD = "fold"
+    FIT = "fit"
+    BUNDLE = "bundle"
+    EVALUATION = "evaluation"
+    GATE = "gate"
 
 
 class Split(StrEnum):

@@ -1,6 +1,5 @@
 """Labelled images to train on."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +29,7 @@ class LabelledImage:
     split: str
     roi: dict[str, Any] | None = None
     mask_sha256: str | None = None
+    frame: int | None = None
     patient: str | None = None
     site: str | None = None
     size_mm: float | None = None
@@ -94,11 +94,3 @@ class Datasets:
         names = LabelledImage.__dataclass_fields__
         ordered = self._session.scalars(query.order_by(DatasetImageRow.image_sha256))
         return [LabelledImage(**{name: getattr(row, name) for name in names}) for row in ordered]
-
-
-def fingerprint(images: Sequence[LabelledImage]) -> str:
-    """SHA-256 over every row's content, in order: equal fingerprints mean equal training data."""
-    digest = hashlib.sha256()
-    for image in images:
-        digest.update(repr(sorted(vars(image).items())).encode())
-    return digest.hexdigest()

@@ -14,12 +14,18 @@ from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import Cases
 from shared.ledger.datasets import Datasets
 from shared.ledger.explanations import ExplanationQueue, Explanations
+from shared.ledger.gates import Gates
 from shared.ledger.hospitals import Hospitals, Keys
 from shared.ledger.jobs import Jobs
 from shared.ledger.models import Models
+from shared.ledger.observations import Observations
+from shared.ledger.outcomes import Outcomes
 from shared.ledger.queue import Queue
 from shared.ledger.receipts import Receipts
+from shared.ledger.serving import Serving
+from shared.ledger.shadows import Shadows
 from shared.ledger.training import TrainingRuns
+from shared.ledger.versions import Versions
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Book:
     jobs: Jobs
     receipts: Receipts
     explanations: Explanations
+    outcomes: Outcomes
     audit: AuditTrail
 
 
@@ -41,8 +48,13 @@ class House:
     keys: Keys
     queue: Queue
     datasets: Datasets
+    versions: Versions
     runs: TrainingRuns
     models: Models
+    gates: Gates
+    shadows: Shadows
+    serving: Serving
+    observations: Observations
     explanations: ExplanationQueue
     audit: AuditTrail
 
@@ -63,6 +75,7 @@ class Ledger:
                 Jobs(session, hospital, audit),
                 Receipts(session, hospital),
                 Explanations(session, hospital),
+                Outcomes(session, hospital),
                 audit,
             )
 
@@ -76,8 +89,13 @@ class Ledger:
                 Keys(session, audit),
                 Queue(session, audit),
                 Datasets(session, audit),
+                Versions(session, audit, actor),
                 TrainingRuns(session, audit),
                 Models(session, audit),
+                Gates(session, audit),
+                Shadows(session, audit),
+                Serving(session, audit),
+                Observations(session, audit),
                 ExplanationQueue(session),
                 audit,
             )

@@ -10,12 +10,14 @@ class Queues(StrEnum):
     INFERENCE = "inference"
     TRAIN = "train"
     EXPLAIN = "explain"
+    SHADOW = "shadow"
 
 
 class Tasks(StrEnum):
     RING = "inference.ring"
     EXPLAIN = "explain.ring"
     TRAIN = "train.ring"
+    SHADOW = "shadow.ring"
 
 
 def celery_app(broker_url: str) -> Celery:
@@ -24,7 +26,12 @@ def celery_app(broker_url: str) -> Celery:
     app = Celery("sera", broker=broker_url, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,
-        task_routes={Tasks.RING: Queues.INFERENCE, Tasks.EXPLAIN: Queues.EXPLAIN, Tasks.TRAIN: Queues.TRAIN},
+        task_routes={
+            Tasks.RING: Queues.INFERENCE,
+            Tasks.EXPLAIN: Queues.EXPLAIN,
+            Tasks.TRAIN: Queues.TRAIN,
+            Tasks.SHADOW: Queues.SHADOW,
+        },
         task_create_missing_queues=True,
         task_serializer="json",
         accept_content=["json"],

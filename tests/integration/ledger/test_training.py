@@ -4,7 +4,8 @@ import pytest
 
 from shared.domain.training import RunState, Split
 from shared.errors import NotFound
-from shared.ledger.datasets import LabelledImage, fingerprint
+from shared.ledger.datasets import LabelledImage
+from shared.ledger.versions import fingerprint
 
 LEASE, OVER = timedelta(minutes=5), timedelta(seconds=-1)
 

@@ -1,0 +1,10 @@
+"""What each worker serves."""
+
+from sqlalchemy.orm import Session
+
+from shared.ledger.audit import AuditTrail
+
+
+class Serving:
+    def __init__(self, session: Session, audit: AuditTrail) -> None:
+        self._session, self._audit = session, audit
