@@ -23,6 +23,8 @@ class NewCase:
     external_id: str | None
     frame: int | None = None
     """Of a loop, counted from 1; None for the middle one."""
+    device: str | None = None
+    """Make and model of the scanner, where the file says so."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,8 +59,11 @@ class Claimed:
     size_mm: float
     roi: dict[str, Any] | None
     frame: int | None
+    device: str | None
     prevalence: float | None
     fna_rule: str | None
+    target_sensitivity: float | None
+    refer_alpha: float | None
 
 
 @dataclass(frozen=True)
@@ -189,8 +192,11 @@ class Queue:
             CaseRow.size_mm,
             CaseRow.roi,
             CaseRow.frame,
+            CaseRow.device,
             HospitalRow.prevalence,
             HospitalRow.fna_rule,
+            HospitalRow.target_sensitivity,
+            HospitalRow.refer_alpha,
         )
         joined = needs.join(CaseRow, CaseRow.id == JobRow.case_id).join(
             HospitalRow, HospitalRow.id == JobRow.hospital_id
