@@ -37,12 +37,12 @@ class StoredTable:
             "digests": table.digests,
             "widths": [numbers.shape[1] for numbers in table.features],
         }
-        keep.put(key, json.dumps(head).encode())
+        keep.put(f"{key}/head", json.dumps(head).encode())
         return cls(key)
 
     def restore(self, samples: Sequence[Sample], keep: FeatureCache, folder: Path) -> FeatureTable:
         """The table of these samples, its numbers in files of `folder`; raises `TableLost`."""
-        head = json.loads(self._piece(keep, self.key))
+        head = json.loads(self._piece(keep, f"{self.key}/head"))
         known = {sample.key: sample for sample in samples}
         pieces = -(-len(head["keys"]) // PIECE_ROWS)
         return FeatureTable(

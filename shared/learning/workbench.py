@@ -34,6 +34,11 @@ TuningKey = tuple[str, How, str]
 class Workbench:
     """Everything that readers of a data set share.
 
+    Parameters
+    ----------
+    table : gathered before; else it is gathered now
+    extractors : those built already, by feature set; what is built here is added
+
     Raises
     ------
     SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown, TapUnknown
@@ -48,11 +53,12 @@ class Workbench:
         seed: int,
         progress: Progress = silent,
         table: StoredTable | None = None,
+        extractors: dict[FeatureSet, Extractor] | None = None,
     ) -> None:
         check_classes(samples)
         self.recipe, self.seed = recipe, seed
         self._weights, self._keep, self._progress = weights, keep, progress
-        self._extractors: dict[FeatureSet, Extractor] = {}
+        self._extractors = {} if extractors is None else extractors
         with ExitStack() as opened:
             self._folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="sera-bench-")))
             self.table = table.restore(samples, keep, self._folder) if table else self._gather(samples, recipe.features)

@@ -24,6 +24,7 @@ from shared.ledger.queue import Queue
 from shared.ledger.receipts import Receipts
 from shared.ledger.serving import Serving
 from shared.ledger.shadows import Shadows
+from shared.ledger.steps import Steps
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
 
@@ -50,6 +51,7 @@ class House:
     datasets: Datasets
     versions: Versions
     runs: TrainingRuns
+    steps: Steps
     models: Models
     gates: Gates
     shadows: Shadows
@@ -91,6 +93,7 @@ class Ledger:
                 Datasets(session, audit),
                 Versions(session, audit, actor),
                 TrainingRuns(session, audit),
+                Steps(session, audit),
                 Models(session, audit),
                 Gates(session, audit),
                 Shadows(session, audit),

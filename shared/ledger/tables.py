@@ -258,6 +258,8 @@ class TrainingRunRow(Table):
     version_id: Mapped[UUID | None] = mapped_column(ForeignKey("dataset_versions.id"))
     """None only in runs of before datasets had versions."""
     recipe: Mapped[str]
+    folds: Mapped[int | None]
+    """In place of the recipe's own number."""
     seed: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(server_default="queued")
     resumed: Mapped[int] = mapped_column(server_default="0")

@@ -185,7 +185,7 @@ class Tuning:
 
         def look(epoch: int, tail: Tail, loss: float) -> None:
             told = f"{self._how}: on all images, epoch {epoch} of {course.epochs}"
-            self._progress("tuning", epoch / course.epochs, told, {"loss": loss, "epoch": epoch})
+            self._progress("network", epoch / course.epochs, told, {"loss": loss, "epoch": epoch})
 
         tail = self._tuner.run(self._rows, course, look)
         self._ground.keep.put(key, safetensors.torch.save(_state(tail)))

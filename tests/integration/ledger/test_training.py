@@ -1,23 +1,13 @@
-from datetime import timedelta
-
 import pytest
 
-from shared.domain.training import RunState, Split
+from shared.domain.training import Split
 from shared.errors import NotFound
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.versions import fingerprint
 
-LEASE, OVER = timedelta(minutes=5), timedelta(seconds=-1)
-
 
 def image(number, **facts):
     return LabelledImage(f"{number:064x}", bool(number % 2), Split.TRAIN, **facts)
-
-
-@pytest.fixture
-def run(ledger):
-    with ledger.whole("test") as house:
-        return house.runs.request(house.datasets.ensure("set"), "light", 0)
 
 
 def test_a_dataset_keeps_each_image_once(ledger):
@@ -42,25 +32,6 @@ def test_the_fingerprint_changes_with_a_label_and_not_with_the_order_of_adding(l
         house.datasets.add(other, [image(2), image(1)])
         assert fingerprint(house.datasets.images(one)) == fingerprint(house.datasets.images(other))
     assert fingerprint([image(1)]) != fingerprint([image(1, patient="p")])
-
-
-def test_a_run_is_claimed_once_and_again_when_its_trainer_is_lost(ledger, run):
-    with ledger.whole("t1") as house:
-        assert house.runs.claim(OVER).id == run
-    with ledger.whole("t2") as house:
-        again = house.runs.claim(LEASE)
-        assert (again.id, again.attempts) == (run, 2)
-        assert house.runs.claim(LEASE) is None
-
-
-def test_a_trainer_that_lost_its_run_can_neither_report_nor_finish_it(ledger, run):
-    with ledger.whole("t1") as house:
-        lost = house.runs.claim(OVER).lease_token
-    with ledger.whole("t2") as house:
-        house.runs.claim(LEASE)
-        assert not house.runs.progress(lost, LEASE, "features", 0.5, "")
-        assert not house.runs.finish(lost, "d" * 64, {})
-        assert house.runs.find(run).state is RunState.RUNNING
 
 
 def test_models_of_one_name_count_their_versions_and_the_last_promoted_is_live(ledger):

@@ -25,6 +25,7 @@ TABLES = (
 COLUMNS = (
     ("training_runs", "version_id"),
     ("training_runs", "resumed"),
+    ("training_runs", "folds"),
     ("promotions", "gate_id"),
     ("promotions", "kind"),
     ("models", "card"),
@@ -343,6 +344,7 @@ def _columns() -> None:
     op.add_column("promotions", sa.Column("gate_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key("promotions_gate_id_fkey", "promotions", "gates", ["gate_id"], ["id"])
     op.add_column("training_runs", sa.Column("version_id", sa.Uuid(), nullable=True))
+    op.add_column("training_runs", sa.Column("folds", sa.Integer(), nullable=True))
     op.add_column("training_runs", sa.Column("resumed", sa.Integer(), server_default="0", nullable=False))
     op.create_foreign_key("training_runs_version_id_fkey", "training_runs", "dataset_versions", ["version_id"], ["id"])
     op.drop_column("training_runs", "attempts")
