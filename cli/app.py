@@ -19,6 +19,7 @@ COMMANDS = {
     "submit": "cli.commands.submit",
     "dataset": "cli.commands.dataset",
     "train": "cli.commands.train",
+    "runs": "cli.commands.runs",
     "models": "cli.commands.models",
     "study": "cli.commands.study",
     "predict": "cli.commands.predict",

@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     worker_name: str = Field(default_factory=gethostname)
     """What a worker signs leases with; give each worker of one machine its own."""
+    trainers: Annotated[int, Field(ge=0, le=16)] = 1
+    """Trainer processes that `./sera up` runs; they share this machine's cores."""
     ring_every_s: Annotated[float, Field(gt=0)] = 3.0
 
     prevalence: Share = 0.23
