@@ -124,7 +124,7 @@ class Steps:
         Returns how many steps of the run can be done now, None if the step is no longer this trainer's.
         """
         done = {"state": StepState.DONE, "fraction": 1.0, "ended_at": NOW, "outcome": dict(outcome)}
-        row = self._set(RunStepRow.lease_token == token, **done)
+        row = self._set(RunStepRow.lease_token == token, **done, message=message or None)
         if row is None:
             return None
         run_id = row.run_id
