@@ -84,6 +84,7 @@ class Ledger:
         """A transaction over every hospital, for services and operators."""
         with self._transaction() as session:
             audit = AuditTrail(session, actor)
+            shadows = Shadows(session, audit)
             yield House(
                 Hospitals(session, audit),
                 Keys(session, audit),
@@ -91,9 +92,9 @@ class Ledger:
                 Datasets(session, audit),
                 Versions(session, audit, actor),
                 TrainingRuns(session, audit),
-                Models(session, audit),
+                Models(session, audit, shadows),
                 Gates(session, audit),
-                Shadows(session, audit),
+                shadows,
                 Serving(session, audit),
                 Observations(session, audit),
                 ExplanationQueue(session),
