@@ -77,7 +77,7 @@ def list_workers(wired: WiringDep, who: Operator) -> list[WorkerView]:
 
 @router.post("/models/{model_id}/shadow", status_code=201)
 def start_shadow(model_id: str, wired: WiringDep, who: Operator, request: ShadowRequest | None = None) -> ShadowView:
-    """Let a model read the cases that are answered from now on, beside the live one and without a word in its answers."""
+    """Let a model read the cases answered from now on, beside the live one and out of its way."""
     share = request.share if request else 1.0
     with wired.ledger.whole(who.actor) as house:
         started = house.shadows.start(house.models.find(model_id).digest, who.actor, share)

@@ -14,7 +14,7 @@ Reason = Annotated[
     str | None,
     Field(
         max_length=2000,
-        description="Why, for the audit trail. Needed, with at least 10 characters, where the gate does not speak for it.",
+        description="Why, for the audit trail. At least 10 characters are needed to promote without the gate's word.",
     ),
 ]
 
