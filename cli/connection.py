@@ -77,6 +77,9 @@ class Api:
         """`body` goes to httpx2: `json=`, or `data=` and `files=`."""
         return self._call("POST", path, **body)
 
+    def delete(self, path: str, **parameters: Any) -> Any:
+        return self._call("DELETE", path, params=parameters)
+
     def _call(self, method: str, path: str, **parts: Any) -> Any:
         try:
             answer = self._http.request(method, path, **parts)

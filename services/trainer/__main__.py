@@ -8,7 +8,9 @@ from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
 from services.trainer.desk import ACTOR, TrainingDesk
+from services.trainer.gate import policy_of
 from services.trainer.owner import Owner
+from services.trainer.work import Tools
 from shared import telemetry
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
@@ -31,8 +33,8 @@ def bootstrap(settings: Settings, app: Celery) -> TrainingDesk:
     heartbeat = Heartbeat(renew, lease)
     heartbeat.start()
     weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
-    doorbell, owner = CeleryDoorbell(app), Owner.here()
-    return TrainingDesk(settings, ledger, open_store(settings.objects), weights, heartbeat, doorbell, owner)
+    tools = Tools(open_store(settings.objects), weights, settings.home / "cache" / "bundles", policy_of(settings))
+    return TrainingDesk(settings, ledger, tools, heartbeat, CeleryDoorbell(app), Owner.here())
 
 
 def register(app: Celery, desk: TrainingDesk) -> None:

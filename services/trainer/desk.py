@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.trainer.owner import Owner
 from services.trainer.samples import outlined
-from services.trainer.work import Done, Material, RunWork
+from services.trainer.work import Done, Found, Material, RunWork, Tools
 from shared.domain.jobs import REASON_TEXT, Reason
 from shared.domain.training import ENDED, Split, StepKind
 from shared.errors import SeraError, Unavailable
@@ -17,8 +17,6 @@ from shared.ledger import House, Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.steps import ClaimedStep
 from shared.ledger.training import TrainingRun
-from shared.networks import WeightsFinder
-from shared.objects import ObjectStore
 from shared.queueing import Doorbell
 from shared.queueing.app import Tasks
 from shared.recipes import Recipe, load_recipe
@@ -28,7 +26,7 @@ from shared.telemetry import log
 ACTOR = "trainer"
 TOLD_EVERY_S = 0.5
 AWAY = timedelta(seconds=2)
-FOUND = (StepKind.FEATURES, StepKind.TABLE)
+FOUND = (StepKind.FEATURES, StepKind.TABLE, StepKind.BUNDLE)
 """Steps whose outcomes later ones go by."""
 
 
@@ -47,13 +45,12 @@ class TrainingDesk:
         self,
         settings: Settings,
         ledger: Ledger,
-        objects: ObjectStore,
-        weights: WeightsFinder,
+        tools: Tools,
         heartbeat: Heartbeat,
         doorbell: Doorbell,
         owner: Owner,
     ) -> None:
-        self._settings, self._ledger, self._objects, self._weights = settings, ledger, objects, weights
+        self._settings, self._ledger, self._tools = settings, ledger, tools
         self._heartbeat, self._doorbell, self._owner = heartbeat, doorbell, owner
         self._lease = timedelta(seconds=settings.lease_s)
         self._closing = threading.Event()
@@ -106,12 +103,13 @@ class TrainingDesk:
             self.let_go()
             with self._ledger.whole(ACTOR) as house:
                 material = _material(house, house.runs.find(run_id))
-            self._work = RunWork(material, self._objects, self._weights)
+            self._work = RunWork(material, self._tools)
         return self._work
 
-    def _found(self, step: ClaimedStep) -> Mapping[StepKind, list]:
+    def _found(self, step: ClaimedStep) -> Found:
         with self._ledger.whole(ACTOR) as house:
-            return {kind: house.steps.outcomes(step.run_id, kind) for kind in FOUND}
+            outcomes = {kind: house.steps.outcomes(step.run_id, kind) for kind in FOUND}
+            return Found(outcomes, house.models.live())
 
     def _reporter(self, step: ClaimedStep):
         last = 0.0

@@ -94,6 +94,8 @@ class _Planner:
     def _last(self, after: tuple[str, ...]) -> list[NewStep]:
         return [
             self._step("bundle", StepKind.BUNDLE, self._images, after),
+            self._step("evaluation", StepKind.EVALUATION, self._tests, ("bundle",)),
+            self._step("gate", StepKind.GATE, self._tests, ("evaluation",)),
         ]
 
     def _step(

@@ -86,6 +86,7 @@ class Ledger:
         """A transaction over every hospital, for services and operators."""
         with self._transaction() as session:
             audit = AuditTrail(session, actor)
+            shadows = Shadows(session, audit)
             yield House(
                 Hospitals(session, audit),
                 Keys(session, audit),
@@ -94,9 +95,9 @@ class Ledger:
                 Versions(session, audit, actor),
                 TrainingRuns(session, audit),
                 Steps(session, audit),
-                Models(session, audit),
+                Models(session, audit, shadows),
                 Gates(session, audit),
-                Shadows(session, audit),
+                shadows,
                 Serving(session, audit),
                 Observations(session, audit),
                 ExplanationQueue(session),

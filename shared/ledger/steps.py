@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.domain.training import RunState, StepKind, StepState
+from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail
 from shared.ledger.jobs import notify
 from shared.ledger.tables import RunEventRow, RunStepRow, TrainingRunRow
@@ -31,6 +32,11 @@ READY = """
 """
 NEXT = text(f"SELECT s.run_id, s.name {READY} ORDER BY r.created_at, s.place LIMIT 1 FOR UPDATE OF s SKIP LOCKED")
 READY_OF_RUN = text(f"SELECT count(*) {READY} AND s.run_id = :run")
+
+
+class RunNotEnded(Conflict):
+    code = "run-not-ended"
+    text = "The model's run is at work, so its gate is yet to come. Follow it: ./sera runs watch RUN."
 
 
 @dataclass(frozen=True)
@@ -154,10 +160,15 @@ class Steps:
         this = (RunStepRow.run_id == run_id, RunStepRow.kind == kind, RunStepRow.state == StepState.DONE)
         return list(self._session.scalars(select(RunStepRow.outcome).where(*this).order_by(RunStepRow.place)))
 
-    def add(self, run_id: UUID, steps: Sequence[NewStep]) -> None:
-        """Add steps to a run that has ended well, and open it again."""
-        self._add(run_id, steps)
-        again = {"state": RunState.QUEUED, "ended_at": None, "stage": steps[0].kind}
+    def gate_again(self, run_id: UUID) -> None:
+        """Add a gate to a run that has ended well; raises RunNotEnded."""
+        query = select(TrainingRunRow.state).where(TrainingRunRow.id == run_id).with_for_update()
+        if self._session.scalar(query) != RunState.DONE:
+            raise RunNotEnded
+        held = select(func.count()).where(RunStepRow.run_id == run_id, RunStepRow.kind == StepKind.GATE)
+        number = self._session.scalars(held).one() + 1
+        self._add(run_id, [NewStep(f"{StepKind.GATE}/{number}", StepKind.GATE)])
+        again = {"state": RunState.QUEUED, "ended_at": None, "stage": StepKind.GATE}
         self._session.execute(update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**again))
         notify(self._session, [run_id])
 

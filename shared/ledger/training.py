@@ -130,7 +130,7 @@ class TrainingRuns:
         state = self._let_go(run_id, attempts=0)
         if state is None:
             return False
-        if state not in run_origins(RunState.QUEUED):
+        if state not in (RunState.FAILED, RunState.CANCELLED):
             raise RunNotResumable(state=state)
         again = {"resumed": TrainingRunRow.resumed + 1, "reason": None, "message": None, "ended_at": None}
         self._change(run_id, state=RunState.QUEUED, **again)

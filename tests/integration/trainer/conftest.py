@@ -8,7 +8,9 @@ from uuid import UUID
 import pytest
 
 from services.trainer.desk import TrainingDesk
+from services.trainer.gate import policy_of
 from services.trainer.owner import Owner
+from services.trainer.work import Tools
 from shared.domain.training import Split
 from shared.ledger import Ledger
 from shared.ledger.datasets import LabelledImage
@@ -59,7 +61,8 @@ def make_desk(
     def make(owner: Owner | None = None) -> TrainingDesk:
         weights = WeightsFinder(None, Path("nowhere"), download=False)
         heartbeat = Heartbeat(lambda tokens: None, LEASE)
-        made.append(TrainingDesk(settings, ledger, objects, weights, heartbeat, rings, owner or Owner.here()))
+        tools = Tools(objects, weights, settings.home / "bundles", policy_of(settings))
+        made.append(TrainingDesk(settings, ledger, tools, heartbeat, rings, owner or Owner.here()))
         return made[-1]
 
     yield make

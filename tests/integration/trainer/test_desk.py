@@ -7,6 +7,7 @@ from services.trainer.owner import Owner
 from services.trainer.samples import samples
 from shared.bundles import load
 from shared.bundles.depot import fetch
+from shared.domain.models import GateVerdict
 from shared.domain.training import RunState, Split, StepKind, StepState
 from shared.imaging import Framing
 from shared.ledger.tables import RunStepRow
@@ -35,10 +36,14 @@ def test_a_run_ends_in_a_stored_bundle_that_knows_only_the_training_rows(desk, r
     assert (stored.name, stored.version, stored.live) == ("handcrafted", 1, False)
 
 
-def test_a_second_run_computes_no_feature_again(desk, run, recipe, objects, monkeypatch):
-    run(desk, recipe)
-    monkeypatch.setattr(type(objects), "get", lambda self, sha256: pytest.fail("an image was fetched again"))
-    assert run(desk, recipe).state is RunState.DONE
+def test_a_second_run_computes_no_feature_again(desk, run, recipe, ledger):
+    computed = []
+    for _ in range(2):
+        ended = run(desk, recipe)
+        with ledger.whole("test") as house:
+            steps = [step for step in house.runs.steps(ended.id) if step.kind is StepKind.FEATURES]
+        computed.append(sum(step.outcome["computed"] for step in steps))
+    assert computed == [40, 0]
 
 
 def test_a_run_that_cannot_be_done_says_why_and_the_next_one_is_taken_up(desk, run, recipe):
@@ -156,3 +161,29 @@ def _run_out(ledger) -> None:
     """Every lease runs out."""
     with ledger.engine.begin() as line:
         line.execute(update(RunStepRow).values(lease_until=text("now() - interval '1 second'")))
+
+
+def test_a_candidate_is_judged_against_what_is_live_on_the_locked_test_set(desk, run, recipe, ledger):
+    first = run(desk, recipe)
+    with ledger.whole("test") as house:
+        house.models.promote(first.model_digest, "test", "the first model there is")
+    second = run(desk, recipe)
+    with ledger.whole("test") as house:
+        judged = [house.gates.latest(each.model_digest) for each in (first, second)]
+        steps = {step.name: step for step in house.runs.steps(second.id)}
+    assert [gate.live_digest for gate in judged] == [None, first.model_digest]
+    assert [gate.verdict for gate in judged] == [GateVerdict.NOT_JUDGED] * 2
+    assert steps["gate"].outcome == {"verdict": "not-judged", "against": first.model_digest}
+    assert "could not judge" in steps["gate"].message
+    assert steps["evaluation"].outcome["images"] == 4
+
+
+def test_a_gate_can_be_held_again_when_another_model_has_become_live(desk, run, recipe, ledger):
+    first, second = run(desk, recipe), run(desk, recipe)
+    with ledger.whole("test") as house:
+        house.models.promote(first.model_digest, "test", "the first model there is")
+        house.steps.gate_again(second.id)
+    desk.work()
+    with ledger.whole("test") as house:
+        assert house.gates.latest(second.model_digest).live_digest == first.model_digest
+        assert house.runs.find(second.id).state is RunState.DONE
