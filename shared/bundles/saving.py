@@ -67,6 +67,10 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
             target.write_bytes(content)
         part.chmod(0o755)
         os.rename(part, folder)
+    except OSError as refused:
+        if folder.exists():  # another process wrote it meanwhile
+            raise BundleExists(folder=folder) from refused
+        raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
