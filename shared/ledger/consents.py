@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Subquery, and_, case, delete, exists, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
@@ -164,7 +165,7 @@ def _latest() -> Subquery:
     columns = (CaseRow.image_sha256, CaseRow.roi, CaseRow.frame, CaseRow.size_mm)
     query = select(OutcomeRow, *columns).join(CaseRow, CaseRow.id == OutcomeRow.case_id)
     order = OutcomeRow.hospital_id, CaseRow.image_sha256
-    return query.distinct(*order).order_by(*order, OutcomeRow.id.desc()).subquery("latest")
+    return query.ext(distinct_on(*order)).order_by(*order, OutcomeRow.id.desc()).subquery("latest")
 
 
 def _same_image(latest: Subquery) -> Any:

@@ -199,7 +199,7 @@ class Drafts:
         return Parted(len(images) - test, test, len(moved), len(fixed), overruled)
 
     def _row(self, dataset: UUID, image_sha256: str) -> DatasetImageRow:
-        row = self._session.get(DatasetImageRow, (image_sha256, dataset), populate_existing=True)
+        row = self._session.scalar(select(DatasetImageRow).where(*_is(dataset, [image_sha256])))
         if row is None:
             raise ImageUnknown(image=image_sha256)
         return row

@@ -18,7 +18,7 @@ SHOWN = 3
 class GroupInBothParts(Conflict):
     code = "group-on-both-sides"
     text = (
-        "{count} patients have images in `train` and in `test`, {examples} among them. Put all of a patient's images "
+        "Patients with images in `train` and in `test`: {count}, {examples} among them. Put all of a patient's images "
         "into one part (./sera dataset split NAME --by patient), or remove those that a frozen version holds elsewhere."
     )
 
@@ -26,7 +26,7 @@ class GroupInBothParts(Conflict):
 class LockedTestImage(Conflict):
     code = "locked-test-image"
     text = (
-        "{count} training images are in the locked test set of a frozen version, {examples} among them. "
+        "Training images that are in the locked test set of a frozen version: {count}, {examples} among them. "
         "Move them to `test` (./sera dataset correct) or remove them (./sera dataset remove)."
     )
 
@@ -34,7 +34,7 @@ class LockedTestImage(Conflict):
 class LockedTestPatient(Conflict):
     code = "locked-test-patient"
     text = (
-        "{count} training images are of patients who are in the locked test set of a frozen version, {examples} among "
+        "Training images of patients who are in the locked test set of a frozen version: {count}, {examples} among "
         "them. Move them to `test` (./sera dataset correct) or remove them (./sera dataset remove)."
     )
 
@@ -66,8 +66,9 @@ def check_locked(session: Session, dataset: UUID) -> None:
 def _training_in_test(session: Session, dataset: UUID, same: ColumnElement[bool]) -> list[str]:
     query = (
         select(DatasetImageRow.image_sha256)
-        .join(VersionImageRow, same)
+        .select_from(VersionImageRow)
         .join(VersionRow)
+        .join(DatasetImageRow, same)
         .where(DatasetImageRow.dataset_id == dataset)
         .where(DatasetImageRow.split == Split.TRAIN, VersionImageRow.split == Split.TEST)
     )

@@ -35,7 +35,7 @@ def frozen_parts(session: Session, dataset: UUID, among: Sequence[LabelledImage]
     query = _places(VersionImageRow).join(VersionRow).where(VersionRow.dataset_id == dataset).distinct()
     if among is not None:
         query = query.where(_related(VersionImageRow, among))
-    return Parts(row._tuple() for row in session.execute(query))
+    return Parts(session.execute(query))
 
 
 def draft_parts(session: Session, dataset: UUID, among: Sequence[LabelledImage]) -> Parts:
@@ -45,7 +45,7 @@ def draft_parts(session: Session, dataset: UUID, among: Sequence[LabelledImage])
         DatasetImageRow.patient.in_(_patients(among)),
         DatasetImageRow.image_sha256.not_in([image.image_sha256 for image in among]),
     )
-    return Parts(row._tuple() for row in session.execute(query))
+    return Parts(session.execute(query))
 
 
 def _places(table: Any) -> Select[tuple[str, str | None, str | None, str]]:
