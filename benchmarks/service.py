@@ -18,7 +18,7 @@ from rich.console import Console
 
 from cli.commands.train import request
 from cli.connection import Api, address, connect, create_key
-from cli.importing import add_all, read_manifest
+from cli.importing import add_all
 from cli.submission import CaseFile, submit_and_wait
 from cli.watching import follow
 from deploy.local import Stack
@@ -26,6 +26,7 @@ from shared.bundles import Bundle, load
 from shared.bundles.depot import fetch
 from shared.domain.roles import Role
 from shared.imaging import crop, decode
+from shared.manifest import read_manifest
 from shared.objects import open_store
 from shared.settings import Settings
 

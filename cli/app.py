@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "cli.commands.demo",
     "up": "cli.commands.up",
     "submit": "cli.commands.submit",
+    "outcome": "cli.commands.outcome",
     "dataset": "cli.commands.dataset",
     "train": "cli.commands.train",
     "runs": "cli.commands.runs",

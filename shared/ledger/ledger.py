@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from shared.errors import Unavailable
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import Cases
+from shared.ledger.consents import Consents
 from shared.ledger.datasets import Datasets
+from shared.ledger.drafts import Drafts
 from shared.ledger.explanations import ExplanationQueue, Explanations
 from shared.ledger.gates import Gates
 from shared.ledger.hospitals import Hospitals, Keys
@@ -20,6 +22,7 @@ from shared.ledger.jobs import Jobs
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
 from shared.ledger.outcomes import Outcomes
+from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.queue import Queue
 from shared.ledger.receipts import Receipts
 from shared.ledger.serving import Serving
@@ -49,6 +52,9 @@ class House:
     keys: Keys
     queue: Queue
     datasets: Datasets
+    drafts: Drafts
+    consents: Consents
+    pseudonyms: Pseudonyms
     versions: Versions
     runs: TrainingRuns
     steps: Steps
@@ -77,7 +83,7 @@ class Ledger:
                 Jobs(session, hospital, audit),
                 Receipts(session, hospital),
                 Explanations(session, hospital),
-                Outcomes(session, hospital),
+                Outcomes(session, hospital, audit, actor),
                 audit,
             )
 
@@ -92,6 +98,9 @@ class Ledger:
                 Keys(session, audit),
                 Queue(session, audit),
                 Datasets(session, audit),
+                Drafts(session, audit),
+                Consents(session, audit),
+                Pseudonyms(session),
                 Versions(session, audit, actor),
                 TrainingRuns(session, audit),
                 Steps(session, audit),

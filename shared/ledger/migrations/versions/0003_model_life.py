@@ -21,6 +21,7 @@ TABLES = (
     "version_images",
     "outcomes",
     "dataset_versions",
+    "secrets",
 )
 COLUMNS = (
     ("training_runs", "version_id"),
@@ -107,6 +108,22 @@ def _datasets() -> None:
         ["image_sha256"],
         unique=False,
         postgresql_where=sa.text("split = 'test'"),
+    )
+    op.create_index(
+        "version_images_patient",
+        "version_images",
+        ["patient", "site"],
+        unique=False,
+        postgresql_where=sa.text("patient IS NOT NULL"),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "outcomes",
@@ -336,6 +353,13 @@ def _columns() -> None:
     op.add_column("dataset_images", sa.Column("case_id", sa.Uuid(), nullable=True))
     op.add_column("dataset_images", sa.Column("frame", sa.Integer(), nullable=True))
     op.create_foreign_key("dataset_images_case_id_fkey", "dataset_images", "cases", ["case_id"], ["id"])
+    op.create_index(
+        "dataset_images_of_case",
+        "dataset_images",
+        ["dataset_id", "case_id"],
+        unique=False,
+        postgresql_where=sa.text("case_id IS NOT NULL"),
+    )
     op.add_column("hospitals", sa.Column("target_sensitivity", sa.Double(), nullable=True))
     op.add_column("hospitals", sa.Column("refer_alpha", sa.Double(), nullable=True))
     op.add_column("models", sa.Column("reference", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
