@@ -2,6 +2,7 @@
 
 from shared.learning.cache import FeatureCache, NoCache
 from shared.learning.errors import FeaturesNotFinite, GroupOnBothSides, NoneReadable, SingleClass, TooFewSamples
+from shared.learning.evidence import Evidence, Reference
 from shared.learning.fit import assemble, fit
 from shared.learning.model import FittedModel, FittedReader, Prediction, Reader, Training, Verdict
 from shared.learning.phantom_samples import phantom_nodule, phantom_samples
@@ -10,6 +11,7 @@ from shared.learning.sample import Sample, check_apart
 from shared.learning.workbench import Workbench, build_extractor, fingerprint, framing
 
 __all__ = [
+    "Evidence",
     "FeatureCache",
     "FeaturesNotFinite",
     "FittedModel",
@@ -20,6 +22,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "Reader",
+    "Reference",
     "Sample",
     "SingleClass",
     "TooFewSamples",

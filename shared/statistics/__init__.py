@@ -32,6 +32,7 @@ from shared.statistics.errors import (
 )
 from shared.statistics.gee import GeeFit, GeeRate, GeeRates, GeeTest, gee_logistic, gee_rates
 from shared.statistics.intervals import Interval, IntervalMethod, logit_interval, logit_wald, wilson
+from shared.statistics.operating import OperatingPoint, SensitivityCutoff, point_for, sensitivity_cutoff
 from shared.statistics.paired import McNemarTest, compare_rates, mcnemar
 from shared.statistics.published import tables_behind
 from shared.statistics.roc import RocCurve, roc_auc, roc_curve, youden_cutoff
@@ -59,6 +60,7 @@ __all__ = [
     "McNemarTest",
     "Measure",
     "MeasureUnpaired",
+    "OperatingPoint",
     "PairedTest",
     "ProbabilityInvalid",
     "Proportion",
@@ -67,6 +69,7 @@ __all__ = [
     "RocCurve",
     "Scale",
     "ScoresInvalid",
+    "SensitivityCutoff",
     "Sigmoid",
     "SingleClass",
     "SiteRates",
@@ -87,9 +90,11 @@ __all__ = [
     "logit_interval",
     "logit_wald",
     "mcnemar",
+    "point_for",
     "rates_by_site",
     "roc_auc",
     "roc_curve",
+    "sensitivity_cutoff",
     "shift_prior",
     "tables_behind",
     "wilson",
