@@ -20,6 +20,8 @@ COMMANDS = {
     "dataset": "cli.commands.dataset",
     "train": "cli.commands.train",
     "models": "cli.commands.models",
+    "card": "cli.commands.card",
+    "hospital": "cli.commands.hospital",
     "study": "cli.commands.study",
     "predict": "cli.commands.predict",
     "key": "cli.commands.key",

@@ -77,6 +77,9 @@ class Api:
         """`body` goes to httpx2: `json=`, or `data=` and `files=`."""
         return self._call("POST", path, **body)
 
+    def patch(self, path: str, **body: Any) -> Any:
+        return self._call("PATCH", path, **body)
+
     def _call(self, method: str, path: str, **parts: Any) -> Any:
         try:
             answer = self._http.request(method, path, **parts)

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     prevalence: Share = 0.23
     """Share of malignant nodules a hospital expects when it has not said: the upper end of 15-23 % (K20)."""
     fna_rule: str = "risk-band/ACR-2017/1"
+    least_target_sensitivity: Share = 0.80
+    most_target_sensitivity: Share = 0.99
+    """What a hospital's administrator may choose between for its cut-off."""
 
     log_level: str = "INFO"
 

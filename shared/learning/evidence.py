@@ -33,7 +33,7 @@ from shared.statistics import (
 
 Array = NDArray[np.float64]
 TARGETS = tuple(per_cent / 100 for per_cent in range(80, 100))
-ALPHAS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+ALPHAS = tuple(per_cent / 100 for per_cent in range(1, 31))
 PER_CENTS = np.linspace(0, 1, 101)
 
 

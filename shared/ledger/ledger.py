@@ -20,6 +20,7 @@ from shared.ledger.jobs import Jobs
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
 from shared.ledger.outcomes import Outcomes
+from shared.ledger.papers import Papers
 from shared.ledger.queue import Queue
 from shared.ledger.receipts import Receipts
 from shared.ledger.serving import Serving
@@ -51,6 +52,7 @@ class House:
     versions: Versions
     runs: TrainingRuns
     models: Models
+    papers: Papers
     gates: Gates
     shadows: Shadows
     serving: Serving
@@ -92,6 +94,7 @@ class Ledger:
                 Versions(session, audit, actor),
                 TrainingRuns(session, audit),
                 Models(session, audit),
+                Papers(session),
                 Gates(session, audit),
                 Shadows(session, audit),
                 Serving(session, audit),

@@ -56,7 +56,7 @@ class Models:
         newest = select(func.coalesce(func.max(ModelRow.version), 0)).where(ModelRow.name == name)
         version = self._session.scalars(newest).one() + 1
         row = {"digest": digest, "name": name, "version": version, "recipe": recipe}
-        row |= {"reference": reference, "card": card}
+        row |= {name: held for name, held in {"reference": reference, "card": card}.items() if held is not None}
         self._session.add(ModelRow(**row, run_id=run_id, synthetic=synthetic, metrics=metrics))
         self._session.flush()
         self._audit.record(Event.MODEL_STORED, model=digest, name=name, version=version)

@@ -32,7 +32,13 @@ from shared.statistics.errors import (
 )
 from shared.statistics.gee import GeeFit, GeeRate, GeeRates, GeeTest, gee_logistic, gee_rates
 from shared.statistics.intervals import Interval, IntervalMethod, logit_interval, logit_wald, wilson
-from shared.statistics.operating import OperatingPoint, SensitivityCutoff, point_for, sensitivity_cutoff
+from shared.statistics.operating import (
+    OperatingPoint,
+    SensitivityCutoff,
+    point_for,
+    predictive_values,
+    sensitivity_cutoff,
+)
 from shared.statistics.paired import McNemarTest, compare_rates, mcnemar
 from shared.statistics.published import tables_behind
 from shared.statistics.roc import RocCurve, roc_auc, roc_curve, youden_cutoff
@@ -91,6 +97,7 @@ __all__ = [
     "logit_wald",
     "mcnemar",
     "point_for",
+    "predictive_values",
     "rates_by_site",
     "roc_auc",
     "roc_curve",

@@ -1,9 +1,9 @@
 """Cut-offs chosen for a sensitivity instead of by Youden's index."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +30,17 @@ class OperatingPoint:
     promised: bool
     sensitivity: Proportion
     specificity: Proportion
+
+    @property
+    def rule(self) -> str:
+        """What results name the choice."""
+        return f"sensitivity>={self.target:g}"
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """From what `to_json` gave."""
+        rates = (Proportion(told[name]["count"], told[name]["of"]) for name in ("sensitivity", "specificity"))
+        return cls(told["target"], told["cutoff"], told["promised"], *rates)
 
     def to_json(self) -> dict[str, Any]:
         """Rates with Wilson's 95 % intervals."""
@@ -68,6 +79,22 @@ def point_for(points: Sequence[OperatingPoint], target: float) -> OperatingPoint
     """The point of the least target that is not below this one; of the greatest where none is that high."""
     reached = [point for point in points if point.target >= target - 1e-9]
     return min(reached or [max(points, key=_target)], key=_target)
+
+
+def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float, float]:
+    """Positive and negative predictive value at a prevalence (Bayes); NaN where nobody would be called so.
+
+    Parameters
+    ----------
+    sensitivity, specificity, prevalence : fractions
+    """
+    positive = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
+    negative = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
+    return _share(*positive), _share(*negative)
+
+
+def _share(right: float, wrong: float) -> float:
+    return right / (right + wrong) if right + wrong else math.nan
 
 
 def _target(point: OperatingPoint) -> float:

@@ -186,8 +186,9 @@ def test_the_reference_is_plain_and_whole(saved):
     assert told["fractions"][50] == 0.5
     assert {len(told["quantiles"][name]) for name in ("score", "risk", "strangeness")} == {101}
     assert {len(component) for component in told["quantiles"]["embedding"]} == {101}
+    assert (told["youden"]["sensitivity"]["of"], len(told["coverage"])) == (12, 30)
     assert told["operating_points"][0].keys() == {"target", "cutoff", "promised", "sensitivity", "specificity"}
-    assert (told["cutoff"], told["prevalence"]) == (bundle.model.cutoff, 0.5)
+    assert (told["youden"]["cutoff"], told["prevalence"]) == (bundle.model.cutoff, 0.5)
 
 
 def test_an_object_of_another_type_is_never_built(copied):
