@@ -14,10 +14,11 @@ from shared.statistics import ConfusionTable, Measure, predictive_values
 
 FORMAT = 1
 VALIDATED = (
-    "{folds}-fold cross-validation on the training images, stratified by class and split by patient: each image is "
-    "judged by a model that saw neither it nor its patient. Settings, calibration, fusion and cut-off of a fold come "
-    "from the other folds. There is no external test in these figures."
+    "{folds}-fold cross-validation on the training images, stratified by class and split by patient{known}: each image "
+    "is judged by a model that saw neither it nor its patient. Settings, calibration, fusion and cut-off of a fold "
+    "come from the other folds. There is no external test in these figures."
 )
+NOBODY_KNOWN, SOME_KNOWN = " (none is named here, so each image stood by itself)", " where that is known"
 TUNINGS = {
     Tuning.NONE: "as pre-trained",
     Tuning.TRANSFER: "a new last layer was trained on the training images, the rest is as pre-trained",
@@ -54,11 +55,7 @@ def card(bundle: Bundle) -> dict[str, Any]:
         "calibration": _calibration(bundle),
         "limits": _limits(bundle),
         "published": {"note": statements.PUBLISHED_NOTE, "figures": [dict(each) for each in statements.PUBLISHED]},
-        "golden": {
-            "cases": len(manifest.golden.scores),
-            "tolerance": TOLERANCE,
-            "scores": list(manifest.golden.scores),
-        },
+        "golden": {"cases": len(manifest.golden.scores), "tolerance": TOLERANCE},
         "libraries": dict(sorted(manifest.libraries.items())),
     }
 
@@ -122,7 +119,7 @@ def _performance(bundle: Bundle) -> dict[str, Any]:
     bounds = (None, None) if bare else (metrics["auc_low"], metrics["auc_high"])
     auc = {"value": metrics["auc"], "low": bounds[0], "high": bounds[1], "method": "DeLong, logit scale"}
     return {
-        "how": VALIDATED.format(folds=int(metrics["folds"])),
+        "how": VALIDATED.format(folds=int(metrics["folds"]), known=_known(bundle)),
         "images": int(metrics["images"]),
         "folds": int(metrics["folds"]),
         "prevalence": metrics["prevalence"],
@@ -133,6 +130,13 @@ def _performance(bundle: Bundle) -> dict[str, Any]:
         "brier": metrics["brier"],
         "calibration_error": metrics["calibration_error"],
     }
+
+
+def _known(bundle: Bundle) -> str:
+    training = bundle.manifest.training
+    if training.patients == 0:
+        return NOBODY_KNOWN
+    return "" if training.patients == training.groups else SOME_KNOWN
 
 
 def _rates(metrics: dict[str, float], table: ConfusionTable | None) -> dict[str, Any]:

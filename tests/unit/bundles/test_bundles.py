@@ -24,6 +24,7 @@ from shared.bundles import (
 from shared.bundles.facts import reference
 from shared.imaging import Framing
 from shared.imaging.image import Nodule
+from tests.builders import as_format_2
 
 
 @pytest.fixture
@@ -126,15 +127,6 @@ def test_a_manifest_that_is_not_ours_is_refused(copied, changes):
     rewrite(copied, **changes)
     with pytest.raises(BundleUnreadable):
         load(copied)
-
-
-def as_format_2(folder):
-    """Turn a bundle into one as they were before evidence was kept."""
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    del manifest["evidence"], manifest["training"]["patients"], manifest["training"]["sites"]
-    del manifest["files"]["evidence.safetensors"]
-    (folder / "evidence.safetensors").unlink()
-    (folder / "manifest.json").write_text(json.dumps({**manifest, "format": 2}))
 
 
 def test_a_bundle_of_format_2_answers_without_p_values(copied, saved, nodules):
