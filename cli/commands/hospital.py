@@ -98,7 +98,7 @@ def number(option: str, value: str) -> float | None:
 
 
 def table(found: list[dict[str, Any]]) -> Table:
-    shown = Table("hospital", "prevalence", "FNA rule", "cut-off", "sensitivity", "specificity", "refer at", "referred")
+    shown = Table("hospital", "malignant", "FNA rule", "cut-off", "by", "sens.", "spec.", "refer at", "referred")
     for each in found:
         shown.add_row(each["name"], *settings(each), *outcome(each["live"]))
     return shown
@@ -114,15 +114,22 @@ def settings(each: dict[str, Any]) -> tuple[str, str]:
 def outcome(live: dict[str, Any] | None) -> tuple[str, ...]:
     """Cut-off and referral with the live model."""
     if live is None:
-        return ("-",) * 5
+        return ("-",) * 6
     cutoff, referral = live["cutoff"], live["referral"]
     rates = share(cutoff["sensitivity"]), share(cutoff["specificity"])
     referred = ("off", "-") if referral is None else (f"{referral['alpha']:g}", f"{referral['refer_rate']:.0%}")
-    return f"{cutoff['cutoff']:.3f} {cutoff['rule']}", *rates, *referred
+    return f"{cutoff['cutoff']:.3f}", cutoff["rule"], *rates, *referred
 
 
 def share(rate: dict[str, Any] | None) -> str:
     return "-" if rate is None or rate["value"] is None else f"{rate['value']:.1%}"
+
+
+def whole(rate: dict[str, Any] | None) -> str:
+    """With its 95 % interval."""
+    if rate is None or rate["value"] is None:
+        return "-"
+    return f"{share(rate)} ({100 * rate['low']:.1f}-{100 * rate['high']:.1f})"
 
 
 def tell(each: dict[str, Any]) -> None:
@@ -138,7 +145,7 @@ def tell(each: dict[str, Any]) -> None:
 
 def cutoff_line(live: dict[str, Any]) -> str:
     cutoff = live["cutoff"]
-    rates = f"sensitivity {share(cutoff['sensitivity'])}, specificity {share(cutoff['specificity'])}"
+    rates = f"sensitivity {whole(cutoff['sensitivity'])}, specificity {whole(cutoff['specificity'])}"
     values = "" if cutoff["ppv"] is None else f"; expected here: PPV {cutoff['ppv']:.0%}, NPV {cutoff['npv']:.1%}"
     return f"Cut-off {cutoff['cutoff']:.4f} by {cutoff['rule']} with {live['model']}: {rates}{values}."
 
@@ -146,6 +153,6 @@ def cutoff_line(live: dict[str, Any]) -> str:
 def referral_line(referral: dict[str, Any] | None) -> list[str]:
     if referral is None:
         return ["Uncertain cases are not referred."]
-    held = f"benign {share(referral['benign_coverage'])}, malignant {share(referral['malignant_coverage'])}"
+    held = f"benign {whole(referral['benign_coverage'])}, malignant {whole(referral['malignant_coverage'])}"
     rate = "-" if referral["refer_rate"] is None else f"{referral['refer_rate']:.0%}"
     return [f"Cases uncertain at an error of {referral['alpha']:g} are referred: about {rate} here; covered: {held}."]

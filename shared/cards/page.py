@@ -31,11 +31,11 @@ def render(card: Mapping[str, Any]) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
+    return "–" if share is None else f"{100 * share:.{digits}f}\u00a0%"
 
 
 def rate(found: Mapping[str, Any] | None) -> str:
-    """A rate with its interval: `93.2 % (90.1–95.4)`."""
+    """A rate with its interval: `93.2 % (90.1–95.4)`, to be broken before the bracket only."""
     if found is None or found["value"] is None:
         return "–"
     told = percent(found["value"])

@@ -56,11 +56,11 @@ def test_a_target_sensitivity_takes_effect_with_the_next_case(answered, small_mo
     assert answered(target_sensitivity=None)["cutoff_rule"] == "youden"
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_decision_is_the_hospitals_cutoff_unless_it_is_to_refer(answered, seed):
-    result = answered(seed, target_sensitivity=0.8)
-    called = "malignant" if result["score"] >= result["cutoff"] else "benign"
-    assert result["decision"] == ("refer" if "out-of-distribution" in codes(result) else called)
+def test_the_decision_is_the_hospitals_cutoff_unless_it_is_to_refer(answered):
+    for seed in range(4):
+        result = answered(seed, target_sensitivity=0.8)
+        called = "malignant" if result["score"] >= result["cutoff"] else "benign"
+        assert result["decision"] == ("refer" if "out-of-distribution" in codes(result) else called)
 
 
 def test_a_case_that_cannot_be_told_is_referred_with_a_sentence(answered):
@@ -74,13 +74,13 @@ def test_a_case_that_cannot_be_told_is_referred_with_a_sentence(answered):
     assert "radiologist" in told
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_set_holds_the_classes_whose_p_value_exceeds_alpha(answered, seed):
-    result = answered(seed, refer_alpha=0.3)
-    held = result["conformal"]
-    assert held["alpha"] == 0.3
-    assert held["set"] == [name for name in ("benign", "malignant") if held[f"{name}_p"] > 0.3]
-    assert ("uncertain" in codes(result)) == (len(held["set"]) != 1)
+def test_the_set_holds_the_classes_whose_p_value_exceeds_alpha(answered):
+    for seed in range(4):
+        result = answered(seed, refer_alpha=0.3)
+        held = result["conformal"]
+        assert held["alpha"] == 0.3
+        assert held["set"] == [name for name in ("benign", "malignant") if held[f"{name}_p"] > 0.3]
+        assert ("uncertain" in codes(result)) == (len(held["set"]) != 1)
 
 
 def test_a_nodule_like_neither_class_is_told_so():

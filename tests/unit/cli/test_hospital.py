@@ -24,9 +24,12 @@ def test_what_the_installation_decides_stands_in_brackets():
 
 
 def test_the_outcome_is_told_in_a_line_of_the_table_and_in_words():
-    assert outcome(LIVE) == ("0.310 sensitivity>=0.9", "91.2%", "91.2%", "0.1", "23%")
-    assert outcome(None) == ("-",) * 5
-    assert "light/2: sensitivity 91.2%, specificity 91.2%; expected here: PPV 50%, NPV 97.0%" in cutoff_line(LIVE)
+    assert outcome(LIVE) == ("0.310", "sensitivity>=0.9", "91.2%", "91.2%", "0.1", "23%")
+    assert outcome(None) == ("-",) * 6
+    assert (
+        "light/2: sensitivity 91.2% (88.0-94.0), specificity 91.2% (88.0-94.0); expected here: PPV 50%, NPV 97.0%"
+        in cutoff_line(LIVE)
+    )
     assert "about 23% here" in referral_line(REFERRAL)[0]
     assert referral_line(None) == ["Uncertain cases are not referred."]
 
