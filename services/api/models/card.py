@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import WiringDep, caller
 from shared.cards import render
@@ -30,7 +31,7 @@ def read_card(card: Card) -> dict[str, Any]:
     return card
 
 
-@router.get("/models/{model_id}/card.html", response_class=Response)
-def read_card_page(card: Card) -> Response:
+@router.get("/models/{model_id}/card.html", response_class=HTMLResponse)
+def read_card_page(card: Card) -> HTMLResponse:
     """The same as one page that fetches nothing."""
-    return Response(render(card), media_type="text/html", headers={"Content-Security-Policy": POLICY})
+    return HTMLResponse(render(card), headers={"Content-Security-Policy": POLICY})

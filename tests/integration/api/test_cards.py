@@ -23,10 +23,10 @@ def stored(ledger, told):
     return digest
 
 
-@pytest.mark.parametrize("role", list(Role))
-def test_whoever_has_a_key_may_read_a_card(as_role, stored, told, role):
-    answer = as_role(role).get(f"/v1/models/{stored}/card").json()
-    assert answer == told | {"stored": {"name": "small/1", "live": True}}
+def test_whoever_has_a_key_may_read_a_card(as_role, stored, told):
+    for role in Role:
+        answer = as_role(role).get(f"/v1/models/{stored}/card").json()
+        assert answer == told | {"stored": {"name": "small/1", "live": True}}
 
 
 def test_the_page_fetches_and_runs_nothing(north, stored):
