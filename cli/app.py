@@ -22,6 +22,8 @@ COMMANDS = {
     "train": "cli.commands.train",
     "runs": "cli.commands.runs",
     "models": "cli.commands.models",
+    "card": "cli.commands.card",
+    "hospital": "cli.commands.hospital",
     "study": "cli.commands.study",
     "predict": "cli.commands.predict",
     "key": "cli.commands.key",

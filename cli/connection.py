@@ -86,6 +86,9 @@ class Api:
                     raise
             time.sleep(RETRY_S)
 
+    def patch(self, path: str, **body: Any) -> Any:
+        return self._call("PATCH", path, **body)
+
     def _call(self, method: str, path: str, **parts: Any) -> Any:
         try:
             answer = self._http.request(method, path, **parts)

@@ -13,6 +13,7 @@ from shared.errors import SeraError
 ROOT = Path(__file__).resolve().parents[1]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Sensitivity = Annotated[float, Field(ge=0.80, le=0.99)]
 
 
 class SettingMissing(SeraError):
@@ -49,6 +50,9 @@ class Settings(BaseSettings):
     prevalence: Share = 0.23
     """Share of malignant nodules a hospital expects when it has not said: the upper end of 15-23 % (K20)."""
     fna_rule: str = "risk-band/ACR-2017/1"
+    least_target_sensitivity: Sensitivity = 0.80
+    most_target_sensitivity: Sensitivity = 0.99
+    """What a hospital's administrator may choose between for its cut-off; models hold cut-offs for 0.80 to 0.99."""
 
     gate_margin: Annotated[float, Field(gt=0, le=0.2)] = 0.05
     """AUC by which a candidate may be worse than the live model: the margin of Rodriguez-Ruiz et al., JNCI 111:916

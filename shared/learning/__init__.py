@@ -2,6 +2,7 @@
 
 from shared.learning.cache import FeatureCache, NoCache
 from shared.learning.errors import FeaturesNotFinite, GroupOnBothSides, NoneReadable, SingleClass, TooFewSamples
+from shared.learning.evidence import Evidence, Reference
 from shared.learning.fit import assemble, fit, fit_reading
 from shared.learning.fits import Fits
 from shared.learning.model import FittedModel, FittedReader, Prediction, Reader, Training, Verdict
@@ -13,6 +14,7 @@ from shared.learning.table import Skipped, precompute
 from shared.learning.workbench import Workbench, build_extractor, fingerprint, framing, tuning_keys
 
 __all__ = [
+    "Evidence",
     "FeatureCache",
     "FeaturesNotFinite",
     "Fits",
@@ -24,6 +26,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "Reader",
+    "Reference",
     "Sample",
     "SingleClass",
     "Skipped",

@@ -1,5 +1,6 @@
 """The way from labelled samples to a fitted model, read from top to bottom in `fit`."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from shared.learning.cache import FeatureCache, NoCache
 from shared.learning.classifiers import SCORERS, Labels, Scorer, Scores, Settings, fit_classifier
 from shared.learning.columns import seen
+from shared.learning.evidence import gather_evidence
 from shared.learning.fits import Fits, NoFits
 from shared.learning.fusion import cross_fused, fit_fuser
 from shared.learning.model import FittedModel, FittedReader, Training, of_networks
@@ -88,25 +90,29 @@ class _Assembly:
         self._malignant: Labels = bench.trial.malignant
 
     def model(self) -> FittedModel:
-        readers, rule = self._readers(), self._recipe.fusion.rule
+        readers, rule, folds = self._readers(), self._recipe.fusion.rule, self._bench.trial.folds
         # Calibration and weights come from all out-of-fold scores for use, and across folds for the figures reported.
         calibrated = [reader.calibration.apply(of_one) for reader, of_one in zip(readers, self._scores, strict=True)]
         probabilities = np.stack(calibrated)
         fusion = fit_fuser(rule, probabilities, self._malignant)
         fused = fusion.fuse(probabilities)
-        honest = cross_fused(rule, self._scores, self._malignant, self._bench.trial.folds)
-        strangeness = self._novelty_out_of_fold()
+        honest = cross_fused(rule, self._scores, self._malignant, folds)
+        calibration, strangeness = fit_sigmoid(fused, self._malignant), self._novelty_out_of_fold()
+        features = self._strange_features(None)
+        novelty = Novelty.fit(features)
+        embedding = novelty.place(features)[1]
         return FittedModel(
             recipe=self._recipe,
             extractors=tuple(self._bench.extractor(place) for place in range(len(self._columns))),
             readers=readers,
             fusion=fusion,
-            calibration=fit_sigmoid(fused, self._malignant),
+            calibration=calibration,
             cutoff=youden_cutoff(fused, self._malignant),
-            novelty=Novelty.fit(self._strange_features(None)),
+            novelty=novelty,
             novelty_limit=float(np.quantile(strangeness, self._recipe.decision.novelty_quantile)),
             training=self._training(),
             metrics=self._metrics(honest),
+            evidence=gather_evidence(honest, self._malignant, folds, calibration, strangeness, embedding),
         )
 
     def _readers(self) -> tuple[FittedReader, ...]:
@@ -141,6 +147,8 @@ class _Assembly:
             skipped=len(table.skipped),
             fingerprint=fingerprint(table.samples),
             seed=self._bench.seed,
+            patients=len({sample.group for sample in table.samples if sample.patient is not None}),
+            sites=dict(sorted(Counter(sample.site for sample in table.samples if sample.site).items())),
         )
 
     def _metrics(self, honest: Scores) -> Mapping[str, float]:

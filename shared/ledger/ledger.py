@@ -22,6 +22,7 @@ from shared.ledger.jobs import Jobs
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
 from shared.ledger.outcomes import Outcomes
+from shared.ledger.papers import Papers
 from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.queue import Queue
 from shared.ledger.receipts import Receipts
@@ -59,6 +60,7 @@ class House:
     runs: TrainingRuns
     steps: Steps
     models: Models
+    papers: Papers
     gates: Gates
     shadows: Shadows
     serving: Serving
@@ -105,6 +107,7 @@ class Ledger:
                 TrainingRuns(session, audit),
                 Steps(session, audit),
                 Models(session, audit, shadows),
+                Papers(session),
                 Gates(session, audit),
                 shadows,
                 Serving(session, audit),

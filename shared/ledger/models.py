@@ -41,7 +41,16 @@ class Models:
         self._session, self._audit, self._shadows = session, audit, shadows
 
     def store(
-        self, digest: str, name: str, recipe: str, run_id: UUID | None, synthetic: bool, metrics: dict[str, Any]
+        self,
+        digest: str,
+        name: str,
+        recipe: str,
+        run_id: UUID | None,
+        synthetic: bool,
+        metrics: dict[str, Any],
+        *,
+        reference: dict[str, Any] | None = None,
+        card: dict[str, Any] | None = None,
     ) -> int:
         """Keep a bundle's row under the next version of its name; storing the same digest again changes nothing."""
         self._session.execute(text("SELECT pg_advisory_xact_lock(hashtext('sera.models'))"))
@@ -51,6 +60,7 @@ class Models:
         newest = select(func.coalesce(func.max(ModelRow.version), 0)).where(ModelRow.name == name)
         version = self._session.scalars(newest).one() + 1
         row = {"digest": digest, "name": name, "version": version, "recipe": recipe}
+        row |= {name: held for name, held in {"reference": reference, "card": card}.items() if held is not None}
         self._session.add(ModelRow(**row, run_id=run_id, synthetic=synthetic, metrics=metrics))
         self._session.flush()
         self._audit.record(Event.MODEL_STORED, model=digest, name=name, version=version)

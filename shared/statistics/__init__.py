@@ -10,7 +10,14 @@ from shared.statistics.calibration import (
     fit_sigmoid,
     shift_prior,
 )
-from shared.statistics.conformal import ConformalSets, fit_conformal
+from shared.statistics.conformal import (
+    ClassCoverage,
+    ConformalCases,
+    ConformalCoverage,
+    ConformalSets,
+    conformal_coverage,
+    fit_conformal,
+)
 from shared.statistics.confusion import ConfusionTable, Measure, Proportion
 from shared.statistics.delong import PairedTest, Scale, delong_interval, delong_test
 from shared.statistics.errors import (
@@ -25,6 +32,13 @@ from shared.statistics.errors import (
 )
 from shared.statistics.gee import GeeFit, GeeRate, GeeRates, GeeTest, gee_logistic, gee_rates
 from shared.statistics.intervals import Interval, IntervalMethod, logit_interval, logit_wald, wilson
+from shared.statistics.operating import (
+    OperatingPoint,
+    SensitivityCutoff,
+    point_for,
+    predictive_values,
+    sensitivity_cutoff,
+)
 from shared.statistics.paired import McNemarTest, compare_rates, mcnemar
 from shared.statistics.published import tables_behind
 from shared.statistics.roc import RocCurve, roc_auc, roc_curve, youden_cutoff
@@ -33,6 +47,9 @@ from shared.statistics.sites import Area, Rate, SiteRates, rates_by_site
 __all__ = [
     "Area",
     "CalibrationBin",
+    "ClassCoverage",
+    "ConformalCases",
+    "ConformalCoverage",
     "ConformalSets",
     "ConfusionTable",
     "ConstantScores",
@@ -49,6 +66,7 @@ __all__ = [
     "McNemarTest",
     "Measure",
     "MeasureUnpaired",
+    "OperatingPoint",
     "PairedTest",
     "ProbabilityInvalid",
     "Proportion",
@@ -57,6 +75,7 @@ __all__ = [
     "RocCurve",
     "Scale",
     "ScoresInvalid",
+    "SensitivityCutoff",
     "Sigmoid",
     "SingleClass",
     "SiteRates",
@@ -64,6 +83,7 @@ __all__ = [
     "calibration_curve",
     "cohen_kappa",
     "compare_rates",
+    "conformal_coverage",
     "delong_interval",
     "delong_test",
     "expected_calibration_error",
@@ -76,9 +96,12 @@ __all__ = [
     "logit_interval",
     "logit_wald",
     "mcnemar",
+    "point_for",
+    "predictive_values",
     "rates_by_site",
     "roc_auc",
     "roc_curve",
+    "sensitivity_cutoff",
     "shift_prior",
     "tables_behind",
     "wilson",
