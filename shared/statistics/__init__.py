@@ -10,7 +10,14 @@ from shared.statistics.calibration import (
     fit_sigmoid,
     shift_prior,
 )
-from shared.statistics.conformal import ConformalSets, fit_conformal
+from shared.statistics.conformal import (
+    ClassCoverage,
+    ConformalCases,
+    ConformalCoverage,
+    ConformalSets,
+    conformal_coverage,
+    fit_conformal,
+)
 from shared.statistics.confusion import ConfusionTable, Measure, Proportion
 from shared.statistics.delong import PairedTest, Scale, delong_interval, delong_test
 from shared.statistics.errors import (
@@ -33,6 +40,9 @@ from shared.statistics.sites import Area, Rate, SiteRates, rates_by_site
 __all__ = [
     "Area",
     "CalibrationBin",
+    "ClassCoverage",
+    "ConformalCases",
+    "ConformalCoverage",
     "ConformalSets",
     "ConfusionTable",
     "ConstantScores",
@@ -64,6 +74,7 @@ __all__ = [
     "calibration_curve",
     "cohen_kappa",
     "compare_rates",
+    "conformal_coverage",
     "delong_interval",
     "delong_test",
     "expected_calibration_error",

@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.statistics import ProbabilityInvalid, SingleClass, fit_conformal
+from shared.statistics import (
+    ConformalCases,
+    ProbabilityInvalid,
+    ScoresInvalid,
+    SingleClass,
+    conformal_coverage,
+    fit_conformal,
+)
 
 
 def p_value(calibration, own):
@@ -55,3 +62,61 @@ def test_what_is_no_probability_is_refused(chances, coverage):
 def test_one_class_has_no_floor():
     with pytest.raises(SingleClass):
         fit_conformal([0.2, 0.3], [0, 0])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.booleans())
+def test_p_values_count_the_cases_of_the_class_that_are_at_least_as_strange(seed, tied):
+    random = np.random.default_rng(seed)
+    chances, labels, new = random.random(50), np.arange(50) % 4 == 0, random.random(12)
+    if tied:
+        chances, new = chances.round(1), new.round(1)
+    found = ConformalCases.of(chances, labels).p_values(new)
+    assert found[:, 1].tolist() == [p_value(chances[labels], chance) for chance in new]
+    assert found[:, 0].tolist() == [p_value(-chances[~labels], -chance) for chance in new]
+
+
+def test_p_values_of_new_cases_err_as_often_as_they_say():
+    random = np.random.default_rng(5)
+    wrong = []
+    for _ in range(200):
+        cases = ConformalCases.of(*draw(random, 100))
+        chances, labels = draw(random, 200)
+        found = cases.p_values(chances)
+        wrong.append([(found[~labels, 0] <= 0.1).mean(), (found[labels, 1] <= 0.1).mean()])
+    assert (np.mean(wrong, axis=0) < 0.105).all()
+    assert np.mean(wrong, axis=0) == pytest.approx([0.1, 0.1], abs=0.03)
+
+
+def test_coverage_tells_each_class_apart_with_counts_and_intervals():
+    benign_p, malignant_p = [0.9, 0.3, 0.02, 0.5, 0.04], [0.01, 0.4, 0.7, 0.8, 0.03]
+    (found,) = conformal_coverage(benign_p, malignant_p, [0, 0, 0, 1, 1], [0.1])
+    assert (found.benign.covered.successes, found.benign.cases) == (2, 3)
+    assert (found.benign.single, found.benign.both, found.benign.neither) == (2, 1, 0)
+    assert (found.malignant.covered.successes, found.malignant.neither) == (1, 1)
+    assert found.all.referred.successes == 3
+    told = found.to_json()
+    assert told["promised"] == pytest.approx(0.9)
+    assert told["malignant"]["coverage"]["value"] == 0.5
+    assert 0 < told["malignant"]["coverage"]["low"] < 0.5 < told["malignant"]["coverage"]["high"] < 1
+    assert told["all"]["mean_size"] == pytest.approx(1.2)
+
+
+def test_a_class_without_cases_has_no_coverage():
+    (found,) = conformal_coverage([0.9], [0.1], [0], [0.2])
+    told = found.to_json()["malignant"]
+    assert (told["coverage"]["value"], told["mean_size"]) == (None, None)
+    assert (told["coverage"]["low"], told["coverage"]["high"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "alpha", "error"), [([0.0], 0.1, ProbabilityInvalid), ([0.5], 1.0, ProbabilityInvalid)]
+)
+def test_coverage_refuses_what_is_no_p_value_or_error_level(p_values, alpha, error):
+    with pytest.raises(error):
+        conformal_coverage(p_values, p_values, [0], [alpha])
+
+
+def test_coverage_wants_a_p_value_for_each_label():
+    with pytest.raises(ScoresInvalid):
+        conformal_coverage([0.5], [0.5, 0.5], [0, 1], [0.1])
