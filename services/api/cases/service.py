@@ -66,7 +66,9 @@ class CaseDesk:
                 raise NotFound(thing="case")
             jobs = book.cases.jobs_of(case_id)
         image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
-        told = {name: getattr(case, name) for name in ("external_id", "size_mm", "roi", "frame", "created_at")}
+        told = {
+            name: getattr(case, name) for name in ("external_id", "size_mm", "roi", "frame", "device", "created_at")
+        }
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
 
     def _record(self, submission: Submission, header: Header, stored: Stored, key: str | None) -> tuple[Accepted, bool]:
@@ -96,6 +98,7 @@ class CaseDesk:
                 roi,
                 submission.external_id,
                 submission.frame,
+                header.device,
             )
         )
         job_id = book.jobs.open(case_id, submission.priority)
