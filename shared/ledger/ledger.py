@@ -37,6 +37,7 @@ class Book:
     receipts: Receipts
     explanations: Explanations
     outcomes: Outcomes
+    observations: Observations
     audit: AuditTrail
 
 
@@ -76,6 +77,7 @@ class Ledger:
                 Receipts(session, hospital),
                 Explanations(session, hospital),
                 Outcomes(session, hospital),
+                Observations(session, audit, hospital),
                 audit,
             )
 
