@@ -167,7 +167,7 @@ class Observations:
     def references(self, digests: Collection[str]) -> list[Reference]:
         """What is known of these models; those that are not stored are left out."""
         rows = self._session.scalars(select(ModelRow).where(ModelRow.digest.in_(digests)).order_by(ModelRow.created_at))
-        return [Reference(row.digest, row.name, row.version, _images(row.metrics), row.reference) for row in rows]
+        return [_reference(row) for row in rows]
 
     def model(self, which: str) -> str | None:
         """Digest of a model by itself, a start of it, NAME/VERSION, or NAME (its newest); None if there is none."""
@@ -275,6 +275,7 @@ def _counted(numbers: memoryview | None, size: int) -> NDArray[np.int64]:
     return np.bincount(np.frombuffer(numbers or b"", BIG_ENDIAN_SHORT), minlength=size)
 
 
-def _images(metrics: dict[str, Any]) -> int | None:
-    images = metrics.get("images")
-    return int(images) if images else None
+def _reference(row: ModelRow) -> Reference:
+    held = row.reference or {}
+    images = held.get("images") or row.metrics.get("images")
+    return Reference(row.digest, row.name, row.version, int(images) if images else None, held.get("quantiles"))

@@ -111,9 +111,9 @@ def test_warnings_and_failures_are_counted_by_device(ledger, observing):
 
 
 def test_a_model_is_found_by_name_version_and_digest(ledger, observing):
-    observing.model(MODEL, reference={"score": TABLE}, images=120)
+    observing.model(MODEL, {"images": 120, "quantiles": {"score": TABLE}})
     newer = "ab" * 32
-    observing.model(newer)
+    observing.model(newer, images=60.0)
     with ledger.whole("test") as house:
         seen = house.observations
         assert [seen.model(which) for which in (MODEL, MODEL[:8], "light/1")] == [MODEL] * 3
@@ -121,7 +121,7 @@ def test_a_model_is_found_by_name_version_and_digest(ledger, observing):
         assert [seen.model(which) for which in ("light/3", "a", "%", "________", "")] == [None] * 5
         first, second = seen.references([MODEL, newer, "c" * 64])
     assert (first.version, first.cases, first.quantiles) == (1, 120, {"score": TABLE})
-    assert (second.version, second.cases, second.quantiles) == (2, None, None)
+    assert (second.version, second.cases, second.quantiles) == (2, 60, None)
 
 
 def test_nothing_observed_reads_as_nothing(ledger):
