@@ -20,6 +20,7 @@ COMMANDS = {
     "dataset": "cli.commands.dataset",
     "train": "cli.commands.train",
     "models": "cli.commands.models",
+    "monitor": "cli.commands.monitor",
     "study": "cli.commands.study",
     "predict": "cli.commands.predict",
     "key": "cli.commands.key",
