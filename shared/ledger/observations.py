@@ -10,12 +10,10 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
-    ARRAY,
     Double,
+    Integer,
     Select,
-    SmallInteger,
     String,
-    bindparam,
     cast,
     func,
     insert,
@@ -27,13 +25,11 @@ from sqlalchemy.orm import Session, aliased
 
 from shared.domain.jobs import JobState
 from shared.ledger.audit import AuditTrail
+from shared.ledger.columns import Floats, buckets, doubles, read_doubles, read_shorts, shorts
 from shared.ledger.tables import CaseRow, HospitalRow, JobRow, ModelRow, ObservationRow, OutcomeRow
 
 SURE = 8
 """Letters of a digest that are taken for a whole one."""
-NOTHING = literal_column("''::bytea")
-BIG_ENDIAN_SHORT = np.dtype(">i2")
-"""As PostgreSQL's `int2send` writes it."""
 
 
 @dataclass(frozen=True)
@@ -121,18 +117,19 @@ class Share(NamedTuple):
     results: int
 
 
-class Verified(NamedTuple):
-    """A result whose case has an outcome; the last outcome counts."""
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """Results (N,) of one kind whose cases have an outcome; `benign_p` and `malignant_p` are NaN where not told."""
 
     hospital: UUID
     period: datetime
     model: str
-    score: float
-    risk: float
     decision: str
-    benign_p: float | None
-    malignant_p: float | None
-    malignant: bool
+    score: Floats
+    risk: Floats
+    benign_p: Floats
+    malignant_p: Floats
+    malignant: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -193,15 +190,12 @@ class Observations:
         gets Q + 1 counts: below the first quantile, from each up to the next, from the last on.
         """
         parts = _components(len(references)) if quantity is Quantity.EMBEDDING else [getattr(ObservationRow, quantity)]
-        numbers = [_bucket_numbers(part, table) for part, table in zip(parts, references, strict=True)]
+        numbers = [buckets(part, table) for part, table in zip(parts, references, strict=True)]
         source = (ObservationRow.hospital_id, ObservationRow.device)
         query = select(*source, *numbers).where(ObservationRow.model_digest == model)
         rows = self._session.execute(self._within(query, window).group_by(*source))
         sizes = [len(table) + 1 for table in references]
-        return {
-            Source(row[0], row[1], model): [_counted(*each) for each in zip(row[2:], sizes, strict=True)]
-            for row in rows
-        }
+        return {Source(row[0], row[1], model): list(map(_counts, row[2:], sizes)) for row in rows}
 
     def warnings(self, window: Window) -> list[Told]:
         """How many results carry each warning."""
@@ -227,17 +221,19 @@ class Observations:
         return [Share(*row) for row in self._session.execute(query)]
 
     def verified(self, window: Window, period: Period) -> list[Verified]:
-        """Results of cases with an outcome, which is each case's last."""
+        """Results of cases with an outcome, which is each case's last, by hospital, step, model and decision."""
         later = aliased(OutcomeRow)
         corrected = select(later.id).where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id).exists()
-        told = ("model_digest", "score", "risk", "decision", "benign_p", "malignant_p")
-        columns = [getattr(ObservationRow, name) for name in told]
+        kind = (ObservationRow.hospital_id, _step(period), ObservationRow.model_digest, ObservationRow.decision)
+        numbers = (ObservationRow.score, ObservationRow.risk, ObservationRow.benign_p, ObservationRow.malignant_p)
         query = (
-            select(ObservationRow.hospital_id, _step(period), *columns, OutcomeRow.malignant)
+            select(*kind, *map(doubles, numbers), shorts(cast(OutcomeRow.malignant, Integer)))
             .join(OutcomeRow, OutcomeRow.case_id == ObservationRow.case_id)
             .where(~corrected)
+            .group_by(*kind)
         )
-        return [Verified(*row) for row in self._session.execute(self._within(query, window))]
+        rows = self._session.execute(self._within(query, window))
+        return [Verified(*row[:4], *map(read_doubles, row[4:-1]), read_shorts(row[-1]) == 1) for row in rows]
 
     def _within(self, query: Select, window: Window) -> Select:
         """The one place where the hospital's scope and the window are applied to observations."""
@@ -265,14 +261,8 @@ def _components(count: int) -> list[Any]:
     return [cast(ObservationRow.embedding[number].astext, Double) for number in range(count)]
 
 
-def _bucket_numbers(value: Any, reference: Sequence[float]) -> Any:
-    """All results' bucket numbers in one string of bytes: much less to send and to group than rows of counts."""
-    quantiles = bindparam(None, np.asarray(reference, dtype=float).tolist(), ARRAY(Double))
-    return func.string_agg(func.int2send(cast(func.width_bucket(value, quantiles), SmallInteger)), NOTHING)
-
-
-def _counted(numbers: memoryview | None, size: int) -> NDArray[np.int64]:
-    return np.bincount(np.frombuffer(numbers or b"", BIG_ENDIAN_SHORT), minlength=size)
+def _counts(bucket_numbers: memoryview | None, size: int) -> NDArray[np.int64]:
+    return np.bincount(read_shorts(bucket_numbers), minlength=size)
 
 
 def _reference(row: ModelRow) -> Reference:

@@ -3,8 +3,10 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
+
 from services.api.monitoring.schemas import CoverageGroup, CoverageStep, CoverageView
-from services.api.monitoring.views import window_view
+from services.api.monitoring.views import joined, window_view
 from shared.ledger.observations import Observations, Period, Verified, Window
 from shared.statistics import conformal_coverage
 
@@ -18,20 +20,26 @@ NONE_KNOWN = "No result of this window has both conformal p-values and an outcom
 
 def measure(observations: Observations, window: Window, alphas: Sequence[float] = ALPHAS) -> CoverageView:
     """Coverage, set sizes and refer rate at each alpha, for all results with an outcome and for each hospital."""
-    rows = [row for row in observations.verified(window, Period.MONTH) if None not in (row.benign_p, row.malignant_p)]
     names, by_hospital = observations.hospitals(), defaultdict(list)
-    for row in rows:
-        by_hospital[row.hospital].append(row)
+    verified = observations.verified(window, Period.MONTH)
+    for part in verified:
+        by_hospital[part.hospital].append(part)
+    steps = {hospital: _steps(parts, alphas) for hospital, parts in by_hospital.items()}
     hospitals = [
-        CoverageGroup(hospital_id=hospital, hospital=names[hospital], steps=_steps(by_hospital[hospital], alphas))
-        for hospital in sorted(by_hospital, key=names.__getitem__)
+        CoverageGroup(hospital_id=hospital, hospital=names[hospital], steps=steps[hospital])
+        for hospital in sorted(steps, key=names.__getitem__)
+        if steps[hospital]
     ]
-    told = [PROMISE] if rows else [NONE_KNOWN]
-    return CoverageView(window=window_view(window), all=_steps(rows, alphas), hospitals=hospitals, sentences=told)
+    all_steps = _steps(verified, alphas)
+    told = [PROMISE] if all_steps else [NONE_KNOWN]
+    return CoverageView(window=window_view(window), all=all_steps, hospitals=hospitals, sentences=told)
 
 
-def _steps(rows: Sequence[Verified], alphas: Sequence[float]) -> list[CoverageStep]:
-    if not rows:
+def _steps(verified: Sequence[Verified], alphas: Sequence[float]) -> list[CoverageStep]:
+    """Of the results that tell both p-values; none where no result does."""
+    benign, malignant, labels = (joined(verified, name) for name in ("benign_p", "malignant_p", "malignant"))
+    told = ~(np.isnan(benign) | np.isnan(malignant))
+    if not told.any():
         return []
-    benign, malignant, labels = zip(*((row.benign_p, row.malignant_p, row.malignant) for row in rows), strict=True)
-    return [CoverageStep(**step.to_json()) for step in conformal_coverage(benign, malignant, labels, sorted(alphas))]
+    found = conformal_coverage(benign[told], malignant[told], labels[told], sorted(alphas))
+    return [CoverageStep(**step.to_json()) for step in found]

@@ -20,7 +20,7 @@ from services.api.monitoring.schemas import (
     RateView,
     ReferredView,
 )
-from services.api.monitoring.views import rate, window_view
+from services.api.monitoring.views import joined, rate, window_view
 from shared.ledger.observations import Observations, Period, Share, Verified, Window
 from shared.statistics import (
     calibration_curve,
@@ -76,19 +76,22 @@ def _parted(
 
 
 def _figures(shares: Sequence[Share], verified: Sequence[Verified]) -> PerformanceFigures:
-    results = Counter()
+    results, known, table = Counter(), Counter(), Counter()
     for share in shares:
         results[share.decision] += share.results
-    known = Counter(row.decision for row in verified)
-    table = Counter((row.decision, row.malignant) for row in verified)
+    for part in verified:
+        known[part.decision] += part.malignant.size
+        table[part.decision, True] += int(part.malignant.sum())
+        table[part.decision, False] += int((~part.malignant).sum())
+    scores, risks, malignant = (joined(verified, name) for name in ("score", "risk", "malignant"))
     return PerformanceFigures(
         results=results.total(),
-        with_outcome=rate(len(verified), results.total()),
+        with_outcome=rate(known.total(), results.total()),
         outcome_known={decision: rate(known[decision], results[decision]) for decision in DECISIONS},
-        malignant=sum(row.malignant for row in verified),
-        models=len({row.model for row in verified}),
-        auc=_auc(verified),
-        calibration=_calibration(verified),
+        malignant=int(malignant.sum()),
+        models=len({part.model for part in verified}),
+        auc=_auc(scores, malignant),
+        calibration=_calibration(risks, malignant) if malignant.size else None,
         sensitivity=_called_rightly(table, "malignant", "benign", True),
         specificity=_called_rightly(table, "benign", "malignant", False),
         referred=ReferredView(malignant=table["refer", True], benign=table["refer", False]),
@@ -100,20 +103,14 @@ def _called_rightly(table: Counter[tuple[str, bool]], right: str, wrong: str, ma
     return rate(rightly, rightly + table[wrong, malignant])
 
 
-def _auc(verified: Sequence[Verified]) -> AucView | None:
-    labels = np.array([row.malignant for row in verified], dtype=bool)
-    if min(labels.sum(), (~labels).sum()) < 2:
+def _auc(scores: np.ndarray, malignant: np.ndarray) -> AucView | None:
+    if min(malignant.sum(), (~malignant).sum()) < 2:
         return None
-    scores = np.array([row.score for row in verified])
-    interval = delong_interval(scores, labels)
-    return AucView(value=roc_auc(scores, labels), low=interval.low, high=interval.high)
+    interval = delong_interval(scores, malignant)
+    return AucView(value=roc_auc(scores, malignant), low=interval.low, high=interval.high)
 
 
-def _calibration(verified: Sequence[Verified]) -> CalibrationView | None:
-    if not verified:
-        return None
-    risks = np.array([row.risk for row in verified])
-    labels = np.array([row.malignant for row in verified], dtype=bool)
+def _calibration(risks: np.ndarray, malignant: np.ndarray) -> CalibrationView:
     bins = [
         CalibrationBinView(
             risk_from=each.low,
@@ -121,10 +118,10 @@ def _calibration(verified: Sequence[Verified]) -> CalibrationView | None:
             mean_risk=each.mean_probability,
             malignant=rate(each.malignant, each.count),
         )
-        for each in calibration_curve(risks, labels)
+        for each in calibration_curve(risks, malignant)
     ]
-    ratio = _observed_expected(risks, labels) if risks.any() else None
-    return CalibrationView(ece=expected_calibration_error(risks, labels), observed_expected=ratio, bins=bins)
+    ratio = _observed_expected(risks, malignant) if risks.any() else None
+    return CalibrationView(ece=expected_calibration_error(risks, malignant), observed_expected=ratio, bins=bins)
 
 
 def _observed_expected(risks: np.ndarray, labels: np.ndarray) -> ObservedExpectedView:

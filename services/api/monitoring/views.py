@@ -1,9 +1,11 @@
 """From figures to what dashboards are answered with, where several answers need the same."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from services.api.monitoring.schemas import RateView, WindowView
-from shared.ledger.observations import Window
+from shared.ledger.observations import Verified, Window
 from shared.statistics import DriftState, IntervalMethod, Proportion
 
 SEVERITY = (DriftState.TOO_FEW, DriftState.OK, DriftState.WATCH, DriftState.ALARM)
@@ -23,3 +25,9 @@ def worst(states: Iterable[DriftState | None]) -> DriftState | None:
 
 def window_view(window: Window) -> WindowView:
     return WindowView(since=window.since, until=window.until)
+
+
+def joined(verified: Sequence[Verified], name: str) -> np.ndarray:
+    """A column of all parts in one."""
+    parts = [getattr(part, name) for part in verified]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)

@@ -88,7 +88,9 @@ def test_the_last_outcome_of_a_case_counts(ledger, observing):
     with ledger.whole("test") as house:
         rows = house.observations.verified(EVER, Period.MONTH)
         shares = house.observations.shares(EVER, Period.MONTH)
-    assert sorted((row.score, row.malignant) for row in rows) == [(0.2, False), (0.9, True)]
+    (part,) = rows
+    assert sorted(zip(part.score.tolist(), part.malignant.tolist(), strict=True)) == [(0.2, False), (0.9, True)]
+    assert np.isnan([part.benign_p, part.malignant_p]).all()
     assert sum(share.results for share in shares) == 3
     assert {row.period for row in rows} <= {share.period for share in shares}
     assert all((row.period.day, row.period.hour) == (1, 0) for row in rows)
