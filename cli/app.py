@@ -24,6 +24,7 @@ COMMANDS = {
     "models": "cli.commands.models",
     "card": "cli.commands.card",
     "hospital": "cli.commands.hospital",
+    "monitor": "cli.commands.monitor",
     "study": "cli.commands.study",
     "predict": "cli.commands.predict",
     "key": "cli.commands.key",

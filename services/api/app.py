@@ -17,6 +17,8 @@ from services.api.jobs.watch import JobWatch
 from services.api.limits import FORM_ALLOWANCE, BodyCap, Doorman
 from services.api.models.card import router as cards
 from services.api.models.router import router as models
+from services.api.monitoring.dashboards import router as dashboards
+from services.api.monitoring.memory import Memory
 from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
 from services.api.training.router import router as training
@@ -41,6 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
         CeleryDoorbell(celery_app(settings.broker)),
         JobWatch(settings.database),
         Pace(ledger),
+        Memory(),
     )
 
     @asynccontextmanager
@@ -55,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyCap, limit=settings.max_upload_bytes + FORM_ALLOWANCE)
     app.add_middleware(Traffic)
     errors.install(app)
-    for router in (cases, jobs, hospitals, datasets, training, models, cards, audit):
+    for router in (cases, jobs, hospitals, datasets, training, models, cards, audit, dashboards):
         app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)
     app.include_router(web)

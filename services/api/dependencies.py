@@ -9,6 +9,7 @@ from fastapi.security import HTTPBearer
 
 from services.api.jobs.pace import Pace
 from services.api.jobs.watch import JobWatch
+from services.api.monitoring.memory import Memory
 from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, needed_for
 from shared.errors import Forbidden
 from shared.ledger import Ledger
@@ -28,6 +29,7 @@ class Wiring:
     doorbell: Doorbell
     watch: JobWatch
     pace: Pace
+    memory: Memory
 
 
 def wiring(request: Request) -> Wiring:

@@ -78,20 +78,22 @@ class Doorman:
         if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
             return await self._app(scope, receive, send)
         try:
-            caller = await run_in_threadpool(self._known, Headers(scope=scope).get("authorization", ""))
+            caller = await run_in_threadpool(known, self._ledger, Headers(scope=scope).get("authorization", ""))
         except SeraError as error:
             return await refuse(error, scope, receive, send, _has_body(scope))
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
-    def _known(self, credentials: str) -> Caller:
-        if not credentials.lower().startswith(SCHEME):
-            raise Unauthenticated
-        with self._ledger.whole("gateway") as house:
-            caller = house.keys.verify(credentials[len(SCHEME) :].strip())
-        if caller is None:
-            raise Unauthenticated
-        return caller
+
+def known(ledger: Ledger, credentials: str) -> Caller:
+    """Whom an Authorization header speaks for (`Unauthenticated`)."""
+    if not credentials.lower().startswith(SCHEME):
+        raise Unauthenticated
+    with ledger.whole("gateway") as house:
+        caller = house.keys.verify(credentials[len(SCHEME) :].strip())
+    if caller is None:
+        raise Unauthenticated
+    return caller
 
 
 async def refuse(error: SeraError, scope: Scope, receive: Receive, send: Send, more: bool) -> None:

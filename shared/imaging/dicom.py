@@ -14,16 +14,17 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from shared.imaging.boundary import reading
 from shared.imaging.calibration import calibrate
 from shared.imaging.codestream import declared_size
+from shared.imaging.device import DEVICE_TAGS, device
 from shared.imaging.errors import ImageUnreadable, UnsupportedImage
 from shared.imaging.greyscale import greyscale
 from shared.imaging.image import Finding, Header, ImageFormat, UltrasoundImage
 from shared.imaging.limits import Limits
 
-HEADER_TAGS = ["Rows", "Columns", "NumberOfFrames"]
+HEADER_TAGS = ("Rows", "Columns", "NumberOfFrames", *DEVICE_TAGS)
 
 
 def read_header(stream: BinaryIO, kind: ImageFormat, limits: Limits) -> Header:
-    """Rows, columns and number of frames; reading stops before the pixel data."""
+    """Rows, columns, number of frames and the scanner; reading stops before the pixel data."""
     with reading(kind, limits):
         _refuse_inflation(stream, limits)
         dataset = dcmread(stream, stop_before_pixels=True, specific_tags=list(HEADER_TAGS))
@@ -46,7 +47,8 @@ def _header(dataset: Dataset) -> Header:
     width, height = dataset.get("Columns"), dataset.get("Rows")
     if width is None or height is None:
         raise UnsupportedImage(problem="The DICOM file holds no image")
-    return Header(ImageFormat.DICOM, int(width), int(height), max(int(dataset.get("NumberOfFrames") or 1), 1))
+    frames = max(int(dataset.get("NumberOfFrames") or 1), 1)
+    return Header(ImageFormat.DICOM, int(width), int(height), frames, device(dataset))
 
 
 def _refuse_inflation(stream: BinaryIO, limits: Limits) -> None:

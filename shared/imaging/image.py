@@ -56,6 +56,8 @@ class Header:
     width: int
     height: int
     frames: int = 1
+    device: str | None = None
+    """Make and model of the scanner, where the file names them."""
 
     def frame_index(self, frame: int | None) -> int:
         """Index from 0 of the frame that a reader counts from 1; without one the middle one (`FrameAbsent`).

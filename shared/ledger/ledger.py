@@ -42,6 +42,7 @@ class Book:
     receipts: Receipts
     explanations: Explanations
     outcomes: Outcomes
+    observations: Observations
     audit: AuditTrail
 
 
@@ -86,6 +87,7 @@ class Ledger:
                 Receipts(session, hospital),
                 Explanations(session, hospital),
                 Outcomes(session, hospital, audit, actor),
+                Observations(session, audit, hospital),
                 audit,
             )
 

@@ -114,6 +114,7 @@ class JobRow(Table):
         Index("jobs_leased", "lease_until", "hospital_id", postgresql_where=text("state = 'running'")),
         Index("jobs_listed", "hospital_id", text("created_at DESC"), text("id DESC")),
         Index("jobs_of_case", "case_id"),
+        Index("jobs_failed", "created_at", postgresql_where=text("state = 'failed'")),
     )
 
 
@@ -463,6 +464,7 @@ class ObservationRow(Table):
     created_at: Mapped[datetime] = _moment()
 
     __table_args__ = (
+        Index("observations_made", "created_at"),
         Index("observations_of_hospital", "hospital_id", "created_at"),
         Index("observations_of_model", "model_digest", "created_at"),
     )

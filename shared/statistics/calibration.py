@@ -129,6 +129,40 @@ def calibration_curve(
     )
 
 
+@dataclass(frozen=True)
+class ObservedExpected:
+    """Malignant cases found against the sum of the stated risks; a `ratio` above 1 means the risks are too low."""
+
+    observed: int
+    expected: float
+    ratio: float
+    interval: Interval
+
+
+def observed_expected(probabilities: ArrayLike, labels: ArrayLike, level: float = 0.95) -> ObservedExpected:
+    """Calibration in the large, as a ratio.
+
+    Parameters
+    ----------
+    probabilities : (N,) fractions, of malignancy; not all 0
+    labels : (N,) bool or 0/1, 1 = malignant
+    level : confidence, 0.95 for 95 %
+
+    Returns
+    -------
+    ObservedExpected
+        Its interval is Wilson's of the observed rate over the mean risk, which is taken as known.
+
+    Source: Debray et al., BMJ 356:i6460 (2017), for the ratio.
+    """
+    chances, malignant = as_cases(_as_probabilities(probabilities), labels, needed=0)
+    found, count, mean = int(malignant.sum()), malignant.size, float(chances.mean())
+    if mean == 0:
+        raise ProbabilityInvalid(what="The mean of the probabilities", where="above 0")
+    rate = wilson(found, count, level)
+    return ObservedExpected(found, mean * count, found / count / mean, Interval(rate.low / mean, rate.high / mean))
+
+
 def _bin(number: int, bins: int, chances: Floats, malignant: Flags, level: float) -> CalibrationBin:
     found, count = int(malignant.sum()), malignant.size
     return CalibrationBin(

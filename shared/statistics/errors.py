@@ -52,3 +52,16 @@ class GeeNotConverged(InputError):
 class RatingsInvalid(InputError):
     code = "ratings-invalid"
     text = "The ratings have no agreement to measure: {problem}. Give every case a category from at least two raters."
+
+
+class DriftSampleInvalid(InputError):
+    code = "drift-sample-invalid"
+    text = "The values cannot be compared with the reference: {problem}. Give at least one value, all of them finite."
+
+
+class DriftReferenceInvalid(InputError):
+    code = "drift-reference-invalid"
+    text = (
+        "The reference cannot be compared with: {problem}. "
+        "Give quantiles at equal steps from the minimum to the maximum, at least 11 of them."
+    )

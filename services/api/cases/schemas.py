@@ -85,6 +85,10 @@ class CaseView(BaseModel):
     size_mm: float
     roi: dict[str, Any] | None
     frame: int | None = Field(description="The frame of a loop that was asked for, from 1; null for the middle one.")
+    device: str | None = Field(
+        description="Make and model of the scanner, from a DICOM header; null for other files.",
+        examples=["Philips Medical Systems EPIQ 7G"],
+    )
     image: dict[str, Any] = Field(description="sha256, format, width and height of the image as uploaded.")
     created_at: datetime
     jobs: list[UUID]

@@ -67,8 +67,8 @@ class CaseDesk:
             jobs = book.cases.jobs_of(case_id)
             outcome = book.outcomes.latest(case_id)
         image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
-        told = {name: getattr(case, name) for name in ("external_id", "size_mm", "roi", "frame", "created_at")}
-        told["outcome"] = outcome and outcome_view(outcome)
+        names = ("external_id", "size_mm", "roi", "frame", "device", "created_at")
+        told = {name: getattr(case, name) for name in names} | {"outcome": outcome and outcome_view(outcome)}
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
 
     def record_outcome(self, case_id: UUID, new: NewOutcome) -> OutcomeView:
@@ -102,6 +102,7 @@ class CaseDesk:
                 roi,
                 submission.external_id,
                 submission.frame,
+                header.device,
             )
         )
         job_id = book.jobs.open(case_id, submission.priority)

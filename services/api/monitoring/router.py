@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.api.dependencies import WiringDep
+from services.api.limits import known
+from services.api.monitoring import gauges
 from services.api.monitoring.traffic import REGISTRY
-from shared.errors import Unavailable
+from shared.domain.roles import Role
+from shared.errors import Forbidden, Unavailable
+from shared.ledger.hospitals import Caller
 
 router = APIRouter(tags=["monitoring"])
 ABSENT = "0" * 64
@@ -32,15 +37,22 @@ def readyz(wired: WiringDep) -> JSONResponse:
 
 
 @router.get("/metrics", response_class=Response)
-def metrics(wired: WiringDep) -> Response:
-    """Prometheus text: requests, and jobs by state."""
-    with wired.ledger.whole("gateway") as house:
-        depth = house.queue.depth()
-    now = CollectorRegistry()
-    gauge = Gauge("sera_jobs", "Jobs not yet final, by state.", ["state"], registry=now)
-    for state, jobs in depth.items():
-        gauge.labels(state).set(jobs)
-    return Response(generate_latest(REGISTRY) + generate_latest(now), media_type=CONTENT_TYPE_LATEST)
+def metrics(wired: WiringDep, authorization: Annotated[str | None, Header()] = None) -> Response:
+    """Prometheus text: requests, jobs by state, results by decision.
+
+    With an operator's or auditor's key also each hospital's results and drift: which hospitals take part, and how
+    much, is theirs to tell, so that no stranger reads it.
+    """
+    parts = [generate_latest(REGISTRY), gauges.jobs(wired), gauges.results(wired)]
+    if authorization is not None:
+        check_sees_all(known(wired.ledger, authorization))
+        parts.append(gauges.hospitals(wired))
+    return Response(b"".join(parts), media_type=CONTENT_TYPE_LATEST)
+
+
+def check_sees_all(who: Caller) -> None:
+    if who.hospital_id is not None:
+        raise Forbidden(role=who.role, needed=f"{Role.OPERATOR} or {Role.AUDITOR}")
 
 
 def _state(check: Callable[[], object]) -> str:

@@ -34,7 +34,13 @@ def test_a_case_is_durable_when_it_is_accepted(north, gateway):
 def test_dicom_is_accepted_like_any_image(north):
     data = examples.get_path("rgb_color").read_bytes()
     receipt = north.post("/v1/cases", **form(data)).json()
-    assert north.get(receipt["links"]["case"]).json()["image"]["format"] == "dicom"
+    case = north.get(receipt["links"]["case"]).json()
+    assert (case["image"]["format"], case["device"]) == ("dicom", "G.E. Medical Systems LOGIQ 700")
+
+
+def test_a_picture_without_a_header_has_no_device(north):
+    receipt = north.post("/v1/cases", **form()).json()
+    assert north.get(receipt["links"]["case"]).json()["device"] is None
 
 
 def test_a_frame_of_a_loop_is_kept_and_shown(north):

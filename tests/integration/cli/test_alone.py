@@ -48,6 +48,7 @@ def code(done: subprocess.CompletedProcess[str]) -> str:
         ("dataset", "import", ".", "--name", "data"),
         ("train", "--dataset", "data", "--recipe", "starter"),
         ("models", "list"),
+        ("monitor", "drift"),
         ("key", "create", "--hospital", "north"),
     ],
     ids=lambda arguments: arguments[0],

@@ -15,6 +15,7 @@ from shared.statistics import (
     calibration_curve,
     expected_calibration_error,
     fit_sigmoid,
+    observed_expected,
     shift_prior,
     wilson,
 )
@@ -170,3 +171,19 @@ def test_the_curve_and_the_calibration_error_look_at_the_same_bins():
     curve = calibration_curve(expit(scores), labels)
     gaps = [point.count * abs(point.mean_probability - point.observed) for point in curve]
     assert expected_calibration_error(expit(scores), labels) == pytest.approx(sum(gaps) / labels.size)
+
+
+def test_observed_over_expected_is_one_where_risks_sum_to_what_was_found():
+    found = observed_expected([0.1, 0.4, 0.5, 1.0], [0, 1, 0, 1])
+    assert (found.observed, found.expected, found.ratio) == (2, pytest.approx(2.0), pytest.approx(1.0))
+    rate = wilson(2, 4)
+    assert (found.interval.low, found.interval.high) == (pytest.approx(2 * rate.low), pytest.approx(2 * rate.high))
+
+
+def test_risks_that_are_half_of_what_was_found_have_a_ratio_of_two_and_none_found_an_interval():
+    assert observed_expected([0.25] * 40, [1, 0] * 20).ratio == pytest.approx(2.0)
+    none = observed_expected([0.1] * 20, [0] * 20)
+    assert (none.ratio, none.interval.low) == (0.0, 0.0)
+    assert none.interval.high > 1
+    with pytest.raises(ProbabilityInvalid):
+        observed_expected([0.0, 0.0], [0, 1])

@@ -56,6 +56,7 @@ def downgrade() -> None:
     for table, column in COLUMNS:
         op.execute(f"ALTER TABLE {table} DROP COLUMN IF EXISTS {column}")
     op.execute("DROP FUNCTION sera_refuse_change")
+    op.drop_index("jobs_failed", "jobs")
     op.add_column("training_runs", sa.Column("lease_token", sa.Uuid(), nullable=True))
     op.add_column("training_runs", sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("training_runs", sa.Column("attempts", sa.Integer(), server_default="0", nullable=False))
@@ -344,11 +345,13 @@ def _models() -> None:
         ),
         sa.PrimaryKeyConstraint("job_id", "model_digest"),
     )
+    op.create_index("observations_made", "observations", ["created_at"], unique=False)
     op.create_index("observations_of_hospital", "observations", ["hospital_id", "created_at"], unique=False)
     op.create_index("observations_of_model", "observations", ["model_digest", "created_at"], unique=False)
 
 
 def _columns() -> None:
+    op.create_index("jobs_failed", "jobs", ["created_at"], postgresql_where=sa.text("state = 'failed'"))
     op.add_column("cases", sa.Column("device", sa.String(), nullable=True))
     op.add_column("dataset_images", sa.Column("case_id", sa.Uuid(), nullable=True))
     op.add_column("dataset_images", sa.Column("frame", sa.Integer(), nullable=True))

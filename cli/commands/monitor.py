@@ -1,0 +1,76 @@
+"""`./sera monitor`: how the model does at each hospital, in tables."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli.commands import application
+from cli.connection import connect
+from cli.monitoring import coverage_table, drift_remarks, drift_table, performance_table, quality_table
+from cli.results import wide_console
+from shared.domain.roles import Role
+
+app = application()
+Hospital = Annotated[str | None, typer.Option(help="Name; left out, all that the key may see.")]
+Days = Annotated[int, typer.Option(min=1, max=399, help="How many days back, by UTC midnight.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+MONTH, YEAR = 30, 365
+NOTHING = "Nothing to show of the last {days} days. --days looks further back."
+
+
+@app.callback()
+def monitor() -> None:
+    """How the model does at each hospital: drift, input quality, outcomes, coverage."""
+
+
+@app.command()
+def drift(hospital: Hospital = None, days: Days = MONTH, as_json: AsJson = False) -> None:
+    """Whether results differ from those of the training images: PSI, 0 is no change."""
+    _show("drift", hospital, days, as_json, drift_table, drift_remarks)
+
+
+@app.command()
+def quality(hospital: Hospital = None, days: Days = MONTH, as_json: AsJson = False) -> None:
+    """How often images fail, draw a warning, or cannot be decided; in brackets 95 % intervals."""
+    _show("quality", hospital, days, as_json, quality_table, _sentences)
+
+
+@app.command()
+def performance(hospital: Hospital = None, days: Days = YEAR, as_json: AsJson = False) -> None:
+    """What outcomes say of the answers, by hospital and month; in brackets 95 % intervals."""
+    _show("performance", hospital, days, as_json, performance_table, _sentences)
+
+
+@app.command()
+def coverage(hospital: Hospital = None, days: Days = YEAR, as_json: AsJson = False) -> None:
+    """How often conformal sets hold the true class; in brackets 95 % intervals."""
+    _show("coverage", hospital, days, as_json, coverage_table, _sentences)
+
+
+def _show(
+    what: str,
+    hospital: str | None,
+    days: int,
+    as_json: bool,
+    table: Callable[[dict[str, Any]], Table],
+    remarks: Callable[[dict[str, Any]], list[str]],
+) -> None:
+    since = (datetime.now(UTC) - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+    asked = {"since": since.isoformat()} | ({"hospital": hospital} if hospital else {})
+    with connect(Role.OPERATOR) as api:
+        told = api.get(f"/v1/monitoring/{what}", **asked)
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    shown, console = table(told), wide_console()
+    console.print(shown if shown.row_count else NOTHING.format(days=days))
+    for sentence in remarks(told):
+        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+
+def _sentences(told: dict[str, Any]) -> list[str]:
+    return told["sentences"]

@@ -1,0 +1,91 @@
+"""What dashboards poll: drift, input quality, performance by outcomes, conformal coverage."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+from pydantic import AwareDatetime
+
+from services.api.dependencies import Monitor, WiringDep
+from services.api.monitoring import coverage, drift, performance, quality
+from services.api.monitoring.schemas import CoverageView, DriftView, PerformanceView, QualityView
+from services.api.monitoring.service import FRESH_S, Answer, Asked, MonitorDesk
+from shared.ledger.observations import Period
+
+router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"])
+FRESH = {"Cache-Control": f"private, max-age={FRESH_S:.0f}", "Vary": "Authorization"}
+TOLD = ", ".join(map(str, coverage.ALPHAS))
+WITHOUT_NUL = r"^[^\x00]*$"
+"""PostgreSQL's text cannot hold it."""
+Alpha = Annotated[float, Query(gt=0, lt=1)]
+IfNoneMatch = Annotated[str | None, Header(description="The ETag of an earlier answer; 304 if it still holds.")]
+
+
+def _words(most: int, told: str) -> Any:
+    return Query(max_length=most, pattern=WITHOUT_NUL, description=told)
+
+
+def asked(
+    hospital: Annotated[str | None, _words(200, "Name or id; left out, all that the key may see.")] = None,
+    device: Annotated[str | None, _words(80, "Make and model, as the answers name it.")] = None,
+    model: Annotated[str | None, _words(200, "Digest, a start of it, NAME (its newest) or NAME/VERSION.")] = None,
+    since: Annotated[
+        AwareDatetime | None,
+        Query(
+            description="Results made from here on; left out, 30 days before `until`.",
+            examples=["2026-10-01T00:00:00Z"],
+        ),
+    ] = None,
+    until: Annotated[AwareDatetime | None, Query(description="And before this; left out, up to now.")] = None,
+) -> Asked:
+    return Asked(hospital, device, model, since, until)
+
+
+def desk(wired: WiringDep, who: Monitor) -> MonitorDesk:
+    return MonitorDesk(wired, who)
+
+
+AskedDep = Annotated[Asked, Depends(asked)]
+MonitorDeskDep = Annotated[MonitorDesk, Depends(desk)]
+
+
+@router.get("/drift", response_model=DriftView)
+def read_drift(desk: MonitorDeskDep, asked: AskedDep, if_none_match: IfNoneMatch = None) -> Response:
+    """Score, strangeness and embedding of each hospital and device against the training images of their model."""
+    return _response(desk.answer(drift.measure, asked), if_none_match)
+
+
+@router.get("/quality", response_model=QualityView)
+def read_quality(desk: MonitorDeskDep, asked: AskedDep, if_none_match: IfNoneMatch = None) -> Response:
+    """How often each warning and each failure comes, and `refer`, by hospital and device."""
+    return _response(desk.answer(quality.measure, asked), if_none_match)
+
+
+@router.get("/performance", response_model=PerformanceView)
+def read_performance(
+    desk: MonitorDeskDep,
+    asked: AskedDep,
+    step: Annotated[Period, Query(description="Of the figures over time.")] = Period.MONTH,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """AUC, calibration, sensitivity and specificity as far as outcomes are known: read `sentences` with them."""
+    return _response(desk.answer(performance.measure, asked, step), if_none_match)
+
+
+@router.get("/coverage", response_model=CoverageView)
+def read_coverage(
+    desk: MonitorDeskDep,
+    asked: AskedDep,
+    alpha: Annotated[
+        list[Alpha] | None, Query(min_length=1, max_length=10, description=f"Errors to allow; {TOLD} if left out.")
+    ] = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """How often conformal sets hold the true class at each error that is allowed, and how often they decide."""
+    return _response(desk.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)), if_none_match)
+
+
+def _response(answer: Answer, if_none_match: str | None) -> Response:
+    headers = FRESH | {"ETag": answer.etag}
+    if if_none_match and answer.etag in if_none_match:
+        return Response(status_code=304, headers=headers)
+    return Response(answer.body, headers=headers, media_type="application/json")

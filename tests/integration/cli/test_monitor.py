@@ -1,0 +1,96 @@
+"""`./sera monitor` against a gateway that listens."""
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+
+from cli.app import main
+from deploy.local import EmbeddedEngines
+from services.api.app import create_app
+from shared.domain.roles import Role
+from shared.ledger import Ledger
+from shared.settings import Settings
+from tests.observing import Observing
+
+UNIFORM = np.linspace(0, 1, 101).tolist()
+
+
+@pytest.fixture
+def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator[str]:
+    """Where the gateway listens, on a port of its own."""
+    urls = {"database_url": database_url, "broker_url": engines.broker_url, "objects_url": tmp_path.as_uri()}
+    app = create_app(Settings(home=tmp_path, **urls))
+    config = uvicorn.Config(app, port=0, log_level="critical", ws="none")
+    with config.bind_socket() as listening:
+        server = uvicorn.Server(config)
+        running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        running.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        running.join()
+
+
+@pytest.fixture
+def sera(url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., str]:
+    """Runs a command with an operator's key; what it prints."""
+    with ledger.whole("test") as house:
+        key = house.keys.create(Role.OPERATOR, None, "test")
+    monkeypatch.setenv("SERA_URL", url)
+    monkeypatch.setenv("SERA_KEY", key)
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["sera", "monitor", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        told = capsys.readouterr()
+        assert not left.value.code, told.err
+        return told.out
+
+    return run
+
+
+def line(printed: str, *words: str) -> str:
+    """The only line that holds these words."""
+    (found,) = [row for row in printed.splitlines() if all(word in row for word in words)]
+    return found
+
+
+def test_monitoring_is_shown_as_tables_and_as_json(sera, ledger):
+    observing = Observing(ledger)
+    observing.model(reference={"images": 900, "quantiles": {"score": UNIFORM}})
+    labels = [number % 3 == 0 for number in range(60)]
+    scores = [0.7 + 0.004 * number + 0.05 * was for number, was in enumerate(labels)]
+    told = {"score": scores, "risk": 0.5, "malignant": labels, "benign_p": 0.4, "malignant_p": 0.6}
+    observing.results(60, "north [1]", "CX50", **told, warnings=[("saturated",)] * 15 + [()] * 45)
+    observing.results(4, "south", decision="refer", days_ago=60)
+    observing.failed("north [1]", "image-blank")
+
+    drift = sera("drift")
+    assert "alarm" in line(drift, "north [1]", "CX50", "light/1")
+    assert "north [1], CX50: score: PSI" in drift
+    assert "south" not in drift
+    quality = sera("quality", "--days", "90")
+    assert "saturated 25%" in line(quality, "north [1]", "CX50")
+    assert "image-blank" in line(quality, "north [1]", "unknown device")
+    assert "100%" in line(quality, "south", "all devices")
+    performance = sera("performance", "--hospital", "north [1]")
+    assert "100% (84-100)" in line(performance, "north [1]", "60/60")
+    assert "0.67 (0.45-0.92)" in line(performance, "│ all", "0.66 (0.50-0.79)")
+    assert "not missing at random" in performance
+    coverage = sera("coverage")
+    assert "100% (94-100)" in coverage
+    assert line(coverage, "north [1]", "│      90% │")
+
+    assert json.loads(sera("drift", "--json", "--hospital", "south", "--days", "90"))["groups"][0]["n"] == 4
+    assert "no reference" not in sera("drift", "--hospital", "south")
+
+
+def test_where_nothing_is_known_a_sentence_says_so(sera):
+    for what in ("drift", "quality", "performance", "coverage"):
+        assert "Nothing to show of the last 7 days" in sera(what, "--days", "7")
