@@ -9,7 +9,7 @@ from shared.bundles.golden import TOLERANCE
 from shared.cards import statements
 from shared.learning import FittedReader
 from shared.networks import get_network
-from shared.recipes import FeatureSet, NetworkFeatures, Recipe, Tuning, TuningPlan
+from shared.recipes import LEARNT, FeatureSet, NetworkFeatures, Recipe, Tuning
 from shared.statistics import ConfusionTable, Measure, predictive_values
 
 FORMAT = 1
@@ -79,7 +79,7 @@ def _recipe(bundle: Bundle) -> dict[str, Any]:
         "version": recipe.version,
         "source": recipe.source,
         "features": [_feature_set(features) for features in recipe.features],
-        "tuning": _tuning(recipe.tuning),
+        "tuning": _tuning(recipe),
         "readers": [_reader(recipe, reader, bundle.manifest.metrics) for reader in model.readers],
         "fusion": {"rule": recipe.fusion.rule, "weights": list(model.fusion.weights)},
         "cutoff": {"rule": recipe.decision.cutoff, "score": model.cutoff},
@@ -97,12 +97,16 @@ def _feature_set(features: FeatureSet) -> dict[str, Any]:
     known = get_network(features.network).card
     weights = known.weights
     origin = {"from": weights.url or "a file", "licence": weights.licence} if weights else UNTAUGHT
-    tuning = TUNINGS[features.tuning] + (f", up to {features.frozen} left as it was" if features.frozen else "")
-    return told | {"tuning": tuning, "source": known.source, "weights": origin}
+    held = (
+        f", up to {features.frozen} left as it was" if features.frozen and features.tuning is Tuning.FINE_TUNE else ""
+    )
+    return told | {"tuning": TUNINGS[features.tuning] + held, "source": known.source, "weights": origin}
 
 
-def _tuning(plan: TuningPlan | None) -> dict[str, Any] | None:
-    if plan is None:
+def _tuning(recipe: Recipe) -> dict[str, Any] | None:
+    """How networks were trained on the training images; None where none was."""
+    plan = recipe.tuning
+    if plan is None or not any(getattr(each, "tuning", None) in LEARNT for each in recipe.features):
         return None
     names = ("epochs", "momentum", "batch", "balance", "flips", "average")
     return {name: getattr(plan, name) for name in names} | {"rates": list(plan.rates), "decays": list(plan.decays)}

@@ -26,7 +26,7 @@ LIMITS = (
     "A risk holds at the prevalence it was carried to. A hospital that states a wrong prevalence gets wrong risks.",
     "Operating points and conformal sets suppose that new cases are like the training cases of their class. Sets are "
     "cross-conformal: their promise is close to exact, not exact.",
-    "There are no figures by age, sex, nodule size or machine: the training data do not name them here.",
+    "There are no figures by age, sex, nodule size or machine.",
     "Photographs of a screen lose quality; one study had an AUC of 0.82 from them (Cho 2023). SERA warns of some bad "
     "ones and cannot see every one.",
 )

@@ -74,7 +74,20 @@ def test_the_metrics_name_every_reader_and_the_interval(model):
     assert metrics["auc_low"] <= metrics["auc"] <= metrics["auc_high"]
     assert {"auc sera_tiny/svm", "auc handcrafted/forest", "sensitivity", "specificity", "brier"} <= set(metrics)
     assert metrics["images"] == 40
+    counts = [metrics[name] for name in ("true_positives", "false_negatives", "false_positives", "true_negatives")]
+    assert sum(counts) == 40
+    assert metrics["sensitivity"] == counts[0] / (counts[0] + counts[1])
     assert metrics["prevalence"] == model.training.prevalence == 0.5
+
+
+def test_patients_and_sites_are_counted_where_they_are_named(recipe, no_weights):
+    named = [
+        replace(sample, patient=f"p{place // 2}", site="north" if place < 10 else None) if place < 30 else sample
+        for place, sample in enumerate(phantom_samples(40, 0, recipe.roi.margin))
+    ]
+    training = fit(named, recipe, no_weights).training
+    assert (training.patients, training.groups) == (15, 25)
+    assert training.sites == {"north": 10}
 
 
 def test_the_same_seed_gives_the_same_model(model, recipe, no_weights, nodules):
