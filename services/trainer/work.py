@@ -10,6 +10,8 @@ from services.trainer import proof
 from services.trainer.plan import Pace, plan
 from services.trainer.samples import samples
 from services.trainer.stores import StoredFeatures, StoredFits
+from shared.bundles.card import card
+from shared.bundles.facts import reference
 from shared.domain.training import StepKind
 from shared.errors import Conflict
 from shared.learning import (
@@ -178,7 +180,8 @@ class RunWork:
         bundle = proof.store(model, synthetic, self._objects)
 
         def store(house: House) -> None:
-            house.models.store(bundle.digest, self._recipe.name, self.run.recipe, self.run.id, synthetic, metrics)
+            known = (bundle.digest, self._recipe.name, self.run.recipe, self.run.id, synthetic, metrics)
+            house.models.store(*known, reference=reference(bundle), card=card(bundle))
             house.runs.produced(self.run.id, bundle.digest, metrics)
 
         figures = {name: metrics[name] for name in ("auc", "auc_low", "auc_high", "sensitivity", "specificity")}
