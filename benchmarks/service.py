@@ -16,15 +16,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.commands.train import follow, request
+from cli.commands.train import request
 from cli.connection import Api, address, connect, create_key
-from cli.importing import add_all, read_manifest
+from cli.importing import add_all
 from cli.submission import CaseFile, submit_and_wait
+from cli.watching import follow
 from deploy.local import Stack
 from shared.bundles import Bundle, load
 from shared.bundles.depot import fetch
 from shared.domain.roles import Role
 from shared.imaging import crop, decode
+from shared.manifest import read_manifest
 from shared.objects import open_store
 from shared.settings import Settings
 
@@ -87,7 +89,7 @@ def _engine_rate(bundle: Bundle, images: Sequence[bytes], batch: int) -> float:
 
 
 def _predict(bundle: Bundle, images: Sequence[bytes]) -> None:
-    bundle.predict([crop(decode(image), None, bundle.margin) for image in images])
+    bundle.predict([crop(decode(image), None, bundle.framing) for image in images])
 
 
 def _timed(work) -> float:

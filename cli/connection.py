@@ -64,18 +64,30 @@ class Api:
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Asks again for a while if SERA, having answered before, is away: it may be restarting."""
+        return self._patiently("GET", path, params=parameters)
+
+    def post(self, path: str, *, repeatable: bool = False, **body: Any) -> Any:
+        """`body` goes to httpx2: `json=`, or `data=` and `files=`. A `repeatable` one is sent again as `get` asks."""
+        return self._patiently("POST", path, **body) if repeatable else self._call("POST", path, **body)
+
+    def put(self, path: str, **body: Any) -> Any:
+        return self._call("PUT", path, **body)
+
+    def delete(self, path: str, **parameters: Any) -> Any:
+        return self._call("DELETE", path, params=parameters)
+
+    def _patiently(self, method: str, path: str, **parts: Any) -> Any:
         until = time.monotonic() + (RESTART_S if self._met else 0.0)
         while True:
             try:
-                return self._call("GET", path, params=parameters)
+                return self._call(method, path, **parts)
             except Unreachable:
                 if time.monotonic() > until:
                     raise
             time.sleep(RETRY_S)
 
-    def post(self, path: str, **body: Any) -> Any:
-        """`body` goes to httpx2: `json=`, or `data=` and `files=`."""
-        return self._call("POST", path, **body)
+    def patch(self, path: str, **body: Any) -> Any:
+        return self._call("PATCH", path, **body)
 
     def _call(self, method: str, path: str, **parts: Any) -> Any:
         try:

@@ -10,9 +10,10 @@ import cv2
 from pydicom import examples
 from rich.console import Console
 
-from cli.commands.train import follow, request
+from cli.commands.train import request
 from cli.connection import Api, address, connect, create_key
 from cli.submission import CaseFile, submit_and_wait
+from cli.watching import follow
 from shared.domain.roles import Role
 from shared.errors import SeraError
 from shared.phantoms import Phantom, draw

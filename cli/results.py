@@ -51,9 +51,10 @@ def sentences(job: dict[str, Any]) -> list[str]:
         return [f"The case ended as {job['state']}: {job['message'] or job['reason']}"]
     result = job["result"]
     fna, model = result["fna"], result["model"]
+    rule = result.get("cutoff_rule", "youden")  # results from before there were others do not name it
     lines = [
         f"Risk of malignancy {result['risk']:.0%}, decision: {DECISIONS.get(result['decision'], result['decision'])} "
-        f"(score {result['score']:.3f}, cut-off {result['cutoff']:.3f}).",
+        f"(score {result['score']:.3f}, cut-off {result['cutoff']:.3f} by {rule}).",
         f"{fna['text']} [{fna['rule']}]",
         f"Model {model['name']}/{model['version']} ({model['digest'][:12]}).",
     ]

@@ -1,7 +1,8 @@
 """The one reader of `manifest.csv`: a folder's images, their labels and what people said of them."""
 
 import csv
-from collections.abc import Collection
+import io
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ NEEDED = ("image", "malignant")
 OPTIONAL = ("patient", "site", "size_mm", "split", "tirads")
 READER = "reader_"
 """What the name of a column begins with that holds a person's judgements."""
+NO_CSV = "it cannot be read as CSV in UTF-8 ({})"
 
 
 class ManifestInvalid(InputError):
@@ -26,7 +28,7 @@ class Row:
     Attributes
     ----------
     malignant : the label as it stands there, "" where there is none
-    name : the image as the manifest names it
+    name, mask_name : the files as the manifest names them, "" for none
     fields : the optional columns that are filled in
     readers : each person's judgement, where there is one
     """
@@ -37,6 +39,7 @@ class Row:
     mask: Path | None
     fields: dict[str, str]
     name: str = ""
+    mask_name: str = ""
     readers: dict[str, str] = field(default_factory=dict)
 
 
@@ -49,19 +52,31 @@ def read_table(path: Path, needed: Collection[str] = NEEDED) -> list[Row]:
     """All rows of a manifest by its own path; files are looked for beside it."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as source:
-            reader = csv.DictReader(source)
-            if missing := set(needed) - set(reader.fieldnames or ()):
-                raise ManifestInvalid(path=path, problem=f"its first line lacks {', '.join(sorted(missing))}")
-            return [_row(path.parent, reader.line_num, line) for line in reader]
+            return _rows(source, path.parent, path, needed)
     except FileNotFoundError as missing:
         raise ManifestInvalid(path=path, problem="there is no such file") from missing
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ManifestInvalid(path=path, problem=f"it cannot be read as CSV in UTF-8 ({error})") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestInvalid(path=path, problem=NO_CSV.format(error)) from error
+
+
+def parse_table(text: str, named: str) -> list[Row]:
+    """All rows of a manifest that came as text; `named` is what an error calls it."""
+    return _rows(io.StringIO(text.removeprefix("\ufeff"), newline=""), Path(), named, NEEDED)
 
 
 def reader_columns(rows: Collection[Row]) -> tuple[str, ...]:
     """Names of the people who judged any of these rows, in the columns' order."""
     return tuple(dict.fromkeys(name for row in rows for name in row.readers))
+
+
+def _rows(source: Iterable[str], folder: Path, named: Path | str, needed: Collection[str]) -> list[Row]:
+    try:
+        reader = csv.DictReader(source)
+        if missing := set(needed) - set(reader.fieldnames or ()):
+            raise ManifestInvalid(path=named, problem=f"its first line lacks {', '.join(sorted(missing))}")
+        return [_row(folder, reader.line_num, line) for line in reader]
+    except csv.Error as error:
+        raise ManifestInvalid(path=named, problem=NO_CSV.format(error)) from error
 
 
 def _row(folder: Path, number: int, line: dict[str, str]) -> Row:
@@ -74,5 +89,6 @@ def _row(folder: Path, number: int, line: dict[str, str]) -> Row:
         mask=folder / mask if mask else None,
         fields={name: told[name] for name in OPTIONAL if name in told},
         name=image,
+        mask_name=mask or "",
         readers={name.removeprefix(READER): told[name] for name in told if name.startswith(READER) and name != READER},
     )

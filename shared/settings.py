@@ -13,6 +13,7 @@ from shared.errors import SeraError
 ROOT = Path(__file__).resolve().parents[1]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Sensitivity = Annotated[float, Field(ge=0.80, le=0.99)]
 
 
 class SettingMissing(SeraError):
@@ -42,11 +43,30 @@ class Settings(BaseSettings):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     worker_name: str = Field(default_factory=gethostname)
     """What a worker signs leases with; give each worker of one machine its own."""
+    trainers: Annotated[int, Field(ge=0, le=16)] = 1
+    """Trainer processes that `./sera up` runs; they share this machine's cores."""
     ring_every_s: Annotated[float, Field(gt=0)] = 3.0
 
     prevalence: Share = 0.23
     """Share of malignant nodules a hospital expects when it has not said: the upper end of 15-23 % (K20)."""
     fna_rule: str = "risk-band/ACR-2017/1"
+    least_target_sensitivity: Sensitivity = 0.80
+    most_target_sensitivity: Sensitivity = 0.99
+    """What a hospital's administrator may choose between for its cut-off; models hold cut-offs for 0.80 to 0.99."""
+
+    gate_margin: Annotated[float, Field(gt=0, le=0.2)] = 0.05
+    """AUC by which a candidate may be worse than the live model: the margin of Rodriguez-Ruiz et al., JNCI 111:916
+    (2019), for a machine against radiologists."""
+    gate_significance: Annotated[float, Field(ge=0.001, le=0.2)] = 0.05
+    """One-sided. A trial would take 0.025; behind this gate stand a shadow and a rollback."""
+    gate_sensitivity_floor: Annotated[float, Field(ge=0, le=1)] = 0.80
+    """Malignant test images to be found: the deck's radiologists found 79 % and 95 % by TIRADS."""
+    gate_calibration_limit: Annotated[float, Field(gt=0, le=0.5)] = 0.10
+    """Expected calibration error. No source, ours: with more, a stated 10 % may be 20 %, where ACR's TR5 begins."""
+    gate_least_of_each_class: Annotated[int, Field(ge=2, le=1000)] = 10
+    """Test images of a class. DeLong's normal approximation is poor below; power asks for far more."""
+    shadow_batch: Annotated[int, Field(ge=1, le=64)] = 8
+    """Cases a shadow reads in one transaction."""
 
     log_level: str = "INFO"
 

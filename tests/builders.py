@@ -1,6 +1,9 @@
 """Valid examples that tests change where it matters."""
 
+import json
+from functools import cache
 from io import BytesIO
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,8 +11,11 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 
+from shared.learning import FittedModel, fit, phantom_samples
 from shared.ledger.cases import NewCase
+from shared.networks import WeightsFinder
 from shared.phantoms import draw
+from shared.recipes import read_recipe
 
 MARK_GREY = 210
 CASE = NewCase("a" * 64, 1000, "png", 300, 300, 14.5, None, "case-1")
@@ -44,6 +50,26 @@ SMALL_RECIPE = {
     "validation": {"folds": 2},
     "phantoms": {"count": 33, "epochs": 1, "batch": 33, "rate": 0.05},
 }
+
+
+@cache
+def small_model() -> FittedModel:
+    """A model of the small recipe, fitted once in a test run."""
+    weights = WeightsFinder(None, Path("nowhere"), download=False)
+    return fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights)
+
+
+def as_format_2(folder: Path) -> Path:
+    """Turn a bundle into one as they were before evidence was kept."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_bytes())
+    del manifest["evidence"], manifest["training"]["patients"], manifest["training"]["sites"]
+    del manifest["files"]["evidence.safetensors"]
+    for name in ("true_positives", "false_negatives", "false_positives", "true_negatives"):
+        del manifest["metrics"][name]
+    (folder / "evidence.safetensors").unlink()
+    path.write_text(json.dumps({**manifest, "format": 2}))
+    return folder
 
 
 class Screen:

@@ -21,7 +21,7 @@ def demo(
 ) -> None:
     """Start SERA, make sure a model is live, let two demo hospitals submit sample cases, print what they get."""
     console = wide_console()
-    console.print("Starting the embedded database, broker, API, worker, trainer and beat ...")
+    console.print("Starting the embedded database, broker, API, workers, trainer and beat ...")
     stack = Stack.from_settings(Settings())
     if once:
         with stack:

@@ -1,69 +1,107 @@
 """`./sera train`: a training run through the queue, with live progress."""
 
 import json
-import time
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.commands import application
-from cli.connection import Api, connect
+from cli.connection import Api, ApiProblem, connect
+from cli.watching import follow
 from shared.domain.roles import Role
+from shared.errors import InputError
 
 app = application()
 
-POLL_S = 0.5
-FINAL = ("done", "failed", "cancelled")
+
+class NothingToTrain(InputError):
+    code = "nothing-to-train"
+    text = "Say what to train: --dataset NAME --recipe NAME. With --watch alone the newest run is followed, if any."
 
 
 @app.command()
 def train(
-    dataset: Annotated[str, typer.Option(help="Name of the dataset.")],
-    recipe: Annotated[str, typer.Option(help="Name of the recipe, e.g. starter or light.")],
+    dataset: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Name of the recipe, e.g. starter or light.")] = None,
+    version: Annotated[
+        int | None, typer.Option(help="A frozen version; left out, the dataset is frozen as it is now.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(help="Folds of cross-validation, in place of the recipe's.")] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds on equal data make equal models.")] = 0,
-    promote: Annotated[bool, typer.Option("--promote", help="Make the model live when it is done.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the finished run as JSON.")] = False,
+    promote: Annotated[bool, typer.Option("--promote", help="Make the model live when it passes the gate.")] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="With --promote: why it should be live even if it does not pass.")
+    ] = None,
+    watch: Annotated[
+        bool | None,
+        typer.Option("--watch/--detach", help="Follow the run, as is usual, or print its id; alone: the newest run."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON.")] = False,
 ) -> None:
-    """Train a model on a dataset, in the trainer service."""
+    """Train a model on a dataset, in the trainer service, and watch it. Ctrl-C stops watching, not the training."""
     console = Console(stderr=True)
     with connect(Role.OPERATOR) as api:
-        run = follow(api, request(api, dataset, recipe, seed), console)
-        if run["state"] == "done" and promote:
-            api.post(f"/v1/models/{run['model_digest']}/promote", json={"reason": "asked for with --promote"})
+        run_id = _asked(api, dataset, recipe, watch, version=version, folds=folds, seed=seed)
+        if watch is False:
+            print(json.dumps(api.get(f"/v1/training-runs/{run_id}"), indent=2) if as_json else run_id)
+            return
+        run = watched(api, run_id, console)
+        promoted = promotion(api, run, reason) if promote and run["state"] == "done" else None
     if as_json:
         print(json.dumps(run, indent=2))
     else:
-        Console().print("\n".join(report(run, promote)), highlight=False, soft_wrap=True)
-    if run["state"] != "done":
+        Console().print("\n".join(report(run, promoted)), highlight=False, soft_wrap=True)
+    if run["state"] != "done" or isinstance(promoted, ApiProblem):
+        if isinstance(promoted, ApiProblem) and as_json:
+            console.print(f"Not promoted: {promoted} [{promoted.code}]", soft_wrap=True, markup=False)
         raise typer.Exit(1)
 
 
-def request(api: Api, dataset: str, recipe: str, seed: int = 0) -> str:
-    return api.post("/v1/training-runs", json={"dataset": dataset, "recipe": recipe, "seed": seed})["run_id"]
+def _asked(api: Api, dataset: str | None, recipe: str | None, watch: bool | None, **more: int | None) -> str:
+    """A new run, or with nothing but --watch the newest there is."""
+    if dataset and recipe:
+        return request(api, dataset, recipe, **more)
+    newest = api.get("/v1/training-runs", limit=1) if watch and not (dataset or recipe) else []
+    if not newest:
+        raise NothingToTrain
+    return newest[0]["run_id"]
 
 
-def follow(api: Api, run_id: str, console: Console) -> dict[str, Any]:
-    """Show the run's progress until it ends; returns it."""
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("waiting for a trainer", total=1.0)
-        while (run := api.get(f"/v1/training-runs/{run_id}"))["state"] not in FINAL:
-            said = ": ".join(part for part in (run["stage"], run["message"]) if part)
-            bar.update(task, completed=run["fraction"], description=said or "waiting for a trainer")
-            time.sleep(POLL_S)
-    return run
+def request(api: Api, dataset: str, recipe: str, **more: int | None) -> str:
+    """Ask for a run; `more` are version, folds and seed where they matter."""
+    told = {name: value for name, value in more.items() if value is not None}
+    return api.post("/v1/training-runs", json={"dataset": dataset, "recipe": recipe, **told})["run_id"]
 
 
-def report(run: dict[str, Any], promoted: bool) -> list[str]:
+def watched(api: Api, run_id: str, console: Console) -> dict[str, Any]:
+    """The run when it has ended."""
+    try:
+        return follow(api, run_id, console)
+    except KeyboardInterrupt:
+        console.print(f"The run goes on. Follow it: ./sera runs watch {run_id}; stop it: ./sera runs cancel {run_id}")
+        raise typer.Exit(130) from None
+
+
+def promotion(api: Api, run: dict[str, Any], reason: str | None) -> dict[str, Any] | ApiProblem:
+    """The model that is live now, or why this one may not be without a reason."""
+    try:
+        return api.post(f"/v1/models/{run['model_digest']}/promote", json={"reason": reason})
+    except ApiProblem as problem:
+        return problem
+
+
+def report(run: dict[str, Any], promoted: dict[str, Any] | ApiProblem | None) -> list[str]:
     if run["state"] != "done":
-        return [f"The run ended as {run['state']}: {run['message'] or run['reason']}"]
+        go_on = f" Go on where it was: ./sera runs resume {run['run_id']}" if run["state"] == "failed" else ""
+        return [f"The run ended as {run['state']}: {run['message'] or run['reason']}{go_on}"]
     metrics, digest = run["metrics"], run["model_digest"]
     lines = [
         f"Model {digest[:12]} from {metrics['images']:.0f} images, {metrics['prevalence']:.0%} of them malignant.",
         f"Cross-validated AUC {metrics['auc']:.3f} (95 % interval {metrics['auc_low']:.3f}-{metrics['auc_high']:.3f}), "
         "by patient where patients are known.",
+        *(step["message"] for step in run["steps"] if step["kind"] == "gate" and step["message"]),
     ]
-    step = "It is live." if promoted else f"Make it live: ./sera models promote {digest[:12]}"
-    return [*lines, step]
+    if isinstance(promoted, ApiProblem):
+        return [*lines, f"Not promoted: {promoted} [{promoted.code}]"]
+    return [*lines, "It is live." if promoted else f"Make it live: ./sera models promote {digest[:12]}"]

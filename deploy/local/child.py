@@ -58,6 +58,8 @@ class Child:
     """Runs once to its end before those after it start."""
     prepare: Callable[[], None] = field(default=lambda: None)
     """Called before each start."""
+    env: tuple[tuple[str, str], ...] = ()
+    """Variables of its own, beside the stack's."""
     identity: tuple[str, ...] = ()
     """setpriv options, where the child runs as another user."""
     stop_signal: signal.Signals = signal.SIGTERM

@@ -15,7 +15,7 @@ from deploy.local.child import Backoff, Child
 from deploy.local.errors import PortBusy
 from deploy.local.home import Home
 from deploy.local.postgres import Postgres
-from deploy.local.services import SERVICES
+from deploy.local.services import SERVICES, with_trainers
 from deploy.local.state import ProcessId, StackState, clear_leftovers
 from deploy.local.supervisor import Event, Observer, Supervisor
 from deploy.local.valkey import Valkey
@@ -94,7 +94,9 @@ class Stack:
     def from_settings(cls, settings: Settings, *, observe: Observer = lambda event: None) -> Self:
         urls = Urls.from_settings(settings)
         told = {"SERA_WEIGHTS_DIR": str(settings.weights_dir)} if settings.weights_dir else {}
-        return cls(settings.home, settings.port, host=settings.host, urls=urls, extra_env=told, observe=observe)
+        services = with_trainers(SERVICES, settings.trainers)
+        more = {"services": services, "urls": urls, "extra_env": told, "observe": observe}
+        return cls(settings.home, settings.port, host=settings.host, **more)
 
     @property
     def url(self) -> str | None:

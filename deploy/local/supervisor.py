@@ -52,7 +52,7 @@ class Member:
         self.process: Process | None = None
         self.failures = 0
         self._home = home
-        self._env = {**env, "SERA_READY_FILE": str(home.ready_file(child.name))}
+        self._env = {**env, **dict(child.env), "SERA_READY_FILE": str(home.ready_file(child.name))}
         self._backoff = backoff
         self._observe = observe
         self._since = 0.0

@@ -10,10 +10,12 @@ from services.api.audit.router import router as audit
 from services.api.cases.router import router as cases
 from services.api.datasets.router import router as datasets
 from services.api.dependencies import Wiring
+from services.api.hospitals.router import router as hospitals
 from services.api.jobs.pace import Pace
 from services.api.jobs.router import router as jobs
 from services.api.jobs.watch import JobWatch
 from services.api.limits import FORM_ALLOWANCE, BodyCap, Doorman
+from services.api.models.card import router as cards
 from services.api.models.router import router as models
 from services.api.monitoring.dashboards import router as dashboards
 from services.api.monitoring.memory import Memory
@@ -56,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyCap, limit=settings.max_upload_bytes + FORM_ALLOWANCE)
     app.add_middleware(Traffic)
     errors.install(app)
-    for router in (cases, jobs, datasets, training, models, audit, dashboards):
+    for router in (cases, jobs, hospitals, datasets, training, models, cards, audit, dashboards):
         app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)
     app.include_router(web)

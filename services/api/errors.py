@@ -1,5 +1,6 @@
 """Every error leaves as `application/problem+json` (RFC 9457) with a code and the next step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -59,11 +60,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [{"field": _field(each), "problem": CLEARER.get(each["type"], each["msg"])} for each in error.errors()]
-        told = "; ".join(f"{each['field']}: {each['problem']}" for each in fields)
-        return problem(
-            422, "invalid-request", f"The request cannot be used: {told}. Correct and resend.", errors=fields
-        )
+        fields = [{"field": _field(each), "problem": _problem(each)} for each in error.errors()]
+        told = f"The request cannot be used: {said(error.errors())}. Correct and resend."
+        return problem(422, "invalid-request", told, errors=fields)
 
     @app.exception_handler(HTTPException)
     def plain(request: Request, error: HTTPException) -> JSONResponse:
@@ -74,6 +73,15 @@ def install(app: FastAPI) -> None:
     def unknown(request: Request, error: Exception) -> JSONResponse:
         log().error("api.failed", path=request.url.path, exc_info=error)
         return of_error(SeraError())
+
+
+def said(errors: Sequence[Any]) -> str:
+    """Pydantic's errors in one line, each by its field."""
+    return "; ".join(f"{_field(each)}: {_problem(each)}" for each in errors)
+
+
+def _problem(error: dict[str, Any]) -> str:
+    return CLEARER.get(error["type"], error["msg"])
 
 
 def _field(error: dict[str, Any]) -> str:

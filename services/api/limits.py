@@ -19,6 +19,14 @@ FORM_ALLOWANCE = 256 * 1024
 SCHEME = "bearer "
 
 
+class BatchTooLarge(TooLarge):
+    text = "The batch is larger than {limit_mib} MiB. Send smaller batches: what one brings in stays, whatever follows."
+
+
+SMALLER = {"/batches": BatchTooLarge}
+"""What is said of a body over the cap, by the end of its address, where the image is not to blame."""
+
+
 class _OverCap(Exception):
     pass
 
@@ -53,7 +61,11 @@ class BodyCap:
             with suppress(_OverCap):
                 await self._app(scope, counted, watched)
         if over and not started:
-            await refuse(TooLarge(limit_mib=self._limit // 2**20), scope, receive, send, more)
+            await refuse(self._refusal(scope["path"]), scope, receive, send, more)
+
+    def _refusal(self, path: str) -> TooLarge:
+        end = "/" + path.rpartition("/")[2]
+        return SMALLER.get(end, TooLarge)(limit_mib=self._limit // 2**20)
 
 
 class Doorman:

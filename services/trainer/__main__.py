@@ -1,35 +1,40 @@
-"""`python -m services.trainer`: one process, one training run at a time."""
+"""`python -m services.trainer`: one process, one step at a time; several share a run."""
 
+import os
 from datetime import timedelta
 from uuid import UUID
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 
 from services.trainer.desk import ACTOR, TrainingDesk
+from services.trainer.gate import policy_of
+from services.trainer.owner import Owner
+from services.trainer.work import Tools
 from shared import telemetry
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.networks import WeightsFinder
 from shared.objects import open_store
-from shared.queueing import Queues, celery_app, run_solo
+from shared.queueing import CeleryDoorbell, Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
 from shared.readiness import announce
 from shared.settings import Settings
 
 
-def bootstrap(settings: Settings) -> TrainingDesk:
+def bootstrap(settings: Settings, app: Celery) -> TrainingDesk:
     """All wiring of the trainer."""
     ledger, lease = Ledger(settings.database, pool_size=2), timedelta(seconds=settings.lease_s)
 
     def renew(tokens: list[UUID]) -> None:
         with ledger.whole(ACTOR) as house:
-            house.runs.renew(tokens, lease)
+            house.steps.renew(tokens, lease)
 
     heartbeat = Heartbeat(renew, lease)
     heartbeat.start()
     weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
-    return TrainingDesk(ledger, open_store(settings.objects), weights, heartbeat, lease)
+    tools = Tools(open_store(settings.objects), weights, settings.home / "cache" / "bundles", policy_of(settings))
+    return TrainingDesk(settings, ledger, tools, heartbeat, CeleryDoorbell(app), Owner.here())
 
 
 def register(app: Celery, desk: TrainingDesk) -> None:
@@ -42,9 +47,11 @@ def main() -> None:
     settings = Settings()
     telemetry.configure("trainer", settings.log_level)
     app = celery_app(settings.broker)
-    register(app, bootstrap(settings))
+    desk = bootstrap(settings, app)
+    register(app, desk)
+    worker_shutting_down.connect(lambda **_: desk.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
-    run_solo(app, [Queues.TRAIN], "trainer")
+    run_solo(app, [Queues.TRAIN], f"trainer-{os.getpid()}")
 
 
 if __name__ == "__main__":

@@ -1,117 +1,181 @@
-"""The trainer's day: claim a run, fit its recipe, store the bundle, report."""
+"""The trainer's day: claim a step, do it, say what came of it, ring for the steps that can be done now."""
 
-import tempfile
+import threading
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
+from uuid import UUID
 
-from services.trainer.samples import outlined, samples
-from shared.bundles import load, save
-from shared.bundles.depot import publish
+from services.trainer.owner import Owner
+from services.trainer.samples import outlined
+from services.trainer.work import Done, Found, Material, RunWork, Tools
 from shared.domain.jobs import REASON_TEXT, Reason
-from shared.domain.training import Split
-from shared.errors import SeraError
-from shared.learning import fit, framing
-from shared.ledger import Ledger
+from shared.domain.training import ENDED, Split, StepKind
+from shared.errors import SeraError, Unavailable
+from shared.ledger import House, Ledger
 from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.steps import ClaimedStep
 from shared.ledger.training import TrainingRun
-from shared.networks import WeightsFinder
-from shared.objects import ObjectStore
-from shared.recipes import load_recipe
+from shared.queueing import Doorbell
+from shared.queueing.app import Tasks
+from shared.recipes import Recipe, load_recipe
+from shared.settings import Settings
 from shared.telemetry import log
 
 ACTOR = "trainer"
-SHARES = {
-    "network": (0.0, 0.2),
-    "features": (0.2, 0.4),
-    "tuning": (0.4, 0.7),
-    "readers": (0.7, 0.95),
-    "final": (0.95, 1.0),
-}
-"""Where each stage begins and ends on the whole run's scale."""
+TOLD_EVERY_S = 0.5
+AWAY = timedelta(seconds=2)
+FOUND = (StepKind.FEATURES, StepKind.TABLE, StepKind.BUNDLE)
+"""Steps whose outcomes later ones go by."""
 
 
-class LeaseLost(SeraError):
-    code = "lease-lost"
-    text = "Another trainer has taken up the run."
+class StepLost(SeraError):
+    code = "step-lost"
+    text = "The step is no longer this trainer's: its run was cancelled, or another trainer has taken it up."
+
+
+class Closing(SeraError):
+    code = "closing"
+    text = "The trainer is stopping."
 
 
 class TrainingDesk:
     def __init__(
-        self, ledger: Ledger, objects: ObjectStore, weights: WeightsFinder, heartbeat: Heartbeat, lease: timedelta
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        tools: Tools,
+        heartbeat: Heartbeat,
+        doorbell: Doorbell,
+        owner: Owner,
     ) -> None:
-        self._ledger, self._objects, self._weights = ledger, objects, weights
-        self._heartbeat, self._lease = heartbeat, lease
+        self._settings, self._ledger, self._tools = settings, ledger, tools
+        self._heartbeat, self._doorbell, self._owner = heartbeat, doorbell, owner
+        self._lease = timedelta(seconds=settings.lease_s)
+        self._closing = threading.Event()
+        self._work: RunWork | None = None
 
     def work(self) -> None:
-        """Take up runs until none waits."""
-        while run := self._claim():
-            self._heartbeat.hold(run.lease_token)
+        """Do steps until none can be done now, or the trainer is closing."""
+        self._take_back()
+        while not self._closing.is_set() and (step := self._claim()):
+            self._heartbeat.hold(step.token)
             try:
-                self._do(run)
+                self._do(step)
             finally:
-                self._heartbeat.let_go(run.lease_token)
+                self._heartbeat.let_go(step.token)
+        self._let_go_of_ended()
 
-    def _claim(self) -> TrainingRun | None:
+    def close(self) -> None:
+        """Give the step in hand back and take no more; safe from a signal handler."""
+        self._closing.set()
+
+    def _take_back(self) -> None:
+        """Steps of trainers that died on this machine need not wait for their leases to run out."""
         with self._ledger.whole(ACTOR) as house:
-            return house.runs.claim(self._lease)
+            if gone := self._owner.gone(house.steps.owners()):
+                house.steps.reclaim(self._settings.max_attempts, gone)
 
-    def _do(self, run: TrainingRun) -> None:
-        """One run's failure is written to it and never touches serving."""
+    def _claim(self) -> ClaimedStep | None:
+        with self._ledger.whole(ACTOR) as house:
+            return house.steps.claim(str(self._owner), self._lease, self._settings.max_attempts)
+
+    def _do(self, step: ClaimedStep) -> None:
+        """One step's failure is written to its run and never touches serving."""
         try:
-            self._train(run)
-        except LeaseLost:
-            log().warning("run.lost", run=str(run.id))
+            done = self._work_on(step.run_id).do(step, self._found(step), self._reporter(step))
+            self._finish(step, done)
+        except StepLost:
+            log().warning("step.lost", run=str(step.run_id), step=step.name)
+        except (Closing, Unavailable) as interrupted:
+            log().warning("step.given-back", run=str(step.run_id), step=step.name, why=str(interrupted))
+            self._give_back(step)
         except SeraError as error:
-            if error.retryable:
-                raise
-            self._fail(run, error.code, str(error))
+            self._fail(step, error.code, str(error))
         except Exception as error:  # noqa: BLE001 (written to the run, and logged)
-            log().error("run.broke", run=str(run.id), exc_info=error)
-            self._fail(run, Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL])
+            log().error("step.broke", run=str(step.run_id), step=step.name, exc_info=error)
+            self._fail(step, Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL])
 
-    def _train(self, run: TrainingRun) -> None:
-        with self._ledger.whole(ACTOR) as house:
-            dataset = house.datasets.find(run.dataset_id)
-            images = house.datasets.images(dataset.id, Split.TRAIN)
-        recipe = load_recipe(run.recipe).framed(outlined(images))
-        learned = samples(images, self._objects, framing(recipe))
-        cache = StoredFeatures(self._objects)
-        model = fit(learned, recipe, self._weights, progress=self._reporter(run), cache=cache, seed=run.seed)
-        with tempfile.TemporaryDirectory() as folder:
-            save(model, Path(folder, "bundle"), synthetic=dataset.synthetic)
-            bundle = load(Path(folder, "bundle"))
-            publish(Path(folder, "bundle"), self._objects)
-        self._finish(run, bundle.digest, dict(model.metrics), dataset.synthetic)
-
-    def _reporter(self, run: TrainingRun):
-        def report(stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
-            begin, end = SHARES[stage]
+    def _work_on(self, run_id: UUID) -> RunWork:
+        """What this process holds of a run; that of another run is let go of first."""
+        if self._work is None or self._work.run.id != run_id:
+            self.let_go()
             with self._ledger.whole(ACTOR) as house:
-                done = begin + (end - begin) * fraction
-                if not house.runs.progress(run.lease_token, self._lease, stage, done, message):
-                    raise LeaseLost
+                material = _material(house, house.runs.find(run_id))
+            self._work = RunWork(material, self._tools)
+        return self._work
+
+    def _found(self, step: ClaimedStep) -> Found:
+        with self._ledger.whole(ACTOR) as house:
+            outcomes = {kind: house.steps.outcomes(step.run_id, kind) for kind in FOUND}
+            return Found(outcomes, house.models.live())
+
+    def _reporter(self, step: ClaimedStep):
+        last = 0.0
+
+        def report(stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
+            """Figures are always told; how far it is, now and then."""
+            nonlocal last
+            if self._closing.is_set():
+                raise Closing
+            kept = metrics if "loss" in metrics else {}
+            if not kept and time.monotonic() - last < TOLD_EVERY_S:
+                return
+            last = time.monotonic()
+            with self._ledger.whole(ACTOR) as house:
+                if not house.steps.progress(step.token, step.kind, fraction, message, kept):
+                    raise StepLost
 
         return report
 
-    def _finish(self, run: TrainingRun, digest: str, metrics: dict[str, float], synthetic: bool) -> None:
+    def _finish(self, step: ClaimedStep, done: Done) -> None:
         with self._ledger.whole(ACTOR) as house:
-            if house.runs.finish(run.lease_token, digest, metrics):
-                house.models.store(digest, load_recipe(run.recipe).name, run.recipe, run.id, synthetic, metrics)
+            ready = house.steps.finish(step.token, done.outcome, done.adding, done.message)
+            if ready is None:
+                raise StepLost
+            done.also(house)
+        log().info("step.done", run=str(step.run_id), step=step.name, ready=ready)
+        for _ in range(ready):
+            self._doorbell.ring(Tasks.TRAIN, step.run_id)
 
-    def _fail(self, run: TrainingRun, reason: str, message: str) -> None:
+    def _give_back(self, step: ClaimedStep) -> None:
         with self._ledger.whole(ACTOR) as house:
-            house.runs.fail(run.lease_token, reason, message)
+            house.steps.give_back(step.token, AWAY)
+
+    def _fail(self, step: ClaimedStep, reason: str, message: str) -> None:
+        with self._ledger.whole(ACTOR) as house:
+            house.steps.fail(step.token, reason, message)
+
+    def _let_go_of_ended(self) -> None:
+        if self._work:
+            with self._ledger.whole(ACTOR) as house:
+                run = house.runs.find(self._work.run.id)
+            if run is None or run.state in ENDED:
+                self.let_go()
+
+    def let_go(self) -> None:
+        """Close what it holds of a run."""
+        if self._work:
+            self._work.close()
+        self._work = None
 
 
-class StoredFeatures:
-    """Computed features in the object store, shared by all trainers and kept between runs."""
+def _material(house: House, run: TrainingRun) -> Material:
+    learned = house.versions.images(run.version_id, Split.TRAIN)
+    return Material(
+        run=run,
+        recipe=_recipe(run).framed(outlined(learned)),
+        images=learned,
+        tests=house.versions.images(run.version_id, Split.TEST),
+        locked=frozenset(house.versions.locked([image.image_sha256 for image in learned])),
+        synthetic=house.datasets.find(run.dataset_id).synthetic,
+        pace=house.steps.pace(run.recipe),
+    )
 
-    def __init__(self, objects: ObjectStore) -> None:
-        self._objects = objects
 
-    def get(self, key: str) -> bytes | None:
-        return self._objects.get_named(key)
-
-    def put(self, key: str, vector: bytes) -> None:
-        self._objects.put_named(key, vector)
+def _recipe(run: TrainingRun) -> Recipe:
+    recipe = load_recipe(run.recipe)
+    if run.folds is None:
+        return recipe
+    return replace(recipe, validation=replace(recipe.validation, folds=run.folds))

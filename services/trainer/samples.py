@@ -31,7 +31,7 @@ def outlined(images: list[LabelledImage]) -> float:
 
 def nodule(objects: ObjectStore, image: LabelledImage, framing: Framing) -> Nodule:
     """Fetch, decode and crop one labelled image, by its mask or ROI where it has one."""
-    pixels = decode(objects.get(image.image_sha256))
+    pixels = decode(objects.get(image.image_sha256), frame=image.frame)
     height, width = pixels.pixels.shape
     return crop(pixels, roi(objects, image, width, height), framing)
 
@@ -45,4 +45,5 @@ def roi(objects: ObjectStore, image: LabelledImage, width: int, height: int) -> 
 
 def _key(image: LabelledImage) -> str:
     """Names the pixels and their ROI, whatever dataset they are in."""
-    return hashlib.sha256(json.dumps([image.image_sha256, image.mask_sha256, image.roi]).encode()).hexdigest()
+    frame = [] if image.frame is None else [image.frame]
+    return hashlib.sha256(json.dumps([image.image_sha256, image.mask_sha256, image.roi, *frame]).encode()).hexdigest()

@@ -8,7 +8,7 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from services.worker.desk import InferenceDesk
 from services.worker.explanations import ExplanationMaker
-from services.worker.live import LiveModel
+from services.worker.live import Follower, LiveModel
 from services.worker.preparation import Preparation
 from services.worker.shelf import Shelf
 from shared import telemetry
@@ -21,14 +21,14 @@ from shared.readiness import announce
 from shared.settings import Settings
 
 
-def bootstrap(settings: Settings) -> tuple[InferenceDesk, ExplanationMaker]:
+def bootstrap(settings: Settings) -> tuple[InferenceDesk, ExplanationMaker, Follower]:
     """All wiring of the worker."""
     ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
-    live, preparation = LiveModel(ledger, shelf), Preparation(objects)
+    live, preparation = LiveModel(ledger, shelf, settings.worker_name), Preparation(objects)
     heartbeat = _heartbeat(ledger, timedelta(seconds=settings.lease_s))
     desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
-    return desk, ExplanationMaker(ledger, objects, live, shelf, preparation)
+    return desk, ExplanationMaker(ledger, objects, live, shelf, preparation), Follower(live)
 
 
 def _heartbeat(ledger: Ledger, lease: timedelta) -> Heartbeat:
@@ -56,8 +56,9 @@ def register(app: Celery, desk: InferenceDesk, maker: ExplanationMaker) -> None:
 def main() -> None:
     settings = Settings()
     telemetry.configure("worker", settings.log_level)
-    desk, maker = bootstrap(settings)
+    desk, maker, follower = bootstrap(settings)
     desk.open()
+    follower.start()
     app = celery_app(settings.broker)
     register(app, desk, maker)
     worker_shutting_down.connect(lambda **_: desk.close(), weak=False)

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from services.worker.live import LiveModel
 from services.worker.preparation import Batch, Preparation, Prepared, internal
-from services.worker.results import result
+from services.worker.results import Answer, answer
 from services.worker.shelf import Served
 from shared.errors import SeraError, Unavailable
 from shared.learning import Prediction
@@ -73,22 +72,22 @@ class InferenceDesk:
 
     def _answer(self, batch: Batch) -> None:
         try:
-            results = self._infer(batch)
-            self._persist(lambda: self._write(batch, results))
+            answers = self._infer(batch)
+            self._persist(lambda: self._write(batch, answers))
         finally:
             self._heartbeat.let_go(batch.token)
 
-    def _infer(self, batch: Batch) -> dict[UUID, dict[str, Any]]:
+    def _infer(self, batch: Batch) -> dict[UUID, Answer]:
         began = time.perf_counter()
         outcomes = self._predict(batch.served, batch.ready)
         infer_ms = (time.perf_counter() - began) * 1000
-        results = {}
+        answers = {}
         for prepared, outcome in zip(batch.ready, outcomes, strict=True):
             if isinstance(outcome, Failure):
                 batch.failed[prepared.job.id] = outcome
             else:
-                results[prepared.job.id] = result(batch.served, prepared, outcome, self._settings, infer_ms)
-        return results
+                answers[prepared.job.id] = answer(batch.served, prepared, outcome, self._settings, infer_ms)
+        return answers
 
     def _predict(self, served: Served, ready: list[Prepared]) -> list[Prediction | Failure]:
         """The batch at once; if that breaks, one by one, so that only the culprit fails."""
@@ -100,13 +99,15 @@ class InferenceDesk:
             return [self._predict(served, [prepared])[0] for prepared in ready]
         return [Failure(each.code, str(each)) if isinstance(each, SeraError) else each for each in outcomes]
 
-    def _write(self, batch: Batch, results: dict[UUID, dict[str, Any]]) -> None:
+    def _write(self, batch: Batch, answers: dict[UUID, Answer]) -> None:
+        bodies = {job: each.body for job, each in answers.items()}
         with self._ledger.whole(self._settings.worker_name) as house:
-            written = house.queue.finish(batch.token, batch.served.digest, results)
+            written = house.queue.finish(batch.token, batch.served.digest, bodies)
+            house.observations.keep([answers[job].observation for job in written])
             house.queue.fail(batch.token, batch.failed)
             house.queue.give_back(batch.token, batch.unreached, AWAY)
         counts = {"done": len(written), "failed": len(batch.failed), "unreached": len(batch.unreached)}
-        log().info("batch.written", lost=len(results) - len(written), **counts)
+        log().info("batch.written", lost=len(answers) - len(written), **counts)
 
     def _persist(self, write: Callable[[], None]) -> None:
         """Try again while the database is away, for as long as a lease lasts; past that another worker has the jobs."""

@@ -1,8 +1,11 @@
 """Makes the explanations that were asked for, one at a time, after the cases."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 from services.worker.live import LiveModel
 from services.worker.preparation import Preparation
-from services.worker.shelf import Served, Shelf
+from services.worker.shelf import Served, Shelf, SpareTaken
 from shared.bundles.explanation import occlusion_png
 from shared.errors import SeraError, Unavailable
 from shared.ledger import Ledger
@@ -19,7 +22,7 @@ class ExplanationMaker:
 
     def make_next(self) -> None:
         """Make one explanation, if one is wanted; the transaction holds its row meanwhile."""
-        with self._ledger.whole("worker") as house:
+        with suppress(SpareTaken), self._ledger.whole("worker") as house:  # it stays on the list
             wanted = house.explanations.next()
             if wanted:
                 house.explanations.answer(wanted, *self._make(wanted))
@@ -27,15 +30,20 @@ class ExplanationMaker:
     def _make(self, wanted: Wanted) -> tuple[str | None, str | None]:
         """The hash of the PNG, or the code of why there is none."""
         try:
-            served = self._served(wanted.model_digest)
-            nodule = self._preparation.nodule(wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing)
-            return self._objects.put(occlusion_png(served.bundle, nodule)).sha256, None
+            with self._served(wanted.model_digest) as served:
+                nodule = self._preparation.nodule(wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing)
+                return self._objects.put(occlusion_png(served.bundle, nodule)).sha256, None
         except Unavailable:
             raise
         except SeraError as error:
             return None, error.code
 
-    def _served(self, digest: str) -> Served:
+    @contextmanager
+    def _served(self, digest: str) -> Iterator[Served]:
         """The model that gave the result: the live one, or an earlier one taken from the shelf again."""
         served = self._live.current()
-        return served if served and served.digest == digest else self._shelf.take(digest)
+        if served and served.digest == digest:
+            yield served
+        else:
+            with self._shelf.spare_place(wait=False):
+                yield self._shelf.take(digest)

@@ -1,45 +1,183 @@
 """The live model: loaded once, replaced in the background while the old one goes on serving."""
 
+import os
+import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import torch
 
 from services.worker.shelf import Served, Shelf
-from shared.errors import SeraError
+from shared.domain.jobs import Reason
+from shared.errors import SeraError, Unavailable
 from shared.ledger import Ledger
 from shared.telemetry import log
 
+RETRY_AFTER_S = 300.0
+"""A refused bundle is tried again after this while, or as soon as it is promoted again: a disk may have healed."""
+PRESENCE_S = 5.0
+FOLLOW_S = 2.0
+NICENESS = 10
+SWITCH_S = 0.0005
+"""How long the loading thread may keep the interpreter when inference wants it; Python's own 5 ms are felt."""
+BROKEN = "The bundle broke while it was loaded, for a reason of SERA's own. See the worker's log, or roll back."
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """What is to serve, and the number of the promotion that made it so."""
+
+    digest: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A bundle that did not prove itself, and until when this stands."""
+
+    promoted: Promoted
+    code: str
+    message: str
+    until: float
+
 
 class LiveModel:
-    """Follows the promotions. A bundle that cannot be loaded or reproduced never replaces the one that serves."""
+    """Follows the promotions. A bundle that cannot be loaded or reproduced never replaces the one that serves.
 
-    def __init__(self, ledger: Ledger, shelf: Shelf) -> None:
-        self._ledger, self._shelf = ledger, shelf
+    Where nothing serves yet and the live bundle is refused, the one that was live before it serves: a worker that
+    restarts must not stop answering while its neighbours go on.
+    """
+
+    def __init__(self, ledger: Ledger, shelf: Shelf, worker: str = "worker") -> None:
+        self._ledger, self._shelf, self._worker = ledger, shelf, worker
         self._served: Served | None = None
-        self._refused: str | None = None
-        self._loading = threading.Lock()
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="bundle-loader")
+        self._refused: Refused | None = None
+        self._first, self._telling = threading.Lock(), threading.Lock()
+        self._told: tuple[str | None, Refused | None] | None = None
+        self._tell_at = 0.0
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="bundle-loader", initializer=give_way)
+        self._pending: Future[None] | None = None
+        torch.get_num_threads()  # settles the number for the thread that infers, before the loader's is set
 
     def current(self) -> Served | None:
         """What serves now; None until a first model was promoted. A newly promoted one is loaded meanwhile."""
         wanted = self._wanted()
-        if wanted and wanted not in (self._refused, self._served and self._served.digest):
+        if wanted and self._refused and self._refused.promoted.digest != wanted.digest:
+            self._refused = None
+        if wanted and not self._settled(wanted):
             if self._served is None:
-                self._load(wanted)
-            elif not self._loading.locked():
-                self._loader.submit(self._load, wanted)
+                self._load_first(wanted)
+            elif self._pending is None or self._pending.done():
+                self._pending = self._loader.submit(self._swap, wanted)
+        self._tell()
         return self._served
 
-    def _wanted(self) -> str | None:
-        with self._ledger.whole("worker") as house:
-            return house.models.live()
+    def _wanted(self) -> Promoted | None:
+        with self._ledger.whole(self._worker) as house:
+            last = house.models.last()
+        return Promoted(*last) if last else None
 
-    def _load(self, digest: str) -> None:
-        with self._loading:
-            if self._served and self._served.digest == digest:
+    def _settled(self, wanted: Promoted) -> bool:
+        """Whether it serves already, or was refused not long ago."""
+        served, refused = self._served, self._refused
+        if served and served.digest == wanted.digest:
+            return True
+        return bool(refused and refused.promoted == wanted and time.monotonic() < refused.until)
+
+    def _load_first(self, wanted: Promoted) -> None:
+        """Load the live model, or the newest before it that can be proven."""
+        with self._first:
+            if self._served:
                 return
+            self._served = self._proven(wanted)
+            if self._served or not self._refused:
+                return
+            with self._ledger.whole(self._worker) as house:
+                earlier = [digest for digest in house.models.standing() if digest != wanted.digest]
+            refused = self._refused
+            self._served = next(filter(None, (self._proven(Promoted(digest, 0)) for digest in earlier)), None)
+            self._refused = refused
+
+    def _swap(self, wanted: Promoted) -> None:
+        """Load and prove, then switch, unless another was promoted meanwhile."""
+        try:
+            with self._shelf.spare_place(wait=True), quick_switches():
+                served = self._proven(wanted)
+                asked = self._wanted()
+                if served and asked and asked.digest == served.digest:
+                    self._served, self._refused = served, None
+                    log().info("model.swapped", digest=served.digest)
+        except Unavailable as away:
+            log().warning("model.waits", digest=wanted.digest, problem=str(away))
+
+    def _proven(self, wanted: Promoted) -> Served | None:
+        """The bundle, or None where it is refused; an engine that is away refuses nothing."""
+        try:
+            return self._shelf.take(wanted.digest)
+        except SeraError as error:
+            if error.retryable:
+                log().warning("model.waits", digest=wanted.digest, problem=str(error))
+                return None
+            self._refuse(wanted, error.code, str(error))
+        except Exception as error:  # noqa: BLE001 (whatever a bundle does to us, the old one goes on serving)
+            log().error("model.broke", digest=wanted.digest, exc_info=error)
+            self._refuse(wanted, Reason.INTERNAL, BROKEN)
+        return None
+
+    def _refuse(self, wanted: Promoted, code: str, message: str) -> None:
+        self._refused = Refused(wanted, code, message, time.monotonic() + RETRY_AFTER_S)
+        log().error("model.refused", digest=wanted.digest, code=code, problem=message)
+
+    def _tell(self) -> None:
+        """Write down what serves and what was refused, at once when it changed and else from time to time."""
+        with self._telling:
+            served, refused = self._served, self._refused
+            digest = served.digest if served else None
+            if self._told == (digest, refused) and time.monotonic() < self._tell_at:
+                return
+            with self._ledger.whole(self._worker) as house:
+                if refused:
+                    house.serving.refused(self._worker, refused.promoted.digest, refused.code, refused.message)
+                house.serving.report(self._worker, digest)
+            self._told, self._tell_at = (digest, refused), time.monotonic() + PRESENCE_S
+
+
+class Follower(threading.Thread):
+    """Looks for a newly promoted model also while the worker is idle, or long at one batch, and says it is there."""
+
+    def __init__(self, live: LiveModel) -> None:
+        super().__init__(name="follower", daemon=True)
+        self._live, self._stopping = live, threading.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._stopping.wait(FOLLOW_S):
             try:
-                self._served, self._refused = self._shelf.take(digest), None
-                log().info("model.swapped", digest=digest)
-            except SeraError as error:
-                self._refused = None if error.retryable else digest
-                log().error("model.refused", digest=digest, code=error.code, problem=str(error))
+                self._live.current()
+            except Unavailable as away:
+                log().warning("follower.missed", problem=str(away))
+
+
+def give_way() -> None:
+    """Let the calling thread, and those that its sums start, run only where inference leaves the cores free."""
+    torch.set_num_threads(1)
+    with suppress(OSError):  # only Linux lets one thread be nicer than its process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+@contextmanager
+def quick_switches() -> Iterator[None]:
+    """Hand the interpreter over ten times as often as usual while a bundle is being built."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)

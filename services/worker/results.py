@@ -1,12 +1,17 @@
-"""From a prediction to the result of the contract."""
+"""From a prediction to the result of the contract, and to what monitoring keeps of it."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from services.worker.decision import decide
 from services.worker.preparation import Prepared
 from services.worker.shelf import Served
 from shared.guidelines import alternatives, recommend
+from shared.imaging import Finding
 from shared.learning import Prediction
+from shared.ledger.observations import Observation
+from shared.ledger.queue import Claimed
 from shared.settings import Settings
 from shared.statistics import shift_prior
 
@@ -21,25 +26,58 @@ SIZE_DIFFERS = (
 SYNTHETIC = "The model was trained on synthetic phantoms. Its answer means nothing for a patient."
 
 
+@dataclass(frozen=True)
+class Answer:
+    """The `result` of a job, ready to be kept as JSON, and its observation."""
+
+    body: dict[str, Any]
+    observation: Observation
+
+
+def answer(served: Served, prepared: Prepared, prediction: Prediction, settings: Settings, infer_ms: float) -> Answer:
+    body = result(served, prepared, prediction, settings, infer_ms)
+    return Answer(body, observation(prepared.job, prediction, body))
+
+
 def result(
     served: Served, prepared: Prepared, prediction: Prediction, settings: Settings, infer_ms: float
 ) -> dict[str, Any]:
-    """The `result` of a job, ready to be kept as JSON."""
+    """The `result` of a job under its hospital's settings."""
     job, trained_at = prepared.job, served.bundle.prevalence
     prevalence = job.prevalence or settings.prevalence
     risk = float(shift_prior(prediction.risk, trained_at, prevalence))
+    decision = decide(served.bundle, job, prediction)
     return {
         "score": prediction.score,
         "risk": risk,
-        "decision": prediction.decision,
-        "cutoff": prediction.cutoff,
+        "decision": decision.verdict,
+        "cutoff": decision.cutoff,
+        "cutoff_rule": decision.cutoff_rule,
+        "conformal": decision.conformal.to_json() if decision.conformal else None,
         "prevalence": prevalence,
         "fna": fna(risk, job.size_mm, job.fna_rule or settings.fna_rule),
         "readers": [asdict(reader) for reader in prediction.readers],
-        "warnings": warnings(served, prepared, prediction),
+        "warnings": warnings(served, prepared, (*prediction.findings, *decision.findings)),
         "model": {"name": served.name, "version": served.version, "digest": served.digest},
         "timings_ms": _rounded(waited=job.waited_ms, prepare=prepared.prepare_ms, infer=infer_ms),
     }
+
+
+def observation(job: Claimed, prediction: Prediction, body: dict[str, Any]) -> Observation:
+    """What monitoring keeps: as the result says it, the risk at the hospital's prevalence."""
+    return Observation(
+        job_id=job.id,
+        case_id=job.case_id,
+        hospital_id=job.hospital_id,
+        model_digest=body["model"]["digest"],
+        device=job.device,
+        **{name: body[name] for name in ("score", "risk", "decision", "cutoff")},
+        strangeness=prediction.strangeness,
+        embedding=prediction.embedding,
+        benign_p=prediction.benign_p,
+        malignant_p=prediction.malignant_p,
+        warnings=tuple(warning["code"] for warning in body["warnings"]),
+    )
 
 
 def fna(risk: float, size_mm: float, rule: str) -> dict[str, Any]:
@@ -48,8 +86,9 @@ def fna(risk: float, size_mm: float, rule: str) -> dict[str, Any]:
     return recommend(risk, size_mm, rule).to_json() | {"alternatives": others}
 
 
-def warnings(served: Served, prepared: Prepared, prediction: Prediction) -> list[dict[str, str]]:
-    told = {finding.code: finding.message for finding in (*prepared.nodule.findings, *prediction.findings)}
+def warnings(served: Served, prepared: Prepared, findings: Sequence[Finding]) -> list[dict[str, str]]:
+    """What is known of the image, what the model and the decision found, then what the size and the model tell."""
+    told = {finding.code: finding.message for finding in (*prepared.nodule.findings, *findings)}
     if prepared.job.size_mm < SMALL_MM:
         told["under-10-mm"] = TOO_SMALL
     if size_differs(prepared.job.size_mm, prepared.nodule.measured_mm):

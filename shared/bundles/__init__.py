@@ -3,6 +3,7 @@
 from shared.bundles.bundle import Bundle
 from shared.bundles.errors import (
     BundleExists,
+    BundleFormatUnknown,
     BundleMissing,
     BundleNotReproduced,
     BundleTampered,
@@ -16,6 +17,7 @@ from shared.bundles.saving import save
 __all__ = [
     "Bundle",
     "BundleExists",
+    "BundleFormatUnknown",
     "BundleMissing",
     "BundleNotReproduced",
     "BundleTampered",

@@ -14,6 +14,14 @@ class BundleUnreadable(SeraError):
     text = "The bundle's {part} cannot be read ({problem}). Fetch the bundle again, or train anew."
 
 
+class BundleFormatUnknown(BundleUnreadable):
+    code = "bundle-format-unknown"
+    text = (
+        "The bundle is of format {format}, and this SERA reads the formats {readable}. "
+        "Update SERA if the bundle is newer, or train anew."
+    )
+
+
 class BundleTampered(SeraError):
     code = "bundle-tampered"
     text = "The bundle's {part} is not what was saved: its digest differs. Do not use it; fetch the bundle again."

@@ -8,13 +8,13 @@ import safetensors
 import safetensors.numpy
 import safetensors.torch
 
-from shared.bundles import golden
+from shared.bundles import evidence, golden
 from shared.bundles.bundle import Bundle
 from shared.bundles.errors import BundleMissing, BundleTampered, BundleUnreadable
-from shared.bundles.manifest import MANIFEST, FileEntry, Manifest, ReaderEntry, SigmoidEntry, sha256
+from shared.bundles.manifest import MANIFEST, EvidenceEntry, FileEntry, Manifest, ReaderEntry, SigmoidEntry, sha256
 from shared.bundles.saving import write_folder
 from shared.bundles.trusted import load_classifier
-from shared.learning import FittedModel, FittedReader, Training
+from shared.learning import Evidence, FittedModel, FittedReader, Training
 from shared.learning.classifiers import SCORERS, OwnScorer
 from shared.learning.extractors import Extractor, HandcraftedExtractor, NetworkExtractor
 from shared.learning.fusion import Fuser
@@ -34,7 +34,7 @@ def load(folder: Path, expected_digest: str | None = None) -> Bundle:
 
     Raises
     ------
-    BundleMissing, BundleUnreadable, BundleTampered, UntrustedType, BundleNotReproduced
+    BundleMissing, BundleUnreadable, BundleFormatUnknown, BundleTampered, UntrustedType, BundleNotReproduced
     """
     text = _manifest_bytes(folder)
     digest = sha256(text)
@@ -124,6 +124,7 @@ def _model(manifest: Manifest, shelf: _Shelf) -> FittedModel:
         novelty_limit=manifest.novelty.limit,
         training=Training(**manifest.training.model_dump()),
         metrics=manifest.metrics,
+        evidence=_evidence(manifest.evidence, shelf),
     )
 
 
@@ -140,6 +141,10 @@ def _extractor(recipe: Recipe, number: int, manifest: Manifest, shelf: _Shelf) -
 def _reader(entry: ReaderEntry, shelf: _Shelf) -> FittedReader:
     scorer = SCORERS[entry.kind](load_classifier(shelf.content(entry.file), entry.file)) if entry.file else OwnScorer()
     return FittedReader(entry.feature_sets, entry.kind, entry.settings, scorer, _sigmoid(entry.calibration))
+
+
+def _evidence(entry: EvidenceEntry | None, shelf: _Shelf) -> Evidence | None:
+    return None if entry is None else evidence.unpack(entry, shelf.arrays(entry.file))
 
 
 def _sigmoid(entry: SigmoidEntry) -> Sigmoid:

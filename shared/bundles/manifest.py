@@ -3,14 +3,16 @@
 import hashlib
 import json
 import re
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from shared.bundles.errors import BundleUnreadable
+from shared.bundles.errors import BundleFormatUnknown, BundleUnreadable
 from shared.recipes import ClassifierKind
 
-FORMAT = 2
+FORMAT = 3
+READABLE = (2, 3)
+"""Format 2 holds no evidence: such a bundle gives no p-values, and has no operating points and no reference."""
 MANIFEST = "manifest.json"
 CLASSES = ("benign", "malignant")
 _SAFE_PATH = re.compile(r"(?:[a-z]+/)?[A-Za-z0-9_-]+\.(?:safetensors|skops)")
@@ -18,6 +20,12 @@ _SAFE_PATH = re.compile(r"(?:[a-z]+/)?[A-Za-z0-9_-]+\.(?:safetensors|skops)")
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Stamp(BaseModel):
+    """The one field by which any manifest can be told."""
+
+    format: int
 
 
 class FileEntry(_Entry):
@@ -47,6 +55,8 @@ class TrainingEntry(_Entry):
     skipped: int
     fingerprint: str
     seed: int
+    patients: int | None = None
+    sites: dict[str, int] = {}
 
 
 class ReaderEntry(_Entry):
@@ -63,6 +73,55 @@ class NoveltyEntry(_Entry):
     file: str
     residual: float
     limit: float
+
+
+class CountEntry(_Entry):
+    """Some out of a total."""
+
+    count: int
+    of: int
+
+
+class OperatingPointEntry(_Entry):
+    target: float
+    cutoff: float
+    promised: bool
+    sensitivity: CountEntry
+    specificity: CountEntry
+
+
+class ClassCoverageEntry(_Entry):
+    """Of conformal sets of one class's images: those that hold the class, and what is in them."""
+
+    covered: CountEntry
+    single: int
+    both: int
+    neither: int
+
+
+class CoverageEntry(_Entry):
+    alpha: float
+    benign: ClassCoverageEntry
+    malignant: ClassCoverageEntry
+
+
+class CalibrationBinEntry(_Entry):
+    """Images with a stated risk from `low` up to `high`."""
+
+    low: float
+    high: float
+    count: Annotated[int, Field(ge=1)]
+    malignant: int
+    mean_probability: float
+
+
+class EvidenceEntry(_Entry):
+    """What the model knows of itself; `file` holds the reference's quantiles and the conformal calibration scores."""
+
+    file: str
+    operating_points: tuple[OperatingPointEntry, ...]
+    coverage: tuple[CoverageEntry, ...]
+    calibration: tuple[CalibrationBinEntry, ...]
 
 
 class GoldenEntry(_Entry):
@@ -90,6 +149,7 @@ class Manifest(_Entry):
     readers: tuple[ReaderEntry, ...]
     novelty: NoveltyEntry
     golden: GoldenEntry
+    evidence: EvidenceEntry | None = None
     metrics: dict[str, float]
     libraries: dict[str, str]
     files: dict[str, FileEntry]
@@ -102,22 +162,37 @@ class Manifest(_Entry):
             raise ValueError(f"{strangers[0]!r} is no path of a bundle")
         return files
 
+    @model_validator(mode="after")
+    def _hold_evidence(self) -> Self:
+        """A bundle of today always knows itself, and one of format 2 never did."""
+        if (self.evidence is None) != (self.format < FORMAT):
+            raise ValueError(f"evidence has to be there from format {FORMAT} on, and only there")
+        return self
+
     @classmethod
     def from_bytes(cls, text: bytes) -> Self:
         """Read strictly; raises `BundleUnreadable`."""
+        _check_format(text)
         try:
-            manifest = cls.model_validate_json(text)
+            return cls.model_validate_json(text)
         except ValidationError as problem:
             first = problem.errors()[0]
-            where = ".".join(map(str, first["loc"]))
+            where = ".".join(map(str, first["loc"])) or "content"
             raise BundleUnreadable(part=MANIFEST, problem=f"{where}: {first['msg']}") from problem
-        if manifest.format != FORMAT:
-            raise BundleUnreadable(part=MANIFEST, problem=f"format {manifest.format} is not {FORMAT}")
-        return manifest
 
     def to_bytes(self) -> bytes:
         """The same content gives the same bytes."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, indent=1, allow_nan=False).encode()
+
+
+def _check_format(text: bytes) -> None:
+    """Look at the format before anything else: what another format holds cannot be told from damage."""
+    try:
+        found = _Stamp.model_validate_json(text).format
+    except ValidationError as problem:
+        raise BundleUnreadable(part=MANIFEST, problem=f"it states no format: {problem.errors()[0]['msg']}") from problem
+    if found not in READABLE:
+        raise BundleFormatUnknown(format=found, readable=" and ".join(map(str, READABLE)))
 
 
 def sha256(content: bytes) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import safetensors.numpy
 import safetensors.torch
 
-from shared.bundles import golden
+from shared.bundles import evidence, golden
 from shared.bundles.errors import BundleExists
 from shared.bundles.manifest import (
     CLASSES,
@@ -43,6 +43,7 @@ def save(model: FittedModel, folder: Path, *, synthetic: bool, created: datetime
 
     Parameters
     ----------
+    model : with its evidence, as `fit` made it
     folder : must not exist (`BundleExists`)
     synthetic : True where the model has seen phantoms only, so that every screen can say so
     """
@@ -67,6 +68,10 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
             target.write_bytes(content)
         part.chmod(0o755)
         os.rename(part, folder)
+    except OSError as refused:
+        if folder.exists():  # another process wrote it meanwhile
+            raise BundleExists(folder=folder) from refused
+        raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -76,7 +81,8 @@ def _contents(model: FittedModel) -> dict[str, bytes]:
     classifiers = {
         _reader_file(reader): dump_classifier(reader.scorer.model) for reader in model.readers if reader.scorer.model
     }
-    return networks | classifiers | {NOVELTY_FILE: _novelty(model.novelty)}
+    known = {evidence.EVIDENCE_FILE: evidence.pack(model.evidence)}
+    return networks | classifiers | known | {NOVELTY_FILE: _novelty(model.novelty)}
 
 
 def _network_files(model: FittedModel) -> dict[int, str]:
@@ -121,6 +127,7 @@ def _manifest(
         readers=tuple(map(_reader, model.readers)),
         novelty=NoveltyEntry(file=NOVELTY_FILE, residual=model.novelty.residual, limit=model.novelty_limit),
         golden=GoldenEntry(file=GOLDEN_FILE, scores=scores),
+        evidence=evidence.entry(model.evidence),
         metrics=dict(model.metrics),
         libraries={library: version(library) for library in LIBRARIES},
         files={path: FileEntry(sha256=sha256(content), size=len(content)) for path, content in contents.items()},

@@ -16,9 +16,10 @@ RUN_MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.RUNNING: frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED}),
     RunState.FAILED: frozenset({RunState.QUEUED}),
     RunState.CANCELLED: frozenset({RunState.QUEUED}),
-    RunState.DONE: frozenset(),
+    RunState.DONE: frozenset({RunState.QUEUED}),
 }
-"""FAILED and CANCELLED -> QUEUED when an operator resumes the run; its finished steps stay finished."""
+"""FAILED and CANCELLED -> QUEUED when an operator resumes the run, whose finished steps stay finished; DONE -> QUEUED
+when the gate of its model is to be held again."""
 
 ENDED = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED})
 

@@ -2,16 +2,22 @@
 
 from shared.learning.cache import FeatureCache, NoCache
 from shared.learning.errors import FeaturesNotFinite, GroupOnBothSides, NoneReadable, SingleClass, TooFewSamples
-from shared.learning.fit import assemble, fit
+from shared.learning.evidence import Evidence, Reference
+from shared.learning.fit import assemble, fit, fit_reading
+from shared.learning.fits import Fits
 from shared.learning.model import FittedModel, FittedReader, Prediction, Reader, Training, Verdict
 from shared.learning.phantom_samples import phantom_nodule, phantom_samples
 from shared.learning.progress import Progress, silent
-from shared.learning.sample import Sample, check_apart
-from shared.learning.workbench import Workbench, build_extractor, fingerprint, framing
+from shared.learning.sample import Sample, check_apart, check_classes
+from shared.learning.stored import StoredTable
+from shared.learning.table import Skipped, precompute
+from shared.learning.workbench import Workbench, build_extractor, fingerprint, framing, tuning_keys
 
 __all__ = [
+    "Evidence",
     "FeatureCache",
     "FeaturesNotFinite",
+    "Fits",
     "FittedModel",
     "FittedReader",
     "GroupOnBothSides",
@@ -20,8 +26,11 @@ __all__ = [
     "Prediction",
     "Progress",
     "Reader",
+    "Reference",
     "Sample",
     "SingleClass",
+    "Skipped",
+    "StoredTable",
     "TooFewSamples",
     "Training",
     "Verdict",
@@ -29,10 +38,14 @@ __all__ = [
     "assemble",
     "build_extractor",
     "check_apart",
+    "check_classes",
     "fingerprint",
     "fit",
+    "fit_reading",
     "framing",
     "phantom_nodule",
     "phantom_samples",
+    "precompute",
     "silent",
+    "tuning_keys",
 ]

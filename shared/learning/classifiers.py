@@ -18,7 +18,8 @@ Labels = NDArray[np.bool_]
 Scores = NDArray[np.float64]
 Table = NDArray[np.float32]
 Settings = dict[str, Any]
-FIT_JOBS = min(os.cpu_count() or 1, 4)
+FIT_JOBS = min(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1), 4)
+"""Threads of a forest's fit: as many as everything else in this process may use."""
 
 
 class Scorer(Protocol):

@@ -1,6 +1,6 @@
 """What can be wrong with a training set or an image under features, each with the next step."""
 
-from shared.errors import InputError
+from shared.errors import InputError, SeraError
 
 
 class SingleClass(InputError):
@@ -37,3 +37,8 @@ class NoneReadable(InputError):
         "None of the {count} images could be read (the first for {code}). "
         "Look at the files and outlines, then train again."
     )
+
+
+class TableLost(SeraError):
+    code = "table-lost"
+    text = "The feature table of this run is gone from the object store. Ask for the run again; features are kept."

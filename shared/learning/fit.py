@@ -1,12 +1,15 @@
 """The way from labelled samples to a fitted model, read from top to bottom in `fit`."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from shared.learning.cache import FeatureCache, NoCache
-from shared.learning.classifiers import Labels, Scores, fit_classifier
+from shared.learning.classifiers import SCORERS, Labels, Scorer, Scores, Settings, fit_classifier
 from shared.learning.columns import seen
+from shared.learning.evidence import gather_evidence
+from shared.learning.fits import Fits, NoFits
 from shared.learning.fusion import cross_fused, fit_fuser
 from shared.learning.model import FittedModel, FittedReader, Training, of_networks
 from shared.learning.novelty import Novelty
@@ -43,54 +46,82 @@ def fit(
         return assemble(bench, judged, progress)
 
 
-def assemble(bench: Workbench, judged: Sequence[OutOfFold], progress: Progress = silent) -> FittedModel:
+def assemble(
+    bench: Workbench, judged: Sequence[OutOfFold], progress: Progress = silent, fits: Fits | None = None
+) -> FittedModel:
     """The model of a data set that is on the table, once its readings are judged."""
-    return _Assembly(bench, bench.readings, [of_one.scores for of_one in judged], progress).model()
+    scores = [of_one.scores for of_one in judged]
+    return _Assembly(bench, bench.readings, scores, progress, fits or NoFits()).model()
+
+
+def fit_reading(bench: Workbench, number: int, fits: Fits) -> None:
+    """Fit one of the recipe's readers on all rows, and keep it."""
+    with _final_desk(bench) as desk:
+        _fitted(bench, desk, bench.readings[number], fits)
+
+
+def _final_desk(bench: Workbench) -> FoldDesk:
+    return FoldDesk([bench.columns(features) for features in bench.recipe.features], bench.trial, None)
+
+
+def _fitted(bench: Workbench, desk: FoldDesk, reading: Reading, fits: Fits) -> tuple[Settings, Scorer]:
+    """Settings chosen, and the classifier fitted, on all rows; from `fits` where it is there."""
+    sets, classifier = reading
+    if (known := fits.get(desk.key(reading))) is not None:
+        return known[0], SCORERS[classifier.kind](known[1])
+    settings = desk.choose(sets, classifier)
+    columns = [bench.columns(bench.recipe.features[place]) for place in sets]
+    table = seen(classifier.kind, [each.final() for each in columns], [each.tuned for each in columns])
+    scorer = fit_classifier(classifier, settings, table, bench.trial.malignant, bench.seed)
+    if scorer.model is not None:
+        fits.put(desk.key(reading), settings, scorer.model)
+    return settings, scorer
 
 
 class _Assembly:
     """The steps after the out-of-fold scores."""
 
     def __init__(
-        self, bench: Workbench, readings: Sequence[Reading], scores: Sequence[Scores], progress: Progress
+        self, bench: Workbench, readings: Sequence[Reading], scores: Sequence[Scores], progress: Progress, fits: Fits
     ) -> None:
-        self._bench, self._recipe, self._progress = bench, bench.recipe, progress
+        self._bench, self._recipe, self._progress, self._fits = bench, bench.recipe, progress, fits
         self._readings, self._scores = readings, scores
         self._columns = [bench.columns(features) for features in bench.recipe.features]
         self._malignant: Labels = bench.trial.malignant
 
     def model(self) -> FittedModel:
-        readers, rule = self._readers(), self._recipe.fusion.rule
+        readers, rule, folds = self._readers(), self._recipe.fusion.rule, self._bench.trial.folds
         # Calibration and weights come from all out-of-fold scores for use, and across folds for the figures reported.
         calibrated = [reader.calibration.apply(of_one) for reader, of_one in zip(readers, self._scores, strict=True)]
         probabilities = np.stack(calibrated)
         fusion = fit_fuser(rule, probabilities, self._malignant)
         fused = fusion.fuse(probabilities)
-        honest = cross_fused(rule, self._scores, self._malignant, self._bench.trial.folds)
-        strangeness = self._novelty_out_of_fold()
+        honest = cross_fused(rule, self._scores, self._malignant, folds)
+        calibration, strangeness = fit_sigmoid(fused, self._malignant), self._novelty_out_of_fold()
+        features = self._strange_features(None)
+        novelty = Novelty.fit(features)
+        embedding = novelty.place(features)[1]
         return FittedModel(
             recipe=self._recipe,
             extractors=tuple(self._bench.extractor(place) for place in range(len(self._columns))),
             readers=readers,
             fusion=fusion,
-            calibration=fit_sigmoid(fused, self._malignant),
+            calibration=calibration,
             cutoff=youden_cutoff(fused, self._malignant),
-            novelty=Novelty.fit(self._strange_features(None)),
+            novelty=novelty,
             novelty_limit=float(np.quantile(strangeness, self._recipe.decision.novelty_quantile)),
             training=self._training(),
             metrics=self._metrics(honest),
+            evidence=gather_evidence(honest, self._malignant, folds, calibration, strangeness, embedding),
         )
 
     def _readers(self) -> tuple[FittedReader, ...]:
-        with FoldDesk(self._columns, self._bench.trial, None) as desk:
+        with _final_desk(self._bench) as desk:
             return tuple(self._reader(desk, *of_one) for of_one in zip(self._readings, self._scores, strict=True))
 
     def _reader(self, desk: FoldDesk, reading: Reading, scores: Scores) -> FittedReader:
         sets, classifier = reading
-        settings = desk.choose(sets, classifier)
-        tables = [self._columns[place].final() for place in sets]
-        table = seen(classifier.kind, tables, [self._columns[place].tuned for place in sets])
-        scorer = fit_classifier(classifier, settings, table, self._malignant, self._bench.seed)
+        settings, scorer = _fitted(self._bench, desk, reading, self._fits)
         self._progress("final", 0.0, self._recipe.label(*reading), {})
         return FittedReader(sets, classifier.kind, settings, scorer, fit_sigmoid(scores, self._malignant))
 
@@ -116,6 +147,8 @@ class _Assembly:
             skipped=len(table.skipped),
             fingerprint=fingerprint(table.samples),
             seed=self._bench.seed,
+            patients=len({sample.group for sample in table.samples if sample.patient is not None}),
+            sites=dict(sorted(Counter(sample.site for sample in table.samples if sample.site).items())),
         )
 
     def _metrics(self, honest: Scores) -> Mapping[str, float]:

@@ -1,7 +1,7 @@
 """A fitted model: what reads a nodule, and what was measured of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -10,6 +10,7 @@ from shared.errors import SeraError
 from shared.imaging.image import Finding, Nodule
 from shared.learning.classifiers import Scorer, Scores, Settings
 from shared.learning.columns import seen
+from shared.learning.evidence import Evidence
 from shared.learning.extractors import Array, Extractor
 from shared.learning.fusion import Fuser
 from shared.learning.novelty import Novelty
@@ -48,6 +49,9 @@ class Prediction:
     ----------
     score : the readers fused, 0 to 1; compared with `cutoff`
     risk : `score` as a probability of malignancy at the prevalence of the training images
+    strangeness : how unlike the training images it is, 1 on average among them
+    embedding : the image along the training images' first principal directions, in standard deviations
+    benign_p, malignant_p : conformal p-values of the classes; None from models that hold no calibration cases
     """
 
     score: float
@@ -55,6 +59,10 @@ class Prediction:
     decision: Verdict
     cutoff: float
     readers: tuple[Reader, ...]
+    strangeness: float
+    embedding: tuple[float, ...]
+    benign_p: float | None
+    malignant_p: float | None
     findings: tuple[Finding, ...] = ()
 
 
@@ -81,6 +89,10 @@ class Training:
     fingerprint: str
     """SHA-256 over the samples' keys, labels and groups."""
     seed: int
+    patients: int | None = None
+    """Those known by name; None in models that did not count them."""
+    sites: Mapping[str, int] = field(default_factory=dict)
+    """Images of each site that is named."""
 
     @property
     def prevalence(self) -> float:
@@ -89,7 +101,10 @@ class Training:
 
 @dataclass(frozen=True)
 class FittedModel:
-    """Extractors, readers and the rule from their probabilities to a decision."""
+    """Extractors, readers and the rule from their probabilities to a decision.
+
+    `evidence` is None in models from before it was kept.
+    """
 
     recipe: Recipe
     extractors: tuple[Extractor, ...]
@@ -101,6 +116,7 @@ class FittedModel:
     novelty_limit: float
     training: Training
     metrics: Mapping[str, float]
+    evidence: Evidence | None = None
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
         """One prediction for each nodule; raises the error of the first that cannot be read."""
@@ -122,9 +138,15 @@ class FittedModel:
         probabilities = np.stack([self._probabilities(reader, features) for reader in self.readers])
         scores = self.fusion.fuse(probabilities)
         risks = self.calibration.apply(scores)
-        strange = self.novelty.score(of_networks(self.recipe.features, features)) > self.novelty_limit
-        facts = zip(scores, risks, strange, probabilities.T, strict=True)
+        strangeness, embedding = self.novelty.place(of_networks(self.recipe.features, features))
+        facts = zip(scores, risks, strangeness, embedding, self._p_values(scores), probabilities.T, strict=True)
         return [self._prediction(*of_one) for of_one in facts]
+
+    def _p_values(self, scores: Scores) -> Sequence[tuple[float | None, float | None]]:
+        """Of the benign and the malignant class, for each score."""
+        if self.evidence is None:
+            return [(None, None)] * len(scores)
+        return [tuple(pair) for pair in self.evidence.conformal.p_values(scores).tolist()]
 
     def _probabilities(self, reader: FittedReader, features: Sequence[Array]) -> Scores:
         sets = [self.recipe.features[place] for place in reader.feature_sets]
@@ -132,14 +154,28 @@ class FittedModel:
         table = seen(reader.kind, [features[place] for place in reader.feature_sets], tuned)
         return reader.calibration.apply(reader.scorer.score(table))
 
-    def _prediction(self, score: float, risk: float, strange: bool, probabilities: Scores) -> Prediction:
+    def _prediction(
+        self,
+        score: float,
+        risk: float,
+        strangeness: float,
+        embedding: Array,
+        p_values: tuple[float | None, float | None],
+        probabilities: Scores,
+    ) -> Prediction:
+        strange = strangeness > self.novelty_limit
         verdict = Verdict.MALIGNANT if score >= self.cutoff else Verdict.BENIGN
+        benign_p, malignant_p = p_values
         return Prediction(
             score=float(score),
             risk=float(risk),
             decision=Verdict.REFER if strange else verdict,
             cutoff=self.cutoff,
             readers=tuple(map(self._reader, self.readers, probabilities)),
+            strangeness=float(strangeness),
+            embedding=tuple(embedding.tolist()),
+            benign_p=benign_p,
+            malignant_p=malignant_p,
             findings=(OUT_OF_DISTRIBUTION,) if strange else (),
         )
 

@@ -13,6 +13,8 @@ MAX_COMPONENTS = 64
 ROWS_PER_COMPONENT = 4
 EXACT_UP_TO = 1024
 """Images from which on the principal directions are found by random projection; an exact search takes minutes there."""
+EMBEDDED = 8
+"""Components that tell, in monitoring, whether images have moved."""
 Array = NDArray[np.float32]
 
 
@@ -53,11 +55,19 @@ class Novelty:
 
     def score(self, features: Table) -> Scores:
         """(N, D) -> (N,), the larger the stranger."""
+        return self.place(features)[0]
+
+    def place(self, features: Table) -> tuple[Scores, Array]:
+        """(N, D) -> scores (N,), and where each image lies along the strongest components (N, min(K, EMBEDDED)).
+
+        The latter in standard deviations of the training images, whose mean is the origin.
+        """
         table = (features - self.mean) / self.spread
         along = table @ self.components.T
         inside = (along**2 / self.variances).mean(1)
         outside = np.maximum((table**2).sum(1) - (along**2).sum(1), 0) / self.residual
-        return (inside + outside).astype(np.float64) / 2
+        strongest = along[:, :EMBEDDED] / np.sqrt(self.variances[:EMBEDDED])
+        return (inside + outside).astype(np.float64) / 2, strongest
 
 
 def _strongest(table: Table, count: int) -> tuple[Array, Array]:

@@ -1,6 +1,6 @@
 """Figures of a cross-validation. Positive = malignant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -34,6 +34,10 @@ def measure(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> dict[st
         "sensitivity": table.sensitivity,
         "specificity": table.specificity,
         "accuracy": table.accuracy,
+        "true_positives": table.tp,
+        "false_negatives": table.fn,
+        "false_positives": table.fp,
+        "true_negatives": table.tn,
         "brier": brier(risks, malignant),
         "calibration_error": expected_calibration_error(risks, malignant),
         "images": len(scores),
@@ -42,9 +46,14 @@ def measure(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> dict[st
     }
 
 
-def decisions(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> Labels:
-    """Called malignant (N,), each fold at Youden's cut-off of the other folds' scores."""
+def decisions(
+    scores: Scores,
+    malignant: Labels,
+    folds: Sequence[Fold],
+    cutoff: Callable[[Scores, Labels], float] = youden_cutoff,
+) -> Labels:
+    """Called malignant (N,), each fold at the cut-off of the other folds' scores, by default Youden's."""
     called = np.zeros(len(scores), bool)
     for fold in folds:
-        called[fold.test] = scores[fold.test] >= youden_cutoff(scores[fold.training], malignant[fold.training])
+        called[fold.test] = scores[fold.test] >= cutoff(scores[fold.training], malignant[fold.training])
     return called

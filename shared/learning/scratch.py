@@ -1,16 +1,22 @@
 """A network trained from nothing on drawn phantoms, so that a model can be had without pre-trained weights."""
 
+import hashlib
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from shared.imaging.normalise import to_input
+from shared.learning.cache import FeatureCache
+from shared.learning.extractors import PREPROCESSING
 from shared.learning.phantom_samples import phantom_samples
 from shared.learning.progress import Progress
 from shared.networks import Card, TapNetwork, get_network
-from shared.recipes import NetworkFeatures, PhantomTraining
+from shared.recipes import NetworkFeatures, PhantomTraining, Recipe
 
 FIRST_SEED = 1_000_000_000
 """Phantoms for networks come from here on, those of data sets from below: no image is in both."""
@@ -30,6 +36,26 @@ def train_on_phantoms(
         module = definition.build()
         _descend(module, images, labels, training, progress)
     return TapNetwork(definition.card, definition.stages(module), features.taps)
+
+
+def kept_phantom_network(
+    features: NetworkFeatures, recipe: Recipe, seed: int, progress: Progress, keep: FeatureCache
+) -> TapNetwork:
+    """The recipe's network trained on phantoms, from `keep` where it is there."""
+    facts = {
+        "network": features.network,
+        "taps": features.taps,
+        "phantoms": asdict(recipe.phantoms),
+        "margin": recipe.roi.margin,
+        "seed": seed,
+        "preprocessing": PREPROCESSING,
+    }
+    key = f"networks/{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
+    if (known := keep.get(key)) is not None:
+        return TapNetwork.from_tensors(features.network, features.taps, safetensors.torch.load(known))
+    network = train_on_phantoms(features, recipe.phantoms, recipe.roi.margin, seed, progress)
+    keep.put(key, safetensors.torch.save({name: each.contiguous() for name, each in network.state_dict().items()}))
+    return network
 
 
 def _draw(card: Card, count: int, margin: float, seed: int, progress: Progress) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,13 @@
 """From samples to feature tables, in batches, so that a data set is never whole in memory as images."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from functools import cached_property
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +37,8 @@ class FeatureTable:
 
     Attributes
     ----------
-    features : for each extractor (N, D) float32
+    features : for each extractor (N, D) float32; they may lie on disk
+    digests : of each extractor
     malignant : (N,) bool
     groups : (N,) str
     skipped : what could not be read
@@ -40,9 +46,16 @@ class FeatureTable:
 
     samples: tuple[Sample, ...]
     features: tuple[Array, ...]
-    malignant: NDArray[np.bool_]
-    groups: NDArray[np.str_]
+    digests: tuple[str, ...]
     skipped: tuple[Skipped, ...]
+
+    @cached_property
+    def malignant(self) -> NDArray[np.bool_]:
+        return np.array([sample.malignant for sample in self.samples], bool)
+
+    @cached_property
+    def groups(self) -> NDArray[np.str_]:
+        return np.array([sample.group for sample in self.samples], str)
 
 
 def gather(
@@ -51,26 +64,71 @@ def gather(
     cache: FeatureCache,
     framing: Framing,
     progress: Progress,
+    folder: Path,
 ) -> FeatureTable:
-    """Features of all samples; those in the cache are not computed again, and their images not even loaded."""
-    desk = _Desk(extractors, cache, framing)
-    kept, rows, skipped = [], [], []
-    for batch in _batches(samples, BATCH):
-        for sample, outcome in zip(batch, desk.vectors(batch), strict=True):
+    """Features of all samples; those in the cache are not computed again, and their images not even loaded.
+
+    Rows go to files in `folder` as they come, so that memory does not grow with the data set.
+    """
+    desk, kept, skipped = _Desk(extractors, cache, framing), [], []
+    with ExitStack() as opened:
+        rolls = [opened.enter_context(Roll(_new_file(folder), extractor.width)) for extractor in extractors]
+        for batch in _watched(samples, skipped, progress):
+            for sample, outcome in zip(batch, desk.vectors(batch), strict=True):
+                if isinstance(outcome, SeraError):
+                    skipped.append(Skipped(sample.key, outcome.code))
+                    continue
+                kept.append(sample)
+                for roll, vector in zip(rolls, outcome, strict=True):
+                    roll.add(vector)
+    digests = tuple(extractor.digest for extractor in extractors)
+    return FeatureTable(tuple(kept), tuple(roll.table() for roll in rolls), digests, tuple(skipped))
+
+
+def precompute(
+    samples: Sequence[Sample],
+    extractors: Sequence[Extractor],
+    cache: FeatureCache,
+    framing: Framing,
+    progress: Progress,
+) -> tuple[int, list[Skipped]]:
+    """Put what is missing into the cache; returns how many images were computed, and which cannot be read."""
+    desk, computed, skipped = _Desk(extractors, cache, framing), 0, []
+    for batch in _watched(samples, skipped, progress):
+        for sample, outcome in desk.missing(batch):
+            computed += not isinstance(outcome, SeraError)
             if isinstance(outcome, SeraError):
                 skipped.append(Skipped(sample.key, outcome.code))
-            else:
-                kept.append(sample)
-                rows.append(outcome)
-        done = len(kept) + len(skipped)
-        progress("features", done / len(samples), f"{done} of {len(samples)} images", {"skipped": len(skipped)})
-    return FeatureTable(
-        samples=tuple(kept),
-        features=tuple(np.stack(column) for column in zip(*rows, strict=True)),
-        malignant=np.array([sample.malignant for sample in kept], bool),
-        groups=np.array([sample.group for sample in kept], str),
-        skipped=tuple(skipped),
-    )
+    return computed, skipped
+
+
+class Roll:
+    """Rows of equal width, written to a file one after another and read back as one table."""
+
+    def __init__(self, path: Path, width: int) -> None:
+        self._path, self._width, self._count = path, width, 0
+        self._file = path.open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, row: Array) -> None:
+        self._file.write(row.astype("<f4").tobytes())
+        self._count += 1
+
+    def table(self) -> Array:
+        """(rows, width) float32, read from the file where it is needed; once the file is closed."""
+        return on_disk(self._path, self._width)
+
+
+def on_disk(path: Path, width: int) -> Array:
+    """A file's rows (N, width) float32, read where they are needed."""
+    if not path.stat().st_size:
+        return np.zeros((0, width), np.float32)
+    return np.asarray(np.memmap(path, "<f4", "r").reshape(-1, width))
 
 
 class _Desk:
@@ -79,14 +137,23 @@ class _Desk:
 
     def vectors(self, batch: Sequence[Sample]) -> list[Vectors | SeraError]:
         """For each sample its vectors, or why there are none."""
-        known = [self._cached(sample) for sample in batch]
-        missing = [place for place, vectors in enumerate(known) if vectors is None]
-        outcomes = compute_each(self._extractors, (_loaded(batch[place]) for place in missing))
-        for place, outcome in zip(missing, outcomes, strict=True):
-            known[place] = outcome
+        known = {sample.key: self._cached(sample) for sample in batch}
+        known |= {sample.key: outcome for sample, outcome in self._compute(batch, known)}
+        return [known[sample.key] for sample in batch]
+
+    def missing(self, batch: Sequence[Sample]) -> list[tuple[Sample, Vectors | SeraError]]:
+        """Those that were not in the cache, computed."""
+        return self._compute(batch, {sample.key: self._cached(sample) for sample in batch})
+
+    def _compute(
+        self, batch: Sequence[Sample], known: Mapping[str, Vectors | None]
+    ) -> list[tuple[Sample, Vectors | SeraError]]:
+        missing = [sample for sample in batch if known[sample.key] is None]
+        outcomes = compute_each(self._extractors, map(_loaded, missing))
+        for sample, outcome in zip(missing, outcomes, strict=True):
             if not isinstance(outcome, SeraError):
-                self._keep(batch[place], outcome)
-        return known
+                self._keep(sample, outcome)
+        return list(zip(missing, outcomes, strict=True))
 
     def _cached(self, sample: Sample) -> Vectors | None:
         found = [self._cache.get(self._key(sample, extractor)) for extractor in self._extractors]
@@ -132,7 +199,16 @@ def _loaded(sample: Sample) -> object:
         return error
 
 
-def _batches(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
-    rest = iter(samples)
-    while batch := list(islice(rest, size)):
+def _watched(samples: Sequence[Sample], skipped: Sequence[Skipped], progress: Progress) -> Iterator[Sequence[Sample]]:
+    """Samples in batches; says after each how far it has come."""
+    for start in range(0, len(samples), BATCH):
+        batch = samples[start : start + BATCH]
         yield batch
+        done = start + len(batch)
+        progress("features", done / len(samples), f"{done} of {len(samples)} images", {"skipped": len(skipped)})
+
+
+def _new_file(folder: Path) -> Path:
+    handle, path = tempfile.mkstemp(prefix="table-", dir=folder)
+    os.close(handle)
+    return Path(path)

@@ -62,13 +62,34 @@ def out_of_fold(
     scores = [np.zeros(len(trial.malignant)) for _ in readings]
     settings: list[list[Settings]] = [[] for _ in readings]
     for number, fold in enumerate(trial.folds):
-        with FoldDesk(columns, trial, number) as desk:
-            for place, reading in enumerate(readings):
-                scores[place][fold.test], chosen = _kept(desk, reading, keep)
-                settings[place].append(chosen)
-                done = (number + (place + 1) / len(readings)) / len(trial.folds)
-                progress("readers", done, f"fold {number + 1} of {len(trial.folds)}", {})
+
+        def partly(
+            stage: str, fraction: float, message: str, metrics: Mapping[str, float], number: int = number
+        ) -> None:
+            progress(stage, (number + fraction) / len(trial.folds), message, metrics)
+
+        for place, (judged, chosen) in enumerate(judge_fold(number, readings, columns, trial, keep, partly)):
+            scores[place][fold.test] = judged
+            settings[place].append(chosen)
     return [OutOfFold(*of_one) for of_one in zip(scores, map(tuple, settings), strict=True)]
+
+
+def judge_fold(
+    number: int,
+    readings: Sequence[Reading],
+    columns: Sequence[Columns],
+    trial: Trial,
+    keep: FeatureCache,
+    progress: Progress,
+) -> list[tuple[Scores, Settings]]:
+    """Each reading's scores of one fold's test rows, and the settings it chose; kept for who asks again."""
+    judged = []
+    with FoldDesk(columns, trial, number) as desk:
+        for reading in readings:
+            judged.append(_kept(desk, reading, keep))
+            message = f"fold {number + 1} of {len(trial.folds)}"
+            progress("readers", len(judged) / len(readings), message, {})
+    return judged
 
 
 class FoldDesk:
@@ -113,7 +134,7 @@ class FoldDesk:
         return options[int(np.argmax(areas))]
 
     def key(self, reading: Reading) -> str:
-        """Names all that decides the fold's scores."""
+        """Names all that decides the fold's scores, or the final fit."""
         sets, classifier = reading
         rows = hashlib.sha256(np.concatenate([self.fold.training, [-1], self.fold.test]).tobytes()).hexdigest()
         facts = {
@@ -124,7 +145,8 @@ class FoldDesk:
             "inner": self._trial.inner_folds,
             "seed": self._trial.seed,
         }
-        return f"scores/{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return f"{'fits' if self._number is None else 'scores'}/{digest}"
 
     @property
     def _malignant(self) -> Labels:

@@ -1,31 +1,43 @@
 """A data set on the table: the images that can be read, the folds, and the numbers of any feature set."""
 
 import hashlib
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from shared.imaging.crop import Framing
-from shared.learning.cache import FeatureCache
+from shared.learning.cache import FeatureCache, NoCache
 from shared.learning.columns import Columns, Fixed
 from shared.learning.errors import FeaturesNotFinite, NoneReadable
 from shared.learning.extractors import Extractor, HandcraftedExtractor, NetworkExtractor
 from shared.learning.folds import check_enough, split
 from shared.learning.progress import Progress, silent
 from shared.learning.sample import Sample, check_classes
-from shared.learning.scratch import train_on_phantoms
+from shared.learning.scratch import kept_phantom_network
+from shared.learning.stored import StoredTable
 from shared.learning.table import FeatureTable, gather
 from shared.learning.tuning import Body, TunedColumns, Tuning
 from shared.learning.tuning.tuned import Ground
-from shared.learning.validation import OutOfFold, Reading, Trial, out_of_fold
+from shared.learning.validation import OutOfFold, Reading, Trial, judge_fold, out_of_fold
 from shared.networks import TapNetwork, WeightsFinder, get_network, pretrained_stages
 from shared.recipes import LEARNT, Calipers, FeatureSet, HandcraftedFeatures, NetworkFeatures, Recipe
 from shared.recipes import Tuning as How
 
+TuningKey = tuple[str, How, str]
+"""Network, how it is tuned, and the last stage that stays as it was."""
+
 
 class Workbench:
     """Everything that readers of a data set share.
+
+    Parameters
+    ----------
+    table : gathered before; else it is gathered now
+    extractors : those built already, by feature set; what is built here is added
 
     Raises
     ------
@@ -40,24 +52,34 @@ class Workbench:
         keep: FeatureCache,
         seed: int,
         progress: Progress = silent,
+        table: StoredTable | None = None,
+        extractors: dict[FeatureSet, Extractor] | None = None,
     ) -> None:
         check_classes(samples)
         self.recipe, self.seed = recipe, seed
         self._weights, self._keep, self._progress = weights, keep, progress
-        self._extractors = [build_extractor(each, recipe, weights, seed, progress) for each in recipe.features]
-        self.table = gather(samples, self._extractors, keep, framing(recipe), progress)
-        self.trial = _trial(self.table, recipe, seed)
-        self._tunings: dict[tuple[str, How, str], Tuning] = {}
+        self._extractors = {} if extractors is None else extractors
+        with ExitStack() as opened:
+            self._folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="sera-bench-")))
+            self.table = table.restore(samples, keep, self._folder) if table else self._gather(samples, recipe.features)
+            self.trial = _trial(self.table, recipe, seed)
+            self._open = opened.pop_all()
+        self._tunings: dict[TuningKey, Tuning] = {}
         self._columns: dict[FeatureSet, Columns] = {}
-        for each, extractor, numbers in zip(recipe.features, self._extractors, self.table.features, strict=True):
-            self._columns[pretrained(each)] = Fixed(extractor.digest, numbers)
+        for each, digest, numbers in zip(recipe.features, self.table.digests, self.table.features, strict=True):
+            self._columns[pretrained(each)] = Fixed(digest, numbers)
 
     def __enter__(self) -> "Workbench":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files that tables lie in."""
         for tuning in self._tunings.values():
             tuning.close()
+        self._open.close()
 
     @property
     def readings(self) -> tuple[Reading, ...]:
@@ -73,7 +95,7 @@ class Workbench:
     def extractor(self, place: int) -> Extractor:
         """What a bundle computes the recipe's feature set of that number with."""
         features = self.recipe.features[place]
-        return self.columns(features).extractor() if _learnt(features) else self._extractors[place]
+        return self.columns(features).extractor() if _learnt(features) else self._extractor(features)
 
     def out_of_fold(
         self, readings: Sequence[Reading], sets: Sequence[FeatureSet], progress: Progress
@@ -84,18 +106,38 @@ class Workbench:
             columns[place].prepare()
         return out_of_fold(readings, columns, self.trial, self._keep, progress)
 
+    def judge_fold(self, number: int, progress: Progress) -> None:
+        """Score one fold's images with the readers of the recipe's fusion, and keep the scores."""
+        columns = [self.columns(each) for each in self.recipe.features]
+        judge_fold(number, self.readings, columns, self.trial, self._keep, progress)
+
+    def tuning(self, key: TuningKey) -> Tuning:
+        """The tuning of a network, which all its feature sets share."""
+        if key not in self._tunings:
+            self._tunings[key] = self._new_tuning(NetworkFeatures(key[0], (), key[1], key[2]))
+        return self._tunings[key]
+
+    def _extractor(self, features: FeatureSet) -> Extractor:
+        if features not in self._extractors:
+            self._extractors[features] = build_extractor(
+                features, self.recipe, self._weights, self.seed, self._progress, self._keep
+            )
+        return self._extractors[features]
+
+    def _gather(
+        self, samples: Sequence[Sample], sets: Sequence[FeatureSet], progress: Progress | None = None
+    ) -> FeatureTable:
+        extractors = [self._extractor(features) for features in sets]
+        return gather(samples, extractors, self._keep, framing(self.recipe), progress or self._progress, self._folder)
+
     def _gathered(self, features: FeatureSet) -> Fixed:
-        extractor = build_extractor(features, self.recipe, self._weights, self.seed, self._progress)
-        table = gather(self.table.samples, [extractor], self._keep, framing(self.recipe), silent)
+        table = self._gather(self.table.samples, [features], silent)
         if table.skipped:
             raise FeaturesNotFinite(features=features.name)
-        return Fixed(extractor.digest, table.features[0])
+        return Fixed(table.digests[0], table.features[0])
 
     def _tuned(self, features: NetworkFeatures) -> TunedColumns:
-        key = features.network, features.tuning, features.frozen
-        if key not in self._tunings:
-            self._tunings[key] = self._new_tuning(features)
-        return TunedColumns(features, self._tunings[key], self._ground())
+        return TunedColumns(features, self.tuning(tuning_key(features)), self._ground())
 
     def _new_tuning(self, features: NetworkFeatures) -> Tuning:
         definition = get_network(features.network)
@@ -117,16 +159,33 @@ class Workbench:
 
 
 def build_extractor(
-    features: FeatureSet, recipe: Recipe, weights: WeightsFinder, seed: int, progress: Progress = silent
+    features: FeatureSet,
+    recipe: Recipe,
+    weights: WeightsFinder,
+    seed: int,
+    progress: Progress = silent,
+    keep: FeatureCache | None = None,
 ) -> Extractor:
-    """What computes a feature set before any label is seen: by formula, or by a network as pre-trained."""
+    """What computes a feature set before any label is seen: by formula, or by a network as pre-trained.
+
+    A network trained on phantoms is taken from `keep` where it is there.
+    """
     if isinstance(features, HandcraftedFeatures):
         return HandcraftedExtractor(features)
     if features.tuning is How.PHANTOMS:
-        network = train_on_phantoms(features, recipe.phantoms, recipe.roi.margin, seed, progress)
+        network = kept_phantom_network(features, recipe, seed, progress, keep or NoCache())
     else:
         network = TapNetwork.pretrained(features.network, features.taps, weights)
     return NetworkExtractor(pretrained(features), network)
+
+
+def tuning_key(features: NetworkFeatures) -> TuningKey:
+    return features.network, features.tuning, features.frozen
+
+
+def tuning_keys(recipe: Recipe) -> list[TuningKey]:
+    """The networks that a recipe tunes, each once."""
+    return list(dict.fromkeys(tuning_key(features) for features in recipe.features if _learnt(features)))
 
 
 def framing(recipe: Recipe) -> Framing:

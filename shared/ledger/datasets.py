@@ -1,18 +1,19 @@
-"""Labelled images to train on."""
+"""Datasets: named sets of labelled images that grow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.ledger.audit import AuditTrail
-from shared.ledger.tables import DatasetImageRow, DatasetRow
+from shared.ledger.drafts import Drafts, Reception
+from shared.ledger.labelled import LabelledImage, labelled
+from shared.ledger.tables import DatasetImageRow, DatasetRow, VersionRow
 
 
 class DatasetUnknown(NotFound):
@@ -21,26 +22,23 @@ class DatasetUnknown(NotFound):
 
 
 @dataclass(frozen=True)
-class LabelledImage:
-    """One row of a dataset; the image and mask lie in the object store under their hashes."""
-
-    image_sha256: str
-    malignant: bool
-    split: str
-    roi: dict[str, Any] | None = None
-    mask_sha256: str | None = None
-    frame: int | None = None
-    patient: str | None = None
-    site: str | None = None
-    size_mm: float | None = None
-    tirads: str | None = None
-
-
-@dataclass(frozen=True)
 class Dataset:
+    """`versions` counts the frozen ones; the images are the draft's."""
+
     id: UUID
     name: str
     synthetic: bool
+    images: int
+    malignant: int
+    versions: int = 0
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many images of the draft are of one site and in one part."""
+
+    split: str
+    site: str | None
     images: int
     malignant: int
 
@@ -60,37 +58,60 @@ class Datasets:
         return self._session.scalars(select(DatasetRow.id).where(DatasetRow.name == name)).one()
 
     def add(self, dataset: UUID, images: Sequence[LabelledImage]) -> int:
-        """Add images, passing over those the dataset has; returns how many were new."""
-        rows = [{"dataset_id": dataset, **vars(image)} for image in images]
-        if not rows:
-            return 0
-        added = insert(DatasetImageRow).values(rows).on_conflict_do_nothing().returning(DatasetImageRow.image_sha256)
-        return len(self._session.scalars(added).all())
+        """Add images, passing over those the dataset has; returns how many were new.
+
+        Raises
+        ------
+        ImageDiffers, PartFrozen
+            for the first image that is refused; then none is added.
+        """
+        answers = Drafts(self._session, self._audit).offer(dataset, images)
+        for answer in answers:
+            if isinstance(answer, Conflict):
+                raise answer
+        return answers.count(Reception.ADDED)
 
     def find(self, name_or_id: str | UUID) -> Dataset:
         known = DatasetRow.id if isinstance(name_or_id, UUID) else DatasetRow.name
-        query = (
-            select(
-                DatasetRow.id,
-                DatasetRow.name,
-                DatasetRow.synthetic,
-                func.count(DatasetImageRow.image_sha256).label("images"),
-                func.count().filter(DatasetImageRow.malignant).label("malignant"),
-            )
-            .outerjoin(DatasetImageRow, DatasetImageRow.dataset_id == DatasetRow.id)
-            .where(known == name_or_id)
-            .group_by(DatasetRow.id)
-        )
-        row = self._session.execute(query).first()
+        row = self._session.execute(_counted().where(known == name_or_id)).first()
         if row is None:
             raise DatasetUnknown(name=str(name_or_id))
         return Dataset(**row._mapping)
+
+    def all(self) -> list[Dataset]:
+        """By name."""
+        return [Dataset(**row._mapping) for row in self._session.execute(_counted().order_by(DatasetRow.name))]
+
+    def shares(self, dataset: UUID) -> list[Share]:
+        """The draft, counted by part and site."""
+        malignant = func.count().filter(DatasetImageRow.malignant)
+        query = (
+            select(DatasetImageRow.split, DatasetImageRow.site, func.count(), malignant)
+            .where(DatasetImageRow.dataset_id == dataset)
+            .group_by(DatasetImageRow.split, DatasetImageRow.site)
+            .order_by(DatasetImageRow.split.desc(), DatasetImageRow.site)
+        )
+        return [Share(*row) for row in self._session.execute(query)]
 
     def images(self, dataset: UUID, split: str | None = None) -> list[LabelledImage]:
         """Rows in the order of their hashes, the same on every machine."""
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
         if split:
             query = query.where(DatasetImageRow.split == split)
-        names = LabelledImage.__dataclass_fields__
-        ordered = self._session.scalars(query.order_by(DatasetImageRow.image_sha256))
-        return [LabelledImage(**{name: getattr(row, name) for name in names}) for row in ordered]
+        return [labelled(row) for row in self._session.scalars(query.order_by(DatasetImageRow.image_sha256))]
+
+
+def _counted() -> Select:
+    versions = select(func.count()).where(VersionRow.dataset_id == DatasetRow.id).scalar_subquery()
+    return (
+        select(
+            DatasetRow.id,
+            DatasetRow.name,
+            DatasetRow.synthetic,
+            func.count(DatasetImageRow.image_sha256).label("images"),
+            func.count().filter(DatasetImageRow.malignant).label("malignant"),
+            versions.label("versions"),
+        )
+        .outerjoin(DatasetImageRow, DatasetImageRow.dataset_id == DatasetRow.id)
+        .group_by(DatasetRow.id)
+    )

@@ -1,10 +1,12 @@
-"""Hospitals and their API keys. A key is shown once; its hash is kept."""
+"""Hospitals, their settings and their API keys. A key is shown once; its hash is kept."""
 
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -13,11 +15,19 @@ from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.domain.roles import HOSPITAL_ROLES, Role
-from shared.errors import InputError
+from shared.errors import InputError, NotFound
 from shared.ledger.audit import AuditTrail, Entry
 from shared.ledger.tables import HospitalRow, KeyRow
 
 PREFIX = "sera"
+
+
+SETTINGS = ("prevalence", "fna_rule", "target_sensitivity", "refer_alpha")
+
+
+class HospitalUnknown(NotFound):
+    code = "hospital-unknown"
+    text = "There is no hospital {name!r}. Those there are: `./sera hospital show`, or GET /v1/hospitals."
 
 
 class KeyNeedsHospital(InputError):
@@ -38,9 +48,50 @@ class Caller:
         return f"key:{self.key_id}"
 
 
+@dataclass(frozen=True)
+class Hospital:
+    """A hospital's own settings; None where it has said nothing."""
+
+    id: UUID
+    name: str
+    prevalence: float | None
+    fna_rule: str | None
+    target_sensitivity: float | None
+    """None: Youden's cut-off."""
+    refer_alpha: float | None
+    """None: no case is referred for being uncertain."""
+
+
 class Hospitals:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session, self._audit = session, audit
+
+    def all(self) -> list[Hospital]:
+        """By name."""
+        return [_hospital(row) for row in self._session.scalars(select(HospitalRow).order_by(HospitalRow.name))]
+
+    def find(self, name: str) -> Hospital:
+        """Raises HospitalUnknown."""
+        row = self._session.scalar(select(HospitalRow).where(HospitalRow.name == name))
+        if row is None:
+            raise HospitalUnknown(name=name)
+        return _hospital(row)
+
+    def read(self, hospital: UUID) -> Hospital:
+        return _hospital(self._session.get_one(HospitalRow, hospital))
+
+    def change(self, hospital: UUID, settings: Mapping[str, Any]) -> Hospital:
+        """Set some settings, by name; what really changes is on record with before and after."""
+        row = self._session.get_one(HospitalRow, hospital, with_for_update=True)
+        before = {name: getattr(row, name) for name in SETTINGS}
+        after = {name: value for name, value in settings.items() if value != before[name]}
+        if after:
+            for name, value in after.items():
+                setattr(row, name, value)
+            self._session.flush()
+            told = {"before": {name: before[name] for name in after}, "after": after}
+            self._audit.record_all([Entry(Event.HOSPITAL_CHANGED, hospital, details=told)])
+        return _hospital(row)
 
     def ensure(self, name: str) -> UUID:
         """The hospital of this name, added if it is new."""
@@ -78,6 +129,10 @@ class Keys:
         if row is None or not hmac.compare_digest(row.secret_sha256, _hash(parts[2])):
             return None
         return Caller(row.id, Role(row.role), row.hospital_id)
+
+
+def _hospital(row: HospitalRow) -> Hospital:
+    return Hospital(row.id, row.name, **{name: getattr(row, name) for name in SETTINGS})
 
 
 def _hash(secret: str) -> str:

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from shared.errors import Unavailable
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import Cases
+from shared.ledger.consents import Consents
 from shared.ledger.datasets import Datasets
+from shared.ledger.drafts import Drafts
 from shared.ledger.explanations import ExplanationQueue, Explanations
 from shared.ledger.gates import Gates
 from shared.ledger.hospitals import Hospitals, Keys
@@ -20,10 +22,13 @@ from shared.ledger.jobs import Jobs
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
 from shared.ledger.outcomes import Outcomes
+from shared.ledger.papers import Papers
+from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.queue import Queue
 from shared.ledger.receipts import Receipts
 from shared.ledger.serving import Serving
 from shared.ledger.shadows import Shadows
+from shared.ledger.steps import Steps
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
 
@@ -49,9 +54,14 @@ class House:
     keys: Keys
     queue: Queue
     datasets: Datasets
+    drafts: Drafts
+    consents: Consents
+    pseudonyms: Pseudonyms
     versions: Versions
     runs: TrainingRuns
+    steps: Steps
     models: Models
+    papers: Papers
     gates: Gates
     shadows: Shadows
     serving: Serving
@@ -76,7 +86,7 @@ class Ledger:
                 Jobs(session, hospital, audit),
                 Receipts(session, hospital),
                 Explanations(session, hospital),
-                Outcomes(session, hospital),
+                Outcomes(session, hospital, audit, actor),
                 Observations(session, audit, hospital),
                 audit,
             )
@@ -86,16 +96,22 @@ class Ledger:
         """A transaction over every hospital, for services and operators."""
         with self._transaction() as session:
             audit = AuditTrail(session, actor)
+            shadows = Shadows(session, audit)
             yield House(
                 Hospitals(session, audit),
                 Keys(session, audit),
                 Queue(session, audit),
                 Datasets(session, audit),
+                Drafts(session, audit),
+                Consents(session, audit),
+                Pseudonyms(session),
                 Versions(session, audit, actor),
                 TrainingRuns(session, audit),
-                Models(session, audit),
+                Steps(session, audit),
+                Models(session, audit, shadows),
+                Papers(session),
                 Gates(session, audit),
-                Shadows(session, audit),
+                shadows,
                 Serving(session, audit),
                 Observations(session, audit),
                 ExplanationQueue(session),

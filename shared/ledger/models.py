@@ -9,8 +9,12 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
+from shared.domain.models import PromotionKind
 from shared.errors import NotFound
+from shared.ledger import gates, promotions
 from shared.ledger.audit import AuditTrail
+from shared.ledger.promotions import AlreadyLive, NothingToRollBackTo, Promotion, PromotionNeedsReason
+from shared.ledger.shadows import Shadows
 from shared.ledger.tables import ModelRow, PromotionRow
 
 
@@ -33,11 +37,20 @@ class Model:
 
 
 class Models:
-    def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+    def __init__(self, session: Session, audit: AuditTrail, shadows: Shadows) -> None:
+        self._session, self._audit, self._shadows = session, audit, shadows
 
     def store(
-        self, digest: str, name: str, recipe: str, run_id: UUID | None, synthetic: bool, metrics: dict[str, Any]
+        self,
+        digest: str,
+        name: str,
+        recipe: str,
+        run_id: UUID | None,
+        synthetic: bool,
+        metrics: dict[str, Any],
+        *,
+        reference: dict[str, Any] | None = None,
+        card: dict[str, Any] | None = None,
     ) -> int:
         """Keep a bundle's row under the next version of its name; storing the same digest again changes nothing."""
         self._session.execute(text("SELECT pg_advisory_xact_lock(hashtext('sera.models'))"))
@@ -47,6 +60,7 @@ class Models:
         newest = select(func.coalesce(func.max(ModelRow.version), 0)).where(ModelRow.name == name)
         version = self._session.scalars(newest).one() + 1
         row = {"digest": digest, "name": name, "version": version, "recipe": recipe}
+        row |= {name: held for name, held in {"reference": reference, "card": card}.items() if held is not None}
         self._session.add(ModelRow(**row, run_id=run_id, synthetic=synthetic, metrics=metrics))
         self._session.flush()
         self._audit.record(Event.MODEL_STORED, model=digest, name=name, version=version)
@@ -54,14 +68,58 @@ class Models:
 
     def live(self) -> str | None:
         """Digest of the live model; None before the first promotion."""
-        return self._session.scalar(select(PromotionRow.model_digest).order_by(PromotionRow.id.desc()).limit(1))
+        return promotions.live_digest(self._session)
+
+    def last(self) -> tuple[str, int] | None:
+        """Digest of the live model, and the number of the promotion or rollback that made it so."""
+        return promotions.last(self._session)
+
+    def standing(self) -> list[str]:
+        """Digests from the live model down to the first one: what rollbacks lead to, one after another."""
+        return promotions.standing(self._session)
 
     def promote(self, digest: str, actor: str, reason: str | None) -> None:
-        if self._session.get(ModelRow, digest) is None:
+        """Make a model live that the gate passed against the present one, or for a written reason.
+
+        Raises
+        ------
+        ModelUnknown, AlreadyLive, PromotionNeedsReason
+        """
+        promotions.hold(self._session)
+        row = self._session.get(ModelRow, digest)
+        if row is None:
             raise ModelUnknown(name=digest)
-        self._session.add(PromotionRow(model_digest=digest, actor=actor, reason=reason))
-        self._session.flush()
-        self._audit.record(Event.MODEL_PROMOTED, model=digest, reason=reason)
+        live, gate, name = self.live(), gates.latest(self._session, digest), f"{row.name}/{row.version}"
+        if digest == live:
+            raise AlreadyLive(name=name)
+        said, why = promotions.objection(gate, live), (reason or "").strip()
+        if said and len(why) < promotions.LEAST_REASON:
+            raise PromotionNeedsReason(said=said, least=promotions.LEAST_REASON, name=name)
+        self._append(PromotionKind.PROMOTE, digest, actor, why or None, gate and gate.id)
+        facts = {"before": live, "gate": gate and gate.id, "verdict": gate and gate.verdict, "objection": said}
+        self._audit.record(Event.MODEL_PROMOTED, model=digest, reason=why or None, **facts)
+        self._shadows.end_of(digest, "The model was promoted.")
+
+    def rollback(self, actor: str, reason: str | None) -> str:
+        """Make the model live again that was live before the present one; returns its digest.
+
+        Raises
+        ------
+        NothingToRollBackTo
+        """
+        promotions.hold(self._session)
+        stack = self.standing()
+        if len(stack) < 2:
+            raise NothingToRollBackTo
+        why = (reason or "").strip() or None
+        self._append(PromotionKind.ROLLBACK, stack[1], actor, why, None)
+        self._audit.record(Event.MODEL_ROLLED_BACK, model=stack[1], before=stack[0], reason=why)
+        self._shadows.end_of(stack[1], "The model was made live again.")
+        return stack[1]
+
+    def history(self, limit: int = 100) -> list[Promotion]:
+        """What was live when, newest first."""
+        return promotions.history(self._session, limit)
 
     def find(self, name_or_digest: str) -> Model:
         """By digest, a unique start of one, `name/version`, or a name (its newest version)."""
@@ -76,6 +134,10 @@ class Models:
         names = [name for name in Model.__dataclass_fields__ if name != "live"]
         rows = self._session.scalars(select(ModelRow).order_by(ModelRow.created_at.desc()))
         return [Model(**{name: getattr(row, name) for name in names}, live=row.digest == live) for row in rows]
+
+    def _append(self, kind: PromotionKind, digest: str, actor: str, reason: str | None, gate: int | None) -> None:
+        self._session.add(PromotionRow(kind=kind, model_digest=digest, actor=actor, reason=reason, gate_id=gate))
+        self._session.flush()
 
 
 def _means(text: str, model: Model) -> bool:

@@ -1,7 +1,75 @@
-"""What cases turned out to be."""
+"""What cases turned out to be. Append-only: a correction is a new row, and the last one counts."""
 
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.domain.events import Event
+from shared.domain.outcomes import OutcomeSource
+from shared.errors import NotFound
+from shared.ledger.audit import AuditTrail
+from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.scope import Scoped
+from shared.ledger.tables import CaseRow, OutcomeRow
+
+
+@dataclass(frozen=True)
+class NewOutcome:
+    """`patient` is the hospital's own number, of which only a keyed hash is kept."""
+
+    malignant: bool
+    source: OutcomeSource
+    determined_on: date | None = None
+    patient: str | None = None
+    consent: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`patient` is a pseudonym."""
+
+    id: int
+    malignant: bool
+    source: OutcomeSource
+    determined_on: date | None
+    patient: str | None
+    consent: bool
+    recorded_at: datetime
 
 
 class Outcomes(Scoped):
     """A hospital's own."""
+
+    def __init__(self, session: Session, hospital: UUID, audit: AuditTrail, actor: str) -> None:
+        super().__init__(session, hospital)
+        self._audit, self._actor = audit, actor
+        self._pseudonyms = Pseudonyms(session)
+
+    def record(self, case_id: UUID, new: NewOutcome) -> Outcome:
+        """Raises NotFound for a case that is not this hospital's. A patient named earlier stays named."""
+        case = self._mine(select(CaseRow.id), CaseRow).where(CaseRow.id == case_id)
+        if self._session.scalar(case.with_for_update(key_share=True)) is None:
+            raise NotFound(thing="case")
+        patient = self._pseudonyms.of(new.patient) or self._patient(case_id)
+        told = vars(new) | {"patient": patient}
+        row = OutcomeRow(case_id=case_id, hospital_id=self._hospital, actor=self._actor, **told)
+        self._session.add(row)
+        self._session.flush()
+        self._audit.record(Event.OUTCOME_RECORDED, case=case_id, outcome=row.id, consent=new.consent)
+        return _outcome(row)
+
+    def latest(self, case_id: UUID) -> Outcome | None:
+        query = self._mine(select(OutcomeRow), OutcomeRow).where(OutcomeRow.case_id == case_id)
+        row = self._session.scalar(query.order_by(OutcomeRow.id.desc()).limit(1))
+        return row and _outcome(row)
+
+    def _patient(self, case_id: UUID) -> str | None:
+        earlier = self.latest(case_id)
+        return earlier and earlier.patient
+
+
+def _outcome(row: OutcomeRow) -> Outcome:
+    return Outcome(**{field.name: getattr(row, field.name) for field in fields(Outcome)})

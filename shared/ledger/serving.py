@@ -1,10 +1,82 @@
-"""What each worker serves."""
+"""What each worker serves, and what it refused to serve."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from shared.domain.events import Event
 from shared.ledger.audit import AuditTrail
+from shared.ledger.promotions import live_digest
+from shared.ledger.tables import ServingRow
+
+NOW = func.clock_timestamp()
+PRESENT = timedelta(seconds=15)
+"""Workers say every few seconds that they are there; one that was silent for longer is taken to be gone."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A bundle a worker will not serve, and why."""
+
+    digest: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker as it last told of itself; `model_digest` None where it serves nothing."""
+
+    name: str
+    model_digest: str | None
+    since: datetime | None
+    refusal: Refusal | None
+    seen_at: datetime
 
 
 class Serving:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session, self._audit = session, audit
+
+    def report(self, worker: str, digest: str | None) -> None:
+        """Note that a worker is there and what it serves; a swap is audited once.
+
+        What it refused is forgotten once it serves it after all, or once another model is live.
+        """
+        row = self._row(worker)
+        row.seen_at = NOW
+        if row.refused_digest and (row.refused_digest == digest or row.refused_digest != live_digest(self._session)):
+            row.refused_digest = row.refused_code = row.refused_message = None
+        if row.model_digest == digest:
+            return
+        before, row.model_digest, row.since = row.model_digest, digest, NOW
+        if digest:
+            self._audit.record(Event.MODEL_SWAPPED, worker=worker, model=digest, before=before)
+
+    def refused(self, worker: str, digest: str, code: str, message: str) -> None:
+        """Note that a worker will not serve a bundle; the same refusal is audited once."""
+        row = self._row(worker)
+        row.seen_at = NOW
+        if (row.refused_digest, row.refused_code) == (digest, code):
+            return
+        row.refused_digest, row.refused_code, row.refused_message = digest, code, message
+        self._audit.record(Event.MODEL_REFUSED, worker=worker, model=digest, code=code)
+
+    def alive(self, since: timedelta = PRESENT) -> list[Worker]:
+        """Workers that told of themselves lately, by name."""
+        query = select(ServingRow).where(ServingRow.seen_at > NOW - since).order_by(ServingRow.worker)
+        return [_worker(row) for row in self._session.scalars(query)]
+
+    def _row(self, worker: str) -> ServingRow:
+        row = self._session.get(ServingRow, worker, with_for_update=True)
+        if row is None:
+            row = ServingRow(worker=worker)
+            self._session.add(row)
+        return row
+
+
+def _worker(row: ServingRow) -> Worker:
+    refusal = Refusal(row.refused_digest, row.refused_code, row.refused_message) if row.refused_digest else None
+    return Worker(row.worker, row.model_digest, row.since, refusal, row.seen_at)

@@ -190,6 +190,15 @@ class OutcomeRow(Table):
     __table_args__ = (Index("outcomes_of_case", "case_id", "id"), Index("outcomes_of_hospital", "hospital_id", "id"))
 
 
+class SecretRow(Table):
+    """A secret of this installation, drawn when it is first needed; it never leaves the ledger."""
+
+    __tablename__ = "secrets"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[bytes]
+    created_at: Mapped[datetime] = _moment()
+
+
 class DatasetRow(Table):
     """A growing set of labelled images; what is trained on is a frozen version of it."""
 
@@ -222,6 +231,10 @@ class DatasetImageRow(Labelled, Table):
     """Where the image came in as a case and its label as the case's outcome."""
     added_at: Mapped[datetime] = _moment()
 
+    __table_args__ = (
+        Index("dataset_images_of_case", "dataset_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+    )
+
 
 class VersionRow(Table):
     """A dataset as it was when it was frozen. Append-only, as are its images."""
@@ -247,7 +260,10 @@ class VersionImageRow(Labelled, Table):
     __tablename__ = "version_images"
     version_id: Mapped[UUID] = mapped_column(ForeignKey("dataset_versions.id"), primary_key=True)
 
-    __table_args__ = (Index("version_images_locked", "image_sha256", postgresql_where=text("split = 'test'")),)
+    __table_args__ = (
+        Index("version_images_locked", "image_sha256", postgresql_where=text("split = 'test'")),
+        Index("version_images_patient", "patient", "site", postgresql_where=text("patient IS NOT NULL")),
+    )
 
 
 class TrainingRunRow(Table):
@@ -259,6 +275,8 @@ class TrainingRunRow(Table):
     version_id: Mapped[UUID | None] = mapped_column(ForeignKey("dataset_versions.id"))
     """None only in runs of before datasets had versions."""
     recipe: Mapped[str]
+    folds: Mapped[int | None]
+    """In place of the recipe's own number."""
     seed: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(server_default="queued")
     resumed: Mapped[int] = mapped_column(server_default="0")

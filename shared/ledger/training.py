@@ -1,99 +1,176 @@
-"""Training runs: requested by an operator, claimed by a trainer under a lease."""
+"""Training runs: requested, followed, cancelled and resumed by an operator. Their work is in `steps`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
-from shared.domain.training import RunState
+from shared.domain.training import RunState, StepKind, StepState, run_origins
+from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail
-from shared.ledger.tables import TrainingRunRow
+from shared.ledger.jobs import notify
+from shared.ledger.tables import DatasetRow, RunEventRow, RunStepRow, TrainingRunRow, VersionRow
 
 NOW = func.clock_timestamp()
+
+
+class RunNotCancellable(Conflict):
+    code = "run-not-cancellable"
+    text = "The run is {state}; only a queued or running run can be cancelled."
+
+
+class RunNotResumable(Conflict):
+    code = "run-not-resumable"
+    text = "The run is {state}; only a failed or cancelled run can be resumed. Ask for a new one to train again."
 
 
 @dataclass(frozen=True)
 class TrainingRun:
     id: UUID
     dataset_id: UUID
+    dataset: str
+    version_id: UUID | None
+    version: int | None
     recipe: str
+    folds: int | None
     seed: int
     state: RunState
-    attempts: int
+    resumed: int
     stage: str | None
     fraction: float
     metrics: dict[str, Any] | None
     model_digest: str | None
     reason: str | None
     message: str | None
-    lease_token: UUID | None
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of a run, as one sees it from outside; `seconds` of its last attempt so far."""
+
+    name: str
+    kind: StepKind
+    state: StepState
+    weight: float
+    fraction: float
+    message: str | None
+    attempts: int
+    seconds: float | None
+    outcome: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    id: int
+    at: datetime
+    step: str
+    stage: str
+    fraction: float
+    message: str
+    metrics: dict[str, Any]
 
 
 class TrainingRuns:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session, self._audit = session, audit
 
-    def request(self, dataset: UUID, recipe: str, seed: int) -> UUID:
-        row = TrainingRunRow(dataset_id=dataset, recipe=recipe, seed=seed)
+    def request(self, dataset: UUID, version: UUID, recipe: str, seed: int, folds: int | None = None) -> UUID:
+        """Queue a run; its first step plans the others."""
+        row = TrainingRunRow(dataset_id=dataset, version_id=version, recipe=recipe, seed=seed, folds=folds)
         self._session.add(row)
         self._session.flush()
-        self._audit.record(Event.RUN_REQUESTED, run=str(row.id), recipe=recipe)
+        self._session.add(RunStepRow(run_id=row.id, name=StepKind.PLAN, place=0, kind=StepKind.PLAN, weight=0.0))
+        self._session.flush()
+        self._audit.record(Event.RUN_REQUESTED, run=str(row.id), recipe=recipe, version=str(version))
         return row.id
 
     def find(self, run_id: UUID) -> TrainingRun | None:
-        row = self._session.get(TrainingRunRow, run_id)
+        row = self._session.execute(_runs().where(TrainingRunRow.id == run_id)).first()
         return row and _run(row)
 
-    def claim(self, lease: timedelta) -> TrainingRun | None:
-        """Lease the oldest run that waits or whose trainer was lost; never waits for a lock."""
-        lost = (TrainingRunRow.state == RunState.RUNNING) & (TrainingRunRow.lease_until < NOW)
-        waits = or_(TrainingRunRow.state == RunState.QUEUED, lost)
-        oldest = select(TrainingRunRow).where(waits).order_by(TrainingRunRow.created_at).limit(1)
-        row = self._session.scalar(oldest.with_for_update(skip_locked=True))
-        if row is None:
-            return None
-        row.state, row.lease_token, row.attempts = RunState.RUNNING, uuid4(), row.attempts + 1
-        row.lease_until, row.started_at = NOW + lease, NOW
-        self._session.flush()
-        self._session.refresh(row)
-        self._audit.record(Event.RUN_STARTED, run=str(row.id), attempt=row.attempts)
-        return _run(row)
+    def newest(self, limit: int = 50) -> list[TrainingRun]:
+        query = _runs().order_by(TrainingRunRow.created_at.desc()).limit(limit)
+        return [_run(row) for row in self._session.execute(query)]
 
-    def progress(self, token: UUID, lease: timedelta, stage: str, fraction: float, message: str) -> bool:
-        """Report progress and hold the lease longer; False if it was lost meanwhile."""
-        values = {"stage": stage, "fraction": fraction, "message": message, "lease_until": NOW + lease}
-        return self._update(token, **values) is not None
+    def steps(self, run_id: UUID) -> list[Step]:
+        """In the order in which they are taken up."""
+        took = func.extract("epoch", func.coalesce(RunStepRow.ended_at, NOW) - RunStepRow.started_at)
+        names = [field.name for field in fields(Step) if field.name != "seconds"]
+        columns = [getattr(RunStepRow, name) for name in names]
+        query = select(*columns, took.label("seconds")).where(RunStepRow.run_id == run_id).order_by(RunStepRow.place)
+        return [_step(row) for row in self._session.execute(query)]
 
-    def renew(self, tokens: Sequence[UUID], lease: timedelta) -> None:
-        """Hold runs longer, while their trainer lives."""
-        held = (TrainingRunRow.lease_token.in_(tokens), TrainingRunRow.state == RunState.RUNNING)
-        self._session.execute(update(TrainingRunRow).where(*held).values(lease_until=NOW + lease))
+    def events(self, run_id: UUID, after: int = 0, limit: int = 1000) -> list[RunEvent]:
+        """What the run said of itself after that event."""
+        query = select(RunEventRow).where(RunEventRow.run_id == run_id, RunEventRow.id > after)
+        rows = self._session.scalars(query.order_by(RunEventRow.id).limit(limit))
+        return [RunEvent(**{field.name: getattr(row, field.name) for field in fields(RunEvent)}) for row in rows]
 
-    def finish(self, token: UUID, digest: str, metrics: dict[str, Any]) -> bool:
-        values = {"state": RunState.DONE, "fraction": 1.0, "metrics": metrics, "model_digest": digest, "ended_at": NOW}
-        run = self._update(token, **values, stage="done", message=None)
-        if run:
-            self._audit.record(Event.RUN_DONE, run=str(run), model=digest)
-        return run is not None
+    def cancel(self, run_id: UUID) -> bool:
+        """Stop a run; its trainers notice with their next word. False if there is no such run."""
+        state = self._let_go(run_id)
+        if state is None:
+            return False
+        if state not in run_origins(RunState.CANCELLED):
+            raise RunNotCancellable(state=state)
+        self._change(run_id, state=RunState.CANCELLED, ended_at=NOW, message="An operator cancelled it.")
+        self._audit.record(Event.RUN_CANCELLED, run=str(run_id))
+        return True
 
-    def fail(self, token: UUID, reason: str, message: str) -> None:
-        run = self._update(token, state=RunState.FAILED, reason=reason, message=message, ended_at=NOW)
-        if run:
-            self._audit.record(Event.RUN_FAILED, run=str(run), reason=reason)
+    def resume(self, run_id: UUID) -> bool:
+        """Queue a failed or cancelled run again; finished steps stay finished. False if there is no such run."""
+        state = self._let_go(run_id, attempts=0)
+        if state is None:
+            return False
+        if state not in (RunState.FAILED, RunState.CANCELLED):
+            raise RunNotResumable(state=state)
+        again = {"resumed": TrainingRunRow.resumed + 1, "reason": None, "message": None, "ended_at": None}
+        self._change(run_id, state=RunState.QUEUED, **again)
+        self._audit.record(Event.RUN_RESUMED, run=str(run_id))
+        return True
 
-    def _update(self, token: UUID, **values: Any) -> UUID | None:
-        held = (TrainingRunRow.lease_token == token, TrainingRunRow.state == RunState.RUNNING)
-        return self._session.scalar(update(TrainingRunRow).where(*held).values(**values).returning(TrainingRunRow.id))
+    def produced(self, run_id: UUID, digest: str, metrics: dict[str, Any]) -> None:
+        """The run's model is stored."""
+        self._change(run_id, model_digest=digest, metrics=metrics)
+
+    def _change(self, run_id: UUID, **values: Any) -> None:
+        self._session.execute(update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**values))
+        notify(self._session, [run_id])
+
+    def _let_go(self, run_id: UUID, **values: Any) -> RunState | None:
+        """Take every unfinished step away from its trainer, then lock the run; returns its state.
+
+        Steps come before their run in every transaction, so that none waits for another in a circle.
+        """
+        free = {"state": StepState.WAITING, "fraction": 0.0, "lease_token": None, "lease_until": None, "owner": None}
+        unfinished = (RunStepRow.run_id == run_id, RunStepRow.state != StepState.DONE)
+        self._session.execute(update(RunStepRow).where(*unfinished).values(**free, **values))
+        return self._session.scalar(select(TrainingRunRow.state).where(TrainingRunRow.id == run_id).with_for_update())
 
 
-def _run(row: TrainingRunRow) -> TrainingRun:
-    values = {name: getattr(row, name) for name in TrainingRun.__dataclass_fields__}
-    return TrainingRun(**{**values, "state": RunState(row.state)})
+def _runs() -> Select:
+    query = select(TrainingRunRow, DatasetRow.name, VersionRow.number)
+    return query.join(DatasetRow, DatasetRow.id == TrainingRunRow.dataset_id).outerjoin(
+        VersionRow, VersionRow.id == TrainingRunRow.version_id
+    )
+
+
+def _run(row: Sequence[Any]) -> TrainingRun:
+    run, dataset, version = row
+    own = [field.name for field in fields(TrainingRun) if field.name not in ("dataset", "version", "state")]
+    told = {name: getattr(run, name) for name in own}
+    return TrainingRun(**told, dataset=dataset, version=version, state=RunState(run.state))
+
+
+def _step(row: Any) -> Step:
+    told = dict(row._mapping)
+    seconds = None if told["seconds"] is None else float(told["seconds"])
+    return Step(**{**told, "kind": StepKind(row.kind), "state": StepState(row.state), "seconds": seconds})

@@ -13,10 +13,14 @@ from shared.domain.events import Event
 from shared.domain.training import Split
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit import AuditTrail
-from shared.ledger.datasets import LabelledImage
+from shared.ledger.consents import Consents
+from shared.ledger.drafts import lock
+from shared.ledger.freezing import check_locked, check_parts
+from shared.ledger.labelled import COLUMNS, LabelledImage, labelled
 from shared.ledger.tables import DatasetImageRow, VersionImageRow, VersionRow
 
-COLUMNS = [field.name for field in fields(LabelledImage)]
+FREEZING = 7_300_004
+"""One freeze at a time in all datasets, since each looks at the others' test sets."""
 
 
 class VersionUnknown(NotFound):
@@ -44,20 +48,88 @@ class Version:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class Frozen(Version):
+    """A version just asked for; not `new` if the dataset was unchanged."""
+
+    new: bool
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What came between two versions, in images; `changed` ones kept their label."""
+
+    added: int
+    removed: int
+    relabelled: int
+    changed: int
+
+
 class Versions:
     def __init__(self, session: Session, audit: AuditTrail, actor: str) -> None:
         self._session, self._audit, self._actor = session, audit, actor
 
-    def freeze(self, dataset: UUID) -> Version:
-        """The dataset's present rows as a version; an unchanged dataset gives the version it has."""
-        self._session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:dataset))"), {"dataset": str(dataset)})
+    def freeze(self, dataset: UUID) -> Frozen:
+        """The dataset's present rows as a version; an unchanged dataset gives the version it has.
+
+        Images whose consent was withdrawn are taken out first.
+
+        Raises
+        ------
+        DatasetEmpty, GroupInBothParts, LockedTestImage, LockedTestPatient
+        """
+        self._session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FREEZING})
+        lock(self._session, dataset)
+        Consents(self._session, self._audit).withdraw(dataset)
         images = self._draft(dataset)
         if not images:
             raise DatasetEmpty
+        check_parts(images)
+        check_locked(self._session, dataset)
         print_ = fingerprint(images)
         known = select(VersionRow).where(VersionRow.dataset_id == dataset, VersionRow.fingerprint == print_)
-        if same := self._session.scalar(known):
-            return _version(same)
+        same = self._session.scalar(known)
+        return _frozen(same or self._add(dataset, images, print_), new=same is None)
+
+    def find(self, dataset: UUID, number: int | None = None) -> Version:
+        """A version by its number, or the newest."""
+        query = select(VersionRow).where(VersionRow.dataset_id == dataset).order_by(VersionRow.number.desc())
+        row = self._session.scalar((query if number is None else query.where(VersionRow.number == number)).limit(1))
+        if row is None:
+            raise VersionUnknown(number=number or 1)
+        return _version(row)
+
+    def all(self, dataset: UUID) -> list[Version]:
+        """Newest first."""
+        query = select(VersionRow).where(VersionRow.dataset_id == dataset).order_by(VersionRow.number.desc())
+        return [_version(row) for row in self._session.scalars(query)]
+
+    def get(self, version: UUID) -> Version:
+        return _version(self._session.get_one(VersionRow, version))
+
+    def images(self, version: UUID, split: str | None = None) -> list[LabelledImage]:
+        """Rows in the order of their hashes, the same on every machine."""
+        query = select(VersionImageRow).where(VersionImageRow.version_id == version)
+        if split:
+            query = query.where(VersionImageRow.split == split)
+        return [labelled(row) for row in self._session.scalars(query.order_by(VersionImageRow.image_sha256))]
+
+    def difference(self, older: UUID, newer: UUID) -> Difference:
+        """What was added, removed, relabelled or otherwise changed from one version to another."""
+        before, after = ({image.image_sha256: image for image in self.images(each)} for each in (older, newer))
+        both = [(before[image], after[image]) for image in before.keys() & after.keys()]
+        relabelled = sum(old.malignant is not new.malignant for old, new in both)
+        changed = sum(old != new for old, new in both) - relabelled
+        return Difference(len(after) - len(both), len(before) - len(both), relabelled, changed)
+
+    def locked(self, hashes: Sequence[str]) -> set[str]:
+        """Those of these images that are in the test part of any version of any dataset."""
+        query = select(VersionImageRow.image_sha256).where(
+            VersionImageRow.split == Split.TEST, VersionImageRow.image_sha256.in_(hashes)
+        )
+        return set(self._session.scalars(query))
+
+    def _add(self, dataset: UUID, images: Sequence[LabelledImage], print_: str) -> VersionRow:
         newest = select(func.coalesce(func.max(VersionRow.number), 0)).where(VersionRow.dataset_id == dataset)
         row = VersionRow(
             dataset_id=dataset,
@@ -72,36 +144,11 @@ class Versions:
         self._session.flush()
         self._copy(dataset, row.id)
         self._audit.record(Event.DATASET_FROZEN, dataset=str(dataset), version=row.number, fingerprint=print_)
-        return _version(row)
-
-    def find(self, dataset: UUID, number: int | None = None) -> Version:
-        """A version by its number, or the newest."""
-        query = select(VersionRow).where(VersionRow.dataset_id == dataset).order_by(VersionRow.number.desc())
-        row = self._session.scalar((query if number is None else query.where(VersionRow.number == number)).limit(1))
-        if row is None:
-            raise VersionUnknown(number=number or 1)
-        return _version(row)
-
-    def get(self, version: UUID) -> Version:
-        return _version(self._session.get_one(VersionRow, version))
-
-    def images(self, version: UUID, split: str | None = None) -> list[LabelledImage]:
-        """Rows in the order of their hashes, the same on every machine."""
-        query = select(VersionImageRow).where(VersionImageRow.version_id == version)
-        if split:
-            query = query.where(VersionImageRow.split == split)
-        return [_image(row) for row in self._session.scalars(query.order_by(VersionImageRow.image_sha256))]
-
-    def locked(self, hashes: Sequence[str]) -> set[str]:
-        """Those of these images that are in the test part of any version of any dataset."""
-        query = select(VersionImageRow.image_sha256).where(
-            VersionImageRow.split == Split.TEST, VersionImageRow.image_sha256.in_(hashes)
-        )
-        return set(self._session.scalars(query))
+        return row
 
     def _draft(self, dataset: UUID) -> list[LabelledImage]:
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
-        return [_image(row) for row in self._session.scalars(query.order_by(DatasetImageRow.image_sha256))]
+        return [labelled(row) for row in self._session.scalars(query.order_by(DatasetImageRow.image_sha256))]
 
     def _copy(self, dataset: UUID, version: UUID) -> None:
         columns = [getattr(DatasetImageRow, name) for name in COLUMNS]
@@ -117,9 +164,13 @@ def fingerprint(images: Sequence[LabelledImage]) -> str:
     return digest.hexdigest()
 
 
-def _image(row: DatasetImageRow | VersionImageRow) -> LabelledImage:
-    return LabelledImage(**{name: getattr(row, name) for name in COLUMNS})
-
-
 def _version(row: VersionRow) -> Version:
-    return Version(**{field.name: getattr(row, field.name) for field in fields(Version)})
+    return Version(**_told(row))
+
+
+def _frozen(row: VersionRow, *, new: bool) -> Frozen:
+    return Frozen(**_told(row), new=new)
+
+
+def _told(row: VersionRow) -> dict:
+    return {field.name: getattr(row, field.name) for field in fields(Version)}

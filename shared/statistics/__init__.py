@@ -47,6 +47,13 @@ from shared.statistics.errors import (
 )
 from shared.statistics.gee import GeeFit, GeeRate, GeeRates, GeeTest, gee_logistic, gee_rates
 from shared.statistics.intervals import Interval, IntervalMethod, logit_interval, logit_wald, wilson
+from shared.statistics.operating import (
+    OperatingPoint,
+    SensitivityCutoff,
+    point_for,
+    predictive_values,
+    sensitivity_cutoff,
+)
 from shared.statistics.paired import McNemarTest, compare_rates, mcnemar
 from shared.statistics.published import tables_behind
 from shared.statistics.roc import RocCurve, roc_auc, roc_curve, youden_cutoff
@@ -80,6 +87,7 @@ __all__ = [
     "Measure",
     "MeasureUnpaired",
     "ObservedExpected",
+    "OperatingPoint",
     "PairedTest",
     "ProbabilityInvalid",
     "Proportion",
@@ -88,6 +96,7 @@ __all__ = [
     "RocCurve",
     "Scale",
     "ScoresInvalid",
+    "SensitivityCutoff",
     "Sigmoid",
     "SingleClass",
     "SiteRates",
@@ -113,10 +122,13 @@ __all__ = [
     "logit_wald",
     "mcnemar",
     "observed_expected",
+    "point_for",
     "population_stability",
+    "predictive_values",
     "rates_by_site",
     "roc_auc",
     "roc_curve",
+    "sensitivity_cutoff",
     "shift_prior",
     "tables_behind",
     "tally",

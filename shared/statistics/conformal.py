@@ -22,7 +22,6 @@ from numpy.typing import ArrayLike
 from shared.statistics.cases import Flags, Floats, as_cases, as_labels
 from shared.statistics.confusion import Proportion
 from shared.statistics.errors import ProbabilityInvalid, ScoresInvalid
-from shared.statistics.intervals import IntervalMethod
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class ClassCoverage:
     def to_json(self) -> dict[str, Any]:
         """Rates with Wilson's 95 % intervals; null where there is no case."""
         sets = {"single": self.single, "both": self.both, "neither": self.neither, "mean_size": self.mean_size}
-        return {"cases": self.cases, "coverage": _rate(self.covered), "refer": _rate(self.referred), **sets}
+        return {"cases": self.cases, "coverage": self.covered.to_json(), "refer": self.referred.to_json(), **sets}
 
 
 @dataclass(frozen=True)
@@ -213,13 +212,6 @@ def _as_p_values(values: ArrayLike, shape: tuple[int, ...]) -> Floats:
     if not np.all((given > 0) & (given <= 1)):
         raise ProbabilityInvalid(what="A p-value", where="above 0 and up to 1")
     return given
-
-
-def _rate(found: Proportion) -> dict[str, Any]:
-    """A rate with its counts and Wilson's interval."""
-    interval = found.interval(IntervalMethod.WILSON)
-    counts = {"count": found.successes, "of": found.total}
-    return {"value": found.value if found.total else None, "low": interval.low, "high": interval.high, **counts}
 
 
 def _floor(of_true_class: Floats, coverage: float) -> float:

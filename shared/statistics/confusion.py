@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,6 +35,12 @@ class Proportion:
 
     def interval(self, method: IntervalMethod = IntervalMethod.LOGIT_WALD, level: float = 0.95) -> Interval:
         return INTERVALS[method](self.successes, self.total, level)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fraction (null where there is nothing to count), Wilson's 95 % interval and the counts."""
+        interval = self.interval(IntervalMethod.WILSON)
+        counts = {"count": self.successes, "of": self.total}
+        return {"value": self.value if self.total else None, "low": interval.low, "high": interval.high, **counts}
 
 
 @dataclass(frozen=True)

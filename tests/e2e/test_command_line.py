@@ -123,12 +123,12 @@ def test_models_are_listed_shown_and_promoted(stage: Stage, changeover: Changeov
         ("starter", 1, True),
         ("first", 1, False),
     ]
-    shown = stage.told("models", "show", model[:12])
-    assert (shown, shown["metrics"]["images"], shown["synthetic"]) == (listed[0], 60, True)
+    shown = stage.told("models", "show", model[:12], "--json")
+    assert (shown["digest"], shown["metrics"]["images"], shown["synthetic"]) == (model, 60, True)
     back = stage.sera("models", "promote", "first/1", "--reason", "to go back")
     assert back.stdout.startswith(f"first/1 ({changeover.before[:12]}) is live.")
     assert stage.live() == changeover.before
-    assert stage.sera("models", "promote", "starter").returncode == 0
+    assert stage.sera("models", "promote", "starter", "--reason", "to go on with").returncode == 0
     assert stage.live() == model
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
 
 from services.api.cases.explanation import ExplanationDesk
-from services.api.cases.schemas import CaseView, Receipt
+from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt
 from services.api.cases.service import CaseDesk, Submission
 from services.api.dependencies import HospitalReader, IdempotencyKey, Submitter, WiringDep
 from shared.domain.jobs import Priority
@@ -63,8 +63,14 @@ def submit_case(
 
 @router.get("/cases/{case_id}")
 def read_case(case_id: UUID, wired: WiringDep, who: HospitalReader) -> CaseView:
-    """A case as it was submitted, with its jobs."""
+    """A case as it was submitted, with its jobs and its outcome."""
     return CaseDesk(wired, who).find(case_id)
+
+
+@router.post("/cases/{case_id}/outcome", status_code=201)
+def record_outcome(case_id: UUID, new: NewOutcome, wired: WiringDep, who: Submitter) -> OutcomeView:
+    """Say what a case turned out to be, and whether its image may be learned from; the last word counts."""
+    return CaseDesk(wired, who).record_outcome(case_id, new)
 
 
 @router.get(

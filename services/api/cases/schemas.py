@@ -1,13 +1,18 @@
 """What a submission is answered with, and what a case looks like."""
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from services.api.text import OptionalText
 from shared.domain.jobs import JobState
+from shared.domain.outcomes import OutcomeSource
+from shared.ledger.outcomes import Outcome
 
+EARLIEST_ZONE = timedelta(hours=14)
+"""The day begins first at UTC+14; a date is in the future only if it is nowhere on Earth yet."""
 CASE, JOB = "1f0b8f5e-52b5-4d0c-8d55-5d8e2c4f7a11", "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10"
 
 
@@ -32,6 +37,48 @@ class Receipt(BaseModel):
     links: dict[str, str]
 
 
+def _not_ahead(day: date) -> date:
+    latest = (datetime.now(UTC) + EARLIEST_ZONE).date()
+    if day > latest:
+        raise ValueError("it lies in the future")
+    return day
+
+
+class NewOutcome(BaseModel):
+    """What the case turned out to be. Sent again, the last one counts; the earlier ones stay on record."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "malignant": True,
+                    "source": "histology",
+                    "determined_on": "2026-03-14",
+                    "patient": "P-17",
+                    "consent": True,
+                }
+            ]
+        },
+    )
+    malignant: bool
+    source: OutcomeSource = Field(description="How it became known.")
+    determined_on: Annotated[date, AfterValidator(_not_ahead)] | None = Field(None, description="Not in the future.")
+    patient: OptionalText = Field(
+        None, description="Your own number, kept only as a keyed hash; left out, an earlier one stands."
+    )
+    consent: bool = Field(False, description="Whether the image may be used for training.")
+
+
+class OutcomeView(BaseModel):
+    malignant: bool
+    source: OutcomeSource
+    determined_on: date | None
+    consent: bool
+    patient_known: bool
+    recorded_at: datetime
+
+
 class CaseView(BaseModel):
     case_id: UUID
     external_id: str | None
@@ -45,7 +92,13 @@ class CaseView(BaseModel):
     image: dict[str, Any] = Field(description="sha256, format, width and height of the image as uploaded.")
     created_at: datetime
     jobs: list[UUID]
+    outcome: OutcomeView | None = Field(description="What the case turned out to be; null while nobody said.")
     links: dict[str, str]
+
+
+def outcome_view(outcome: Outcome) -> OutcomeView:
+    told = {name: getattr(outcome, name) for name in OutcomeView.model_fields if name != "patient_known"}
+    return OutcomeView(patient_known=outcome.patient is not None, **told)
 
 
 def links(case_id: UUID, job_id: UUID) -> dict[str, str]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from uuid import UUID
 
-from services.api.cases.schemas import CaseView, Receipt, links
+from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, links, outcome_view
 from services.api.dependencies import Wiring
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Priority
 from shared.errors import NotFound
 from shared.imaging import Header, Roi, inspect
-from shared.ledger import Book
+from shared.ledger import Book, outcomes
 from shared.ledger.cases import NewCase
 from shared.ledger.hospitals import Caller
 from shared.ledger.receipts import Accepted
@@ -65,11 +65,15 @@ class CaseDesk:
             if case is None:
                 raise NotFound(thing="case")
             jobs = book.cases.jobs_of(case_id)
+            outcome = book.outcomes.latest(case_id)
         image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
-        told = {
-            name: getattr(case, name) for name in ("external_id", "size_mm", "roi", "frame", "device", "created_at")
-        }
+        names = ("external_id", "size_mm", "roi", "frame", "device", "created_at")
+        told = {name: getattr(case, name) for name in names} | {"outcome": outcome and outcome_view(outcome)}
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
+
+    def record_outcome(self, case_id: UUID, new: NewOutcome) -> OutcomeView:
+        with self._book() as book:
+            return outcome_view(book.outcomes.record(case_id, outcomes.NewOutcome(**dict(new))))
 
     def _record(self, submission: Submission, header: Header, stored: Stored, key: str | None) -> tuple[Accepted, bool]:
         fingerprint = submission.fingerprint(stored.sha256)

@@ -1,15 +1,44 @@
-"""Datasets: create, fill, look at. Operators only."""
+"""Datasets: create, fill, correct, split, freeze. Operators only."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, UploadFile
+from fastapi import APIRouter, Body, Depends, File, Form, Path, Query, Response, UploadFile
 
-from services.api.datasets.schemas import DatasetView, ImageAdded, NewDataset, view
+from services.api.datasets.batch import BatchDesk
+from services.api.datasets.schemas import (
+    LARGEST_NUMBER,
+    MOST_HASHES,
+    SHA256,
+    BatchReport,
+    Correction,
+    DatasetDetail,
+    DatasetView,
+    Facts,
+    ImageAdded,
+    ImageView,
+    KnownImages,
+    NewDataset,
+    NewSplit,
+    OutcomeFilter,
+    Sha256,
+    SplitView,
+    TakenView,
+    VersionDetail,
+    VersionView,
+    view,
+)
 from services.api.datasets.service import DatasetDesk, Labelled
 from services.api.dependencies import Operator, WiringDep
+from services.api.text import OptionalText
 from shared.domain.training import Split
 
 router = APIRouter(prefix="/v1", tags=["datasets"])
+MANIFEST = (
+    "CSV in UTF-8, as a field or a file: `image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]`. `image` "
+    "and `mask` are names of files of this request; of an image that the dataset has already they may be its hashes: "
+    "the row is then only compared. At most 2,000 rows."
+)
+MANIFEST_EXAMPLE = "image,malignant,mask,patient,site\na.png,1,a-mask.png,P-17,north\nb.png,0,,P-18,north\n"
 
 
 def desk(wired: WiringDep, who: Operator) -> DatasetDesk:
@@ -17,20 +46,24 @@ def desk(wired: WiringDep, who: Operator) -> DatasetDesk:
 
 
 DatasetDeskDep = Annotated[DatasetDesk, Depends(desk)]
-Text = Annotated[str | None, Form(max_length=200)]
+Number = Annotated[int, Path(ge=1, le=LARGEST_NUMBER, description="The version's number.")]
+ImageHash = Annotated[Sha256, Path(description="SHA-256 of the image file.", examples=[SHA256])]
 
 
 def labelled(
     image: Annotated[UploadFile, File()],
     malignant: Annotated[bool, Form(description="The label; malignant is the positive class.")],
     mask: Annotated[UploadFile | None, File(description="Same size as the image, non-zero inside the nodule.")] = None,
-    patient: Text = None,
-    site: Text = None,
+    patient: Annotated[OptionalText, Form(description="The hospital's number; only a keyed hash is kept.")] = None,
+    site: Annotated[OptionalText, Form()] = None,
     size_mm: Annotated[float | None, Form(gt=0, allow_inf_nan=False)] = None,
-    tirads: Text = None,
-    split: Annotated[Split, Form(description="`test` images are never learned from.")] = Split.TRAIN,
+    tirads: Annotated[OptionalText, Form()] = None,
+    split: Annotated[
+        Split | None, Form(description="`test` images are never learned from; left out, it follows from the patient.")
+    ] = None,
 ) -> Labelled:
-    return Labelled(image.file, malignant, mask.file if mask else None, patient, site, size_mm, tirads, split)
+    facts = Facts(malignant=malignant, patient=patient, site=site, size_mm=size_mm, tirads=tirads, split=split)
+    return Labelled(image.file, mask.file if mask else None, facts)
 
 
 @router.post("/datasets", status_code=201)
@@ -39,13 +72,95 @@ def create_dataset(new: NewDataset, desk: DatasetDeskDep) -> DatasetView:
     return view(desk.create(new.name, new.synthetic))
 
 
+@router.get("/datasets")
+def list_datasets(desk: DatasetDeskDep) -> list[DatasetView]:
+    """All datasets, by name."""
+    return [view(dataset) for dataset in desk.all()]
+
+
 @router.get("/datasets/{name}")
-def read_dataset(name: str, desk: DatasetDeskDep) -> DatasetView:
-    return view(desk.find(name))
+def read_dataset(name: str, desk: DatasetDeskDep) -> DatasetDetail:
+    """A dataset's draft, counted by part, site and label."""
+    return desk.read(name)
 
 
 @router.post("/datasets/{name}/images", status_code=201)
 def add_image(name: str, form: Annotated[Labelled, Depends(labelled)], desk: DatasetDeskDep) -> ImageAdded:
-    """Add one labelled image; deduplicated by content."""
+    """Add one labelled image; deduplicated by content. The same image under another label is refused."""
     image_sha256, added = desk.add(name, form)
     return ImageAdded(image_sha256=image_sha256, added=added)
+
+
+@router.put("/datasets/{name}/images/{image_sha256}")
+def correct_image(name: str, image_sha256: ImageHash, correction: Correction, desk: DatasetDeskDep) -> ImageView:
+    """Correct a row of the draft. Frozen versions keep what they hold; an image in one keeps its part."""
+    return desk.correct(name, image_sha256, correction)
+
+
+@router.delete("/datasets/{name}/images/{image_sha256}")
+def remove_image(name: str, image_sha256: ImageHash, desk: DatasetDeskDep) -> ImageView:
+    """Take a row out of the draft. One that came as a case comes back with the next taking of outcomes."""
+    return desk.remove(name, image_sha256)
+
+
+@router.post("/datasets/{name}/known")
+def ask_known(
+    name: str,
+    images: Annotated[list[Sha256], Body(max_length=MOST_HASHES, examples=[[SHA256]])],
+    desk: DatasetDeskDep,
+) -> KnownImages:
+    """Which of these images, named by the SHA-256 of their files, the dataset has: those need not be sent again."""
+    return desk.known(name, images)
+
+
+@router.post("/datasets/{name}/batches")
+def add_batch(
+    name: str,
+    manifest: Annotated[UploadFile | str, File(description=MANIFEST, examples=[MANIFEST_EXAMPLE])],
+    wired: WiringDep,
+    who: Operator,
+    files: Annotated[list[UploadFile] | None, File(description="Images and masks, at most 1,000.")] = None,
+) -> BatchReport:
+    """Add many labelled images; answers what became of each row. A batch sent again changes nothing."""
+    return BatchDesk(wired, who).take(name, manifest, files or [])
+
+
+@router.post("/datasets/{name}/split")
+def split_dataset(name: str, new: NewSplit, desk: DatasetDeskDep) -> SplitView:
+    """Put every image of the draft into `train` or `test`, save those that a frozen version holds fast."""
+    return desk.split(name, new)
+
+
+@router.post("/datasets/{name}/outcomes")
+def take_outcomes(name: str, which: OutcomeFilter, desk: DatasetDeskDep) -> TakenView:
+    """Bring cases with consent and a known outcome into the draft; follow corrections and withdrawn consent."""
+    return desk.take_outcomes(name, which)
+
+
+@router.post(
+    "/datasets/{name}/versions", status_code=201, responses={200: {"description": "Unchanged since that version."}}
+)
+def freeze_dataset(name: str, desk: DatasetDeskDep, response: Response) -> VersionView:
+    """Freeze the draft into a version that never changes; an unchanged draft gives the version it has."""
+    version, new = desk.freeze(name)
+    response.status_code = 201 if new else 200
+    return version
+
+
+@router.get("/datasets/{name}/versions")
+def list_versions(name: str, desk: DatasetDeskDep) -> list[VersionView]:
+    """Newest first."""
+    return desk.versions(name)
+
+
+@router.get("/datasets/{name}/versions/{number}")
+def read_version(
+    name: str,
+    number: Number,
+    desk: DatasetDeskDep,
+    against: Annotated[
+        int | None, Query(ge=1, le=LARGEST_NUMBER, description="Compare with this version instead of the one before.")
+    ] = None,
+) -> VersionDetail:
+    """A version, and what changed since the one before it."""
+    return desk.version(name, number, against)

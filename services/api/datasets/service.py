@@ -1,16 +1,42 @@
-"""Takes in labelled images for training."""
+"""Datasets: fill them, correct them, split them, freeze them."""
 
-import hashlib
-from dataclasses import dataclass
-from typing import BinaryIO
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from typing import Any, BinaryIO
 
-from services.api.datasets.schemas import NAME
+from services.api.datasets.content import Content, keep
+from services.api.datasets.schemas import (
+    NAME,
+    Correction,
+    DatasetDetail,
+    Facts,
+    ImageView,
+    KnownImages,
+    NewSplit,
+    OutcomeFilter,
+    RefusedView,
+    SplitView,
+    TakenView,
+    VersionDetail,
+    VersionView,
+    WithdrawnView,
+    detail,
+    image_view,
+    known_images,
+    split_view,
+    version_detail,
+    version_view,
+)
 from services.api.dependencies import Wiring
-from shared.domain.training import Split
 from shared.errors import Conflict, InputError
-from shared.imaging import Header, inspect, read_mask
-from shared.ledger.datasets import Dataset, LabelledImage
+from shared.ledger import House
+from shared.ledger.consents import Taken
+from shared.ledger.datasets import Dataset, DatasetUnknown
 from shared.ledger.hospitals import Caller
+from shared.ledger.labelled import LabelledImage
+from shared.ledger.pseudonyms import Pseudonyms
+
+TEST_SHARE = 0.2
 
 
 class DatasetNameInvalid(InputError):
@@ -30,13 +56,8 @@ class Labelled:
     """An image with what is known of it; the mask is a raster of the same size, non-zero inside the nodule."""
 
     image: BinaryIO
-    malignant: bool
     mask: BinaryIO | None
-    patient: str | None
-    site: str | None
-    size_mm: float | None
-    tirads: str | None
-    split: Split
+    facts: Facts
 
 
 class DatasetDesk:
@@ -47,50 +68,108 @@ class DatasetDesk:
         """The dataset of this name, made if it is new."""
         if not NAME.fullmatch(name):
             raise DatasetNameInvalid(name=name)
-        with self._wired.ledger.whole(self._who.actor) as house:
+        with self._house() as house:
             house.datasets.ensure(name, synthetic)
             dataset = house.datasets.find(name)
         if dataset.synthetic != synthetic:
             raise DatasetOfOtherKind(name=name, kind=_kind(dataset.synthetic), other=_kind(synthetic))
         return dataset
 
-    def find(self, name: str) -> Dataset:
-        with self._wired.ledger.whole(self._who.actor) as house:
-            return house.datasets.find(name)
+    def all(self) -> list[Dataset]:
+        with self._house() as house:
+            return house.datasets.all()
+
+    def read(self, name: str) -> DatasetDetail:
+        with self._house() as house:
+            dataset = find(house, name)
+            return detail(dataset, house.datasets.shares(dataset.id))
 
     def add(self, name: str, labelled: Labelled) -> tuple[str, bool]:
-        """Store an image and its label; the same image again changes nothing."""
-        dataset = self.find(name)
-        header = inspect(labelled.image)
-        mask = self._checked(labelled.mask, header) if labelled.mask else None
-        labelled.image.seek(0)
-        image_sha256 = self._store(labelled.image)
-        row = LabelledImage(
-            image_sha256,
-            labelled.malignant,
-            labelled.split,
-            mask_sha256=self._store(mask) if mask else None,
-            patient=_pseudonym(name, labelled.patient),
-            site=labelled.site,
-            size_mm=labelled.size_mm,
-            tirads=labelled.tirads,
+        """Store an image and its label; the same image under the same label changes nothing."""
+        with self._house() as house:
+            dataset = find(house, name)
+        content = keep(self._wired, labelled.image.read(), labelled.mask.read() if labelled.mask else None)
+        with self._house() as house:
+            row = offered(content, labelled.facts, house.pseudonyms)
+            return content.image_sha256, house.datasets.add(dataset.id, [row]) == 1
+
+    def known(self, name: str, hashes: list[str]) -> KnownImages:
+        with self._house() as house:
+            return known_images(house.drafts.held(find(house, name).id, hashes))
+
+    def correct(self, name: str, image_sha256: str, correction: Correction) -> ImageView:
+        changes = {column: getattr(correction, column) for column in correction.model_fields_set}
+        with self._house() as house:
+            if "patient" in changes:
+                changes["patient"] = house.pseudonyms.of(changes["patient"])
+            return image_view(house.drafts.change(find(house, name).id, image_sha256, changes))
+
+    def remove(self, name: str, image_sha256: str) -> ImageView:
+        with self._house() as house:
+            return image_view(house.drafts.remove(find(house, name).id, image_sha256))
+
+    def split(self, name: str, new: NewSplit) -> SplitView:
+        with self._house() as house:
+            dataset = find(house, name).id
+            if new.sites:
+                return split_view(house.drafts.split_by_site(dataset, new.sites))
+            return split_view(house.drafts.split_by_patient(dataset, new.test_share or TEST_SHARE, new.seed or 0))
+
+    def freeze(self, name: str) -> tuple[VersionView, bool]:
+        """The draft as a version, and whether it is a new one."""
+        with self._house() as house:
+            frozen = house.versions.freeze(find(house, name).id)
+            return version_view(frozen), frozen.new
+
+    def versions(self, name: str) -> list[VersionView]:
+        with self._house() as house:
+            return [version_view(version) for version in house.versions.all(find(house, name).id)]
+
+    def version(self, name: str, number: int, against: int | None) -> VersionDetail:
+        """A version, and what it changed against another one: the one before, if none is named."""
+        with self._house() as house:
+            dataset = find(house, name).id
+            version, other = house.versions.find(dataset, number), against or number - 1
+            older = house.versions.find(dataset, other) if other else None
+            return version_detail(version, older and house.versions.difference(older.id, version.id), other)
+
+    def take_outcomes(self, name: str, which: OutcomeFilter) -> TakenView:
+        with self._house() as house:
+            dataset = find(house, name)
+            if dataset.synthetic:
+                raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
+            return _taken(house.consents.take(dataset.id, which.moment, which.hospital))
+
+    def _house(self) -> AbstractContextManager[House]:
+        return self._wired.ledger.whole(self._who.actor)
+
+
+def find(house: House, name: str) -> Dataset:
+    """The dataset of a name from an address, which may be anything."""
+    if not NAME.fullmatch(name):
+        raise DatasetUnknown(name=name)
+    return house.datasets.find(name)
+
+
+def offered(content: Content, facts: Facts, pseudonyms: Pseudonyms) -> LabelledImage:
+    told: dict[str, Any] = facts.model_dump() | {"patient": pseudonyms.of(facts.patient)}
+    return LabelledImage(content.image_sha256, mask_sha256=content.mask_sha256, **told)
+
+
+def _taken(taken: Taken) -> TakenView:
+    withdrawn = [WithdrawnView(**vars(each)) for each in taken.withdrawn]
+    refused = [
+        RefusedView(
+            case_id=each.case_id,
+            image_sha256=each.image_sha256,
+            code=each.reason.code,
+            message=str(each.reason),
         )
-        with self._wired.ledger.whole(self._who.actor) as house:
-            return image_sha256, house.datasets.add(dataset.id, [row]) == 1
-
-    def _checked(self, mask: BinaryIO, header: Header) -> bytes:
-        data = mask.read()
-        read_mask(data, header.width, header.height)
-        return data
-
-    def _store(self, image: BinaryIO | bytes) -> str:
-        return self._wired.objects.put(image, max_bytes=self._wired.settings.max_upload_bytes).sha256
+        for each in taken.refused
+    ]
+    counts = {field.name: getattr(taken, field.name) for field in fields(Taken)}
+    return TakenView(**counts | {"withdrawn": withdrawn, "refused": refused})
 
 
 def _kind(synthetic: bool) -> str:
     return "synthetic" if synthetic else "clinical"
-
-
-def _pseudonym(dataset: str, patient: str | None) -> str | None:
-    """Groups a patient's images within a dataset without keeping the number that came."""
-    return hashlib.sha256(f"{dataset}\0{patient}".encode()).hexdigest()[:16] if patient else None

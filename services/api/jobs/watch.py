@@ -1,4 +1,4 @@
-"""Wakes those who wait for a job: one Postgres LISTEN connection for the whole process."""
+"""Wakes those who wait for a job or a training run: one Postgres LISTEN connection for the whole process."""
 
 import asyncio
 from collections import defaultdict
@@ -34,7 +34,7 @@ class JobWatch:
                 await task
 
     async def changed(self, job_id: UUID, within_s: float) -> None:
-        """Return when the job changed, or after `within_s` or REREAD_S, whichever is sooner."""
+        """Return when the job or run changed, or after `within_s` or REREAD_S, whichever is sooner."""
         event, waiters = asyncio.Event(), self._waiting[str(job_id)]
         waiters.add(event)
         try:

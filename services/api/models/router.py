@@ -1,57 +1,101 @@
-"""Models: list, look at, promote. Operators only."""
+"""Models: look at, promote, roll back, run in the shadow. Operators only."""
 
-from datetime import datetime
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
-from fastapi import APIRouter, Body
-from pydantic import BaseModel
+from fastapi import APIRouter, Body, Query
 
 from services.api.dependencies import Operator, WiringDep
-from shared.ledger.models import Model
+from services.api.models import service
+from services.api.models.schemas import (
+    GateView,
+    ModelView,
+    PromotionView,
+    Reason,
+    ShadowReport,
+    ShadowRequest,
+    ShadowView,
+    WorkerView,
+)
+from shared.queueing.app import Tasks
 
 router = APIRouter(prefix="/v1", tags=["models"])
-
-
-class ModelView(BaseModel):
-    digest: str
-    name: str
-    version: int
-    recipe: str
-    run_id: UUID | None
-    synthetic: bool
-    metrics: dict[str, Any]
-    created_at: datetime
-    live: bool
-
-
-def view(model: Model) -> ModelView:
-    return ModelView(**vars(model))
+Why = Annotated[Reason, Body(embed=True)]
 
 
 @router.get("/models")
 def list_models(wired: WiringDep, who: Operator) -> list[ModelView]:
     """Newest first; `live` marks the one that answers."""
     with wired.ledger.whole(who.actor) as house:
-        return [view(model) for model in house.models.all()]
+        return service.views(house, house.models.all())
+
+
+@router.post("/models/rollback")
+def roll_back(wired: WiringDep, who: Operator, reason: Why = None) -> ModelView:
+    """Make the model live again that was live before the present one; asks neither the gate nor for a reason."""
+    with wired.ledger.whole(who.actor) as house:
+        return service.view(house, house.models.rollback(who.actor, reason))
 
 
 @router.get("/models/{model_id}")
 def read_model(model_id: str, wired: WiringDep, who: Operator) -> ModelView:
     """By digest, a start of it, or a name (its newest version)."""
     with wired.ledger.whole(who.actor) as house:
-        return view(house.models.find(model_id))
+        return service.view(house, model_id)
 
 
 @router.post("/models/{model_id}/promote")
-def promote_model(
-    model_id: str,
-    wired: WiringDep,
-    who: Operator,
-    reason: Annotated[str | None, Body(embed=True, max_length=2000)] = None,
-) -> ModelView:
-    """Make a model live; workers swap to it while serving."""
+def promote_model(model_id: str, wired: WiringDep, who: Operator, reason: Why = None) -> ModelView:
+    """Make a model live that the gate passed against the present one, or for a reason; workers swap while serving."""
     with wired.ledger.whole(who.actor) as house:
         digest = house.models.find(model_id).digest
         house.models.promote(digest, who.actor, reason)
-        return view(house.models.find(digest))
+        return service.view(house, digest)
+
+
+@router.get("/models/{model_id}/gate")
+def read_gate(model_id: str, wired: WiringDep, who: Operator) -> GateView:
+    """The last judgement, with reasons, figures and a row for each site."""
+    with wired.ledger.whole(who.actor) as house:
+        return service.gate(house, model_id)
+
+
+@router.get("/promotions")
+def list_promotions(
+    wired: WiringDep, who: Operator, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> list[PromotionView]:
+    """What was live when, who made it so and why; newest first."""
+    with wired.ledger.whole(who.actor) as house:
+        return [service.promotion(row) for row in house.models.history(limit)]
+
+
+@router.get("/workers")
+def list_workers(wired: WiringDep, who: Operator) -> list[WorkerView]:
+    """Workers that are there, and what each serves or refuses to serve."""
+    with wired.ledger.whole(who.actor) as house:
+        return [service.worker(row) for row in house.serving.alive()]
+
+
+@router.post("/models/{model_id}/shadow", status_code=201)
+def start_shadow(model_id: str, wired: WiringDep, who: Operator, request: ShadowRequest | None = None) -> ShadowView:
+    """Let a model read the cases answered from now on, beside the live one and out of its way."""
+    share = request.share if request else 1.0
+    with wired.ledger.whole(who.actor) as house:
+        started = house.shadows.start(house.models.find(model_id).digest, who.actor, share)
+    wired.doorbell.ring(Tasks.SHADOW, started.id)
+    return service.shadow(started)
+
+
+@router.get("/models/{model_id}/shadow")
+def read_shadow(model_id: str, wired: WiringDep, who: Operator) -> ShadowReport:
+    """What the model said in the shadow, beside the live model and, where they are known, the outcomes."""
+    with wired.ledger.whole(who.actor) as house:
+        return service.shadow_report(house, model_id)
+
+
+@router.delete("/shadow")
+def stop_shadow(
+    wired: WiringDep, who: Operator, reason: Annotated[str | None, Query(max_length=2000)] = None
+) -> ShadowView:
+    """End the shadow that runs; what it said is kept."""
+    with wired.ledger.whole(who.actor) as house:
+        return service.shadow(house.shadows.stop(reason or "An operator stopped it."))

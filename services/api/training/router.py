@@ -1,41 +1,78 @@
-"""Training runs: ask for one, follow it. Operators only."""
+"""Training runs: ask for one, follow it, cancel it, resume it. Operators only."""
 
+from collections.abc import AsyncIterable
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.api.dependencies import Operator, WiringDep
-from services.api.training.schemas import NewRun, RunView, view
-from shared.errors import NotFound
-from shared.queueing.app import Tasks
-from shared.recipes import list_recipes
+from services.api.training.schemas import EventView, NewRun, RunSummary, RunView
+from services.api.training.service import RunDesk
 
 router = APIRouter(prefix="/v1", tags=["training"])
 
 
-class RecipeNotShipped(NotFound):
-    """A path is no recipe here: the trainer may be another machine, and its files are no business of a request's."""
+def desk(wired: WiringDep, who: Operator) -> RunDesk:
+    return RunDesk(wired, who)
 
-    code = "recipe-unknown"
-    text = "There is no recipe {name!r}. Choose one of {known}."
+
+RunDeskDep = Annotated[RunDesk, Depends(desk)]
+After = Annotated[int, Query(ge=0, description="The last event seen.")]
 
 
 @router.post("/training-runs", status_code=202)
-def request_run(new: NewRun, wired: WiringDep, who: Operator) -> RunView:
-    """Queue a training run; a trainer takes it up."""
-    if new.recipe not in list_recipes():
-        raise RecipeNotShipped(name=new.recipe, known=", ".join(list_recipes()))
-    with wired.ledger.whole(who.actor) as house:
-        run_id = house.runs.request(house.datasets.find(new.dataset).id, new.recipe, new.seed)
-        run = house.runs.find(run_id)
-    wired.doorbell.ring(Tasks.TRAIN, run_id)
-    return view(run)
+def request_run(new: NewRun, desk: RunDeskDep) -> RunView:
+    """Queue a training run on a frozen version; trainers take up its steps."""
+    return desk.request(new)
+
+
+@router.get("/training-runs")
+def list_runs(desk: RunDeskDep, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[RunSummary]:
+    """Newest first."""
+    return desk.newest(limit)
 
 
 @router.get("/training-runs/{run_id}")
-def read_run(run_id: UUID, wired: WiringDep, who: Operator) -> RunView:
-    with wired.ledger.whole(who.actor) as house:
-        run = house.runs.find(run_id)
-    if run is None:
-        raise NotFound(thing="training run")
-    return view(run)
+def read_run(run_id: UUID, desk: RunDeskDep) -> RunView:
+    """A run with its steps, how far it is and how long it will take still."""
+    return desk.read(run_id)
+
+
+@router.get("/training-runs/{run_id}/log")
+def read_log(run_id: UUID, desk: RunDeskDep, after: After = 0) -> list[EventView]:
+    """What the run said of itself, oldest first: finished steps, losses and figures of each epoch."""
+    return desk.log(run_id, after)
+
+
+def followed(run_id: UUID, desk: RunDeskDep) -> RunDesk:
+    """Refuses an unknown run before the stream of events begins."""
+    desk.read(run_id)
+    return desk
+
+
+@router.get("/training-runs/{run_id}/events", response_class=EventSourceResponse)
+async def follow_run(
+    run_id: UUID,
+    desk: Annotated[RunDesk, Depends(followed)],
+    last_event_id: Annotated[int, Header(ge=0, description="Where a broken stream goes on.")] = 0,
+) -> AsyncIterable[ServerSentEvent]:
+    """Server-sent events until the run has ended: `run`, the run as it is now, and `log`, what it says of itself."""
+    async for news in desk.follow(run_id, last_event_id):
+        if isinstance(news, EventView):
+            yield ServerSentEvent(event="log", data=news, id=str(news.id))
+        else:
+            yield ServerSentEvent(event="run", data=news)
+
+
+@router.post("/training-runs/{run_id}/cancel")
+def cancel_run(run_id: UUID, desk: RunDeskDep) -> RunView:
+    """Stop a run; what is finished is kept."""
+    return desk.cancel(run_id)
+
+
+@router.post("/training-runs/{run_id}/resume", status_code=202)
+def resume_run(run_id: UUID, desk: RunDeskDep) -> RunView:
+    """Go on with a failed or cancelled run where it was."""
+    return desk.resume(run_id)

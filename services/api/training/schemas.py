@@ -4,26 +4,61 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from shared.domain.training import RunState
-from shared.ledger.training import TrainingRun
+from shared.domain.training import RunState, StepKind, StepState
+from shared.ledger.training import RunEvent, Step, TrainingRun
 
 
 class NewRun(BaseModel):
-    dataset: str = Field(description="Name of the dataset.", examples=["severance-2026"])
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"dataset": "severance-2026", "version": 3, "recipe": "light", "seed": 0}]}
+    )
+    dataset: str = Field(description="Name of the dataset.")
+    version: int | None = Field(
+        None, ge=1, description="A frozen version; left out, the dataset is frozen as it is now, if it has changed."
+    )
     recipe: str = Field(description="Name of a recipe that ships.", examples=["light"])
+    folds: int | None = Field(None, ge=2, le=20, description="Folds of cross-validation, in place of the recipe's.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Equal seeds on equal data make equal models.")
 
 
-class RunView(BaseModel):
+class StepView(BaseModel):
+    """A piece of a run, done by one trainer at a time."""
+
+    name: str
+    kind: StepKind
+    state: StepState
+    fraction: float
+    attempts: int = Field(description="How often it was taken up; more than one after a trainer was lost.")
+    seconds: float | None = Field(description="Of the last attempt, so far.")
+    message: str | None
+    outcome: dict[str, Any] | None
+
+
+class EventView(BaseModel):
+    """Something a run said of itself: a finished step, or the figures of an epoch."""
+
+    id: int = Field(description="Rises; send the last one seen as `after`.")
+    at: datetime
+    step: str
+    stage: str
+    fraction: float
+    message: str
+    metrics: dict[str, Any] = Field(description="Such as `loss`, `auc` and `epoch` of a network being tuned.")
+
+
+class RunSummary(BaseModel):
     run_id: UUID
+    dataset: str
+    version: int | None
     recipe: str
+    folds: int | None
     seed: int
     state: RunState
-    stage: str | None
-    fraction: float
-    attempts: int
+    stage: str | None = Field(description="Kind of the step that spoke last.")
+    fraction: float = Field(description="Share of the whole run that is done.")
+    resumed: int = Field(description="How often an operator resumed it.")
     reason: str | None
     message: str | None
     metrics: dict[str, Any] | None
@@ -33,5 +68,37 @@ class RunView(BaseModel):
     ended_at: datetime | None
 
 
-def view(run: TrainingRun) -> RunView:
-    return RunView(run_id=run.id, **{name: getattr(run, name) for name in RunView.model_fields if name != "run_id"})
+class RunView(RunSummary):
+    """A run: poll it until `state` is done, failed or cancelled."""
+
+    eta_s: float | None = Field(description="Seconds it is likely to need still; null until some of it is done.")
+    steps: list[StepView]
+
+
+def summary(run: TrainingRun) -> RunSummary:
+    return RunSummary(**_told(run))
+
+
+def view(run: TrainingRun, steps: list[Step]) -> RunView:
+    seen = [StepView(**{name: getattr(step, name) for name in StepView.model_fields}) for step in steps]
+    return RunView(**_told(run), eta_s=eta_s(run, steps), steps=seen)
+
+
+def event_view(event: RunEvent) -> EventView:
+    return EventView(**vars(event))
+
+
+def eta_s(run: TrainingRun, steps: list[Step]) -> float | None:
+    """By what the finished part took, as the trainers at work now would need for the rest."""
+    whole = sum(step.weight for step in steps)
+    done = sum(step.weight * step.fraction for step in steps)
+    busy = sum(step.seconds or 0 for step in steps if step.state is not StepState.WAITING)
+    if run.state is not RunState.RUNNING or not done or not whole:
+        return None
+    at_work = max(sum(step.state is StepState.RUNNING for step in steps), 1)
+    return round(busy * (whole - done) / done / at_work, 1)
+
+
+def _told(run: TrainingRun) -> dict[str, Any]:
+    names = [name for name in RunSummary.model_fields if name != "run_id"]
+    return {"run_id": run.id, **{name: getattr(run, name) for name in names}}

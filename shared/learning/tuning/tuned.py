@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import safetensors.torch
+import torch
 
 from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache
@@ -23,6 +24,7 @@ from shared.learning.tuning.tuner import Body, Tail, Tuner
 from shared.learning.validation import Trial
 from shared.networks import TapNetwork, compute_device
 from shared.recipes import NetworkFeatures, TuningPlan
+from shared.statistics import roc_auc
 
 SNAPSHOT_BYTES = 4 * 2**30
 """Weights of each epoch are kept while there is room for them; past that the chosen epoch is tuned again."""
@@ -82,6 +84,16 @@ class Tuning:
         for number in (None, *range(len(self._ground.trial.folds))):
             self._chosen(number)
 
+    def follow(self, number: int) -> None:
+        """Tune without a fold's test rows, by every course, and keep how they were judged after each epoch."""
+        tried = courses(self._ground.plan)
+        for which, course in enumerate(tried):
+            self._curve(which, course, number, (which / len(tried), 1 / len(tried)))
+
+    def finish(self) -> None:
+        """Tune on all rows, for the bundle; raises `TuningDiverged`."""
+        _ = self._final
+
     def course(self, number: int | None) -> Course:
         """Chosen without the labels of the fold's test rows; with all labels for the final network."""
         return self._chosen(number)[1]
@@ -129,39 +141,55 @@ class Tuning:
         """From `keep` fold by fold where they are there, so that an interrupted tuning goes on where it was."""
         tried, folds = courses(self._ground.plan), self._ground.trial.folds
         margins = np.zeros((len(tried), self._ground.plan.epochs, len(self._rows)), np.float32)
+        share = 1 / (len(tried) * len(folds))
         for which, course in enumerate(tried):
             for number, fold in enumerate(folds):
-                key = f"curves/{self.digest}/{which}/{number}"
-                known = self._ground.keep.get(key)
-                curve = (
-                    self._follow(which, course, number)
-                    if known is None
-                    else np.frombuffer(known, "<f4").reshape(-1, len(fold.test))
-                )
-                if known is None:
-                    self._ground.keep.put(key, curve.astype("<f4").tobytes())
-                margins[which][:, fold.test] = curve
+                span = (which * len(folds) + number) * share, share
+                margins[which][:, fold.test] = self._curve(which, course, number, span)
         return Curves(tried, margins)
 
-    def _follow(self, which: int, course: Course, number: int) -> Array:
-        """Tune without a fold's test rows and judge them after each epoch: (epochs, test rows)."""
-        folds = self._ground.trial.folds
-        fold, curve = folds[number], []
-        count = len(courses(self._ground.plan)) * len(folds)
+    def _curve(self, which: int, course: Course, number: int, span: tuple[float, float]) -> Array:
+        """(epochs, test rows) of a fold; `span` is where on the scale of progress it begins, and how long it is."""
+        key, rows = f"curves/{self.digest}/{which}/{number}", len(self._ground.trial.folds[number].test)
+        if (known := self._ground.keep.get(key)) is not None:
+            return np.frombuffer(known, "<f4").reshape(-1, rows)
+        curve = self._follow(which, course, number, span)
+        self._ground.keep.put(key, curve.astype("<f4").tobytes())
+        return curve
 
-        def look(epoch: int, tail: Tail) -> None:
+    def _follow(self, which: int, course: Course, number: int, span: tuple[float, float]) -> Array:
+        """Tune without a fold's test rows and judge them after each epoch: (epochs, test rows)."""
+        trial = self._ground.trial
+        fold, curve = trial.folds[number], []
+
+        def look(epoch: int, tail: Tail, loss: float) -> None:
             curve.append(self._tuner.margins(tail, fold.test))
             self._keep_snapshot((which, number, epoch), tail)
-            done = (which * len(folds) + number + epoch / course.epochs) / count
-            how = f"{self._features.network}, {self._features.tuning}"
-            self._progress("tuning", done, f"{how}: fold {number + 1} of {len(folds)}, epoch {epoch}", {})
+            told = f"fold {number + 1} of {len(trial.folds)}, rate {course.rate:g}, epoch {epoch} of {course.epochs}"
+            figures = {"loss": loss, "epoch": epoch, **_area(curve[-1], trial.malignant[fold.test])}
+            self._progress("tuning", span[0] + span[1] * epoch / course.epochs, f"{self._how}: {told}", figures)
 
         self._tuner.run(fold.training, course, look)
         return np.stack(curve)
 
+    @property
+    def _how(self) -> str:
+        return f"{self._features.network}, {self._features.tuning}"
+
     @cached_property
     def _final(self) -> Tail:
-        return self._tuner.run(self._rows, self.course(None))
+        """Tuned on all rows; from `keep` where it is there."""
+        course, key = self.course(None), f"networks/{self.digest}"
+        if (known := self._ground.keep.get(key)) is not None:
+            return self._tuner.new_tail(safetensors.torch.load(known))
+
+        def look(epoch: int, tail: Tail, loss: float) -> None:
+            told = f"{self._how}: on all images, epoch {epoch} of {course.epochs}"
+            self._progress("network", epoch / course.epochs, told, {"loss": loss, "epoch": epoch})
+
+        tail = self._tuner.run(self._rows, course, look)
+        self._ground.keep.put(key, safetensors.torch.save(_state(tail)))
+        return tail
 
     def _of_fold(self, number: int) -> Tail:
         which, course = self._chosen(number)
@@ -171,7 +199,7 @@ class Tuning:
         return self._tuner.run(self._ground.trial.folds[number].training, course)
 
     def _keep_snapshot(self, key: tuple[int, int, int], tail: Tail) -> None:
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in tail.state_dict().items()}
+        state = _state(tail)
         size = sum(tensor.nbytes for tensor in state.values())
         if self._snapshot_bytes + size <= SNAPSHOT_BYTES:
             path = self.folder / "-".join(map(str, key))
@@ -236,3 +264,14 @@ class TunedColumns:
         table = np.concatenate([extractor.compute(each) for each in prepared])
         self._ground.keep.put(key, table.astype("<f4").tobytes())
         return table
+
+
+def _state(tail: Tail) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tail.state_dict().items()}
+
+
+def _area(margins: Array, malignant: np.ndarray) -> dict[str, float]:
+    """The AUC (), or nothing where it has none: one class only, or a descent that ran away."""
+    if len(set(malignant)) < 2 or not np.isfinite(margins).all():
+        return {}
+    return {"auc": roc_auc(margins, malignant)}

@@ -26,7 +26,7 @@ from shared.networks.pooling import pooled
 from shared.recipes import NetworkFeatures, Tuning, TuningPlan
 
 WATCH_STEP = 32
-AfterEpoch = Callable[[int, "Tail"], None]
+AfterEpoch = Callable[[int, "Tail", float], None]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Tuner:
     def run(self, rows: Rows, course: Course, after_epoch: AfterEpoch | None = None) -> Tail:
         """Tune on these rows; the same rows, course and seed give the same weights on the same machine.
 
-        `after_epoch` is shown the network as it would be taken after that many epochs.
+        `after_epoch` is shown the network as it would be taken after that many epochs, and the epoch's mean loss.
         """
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
@@ -151,21 +151,23 @@ class Tuner:
         draw = np.random.default_rng(self._seed)
         taken = average.module if average else tail
         for epoch in range(course.epochs):
+            losses = []
             for part, mirrored in self._batches(rows, draw):
-                self._step(tail, optimiser, part, mirrored)
+                losses.append(self._step(tail, optimiser, part, mirrored))
                 if average:
                     average.update_parameters(tail)
             if after_epoch:
-                after_epoch(epoch + 1, taken)
+                after_epoch(epoch + 1, taken, torch.stack(losses).mean().item())
                 tail.learn()
         return taken.eval().requires_grad_(False)
 
-    def _step(self, tail: Tail, optimiser: torch.optim.Optimizer, rows: Rows, mirrored: Flags) -> None:
+    def _step(self, tail: Tail, optimiser: torch.optim.Optimizer, rows: Rows, mirrored: Flags) -> Tensor:
         labels = torch.from_numpy(self._malignant[rows].astype(np.int64)).to(self._device)
         loss = nn.functional.cross_entropy(tail(self._inputs.batch(rows, mirrored)), labels)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        return loss.detach()
 
     def _batches(self, rows: Rows, draw: np.random.Generator) -> Iterator[tuple[Rows, Flags]]:
         """Full batches in random order (594 / 6 = 99 images make three of 33); fewer images than one make one."""

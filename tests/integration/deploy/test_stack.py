@@ -99,7 +99,7 @@ def test_a_crashed_service_comes_back_under_a_new_number(tmp_path, toy) -> None:
 
 def test_every_service_stops_before_what_it_needs() -> None:
     names = [child.name for child in SERVICES]
-    assert names == ["migrate", "api", "worker", "trainer", "beat"]
+    assert names == ["migrate", "api", "worker", "shadow", "trainer", "beat"]
     for place, child in enumerate(SERVICES):
         assert set(child.after) <= {"postgres", "valkey", *names[:place]}
         assert "postgres" in child.after

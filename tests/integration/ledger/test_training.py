@@ -1,23 +1,13 @@
-from datetime import timedelta
-
 import pytest
 
-from shared.domain.training import RunState, Split
+from shared.domain.training import Split
 from shared.errors import NotFound
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.versions import fingerprint
 
-LEASE, OVER = timedelta(minutes=5), timedelta(seconds=-1)
-
 
 def image(number, **facts):
     return LabelledImage(f"{number:064x}", bool(number % 2), Split.TRAIN, **facts)
-
-
-@pytest.fixture
-def run(ledger):
-    with ledger.whole("test") as house:
-        return house.runs.request(house.datasets.ensure("set"), "light", 0)
 
 
 def test_a_dataset_keeps_each_image_once(ledger):
@@ -44,25 +34,6 @@ def test_the_fingerprint_changes_with_a_label_and_not_with_the_order_of_adding(l
     assert fingerprint([image(1)]) != fingerprint([image(1, patient="p")])
 
 
-def test_a_run_is_claimed_once_and_again_when_its_trainer_is_lost(ledger, run):
-    with ledger.whole("t1") as house:
-        assert house.runs.claim(OVER).id == run
-    with ledger.whole("t2") as house:
-        again = house.runs.claim(LEASE)
-        assert (again.id, again.attempts) == (run, 2)
-        assert house.runs.claim(LEASE) is None
-
-
-def test_a_trainer_that_lost_its_run_can_neither_report_nor_finish_it(ledger, run):
-    with ledger.whole("t1") as house:
-        lost = house.runs.claim(OVER).lease_token
-    with ledger.whole("t2") as house:
-        house.runs.claim(LEASE)
-        assert not house.runs.progress(lost, LEASE, "features", 0.5, "")
-        assert not house.runs.finish(lost, "d" * 64, {})
-        assert house.runs.find(run).state is RunState.RUNNING
-
-
 def test_models_of_one_name_count_their_versions_and_the_last_promoted_is_live(ledger):
     with ledger.whole("test") as house:
         assert house.models.store("a" * 64, "light", "light", None, False, {}) == 1
@@ -70,7 +41,7 @@ def test_models_of_one_name_count_their_versions_and_the_last_promoted_is_live(l
         assert house.models.store("a" * 64, "light", "light", None, False, {}) == 1
         assert house.models.live() is None
         for digest in ("b" * 64, "a" * 64):
-            house.models.promote(digest, "test", None)
+            house.models.promote(digest, "test", "asked for by a test")
         assert house.models.live() == "a" * 64
         assert house.models.find("light").version == 2
         assert house.models.find("light/1").live

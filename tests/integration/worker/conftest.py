@@ -55,7 +55,7 @@ def promote(ledger: Ledger, objects: ObjectStore, bundles: dict[str, Path]) -> C
         assert publish(folder, objects) == digest
         with ledger.whole("test") as house:
             house.models.store(digest, "small", "small", None, True, {})
-            house.models.promote(digest, "test", None)
+            house.models.promote(digest, "test", "asked for by a test")
         return digest
 
     return promoted
@@ -64,7 +64,7 @@ def promote(ledger: Ledger, objects: ObjectStore, bundles: dict[str, Path]) -> C
 @pytest.fixture
 def desk(ledger: Ledger, objects: ObjectStore, tmp_path: Path) -> InferenceDesk:
     settings = Settings(home=tmp_path, worker_name="w1", max_attempts=3, lease_s=60)
-    live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"))
+    live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w1")
     return InferenceDesk(settings, ledger, live, Preparation(objects), Heartbeat(lambda tokens: None, LEASE))
 
 

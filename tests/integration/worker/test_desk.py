@@ -182,7 +182,7 @@ def test_a_tampered_bundle_never_replaces_the_one_that_serves(desk, send, find, 
     bad = objects.put(b'{"format": 1}').sha256
     with ledger.whole("test") as house:
         house.models.store(bad, "bad", "bad", None, False, {})
-        house.models.promote(bad, "test", None)
+        house.models.promote(bad, "test", "asked for by a test")
     for _ in range(3):
         job = send()
         desk.work()

@@ -4,17 +4,13 @@ import pytest
 
 from shared.bundles import save
 from shared.imaging.image import Nodule
-from shared.learning import FittedModel, fit, phantom_samples
-from shared.networks import WeightsFinder
-from shared.recipes import read_recipe
-from tests.builders import SMALL_RECIPE
+from shared.learning import FittedModel, phantom_samples
+from tests.builders import small_model
 
 
 @pytest.fixture(scope="session")
 def model() -> FittedModel:
-    return fit(
-        phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), WeightsFinder(None, Path("nowhere"), download=False)
-    )
+    return small_model()
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,12 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import skops.io
 
 from shared.bundles import (
     BundleExists,
+    BundleFormatUnknown,
     BundleMissing,
     BundleNotReproduced,
     BundleTampered,
@@ -19,8 +21,10 @@ from shared.bundles import (
     load,
     save,
 )
+from shared.bundles.facts import reference
 from shared.imaging import Framing
 from shared.imaging.image import Nodule
+from tests.builders import as_format_2
 
 
 @pytest.fixture
@@ -111,6 +115,9 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
         {"format": 1},
         {"surprise": 1},
         {"cutoff": "high"},
+        {"evidence": None},
+        {"format": None},
+        {"format": 2},
         {"files": {"../../outside.skops": {"sha256": "0", "size": 1}}},
         {"files": {"/etc/passwd": {"sha256": "0", "size": 1}}},
         {"files": {}},
@@ -120,6 +127,60 @@ def test_a_manifest_that_is_not_ours_is_refused(copied, changes):
     rewrite(copied, **changes)
     with pytest.raises(BundleUnreadable):
         load(copied)
+
+
+def test_a_bundle_of_format_2_answers_without_p_values(copied, saved, nodules):
+    as_format_2(copied)
+    old, new = load(copied), load(*saved)
+    assert old.model.evidence is None
+    assert reference(old) is None
+    for before, after in zip(old.predict(nodules), new.predict(nodules), strict=True):
+        assert (before.benign_p, before.malignant_p) == (None, None)
+        assert (before.score, before.risk, before.decision) == (after.score, after.risk, after.decision)
+        assert (before.strangeness, before.embedding) == (after.strangeness, after.embedding)
+
+
+def test_a_format_to_come_is_told_by_name_whatever_else_it_holds(copied):
+    rewrite(copied, format=9, surprise=1)
+    with pytest.raises(BundleFormatUnknown, match=r"format 9.* reads the formats 2 and 3"):
+        load(copied)
+
+
+def test_evidence_comes_back_as_it_was_saved(saved, model):
+    found, expected = load(*saved).model.evidence, model.evidence
+    for name in ("operating_points", "coverage", "calibration"):
+        assert getattr(found, name) == getattr(expected, name)
+    for name in ("score", "risk", "strangeness", "embedding"):
+        np.testing.assert_array_equal(getattr(found.reference, name), getattr(expected.reference, name))
+    np.testing.assert_array_equal(found.conformal.benign, expected.conformal.benign)
+    np.testing.assert_array_equal(found.conformal.malignant, expected.conformal.malignant)
+
+
+def test_evidence_without_an_array_is_refused(copied):
+    replace_file(copied, "evidence.safetensors", safetensors.numpy.save({"score": np.zeros(101)}))
+    with pytest.raises(BundleUnreadable, match="lacks benign"):
+        load(copied)
+
+
+def test_a_nodule_alone_gets_the_p_values_and_the_place_it_gets_in_a_batch(saved, nodules):
+    bundle = load(*saved)
+    for together, nodule in zip(bundle.predict(nodules), nodules, strict=True):
+        (alone,) = bundle.predict([nodule])
+        assert (alone.benign_p, alone.malignant_p) == (together.benign_p, together.malignant_p)
+        assert alone.strangeness == pytest.approx(together.strangeness, rel=1e-3)
+        assert alone.embedding == pytest.approx(together.embedding, abs=1e-3)
+        assert min(alone.benign_p, alone.malignant_p) >= 1 / 13
+
+
+def test_the_reference_is_plain_and_whole(saved):
+    bundle = load(*saved)
+    told = json.loads(json.dumps(reference(bundle), allow_nan=False))
+    assert told["fractions"][50] == 0.5
+    assert {len(told["quantiles"][name]) for name in ("score", "risk", "strangeness")} == {101}
+    assert {len(component) for component in told["quantiles"]["embedding"]} == {101}
+    assert (told["youden"]["sensitivity"]["of"], len(told["coverage"])) == (12, 30)
+    assert told["operating_points"][0].keys() == {"target", "cutoff", "promised", "sensitivity", "specificity"}
+    assert (told["youden"]["cutoff"], told["prevalence"]) == (bundle.model.cutoff, 0.5)
 
 
 def test_an_object_of_another_type_is_never_built(copied):

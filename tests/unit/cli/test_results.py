@@ -15,6 +15,7 @@ RESULT = {
     "risk": 0.42,
     "decision": "malignant",
     "cutoff": 0.48,
+    "cutoff_rule": "sensitivity>=0.95",
     "fna": FNA,
     "warnings": [
         {"code": "roi-absent", "message": "No ROI was given."},
@@ -47,7 +48,7 @@ def test_a_threshold_shows_whether_it_is_itself_included(size_mm: float | None, 
 def test_a_result_in_words_has_risk_advice_model_and_every_remark() -> None:
     risk, advice, model, *notes = sentences(DONE)
     assert "42%" in risk
-    assert "0.712" in risk
+    assert "score 0.712, cut-off 0.480 by sensitivity>=0.95" in risk
     assert advice == f"{FNA['text']} [risk-band/ACR-2017/1]"
     assert model == "Model light/2 (9f2c9f2c9f2c)."
     assert notes == ["Note: No ROI was given.", "Note: The image carries caliper marks."]

@@ -47,3 +47,20 @@ def test_random_projection_finds_what_an_exact_search_finds(monkeypatch):
     order = np.argsort(exact.score(features))
     assert np.corrcoef(exact.score(features), projected.score(features))[0, 1] > 0.98
     assert set(order[-10:]) & set(np.argsort(projected.score(features))[-10:])
+
+
+def test_training_images_lie_around_the_origin_with_a_spread_of_one():
+    strangeness, along = Novelty.fit(table(200)).place(table(200))
+    assert along.shape == (200, 8)
+    np.testing.assert_allclose(along.mean(0), 0, atol=1e-3)
+    np.testing.assert_allclose(along.std(0), 1, rtol=1e-3)
+    np.testing.assert_array_equal(strangeness, Novelty.fit(table(200)).score(table(200)))
+
+
+def test_an_image_alone_lies_where_it_lies_in_a_batch():
+    novelty = Novelty.fit(table(80))
+    together = novelty.place(table(5, seed=7))
+    for place in range(5):
+        alone = novelty.place(table(5, seed=7)[place : place + 1])
+        np.testing.assert_allclose(alone[0][0], together[0][place], rtol=1e-4)
+        np.testing.assert_allclose(alone[1][0], together[1][place], atol=1e-4)

@@ -9,9 +9,11 @@ from shared.imaging import Framing
 from shared.imaging.image import Nodule
 from shared.learning import FeaturesNotFinite, Sample
 from shared.learning.cache import NoCache
+from shared.learning.errors import TableLost
 from shared.learning.extractors import HandcraftedExtractor, NetworkExtractor
 from shared.learning.progress import silent
-from shared.learning.table import compute_each, gather
+from shared.learning.stored import PIECE_ROWS, StoredTable
+from shared.learning.table import FeatureTable, compute_each, gather, precompute
 from shared.networks import TapNetwork, get_network
 from shared.recipes import HandcraftedFeatures, NetworkFeatures
 
@@ -64,35 +66,59 @@ def test_a_batch_of_bad_images_gives_an_error_each():
     assert [error.code for error in compute_each([BY_FORMULA], [Unreadable(), Unreadable()])] == ["unreadable"] * 2
 
 
-def test_what_cannot_be_read_is_skipped_and_named():
+def test_what_cannot_be_read_is_skipped_and_named(tmp_path):
     mixed = [*samples(3), Sample("torn", True, refuse), *samples(2)]
-    table = gather(mixed, [BY_FORMULA], NoCache(), Framing(0.0), silent)
+    table = gather(mixed, [BY_FORMULA], NoCache(), Framing(0.0), silent, tmp_path)
     assert [skipped.key for skipped in table.skipped] == ["torn"]
     assert table.features[0].shape == (5, BY_FORMULA.width)
     assert table.malignant.tolist() == [False, True, False, False, True]
 
 
-def test_an_engine_that_is_away_ends_the_fit_rather_than_the_image():
+def test_an_engine_that_is_away_ends_the_fit_rather_than_the_image(tmp_path):
     def away():
         raise Unavailable(service="The object store")
 
     with pytest.raises(Unavailable):
-        gather([*samples(2), Sample("far", True, away)], [BY_FORMULA], NoCache(), Framing(0.0), silent)
+        gather([*samples(2), Sample("far", True, away)], [BY_FORMULA], NoCache(), Framing(0.0), silent, tmp_path)
 
 
-def test_cached_features_are_taken_without_loading_the_image():
+def test_cached_features_are_taken_without_loading_the_image(tmp_path):
     shelf = Shelf()
-    first = gather(samples(40), [BY_FORMULA], shelf, Framing(0.1), silent)
+    first = gather(samples(40), [BY_FORMULA], shelf, Framing(0.1), silent, tmp_path)
     unloadable = [Sample(sample.key, sample.malignant, refuse) for sample in samples(40)]
-    again = gather(unloadable, [BY_FORMULA], shelf, Framing(0.1), silent)
+    again = gather(unloadable, [BY_FORMULA], shelf, Framing(0.1), silent, tmp_path)
     np.testing.assert_array_equal(again.features[0], first.features[0])
 
 
-def test_another_margin_or_setting_is_another_entry_of_the_cache():
+def test_another_margin_or_setting_is_another_entry_of_the_cache(tmp_path):
     shelf, other = Shelf(), HandcraftedExtractor(HandcraftedFeatures(("shape",)))
     for extractor, margin in ((BY_FORMULA, 0.1), (BY_FORMULA, 0.2), (other, 0.1)):
-        gather(samples(1), [extractor], shelf, Framing(margin), silent)
+        gather(samples(1), [extractor], shelf, Framing(margin), silent, tmp_path)
     assert len(shelf.kept) == 3
+
+
+def test_what_was_precomputed_is_not_loaded_again_and_only_new_images_are_computed(tmp_path):
+    shelf = Shelf()
+    computed, skipped = precompute(
+        [*samples(5), Sample("torn", True, refuse)], [BY_FORMULA], shelf, Framing(0.1), silent
+    )
+    assert (computed, [each.key for each in skipped]) == (5, ["torn"])
+    grown = [*(Sample(known.key, known.malignant, refuse) for known in samples(5)), *samples(7)[5:]]
+    assert precompute(grown, [BY_FORMULA], shelf, Framing(0.1), silent) == (2, [])
+    assert len(gather(grown, [BY_FORMULA], shelf, Framing(0.1), silent, tmp_path).samples) == 7
+
+
+def test_a_stored_table_comes_back_as_it_was_piece_by_piece(tmp_path):
+    count, shelf = PIECE_ROWS + 3, Shelf()
+    numbers = np.random.default_rng(0).normal(size=(count, 4)).astype(np.float32)
+    many = [Sample(str(place), bool(place % 2), refuse) for place in range(count)]
+    stored = StoredTable.store(FeatureTable(tuple(many), (numbers,), ("d",), ()), shelf, Framing(0.1))
+    back = stored.restore([*many, Sample("skipped", True, refuse)], shelf, tmp_path)
+    np.testing.assert_array_equal(back.features[0], numbers)
+    assert (back.samples, back.digests) == (tuple(many), ("d",))
+    del shelf.kept[f"{stored.key}/0/1"]
+    with pytest.raises(TableLost):
+        stored.restore(many, shelf, tmp_path)
 
 
 def network_extractor(flips: bool = False, root: bool = False, spoil: bool = False) -> NetworkExtractor:

@@ -60,7 +60,7 @@ function show(result) {
   preview(byId("image").files[0]);
   byId("risk").textContent = percent(result.risk);
   const decision = result.decision === "refer" ? "refer: let a radiologist decide, whatever stands below" : result.decision;
-  byId("decision").textContent = `Decision: ${decision} (score ${result.score.toFixed(2)}, cut-off ${result.cutoff.toFixed(2)})`;
+  byId("decision").textContent = `Decision: ${decision} (score ${result.score.toFixed(2)}, cut-off ${result.cutoff.toFixed(2)} by ${result.cutoff_rule ?? "youden"})`;
   byId("fna").textContent = fna.text;
   byId("rule").textContent = `Rule ${fna.rule}, ${fna.source}; expected share of malignant nodules ${percent(result.prevalence)}.`;
   byId("model").textContent = `Model ${model.name}/${model.version}, ${model.digest.slice(0, 12)}`;

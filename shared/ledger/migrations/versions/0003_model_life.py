@@ -21,10 +21,12 @@ TABLES = (
     "version_images",
     "outcomes",
     "dataset_versions",
+    "secrets",
 )
 COLUMNS = (
     ("training_runs", "version_id"),
     ("training_runs", "resumed"),
+    ("training_runs", "folds"),
     ("promotions", "gate_id"),
     ("promotions", "kind"),
     ("models", "card"),
@@ -107,6 +109,22 @@ def _datasets() -> None:
         ["image_sha256"],
         unique=False,
         postgresql_where=sa.text("split = 'test'"),
+    )
+    op.create_index(
+        "version_images_patient",
+        "version_images",
+        ["patient", "site"],
+        unique=False,
+        postgresql_where=sa.text("patient IS NOT NULL"),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "outcomes",
@@ -338,6 +356,13 @@ def _columns() -> None:
     op.add_column("dataset_images", sa.Column("case_id", sa.Uuid(), nullable=True))
     op.add_column("dataset_images", sa.Column("frame", sa.Integer(), nullable=True))
     op.create_foreign_key("dataset_images_case_id_fkey", "dataset_images", "cases", ["case_id"], ["id"])
+    op.create_index(
+        "dataset_images_of_case",
+        "dataset_images",
+        ["dataset_id", "case_id"],
+        unique=False,
+        postgresql_where=sa.text("case_id IS NOT NULL"),
+    )
     op.add_column("hospitals", sa.Column("target_sensitivity", sa.Double(), nullable=True))
     op.add_column("hospitals", sa.Column("refer_alpha", sa.Double(), nullable=True))
     op.add_column("models", sa.Column("reference", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
@@ -346,6 +371,7 @@ def _columns() -> None:
     op.add_column("promotions", sa.Column("gate_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key("promotions_gate_id_fkey", "promotions", "gates", ["gate_id"], ["id"])
     op.add_column("training_runs", sa.Column("version_id", sa.Uuid(), nullable=True))
+    op.add_column("training_runs", sa.Column("folds", sa.Integer(), nullable=True))
     op.add_column("training_runs", sa.Column("resumed", sa.Integer(), server_default="0", nullable=False))
     op.create_foreign_key("training_runs_version_id_fkey", "training_runs", "dataset_versions", ["version_id"], ["id"])
     op.drop_column("training_runs", "attempts")

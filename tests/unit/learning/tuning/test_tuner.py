@@ -89,7 +89,7 @@ def test_tuning_learns_what_it_is_shown(new_tuner, malignant):
 def test_the_same_seed_gives_the_same_weights_and_looking_on_changes_nothing(new_tuner):
     tuner = new_tuner(Tuning.FINE_TUNE, "block3")
     first, seen = tuner.run(ROWS, COURSE), []
-    second = tuner.run(ROWS, COURSE, lambda epoch, tail: seen.append((epoch, tuner.margins(tail, ROWS))))
+    second = tuner.run(ROWS, COURSE, lambda epoch, tail, loss: seen.append((epoch, tuner.margins(tail, ROWS))))
     assert [epoch for epoch, _ in seen] == [1, 2, 3]
     np.testing.assert_array_equal(tuner.margins(first, ROWS), tuner.margins(second, ROWS))
     np.testing.assert_array_equal(tuner.margins(first, ROWS), seen[-1][1])
@@ -98,7 +98,7 @@ def test_the_same_seed_gives_the_same_weights_and_looking_on_changes_nothing(new
 def test_fewer_epochs_are_the_beginning_of_more(new_tuner):
     """So that the number of epochs can be chosen from one descent."""
     tuner, seen = new_tuner(Tuning.FINE_TUNE, "block3"), []
-    tuner.run(ROWS, COURSE, lambda epoch, tail: seen.append(tuner.margins(tail, ROWS)))
+    tuner.run(ROWS, COURSE, lambda epoch, tail, loss: seen.append(tuner.margins(tail, ROWS)))
     short = tuner.run(ROWS, replace(COURSE, epochs=2))
     np.testing.assert_array_equal(tuner.margins(short, ROWS), seen[1])
 

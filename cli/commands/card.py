@@ -1,0 +1,56 @@
+"""`./sera card`: a model's card, of a bundle's folder without services, or of a stored model."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cli.commands import application
+from cli.commands.models import find
+from cli.connection import connect
+from shared.cards import render
+from shared.domain.roles import Role
+from shared.errors import SeraError
+
+app = application()
+
+
+class PageUnwritable(SeraError):
+    code = "page-unwritable"
+    text = "The page cannot be written to {path} ({problem}). Choose another place with --html."
+
+
+@app.command()
+def card(
+    which: Annotated[str, typer.Argument(metavar="BUNDLE_DIR|MODEL", help="A bundle's folder, else a stored model.")],
+    html: Annotated[Path | None, typer.Option(dir_okay=False, metavar="FILE", help="Write the page here.")] = None,
+) -> None:
+    """What a model is for, made from, worth and not worth: JSON, or with --html a page."""
+    found = of_bundle(Path(which)) if Path(which).is_dir() else of_model(which)
+    if html is None:
+        print(json.dumps(found, indent=2))
+        return
+    write(html, render(found))
+    Console(stderr=True).print(f"The card is in {html}.", markup=False)
+
+
+def of_bundle(folder: Path) -> dict[str, Any]:
+    """Verified as for use, golden cases among it."""
+    from shared.bundles import load
+    from shared.bundles.card import card as make
+
+    return make(load(folder))
+
+
+def of_model(which: str) -> dict[str, Any]:
+    with connect(Role.OPERATOR) as api:
+        return api.get(f"/v1/models/{find(api, which)['digest']}/card")
+
+
+def write(path: Path, page: str) -> None:
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as problem:
+        raise PageUnwritable(path=path, problem=problem.strerror) from problem

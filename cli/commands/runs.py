@@ -1,0 +1,110 @@
+"""`./sera runs`: training runs, past and present."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.commands import application
+from cli.commands.train import report, watched
+from cli.connection import Api, connect
+from cli.progress import duration
+from cli.results import wide_console
+from cli.watching import headline
+from shared.domain.roles import Role
+from shared.errors import NotFound
+
+app = application()
+SURE = 6
+"""Letters of a run's id that are taken for a whole one."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WhichRun = Annotated[str, typer.Argument(help="The run's id or a start of it, or `last`.")]
+
+
+class RunUnknown(NotFound):
+    code = "run-unknown"
+    text = "There is no training run {name!r}. The runs there are: ./sera runs list."
+
+
+@app.callback()
+def runs() -> None:
+    """Training runs: list, show, watch, cancel, resume."""
+
+
+@app.command("list")
+def list_runs(as_json: AsJson = False) -> None:
+    """The newest runs."""
+    with connect(Role.OPERATOR) as api:
+        found = api.get("/v1/training-runs")
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    table = Table("run", "dataset", "recipe", "state", "asked for (UTC)", "model", "AUC (cross-validated)")
+    for run in found:
+        table.add_row(*_row(run))
+    wide_console().print(table if found else "No run yet. Ask for one: ./sera train --dataset NAME --recipe light")
+
+
+@app.command()
+def show(run: WhichRun, as_json: AsJson = False) -> None:
+    """A run with its steps and what each took."""
+    with connect(Role.OPERATOR) as api:
+        found = api.get(f"/v1/training-runs/{find(api, run)}")
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    table = Table("step", "state", "taken up", "took", "what came of it")
+    for step in found["steps"]:
+        took = "" if step["seconds"] is None else duration(step["seconds"])
+        table.add_row(step["name"], step["state"], str(step["attempts"]), took, step["message"] or "")
+    wide_console().print(headline(found), table)
+
+
+@app.command()
+def watch(run: WhichRun) -> None:
+    """Follow a run until it ends."""
+    with connect(Role.OPERATOR) as api:
+        ended = watched(api, find(api, run), Console(stderr=True))
+    Console().print("\n".join(report(ended, None)), highlight=False, soft_wrap=True)
+    if ended["state"] != "done":
+        raise typer.Exit(1)
+
+
+@app.command()
+def cancel(run: WhichRun) -> None:
+    """Stop a run; what is finished is kept."""
+    with connect(Role.OPERATOR) as api:
+        stopped = api.post(f"/v1/training-runs/{find(api, run)}/cancel")
+    print(f"Cancelled. Go on where it was: ./sera runs resume {stopped['run_id']}")
+
+
+@app.command()
+def resume(run: WhichRun) -> None:
+    """Go on with a failed or cancelled run; finished steps are not done again."""
+    with connect(Role.OPERATOR) as api:
+        queued = api.post(f"/v1/training-runs/{find(api, run)}/resume")
+    print(f"Queued. Follow it: ./sera runs watch {queued['run_id']}")
+
+
+def find(api: Api, which: str) -> str:
+    """The id of the run that `which` means, the newest of those that fit."""
+    for run in api.get("/v1/training-runs", limit=200):
+        if which == "last" or (len(which) >= SURE and run["run_id"].startswith(which)):
+            return run["run_id"]
+    raise RunUnknown(name=which)
+
+
+def _row(run: dict[str, Any]) -> tuple[str, ...]:
+    auc = (run["metrics"] or {}).get("auc")
+    state = run["state"] if run["state"] != "running" else f"running {run['fraction']:.0%}"
+    return (
+        run["run_id"][:8],
+        f"{run['dataset']}/{run['version'] or '-'}",
+        run["recipe"],
+        state,
+        run["created_at"][:16].replace("T", " "),
+        (run["model_digest"] or "-")[:12],
+        f"{auc:.3f}" if auc else "-",
+    )

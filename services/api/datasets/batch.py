@@ -1,0 +1,158 @@
+"""Many labelled images in one request, each row on its own: a bad one never keeps the others out."""
+
+import re
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from fastapi import UploadFile
+from pydantic import ValidationError
+
+from services.api.datasets.content import Content, keep
+from services.api.datasets.schemas import BatchReport, BatchRow, Facts, report
+from services.api.datasets.service import find, offered
+from services.api.dependencies import Wiring
+from services.api.errors import said
+from shared.errors import InputError, SeraError
+from shared.ledger import House
+from shared.ledger.drafts import Reception
+from shared.ledger.hospitals import Caller
+from shared.manifest import NO_CSV, ManifestInvalid, Row, parse_table
+
+AT_ONCE = 8
+"""Files stored at once: each waits for the disk."""
+MOST_ROWS = 2000
+HASH = re.compile("[0-9a-f]{64}")
+MANIFEST, REFUSED = "The manifest", "refused"
+Answer = Reception | SeraError
+
+
+class BatchTooLong(InputError):
+    code = "batch-too-long"
+    text = "The manifest has {rows} rows; a batch takes {most}. Send the rest in further batches."
+
+
+class FilesAmbiguous(InputError):
+    code = "files-ambiguous"
+    text = "Two files of the batch are named {name!r}. Name each file once, and let rows share it."
+
+
+class FileMissing(InputError):
+    code = "file-missing"
+    text = "No file named {name!r} came with the batch. Send it under the very name that the manifest gives it."
+
+
+class RowUnnamed(InputError):
+    code = "row-unnamed"
+    text = "The row names no image. Fill in its column `image`."
+
+
+class RowInvalid(InputError):
+    code = "row-invalid"
+    text = "The row cannot be used: {problem}. Correct it and send it again."
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A row whose facts are checked, and whose files are kept if they came along."""
+
+    content: Content
+    facts: Facts
+    came: bool
+
+
+class BatchDesk:
+    def __init__(self, wired: Wiring, who: Caller) -> None:
+        self._wired, self._who = wired, who
+
+    def take(self, name: str, manifest: UploadFile | str, uploads: Iterable[UploadFile]) -> BatchReport:
+        """Add the manifest's rows to the dataset; what became of each."""
+        rows = read_rows(manifest)
+        with self._wired.ledger.whole(self._who.actor) as house:
+            find(house, name)
+        files = read_files(uploads)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            prepared = list(pool.map(lambda row: self._prepared(row, files), rows))
+        return report(self._offered(name, rows, prepared))
+
+    def _prepared(self, row: Row, files: Mapping[str, bytes]) -> Prepared | SeraError:
+        try:
+            return self._prepare(row, files)
+        except SeraError as error:
+            if error.retryable:
+                raise
+            return error
+
+    def _prepare(self, row: Row, files: Mapping[str, bytes]) -> Prepared:
+        if not row.name:
+            raise RowUnnamed
+        told = facts(row)
+        if row.name not in files and HASH.fullmatch(row.name):
+            return Prepared(Content(row.name, row.mask_name or None), told, came=False)
+        mask = _file(files, row.mask_name) if row.mask_name else None
+        return Prepared(keep(self._wired, _file(files, row.name), mask), told, came=True)
+
+    def _offered(self, name: str, rows: list[Row], prepared: list[Prepared | SeraError]) -> list[BatchRow]:
+        with self._wired.ledger.whole(self._who.actor) as house:
+            answers = self._answers(house, find(house, name).id, prepared)
+        return [_told(row, each, answer) for row, each, answer in zip(rows, prepared, answers, strict=True)]
+
+    def _answers(self, house: House, dataset: UUID, prepared: list[Prepared | SeraError]) -> list[Answer]:
+        """Rows without files are only compared: a hash alone brings nothing in."""
+        answers: dict[int, Answer] = {at: each for at, each in enumerate(prepared) if isinstance(each, SeraError)}
+        for came, receive in ((True, house.drafts.offer), (False, house.drafts.compare)):
+            these = {at: each for at, each in enumerate(prepared) if isinstance(each, Prepared) and each.came is came}
+            images = [offered(each.content, each.facts, house.pseudonyms) for each in these.values()]
+            answers |= zip(these, receive(dataset, images), strict=True)
+        return [answers[at] for at in range(len(prepared))]
+
+
+def read_rows(manifest: UploadFile | str) -> list[Row]:
+    """The manifest came as a field of text or as a file."""
+    rows = parse_table(manifest if isinstance(manifest, str) else _decoded(manifest.file.read()), MANIFEST)
+    if not rows:
+        raise ManifestInvalid(path=MANIFEST, problem="it has no rows")
+    if len(rows) > MOST_ROWS:
+        raise BatchTooLong(rows=len(rows), most=MOST_ROWS)
+    return rows
+
+
+def read_files(uploads: Iterable[UploadFile]) -> dict[str, bytes]:
+    """By the names they came under, which are names only and never paths."""
+    files: dict[str, bytes] = {}
+    for upload in uploads:
+        if upload.filename in files:
+            raise FilesAmbiguous(name=upload.filename)
+        files[upload.filename or ""] = upload.file.read()
+    return files
+
+
+def facts(row: Row) -> Facts:
+    try:
+        return Facts.model_validate({"malignant": row.malignant, **row.fields})
+    except ValidationError as error:
+        raise RowInvalid(problem=said(error.errors())) from error
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ManifestInvalid(path=MANIFEST, problem=NO_CSV.format(error.reason)) from error
+
+
+def _file(files: Mapping[str, bytes], name: str) -> bytes:
+    if name not in files:
+        raise FileMissing(name=name)
+    return files[name]
+
+
+def _told(row: Row, prepared: Prepared | SeraError, answer: Answer) -> BatchRow:
+    line: dict[str, Any] = {"line": row.line, "image": row.name}
+    if isinstance(prepared, Prepared):
+        line["image_sha256"] = prepared.content.image_sha256
+    if isinstance(answer, SeraError):
+        return BatchRow(**line, outcome=REFUSED, code=answer.code, message=str(answer))
+    return BatchRow(**line, outcome=answer)

@@ -1,0 +1,36 @@
+"""What a hospital may set, each refusal a sentence."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from shared.errors import InputError
+from shared.guidelines import RULES, RuleUnknown
+from shared.settings import Settings
+
+PREVALENCES = (0.01, 0.9)
+ALPHAS = (0.01, 0.3)
+
+
+class SettingOutside(InputError):
+    code = "setting-outside-limits"
+    text = (
+        "{name} cannot be {value:g}: it has to lie from {low:g} to {high:g}. Send a value inside, or null for {null}."
+    )
+
+
+def check(change: Mapping[str, Any], settings: Settings) -> None:
+    """Raises SettingOutside, RuleUnknown. Null is always allowed: it is the default."""
+    sensitivities = settings.least_target_sensitivity, settings.most_target_sensitivity
+    limits = {
+        "prevalence": (PREVALENCES, "the installation's"),
+        "target_sensitivity": (sensitivities, "Youden's cut-off"),
+        "refer_alpha": (ALPHAS, "no referral of uncertain cases"),
+    }
+    for name, ((low, high), null) in limits.items():
+        value = change.get(name)
+        if value is not None and not (math.isfinite(value) and low <= value <= high):
+            raise SettingOutside(name=name, value=value, low=low, high=high, null=null)
+    rule = change.get("fna_rule")
+    if rule is not None and rule not in RULES:
+        raise RuleUnknown(rule=rule, known=", ".join(RULES))

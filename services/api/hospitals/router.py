@@ -1,0 +1,44 @@
+"""A hospital's settings: its own staff read them, its administrator and operators change them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from services.api.dependencies import Administrator, HospitalReader, Operator, WiringDep
+from services.api.hospitals.schemas import HospitalChange, HospitalView
+from services.api.hospitals.service import HospitalDesk
+
+router = APIRouter(prefix="/v1", tags=["hospitals"])
+
+
+def change(body: HospitalChange) -> dict[str, Any]:
+    """What the body names, null among it."""
+    return body.model_dump(exclude_unset=True)
+
+
+Change = Annotated[dict[str, Any], Depends(change)]
+
+
+@router.get("/hospital")
+def read_own(wired: WiringDep, who: HospitalReader) -> HospitalView:
+    """The settings of the key's own hospital, and what they come to with the live model."""
+    return HospitalDesk(wired, who).read(who.hospital_id)
+
+
+@router.patch("/hospital")
+def change_own(change: Change, wired: WiringDep, who: Administrator) -> HospitalView:
+    """Change them; the next case that a worker takes up is judged by the new ones."""
+    return HospitalDesk(wired, who).change(who.hospital_id, change)
+
+
+@router.get("/hospitals")
+def list_hospitals(wired: WiringDep, who: Operator) -> list[HospitalView]:
+    """Every hospital, by name."""
+    return HospitalDesk(wired, who).all()
+
+
+@router.patch("/hospitals/{name:path}")
+def change_hospital(name: str, change: Change, wired: WiringDep, who: Operator) -> HospitalView:
+    """Change the settings of the hospital of this name."""
+    desk = HospitalDesk(wired, who)
+    return desk.change(desk.named(name), change)

@@ -1,0 +1,56 @@
+"""Reads and changes hospitals' settings."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from services.api.dependencies import Wiring
+from services.api.hospitals.expected import Live, expected, notes
+from services.api.hospitals.limits import check
+from services.api.hospitals.schemas import HospitalView
+from shared.ledger.hospitals import SETTINGS, Caller, Hospital
+from shared.ledger.ledger import House
+from shared.settings import Settings
+
+
+class HospitalDesk:
+    def __init__(self, wired: Wiring, who: Caller) -> None:
+        self._wired, self._who = wired, who
+
+    def read(self, hospital: UUID) -> HospitalView:
+        with self._wired.ledger.whole(self._who.actor) as house:
+            return view(house.hospitals.read(hospital), live(house), self._wired.settings)
+
+    def all(self) -> list[HospitalView]:
+        """By name."""
+        with self._wired.ledger.whole(self._who.actor) as house:
+            serving = live(house)
+            return [view(hospital, serving, self._wired.settings) for hospital in house.hospitals.all()]
+
+    def named(self, name: str) -> UUID:
+        """Raises HospitalUnknown."""
+        with self._wired.ledger.whole(self._who.actor) as house:
+            return house.hospitals.find(name).id
+
+    def change(self, hospital: UUID, change: Mapping[str, Any]) -> HospitalView:
+        """Raises SettingOutside, RuleUnknown."""
+        check(change, self._wired.settings)
+        with self._wired.ledger.whole(self._who.actor) as house:
+            return view(house.hospitals.change(hospital, change), live(house), self._wired.settings)
+
+
+def live(house: House) -> Live | None:
+    """The live model with its reference; None before the first promotion."""
+    digest = house.models.live()
+    return None if digest is None else Live(house.models.find(digest), house.papers.reference(digest))
+
+
+def view(hospital: Hospital, serving: Live | None, settings: Settings) -> HospitalView:
+    prevalence, rule = hospital.prevalence or settings.prevalence, hospital.fna_rule or settings.fna_rule
+    return HospitalView(
+        name=hospital.name,
+        **{name: getattr(hospital, name) for name in SETTINGS},
+        in_use={"prevalence": prevalence, "fna_rule": rule},
+        live=expected(hospital, prevalence, serving),
+        notes=notes(hospital, serving),
+    )

@@ -1,0 +1,37 @@
+"""A model's card, as JSON and as a page. Whoever has a key may read it: the readers, the hospitals, the auditors."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse
+
+from services.api.dependencies import WiringDep, caller
+from shared.cards import render
+from shared.ledger.hospitals import Caller
+
+router = APIRouter(prefix="/v1", tags=["models"])
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""The page brings its own style, and nothing else is fetched or run."""
+
+
+def found(model_id: str, wired: WiringDep, who: Annotated[Caller, Depends(caller)]) -> dict[str, Any]:
+    """The card, with the name it is stored under and whether it answers now."""
+    with wired.ledger.whole(who.actor) as house:
+        model = house.models.find(model_id)
+        stored = {"name": f"{model.name}/{model.version}", "live": model.live}
+        return house.papers.card(model.digest) | {"stored": stored}
+
+
+Card = Annotated[dict[str, Any], Depends(found)]
+
+
+@router.get("/models/{model_id}/card")
+def read_card(card: Card) -> dict[str, Any]:
+    """What the model is for, made from, worth and not worth; by digest, a start of it, or a name (its newest)."""
+    return card
+
+
+@router.get("/models/{model_id}/card.html", response_class=HTMLResponse)
+def read_card_page(card: Card) -> HTMLResponse:
+    """The same as one page that fetches nothing."""
+    return HTMLResponse(render(card), headers={"Content-Security-Policy": POLICY})

@@ -1,0 +1,135 @@
+"""Looking at models from all sides: gates, workers, promotions, shadows."""
+
+from collections.abc import Sequence
+
+from services.api.models.schemas import (
+    GateReasonView,
+    GateSummary,
+    GateView,
+    ModelView,
+    PromotionView,
+    RefusalView,
+    RefusedModel,
+    ShadowReport,
+    ShadowView,
+    WorkerView,
+)
+from shared.errors import NotFound
+from shared.ledger.gates import Gate
+from shared.ledger.ledger import House
+from shared.ledger.models import Model
+from shared.ledger.promotions import Promotion
+from shared.ledger.serving import Worker
+from shared.ledger.shadows import Pair, Shadow
+from shared.statistics.shadow import Comparison, Pairs, compare
+
+
+class GateAbsent(NotFound):
+    code = "gate-absent"
+    text = "The gate has not judged {name}. A training run judges its model; POST /v1/models/{name}/gate does it again."
+
+
+def views(house: House, models: Sequence[Model]) -> list[ModelView]:
+    """Models with their gates, and the workers that serve or refuse them."""
+    gates, workers, shadow, live = (
+        house.gates.newest(),
+        house.serving.alive(),
+        house.shadows.current(),
+        house.models.live(),
+    )
+    return [
+        ModelView(
+            **vars(model),
+            shadow=shadow is not None and shadow.model_digest == model.digest,
+            gate=summary(gates[model.digest], live) if model.digest in gates else None,
+            serving=[worker.name for worker in workers if worker.model_digest == model.digest],
+            refused=refusals(workers, model.digest),
+        )
+        for model in models
+    ]
+
+
+def view(house: House, name_or_digest: str) -> ModelView:
+    return views(house, [house.models.find(name_or_digest)])[0]
+
+
+def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
+    return [
+        RefusalView(worker=worker.name, code=worker.refusal.code, message=worker.refusal.message)
+        for worker in workers
+        if worker.refusal and worker.refusal.digest == digest
+    ]
+
+
+def summary(gate: Gate, live: str | None) -> GateSummary:
+    """A live model's own gate is history, and so never stale."""
+    stale = gate.model_digest != live and gate.live_digest != live
+    return GateSummary(verdict=gate.verdict, judged_against=gate.live_digest, stale=stale, at=gate.created_at)
+
+
+def gate(house: House, name_or_digest: str) -> GateView:
+    """The last judgement of a model, in full."""
+    model = house.models.find(name_or_digest)
+    found = house.gates.latest(model.digest)
+    if found is None:
+        raise GateAbsent(name=f"{model.name}/{model.version}")
+    return GateView(
+        **summary(found, house.models.live()).model_dump(),
+        gate_id=found.id,
+        model=found.model_digest,
+        version_id=found.version_id,
+        run_id=found.run_id,
+        reasons=[GateReasonView(**reason) for reason in found.reasons],
+        figures=found.figures,
+        policy=found.policy,
+    )
+
+
+def promotion(row: Promotion) -> PromotionView:
+    facts = {**vars(row)}
+    return PromotionView(number=facts.pop("id"), model=facts.pop("model_digest"), **facts)
+
+
+def worker(row: Worker) -> WorkerView:
+    refusal = row.refusal
+    refused = RefusedModel(model=refusal.digest, code=refusal.code, message=refusal.message) if refusal else None
+    return WorkerView(worker=row.name, model=row.model_digest, since=row.since, refused=refused, seen_at=row.seen_at)
+
+
+def shadow(row: Shadow) -> ShadowView:
+    facts = {**vars(row)}
+    return ShadowView(shadow_id=facts.pop("id"), model=facts.pop("model_digest"), **facts)
+
+
+def shadow_report(house: House, name_or_digest: str) -> ShadowReport:
+    """What a model said in the shadow, beside the last model that was live meanwhile."""
+    found = house.shadows.of_model(house.models.find(name_or_digest).digest)
+    pairs = house.shadows.pairs(found)
+    against = pairs[-1].live_digest if pairs else None
+    same = [pair for pair in pairs if pair.live_digest == against]
+    return ShadowReport(
+        **shadow(found).model_dump(),
+        read=len(pairs),
+        unread=sum(pair.score is None for pair in pairs),
+        waiting=0 if found.ended_at else house.shadows.waiting(found),
+        against=against,
+        elsewhere=len(pairs) - len(same),
+        comparison=comparison([pair for pair in same if pair.score is not None]),
+    )
+
+
+def comparison(pairs: Sequence[Pair]) -> Comparison | None:
+    """Of cases that both have read."""
+    return compare(
+        Pairs(
+            live_scores=[pair.live_score for pair in pairs],
+            scores=[pair.score for pair in pairs],
+            live_risks=[pair.live_risk for pair in pairs],
+            risks=[pair.risk for pair in pairs],
+            live_decisions=[pair.live_decision for pair in pairs],
+            decisions=[pair.decision for pair in pairs],
+            hospitals=[pair.hospital for pair in pairs],
+            made_at=[pair.made_at for pair in pairs],
+            malignant=[float("nan") if pair.malignant is None else float(pair.malignant) for pair in pairs],
+        )
+    )

@@ -1,0 +1,100 @@
+"""Asks for training runs and follows them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from services.api.dependencies import Wiring
+from services.api.training.schemas import EventView, NewRun, RunSummary, RunView, event_view, summary, view
+from shared.domain.training import ENDED
+from shared.errors import NotFound
+from shared.ledger import House
+from shared.ledger.hospitals import Caller
+from shared.queueing.app import Tasks
+from shared.recipes import list_recipes
+
+
+class RecipeNotShipped(NotFound):
+    """A path is no recipe here: the trainer may be another machine, and its files are no business of a request's."""
+
+    code = "recipe-unknown"
+    text = "There is no recipe {name!r}. Choose one of {known}."
+
+
+class RunDesk:
+    def __init__(self, wired: Wiring, who: Caller) -> None:
+        self._wired, self._who = wired, who
+
+    def request(self, new: NewRun) -> RunView:
+        """Queue a run of a frozen version; a trainer takes it up."""
+        if new.recipe not in list_recipes():
+            raise RecipeNotShipped(name=new.recipe, known=", ".join(list_recipes()))
+        with self._house() as house:
+            dataset = house.datasets.find(new.dataset).id
+            frozen = house.versions.find(dataset, new.version) if new.version else house.versions.freeze(dataset)
+            run_id = house.runs.request(dataset, frozen.id, new.recipe, new.seed, new.folds)
+        self._ring(run_id)
+        return self.read(run_id)
+
+    def read(self, run_id: UUID) -> RunView:
+        with self._house() as house:
+            return _read(house, run_id)
+
+    def newest(self, limit: int) -> list[RunSummary]:
+        with self._house() as house:
+            return [summary(run) for run in house.runs.newest(limit)]
+
+    def log(self, run_id: UUID, after: int) -> list[EventView]:
+        with self._house() as house:
+            _read(house, run_id)
+            return [event_view(event) for event in house.runs.events(run_id, after)]
+
+    def cancel(self, run_id: UUID) -> RunView:
+        with self._house() as house:
+            if not house.runs.cancel(run_id):
+                raise NotFound(thing="training run")
+        return self.read(run_id)
+
+    def resume(self, run_id: UUID) -> RunView:
+        with self._house() as house:
+            if not house.runs.resume(run_id):
+                raise NotFound(thing="training run")
+        self._ring(run_id)
+        return self.read(run_id)
+
+    async def follow(self, run_id: UUID, after: int) -> AsyncIterator[EventView | RunView]:
+        """What the run says from there on, and the run itself each time it changes, until it has ended."""
+        seen: RunView | None = None
+        while seen is None or seen.state not in ENDED:
+            run, said = await asyncio.to_thread(self._news, run_id, after)
+            for event in said:
+                after = event.id
+                yield event
+            if seen is None or _visible(run) != _visible(seen):
+                yield run
+            seen = run
+            if seen.state not in ENDED:
+                await self._wired.watch.changed(run_id, self._wired.settings.long_poll_max_s)
+
+    def _news(self, run_id: UUID, after: int) -> tuple[RunView, list[EventView]]:
+        with self._house() as house:
+            run = _read(house, run_id)
+            return run, [event_view(event) for event in house.runs.events(run_id, after)]
+
+    def _ring(self, run_id: UUID) -> None:
+        self._wired.doorbell.ring(Tasks.TRAIN, run_id)
+
+    def _house(self):
+        return self._wired.ledger.whole(self._who.actor)
+
+
+def _read(house: House, run_id: UUID) -> RunView:
+    run = house.runs.find(run_id)
+    if run is None:
+        raise NotFound(thing="training run")
+    return view(run, house.runs.steps(run_id))
+
+
+def _visible(run: RunView) -> tuple:
+    """What is worth a word; clocks that merely go on are not."""
+    return run.state, run.fraction, run.message, [(step.state, step.fraction, step.attempts) for step in run.steps]

@@ -1,0 +1,132 @@
+"""The gate's step: both models read the locked test images, batch by batch, and the figures are judged."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+import numpy as np
+
+from services.trainer.samples import samples
+from shared.bundles import Bundle
+from shared.domain.models import Judgement
+from shared.errors import SeraError
+from shared.learning import Prediction, Sample
+from shared.learning.cache import FeatureCache
+from shared.learning.progress import Progress
+from shared.ledger.datasets import LabelledImage
+from shared.objects import ObjectStore
+from shared.settings import Settings
+from shared.statistics.gate import GatePolicy, Readings, weigh
+
+STAGE = "gate"
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model said of one image; the numbers are NaN where it could not read it, for the reason `unread`."""
+
+    score: float = math.nan
+    risk: float = math.nan
+    called: bool = False
+    referred: bool = False
+    unread: str | None = None
+
+    @classmethod
+    def of(cls, outcome: Prediction | SeraError) -> "Reading":
+        """Called by the score, so that a model gains no sensitivity by referring what it is unsure of."""
+        if isinstance(outcome, SeraError):
+            return cls(unread=outcome.code)
+        called = outcome.score >= outcome.cutoff
+        return cls(outcome.score, outcome.risk, called, outcome.decision == "refer")
+
+
+def policy_of(settings: Settings) -> GatePolicy:
+    """What the operator asks of a candidate."""
+    return GatePolicy(
+        margin=settings.gate_margin,
+        significance=settings.gate_significance,
+        sensitivity_floor=settings.gate_sensitivity_floor,
+        calibration_limit=settings.gate_calibration_limit,
+        least_of_each_class=settings.gate_least_of_each_class,
+    )
+
+
+def judge(
+    candidate: Bundle,
+    live: Bundle | None,
+    images: Sequence[LabelledImage],
+    objects: ObjectStore,
+    policy: GatePolicy,
+    keep: FeatureCache,
+    progress: Progress,
+) -> Judgement:
+    """Judge a candidate on the locked test images.
+
+    At most `BATCH` images are in memory at once. What a bundle said of an image is kept, so the live model reads each
+    test image once in its life, and a gate that was killed goes on where it was. Raises `Unavailable` where the object
+    store is away; an image that is missing or broken counts as called wrongly.
+    """
+    bundles = [candidate] + ([live] if live else [])
+    desk = _Desk(objects, keep, progress, len(images) * len(bundles))
+    readings = [desk.readings(bundle, images) for bundle in bundles]
+    labels, sites = [image.malignant for image in images], [image.site for image in images]
+    return weigh(readings[0], readings[1] if live else None, labels, sites, policy)
+
+
+class _Desk:
+    def __init__(self, objects: ObjectStore, keep: FeatureCache, progress: Progress, total: int) -> None:
+        self._objects, self._keep, self._progress = objects, keep, progress
+        self._total, self._done = total, 0
+
+    def readings(self, bundle: Bundle, images: Sequence[LabelledImage]) -> Readings:
+        """What a bundle says of the images, in their order."""
+        rows = [
+            reading
+            for batch in _batches(samples(list(images), self._objects, bundle.framing))
+            for reading in self._read(bundle, batch)
+        ]
+        columns = {name: np.array([getattr(row, name) for row in rows]) for name in ("score", "risk", "called")}
+        referred = np.array([row.referred for row in rows])
+        return Readings(columns["score"], columns["risk"], columns["called"], referred, bundle.prevalence)
+
+    def _read(self, bundle: Bundle, batch: Sequence[Sample]) -> list[Reading]:
+        keys = [f"gate/{bundle.digest}/{sample.key}" for sample in batch]
+        known = [_parsed(self._keep.get(key)) for key in keys]
+        missing = [place for place, reading in enumerate(known) if reading is None]
+        for place, reading in zip(missing, _predicted(bundle, [batch[place] for place in missing]), strict=True):
+            known[place] = reading
+            self._keep.put(keys[place], json.dumps(asdict(reading)).encode())
+        self._done += len(batch)
+        metrics: Mapping[str, float] = {"unread": sum(reading.unread is not None for reading in known)}
+        self._progress(STAGE, self._done / self._total, f"{self._done} of {self._total} readings", metrics)
+        return known
+
+
+def _predicted(bundle: Bundle, batch: Sequence[Sample]) -> list[Reading]:
+    loaded = [_loaded(sample) for sample in batch]
+    good = [nodule for nodule in loaded if not isinstance(nodule, SeraError)]
+    outcomes = iter(bundle.predict_each(good) if good else ())
+    return [Reading.of(each if isinstance(each, SeraError) else next(outcomes)) for each in loaded]
+
+
+def _loaded(sample: Sample) -> object:
+    """The nodule, or why it cannot be read; an engine that is away is no fault of the image and ends the step."""
+    try:
+        return sample.load()
+    except SeraError as error:
+        if error.retryable:
+            raise
+        return error
+
+
+def _parsed(kept: bytes | None) -> Reading | None:
+    return Reading(**json.loads(kept)) if kept else None
+
+
+def _batches(rows: Sequence[Sample]) -> Iterator[list[Sample]]:
+    rest = iter(rows)
+    while batch := list(islice(rest, BATCH)):
+        yield batch

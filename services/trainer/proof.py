@@ -1,0 +1,84 @@
+"""What a run ends with: a stored bundle, its figures on the locked test set, and the gate's verdict."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from services.trainer.gate import judge
+from shared.bundles import Bundle, load, save
+from shared.bundles.depot import fetch, publish
+from shared.domain.models import GateVerdict, Judgement
+from shared.learning import FittedModel, Progress
+from shared.learning.cache import FeatureCache
+from shared.ledger import House
+from shared.ledger.datasets import LabelledImage
+from shared.objects import ObjectStore
+from shared.statistics.gate import GatePolicy
+
+Also = Callable[[House], None]
+WORDS = {
+    GateVerdict.PASSED: "The gate lets it pass.",
+    GateVerdict.FAILED: "The gate does not let it pass:",
+    GateVerdict.NOT_JUDGED: "The gate could not judge it:",
+}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where bundles come from and go to, and what is asked of them."""
+
+    objects: ObjectStore
+    shelf: Path
+    keep: FeatureCache
+    policy: GatePolicy
+
+
+def store(model: FittedModel, synthetic: bool, objects: ObjectStore) -> Bundle:
+    """Save a model, prove it by loading it, and store its files; the last file makes it known."""
+    with tempfile.TemporaryDirectory() as folder:
+        save(model, Path(folder, "bundle"), synthetic=synthetic)
+        bundle = load(Path(folder, "bundle"))
+        publish(Path(folder, "bundle"), objects)
+    return bundle
+
+
+def taken(digest: str, bench: Bench) -> Bundle:
+    """A stored bundle, verified and loaded."""
+    return load(fetch(digest, bench.objects, bench.shelf), expected_digest=digest)
+
+
+def evaluated(digest: str, tests: Sequence[LabelledImage], bench: Bench, progress: Progress) -> dict[str, Any]:
+    """The candidate's own figures on the locked test set; none where there are too few images."""
+    judgement = _judged(taken(digest, bench), None, tests, bench, progress)
+    own = judgement.figures.get("candidate") or {}
+    figures = {"auc": own["auc"]["value"], "sensitivity": own["sensitivity"]["value"]} if own else {}
+    return {"images": len(tests), **figures}
+
+
+def gated(digest: str, live: str | None, tests: Sequence[LabelledImage], bench: Bench, progress: Progress) -> Judgement:
+    """The candidate judged against what is live; against itself there is nothing to lose."""
+    against = taken(live, bench) if live else None
+    return _judged(taken(digest, bench), against, tests, bench, progress)
+
+
+def recorded(digest: str, live: str | None, version: UUID, run: UUID, judgement: Judgement) -> Also:
+    """Writes the judgement with the step's end."""
+
+    def record(house: House) -> None:
+        house.gates.record(digest, live, version, run, judgement)
+
+    return record
+
+
+def sentence(judgement: Judgement) -> str:
+    """The verdict, and what speaks against the candidate."""
+    return " ".join([WORDS[judgement.verdict], *judgement.against])
+
+
+def _judged(
+    candidate: Bundle, live: Bundle | None, tests: Sequence[LabelledImage], bench: Bench, progress: Progress
+) -> Judgement:
+    return judge(candidate, live, tests, bench.objects, bench.policy, bench.keep, progress)

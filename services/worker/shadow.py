@@ -1,0 +1,88 @@
+"""`python -m services.worker.shadow`: a candidate reads live traffic beside the live model, out of its way.
+
+A process of its own, niced and on one core, with its own queue. It loads PyTorch when a shadow is started and not
+before, so that where no shadow runs it costs a small process that sleeps.
+"""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+
+from shared import telemetry
+from shared.ledger import Ledger
+from shared.ledger.shadows import Shadow
+from shared.queueing import Queues, celery_app, run_solo
+from shared.queueing.app import Tasks
+from shared.readiness import announce
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from services.worker.shadow_desk import ShadowDesk
+
+NICENESS = 10
+ACTOR = "shadow"
+
+
+class ShadowDoor:
+    """Opens a desk when a shadow runs, and closes it when that has ended."""
+
+    def __init__(self, ledger: Ledger, open_desk: "Callable[[Shadow], ShadowDesk]") -> None:
+        self._ledger, self._open_desk = ledger, open_desk
+        self._desk: ShadowDesk | None = None
+        self._closing = False
+
+    def work(self) -> None:
+        """Read what waits for the shadow that runs, until nothing does or it is ended."""
+        while not self._closing and (shadow := self._running()):
+            if self._desk is None or self._desk.shadow.id != shadow.id:
+                self._desk = None  # the one before goes before the next one comes
+                self._desk = self._open_desk(shadow)
+            if not self._desk.read_next():
+                return
+        self._desk = None
+
+    def close(self) -> None:
+        """Take nothing more; safe from a signal handler."""
+        self._closing = True
+
+    def _running(self) -> Shadow | None:
+        with self._ledger.whole(ACTOR) as house:
+            return house.shadows.current()
+
+
+def bootstrap(settings: Settings) -> ShadowDoor:
+    """All wiring of the shadow."""
+    ledger = Ledger(settings.database, pool_size=2)
+
+    def open_desk(shadow: Shadow) -> "ShadowDesk":
+        from services.worker.shadow_desk import open_desk  # PyTorch comes with it
+
+        return open_desk(settings, ledger, shadow)
+
+    return ShadowDoor(ledger, open_desk)
+
+
+def register(app: Celery, door: ShadowDoor) -> None:
+    @app.task(name=Tasks.SHADOW)
+    def ring(subject: str) -> None:
+        door.work()
+
+
+def main() -> None:
+    os.nice(NICENESS)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    settings = Settings()
+    telemetry.configure("shadow", settings.log_level)
+    door = bootstrap(settings)
+    app = celery_app(settings.broker)
+    register(app, door)
+    worker_shutting_down.connect(lambda **_: door.close(), weak=False)
+    worker_ready.connect(lambda **_: announce(settings), weak=False)
+    run_solo(app, [Queues.SHADOW], f"shadow-{settings.worker_name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""What a model knows of itself: how its training images look to it, and what it may promise.
+
+All of it comes from fused scores that are out of fold throughout: readers, their calibration and the fusion's weights
+of a fold were fitted on the other folds. They lie on the final model's scale, a calibrated probability, within the
+scatter of those small fits. The final fusion's own scores of the training images lie on it exactly, but its weights
+have seen the labels. Simulated with six readers fused by weight and 60 images, sets at an error of 0.1 from such scores
+covered 0.87 of each class, those from scores out of fold throughout 0.92 (200 images: 0.89 and 0.91).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.learning.classifiers import Labels, Scores
+from shared.learning.folds import Fold
+from shared.learning.report import decisions
+from shared.learning.validation import cross_fitted
+from shared.statistics import (
+    CalibrationBin,
+    ConformalCases,
+    ConformalCoverage,
+    ConfusionTable,
+    Measure,
+    OperatingPoint,
+    Sigmoid,
+    calibration_curve,
+    conformal_coverage,
+    sensitivity_cutoff,
+)
+
+Array = NDArray[np.float64]
+TARGETS = tuple(per_cent / 100 for per_cent in range(80, 100))
+ALPHAS = tuple(per_cent / 100 for per_cent in range(1, 31))
+PER_CENTS = np.linspace(0, 1, 101)
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Quantiles at 0, 1, ... 100 % over the training images, to measure drift against.
+
+    Attributes
+    ----------
+    score, risk : (101,) out of fold; `risk` at the prevalence of the training images
+    strangeness : (101,) out of fold
+    embedding : (C, 101) along the final model's strongest components; of what that model was fitted on, so a little
+        wider than unseen images of the same kind would be, the less so the more images there are
+    """
+
+    score: Array
+    risk: Array
+    strangeness: Array
+    embedding: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that is kept with a model about itself.
+
+    Attributes
+    ----------
+    conformal : scores out of fold by class, for the p-values of new images
+    operating_points : one for each of `TARGETS`; its rates are those of folds at the cut-off of the other folds
+    coverage : of conformal sets at each of `ALPHAS`, each fold judged by the other folds' scores
+    calibration : stated risk against observed rate, each fold calibrated on the other folds
+    """
+
+    reference: Reference
+    conformal: ConformalCases
+    operating_points: tuple[OperatingPoint, ...]
+    coverage: tuple[ConformalCoverage, ...]
+    calibration: tuple[CalibrationBin, ...]
+
+
+def gather_evidence(
+    scores: Scores,
+    malignant: Labels,
+    folds: Sequence[Fold],
+    calibration: Sigmoid,
+    strangeness: Scores,
+    embedding: NDArray[np.float32],
+) -> Evidence:
+    """From fused scores (N,) and strangeness (N,), both out of fold, and embeddings (N, C) in the final model."""
+    return Evidence(
+        reference=Reference(
+            score=np.quantile(scores, PER_CENTS),
+            risk=np.quantile(calibration.apply(scores), PER_CENTS),
+            strangeness=np.quantile(strangeness, PER_CENTS),
+            embedding=np.quantile(embedding.astype(np.float64), PER_CENTS, axis=0).T,
+        ),
+        conformal=ConformalCases.of(scores, malignant),
+        operating_points=tuple(_point(target, scores, malignant, folds) for target in TARGETS),
+        coverage=_coverage(scores, malignant, folds),
+        calibration=calibration_curve(cross_fitted(scores, malignant, folds), malignant),
+    )
+
+
+def _point(target: float, scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> OperatingPoint:
+    chosen = sensitivity_cutoff(scores, malignant, target)
+    called = decisions(scores, malignant, folds, partial(_cutoff, target=target))
+    table = ConfusionTable.from_decisions(called, malignant)
+    rates = table.proportion(Measure.SENSITIVITY), table.proportion(Measure.SPECIFICITY)
+    return OperatingPoint(target, chosen.cutoff, chosen.promised, *rates)
+
+
+def _cutoff(scores: Scores, malignant: Labels, target: float) -> float:
+    return sensitivity_cutoff(scores, malignant, target).cutoff
+
+
+def _coverage(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> tuple[ConformalCoverage, ...]:
+    p_values = np.ones((len(scores), 2))
+    for fold in folds:
+        known = ConformalCases.of(scores[fold.training], malignant[fold.training])
+        p_values[fold.test] = known.p_values(scores[fold.test])
+    return conformal_coverage(*p_values.T, malignant, ALPHAS)

@@ -1,0 +1,259 @@
+"""Whether a candidate may replace the live model: both read the same locked test images, and the figures decide."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
+from shared.statistics.calibration import brier, shift_prior
+from shared.statistics.cases import Flags, Floats, as_labels
+from shared.statistics.confusion import ConfusionTable, Measure, Proportion
+from shared.statistics.criteria import CHANCE, CalibrationTest, NonInferiority, calibration_test, non_inferiority
+from shared.statistics.delong import delong_interval
+from shared.statistics.errors import ScoresInvalid
+from shared.statistics.intervals import IntervalMethod, wilson
+from shared.statistics.roc import roc_auc
+from shared.statistics.sites import SiteRates, rates_by_site
+
+UNREAD_MALIGNANT, UNREAD_BENIGN = -1.0, 2.0
+"""Scores of images a model could not read: below and above all others, so that each is ranked as wrongly as can be."""
+NO_SITE = "(no site)"
+
+
+@dataclass(frozen=True)
+class GatePolicy:
+    """What is asked of a candidate.
+
+    Attributes
+    ----------
+    margin : AUC by which it may be worse than the live model
+    significance : one-sided level of the test that it is not worse by more
+    sensitivity_floor : malignant images it has to find at its own cut-off, as a fraction
+    calibration_limit : expected calibration error that is let pass whether or not chance explains it
+    least_of_each_class : test images of a class below which nothing is judged
+    """
+
+    margin: float = 0.05
+    significance: float = 0.05
+    sensitivity_floor: float = 0.80
+    calibration_limit: float = 0.10
+    least_of_each_class: int = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What one model said of the test images, all (N,) in their order; NaN where it could not read one.
+
+    Attributes
+    ----------
+    scores : higher = more likely malignant
+    risks : probability of malignancy at `prevalence`
+    called : 1 = malignant by the model's own cut-off
+    referred : whether the model asked for a radiologist instead of an answer
+    prevalence : fraction of malignant images the model was trained on
+    """
+
+    scores: ArrayLike
+    risks: ArrayLike
+    called: ArrayLike
+    referred: ArrayLike
+    prevalence: float
+
+
+def weigh(
+    candidate: Readings, live: Readings | None, labels: ArrayLike, sites: Sequence[str | None], policy: GatePolicy
+) -> Judgement:
+    """Judge a candidate on the locked test images.
+
+    It passes where nothing speaks against it: its AUC is shown to be no worse than the live model's by the margin, it
+    finds as many malignant images as the floor asks for, and its risks are calibrated. Without a live model the last
+    two decide. An image that it could not read counts as called wrongly.
+
+    Parameters
+    ----------
+    candidate, live : readings of the same images; `live` None where no model is live
+    labels : (N,) bool or 0/1, 1 = malignant
+    sites : (N,) hospitals, None where unknown
+    policy : what is asked
+
+    Raises
+    ------
+    ScoresInvalid
+    """
+    malignant = as_labels(labels) if len(labels) else np.zeros(0, bool)
+    fewest = min(int(malignant.sum()), int((~malignant).sum()))
+    counts = {"images": malignant.size, "malignant": int(malignant.sum()), "benign": int((~malignant).sum())}
+    if fewest < max(policy.least_of_each_class, 2):
+        return Judgement(GateVerdict.NOT_JUDGED, (_too_few(counts, policy),), counts, asdict(policy))
+    ours = _Side(candidate, malignant)
+    theirs = None if live is None else _Side(live, malignant)
+    test = theirs and non_inferiority(ours.scores, theirs.scores, malignant, policy.margin, policy.significance)
+    rows = rates_by_site([site or NO_SITE for site in sites], ours.called, malignant, ours.scores)
+    reasons = (
+        _auc_reason(ours, theirs, test, policy),
+        _sensitivity_reason(ours, policy),
+        _calibration_reason(ours, policy),
+        *_unread_note(ours),
+        *_site_notes(rows, policy),
+    )
+    failed = any(reason.weight is Weight.AGAINST for reason in reasons)
+    figures = counts | {
+        "candidate": ours.figures(),
+        "live": theirs.figures() if theirs else None,
+        "comparison": asdict(test) if test else None,
+        "sites": [_site(row) for row in rows],
+        "worst_site": _worst(rows),
+    }
+    return Judgement(GateVerdict.FAILED if failed else GateVerdict.PASSED, reasons, figures, asdict(policy))
+
+
+class _Side:
+    """One model's readings with the unread images counted against it."""
+
+    def __init__(self, readings: Readings, malignant: Flags) -> None:
+        scores, risks = (np.asarray(each, np.float64) for each in (readings.scores, readings.risks))
+        if not scores.shape == risks.shape == np.shape(readings.called) == malignant.shape:
+            raise ScoresInvalid(problem=f"there are {scores.size} readings of {malignant.size} images")
+        self.malignant, self.read = malignant, np.isfinite(scores)
+        self.scores: Floats = np.where(self.read, scores, np.where(malignant, UNREAD_MALIGNANT, UNREAD_BENIGN))
+        self.called: Flags = np.where(self.read, np.asarray(readings.called, np.float64) == 1, ~malignant)
+        self.referred = int((np.asarray(readings.referred, np.float64)[self.read] == 1).sum())
+        self.table = ConfusionTable.from_decisions(self.called, malignant)
+        self._risks, self._trained_at = risks, readings.prevalence
+        self.calibration = self._calibration()
+
+    @property
+    def unread(self) -> int:
+        return int((~self.read).sum())
+
+    def auc(self) -> tuple[float, float, float]:
+        interval = delong_interval(self.scores, self.malignant)
+        return roc_auc(self.scores, self.malignant), interval.low, interval.high
+
+    def _calibration(self) -> CalibrationTest | None:
+        return calibration_test(self.risks, self.malignant[self.read]) if self._both() else None
+
+    @property
+    def risks(self) -> Floats:
+        """At the prevalence of the images it read, as the service carries a risk to each hospital's prevalence."""
+        return shift_prior(self._risks[self.read], self._trained_at, float(self.malignant[self.read].mean()))
+
+    def _both(self) -> bool:
+        return 0 < self.malignant[self.read].sum() < self.read.sum()
+
+    def figures(self) -> dict[str, Any]:
+        area, low, high = self.auc()
+        return {
+            "auc": {"value": area, "low": low, "high": high},
+            "sensitivity": rate(self.table.proportion(Measure.SENSITIVITY)),
+            "specificity": rate(self.table.proportion(Measure.SPECIFICITY)),
+            "calibration": asdict(self.calibration) if self.calibration else None,
+            "brier": brier(self.risks, self.malignant[self.read]) if self._both() else None,
+            "referred": self.referred,
+            "unread": self.unread,
+        }
+
+
+def rate(part: Proportion) -> dict[str, Any]:
+    """A rate with Wilson's interval, ready for JSON: None where there is nothing to count."""
+    interval = wilson(part.successes, part.total)
+    value = part.value if part.total else None
+    return {"value": value, "low": interval.low, "high": interval.high, "of": part.total, "found": part.successes}
+
+
+def _too_few(counts: dict[str, int], policy: GatePolicy) -> GateReason:
+    return GateReason(
+        "too-few-test-images",
+        f"The locked test set holds {counts['malignant']} malignant and {counts['benign']} benign images, and at "
+        f"least {max(policy.least_of_each_class, 2)} of each are needed. Add images with split `test`, freeze the "
+        "dataset and judge again.",
+        Weight.AGAINST,
+    )
+
+
+def _auc_reason(ours: _Side, theirs: _Side | None, test: NonInferiority | None, policy: GatePolicy) -> GateReason:
+    area = f"AUC {ours.auc()[0]:.3f}"
+    if theirs is None or test is None:
+        said = f"{area}. No model is live, so there is none it could be worse than; the other criteria decide."
+        return GateReason("no-live-model", said, Weight.NOTE)
+    facts = (
+        f"{area} against {theirs.auc()[0]:.3f} of the live model: a difference of {test.difference:+.3f} "
+        f"({test.level:.0%} interval {test.low:+.3f} to {test.high:+.3f})"
+    )
+    if test.shown:
+        return GateReason(
+            "auc-not-worse", f"{facts}, no worse by {policy.margin:g} (P = {test.p_value:.3g}).", Weight.FOR
+        )
+    if test.high < 0:
+        return GateReason("auc-worse", f"{facts}: it is worse.", Weight.AGAINST)
+    said = (
+        f"{facts}: these images cannot show that it is no worse by {policy.margin:g}. More of them narrow the interval."
+    )
+    return GateReason("auc-not-shown", said, Weight.AGAINST)
+
+
+def _sensitivity_reason(ours: _Side, policy: GatePolicy) -> GateReason:
+    part = ours.table.proportion(Measure.SENSITIVITY)
+    interval = wilson(part.successes, part.total)
+    facts = (
+        f"It finds {part.successes} of {part.total} malignant images, {part.value:.1%} "
+        f"(95 % interval {interval.low:.0%} to {interval.high:.0%})"
+    )
+    if part.value < policy.sensitivity_floor:
+        said = f"{facts}; at least {policy.sensitivity_floor:.0%} are asked for."
+        return GateReason("sensitivity-below-floor", said, Weight.AGAINST)
+    return GateReason("sensitivity-kept", f"{facts}, above the floor of {policy.sensitivity_floor:.0%}.", Weight.FOR)
+
+
+def _calibration_reason(ours: _Side, policy: GatePolicy) -> GateReason:
+    test = ours.calibration
+    if test is None:
+        said = "It could read images of one class at most, so nothing is known of its calibration."
+        return GateReason("calibration-unknown", said, Weight.AGAINST)
+    facts = (
+        f"Its risks are {test.error:.3f} off on average, where perfectly calibrated ones would be "
+        f"{test.by_chance:.3f} off by chance (P = {test.p_value:.3g})"
+    )
+    if test.error > policy.calibration_limit and test.p_value < CHANCE:
+        said = f"{facts}; the limit is {policy.calibration_limit:g}."
+        return GateReason("calibration-off", said, Weight.AGAINST)
+    return GateReason("calibrated", f"{facts}.", Weight.FOR)
+
+
+def _unread_note(ours: _Side) -> list[GateReason]:
+    if not ours.unread:
+        return []
+    said = f"It could not read {ours.unread} of {ours.read.size} images; each counts as called wrongly."
+    return [GateReason("images-unread", said, Weight.NOTE)]
+
+
+def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReason]:
+    """Sites where so few are found that chance does not explain it."""
+    notes = []
+    for row in rows:
+        part = row.rates[Measure.SENSITIVITY]
+        if part.total and part.intervals[IntervalMethod.WILSON].high < policy.sensitivity_floor:
+            said = f"At {row.site} it finds {part.successes} of {part.total} malignant images only."
+            notes.append(GateReason("site-below-floor", said, Weight.NOTE))
+    return notes
+
+
+def _site(row: SiteRates) -> dict[str, Any]:
+    area = row.auc and {"value": row.auc.value, "low": row.auc.interval.low, "high": row.auc.interval.high}
+    return {
+        "site": row.site,
+        "images": row.cases,
+        "malignant": row.malignant,
+        "auc": area,
+        "sensitivity": rate(row.table.proportion(Measure.SENSITIVITY)),
+        "specificity": rate(row.table.proportion(Measure.SPECIFICITY)),
+    }
+
+
+def _worst(rows: Sequence[SiteRates]) -> str | None:
+    """Where the smallest share of malignant images is found; None where no site has any."""
+    known = [row for row in rows if row.malignant]
+    return min(known, key=lambda row: row.rates[Measure.SENSITIVITY].value).site if known else None

@@ -1,0 +1,166 @@
+import pytest
+from fastapi.testclient import TestClient
+
+from services.api.app import create_app
+from shared.domain.roles import Role
+from shared.statistics import ConformalCases, OperatingPoint, Proportion, conformal_coverage
+
+DIGEST = "ab" * 32
+
+
+def reference(malignant=40):
+    """As a bundle of 40 benign and some malignant images would give it."""
+    points = [
+        OperatingPoint(target, round(1 - target, 2), target < 0.97, Proportion(36, malignant), Proportion(30, 40))
+        for target in (0.8, 0.9, 0.95, 0.99)
+    ]
+    scores, labels = [place / 100 for place in range(100)], [place % 2 for place in range(100)]
+    p_values = ConformalCases.of(scores, labels).p_values(scores)
+    rates = {name: getattr(points[0], name).to_json() for name in ("sensitivity", "specificity")}
+    coverage = conformal_coverage(*p_values.T, labels, [0.01, 0.1, 0.3])
+    return {
+        "youden": {"cutoff": 0.5, **rates},
+        "operating_points": [point.to_json() for point in points],
+        "coverage": [found.to_json() for found in coverage],
+    }
+
+
+@pytest.fixture
+def administrator(as_role):
+    return as_role(Role.HOSPITAL_ADMIN)
+
+
+@pytest.fixture
+def operator(as_role):
+    return as_role(Role.OPERATOR)
+
+
+@pytest.fixture
+def live(ledger):
+    """Makes a model with this reference live."""
+
+    def made(held):
+        with ledger.whole("test") as house:
+            house.models.store(DIGEST, "light", "light", None, False, {}, reference=held, card={"format": 1})
+            house.models.promote(DIGEST, "test", None)
+
+    return made
+
+
+def test_a_hospital_that_said_nothing_goes_by_the_installations_defaults(north):
+    told = north.get("/v1/hospital").json()
+    assert (told["name"], told["prevalence"], told["target_sensitivity"], told["live"]) == ("north", None, None, None)
+    assert told["in_use"] == {"prevalence": 0.23, "fna_rule": "risk-band/ACR-2017/1"}
+    assert "No model is live" in told["notes"][0]
+
+
+def test_staff_may_read_the_settings_and_not_change_them(as_role):
+    for role in (Role.SUBMITTER, Role.READER):
+        staff = as_role(role)
+        assert staff.get("/v1/hospital").status_code == 200
+        assert staff.patch("/v1/hospital", json={"prevalence": 0.2}).status_code == 403
+        assert staff.get("/v1/hospitals").status_code == 403
+
+
+def test_an_operator_has_no_hospital_of_its_own_but_changes_any(operator, administrator):
+    assert operator.get("/v1/hospital").status_code == 403
+    assert administrator.get("/v1/hospital").status_code == 200
+    changed = operator.patch("/v1/hospitals/north", json={"refer_alpha": 0.1}).json()
+    assert changed["refer_alpha"] == 0.1
+    assert [each["name"] for each in operator.get("/v1/hospitals").json()] == ["north"]
+    assert operator.patch("/v1/hospitals/nowhere", json={}).json()["code"] == "hospital-unknown"
+
+
+def test_an_administrator_changes_its_own_hospital_alone(administrator, as_role):
+    as_role(Role.SUBMITTER, "south/2")
+    assert administrator.patch("/v1/hospital", json={"prevalence": 0.1}).status_code == 200
+    assert administrator.patch("/v1/hospitals/south%2F2", json={"prevalence": 0.1}).status_code == 403
+    told = {each["name"]: each["prevalence"] for each in as_role(Role.OPERATOR).get("/v1/hospitals").json()}
+    assert told == {"north": 0.1, "south/2": None}
+
+
+def test_what_is_left_out_stays_and_null_takes_back(administrator):
+    administrator.patch("/v1/hospital", json={"prevalence": 0.1, "target_sensitivity": 0.9})
+    told = administrator.patch("/v1/hospital", json={"target_sensitivity": None}).json()
+    assert (told["prevalence"], told["target_sensitivity"]) == (0.1, None)
+
+
+REFUSED = [
+    ({"prevalence": 0.009}, "0.01 to 0.9"),
+    ({"prevalence": 23}, "0.01 to 0.9"),
+    ({"target_sensitivity": 0.5}, "0.8 to 0.99"),
+    ({"target_sensitivity": 1}, "0.8 to 0.99"),
+    ({"refer_alpha": 0.31}, "0.01 to 0.3"),
+    ({"fna_rule": "mine"}, "Choose one of"),
+    ({"cutoff": 0.3}, "cutoff"),
+    ({"prevalence": "high"}, "prevalence"),
+]
+
+
+def test_what_is_outside_the_limits_is_refused_with_a_sentence(administrator):
+    before = administrator.get("/v1/hospital").json()
+    for change, said in REFUSED:
+        answer = administrator.patch("/v1/hospital", json=change)
+        assert answer.status_code == 422
+        assert said in answer.json()["detail"]
+    assert administrator.get("/v1/hospital").json() == before
+
+
+def test_the_limits_of_the_sensitivity_are_a_setting(settings, make_key):
+    stricter = settings.model_copy(update={"least_target_sensitivity": 0.9})
+    headers = {"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}"}
+    with TestClient(create_app(stricter), headers=headers) as client:
+        assert "0.9 to 0.99" in client.patch("/v1/hospital", json={"target_sensitivity": 0.85}).json()["detail"]
+        assert client.patch("/v1/hospital", json={"target_sensitivity": 0.9}).status_code == 200
+
+
+def test_what_is_no_number_is_refused(administrator):
+    body, kind = '{"prevalence": NaN}', {"Content-Type": "application/json"}
+    answer = administrator.patch("/v1/hospital", content=body, headers=kind)
+    assert answer.status_code == 422
+    assert "prevalence" in answer.json()["detail"]
+
+
+def test_the_answer_shows_the_cutoff_that_comes_of_it(administrator, live):
+    live(reference())
+    youden = administrator.get("/v1/hospital").json()["live"]
+    assert (youden["model"], youden["digest"]) == ("light/1", DIGEST)
+    assert (youden["cutoff"]["rule"], youden["cutoff"]["cutoff"], youden["referral"]) == ("youden", 0.5, None)
+    told = administrator.patch("/v1/hospital", json={"target_sensitivity": 0.85, "prevalence": 0.2}).json()
+    cutoff = told["live"]["cutoff"]
+    assert (cutoff["rule"], cutoff["cutoff"]) == ("sensitivity>=0.9", 0.1)
+    assert cutoff["sensitivity"]["value"] == 0.9
+    assert cutoff["ppv"] == pytest.approx(0.9 * 0.2 / (0.9 * 0.2 + 0.25 * 0.8))
+    assert cutoff["npv"] == pytest.approx(0.75 * 0.8 / (0.75 * 0.8 + 0.1 * 0.2))
+    assert told["notes"] == []
+
+
+def test_the_answer_shows_how_many_cases_would_be_referred(administrator, live):
+    live(reference())
+    told = administrator.patch("/v1/hospital", json={"refer_alpha": 0.12, "prevalence": 0.2}).json()
+    referral = told["live"]["referral"]
+    assert referral["alpha"] == 0.1
+    assert 0 < referral["refer_rate"] < 1
+    assert referral["malignant_coverage"]["value"] >= 0.9
+
+
+def test_an_administrator_is_told_what_cannot_be_promised(administrator, live):
+    live(reference())
+    notes = administrator.patch("/v1/hospital", json={"target_sensitivity": 0.98, "refer_alpha": 0.01}).json()["notes"]
+    assert "too few to promise a sensitivity of 0.99" in notes[0]
+    assert "calibrated on 50 benign images" in notes[1]
+    assert "needs at least 99" in notes[1]
+
+
+def test_a_model_without_a_reference_leaves_youdens_and_says_so(administrator, live):
+    live(None)
+    told = administrator.patch("/v1/hospital", json={"target_sensitivity": 0.9}).json()
+    assert told["live"] is None
+    assert "Youden" in told["notes"][0]
+
+
+def test_a_change_is_audited_for_the_hospital_to_see(administrator):
+    administrator.patch("/v1/hospital", json={"prevalence": 0.1})
+    (event,) = [each for each in administrator.get("/v1/audit").json() if each["event"] == "hospital.changed"]
+    assert event["details"] == {"before": {"prevalence": None}, "after": {"prevalence": 0.1}}
+    assert event["actor"].startswith("key:")

@@ -1,0 +1,145 @@
+"""The life of a model as an operator sees it over HTTP."""
+
+import pytest
+
+from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
+from shared.domain.roles import Role
+
+REASON = "the old one misses calcified nodules"
+A, B = "a" * 64, "b" * 64
+FIGURES = {"images": 30, "sites": [{"site": "north"}], "worst_site": "north"}
+
+
+@pytest.fixture
+def operator(as_role, ledger):
+    """With two models stored."""
+    with ledger.whole("test") as house:
+        for digest in (A, B):
+            house.models.store(digest, "light", "light", None, False, {"auc": 0.9})
+    return as_role(Role.OPERATOR)
+
+
+@pytest.fixture
+def gate(ledger):
+    def gated(digest, verdict, live):
+        weight = Weight.FOR if verdict is GateVerdict.PASSED else Weight.AGAINST
+        judgement = Judgement(
+            verdict, (GateReason("auc", "The AUC is what it is.", weight),), FIGURES, {"margin": 0.05}
+        )
+        with ledger.whole("trainer") as house:
+            house.gates.record(digest, live, None, None, judgement)
+
+    return gated
+
+
+def promote(operator, digest, **body):
+    return operator.post(f"/v1/models/{digest}/promote", json=body)
+
+
+def test_a_promotion_without_the_gates_word_is_refused_with_what_it_said_and_what_to_do(operator, gate):
+    assert promote(operator, A).json()["live"]
+    gate(B, GateVerdict.FAILED, A)
+    refused = promote(operator, B, reason="because")
+    assert (refused.status_code, refused.json()["code"]) == (409, "promotion-needs-reason")
+    assert "The gate failed this model. The AUC is what it is." in refused.json()["detail"]
+    assert promote(operator, B, reason=REASON).json()["live"]
+    again = promote(operator, B, reason=REASON)
+    assert (again.status_code, again.json()["code"]) == (409, "already-live")
+
+
+def test_a_model_is_shown_with_its_gate_and_a_stale_one_is_marked(operator, gate):
+    promote(operator, A)
+    assert operator.get(f"/v1/models/{B}").json()["gate"] is None
+    assert operator.get(f"/v1/models/{B}/gate").json()["code"] == "gate-absent"
+    gate(B, GateVerdict.PASSED, A)
+    gate(A, GateVerdict.PASSED, None)
+    shown = {model["digest"]: model["gate"] for model in operator.get("/v1/models").json()}
+    assert (shown[B]["verdict"], shown[B]["judged_against"], shown[B]["stale"]) == ("passed", A, False)
+    assert not shown[A]["stale"]
+    full = operator.get(f"/v1/models/{B}/gate").json()
+    assert (full["figures"], full["policy"]) == (FIGURES, {"margin": 0.05})
+    assert full["reasons"] == [{"code": "auc", "sentence": "The AUC is what it is.", "weight": "for"}]
+    promote(operator, B)
+    gate(A, GateVerdict.PASSED, None)
+    assert operator.get(f"/v1/models/{A}").json()["gate"]["stale"]
+
+
+def test_a_rollback_is_one_call_and_the_promotions_tell_of_it(operator):
+    nothing = operator.post("/v1/models/rollback")
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing-to-roll-back-to")
+    promote(operator, A)
+    promote(operator, B, reason=REASON)
+    assert operator.post("/v1/models/rollback", json={"reason": "worse"}).json()["digest"] == A
+    rows = operator.get("/v1/promotions").json()
+    assert [(row["kind"], row["model"], row["reason"]) for row in rows] == [
+        ("rollback", A, "worse"),
+        ("promote", B, REASON),
+        ("promote", A, None),
+    ]
+    assert rows[0]["actor"].startswith("key:")
+    assert len(operator.get("/v1/promotions", params={"limit": 1}).json()) == 1
+
+
+def test_workers_are_told_with_what_they_serve_and_refuse(operator, ledger):
+    promote(operator, A)
+    with ledger.whole("w1") as house:
+        house.serving.report("w1", A)
+    promote(operator, B, reason=REASON)
+    with ledger.whole("w1") as house:
+        house.serving.refused("w1", B, "bundle-tampered", "Its digest differs.")
+    (worker,) = operator.get("/v1/workers").json()
+    refused = {"model": B, "code": "bundle-tampered", "message": "Its digest differs."}
+    assert (worker["worker"], worker["model"], worker["refused"]) == ("w1", A, refused)
+    models = {model["digest"]: model for model in operator.get("/v1/models").json()}
+    assert (models[A]["serving"], models[B]["serving"]) == (["w1"], [])
+    assert models[B]["refused"] == [{"worker": "w1", "code": "bundle-tampered", "message": "Its digest differs."}]
+
+
+def test_one_shadow_at_a_time_and_it_is_marked(operator):
+    promote(operator, A)
+    assert operator.post(f"/v1/models/{A}/shadow").json()["code"] == "already-live"
+    started = operator.post(f"/v1/models/{B}/shadow", json={"share": 0.5})
+    assert (started.status_code, started.json()["share"], started.json()["ended_at"]) == (201, 0.5, None)
+    again = operator.post(f"/v1/models/{B}/shadow")
+    assert (again.status_code, again.json()["code"]) == (409, "shadow-running")
+    assert [model["digest"] for model in operator.get("/v1/models").json() if model["shadow"]] == [B]
+    report = operator.get(f"/v1/models/{B}/shadow").json()
+    assert (report["read"], report["waiting"], report["comparison"]) == (0, 0, None)
+    ended = operator.delete("/v1/shadow", params={"reason": "seen enough"}).json()
+    assert (ended["end_reason"], ended["ended_at"] is None) == ("seen enough", False)
+    assert operator.delete("/v1/shadow").json()["code"] == "shadow-absent"
+
+
+@pytest.mark.parametrize("share", [0, -1, 1.5, "all"])
+def test_a_share_that_is_none_is_refused(operator, share):
+    assert operator.post(f"/v1/models/{B}/shadow", json={"share": share}).status_code == 422
+
+
+def test_promoting_the_model_in_the_shadow_ends_its_shadow(operator):
+    promote(operator, A)
+    operator.post(f"/v1/models/{B}/shadow")
+    promote(operator, B, reason=REASON)
+    assert operator.get(f"/v1/models/{B}/shadow").json()["end_reason"] == "The model was promoted."
+    events = [event["event"] for event in operator.get("/v1/audit").json()]
+    assert events[-3:] == ["shadow.started", "model.promoted", "shadow.ended"]
+
+
+def test_a_model_that_never_was_in_the_shadow_has_nothing_to_compare(operator):
+    answer = operator.get(f"/v1/models/{A}/shadow")
+    assert (answer.status_code, answer.json()["code"]) == (404, "shadow-absent")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/promotions"),
+        ("GET", "/v1/workers"),
+        ("GET", f"/v1/models/{A}/gate"),
+        ("GET", f"/v1/models/{A}/shadow"),
+        ("POST", "/v1/models/rollback"),
+        ("POST", f"/v1/models/{A}/shadow"),
+        ("DELETE", "/v1/shadow"),
+    ],
+)
+def test_hospitals_see_and_change_nothing_of_this(operator, north, method, path):
+    assert north.request(method, path).status_code == 403

@@ -1,0 +1,135 @@
+import json
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.roles import Role
+from shared.domain.training import Split, StepKind
+from shared.ledger.datasets import LabelledImage
+from shared.ledger.steps import NewStep
+
+LEASE = timedelta(minutes=5)
+
+
+@pytest.fixture
+def operator(as_role, ledger):
+    """An operator's client; there is a dataset `set` of one image."""
+    with ledger.whole("test") as house:
+        dataset = house.datasets.ensure("set")
+        house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
+    return as_role(Role.OPERATOR)
+
+
+@pytest.fixture
+def trainer(ledger):
+    """Does what a trainer would say to the ledger."""
+
+    class Trainer:
+        def claim(self):
+            with ledger.whole("trainer") as house:
+                return house.steps.claim("me", LEASE, 3)
+
+        def finish(self, step, adding=(), **outcome):
+            with ledger.whole("trainer") as house:
+                house.steps.finish(step.token, outcome, adding, f"{step.name} is done")
+
+        def say(self, step, fraction, **metrics):
+            with ledger.whole("trainer") as house:
+                assert house.steps.progress(step.token, step.kind, fraction, "working", metrics)
+
+        def plan(self, *names):
+            step = self.claim()
+            self.finish(step, [NewStep(name, StepKind.FOLD) for name in names])
+
+    return Trainer()
+
+
+def ask(operator, **more):
+    return operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "light", **more})
+
+
+def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(operator, ledger):
+    first, second = ask(operator).json(), ask(operator, folds=6).json()
+    assert (first["version"], second["version"], second["folds"]) == (1, 1, 6)
+    with ledger.whole("test") as house:
+        dataset = house.datasets.find("set").id
+        house.datasets.add(dataset, [LabelledImage("b" * 64, False, Split.TRAIN)])
+    assert ask(operator).json()["version"] == 2
+    assert ask(operator, version=1).json()["version"] == 1
+    assert [run["version"] for run in operator.get("/v1/training-runs").json()] == [1, 2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({"version": 9}, 404), ({"version": 0}, 422), ({"folds": 1}, 422), ({"seed": -1}, 422), ({"recipe": "x"}, 404)],
+)
+def test_a_run_that_cannot_be_asked_for_is_refused_with_the_reason(operator, body, status):
+    answer = ask(operator, **body)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+def test_an_empty_dataset_is_not_trained_on(operator):
+    operator.post("/v1/datasets", json={"name": "empty"})
+    answer = operator.post("/v1/training-runs", json={"dataset": "empty", "recipe": "light"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "dataset-empty")
+
+
+def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(operator, trainer):
+    path = f"/v1/training-runs/{ask(operator).json()['run_id']}"
+    trainer.plan("fold/0", "fold/1")
+    trainer.finish(trainer.claim())
+    trainer.say(trainer.claim(), 0.5, loss=0.4)
+    run = operator.get(path).json()
+    assert run["fraction"] == pytest.approx(0.75)
+    assert run["eta_s"] >= 0
+    assert [(step["name"], step["state"]) for step in run["steps"]] == [
+        ("plan", "done"),
+        ("fold/0", "done"),
+        ("fold/1", "running"),
+    ]
+    said = operator.get(path + "/log").json()
+    assert said[-1]["metrics"] == {"loss": 0.4}
+    assert operator.get(path + "/log", params={"after": said[-2]["id"]}).json() == said[-1:]
+
+
+def test_a_stream_tells_of_epochs_and_ends_with_the_run(operator, trainer):
+    run_id = ask(operator).json()["run_id"]
+    trainer.plan("fold/0")
+    step = trainer.claim()
+    trainer.say(step, 0.5, loss=0.4)
+    trainer.finish(step)
+    events = heard(operator, run_id)
+    assert [data["step"] for kind, _, data in events if kind == "log"] == ["plan", "fold/0", "fold/0"]
+    assert events[-1][0] == "run"
+    assert events[-1][2]["state"] == "done"
+    (first, *_) = [place for kind, place, _ in events if kind == "log"]
+    again = heard(operator, run_id, {"Last-Event-ID": first})
+    assert len([kind for kind, *_ in again if kind == "log"]) == 2
+
+
+def test_a_run_is_cancelled_and_resumed_and_neither_twice(operator, trainer):
+    path = f"/v1/training-runs/{ask(operator).json()['run_id']}"
+    assert operator.post(path + "/resume").json()["code"] == "run-not-resumable"
+    assert operator.post(path + "/cancel").json()["state"] == "cancelled"
+    assert operator.post(path + "/cancel").json()["code"] == "run-not-cancellable"
+    assert trainer.claim() is None
+    assert operator.post(path + "/resume").json()["state"] == "queued"
+    assert trainer.claim().name == "plan"
+
+
+@pytest.mark.parametrize("act", ["", "/log", "/events", "/cancel", "/resume"])
+def test_an_unknown_run_is_not_found_and_a_hospital_has_no_business_here(operator, north, act):
+    for client, status in ((operator, 404), (north, 403)):
+        method = client.post if act in ("/cancel", "/resume") else client.get
+        assert method(f"/v1/training-runs/{'0' * 8}-0000-0000-0000-{'0' * 12}{act}").status_code == status
+
+
+def heard(client, run_id, headers=None):
+    """(event, id, data) of the whole stream."""
+    text = client.get(f"/v1/training-runs/{run_id}/events", headers=headers or {}).text
+    events = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line.startswith(":"))
+        if "data" in fields:
+            events.append((fields["event"], fields.get("id"), json.loads(fields["data"])))
+    return events

@@ -1,0 +1,120 @@
+"""Trainers on a real database and a directory of objects, with forty phantoms to learn from."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from services.trainer.desk import TrainingDesk
+from services.trainer.gate import policy_of
+from services.trainer.owner import Owner
+from services.trainer.work import Tools
+from shared.domain.training import Split
+from shared.ledger import Ledger
+from shared.ledger.datasets import LabelledImage
+from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.training import TrainingRun
+from shared.ledger.versions import Version
+from shared.networks import WeightsFinder
+from shared.objects import ObjectStore, open_store
+from shared.phantoms import draw
+from shared.queueing.app import Tasks
+from shared.settings import Settings
+from tests.builders import encode
+
+LEASE = timedelta(minutes=1)
+
+
+class Rings:
+    """A doorbell that remembers."""
+
+    def __init__(self) -> None:
+        self.rung: list[UUID] = []
+
+    def ring(self, task: Tasks, subject: UUID) -> None:
+        self.rung.append(subject)
+
+
+@pytest.fixture
+def rings() -> Rings:
+    return Rings()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, lease_s=60, max_attempts=3)
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> ObjectStore:
+    return open_store((tmp_path / "objects").as_uri())
+
+
+@pytest.fixture
+def make_desk(
+    settings: Settings, ledger: Ledger, objects: ObjectStore, rings: Rings
+) -> Iterator[Callable[..., TrainingDesk]]:
+    made: list[TrainingDesk] = []
+
+    def make(owner: Owner | None = None) -> TrainingDesk:
+        weights = WeightsFinder(None, Path("nowhere"), download=False)
+        heartbeat = Heartbeat(lambda tokens: None, LEASE)
+        tools = Tools(objects, weights, settings.home / "bundles", policy_of(settings))
+        made.append(TrainingDesk(settings, ledger, tools, heartbeat, rings, owner or Owner.here()))
+        return made[-1]
+
+    yield make
+    for desk in made:
+        desk.let_go()
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., TrainingDesk]) -> TrainingDesk:
+    return make_desk()
+
+
+@pytest.fixture
+def dataset(ledger: Ledger, objects: ObjectStore) -> UUID:
+    """Forty phantoms with masks and four more that are held back."""
+    rows = []
+    for seed in range(44):
+        phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
+        image, mask = (objects.put(encode(pixels)).sha256 for pixels in (phantom.pixels, phantom.mask * 255))
+        split = Split.TEST if seed >= 40 else Split.TRAIN
+        rows.append(LabelledImage(image, phantom.malignant, split, mask_sha256=mask, patient=f"p{seed // 2}"))
+    with ledger.whole("test") as house:
+        dataset = house.datasets.ensure("phantoms", synthetic=True)
+        house.datasets.add(dataset, rows)
+    return dataset
+
+
+@pytest.fixture
+def version(ledger: Ledger, dataset: UUID) -> Version:
+    with ledger.whole("test") as house:
+        return house.versions.freeze(dataset)
+
+
+@pytest.fixture
+def ask(ledger: Ledger, dataset: UUID, version: Version) -> Callable[..., UUID]:
+    """Asks for a run of a recipe."""
+
+    def asked(recipe: object, folds: int | None = None) -> UUID:
+        with ledger.whole("test") as house:
+            return house.runs.request(dataset, version.id, str(recipe), 0, folds)
+
+    return asked
+
+
+@pytest.fixture
+def run(ledger: Ledger, ask: Callable[..., UUID]) -> Callable[..., TrainingRun]:
+    """Asks for a run, lets a trainer work and returns the run."""
+
+    def ran(desk: TrainingDesk, recipe: object) -> TrainingRun:
+        run_id = ask(recipe)
+        desk.work()
+        with ledger.whole("test") as house:
+            return house.runs.find(run_id)
+
+    return ran

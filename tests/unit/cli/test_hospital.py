@@ -1,0 +1,40 @@
+import pytest
+
+from cli.commands.hospital import NotANumber, cutoff_line, number, outcome, referral_line, settings
+
+RATE = {"value": 0.912, "low": 0.88, "high": 0.94, "count": 91, "of": 100}
+CUTOFF = {"rule": "sensitivity>=0.9", "cutoff": 0.31, "sensitivity": RATE, "specificity": RATE, "ppv": 0.5, "npv": 0.97}
+REFERRAL = {"alpha": 0.1, "benign_coverage": RATE, "malignant_coverage": RATE, "refer_rate": 0.234}
+LIVE = {"model": "light/2", "digest": "9f2c" * 16, "cutoff": CUTOFF, "referral": REFERRAL}
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.9", 0.9), ("default", None)])
+def test_a_setting_is_a_number_or_the_word_that_takes_it_back(text, value):
+    assert number("prevalence", text) == value
+
+
+def test_another_word_is_refused_with_an_example():
+    with pytest.raises(NotANumber, match=r"--target-sensitivity takes a number such as 0\.9, or the word `default`"):
+        number("target_sensitivity", "high")
+
+
+def test_what_the_installation_decides_stands_in_brackets():
+    used = {"in_use": {"prevalence": 0.23, "fna_rule": "rule/1"}, "prevalence": None, "fna_rule": "rule/1"}
+    assert settings(used) == ("(23%)", "rule/1")
+
+
+def test_the_outcome_is_told_in_a_line_of_the_table_and_in_words():
+    assert outcome(LIVE) == ("0.310", "sensitivity>=0.9", "91.2%", "91.2%", "0.1", "23%")
+    assert outcome(None) == ("-",) * 6
+    assert (
+        "light/2: sensitivity 91.2% (88.0-94.0), specificity 91.2% (88.0-94.0); expected here: PPV 50%, NPV 97.0%"
+        in cutoff_line(LIVE)
+    )
+    assert "about 23% here" in referral_line(REFERRAL)[0]
+    assert referral_line(None) == ["Uncertain cases are not referred."]
+
+
+def test_nothing_to_set_is_said_before_anything_is_asked(sera):
+    code, _, told = sera("hospital", "set", "north")
+    assert code == 1
+    assert "[nothing-to-set]" in told
