@@ -12,7 +12,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2, kstwo, kstwobign
+from scipy.special import kolmogorov
+from scipy.stats import chi2, kstwo
 
 from shared.statistics.cases import Floats
 from shared.statistics.errors import DriftReferenceInvalid, DriftSampleInvalid
@@ -116,12 +117,8 @@ def drift(counts: ArrayLike, reference: ArrayLike, reference_cases: int | None =
     ------
     DriftSampleInvalid, DriftReferenceInvalid
     """
-    quantiles = as_reference(reference)
-    found = _as_counts(counts, quantiles.size + 1)
-    return Drift(
-        population_stability(found, quantiles, reference_cases, tests),
-        ks_against(found, quantiles, reference_cases, tests),
-    )
+    found, quantiles = _checked(counts, reference)
+    return Drift(_stability(found, quantiles, reference_cases, tests), _ks(found, quantiles, reference_cases, tests))
 
 
 def components_drift(
@@ -167,12 +164,7 @@ def population_stability(
     Source: Kullback & Leibler's J, Ann Math Stat 22:79 (1951); its law: Yurdakul & Naranjo, J Risk Model Validation
     14(4):89 (2020).
     """
-    quantiles = as_reference(reference)
-    found = _as_counts(counts, quantiles.size + 1)
-    edges, below = _deciles(quantiles)
-    expected = np.maximum(np.diff(below, prepend=0.0, append=1.0), EMPTY / (quantiles.size - 1))
-    binned = np.diff(_below(found, quantiles, edges), prepend=0, append=found.sum())
-    return _stability(binned, expected / expected.sum(), reference_cases, tests)
+    return _stability(*_checked(counts, reference), reference_cases, tests)
 
 
 def ks_against(counts: ArrayLike, reference: ArrayLike, reference_cases: int | None = None, tests: int = 1) -> KsTest:
@@ -192,16 +184,7 @@ def ks_against(counts: ArrayLike, reference: ArrayLike, reference_cases: int | N
 
     Source: Marsaglia, Tsang & Wang, J Stat Softw 8(18) (2003); Smirnov, Ann Math Stat 19:279 (1948).
     """
-    quantiles = as_reference(reference)
-    found = _as_counts(counts, quantiles.size + 1)
-    edges, below = _knots(quantiles)
-    size = int(found.sum())
-    distance = float(np.abs(_below(found, quantiles, edges) / size - below).max())
-    if reference_cases is None:
-        chance = kstwo.sf(distance, size)
-    else:
-        chance = kstwobign.sf(distance * np.sqrt(size * reference_cases / (size + reference_cases)))
-    return KsTest(distance, float(min(1.0, chance * tests)))
+    return _ks(*_checked(counts, reference), reference_cases, tests)
 
 
 def as_reference(quantiles: ArrayLike) -> Floats:
@@ -224,22 +207,38 @@ def as_reference(quantiles: ArrayLike) -> Floats:
     return given
 
 
-def _as_counts(counts: ArrayLike, size: int) -> NDArray[np.int64]:
-    found = np.asarray(counts)
+def _checked(counts: ArrayLike, reference: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
+    quantiles, found = as_reference(reference), np.asarray(counts)
+    size = quantiles.size + 1
     if found.shape != (size,) or not np.issubdtype(found.dtype, np.integer) or (found < 0).any():
         raise DriftSampleInvalid(problem=f"they are no {size} counts")
     if not found.any():
         raise DriftSampleInvalid(problem="there are none")
-    return found
+    return found, quantiles
 
 
-def _stability(binned: NDArray[np.int64], expected: Floats, reference_cases: int | None, tests: int) -> Stability:
-    size, bins = int(binned.sum()), binned.size
+def _stability(found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int) -> Stability:
+    edges, below = _deciles(quantiles)
+    expected = np.maximum(np.diff(below, prepend=0.0, append=1.0), EMPTY / (quantiles.size - 1))
+    expected = expected / expected.sum()
+    size, bins = int(found.sum()), expected.size
+    binned = np.diff(_below(found, quantiles, edges), prepend=0, append=size)
     share = (binned + EMPTY) / (size + EMPTY * bins)
     psi = float(np.sum((share - expected) * np.log(share / expected)))
     scale = 1 / size + (1 / reference_cases if reference_cases else 0.0)
     watch, alarm = (scale * _by_chance((1 - level) / tests, bins - 1) for level in (WATCH_LEVEL, ALARM_LEVEL))
     return Stability(psi, size, max(WATCH, watch), max(ALARM, alarm))
+
+
+def _ks(found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int) -> KsTest:
+    edges, below = _knots(quantiles)
+    size = int(found.sum())
+    distance = float(np.abs(_below(found, quantiles, edges) / size - below).max())
+    if reference_cases is None:
+        chance = kstwo.sf(distance, size)
+    else:
+        chance = kolmogorov(distance * np.sqrt(size * reference_cases / (size + reference_cases)))
+    return KsTest(distance, float(min(1.0, chance * tests)))
 
 
 @cache

@@ -2,14 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from uuid import UUID
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.api.monitoring.schemas import DriftGroup, DriftView, ModelNamed, QuantityDrift
-from services.api.monitoring.views import window_view, worst
+from services.api.monitoring.views import Place, places, window_view, worst
 from shared.ledger.observations import Observations, Quantity, Reference, Source, Window
 from shared.statistics import Drift, DriftReferenceInvalid, DriftState, components_drift, drift
 from shared.statistics.drift import FEWEST, as_reference
@@ -30,42 +29,34 @@ Counts = list[NDArray[np.int64]]
 """Of one quantity: an array for each of its components."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """A hospital under a model, or one of its devices where `device` is said to be meant."""
+class Reading(NamedTuple):
+    """A place under one model."""
 
-    hospital: UUID
+    place: Place
     model: str
-    whole: bool
-    device: str | None = None
 
 
 def measure(observations: Observations, window: Window) -> DriftView:
     """Drift of each hospital and device that had results in the window, model by model."""
     results = _results(observations, window)
-    known = {each.digest: each for each in observations.references({place.model for place in results})}
+    known = {each.digest: each for each in observations.references({reading.model for reading in results})}
     tables = {digest: _tables(reference) for digest, reference in known.items()}
     measured = _measured(observations, window, known, tables)
     names = observations.hospitals()
     groups = [
-        _group(place, names[place.hospital], results[place], known.get(place.model), measured.get(place, {}))
-        for place in sorted(results, key=lambda place: _order(place, names))
+        _group(each, names[each.place.hospital], results[each], known.get(each.model), measured.get(each, {}))
+        for each in sorted(results, key=lambda each: (each.place.order(names), each.model))
     ]
     state = worst(group.state for group in groups)
     return DriftView(window=window_view(window), state=state, groups=groups)
 
 
-def _results(observations: Observations, window: Window) -> Counter[Place]:
-    results: Counter[Place] = Counter()
+def _results(observations: Observations, window: Window) -> Counter[Reading]:
+    results: Counter[Reading] = Counter()
     for row in observations.decisions(window):
-        for place in _places(row.hospital, row.device, row.model):
-            results[place] += row.results
+        for place in places(row.hospital, row.device):
+            results[Reading(place, row.model)] += row.results
     return results
-
-
-def _places(hospital: UUID, device: str | None, model: str) -> tuple[Place, Place]:
-    """Where a result counts: in its hospital's row, and in its device's."""
-    return Place(hospital, model, True), Place(hospital, model, False, device)
 
 
 def _tables(reference: Reference) -> dict[Quantity, list[Sequence[float]]]:
@@ -73,7 +64,7 @@ def _tables(reference: Reference) -> dict[Quantity, list[Sequence[float]]]:
     told, tables = reference.quantiles or {}, {}
     for quantity in Quantity:
         given = told.get(quantity) or []
-        parts = given if quantity is Quantity.EMBEDDING else [given]
+        parts = given if quantity is Quantity.EMBEDDING and isinstance(given, list) else [given]
         try:
             tables[quantity] = [as_reference(part) for part in parts]
         except DriftReferenceInvalid:
@@ -86,22 +77,23 @@ def _measured(
     window: Window,
     known: dict[str, Reference],
     tables: dict[str, dict[Quantity, list[Sequence[float]]]],
-) -> dict[Place, dict[Quantity, Drift]]:
-    measured: dict[Place, dict[Quantity, Drift]] = defaultdict(dict)
+) -> dict[Reading, dict[Quantity, Drift]]:
+    measured: dict[Reading, dict[Quantity, Drift]] = defaultdict(dict)
     for digest, quantities in tables.items():
         for quantity, parts in quantities.items():
-            for place, counts in _counts(observations.tallies(window, digest, quantity, parts)).items():
+            for reading, counts in _counts(observations.tallies(window, digest, quantity, parts)).items():
                 if all(part.any() for part in counts):
-                    measured[place][quantity] = _drift(quantity, counts, parts, known[digest].cases)
+                    measured[reading][quantity] = _drift(quantity, counts, parts, known[digest].cases)
     return measured
 
 
-def _counts(tallies: dict[Source, Counts]) -> dict[Place, Counts]:
-    counts: dict[Place, Counts] = {}
+def _counts(tallies: dict[Source, Counts]) -> dict[Reading, Counts]:
+    counts: dict[Reading, Counts] = {}
     for source, parts in tallies.items():
-        for place in _places(*source):
-            before = counts.get(place)
-            counts[place] = parts if before is None else [one + other for one, other in zip(before, parts, strict=True)]
+        for place in places(source.hospital, source.device):
+            reading = Reading(place, source.model)
+            before = counts.get(reading)
+            counts[reading] = parts if before is None else [one + more for one, more in zip(before, parts, strict=True)]
     return counts
 
 
@@ -111,22 +103,17 @@ def _drift(quantity: Quantity, counts: Counts, parts: list[Sequence[float]], cas
     return drift(counts[0], parts[0], cases)
 
 
-def _order(place: Place, names: dict[UUID, str]) -> tuple[str, str, bool, str]:
-    """By hospital; first as a whole, then by device."""
-    return names[place.hospital], place.model, not place.whole, place.device or ""
-
-
 def _group(
-    place: Place, hospital: str, results: int, model: Reference | None, measured: dict[Quantity, Drift]
+    reading: Reading, hospital: str, results: int, model: Reference | None, measured: dict[Quantity, Drift]
 ) -> DriftGroup:
     quantities = [_quantity(quantity, found) for quantity, found in measured.items()]
     state = worst(each.state for each in quantities)
     return DriftGroup(
-        level="hospital" if place.whole else "device",
-        hospital_id=place.hospital,
+        level=reading.place.level,
+        hospital_id=reading.place.hospital,
         hospital=hospital,
-        device=place.device,
-        model=ModelNamed(digest=place.model, name=model and model.name, version=model and model.version),
+        device=reading.place.device,
+        model=ModelNamed(digest=reading.model, name=model and model.name, version=model and model.version),
         n=results,
         state=state,
         quantities=quantities,

@@ -1,6 +1,7 @@
 """Figures of hospitals for Prometheus: few labels, and measured at most once a minute however often it scrapes."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -38,7 +39,7 @@ def hospitals(wired: Wiring) -> bytes:
     return wired.memory.recall(("gauges", "hospitals"), FRESH_S, lambda: _read(wired, _hospitals))
 
 
-def _read(wired: Wiring, fill) -> bytes:
+def _read(wired: Wiring, fill: Callable[[House, CollectorRegistry, datetime], None]) -> bytes:
     registry = CollectorRegistry()
     with wired.ledger.whole("gateway") as house:
         fill(house, registry, days_before(datetime.now(UTC), DAYS))

@@ -45,7 +45,8 @@ SEVERAL = "Results of {count} models are pooled, whose scores may differ in scal
 
 def measure(observations: Observations, window: Window, period: Period = Period.MONTH) -> PerformanceView:
     """Figures of all results in the window, of each hospital, and of each step through time."""
-    shares, verified = observations.shares(window, period), observations.verified(window, period)
+    # In this order: what is written meanwhile then cannot make more outcomes than results.
+    verified, shares = observations.verified(window, period), observations.shares(window, period)
     names = observations.hospitals()
     by_hospital = _parted(shares, verified, "hospital")
     by_period = _parted(shares, verified, "period")

@@ -1,6 +1,8 @@
 """From figures to what dashboards are answered with, where several answers need the same."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
 
 import numpy as np
 
@@ -10,6 +12,27 @@ from shared.statistics import DriftState, IntervalMethod, Proportion
 
 SEVERITY = (DriftState.TOO_FEW, DriftState.OK, DriftState.WATCH, DriftState.ALARM)
 """From the least telling to the worst."""
+
+
+class Place(NamedTuple):
+    """A hospital as a whole, or one of its devices; None is the device of files that do not tell."""
+
+    hospital: UUID
+    whole: bool
+    device: str | None = None
+
+    @property
+    def level(self) -> str:
+        return "hospital" if self.whole else "device"
+
+    def order(self, names: Mapping[UUID, str]) -> tuple[str, bool, str]:
+        """By hospital; first as a whole, then by device."""
+        return names[self.hospital], not self.whole, self.device or ""
+
+
+def places(hospital: UUID, device: str | None) -> tuple[Place, Place]:
+    """Where a result counts: in its hospital's row, and in its device's."""
+    return Place(hospital, True), Place(hospital, False, device)
 
 
 def rate(count: int, of: int) -> RateView:

@@ -80,7 +80,7 @@ def test_a_model_of_before_references_says_that_drift_cannot_be_measured(operato
     observing.results(2)
     observing.results(1, model_digest="e" * 64)
     broken = "d" * 64
-    observing.model(broken, reference={"quantiles": {"score": [1, 1, 1], "embedding": [["x"]], "strangeness": 7}})
+    observing.model(broken, reference={"quantiles": {"score": [1, 1, 1], "embedding": 7, "strangeness": ["x"] * 20}})
     observing.results(1, model_digest=broken)
     told = read(operator, "drift")
     assert told["state"] is None
