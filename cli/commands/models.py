@@ -12,6 +12,7 @@ from cli.connection import connect
 from cli.modelpages import comparison_lines, gate_lines, gate_word, name, page, plain, when
 from cli.results import wide_console
 from cli.swapping import Swap, wait_for_workers
+from cli.watching import follow
 from shared.domain.roles import Role
 from shared.errors import InputError
 from shared.ledger.models import ModelUnknown
@@ -74,6 +75,17 @@ def promote(model: WhichModel, reason: Reason = None, no_wait: NoWait = False, a
             plain(gate_lines(api.get(f"/v1/models/{found['digest']}/gate")))
         live = api.post(f"/v1/models/{found['digest']}/promote", json={"reason": reason})
         _settle(api, live, no_wait, as_json)
+
+
+@app.command()
+def gate(model: WhichModel, as_json: AsJson = False) -> None:
+    """Judge a model again, against what is live now, and wait for the verdict."""
+    with connect(Role.OPERATOR) as api:
+        digest = find(api, model)["digest"]
+        run = api.post(f"/v1/models/{digest}/gate")["run_id"]
+        follow(api, run, Console(stderr=True))
+        judged = api.get(f"/v1/models/{digest}/gate")
+    _say(judged, gate_lines(judged), as_json)
 
 
 @app.command()

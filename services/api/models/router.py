@@ -59,6 +59,17 @@ def read_gate(model_id: str, wired: WiringDep, who: Operator) -> GateView:
         return service.gate(house, model_id)
 
 
+@router.post("/models/{model_id}/gate", status_code=202)
+def judge_again(model_id: str, wired: WiringDep, who: Operator) -> ModelView:
+    """Hold the gate again, against what is live now; a trainer does it, and the model shows its word."""
+    with wired.ledger.whole(who.actor) as house:
+        model = house.models.find(model_id)
+        house.steps.gate_again(service.run_of(model))
+        seen = service.view(house, model.digest)
+    wired.doorbell.ring(Tasks.TRAIN, model.run_id)
+    return seen
+
+
 @router.get("/promotions")
 def list_promotions(
     wired: WiringDep, who: Operator, limit: Annotated[int, Query(ge=1, le=1000)] = 100

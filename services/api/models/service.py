@@ -1,6 +1,7 @@
 """Looking at models from all sides: gates, workers, promotions, shadows."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from services.api.models.schemas import (
     GateReasonView,
@@ -14,7 +15,7 @@ from services.api.models.schemas import (
     ShadowView,
     WorkerView,
 )
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.ledger.gates import Gate
 from shared.ledger.ledger import House
 from shared.ledger.models import Model
@@ -27,6 +28,18 @@ from shared.statistics.shadow import Comparison, Pairs, compare
 class GateAbsent(NotFound):
     code = "gate-absent"
     text = "The gate has not judged {name}. A training run judges its model; POST /v1/models/{name}/gate does it again."
+
+
+class MadeElsewhere(Conflict):
+    code = "made-elsewhere"
+    text = "{name} was not trained here, so it has no locked test set to be judged on. Promote it with a reason."
+
+
+def run_of(model: Model) -> UUID:
+    """The run that made a model; raises MadeElsewhere."""
+    if model.run_id is None:
+        raise MadeElsewhere(name=f"{model.name}/{model.version}")
+    return model.run_id
 
 
 def views(house: House, models: Sequence[Model]) -> list[ModelView]:
