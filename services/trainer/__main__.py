@@ -21,6 +21,9 @@ from shared.queueing.app import Tasks
 from shared.readiness import announce
 from shared.settings import Settings
 
+NICENESS = 10
+"""Where a trainer shares a machine with a worker, hospitals come first; alone on a machine it has all of it."""
+
 
 def bootstrap(settings: Settings, app: Celery) -> TrainingDesk:
     """All wiring of the trainer."""
@@ -44,6 +47,7 @@ def register(app: Celery, desk: TrainingDesk) -> None:
 
 
 def main() -> None:
+    os.nice(NICENESS)
     settings = Settings()
     telemetry.configure("trainer", settings.log_level)
     app = celery_app(settings.broker)
