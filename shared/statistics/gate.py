@@ -202,9 +202,8 @@ def _auc_reason(ours: _Side, theirs: _Side | None, test: NonInferiority | None, 
         f"({test.level:.0%} interval {test.low:+.3f} to {test.high:+.3f})"
     )
     if test.shown:
-        return GateReason(
-            "auc-not-worse", f"{facts}, no worse by {policy.margin:g} (P = {test.p_value:.3g}).", Weight.FOR
-        )
+        said = f"{facts}. It is not worse by {policy.margin:g} or more (P = {test.p_value:.3g})."
+        return GateReason("auc-not-worse", said, Weight.FOR)
     if test.high < 0:
         return GateReason("auc-worse", f"{facts}: it is worse.", Weight.AGAINST)
     said = (
