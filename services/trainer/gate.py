@@ -73,7 +73,8 @@ def judge(
     desk = _Desk(objects, keep, progress, len(images) * len(bundles))
     readings = [desk.readings(bundle, images) for bundle in bundles]
     labels, sites = [image.malignant for image in images], [image.site for image in images]
-    return weigh(readings[0], readings[1] if live else None, labels, sites, policy)
+    patients = [sample.group for sample in samples(list(images), objects, candidate.framing)]
+    return weigh(readings[0], readings[1] if live else None, labels, sites, policy, patients)
 
 
 class _Desk:

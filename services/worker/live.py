@@ -91,46 +91,52 @@ class LiveModel:
     def _load_first(self, wanted: Promoted) -> None:
         """Load the live model, or the newest before it that can be proven."""
         with self._first:
-            if self._served:
+            if self._served or self._settled(wanted):
                 return
-            self._served = self._proven(wanted)
-            if self._served or not self._refused:
-                return
-            with self._ledger.whole(self._worker) as house:
-                earlier = [digest for digest in house.models.standing() if digest != wanted.digest]
-            refused = self._refused
-            self._served = next(filter(None, (self._proven(Promoted(digest, 0)) for digest in earlier)), None)
-            self._refused = refused
+            try:
+                outcome = self._proven(wanted)
+                if isinstance(outcome, Refused):
+                    self._served = self._before(wanted)
+                    self._refused = outcome
+                else:
+                    self._served = outcome
+            except Unavailable as away:  # it is tried again with the next look
+                log().warning("model.waits", digest=wanted.digest, problem=str(away))
+
+    def _before(self, wanted: Promoted) -> Served | None:
+        with self._ledger.whole(self._worker) as house:
+            earlier = [digest for digest in house.models.standing() if digest != wanted.digest]
+        outcomes = (self._proven(Promoted(digest, 0)) for digest in earlier)
+        return next((each for each in outcomes if isinstance(each, Served)), None)
 
     def _swap(self, wanted: Promoted) -> None:
         """Load and prove, then switch, unless another was promoted meanwhile."""
         try:
             with self._shelf.spare_place(wait=True), quick_switches():
-                served = self._proven(wanted)
-                asked = self._wanted()
-                if served and asked and asked.digest == served.digest:
-                    self._served, self._refused = served, None
-                    log().info("model.swapped", digest=served.digest)
-        except Unavailable as away:
+                if self._settled(wanted):
+                    return
+                outcome, asked = self._proven(wanted), self._wanted()
+                if isinstance(outcome, Refused):
+                    self._refused = outcome
+                elif asked and asked.digest == outcome.digest:
+                    self._served, self._refused = outcome, None
+                    log().info("model.swapped", digest=outcome.digest)
+        except Unavailable as away:  # the old one serves, and the new one is tried again with the next look
             log().warning("model.waits", digest=wanted.digest, problem=str(away))
 
-    def _proven(self, wanted: Promoted) -> Served | None:
-        """The bundle, or None where it is refused; an engine that is away refuses nothing."""
+    def _proven(self, wanted: Promoted) -> Served | Refused:
+        """The bundle, or why it is refused; raises Unavailable, which refuses nothing."""
         try:
             return self._shelf.take(wanted.digest)
+        except Unavailable:
+            raise
         except SeraError as error:
-            if error.retryable:
-                log().warning("model.waits", digest=wanted.digest, problem=str(error))
-                return None
-            self._refuse(wanted, error.code, str(error))
+            code, message = error.code, str(error)
         except Exception as error:  # noqa: BLE001 (whatever a bundle does to us, the old one goes on serving)
             log().error("model.broke", digest=wanted.digest, exc_info=error)
-            self._refuse(wanted, Reason.INTERNAL, BROKEN)
-        return None
-
-    def _refuse(self, wanted: Promoted, code: str, message: str) -> None:
-        self._refused = Refused(wanted, code, message, time.monotonic() + RETRY_AFTER_S)
+            code, message = Reason.INTERNAL, BROKEN
         log().error("model.refused", digest=wanted.digest, code=code, problem=message)
+        return Refused(wanted, code, message, time.monotonic() + RETRY_AFTER_S)
 
     def _tell(self) -> None:
         """Write down what serves and what was refused, at once when it changed and else from time to time."""
@@ -163,6 +169,8 @@ class Follower(threading.Thread):
                 self._live.current()
             except Unavailable as away:
                 log().warning("follower.missed", problem=str(away))
+            except Exception as error:  # noqa: BLE001 (it must not end before its worker does)
+                log().error("follower.broke", exc_info=error)
 
 
 def give_way() -> None:

@@ -1,10 +1,11 @@
 """`python -m services.worker.shadow`: a candidate reads live traffic beside the live model, out of its way.
 
 A process of its own, niced and on one core, with its own queue. It loads PyTorch when a shadow is started and not
-before, so that where no shadow runs it costs a small process that sleeps.
+before, and begins anew when that has ended, so that where no shadow runs it costs a small process that sleeps.
 """
 
 import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
 from shared.readiness import announce
 from shared.settings import Settings
+from shared.telemetry import log
 
 if TYPE_CHECKING:
     from services.worker.shadow_desk import ShadowDesk
@@ -29,8 +31,10 @@ ACTOR = "shadow"
 class ShadowDoor:
     """Opens a desk when a shadow runs, and closes it when that has ended."""
 
-    def __init__(self, ledger: Ledger, open_desk: "Callable[[Shadow], ShadowDesk]") -> None:
-        self._ledger, self._open_desk = ledger, open_desk
+    def __init__(
+        self, ledger: Ledger, open_desk: "Callable[[Shadow], ShadowDesk]", begin_anew: Callable[[], None]
+    ) -> None:
+        self._ledger, self._open_desk, self._begin_anew = ledger, open_desk, begin_anew
         self._desk: ShadowDesk | None = None
         self._closing = False
 
@@ -42,7 +46,9 @@ class ShadowDoor:
                 self._desk = self._open_desk(shadow)
             if not self._desk.read_next():
                 return
-        self._desk = None
+        if self._desk and not self._closing:
+            self._desk = None
+            self._begin_anew()
 
     def close(self) -> None:
         """Take nothing more; safe from a signal handler."""
@@ -62,7 +68,19 @@ def bootstrap(settings: Settings) -> ShadowDoor:
 
         return open_desk(settings, ledger, shadow)
 
-    return ShadowDoor(ledger, open_desk)
+    return ShadowDoor(ledger, open_desk, begin_anew)
+
+
+def begin_anew() -> None:
+    """Become a fresh process under the same number: nothing else gives back the memory that PyTorch took."""
+    log().info("shadow.begins-anew")
+    os.execv(sys.executable, (sys.executable, "-m", "services.worker.shadow"))
+
+
+def step_back() -> None:
+    """Be at least as nice as a shadow has to be."""
+    nice = max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS)
+    os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
 def register(app: Celery, door: ShadowDoor) -> None:
@@ -72,7 +90,7 @@ def register(app: Celery, door: ShadowDoor) -> None:
 
 
 def main() -> None:
-    os.nice(NICENESS)
+    step_back()
     os.environ["OMP_NUM_THREADS"] = "1"
     settings = Settings()
     telemetry.configure("shadow", settings.log_level)

@@ -8,7 +8,7 @@ from scipy.special import ndtr, ndtri
 
 from shared.statistics.calibration import expected_calibration_error
 from shared.statistics.cases import Floats
-from shared.statistics.delong import delong_test
+from shared.statistics.clustered import clustered_areas
 
 DRAWS, AT_ONCE = 2000, 100
 SEED = 0
@@ -52,7 +52,12 @@ class CalibrationTest:
 
 
 def non_inferiority(
-    candidate: ArrayLike, live: ArrayLike, labels: ArrayLike, margin: float, significance: float = CHANCE
+    candidate: ArrayLike,
+    live: ArrayLike,
+    labels: ArrayLike,
+    margin: float,
+    significance: float = CHANCE,
+    patients: ArrayLike | None = None,
 ) -> NonInferiority:
     """Test that the candidate's AUC is not worse than the live model's by `margin` or more.
 
@@ -62,15 +67,17 @@ def non_inferiority(
     labels : (N,) bool or 0/1, 1 = malignant; at least two of each class
     margin : AUC, above 0
     significance : one-sided
+    patients : (N,) names, where images of one name go together; None: every image is a patient of its own
 
     Raises
     ------
     ScoresInvalid, SingleClass
 
-    Source: Liu, Ma, Wu & Tai, Stat Med 25:1219 (2006), with DeLong's variance of the paired difference. Cases count as
-    independent.
+    Source: Liu, Ma, Wu & Tai, Stat Med 25:1219 (2006), with DeLong's variance of the paired difference, or with
+    Obuchowski's where patients bring several images.
     """
-    paired = delong_test(candidate, live, labels)
+    clusters = np.arange(np.size(labels)) if patients is None else patients
+    paired = clustered_areas([candidate, live], labels, clusters).paired()
     reach = float(ndtri(1 - significance)) * paired.standard_error
     above = paired.difference + margin
     p_value = ndtr(-above / paired.standard_error) if paired.standard_error else float(above <= 0)

@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike
 from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.statistics.calibration import brier, shift_prior
 from shared.statistics.cases import Flags, Floats, as_labels
+from shared.statistics.clustered import clustered_areas
 from shared.statistics.confusion import ConfusionTable, Measure, Proportion
 from shared.statistics.criteria import CHANCE, CalibrationTest, NonInferiority, calibration_test, non_inferiority
-from shared.statistics.delong import delong_interval
 from shared.statistics.errors import ScoresInvalid
 from shared.statistics.intervals import IntervalMethod, wilson
-from shared.statistics.roc import roc_auc
 from shared.statistics.sites import SiteRates, rates_by_site
 
 UNREAD_MALIGNANT, UNREAD_BENIGN = -1.0, 2.0
@@ -64,7 +63,12 @@ class Readings:
 
 
 def weigh(
-    candidate: Readings, live: Readings | None, labels: ArrayLike, sites: Sequence[str | None], policy: GatePolicy
+    candidate: Readings,
+    live: Readings | None,
+    labels: ArrayLike,
+    sites: Sequence[str | None],
+    policy: GatePolicy,
+    patients: Sequence[str] | None = None,
 ) -> Judgement:
     """Judge a candidate on the locked test images.
 
@@ -78,19 +82,25 @@ def weigh(
     labels : (N,) bool or 0/1, 1 = malignant
     sites : (N,) hospitals, None where unknown
     policy : what is asked
+    patients : (N,) names; images of one name go together in the AUCs' intervals. None: every image is another patient's
 
     Raises
     ------
     ScoresInvalid
     """
     malignant = as_labels(labels) if len(labels) else np.zeros(0, bool)
-    fewest = min(int(malignant.sum()), int((~malignant).sum()))
-    counts = {"images": malignant.size, "malignant": int(malignant.sum()), "benign": int((~malignant).sum())}
-    if fewest < max(policy.least_of_each_class, 2):
-        return Judgement(GateVerdict.NOT_JUDGED, (_too_few(counts, policy),), counts, asdict(policy))
-    ours = _Side(candidate, malignant)
-    theirs = None if live is None else _Side(live, malignant)
-    test = theirs and non_inferiority(ours.scores, theirs.scores, malignant, policy.margin, policy.significance)
+    names = np.arange(malignant.size) if patients is None else np.asarray(patients, str)
+    counts = {
+        "images": malignant.size,
+        "malignant": int(malignant.sum()),
+        "benign": int((~malignant).sum()),
+        "patients": np.unique(names).size,
+    }
+    if _too_few(malignant, names, policy):
+        return Judgement(GateVerdict.NOT_JUDGED, (_unjudged(counts, policy),), counts, asdict(policy))
+    ours = _Side(candidate, malignant, names)
+    theirs = None if live is None else _Side(live, malignant, names)
+    test = theirs and non_inferiority(ours.scores, theirs.scores, malignant, policy.margin, policy.significance, names)
     rows = rates_by_site([site or NO_SITE for site in sites], ours.called, malignant, ours.scores)
     reasons = (
         _auc_reason(ours, theirs, test, policy),
@@ -113,7 +123,7 @@ def weigh(
 class _Side:
     """One model's readings with the unread images counted against it."""
 
-    def __init__(self, readings: Readings, malignant: Flags) -> None:
+    def __init__(self, readings: Readings, malignant: Flags, patients: np.ndarray) -> None:
         scores, risks = (np.asarray(each, np.float64) for each in (readings.scores, readings.risks))
         if not scores.shape == risks.shape == np.shape(readings.called) == malignant.shape:
             raise ScoresInvalid(problem=f"there are {scores.size} readings of {malignant.size} images")
@@ -122,6 +132,7 @@ class _Side:
         self.called: Flags = np.where(self.read, np.asarray(readings.called, np.float64) == 1, ~malignant)
         self.referred = int((np.asarray(readings.referred, np.float64)[self.read] == 1).sum())
         self.table = ConfusionTable.from_decisions(self.called, malignant)
+        self._areas = clustered_areas(self.scores, malignant, patients)
         self._risks, self._trained_at = risks, readings.prevalence
         self.calibration = self._calibration()
 
@@ -129,9 +140,9 @@ class _Side:
     def unread(self) -> int:
         return int((~self.read).sum())
 
-    def auc(self) -> tuple[float, float, float]:
-        interval = delong_interval(self.scores, self.malignant)
-        return roc_auc(self.scores, self.malignant), interval.low, interval.high
+    @property
+    def auc(self) -> float:
+        return float(self._areas.values[0])
 
     def _calibration(self) -> CalibrationTest | None:
         return calibration_test(self.risks, self.malignant[self.read]) if self._both() else None
@@ -145,9 +156,8 @@ class _Side:
         return 0 < self.malignant[self.read].sum() < self.read.sum()
 
     def figures(self) -> dict[str, Any]:
-        area, low, high = self.auc()
         return {
-            "auc": {"value": area, "low": low, "high": high},
+            "auc": {"value": self.auc, **asdict(self._areas.interval(0))},
             "sensitivity": rate(self.table.proportion(Measure.SENSITIVITY)),
             "specificity": rate(self.table.proportion(Measure.SPECIFICITY)),
             "calibration": asdict(self.calibration) if self.calibration else None,
@@ -164,29 +174,36 @@ def rate(part: Proportion) -> dict[str, Any]:
     return {"value": value, "low": interval.low, "high": interval.high, "of": part.total, "found": part.successes}
 
 
-def _too_few(counts: dict[str, int], policy: GatePolicy) -> GateReason:
+def _too_few(malignant: Flags, patients: np.ndarray, policy: GatePolicy) -> bool:
+    """Whether a class has too few images, or all of its images are of one patient."""
+    for own in (malignant, ~malignant):
+        if own.sum() < policy.least_of_each_class or np.unique(patients[own]).size < 2:
+            return True
+    return False
+
+
+def _unjudged(counts: dict[str, int], policy: GatePolicy) -> GateReason:
     return GateReason(
         "too-few-test-images",
         f"The locked test set holds {counts['malignant']} malignant and {counts['benign']} benign images, and at "
-        f"least {max(policy.least_of_each_class, 2)} of each are needed. Add images with split `test`, freeze the "
-        "dataset and judge again.",
+        f"least {policy.least_of_each_class} of each are needed, of several patients. Add images with split `test`, "
+        "freeze the dataset and judge again.",
         Weight.AGAINST,
     )
 
 
 def _auc_reason(ours: _Side, theirs: _Side | None, test: NonInferiority | None, policy: GatePolicy) -> GateReason:
-    area = f"AUC {ours.auc()[0]:.3f}"
+    area = f"AUC {ours.auc:.3f}"
     if theirs is None or test is None:
         said = f"{area}. No model is live, so there is none it could be worse than; the other criteria decide."
         return GateReason("no-live-model", said, Weight.NOTE)
     facts = (
-        f"{area} against {theirs.auc()[0]:.3f} of the live model: a difference of {test.difference:+.3f} "
+        f"{area} against {theirs.auc:.3f} of the live model: a difference of {test.difference:+.3f} "
         f"({test.level:.0%} interval {test.low:+.3f} to {test.high:+.3f})"
     )
     if test.shown:
-        return GateReason(
-            "auc-not-worse", f"{facts}, no worse by {policy.margin:g} (P = {test.p_value:.3g}).", Weight.FOR
-        )
+        said = f"{facts}. It is not worse by {policy.margin:g} or more (P = {test.p_value:.3g})."
+        return GateReason("auc-not-worse", said, Weight.FOR)
     if test.high < 0:
         return GateReason("auc-worse", f"{facts}: it is worse.", Weight.AGAINST)
     said = (

@@ -159,6 +159,26 @@ def test_a_worker_that_starts_with_a_broken_live_model_serves_the_one_before(led
     assert (worker.model_digest, worker.refusal.digest) == (good, bad)
 
 
+def test_a_store_that_is_away_when_the_one_before_is_needed_is_asked_again(
+    ledger, objects, promote, spoil, tmp_path, monkeypatch
+):
+    good, bad = promote(0), spoil(other_scores)
+    fresh, take = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w2"), Shelf.take
+
+    def partly_away(self, digest):
+        if digest == good:
+            raise Unavailable(service="The object store")
+        return take(self, digest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Shelf, "take", partly_away)
+        assert fresh.current() is None
+    assert fresh.current().digest == good
+    with ledger.whole("test") as house:
+        (worker,) = house.serving.alive(LONG)
+    assert worker.refusal.digest == bad
+
+
 def test_what_was_refused_is_forgotten_after_a_rollback_and_tried_again_when_promoted_again(
     answer, promote, spoil, serving, ledger
 ):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.worker.preparation import Preparation
-from services.worker.shadow import ShadowDoor, bootstrap
+from services.worker.shadow import ShadowDoor
 from services.worker.shadow_desk import open_desk
 from shared.bundles.depot import publish
 from shared.domain.events import Event
@@ -38,8 +38,14 @@ def settings(database_url, tmp_path):
 
 
 @pytest.fixture
-def door(settings, ledger):
-    return ShadowDoor(ledger, lambda shadow: open_desk(settings, ledger, shadow))
+def renewed():
+    """Whether the process began anew."""
+    return []
+
+
+@pytest.fixture
+def door(settings, ledger, renewed):
+    return ShadowDoor(ledger, lambda shadow: open_desk(settings, ledger, shadow), lambda: renewed.append(True))
 
 
 @pytest.fixture
@@ -177,7 +183,7 @@ def test_two_shadow_processes_share_the_work_and_repeat_nothing(desk, send, prom
     for seed in range(20):
         send(png(seed % 3))
     desk.work()
-    doors = [ShadowDoor(ledger, lambda each: open_desk(settings, ledger, each)) for _ in range(2)]
+    doors = [ShadowDoor(ledger, lambda each: open_desk(settings, ledger, each), pytest.fail) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda each: each.work(), doors))
     for each in doors:
@@ -256,6 +262,19 @@ def test_an_idle_shadow_process_loads_no_pytorch_and_stays_small():
 
 
 def test_without_a_shadow_no_desk_is_opened(ledger, settings):
-    door = ShadowDoor(ledger, lambda shadow: pytest.fail("nothing runs in the shadow"))
+    door = ShadowDoor(ledger, lambda shadow: pytest.fail("nothing runs in the shadow"), pytest.fail)
     door.work()
-    assert bootstrap(settings)._desk is None
+
+
+def test_when_a_shadow_has_ended_the_process_begins_anew_once(desk, send, promote, start, door, renewed, ledger):
+    promote(0)
+    start()
+    send()
+    desk.work()
+    door.work()
+    assert renewed == []
+    with ledger.whole("test") as house:
+        house.shadows.stop("enough")
+    door.work()
+    door.work()
+    assert renewed == [True]

@@ -22,8 +22,8 @@ def readings(quality=3.0, cutoff=0.5, seed=2, **changes):
     return Readings(**given | changes)
 
 
-def judged(candidate, live=None, policy=POLICY, labels=LABELS, sites=SITES):
-    return weigh(candidate, live, labels, sites, policy)
+def judged(candidate, live=None, policy=POLICY, labels=LABELS, sites=SITES, patients=None):
+    return weigh(candidate, live, labels, sites, policy, patients)
 
 
 def codes(judgement, weight):
@@ -89,7 +89,8 @@ def test_too_few_images_of_a_class_are_not_judged(malignant):
     judgement = judged(readings(), readings(), labels=labels)
     assert judgement.verdict is GateVerdict.NOT_JUDGED
     assert codes(judgement, Weight.AGAINST) == {"too-few-test-images"}
-    assert judgement.figures == {"images": CASES, "malignant": malignant, "benign": CASES - malignant}
+    counts = {"images": CASES, "malignant": malignant, "benign": CASES - malignant, "patients": CASES}
+    assert judgement.figures == counts
 
 
 def test_no_test_images_at_all_are_not_judged():
@@ -137,3 +138,18 @@ def test_referred_images_are_counted_and_decide_nothing():
     judgement = judged(readings(8, referred=referred))
     assert judgement.figures["candidate"]["referred"] == 7
     assert judgement.verdict is judged(readings(8)).verdict
+
+
+def test_images_of_the_same_patients_widen_the_intervals():
+    alone = judged(readings(8), readings(8, seed=3)).figures
+    patients = [f"p{case // 4}" for case in np.argsort(readings(8).scores).argsort()]
+    together = judged(readings(8), readings(8, seed=3), patients=patients).figures
+    assert (alone["patients"], together["patients"]) == (CASES, CASES // 4)
+    assert together["candidate"]["auc"]["value"] == pytest.approx(alone["candidate"]["auc"]["value"])
+    assert together["candidate"]["auc"]["low"] < alone["candidate"]["auc"]["low"]
+    assert together["comparison"]["standard_error"] != alone["comparison"]["standard_error"]
+
+
+def test_malignant_images_of_a_single_patient_are_not_judged():
+    patients = np.where(LABELS, "one", np.arange(CASES).astype(str))
+    assert judged(readings(8), patients=patients).verdict is GateVerdict.NOT_JUDGED
