@@ -164,9 +164,7 @@ def test_a_corrected_patient_brings_the_image_to_the_patients_part(ledger, datas
 
 
 def test_a_split_by_patient_draws_whole_patients_of_both_labels(ledger, dataset, parts):
-    rows = [image(n, patient=f"p{n // 4}", malignant=n % 8 < 4) for n in range(160)] + [
-        image(n) for n in range(160, 200)
-    ]
+    rows = [image(n, patient=f"p{n // 4}" if n < 1160 else None, malignant=n % 8 < 4) for n in range(1000, 1200)]
     with ledger.whole("test") as house:
         house.drafts.offer(dataset, rows)
         parted = house.drafts.split_by_patient(dataset, 0.2, 0)
