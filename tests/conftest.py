@@ -4,6 +4,7 @@ And networks with weights that cost nothing to draw.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from uuid import uuid4
@@ -41,10 +42,8 @@ def migrated(engines: EmbeddedEngines) -> str:
 @pytest.fixture
 def database_url(engines: EmbeddedEngines, migrated: str) -> Iterator[str]:
     """A fresh, migrated database."""
-    url, name = make_url(engines.database_url), f"test_{uuid4().hex}"
-    _execute(url, f'CREATE DATABASE "{name}" TEMPLATE "{migrated}"')
-    yield url.set(database=name).render_as_string(hide_password=False)
-    _execute(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+    with fresh_database(engines, migrated) as url:
+        yield url
 
 
 @pytest.fixture
@@ -78,6 +77,15 @@ def filled(drawn) -> Callable[[str], nn.Module]:
         return torch.full(shape, float(key.endswith(("var", "weight"))))
 
     return fill
+
+
+@contextmanager
+def fresh_database(engines: EmbeddedEngines, migrated: str) -> Iterator[str]:
+    """For a fixture that several tests share."""
+    url, name = make_url(engines.database_url), f"test_{uuid4().hex}"
+    _execute(url, f'CREATE DATABASE "{name}" TEMPLATE "{migrated}"')
+    yield url.set(database=name).render_as_string(hide_password=False)
+    _execute(url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def _execute(url, statement: str) -> None:

@@ -114,9 +114,7 @@ def split(
     body = {"by": by, "test_share": test_share, "seed": seed, "sites": sites and sites.split(",")}
     with connect(Role.OPERATOR) as api:
         parted = api.post(f"/v1/datasets/{name}/split", json=body)
-    fixed = f"{parted['fixed']} fixed by frozen versions, {parted['overruled']} of them in the other part."
-    told = f"{name}: {parted['train']} train, {parted['test']} test, {parted['moved']} moved, {fixed}"
-    _say(parted, as_json, told)
+    _say(parted, as_json, f"{name}: {', '.join(parting(parted))}.")
 
 
 @app.command()
@@ -125,7 +123,8 @@ def freeze(name: Name, as_json: AsJson = False) -> None:
     with connect(Role.OPERATOR) as api:
         version = api.post(f"/v1/datasets/{name}/versions")
     counts = f"{', '.join(_count(version))}, {version['test_images']} in the locked test set."
-    _say(version, as_json, f"{name} version {version['number']} ({version['fingerprint'][:12]}): {counts}")
+    known = "" if version["new"] else " is unchanged since"
+    _say(version, as_json, f"{name}{known} version {version['number']} ({version['fingerprint'][:12]}): {counts}")
 
 
 @app.command()
@@ -199,6 +198,13 @@ def sentences(imported: dict[str, Any]) -> list[str]:
         f"It holds {', '.join(_count(imported))}.",
         *(f"  line {each['line']} ({each['image']}): {each['message']}" for each in refused),
     ]
+
+
+def parting(parted: dict[str, Any]) -> list[str]:
+    """What a split did, in words; of frozen versions only where they hold something."""
+    words = [f"{parted[name]} {name}" for name in ("train", "test", "moved")]
+    held = f"{parted['fixed']} held by frozen versions ({parted['overruled']} of them in the other part)"
+    return [*words, held] if parted["fixed"] else words
 
 
 def taking(name: str, taken: dict[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, literal, select, text
+from sqlalchemy import and_, func, insert, literal, or_, select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
@@ -116,11 +116,20 @@ class Versions:
 
     def difference(self, older: UUID, newer: UUID) -> Difference:
         """What was added, removed, relabelled or otherwise changed from one version to another."""
-        before, after = ({image.image_sha256: image for image in self.images(each)} for each in (older, newer))
-        both = [(before[image], after[image]) for image in before.keys() & after.keys()]
-        relabelled = sum(old.malignant is not new.malignant for old, new in both)
-        changed = sum(old != new for old, new in both) - relabelled
-        return Difference(len(after) - len(both), len(before) - len(both), relabelled, changed)
+        old, new = (
+            select(VersionImageRow).where(VersionImageRow.version_id == each).subquery() for each in (older, newer)
+        )
+        both = old.join(new, old.c.image_sha256 == new.c.image_sha256, full=True)
+        relabelled = old.c.malignant != new.c.malignant
+        other = or_(*(old.c[name].is_distinct_from(new.c[name]) for name in COLUMNS if name != "malignant"))
+        kinds = (
+            old.c.image_sha256.is_(None),
+            new.c.image_sha256.is_(None),
+            relabelled,
+            and_(old.c.malignant == new.c.malignant, other),
+        )
+        counts = select(*(func.count().filter(kind) for kind in kinds)).select_from(both)
+        return Difference(*self._session.execute(counts).one())
 
     def locked(self, hashes: Sequence[str]) -> set[str]:
         """Those of these images that are in the test part of any version of any dataset."""

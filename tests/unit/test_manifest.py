@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.manifest import ManifestInvalid, read_manifest, read_table, reader_columns
+from shared.manifest import ManifestInvalid, parse_table, read_manifest, read_table, reader_columns
 
 
 def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -86,3 +86,10 @@ def test_a_manifest_for_prediction_needs_images_alone(tmp_path: Path) -> None:
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
     rows = read_manifest(write(tmp_path, "image,malignant\n\na.png,1\n\nb.png,0\n"))
     assert [row.line for row in rows] == [3, 5]
+
+
+def test_a_manifest_that_came_as_text_keeps_its_names_as_they_are() -> None:
+    (row,) = parse_table("\ufeffimage,malignant,mask\r\n../a//b.png,1,./m.png\r\n", "The manifest")
+    assert (row.line, row.name, row.mask_name) == (2, "../a//b.png", "./m.png")
+    with pytest.raises(ManifestInvalid, match="The manifest cannot be imported: its first line lacks image, malignant"):
+        parse_table("", "The manifest")

@@ -9,6 +9,7 @@ from services.api.cases.explanation import ExplanationDesk
 from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt
 from services.api.cases.service import CaseDesk, Submission
 from services.api.dependencies import HospitalReader, IdempotencyKey, Submitter, WiringDep
+from services.api.text import OptionalText
 from shared.domain.jobs import Priority
 from shared.imaging import Roi
 
@@ -36,9 +37,7 @@ def submission(
             examples=['{"box": [40, 30, 180, 160]}'],
         ),
     ] = None,
-    external_id: Annotated[
-        str | None, Form(max_length=200, description="Your own number for the case; no patient data.")
-    ] = None,
+    external_id: Annotated[OptionalText, Form(description="Your own number for the case; no patient data.")] = None,
     priority: Annotated[Priority, Form()] = Priority.ROUTINE,
     frame: Annotated[
         int | None, Form(description="Which frame of a DICOM loop, counted from 1; left out, the middle one.")

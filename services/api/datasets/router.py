@@ -14,6 +14,7 @@ from services.api.datasets.schemas import (
     DatasetDetail,
     DatasetView,
     Facts,
+    FrozenView,
     ImageAdded,
     ImageView,
     KnownImages,
@@ -140,11 +141,11 @@ def take_outcomes(name: str, which: OutcomeFilter, desk: DatasetDeskDep) -> Take
 @router.post(
     "/datasets/{name}/versions", status_code=201, responses={200: {"description": "Unchanged since that version."}}
 )
-def freeze_dataset(name: str, desk: DatasetDeskDep, response: Response) -> VersionView:
+def freeze_dataset(name: str, desk: DatasetDeskDep, response: Response) -> FrozenView:
     """Freeze the draft into a version that never changes; an unchanged draft gives the version it has."""
-    version, new = desk.freeze(name)
-    response.status_code = 201 if new else 200
-    return version
+    frozen = desk.freeze(name)
+    response.status_code = 201 if frozen.new else 200
+    return frozen
 
 
 @router.get("/datasets/{name}/versions")

@@ -12,7 +12,7 @@ from shared.domain.training import Split
 from shared.ledger.datasets import Dataset, Share
 from shared.ledger.drafts import Parted, Reception
 from shared.ledger.labelled import LabelledImage
-from shared.ledger.versions import Difference, Version
+from shared.ledger.versions import Difference, Frozen, Version
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 MOST_HASHES = 10_000
@@ -198,6 +198,10 @@ class VersionView(BaseModel):
     created_at: datetime
 
 
+class FrozenView(VersionView):
+    new: bool = Field(description="False if the draft is unchanged since this version.")
+
+
 class VersionDetail(VersionView):
     difference: DifferenceView | None = Field(description="Null for the first version, unless `against` is given.")
 
@@ -264,6 +268,10 @@ def split_view(parted: Parted) -> SplitView:
 
 def version_view(version: Version) -> VersionView:
     return VersionView(**_of_version(version))
+
+
+def frozen_view(frozen: Frozen) -> FrozenView:
+    return FrozenView(**_of_version(frozen), new=frozen.new)
 
 
 def version_detail(version: Version, difference: Difference | None, against: int | None) -> VersionDetail:

@@ -10,6 +10,7 @@ from services.api.datasets.schemas import (
     Correction,
     DatasetDetail,
     Facts,
+    FrozenView,
     ImageView,
     KnownImages,
     NewSplit,
@@ -21,6 +22,7 @@ from services.api.datasets.schemas import (
     VersionView,
     WithdrawnView,
     detail,
+    frozen_view,
     image_view,
     known_images,
     split_view,
@@ -115,11 +117,9 @@ class DatasetDesk:
                 return split_view(house.drafts.split_by_site(dataset, new.sites))
             return split_view(house.drafts.split_by_patient(dataset, new.test_share or TEST_SHARE, new.seed or 0))
 
-    def freeze(self, name: str) -> tuple[VersionView, bool]:
-        """The draft as a version, and whether it is a new one."""
+    def freeze(self, name: str) -> FrozenView:
         with self._house() as house:
-            frozen = house.versions.freeze(find(house, name).id)
-            return version_view(frozen), frozen.new
+            return frozen_view(house.versions.freeze(find(house, name).id))
 
     def versions(self, name: str) -> list[VersionView]:
         with self._house() as house:

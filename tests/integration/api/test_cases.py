@@ -57,6 +57,12 @@ def test_a_frame_that_is_not_there_is_refused_before_the_case_is_taken(north, fr
     assert north.get("/v1/jobs").json()["jobs"] == []
 
 
+def test_an_external_id_that_no_database_holds_is_refused_by_name(north):
+    for wrong in ("a\0b", "x" * 201):
+        answer = north.post("/v1/cases", **form(external_id=wrong))
+        assert (answer.status_code, "external_id" in answer.json()["detail"]) == (422, True)
+
+
 def test_a_frame_that_is_no_number_is_refused(north):
     assert north.post("/v1/cases", **form(frame="first")).json()["code"] == "invalid-request"
 

@@ -45,6 +45,7 @@ def code(done: subprocess.CompletedProcess[str]) -> str:
     "arguments",
     [
         ("submit", "a.png", "--size-mm", "12"),
+        ("outcome", "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10", "--benign", "--source", "histology"),
         ("dataset", "import", ".", "--name", "data"),
         ("train", "--dataset", "data", "--recipe", "starter"),
         ("models", "list"),
@@ -120,7 +121,9 @@ def test_a_file_that_is_not_there_is_a_usage_error(sera: Sera) -> None:
     assert "gone.png" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["demo", "up", "submit", "dataset", "train", "models", "key", "doctor", "test"])
+@pytest.mark.parametrize(
+    "command", ["demo", "up", "submit", "outcome", "dataset", "train", "models", "key", "doctor", "test"]
+)
 def test_every_command_explains_itself(sera: Sera, command: str) -> None:
     done = sera(command, "--help")
     assert done.returncode == 0

@@ -1,0 +1,172 @@
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from shared.domain.roles import Role
+from shared.phantoms import draw
+from tests.builders import encode, png
+
+HEAD = "image,malignant,mask,patient,site,split\n"
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def mask(seed, size=128):
+    return encode(draw(seed, size_px=size).mask * 255)
+
+
+@pytest.fixture
+def operator(as_role):
+    client = as_role(Role.OPERATOR)
+    client.post("/v1/datasets", json={"name": "set"})
+    return client
+
+
+@pytest.fixture
+def send(operator):
+    """Sends a batch: the manifest's lines, and files by name."""
+
+    def sent(lines, files, name="set"):
+        parts = [("files", (file, data, "image/png")) for file, data in files.items()]
+        manifest = lines if isinstance(lines, bytes) else (HEAD + "".join(f"{line}\n" for line in lines)).encode()
+        parts.append(("manifest", ("manifest.csv", manifest, "text/csv")))
+        return operator.post(f"/v1/datasets/{name}/batches", files=parts)
+
+    return sent
+
+
+def codes(answer):
+    return [row["code"] or row["outcome"] for row in answer.json()["rows"]]
+
+
+def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, ledger):
+    files = {"a.png": png(1), "a-mask.png": mask(1), "b.png": png(2)}
+    lines = ["a.png,1,a-mask.png,P-1,north,test", "b.png,no,,P-2,north,"]
+    first, again = send(lines, files), send(lines, files)
+    assert first.json() | {"added": 2, "known": 0, "refused": 0} == first.json()
+    assert again.json() | {"added": 0, "known": 2, "refused": 0} == again.json()
+    assert first.json()["rows"][0] == {
+        "line": 2,
+        "image": "a.png",
+        "outcome": "added",
+        "image_sha256": sha(png(1)),
+        "code": None,
+        "message": None,
+    }
+    with ledger.whole("test") as house:
+        rows = {row.image_sha256: row for row in house.datasets.images(house.datasets.find("set").id)}
+    held = rows[sha(png(1))]
+    assert (held.mask_sha256, held.split, held.site) == (sha(mask(1)), "test", "north")
+    assert gateway.app.state.wiring.objects.get(held.mask_sha256) == mask(1)
+
+
+def test_the_manifest_may_be_a_field_of_text(operator):
+    files = [("files", ("a.png", png(1), "image/png"))]
+    data = {"manifest": "\ufeffimage,malignant\r\na.png,1\r\n"}
+    assert operator.post("/v1/datasets/set/batches", data=data, files=files).json()["added"] == 1
+
+
+def test_one_bad_row_never_refuses_the_others(send, operator):
+    files = {
+        "good.png": png(1),
+        "other.png": png(2),
+        "half.png": png(3)[:900],
+        "text.png": b"words " * 99,
+        "empty.png": b"",
+        "large.png": mask(2, 256),
+        "small.png": encode(np.zeros((4, 4))),
+    }
+    lines = {
+        "good.png,1,,,,": "added",
+        "half.png,1,,,,": "image-unreadable",
+        "text.png,1,,,,": "image-unsupported",
+        "empty.png,1,,,,": "image-empty",
+        "small.png,1,,,,": "image-too-small",
+        "gone.png,1,,,,": "file-missing",
+        ",1,,,,": "row-unnamed",
+        "other.png,1,large.png,,,": "mask-mismatch",
+        "other.png,1,gone.png,,,": "file-missing",
+        "other.png,1,text.png,,,": "image-unreadable",
+        "other.png,perhaps,,,,": "row-invalid",
+        "other.png,,,,,": "row-invalid",
+        "other.png,1,,,,mine": "row-invalid",
+        "other.png,1,,,a\0b,": "row-invalid",
+        "good.png,0,,,,": "label-differs",
+        "good.png,true,,,,": "known",
+        "good.png,1,,P-9,,": "patient-differs",
+        "other.png,0,,,,": "added",
+    }
+    answer = send(list(lines), files)
+    assert codes(answer) == list(lines.values())
+    assert [row["line"] for row in answer.json()["rows"]] == list(range(2, len(lines) + 2))
+    refused = [row for row in answer.json()["rows"] if row["outcome"] == "refused"]
+    assert all(row["message"].endswith((".", ")")) for row in refused)
+    assert (answer.json()["refused"], operator.get("/v1/datasets/set").json()["images"]) == (len(refused), 2)
+
+
+def test_a_name_is_only_a_name_and_never_a_path(send, settings):
+    for name in ("../../etc/passwd", "/etc/passwd", "..", "a/../b.png", "a\\b.png", "C:b.png"):
+        assert codes(send([f"{name},1,,,,"], {})) == ["file-missing"]
+        assert codes(send([f"{name},1,,,,"], {name: png(1)})) in (["added"], ["known"], ["file-missing"])
+    assert not list(settings.home.glob("**/passwd"))
+
+
+def test_a_nul_in_a_name_is_no_more_than_a_name_that_is_not_there(send):
+    answer = send(["a\0.png,1,,,,", "b.png,1,,,,"], {"b.png": png(1)})
+    assert (answer.status_code, codes(answer)) == (200, ["file-missing", "added"])
+
+
+def test_an_image_that_the_dataset_has_is_compared_by_its_hash_and_nothing_comes_in_by_one(send, gateway):
+    send(["a.png,1,m.png,P-1,,"], {"a.png": png(1), "m.png": mask(1)})
+    stored = gateway.app.state.wiring.objects.put(png(2)).sha256
+    lines = [
+        f"{sha(png(1))},1,{sha(mask(1))},P-1,,",
+        f"{sha(png(1))},0,,,,",
+        f"{sha(png(1))},1,{sha(mask(2))},,,",
+        f"{sha(png(1))},1,,P-2,,",
+        f"{stored},1,,,,",
+    ]
+    assert codes(send(lines, {})) == ["known", "label-differs", "mask-differs", "patient-differs", "image-unknown"]
+
+
+def test_a_manifest_that_is_none_is_refused_whole(send):
+    for manifest, told in (
+        (b"", "lacks image, malignant"),
+        (b"a.png,1\n", "lacks image, malignant"),
+        (b"image,malignant\n", "no rows"),
+        (b"image,malignant\nkr\xf6pfchen.png,1\n", "UTF-8"),
+        (b"image,malignant\n" + b"x" * 200_000 + b",1\n", "CSV"),
+    ):
+        answer = send(manifest, {"a.png": png(1)})
+        assert (answer.status_code, answer.json()["code"]) == (422, "manifest-invalid")
+        assert told in answer.json()["detail"]
+
+
+def test_a_batch_of_too_many_rows_or_of_twins_is_refused_whole(send, operator):
+    assert send(["a.png,1,,,,"] * 2001, {}).json()["code"] == "batch-too-long"
+    twins = [("files", ("a.png", png(seed), "image/png")) for seed in (1, 2)]
+    twins.append(("manifest", ("m.csv", b"image,malignant\na.png,1\n", "text/csv")))
+    assert operator.post("/v1/datasets/set/batches", files=twins).json()["code"] == "files-ambiguous"
+
+
+def test_a_batch_without_a_manifest_or_a_dataset_is_refused(operator, send):
+    assert "manifest" in operator.post("/v1/datasets/set/batches", files={"files": png(1)}).json()["detail"]
+    assert send(["a.png,1,,,,"], {"a.png": png(1)}, name="none").json()["code"] == "dataset-unknown"
+
+
+def test_a_batch_over_the_cap_is_told_to_come_in_smaller_ones(send):
+    answer = send(["a.png,1,,,,"], {"a.png": bytes(2 << 20)})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    assert "smaller batches" in answer.json()["detail"]
+
+
+def test_the_same_batch_sent_twice_at_once_is_added_once(send, operator):
+    files = {f"{seed}.png": png(seed) for seed in range(6)}
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: send([f"{name},1,,,," for name in files], files).json(), range(3)))
+    assert sorted(answer["added"] for answer in answers) == [0, 0, 6]
+    assert all(answer["refused"] == 0 for answer in answers)

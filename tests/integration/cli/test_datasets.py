@@ -1,0 +1,249 @@
+"""`./sera dataset` and `./sera outcome` against a running gateway."""
+
+import csv
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+
+from cli import importing
+from cli.app import main
+from cli.connection import Api
+from deploy.local import EmbeddedEngines
+from services.api.app import create_app
+from shared.domain.roles import Role
+from shared.ledger import Ledger
+from shared.manifest import read_manifest
+from shared.phantoms import draw
+from shared.settings import Settings
+from tests.builders import encode, form, png
+
+Ran = tuple[int, str, str]
+COLUMNS = ("image", "malignant", "mask", "patient", "site", "split")
+
+
+@pytest.fixture
+def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator[str]:
+    """Where a gateway that takes 1 MiB answers."""
+    home = tmp_path / "home"
+    settings = Settings(home=home, database_url=database_url, broker_url=engines.broker_url, max_upload_mib=1)
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def key(ledger: Ledger) -> Callable[..., str]:
+    def made(role: Role = Role.OPERATOR, hospital: str = "north") -> str:
+        with ledger.whole("test") as house:
+            return house.keys.create(role, house.hospitals.ensure(hospital), "test")
+
+    return made
+
+
+@pytest.fixture
+def api(url: str, key: Callable[..., str]) -> Iterator[Api]:
+    with Api(url, key()) as opened:
+        opened.post("/v1/datasets", json={"name": "set"})
+        yield opened
+
+
+@pytest.fixture
+def sera(url: str, key: Callable[..., str], monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., Ran]:
+    """Runs a command with an operator's key, or another role's; exit code, stdout and stderr."""
+
+    def run(*arguments: object, role: Role = Role.OPERATOR) -> Ran:
+        monkeypatch.setenv("SERA_URL", url)
+        monkeypatch.setenv("SERA_KEY", key(role))
+        monkeypatch.setattr(sys, "argv", ["sera", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        told = capsys.readouterr()
+        return left.value.code or 0, told.out, told.err
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "folder"
+    made.mkdir()
+    return made
+
+
+def write(folder: Path, rows: list[tuple]) -> list:
+    with (folder / "manifest.csv").open("w", newline="") as out:
+        csv.writer(out).writerows([COLUMNS, *rows])
+    return read_manifest(folder)
+
+
+def phantoms(folder: Path, count: int) -> list:
+    """Images with masks, two of each patient."""
+    for seed in range(count):
+        (folder / f"{seed}.png").write_bytes(png(seed))
+        (folder / f"{seed}-mask.png").write_bytes(encode(draw(seed, size_px=128).mask * 255))
+    return write(folder, [(f"{n}.png", n % 2, f"{n}-mask.png", f"P-{n // 2}", "north", "") for n in range(count)])
+
+
+def test_a_folder_is_imported_and_imported_again_it_is_there(sera, folder):
+    phantoms(folder, 6)
+    code, out, err = sera("dataset", "import", folder, "--name", "set")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == ["set: 6 new, 0 already there, 0 refused.", "It holds 6 images, 3 malignant."]
+    code, out, _ = sera("dataset", "import", folder, "--name", "set", "--json")
+    told = {"dataset": "set", "added": 0, "known": 6, "refused": [], "images": 6, "malignant": 3}
+    assert (code, json.loads(out)) == (0, told)
+
+
+def test_what_the_dataset_has_is_not_sent_again(api, folder, ledger):
+    rows = phantoms(folder, 4)
+    assert [new for _, new in importing.add_all(api, "set", rows)] == [True] * 4
+    rows = phantoms(folder, 6)
+    found = [importing._hashed(row) for row in rows]
+    sent = importing._missing(api, "set", found)
+    assert [len(each.files) for each in sent] == [0, 0, 0, 0, 2, 2]
+    assert [new for _, new in importing.add_all(api, "set", rows)] == [False] * 4 + [True] * 2
+
+
+def test_an_import_that_was_broken_off_goes_on_where_it_was(api, sera, folder, monkeypatch):
+    monkeypatch.setattr(importing, "BATCH_ROWS", 2)
+    rows = phantoms(folder, 20)
+    with closing(importing.add_all(api, "set", rows)) as importer:
+        next(importer)
+    held = api.get("/v1/datasets/set")["images"]
+    assert 2 <= held < 20
+    told = json.loads(sera("dataset", "import", folder, "--name", "set", "--json")[1])
+    assert (told["added"], told["known"], told["images"]) == (20 - held, held, 20)
+
+
+def test_refused_rows_are_told_line_by_line_with_exit_code_1(sera, folder):
+    phantoms(folder, 3)
+    (folder / "text.png").write_text("words " * 50)
+    (folder / "half.png").write_bytes(png(9)[:900])
+    (folder / "large.png").write_bytes(encode(draw(1).mask * 255))
+    rows = {
+        ("0.png", 0): "",
+        ("0.png", 1): "another label (benign)",
+        ("0.png", 0, "1-mask.png"): "another mask",
+        ("1.png", "perhaps"): "malignant: Input should be true or false",
+        ("1.png", 1, "large.png"): "256 x 256",
+        ("1.png", 1, "gone.gif"): "gone.gif cannot be opened",
+        ("1.png", 1, "", "", "a\0b"): "control characters",
+        ("text.png", 1): "of a type that SERA does not read",
+        ("half.png", 1): "cut short",
+        ("gone.png", 1): "gone.png cannot be opened",
+        ("a\0.png", 1): "cannot be opened",
+        ("", 1): "It names no image",
+        ("../folder/2.png", 0): "",
+    }
+    write(folder, [(*row, *[""] * (len(COLUMNS) - len(row))) for row in rows])
+    code, out, err = sera("dataset", "import", folder, "--name", "set")
+    summary, held, *refused = out.splitlines()
+    assert (code, err, summary) == (1, "", "set: 2 new, 0 already there, 11 refused.")
+    assert held == "It holds 2 images, 0 malignant."
+    lines = [(number, told) for number, told in enumerate(rows.values(), 2) if told]
+    assert [line.split(" (")[0].strip() for line in refused] == [f"line {number}" for number, _ in lines]
+    assert all(told in line for (_, told), line in zip(lines, refused, strict=True)), out
+
+
+def test_the_first_row_of_an_image_counts_whatever_batch_it_is_in(api, folder, monkeypatch):
+    monkeypatch.setattr(importing, "BATCH_ROWS", 1)
+    for seed in range(4):
+        (folder / f"{seed}.png").write_bytes(png(seed))
+    rows = write(folder, [(f"{n % 4}.png", int(n < 4), "", "", "", "") for n in range(8)])
+    told = {row.line: outcome for row, outcome in importing.add_all(api, "set", rows)}
+    assert [told[line] for line in range(2, 6)] == [True] * 4
+    assert {told[line].code for line in range(6, 10)} == {"label-differs"}
+
+
+def test_two_imports_of_a_folder_at_once_add_each_image_once(api, folder, monkeypatch):
+    monkeypatch.setattr(importing, "BATCH_ROWS", 3)
+    rows = phantoms(folder, 12)
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(lambda _: [new for _, new in importing.add_all(api, "set", rows)], range(2)))
+    assert sum(map(sum, told)) == 12
+    assert api.get("/v1/datasets/set")["images"] == 12
+
+
+def test_a_batch_over_the_gateways_cap_is_halved_and_only_what_is_too_large_alone_is_refused(api, folder):
+    noise = np.random.default_rng(0)
+    for number, side in enumerate([300] * 16 + [1300]):
+        (folder / f"{number}.png").write_bytes(encode(noise.integers(0, 256, (side, side))))
+    rows = write(folder, [(f"{n}.png", 1, "", "", "", "") for n in range(17)])
+    *small, (row, refusal) = importing.add_all(api, "set", rows)
+    assert [new for _, new in small] == [True] * 16
+    assert (row.line, "16.png is larger" in str(refusal)) == (18, True)
+
+
+def test_a_manifest_without_rows_is_refused_before_anything_is_made(sera, folder):
+    write(folder, [])
+    code, out, err = sera("dataset", "import", folder, "--name", "none")
+    assert (code, out, err.strip().endswith("it has no rows. [manifest-invalid]")) == (1, "", True)
+    assert json.loads(sera("dataset", "list", "--json")[1]) == []
+
+
+def test_a_dataset_is_split_frozen_corrected_and_told(sera, folder):
+    phantoms(folder, 10)
+    sera("dataset", "import", folder, "--name", "set")
+    assert "No version yet" in sera("dataset", "versions", "set")[1]
+    parted = json.loads(sera("dataset", "split", "set", "--by", "patient", "--test-share", "0.4", "--json")[1])
+    assert (parted["test"], parted["train"]) == (4, 6)
+    assert sera("dataset", "freeze", "set")[1].startswith("set version 1 (")
+    assert sera("dataset", "freeze", "set")[1].startswith("set is unchanged since version 1 (")
+    told = sera("dataset", "split", "set", "--by", "site", "--sites", "north")[1]
+    assert "10 held by frozen versions (6 of them in the other part)" in told
+    changed = json.loads(sera("dataset", "correct", "set", folder / "1.png", "--benign", "--site", "")[1])
+    assert (changed["malignant"], changed["site"]) == (False, None)
+    removed = json.loads(sera("dataset", "remove", "set", folder / "0.png")[1])
+    assert removed["malignant"] is False
+    second = json.loads(sera("dataset", "freeze", "set", "--json")[1])
+    assert (second["number"], second["images"], second["malignant"]) == (2, 9, 4)
+    found = json.loads(sera("dataset", "versions", "set", "--json")[1])
+    assert found[0]["difference"] | {"removed": 1, "relabelled": 1} == found[0]["difference"]
+    assert "1 removed, 1 relabelled" in sera("dataset", "versions", "set")[1]
+    assert "9 images, 4 malignant, 2 versions, clinical data." in sera("dataset", "show", "set")[1]
+    assert "set" in sera("dataset", "list")[1]
+
+
+def test_what_cannot_be_done_is_said_in_one_sentence(sera, api):
+    for *arguments, code in (
+        ("show", "none", "dataset-unknown"),
+        ("freeze", "set", "dataset-empty"),
+        ("split", "set", "--by", "site", "invalid-request"),
+        ("split", "set", "--by", "site", "--sites", "x", "site-unknown"),
+        ("remove", "set", "gone.png", "image-unnamed"),
+        ("correct", "set", "a" * 64, "--benign", "image-unknown"),
+        ("take-outcomes", "set", "--hospital", "x", "hospital-unknown"),
+        ("take-outcomes", "set", "--since", "soon", "invalid-request"),
+    ):
+        status, out, err = sera("dataset", *arguments)
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert err.strip().endswith(f"[{code}]")
+
+
+def test_an_outcome_is_recorded_and_taken_and_withdrawn(sera, api, url, key):
+    with Api(url, key(Role.SUBMITTER)) as hospital:
+        case = hospital.post("/v1/cases", **form())["case_id"]
+    telling = ("outcome", case, "--source", "histology", "--patient", "17", "--on", "2026-03-14")
+    code, out, _ = sera(*telling, "--malignant", "--consent", role=Role.SUBMITTER)
+    assert (code, out.strip()) == (0, "Recorded: malignant (histology). The image may be used for training.")
+    assert sera("dataset", "take-outcomes", "set")[1].strip() == "set: 1 added, 0 corrected, 0 withdrawn, 0 refused."
+    sera("dataset", "freeze", "set")
+    told = json.loads(sera(*telling, "--benign", "--json", role=Role.SUBMITTER)[1])
+    assert (told["malignant"], told["consent"]) == (False, False)
+    out = sera("dataset", "take-outcomes", "set")[1]
+    assert "1 withdrawn" in out
+    assert f"{case}: still in version 1, which cannot change" in out
