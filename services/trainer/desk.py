@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -176,6 +175,4 @@ def _material(house: House, run: TrainingRun) -> Material:
 
 def _recipe(run: TrainingRun) -> Recipe:
     recipe = load_recipe(run.recipe)
-    if run.folds is None:
-        return recipe
-    return replace(recipe, validation=replace(recipe.validation, folds=run.folds))
+    return recipe if run.folds is None else recipe.folded(run.folds)

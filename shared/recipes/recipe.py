@@ -71,6 +71,10 @@ class Recipe:
             return self
         return replace(self, roi=replace(self.roi, calipers=Calipers.ALWAYS if outlined >= 0.5 else Calipers.NEVER))
 
+    def folded(self, count: int) -> Self:
+        """The same recipe with that many folds of cross-validation."""
+        return replace(self, validation=replace(self.validation, folds=count))
+
     def keeping(self, names: Collection[str]) -> Self:
         """The same recipe with these feature sets only; what is declared of others goes with them."""
         features = tuple(each for each in self.features if each.name in names)

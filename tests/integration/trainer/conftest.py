@@ -58,8 +58,8 @@ def make_desk(
 ) -> Iterator[Callable[..., TrainingDesk]]:
     made: list[TrainingDesk] = []
 
-    def make(owner: Owner | None = None) -> TrainingDesk:
-        weights = WeightsFinder(None, Path("nowhere"), download=False)
+    def make(owner: Owner | None = None, weights: WeightsFinder | None = None) -> TrainingDesk:
+        weights = weights or WeightsFinder(None, Path("nowhere"), download=False)
         heartbeat = Heartbeat(lambda tokens: None, LEASE)
         tools = Tools(objects, weights, settings.home / "bundles", policy_of(settings))
         made.append(TrainingDesk(settings, ledger, tools, heartbeat, rings, owner or Owner.here()))

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from services.trainer.plan import SHARD_IMAGES, plan
@@ -39,8 +37,7 @@ def test_a_fold_waits_for_the_networks_of_every_fold_since_the_choice_of_epochs_
 
 
 def test_the_number_of_folds_is_the_recipes():
-    recipe = load_recipe("light")
-    six = replace(recipe, validation=replace(recipe.validation, folds=6))
+    six = load_recipe("light").folded(6)
     assert sum(step.kind is StepKind.FOLD for step in plan(six, 50, 0, {})) == 6
 
 
