@@ -108,7 +108,9 @@ class TrainingDesk:
     def _found(self, step: ClaimedStep) -> Found:
         with self._ledger.whole(ACTOR) as house:
             outcomes = {kind: house.steps.outcomes(step.run_id, kind) for kind in FOUND}
-            return Found(outcomes, house.models.live())
+            live = house.models.live()
+            learned = _learned(house, step.run_id, live) if live and step.kind is StepKind.GATE else set()
+            return Found(outcomes, live, frozenset(learned))
 
     def _reporter(self, step: ClaimedStep):
         last = 0.0
@@ -171,6 +173,12 @@ def _material(house: House, run: TrainingRun) -> Material:
         synthetic=house.datasets.find(run.dataset_id).synthetic,
         pace=house.steps.pace(run.recipe),
     )
+
+
+def _learned(house: House, run_id: UUID, model: str) -> set[str]:
+    """Test images of a run that a model was trained on, as a version of another dataset."""
+    tests = house.versions.images(house.runs.find(run_id).version_id, Split.TEST)
+    return house.versions.learned(model, [image.image_sha256 for image in tests])
 
 
 def _recipe(run: TrainingRun) -> Recipe:

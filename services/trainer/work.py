@@ -62,10 +62,14 @@ class Material:
 
 @dataclass(frozen=True)
 class Found:
-    """What a step goes by: the outcomes of finished steps by kind, and the digest of the model that is live now."""
+    """What a step goes by: the outcomes of finished steps by kind, and the digest of the model that is live now.
+
+    `learned` are the test images, by hash, that the live model was trained on.
+    """
 
     outcomes: Mapping[StepKind, Sequence[Mapping[str, Any]]]
     live: str | None
+    learned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -194,11 +198,13 @@ class RunWork:
         return Done(figures, f"{figures['images']} locked test images: {told}")
 
     def gate(self, subject: Mapping[str, Any], found: Found) -> Done:
-        """The new model against the live one on the locked test set."""
+        """The new model against the live one on the locked test set, without images that the live one learned from."""
         digest, live = self._digest(found), found.live
-        judgement = proof.gated(digest, live, self._material.tests, self._proofs, self._progress)
+        tests = [image for image in self._material.tests if image.image_sha256 not in found.learned]
+        judgement = proof.gated(digest, live, tests, self._proofs, self._progress)
         record = proof.recorded(digest, live, self.run.version_id, self.run.id, judgement)
-        return Done({"verdict": judgement.verdict, "against": live}, proof.sentence(judgement), also=record)
+        outcome = {"verdict": judgement.verdict, "against": live, "left_out": len(found.learned)}
+        return Done(outcome, proof.sentence(judgement), also=record)
 
     def _digest(self, found: Found) -> str:
         return found.outcomes[StepKind.BUNDLE][0]["digest"]

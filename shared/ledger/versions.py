@@ -17,7 +17,7 @@ from shared.ledger.consents import Consents
 from shared.ledger.drafts import lock
 from shared.ledger.freezing import check_locked, check_parts
 from shared.ledger.labelled import COLUMNS, LabelledImage, labelled
-from shared.ledger.tables import DatasetImageRow, VersionImageRow, VersionRow
+from shared.ledger.tables import DatasetImageRow, ModelRow, TrainingRunRow, VersionImageRow, VersionRow
 
 FREEZING = 7_300_004
 """One freeze at a time in all datasets, since each looks at the others' test sets."""
@@ -135,6 +135,20 @@ class Versions:
         """Those of these images that are in the test part of any version of any dataset."""
         query = select(VersionImageRow.image_sha256).where(
             VersionImageRow.split == Split.TEST, VersionImageRow.image_sha256.in_(hashes)
+        )
+        return set(self._session.scalars(query))
+
+    def learned(self, model: str, hashes: Sequence[str]) -> set[str]:
+        """Those of these images that a stored model was trained on; none of a model that was made elsewhere."""
+        version = (
+            select(TrainingRunRow.version_id)
+            .join(ModelRow, ModelRow.run_id == TrainingRunRow.id)
+            .where(ModelRow.digest == model)
+        )
+        query = select(VersionImageRow.image_sha256).where(
+            VersionImageRow.version_id == version.scalar_subquery(),
+            VersionImageRow.split == Split.TRAIN,
+            VersionImageRow.image_sha256.in_(hashes),
         )
         return set(self._session.scalars(query))
 

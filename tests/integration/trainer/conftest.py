@@ -75,15 +75,20 @@ def desk(make_desk: Callable[..., TrainingDesk]) -> TrainingDesk:
     return make_desk()
 
 
-@pytest.fixture
-def dataset(ledger: Ledger, objects: ObjectStore) -> UUID:
-    """Forty phantoms with masks and four more that are held back."""
+def drawn_rows(objects: ObjectStore, seeds: range, split: Split = Split.TRAIN) -> list[LabelledImage]:
+    """Phantoms with masks, two of each patient."""
     rows = []
-    for seed in range(44):
+    for seed in seeds:
         phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
         image, mask = (objects.put(encode(pixels)).sha256 for pixels in (phantom.pixels, phantom.mask * 255))
-        split = Split.TEST if seed >= 40 else Split.TRAIN
         rows.append(LabelledImage(image, phantom.malignant, split, mask_sha256=mask, patient=f"p{seed // 2}"))
+    return rows
+
+
+@pytest.fixture
+def dataset(ledger: Ledger, objects: ObjectStore) -> UUID:
+    """Forty phantoms and four more that are held back."""
+    rows = [*drawn_rows(objects, range(40)), *drawn_rows(objects, range(40, 44), Split.TEST)]
     with ledger.whole("test") as house:
         dataset = house.datasets.ensure("phantoms", synthetic=True)
         house.datasets.add(dataset, rows)

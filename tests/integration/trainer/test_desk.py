@@ -11,6 +11,7 @@ from shared.domain.models import GateVerdict
 from shared.domain.training import RunState, Split, StepKind, StepState
 from shared.imaging import Framing
 from shared.ledger.tables import RunStepRow
+from tests.integration.trainer.conftest import drawn_rows
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ def test_a_candidate_is_judged_against_what_is_live_on_the_locked_test_set(desk,
         steps = {step.name: step for step in house.runs.steps(second.id)}
     assert [gate.live_digest for gate in judged] == [None, first.model_digest]
     assert [gate.verdict for gate in judged] == [GateVerdict.NOT_JUDGED] * 2
-    assert steps["gate"].outcome == {"verdict": "not-judged", "against": first.model_digest}
+    assert steps["gate"].outcome == {"verdict": "not-judged", "against": first.model_digest, "left_out": 0}
     assert "could not judge" in steps["gate"].message
     assert steps["evaluation"].outcome["images"] == 4
 
@@ -187,3 +188,17 @@ def test_a_gate_can_be_held_again_when_another_model_has_become_live(desk, run, 
     with ledger.whole("test") as house:
         assert house.gates.latest(second.model_digest).live_digest == first.model_digest
         assert house.runs.find(second.id).state is RunState.DONE
+
+
+def test_what_the_live_model_learned_from_is_left_out_of_the_gate(desk, run, recipe, ledger, objects):
+    first = run(desk, recipe)
+    with ledger.whole("test") as house:
+        house.models.promote(first.model_digest, "test", "the first model there is")
+        other = house.datasets.ensure("other", synthetic=True)
+        known, new = drawn_rows(objects, range(10), Split.TEST), drawn_rows(objects, range(100, 140))
+        house.datasets.add(other, [*known, *drawn_rows(objects, range(140, 143), Split.TEST), *new])
+        run_id = house.runs.request(other, house.versions.freeze(other).id, str(recipe), 0)
+    desk.work()
+    with ledger.whole("test") as house:
+        steps = {step.name: step for step in house.runs.steps(run_id)}
+    assert (steps["evaluation"].outcome["images"], steps["gate"].outcome["left_out"]) == (13, 10)
