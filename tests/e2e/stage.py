@@ -140,6 +140,9 @@ class Stage:
     def hospital(self, name: str) -> Hospital:
         return self.caller(create_key(self.settings, Role.SUBMITTER, name, "test"))
 
+    def operator(self) -> Hospital:
+        return self.caller(create_key(self.settings, Role.OPERATOR, None, "test"))
+
     def caller(self, key: str) -> Hospital:
         """Who has this key; its connections end with the stage."""
         self._open.append(Hospital(self.stack.url, key))

@@ -1,0 +1,140 @@
+"""Operators bring data, train, judge, try in the shadow, promote and go back; a hospital submits all the while."""
+
+import csv
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from shared.phantoms import draw
+from tests.builders import png
+from tests.e2e.stage import Changeover, Hospital, Stage, until
+
+pytestmark = pytest.mark.timeout(600)
+
+LABELLED, CASES = range(700, 770), range(800, 806)
+REASON = "a trial of the model's life"
+PACE_S = 0.2
+
+
+@pytest.fixture(scope="module")
+def west(stage: Stage, changeover: Changeover) -> Hospital:
+    return stage.hospital("west")
+
+
+@pytest.fixture(scope="module")
+def traffic(stage: Stage, changeover: Changeover) -> Iterator[list[dict[str, Any]]]:
+    """A hospital that submits case after case as long as this module runs; every job as it ended."""
+    over, jobs, hospital = threading.Event(), [], stage.hospital("far-west")
+
+    def submit() -> None:
+        while not over.wait(PACE_S):
+            jobs.append(hospital.read(png(len(jobs))))
+
+    with ThreadPoolExecutor(1) as pool:
+        submitting = pool.submit(submit)
+        yield jobs
+        over.set()
+        submitting.result()
+    assert {job["state"] for job in jobs} == {"done"}
+
+
+@pytest.fixture(scope="module")
+def known(stage: Stage, west: Hospital) -> list[str]:
+    """Cases of before, whose outcome the hospital tells; it consents to all but the first."""
+    cases = [west.read(png(seed, malignant=bool(seed % 2)))["case_id"] for seed in CASES]
+    for seed, case in zip(CASES, cases, strict=True):
+        told = {"malignant": bool(seed % 2), "source": "histology", "consent": case != cases[0], "patient": f"p{seed}"}
+        assert west.http.post(f"/v1/cases/{case}/outcome", json=told).status_code == 201
+    return cases
+
+
+@pytest.fixture(scope="module")
+def run(
+    stage: Stage, traffic: list, known: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """A run on a split and frozen version, whose trainer is killed in its midst."""
+    folder = labelled(tmp_path_factory.mktemp("life"))
+    assert stage.sera("dataset", "import", str(folder), "--name", "life").returncode == 0
+    taken = stage.told("dataset", "take-outcomes", "life", "--json")
+    assert (taken["added"], taken["refused"]) == (len(CASES) - 1, [])
+    stage.told("dataset", "split", "life", "--by", "patient", "--test-share", "0.35", "--seed", "1", "--json")
+    asked = stage.told("train", "--dataset", "life", "--recipe", "starter", "--detach", "--json")
+    path = f"/v1/training-runs/{asked['run_id']}"
+    operator = stage.operator()
+    until(lambda: operator.http.get(path).json()["fraction"] > 0.3)
+    finished = done(operator.http.get(path).json())
+    stage.kill("trainer")
+    ended = until(lambda: [run for run in [operator.http.get(path).json()] if run["state"] in ("done", "failed")])[0]
+    assert ended["state"] == "done", ended["message"]
+    assert finished.items() <= done(ended).items()
+    return ended
+
+
+@pytest.mark.slow
+def test_a_killed_trainer_costs_a_step_and_the_run_tells_what_each_came_to(run: dict[str, Any]) -> None:
+    kinds = [step["kind"] for step in run["steps"]]
+    assert kinds[-3:] == ["bundle", "evaluation", "gate"]
+    assert max(step["attempts"] for step in run["steps"]) <= 2
+    assert run["metrics"]["images"] == sum(1 for _ in LABELLED) + len(CASES) - 1 - tests_of(run)
+
+
+@pytest.mark.slow
+def test_a_model_is_tried_in_the_shadow_promoted_and_taken_back_while_cases_come(
+    stage: Stage, run: dict[str, Any], traffic: list, west: Hospital
+) -> None:
+    before, digest = stage.live(), run["model_digest"]
+    gate = stage.told("models", "show", digest[:12], "--json")["gate"]
+    assert (gate["judged_against"], gate["stale"]) == (before, False)
+    stage.told("models", "shadow", digest[:12], "--json")
+    report = until(lambda: shadowed(stage, digest, 5))
+    assert report["comparison"]["agreement"]["cases"] >= 5
+    assert {job["result"]["model"]["digest"] for job in traffic} == {before}
+    stage.told("models", "promote", digest[:12], "--reason", REASON, "--json")
+    assert west.read(png(1))["result"]["model"]["digest"] == digest
+    assert stage.told("models", "shadow", digest[:12], "--status", "--json")["ended_at"]
+    stage.told("models", "rollback", "--reason", REASON, "--json")
+    assert west.read(png(2))["result"]["model"]["digest"] == before
+    told = [(row["kind"], row["model"], row["reason"]) for row in stage.told("models", "history", "--json")[:2]]
+    assert told == [("rollback", before, REASON), ("promote", digest, REASON)]
+
+
+@pytest.mark.slow
+def test_a_model_has_a_card_and_monitoring_knows_its_outcomes(stage: Stage, run: dict[str, Any], known: list) -> None:
+    operator = stage.operator()
+    card = operator.http.get(f"/v1/models/{run['model_digest']}/card.html")
+    assert card.headers["content-type"].startswith("text/html")
+    assert run["model_digest"][:12] in card.text
+    told = stage.told("monitor", "performance", "--hospital", "west", "--json")
+    (row,) = [row for row in told["rows"] if row["level"] == "hospital"]
+    assert row["with_outcome"]["count"] == len(known)
+
+
+def shadowed(stage: Stage, digest: str, cases: int) -> dict[str, Any] | None:
+    report = stage.told("models", "shadow", digest[:12], "--status", "--json")
+    return report if report["read"] >= cases else None
+
+
+def done(run: dict[str, Any]) -> dict[str, int]:
+    """Finished steps and how often each was taken up."""
+    return {step["name"]: step["attempts"] for step in run["steps"] if step["state"] == "done"}
+
+
+def tests_of(run: dict[str, Any]) -> int:
+    return next(step["outcome"]["images"] for step in run["steps"] if step["kind"] == "evaluation")
+
+
+def labelled(folder: Path) -> Path:
+    """Phantoms of patients with two images each."""
+    with (folder / "manifest.csv").open("w", newline="") as out:
+        lines = csv.writer(out)
+        lines.writerow(["image", "malignant", "patient", "site"])
+        for seed in LABELLED:
+            phantom = draw(seed, malignant=seed % 4 < 2, size_px=128)
+            Image.fromarray(phantom.pixels).save(folder / f"{seed}.png")
+            lines.writerow([f"{seed}.png", int(phantom.malignant), f"patient-{seed // 2}", "clinic"])
+    return folder
