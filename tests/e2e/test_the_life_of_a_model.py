@@ -54,9 +54,7 @@ def known(stage: Stage, west: Hospital) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def run(
-    stage: Stage, traffic: list, known: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def run(stage: Stage, traffic: list, known: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A run on a split and frozen version, whose trainer is killed in its midst."""
     folder = labelled(tmp_path_factory.mktemp("life"))
     assert stage.sera("dataset", "import", str(folder), "--name", "life").returncode == 0

@@ -1,0 +1,44 @@
+"""The tables, by subject."""
+
+from shared.ledger.tables.base import Table
+from shared.ledger.tables.cases import (
+    CaseRow,
+    ExplanationRow,
+    JobRow,
+    ObservationRow,
+    OutcomeRow,
+    ReceiptRow,
+    ResultRow,
+)
+from shared.ledger.tables.datasets import DatasetImageRow, DatasetRow, VersionImageRow, VersionRow
+from shared.ledger.tables.hospitals import AuditRow, HospitalRow, KeyRow, SecretRow
+from shared.ledger.tables.models import GateRow, ModelRow, PromotionRow, ServingRow, ShadowResultRow, ShadowRow
+from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainingRunRow
+
+__all__ = [
+    "AuditRow",
+    "CaseRow",
+    "DatasetImageRow",
+    "DatasetRow",
+    "ExplanationRow",
+    "GateRow",
+    "HospitalRow",
+    "JobRow",
+    "KeyRow",
+    "ModelRow",
+    "ObservationRow",
+    "OutcomeRow",
+    "PromotionRow",
+    "ReceiptRow",
+    "ResultRow",
+    "RunEventRow",
+    "RunStepRow",
+    "SecretRow",
+    "ServingRow",
+    "ShadowResultRow",
+    "ShadowRow",
+    "Table",
+    "TrainingRunRow",
+    "VersionImageRow",
+    "VersionRow",
+]

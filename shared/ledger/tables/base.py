@@ -1,0 +1,28 @@
+"""What every table has in common. Times are the database's own, so that no worker's clock matters."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import DateTime, String, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NOW = text("clock_timestamp()")
+
+
+class Table(DeclarativeBase):
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy's own convention)
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+        str: String,
+    }
+
+
+def row_id() -> Mapped[UUID]:
+    return mapped_column(primary_key=True, default=uuid4)
+
+
+def moment() -> Mapped[datetime]:
+    return mapped_column(server_default=NOW)

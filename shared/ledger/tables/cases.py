@@ -1,0 +1,160 @@
+"""Cases, the work on them, and what came of it."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.ledger.tables.base import Table, moment, row_id
+
+
+class CaseRow(Table):
+    __tablename__ = "cases"
+    id: Mapped[UUID] = row_id()
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    image_sha256: Mapped[str]
+    image_bytes: Mapped[int] = mapped_column(BigInteger)
+    image_format: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    size_mm: Mapped[float]
+    frame: Mapped[int | None]
+    roi: Mapped[dict[str, Any] | None]
+    external_id: Mapped[str | None]
+    device: Mapped[str | None]
+    created_at: Mapped[datetime] = moment()
+
+
+class JobRow(Table):
+    """One piece of work; the row is the truth, a broker message only a ring."""
+
+    __tablename__ = "jobs"
+    id: Mapped[UUID] = row_id()
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    state: Mapped[str] = mapped_column(server_default="queued")
+    urgent: Mapped[bool] = mapped_column(server_default=text("false"))
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime] = moment()
+    queued_at: Mapped[datetime] = moment()
+    available_at: Mapped[datetime] = moment()
+    updated_at: Mapped[datetime] = moment()
+    lease_until: Mapped[datetime | None]
+    lease_token: Mapped[UUID | None]
+    worker: Mapped[str | None]
+    reason: Mapped[str | None]
+    message: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("state IN ('queued','running','done','failed','cancelled')", name="jobs_state"),
+        Index(
+            "jobs_waiting",
+            "hospital_id",
+            text("urgent DESC"),
+            "queued_at",
+            "id",
+            postgresql_where=text("state = 'queued'"),
+        ),
+        Index("jobs_suspect", "queued_at", postgresql_where=text("state = 'queued' AND attempts > 0")),
+        Index("jobs_leased", "lease_until", "hospital_id", postgresql_where=text("state = 'running'")),
+        Index("jobs_listed", "hospital_id", text("created_at DESC"), text("id DESC")),
+        Index("jobs_of_case", "case_id"),
+        Index("jobs_failed", "created_at", postgresql_where=text("state = 'failed'")),
+    )
+
+
+class ResultRow(Table):
+    __tablename__ = "results"
+    id: Mapped[UUID] = row_id()
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    model_digest: Mapped[str]
+    body: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = moment()
+
+    __table_args__ = (
+        UniqueConstraint("job_id", "model_digest", name="results_once"),
+        Index("results_newest", text("created_at DESC")),
+    )
+
+
+class ExplanationRow(Table):
+    """A heatmap of one result, made on demand; the PNG lies in the object store."""
+
+    __tablename__ = "explanations"
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    model_digest: Mapped[str] = mapped_column(primary_key=True)
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    png_sha256: Mapped[str | None]
+    reason: Mapped[str | None]
+    requested_at: Mapped[datetime] = moment()
+    made_at: Mapped[datetime | None]
+
+
+class ReceiptRow(Table):
+    """What was answered to an Idempotency-Key."""
+
+    __tablename__ = "receipts"
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    created_at: Mapped[datetime] = moment()
+
+
+class OutcomeRow(Table):
+    """What a case turned out to be. Append-only: a correction is a new row, and the last one counts."""
+
+    __tablename__ = "outcomes"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    malignant: Mapped[bool]
+    source: Mapped[str]
+    determined_on: Mapped[date | None]
+    patient: Mapped[str | None]
+    consent: Mapped[bool]
+    actor: Mapped[str]
+    recorded_at: Mapped[datetime] = moment()
+
+    __table_args__ = (Index("outcomes_of_case", "case_id", "id"), Index("outcomes_of_hospital", "hospital_id", "id"))
+
+
+class ObservationRow(Table):
+    """What monitoring needs of a result; written with it."""
+
+    __tablename__ = "observations"
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    model_digest: Mapped[str] = mapped_column(primary_key=True)
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    device: Mapped[str | None]
+    score: Mapped[float]
+    risk: Mapped[float]
+    decision: Mapped[str]
+    cutoff: Mapped[float]
+    strangeness: Mapped[float | None]
+    embedding: Mapped[list[Any] | None]
+    """Along the training images' first principal directions, in standard deviations."""
+    benign_p: Mapped[float | None]
+    malignant_p: Mapped[float | None]
+    """Conformal p-values of the two classes."""
+    warnings: Mapped[list[Any]]
+    created_at: Mapped[datetime] = moment()
+
+    __table_args__ = (
+        Index("observations_made", "created_at"),
+        Index("observations_of_hospital", "hospital_id", "created_at"),
+        Index("observations_of_model", "model_digest", "created_at"),
+    )
