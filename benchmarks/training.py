@@ -48,7 +48,7 @@ class Yard:
 
     def add(self, images: Sequence[LabelledImage]) -> None:
         with self.ledger.whole("benchmark") as house:
-            house.datasets.add(house.datasets.ensure("set"), images)
+            house.drafts.offer(house.datasets.ensure("set"), images)
 
     def forget(self) -> None:
         """Throw away everything that was computed."""

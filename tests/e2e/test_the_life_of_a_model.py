@@ -78,7 +78,7 @@ def test_a_killed_trainer_costs_a_step_and_the_run_tells_what_each_came_to(run: 
     kinds = [step["kind"] for step in run["steps"]]
     assert kinds[-3:] == ["bundle", "evaluation", "gate"]
     assert max(step["attempts"] for step in run["steps"]) <= 2
-    assert run["metrics"]["images"] == sum(1 for _ in LABELLED) + len(CASES) - 1 - tests_of(run)
+    assert run["metrics"]["images"] == sum(1 for _ in LABELLED) + len(CASES) - 1 - locked_images(run)
 
 
 @pytest.mark.slow
@@ -108,8 +108,8 @@ def test_a_model_has_a_card_and_monitoring_knows_its_outcomes(stage: Stage, run:
     assert card.headers["content-type"].startswith("text/html")
     assert run["model_digest"][:12] in card.text
     told = stage.told("monitor", "performance", "--hospital", "west", "--json")
-    (row,) = [row for row in told["rows"] if row["level"] == "hospital"]
-    assert row["with_outcome"]["count"] == len(known)
+    (west,) = told["hospitals"]
+    assert west["figures"]["with_outcome"]["count"] == len(known)
 
 
 def shadowed(stage: Stage, digest: str, cases: int) -> dict[str, Any] | None:
@@ -122,7 +122,7 @@ def done(run: dict[str, Any]) -> dict[str, int]:
     return {step["name"]: step["attempts"] for step in run["steps"] if step["state"] == "done"}
 
 
-def tests_of(run: dict[str, Any]) -> int:
+def locked_images(run: dict[str, Any]) -> int:
     return next(step["outcome"]["images"] for step in run["steps"] if step["kind"] == "evaluation")
 
 
