@@ -91,7 +91,8 @@ def line(event: Mapping[str, Any]) -> str:
 
 def drawn(run: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> RenderableType:
     """The run's bar, its stages, the steps in work, and the last epochs' losses."""
-    bar = ProgressBar(total=1.0, completed=run["fraction"], width=40)
+    bar = Table.grid()
+    bar.add_row(ProgressBar(total=1.0, completed=run["fraction"], width=40))
     title = Text(f"{run['dataset']}/{run['version']} · {run['recipe']} · {headline(run)}", overflow="ellipsis")
     return Group(title, bar, _stages(run["steps"]), *(_faint(line(event)) for event in epochs))
 

@@ -1,12 +1,12 @@
 """The trainer's day: claim a step, do it, say what came of it, ring for the steps that can be done now."""
 
 import threading
-import time
-from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from services.trainer.owner import Owner
+from services.trainer.reporting import Closing, Reporter, StepLost
 from services.trainer.samples import outlined
 from services.trainer.work import Done, Found, Material, RunWork, Tools
 from shared.domain.jobs import REASON_TEXT, Reason
@@ -14,6 +14,7 @@ from shared.domain.training import ENDED, Split, StepKind
 from shared.errors import SeraError, Unavailable
 from shared.ledger import House, Ledger
 from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.insistence import insist
 from shared.ledger.steps import ClaimedStep
 from shared.ledger.training import TrainingRun
 from shared.queueing import Doorbell
@@ -23,20 +24,9 @@ from shared.settings import Settings
 from shared.telemetry import log
 
 ACTOR = "trainer"
-TOLD_EVERY_S = 0.5
 AWAY = timedelta(seconds=2)
 FOUND = (StepKind.FEATURES, StepKind.TABLE, StepKind.BUNDLE)
 """Steps whose outcomes later ones go by."""
-
-
-class StepLost(SeraError):
-    code = "step-lost"
-    text = "The step is no longer this trainer's: its run was cancelled, or another trainer has taken it up."
-
-
-class Closing(SeraError):
-    code = "closing"
-    text = "The trainer is stopping."
 
 
 class TrainingDesk:
@@ -83,18 +73,19 @@ class TrainingDesk:
     def _do(self, step: ClaimedStep) -> None:
         """One step's failure is written to its run and never touches serving."""
         try:
-            done = self._work_on(step.run_id).do(step, self._found(step), self._reporter(step))
-            self._finish(step, done)
+            reporter = Reporter(step, self._ledger, ACTOR, self._closing)
+            done = self._work_on(step.run_id).do(step, self._found(step), reporter)
+            insist(lambda: self._finish(step, done), self._lease)
         except StepLost:
             log().warning("step.lost", run=str(step.run_id), step=step.name)
         except (Closing, Unavailable) as interrupted:
             log().warning("step.given-back", run=str(step.run_id), step=step.name, why=str(interrupted))
             self._give_back(step)
         except SeraError as error:
-            self._fail(step, error.code, str(error))
+            insist(partial(self._fail, step, error.code, str(error)), self._lease)
         except Exception as error:  # noqa: BLE001 (written to the run, and logged)
             log().error("step.broke", run=str(step.run_id), step=step.name, exc_info=error)
-            self._fail(step, Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL])
+            insist(partial(self._fail, step, Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL]), self._lease)
 
     def _work_on(self, run_id: UUID) -> RunWork:
         """What this process holds of a run; that of another run is let go of first."""
@@ -111,24 +102,6 @@ class TrainingDesk:
             live = house.models.live()
             learned = _learned(house, step.run_id, live) if live and step.kind is StepKind.GATE else set()
             return Found(outcomes, live, frozenset(learned))
-
-    def _reporter(self, step: ClaimedStep):
-        last = 0.0
-
-        def report(stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
-            """Figures are always told; how far it is, now and then."""
-            nonlocal last
-            if self._closing.is_set():
-                raise Closing
-            kept = metrics if "loss" in metrics else {}
-            if not kept and time.monotonic() - last < TOLD_EVERY_S:
-                return
-            last = time.monotonic()
-            with self._ledger.whole(ACTOR) as house:
-                if not house.steps.progress(step.token, step.kind, fraction, message, kept):
-                    raise StepLost
-
-        return report
 
     def _finish(self, step: ClaimedStep, done: Done) -> None:
         with self._ledger.whole(ACTOR) as house:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -12,15 +11,15 @@ from services.worker.live import LiveModel
 from services.worker.preparation import Batch, Preparation, Prepared, internal
 from services.worker.results import Answer, answer
 from services.worker.shelf import Served
-from shared.errors import SeraError, Unavailable
+from shared.errors import SeraError
 from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.insistence import insist
 from shared.ledger.queue import Failure
 from shared.settings import Settings
 from shared.telemetry import log
 
-RETRY_S = 0.5
 AWAY = timedelta(seconds=2)
 
 
@@ -73,7 +72,7 @@ class InferenceDesk:
     def _answer(self, batch: Batch) -> None:
         try:
             answers = self._infer(batch)
-            self._persist(lambda: self._write(batch, answers))
+            insist(lambda: self._write(batch, answers), self._lease)
         finally:
             self._heartbeat.let_go(batch.token)
 
@@ -108,17 +107,6 @@ class InferenceDesk:
             house.queue.give_back(batch.token, batch.unreached, AWAY)
         counts = {"done": len(written), "failed": len(batch.failed), "unreached": len(batch.unreached)}
         log().info("batch.written", lost=len(answers) - len(written), **counts)
-
-    def _persist(self, write: Callable[[], None]) -> None:
-        """Try again while the database is away, for as long as a lease lasts; past that another worker has the jobs."""
-        until = time.monotonic() + self._settings.lease_s
-        while True:
-            try:
-                return write()
-            except Unavailable:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(RETRY_S)
 
     def _return(self, following: Future[Batch | None]) -> None:
         """Give back the batch that was prepared in vain; if that fails too, its lease runs out."""

@@ -60,6 +60,7 @@ def test_a_terminal_shows_stages_the_step_in_work_and_the_last_epochs():
     told = out.getvalue()
     assert "set/2" in told
     assert "1/2" in told
+    assert not [row for row in told.splitlines() if "━" in row and "fold" in row]
     assert "fold/1 50%" in told
     assert "loss 0.512" in told
     assert "tuning/1-alexnet/0" in shown(True, (RUN, [EPOCH]))
