@@ -46,7 +46,7 @@ class Screen:
     """Draws a run on a terminal; on anything else prints finished steps and epochs as lines."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._epochs, self._told = console, [], 0.0
+        self._console, self._epochs, self._told = console, [], float("-inf")
         self._live = Live(console=console, transient=True, refresh_per_second=4) if console.is_terminal else None
 
     def __enter__(self) -> "Screen":
@@ -69,7 +69,7 @@ class Screen:
         for event in said:
             self._console.print(line(event), soft_wrap=True, markup=False, highlight=False)
         now = time.monotonic()
-        if said or now - self._told >= TELL_EVERY_S:
+        if now - self._told >= TELL_EVERY_S:
             self._told = now
             self._console.print(headline(run), soft_wrap=True, markup=False, highlight=False)
 
