@@ -90,6 +90,7 @@ class Ledger:
                 Observations(session, audit, hospital),
                 audit,
             )
+            audit.write()
 
     @contextmanager
     def whole(self, actor: str) -> Iterator[House]:
@@ -117,6 +118,7 @@ class Ledger:
                 ExplanationQueue(session),
                 audit,
             )
+            audit.write()
 
     def ping(self) -> None:
         """Raise Unavailable unless the database answers."""
