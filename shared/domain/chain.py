@@ -5,8 +5,9 @@ An event's hash is the SHA-256, in hexadecimal, of this JSON array in UTF-8, wit
     ["sera-audit/1", chain, number, at, actor, origin, event, case, job, details, previous]
 
 `number` is a number, `origin`, `case` and `job` may be null, all others are texts; `details` is the text of a JSON
-object exactly as it was written down, so that no two ways of writing a number can differ. In texts only quotation marks,
-backslashes and control characters are escaped. `previous` is the hash of the event before, 64 zeros for the first.
+object exactly as it was written down, so that no two ways of writing a number can differ. In texts only quotation
+marks, backslashes and control characters are escaped. `previous` is the hash of the event before, 64 zeros for the
+first.
 """
 
 import hashlib
