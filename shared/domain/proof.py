@@ -27,6 +27,7 @@ class Fault(StrEnum):
     REPEATED = "repeated"
     CUT = "cut"
     REWRITTEN = "rewritten"
+    INCOMPLETE = "incomplete"
     SEAL_BROKEN = "seal-broken"
     SEAL_REMOVED = "seal-removed"
     SEAL_UNTRUSTED = "seal-untrusted"
@@ -41,6 +42,7 @@ TEXT = {
     Fault.REPEATED: "{rows} of chain {chain}: there more than once.",
     Fault.CUT: "{rows} of chain {chain}: removed from its end, for the seal {seal} of {at} had seen the last of them.",
     Fault.REWRITTEN: "{rows} of chain {chain}: rewritten, all or some, for the seal {seal} of {at} saw another event.",
+    Fault.INCOMPLETE: "The file does not end as it was written: lines of it are missing or were added.",
     Fault.SEAL_BROKEN: "The seal {seal} of chain {chain} was changed: its signature does not belong to it.",
     Fault.SEAL_REMOVED: "Before the seal {seal} of chain {chain} another was removed or replaced.",
     Fault.SEAL_UNTRUSTED: "The seal {seal} of chain {chain} was made with the key {key}, which is none of those given.",

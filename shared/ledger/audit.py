@@ -5,23 +5,25 @@ last in a transaction, chain after chain in one order, and no transaction waits 
 lock that the other wants.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, cast, insert, select
+from sqlalchemy import Row, Select, Text, cast, insert, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from shared.domain.chain import Link, chain_of, moment
 from shared.domain.events import Event
 from shared.ledger.tables import AuditRow
 
-AT_ONCE = 1000
 ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
 """From where the request came that is being answered; None in services that answer none."""
+
+NAMES = ("number", "at", "actor", "origin", "event", "case_id", "job_id", "previous", "hash", "hospital_id", "chain")
+COLUMNS = [getattr(AuditRow, name) for name in NAMES]
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,16 @@ class AuditTrail:
         names = Recorded.__dataclass_fields__
         return [Recorded(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
 
-    def links(self) -> Iterator[Link]:
-        """The chains, one after another, each from its beginning; read as they are asked for."""
-        names = ("number", "at", "actor", "origin", "event", "case_id", "job_id", "previous", "hash", "hospital_id")
-        columns = [getattr(AuditRow, name) for name in names]
-        query = select(*columns, cast(AuditRow.details, Text).label("details"))
-        ordered = self._mine(query).order_by(AuditRow.chain, AuditRow.number).execution_options(yield_per=AT_ONCE)
-        return map(_link, self._session.execute(ordered))
+    def links(self, after: tuple[str, int] | None = None, limit: int = 1000) -> list[tuple[tuple[str, int], Link]]:
+        """Chain after chain, each from its beginning; with each the place to go on from."""
+        self.write()
+        place = tuple_(AuditRow.chain, AuditRow.number)
+        query = select(*COLUMNS, cast(AuditRow.details, Text).label("details")).order_by(*place.clauses).limit(limit)
+        if self._hospital:
+            query = query.where(AuditRow.chain == chain_of(self._hospital))
+        if after:
+            query = query.where(place > tuple_(*map(literal, after)))
+        return [((row.chain, row.number), _link(row)) for row in self._session.execute(query)]
 
     def _mine(self, query: Select) -> Select:
         return query.where(AuditRow.hospital_id == self._hospital) if self._hospital else query

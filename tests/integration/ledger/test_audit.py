@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.domain.chain import HOUSE, ORIGINLESS
 from shared.domain.events import Event
 from shared.ledger.audit import Entry
+from shared.ledger.exporting import Trail
 from shared.ledger.migrate import configuration
 
 AWKWARD = {"text": 'quote " backslash \\ newline \n bell \x07 é 猫 \U0001f600', "numbers": [1e22, 1e-7, -0.0, 3]}
@@ -23,8 +24,7 @@ def hospitals(ledger):
 @pytest.fixture
 def links(ledger):
     def read():
-        with ledger.whole("test") as house:
-            return list(house.audit.links())
+        return list(Trail(ledger, "test").links())
 
     return read
 
