@@ -35,7 +35,17 @@ def test_a_file_that_was_cut_is_not_complete(file, kept):
 
 @pytest.mark.parametrize(
     "line",
-    ["", "no JSON", "[]", "3", "{}", '{"kind": "other"}', '{"kind": "event"}', '{"kind": "seal", "seal": 1}', "[" * 9999],
+    [
+        "",
+        "no JSON",
+        "[]",
+        "3",
+        "{}",
+        '{"kind": "other"}',
+        '{"kind": "event"}',
+        '{"kind": "seal", "seal": 1}',
+        "[" * 9999,
+    ],
 )
 def test_a_line_that_is_none_is_named(file, line):
     file.write_text(file.read_text() + line + "\n")
