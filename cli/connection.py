@@ -139,12 +139,13 @@ def local_key(settings: Settings, role: Role) -> str:
 
 def create_key(settings: Settings, role: Role, hospital: str | None, label: str) -> str:
     """Make a key in the ledger; the only time its secret is seen."""
-    with _ledger(settings) as ledger, ledger.whole("cli") as house:
+    with open_ledger(settings) as ledger, ledger.whole("cli") as house:
         return house.keys.create(role, house.hospitals.ensure(hospital) if hospital else None, label)
 
 
 @contextmanager
-def _ledger(settings: Settings) -> Iterator[Ledger]:
+def open_ledger(settings: Settings) -> Iterator[Ledger]:
+    """The database itself, as only who runs SERA reaches it."""
     url = settings.database if settings.database_url else StackState.load(settings.home).database_url
     ledger = Ledger(url, pool_size=1)
     try:

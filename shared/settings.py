@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     shadow_batch: Annotated[int, Field(ge=1, le=64)] = 8
     """Cases a shadow reads in one transaction."""
 
+    audit_seal_every_s: Annotated[float, Field(ge=1)] = 300.0
+    """How much of the audit trail's end could be cut off unseen by who owns the database: what is not yet sealed."""
+    audit_key: SecretStr | None = None
+    """Ed25519 private key of the seals, 32 bytes in base64; left unset, $SERA_HOME/keys/audit-ed25519."""
+    trusted_proxies: str = ""
+    """Addresses or networks, with commas, whose X-Forwarded-For is believed; all others speak for themselves."""
+
     log_level: str = "INFO"
 
     @field_validator("home", "weights_dir", "ready_file")

@@ -16,6 +16,7 @@ def main() -> None:
         port=settings.port,
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # SERA_TRUSTED_PROXIES says whom to believe
         timeout_graceful_shutdown=5,
     )
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from services.api import errors
 from services.api.audit.router import router as audit
+from services.api.audit.seen import Seen
 from services.api.cases.router import router as cases
 from services.api.datasets.router import router as datasets
 from services.api.dependencies import Wiring
@@ -21,6 +22,7 @@ from services.api.monitoring.dashboards import router as dashboards
 from services.api.monitoring.memory import Memory
 from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
+from services.api.origin import Whence, networks
 from services.api.training.router import router as training
 from services.api.web.router import router as web
 from shared.ledger import Ledger
@@ -44,6 +46,7 @@ def create_app(settings: Settings) -> FastAPI:
         JobWatch(settings.database),
         Pace(ledger),
         Memory(),
+        Seen(),
     )
 
     @asynccontextmanager
@@ -55,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="SERA", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.wiring = wired
     app.add_middleware(Doorman, ledger=ledger)
+    app.add_middleware(Whence, proxies=networks(settings.trusted_proxies))
     app.add_middleware(BodyCap, limit=settings.max_upload_bytes + FORM_ALLOWANCE)
     app.add_middleware(Traffic)
     errors.install(app)

@@ -1,5 +1,7 @@
 """`python -m services.beat`: rings every queue at a steady pace."""
 
+from typing import Any
+
 from celery.beat import Scheduler
 from celery.signals import beat_init
 
@@ -14,11 +16,15 @@ def main() -> None:
     settings = Settings()
     telemetry.configure("beat", settings.log_level)
     app = celery_app(settings.broker)
-    ring = {"schedule": settings.ring_every_s, "args": ["beat"], "options": {"expires": settings.ring_every_s}}
-    app.conf.beat_schedule = {task: {"task": task, **ring} for task in Tasks}
+    app.conf.beat_schedule = {task: ring(task, settings) for task in Tasks}
     app.conf.beat_max_loop_interval = settings.ring_every_s
     beat_init.connect(lambda **_: announce(settings), weak=False)
     app.Beat(scheduler_cls=Scheduler, quiet=True).run()
+
+
+def ring(task: Tasks, settings: Settings) -> dict[str, Any]:
+    every_s = settings.audit_seal_every_s if task is Tasks.SEAL else settings.ring_every_s
+    return {"task": task, "schedule": every_s, "args": ["beat"], "options": {"expires": every_s}}
 
 
 if __name__ == "__main__":

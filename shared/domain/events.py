@@ -5,6 +5,10 @@ from enum import StrEnum
 
 class Event(StrEnum):
     CASE_ACCEPTED = "case.accepted"
+    CASE_READ = "case.read"
+    RESULT_READ = "result.read"
+    EXPLANATION_READ = "explanation.read"
+    AUDIT_EXPORTED = "audit.exported"
     JOB_CLAIMED = "job.claimed"
     JOB_DONE = "job.done"
     JOB_FAILED = "job.failed"

@@ -1,16 +1,29 @@
-"""The audit trail: every change of state is recorded in the transaction that makes it."""
+"""The audit trail: every change of state is recorded in the transaction that makes it.
 
-from collections.abc import Iterable
+The database chains the events: under the lock of its chain an event gets its number, time and hash. So they are written
+last in a transaction, chain after chain in one order, and no transaction waits for another's chain while it holds a
+lock that the other wants.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, Select, Text, cast, insert, literal, select, tuple_
 from sqlalchemy.orm import Session
 
+from shared.domain.chain import Link, chain_of, moment
 from shared.domain.events import Event
 from shared.ledger.tables import AuditRow
+
+ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
+"""From where the request came that is being answered; None in services that answer none."""
+
+NAMES = ("number", "at", "actor", "origin", "event", "case_id", "job_id", "previous", "hash", "hospital_id", "chain")
+COLUMNS = [getattr(AuditRow, name) for name in NAMES]
 
 
 @dataclass(frozen=True)
@@ -29,24 +42,64 @@ class Recorded(Entry):
     id: int = 0
     at: datetime | None = None
     actor: str = ""
+    origin: str | None = None
+    number: int = 0
+    hash: str = ""
 
 
 class AuditTrail:
     def __init__(self, session: Session, actor: str, hospital: UUID | None = None) -> None:
         self._session, self._actor, self._hospital = session, actor, hospital
+        self._told: list[Entry] = []
 
     def record(self, event: Event, *, case: UUID | None = None, job: UUID | None = None, **details: Any) -> None:
         self.record_all([Entry(event, self._hospital, case, job, details)])
 
     def record_all(self, entries: Iterable[Entry]) -> None:
-        rows = [{**vars(entry), "actor": self._actor} for entry in entries]
+        self._told.extend(entries)
+
+    def record_reads(self, event: Event, subjects: Sequence[tuple[UUID, UUID | None]]) -> None:
+        """Note that this actor saw something of these (case, job), each the first time only."""
+        mine = select(AuditRow.case_id, AuditRow.job_id).where(AuditRow.event == event, AuditRow.actor == self._actor)
+        known = self._session.execute(mine.where(AuditRow.case_id.in_([case for case, _ in subjects])))
+        seen = {tuple(row) for row in known}
+        self.record_all(Entry(event, self._hospital, *subject) for subject in subjects if subject not in seen)
+
+    def write(self) -> None:
+        """Write what was told, at the end of the transaction."""
+        told, self._told = sorted(self._told, key=lambda entry: chain_of(entry.hospital_id)), []
+        rows = [{**vars(entry), "actor": self._actor, "origin": ORIGIN.get()} for entry in told]
         if rows:
             self._session.execute(insert(AuditRow), rows)
 
     def page(self, after: int = 0, limit: int = 100) -> list[Recorded]:
         """Oldest first; a scoped trail shows its hospital's events only."""
-        query = select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id).limit(limit)
-        if self._hospital:
-            query = query.where(AuditRow.hospital_id == self._hospital)
+        self.write()
+        query = self._mine(select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id).limit(limit))
         names = Recorded.__dataclass_fields__
         return [Recorded(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
+
+    def links(self, after: tuple[str, int] | None = None, limit: int = 1000) -> list[tuple[tuple[str, int], Link]]:
+        """Chain after chain, each from its beginning; with each the place to go on from."""
+        self.write()
+        place = tuple_(AuditRow.chain, AuditRow.number)
+        query = select(*COLUMNS, cast(AuditRow.details, Text).label("details")).order_by(*place.clauses).limit(limit)
+        if self._hospital:
+            query = query.where(AuditRow.chain == chain_of(self._hospital))
+        if after:
+            query = query.where(place > tuple_(*map(literal, after)))
+        return [((row.chain, row.number), _link(row)) for row in self._session.execute(query)]
+
+    def _mine(self, query: Select) -> Select:
+        return query.where(AuditRow.hospital_id == self._hospital) if self._hospital else query
+
+
+def _link(row: Row) -> Link:
+    """The chain is told by the hospital, so that an event moved to another hospital is found."""
+    return Link(
+        chain=chain_of(row.hospital_id),
+        at=moment(row.at),
+        case=row.case_id and str(row.case_id),
+        job=row.job_id and str(row.job_id),
+        **{name: getattr(row, name) for name in ("number", "actor", "origin", "event", "details", "previous", "hash")},
+    )

@@ -26,6 +26,7 @@ from shared.ledger.papers import Papers
 from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.queue import Queue
 from shared.ledger.receipts import Receipts
+from shared.ledger.seals import Seals
 from shared.ledger.serving import Serving
 from shared.ledger.shadows import Shadows
 from shared.ledger.steps import Steps
@@ -44,6 +45,7 @@ class Book:
     outcomes: Outcomes
     observations: Observations
     audit: AuditTrail
+    seals: Seals
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class House:
     observations: Observations
     explanations: ExplanationQueue
     audit: AuditTrail
+    seals: Seals
 
 
 class Ledger:
@@ -89,7 +92,9 @@ class Ledger:
                 Outcomes(session, hospital, audit, actor),
                 Observations(session, audit, hospital),
                 audit,
+                Seals(session, hospital),
             )
+            audit.write()
 
     @contextmanager
     def whole(self, actor: str) -> Iterator[House]:
@@ -116,7 +121,9 @@ class Ledger:
                 Observations(session, audit),
                 ExplanationQueue(session),
                 audit,
+                Seals(session),
             )
+            audit.write()
 
     def ping(self) -> None:
         """Raise Unavailable unless the database answers."""

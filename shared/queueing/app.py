@@ -11,6 +11,7 @@ class Queues(StrEnum):
     TRAIN = "train"
     EXPLAIN = "explain"
     SHADOW = "shadow"
+    AUDIT = "audit"
 
 
 class Tasks(StrEnum):
@@ -18,6 +19,7 @@ class Tasks(StrEnum):
     EXPLAIN = "explain.ring"
     TRAIN = "train.ring"
     SHADOW = "shadow.ring"
+    SEAL = "audit.seal"
 
 
 def celery_app(broker_url: str) -> Celery:
@@ -31,6 +33,7 @@ def celery_app(broker_url: str) -> Celery:
             Tasks.EXPLAIN: Queues.EXPLAIN,
             Tasks.TRAIN: Queues.TRAIN,
             Tasks.SHADOW: Queues.SHADOW,
+            Tasks.SEAL: Queues.AUDIT,
         },
         task_create_missing_queues=True,
         task_serializer="json",

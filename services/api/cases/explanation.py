@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import Response
 
 from services.api.dependencies import Wiring
+from shared.domain.events import Event
 from shared.errors import Conflict, NotFound, SeraError
 from shared.ledger.explanations import Explanation
 from shared.ledger.hospitals import Caller
@@ -41,6 +42,9 @@ class ExplanationDesk:
             if book.cases.find(case_id) is None:
                 raise NotFound(thing="case")
             asked = book.explanations.ask(case_id)
+            shown = [(case_id, asked.job_id)] if asked and asked.png_sha256 else []
+            read = self._wired.seen.note(book, self._who, Event.EXPLANATION_READ, shown)
+        self._wired.seen.remember(self._who, Event.EXPLANATION_READ, read)
         if asked is None:
             raise NoResultYet
         return asked

@@ -66,6 +66,8 @@ class CaseDesk:
                 raise NotFound(thing="case")
             jobs = book.cases.jobs_of(case_id)
             outcome = book.outcomes.latest(case_id)
+            read = self._wired.seen.note(book, self._who, Event.CASE_READ, [(case_id, None)])
+        self._wired.seen.remember(self._who, Event.CASE_READ, read)
         image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
         names = ("external_id", "size_mm", "roi", "frame", "device", "created_at")
         told = {name: getattr(case, name) for name in names} | {"outcome": outcome and outcome_view(outcome)}

@@ -5,14 +5,17 @@ import base64
 import binascii
 import hashlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from services.api.audit.seen import Subject
 from services.api.dependencies import Wiring
 from services.api.jobs.schemas import JobPage, JobView, view
+from shared.domain.events import Event
 from shared.domain.jobs import FINAL, JobState
 from shared.errors import InputError, NotFound
+from shared.ledger import Book
 from shared.ledger.hospitals import Caller
 from shared.ledger.jobs import Job
 
@@ -32,8 +35,10 @@ class JobDesk:
         """The job now; raises NotFound for another hospital's as for none."""
         with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
             job = book.jobs.find(job_id)
-        if job is None:
-            raise NotFound(thing="job")
+            if job is None:
+                raise NotFound(thing="job")
+            read = self._note(book, [job])
+        self._wired.seen.remember(self._who, Event.RESULT_READ, read)
         return view(job, self._eta_s(job))
 
     async def wait(self, job_id: UUID, wait_s: float) -> JobView:
@@ -59,6 +64,8 @@ class JobDesk:
     def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
         with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
             jobs = book.jobs.page(state, _seen(cursor), limit + 1)
+            read = self._note(book, jobs[:limit])
+        self._wired.seen.remember(self._who, Event.RESULT_READ, read)
         more = len(jobs) > limit
         return JobPage(jobs=[view(job) for job in jobs[:limit]], next_cursor=_cursor(jobs[limit - 1]) if more else None)
 
@@ -67,6 +74,10 @@ class JobDesk:
             if not book.jobs.cancel(job_id):
                 raise NotFound(thing="job")
         return self.read(job_id)
+
+    def _note(self, book: Book, jobs: Sequence[Job]) -> list[Subject]:
+        read = [(job.case_id, job.id) for job in jobs if job.result is not None]
+        return self._wired.seen.note(book, self._who, Event.RESULT_READ, read)
 
     def _eta_s(self, job: Job) -> float | None:
         pace = self._wired.pace.jobs_per_s() if job.position else None

@@ -11,7 +11,7 @@ from shared.ledger.tables.cases import (
     ResultRow,
 )
 from shared.ledger.tables.datasets import DatasetImageRow, DatasetRow, VersionImageRow, VersionRow
-from shared.ledger.tables.hospitals import AuditRow, HospitalRow, KeyRow, SecretRow
+from shared.ledger.tables.hospitals import AuditRow, HospitalRow, KeyRow, SealRow, SecretRow
 from shared.ledger.tables.models import GateRow, ModelRow, PromotionRow, ServingRow, ShadowResultRow, ShadowRow
 from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainingRunRow
 
@@ -33,6 +33,7 @@ __all__ = [
     "ResultRow",
     "RunEventRow",
     "RunStepRow",
+    "SealRow",
     "SecretRow",
     "ServingRow",
     "ShadowResultRow",

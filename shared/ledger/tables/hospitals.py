@@ -5,15 +5,19 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     ForeignKey,
     Identity,
     Index,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.ledger.tables.base import Table, moment, row_id
+
+READS = "event IN ('case.read', 'result.read', 'explanation.read')"
 
 
 class HospitalRow(Table):
@@ -51,14 +55,42 @@ class SecretRow(Table):
 
 
 class AuditRow(Table):
+    """An event. A trigger gives it its place, its time and its hash; no row can be changed or deleted."""
+
     __tablename__ = "audit_events"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[datetime] = moment()
     hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
     actor: Mapped[str]
+    origin: Mapped[str | None]
     event: Mapped[str]
     case_id: Mapped[UUID | None]
     job_id: Mapped[UUID | None]
-    details: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, server_default=text("'{}'::json"))
+    chain: Mapped[str]
+    number: Mapped[int] = mapped_column(BigInteger)
+    previous: Mapped[str]
+    hash: Mapped[str]
 
-    __table_args__ = (Index("audit_of_hospital", "hospital_id", "id"),)
+    __table_args__ = (
+        Index("audit_of_hospital", "hospital_id", "id"),
+        Index("audit_reads", "case_id", "actor", postgresql_where=text(READS)),
+        UniqueConstraint("chain", "number", name="audit_place"),
+    )
+
+
+class SealRow(Table):
+    """The signed head of a chain."""
+
+    __tablename__ = "audit_checkpoints"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    chain: Mapped[str]
+    seal: Mapped[int] = mapped_column(BigInteger)
+    number: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str]
+    at: Mapped[datetime]
+    previous: Mapped[str]
+    key: Mapped[str]
+    signature: Mapped[str]
+
+    __table_args__ = (UniqueConstraint("chain", "seal", name="checkpoint_place"),)

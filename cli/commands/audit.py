@@ -1,0 +1,93 @@
+"""`./sera audit`: prove the audit trail, export it, show the key that seals it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli import auditing
+from cli.commands import application
+from cli.connection import open_ledger
+from shared.domain.events import Event
+from shared.domain.exported import Exported
+from shared.errors import SeraError
+from shared.ledger.audit import Entry
+from shared.ledger.exporting import Trail
+from shared.sealing import seal_key
+from shared.settings import Settings
+
+app = application()
+
+
+class ExportUnwritable(SeraError):
+    code = "export-unwritable"
+    text = "{path} cannot be written ({why}). Name a file in a folder that you may write to."
+
+
+@app.callback()
+def audit() -> None:
+    """The audit trail: who did what, when, from where."""
+
+
+@app.command()
+def verify(
+    file: Annotated[Path | None, typer.Option(help="An exported file; no database is needed.")] = None,
+    public_key: Annotated[
+        list[str] | None, typer.Option(help="The key the seals must be of, from `./sera audit key`; may be repeated.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="An earlier export, whose seals must hold too; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
+    """Prove that no event was changed, removed or moved; exit code 1 and a sentence for each that was."""
+    settings, trusted = Settings(), public_key or []
+    witnesses = [seal for earlier in against or [] for seal in Exported(earlier).seals()]
+    if file:
+        findings = auditing.of_file(file, trusted, witnesses)
+    else:
+        findings = auditing.of_ledger(settings, trusted, witnesses)
+        trusted = trusted or auditing.own_key(settings)
+    if as_json:
+        print(json.dumps(auditing.to_json(findings), indent=2))
+    else:
+        for sentence in auditing.sentences(findings, bool(trusted)):
+            Console().print(sentence, soft_wrap=True, highlight=False, markup=False)
+    if not findings.whole:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="The file to write, JSON lines.")],
+    hospital: Annotated[str | None, typer.Option(help="Only this hospital's events.")] = None,
+) -> None:
+    """Write events and seals to a file that `./sera audit verify --file` proves anywhere."""
+    with open_ledger(Settings()) as ledger:
+        with ledger.whole("cli") as house:
+            owner = house.hospitals.find(hospital).id if hospital else None
+            house.audit.record_all([Entry(Event.AUDIT_EXPORTED, owner)])
+        _write(out, Trail(ledger, "cli", owner))
+    Console().print(f"Written to {out}.", soft_wrap=True, highlight=False, markup=False)
+
+
+@app.command()
+def key() -> None:
+    """Print the public key of the seals, to be kept where SERA does not run."""
+    print(seal_key(Settings()).public)
+
+
+def _write(path: Path, trail: Trail) -> None:
+    """The file appears whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8") as out:
+            out.writelines(trail.exported())
+        draft.replace(path)
+    except OSError as error:
+        raise ExportUnwritable(path=path, why=error.strerror) from error
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,112 @@
+"""The form of an audit event and of a seal that is hashed and signed. Anybody can make it again from an export.
+
+An event's hash is the SHA-256, in hexadecimal, of this JSON array in UTF-8, with `, ` between its members:
+
+    ["sera-audit/1", chain, number, at, actor, origin, event, case, job, details, previous]
+
+`number` is a number, `origin`, `case` and `job` may be null, all others are texts; `details` is the text of a JSON
+object exactly as it was written down, so that no two ways of writing a number can differ. In texts only quotation
+marks, backslashes and control characters are escaped. `previous` is the hash of the event before, 64 zeros for the
+first.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+FORM, SEAL_FORM = "sera-audit/1", "sera-seal/1"
+HOUSE = "house"
+"""The chain of events that belong to no hospital."""
+ORIGINLESS = "0" * 64
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+@dataclass(frozen=True)
+class Link:
+    """An event in its chain, in the texts that its hash is made of."""
+
+    chain: str
+    number: int
+    at: str
+    actor: str
+    origin: str | None
+    event: str
+    case: str | None
+    job: str | None
+    details: str
+    previous: str
+    hash: str
+
+    @property
+    def made(self) -> str:
+        """The hash that belongs to what is written here."""
+        told = (self.chain, self.number, self.at, self.actor, self.origin, self.event, self.case, self.job)
+        return sha256(form(FORM, *told, self.details, self.previous))
+
+
+@dataclass(frozen=True)
+class Seal:
+    """The head of a chain at one time, signed with Ed25519; `previous` is the hash of the chain's seal before."""
+
+    chain: str
+    seal: int
+    number: int
+    hash: str
+    at: str
+    previous: str
+    key: str
+    signature: str = ""
+
+    @property
+    def signed(self) -> bytes:
+        """What the signature is made over."""
+        return form(SEAL_FORM, self.chain, self.seal, self.number, self.hash, self.at, self.previous, self.key)
+
+    @property
+    def made(self) -> str:
+        """The hash by which the next seal holds on to this one."""
+        return sha256(self.signed)
+
+
+def form(*members: str | int | None) -> bytes:
+    return json.dumps(members, ensure_ascii=False).encode(errors="surrogatepass")
+
+
+def sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
+def chain_of(hospital: UUID | None) -> str:
+    return str(hospital) if hospital else HOUSE
+
+
+def moment(at: datetime) -> str:
+    """A time in UTC with its microseconds."""
+    return at.astimezone(UTC).strftime(TIME)
+
+
+def read_link(told: Mapping[str, Any]) -> Link:
+    """Raises KeyError, TypeError or ValueError if it is no event."""
+    return Link(**_members(Link, told))
+
+
+def read_seal(told: Mapping[str, Any]) -> Seal:
+    """Raises KeyError, TypeError or ValueError if it is no seal."""
+    return Seal(**_members(Seal, told))
+
+
+NUMBERS = frozenset({"number", "seal"})
+MAY_BE_NULL = frozenset({"origin", "case", "job"})
+
+
+def _members(kind: type, told: Mapping[str, Any]) -> dict[str, Any]:
+    members = {name: told[name] for name in kind.__dataclass_fields__}
+    for name, member in members.items():
+        wanted = int if name in NUMBERS else str
+        if type(member) is not wanted and not (member is None and name in MAY_BE_NULL):
+            raise TypeError(name)
+    return members

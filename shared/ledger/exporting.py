@@ -1,0 +1,46 @@
+"""The whole audit trail, or a hospital's, in many short transactions: however slow the reader, none is held open.
+
+Events are only ever added, so what is read later belongs to what was read before.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from uuid import UUID
+
+from shared.domain.chain import Link, Seal, chain_of
+from shared.domain.exported import lines
+from shared.ledger.ledger import Book, House, Ledger
+
+AT_ONCE = 1000
+
+
+class Trail:
+    """The trail as one actor reads it: one hospital's, or all."""
+
+    def __init__(self, ledger: Ledger, actor: str, hospital: UUID | None = None) -> None:
+        self._ledger, self._actor, self._hospital = ledger, actor, hospital
+
+    def seals(self) -> list[Seal]:
+        with self._open() as book:
+            return book.seals.all()
+
+    def links(self) -> Iterator[Link]:
+        """Chain after chain, each from its beginning."""
+        after: tuple[str, int] | None = None
+        while True:
+            with self._open() as book:
+                page = book.audit.links(after, AT_ONCE)
+            yield from (link for _, link in page)
+            if len(page) < AT_ONCE:
+                return
+            after = page[-1][0]
+
+    def exported(self) -> Iterator[str]:
+        """The lines of an export."""
+        seals = self.seals()
+        yield from lines(self._hospital and chain_of(self._hospital), self.links(), seals)
+
+    def _open(self) -> AbstractContextManager[Book | House]:
+        if self._hospital:
+            return self._ledger.scoped(self._hospital, self._actor)
+        return self._ledger.whole(self._actor)

@@ -1,0 +1,97 @@
+"""The key that seals the audit trail: Ed25519 (RFC 8032), the private half on the machine of the workers only.
+
+Keys and signatures are written as base64 of their raw bytes: 32 of a key, 64 of a signature.
+"""
+
+import base64
+import binascii
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from shared.domain.chain import Seal
+from shared.errors import SeraError
+from shared.settings import Settings
+
+KEY_BYTES = 32
+
+
+class SealKeyUnusable(SeraError):
+    code = "seal-key-unusable"
+    text = "{where} holds no Ed25519 key, which is 32 bytes in base64. Put the right one there, from your backup."
+
+
+class SealKeyUnwritable(SeraError):
+    code = "seal-key-unwritable"
+    text = "The key of the audit trail cannot be kept at {path}. Make the folder writable, or set SERA_AUDIT_KEY."
+
+
+class SealKey:
+    """Signs; `public` is what others need to check it."""
+
+    def __init__(self, secret: str, where: str) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(_raw(secret, where))
+        self.public = _text(self._key.public_key().public_bytes_raw())
+
+    def sign(self, text: bytes) -> str:
+        return _text(self._key.sign(text))
+
+
+def seal_key(settings: Settings) -> SealKey:
+    """The key in SERA_AUDIT_KEY, else this machine's own, drawn when it is first needed.
+
+    Raises
+    ------
+    SealKeyUnusable, SealKeyUnwritable
+    """
+    if settings.audit_key:
+        return SealKey(settings.audit_key.get_secret_value(), "SERA_AUDIT_KEY")
+    kept = key_file(settings)
+    try:
+        if not kept.exists():
+            _draw(kept)
+        return SealKey(kept.read_text(), str(kept))
+    except OSError as error:
+        raise SealKeyUnwritable(path=kept) from error
+
+
+def key_file(settings: Settings) -> Path:
+    return settings.home / "keys" / "audit-ed25519"
+
+
+def signed(seal: Seal) -> bool:
+    """Whether a seal's signature was made over it with the key that it names."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(_raw(seal.key, "the seal"))
+        key.verify(base64.b64decode(seal.signature, validate=True), seal.signed)
+    except (InvalidSignature, SealKeyUnusable, ValueError):
+        return False
+    return True
+
+
+def _draw(path: Path) -> None:
+    """Whoever is first wins; the file appears whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(_text(os.urandom(KEY_BYTES)) + "\n")
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+
+
+def _raw(text: str, where: str) -> bytes:
+    try:
+        raw = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise SealKeyUnusable(where=where) from error
+    if len(raw) != KEY_BYTES:
+        raise SealKeyUnusable(where=where)
+    return raw
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

@@ -1,0 +1,107 @@
+import json
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from shared.domain.events import Event
+from shared.domain.exported import Exported
+from shared.domain.proof import verify
+from shared.domain.roles import Role
+from shared.sealing import signed
+from tests.builders import form, png
+
+DIGEST, LEASE, LATER = "d" * 64, timedelta(minutes=1), timedelta(0)
+SECRETS = ("Jane-Doe", "MRN-4711")
+
+
+@pytest.fixture
+def done(north, ledger):
+    """A case with its result."""
+    receipt = north.post("/v1/cases", **form(external_id=SECRETS[0])).json()
+    with ledger.whole("w") as house:
+        lease = house.queue.claim("w", 1, LEASE, 5)
+    with ledger.whole("w") as house:
+        house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: {"risk": 0.4}})
+    return receipt
+
+
+@pytest.fixture
+def trail(as_role):
+    admin = as_role(Role.HOSPITAL_ADMIN)
+    return lambda: admin.get("/v1/audit?limit=1000").json()
+
+
+def reads(trail):
+    return [(each["event"], each["job_id"]) for each in trail() if each["event"].endswith(".read")]
+
+
+def test_a_result_read_is_on_record_once_for_each_key_however_often_it_is_polled(north, as_role, done, trail):
+    job = done["job_id"]
+    for _ in range(3):
+        assert north.get(f"/v1/jobs/{job}").json()["result"] == {"risk": 0.4}
+    north.get("/v1/jobs")
+    assert reads(trail) == [(Event.RESULT_READ, job)]
+    as_role(Role.READER).get("/v1/jobs")
+    assert reads(trail) == [(Event.RESULT_READ, job)] * 2
+
+
+def test_a_poll_without_a_result_is_no_read(north, trail):
+    job = north.post("/v1/cases", **form()).json()["job_id"]
+    north.get(f"/v1/jobs/{job}")
+    assert reads(trail) == []
+
+
+def test_reads_of_a_case_and_of_its_explanation_are_on_record(north, ledger, gateway, done, trail):
+    north.get(done["links"]["case"])
+    north.get(done["links"]["case"])
+    assert north.get(done["links"]["explanation"]).status_code == 202
+    assert reads(trail) == [(Event.CASE_READ, None)]
+    with ledger.whole("w") as house:
+        wanted = house.explanations.next()
+        stored = gateway.app.state.wiring.objects.put(png())
+        house.explanations.answer(wanted, stored.sha256, None)
+    assert north.get(done["links"]["explanation"]).status_code == 200
+    assert reads(trail) == [(Event.CASE_READ, None), (Event.EXPLANATION_READ, done["job_id"])]
+
+
+def test_events_tell_from_where_they_came_and_services_come_from_nowhere(done, trail):
+    told = {each["event"]: each["origin"] for each in trail()}
+    assert told[Event.CASE_ACCEPTED] == "testclient"
+    assert told[Event.JOB_DONE] is None
+
+
+def test_an_export_is_proven_by_the_file_alone(as_role, done, tmp_path):
+    answer = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit/export")
+    assert answer.headers["Content-Type"] == "application/x-ndjson"
+    file = tmp_path / "trail.jsonl"
+    file.write_text(answer.text)
+    exported = Exported(file)
+    assert exported.complete()
+    findings = verify(exported.links(), exported.seals(), signed)
+    assert findings.whole
+    assert len(findings.events) == 1
+    assert json.loads(answer.text.splitlines()[-2])["event"] == Event.AUDIT_EXPORTED
+
+
+def test_a_hospital_cannot_export_anothers_trail_and_an_auditor_can(as_role, done, make_key, ledger):
+    make_key(hospital="south")
+    with ledger.whole("test") as house:
+        south = house.hospitals.find("south").id
+    admin, auditor = as_role(Role.HOSPITAL_ADMIN), as_role(Role.AUDITOR)
+    unknown, other = (admin.get(f"/v1/audit/export?hospital={each}") for each in (uuid4(), south))
+    assert (other.status_code, other.json()) == (404, unknown.json())
+    assert str(south) not in admin.get("/v1/audit/export").text
+    assert auditor.get(f"/v1/audit/export?hospital={uuid4()}").status_code == 404
+    assert f'"of": "{south}"' in auditor.get(f"/v1/audit/export?hospital={south}").text
+    assert '"chain": "house"' in auditor.get("/v1/audit/export").text
+    assert as_role(Role.SUBMITTER).get("/v1/audit/export").status_code == 403
+
+
+def test_nothing_that_a_hospital_wrote_of_a_patient_enters_the_trail(north, as_role, done):
+    outcome = {"malignant": True, "source": "histology", "patient": SECRETS[1], "consent": True}
+    assert north.post(f"/v1/cases/{done['case_id']}/outcome", json=outcome).status_code == 201
+    north.get(done["links"]["case"])
+    told = as_role(Role.AUDITOR).get("/v1/audit/export").text
+    assert "outcome.recorded" in told
+    assert [secret for secret in SECRETS if secret in told] == []
