@@ -13,6 +13,7 @@ from shared.errors import SeraError
 ROOT = Path(__file__).resolve().parents[1]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Cases = Annotated[int, Field(ge=1, le=100_000)]
 Sensitivity = Annotated[float, Field(ge=0.80, le=0.99)]
 
 
@@ -36,6 +37,14 @@ class Settings(BaseSettings):
     ready_file: Path | None = None
 
     max_upload_mib: Annotated[int, Field(ge=1, le=512)] = 32
+    rate_per_minute: Cases = 1200
+    """Cases a hospital may send in a minute, and at once after a quiet one, unless it has a rate of its own."""
+    inflight_quota: Cases = 5000
+    """Cases of a hospital that may wait or be read at a time, unless it has a quota of its own."""
+    max_queued: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Cases of all hospitals that may wait; the next one is answered 429."""
+    urgent_reserve: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Share of each of these limits that only urgent cases may use."""
     long_poll_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
 
     max_images: Annotated[int, Field(ge=1, le=512)] = 16

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.api import errors
+from services.api.admission import Admission, Turnstile
 from services.api.audit.router import router as audit
 from services.api.cases.router import router as cases
 from services.api.datasets.router import router as datasets
@@ -36,13 +37,15 @@ Research and decision support; not a certified medical device."""
 def create_app(settings: Settings) -> FastAPI:
     """Build the gateway; nothing connects before the app starts."""
     ledger = Ledger(settings.database, pool_size=20)
+    pace = Pace(ledger)
     wired = Wiring(
         settings,
         ledger,
         open_store(settings.objects),
         CeleryDoorbell(celery_app(settings.broker)),
         JobWatch(settings.database),
-        Pace(ledger),
+        pace,
+        Admission(ledger, settings, pace),
         Memory(),
     )
 
@@ -54,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="SERA", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.wiring = wired
+    app.add_middleware(Turnstile, look=wired.admission.look)
     app.add_middleware(Doorman, ledger=ledger)
     app.add_middleware(BodyCap, limit=settings.max_upload_bytes + FORM_ALLOWANCE)
     app.add_middleware(Traffic)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPBearer
 
+from services.api.admission import Admission
 from services.api.jobs.pace import Pace
 from services.api.jobs.watch import JobWatch
 from services.api.monitoring.memory import Memory
@@ -29,6 +30,7 @@ class Wiring:
     doorbell: Doorbell
     watch: JobWatch
     pace: Pace
+    admission: Admission
     memory: Memory
 
 

@@ -80,7 +80,7 @@ class Doorman:
         try:
             caller = await run_in_threadpool(known, self._ledger, Headers(scope=scope).get("authorization", ""))
         except SeraError as error:
-            return await refuse(error, scope, receive, send, _has_body(scope))
+            return await refuse(error, scope, receive, send, has_body(scope))
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
@@ -116,7 +116,7 @@ def _declared(scope: Scope) -> int:
     return int(declared) if declared.isdigit() else 0
 
 
-def _has_body(scope: Scope) -> bool:
+def has_body(scope: Scope) -> bool:
     return _declared(scope) > 0 or "transfer-encoding" in Headers(scope=scope)
 
 

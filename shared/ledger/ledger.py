@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from shared.errors import Unavailable
+from shared.ledger.allowances import Allowance
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import Cases
 from shared.ledger.consents import Consents
@@ -43,6 +44,7 @@ class Book:
     explanations: Explanations
     outcomes: Outcomes
     observations: Observations
+    allowance: Allowance
     audit: AuditTrail
 
 
@@ -88,6 +90,7 @@ class Ledger:
                 Explanations(session, hospital),
                 Outcomes(session, hospital, audit, actor),
                 Observations(session, audit, hospital),
+                Allowance(session, hospital),
                 audit,
             )
 

@@ -23,8 +23,13 @@ CANDIDATES = text(
     """
     WITH candidates AS (
         SELECT c.id, c.urgent, c.queued_at,
-               busy.jobs + row_number() OVER (PARTITION BY h.id, c.urgent ORDER BY c.queued_at, c.id) AS turn
+               (busy.jobs + coalesce(served.jobs, 0)
+                + row_number() OVER (PARTITION BY h.id, c.urgent ORDER BY c.queued_at, c.id))
+               / coalesce(h.weight, 1) AS turn
         FROM hospitals h
+        LEFT JOIN (
+            SELECT hospital_id, count(*) AS jobs FROM results
+            WHERE created_at > clock_timestamp() - :remembered GROUP BY hospital_id) served ON served.hospital_id = h.id
         CROSS JOIN LATERAL (
             SELECT id, urgent, queued_at FROM jobs
             WHERE hospital_id = h.id AND state = 'queued' AND available_at <= clock_timestamp()
@@ -38,7 +43,13 @@ CANDIDATES = text(
     LIMIT :most FOR UPDATE OF j SKIP LOCKED
     """
 )
-"""Urgent first, then fair between hospitals (least running goes first), then oldest; never waits for a lock."""
+"""Urgent first, then fair between hospitals, then oldest; never waits for a lock.
+
+Fair is by turns: the jobs a hospital has running or lately got results of, and its place in its own line, over its
+weight. So one that has just come goes ahead of one that has been served all along, until they are even.
+"""
+REMEMBERED = timedelta(seconds=30)
+"""How far back results count: half of it is the longest that a newcomer goes ahead of those served all along."""
 
 
 class NotADeadLetter(Conflict):
@@ -90,7 +101,7 @@ class Queue:
     def claim(self, worker: str, most: int, lease: timedelta, max_attempts: int) -> Lease:
         """Lease up to `most` waiting jobs. A job that outlived a worker comes alone, so it can take no other along."""
         self.reclaim(max_attempts)
-        chosen = self._suspect() or list(self._session.scalars(CANDIDATES, {"most": most}))
+        chosen = self._suspect() or self._fair(most)
         if not chosen:
             return Lease(uuid4(), ())
         return self._take(worker, chosen, lease)
@@ -166,6 +177,13 @@ class Queue:
         query = select(func.count(), func.min(ResultRow.created_at), NOW).where(ResultRow.created_at > NOW - minute)
         done, first, now = self._session.execute(query).one()
         return done / max((now - first).total_seconds(), 1.0) if done else None
+
+    def waiting(self) -> int:
+        """Jobs of all hospitals in the queue."""
+        return self._session.scalar(select(func.count()).where(JobRow.state == literal_column("'queued'")))
+
+    def _fair(self, most: int) -> list[UUID]:
+        return list(self._session.scalars(CANDIDATES, {"most": most, "remembered": REMEMBERED}))
 
     def _suspect(self) -> list[UUID]:
         query = (
