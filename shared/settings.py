@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     home: Path = ROOT / ".sera"
     host: str = "127.0.0.1"
     port: Port = 8000
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+/?$")] | None = None
+    """What hospitals reach SERA by. With https:// here browsers are told to come by nothing else."""
     database_url: SecretStr | None = None
     broker_url: SecretStr | None = None
     objects_url: SecretStr | None = None
@@ -37,6 +39,10 @@ class Settings(BaseSettings):
     ready_file: Path | None = None
 
     max_upload_mib: Annotated[int, Field(ge=1, le=512)] = 32
+    body_stall_s: Annotated[float, Field(gt=0, le=600)] = 20.0
+    """A client that sends nothing of its body for so long is cut off; in the first so many seconds it may be slow."""
+    least_body_bytes_per_s: Annotated[int, Field(ge=1)] = 16 * 1024
+    """Slower on the whole, and it is cut off too: an image of 1 MiB takes a minute at most."""
     rate_per_minute: Cases = 1200
     """Cases a hospital may send in a minute, and at once after a quiet one, unless it has a rate of its own."""
     inflight_quota: Cases = 5000
@@ -48,6 +54,9 @@ class Settings(BaseSettings):
     long_poll_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
 
     max_images: Annotated[int, Field(ge=1, le=512)] = 16
+    batch_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """About how long a worker's batch takes: it claims no more than it reads in that time, and at most `max_images`.
+    A case that goes before all others still waits for the batch that is being read and the one made ready."""
     lease_s: Annotated[float, Field(ge=1)] = 20.0
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     worker_name: str = Field(default_factory=gethostname)

@@ -16,6 +16,7 @@ def main() -> None:
         port=settings.port,
         log_config=None,
         access_log=False,
+        server_header=False,
         timeout_graceful_shutdown=5,
     )
 

@@ -11,11 +11,12 @@ from services.api.audit.router import router as audit
 from services.api.cases.router import router as cases
 from services.api.datasets.router import router as datasets
 from services.api.dependencies import Wiring
+from services.api.headers import SafeHeaders
 from services.api.hospitals.router import router as hospitals
 from services.api.jobs.pace import Pace
 from services.api.jobs.router import router as jobs
 from services.api.jobs.watch import JobWatch
-from services.api.limits import FORM_ALLOWANCE, BodyCap, Doorman
+from services.api.limits import BodyCap, Bounds, Doorman
 from services.api.models.card import router as cards
 from services.api.models.router import router as models
 from services.api.monitoring.dashboards import router as dashboards
@@ -59,7 +60,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.wiring = wired
     app.add_middleware(Turnstile, look=wired.admission.look)
     app.add_middleware(Doorman, ledger=ledger)
-    app.add_middleware(BodyCap, limit=settings.max_upload_bytes + FORM_ALLOWANCE)
+    app.add_middleware(BodyCap, bounds=Bounds.of(settings))
+    app.add_middleware(SafeHeaders, public_url=settings.public_url)
     app.add_middleware(Traffic)
     errors.install(app)
     for router in (cases, jobs, hospitals, datasets, training, models, cards, audit, dashboards):

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from services.api.headers import UNLESS_SET
 from shared.errors import SeraError, Unavailable
 from shared.telemetry import log
 
@@ -75,7 +76,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> JSONResponse:
         log().error("api.failed", path=request.url.path, exc_info=error)
-        return of_error(SeraError())
+        answer = of_error(SeraError())
+        answer.headers.update(UNLESS_SET)  # this answer passes outside of every middleware
+        return answer
 
 
 def said(errors: Sequence[Any]) -> str:

@@ -76,7 +76,9 @@ class Ledger:
     """The system of record."""
 
     def __init__(self, url: str, pool_size: int = 10) -> None:
-        self.engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        self.engine = create_engine(
+            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+        )
 
     @contextmanager
     def scoped(self, hospital: UUID, actor: str) -> Iterator[Book]:
