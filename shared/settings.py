@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     """Trainer processes that `./sera up` runs; they share this machine's cores."""
     ring_every_s: Annotated[float, Field(gt=0)] = 3.0
 
+    stalled_after_s: Annotated[float, Field(gt=0)] = 120.0
+    """When cases have waited so long and none was answered meanwhile, `/readyz` says that the service is degraded."""
+
     prevalence: Share = 0.23
     """Share of malignant nodules a hospital expects when it has not said: the upper end of 15-23 % (K20)."""
     fna_rule: str = "risk-band/ACR-2017/1"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -94,6 +94,20 @@ class Failure:
     message: str
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Seconds since the longest waiting job could have been claimed, and since the last result; None: there is none."""
+
+    oldest_queued_s: float | None
+    last_result_s: float | None
+    dead_letters: int
+
+    def stalled(self, after_s: float) -> bool:
+        """Something could have been claimed all this time, and nothing was answered."""
+        quiet = self.last_result_s is None or self.last_result_s > after_s
+        return quiet and self.oldest_queued_s is not None and self.oldest_queued_s > after_s
+
+
 class Queue:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session, self._audit = session, audit
@@ -182,6 +196,15 @@ class Queue:
         """Jobs of all hospitals in the queue."""
         return self._session.scalar(select(func.count()).where(JobRow.state == literal_column("'queued'")))
 
+    def progress(self) -> Progress:
+        """Whether work is being completed, by the database's clock."""
+        due = select(func.min(JobRow.available_at)).where(JobRow.state == literal_column("'queued'"))
+        failed = select(func.count()).where(JobRow.state == literal_column("'failed'"))
+        last = select(ResultRow.created_at).order_by(ResultRow.created_at.desc()).limit(1)
+        asked = select(*(each.scalar_subquery() for each in (due, last, failed)), NOW)
+        due_since, last_result, dead, now = self._session.execute(asked).one()
+        return Progress(_age_s(due_since, now), _age_s(last_result, now), dead)
+
     def _fair(self, most: int) -> list[UUID]:
         return list(self._session.scalars(CANDIDATES, {"most": most, "remembered": REMEMBERED}))
 
@@ -244,3 +267,7 @@ class Queue:
 
 def _held(token: UUID, jobs: Any) -> tuple[Any, ...]:
     return JobRow.id.in_(list(jobs)), JobRow.lease_token == token, JobRow.state == literal_column("'running'")
+
+
+def _age_s(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else max((now - moment).total_seconds(), 0.0)
