@@ -13,6 +13,7 @@ from shared.errors import SeraError
 ROOT = Path(__file__).resolve().parents[1]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Cases = Annotated[int, Field(ge=1, le=100_000)]
 Sensitivity = Annotated[float, Field(ge=0.80, le=0.99)]
 
 
@@ -29,6 +30,8 @@ class Settings(BaseSettings):
     home: Path = ROOT / ".sera"
     host: str = "127.0.0.1"
     port: Port = 8000
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+/?$")] | None = None
+    """What hospitals reach SERA by. With https:// here browsers are told to come by nothing else."""
     database_url: SecretStr | None = None
     broker_url: SecretStr | None = None
     objects_url: SecretStr | None = None
@@ -36,9 +39,24 @@ class Settings(BaseSettings):
     ready_file: Path | None = None
 
     max_upload_mib: Annotated[int, Field(ge=1, le=512)] = 32
+    body_stall_s: Annotated[float, Field(gt=0, le=600)] = 20.0
+    """A client that sends nothing of its body for so long is cut off; in the first so many seconds it may be slow."""
+    least_body_bytes_per_s: Annotated[int, Field(ge=1)] = 16 * 1024
+    """Slower on the whole, and it is cut off too: an image of 1 MiB takes a minute at most."""
+    rate_per_minute: Cases = 1200
+    """Cases a hospital may send in a minute, and at once after a quiet one, unless it has a rate of its own."""
+    inflight_quota: Cases = 5000
+    """Cases of a hospital that may wait or be read at a time, unless it has a quota of its own."""
+    max_queued: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Cases of all hospitals that may wait; the next one is answered 429."""
+    urgent_reserve: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Share of each of these limits that only urgent cases may use."""
     long_poll_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
 
     max_images: Annotated[int, Field(ge=1, le=512)] = 16
+    batch_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    """About how long a worker's batch takes: it claims no more than it reads in that time, and at most `max_images`.
+    A case that goes before all others still waits for the batch that is being read and the one made ready."""
     lease_s: Annotated[float, Field(ge=1)] = 20.0
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     worker_name: str = Field(default_factory=gethostname)
@@ -46,6 +64,9 @@ class Settings(BaseSettings):
     trainers: Annotated[int, Field(ge=0, le=16)] = 1
     """Trainer processes that `./sera up` runs; they share this machine's cores."""
     ring_every_s: Annotated[float, Field(gt=0)] = 3.0
+
+    stalled_after_s: Annotated[float, Field(gt=0)] = 120.0
+    """When cases have waited so long and none was answered meanwhile, `/readyz` says that the service is degraded."""
 
     prevalence: Share = 0.23
     """Share of malignant nodules a hospital expects when it has not said: the upper end of 15-23 % (K20)."""

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
+from cli.safety import warnings
 from deploy.local import StackState
 from deploy.local.errors import StackNotRunning
 from deploy.local.home import Home
@@ -115,6 +116,11 @@ def port(settings: Settings) -> Finding:
     return Verdict.OK, f"SERA runs on this home already: {running.url}, process {running.supervisor.pid}"
 
 
+def safety(settings: Settings) -> Finding:
+    told = warnings(settings)
+    return (Verdict.NOTE, ". ".join(told)) if told else (Verdict.OK, "no unsafe setting")
+
+
 CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "python": python_version,
     "packages": packages,
@@ -125,6 +131,7 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "valkey": broker_engine,
     "weights": weights,
     "port": port,
+    "safety": safety,
 }
 
 

@@ -23,7 +23,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 class NothingToSet(InputError):
     code = "nothing-to-set"
     text = (
-        "Nothing was named to set. Give at least one of --prevalence, --target-sensitivity, --refer-alpha, --fna-rule."
+        "Nothing was named to set. Give at least one of --prevalence, --target-sensitivity, --refer-alpha, --fna-rule, "
+        "--rate-per-minute, --inflight-quota, --weight."
     )
 
 
@@ -70,10 +71,20 @@ def change(
         str | None, typer.Option(help="Refer what cannot be told at this error level, 0.01 to 0.3; `default`: off.")
     ] = None,
     fna_rule: Annotated[str | None, typer.Option(help="An FNA rule by its name.")] = None,
+    rate_per_minute: Annotated[str | None, typer.Option(help="Cases it may send in a minute.")] = None,
+    inflight_quota: Annotated[str | None, typer.Option(help="Cases of it that may be unanswered at a time.")] = None,
+    weight: Annotated[str | None, typer.Option(help="Its share of the workers beside others, 0.1 to 10.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change settings; `default` takes one back. The next case is judged by the new ones."""
-    numbers = {"prevalence": prevalence, "target_sensitivity": target_sensitivity, "refer_alpha": refer_alpha}
+    numbers = {
+        "prevalence": prevalence,
+        "target_sensitivity": target_sensitivity,
+        "refer_alpha": refer_alpha,
+        "rate_per_minute": rate_per_minute,
+        "inflight_quota": inflight_quota,
+        "weight": weight,
+    }
     wanted = {option: number(option, value) for option, value in numbers.items() if value is not None}
     if fna_rule is not None:
         wanted["fna_rule"] = None if fna_rule == DEFAULT else fna_rule
@@ -135,12 +146,19 @@ def whole(rate: dict[str, Any] | None) -> str:
 def tell(each: dict[str, Any]) -> None:
     """One hospital in lines."""
     prevalence, rule = settings(each)
-    told = [f"{each['name']}: prevalence {prevalence}, FNA rule {rule} (in brackets: the installation's)."]
+    told = [f"{each['name']}: prevalence {prevalence}, FNA rule {rule} (in brackets: the installation's).", load(each)]
     if live := each["live"]:
         told += [cutoff_line(live), *referral_line(live["referral"])]
     console = Console(soft_wrap=True, highlight=False)
     for line in told + [f"Note: {note}" for note in each["notes"]]:
         console.print(line, markup=False)
+
+
+def load(each: dict[str, Any]) -> str:
+    """How much it may send, and its share."""
+    used = each["in_use"]
+    sent = f"{used['rate_per_minute']} cases a minute, {used['inflight_quota']} unanswered at a time"
+    return f"It may send {sent}; its share beside others counts {used['weight']:g}."
 
 
 def cutoff_line(live: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ def main() -> None:
         log_config=None,
         access_log=False,
         proxy_headers=False,  # SERA_TRUSTED_PROXIES says whom to believe
+        server_header=False,
         timeout_graceful_shutdown=5,
     )
 

@@ -6,16 +6,18 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.api import errors
+from services.api.admission import Admission, Turnstile
 from services.api.audit.router import router as audit
 from services.api.audit.seen import Seen
 from services.api.cases.router import router as cases
 from services.api.datasets.router import router as datasets
 from services.api.dependencies import Wiring
+from services.api.headers import SafeHeaders
 from services.api.hospitals.router import router as hospitals
 from services.api.jobs.pace import Pace
 from services.api.jobs.router import router as jobs
 from services.api.jobs.watch import JobWatch
-from services.api.limits import FORM_ALLOWANCE, BodyCap, Doorman
+from services.api.limits import BodyCap, Bounds, Doorman
 from services.api.models.card import router as cards
 from services.api.models.router import router as models
 from services.api.monitoring.dashboards import router as dashboards
@@ -38,13 +40,15 @@ Research and decision support; not a certified medical device."""
 def create_app(settings: Settings) -> FastAPI:
     """Build the gateway; nothing connects before the app starts."""
     ledger = Ledger(settings.database, pool_size=20)
+    pace = Pace(ledger)
     wired = Wiring(
         settings,
         ledger,
         open_store(settings.objects),
         CeleryDoorbell(celery_app(settings.broker)),
         JobWatch(settings.database),
-        Pace(ledger),
+        pace,
+        Admission(ledger, settings, pace),
         Memory(),
         Seen(),
     )
@@ -57,9 +61,11 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="SERA", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.wiring = wired
+    app.add_middleware(Turnstile, look=wired.admission.look)
     app.add_middleware(Doorman, ledger=ledger)
     app.add_middleware(Whence, proxies=networks(settings.trusted_proxies))
-    app.add_middleware(BodyCap, limit=settings.max_upload_bytes + FORM_ALLOWANCE)
+    app.add_middleware(BodyCap, bounds=Bounds.of(settings))
+    app.add_middleware(SafeHeaders, public_url=settings.public_url)
     app.add_middleware(Traffic)
     errors.install(app)
     for router in (cases, jobs, hospitals, datasets, training, models, cards, audit, dashboards):

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPBearer
 
+from services.api.admission import Admission
 from services.api.audit.seen import Seen
 from services.api.jobs.pace import Pace
 from services.api.jobs.watch import JobWatch
@@ -30,6 +31,7 @@ class Wiring:
     doorbell: Doorbell
     watch: JobWatch
     pace: Pace
+    admission: Admission
     memory: Memory
     seen: Seen
 

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from services.api.headers import UNLESS_SET
 from shared.errors import SeraError, Unavailable
 from shared.telemetry import log
 
@@ -37,16 +38,19 @@ CLEARER = {"bool_parsing": "Input should be true or false (1 or 0, yes or no)"}
 """Where pydantic's own words, by its name of the error, do not say what to send."""
 
 
-def problem(status: int, code: str, detail: str, retryable: bool = False, **more: Any) -> JSONResponse:
+def problem(
+    status: int, code: str, detail: str, retryable: bool = False, retry_after_s: object = 1, **more: Any
+) -> JSONResponse:
     body = {"type": f"urn:sera:problem:{code}", "code": code, "status": status, "detail": detail}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "1"} if retryable else None
+    later = {"Retry-After": str(retry_after_s)} if retryable else None
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else later
     return JSONResponse(
         body | {"retryable": retryable} | more, status, headers=headers, media_type="application/problem+json"
     )
 
 
 def of_error(error: SeraError) -> JSONResponse:
-    return problem(error.status, error.code, str(error), error.retryable)
+    return problem(error.status, error.code, str(error), error.retryable, error.facts.get("retry_after_s", 1))
 
 
 def install(app: FastAPI) -> None:
@@ -72,7 +76,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> JSONResponse:
         log().error("api.failed", path=request.url.path, exc_info=error)
-        return of_error(SeraError())
+        answer = of_error(SeraError())
+        answer.headers.update(UNLESS_SET)  # this answer passes outside of every middleware
+        return answer
 
 
 def said(errors: Sequence[Any]) -> str:

@@ -1,8 +1,10 @@
-"""What is refused before a body is read to its end: callers without a key, and more bytes than the cap."""
+"""What is refused before a body is read to its end: callers without a key, too many bytes, bytes too slow to come."""
 
 import asyncio
 import time
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn, Self
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -12,6 +14,8 @@ from services.api.errors import of_error
 from shared.errors import SeraError, TooLarge, Unauthenticated
 from shared.ledger import Ledger
 from shared.ledger.hospitals import Caller
+from shared.settings import Settings
+from shared.telemetry import log
 
 LINGER_S = 10.0
 FORM_ALLOWANCE = 256 * 1024
@@ -27,45 +31,104 @@ SMALLER = {"/batches": BatchTooLarge}
 """What is said of a body over the cap, by the end of its address, where the image is not to blame."""
 
 
-class _OverCap(Exception):
-    pass
+class TooSlow(SeraError):
+    code = "too-slow"
+    status = 408
+    retryable = True
+    text = (
+        "The body came at less than {least_bytes_per_s} bytes a second, or stopped for {stall_s:g} s. Nothing was "
+        "taken; send the request again over a better connection."
+    )
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much a body may be, and how slowly it may come."""
+
+    most_bytes: int
+    stall_s: float
+    least_bytes_per_s: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        most = settings.max_upload_bytes + FORM_ALLOWANCE
+        return cls(most, settings.body_stall_s, settings.least_body_bytes_per_s)
+
+
+class _Cut(Exception):
+    """The body went over its bounds; what the app makes of the interruption is of no interest."""
 
 
 class BodyCap:
-    """Refuses a body above `limit` bytes with 413, counted as it comes, whatever Content-Length says."""
+    """Refuses a body that is too large with 413, or too slow with 408, whatever Content-Length says."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
+        self._app, self._bounds = app, bounds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        started, taken, more, over = False, 0, True, _declared(scope) > self._limit
+        body = _Body(self._bounds, scope, receive, send)
+        with suppress(_Cut):
+            body.check_declared()
+            await self._app(scope, body.receive, body.send)
+        if body.fault and not body.answered:
+            await refuse(body.fault, scope, receive, send, body.more and not isinstance(body.fault, TooSlow))
 
-        async def counted() -> Message:
-            nonlocal taken, more, over
-            message = await receive()
-            taken, more = taken + len(message.get("body", b"")), message.get("more_body", False)
-            over = taken > self._limit
-            if over:
-                raise _OverCap
-            return message
 
-        async def watched(message: Message) -> None:
-            nonlocal started
-            if not over:  # what the app makes of the interrupted body is of no interest
-                started = True
-                await send(message)
+class _Body:
+    """A body on its way: counted and timed until the answer begins. Only waiting for the client is timed."""
 
-        if not over:
-            with suppress(_OverCap):
-                await self._app(scope, counted, watched)
-        if over and not started:
-            await refuse(self._refusal(scope["path"]), scope, receive, send, more)
+    def __init__(self, bounds: Bounds, scope: Scope, receive: Receive, send: Send) -> None:
+        self._bounds, self._scope, self._receive, self._send = bounds, scope, receive, send
+        self._taken, self._waited_s = 0, 0.0
+        self.more, self.answered = True, False
+        self.fault: SeraError | None = None
 
-    def _refusal(self, path: str) -> TooLarge:
-        end = "/" + path.rpartition("/")[2]
-        return SMALLER.get(end, TooLarge)(limit_mib=self._limit // 2**20)
+    def check_declared(self) -> None:
+        if _declared(self._scope) > self._bounds.most_bytes:
+            self._cut(self._too_large())
+
+    async def receive(self) -> Message:
+        if self.answered or not self.more:
+            return await self._receive()
+        message = await self._in_time()
+        self._taken += len(message.get("body", b""))
+        self.more = message.get("more_body", False)
+        if self._taken > self._bounds.most_bytes:
+            self._cut(self._too_large())
+        if self.more and self._waited_s > self._bounds.stall_s and self._taken < self._owed():
+            self._cut(self._too_slow())
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self.fault is None:
+            self.answered = True
+            await self._send(message)
+
+    async def _in_time(self) -> Message:
+        began = time.monotonic()
+        try:
+            return await asyncio.wait_for(self._receive(), self._bounds.stall_s)
+        except TimeoutError:
+            self._cut(self._too_slow())
+        finally:
+            self._waited_s += time.monotonic() - began
+
+    def _owed(self) -> float:
+        return self._waited_s * self._bounds.least_bytes_per_s
+
+    def _cut(self, fault: SeraError) -> NoReturn:
+        self.fault = fault
+        raise _Cut
+
+    def _too_large(self) -> TooLarge:
+        end = "/" + self._scope["path"].rpartition("/")[2]
+        return SMALLER.get(end, TooLarge)(limit_mib=self._bounds.most_bytes // 2**20)
+
+    def _too_slow(self) -> TooSlow:
+        log().info("request.too-slow", path=self._scope["path"], bytes=self._taken, waited_s=round(self._waited_s, 1))
+        return TooSlow(least_bytes_per_s=self._bounds.least_bytes_per_s, stall_s=self._bounds.stall_s)
 
 
 class Doorman:
@@ -80,7 +143,7 @@ class Doorman:
         try:
             caller = await run_in_threadpool(known, self._ledger, Headers(scope=scope).get("authorization", ""))
         except SeraError as error:
-            return await refuse(error, scope, receive, send, _has_body(scope))
+            return await refuse(error, scope, receive, send, has_body(scope))
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
@@ -103,7 +166,7 @@ async def refuse(error: SeraError, scope: Scope, receive: Receive, send: Send, m
     answer rather than a reset connection.
     """
     answer = of_error(error)
-    if more:
+    if more or isinstance(error, TooSlow):
         answer.headers["Connection"] = "close"
     await answer(scope, receive, _keep_open(send))
     if more:
@@ -116,7 +179,7 @@ def _declared(scope: Scope) -> int:
     return int(declared) if declared.isdigit() else 0
 
 
-def _has_body(scope: Scope) -> bool:
+def has_body(scope: Scope) -> bool:
     return _declared(scope) > 0 or "transfer-encoding" in Headers(scope=scope)
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
+from services.worker.appetite import Appetite
 from services.worker.live import LiveModel
 from services.worker.preparation import Batch, Preparation, Prepared, internal
 from services.worker.results import Answer, answer
@@ -30,6 +31,7 @@ class InferenceDesk:
         self._settings, self._ledger, self._live = settings, ledger, live
         self._preparation, self._heartbeat = preparation, heartbeat
         self._lease = timedelta(seconds=settings.lease_s)
+        self._appetite = Appetite(settings.max_images, settings.batch_s)
         self._closing = threading.Event()
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
@@ -61,7 +63,7 @@ class InferenceDesk:
         served = None if self._closing.is_set() else self._live.current()
         if served is None:
             return None
-        most, attempts = self._settings.max_images, self._settings.max_attempts
+        most, attempts = self._appetite.images(), self._settings.max_attempts
         with self._ledger.whole(self._settings.worker_name) as house:
             lease = house.queue.claim(self._settings.worker_name, most, self._lease, attempts)
         if not lease:
@@ -80,6 +82,7 @@ class InferenceDesk:
         began = time.perf_counter()
         outcomes = self._predict(batch.served, batch.ready)
         infer_ms = (time.perf_counter() - began) * 1000
+        self._appetite.took(len(batch.ready), infer_ms / 1000)
         answers = {}
         for prepared, outcome in zip(batch.ready, outcomes, strict=True):
             if isinstance(outcome, Failure):

@@ -22,7 +22,15 @@ from shared.ledger.tables import HospitalRow, KeyRow
 PREFIX = "sera"
 
 
-SETTINGS = ("prevalence", "fna_rule", "target_sensitivity", "refer_alpha")
+SETTINGS = (
+    "prevalence",
+    "fna_rule",
+    "target_sensitivity",
+    "refer_alpha",
+    "rate_per_minute",
+    "inflight_quota",
+    "weight",
+)
 
 
 class HospitalUnknown(NotFound):
@@ -60,6 +68,10 @@ class Hospital:
     """None: Youden's cut-off."""
     refer_alpha: float | None
     """None: no case is referred for being uncertain."""
+    rate_per_minute: int | None
+    inflight_quota: int | None
+    weight: float | None
+    """Its share of the workers beside another that also has cases waiting; None: 1."""
 
 
 class Hospitals:

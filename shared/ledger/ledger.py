@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from shared.errors import Unavailable
+from shared.ledger.allowances import Allowance
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import Cases
 from shared.ledger.consents import Consents
@@ -44,6 +45,7 @@ class Book:
     explanations: Explanations
     outcomes: Outcomes
     observations: Observations
+    allowance: Allowance
     audit: AuditTrail
     seals: Seals
 
@@ -77,7 +79,9 @@ class Ledger:
     """The system of record."""
 
     def __init__(self, url: str, pool_size: int = 10) -> None:
-        self.engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+        self.engine = create_engine(
+            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+        )
 
     @contextmanager
     def scoped(self, hospital: UUID, actor: str) -> Iterator[Book]:
@@ -91,6 +95,7 @@ class Ledger:
                 Explanations(session, hospital),
                 Outcomes(session, hospital, audit, actor),
                 Observations(session, audit, hospital),
+                Allowance(session, hospital),
                 audit,
                 Seals(session, hospital),
             )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,8 +23,13 @@ CANDIDATES = text(
     """
     WITH candidates AS (
         SELECT c.id, c.urgent, c.queued_at,
-               busy.jobs + row_number() OVER (PARTITION BY h.id, c.urgent ORDER BY c.queued_at, c.id) AS turn
+               (busy.jobs + coalesce(served.jobs, 0)
+                + row_number() OVER (PARTITION BY h.id, c.urgent ORDER BY c.queued_at, c.id))
+               / coalesce(h.weight, 1) AS turn
         FROM hospitals h
+        LEFT JOIN (
+            SELECT hospital_id, count(*) AS jobs FROM results
+            WHERE created_at > clock_timestamp() - :remembered GROUP BY hospital_id) served ON served.hospital_id = h.id
         CROSS JOIN LATERAL (
             SELECT id, urgent, queued_at FROM jobs
             WHERE hospital_id = h.id AND state = 'queued' AND available_at <= clock_timestamp()
@@ -38,7 +43,13 @@ CANDIDATES = text(
     LIMIT :most FOR UPDATE OF j SKIP LOCKED
     """
 )
-"""Urgent first, then fair between hospitals (least running goes first), then oldest; never waits for a lock."""
+"""Urgent first, then fair between hospitals, then oldest; never waits for a lock.
+
+Fair is by turns: the jobs a hospital has running or lately got results of, and its place in its own line, over its
+weight. So one that has just come goes ahead of one that has been served all along, until they are even.
+"""
+REMEMBERED = timedelta(seconds=30)
+"""How far back results count: half of it is the longest that a newcomer goes ahead of those served all along."""
 
 
 class NotADeadLetter(Conflict):
@@ -83,6 +94,20 @@ class Failure:
     message: str
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Seconds since the longest waiting job could have been claimed, and since the last result; None: there is none."""
+
+    oldest_queued_s: float | None
+    last_result_s: float | None
+    dead_letters: int
+
+    def stalled(self, after_s: float) -> bool:
+        """Something could have been claimed all this time, and nothing was answered."""
+        quiet = self.last_result_s is None or self.last_result_s > after_s
+        return quiet and self.oldest_queued_s is not None and self.oldest_queued_s > after_s
+
+
 class Queue:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session, self._audit = session, audit
@@ -90,7 +115,7 @@ class Queue:
     def claim(self, worker: str, most: int, lease: timedelta, max_attempts: int) -> Lease:
         """Lease up to `most` waiting jobs. A job that outlived a worker comes alone, so it can take no other along."""
         self.reclaim(max_attempts)
-        chosen = self._suspect() or list(self._session.scalars(CANDIDATES, {"most": most}))
+        chosen = self._suspect() or self._fair(most)
         if not chosen:
             return Lease(uuid4(), ())
         return self._take(worker, chosen, lease)
@@ -167,6 +192,22 @@ class Queue:
         done, first, now = self._session.execute(query).one()
         return done / max((now - first).total_seconds(), 1.0) if done else None
 
+    def waiting(self) -> int:
+        """Jobs of all hospitals in the queue."""
+        return self._session.scalar(select(func.count()).where(JobRow.state == literal_column("'queued'")))
+
+    def progress(self) -> Progress:
+        """Whether work is being completed, by the database's clock."""
+        due = select(func.min(JobRow.available_at)).where(JobRow.state == literal_column("'queued'"))
+        failed = select(func.count()).where(JobRow.state == literal_column("'failed'"))
+        last = select(ResultRow.created_at).order_by(ResultRow.created_at.desc()).limit(1)
+        asked = select(*(each.scalar_subquery() for each in (due, last, failed)), NOW)
+        due_since, last_result, dead, now = self._session.execute(asked).one()
+        return Progress(_age_s(due_since, now), _age_s(last_result, now), dead)
+
+    def _fair(self, most: int) -> list[UUID]:
+        return list(self._session.scalars(CANDIDATES, {"most": most, "remembered": REMEMBERED}))
+
     def _suspect(self) -> list[UUID]:
         query = (
             select(JobRow.id)
@@ -226,3 +267,7 @@ class Queue:
 
 def _held(token: UUID, jobs: Any) -> tuple[Any, ...]:
     return JobRow.id.in_(list(jobs)), JobRow.lease_token == token, JobRow.state == literal_column("'running'")
+
+
+def _age_s(moment: datetime | None, now: datetime) -> float | None:
+    return None if moment is None else max((now - moment).total_seconds(), 0.0)

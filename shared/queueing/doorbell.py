@@ -8,6 +8,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from shared.errors import Unavailable
 from shared.queueing.app import Tasks
 from shared.telemetry import log
 
@@ -19,6 +20,9 @@ class Doorbell(Protocol):
     """The port through which the gateway says that something waits."""
 
     def ring(self, task: Tasks, subject: UUID) -> None: ...
+
+    def check(self) -> None:
+        """Raise Unavailable if a ring would be lost now."""
 
 
 class CeleryDoorbell:
@@ -34,3 +38,11 @@ class CeleryDoorbell:
         except LOST as lost:
             self._silent_until = time.monotonic() + SILENCE_S
             log().warning("doorbell.lost", task=task, subject=str(subject), error=type(lost).__name__)
+
+    def check(self) -> None:
+        """Connect anew and have the broker answer."""
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.default_channel.client.ping()
+        except LOST as lost:
+            raise Unavailable(service="The broker") from lost

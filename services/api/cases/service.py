@@ -52,6 +52,7 @@ class CaseDesk:
         header.frame_index(submission.frame)
         if submission.roi:
             submission.roi.check_inside(header.width, header.height)
+        self._wired.admission.take(self._who.hospital_id, self._who.actor, submission.priority)
         submission.image.seek(0)
         stored = self._wired.objects.put(submission.image, max_bytes=self._wired.settings.max_upload_bytes)
         accepted, new = self._record(submission, header, stored, key)

@@ -10,6 +10,8 @@ from shared.settings import Settings
 
 PREVALENCES = (0.01, 0.9)
 ALPHAS = (0.01, 0.3)
+CASES = (1, 100_000)
+WEIGHTS = (0.1, 10)
 
 
 class SettingOutside(InputError):
@@ -26,6 +28,9 @@ def check(change: Mapping[str, Any], settings: Settings) -> None:
         "prevalence": (PREVALENCES, "the installation's"),
         "target_sensitivity": (sensitivities, "Youden's cut-off"),
         "refer_alpha": (ALPHAS, "no referral of uncertain cases"),
+        "rate_per_minute": (CASES, "the installation's"),
+        "inflight_quota": (CASES, "the installation's"),
+        "weight": (WEIGHTS, "1"),
     }
     for name, ((low, high), null) in limits.items():
         value = change.get(name)

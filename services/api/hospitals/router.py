@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from services.api.dependencies import Administrator, HospitalReader, Operator, WiringDep
-from services.api.hospitals.schemas import HospitalChange, HospitalView
+from services.api.hospitals.schemas import HospitalChange, HospitalView, OperatorChange
 from services.api.hospitals.service import HospitalDesk
 
 router = APIRouter(prefix="/v1", tags=["hospitals"])
@@ -16,7 +16,13 @@ def change(body: HospitalChange) -> dict[str, Any]:
     return body.model_dump(exclude_unset=True)
 
 
+def operators_change(body: OperatorChange) -> dict[str, Any]:
+    """What the body names, limits among it."""
+    return change(body)
+
+
 Change = Annotated[dict[str, Any], Depends(change)]
+OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
 
 
 @router.get("/hospital")
@@ -38,7 +44,7 @@ def list_hospitals(wired: WiringDep, who: Operator) -> list[HospitalView]:
 
 
 @router.patch("/hospitals/{name:path}")
-def change_hospital(name: str, change: Change, wired: WiringDep, who: Operator) -> HospitalView:
-    """Change the settings of the hospital of this name."""
+def change_hospital(name: str, change: OperatorsChange, wired: WiringDep, who: Operator) -> HospitalView:
+    """Change the settings of the hospital of this name, and how much it may send."""
     desk = HospitalDesk(wired, who)
     return desk.change(desk.named(name), change)

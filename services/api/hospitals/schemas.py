@@ -22,6 +22,22 @@ class HospitalChange(BaseModel):
     )
 
 
+class OperatorChange(HospitalChange):
+    """What an operator may set besides: how much a hospital may send, and its share of the workers."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"rate_per_minute": 600, "inflight_quota": 2000, "weight": 2}]},
+    )
+    rate_per_minute: int | None = Field(None, description="Cases it may send in a minute; null: the installation's.")
+    inflight_quota: int | None = Field(
+        None, description="Cases of it that may wait or be read at a time; null: the installation's."
+    )
+    weight: float | None = Field(
+        None, description="Its share of the workers beside others with cases waiting, 0.1 to 10; null: 1."
+    )
+
+
 class Rate(BaseModel):
     """A rate with Wilson's 95 % interval and the counts behind it; the value is null where there was no case."""
 
@@ -69,6 +85,11 @@ class HospitalView(BaseModel):
     fna_rule: str | None
     target_sensitivity: float | None
     refer_alpha: float | None
-    in_use: dict[str, float | str | None] = Field(description="Prevalence and FNA rule with the defaults filled in.")
+    rate_per_minute: int | None = Field(description="Cases it may send in a minute.")
+    inflight_quota: int | None = Field(description="Cases of it that may wait or be read at a time.")
+    weight: float | None = Field(description="Its share of the workers beside others with cases waiting.")
+    in_use: dict[str, float | str | None] = Field(
+        description="Prevalence, FNA rule and limits with the defaults filled in."
+    )
     live: LiveView | None = Field(description="Null while no model is live, or if the live one does not know itself.")
     notes: list[str] = Field(description="What an administrator should know of these settings.")

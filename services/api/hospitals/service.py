@@ -50,7 +50,13 @@ def view(hospital: Hospital, serving: Live | None, settings: Settings) -> Hospit
     return HospitalView(
         name=hospital.name,
         **{name: getattr(hospital, name) for name in SETTINGS},
-        in_use={"prevalence": prevalence, "fna_rule": rule},
+        in_use={
+            "prevalence": prevalence,
+            "fna_rule": rule,
+            "rate_per_minute": hospital.rate_per_minute or settings.rate_per_minute,
+            "inflight_quota": hospital.inflight_quota or settings.inflight_quota,
+            "weight": hospital.weight or 1.0,
+        },
         live=expected(hospital, prevalence, serving),
         notes=notes(hospital, serving),
     )

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import WiringDep, caller
+from services.api.headers import NOTHING
 from shared.cards import render
 from shared.ledger.hospitals import Caller
 
 router = APIRouter(prefix="/v1", tags=["models"])
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+POLICY = f"{NOTHING}; style-src 'unsafe-inline'"
 """The page brings its own style, and nothing else is fetched or run."""
 
 

@@ -1,5 +1,6 @@
 """Figures of hospitals for Prometheus: few labels, and measured at most once a minute however often it scrapes."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from services.api.monitoring.quality import DECISIONS
 from services.api.monitoring.service import DAYS, days_before
 from shared.ledger.ledger import House
 from shared.ledger.observations import Window
+from shared.ledger.queue import Progress
 from shared.statistics import DriftState
 
 FRESH_S = 60.0
@@ -21,11 +23,12 @@ STATES = {DriftState.OK: 0, DriftState.WATCH: 1, DriftState.ALARM: 2}
 def jobs(wired: Wiring) -> bytes:
     """Jobs that are not yet final; read at each scrape, since autoscalers go by it."""
     with wired.ledger.whole("gateway") as house:
-        depth = house.queue.depth()
+        depth, progress = house.queue.depth(), house.queue.progress()
     registry = CollectorRegistry()
     gauge = Gauge("sera_jobs", "Jobs not yet final, by state.", ["state"], registry=registry)
     for state, count in depth.items():
         gauge.labels(state).set(count)
+    _progress(progress, registry)
     return generate_latest(registry)
 
 
@@ -37,6 +40,16 @@ def results(wired: Wiring) -> bytes:
 def hospitals(wired: Wiring) -> bytes:
     """Results by decision, and drift from the live model's training images, of each hospital by its name."""
     return wired.memory.recall(("gauges", "hospitals"), FRESH_S, lambda: _read(wired, _hospitals))
+
+
+def _progress(progress: Progress, registry: CollectorRegistry) -> None:
+    """An alarm for `oldest_queued` that grows while `last_result` grows too means that nothing is being completed."""
+    oldest = Gauge("sera_oldest_queued_seconds", "Since the longest waiting job could be claimed.", registry=registry)
+    oldest.set(progress.oldest_queued_s or 0.0)
+    last = Gauge("sera_last_result_seconds", "Since the last result; NaN before the first one.", registry=registry)
+    last.set(math.nan if progress.last_result_s is None else progress.last_result_s)
+    dead = Gauge("sera_dead_letters", "Failed jobs that an operator may run again.", registry=registry)
+    dead.set(progress.dead_letters)
 
 
 def _read(wired: Wiring, fill: Callable[[House, CollectorRegistry, datetime], None]) -> bytes:

@@ -8,13 +8,22 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from services.api.dependencies import WiringDep
+from services.api.dependencies import Wiring, WiringDep
 from services.api.limits import known
 from services.api.monitoring import gauges
 from services.api.monitoring.traffic import REGISTRY
 from shared.domain.roles import Role
 from shared.errors import Forbidden, Unavailable
 from shared.ledger.hospitals import Caller
+
+
+class Stalled(Unavailable):
+    code = "stalled"
+    text = (
+        "Cases have waited for over {after_s:g} s and none was answered. See the workers' logs, and whether a model is "
+        "live: `./sera models list`."
+    )
+
 
 router = APIRouter(tags=["monitoring"])
 ABSENT = "0" * 64
@@ -29,11 +38,16 @@ def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "An engine is away; cases cannot be taken."}})
 def readyz(wired: WiringDep) -> JSONResponse:
-    """The database and the object store answer, so that a case can be taken."""
+    """The database and the object store answer, so that a case can be taken.
+
+    `degraded` names what does not keep cases from being taken, but from being answered as they should.
+    """
     stored = partial(wired.objects.exists, ABSENT)
     checks = {"database": _state(wired.ledger.ping), "objects": _state(stored)}
     ready = all(state == "ok" for state in checks.values())
-    return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503)
+    impaired = {"broker": _state(wired.doorbell.check), "workers": _state(partial(check_work, wired))} if ready else {}
+    degraded = {name: state for name, state in impaired.items() if state != "ok"}
+    return JSONResponse({"ready": ready, "checks": checks, "degraded": degraded}, 200 if ready else 503)
 
 
 @router.get("/metrics", response_class=Response)
@@ -48,6 +62,14 @@ def metrics(wired: WiringDep, authorization: Annotated[str | None, Header()] = N
         check_sees_all(known(wired.ledger, authorization))
         parts.append(gauges.hospitals(wired))
     return Response(b"".join(parts), media_type=CONTENT_TYPE_LATEST)
+
+
+def check_work(wired: Wiring) -> None:
+    """Raises Stalled if cases wait and none is being answered."""
+    with wired.ledger.whole("gateway") as house:
+        progress = house.queue.progress()
+    if progress.stalled(wired.settings.stalled_after_s):
+        raise Stalled(after_s=wired.settings.stalled_after_s)
 
 
 def check_sees_all(who: Caller) -> None:

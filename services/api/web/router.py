@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 PAGES = Jinja2Templates(directory=HERE / "templates")
 STATIC = {file.name: file for file in (HERE / "static").iterdir()}
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"  # noqa: E501
-HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+HEADERS = {"Content-Security-Policy": POLICY}
 
 router = APIRouter(include_in_schema=False)
 

@@ -11,11 +11,12 @@ from shared.ledger.tables.cases import (
     ResultRow,
 )
 from shared.ledger.tables.datasets import DatasetImageRow, DatasetRow, VersionImageRow, VersionRow
-from shared.ledger.tables.hospitals import AuditRow, HospitalRow, KeyRow, SealRow, SecretRow
+from shared.ledger.tables.hospitals import AllowanceRow, AuditRow, HospitalRow, KeyRow, SealRow, SecretRow
 from shared.ledger.tables.models import GateRow, ModelRow, PromotionRow, ServingRow, ShadowResultRow, ShadowRow
 from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainingRunRow
 
 __all__ = [
+    "AllowanceRow",
     "AuditRow",
     "CaseRow",
     "DatasetImageRow",

@@ -28,7 +28,19 @@ class HospitalRow(Table):
     fna_rule: Mapped[str | None]
     target_sensitivity: Mapped[float | None]
     refer_alpha: Mapped[float | None]
+    rate_per_minute: Mapped[int | None]
+    inflight_quota: Mapped[int | None]
+    weight: Mapped[float | None]
     created_at: Mapped[datetime] = moment()
+
+
+class AllowanceRow(Table):
+    """A hospital's bucket of tokens: how many it held at a moment."""
+
+    __tablename__ = "allowances"
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), primary_key=True)
+    tokens: Mapped[float]
+    filled_at: Mapped[datetime] = moment()
 
 
 class KeyRow(Table):

@@ -50,7 +50,13 @@ def live(ledger):
 def test_a_hospital_that_said_nothing_goes_by_the_installations_defaults(north):
     told = north.get("/v1/hospital").json()
     assert (told["name"], told["prevalence"], told["target_sensitivity"], told["live"]) == ("north", None, None, None)
-    assert told["in_use"] == {"prevalence": 0.23, "fna_rule": "risk-band/ACR-2017/1"}
+    assert told["in_use"] == {
+        "prevalence": 0.23,
+        "fna_rule": "risk-band/ACR-2017/1",
+        "rate_per_minute": 1200,
+        "inflight_quota": 5000,
+        "weight": 1.0,
+    }
     assert "No model is live" in told["notes"][0]
 
 

@@ -4,6 +4,7 @@ from fastapi.testclient import TestClient
 
 from services.api.app import create_app
 from shared.domain.roles import Role
+from shared.ledger.queue import Progress
 from tests.builders import form, png
 
 
@@ -60,7 +61,11 @@ def test_an_unknown_model_is_not_promoted(operator):
 def test_readiness_tells_which_engine_is_away(settings):
     away = settings.model_copy(update={"objects_url": None, "home": settings.home})
     with TestClient(create_app(away)) as client:
-        assert client.get("/readyz").json() == {"ready": True, "checks": {"database": "ok", "objects": "ok"}}
+        assert client.get("/readyz").json() == {
+            "ready": True,
+            "checks": {"database": "ok", "objects": "ok"},
+            "degraded": {},
+        }
     lost = type(settings)(**{**settings.model_dump(), "database_url": "postgresql://x@127.0.0.1:1/x"})
     with TestClient(create_app(lost)) as client:
         answer = client.get("/readyz")
@@ -73,6 +78,28 @@ def test_a_case_is_taken_while_the_broker_is_away(settings, make_key):
     lost = type(settings)(**{**settings.model_dump(), "broker_url": "redis+socket:///nowhere/valkey.sock"})
     with TestClient(create_app(lost), headers={"Authorization": f"Bearer {make_key()}"}) as client:
         assert client.post("/v1/cases", **form()).status_code == 202
+        told = client.get("/readyz")
+        assert (told.status_code, told.json()["ready"], list(told.json()["degraded"])) == (200, True, ["broker"])
+
+
+def test_readiness_says_that_cases_wait_and_none_is_answered(north, gateway, ledger):
+    north.post("/v1/cases", **form())
+    assert gateway.get("/readyz").json()["degraded"] == {}
+    with ledger.engine.begin() as line:
+        line.exec_driver_sql("UPDATE jobs SET available_at = available_at - interval '5 minutes'")
+    told = gateway.get("/readyz")
+    assert (told.status_code, "none was answered" in told.json()["degraded"]["workers"]) == (200, True)
+    metrics = gateway.get("/metrics").text
+    assert "sera_last_result_seconds NaN" in metrics
+    assert "sera_dead_letters 0.0" in metrics
+    assert float(metrics.split("\nsera_oldest_queued_seconds ")[1].split()[0]) >= 300
+
+
+def test_progress_is_not_stalled_while_results_come():
+    assert Progress(500.0, None, 0).stalled(60)
+    assert Progress(500.0, 61.0, 0).stalled(60)
+    assert not Progress(500.0, 5.0, 0).stalled(60)
+    assert not Progress(None, 500.0, 3).stalled(60)
 
 
 def test_metrics_count_requests_and_waiting_jobs(north, gateway):
