@@ -17,8 +17,9 @@ from shared.ledger.datasets import Datasets
 from shared.ledger.drafts import Drafts
 from shared.ledger.explanations import ExplanationQueue, Explanations
 from shared.ledger.gates import Gates
-from shared.ledger.hospitals import Hospitals, Keys
+from shared.ledger.hospitals import Hospitals
 from shared.ledger.jobs import Jobs
+from shared.ledger.keys import Keys
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
 from shared.ledger.outcomes import Outcomes
@@ -44,6 +45,7 @@ class Book:
     explanations: Explanations
     outcomes: Outcomes
     observations: Observations
+    keys: Keys
     audit: AuditTrail
 
 
@@ -89,6 +91,7 @@ class Ledger:
                 Explanations(session, hospital),
                 Outcomes(session, hospital, audit, actor),
                 Observations(session, audit, hospital),
+                Keys(session, audit, hospital),
                 audit,
             )
 

@@ -16,6 +16,7 @@ from shared.domain.outcomes import OutcomeSource
 from shared.domain.roles import Role
 from shared.errors import NotFound
 from shared.ledger import Book, Ledger
+from shared.ledger.keys import Keys
 from shared.ledger.migrate import migrate
 from shared.ledger.observations import Observation, Observations, Period, Quantity, Window
 from shared.ledger.outcomes import NewOutcome
@@ -57,7 +58,7 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         book.outcomes.record(case, NewOutcome(True, OutcomeSource.CYTOLOGY, patient="7"))
         book.audit.record(Event.CASE_ACCEPTED, case=case)
     with services.whole("worker") as house:
-        house.keys.create(Role.SUBMITTER, north, "test")
+        house.keys.create(Role.HOSPITAL_ADMIN, north, "test")
         lease = house.queue.claim("w", 1, timedelta(seconds=60), 3)
         house.queue.finish(lease.token, MODEL, {accepted.job_id: {"risk": 0.5}})
         house.observations.keep([_observation(accepted, north)])
@@ -70,6 +71,7 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code without its own scope."""
     monkeypatch.setattr(Scoped, "_mine", lambda self, query, table: query)
+    monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
     monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
 
 
@@ -98,6 +100,7 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
         lambda b, its: b.observations.shares(OPEN, Period.MONTH),
         lambda b, its: b.observations.verified(OPEN, Period.MONTH),
     ],
+    "keys": [lambda b, its: b.keys.all()],
     "audit": [lambda b, its: b.audit.page()],
 }
 """Every reading of every repository of a hospital's book."""

@@ -1,4 +1,4 @@
-"""The database itself keeps hospitals apart: row-level security, and roles that cannot pass it by.
+"""The database itself keeps hospitals apart: row-level security, and roles that cannot pass it by. Keys rotate.
 
 Services log in as `sera_service`, which sees nothing. Each transaction takes on `sera_house`, or `sera_hospital` with
 the hospital it is for.
@@ -58,6 +58,8 @@ KEPT = ("audit_events", "dataset_versions", "version_images", "outcomes", "gates
 
 def upgrade() -> None:
     schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
+    op.add_column("api_keys", sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("api_keys", sa.Column("replaced_by", sa.String(), sa.ForeignKey("api_keys.id"), nullable=True))
     _roles()
     _grants(schema)
     for table, policies in POLICIES.items():
@@ -75,6 +77,8 @@ def downgrade() -> None:
     op.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} REVOKE ALL ON TABLES FROM {HOUSE}")
     op.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {HOUSE}, {HOSPITAL}")
     op.execute(f"REVOKE USAGE ON SCHEMA {schema} FROM {', '.join(ROLES)}")
+    op.drop_column("api_keys", "replaced_by")
+    op.drop_column("api_keys", "last_used_at")
 
 
 def _roles() -> None:
