@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -137,10 +138,12 @@ def local_key(settings: Settings, role: Role) -> str:
     return key
 
 
-def create_key(settings: Settings, role: Role, hospital: str | None, label: str) -> str:
+def create_key(
+    settings: Settings, role: Role, hospital: str | None, label: str, expires_at: datetime | None = None
+) -> str:
     """Make a key in the ledger; the only time its secret is seen."""
     with open_ledger(settings) as ledger, ledger.whole("cli") as house:
-        return house.keys.create(role, house.hospitals.ensure(hospital) if hospital else None, label)
+        return house.keys.create(role, house.hospitals.ensure(hospital) if hospital else None, label, expires_at)
 
 
 @contextmanager

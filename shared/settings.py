@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+/?$")] | None = None
     """What hospitals reach SERA by. With https:// here browsers are told to come by nothing else."""
     database_url: SecretStr | None = None
+    database_owner_url: SecretStr | None = None
+    """With which migrations run, where the services' own login does not own the tables, as it should not."""
     broker_url: SecretStr | None = None
     objects_url: SecretStr | None = None
     weights_dir: Path | None = None
@@ -106,7 +108,13 @@ class Settings(BaseSettings):
     @cached_property
     def database(self) -> str:
         """SQLAlchemy URL; a plain `postgresql://` is taken to psycopg2."""
-        return _needed(self.database_url, "SERA_DATABASE_URL").replace("postgresql://", "postgresql+psycopg2://", 1)
+        return _sqlalchemy(_needed(self.database_url, "SERA_DATABASE_URL"))
+
+    @cached_property
+    def database_owner(self) -> str:
+        """SQLAlchemy URL of the tables' owner; the services' own where no other is named."""
+        owner = self.database_owner_url
+        return _sqlalchemy(owner.get_secret_value()) if owner else self.database
 
     @cached_property
     def broker(self) -> str:
@@ -119,6 +127,10 @@ class Settings(BaseSettings):
     @property
     def max_upload_bytes(self) -> int:
         return self.max_upload_mib * 1024 * 1024
+
+
+def _sqlalchemy(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 def _needed(secret: SecretStr | None, variable: str) -> str:

@@ -28,11 +28,17 @@ from deploy.local.process import setpriv
 from deploy.local.stack import check_port
 from deploy.local.valkey import binary
 from shared.errors import SeraError
+from shared.ledger.standing import passes_by
 from shared.settings import Settings
 
 app = application()
 
 GIB = 1024**3
+OWNER_SERVES = (
+    "the login of SERA_DATABASE_URL owns the tables or is a superuser: every transaction gives that up, but a login "
+    "that never had it is safer. Give sera_service a password and name it in SERA_DATABASE_URL, and the owner in "
+    "SERA_DATABASE_OWNER_URL"
+)
 DISK_NEEDED_GIB = 1.0
 DISK_WANTED_GIB = 5.0
 SHOWN_PACKAGES = ("torch", "torchvision", "scikit-learn", "fastapi", "celery", "sqlalchemy")
@@ -91,6 +97,15 @@ def database_engine(settings: Settings) -> Finding:
     return Verdict.OK, f"{said}, run as the user {user_name(uid)}"
 
 
+def row_security(settings: Settings) -> Finding:
+    """Whether the services' login could put the walls between hospitals aside."""
+    if settings.database_url is None:
+        return Verdict.OK, "the services log in as sera_service, which owns nothing"
+    if not passes_by(settings.database):
+        return Verdict.OK, "the login of SERA_DATABASE_URL owns nothing and cannot pass row-level security by"
+    return Verdict.NOTE, OWNER_SERVES
+
+
 def broker_engine(settings: Settings) -> Finding:
     if settings.broker_url:
         return Verdict.OK, "yours, by SERA_BROKER_URL"
@@ -128,6 +143,7 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "disk": disk_space,
     "setpriv": process_tool,
     "postgres": database_engine,
+    "row security": row_security,
     "valkey": broker_engine,
     "weights": weights,
     "port": port,

@@ -1,16 +1,22 @@
 """`./sera key`: API keys of hospitals and operators."""
 
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from cli.commands import application
-from cli.connection import create_key
+from cli.connection import connect, create_key
 from shared.domain.roles import Role
 from shared.settings import Settings
 
 app = application()
+KEEP = "Keep it safe: only its hash is stored, so it cannot be shown again."
+COLUMNS = ("id", "role", "hospital", "label", "state", "expires", "last used")
+KeyId = Annotated[str, typer.Argument(help="The key's id: the part between its underscores.")]
 
 
 @app.callback()
@@ -23,7 +29,64 @@ def create(
     hospital: Annotated[str | None, typer.Option(help="The hospital it belongs to; added if it is new.")] = None,
     role: Annotated[Role, typer.Option(help="What it may do.")] = Role.SUBMITTER,
     label: Annotated[str, typer.Option(help="A word to know it by.")] = "made on the command line",
+    expires_days: Annotated[int, typer.Option(min=1, max=1095, help="Days after which it ends by itself.")] = 365,
 ) -> None:
     """Make a key and print it, the only time it is shown."""
-    print(create_key(Settings(), role, hospital, label))
-    Console(stderr=True).print("Keep it safe: only its hash is stored, so it cannot be shown again.")
+    until = datetime.now(UTC) + timedelta(days=expires_days)
+    show(create_key(Settings(), role, hospital, label, until))
+
+
+@app.command(name="list")
+def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
+    """Keys without their secrets, newest first."""
+    with connect(Role.OPERATOR) as api:
+        found = api.get("/v1/keys")
+    console = Console(highlight=False)
+    if as_json:
+        console.print_json(data=found)
+    else:
+        console.print(table(found))
+
+
+@app.command()
+def rotate(
+    key_id: KeyId,
+    overlap_days: Annotated[int, typer.Option(min=0, max=90, help="Days for which the old key is good still.")] = 7,
+) -> None:
+    """Make a key's successor and print it, the only time it is shown."""
+    with connect(Role.OPERATOR) as api:
+        show(api.post(f"/v1/keys/{key_id}/rotate", json={"overlap_days": overlap_days})["key"])
+
+
+@app.command()
+def revoke(key_id: KeyId) -> None:
+    """End a key now."""
+    with connect(Role.OPERATOR) as api:
+        ended = api.delete(f"/v1/keys/{key_id}")
+    Console(highlight=False).print(f"The key {key_id} ({escape(ended['label'])}) is refused from now on.")
+
+
+def show(key: str) -> None:
+    """The key alone on stdout."""
+    print(key)
+    Console(stderr=True).print(KEEP)
+
+
+def table(found: list[dict[str, Any]]) -> Table:
+    shown = Table(*COLUMNS, box=None, pad_edge=False)
+    for key in found:
+        words = (key["id"], key["role"], key["hospital"] or "-", key["label"], state(key))
+        shown.add_row(*map(escape, words), day(key["expires_at"], "never"), day(key["last_used_at"], "never"))
+    return shown
+
+
+def state(key: dict[str, Any]) -> str:
+    if key["revoked_at"]:
+        return "revoked"
+    if key["expires_at"] and datetime.fromisoformat(key["expires_at"]) <= datetime.now(UTC):
+        return "expired"
+    return f"replaced by {key['replaced_by']}" if key["replaced_by"] else "good"
+
+
+def day(moment: str | None, none: str) -> str:
+    return moment[:10] if moment else none

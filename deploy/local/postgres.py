@@ -21,6 +21,8 @@ from deploy.local.process import setpriv
 
 DATABASE = "sera"
 SUPERUSER = "postgres"
+SERVICE = "sera_service"
+"""The login that migrations make for the services; it owns nothing."""
 MAJOR_VERSION = "18"
 SETTINGS = {
     "listen_addresses": "",
@@ -54,7 +56,13 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        return f"postgresql+psycopg2://{SUPERUSER}@/{DATABASE}?host={quote(str(self.sockets))}"
+        """The owner's, with which tables are made and changed."""
+        return self._url(SUPERUSER)
+
+    @property
+    def service_url(self) -> str:
+        """The services'; good once the migrations have run."""
+        return self._url(SERVICE)
 
     @cached_property
     def uid(self) -> int:
@@ -68,6 +76,9 @@ class Postgres:
         if os.geteuid() != 0:
             raise DatabaseNotOurs(data=self.data, owner=user_name(self.uid))
         return become(self.uid, binaries() / "initdb", (self.data.parent, self.sockets.parent))
+
+    def _url(self, user: str) -> str:
+        return f"postgresql+psycopg2://{user}@/{DATABASE}?host={quote(str(self.sockets))}"
 
     def child(self) -> Child:
         """The server as a child of the supervisor."""

@@ -7,14 +7,15 @@ from dataclasses import replace
 from deploy.local.child import Child, answers_http, python
 
 ENGINES = ("postgres", "valkey")
+MIGRATIONS = "migrate"
 
 SERVICES = (
-    Child("migrate", python("shared.ledger", "migrate"), after=("postgres",), one_shot=True, start_attempts=2),
-    Child("api", python("services.api"), after=(*ENGINES, "migrate"), ready=answers_http("/readyz")),
-    Child("worker", python("services.worker"), after=(*ENGINES, "migrate")),
-    Child("shadow", python("services.worker.shadow"), after=(*ENGINES, "migrate")),
-    Child("trainer", python("services.trainer"), after=(*ENGINES, "migrate")),
-    Child("beat", python("services.beat"), after=(*ENGINES, "migrate")),
+    Child(MIGRATIONS, python("shared.ledger", "migrate"), after=("postgres",), one_shot=True, start_attempts=2),
+    Child("api", python("services.api"), after=(*ENGINES, MIGRATIONS), ready=answers_http("/readyz")),
+    Child("worker", python("services.worker"), after=(*ENGINES, MIGRATIONS)),
+    Child("shadow", python("services.worker.shadow"), after=(*ENGINES, MIGRATIONS)),
+    Child("trainer", python("services.trainer"), after=(*ENGINES, MIGRATIONS)),
+    Child("beat", python("services.beat"), after=(*ENGINES, MIGRATIONS)),
 )
 
 

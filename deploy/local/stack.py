@@ -15,7 +15,7 @@ from deploy.local.child import Backoff, Child
 from deploy.local.errors import PortBusy
 from deploy.local.home import Home
 from deploy.local.postgres import Postgres
-from deploy.local.services import SERVICES, with_trainers
+from deploy.local.services import MIGRATIONS, SERVICES, with_trainers
 from deploy.local.state import ProcessId, StackState, clear_leftovers
 from deploy.local.supervisor import Event, Observer, Supervisor
 from deploy.local.valkey import Valkey
@@ -23,6 +23,7 @@ from shared.settings import Settings
 from shared.telemetry import log
 
 JOIN_S = 0.2
+OWNER_VARIABLE = "SERA_DATABASE_OWNER_URL"
 SHARED_CORES = {"GOMP_SPINCOUNT": "3000"}
 """The processes of one machine share its cores, so PyTorch's threads may spin but briefly while they wait for work.
 
@@ -38,10 +39,12 @@ class Urls:
     database: str | None = None
     broker: str | None = None
     objects: str | None = None
+    database_owner: str | None = None
+    """Where the services' login does not own the tables."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        secrets = (settings.database_url, settings.broker_url, settings.objects_url)
+        secrets = (settings.database_url, settings.broker_url, settings.objects_url, settings.database_owner_url)
         return cls(*(secret.get_secret_value() if secret else None for secret in secrets))
 
 
@@ -88,6 +91,7 @@ class Stack:
         self._context = ExitStack()
         self._thread: threading.Thread
         self._supervisor: Supervisor
+        self._service_database: str
         self.state: StackState
 
     @classmethod
@@ -120,7 +124,7 @@ class Stack:
         told = self._extra_env | {
             "SERA_HOME": str(self.home.root),
             "SERA_HOST": self.host,
-            "SERA_DATABASE_URL": self.database_url,
+            "SERA_DATABASE_URL": self._service_database,
             "SERA_BROKER_URL": self.broker_url,
             "SERA_OBJECTS_URL": self.objects_url,
         }
@@ -177,8 +181,9 @@ class Stack:
             sockets = made.enter_context(self.home.sockets())
             engines = self._prepare(sockets)
             made.callback(self.home.state_file.unlink, missing_ok=True)
-            children = (*engines, *self._services)
-            env = {**SHARED_CORES, **os.environ, **self.env, "PYTHONUNBUFFERED": "1"}
+            children = (*engines, *map(self._informed, self._services))
+            inherited = {name: value for name, value in os.environ.items() if name != OWNER_VARIABLE}
+            env = {**SHARED_CORES, **inherited, **self.env, "PYTHONUNBUFFERED": "1"}
             self._supervisor = Supervisor(children, self.home, env, backoff=self._backoff, observe=self._heard)
             self._thread = threading.Thread(target=self._supervise, name="sera-supervisor")
             self._thread.start()
@@ -199,8 +204,16 @@ class Stack:
             url=f"http://{self.host}:{self.port}" if self.port else None,
             port=self.port,
         )
+        self._service_database = urls.database or postgres.service_url
         engines = (postgres.child, urls.database), (valkey.child, urls.broker)
         return tuple(make() for make, given in engines if given is None)
+
+    def _informed(self, child: Child) -> Child:
+        """Only the migrations are told how to reach the database as its owner."""
+        if child.name != MIGRATIONS:
+            return child
+        owner = self._urls.database_owner or self.database_url
+        return replace(child, env=(*child.env, (OWNER_VARIABLE, owner)))
 
     def _supervise(self) -> None:
         try:

@@ -17,6 +17,7 @@ from services.api.hospitals.router import router as hospitals
 from services.api.jobs.pace import Pace
 from services.api.jobs.router import router as jobs
 from services.api.jobs.watch import JobWatch
+from services.api.keys.router import router as keys
 from services.api.limits import BodyCap, Bounds, Doorman
 from services.api.models.card import router as cards
 from services.api.models.router import router as models
@@ -68,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SafeHeaders, public_url=settings.public_url)
     app.add_middleware(Traffic)
     errors.install(app)
-    for router in (cases, jobs, hospitals, datasets, training, models, cards, audit, dashboards):
+    for router in (cases, jobs, hospitals, keys, datasets, training, models, cards, audit, dashboards):
         app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)
     app.include_router(web)

@@ -53,7 +53,7 @@ def allowed(act: Act) -> Callable[[Caller], Caller]:
     """A dependency that lets only roles through that may do this."""
 
     def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
-        at_home = who.role in HOSPITAL_ROLES or act in (Act.OPERATE, Act.AUDIT, Act.MONITOR)
+        at_home = who.role in HOSPITAL_ROLES or act in (Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS)
         if act not in MAY[who.role] or not at_home:
             raise Forbidden(role=who.role, needed=needed_for(act))
         return who
@@ -67,6 +67,7 @@ Operator = Annotated[Caller, Depends(allowed(Act.OPERATE))]
 Auditor = Annotated[Caller, Depends(allowed(Act.AUDIT))]
 Administrator = Annotated[Caller, Depends(allowed(Act.ADMINISTER))]
 Monitor = Annotated[Caller, Depends(allowed(Act.MONITOR))]
+KeyKeeper = Annotated[Caller, Depends(allowed(Act.MANAGE_KEYS))]
 IdempotencyKey = Annotated[
     str | None,
     Header(min_length=1, max_length=200, description="Repeat it to repeat a request safely: the answer is the same."),

@@ -17,6 +17,8 @@ class Event(StrEnum):
     JOB_RERUN = "job.rerun"
     HOSPITAL_ADDED = "hospital.added"
     KEY_CREATED = "key.created"
+    KEY_ROTATED = "key.rotated"
+    KEY_REVOKED = "key.revoked"
     HOSPITAL_CHANGED = "hospital.changed"
     OUTCOME_RECORDED = "outcome.recorded"
     DATASET_CREATED = "dataset.created"

@@ -20,18 +20,22 @@ class Act(StrEnum):
     AUDIT = "audit"
     ADMINISTER = "administer"
     MONITOR = "monitor"
+    MANAGE_KEYS = "manage-keys"
 
 
 MAY: dict[Role, frozenset[Act]] = {
     Role.SUBMITTER: frozenset({Act.SUBMIT, Act.READ}),
     Role.READER: frozenset({Act.READ}),
-    Role.HOSPITAL_ADMIN: frozenset({Act.SUBMIT, Act.READ, Act.AUDIT, Act.ADMINISTER, Act.MONITOR}),
-    Role.OPERATOR: frozenset({Act.OPERATE, Act.AUDIT, Act.MONITOR}),
+    Role.HOSPITAL_ADMIN: frozenset({Act.SUBMIT, Act.READ, Act.AUDIT, Act.ADMINISTER, Act.MONITOR, Act.MANAGE_KEYS}),
+    Role.OPERATOR: frozenset({Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS}),
     Role.AUDITOR: frozenset({Act.AUDIT, Act.MONITOR}),
 }
 
 HOSPITAL_ROLES = frozenset({Role.SUBMITTER, Role.READER, Role.HOSPITAL_ADMIN})
 """Roles whose keys belong to one hospital and see only its cases."""
+
+STAFF_ROLES = frozenset({Role.SUBMITTER, Role.READER})
+"""Roles whose keys a hospital's administrator makes and ends."""
 
 
 def needed_for(act: Act) -> str:

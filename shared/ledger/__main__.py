@@ -7,4 +7,4 @@ from shared.settings import Settings
 
 if sys.argv[1:] != ["migrate"]:
     sys.exit("usage: python -m shared.ledger migrate")
-migrate(Settings().database)
+migrate(Settings().database_owner)

@@ -1,26 +1,19 @@
-"""Hospitals, their settings and their API keys. A key is shown once; its hash is kept."""
+"""Hospitals and their settings, and who may call for them."""
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
-from shared.domain.roles import HOSPITAL_ROLES, Role
-from shared.errors import InputError, NotFound
+from shared.domain.roles import Role
+from shared.errors import NotFound
 from shared.ledger.audit import AuditTrail, Entry
-from shared.ledger.tables import HospitalRow, KeyRow
-
-PREFIX = "sera"
-
+from shared.ledger.tables import HospitalRow
 
 SETTINGS = (
     "prevalence",
@@ -36,11 +29,6 @@ SETTINGS = (
 class HospitalUnknown(NotFound):
     code = "hospital-unknown"
     text = "There is no hospital {name!r}. Those there are: `./sera hospital show`, or GET /v1/hospitals."
-
-
-class KeyNeedsHospital(InputError):
-    code = "key-needs-hospital"
-    text = "A {role} key belongs to one hospital; name it with --hospital NAME."
 
 
 @dataclass(frozen=True)
@@ -114,39 +102,5 @@ class Hospitals:
         return self._session.scalars(select(HospitalRow.id).where(HospitalRow.name == name)).one()
 
 
-class Keys:
-    def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
-
-    def create(self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None = None) -> str:
-        """Make a key; the text returned is the only time its secret is seen."""
-        if role in HOSPITAL_ROLES and hospital is None:
-            raise KeyNeedsHospital(role=role)
-        key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-        owner = hospital if role in HOSPITAL_ROLES else None
-        row = KeyRow(
-            id=key_id, hospital_id=owner, role=role, label=label, secret_sha256=_hash(secret), expires_at=expires_at
-        )
-        self._session.add(row)
-        self._audit.record_all([Entry(Event.KEY_CREATED, owner, details={"key": key_id, "role": role})])
-        return f"{PREFIX}_{key_id}_{secret}"
-
-    def verify(self, text: str) -> Caller | None:
-        """Whom this key speaks for, or None if it is unknown, expired or revoked."""
-        parts = text.split("_", 2)
-        if len(parts) != 3 or parts[0] != PREFIX:
-            return None
-        alive = or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > func.clock_timestamp())
-        row = self._session.scalar(select(KeyRow).where(KeyRow.id == parts[1], KeyRow.revoked_at.is_(None), alive))
-        if row is None or not hmac.compare_digest(row.secret_sha256, _hash(parts[2])):
-            return None
-        return Caller(row.id, Role(row.role), row.hospital_id)
-
-
 def _hospital(row: HospitalRow) -> Hospital:
     return Hospital(row.id, row.name, **{name: getattr(row, name) for name in SETTINGS})
-
-
-def _hash(secret: str) -> str:
-    # The secret has 256 random bits, so one round of SHA-256 cannot be guessed back.
-    return hashlib.sha256(secret.encode()).hexdigest()

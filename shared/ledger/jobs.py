@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, case, func, literal, or_, select, text, tuple_
+from sqlalchemy import BigInteger, Select, case, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
@@ -76,12 +76,8 @@ class Jobs(Scoped):
         return True
 
     def _view(self) -> Select:
-        ahead = JobRow.__table__.alias("ahead")
-        earlier = and_(ahead.c.urgent == JobRow.urgent, ahead.c.queued_at < JobRow.queued_at)
-        rank = select(func.count() + 1).where(
-            ahead.c.state == text("'queued'"), or_(ahead.c.urgent & ~JobRow.urgent, earlier)
-        )
-        position = case((JobRow.state == JobState.QUEUED, rank.correlate(JobRow).scalar_subquery()))
+        ahead = func.sera_jobs_ahead(JobRow.urgent, JobRow.queued_at, type_=BigInteger)
+        position = case((JobRow.state == JobState.QUEUED, ahead + 1))
         query = select(JobRow, position, ResultRow.body).outerjoin(ResultRow, ResultRow.job_id == JobRow.id)
         return self._mine(query, JobRow)
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -18,8 +18,9 @@ from shared.ledger.datasets import Datasets
 from shared.ledger.drafts import Drafts
 from shared.ledger.explanations import ExplanationQueue, Explanations
 from shared.ledger.gates import Gates
-from shared.ledger.hospitals import Hospitals, Keys
+from shared.ledger.hospitals import Hospitals
 from shared.ledger.jobs import Jobs
+from shared.ledger.keys import Keys
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
 from shared.ledger.outcomes import Outcomes
@@ -30,6 +31,7 @@ from shared.ledger.receipts import Receipts
 from shared.ledger.seals import Seals
 from shared.ledger.serving import Serving
 from shared.ledger.shadows import Shadows
+from shared.ledger.standing import HOUSE, of_hospital, take
 from shared.ledger.steps import Steps
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
@@ -46,6 +48,7 @@ class Book:
     outcomes: Outcomes
     observations: Observations
     allowance: Allowance
+    keys: Keys
     audit: AuditTrail
     seals: Seals
 
@@ -86,7 +89,7 @@ class Ledger:
     @contextmanager
     def scoped(self, hospital: UUID, actor: str) -> Iterator[Book]:
         """A transaction in which only this hospital's rows exist."""
-        with self._transaction() as session:
+        with self._transaction(of_hospital(hospital)) as session:
             audit = AuditTrail(session, actor, hospital)
             yield Book(
                 Cases(session, hospital),
@@ -96,6 +99,7 @@ class Ledger:
                 Outcomes(session, hospital, audit, actor),
                 Observations(session, audit, hospital),
                 Allowance(session, hospital),
+                Keys(session, audit, hospital),
                 audit,
                 Seals(session, hospital),
             )
@@ -104,7 +108,7 @@ class Ledger:
     @contextmanager
     def whole(self, actor: str) -> Iterator[House]:
         """A transaction over every hospital, for services and operators."""
-        with self._transaction() as session:
+        with self._transaction(HOUSE) as session:
             audit = AuditTrail(session, actor)
             shadows = Shadows(session, audit)
             yield House(
@@ -132,16 +136,17 @@ class Ledger:
 
     def ping(self) -> None:
         """Raise Unavailable unless the database answers."""
-        with self._transaction() as session:
-            session.execute(text("SELECT 1"))
+        with self._transaction(HOUSE):
+            pass
 
     def close(self) -> None:
         self.engine.dispose()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
+    def _transaction(self, standing: str) -> Iterator[Session]:
         try:
             with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                take(session, standing)
                 yield session
         except OperationalError as lost:
             raise Unavailable(service="The database") from lost

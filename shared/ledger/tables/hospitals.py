@@ -55,6 +55,9 @@ class KeyRow(Table):
     created_at: Mapped[datetime] = moment()
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    """To a minute."""
+    replaced_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
 
 
 class SecretRow(Table):

@@ -4,8 +4,8 @@ from shared.domain.jobs import JobState, Priority
 from shared.domain.roles import Role
 from shared.errors import Unavailable
 from shared.ledger import Ledger
-from shared.ledger.hospitals import KeyNeedsHospital
 from shared.ledger.jobs import NotCancellable
+from shared.ledger.keys import KeyNeedsHospital
 from shared.ledger.receipts import Accepted, KeyReused
 from tests.builders import CASE
 

@@ -4,10 +4,11 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+OWN = "hospital_id = NULLIF(current_setting('sera.hospital', true), '')::uuid"
 COLUMNS = (("rate_per_minute", sa.Integer()), ("inflight_quota", sa.Integer()), ("weight", sa.Double()))
 
 
@@ -22,6 +23,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"]),
         sa.PrimaryKeyConstraint("hospital_id"),
     )
+    op.execute("ALTER TABLE allowances ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    op.execute("CREATE POLICY house ON allowances TO sera_house USING (true) WITH CHECK (true)")
+    op.execute(f"CREATE POLICY hospital_all ON allowances TO sera_hospital USING ({OWN}) WITH CHECK ({OWN})")
+    op.execute("GRANT SELECT, INSERT, UPDATE ON allowances TO sera_hospital")
 
 
 def downgrade() -> None:

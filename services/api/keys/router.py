@@ -1,0 +1,48 @@
+"""API keys: a hospital's administrator keeps those of its staff, an operator all."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Response
+
+from services.api.dependencies import KeyKeeper, WiringDep
+from services.api.keys.schemas import KeyView, NewKey, NewKeyView, Rotation
+from services.api.keys.service import KeyDesk
+
+router = APIRouter(prefix="/v1", tags=["keys"])
+
+
+def desk(wired: WiringDep, who: KeyKeeper) -> KeyDesk:
+    return KeyDesk(wired, who)
+
+
+KeyDeskDep = Annotated[KeyDesk, Depends(desk)]
+KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="A key's id.", examples=["0123456789ab"])]
+
+
+def unstored(response: Response) -> None:
+    """What holds a secret is kept by nobody on the way."""
+    response.headers["Cache-Control"] = "no-store"
+
+
+@router.get("/keys")
+def list_keys(desk: KeyDeskDep) -> list[KeyView]:
+    """Newest first, ended ones too; a hospital's administrator sees its own hospital's."""
+    return desk.all()
+
+
+@router.post("/keys", status_code=201, dependencies=[Depends(unstored)])
+def create_key(new: NewKey, desk: KeyDeskDep) -> NewKeyView:
+    """Make a key. The answer is the only time that it is shown."""
+    return desk.make(new)
+
+
+@router.post("/keys/{key_id}/rotate", status_code=201, dependencies=[Depends(unstored)])
+def rotate_key(key_id: KeyId, desk: KeyDeskDep, rotation: Rotation | None = None) -> NewKeyView:
+    """Make a key's successor; the old one is good for the overlap still, and is replaced only once."""
+    return desk.rotate(key_id, (rotation or Rotation()).overlap_days)
+
+
+@router.delete("/keys/{key_id}")
+def revoke_key(key_id: KeyId, desk: KeyDeskDep) -> KeyView:
+    """End a key: the next request with it is refused. Again is harmless."""
+    return desk.revoke(key_id)

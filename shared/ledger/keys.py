@@ -1,0 +1,178 @@
+"""API keys: shown once, kept as hashes, expiring, replaced with an overlap, revoked at once."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from shared.domain.events import Event
+from shared.domain.roles import HOSPITAL_ROLES, STAFF_ROLES, Role
+from shared.errors import Conflict, Forbidden, InputError, NotFound
+from shared.ledger.audit import AuditTrail, Entry
+from shared.ledger.hospitals import Caller
+from shared.ledger.tables import KeyRow
+
+PREFIX = "sera"
+NOW = func.clock_timestamp()
+USE_NOTED_EVERY = timedelta(minutes=1)
+"""A poll is no write: when a key was used last is known to this."""
+
+ALIVE = and_(KeyRow.revoked_at.is_(None), or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > NOW))
+STALE = or_(KeyRow.last_used_at.is_(None), KeyRow.last_used_at < NOW - USE_NOTED_EVERY)
+
+
+class KeyNeedsHospital(InputError):
+    code = "key-needs-hospital"
+    text = "A {role} key belongs to one hospital; name it with --hospital NAME, or `hospital` in the body."
+
+
+class KeyUnknown(NotFound):
+    code = "key-unknown"
+    text = "There is no key {key!r} that you may change. Those there are: `./sera key list`, or GET /v1/keys."
+
+
+class KeyEnded(Conflict):
+    code = "key-ended"
+    text = "The key {key} has ended: it is revoked, has run out, or was replaced before. Make a new one."
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key without its secret. `replaced_by` is the id of the one that it was rotated to."""
+
+    id: str
+    hospital_id: UUID | None
+    role: Role
+    label: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    replaced_by: str | None
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key just made; `text` is the only sight of its secret."""
+
+    key: Key
+    text: str
+
+
+class Keys:
+    """Of the whole house; or of one hospital, whose administrator sees them all and changes its staff's."""
+
+    def __init__(self, session: Session, audit: AuditTrail, hospital: UUID | None = None) -> None:
+        self._session, self._audit, self._hospital = session, audit, hospital
+
+    def create(self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None = None) -> str:
+        """Make a key; the text returned is the only time its secret is seen."""
+        return self.make(role, hospital, label, expires_at).text
+
+    def make(self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None = None) -> NewKey:
+        """Raises KeyNeedsHospital, and Forbidden where a hospital's administrator asks for more than a staff key."""
+        if self._hospital and role not in STAFF_ROLES:
+            raise Forbidden(role=Role.HOSPITAL_ADMIN, needed=Role.OPERATOR)
+        hospital = self._hospital or hospital
+        if role in HOSPITAL_ROLES and hospital is None:
+            raise KeyNeedsHospital(role=role)
+        made = self._add(role, hospital if role in HOSPITAL_ROLES else None, label, expires_at)
+        self._record(Event.KEY_CREATED, made.key, role=role)
+        return made
+
+    def all(self) -> list[Key]:
+        """Newest first."""
+        return [
+            _key(row) for row in self._session.scalars(self._mine(select(KeyRow)).order_by(KeyRow.created_at.desc()))
+        ]
+
+    def rotate(self, key_id: str, overlap: timedelta) -> NewKey:
+        """A successor that lives as long as this key was to live; this one ends after the overlap.
+
+        Raises KeyUnknown, KeyEnded.
+        """
+        row = self._changeable(key_id)
+        now = self._session.scalar(select(NOW))
+        if row.replaced_by or not _alive(row, now):
+            raise KeyEnded(key=key_id)
+        lifetime = row.expires_at and row.expires_at - row.created_at
+        made = self._add(Role(row.role), row.hospital_id, row.label, lifetime and now + lifetime)
+        row.replaced_by = made.key.id
+        row.expires_at = min(filter(None, (row.expires_at, now + overlap)))
+        self._session.flush()
+        self._record(Event.KEY_ROTATED, _key(row), successor=made.key.id, until=row.expires_at.isoformat())
+        return made
+
+    def revoke(self, key_id: str) -> Key:
+        """End a key now: the next request with it is refused. Twice is harmless. Raises KeyUnknown."""
+        row = self._changeable(key_id)
+        if row.revoked_at is None:
+            row.revoked_at = self._session.scalar(select(NOW))
+            self._session.flush()
+            self._record(Event.KEY_REVOKED, _key(row))
+        return _key(row)
+
+    def verify(self, text: str) -> Caller | None:
+        """Whom this key speaks for, or None if it is unknown, expired or revoked."""
+        parts = text.split("_", 2)
+        if len(parts) != 3 or parts[0] != PREFIX:
+            return None
+        found = self._session.execute(select(KeyRow, STALE).where(KeyRow.id == parts[1], ALIVE)).first()
+        if found is None or not hmac.compare_digest(found.KeyRow.secret_sha256, _hash(parts[2])):
+            return None
+        row, stale = found
+        if stale:
+            self._note_use(row.id)
+        return Caller(row.id, Role(row.role), row.hospital_id)
+
+    def alive(self, key_id: str) -> bool:
+        """Whether a key that was good is good still."""
+        return self._session.scalar(self._mine(select(KeyRow.id)).where(KeyRow.id == key_id, ALIVE)) is not None
+
+    def _add(self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None) -> NewKey:
+        secret = secrets.token_urlsafe(32)
+        row = KeyRow(id=secrets.token_hex(6), hospital_id=hospital, role=role, label=label, expires_at=expires_at)
+        row.secret_sha256 = _hash(secret)
+        self._session.add(row)
+        self._session.flush()
+        return NewKey(_key(row), f"{PREFIX}_{row.id}_{secret}")
+
+    def _changeable(self, key_id: str) -> KeyRow:
+        query = self._mine(select(KeyRow)).where(KeyRow.id == key_id)
+        if self._hospital:
+            query = query.where(KeyRow.role.in_(STAFF_ROLES))
+        row = self._session.scalar(query.with_for_update())
+        if row is None:
+            raise KeyUnknown(key=key_id)
+        return row
+
+    def _mine(self, query: Select) -> Select:
+        return query.where(KeyRow.hospital_id == self._hospital) if self._hospital else query
+
+    def _note_use(self, key_id: str) -> None:
+        """Nobody waits for it: whoever else notes it at this moment is enough."""
+        free = select(KeyRow.id).where(KeyRow.id == key_id, STALE).with_for_update(skip_locked=True)
+        noted = update(KeyRow).where(KeyRow.id.in_(free.scalar_subquery())).values(last_used_at=NOW)
+        self._session.execute(noted.execution_options(synchronize_session=False))
+
+    def _record(self, event: Event, key: Key, **details: object) -> None:
+        self._audit.record_all([Entry(event, key.hospital_id, details={"key": key.id, **details})])
+
+
+def _alive(row: KeyRow, now: datetime) -> bool:
+    return row.revoked_at is None and (row.expires_at is None or row.expires_at > now)
+
+
+def _key(row: KeyRow) -> Key:
+    told = {field.name: getattr(row, field.name) for field in fields(Key)}
+    return Key(**told | {"role": Role(row.role)})
+
+
+def _hash(secret: str) -> str:
+    # The secret has 256 random bits, so one round of SHA-256 cannot be guessed back.
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,147 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from shared.domain.roles import Role
+
+
+@pytest.fixture
+def operator(as_role):
+    return as_role(Role.OPERATOR)
+
+
+@pytest.fixture
+def admin(as_role):
+    return as_role(Role.HOSPITAL_ADMIN)
+
+
+def made(client, **facts):
+    answer = client.post("/v1/keys", json={"role": "reader", "label": "dashboard", **facts})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def calls(gateway, key):
+    """The status of a request with this key."""
+    return gateway.get("/v1/jobs", headers={"Authorization": f"Bearer {key}"}).status_code
+
+
+def events(operator, name):
+    return [each for each in operator.get("/v1/audit?limit=1000").json() if each["event"] == name]
+
+
+def test_an_administrator_makes_a_key_that_is_shown_once_and_works_for_its_hospital(gateway, admin):
+    answer = admin.post("/v1/keys", json={"role": "reader", "label": "dashboard"})
+    new = answer.json()
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (new["hospital"], new["role"], new["revoked_at"]) == ("north", "reader", None)
+    assert calls(gateway, new["key"]) == 200
+    assert new["key"].split("_", 2)[2] not in admin.get("/v1/keys").text
+
+
+def test_a_key_ends_by_itself_after_a_year_unless_said_otherwise(admin):
+    for days, told in ((365, {}), (3, {"expires_days": 3})):
+        new = made(admin, **told)
+        lifetime = datetime.fromisoformat(new["expires_at"]) - datetime.now(UTC)
+        assert abs(lifetime - timedelta(days=days)) < timedelta(minutes=5)
+
+
+def test_an_expired_key_is_refused(gateway, admin, ledger):
+    new = made(admin)
+    with ledger.engine.begin() as line:
+        line.execute(text("UPDATE api_keys SET expires_at = clock_timestamp() WHERE id = :id"), {"id": new["id"]})
+    assert calls(gateway, new["key"]) == 401
+
+
+def test_a_revoked_key_is_refused_from_the_next_request_on_and_it_is_on_record(gateway, admin, operator):
+    new = made(admin)
+    assert calls(gateway, new["key"]) == 200
+    first, again = (admin.delete(f"/v1/keys/{new['id']}").json() for _ in range(2))
+    assert calls(gateway, new["key"]) == 401
+    assert first["revoked_at"] == again["revoked_at"]
+    assert [event["details"]["key"] for event in events(operator, "key.revoked")] == [new["id"]]
+
+
+def test_a_rotated_key_and_its_successor_are_both_good_during_the_overlap(gateway, admin, operator):
+    old = made(admin, expires_days=30)
+    new = admin.post(f"/v1/keys/{old['id']}/rotate", json={"overlap_days": 2}).json()
+    assert calls(gateway, old["key"]) == calls(gateway, new["key"]) == 200
+    assert (new["role"], new["hospital"], new["label"]) == ("reader", "north", "dashboard")
+    kept = {key["id"]: key for key in admin.get("/v1/keys").json()}
+    assert kept[old["id"]]["replaced_by"] == new["id"]
+    left = datetime.fromisoformat(kept[old["id"]]["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=1) < left <= timedelta(days=2)
+    assert datetime.fromisoformat(new["expires_at"]) - datetime.now(UTC) > timedelta(days=29)
+    assert [event["details"]["successor"] for event in events(operator, "key.rotated")] == [new["id"]]
+
+
+def test_a_rotation_without_overlap_ends_the_old_key_at_once(gateway, admin):
+    old = made(admin)
+    new = admin.post(f"/v1/keys/{old['id']}/rotate", json={"overlap_days": 0}).json()
+    assert (calls(gateway, old["key"]), calls(gateway, new["key"])) == (401, 200)
+
+
+def test_a_key_is_replaced_only_once_and_an_ended_one_never(admin):
+    replaced, revoked = made(admin), made(admin)
+    admin.post(f"/v1/keys/{replaced['id']}/rotate")
+    admin.delete(f"/v1/keys/{revoked['id']}")
+    for key in (replaced, revoked):
+        answer = admin.post(f"/v1/keys/{key['id']}/rotate")
+        assert (answer.status_code, answer.json()["code"]) == (409, "key-ended")
+
+
+def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
+    new = made(admin)
+
+    def used():
+        return next(key for key in admin.get("/v1/keys").json() if key["id"] == new["id"])["last_used_at"]
+
+    assert used() is None
+    calls(gateway, new["key"])
+    first = used()
+    calls(gateway, new["key"])
+    assert used() == first is not None
+    with ledger.engine.begin() as line:
+        line.execute(text("UPDATE api_keys SET last_used_at = last_used_at - interval '61 seconds'"))
+    calls(gateway, new["key"])
+    assert datetime.fromisoformat(used()) >= datetime.fromisoformat(first)
+
+
+def test_an_administrator_makes_and_ends_the_keys_of_its_staff_only(admin, operator):
+    assert admin.post("/v1/keys", json={"role": "hospital_admin", "label": "x"}).status_code == 403
+    assert admin.post("/v1/keys", json={"role": "operator", "label": "x"}).status_code == 403
+    boss = made(operator, role="hospital_admin", hospital="north")
+    assert boss["id"] in {key["id"] for key in admin.get("/v1/keys").json()}
+    assert admin.delete(f"/v1/keys/{boss['id']}").status_code == 404
+    assert operator.delete(f"/v1/keys/{boss['id']}").status_code == 200
+
+
+def test_an_administrator_can_neither_see_nor_change_nor_make_keys_of_another_hospital(admin, as_role):
+    other = as_role(Role.HOSPITAL_ADMIN, "south")
+    theirs = made(other)
+    assert theirs["id"] not in admin.get("/v1/keys").text
+    nobodys = "0" * 12
+    for path in ("{}", "{}/rotate"):
+        method = "DELETE" if path == "{}" else "POST"
+        foreign, absent = (admin.request(method, f"/v1/keys/{path.format(key)}") for key in (theirs["id"], nobodys))
+        assert foreign.status_code == absent.status_code == 404
+        assert foreign.text.replace(theirs["id"], nobodys) == absent.text
+    answers = [admin.post("/v1/keys", json={"role": "reader", "label": "x", "hospital": h}) for h in ("south", "none")]
+    assert answers[0].status_code == 403
+    assert answers[0].json() == answers[1].json()
+
+
+def test_an_operator_names_the_hospital_of_a_hospitals_key(operator, admin):
+    assert made(operator, hospital="north")["hospital"] == "north"
+    assert made(operator, role="auditor")["hospital"] is None
+    for told, code in (({}, "key-needs-hospital"), ({"hospital": "none"}, "hospital-unknown")):
+        answer = operator.post("/v1/keys", json={"role": "reader", "label": "x", **told})
+        assert answer.json()["code"] == code
+
+
+@pytest.mark.parametrize("role", [Role.SUBMITTER, Role.READER, Role.AUDITOR])
+def test_other_roles_have_no_say_about_keys(as_role, role):
+    client = as_role(role)
+    assert client.get("/v1/keys").status_code == 403
+    assert client.delete(f"/v1/keys/{'0' * 12}").status_code == 403

@@ -1,0 +1,264 @@
+"""What the database itself refuses, whatever the code forgets."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+
+from deploy.local import EmbeddedEngines
+from shared.domain.events import Event
+from shared.domain.jobs import Priority
+from shared.domain.outcomes import OutcomeSource
+from shared.domain.roles import Role
+from shared.errors import NotFound
+from shared.ledger import Book, Ledger
+from shared.ledger.keys import Keys
+from shared.ledger.migrate import migrate
+from shared.ledger.observations import Observation, Observations, Period, Quantity, Window
+from shared.ledger.outcomes import NewOutcome
+from shared.ledger.receipts import Accepted
+from shared.ledger.scope import Scoped
+from shared.ledger.standing import RolesMissing, passes_by
+from tests.builders import CASE
+
+MODEL = "d" * 64
+OPEN = Window(datetime.now(UTC) - timedelta(days=1))
+DENIED = "permission denied|row-level security"
+
+
+@pytest.fixture
+def services(database_url: str) -> Iterator[Ledger]:
+    """The ledger under the login that the services have."""
+    opened = Ledger(make_url(database_url).set(username="sera_service").render_as_string(hide_password=False))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def hospital(services: Ledger) -> Callable[[str], UUID]:
+    def ensured(name: str) -> UUID:
+        with services.whole("test") as house:
+            return house.hospitals.ensure(name)
+
+    return ensured
+
+
+@pytest.fixture
+def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
+    """A case of the north with something in every table of a hospital."""
+    north = hospital("north")
+    with services.scoped(north, "test") as book:
+        case = book.cases.add(CASE)
+        accepted = Accepted(case, book.jobs.open(case, Priority.ROUTINE))
+        book.receipts.keep("k", "body", accepted)
+        book.outcomes.record(case, NewOutcome(True, OutcomeSource.CYTOLOGY, patient="7"))
+        book.audit.record(Event.CASE_ACCEPTED, case=case)
+    with services.whole("worker") as house:
+        house.keys.create(Role.HOSPITAL_ADMIN, north, "test")
+        lease = house.queue.claim("w", 1, timedelta(seconds=60), 3)
+        house.queue.finish(lease.token, MODEL, {accepted.job_id: {"risk": 0.5}})
+        house.observations.keep([_observation(accepted, north)])
+    with services.scoped(north, "test") as book:
+        assert book.explanations.ask(case)
+    return accepted
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code without its own scope."""
+    monkeypatch.setattr(Scoped, "_mine", lambda self, query, table: query)
+    monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
+    monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
+
+
+def _observation(accepted: Accepted, hospital: UUID) -> Observation:
+    numbers = {"score": 0.5, "risk": 0.5, "cutoff": 0.4, "strangeness": 1.0, "embedding": (0.1,)}
+    more = {"benign_p": 0.5, "malignant_p": 0.5, "warnings": ("small",), "decision": "malignant", "device": None}
+    ids = {"job_id": accepted.job_id, "case_id": accepted.case_id, "hospital_id": hospital, "model_digest": MODEL}
+    return Observation(**ids, **numbers, **more)
+
+
+READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
+    "cases": [lambda b, its: b.cases.find(its.case_id), lambda b, its: b.cases.jobs_of(its.case_id)],
+    "jobs": [
+        lambda b, its: b.jobs.find(its.job_id),
+        lambda b, its: b.jobs.page(None, None, 10),
+        lambda b, its: b.jobs.cancel(its.job_id),
+    ],
+    "receipts": [lambda b, its: b.receipts.find("k", "body")],
+    "explanations": [lambda b, its: b.explanations.ask(its.case_id)],
+    "outcomes": [lambda b, its: b.outcomes.latest(its.case_id)],
+    "observations": [
+        lambda b, its: b.observations.decisions(OPEN),
+        lambda b, its: b.observations.tallies(OPEN, MODEL, Quantity.SCORE, [[0.5]]),
+        lambda b, its: b.observations.warnings(OPEN),
+        lambda b, its: b.observations.failures(OPEN),
+        lambda b, its: b.observations.shares(OPEN, Period.MONTH),
+        lambda b, its: b.observations.verified(OPEN, Period.MONTH),
+    ],
+    "keys": [lambda b, its: b.keys.all()],
+    "audit": [lambda b, its: b.audit.page()],
+}
+"""Every reading of every repository of a hospital's book."""
+
+
+def test_every_repository_of_a_book_is_read_here():
+    assert set(READINGS) == {field.name for field in fields(Book)}
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("repository", READINGS)
+def test_without_the_codes_own_scope_another_hospital_sees_nothing(services, hospital, rows, repository):
+    with services.scoped(hospital("south"), "test") as book:
+        if repository == "audit":  # its scope is not `_mine`: take it away too
+            book.audit._hospital = None
+            assert [event.event for event in book.audit.page()] == [Event.HOSPITAL_ADDED]
+            return
+        assert not any(read(book, rows) for read in READINGS[repository])
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_the_owner_of_the_rows_sees_them_all_the_same(services, hospital, rows):
+    with services.scoped(hospital("north"), "test") as book:
+        for name, reads in READINGS.items():
+            assert name in ("jobs", "observations") or all(read(book, rows) for read in reads)
+        assert book.jobs.find(rows.job_id)
+        assert book.observations.decisions(OPEN)
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(services, hospital, rows):
+    south = hospital("south")
+    with pytest.raises(NotFound), services.scoped(south, "test") as book:
+        book.outcomes.record(rows.case_id, NewOutcome(False, OutcomeSource.CYTOLOGY))
+    writings = (
+        lambda book: book.jobs.open(rows.case_id, Priority.ROUTINE),
+        lambda book: book.receipts.keep("mine", "body", rows),
+        lambda book: book.observations.keep([_observation(rows, south)]),
+    )
+    for write in writings:
+        with pytest.raises(ProgrammingError, match=DENIED), services.scoped(south, "test") as book:
+            write(book)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1 FROM shadow_results",
+        "SELECT 1 FROM datasets",
+        "UPDATE hospitals SET prevalence = 0.5",
+        "UPDATE results SET body = '{}'",
+        "DELETE FROM cases",
+        "DELETE FROM audit_events",
+        "UPDATE audit_events SET actor = 'nobody'",
+        "INSERT INTO api_keys (id, hospital_id, role, label, secret_sha256) "
+        "SELECT 'x', current_setting('sera.hospital')::uuid, 'hospital_admin', '', ''",
+        "INSERT INTO audit_events (actor, event) VALUES ('x', 'y')",
+    ],
+)
+def test_a_hospitals_transaction_may_only_what_its_work_needs(services, hospital, rows, statement):
+    with pytest.raises(ProgrammingError, match=DENIED), services.scoped(hospital("north"), "test") as book:
+        book.cases._session.execute(text(statement))
+
+
+def test_a_hospital_reads_no_secret_but_the_one_that_hides_patients(services, hospital, rows):
+    with services.whole("test") as house:
+        house.pseudonyms._session.execute(text("INSERT INTO secrets (name, value) VALUES ('signing', 'x')"))
+    with services.scoped(hospital("north"), "test") as book:
+        assert book.cases._session.scalars(text("SELECT name FROM secrets")).all() == ["pseudonyms"]
+
+
+def test_what_is_on_record_no_service_may_change(services, hospital, rows):
+    for table in ("audit_events", "outcomes", "promotions", "gates", "dataset_versions", "version_images"):
+        for statement in (f"DELETE FROM {table}", f"TRUNCATE {table}"):
+            with pytest.raises(ProgrammingError, match="permission denied"), services.whole("test") as house:
+                house.queue._session.execute(text(statement))
+
+
+def test_a_place_in_the_queue_counts_other_hospitals_jobs(services, hospital):
+    for name, place in (("north", 1), ("south", 2)):
+        with services.scoped(hospital(name), "test") as book:
+            job = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
+        with services.scoped(hospital(name), "test") as book:
+            assert book.jobs.find(job).position == place
+
+
+def test_a_login_that_takes_on_no_role_sees_nothing(services, rows):
+    with pytest.raises(ProgrammingError, match="permission denied"), services.engine.connect() as line:
+        line.execute(text("SELECT 1 FROM cases"))
+
+
+def test_a_standing_ends_with_its_transaction(services, hospital, rows):
+    with services.scoped(hospital("north"), "test"):
+        pass
+    with services.engine.connect() as line:
+        asked = text("SELECT current_user, current_setting('sera.hospital', true)")
+        assert line.execute(asked).one() == ("sera_service", "")
+
+
+def test_every_table_of_a_hospital_is_under_row_level_security(ledger):
+    found = text(
+        "SELECT c.relname, relrowsecurity AND relforcerowsecurity FROM pg_class c JOIN pg_attribute a ON attrelid = "
+        "c.oid WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND attname = 'hospital_id'"
+    )
+    with ledger.engine.connect() as line:
+        guarded = dict(line.execute(found).all())
+    assert len(guarded) >= 10
+    assert [table for table, under in guarded.items() if not under] == []
+
+
+def test_a_login_without_the_roles_is_told_the_next_step(database_url):
+    name, engine = f"stranger_{uuid4().hex}", create_engine(database_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as line:
+        line.execute(text(f"CREATE ROLE {name} LOGIN"))
+    stranger = Ledger(make_url(database_url).set(username=name).render_as_string(hide_password=False))
+    with pytest.raises(RolesMissing, match="sera_service"):
+        stranger.ping()
+    stranger.close()
+    engine.dispose()
+
+
+def test_a_login_that_could_pass_the_walls_by_is_known(database_url):
+    service = make_url(database_url).set(username="sera_service").render_as_string(hide_password=False)
+    assert (passes_by(database_url), passes_by(service)) == (True, False)
+
+
+@pytest.fixture
+def owner(engines: EmbeddedEngines) -> Iterator[URL]:
+    """An empty database of an ordinary owner, as an administrator may hand one out."""
+    name, engine = f"owner_{uuid4().hex}", create_engine(engines.database_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as line:
+        line.execute(text(f"CREATE ROLE {name} LOGIN"))
+        line.execute(text(f"CREATE DATABASE {name} OWNER {name}"))
+        yield make_url(engines.database_url).set(database=name, username=name)
+        line.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+def test_an_ordinary_owner_whom_an_administrator_gave_the_roles_migrates_and_is_walled_in_too(engines, owner, migrated):
+    url = owner.render_as_string(hide_password=False)
+    with pytest.raises(DBAPIError, match="GRANT sera_house, sera_hospital TO"):
+        migrate(url)
+    _grant(engines, owner.username)
+    migrate(url)
+    ledger = Ledger(url)
+    for name, place in (("north", 1), ("south", 2)):
+        with ledger.whole("test") as house:
+            hospital = house.hospitals.ensure(name)
+        with ledger.scoped(hospital, "test") as book:
+            job = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
+            assert book.jobs.find(job).position == place
+            assert book.cases._session.scalar(text("SELECT count(*) FROM jobs")) == 1
+    ledger.close()
+    assert passes_by(url)
+
+
+def _grant(engines: EmbeddedEngines, name: str) -> None:
+    engine = create_engine(engines.database_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as line:
+        line.execute(text(f"GRANT sera_house, sera_hospital TO {name}"))
+    engine.dispose()
