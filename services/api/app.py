@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from services.api import errors
 from services.api.audit.router import router as audit
 from services.api.cases.router import router as cases
+from services.api.cleaning import Cleaner
 from services.api.datasets.router import router as datasets
 from services.api.dependencies import Wiring
 from services.api.hospitals.router import router as hospitals
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         JobWatch(settings.database),
         Pace(ledger),
         Memory(),
+        Cleaner(ledger),
     )
 
     @asynccontextmanager

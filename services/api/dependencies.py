@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPBearer
 
+from services.api.cleaning import Cleaner
 from services.api.jobs.pace import Pace
 from services.api.jobs.watch import JobWatch
 from services.api.monitoring.memory import Memory
@@ -30,6 +31,7 @@ class Wiring:
     watch: JobWatch
     pace: Pace
     memory: Memory
+    cleaner: Cleaner
 
 
 def wiring(request: Request) -> Wiring:

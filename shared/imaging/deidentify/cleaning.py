@@ -6,7 +6,7 @@ from shared.imaging.boundary import reading
 from shared.imaging.deidentify.apart import clean_apart
 from shared.imaging.deidentify.bitmap import clean_bmp
 from shared.imaging.deidentify.cleaned import Cleaned
-from shared.imaging.deidentify.dicom import Decoding, clean_dicom
+from shared.imaging.deidentify.dicom import DecodingNeeded, clean_dicom
 from shared.imaging.deidentify.jpeg import clean_jpeg
 from shared.imaging.deidentify.png import clean_png
 from shared.imaging.deidentify.tiff import clean_tiff
@@ -37,7 +37,7 @@ def clean(data: bytes, key: bytes, limits: Limits | None = None) -> Cleaned:
     with reading(header.format, limits):
         try:
             return _clean(data, key, header, limits)
-        except Decoding:
+        except DecodingNeeded:
             return clean_apart(data, key, limits)
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
+from struct import error
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ BLANKED = "pixels-outside-regions"
 WHOLE_BYTES = (8, 16, 32)
 
 
-class Decoding(Exception):  # noqa: N818 - a turn of the way, not a fault
+class DecodingNeeded(Exception):
     """The pixels have to be decoded to be cleaned, which is not done in this process."""
 
 
@@ -45,23 +46,22 @@ def clean_dicom(data: bytes, key: bytes, header: Header, limits: Limits, may_dec
 
     Raises
     ------
-    Decoding
+    DecodingNeeded
         where decoding is needed and `may_decode` is not.
     """
     source = dcmread(BytesIO(data))
     check_decodable(source)
     mask = outside(regions(source, header.width, header.height), header.width, header.height)
     recode = _has_to_be_decoded(source, mask is not None)
-    if recode and not may_decode:
-        raise Decoding
     kept = clean_header(source, key, mask is not None)
     removed = Counter({"preamble": int(bool(data[:128].strip(b"\0")))})
+    if source.file_meta.TransferSyntaxUID.is_encapsulated and not recode:
+        recode = not _copy_frames(kept, source, header.frames, removed)
+    if recode and not may_decode:
+        raise DecodingNeeded
     if recode:
         _recode(kept, source, header, mask, limits)
-    elif source.file_meta.TransferSyntaxUID.is_encapsulated:
-        kept.PixelData = encapsulate(list(_cleaned_frames(source, header.frames, removed)))
-        kept["PixelData"].VR = "OB"
-    else:
+    elif not source.file_meta.TransferSyntaxUID.is_encapsulated:
         _copy_stored(kept, source, mask, removed)
     removed += gone(source, kept)
     return Cleaned(_written(kept), +(removed + Counter({BLANKED: int(mask is not None)})))
@@ -74,12 +74,18 @@ def _has_to_be_decoded(source: Dataset, masked: bool) -> bool:
     return masked and (source.PhotometricInterpretation == "YBR_FULL_422" or source.BitsAllocated not in WHOLE_BYTES)
 
 
-def _cleaned_frames(source: Dataset, frames: int, removed: Counter[str]) -> Iterator[bytes]:
+def _copy_frames(kept: Dataset, source: Dataset, frames: int, removed: Counter[str]) -> bool:
+    """Coded frames without their comments; False where one is so odd that it cannot be walked through."""
     clean = clean_j2k if source.file_meta.TransferSyntaxUID in J2KS else clean_jpeg
-    for frame in generate_frames(source.PixelData, number_of_frames=frames):
-        cleaned = clean(frame)
-        removed += Counter({f"frame-{name}": count for name, count in cleaned.removed.items()})
-        yield cleaned.data
+    try:
+        cleaned = [clean(frame) for frame in generate_frames(source.PixelData, number_of_frames=frames)]
+    except (ValueError, IndexError, error):
+        return False
+    for frame in cleaned:
+        removed += Counter({f"frame-{name}": count for name, count in frame.removed.items()})
+    kept.PixelData = encapsulate([frame.data for frame in cleaned])
+    kept["PixelData"].VR = "OB"
+    return True
 
 
 def _copy_stored(kept: Dataset, source: Dataset, mask: Mask, removed: Counter[str]) -> None:

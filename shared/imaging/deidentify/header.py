@@ -57,8 +57,9 @@ def _copy_coding(kept: Dataset, source: Dataset) -> None:
     for keyword, most in profile.TIMING.items():
         _copy_numbers(kept, source, keyword, most)
     for keyword, words in profile.WORDS.items():
-        if source.get(keyword) in words:
-            setattr(kept, keyword, source.get(keyword))
+        stated = source.get(keyword)
+        if isinstance(stated, str | int) and stated in words:
+            setattr(kept, keyword, stated)
     for keyword, inner in profile.NESTED.items():
         if source.get(keyword):
             setattr(kept, keyword, [_nested(item, inner) for item in source.get(keyword)])

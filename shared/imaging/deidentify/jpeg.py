@@ -18,7 +18,7 @@ JFIF_BYTES, ADOBE_BYTES = 12, 12
 
 
 SCAN_ENDS = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
-"""A marker that is neither stuffing nor a restart: in JPEG-LS a byte below 0x80 after 0xFF is stuffing, in JPEG 0x00."""
+"""A marker that is neither stuffing nor a restart; after 0xFF a byte below 0x80 is stuffing (0x00 in JPEG)."""
 MOST_SEGMENTS = 10_000
 
 

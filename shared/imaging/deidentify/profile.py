@@ -94,8 +94,10 @@ WORDS: dict[str, frozenset[str | int]] = {
     "LossyImageCompression": frozenset(("00", "01")),
     "Modality": frozenset(("US", "IVUS", "OT", "SC", "MR", "CT", "NM", "PT", "CR", "DX", "XA", "MG", "RF")),
     "PhotometricInterpretation": frozenset(
-        ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
-        + ("YBR_PARTIAL_420",)
+        (
+            *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB"),
+            *("YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "YBR_PARTIAL_420"),
+        )
     ),
     "PresentationLUTShape": frozenset(("IDENTITY", "INVERSE")),
     "VOILUTFunction": frozenset(("LINEAR", "LINEAR_EXACT", "SIGMOID")),
@@ -128,10 +130,6 @@ TIMING: dict[str, int] = {
     "FrameTimeVector": MANY,
 }
 """Nothing is decoded by these, so one that is no number is only dropped."""
-TABLES = tuple(
-    f"{prefix}{colour}PaletteColorLookupTableData"
-    for colour in ("Red", "Green", "Blue")
-    for prefix in ("", "Segmented")
-)
+TABLES = tuple(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue"))
 DEVICE = ("Manufacturer", "ManufacturerModelName")
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
