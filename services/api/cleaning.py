@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from shared.imaging.deidentify import Cleaned, clean
+from shared.imaging.deidentify import Cleaned, clean, clean_mask
 from shared.ledger import Ledger
 
 ACTOR, PURPOSE = "api", "dicom-uids"
@@ -16,6 +16,9 @@ class Cleaner:
 
     def clean(self, data: bytes) -> Cleaned:
         return clean(data, self._key)
+
+    def clean_mask(self, data: bytes, width: int, height: int) -> Cleaned:
+        return clean_mask(data, width, height, self._key)
 
     @cached_property
     def _key(self) -> bytes:

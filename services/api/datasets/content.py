@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.api.dependencies import Wiring
-from shared.imaging import decode, read_mask
+from shared.imaging import decode
 from shared.ledger import House
 from shared.ledger.cleanings import Cleaning
 
@@ -29,10 +29,9 @@ class Kept:
 
 def keep(wired: Wiring, image: bytes, mask: bytes | None) -> Kept:
     """Clean and decode both, then store what is clean; raises what is wrong with them."""
-    cleaned, cleaned_mask = wired.cleaner.clean(image), wired.cleaner.clean(mask) if mask is not None else None
+    cleaned = wired.cleaner.clean(image)
     height, width = decode(cleaned.data).pixels.shape
-    if cleaned_mask:
-        read_mask(cleaned_mask.data, width, height)
+    cleaned_mask = wired.cleaner.clean_mask(mask, width, height) if mask is not None else None
     return Kept(
         _store(wired, image, cleaned.data, cleaned.removed),
         _store(wired, mask, cleaned_mask.data, cleaned_mask.removed) if cleaned_mask else None,

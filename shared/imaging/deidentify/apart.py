@@ -30,7 +30,7 @@ def clean_apart(data: bytes, key: bytes, limits: Limits) -> Cleaned:
     ImageUnreadable
         also where the process died, took longer than a minute or more memory than it may have.
     """
-    told = json.dumps({"key": key.hex(), "limits": asdict(limits)}).encode() + b"\n"
+    told = json.dumps({"key": key.hex(), "limits": asdict(limits), "memory": MEMORY_MIB << 20}).encode() + b"\n"
     command = [sys.executable, "-m", "shared.imaging.deidentify.apart"]
     try:
         with _room:
@@ -51,9 +51,9 @@ def main(source: BinaryIO, target: BinaryIO) -> None:
     from shared.imaging.image import ImageFormat
     from shared.imaging.inspect import inspect
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MIB << 20, MEMORY_MIB << 20))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     told = json.loads(source.readline())
+    resource.setrlimit(resource.RLIMIT_AS, (told["memory"], told["memory"]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     data, limits = source.read(), Limits(**told["limits"])
     try:
         with reading(ImageFormat.DICOM, limits):

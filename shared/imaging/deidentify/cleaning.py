@@ -1,6 +1,11 @@
 """Bytes as they came in to bytes that may be kept."""
 
+from collections import Counter
 from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from shared.imaging.boundary import reading
 from shared.imaging.deidentify.apart import clean_apart
@@ -13,7 +18,10 @@ from shared.imaging.deidentify.tiff import clean_tiff
 from shared.imaging.image import Header, ImageFormat
 from shared.imaging.inspect import inspect
 from shared.imaging.limits import Limits
+from shared.imaging.mask import read_mask
 from shared.imaging.raster import orientation_of
+
+GIF = b"GIF8"
 
 
 def clean(data: bytes, key: bytes, limits: Limits | None = None) -> Cleaned:
@@ -39,6 +47,23 @@ def clean(data: bytes, key: bytes, limits: Limits | None = None) -> Cleaned:
             return _clean(data, key, header, limits)
         except DecodingNeeded:
             return clean_apart(data, key, limits)
+
+
+def clean_mask(data: bytes, width: int, height: int, key: bytes, limits: Limits | None = None) -> Cleaned:
+    """The same for the mask of an image of that size; a GIF becomes a PNG.
+
+    Raises
+    ------
+    What `read_mask` raises.
+    """
+    mask = read_mask(data, width, height, limits)
+    return Cleaned(_png(mask), Counter(GIF=1)) if data.startswith(GIF) else clean(data, key, limits)
+
+
+def _png(mask: NDArray[np.bool_]) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(mask.astype(np.uint8) * 255).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def _clean(data: bytes, key: bytes, header: Header, limits: Limits) -> Cleaned:

@@ -28,8 +28,8 @@ from shared.imaging.limits import Limits
 JPEGS = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"}
 JPEG_LS = {"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"}
 J2KS = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"}
-MOST_CODED_BITS = 16
-"""JPEG 2000 is coded here up to this depth; what is deeper, and never a picture of ultrasound, is kept uncompressed."""
+MOST_CODED_BITS, LEAST_CODED_PX = 16, 64
+"""JPEG 2000 is coded here up to this depth and from this side on; other frames, never ultrasound, stay uncompressed."""
 Mask = NDArray[np.bool_] | None
 BLANKED = "pixels-outside-regions"
 WHOLE_BYTES = (8, 16, 32)
@@ -109,14 +109,15 @@ def _recode(kept: Dataset, source: Dataset, header: Header, mask: Mask, limits: 
     if samples == 3:
         kept.PhotometricInterpretation, kept.PlanarConfiguration = "RGB", 0
     frames = _blanked_frames(source, kept, mask)
-    if bits > MOST_CODED_BITS:
+    plain = bits > MOST_CODED_BITS or min(header.width, header.height) < LEAST_CODED_PX
+    if plain:
         kept.file_meta.TransferSyntaxUID, kept.PixelData = ExplicitVRLittleEndian, b"".join(map(_raw, frames))
     else:
         kept.file_meta.TransferSyntaxUID = JPEG2000Lossless
         kept.PixelData = encapsulate([_lossless(frame, kept) for frame in frames])
         if samples == 3:
             kept.PhotometricInterpretation = "YBR_RCT"
-    kept["PixelData"].VR = "OW" if bits > MOST_CODED_BITS else "OB"
+    kept["PixelData"].VR = "OW" if plain and bits > 8 else "OB"
 
 
 def _blanked_frames(source: Dataset, kept: Dataset, mask: Mask) -> Iterator[NDArray]:
@@ -128,6 +129,7 @@ def _blanked_frames(source: Dataset, kept: Dataset, mask: Mask) -> Iterator[NDAr
 
 
 def _raw(frame: NDArray) -> bytes:
+    """Little endian."""
     return frame.astype(frame.dtype.newbyteorder("<")).tobytes()
 
 
