@@ -10,6 +10,7 @@ from services.api.admission import Admission, Turnstile
 from services.api.audit.router import router as audit
 from services.api.audit.seen import Seen
 from services.api.cases.router import router as cases
+from services.api.cleaning import Cleaner
 from services.api.datasets.router import router as datasets
 from services.api.dependencies import Wiring
 from services.api.headers import SafeHeaders
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         Admission(ledger, settings, pace),
         Memory(),
         Seen(),
+        Cleaner(ledger),
     )
 
     @asynccontextmanager

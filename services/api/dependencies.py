@@ -9,6 +9,7 @@ from fastapi.security import HTTPBearer
 
 from services.api.admission import Admission
 from services.api.audit.seen import Seen
+from services.api.cleaning import Cleaner
 from services.api.jobs.pace import Pace
 from services.api.jobs.watch import JobWatch
 from services.api.monitoring.memory import Memory
@@ -34,6 +35,7 @@ class Wiring:
     admission: Admission
     memory: Memory
     seen: Seen
+    cleaner: Cleaner
 
 
 def wiring(request: Request) -> Wiring:

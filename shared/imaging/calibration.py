@@ -47,14 +47,28 @@ def calibrate(dataset: Dataset, width: int, height: int) -> Calibration:
     the image belongs to an original of another size; neither its place nor its scale is believed.
     """
     found = [_region(item) for item in dataset.get("SequenceOfUltrasoundRegions") or () if _is_b_mode(item)]
-    regions = [region for region in found if region]
-    if any(_reaches_beyond(region.box, width, height) for region in regions):
+    b_mode = [region for region in found if region]
+    if any(_reaches_beyond(region.box, width, height) for region in b_mode):
         return Calibration(findings=(ASTRAY,))
-    if not regions:
+    if not b_mode:
         return Calibration(_pixel_spacing(dataset))
-    chosen = max(regions, key=lambda region: region.box.width * region.box.height)
+    chosen = max(b_mode, key=lambda region: region.box.width * region.box.height)
     box = _clipped(chosen.box, width, height)
-    return Calibration(chosen.spacing_mm, box, (SEVERAL,) if len(regions) > 1 else ())
+    return Calibration(chosen.spacing_mm, box, (SEVERAL,) if len(b_mode) > 1 else ())
+
+
+def regions(dataset: Dataset, width: int, height: int) -> tuple[Box, ...]:
+    """Every ultrasound region of an image of `width` x `height` pixels, of whatever kind: image, trace or scale.
+
+    None where one does not fit the image, or where none is two-dimensional: then they do not tell where the image is.
+    """
+    items = dataset.get("SequenceOfUltrasoundRegions") or ()
+    boxes = [found.box for item in items if (found := _region(item))]
+    if any(_reaches_beyond(box, width, height) for box in boxes):
+        return ()
+    if not any(item.get("RegionSpatialFormat") == TWO_DIMENSIONAL and _region(item) for item in items):
+        return ()
+    return tuple(_clipped(box, width, height) for box in boxes)
 
 
 def _is_b_mode(item: Dataset) -> bool:

@@ -19,15 +19,18 @@ LONG_NUMBER = re.compile(r"\d{6,}")
 
 
 def device(dataset: Dataset) -> str | None:
-    """Make and model in plain ASCII, at most 80 letters; None where the file names neither.
+    """Make and model in plain ASCII, at most 80 letters; None where the file names neither."""
+    return " ".join(filter(None, (named(dataset, name) for name in NAMED)))[:MOST_LETTERS].strip() or None
 
-    Words of the patient's name, numbers and dates are left out wherever they stand. The raw bytes are read, so that an
-    odd value costs a name and never the image.
+
+def named(dataset: Dataset, name: str) -> str:
+    """One of `NAMED`. Words of the patient's name, numbers and dates are left out wherever they stand.
+
+    The raw bytes are read, so that an odd value costs a name and never the image.
     """
     private = {word.casefold() for name in PRIVATE for word in _words(dataset, name) if len(word) >= SHORTEST_PRIVATE}
-    words = [word for name in NAMED for word in _words(dataset, name)]
-    kept = [word for word in words if word.casefold() not in private and not LONG_NUMBER.search(word)]
-    return " ".join(kept)[:MOST_LETTERS].strip() or None
+    words = _words(dataset, name)
+    return " ".join(word for word in words if word.casefold() not in private and not LONG_NUMBER.search(word))
 
 
 def _words(dataset: Dataset, name: str) -> list[str]:

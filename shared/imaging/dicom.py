@@ -35,7 +35,7 @@ def read_image(data: bytes, header: Header, limits: Limits, index: int, chosen: 
     """Decode the frame of an index from 0 and read the calibration. `header` is of the same bytes."""
     with reading(ImageFormat.DICOM, limits):
         dataset = dcmread(BytesIO(data))
-        _check_decodable(dataset)
+        check_decodable(dataset)
         _check_frame(dataset, index, header)
         pixels, colour = greyscale(pixel_array(dataset, index=index), dataset)
         calibration = calibrate(dataset, header.width, header.height)
@@ -62,7 +62,8 @@ def _refuse_inflation(stream: BinaryIO, limits: Limits) -> None:
     stream.seek(0)
 
 
-def _check_decodable(dataset: Dataset) -> None:
+def check_decodable(dataset: Dataset) -> None:
+    """Refuse a file without pixels, or of an encoding that nothing here reads (`UnsupportedImage`)."""
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise UnsupportedImage(problem="The DICOM file holds no pixel data")
     syntax = dataset.file_meta.TransferSyntaxUID

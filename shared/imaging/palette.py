@@ -19,12 +19,13 @@ def apply_palette(indices: NDArray[np.integer], dataset: Dataset) -> NDArray[np.
     Segmented tables are unfolded here and not by pydicom, whose reading of them has no bound.
     """
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
-        _unfold(dataset)
+        unfold_palette(dataset)
     rgb = apply_color_lut(indices, dataset)[..., :3]
     return rgb.astype(np.uint8) if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
 
 
-def _unfold(dataset: Dataset) -> None:
+def unfold_palette(dataset: Dataset) -> None:
+    """Put plain tables in the place of segmented ones."""
     entries, _, bits = dataset.RedPaletteColorLookupTableDescriptor
     if bits != 16:
         raise ValueError("segmented palettes are read in words of 16 bits only")

@@ -45,10 +45,15 @@ def read_image(data: bytes, kind: ImageFormat, limits: Limits) -> UltrasoundImag
         image = _open(BytesIO(data), kind)
         findings = (FIRST_PAGE,) if _has_more_pages(image) else ()
         orientation = _orientation(image)
-        if orientation in UPRIGHT:
+        if orientation != 1:
             image = image.transpose(UPRIGHT[orientation])
         pixels, colour = _grey(image)
         return UltrasoundImage(pixels, kind, findings=findings + colour)
+
+
+def orientation_of(data: bytes, kind: ImageFormat) -> int:
+    """How the picture is turned before it is shown: 1 to 8, of EXIF."""
+    return _orientation(_open(BytesIO(data), kind))
 
 
 def _open(stream: BinaryIO, kind: ImageFormat) -> Image.Image:
@@ -66,7 +71,8 @@ def _orientation(image: Image.Image) -> int:
         return 1
     exif = Image.Exif()
     exif.load(image.info["exif"])
-    return exif.get(ORIENTATION_TAG, 1)
+    stated = exif.get(ORIENTATION_TAG, 1)
+    return stated if stated in UPRIGHT else 1
 
 
 def _grey(image: Image.Image) -> tuple[NDArray[np.uint8], tuple[Finding, ...]]:

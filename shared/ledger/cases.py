@@ -25,6 +25,8 @@ class NewCase:
     """Of a loop, counted from 1; None for the middle one."""
     device: str | None = None
     """Make and model of the scanner, where the file says so."""
+    removed: dict[str, int] | None = None
+    """What cleaning took out of the image, by its name in the standard; never a value."""
 
 
 @dataclass(frozen=True, kw_only=True)

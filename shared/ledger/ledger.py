@@ -13,6 +13,7 @@ from shared.errors import Unavailable
 from shared.ledger.allowances import Allowance
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import Cases
+from shared.ledger.cleanings import Cleanings
 from shared.ledger.consents import Consents
 from shared.ledger.datasets import Datasets
 from shared.ledger.drafts import Drafts
@@ -63,6 +64,7 @@ class House:
     datasets: Datasets
     drafts: Drafts
     consents: Consents
+    cleanings: Cleanings
     pseudonyms: Pseudonyms
     versions: Versions
     runs: TrainingRuns
@@ -118,6 +120,7 @@ class Ledger:
                 Datasets(session, audit),
                 Drafts(session, audit),
                 Consents(session, audit),
+                Cleanings(session, audit),
                 Pseudonyms(session),
                 Versions(session, audit, actor),
                 TrainingRuns(session, audit),

@@ -27,6 +27,10 @@ class Pseudonyms:
         told = (number or "").strip()
         return hmac.new(self._key(), told.encode(), hashlib.sha256).hexdigest()[:LETTERS] if told else None
 
+    def key_for(self, purpose: str) -> bytes:
+        """A key of this installation for something else, from which the secret itself cannot be had."""
+        return hmac.new(self._key(), f"key for {purpose}".encode(), hashlib.sha256).digest()
+
     def _key(self) -> bytes:
         if self._secret is None:
             drawn = insert(SecretRow).values(name=SECRET, value=secrets.token_bytes(SECRET_BYTES))

@@ -89,7 +89,12 @@ class CaseView(BaseModel):
         description="Make and model of the scanner, from a DICOM header; null for other files.",
         examples=["Philips Medical Systems EPIQ 7G"],
     )
-    image: dict[str, Any] = Field(description="sha256, format, width and height of the image as uploaded.")
+    image: dict[str, Any] = Field(description="Format, width and height of the image, and sha256 of its cleaned copy.")
+    removed: dict[str, int] | None = Field(
+        description="What was taken out of the image before it was stored, by its name in DICOM or of the file format, "
+        "counted; null for cases of before images were cleaned.",
+        examples=[{"PatientName": 1, "PatientID": 1, "private": 12, "pixels-outside-regions": 1}],
+    )
     created_at: datetime
     jobs: list[UUID]
     outcome: OutcomeView | None = Field(description="What the case turned out to be; null while nobody said.")

@@ -1,4 +1,4 @@
-"""Takes in cases: bytes to the object store, case and job to the ledger, then a ring for the workers."""
+"""Takes in cases: cleaned bytes to the object store, case and job to the ledger, then a ring for the workers."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receip
 from services.api.dependencies import Wiring
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Priority
-from shared.errors import NotFound
+from shared.errors import NotFound, TooLarge
 from shared.imaging import Header, Roi, inspect
 from shared.ledger import Book, outcomes
 from shared.ledger.cases import NewCase
@@ -32,7 +32,7 @@ class Submission:
     frame: int | None = None
 
     def fingerprint(self, image_sha256: str) -> str:
-        """Equal for equal bodies, whatever the order or boundary of the form.
+        """Equal for equal bodies, whatever the order or boundary of the form, and however the image was cleaned.
 
         A frame counts only where one is given, so that receipts of before frames could be chosen stay good.
         """
@@ -40,6 +40,14 @@ class Submission:
         told = [image_sha256, self.size_mm, roi, self.external_id, self.priority]
         told += [] if self.frame is None else [self.frame]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The cleaned image as it lies in the store, and what was taken out of it."""
+
+    stored: Stored
+    removed: dict[str, int]
 
 
 class CaseDesk:
@@ -52,12 +60,11 @@ class CaseDesk:
         header.frame_index(submission.frame)
         if submission.roi:
             submission.roi.check_inside(header.width, header.height)
-        self._wired.admission.take(self._who.hospital_id, self._who.actor, submission.priority)
-        submission.image.seek(0)
-        stored = self._wired.objects.put(submission.image, max_bytes=self._wired.settings.max_upload_bytes)
-        accepted, new = self._record(submission, header, stored, key)
-        if new:
-            self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
+        original = self._read(submission.image)
+        fingerprint = submission.fingerprint(hashlib.sha256(original).hexdigest())
+        accepted = self._earlier(key, fingerprint)
+        if accepted is None:
+            accepted = self._take(submission, header, original, fingerprint, key)
         return Receipt(state=JobState.QUEUED, links=links(**vars(accepted)), **vars(accepted))
 
     def find(self, case_id: UUID) -> CaseView:
@@ -70,7 +77,7 @@ class CaseDesk:
             read = self._wired.seen.note(book, self._who, Event.CASE_READ, [(case_id, None)])
         self._wired.seen.remember(self._who, Event.CASE_READ, read)
         image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
-        names = ("external_id", "size_mm", "roi", "frame", "device", "created_at")
+        names = ("external_id", "size_mm", "roi", "frame", "device", "removed", "created_at")
         told = {name: getattr(case, name) for name in names} | {"outcome": outcome and outcome_view(outcome)}
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
 
@@ -78,13 +85,41 @@ class CaseDesk:
         with self._book() as book:
             return outcome_view(book.outcomes.record(case_id, outcomes.NewOutcome(**dict(new))))
 
-    def _record(self, submission: Submission, header: Header, stored: Stored, key: str | None) -> tuple[Accepted, bool]:
-        fingerprint = submission.fingerprint(stored.sha256)
+    def _read(self, image: BinaryIO) -> bytes:
+        limit = self._wired.settings.max_upload_bytes
+        image.seek(0)
+        original = image.read(limit + 1)
+        if len(original) > limit:
+            raise TooLarge(limit_mib=f"{limit / 2**20:.3g}")
+        return original
+
+    def _earlier(self, key: str | None, fingerprint: str) -> Accepted | None:
+        """The answer to the same request, before anything is cleaned or stored again."""
+        if key is None:
+            return None
+        with self._book() as book:
+            return book.receipts.find(key, fingerprint)
+
+    def _take(
+        self, submission: Submission, header: Header, original: bytes, fingerprint: str, key: str | None
+    ) -> Accepted:
+        """Only the cleaned image is ever stored; the original is gone with the request."""
+        self._wired.admission.take(self._who.hospital_id, self._who.actor, submission.priority)
+        cleaned = self._wired.cleaner.clean(original)
+        image = Kept(self._wired.objects.put(cleaned.data), dict(cleaned.removed))
+        accepted, new = self._record(submission, header, image, fingerprint, key)
+        if new:
+            self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
+        return accepted
+
+    def _record(
+        self, submission: Submission, header: Header, image: Kept, fingerprint: str, key: str | None
+    ) -> tuple[Accepted, bool]:
         try:
             with self._book() as book:
                 if key and (earlier := book.receipts.find(key, fingerprint)):
                     return earlier, False
-                accepted = self._open(book, submission, header, stored)
+                accepted = self._open(book, submission, header, image)
                 if key and not book.receipts.keep(key, fingerprint, accepted):
                     raise _Overtaken
                 return accepted, True
@@ -92,12 +127,12 @@ class CaseDesk:
             with self._book() as book:
                 return book.receipts.find(key, fingerprint), False
 
-    def _open(self, book: Book, submission: Submission, header: Header, stored: Stored) -> Accepted:
+    def _open(self, book: Book, submission: Submission, header: Header, image: Kept) -> Accepted:
         roi = json.loads(submission.roi.to_json()) if submission.roi else None
         case_id = book.cases.add(
             NewCase(
-                stored.sha256,
-                stored.size,
+                image.stored.sha256,
+                image.stored.size,
                 header.format,
                 header.width,
                 header.height,
@@ -106,10 +141,12 @@ class CaseDesk:
                 submission.external_id,
                 submission.frame,
                 header.device,
+                image.removed,
             )
         )
         job_id = book.jobs.open(case_id, submission.priority)
-        book.audit.record(Event.CASE_ACCEPTED, case=case_id, job=job_id, image=stored.sha256)
+        details = {"image": image.stored.sha256, "removed": image.removed}
+        book.audit.record(Event.CASE_ACCEPTED, case=case_id, job=job_id, **details)
         return Accepted(case_id, job_id)
 
     def _book(self):

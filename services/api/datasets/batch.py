@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from fastapi import UploadFile
 from pydantic import ValidationError
 
-from services.api.datasets.content import Content, keep
+from services.api.datasets.content import Content, Kept, as_came, keep, known_by, settle
 from services.api.datasets.schemas import BatchReport, BatchRow, Facts, report
 from services.api.datasets.service import find, offered
 from services.api.dependencies import Wiring
@@ -59,8 +59,13 @@ class Prepared:
     """A row whose facts are checked, and whose files are kept if they came along."""
 
     content: Content
+    """By the hashes that the files came under."""
     facts: Facts
-    came: bool
+    kept: Kept | None = None
+
+    @property
+    def came(self) -> bool:
+        return self.kept is not None
 
 
 class BatchDesk:
@@ -90,14 +95,24 @@ class BatchDesk:
             raise RowUnnamed
         told = facts(row)
         if row.name not in files and HASH.fullmatch(row.name):
-            return Prepared(Content(row.name, row.mask_name or None), told, came=False)
+            return Prepared(Content(row.name, row.mask_name or None), told)
         mask = _file(files, row.mask_name) if row.mask_name else None
-        return Prepared(keep(self._wired, _file(files, row.name), mask), told, came=True)
+        kept = keep(self._wired, _file(files, row.name), mask)
+        return Prepared(as_came(kept), told, kept)
 
     def _offered(self, name: str, rows: list[Row], prepared: list[Prepared | SeraError]) -> list[BatchRow]:
         with self._wired.ledger.whole(self._who.actor) as house:
-            answers = self._answers(house, find(house, name).id, prepared)
+            dataset = find(house, name).id
+            prepared = self._settled(house, dataset, prepared)
+            answers = self._answers(house, dataset, prepared)
         return [_told(row, each, answer) for row, each, answer in zip(rows, prepared, answers, strict=True)]
+
+    def _settled(self, house: House, dataset: UUID, prepared: list[Prepared | SeraError]) -> list[Prepared | SeraError]:
+        """Rows by the hashes that their files go by in datasets."""
+        rows = [each for each in prepared if isinstance(each, Prepared)]
+        settle(house, dataset, [each.kept for each in rows if each.kept])
+        contents = iter(known_by(house, [each.content for each in rows]))
+        return [replace(each, content=next(contents)) if isinstance(each, Prepared) else each for each in prepared]
 
     def _answers(self, house: House, dataset: UUID, prepared: list[Prepared | SeraError]) -> list[Answer]:
         """Rows without files are only compared: a hash alone brings nothing in."""

@@ -1,9 +1,14 @@
 """The pixels of a labelled image: looked at whole before they are kept, so that training meets no surprise."""
 
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from services.api.dependencies import Wiring
-from shared.imaging import decode, read_mask
+from shared.imaging import decode
+from shared.ledger import House
+from shared.ledger.cleanings import Cleaning
 
 
 @dataclass(frozen=True)
@@ -14,13 +19,42 @@ class Content:
     mask_sha256: str | None
 
 
-def keep(wired: Wiring, image: bytes, mask: bytes | None) -> Content:
-    """Decode both, then store them; raises what is wrong with them."""
-    height, width = decode(image).pixels.shape
-    if mask is not None:
-        read_mask(mask, width, height)
-    return Content(_store(wired, image), _store(wired, mask) if mask is not None else None)
+@dataclass(frozen=True)
+class Kept:
+    """An image and its mask as they came and as they are stored."""
+
+    image: Cleaning
+    mask: Cleaning | None
 
 
-def _store(wired: Wiring, data: bytes) -> str:
-    return wired.objects.put(data, max_bytes=wired.settings.max_upload_bytes).sha256
+def keep(wired: Wiring, image: bytes, mask: bytes | None) -> Kept:
+    """Clean and decode both, then store what is clean; raises what is wrong with them."""
+    cleaned = wired.cleaner.clean(image)
+    height, width = decode(cleaned.data).pixels.shape
+    cleaned_mask = wired.cleaner.clean_mask(mask, width, height) if mask is not None else None
+    return Kept(
+        _store(wired, image, cleaned.data, cleaned.removed),
+        _store(wired, mask, cleaned_mask.data, cleaned_mask.removed) if cleaned_mask else None,
+    )
+
+
+def settle(house: House, dataset: UUID, kept: Iterable[Kept]) -> None:
+    """Remember which files were changed by cleaning."""
+    house.cleanings.keep(dataset, [each for pair in kept for each in (pair.image, pair.mask) if each])
+
+
+def known_by(house: House, told: Sequence[Content]) -> list[Content]:
+    """What files go by in datasets, of the hashes they came under."""
+    hashes = {each for content in told for each in (content.image_sha256, content.mask_sha256) if each}
+    names = house.cleanings.names(hashes)
+    return [Content(names[each.image_sha256], names.get(each.mask_sha256 or "")) for each in told]
+
+
+def as_came(kept: Kept) -> Content:
+    return Content(kept.image.source_sha256, kept.mask and kept.mask.source_sha256)
+
+
+def _store(wired: Wiring, original: bytes, cleaned: bytes, removed: dict[str, int]) -> Cleaning:
+    """An original above the cap is refused by the receive path; a cleaned loop may be larger."""
+    source = hashlib.sha256(original).hexdigest()
+    return Cleaning(source, wired.objects.put(cleaned).sha256, dict(removed))

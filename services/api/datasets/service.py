@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Any, BinaryIO
 
-from services.api.datasets.content import Content, keep
+from services.api.datasets.content import Content, as_came, keep, known_by, settle
 from services.api.datasets.schemas import (
     NAME,
     Correction,
@@ -90,25 +90,29 @@ class DatasetDesk:
         """Store an image and its label; the same image under the same label changes nothing."""
         with self._house() as house:
             dataset = find(house, name)
-        content = keep(self._wired, labelled.image.read(), labelled.mask.read() if labelled.mask else None)
+        kept = keep(self._wired, labelled.image.read(), labelled.mask.read() if labelled.mask else None)
         with self._house() as house:
+            settle(house, dataset.id, [kept])
+            [content] = known_by(house, [as_came(kept)])
             row = offered(content, labelled.facts, house.pseudonyms)
             return content.image_sha256, house.datasets.add(dataset.id, [row]) == 1
 
     def known(self, name: str, hashes: list[str]) -> KnownImages:
         with self._house() as house:
-            return known_images(house.drafts.held(find(house, name).id, hashes))
+            names = house.cleanings.names(set(hashes))
+            held = house.drafts.held(find(house, name).id, set(names.values()))
+            return known_images({asked: held[stored] for asked, stored in names.items() if stored in held})
 
     def correct(self, name: str, image_sha256: str, correction: Correction) -> ImageView:
         changes = {column: getattr(correction, column) for column in correction.model_fields_set}
         with self._house() as house:
             if "patient" in changes:
                 changes["patient"] = house.pseudonyms.of(changes["patient"])
-            return image_view(house.drafts.change(find(house, name).id, image_sha256, changes))
+            return image_view(house.drafts.change(find(house, name).id, _named(house, image_sha256), changes))
 
     def remove(self, name: str, image_sha256: str) -> ImageView:
         with self._house() as house:
-            return image_view(house.drafts.remove(find(house, name).id, image_sha256))
+            return image_view(house.drafts.remove(find(house, name).id, _named(house, image_sha256)))
 
     def split(self, name: str, new: NewSplit) -> SplitView:
         with self._house() as house:
@@ -149,6 +153,11 @@ def find(house: House, name: str) -> Dataset:
     if not NAME.fullmatch(name):
         raise DatasetUnknown(name=name)
     return house.datasets.find(name)
+
+
+def _named(house: House, image_sha256: str) -> str:
+    """The image's hash in datasets, of its file's."""
+    return house.cleanings.names([image_sha256])[image_sha256]
 
 
 def offered(content: Content, facts: Facts, pseudonyms: Pseudonyms) -> LabelledImage:

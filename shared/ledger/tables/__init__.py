@@ -10,7 +10,7 @@ from shared.ledger.tables.cases import (
     ReceiptRow,
     ResultRow,
 )
-from shared.ledger.tables.datasets import DatasetImageRow, DatasetRow, VersionImageRow, VersionRow
+from shared.ledger.tables.datasets import CleaningRow, DatasetImageRow, DatasetRow, VersionImageRow, VersionRow
 from shared.ledger.tables.hospitals import AllowanceRow, AuditRow, HospitalRow, KeyRow, SealRow, SecretRow
 from shared.ledger.tables.models import GateRow, ModelRow, PromotionRow, ServingRow, ShadowResultRow, ShadowRow
 from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainingRunRow
@@ -19,6 +19,7 @@ __all__ = [
     "AllowanceRow",
     "AuditRow",
     "CaseRow",
+    "CleaningRow",
     "DatasetImageRow",
     "DatasetRow",
     "ExplanationRow",

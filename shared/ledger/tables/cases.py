@@ -32,6 +32,8 @@ class CaseRow(Table):
     roi: Mapped[dict[str, Any] | None]
     external_id: Mapped[str | None]
     device: Mapped[str | None]
+    removed: Mapped[dict[str, Any] | None]
+    """What cleaning took out of the image: names and counts. None for cases of before images were cleaned."""
     created_at: Mapped[datetime] = moment()
 
 

@@ -80,3 +80,13 @@ class VersionImageRow(Labelled, Table):
         Index("version_images_locked", "image_sha256", postgresql_where=text("split = 'test'")),
         Index("version_images_patient", "patient", "site", postgresql_where=text("patient IS NOT NULL")),
     )
+
+
+class CleaningRow(Table):
+    """A file of a dataset that was changed before it was stored, and what was removed: names and counts, no values."""
+
+    __tablename__ = "cleanings"
+    source_sha256: Mapped[str] = mapped_column(primary_key=True)
+    stored_sha256: Mapped[str]
+    removed: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = moment()

@@ -1,0 +1,26 @@
+"""Nothing is stored before it is cleaned."""
+
+from functools import cached_property
+
+from shared.imaging.deidentify import Cleaned, clean, clean_mask
+from shared.ledger import Ledger
+
+ACTOR, PURPOSE = "api", "dicom-uids"
+
+
+class Cleaner:
+    """Cleans uploads under the installation's key, which is asked for with the first of them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def clean(self, data: bytes) -> Cleaned:
+        return clean(data, self._key)
+
+    def clean_mask(self, data: bytes, width: int, height: int) -> Cleaned:
+        return clean_mask(data, width, height, self._key)
+
+    @cached_property
+    def _key(self) -> bytes:
+        with self._ledger.whole(ACTOR) as house:
+            return house.pseudonyms.key_for(PURPOSE)

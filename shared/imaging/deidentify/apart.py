@@ -1,0 +1,69 @@
+"""Cleaning that decodes, in a process of its own: a decoder that crashes, hangs or swells costs that file only."""
+
+import json
+import resource
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import BinaryIO
+
+from shared.errors import SeraError
+from shared.imaging.deidentify.cleaned import Cleaned
+from shared.imaging.errors import ImageTooLarge, ImageTooSmall, ImageUnreadable, UnsupportedImage
+from shared.imaging.limits import Limits
+
+ROOT = Path(__file__).resolve().parents[3]
+TIME_S, MEMORY_MIB, AT_ONCE = 60, 2048, 2
+REFUSALS = {each.code: each for each in (UnsupportedImage, ImageUnreadable, ImageTooLarge, ImageTooSmall)}
+_room = BoundedSemaphore(AT_ONCE)
+
+
+def clean_apart(data: bytes, key: bytes, limits: Limits) -> Cleaned:
+    """`clean` for a DICOM file that has to be decoded.
+
+    Raises
+    ------
+    ImageUnreadable
+        also where the process died, took longer than a minute or more memory than it may have.
+    """
+    told = json.dumps({"key": key.hex(), "limits": asdict(limits), "memory": MEMORY_MIB << 20}).encode() + b"\n"
+    command = [sys.executable, "-m", "shared.imaging.deidentify.apart"]
+    try:
+        with _room:
+            done = subprocess.run(command, input=told + data, capture_output=True, cwd=ROOT, timeout=TIME_S, check=True)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        raise ImageUnreadable(format="DICOM", problem="its frames cannot be decoded for cleaning") from None
+    line, _, cleaned = done.stdout.partition(b"\n")
+    answer = json.loads(line)
+    if "refused" in answer:
+        raise REFUSALS.get(answer["refused"], ImageUnreadable)(**answer["words"])
+    return Cleaned(cleaned, Counter(answer["removed"]))
+
+
+def main(source: BinaryIO, target: BinaryIO) -> None:
+    """Read what `clean_apart` sends, write what it expects."""
+    from shared.imaging.boundary import reading
+    from shared.imaging.deidentify.dicom import clean_dicom
+    from shared.imaging.image import ImageFormat
+    from shared.imaging.inspect import inspect
+
+    told = json.loads(source.readline())
+    resource.setrlimit(resource.RLIMIT_AS, (told["memory"], told["memory"]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    data, limits = source.read(), Limits(**told["limits"])
+    try:
+        with reading(ImageFormat.DICOM, limits):
+            header = inspect(BytesIO(data), limits)
+            cleaned = clean_dicom(data, bytes.fromhex(told["key"]), header, limits, may_decode=True)
+        answer, content = {"removed": cleaned.removed}, cleaned.data
+    except SeraError as refusal:
+        answer, content = {"refused": refusal.code, "words": refusal.facts}, b""
+    target.write(json.dumps(answer).encode() + b"\n" + content)
+
+
+if __name__ == "__main__":
+    main(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,0 +1,119 @@
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from shared.errors import SeraError
+from shared.imaging import decode, read_mask
+from shared.imaging.deidentify import clean, clean_mask
+
+KEY, NAME = b"key", "Zzyzxqvist"
+PIXELS = np.random.default_rng(4).integers(0, 255, (40, 56)).astype(np.uint8)
+PIXELS[:12, :12] = 250
+
+
+def exif(orientation: int = 1) -> Image.Exif:
+    told = Image.Exif()
+    told[0x0112], told[0x010E], told[0x013B], told[0x9286] = orientation, NAME, NAME, NAME.encode()
+    return told
+
+
+def picture(kind: str, mode: str = "L", **options: object) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(PIXELS).convert(mode).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def texts() -> PngImagePlugin.PngInfo:
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Author", NAME)
+    told.add_text("Comment", NAME, zip=True)
+    told.add_itxt("Title", NAME)
+    told.add(b"prVt", NAME.encode())
+    return told
+
+
+def tags() -> ImageFileDirectory_v2:
+    told = ImageFileDirectory_v2()
+    told[270], told[315], told[305], told[65000] = NAME, NAME, NAME, NAME
+    return told
+
+
+FILES = {
+    "png": lambda: picture("PNG", pnginfo=texts(), exif=exif(6)),
+    "palette png": lambda: picture("PNG", "P", pnginfo=texts()),
+    "transparent png": lambda: picture("PNG", "LA", pnginfo=texts()),
+    "jpeg": lambda: picture("JPEG", exif=exif(8), comment=NAME, icc_profile=NAME.encode() * 20, dpi=(72, 72)),
+    "progressive jpeg": lambda: picture("JPEG", "RGB", exif=exif(), comment=NAME, progressive=True),
+    "cmyk jpeg": lambda: picture("JPEG", "CMYK", exif=exif(), comment=NAME),
+    "tiff": lambda: picture("TIFF", tiffinfo=tags(), exif=exif(3)),
+    "packed tiff": lambda: picture("TIFF", "RGB", tiffinfo=tags(), compression="tiff_adobe_deflate"),
+    "jpeg in tiff": lambda: picture("TIFF", "RGB", tiffinfo=tags(), compression="jpeg"),
+    "pages": lambda: picture("TIFF", tiffinfo=tags(), save_all=True, append_images=[Image.new("L", (9, 9))]),
+    "bmp": lambda: picture("BMP"),
+    "palette bmp": lambda: picture("BMP", "P"),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_no_word_survives_and_the_picture_is_the_same(kind):
+    data = FILES[kind]() + NAME.encode() * 3
+    cleaned = clean(data, KEY)
+    assert NAME.encode() not in cleaned.data
+    before, after = decode(data), decode(cleaned.data)
+    assert (before.pixels == after.pixels).all()
+    assert before.findings == after.findings
+    assert clean(cleaned.data, KEY).data == cleaned.data
+
+
+def test_what_went_is_told_by_the_names_of_the_format_only():
+    removed = clean(FILES["png"](), KEY).removed
+    assert removed == {"tEXt": 1, "zTXt": 1, "iTXt": 1, "eXIf": 1, "other": 1}
+    assert clean(FILES["jpeg"]() + b"more", KEY).removed == {"APP1": 1, "APP2": 1, "COM": 1, "trailing": 1}
+    removed = clean(picture("TIFF", tiffinfo=tags()), KEY).removed
+    assert removed == {"ImageDescription": 1, "Artist": 1, "Software": 1, "other": 1}
+
+
+def test_coded_jpeg_data_stay_bit_by_bit():
+    data = picture("JPEG", exif=exif(), comment=NAME)
+    at = data.index(b"\xff\xda")
+    assert clean(data, KEY).data.endswith(data[at:])
+
+
+def test_a_plain_png_is_stored_as_it_came():
+    data = picture("PNG")
+    cleaned = clean(data, KEY)
+    assert (cleaned.data, cleaned.removed) == (data, {})
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_the_picture_stays_turned_as_the_reader_sees_it(kind, orientation):
+    data = picture(kind, exif=exif(orientation))
+    assert (decode(clean(data, KEY).data).pixels == decode(data).pixels).all()
+
+
+@given(st.sampled_from(sorted(FILES)), st.data())
+@settings(max_examples=300, deadline=None, derandomize=True)
+def test_damaged_files_are_cleaned_or_refused_and_never_crash(kind, draw):
+    data = bytearray(FILES[kind]())
+    for at in draw.draw(st.lists(st.integers(0, len(data) - 1), max_size=8)):
+        data[at] = draw.draw(st.integers(0, 255))
+    try:
+        cleaned = clean(bytes(data[: draw.draw(st.integers(0, len(data)))]), KEY)
+    except SeraError:
+        return
+    assert len(cleaned.data) <= len(data) + 4096
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])
+def test_a_mask_is_cleaned_whatever_its_format(kind):
+    stream = BytesIO()
+    Image.fromarray((PIXELS > 99).astype(np.uint8) * 255).save(stream, kind, comment=NAME, pnginfo=texts())
+    cleaned = clean_mask(stream.getvalue() + NAME.encode(), 56, 40, KEY)
+    assert NAME.encode() not in cleaned.data
+    assert (read_mask(cleaned.data, 56, 40) == (PIXELS > 99)).all()
