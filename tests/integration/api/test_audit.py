@@ -11,7 +11,7 @@ from shared.domain.roles import Role
 from shared.sealing import signed
 from tests.builders import form, png
 
-DIGEST, LEASE, LATER = "d" * 64, timedelta(minutes=1), timedelta(0)
+DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
 SECRETS = ("Jane-Doe", "MRN-4711")
 
 
