@@ -8,6 +8,7 @@ import binascii
 import os
 from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -73,14 +74,14 @@ def signed(seal: Seal) -> bool:
 
 
 def _draw(path: Path) -> None:
-    """Whoever is first wins; the file appears whole or not at all."""
+    """Whoever is first wins; the file appears whole or not at all, for its owner only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(_text(os.urandom(KEY_BYTES)) + "\n")
-    with suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as draft:
+        draft.write(_text(os.urandom(KEY_BYTES)) + "\n")
+        draft.flush()
+        os.fsync(draft.fileno())
+        with suppress(FileExistsError):
+            os.link(draft.name, path)
 
 
 def _raw(text: str, where: str) -> bytes:

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.api.audit.seen import Seen
 from shared.domain.events import Event
 from shared.domain.exported import Exported
 from shared.domain.proof import verify
@@ -11,7 +12,7 @@ from shared.domain.roles import Role
 from shared.sealing import signed
 from tests.builders import form, png
 
-DIGEST, LEASE, LATER = "d" * 64, timedelta(minutes=1), timedelta(0)
+DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
 SECRETS = ("Jane-Doe", "MRN-4711")
 
 
@@ -63,6 +64,19 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(north, ledger, gat
         house.explanations.answer(wanted, stored.sha256, None)
     assert north.get(done["links"]["explanation"]).status_code == 200
     assert reads(trail) == [(Event.CASE_READ, None), (Event.EXPLANATION_READ, done["job_id"])]
+
+
+def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_for(ledger, done):
+    with ledger.whole("test") as house:
+        who = house.keys.verify(house.keys.create(Role.READER, house.hospitals.find("north").id, "test"))
+    subjects, seen = [(uuid4(), uuid4()) for _ in range(3)], Seen(most=2)
+    for _ in range(2):
+        with ledger.scoped(who.hospital_id, who.actor) as book:
+            fresh = seen.note(book, who, Event.RESULT_READ, subjects)
+        seen.remember(who, Event.RESULT_READ, fresh)
+    assert fresh == subjects[:1]
+    with ledger.scoped(who.hospital_id, who.actor) as book:
+        assert [each.event for each in book.audit.page()].count(Event.RESULT_READ) == 3
 
 
 def test_events_tell_from_where_they_came_and_services_come_from_nowhere(done, trail):

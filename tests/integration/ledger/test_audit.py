@@ -64,6 +64,25 @@ def test_many_writers_of_the_same_chains_leave_no_gap_and_no_deadlock(ledger, ho
         assert sorted(found, key=lambda each: each[1]) == found
 
 
+def test_who_holds_a_hospitals_row_and_then_writes_of_it_waits_in_no_circle(ledger, hospitals, links):
+    def write():
+        with ledger.scoped(hospitals[0], "another") as book:
+            book.audit.record(Event.CASE_ACCEPTED)
+
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.whole("holder") as house:
+            house.hospitals.change(hospitals[0], {"prevalence": 0.2})
+            other = pool.submit(write)
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watching:
+                while not watching.exec_driver_sql(waiting).scalar():
+                    assert not other.done()
+        other.result()
+    assert [each.actor for each in links() if each.chain == str(hospitals[0])] == ["test", "holder", "another"]
+
+
 def test_what_is_rolled_back_leaves_no_gap(ledger, hospitals, links):
     def fail():
         with ledger.scoped(hospitals[0], "test") as book:
@@ -100,9 +119,17 @@ def test_a_writer_cannot_choose_its_place_or_its_time(ledger, links):
             "VALUES ('x', 'job.done', '2001-01-01', 'other', 77, 'p', 'h')"
         )
     (link,) = links()
+    assert link.made == link.hash
     assert (link.chain, link.number, link.previous) == (HOUSE, 1, ORIGINLESS)
     assert link.at > "2002"
-    assert link.made == link.hash
+
+
+@pytest.mark.parametrize("actor", [AWKWARD["text"], "\x01\x1f\x7f\x80\u2028\ufeff\uffff", "</script>&'"])
+def test_any_text_is_hashed_alike_by_the_database_and_by_who_proves_it(ledger, links, actor):
+    with ledger.whole(actor) as house:
+        house.audit.record(Event.RUN_DONE, run=actor)
+    (link,) = links()
+    assert (link.actor, link.made) == (actor, link.hash)
 
 
 def test_a_read_is_recorded_once_for_each_reader(ledger, submit):

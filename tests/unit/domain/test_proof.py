@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.chain import HOUSE, ORIGINLESS, Link, Seal
@@ -55,6 +55,7 @@ def test_whole_chains_are_found_whole_and_how_far_they_are_sealed_is_told():
     assert findings.keys == (KEY,)
 
 
+@settings(max_examples=60, deadline=None)
 @given(places, st.sampled_from(TEXT_FIELDS), st.text(min_size=1))
 def test_any_single_change_is_found_and_named(number, name, said):
     link = LINKS[number - 1]
@@ -63,6 +64,7 @@ def test_any_single_change_is_found_and_named(number, name, said):
     assert found(links) == [(Fault.CHANGED, "north", number, number)]
 
 
+@settings(max_examples=60, deadline=None)
 @given(places, st.integers(min_value=-3, max_value=10**18))
 def test_a_changed_number_is_found_and_named(number, said):
     link = LINKS[number - 1]
@@ -73,6 +75,7 @@ def test_a_changed_number_is_found_and_named(number, said):
     assert found(links) == (expected if said != number else [])
 
 
+@settings(max_examples=60, deadline=None)
 @given(places.filter(lambda number: number < 12), places)
 def test_any_removal_within_a_chain_is_found_and_named(first, count):
     last = min(first + count - 1, 11)
@@ -80,6 +83,7 @@ def test_any_removal_within_a_chain_is_found_and_named(first, count):
     assert found(links) == [(Fault.REMOVED, "north", first, last)]
 
 
+@settings(max_examples=60, deadline=None)
 @given(places, places)
 def test_rows_that_changed_lines_are_found_and_named(one, other):
     one, other = sorted((one, other))
@@ -94,6 +98,7 @@ def test_rows_that_changed_lines_are_found_and_named(one, other):
         assert named <= set(range(one, other + 1))
 
 
+@settings(max_examples=60, deadline=None)
 @given(places, places, st.sampled_from([("number",), ("number", "previous"), ("number", "previous", "hash")]))
 def test_rows_that_changed_places_are_found_and_named(one, other, kept):
     """Each takes the other's number, and perhaps its link and its hash."""
@@ -104,6 +109,7 @@ def test_rows_that_changed_places_are_found_and_named(one, other, kept):
     assert found(links) == [(Fault.REORDERED, "north", number, number) for number in expected]
 
 
+@settings(max_examples=60, deadline=None)
 @given(places.filter(lambda number: number < 12))
 def test_a_row_replaced_with_its_hash_is_found_by_the_next(number):
     forged = replace(LINKS[number - 1], actor="nobody")
@@ -111,6 +117,7 @@ def test_a_row_replaced_with_its_hash_is_found_by_the_next(number):
     assert found(links) == [(Fault.REPLACED, "north", number, number)]
 
 
+@settings(max_examples=60, deadline=None)
 @given(places.filter(lambda number: number < 10))
 def test_a_chain_made_anew_from_some_row_on_is_found_by_the_seals(number):
     kept = LINKS[: number - 1]
@@ -121,6 +128,7 @@ def test_a_chain_made_anew_from_some_row_on_is_found_by_the_seals(number):
     assert found(links, SEALS) == [(Fault.REWRITTEN, "north", first, last)]
 
 
+@settings(max_examples=60, deadline=None)
 @given(places.filter(lambda number: number <= 10))
 def test_a_chain_cut_at_its_end_is_found_by_the_seals(number):
     links = [*LINKS[: number - 1], *LINKS[12:]]
@@ -140,6 +148,7 @@ def test_a_chain_without_its_beginning_is_found_even_when_it_was_numbered_anew()
     assert found(chain("north", previous="f" * 64)) == [(Fault.FORGED, "north", 1, 1)]
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from([0, 1]), st.sampled_from(["number", "hash", "at", "previous", "signature"]))
 def test_a_changed_seal_is_named_and_vouches_for_nothing(place, name):
     changed = list(SEALS)

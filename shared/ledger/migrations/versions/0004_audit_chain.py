@@ -23,10 +23,12 @@ $$
 """The same form as shared.domain.chain makes of an event."""
 
 CHAIN = """
-CREATE FUNCTION sera_audit_chain() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION sera_audit_chain() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
 DECLARE
     last record;
 BEGIN
+    PERFORM FROM hospitals WHERE id = NEW.hospital_id FOR KEY SHARE;
     NEW.chain := coalesce(NEW.hospital_id::text, 'house');
     PERFORM pg_advisory_xact_lock(hashtextextended('sera-audit/' || NEW.chain, 0));
     SELECT number, hash INTO last FROM audit_events WHERE chain = NEW.chain ORDER BY number DESC LIMIT 1;
@@ -41,7 +43,9 @@ END $$
 """The lock is held until the transaction ends, so the next event of the chain sees this one committed or gone.
 
 Number, time and hash are made under it and never by the writer: whoever may only insert can neither choose a place nor
-date an event back. The definer's rights let a writer extend a chain that it may not read.
+date an event back. The definer's rights let a writer extend a chain that it may not read. The hospital's row is held
+first, as the foreign key would do later under the chain's lock: who holds the row and then writes an event waits in no
+circle.
 """
 
 EXISTING = """
