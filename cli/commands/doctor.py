@@ -143,7 +143,7 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "disk": disk_space,
     "setpriv": process_tool,
     "postgres": database_engine,
-    "row security": row_security,
+    "row-security": row_security,
     "valkey": broker_engine,
     "weights": weights,
     "port": port,

@@ -159,6 +159,12 @@ def known(ledger: Ledger, credentials: str) -> Caller:
     return caller
 
 
+def still_known(ledger: Ledger, caller: Caller) -> bool:
+    """Whether the key of a request under way is good still; long answers ask, so that revoking ends them too."""
+    with ledger.whole("gateway") as house:
+        return house.keys.alive(caller.key_id)
+
+
 async def refuse(error: SeraError, scope: Scope, receive: Receive, send: Send, more: bool) -> None:
     """Answer with the error's problem while a body is still coming.
 

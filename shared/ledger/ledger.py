@@ -84,9 +84,8 @@ class Ledger:
     """The system of record."""
 
     def __init__(self, url: str, pool_size: int = 10) -> None:
-        self.engine = create_engine(
-            url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
-        )
+        # No ping before use: taking on a role is the first thing every transaction does, and shows it as well.
+        self.engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True)
 
     @contextmanager
     def scoped(self, hospital: UUID, actor: str) -> Iterator[Book]:
@@ -148,12 +147,30 @@ class Ledger:
     @contextmanager
     def _transaction(self, standing: str) -> Iterator[Session]:
         try:
-            with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                take(session, standing)
+            with self._begun(standing) as session:
                 yield session
+                session.commit()
         except OperationalError as lost:
             raise Unavailable(service="The database") from lost
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise Unavailable(service="The database") from error
             raise
+
+    def _begun(self, standing: str) -> Session:
+        """A transaction that has its standing; where the pool's connection had died, on a new one."""
+        try:
+            return self._begin(standing)
+        except DBAPIError as lost:
+            if not lost.connection_invalidated:
+                raise
+        return self._begin(standing)
+
+    def _begin(self, standing: str) -> Session:
+        session = Session(self.engine, expire_on_commit=False)
+        try:
+            take(session, standing)
+        except BaseException:
+            session.close()
+            raise
+        return session

@@ -12,6 +12,7 @@ from uuid import UUID
 from services.api.audit.seen import Subject
 from services.api.dependencies import Wiring
 from services.api.jobs.schemas import JobPage, JobView, view
+from services.api.limits import still_known
 from shared.domain.events import Event
 from shared.domain.jobs import FINAL, JobState
 from shared.errors import InputError, NotFound
@@ -51,7 +52,7 @@ class JobDesk:
         return job
 
     async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
-        """The job each time it changes, until it is final."""
+        """The job each time it changes, until it is final or the caller's key has ended."""
         seen: JobView | None = None
         while seen is None or seen.state not in FINAL:
             job = await asyncio.to_thread(self.read, job_id)
@@ -60,6 +61,8 @@ class JobDesk:
             seen = job
             if seen.state not in FINAL:
                 await self._wired.watch.changed(job_id, self._wired.settings.long_poll_max_s)
+                if not await asyncio.to_thread(still_known, self._wired.ledger, self._who):
+                    return
 
     def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
         with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:

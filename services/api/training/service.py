@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from services.api.dependencies import Wiring
+from services.api.limits import still_known
 from services.api.training.schemas import EventView, NewRun, RunSummary, RunView, event_view, summary, view
 from shared.domain.training import ENDED
 from shared.errors import NotFound
@@ -63,7 +64,7 @@ class RunDesk:
         return self.read(run_id)
 
     async def follow(self, run_id: UUID, after: int) -> AsyncIterator[EventView | RunView]:
-        """What the run says from there on, and the run itself each time it changes, until it has ended."""
+        """What the run says from there on, and the run as it changes, until it or the caller's key has ended."""
         seen: RunView | None = None
         while seen is None or seen.state not in ENDED:
             run, said = await asyncio.to_thread(self._news, run_id, after)
@@ -75,6 +76,8 @@ class RunDesk:
             seen = run
             if seen.state not in ENDED:
                 await self._wired.watch.changed(run_id, self._wired.settings.long_poll_max_s)
+                if not await asyncio.to_thread(still_known, self._wired.ledger, self._who):
+                    return
 
     def _news(self, run_id: UUID, after: int) -> tuple[RunView, list[EventView]]:
         with self._house() as house:

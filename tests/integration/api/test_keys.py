@@ -1,9 +1,11 @@
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from shared.domain.roles import Role
+from tests.builders import form
 
 
 @pytest.fixture
@@ -61,6 +63,16 @@ def test_a_revoked_key_is_refused_from_the_next_request_on_and_it_is_on_record(g
     assert calls(gateway, new["key"]) == 401
     assert first["revoked_at"] == again["revoked_at"]
     assert [event["details"]["key"] for event in events(operator, "key.revoked")] == [new["id"]]
+
+
+def test_a_stream_of_events_ends_with_its_key(gateway, admin, as_role):
+    new = made(admin)
+    job = as_role().post("/v1/cases", **form()).json()["job_id"]
+    timer = threading.Timer(0.2, admin.delete, [f"/v1/keys/{new['id']}"])
+    timer.start()
+    stream = gateway.get(f"/v1/jobs/{job}/events", headers={"Authorization": f"Bearer {new['key']}"})
+    timer.join()
+    assert stream.text.count("event: job") == 1
 
 
 def test_a_rotated_key_and_its_successor_are_both_good_during_the_overlap(gateway, admin, operator):

@@ -2,6 +2,7 @@ import os
 import queue
 import socket
 import urllib.request
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,17 @@ def test_the_users_own_engines_are_used_and_none_started(tmp_path, toy) -> None:
     assert told["SERA_BROKER_URL"] == ELSEWHERE.broker
     assert told["SERA_OBJECTS_URL"] == ELSEWHERE.objects
     assert told["SERA_HOME"] == str(tmp_path)
+
+
+def test_only_the_migrations_are_told_how_to_reach_the_database_as_its_owner(tmp_path, toy, monkeypatch) -> None:
+    monkeypatch.setenv("SERA_DATABASE_OWNER_URL", "postgresql://owner@database.example/sera")
+    say = 'env | grep ^SERA_DATABASE; touch "$SERA_READY_FILE"; exec sleep 600'
+    urls = replace(ELSEWHERE, database_owner="postgresql://owner@database.example/sera")
+    with Stack(tmp_path, services=(toy("migrate", say), toy("api", say)), urls=urls) as stack:
+        migrate, api = (stack.home.log(name).read_text().split() for name in ("migrate", "api"))
+    service = f"SERA_DATABASE_URL={ELSEWHERE.database}"
+    assert set(api) == {service}
+    assert set(migrate) == {service, f"SERA_DATABASE_OWNER_URL={urls.database_owner}"}
 
 
 def test_settings_choose_home_port_and_engines(tmp_path, monkeypatch) -> None:

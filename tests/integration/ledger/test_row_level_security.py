@@ -192,6 +192,21 @@ def test_a_login_that_takes_on_no_role_sees_nothing(services, rows):
         line.execute(text("SELECT 1 FROM cases"))
 
 
+def test_connections_that_died_in_the_pool_cost_no_transaction(services, database_url, hospital):
+    north = hospital("north")
+    with services.whole("test"), services.whole("test"):
+        pass
+    engine = create_engine(database_url)
+    with engine.connect() as line:
+        ended = text("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'sera_service'")
+        assert line.scalar(ended) >= 2
+    engine.dispose()
+    for _ in range(3):
+        with services.scoped(north, "test") as book, services.whole("test") as house:
+            assert book.jobs.page(None, None, 1) == []
+            assert house.queue.depth()
+
+
 def test_a_standing_ends_with_its_transaction(services, hospital, rows):
     with services.scoped(hospital("north"), "test"):
         pass

@@ -1,0 +1,195 @@
+"""Every route of the OpenAPI, called by those whom it is not for."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.api.app import create_app
+from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, Role
+from shared.domain.training import Split
+from shared.ledger.datasets import LabelledImage
+from shared.ledger.keys import Keys
+from shared.ledger.observations import Observations
+from shared.ledger.scope import Scoped
+from shared.settings import Settings
+from tests.builders import form, png
+from tests.routes import routes
+
+DIGEST, IMAGE, ABSENT_HASH = "d" * 64, "a" * 64, "e" * 64
+RECEIPT = {"Idempotency-Key": "north-1"}
+NEEDS = {
+    r"GET /v1/(cases|jobs)\b.*": Act.READ,
+    r"POST /v1/cases\b.*": Act.SUBMIT,
+    r"POST /v1/jobs/{job_id}/cancel": Act.SUBMIT,
+    r"POST /v1/jobs/{job_id}/rerun": Act.OPERATE,
+    r"GET /v1/hospital": Act.READ,
+    r"PATCH /v1/hospital": Act.ADMINISTER,
+    r"\w+ /v1/hospitals\b.*": Act.OPERATE,
+    r"\w+ /v1/keys\b.*": Act.MANAGE_KEYS,
+    r"GET /v1/audit\b.*": Act.AUDIT,
+    r"GET /v1/monitoring/.*": Act.MONITOR,
+    r"GET /v1/models/{model_id}/card(\.html)?": None,
+    r"\w+ /v1/(datasets|training-runs|models|promotions|workers|shadow)\b.*": Act.OPERATE,
+}
+"""The leave that a route asks for, the first that matches; None: any key will do."""
+WITHOUT_HOME = (Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS)
+"""What may be done by those who belong to no hospital."""
+ALL = [
+    route
+    for route in routes(create_app(Settings(database_url="postgresql://x/x", broker_url="redis://x")).openapi())
+    if route.path.startswith("/v1/")
+]
+
+
+@dataclass(frozen=True)
+class North:
+    """A hospital with something behind every id, and words that nobody else may read."""
+
+    ids: dict[str, object]
+    hospital: str
+    cursor: str
+    words: frozenset[str]
+
+
+@pytest.fixture
+def north_data(as_role, ledger) -> North:
+    submitter, operator = as_role(), as_role(Role.OPERATOR)
+    sent = form(png(7), external_id="north-only-7")
+    first = submitter.post("/v1/cases", headers=RECEIPT, **sent).json()
+    last = submitter.post("/v1/cases", **form(png(8))).json()
+    with ledger.whole("test") as house:
+        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
+        house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: {"risk": 0.123456}})
+        house.models.store(DIGEST, "light", "light", None, False, {}, card={"model": {}})
+        house.datasets.add(house.datasets.ensure("set"), [LabelledImage(IMAGE, True, Split.TRAIN)])
+    submitter.post(f"/v1/cases/{first['case_id']}/outcome", json={"malignant": True, "source": "cytology"})
+    assert submitter.get(f"/v1/cases/{first['case_id']}/explanation.png").status_code == 202
+    key = as_role(Role.HOSPITAL_ADMIN).post("/v1/keys", json={"role": "reader", "label": "north-only"}).json()
+    run = operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "light"}).json()["run_id"]
+    cursor = submitter.get("/v1/jobs?limit=1").json()["next_cursor"]
+    image = submitter.get(f"/v1/cases/{first['case_id']}").json()["image"]["sha256"]
+    hospital = str(_hospital(ledger))
+    house_ids = {"run_id": run, "model_id": DIGEST, "datasets/name": "set", "image_sha256": IMAGE, "number": 1}
+    ids = {"case_id": first["case_id"], "job_id": last["job_id"], "key_id": key["id"], "hospitals/name": "north"}
+    words = {first["case_id"], first["job_id"], last["case_id"], last["job_id"], key["id"], hospital, image}
+    return North(ids | house_ids, hospital, cursor, frozenset(words | {"north", "north-only-7", "0.123456"}))
+
+
+@pytest.fixture
+def nobody() -> dict[str, object]:
+    """Ids behind which there is nothing, of the same form."""
+    ids = {"case_id": uuid4(), "job_id": uuid4(), "run_id": uuid4(), "key_id": "0" * 12, "number": 999}
+    names = {"model_id": "light-not", "datasets/name": "nothing", "hospitals/name": "nowhere"}
+    return ids | names | {"image_sha256": ABSENT_HASH}
+
+
+def _hospital(ledger):
+    with ledger.whole("test") as house:
+        return house.hospitals.find("north").id
+
+
+def needed(route) -> Act | None:
+    for pattern, act in NEEDS.items():
+        if re.fullmatch(pattern, str(route)):
+            return act
+    raise AssertionError(f"{route} is new: say in NEEDS whom it is for.")
+
+
+def may(role: Role, route) -> bool:
+    act = needed(route)
+    return act is None or (act in MAY[role] and (role in HOSPITAL_ROLES or act in WITHOUT_HOME))
+
+
+def call(client, route, ids, headers=None, **query):
+    return client.request(route.method, route.address(ids), headers=headers, params=query, **route.content())
+
+
+def told(answer, ids) -> tuple[int, str]:
+    """Status and body without the ids that were asked for."""
+    body = answer.text
+    for value in ids.values():
+        body = body.replace(str(value), "ID") if len(str(value)) > 3 else body
+    return answer.status_code, body
+
+
+def test_the_walk_knows_every_route_and_every_parameter(nobody):
+    assert len(ALL) > 50
+    for route in ALL:
+        needed(route)
+        assert "{" not in route.address(nobody)
+
+
+@pytest.fixture(params=["scope of the code", "row-level security alone"])
+def wall(request, monkeypatch) -> None:
+    """What keeps hospitals apart: both, or the database alone."""
+    if request.param == "row-level security alone":
+        monkeypatch.setattr(Scoped, "_mine", lambda self, query, table: query)
+        monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
+        monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
+
+
+@pytest.mark.usefixtures("wall")
+@pytest.mark.parametrize("role", sorted(HOSPITAL_ROLES))
+def test_another_hospital_learns_nothing_from_any_route_not_even_that_something_exists(
+    as_role, north_data, nobody, role
+):
+    south, owner, admin = as_role(role, "south"), as_role(), as_role(Role.HOSPITAL_ADMIN)
+    before = _seen(owner, admin, north_data)
+    for route in ALL:
+        if route.path.endswith(("/card", "/card.html")):
+            continue  # of a model of the house, for every key
+        foreign = call(south, route, north_data.ids, RECEIPT)
+        absent = call(south, route, nobody, {"Idempotency-Key": uuid4().hex})
+        assert foreign.status_code == absent.status_code, str(route)
+        if route.named("path"):
+            assert told(foreign, north_data.ids) == told(absent, nobody), str(route)
+            assert foreign.status_code in (403, 404), str(route)
+        _holds_nothing_of(north_data, foreign, route)
+        assert foreign.status_code != 422, f"{route}: {foreign.text}"
+        assert foreign.status_code < 500, str(route)
+    assert _seen(owner, admin, north_data) == before
+
+
+@pytest.mark.parametrize("role", sorted(HOSPITAL_ROLES))
+def test_a_question_that_names_another_hospital_is_answered_as_one_that_names_none(as_role, north_data, nobody, role):
+    south = as_role(role, "south")
+    for route in ALL:
+        if "hospital" in route.named("query"):
+            named = [call(south, route, nobody, hospital=name) for name in ("north", north_data.hospital, "nowhere")]
+            assert len({told(answer, {}) for answer in named}) == 1, str(route)
+            assert named[0].status_code in (403, 404), str(route)
+        if "cursor" in route.named("query"):
+            _holds_nothing_of(north_data, call(south, route, nobody, cursor=north_data.cursor), route)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_that_may_not_is_refused_at_its_own_hospital_too(as_role, north_data, nobody, role):
+    client = as_role(role)
+    shut = [route for route in ALL if not may(role, route)]
+    assert shut
+    for route in shut:
+        for ids in (north_data.ids, nobody):
+            answer = call(client, route, ids)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), str(route)
+
+
+def test_without_a_key_every_route_is_shut(gateway, north_data):
+    for route in ALL:
+        assert call(gateway, route, north_data.ids).status_code == 401, str(route)
+
+
+def _holds_nothing_of(north: North, answer, route) -> None:
+    if answer.is_success:
+        found = [word for word in north.words if word in answer.text]
+        assert found == [], f"{route} shows {found}"
+
+
+def _seen(owner, admin, north: North) -> list[str]:
+    """What the north has, by its own keys."""
+    case, job = north.ids["case_id"], north.ids["job_id"]
+    paths = (f"/v1/cases/{case}", f"/v1/jobs/{job}", "/v1/jobs", "/v1/hospital")
+    keys = [{**key, "last_used_at": None} for key in admin.get("/v1/keys").json()]
+    return [owner.get(path).text for path in paths] + [str(keys)]

@@ -1,0 +1,73 @@
+"""Requests for every route of the OpenAPI, made from what it says of itself."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.builders import png
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method and path of the document, with what its parameters and body are."""
+
+    method: str
+    path: str
+    parameters: tuple[Mapping[str, Any], ...]
+    body: Mapping[str, Any]
+    document: Mapping[str, Any] = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    def named(self, place: str) -> list[str]:
+        """Names of the parameters in `path` or `query`."""
+        return [each["name"] for each in self.parameters if each["in"] == place]
+
+    def address(self, ids: Mapping[str, object]) -> str:
+        """The path with these in place of its parameters; KeyError for one that is not known."""
+        filled = self.path
+        for name in self.named("path"):
+            value = ids[f"{self.path.split('/')[2]}/{name}"] if name == "name" else ids[name]
+            filled = filled.replace(f"{{{name}}}", str(value))
+        return filled
+
+    def content(self) -> dict[str, Any]:
+        """A valid body, as an HTTP client takes it."""
+        for kind, told in self.body.items():
+            example = self._example(told["schema"])
+            if kind == "application/json":
+                return {"json": example}
+            files = {name: value for name, value in example.items() if isinstance(value, tuple)}
+            return {"data": {name: value for name, value in example.items() if name not in files}, "files": files}
+        return {}
+
+    def _example(self, schema: Mapping[str, Any]) -> Any:
+        schema = self._resolved(schema)
+        if schema.get("examples"):
+            return schema["examples"][0]
+        if "enum" in schema:
+            return schema["enum"][0]
+        if schema.get("format") == "binary" or "contentMediaType" in schema:
+            return "nodule.png", png(), "image/png"
+        if schema.get("type") == "object":
+            required = schema.get("required", [])
+            return {
+                name: self._example(told) for name, told in schema.get("properties", {}).items() if name in required
+            }
+        if schema.get("type") == "array":
+            return [self._example(schema["items"])]
+        return {"string": "word", "integer": 1, "number": 1.0, "boolean": True}[schema["type"]]
+
+    def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "$ref" in schema:
+            return self._resolved(self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+        some = schema.get("anyOf") or schema.get("allOf")
+        return self._resolved(some[0]) | {k: v for k, v in schema.items() if k == "examples"} if some else schema
+
+
+def routes(document: Mapping[str, Any]) -> Iterator[Route]:
+    for path, methods in document["paths"].items():
+        for method, told in methods.items():
+            body = told.get("requestBody", {}).get("content", {})
+            yield Route(method.upper(), path, tuple(told.get("parameters", ())), body, document)
