@@ -29,6 +29,7 @@ from shared.domain.roles import Role
 from shared.learning import fit, phantom_samples
 from shared.ledger import Ledger
 from shared.ledger.cases import NewCase
+from shared.ledger.queue import REMEMBERED
 from shared.networks import WeightsFinder
 from shared.objects import open_store
 from shared.phantoms import draw
@@ -80,8 +81,13 @@ class Bench:
             house.models.promote(digest, "bench", "the benchmark asks for it")
 
     def round(self, cases: int, flood: int) -> list[float]:
-        """Seconds that each case of the quiet hospital waited; the flood is read to its end before the next round."""
-        self._flood(flood)
+        """Seconds that each case of the quiet hospital waited; the flood is read to its end before the next round.
+
+        Neither hospital has a past that counts when a flood begins, as if each had just come.
+        """
+        if flood:
+            time.sleep(REMEMBERED.total_seconds())
+            self._flood(flood)
         waits = self._answered(_send(self._quiet, cases))
         left = self._left()
         print(
@@ -102,7 +108,7 @@ class Bench:
                 image = images[number % IMAGES]
                 case = NewCase(image.sha256, image.size, "png", 128, 128, 14.5, None, None)
                 book.jobs.open(book.cases.add(case), Priority.ROUTINE)
-        while count and self._left() == count:
+        while self._left() == count:
             time.sleep(PAUSE_S)
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from shared.settings import Settings
 LOCAL_HOSPITAL = "local"
 PATIENCE_S = 60.0
 RESTART_S, RETRY_S = 30.0, 0.5
+TOO_MANY, QUEUE_S = 429, 900.0
 
 
 class ApiProblem(SeraError):
@@ -90,11 +91,21 @@ class Api:
     def patch(self, path: str, **body: Any) -> Any:
         return self._call("PATCH", path, **body)
 
+    def _in_turn(self, method: str, path: str, **parts: Any) -> httpx2.Response:
+        """The answer; one that says "too many" is waited for as it asks, since nothing was done yet."""
+        until = time.monotonic() + QUEUE_S
+        while True:
+            try:
+                answer = self._http.request(method, path, **parts)
+            except httpx2.TransportError as lost:
+                raise Unreachable(url=self.url) from lost
+            later = answer.headers.get("Retry-After", "")
+            if answer.status_code != TOO_MANY or not later.isdigit() or time.monotonic() > until:
+                return answer
+            time.sleep(int(later))
+
     def _call(self, method: str, path: str, **parts: Any) -> Any:
-        try:
-            answer = self._http.request(method, path, **parts)
-        except httpx2.TransportError as lost:
-            raise Unreachable(url=self.url) from lost
+        answer = self._in_turn(method, path, **parts)
         told, self._met = _told(answer), True
         if answer.is_success and told is not None:
             return told

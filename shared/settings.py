@@ -55,8 +55,10 @@ class Settings(BaseSettings):
     """Share of each of these limits that only urgent cases may use."""
     long_poll_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
 
-    max_images: Annotated[int, Field(ge=1, le=512)] = 16
-    batch_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    max_images: Annotated[int, Field(ge=1, le=512)] = 8
+    """The most a worker claims at once. Two batches are in hand, so with more of them a hospital that sends 20 cases
+    beside a flood would wait over twice as long as alone; a GPU may want more."""
+    batch_s: Annotated[float, Field(gt=0, le=60)] = 0.5
     """About how long a worker's batch takes: it claims no more than it reads in that time, and at most `max_images`.
     A case that goes before all others still waits for the batch that is being read and the one made ready."""
     lease_s: Annotated[float, Field(ge=1)] = 20.0

@@ -4,7 +4,6 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
@@ -15,7 +14,8 @@ from services.api.limits import has_body, refuse
 from shared.domain.jobs import Priority
 from shared.domain.roles import MAY, Act
 from shared.errors import SeraError
-from shared.ledger import Book, Ledger
+from shared.ledger import Ledger
+from shared.ledger.allowances import Limits, Standing
 from shared.settings import Settings
 
 FRESH_S = 0.5
@@ -51,59 +51,44 @@ class QueueFull(TooMuch):
     text = "SERA has as many cases waiting as it takes on. Nothing was lost; send this one again in {retry_after_s} s."
 
 
-@dataclass(frozen=True)
-class Allowed:
-    """The limits that hold for a hospital: its own, or the installation's."""
-
-    per_minute: int
-    inflight: int
-
-
 class Admission:
     """Asked twice: before a body is read, whether any case could be taken; then whether this one is."""
 
     def __init__(self, ledger: Ledger, settings: Settings, pace: Pace) -> None:
         self._ledger, self._settings, self._pace = ledger, settings, pace
+        self._defaults = Limits(settings.rate_per_minute, settings.inflight_quota)
         self._lock, self._counted_at, self._waiting = threading.Lock(), float("-inf"), 0
 
     def look(self, hospital: UUID, actor: str) -> None:
         """Raise TooMuch if not even an urgent case would be taken now; takes nothing."""
         self._check_queue(kept=0.0)
         with self._ledger.scoped(hospital, actor) as book:
-            allowed = self._allowed(book)
-            self._check_quota(book, allowed, kept=0.0)
-            if book.allowance.tokens(allowed.per_minute) < 1:
-                raise self._rate_limited(book, allowed, spare=0.0)
+            standing = book.allowance.standing(self._defaults)
+        self._check_quota(standing, kept=0.0)
+        if standing.tokens < 1:
+            raise rate_limited(standing, spare=0.0)
 
     def take(self, hospital: UUID, actor: str, priority: Priority) -> None:
         """Raise TooMuch, or count this case against the hospital's rate."""
         kept = 0.0 if priority is Priority.URGENT else self._settings.urgent_reserve
         self._check_queue(kept)
         with self._ledger.scoped(hospital, actor) as book:
-            allowed = self._allowed(book)
-            self._check_quota(book, allowed, kept)
-            spare = kept * allowed.per_minute
-            if not book.allowance.take(allowed.per_minute, spare):
-                raise self._rate_limited(book, allowed, spare)
-
-    def _allowed(self, book: Book) -> Allowed:
-        own, ours = book.allowance.limits(), self._settings
-        return Allowed(own.rate_per_minute or ours.rate_per_minute, own.inflight_quota or ours.inflight_quota)
+            standing = book.allowance.standing(self._defaults)
+            self._check_quota(standing, kept)
+            spare = kept * standing.limits.per_minute
+            if not book.allowance.take(standing.limits.per_minute, spare):
+                raise rate_limited(standing, spare)
 
     def _check_queue(self, kept: float) -> None:
         waiting, most = self._all_waiting(), open_to(self._settings.max_queued, kept)
         if waiting >= most:
             raise QueueFull(retry_after_s=self._until_done(waiting - most + room(most)))
 
-    def _check_quota(self, book: Book, allowed: Allowed, kept: float) -> None:
-        count, most = book.allowance.inflight(), open_to(allowed.inflight, kept)
+    def _check_quota(self, standing: Standing, kept: float) -> None:
+        count, most = standing.inflight, open_to(standing.limits.quota, kept)
         if count >= most:
             wait_s = self._until_done(count - most + room(most))
-            raise QuotaReached(count=count, limit=allowed.inflight, retry_after_s=wait_s)
-
-    def _rate_limited(self, book: Book, allowed: Allowed, spare: float) -> RateLimited:
-        missing = max(spare + 1 - book.allowance.tokens(allowed.per_minute), 0.0)
-        return RateLimited(limit=allowed.per_minute, retry_after_s=seconds(60 * missing / allowed.per_minute))
+            raise QuotaReached(count=count, limit=standing.limits.quota, retry_after_s=wait_s)
 
     def _until_done(self, jobs: float) -> int:
         pace = self._pace.jobs_per_s()
@@ -133,6 +118,11 @@ class Turnstile:
             except SeraError as error:
                 return await refuse(error, scope, receive, send, has_body(scope))
         await self._app(scope, receive, send)
+
+
+def rate_limited(standing: Standing, spare: float) -> RateLimited:
+    rate, missing = standing.limits.per_minute, max(spare + 1 - standing.tokens, 0.0)
+    return RateLimited(limit=rate, retry_after_s=seconds(60 * missing / rate))
 
 
 def open_to(limit: int, kept: float) -> int:

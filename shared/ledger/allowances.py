@@ -1,8 +1,9 @@
 """What a hospital may still send: tokens of its rate, and its cases that are not yet answered."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Double, case, cast, func, literal, select, text
+from sqlalchemy import ColumnElement, Double, ScalarSelect, cast, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.ledger.scope import Scoped
@@ -13,10 +14,19 @@ NOW = func.clock_timestamp()
 
 @dataclass(frozen=True)
 class Limits:
-    """A hospital's own limits; None where the installation's hold."""
+    """What holds for a hospital: its own where it has them, else the installation's."""
 
-    rate_per_minute: int | None
-    inflight_quota: int | None
+    per_minute: int
+    quota: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a hospital stands now: its limits, its jobs that wait or run, the tokens it could take."""
+
+    limits: Limits
+    inflight: int
+    tokens: float
 
 
 class Allowance(Scoped):
@@ -25,23 +35,30 @@ class Allowance(Scoped):
     The bucket is a row, so that every API process draws from the same one, and it outlives them.
     """
 
-    def limits(self) -> Limits:
-        query = select(HospitalRow.rate_per_minute, HospitalRow.inflight_quota)
-        return Limits(*self._session.execute(query.where(HospitalRow.id == self._hospital)).one())
-
-    def tokens(self, per_minute: int) -> float:
-        """Tokens in the bucket now; a full one if nothing was ever taken."""
-        held = self._session.scalar(self._mine(select(_level(per_minute)), AllowanceRow))
-        return float(per_minute) if held is None else held
+    def standing(self, defaults: Limits) -> Standing:
+        """All that a decision needs, in one query; a bucket that nothing was ever taken from is full."""
+        per_minute = func.coalesce(HospitalRow.rate_per_minute, defaults.per_minute)
+        query = (
+            select(
+                per_minute,
+                func.coalesce(HospitalRow.inflight_quota, defaults.quota),
+                self._jobs("'queued'") + self._jobs("'running'"),
+                func.coalesce(_level(per_minute), per_minute),
+            )
+            .outerjoin(AllowanceRow, AllowanceRow.hospital_id == HospitalRow.id)
+            .where(HospitalRow.id == self._hospital)
+        )
+        rate, quota, inflight, tokens = self._session.execute(query).one()
+        return Standing(Limits(rate, quota), inflight, float(tokens))
 
     def take(self, per_minute: int, spare: float) -> bool:
         """Take a token unless fewer than `spare` would be left.
 
         A token is not worth a flush to the disk: a crash of the database may give some back.
         """
-        self._session.execute(text("SET LOCAL synchronous_commit = off"))
         if per_minute - 1 < spare:
             return False
+        self._session.execute(text("SET LOCAL synchronous_commit = off"))
         left = _level(per_minute) - 1
         first = insert(AllowanceRow).values(hospital_id=self._hospital, tokens=per_minute - 1)
         taken = first.on_conflict_do_update(
@@ -49,17 +66,11 @@ class Allowance(Scoped):
         )
         return self._session.scalar(taken.returning(AllowanceRow.tokens)) is not None
 
-    def inflight(self) -> int:
-        """Jobs that wait or run."""
-        counts = [
-            self._mine(select(func.count()), JobRow).where(JobRow.state == text(state)).scalar_subquery()
-            for state in ("'queued'", "'running'")
-        ]
-        return self._session.scalar(select(counts[0] + counts[1]))
+    def _jobs(self, state: str) -> ScalarSelect[int]:
+        return self._mine(select(func.count()), JobRow).where(JobRow.state == text(state)).scalar_subquery()
 
 
-def _level(per_minute: int):
+def _level(per_minute: Any) -> ColumnElement[float]:
     # A clock that was set back fills the bucket rather than locking the hospital out.
     away_s = func.abs(cast(func.extract("epoch", NOW - AllowanceRow.filled_at), Double))
-    filled = AllowanceRow.tokens + away_s * (per_minute / 60)
-    return case((filled > per_minute, literal(float(per_minute))), else_=filled)
+    return func.least(AllowanceRow.tokens + away_s * per_minute / 60.0, per_minute)

@@ -29,7 +29,7 @@ CANDIDATES = text(
         FROM hospitals h
         LEFT JOIN (
             SELECT hospital_id, count(*) AS jobs FROM results
-            WHERE created_at > clock_timestamp() - :remembered GROUP BY hospital_id) served ON served.hospital_id = h.id
+            WHERE created_at > now() - :remembered GROUP BY hospital_id) served ON served.hospital_id = h.id
         CROSS JOIN LATERAL (
             SELECT id, urgent, queued_at FROM jobs
             WHERE hospital_id = h.id AND state = 'queued' AND available_at <= clock_timestamp()

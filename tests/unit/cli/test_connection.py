@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from cli.connection import Api, Unreachable
+from cli.connection import Api, ApiProblem, Unreachable
 
 
 class Restarting(BaseHTTPRequestHandler):
@@ -27,6 +27,25 @@ class Restarting(BaseHTTPRequestHandler):
         pass
 
 
+class Crowded(BaseHTTPRequestHandler):
+    """Sends everybody away twice; at one address without saying until when."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        Crowded.asked += 1
+        body = b'{"code": "rate-limited", "detail": "Too many."}' if Crowded.asked != 3 else b'{"asked": 3}'
+        self.send_response(200 if Crowded.asked == 3 else 429)
+        self.send_header("Content-Length", str(len(body)))
+        if self.path != "/for-ever":
+            self.send_header("Retry-After", "0")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), handler) as server:
@@ -41,6 +60,19 @@ def test_a_server_that_restarts_meanwhile_is_asked_again():
     Restarting.asked = 0
     with serving(Restarting) as url, Api(url, "key") as api:
         assert [api.get("/a"), api.get("/b")] == [{"asked": 1}, {"asked": 4}]
+
+
+def test_where_too_many_ask_one_comes_back_when_told_to():
+    Crowded.asked = 0
+    with serving(Crowded) as url, Api(url, "key") as api:
+        assert api.get("/cases") == {"asked": 3}
+
+
+def test_a_refusal_that_says_no_time_is_told_at_once():
+    Crowded.asked = 0
+    with serving(Crowded) as url, Api(url, "key") as api, pytest.raises(ApiProblem, match="Too many"):
+        api.get("/for-ever")
+    assert Crowded.asked == 1
 
 
 def test_a_server_that_never_answered_is_not_waited_for():
