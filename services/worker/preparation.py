@@ -2,14 +2,15 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID
 
 from services.worker.shelf import Served
 from shared.domain.jobs import REASON_TEXT, Reason
 from shared.errors import SeraError, Unavailable
-from shared.imaging import Framing, Nodule, Roi, crop, decode
+from shared.imaging import Framing, Nodule, Roi, UltrasoundImage, crop, decode
+from shared.imaging.deidentify import burnt_in_text
 from shared.ledger.queue import Claimed, Failure, Lease
 from shared.objects import ObjectStore
 from shared.telemetry import log
@@ -46,6 +47,13 @@ def internal(job: UUID, error: Exception) -> Failure:
     return Failure(Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL])
 
 
+def looked_at(image: UltrasoundImage) -> UltrasoundImage:
+    """With a word about burnt-in text, where no regions told before storage what to blank."""
+    if image.region:
+        return image
+    return replace(image, findings=(*image.findings, *burnt_in_text(image.pixels)))
+
+
 class Preparation:
     def __init__(self, objects: ObjectStore, threads: int = 4) -> None:
         self._objects = objects
@@ -66,7 +74,7 @@ class Preparation:
 
     def nodule(self, image_sha256: str, roi: dict | None, frame: int | None, framing: Framing) -> Nodule:
         """Fetch, decode and crop one image, or one frame of a loop."""
-        image = decode(self._objects.get(image_sha256), frame=frame)
+        image = looked_at(decode(self._objects.get(image_sha256), frame=frame))
         return crop(image, Roi.parse(roi) if roi else None, framing)
 
     def _one(self, job: Claimed, framing: Framing) -> Prepared | Failure | None:

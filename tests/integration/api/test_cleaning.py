@@ -1,0 +1,149 @@
+"""What is kept of an upload, and how a repeated one is known again."""
+
+import hashlib
+import json
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from shared.domain.roles import Role
+from shared.imaging import decode
+from shared.ledger.labelled import LabelledImage
+from shared.ledger.receipts import Accepted
+from tests.builders import dicom_file, form, png
+
+NAME = "Zzyzxqvist"
+
+
+def told(seed: int) -> bytes:
+    """A phantom whose file tells a name."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Patient", NAME)
+    stream = BytesIO()
+    Image.open(BytesIO(png(seed))).save(stream, "PNG", pnginfo=info)
+    return stream.getvalue()
+
+
+def scan(seed: int = 1) -> bytes:
+    pixels = decode(png(seed)).pixels
+    return dicom_file(pixels, PatientName=NAME, PatientID="4711", Manufacturer="ACME", StudyInstanceUID="1.2.3.4")
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def kept(settings):
+    """Every byte that lies in the store."""
+    folder = Path(settings.home) / "objects"
+    return lambda: b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("image", [told(1), scan()], ids=["png", "dicom"])
+def test_only_the_cleaned_image_of_a_case_is_stored(image, north, gateway, kept):
+    receipt = north.post("/v1/cases", **form(image)).json()
+    case = north.get(receipt["links"]["case"]).json()
+    assert NAME.encode() not in kept()
+    stored = gateway.app.state.wiring.objects.get(case["image"]["sha256"])
+    assert (decode(stored).pixels == decode(image).pixels).all()
+
+
+def test_what_was_removed_is_on_record_by_name_and_count(as_role):
+    receipt = as_role().post("/v1/cases", **form(scan())).json()
+    removed = {"PatientName": 1, "PatientID": 1}
+    assert as_role().get(receipt["links"]["case"]).json()["removed"] == removed
+    trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
+    [accepted] = [each for each in trail if each["case_id"] == receipt["case_id"]]
+    assert accepted["details"]["removed"] == removed
+    assert NAME not in json.dumps(trail)
+
+
+def test_the_same_upload_twice_is_one_case_and_one_object(north, kept):
+    first, again = (north.post("/v1/cases", **form(scan()), headers={"Idempotency-Key": "k"}) for _ in range(2))
+    assert first.json() == again.json()
+    size = len(kept())
+    other = north.post("/v1/cases", **form(scan()))
+    assert (other.status_code, len(kept())) == (202, size)
+
+
+def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(north, ledger):
+    """Its receipt was kept under the hash of the very file."""
+    receipt = north.post("/v1/cases", **form(png(2))).json()
+    fingerprint = sha(json.dumps([sha(told(1)), 14.5, None, None, "routine"], sort_keys=True).encode())
+    with ledger.whole("test") as house:
+        hospital = house.hospitals.ensure("north")
+    with ledger.scoped(hospital, "test") as book:
+        book.receipts.keep("old", fingerprint, Accepted(receipt["case_id"], receipt["job_id"]))
+    again = north.post("/v1/cases", **form(told(1)), headers={"Idempotency-Key": "old"})
+    assert again.json()["job_id"] == receipt["job_id"]
+
+
+@pytest.mark.parametrize("lost", [2000, 15_000, 16_000])
+def test_of_a_file_that_is_cut_short_nothing_of_the_patient_is_kept_either(lost, north, kept):
+    assert north.post("/v1/cases", **form(scan()[:-lost])).status_code in (202, 415, 422)
+    assert NAME.encode() not in kept()
+
+
+@pytest.fixture
+def operator(as_role):
+    client = as_role(Role.OPERATOR)
+    client.post("/v1/datasets", json={"name": "set"})
+    return client
+
+
+def batch(operator, table: str, files: dict[str, bytes]):
+    parts = [("manifest", ("m.csv", table, "text/csv")), *(("files", each) for each in files.items())]
+    return [row["outcome"] for row in operator.post("/v1/datasets/set/batches", files=parts).json()["rows"]]
+
+
+def test_an_import_repeated_by_files_or_by_their_hashes_is_known(operator, kept):
+    images = {"a.png": told(1), "b.dcm": scan(2), "c.png": png(3)}
+    mask = told(4)
+    table = "image,malignant,mask\na.png,1,m.png\nb.dcm,0,\nc.png,1,\n"
+    assert batch(operator, table, images | {"m.png": mask}) == ["added"] * 3
+    assert NAME.encode() not in kept()
+    assert batch(operator, table, images | {"m.png": mask}) == ["known"] * 3
+    hashes = [sha(data) for data in images.values()]
+    known = operator.post("/v1/datasets/set/known", json=[*hashes, "a" * 64]).json()["known"]
+    assert sorted(known) == sorted(hashes)
+    first, second, third = hashes
+    table = f"image,malignant,mask\n{first},1,{sha(mask)}\n{second},0,\n{third},1,\n{'b' * 64},1,\n"
+    assert batch(operator, table, {}) == ["known"] * 3 + ["refused"]
+
+
+def test_an_image_is_corrected_and_removed_by_the_hash_of_its_file(operator):
+    answer = operator.post("/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))})
+    stored = answer.json()["image_sha256"]
+    assert stored != sha(told(1))
+    changed = operator.put(f"/v1/datasets/set/images/{sha(told(1))}", json={"malignant": False}).json()
+    assert (changed["image_sha256"], changed["malignant"]) == (stored, False)
+    assert operator.delete(f"/v1/datasets/set/images/{sha(told(1))}").json()["image_sha256"] == stored
+
+
+def test_an_image_of_before_files_were_cleaned_keeps_its_name(operator, gateway):
+    """So that a frozen version and its locked test set know it again."""
+    gateway.app.state.wiring.objects.put(told(1))
+    with gateway.app.state.wiring.ledger.whole("test") as house:
+        dataset = house.datasets.find("set").id
+        house.datasets.add(dataset, [LabelledImage(sha(told(1)), True, "train")])
+    answer = operator.post("/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))})
+    assert answer.json() == {"image_sha256": sha(told(1)), "added": False}
+
+
+def test_what_went_from_an_import_is_on_record(operator, ledger):
+    operator.post("/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))})
+    with ledger.whole("test") as house:
+        [cleaned] = [each.details for each in house.audit.page() if each.details.get("change") == "cleaned"]
+    assert (cleaned["files"], cleaned["removed"]) == (1, {"tEXt": 1})
+
+
+def test_pictures_of_cases_that_become_training_images_go_by_one_name(as_role, operator):
+    pixels = np.tile(np.arange(64, dtype=np.uint8), (64, 1))
+    data = dicom_file(pixels, PatientName=NAME)
+    case = as_role().get(as_role().post("/v1/cases", **form(data)).json()["links"]["case"]).json()
+    answer = operator.post("/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.dcm", data)})
+    assert answer.json()["image_sha256"] == case["image"]["sha256"]
