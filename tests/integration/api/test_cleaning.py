@@ -57,7 +57,7 @@ def test_what_was_removed_is_on_record_by_name_and_count(as_role):
     removed = {"PatientName": 1, "PatientID": 1}
     assert as_role().get(receipt["links"]["case"]).json()["removed"] == removed
     trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
-    [accepted] = [each for each in trail if each["case_id"] == receipt["case_id"]]
+    [accepted] = [each for each in trail if each["event"] == "case.accepted"]
     assert accepted["details"]["removed"] == removed
     assert NAME not in json.dumps(trail)
 

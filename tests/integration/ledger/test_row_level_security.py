@@ -16,6 +16,7 @@ from shared.domain.outcomes import OutcomeSource
 from shared.domain.roles import Role
 from shared.errors import NotFound
 from shared.ledger import Book, Ledger
+from shared.ledger.allowances import Limits
 from shared.ledger.keys import Keys
 from shared.ledger.migrate import migrate
 from shared.ledger.observations import Observation, Observations, Period, Quantity, Window
@@ -101,6 +102,8 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
         lambda b, its: b.observations.verified(OPEN, Period.MONTH),
     ],
     "keys": [lambda b, its: b.keys.all()],
+    "allowance": [lambda b, its: b.allowance.standing(Limits(9, 9)).inflight],
+    "seals": [lambda b, its: b.seals.all()],
     "audit": [lambda b, its: b.audit.page()],
 }
 """Every reading of every repository of a hospital's book."""
@@ -125,7 +128,7 @@ def test_without_the_codes_own_scope_another_hospital_sees_nothing(services, hos
 def test_the_owner_of_the_rows_sees_them_all_the_same(services, hospital, rows):
     with services.scoped(hospital("north"), "test") as book:
         for name, reads in READINGS.items():
-            assert name in ("jobs", "observations") or all(read(book, rows) for read in reads)
+            assert name in ("jobs", "observations", "allowance", "seals") or all(read(book, rows) for read in reads)
         assert book.jobs.find(rows.job_id)
         assert book.observations.decisions(OPEN)
 

@@ -12,8 +12,20 @@ import pytest
 ROOT = Path(__file__).parents[3]
 ALLOWED = {
     "hashes and digests": {"image", "model", "live", "before", "after", "fingerprint"},
-    "ids and numbers of our own": {"dataset", "run", "shadow", "outcome", "gate", "key", "version", "versions"},
-    "counts and shares": {"images", "attempt", "share", "columns"},
+    "ids and numbers of our own": {
+        "dataset",
+        "run",
+        "shadow",
+        "outcome",
+        "gate",
+        "key",
+        "successor",
+        "version",
+        "versions",
+    },
+    "counts and shares": {"images", "files", "attempt", "share", "columns"},
+    "names of tags and chunks, with counts": {"removed"},
+    "a key's last moment": {"until"},
     "how a dataset was split": {"by", "seed", "sites"},
     "words of our own lists": {"change", "why", "role", "recipe", "code", "verdict", "against", "objection", "consent"},
     "names of machines and models": {"worker", "name"},
