@@ -75,9 +75,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> JSONResponse:
-        log().error("api.failed", path=request.url.path, exc_info=error)
+        # Starlette calls this outside of every middleware, so what they would add is added here.
+        request_id = request.scope.get("state", {}).get("request_id", "")
+        log().error("api.failed", path=request.url.path, request_id=request_id, exc_info=error)
         answer = of_error(SeraError())
-        answer.headers.update(UNLESS_SET)  # this answer passes outside of every middleware
+        answer.headers.update(UNLESS_SET | {"X-Request-Id": request_id})
         return answer
 
 

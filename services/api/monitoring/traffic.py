@@ -20,6 +20,7 @@ class Traffic:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         began, status, request_id = time.perf_counter(), 500, str(uuid4())
+        scope.setdefault("state", {})["request_id"] = request_id
 
         async def watched(message: Message) -> None:
             nonlocal status

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 from shared.imaging.image import Finding
 
-STROKE_PX, CONTRAST = 7, 50
+STROKE_PX, CONTRAST = 11, 50
 """What is narrower and brighter than its surroundings by so much, of 255, may be a stroke of a letter."""
-TALL_PX, MOST_WIDE = (6, 40), 1.6
-"""Least and greatest height of a letter, and its width as a share of the height."""
+TALL_PX, MOST_WIDE = (6, 40), 3.0
+"""Least and greatest height of a letter, and its greatest width, as letters may touch, as a share of the height."""
 AROUND_PX, MOST_SPREAD = 2, 10.0
 """Standard deviation of grey close around a letter: a screen is even there, tissue has speckle."""
 NEXT, LEVEL, ALIKE = 1.3, 0.5, 1.6
 """A letter's neighbour in a line: its distance and its shift, as shares of the height, and the ratio of heights."""
 LETTERS = 4
-"""A line of so many is text. Of 851 cropped public images 10 had one, all of them words such as LEFT BREAST."""
+"""A line of so many is text. Of 851 cropped public images 9 had one, all of them words such as LEFT BREAST."""
 MOST_CANDIDATES = 4000
 """More bright specks than a screen has letters are speckle."""
 

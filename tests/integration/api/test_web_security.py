@@ -1,4 +1,6 @@
+import json
 import logging
+from io import StringIO
 
 import pytest
 import structlog
@@ -69,15 +71,18 @@ def logs_of_the_service(monkeypatch):
     root = logging.getLogger()
     before = root.handlers[:], root.level
     telemetry.configure("api", "DEBUG")
+    (handler,) = root.handlers
+    handler.setStream(written := StringIO())
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # pytest's own handlers, which `configure` has closed
     monkeypatch.setattr(logging.getLogger("httpx2"), "disabled", True)  # the hospital's own side
-    yield
+    yield written
     root.handlers[:] = before[0]
     root.setLevel(before[1])
     structlog.contextvars.clear_contextvars()
     structlog.reset_defaults()
 
 
-def test_an_error_of_ours_shows_no_trace_and_logs_no_secret(broken, make_key, capsys, logs_of_the_service):
+def test_an_error_of_ours_shows_no_trace_and_logs_no_secret(broken, make_key, logs_of_the_service):
     key = make_key()
     answer = broken.post(
         "/v1/cases?key=in-the-query",
@@ -87,7 +92,10 @@ def test_an_error_of_ours_shows_no_trace_and_logs_no_secret(broken, make_key, ca
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert not any(word in answer.text for word in ("Traceback", "File ", "psycopg", "INSERT", "device"))
     assert {name: answer.headers[name] for name in UNLESS_SET} == UNLESS_SET
-    logged = "".join(capsys.readouterr())
-    assert "UndefinedColumn" in logged
+    lines = logs_of_the_service.getvalue().splitlines()
+    (failed,) = [told for told in map(json.loads, lines) if told["event"] == "api.failed"]
+    assert "UndefinedColumn" in failed["exception"]
+    assert failed["request_id"] == answer.headers["X-Request-Id"]
+    logged = "".join(lines)
     secret = key.rsplit("_", 1)[1]
     assert [word for word in (secret, "in-the-query", "in-a-cookie", "A-secret-7") if word in logged] == []

@@ -26,6 +26,7 @@ TEXTS = (tag for tag, entry in DicomDictionary.items() if entry[0] in TEXT_VRS a
 TEXT_TAGS = sorted(tag for tag in TEXTS if tag != CHARACTER_SET)
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 PIXELS = np.random.default_rng(1).integers(0, 120, (24, 32)).astype(np.uint8)
+WINDOWED = dicom_file(PIXELS, PatientName=NAME, WindowCenter=60.5, WindowWidth=61, PixelSpacing=[0.1, 0.2])
 OWN = {"PixelData", "PhotometricInterpretation", "PatientIdentityRemoved", "DeidentificationMethod"}
 
 
@@ -176,3 +177,12 @@ def pictured(data: bytes) -> np.ndarray | None:
         return decode(data).pixels
     except SeraError:
         return None
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_a_damaged_file_is_cleaned_or_refused_and_never_crashes(draw):
+    data = bytearray(WINDOWED)
+    for at in draw.draw(st.lists(st.integers(0, len(data) - 1), max_size=6)):
+        data[at] = draw.draw(st.integers(0, 255))
+    assert cleaned_or_refused(bytes(data[: draw.draw(st.integers(0, len(data)))]))
