@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SERA_", extra="ignore")
 
     home: Path = ROOT / ".sera"
+    production: bool = False
+    """Nothing starts while a setting is unsafe (`shared/safety.py`); `./sera doctor` says which is."""
     host: str = "127.0.0.1"
     port: Port = 8000
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+/?$")] | None = None

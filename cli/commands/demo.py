@@ -10,6 +10,7 @@ from cli.commands import application
 from cli.demonstration import answer_all, ensure_model, sample_cases
 from cli.results import result_table, row, wide_console
 from deploy.local import Stack
+from shared.safety import refuse_unsafe
 from shared.settings import Settings
 
 app = application()
@@ -22,7 +23,7 @@ def demo(
     """Start SERA, make sure a model is live, let two demo hospitals submit sample cases, print what they get."""
     console = wide_console()
     console.print("Starting the embedded database, broker, API, workers, trainer and beat ...")
-    stack = Stack.from_settings(Settings())
+    stack = Stack.from_settings(refuse_unsafe(Settings()))
     if once:
         with stack:
             show(console, stack)

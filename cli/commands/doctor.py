@@ -18,7 +18,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
-from cli.safety import warnings
 from deploy.local import StackState
 from deploy.local.errors import StackNotRunning
 from deploy.local.home import Home
@@ -28,17 +27,12 @@ from deploy.local.process import setpriv
 from deploy.local.stack import check_port
 from deploy.local.valkey import binary
 from shared.errors import SeraError
-from shared.ledger.standing import passes_by
+from shared.safety import warnings
 from shared.settings import Settings
 
 app = application()
 
 GIB = 1024**3
-OWNER_SERVES = (
-    "the login of SERA_DATABASE_URL owns the tables or is a superuser: every transaction gives that up, but a login "
-    "that never had it is safer. Give sera_service a password and name it in SERA_DATABASE_URL, and the owner in "
-    "SERA_DATABASE_OWNER_URL"
-)
 DISK_NEEDED_GIB = 1.0
 DISK_WANTED_GIB = 5.0
 SHOWN_PACKAGES = ("torch", "torchvision", "scikit-learn", "fastapi", "celery", "sqlalchemy")
@@ -97,15 +91,6 @@ def database_engine(settings: Settings) -> Finding:
     return Verdict.OK, f"{said}, run as the user {user_name(uid)}"
 
 
-def row_security(settings: Settings) -> Finding:
-    """Whether the services' login could put the walls between hospitals aside."""
-    if settings.database_url is None:
-        return Verdict.OK, "the services log in as sera_service, which owns nothing"
-    if not passes_by(settings.database):
-        return Verdict.OK, "the login of SERA_DATABASE_URL owns nothing and cannot pass row-level security by"
-    return Verdict.NOTE, OWNER_SERVES
-
-
 def broker_engine(settings: Settings) -> Finding:
     if settings.broker_url:
         return Verdict.OK, "yours, by SERA_BROKER_URL"
@@ -132,8 +117,10 @@ def port(settings: Settings) -> Finding:
 
 
 def safety(settings: Settings) -> Finding:
+    """In production an unsafe setting keeps SERA from starting; else it is a word of warning."""
     told = warnings(settings)
-    return (Verdict.NOTE, ". ".join(told)) if told else (Verdict.OK, "no unsafe setting")
+    verdict = Verdict.FAIL if settings.production else Verdict.NOTE
+    return (verdict, ". ".join(told)) if told else (Verdict.OK, "no unsafe setting")
 
 
 CHECKS: dict[str, Callable[[Settings], Finding]] = {
@@ -143,7 +130,6 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "disk": disk_space,
     "setpriv": process_tool,
     "postgres": database_engine,
-    "row-security": row_security,
     "valkey": broker_engine,
     "weights": weights,
     "port": port,

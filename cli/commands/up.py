@@ -5,6 +5,7 @@ from rich.markup import escape
 
 from cli.commands import application
 from deploy.local import Event, Phase, Stack
+from shared.safety import refuse_unsafe
 from shared.settings import Settings
 
 app = application()
@@ -20,7 +21,7 @@ def up() -> None:
     leaves nothing running. All data stay in SERA_HOME; the next start goes on with them.
     """
     console = Console(highlight=False)
-    settings = Settings()
+    settings = refuse_unsafe(Settings())
     console.print(f"Starting SERA on {settings.home}", soft_wrap=True)
     stack = Stack.from_settings(settings, observe=lambda event: show(console, event))
     stack.run_until_stopped(on_ready=lambda running: welcome(console, running))

@@ -4,11 +4,12 @@ import uvicorn
 
 from services.api.app import create_app
 from shared import telemetry
+from shared.safety import refuse_unsafe
 from shared.settings import Settings
 
 
 def main() -> None:
-    settings = Settings()
+    settings = refuse_unsafe(Settings())
     telemetry.configure("api", settings.log_level)
     uvicorn.run(
         create_app(settings),

@@ -9,11 +9,12 @@ from shared import telemetry
 from shared.queueing import celery_app
 from shared.queueing.app import Tasks
 from shared.readiness import announce
+from shared.safety import refuse_unsafe
 from shared.settings import Settings
 
 
 def main() -> None:
-    settings = Settings()
+    settings = refuse_unsafe(Settings())
     telemetry.configure("beat", settings.log_level)
     app = celery_app(settings.broker)
     app.conf.beat_schedule = {task: ring(task, settings) for task in Tasks}

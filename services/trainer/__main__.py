@@ -19,6 +19,7 @@ from shared.objects import open_store
 from shared.queueing import CeleryDoorbell, Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
 from shared.readiness import announce
+from shared.safety import refuse_unsafe
 from shared.settings import Settings
 
 NICENESS = 10
@@ -48,7 +49,7 @@ def register(app: Celery, desk: TrainingDesk) -> None:
 
 def main() -> None:
     os.nice(NICENESS)
-    settings = Settings()
+    settings = refuse_unsafe(Settings())
     telemetry.configure("trainer", settings.log_level)
     app = celery_app(settings.broker)
     desk = bootstrap(settings, app)

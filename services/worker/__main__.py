@@ -19,6 +19,7 @@ from shared.objects import open_store
 from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
 from shared.readiness import announce
+from shared.safety import refuse_unsafe
 from shared.sealing import seal_key
 from shared.settings import Settings
 
@@ -61,7 +62,7 @@ def register(app: Celery, desk: InferenceDesk, maker: ExplanationMaker, sealer: 
 
 
 def main() -> None:
-    settings = Settings()
+    settings = refuse_unsafe(Settings())
     telemetry.configure("worker", settings.log_level)
     desk, maker, sealer, follower = bootstrap(settings)
     desk.open()

@@ -18,6 +18,7 @@ from shared.ledger.shadows import Shadow
 from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
 from shared.readiness import announce
+from shared.safety import refuse_unsafe
 from shared.settings import Settings
 from shared.telemetry import log
 
@@ -92,7 +93,7 @@ def register(app: Celery, door: ShadowDoor) -> None:
 def main() -> None:
     step_back()
     os.environ["OMP_NUM_THREADS"] = "1"
-    settings = Settings()
+    settings = refuse_unsafe(Settings())
     telemetry.configure("shadow", settings.log_level)
     door = bootstrap(settings)
     app = celery_app(settings.broker)
