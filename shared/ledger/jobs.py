@@ -1,7 +1,7 @@
 """A hospital's jobs: open, read, list, cancel."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,9 @@ from shared.ledger.tables import JobRow, ResultRow
 
 CHANGED = "sera_jobs"
 """Postgres channel on which a job's id is notified when it changes."""
+
+REMEMBERED = timedelta(seconds=30)
+"""How far back results count: half of it is the longest that a newcomer goes ahead of those served all along."""
 
 
 class NotCancellable(Conflict):
@@ -76,7 +79,8 @@ class Jobs(Scoped):
         return True
 
     def _view(self) -> Select:
-        ahead = func.sera_jobs_ahead(JobRow.urgent, JobRow.queued_at, type_=BigInteger)
+        line = JobRow.hospital_id, JobRow.urgent, JobRow.queued_at
+        ahead = func.sera_jobs_ahead(*line, REMEMBERED, type_=BigInteger)
         position = case((JobRow.state == JobState.QUEUED, ahead + 1))
         query = select(JobRow, position, ResultRow.body).outerjoin(ResultRow, ResultRow.job_id == JobRow.id)
         return self._mine(query, JobRow)

@@ -13,7 +13,7 @@ from shared.domain.events import Event
 from shared.domain.jobs import REASON_TEXT, JobState, Reason, origins
 from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail, Entry
-from shared.ledger.jobs import notify
+from shared.ledger.jobs import REMEMBERED, notify
 from shared.ledger.tables import CaseRow, HospitalRow, JobRow, ResultRow
 
 NOW = func.clock_timestamp()
@@ -48,8 +48,6 @@ CANDIDATES = text(
 Fair is by turns: the jobs a hospital has running or lately got results of, and its place in its own line, over its
 weight. So one that has just come goes ahead of one that has been served all along, until they are even.
 """
-REMEMBERED = timedelta(seconds=30)
-"""How far back results count: half of it is the longest that a newcomer goes ahead of those served all along."""
 
 
 class NotADeadLetter(Conflict):

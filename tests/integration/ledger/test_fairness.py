@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.ledger.audit import AuditTrail
+from shared.ledger.jobs import REMEMBERED
 from shared.ledger.queue import Queue
 
 LEASE, ATTEMPTS, WAITING = timedelta(minutes=5), 3, 60
@@ -25,6 +26,13 @@ OPENED = text(
     """
 )
 
+HURRIED = text(
+    "UPDATE jobs SET urgent = true WHERE id IN (SELECT id FROM jobs WHERE hospital_id = :hospital LIMIT :urgent)"
+)
+PLACES = text(
+    "SELECT id, sera_jobs_ahead(hospital_id, urgent, queued_at, :remembered) FROM jobs WHERE state = 'queued'"
+)
+
 
 class Line:
     """A queue with hospitals that flood it, worked off batch by batch."""
@@ -39,6 +47,9 @@ class Line:
         hospital = self._session.execute(OPENED, told).scalars().first()
         self.taken[hospital] = 0
         return hospital
+
+    def claim_one(self) -> object:
+        return self._queue.claim("w1", 1, LEASE, ATTEMPTS).jobs[0].id
 
     def work_off(self, most: int) -> None:
         lease = self._queue.claim("w1", most, LEASE, ATTEMPTS)
@@ -74,3 +85,24 @@ def test_a_newcomer_goes_ahead_until_it_is_even_with_one_served_all_along(ledger
         assert line.taken == {flooding: 20, newcomer: 20}
         line.work_off(4)
         assert line.taken == {flooding: 22, newcomer: 22}
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    hospitals=st.lists(
+        st.tuples(st.sampled_from([None, 0.5, 3.0]), st.integers(1, 5), st.integers(0, 2)), min_size=2, max_size=4
+    ),
+    served=st.integers(0, 5),
+)
+def test_a_place_in_the_queue_is_how_many_claims_come_first(ledger, hospitals, served):
+    with Session(ledger.engine) as undone:
+        line = Line(undone)
+        for weight, count, urgent in hospitals:
+            hospital = line.flood(weight, count)
+            undone.execute(HURRIED, {"hospital": hospital, "urgent": urgent})
+        if served:
+            line.work_off(served)
+        places = dict(undone.execute(PLACES, {"remembered": REMEMBERED}).all())
+        claimed = [line.claim_one() for _ in places]
+        assert sorted(places, key=places.get) == claimed
+        assert sorted(places.values()) == list(range(len(places)))
