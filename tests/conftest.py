@@ -14,6 +14,8 @@ import torch
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from torch import Tensor, nn
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local import EmbeddedEngines
 from shared.ledger import Ledger
@@ -21,6 +23,18 @@ from shared.ledger.migrate import migrate
 from shared.networks import blank, get_network
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+class ByFolder(LoadScopeScheduling):
+    """Side by side, a folder's tests stay together, for they share what is costly to make: a stack, fitted models."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0].rpartition("/")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
+    return ByFolder(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ def card(
         print(json.dumps(found, indent=2))
         return
     write(html, render(found))
-    Console(stderr=True).print(f"The card is in {html}.", markup=False)
+    Console(stderr=True).print(f"The card is in {html}.", markup=False, soft_wrap=True)
 
 
 def of_bundle(folder: Path) -> dict[str, Any]:

@@ -22,8 +22,9 @@ def test_a_signal_stops_everything(tmp_path: Path, foreground, number: signal.Si
 
 def test_a_second_signal_does_not_wait_for_the_deaf(tmp_path: Path, foreground) -> None:
     stack = foreground(tmp_path / "home", "deaf")
+    api = psutil.Process(stack.state["api"])
     stack.process.send_signal(signal.SIGINT)
-    psutil.Process(stack.state["api"]).wait(20)
+    api.wait(20)
     stack.process.send_signal(signal.SIGINT)
     assert stack.all_end(8)
 

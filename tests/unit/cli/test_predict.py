@@ -86,8 +86,9 @@ def test_batches_give_what_one_batch_gives(sera, bundle, images, monkeypatch):
         assert one.get("score") == pytest.approx(other.get("score"), abs=1e-6)
 
 
-def test_people_get_a_table(sera, bundle, images):
-    code, out, _ = sera("predict", images / "1.png", images / "broken.png", "--bundle", bundle)
+def test_people_get_a_table(sera, bundle, images, monkeypatch):
+    monkeypatch.chdir(images)
+    code, out, _ = sera("predict", "1.png", "broken.png", "--bundle", bundle)
     assert code == 1
     head, good, bad = (line for line in out.splitlines() if not line.startswith(" "))
     assert head.split() == ["image", "score", "risk", "decision"]
