@@ -30,6 +30,7 @@ COMMANDS = {
     "key": "cli.commands.key",
     "audit": "cli.commands.audit",
     "doctor": "cli.commands.doctor",
+    "chaos": "cli.commands.chaos",
     "test": "cli.commands.test",
 }
 """Name and module, in the order of the help page."""

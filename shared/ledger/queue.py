@@ -178,6 +178,10 @@ class Queue:
         self._record(self._move(JobRow.id == job_id, **again), lambda _: Event.JOB_RERUN)
         return True
 
+    def holder(self, job_id: UUID) -> str | None:
+        """The worker that has this job in hand; None while it waits, and when it is final."""
+        return self._session.scalar(select(JobRow.worker).where(JobRow.id == job_id, JobRow.state == "running"))
+
     def depth(self) -> dict[str, int]:
         """Jobs by state, final ones left out."""
         query = select(JobRow.state, func.count()).where(JobRow.state.in_(["queued", "running"])).group_by(JobRow.state)

@@ -1,0 +1,79 @@
+"""`./sera chaos`: break what SERA stands on, and see whether it keeps its promises."""
+
+import json
+import random
+import shutil
+import socket
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.commands import application
+from deploy.chaos import Report, Trial
+
+app = application()
+
+SHOWN_AT_MOST = 10
+CASES_PER_MINUTE = 100
+
+
+@app.command()
+def chaos(
+    cases: Annotated[int, typer.Option(min=1, max=1500, help="Cases that three hospitals send.")] = 100,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Over how long; every kind of fault comes once, however short it is.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Repeats the order of cases and faults; drawn if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for programs.")] = False,
+) -> None:
+    """Send cases to a stack of its own while workers, broker, database, gateway, disk and clock fail.
+
+    Then check that no case was lost, answered twice, or left waiting, that every answer belongs to its case, and that
+    the audit trail is whole and tells the same story. If anything is not so, the exit code is 1 and the data are kept.
+    """
+    home = Path(tempfile.mkdtemp(prefix="sera-chaos-"))
+    seed = random.SystemRandom().randrange(2**31) if seed is None else seed
+    console = Console(stderr=True, highlight=False)
+    trial = Trial(home / "home", _free_port(), cases, minutes or cases / CASES_PER_MINUTE, seed, console.print)
+    report = trial.run()
+    if as_json:
+        print(json.dumps(report.to_json(), indent=2))
+    else:
+        _show(report)
+    if not report.passed:
+        console.print(f"The stack's data and logs are kept in {home}", soft_wrap=True)
+        sys.exit(1)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _show(report: Report) -> None:
+    console, told = Console(highlight=False), report.to_json()
+    faults = Table("fault", "injected", box=None, pad_edge=False)
+    for kind, count in sorted(report.faults.items()):
+        faults.add_row(kind, str(count))
+    console.print(faults)
+    console.print(
+        f"\n{report.cases} cases in {report.seconds:g} s: {report.done} done, {report.failed} failed, "
+        f"{report.refused} refused; requests sent again {report.resent} times (seed {report.seed})"
+    )
+    for name in ("lost", "double", "stuck", "wrong", "internal"):
+        console.print(f"{name:9} {told[name]}")
+    console.print(f"audit     {'intact' if report.verdict.audit_ok else 'NOT intact'}")
+    for kind, sentences in report.broken.items():
+        for sentence in sentences[:SHOWN_AT_MOST]:
+            console.print(f"{kind}: {sentence}", soft_wrap=True, markup=False)
+
+
+def _free_port() -> int:
+    """A port that is free now, below those that the kernel gives away by itself."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with suppress(OSError), socket.socket() as line:
+            line.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port between 20000 and 32000")

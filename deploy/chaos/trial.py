@@ -1,0 +1,178 @@
+"""The course of a trial: a stack, hospitals that send, faults one after another, then quiet and judgement."""
+
+import itertools
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.chaos.arena import HEALED_WITHIN_S, Arena, ChildAway, Members, stack_in
+from deploy.chaos.cases import HOSPITALS, plan
+from deploy.chaos.clients import Clients
+from deploy.chaos.faults import FAULTS
+from deploy.chaos.judge import Verdict, judge
+from deploy.chaos.model import make, make_live
+from shared.domain.exported import Exported
+from shared.domain.jobs import FINAL
+from shared.domain.proof import verify
+from shared.domain.roles import Role
+from shared.ledger import Ledger
+from shared.ledger.exporting import Trail
+from shared.objects import open_store
+from shared.sealing import seal_key, signed
+from shared.settings import Settings
+
+SENDING_SHARE = 0.8
+"""Of the time, so that faults go on while the last cases are being read."""
+BETWEEN_S = (0.5, 2.5)
+SETTLED_WITHIN_S = 240.0
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done, and how it ended."""
+
+    cases: int
+    done: int
+    failed: int
+    refused: int
+    faults: dict[str, int]
+    verdict: Verdict
+    resent: int
+    internal: int
+    """Answers 500: none is a lost case, and each is a defect."""
+    seconds: float
+    seed: int
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict.kept and not self.internal
+
+    def to_json(self) -> dict[str, Any]:
+        told = asdict(self.verdict)
+        counts = {name: len(told.pop(name)) for name in ("lost", "double", "stuck", "wrong")}
+        rest = {name: value for name, value in vars(self).items() if name != "verdict"}
+        return counts | {"audit_ok": self.verdict.audit_ok, "passed": self.passed} | rest | {"broken": self.broken}
+
+    @property
+    def broken(self) -> dict[str, list[str]]:
+        """The sentences of what went wrong, by kind."""
+        return {name: list(told) for name, told in asdict(self.verdict).items() if told}
+
+
+class Trial:
+    """`cases` cases and every kind of fault, over `minutes` or for as long as each kind takes once."""
+
+    def __init__(self, home: Path, port: int, cases: int, minutes: float, seed: int, tell: Tell) -> None:
+        self._home, self._port, self._cases = home, port, cases
+        self._within_s, self._seed, self._tell = minutes * 60, seed, tell
+        self._random, self._injected = random.Random(seed), Counter(dict.fromkeys(FAULTS, 0))
+
+    def run(self) -> Report:
+        began = time.monotonic()
+        self._tell("making a small model ...")
+        bundle = make(self._home / "chaos-bundle")
+        self._tell("starting a stack of its own ...")
+        with self._arena(bundle) as arena:
+            self._storm(arena)
+            settled = self._settle(arena)
+            verdict = self._judge(arena)
+            clients = arena.clients
+        self._tell("settled" if settled else f"not settled within {SETTLED_WITHIN_S:g} s")
+        states = Counter(promise.job["state"] for promise in clients.promises if promise.job)
+        return Report(
+            cases=len(clients.promises),
+            done=states["done"],
+            failed=states["failed"],
+            refused=sum(promise.refused is not None for promise in clients.promises),
+            faults=dict(self._injected) | {"sent-again": clients.repeated},
+            verdict=verdict,
+            resent=clients.resent,
+            internal=clients.internal,
+            seconds=round(time.monotonic() - began, 1),
+            seed=self._seed,
+        )
+
+    @contextmanager
+    def _arena(self, bundle: Path) -> Iterator[Arena]:
+        members = Members()
+        with ExitStack() as opened:
+            stack = opened.enter_context(stack_in(self._home, self._port, members.heard))
+            ledger = Ledger(stack.database_url, pool_size=4)
+            opened.callback(ledger.close)
+            make_live(bundle, ledger, open_store(stack.objects_url))
+            with ledger.whole("chaos") as house:
+                hospitals = {name: house.hospitals.ensure(name) for name in HOSPITALS}
+                keys = {name: house.keys.create(Role.SUBMITTER, owner, "chaos") for name, owner in hospitals.items()}
+            clients = Clients(stack.url, keys)
+            opened.callback(clients.close)
+            numbers = itertools.count(self._cases)
+            yield Arena(stack, members, clients, ledger, hospitals, self._random, numbers)
+
+    def _storm(self, arena: Arena) -> None:
+        """Send, read and break side by side."""
+        self._tell(f"{self._cases} cases over {self._within_s / 60:g} min, with {len(FAULTS)} kinds of faults ...")
+        cases, over = plan(self._cases, self._seed), threading.Event()
+        sending = threading.Thread(target=arena.clients.send_all, args=(cases, self._within_s * SENDING_SHARE))
+        reading = threading.Thread(target=arena.clients.read_all, args=(over.is_set,))
+        sending.start()
+        reading.start()
+        try:
+            self._break(arena, time.monotonic() + self._within_s)
+            sending.join()
+        except BaseException:
+            arena.clients.give_up()
+            raise
+        finally:
+            over.set()
+            self._reading = reading
+
+    def _break(self, arena: Arena, until: float) -> None:
+        """Every kind once, in an order of its own, then again until the time is over."""
+        for first in itertools.chain([True], itertools.repeat(False)):
+            for kind in self._random.sample(sorted(FAULTS), len(FAULTS)):
+                if not first and time.monotonic() > until:
+                    return
+                self._inject(arena, kind)
+
+    def _inject(self, arena: Arena, kind: str) -> None:
+        arena.pause(BETWEEN_S[1], BETWEEN_S[0])
+        self._injected[kind] += FAULTS[kind](arena)
+        self._tell(f"  {kind}")
+        if not arena.members.all_up(HEALED_WITHIN_S):
+            raise ChildAway(f"{kind}: the stack was not whole again within {HEALED_WITHIN_S:g} s")
+
+    def _settle(self, arena: Arena) -> bool:
+        """Wait until all that was promised is final; False if it does not come to that in time."""
+        self._tell("quiet; waiting for what is still open ...")
+        self._reading.join(SETTLED_WITHIN_S)
+        settled = not self._reading.is_alive()
+        arena.clients.give_up()
+        return settled and all(p.job and p.job["state"] in FINAL for p in arena.clients.promises if p.receipts)
+
+    def _judge(self, arena: Arena) -> Verdict:
+        arena.clients.resume()
+        listed = {name: arena.clients.listed(name) for name in HOSPITALS}
+        for promise in arena.clients.promises:
+            if promise.receipts:
+                arena.clients.look(promise, wait_s=0)
+        return judge(arena.clients.promises, listed, Trail(arena.ledger, "chaos").links(), self._chains(arena))
+
+    def _chains(self, arena: Arena) -> Sequence[str]:
+        """What is wrong with the chains, in the database and in an export of it."""
+        key = seal_key(Settings(home=self._home))
+        with arena.ledger.whole("chaos") as house:
+            house.seals.add(key)
+        trail, file = Trail(arena.ledger, "chaos"), self._home / "audit.jsonl"
+        file.write_text("".join(trail.exported()), encoding="utf-8")
+        exported, seals = Exported(file), trail.seals()
+        live = verify(trail.links(), seals, signed, [key.public], ())
+        alone = verify(exported.links(), exported.seals(), signed, [key.public], seals)
+        told = [finding.sentence for finding in (*live.wrong, *alone.wrong)]
+        return told if exported.complete() else [*told, "the export does not end as it was written"]
