@@ -7,12 +7,14 @@ from enum import StrEnum
 from typing import Any
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from shared.phantoms import draw
 
 HOSPITALS = ("chaos-north", "chaos-south", "chaos-west")
 IMAGES = 24
-IMAGE_PX = 128
+IMAGE_PX, POISON_PX = 128, 4000
 LEAST_MM, STEP_MM = 5.0, 0.05
 SPOILT_EVERY, TWICE_EVERY, URGENT_EVERY = 25, 10, 7
 
@@ -71,8 +73,9 @@ def plan(count: int, seed: int) -> list[Planned]:
 
 
 def poison(number: int) -> Planned:
-    """A case that looks like all others."""
-    return Planned(number, HOSPITALS[number % len(HOSPITALS)], Kind.POISON, _size(number), _images()[number % IMAGES])
+    """A case like all others, but so large that whoever reads it is busy with it for a while."""
+    pixels = cv2.resize(draw(number, size_px=IMAGE_PX).pixels, (POISON_PX, POISON_PX))
+    return Planned(number, HOSPITALS[number % len(HOSPITALS)], Kind.POISON, _size(number), _png(pixels), urgent=True)
 
 
 def _planned(number: int, hospital: str, images: Sequence[bytes]) -> Planned:
@@ -93,7 +96,11 @@ def _size(number: int) -> float:
 
 
 def _images() -> list[bytes]:
-    return [cv2.imencode(".png", draw(seed, size_px=IMAGE_PX).pixels)[1].tobytes() for seed in range(IMAGES)]
+    return [_png(draw(seed, size_px=IMAGE_PX).pixels) for seed in range(IMAGES)]
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    return cv2.imencode(".png", pixels)[1].tobytes()
 
 
 def _spoilt(number: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID, uuid4
@@ -22,7 +23,8 @@ OUTAGE_S = 2.0
 DAY_S = 86_400
 RINGS = 100
 CUT_UPLOADS = 4
-POISON_TRIES = 400
+POISON_S = 30.0
+"""In which a poison is taken up, or given back; else it is left alone."""
 BOUNDARY = "chaos"
 PART = (
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="size_mm"\r\n\r\n12\r\n'
@@ -154,20 +156,20 @@ def ring_again(arena: Arena) -> int:
 
 def _holder(arena: Arena, job: UUID, hospital: str) -> str | None:
     """Who has the job in hand, as soon as somebody has; None if it became final or nobody took it."""
-    for _ in range(POISON_TRIES):
+    until = time.monotonic() + POISON_S
+    while time.monotonic() < until:
         if worker := arena.holder(job):
             return worker
         if arena.state(job, hospital) in FINAL:
             return None
-        arena.pause(0.02)
+        arena.pause(0.01)
     return None
 
 
 def _until_let_go(arena: Arena, job: UUID) -> None:
-    for _ in range(POISON_TRIES):
-        if arena.holder(job) is None:
-            return
-        arena.pause(0.1, 0.05)
+    until = time.monotonic() + POISON_S
+    while arena.holder(job) and time.monotonic() < until:
+        arena.pause(0.1)
 
 
 def _half_an_upload(arena: Arena) -> socket.socket:
