@@ -15,12 +15,18 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.commands import application
-from deploy.chaos import Report, Trial
+from deploy.chaos import FAULTS, Report, Storm, Trial
+from shared.errors import SeraError
 
 app = application()
 
 SHOWN_AT_MOST = 10
 CASES_PER_MINUTE = 100
+
+
+class FaultUnknown(SeraError):
+    code = "fault-unknown"
+    text = "There is no fault {kinds}. Those there are: {known}."
 
 
 @app.command()
@@ -30,6 +36,9 @@ def chaos(
         float | None, typer.Option(min=0.1, help="Over how long; every kind of fault comes once, however short it is.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Repeats the order of cases and faults; drawn if not given.")] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help=f"Only these kinds, of {', '.join(sorted(FAULTS))}; may be repeated.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for programs.")] = False,
 ) -> None:
     """Send cases to a stack of its own while workers, broker, database, gateway, disk and clock fail.
@@ -37,11 +46,13 @@ def chaos(
     Then check that no case was lost, answered twice, or left waiting, that every answer belongs to its case, and that
     the audit trail is whole and tells the same story. If anything is not so, the exit code is 1 and the data are kept.
     """
+    console, kinds = Console(stderr=True, highlight=False), tuple(fault or sorted(FAULTS))
+    if unknown := set(kinds) - set(FAULTS):
+        raise FaultUnknown(kinds=", ".join(sorted(unknown)), known=", ".join(sorted(FAULTS)))
     home = Path(tempfile.mkdtemp(prefix="sera-chaos-"))
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
-    console = Console(stderr=True, highlight=False)
-    trial = Trial(home / "home", _free_port(), cases, minutes or cases / CASES_PER_MINUTE, seed, console.print)
-    report = trial.run()
+    storm = Storm(cases, minutes or cases / CASES_PER_MINUTE, seed, kinds)
+    report = Trial(home / "home", _free_port(), storm, console.print).run()
     if as_json:
         print(json.dumps(report.to_json(), indent=2))
     else:

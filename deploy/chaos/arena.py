@@ -16,12 +16,13 @@ from deploy.chaos.clients import Clients
 from deploy.local import Backoff, Event, Phase, Stack
 from deploy.local.child import Child
 from deploy.local.services import SERVICES
-from shared.domain.jobs import JobState
+from shared.errors import SeraError
 from shared.ledger import Ledger
+from shared.ledger.jobs import Job
 
 WORKERS = ("worker", "worker-2")
 CLOCK = Path(__file__).with_name("clock")
-LEASE_S, RING_EVERY_S, ATTEMPTS = 4.0, 1.0, 5
+LEASE_S, RING_EVERY_S, SEAL_EVERY_S, ATTEMPTS = 4.0, 1.0, 5.0, 5
 QUIET = Backoff(first_s=0.1, cap_s=2.0, healthy_s=5.0)
 """A trial kills far more than life does; with the usual rests most of it would be waiting."""
 UP = {Phase.READY, Phase.FINISHED}
@@ -40,6 +41,11 @@ class Members:
         with self._changed:
             self._phases[event.child] = event.phase
             self._changed.notify_all()
+
+    def broke(self, child: str) -> None:
+        """It was killed just now, which the supervisor will see and mend in a moment."""
+        with self._changed:
+            self._phases[child] = Phase.RESTING
 
     def all_up(self, within_s: float) -> bool:
         with self._changed:
@@ -67,23 +73,26 @@ class Arena:
             with suppress(KeyError, psutil.NoSuchProcess):
                 return psutil.Process(self.stack.state.pids[child])
             threading.Event().wait(STEP_S)
-        raise ChildAway(child)
+        raise self.not_healed(f"the loss of {child}")
+
+    def not_healed(self, fault: str) -> NotHealed:
+        """The error, for the caller to raise."""
+        return NotHealed(fault=fault, within_s=HEALED_WITHIN_S, logs=self.stack.home.logs)
 
     def kill(self, child: str) -> None:
         with suppress(psutil.NoSuchProcess):
             self.process(child).send_signal(signal.SIGKILL)
+            self.members.broke(child)
 
     def worker(self) -> str:
         return self.random.choice(WORKERS)
 
-    def holder(self, job: UUID) -> str | None:
-        """The worker that has this job in hand; None while it waits or when it is final."""
+    def in_hand(self, job: UUID, hospital: str) -> tuple[str | None, Job]:
+        """The worker that has this job, and the job."""
         with self.ledger.whole("chaos") as house:
-            return house.queue.holder(job)
-
-    def state(self, job: UUID, hospital: str) -> JobState:
+            worker = house.queue.holder(job)
         with self.ledger.scoped(self.hospitals[hospital], "chaos") as book:
-            return book.jobs.find(job).state
+            return worker, book.jobs.find(job)
 
     @property
     def objects(self) -> Path:
@@ -92,6 +101,15 @@ class Arena:
     @property
     def clock_file(self) -> Path:
         return clock_file(self.stack.home.root)
+
+
+class NotHealed(SeraError):
+    code = "not-healed"
+    text = "After {fault} the stack was not whole again within {within_s:g} s. The logs of its parts are in {logs}."
+
+
+def clock_file(self) -> Path:
+    return clock_file(self.stack.home.root)
 
 
 class ChildAway(Exception):
@@ -110,6 +128,8 @@ def stack_in(home: Path, port: int, heard: Callable[[Event], None]) -> Stack:
         "SERA_MAX_ATTEMPTS": str(ATTEMPTS),
         "SERA_CLOCK_FILE": str(clock_file(home)),
         "PYTHONPATH": ":".join((str(CLOCK), str(Path(__file__).resolve().parents[2]))),
+        "SERA_AUDIT_SEAL_EVERY_S": str(SEAL_EVERY_S),
+        "SERA_PRODUCTION": "0",
         "OMP_NUM_THREADS": "1",
     }
     return Stack(home, port, services=services(), extra_env=told, backoff=QUIET, observe=heard)

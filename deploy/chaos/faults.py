@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psutil
 
 from deploy.chaos.arena import ATTEMPTS, LEASE_S, Arena, suspended
-from deploy.chaos.cases import poison
+from deploy.chaos.cases import Promise, poison
 from shared.domain.jobs import FINAL
 from shared.queueing import CeleryDoorbell, celery_app
 from shared.queueing.app import Tasks
@@ -24,7 +24,7 @@ DAY_S = 86_400
 RINGS = 100
 CUT_UPLOADS = 4
 POISON_S = 30.0
-"""In which a poison is taken up, or given back; else it is left alone."""
+"""In which a poison is taken up; else it is left alone."""
 BOUNDARY = "chaos"
 PART = (
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="size_mm"\r\n\r\n12\r\n'
@@ -65,12 +65,11 @@ def poison_image(arena: Arena) -> int:
         return 0
     job = UUID(promise.receipts[0]["job_id"])
     while promise.killed < ATTEMPTS:
-        worker = _holder(arena, job, promise.planned.hospital)
+        worker = _holder(arena, job, promise)
         if worker is None:
             return 0
         arena.kill(worker)
         promise.killed += 1
-        _until_let_go(arena, job)
     return 1
 
 
@@ -154,22 +153,17 @@ def ring_again(arena: Arena) -> int:
     return RINGS
 
 
-def _holder(arena: Arena, job: UUID, hospital: str) -> str | None:
-    """Who has the job in hand, as soon as somebody has; None if it became final or nobody took it."""
+def _holder(arena: Arena, job: UUID, promise: Promise) -> str | None:
+    """Who has the job in hand, as soon as somebody took it again; None if it is final, or nobody takes it."""
     until = time.monotonic() + POISON_S
     while time.monotonic() < until:
-        if worker := arena.holder(job):
-            return worker
-        if arena.state(job, hospital) in FINAL:
+        worker, now = arena.in_hand(job, promise.planned.hospital)
+        if now.state in FINAL:
             return None
+        if worker and now.attempts > promise.killed:
+            return worker
         arena.pause(0.01)
     return None
-
-
-def _until_let_go(arena: Arena, job: UUID) -> None:
-    until = time.monotonic() + POISON_S
-    while arena.holder(job) and time.monotonic() < until:
-        arena.pause(0.1)
 
 
 def _half_an_upload(arena: Arena) -> socket.socket:

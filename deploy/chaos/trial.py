@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.chaos.arena import HEALED_WITHIN_S, Arena, ChildAway, Members, stack_in
+from deploy.chaos.arena import HEALED_WITHIN_S, Arena, Members, stack_in
 from deploy.chaos.cases import HOSPITALS, plan
 from deploy.chaos.clients import Clients
 from deploy.chaos.faults import FAULTS
@@ -66,13 +66,26 @@ class Report:
         return {name: list(told) for name, told in asdict(self.verdict).items() if told}
 
 
-class Trial:
-    """`cases` cases and every kind of fault, over `minutes` or for as long as each kind takes once."""
+@dataclass(frozen=True)
+class Storm:
+    """How many cases, over how many minutes, with which kinds of faults; each comes once, however short the time."""
 
-    def __init__(self, home: Path, port: int, cases: int, minutes: float, seed: int, tell: Tell) -> None:
-        self._home, self._port, self._cases = home, port, cases
-        self._within_s, self._seed, self._tell = minutes * 60, seed, tell
-        self._random, self._injected = random.Random(seed), Counter(dict.fromkeys(FAULTS, 0))
+    cases: int
+    minutes: float
+    seed: int
+    kinds: tuple[str, ...] = tuple(sorted(FAULTS))
+
+    @property
+    def seconds(self) -> float:
+        return self.minutes * 60
+
+
+class Trial:
+    """One storm over a stack in a home of its own."""
+
+    def __init__(self, home: Path, port: int, storm: Storm, tell: Tell) -> None:
+        self._home, self._port, self._storm, self._tell = home, port, storm, tell
+        self._random, self._injected = random.Random(storm.seed), Counter(dict.fromkeys(storm.kinds, 0))
 
     def run(self) -> Report:
         began = time.monotonic()
@@ -80,7 +93,7 @@ class Trial:
         bundle = make(self._home / "chaos-bundle")
         self._tell("starting a stack of its own ...")
         with self._arena(bundle) as arena:
-            self._storm(arena)
+            self._let_loose(arena)
             settled = self._settle(arena)
             verdict = self._judge(arena)
             clients = arena.clients
@@ -96,7 +109,7 @@ class Trial:
             resent=clients.resent,
             internal=clients.internal,
             seconds=round(time.monotonic() - began, 1),
-            seed=self._seed,
+            seed=self._storm.seed,
         )
 
     @contextmanager
@@ -112,19 +125,20 @@ class Trial:
                 keys = {name: house.keys.create(Role.SUBMITTER, owner, "chaos") for name, owner in hospitals.items()}
             clients = Clients(stack.url, keys)
             opened.callback(clients.close)
-            numbers = itertools.count(self._cases)
+            numbers = itertools.count(self._storm.cases)
             yield Arena(stack, members, clients, ledger, hospitals, self._random, numbers)
 
-    def _storm(self, arena: Arena) -> None:
+    def _let_loose(self, arena: Arena) -> None:
         """Send, read and break side by side."""
-        self._tell(f"{self._cases} cases over {self._within_s / 60:g} min, with {len(FAULTS)} kinds of faults ...")
-        cases, over = plan(self._cases, self._seed), threading.Event()
-        sending = threading.Thread(target=arena.clients.send_all, args=(cases, self._within_s * SENDING_SHARE))
+        storm = self._storm
+        self._tell(f"{storm.cases} cases over {storm.minutes:g} min, with {len(storm.kinds)} kinds of faults ...")
+        cases, over = plan(storm.cases, storm.seed), threading.Event()
+        sending = threading.Thread(target=arena.clients.send_all, args=(cases, storm.seconds * SENDING_SHARE))
         reading = threading.Thread(target=arena.clients.read_all, args=(over.is_set,))
         sending.start()
         reading.start()
         try:
-            self._break(arena, time.monotonic() + self._within_s)
+            self._break(arena, time.monotonic() + storm.seconds)
             sending.join()
         except BaseException:
             arena.clients.give_up()
@@ -136,7 +150,7 @@ class Trial:
     def _break(self, arena: Arena, until: float) -> None:
         """Every kind once, in an order of its own, then again until the time is over."""
         for first in itertools.chain([True], itertools.repeat(False)):
-            for kind in self._random.sample(sorted(FAULTS), len(FAULTS)):
+            for kind in self._random.sample(self._storm.kinds, len(self._storm.kinds)):
                 if not first and time.monotonic() > until:
                     return
                 self._inject(arena, kind)
@@ -146,7 +160,7 @@ class Trial:
         self._injected[kind] += FAULTS[kind](arena)
         self._tell(f"  {kind}")
         if not arena.members.all_up(HEALED_WITHIN_S):
-            raise ChildAway(f"{kind}: the stack was not whole again within {HEALED_WITHIN_S:g} s")
+            raise arena.not_healed(kind)
 
     def _settle(self, arena: Arena) -> bool:
         """Wait until all that was promised is final; False if it does not come to that in time."""
