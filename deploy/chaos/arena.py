@@ -30,6 +30,11 @@ HEALED_WITHIN_S = 120.0
 STEP_S = 0.05
 
 
+class NotHealed(SeraError):
+    code = "not-healed"
+    text = "After {fault} the stack was not whole again within {within_s:g} s. The logs of its parts are in {logs}."
+
+
 class Members:
     """Hears from the supervisor which children are up."""
 
@@ -101,19 +106,6 @@ class Arena:
     @property
     def clock_file(self) -> Path:
         return clock_file(self.stack.home.root)
-
-
-class NotHealed(SeraError):
-    code = "not-healed"
-    text = "After {fault} the stack was not whole again within {within_s:g} s. The logs of its parts are in {logs}."
-
-
-def clock_file(self) -> Path:
-    return clock_file(self.stack.home.root)
-
-
-class ChildAway(Exception):
-    """A child of the stack did not come back: nothing healed it."""
 
 
 def clock_file(home: Path) -> Path:
