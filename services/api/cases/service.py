@@ -15,7 +15,7 @@ from shared.imaging import Header, Roi, inspect
 from shared.ledger import Book, outcomes
 from shared.ledger.cases import NewCase
 from shared.ledger.hospitals import Caller
-from shared.ledger.receipts import Accepted
+from shared.ledger.once import look_for_answer
 from shared.objects import Stored
 from shared.queueing.app import Tasks
 
@@ -50,21 +50,26 @@ class Kept:
     removed: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Accepted:
+    case_id: UUID
+    job_id: UUID
+
+
 class CaseDesk:
     def __init__(self, wired: Wiring, who: Caller) -> None:
         self._wired, self._who = wired, who
 
-    def accept(self, submission: Submission, key: str | None) -> Receipt:
+    def accept(self, submission: Submission) -> Receipt:
         """Store image, case and job; answers once all three are durable."""
         header = inspect(submission.image)
         header.frame_index(submission.frame)
         if submission.roi:
             submission.roi.check_inside(header.width, header.height)
         original = self._read(submission.image)
-        fingerprint = submission.fingerprint(hashlib.sha256(original).hexdigest())
-        accepted = self._earlier(key, fingerprint)
-        if accepted is None:
-            accepted = self._take(submission, header, original, fingerprint, key)
+        look_for_answer(submission.fingerprint(hashlib.sha256(original).hexdigest()))
+        accepted = self._take(submission, header, original)
+        self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
         return Receipt(state=JobState.QUEUED, links=links(**vars(accepted)), **vars(accepted))
 
     def find(self, case_id: UUID) -> CaseView:
@@ -93,39 +98,13 @@ class CaseDesk:
             raise TooLarge(limit_mib=f"{limit / 2**20:.3g}")
         return original
 
-    def _earlier(self, key: str | None, fingerprint: str) -> Accepted | None:
-        """The answer to the same request, before anything is cleaned or stored again."""
-        if key is None:
-            return None
-        with self._book() as book:
-            return book.receipts.find(key, fingerprint)
-
-    def _take(
-        self, submission: Submission, header: Header, original: bytes, fingerprint: str, key: str | None
-    ) -> Accepted:
+    def _take(self, submission: Submission, header: Header, original: bytes) -> Accepted:
         """Only the cleaned image is ever stored; the original is gone with the request."""
         self._wired.admission.take(self._who.hospital_id, self._who.actor, submission.priority)
         cleaned = self._wired.cleaner.clean(original)
         image = Kept(self._wired.objects.put(cleaned.data), dict(cleaned.removed))
-        accepted, new = self._record(submission, header, image, fingerprint, key)
-        if new:
-            self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
-        return accepted
-
-    def _record(
-        self, submission: Submission, header: Header, image: Kept, fingerprint: str, key: str | None
-    ) -> tuple[Accepted, bool]:
-        try:
-            with self._book() as book:
-                if key and (earlier := book.receipts.find(key, fingerprint)):
-                    return earlier, False
-                accepted = self._open(book, submission, header, image)
-                if key and not book.receipts.keep(key, fingerprint, accepted):
-                    raise _Overtaken
-                return accepted, True
-        except _Overtaken:
-            with self._book() as book:
-                return book.receipts.find(key, fingerprint), False
+        with self._book() as book:
+            return self._open(book, submission, header, image)
 
     def _open(self, book: Book, submission: Submission, header: Header, image: Kept) -> Accepted:
         roi = json.loads(submission.roi.to_json()) if submission.roi else None
@@ -151,7 +130,3 @@ class CaseDesk:
 
     def _book(self):
         return self._wired.ledger.scoped(self._who.hospital_id, self._who.actor)
-
-
-class _Overtaken(Exception):
-    """Another request with the same key committed first; this transaction is undone."""
