@@ -1,4 +1,4 @@
-"""Receipts hold whole answers, the house's too; an earlier case of the same content is found by its image."""
+"""Receipts hold whole answers, the house's too; drafts count their changes; earlier cases are found by their image."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -45,9 +45,11 @@ def upgrade() -> None:
     op.create_index("receipts_of_case", "receipts", ["case_id"], postgresql_where=known)
     op.execute(f"CREATE POLICY hospital_all ON receipts TO sera_hospital USING ({OWN}) WITH CHECK ({OWN})")
     op.execute("GRANT UPDATE, DELETE ON receipts TO sera_hospital")
+    op.add_column("datasets", sa.Column("revision", sa.Integer(), server_default="0", nullable=False))
 
 
 def downgrade() -> None:
+    op.drop_column("datasets", "revision")
     op.execute("REVOKE UPDATE, DELETE ON receipts FROM sera_hospital")
     op.execute("DROP POLICY hospital_all ON receipts")
     for name in ("receipts_of_case", "receipts_kept", "receipts_once"):
