@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 from uuid import UUID
 
@@ -52,8 +52,11 @@ class Kept:
 
 @dataclass(frozen=True)
 class Accepted:
+    """`duplicate_of` is this hospital's first case of the same content, if it had one."""
+
     case_id: UUID
     job_id: UUID
+    duplicate_of: UUID | None
 
 
 class CaseDesk:
@@ -70,7 +73,8 @@ class CaseDesk:
         look_for_answer(submission.fingerprint(hashlib.sha256(original).hexdigest()))
         accepted = self._take(submission, header, original)
         self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
-        return Receipt(state=JobState.QUEUED, links=links(**vars(accepted)), **vars(accepted))
+        to = links(accepted.case_id, accepted.job_id)
+        return Receipt(state=JobState.QUEUED, links=to, **vars(accepted))
 
     def find(self, case_id: UUID) -> CaseView:
         with self._book() as book:
@@ -82,7 +86,7 @@ class CaseDesk:
             read = self._wired.seen.note(book, self._who, Event.CASE_READ, [(case_id, None)])
         self._wired.seen.remember(self._who, Event.CASE_READ, read)
         image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
-        names = ("external_id", "size_mm", "roi", "frame", "device", "removed", "created_at")
+        names = ("external_id", "size_mm", "roi", "frame", "device", "removed", "duplicate_of", "created_at")
         told = {name: getattr(case, name) for name in names} | {"outcome": outcome and outcome_view(outcome)}
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
 
@@ -102,31 +106,31 @@ class CaseDesk:
         """Only the cleaned image is ever stored; the original is gone with the request."""
         self._wired.admission.take(self._who.hospital_id, self._who.actor, submission.priority)
         cleaned = self._wired.cleaner.clean(original)
-        image = Kept(self._wired.objects.put(cleaned.data), dict(cleaned.removed))
+        image = Kept(self._wired.objects.put(cleaned.data, anew=True), dict(cleaned.removed))
         with self._book() as book:
             return self._open(book, submission, header, image)
 
     def _open(self, book: Book, submission: Submission, header: Header, image: Kept) -> Accepted:
         roi = json.loads(submission.roi.to_json()) if submission.roi else None
-        case_id = book.cases.add(
-            NewCase(
-                image.stored.sha256,
-                image.stored.size,
-                header.format,
-                header.width,
-                header.height,
-                submission.size_mm,
-                roi,
-                submission.external_id,
-                submission.frame,
-                header.device,
-                image.removed,
-            )
+        case = NewCase(
+            image.stored.sha256,
+            image.stored.size,
+            header.format,
+            header.width,
+            header.height,
+            submission.size_mm,
+            roi,
+            submission.external_id,
+            submission.frame,
+            header.device,
+            image.removed,
         )
+        first = book.cases.first_of(case)
+        case_id = book.cases.add(replace(case, duplicate_of=first))
         job_id = book.jobs.open(case_id, submission.priority)
         details = {"image": image.stored.sha256, "removed": image.removed}
         book.audit.record(Event.CASE_ACCEPTED, case=case_id, job=job_id, **details)
-        return Accepted(case_id, job_id)
+        return Accepted(case_id, job_id, first)
 
     def _book(self):
         return self._wired.ledger.scoped(self._who.hospital_id, self._who.actor)

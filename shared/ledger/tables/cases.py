@@ -34,7 +34,13 @@ class CaseRow(Table):
     device: Mapped[str | None]
     removed: Mapped[dict[str, Any] | None]
     """What cleaning took out of the image: names and counts. None for cases of before images were cleaned."""
+    duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = moment()
+
+    __table_args__ = (
+        Index("cases_of_image", "hospital_id", "image_sha256", "created_at"),
+        Index("cases_duplicated", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
+    )
 
 
 class JobRow(Table):
