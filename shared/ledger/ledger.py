@@ -24,7 +24,7 @@ from shared.ledger.jobs import Jobs
 from shared.ledger.keys import Keys
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
-from shared.ledger.once import ONCE, Asked, Once
+from shared.ledger.once import Asked, Once, current
 from shared.ledger.outcomes import Outcomes
 from shared.ledger.papers import Papers
 from shared.ledger.pseudonyms import Pseudonyms
@@ -166,7 +166,7 @@ class Ledger:
             once.tell(audit)
 
     def _once(self) -> Once | None:
-        return ONCE.get() if self._joins else None
+        return current() if self._joins else None
 
     @contextmanager
     def _transaction(self, standing: str) -> Iterator[Session]:

@@ -61,7 +61,7 @@ class Once:
         self._standings: list[str] = []
         self._trails: list[AuditTrail] = []
         self._after: list[Callable[[], Any]] = []
-        self.answered = False
+        self.answered = self.over = False
 
     def look(self) -> None:
         """Raise Answered now if there is an answer, or KeyReused; for work that is dear, before it is begun."""
@@ -77,7 +77,7 @@ class Once:
                 self._connection.begin()
                 self._reserve()
             except BaseException:
-                self.undo()
+                self._give_back()
                 raise
         return self._connection
 
@@ -109,6 +109,10 @@ class Once:
 
     def undo(self) -> None:
         """Give the connection back; what was not committed is as if it had never been."""
+        self.over = True
+        self._give_back()
+
+    def _give_back(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -151,9 +155,16 @@ class Once:
 ONCE: ContextVar[Once | None] = ContextVar("once", default=None)
 
 
+def current() -> Once | None:
+    """The request that is being done once. One that is over is none: a connection's next request may come in the
+    context in which its reading was resumed, which is the request's before."""
+    once = ONCE.get()
+    return None if once is None or once.over else once
+
+
 def after_commit(call: Callable[[], Any]) -> None:
     """Do this when what was written is there for others: at once, or at the end of a request that is done once."""
-    once = ONCE.get()
+    once = current()
     if once is None:
         call()
     else:
@@ -162,6 +173,6 @@ def after_commit(call: Callable[[], Any]) -> None:
 
 def look_for_answer(fingerprint: str) -> None:
     """For a route that knows its body better than by its bytes: raise Answered if it was answered before."""
-    if once := ONCE.get():
+    if once := current():
         once.fingerprint = lambda: fingerprint
         once.look()

@@ -261,7 +261,7 @@ def test_a_receipt_knows_its_case_so_that_both_can_be_forgotten(as_role, ledger)
 
 
 def test_the_standing_of_a_request_that_is_done_once_is_its_own_to_the_end(ledger):
-    """A transaction around another has its hospital's standing again when the inner one has ended."""
+    """Around another transaction it is the hospital's again when that has ended; and after it, it means nothing."""
     with ledger.whole("test") as house:
         north = house.hospitals.ensure("north")
     once = ledger.once(Asked(north, "k", timedelta(days=1), 1.0), lambda: "f")
@@ -272,6 +272,11 @@ def test_the_standing_of_a_request_that_is_done_once_is_its_own_to_the_end(ledge
                 assert house.hospitals.find("north")
             asked = text("SELECT current_user, current_setting('sera.hospital')")
             assert book.cases._session.execute(asked).one() == ("sera_hospital", str(north))
+        once.undo()
+        with ledger.whole("test") as house:
+            assert house.receipts.sweep(timedelta(0)) == 0
+            house.hospitals.ensure("south")
     finally:
         ONCE.reset(token)
-        once.undo()
+    with ledger.whole("test") as house:
+        assert house.hospitals.find("south")
