@@ -36,7 +36,7 @@ UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 REPLAYED = "Idempotent-Replayed"
 MATTER = ("content-type", "location", "etag")
 OF_CASE = re.compile("/v1/cases/([^/]+)")
-SWEEP_EVERY_S = 3600.0
+SWEEP_EVERY_S = 600.0
 PARAMETER = {
     "name": NAME,
     "in": "header",

@@ -104,6 +104,7 @@ class Once:
             with reachable():
                 self._write(answer)
                 self._connection.commit()
+            self._give_back()
         for call in self._after:
             call()
 
@@ -149,7 +150,8 @@ class Once:
         return Receipts(session, self._asked.hospital, self._asked.kept)
 
     def _session(self) -> Session:
-        return Session(self._connection, join_transaction_mode="create_savepoint")
+        """In the transaction itself: if anything here fails, all of it is undone."""
+        return Session(self._connection, join_transaction_mode="rollback_only")
 
 
 ONCE: ContextVar[Once | None] = ContextVar("once", default=None)
