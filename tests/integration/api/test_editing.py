@@ -118,3 +118,11 @@ def test_a_change_that_changes_nothing_leaves_the_tag_and_without_a_tag_the_last
     assert admin.patch("/v1/hospital", json={"prevalence": None}).headers["ETag"] == read
     operator.patch("/v1/hospitals/north", json={"prevalence": 0.2})
     assert admin.patch("/v1/hospital", json={"prevalence": 0.3}).json()["prevalence"] == 0.3
+
+
+def test_a_repeat_of_an_edit_is_answered_and_not_told_of_its_own_change(as_role):
+    admin = as_role(Role.HOSPITAL_ADMIN)
+    headers = {"If-Match": tag(admin, "/v1/hospital"), "Idempotency-Key": "k"}
+    first, again = (admin.patch("/v1/hospital", json={"prevalence": 0.2}, headers=headers) for _ in range(2))
+    assert (first.status_code, first.text) == (again.status_code, again.text)
+    assert first.headers["ETag"] == again.headers["ETag"] == tag(admin, "/v1/hospital")

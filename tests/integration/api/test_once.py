@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from services.api.app import create_app
-from services.api.once import NAME, REPLAYED, UNSAFE
+from services.api.once import NAME, REPLAYED, UNSAFE, sweep
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.domain.training import Split
@@ -249,6 +249,15 @@ def test_what_is_kept_of_an_answer_that_shows_a_secret_holds_none(as_role, ledge
         kept = line.execute(text("SELECT convert_from(body, 'UTF8') FROM receipts")).scalars().all()
     assert len(kept) == 1
     assert (new["id"] in kept[0], new["key"].split("_", 2)[2] in kept[0]) == (True, False)
+
+
+def test_a_receipt_that_was_kept_long_enough_is_swept_and_its_key_is_new_again(as_role, ledger):
+    north, sent = as_role(), key()
+    first = north.post("/v1/cases", headers=sent, **form()).json()
+    with ledger.engine.begin() as line:
+        line.execute(text("UPDATE receipts SET created_at = created_at - interval '8 days'"))
+    assert north.post("/v1/cases", headers=sent, **form()).json()["duplicate_of"] == first["case_id"]
+    assert [sweep(ledger, timedelta(days=days)) for days in (7, 0)] == [0, 1]
 
 
 def test_a_receipt_knows_its_case_so_that_both_can_be_forgotten(as_role, ledger):
