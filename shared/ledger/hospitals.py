@@ -91,7 +91,7 @@ class Hospitals:
 
         Raises ChangedMeanwhile.
         """
-        row = self._session.get_one(HospitalRow, hospital, with_for_update=True)
+        row = self._session.get_one(HospitalRow, hospital, with_for_update={"key_share": True})
         before = {name: getattr(row, name) for name in SETTINGS}
         check(tags, tag_of(before), lambda: _what(row.name, before, tags))
         after = {name: value for name, value in settings.items() if value != before[name]}

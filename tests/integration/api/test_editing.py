@@ -48,14 +48,27 @@ def test_of_two_editors_at_once_one_changes_it_and_the_other_is_told(as_role, op
     start = threading.Barrier(2)
 
     def edit(place):
+        headers = {"If-Match": told, "Idempotency-Key": str(place)}
         start.wait()
-        return client.request(method, address.format((B, C)[place]), json=bodies[place], headers={"If-Match": told})
+        return client.request(method, address.format((B, C)[place]), json=bodies[place], headers=headers)
 
     with ThreadPoolExecutor(2) as pool:
         answers = sorted(pool.map(edit, range(2)), key=lambda answer: answer.status_code)
     assert [answer.status_code for answer in answers] == [200, 412], [answer.text for answer in answers]
     assert answers[1].json()["code"] == "changed-meanwhile"
     assert "Read it again" in answers[1].json()["detail"]
+
+
+def test_many_who_change_one_hospital_at_once_wait_in_no_circle(as_role):
+    """Each holds its hospital's row from its receipt on; the change must not ask for more than the others leave it."""
+    admin, start = as_role(Role.HOSPITAL_ADMIN), threading.Barrier(8)
+
+    def change(number):
+        start.wait()
+        return admin.patch("/v1/hospital", json={"prevalence": number / 10}, headers={"Idempotency-Key": str(number)})
+
+    with ThreadPoolExecutor(8) as pool:
+        assert {answer.status_code for answer in pool.map(change, range(1, 9))} == {200}
 
 
 def test_who_changes_settings_is_told_which_were_changed(as_role):
