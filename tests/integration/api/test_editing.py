@@ -110,18 +110,18 @@ def test_who_rolls_back_is_told_who_made_another_model_live(operator):
     assert back.json()["digest"] == A
 
 
-@pytest.mark.parametrize("told", ['{0}, "7"', '"7",{0}', "*"])
-def test_one_of_several_tags_is_enough_and_a_star_is_any(as_role, told):
+def test_one_of_several_tags_is_enough_and_a_star_is_any(as_role):
     admin = as_role(Role.HOSPITAL_ADMIN)
-    headers = {"If-Match": told.format(tag(admin, "/v1/hospital"))}
-    assert admin.patch("/v1/hospital", json={"prevalence": 0.2}, headers=headers).status_code == 200
+    for place, told in enumerate(('{0}, "7"', '"7",{0}', "*"), 1):
+        headers = {"If-Match": told.format(tag(admin, "/v1/hospital"))}
+        assert admin.patch("/v1/hospital", json={"prevalence": place / 10}, headers=headers).status_code == 200, told
 
 
-@pytest.mark.parametrize(("told", "status"), [("W/{0}", 412), ('"7"', 412), ("7", 422), ("", 412), ('"7" "8"', 422)])
-def test_a_weak_tag_is_none_and_what_is_no_tag_is_refused(as_role, told, status):
+def test_a_weak_tag_is_none_and_what_is_no_tag_is_refused(as_role):
     admin = as_role(Role.HOSPITAL_ADMIN)
-    headers = {"If-Match": told.format(tag(admin, "/v1/hospital"))}
-    assert admin.patch("/v1/hospital", json={"prevalence": 0.2}, headers=headers).status_code == status
+    for told, status in (("W/{0}", 412), ('"7"', 412), ("7", 422), ("", 412), ('"7" "8"', 422)):
+        headers = {"If-Match": told.format(tag(admin, "/v1/hospital"))}
+        assert admin.patch("/v1/hospital", json={"prevalence": 0.2}, headers=headers).status_code == status, told
     assert admin.get("/v1/hospital").json()["prevalence"] is None
 
 

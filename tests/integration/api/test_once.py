@@ -166,10 +166,10 @@ def test_a_role_that_may_not_is_given_no_answer_of_one_that_may(as_role):
     assert as_role(Role.READER).patch("/v1/hospital", headers=sent, **body).status_code == 403
 
 
-@pytest.mark.parametrize("word", ["", "x" * 201, "a\tb"])
-def test_a_key_that_is_none_is_refused(north, word):
-    answer = north.post("/v1/cases", headers={NAME: word}, **form())
-    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency-key-unusable")
+def test_a_key_that_is_none_is_refused(north):
+    for word in ("", "x" * 201, "a\tb"):
+        answer = north.post("/v1/cases", headers={NAME: word}, **form())
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency-key-unusable")
 
 
 def test_eight_at_once_with_one_key_are_one_run_and_eight_equal_answers(as_role, ids, state):
