@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import httpx2
 
@@ -20,7 +21,10 @@ from shared.settings import Settings
 LOCAL_HOSPITAL = "local"
 PATIENCE_S = 60.0
 RESTART_S, RETRY_S = 30.0, 0.5
-TOO_MANY, QUEUE_S = 429, 900.0
+QUEUE_S = 900.0
+TOO_MANY, AWAY, IN_USE = 429, 503, "idempotency-key-in-use"
+UNDER_WAY = (httpx2.ReadError, httpx2.ReadTimeout, httpx2.WriteError, httpx2.WriteTimeout, httpx2.RemoteProtocolError)
+"""Somebody took the call, and it is unknown whether the request came through."""
 
 
 class ApiProblem(SeraError):
@@ -55,7 +59,7 @@ class Api:
     def __init__(self, url: str, key: str) -> None:
         if not (key.isascii() and key.isprintable()):
             raise KeyUnusable
-        self.url, self._met = url, False
+        self.url, self._met, self._tag = url, False, None
         self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S)
 
     def __enter__(self) -> "Api":
@@ -68,45 +72,59 @@ class Api:
         """Asks again for a while if SERA, having answered before, is away: it may be restarting."""
         return self._patiently("GET", path, params=parameters)
 
-    def post(self, path: str, *, repeatable: bool = False, **body: Any) -> Any:
-        """`body` goes to httpx2: `json=`, or `data=` and `files=`. A `repeatable` one is sent again as `get` asks."""
-        return self._patiently("POST", path, **body) if repeatable else self._call("POST", path, **body)
+    def tag(self, path: str) -> str | None:
+        """The ETag of what is there now: what a write names that is meant for just that."""
+        self._patiently("GET", path)
+        return self._tag
 
-    def put(self, path: str, **body: Any) -> Any:
-        return self._call("PUT", path, **body)
+    def post(self, path: str, *, tag: str | None = None, **body: Any) -> Any:
+        """`body` goes to httpx2: `json=`, or `data=` and `files=`."""
+        return self._write("POST", path, tag, **body)
 
-    def delete(self, path: str, **parameters: Any) -> Any:
-        return self._call("DELETE", path, params=parameters)
+    def put(self, path: str, *, tag: str | None = None, **body: Any) -> Any:
+        return self._write("PUT", path, tag, **body)
+
+    def patch(self, path: str, *, tag: str | None = None, **body: Any) -> Any:
+        return self._write("PATCH", path, tag, **body)
+
+    def delete(self, path: str, *, tag: str | None = None, **parameters: Any) -> Any:
+        return self._write("DELETE", path, tag, params=parameters)
+
+    def _write(self, method: str, path: str, tag: str | None, **parts: Any) -> Any:
+        """Under a key of its own, so that it may be sent again as `get` asks again, and is done once."""
+        headers = {"Idempotency-Key": str(uuid4())} | ({"If-Match": tag} if tag else {})
+        return self._patiently(method, path, headers=headers, **parts)
 
     def _patiently(self, method: str, path: str, **parts: Any) -> Any:
-        until = time.monotonic() + (RESTART_S if self._met else 0.0)
+        began = time.monotonic()
         while True:
             try:
                 return self._call(method, path, **parts)
             except Unreachable:
-                if time.monotonic() > until:
+                if not self._met or time.monotonic() - began > RESTART_S:
                     raise
             time.sleep(RETRY_S)
 
-    def patch(self, path: str, **body: Any) -> Any:
-        return self._call("PATCH", path, **body)
-
     def _in_turn(self, method: str, path: str, **parts: Any) -> httpx2.Response:
-        """The answer; one that says "too many" is waited for as it asks, since nothing was done yet."""
-        until = time.monotonic() + QUEUE_S
+        """The answer; one that asks to come again is waited for as it says, since nothing was done yet."""
+        began = time.monotonic()
         while True:
-            try:
-                answer = self._http.request(method, path, **parts)
-            except httpx2.TransportError as lost:
-                raise Unreachable(url=self.url) from lost
+            answer = self._asked(method, path, **parts)
             later = answer.headers.get("Retry-After", "")
-            if answer.status_code != TOO_MANY or not later.isdigit() or time.monotonic() > until:
+            if not later.isdigit() or time.monotonic() - began > _patience_s(answer):
                 return answer
             time.sleep(int(later))
 
+    def _asked(self, method: str, path: str, **parts: Any) -> httpx2.Response:
+        try:
+            return self._http.request(method, path, **parts)
+        except httpx2.TransportError as lost:
+            self._met = self._met or isinstance(lost, UNDER_WAY)
+            raise Unreachable(url=self.url) from lost
+
     def _call(self, method: str, path: str, **parts: Any) -> Any:
         answer = self._in_turn(method, path, **parts)
-        told, self._met = _told(answer), True
+        told, self._met, self._tag = _told(answer), True, answer.headers.get("ETag")
         if answer.is_success and told is not None:
             return told
         if isinstance(told, dict) and {"code", "detail"} <= set(told):
@@ -120,6 +138,15 @@ def _told(answer: httpx2.Response) -> Any:
         return answer.json()
     except ValueError:
         return None
+
+
+def _patience_s(answer: httpx2.Response) -> float:
+    """How long one comes again for this answer: in a queue, after a restart, or for the answer to what is under way."""
+    if answer.status_code == TOO_MANY:
+        return QUEUE_S
+    told = _told(answer)
+    under_way = isinstance(told, dict) and told.get("code") == IN_USE
+    return RESTART_S if under_way or answer.status_code == AWAY else 0.0
 
 
 def connect(role: Role, settings: Settings | None = None) -> Api:

@@ -69,7 +69,7 @@ def _add(api: Api, dataset: str, rows: list[Hashed], pool: ThreadPoolExecutor) -
 def _missing(api: Api, dataset: str, rows: list[Hashed]) -> list[Hashed]:
     """The rows without the files of those that the dataset has."""
     hashes = [each.image for each in rows]
-    known = api.post(f"/v1/datasets/{dataset}/known", repeatable=True, json=hashes)["known"] if hashes else {}
+    known = api.post(f"/v1/datasets/{dataset}/known", json=hashes)["known"] if hashes else {}
     return [replace(each, files={}, size=0) if each.image in known else each for each in rows]
 
 
@@ -89,7 +89,7 @@ def _batches(rows: list[Hashed]) -> Iterator[list[Hashed]]:
 def _send(api: Api, dataset: str, batch: list[Hashed]) -> list[Answered]:
     """Halves a batch that is larger than this gateway takes."""
     try:
-        told = api.post(f"/v1/datasets/{dataset}/batches", repeatable=True, **_body(batch))["rows"]
+        told = api.post(f"/v1/datasets/{dataset}/batches", **_body(batch))["rows"]
     except ApiProblem as problem:
         if problem.code != "too-large":
             raise

@@ -4,7 +4,6 @@ import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from cli.connection import Api
 
@@ -31,7 +30,7 @@ def submit(api: Api, case: CaseFile) -> dict[str, Any]:
     names = ("size_mm", "roi", "priority", "external_id", "frame")
     kind = mimetypes.guess_type(case.name)[0] or "application/octet-stream"
     fields = {name: str(value) for name in names if (value := getattr(case, name)) is not None}
-    return api.post("/v1/cases", data=fields, files={"image": (case.name, case.data, kind)}, headers=_once())
+    return api.post("/v1/cases", data=fields, files={"image": (case.name, case.data, kind)})
 
 
 def wait(api: Api, job_id: str, waiting: Waiting = lambda job: None) -> dict[str, Any]:
@@ -45,7 +44,3 @@ def wait(api: Api, job_id: str, waiting: Waiting = lambda job: None) -> dict[str
 
 def submit_and_wait(api: Api, case: CaseFile, waiting: Waiting = lambda job: None) -> dict[str, Any]:
     return wait(api, submit(api, case)["job_id"], waiting)
-
-
-def _once() -> dict[str, str]:
-    return {"Idempotency-Key": str(uuid4())}

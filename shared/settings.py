@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     """Cases of all hospitals that may wait; the next one is answered 429."""
     urgent_reserve: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     """Share of each of these limits that only urgent cases may use."""
+    receipts_kept_h: Annotated[float, Field(ge=24, le=720)] = 168.0
+    """How long a request may be repeated under its Idempotency-Key: a week outlives a weekend without a network."""
+    same_key_wait_s: Annotated[float, Field(ge=0.1, le=60)] = 5.0
+    """How long a repeat waits for the request that it repeats, before it is told to come again."""
     long_poll_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
 
     max_images: Annotated[int, Field(ge=1, le=512)] = 8

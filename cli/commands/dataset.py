@@ -14,7 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from cli.commands import application
-from cli.connection import connect
+from cli.connection import Api, connect
 from cli.importing import Outcome, add_all
 from cli.results import wide_console
 from shared.domain.roles import Role
@@ -27,6 +27,9 @@ T = TypeVar("T")
 Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
 Image = Annotated[str, typer.Argument(help="The image file, or its SHA-256.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Revision = Annotated[
+    int | None, typer.Option(min=0, help="Only if the draft is as it was then; `./sera dataset show` tells it.")
+]
 
 
 class SplitBy(StrEnum):
@@ -95,7 +98,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    counts = (*_count(found), f"{found['versions']} versions, {_kind(found)} data.")
+    counts = (*_count(found), f"{found['versions']} versions, {_kind(found)} data, revision {found['revision']}.")
     rows = [(each["split"], each["site"] or "-", *map(str, _labels(each))) for each in found["shares"]]
     wide_console().print(f"{name}: {', '.join(counts)}", highlight=False)
     wide_console().print(_table(("part", "site", "benign", "malignant"), rows))
@@ -108,20 +111,21 @@ def split(
     test_share: Annotated[float | None, typer.Option(help="By patient: share of the test part; 0.2.")] = None,
     seed: Annotated[int | None, typer.Option(help="By patient: equal seeds draw equal parts; 0.")] = None,
     sites: Annotated[str | None, typer.Option(help="By site: those held back as test, as A,B.")] = None,
+    revision: Revision = None,
     as_json: AsJson = False,
 ) -> None:
     """Put every image into `train` or `test`; what a frozen version holds stays where it is."""
     body = {"by": by, "test_share": test_share, "seed": seed, "sites": sites and sites.split(",")}
     with connect(Role.OPERATOR) as api:
-        parted = api.post(f"/v1/datasets/{name}/split", json=body)
+        parted = api.post(f"/v1/datasets/{name}/split", tag=_tag(api, name, revision), json=body)
     _say(parted, as_json, f"{name}: {', '.join(parting(parted))}.")
 
 
 @app.command()
-def freeze(name: Name, as_json: AsJson = False) -> None:
+def freeze(name: Name, revision: Revision = None, as_json: AsJson = False) -> None:
     """Freeze a dataset into a version that never changes; unchanged, it gives the version it has."""
     with connect(Role.OPERATOR) as api:
-        version = api.post(f"/v1/datasets/{name}/versions")
+        version = api.post(f"/v1/datasets/{name}/versions", tag=_tag(api, name, revision))
     counts = f"{', '.join(_count(version))}, {version['test_images']} in the locked test set."
     known = "" if version["new"] else " is unchanged since"
     _say(version, as_json, f"{name}{known} version {version['number']} ({version['fingerprint'][:12]}): {counts}")
@@ -149,19 +153,22 @@ def correct(
     patient: Annotated[str | None, typer.Option(help='The hospital\'s number; "" to forget it.')] = None,
     site: Annotated[str | None, typer.Option(help='The hospital; "" to forget it.')] = None,
     part: Annotated[Split | None, typer.Option("--split", help="Its part.")] = None,
+    revision: Revision = None,
 ) -> None:
     """Correct an image's label, patient, site or part in what the next version will hold."""
     told = {"malignant": malignant, "patient": patient, "site": site, "split": part}
     body = {column: value for column, value in told.items() if value is not None}
     with connect(Role.OPERATOR) as api:
-        print(json.dumps(api.put(f"/v1/datasets/{name}/images/{digest(image)}", json=body), indent=2))
+        tag = _tag(api, name, revision)
+        print(json.dumps(api.put(f"/v1/datasets/{name}/images/{digest(image)}", tag=tag, json=body), indent=2))
 
 
 @app.command()
-def remove(name: Name, image: Image) -> None:
+def remove(name: Name, image: Image, revision: Revision = None) -> None:
     """Take an image out of what the next version will hold; frozen versions keep it."""
     with connect(Role.OPERATOR) as api:
-        print(json.dumps(api.delete(f"/v1/datasets/{name}/images/{digest(image)}"), indent=2))
+        tag = _tag(api, name, revision)
+        print(json.dumps(api.delete(f"/v1/datasets/{name}/images/{digest(image)}", tag=tag), indent=2))
 
 
 @app.command()
@@ -173,7 +180,8 @@ def take_outcomes(
 ) -> None:
     """Bring cases whose outcome is known, with consent, into a dataset; drop those whose consent was withdrawn."""
     with connect(Role.OPERATOR) as api:
-        taken = api.post(f"/v1/datasets/{name}/outcomes", json={"since": since, "hospital": hospital})
+        which = {"since": since, "hospital": hospital}
+        taken = api.post(f"/v1/datasets/{name}/outcomes", tag=api.tag(f"/v1/datasets/{name}"), json=which)
     _say(taken, as_json, "\n".join(taking(name, taken)))
 
 
@@ -229,6 +237,11 @@ def watched(outcomes: Iterable[T], count: int) -> Iterable[T]:
     console = Console(stderr=True)
     shown = {"console": console, "transient": True, "disable": not console.is_terminal}
     return track(outcomes, "importing", total=count, **shown)
+
+
+def _tag(api: Api, name: str, revision: int | None) -> str | None:
+    """The draft that is meant: as somebody saw it, else as it is now."""
+    return api.tag(f"/v1/datasets/{name}") if revision is None else f'"{revision}"'
 
 
 def _say(told: dict[str, Any], as_json: bool, words: str) -> None:

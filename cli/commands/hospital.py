@@ -48,16 +48,13 @@ def show(name: Annotated[str | None, typer.Argument(help="Of one hospital.")] = 
     """All hospitals, or one with what its settings come to with the live model."""
     with connect(Role.OPERATOR) as api:
         found = api.get("/v1/hospitals")
-    if name is not None:
-        found = [each for each in found if each["name"] == name]
-        if not found:
-            raise NoSuchHospital(name=name)
+    shown = found if name is None else of(name, found)
     if as_json:
-        print(json.dumps(found if name is None else found[0], indent=2))
+        print(json.dumps(shown, indent=2))
     elif name is None:
         wide_console().print(table(found))
     else:
-        tell(found[0])
+        tell(shown)
 
 
 @app.command("set")
@@ -91,11 +88,20 @@ def change(
     if not wanted:
         raise NothingToSet
     with connect(Role.OPERATOR) as api:
-        found = api.patch(f"/v1/hospitals/{quote(name, safe='')}", json=wanted)
+        present = of(name, api.get("/v1/hospitals"))
+        found = api.patch(f"/v1/hospitals/{quote(name, safe='')}", tag=f'"{present["tag"]}"', json=wanted)
     if as_json:
         print(json.dumps(found, indent=2))
     else:
         tell(found)
+
+
+def of(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The hospital of this name."""
+    for each in found:
+        if each["name"] == name:
+            return each
+    raise NoSuchHospital(name=name)
 
 
 def number(option: str, value: str) -> float | None:

@@ -70,10 +70,10 @@ def show(model: WhichModel, as_json: AsJson = False) -> None:
 def promote(model: WhichModel, reason: Reason = None, no_wait: NoWait = False, as_json: AsJson = False) -> None:
     """Make a model live that the gate passed against the present one, or for a reason. Workers swap while serving."""
     with connect(Role.OPERATOR) as api:
-        found = find(api, model)
+        tag, found = api.tag("/v1/models"), find(api, model)
         if found["gate"] and not as_json:
             plain(gate_lines(api.get(f"/v1/models/{found['digest']}/gate")))
-        live = api.post(f"/v1/models/{found['digest']}/promote", json={"reason": reason})
+        live = api.post(f"/v1/models/{found['digest']}/promote", tag=tag, json={"reason": reason})
         _settle(api, live, no_wait, as_json)
 
 
@@ -92,7 +92,8 @@ def gate(model: WhichModel, as_json: AsJson = False) -> None:
 def rollback(reason: Reason = None, no_wait: NoWait = False, as_json: AsJson = False) -> None:
     """Make the model live again that was live before the present one."""
     with connect(Role.OPERATOR) as api:
-        _settle(api, api.post("/v1/models/rollback", json={"reason": reason}), no_wait, as_json)
+        live = api.post("/v1/models/rollback", tag=api.tag("/v1/models"), json={"reason": reason})
+        _settle(api, live, no_wait, as_json)
 
 
 @app.command()

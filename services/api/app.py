@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.api import errors
+from services.api import errors, once
 from services.api.admission import Admission, Turnstile
 from services.api.audit.router import router as audit
 from services.api.audit.seen import Seen
@@ -42,28 +42,30 @@ Research and decision support; not a certified medical device."""
 def create_app(settings: Settings) -> FastAPI:
     """Build the gateway; nothing connects before the app starts."""
     ledger = Ledger(settings.database, pool_size=20)
-    pace = Pace(ledger)
+    apart = ledger.apart()
+    pace = Pace(apart)
     wired = Wiring(
         settings,
         ledger,
         open_store(settings.objects),
-        CeleryDoorbell(celery_app(settings.broker)),
+        once.RingsAfter(CeleryDoorbell(celery_app(settings.broker))),
         JobWatch(settings.database),
         pace,
-        Admission(ledger, settings, pace),
+        Admission(apart, settings, pace),
         Memory(),
         Seen(),
-        Cleaner(ledger),
+        Cleaner(apart),
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with wired.watch.listening():
+        async with wired.watch.listening(), once.sweeping(ledger, settings):
             yield
         wired.ledger.close()
 
     app = FastAPI(title="SERA", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.wiring = wired
+    app.add_middleware(once.OnceEach, ledger=ledger, settings=settings)
     app.add_middleware(Turnstile, look=wired.admission.look)
     app.add_middleware(Doorman, ledger=ledger)
     app.add_middleware(Whence, proxies=networks(settings.trusted_proxies))
@@ -71,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SafeHeaders, public_url=settings.public_url)
     app.add_middleware(Traffic)
     errors.install(app)
+    once.install(app)
     for router in (cases, jobs, hospitals, keys, datasets, training, models, cards, audit, dashboards):
         app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
 from services.api.admission import Admission
@@ -70,7 +70,3 @@ Auditor = Annotated[Caller, Depends(allowed(Act.AUDIT))]
 Administrator = Annotated[Caller, Depends(allowed(Act.ADMINISTER))]
 Monitor = Annotated[Caller, Depends(allowed(Act.MONITOR))]
 KeyKeeper = Annotated[Caller, Depends(allowed(Act.MANAGE_KEYS))]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(min_length=1, max_length=200, description="Repeat it to repeat a request safely: the answer is the same."),
-]

@@ -23,6 +23,10 @@ SIZE_DIFFERS = (
     "The size given is {typed:g} mm, but the nodule measures {measured:.1f} mm by the image's own scale. "
     "Check the size and the ROI: the FNA rule goes by the size."
 )
+DUPLICATE = (
+    "The same image with the same size, ROI and frame was sent before, as the case {case}. If these are two patients, "
+    "check which of them the image is of."
+)
 SYNTHETIC = "The model was trained on synthetic phantoms. Its answer means nothing for a patient."
 
 
@@ -87,13 +91,15 @@ def fna(risk: float, size_mm: float, rule: str) -> dict[str, Any]:
 
 
 def warnings(served: Served, prepared: Prepared, findings: Sequence[Finding]) -> list[dict[str, str]]:
-    """What is known of the image, what the model and the decision found, then what the size and the model tell."""
+    """What is known of the image, what the model and the decision found, then what the case and the model tell."""
     told = {finding.code: finding.message for finding in (*prepared.nodule.findings, *findings)}
     if prepared.job.size_mm < SMALL_MM:
         told["under-10-mm"] = TOO_SMALL
     if size_differs(prepared.job.size_mm, prepared.nodule.measured_mm):
         measured = {"typed": prepared.job.size_mm, "measured": prepared.nodule.measured_mm}
         told["size-differs"] = SIZE_DIFFERS.format(**measured)
+    if prepared.job.duplicate_of:
+        told["duplicate"] = DUPLICATE.format(case=prepared.job.duplicate_of)
     if served.bundle.manifest.synthetic:
         told["synthetic-model"] = SYNTHETIC
     return [{"code": code, "message": message} for code, message in told.items()]

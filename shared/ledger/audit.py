@@ -67,10 +67,12 @@ class AuditTrail:
 
     def write(self) -> None:
         """Write what was told, at the end of the transaction."""
-        told, self._told = sorted(self._told, key=lambda entry: chain_of(entry.hospital_id)), []
-        rows = [{**vars(entry), "actor": self._actor, "origin": ORIGIN.get()} for entry in told]
-        if rows:
-            self._session.execute(insert(AuditRow), rows)
+        write_all(self._session, [self])
+
+    def take(self) -> list[dict[str, Any]]:
+        """What was told and is not written yet, as rows."""
+        told, self._told = self._told, []
+        return [{**vars(entry), "actor": self._actor, "origin": ORIGIN.get()} for entry in told]
 
     def page(self, after: int = 0, limit: int = 100) -> list[Recorded]:
         """Oldest first; a scoped trail shows its hospital's events only."""
@@ -92,6 +94,13 @@ class AuditTrail:
 
     def _mine(self, query: Select) -> Select:
         return query.where(AuditRow.hospital_id == self._hospital) if self._hospital else query
+
+
+def write_all(session: Session, trails: Iterable[AuditTrail]) -> None:
+    """Write what these trails were told, chain after chain."""
+    rows = [row for trail in trails for row in trail.take()]
+    if rows:
+        session.execute(insert(AuditRow), sorted(rows, key=lambda row: chain_of(row["hospital_id"])))
 
 
 def _link(row: Row) -> Link:

@@ -1,11 +1,13 @@
 """Cases: an image, a size, perhaps an ROI."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import String, func, literal, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.ledger.scope import Scoped
 from shared.ledger.tables import CaseRow, JobRow
@@ -27,6 +29,8 @@ class NewCase:
     """Make and model of the scanner, where the file says so."""
     removed: dict[str, int] | None = None
     """What cleaning took out of the image, by its name in the standard; never a value."""
+    duplicate_of: UUID | None = None
+    """The hospital's first case of the same content."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,18 @@ class Cases(Scoped):
         self._session.add(row)
         self._session.flush()
         return row.id
+
+    def first_of(self, case: NewCase) -> UUID | None:
+        """The first case with this image, size, ROI and frame; its number, priority and name do not count."""
+        roi = literal(json.dumps(case.roi), String).cast(JSONB)
+        same = (
+            CaseRow.image_sha256 == case.image_sha256,
+            CaseRow.size_mm == case.size_mm,
+            CaseRow.frame.is_not_distinct_from(case.frame),
+            func.coalesce(CaseRow.roi, text("'null'::jsonb")) == roi,
+        )
+        query = self._mine(select(CaseRow.id), CaseRow).where(*same)
+        return self._session.scalar(query.order_by(CaseRow.created_at, CaseRow.id).limit(1))
 
     def find(self, case_id: UUID) -> Case | None:
         row = self._session.scalar(self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id))

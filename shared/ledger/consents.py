@@ -13,8 +13,10 @@ from shared.domain.events import Event
 from shared.domain.jobs import JobState
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit import AuditTrail
-from shared.ledger.drafts import Drafts, Reception, lock
+from shared.ledger.drafts import Drafts, Reception
+from shared.ledger.editing import Tags
 from shared.ledger.labelled import LabelledImage, labelled
+from shared.ledger.revisions import count_up, lock
 from shared.ledger.tables import (
     CaseRow,
     DatasetImageRow,
@@ -75,9 +77,11 @@ class Consents:
         self._session, self._audit = session, audit
         self._drafts = Drafts(session, audit)
 
-    def take(self, dataset: UUID, since: datetime | None = None, hospital: str | None = None) -> Taken:
+    def take(
+        self, dataset: UUID, since: datetime | None = None, hospital: str | None = None, tags: Tags = None
+    ) -> Taken:
         """Bring the draft up to what hospitals say; the filters narrow what is added, never what is withdrawn."""
-        lock(self._session, dataset)
+        lock(self._session, dataset, tags)
         withdrawn = self.withdraw(dataset)
         corrected = self._correct(dataset)
         found = self._candidates(dataset, since, self._hospital(hospital) if hospital else None)
@@ -156,6 +160,7 @@ class Consents:
         return tuple(self._session.scalars(held))
 
     def _record(self, dataset: UUID, change: str, case_id: UUID, image: str, **more: Any) -> None:
+        count_up(self._session, dataset)
         details = {"dataset": str(dataset), "change": change, "image": image, **more}
         self._audit.record(Event.DATASET_CHANGED, case=case_id, **details)
 

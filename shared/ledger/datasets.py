@@ -31,6 +31,8 @@ class Dataset:
     images: int
     malignant: int
     versions: int = 0
+    revision: int = 0
+    """Counts the draft's changes."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def _counted() -> Select:
             DatasetRow.id,
             DatasetRow.name,
             DatasetRow.synthetic,
+            DatasetRow.revision,
             func.count(DatasetImageRow.image_sha256).label("images"),
             func.count().filter(DatasetImageRow.malignant).label("malignant"),
             versions.label("versions"),

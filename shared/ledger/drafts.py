@@ -16,9 +16,11 @@ from shared.domain.parts import Group, draw_test
 from shared.domain.training import Split
 from shared.errors import Conflict, InputError, NotFound, SeraError
 from shared.ledger.audit import AuditTrail
+from shared.ledger.editing import Tags
 from shared.ledger.frozen import Parts, draft_parts, frozen_parts
 from shared.ledger.labelled import LabelledImage, labelled
-from shared.ledger.tables import DatasetImageRow, DatasetRow
+from shared.ledger.revisions import count_up, lock
+from shared.ledger.tables import DatasetImageRow
 
 THINGS = {
     "malignant": "label",
@@ -128,9 +130,9 @@ class Drafts:
         rows = self._session.scalars(query.where(DatasetImageRow.image_sha256.in_(hashes)))
         return {row.image_sha256: labelled(row) for row in rows}
 
-    def change(self, dataset: UUID, image_sha256: str, changes: Mapping[str, Any]) -> LabelledImage:
+    def change(self, dataset: UUID, image_sha256: str, changes: Mapping[str, Any], tags: Tags = None) -> LabelledImage:
         """Correct a row's label, patient, site or split."""
-        lock(self._session, dataset)
+        lock(self._session, dataset, tags)
         row = self._row(dataset, image_sha256)
         if row.case_id and OF_OUTCOME & set(changes):
             raise LabelOfCase(case=row.case_id)
@@ -154,31 +156,31 @@ class Drafts:
         values = vars(image) | ({"case_id": case_id} if case_id else {})
         self._session.execute(update(DatasetImageRow).where(*_is(dataset, [image.image_sha256])).values(values))
 
-    def remove(self, dataset: UUID, image_sha256: str) -> LabelledImage:
+    def remove(self, dataset: UUID, image_sha256: str, tags: Tags = None) -> LabelledImage:
         """Take a row out of the draft; versions that have it keep it."""
-        lock(self._session, dataset)
+        lock(self._session, dataset, tags)
         gone = labelled(self._row(dataset, image_sha256))
         self._session.execute(delete(DatasetImageRow).where(*_is(dataset, [image_sha256])))
         self._record(dataset, "removed", image=image_sha256)
         return gone
 
-    def split_by_patient(self, dataset: UUID, share: float, seed: int) -> Parted:
+    def split_by_patient(self, dataset: UUID, share: float, seed: int, tags: Tags = None) -> Parted:
         """Draw whole patients into test; of both classes the same share of images."""
-        images, frozen = self._all(dataset)
+        images, frozen = self._all(dataset, tags)
         parts = draw_test(_groups(images, frozen), share, seed)
         return self._part(dataset, images, frozen, parts, by="patient", share=share, seed=seed)
 
-    def split_by_site(self, dataset: UUID, sites: Collection[str]) -> Parted:
+    def split_by_site(self, dataset: UUID, sites: Collection[str], tags: Tags = None) -> Parted:
         """Hold back whole sites as test; every other image is for training."""
-        images, frozen = self._all(dataset)
+        images, frozen = self._all(dataset, tags)
         known = sorted({image.site for image in images if image.site})
         for site in sorted(set(sites) - set(known)):
             raise SiteUnknown(site=site, known=", ".join(known) or "none")
         parts = {image.group: Split.TEST if image.site in sites else Split.TRAIN for image in images}
         return self._part(dataset, images, frozen, parts, by="site", sites=sorted(sites))
 
-    def _all(self, dataset: UUID) -> tuple[list[LabelledImage], Parts]:
-        lock(self._session, dataset)
+    def _all(self, dataset: UUID, tags: Tags) -> tuple[list[LabelledImage], Parts]:
+        lock(self._session, dataset, tags)
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
         return [labelled(row) for row in self._session.scalars(query)], frozen_parts(self._session, dataset)
 
@@ -205,6 +207,7 @@ class Drafts:
         return row
 
     def _record(self, dataset: UUID, change: str, **details: Any) -> None:
+        count_up(self._session, dataset)
         self._audit.record(Event.DATASET_CHANGED, dataset=str(dataset), change=change, **details)
 
 
@@ -230,11 +233,6 @@ class _Admission:
         self._held[row.image_sha256] = row
         self.new.append(row)
         return Reception.ADDED
-
-
-def lock(session: Session, dataset: UUID) -> None:
-    """Until the transaction ends, nobody else changes or freezes this dataset."""
-    session.execute(select(DatasetRow.id).where(DatasetRow.id == dataset).with_for_update(key_share=True))
 
 
 def check_same(held: LabelledImage, offered: LabelledImage) -> None:

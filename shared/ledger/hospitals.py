@@ -13,6 +13,7 @@ from shared.domain.events import Event
 from shared.domain.roles import Role
 from shared.errors import NotFound
 from shared.ledger.audit import AuditTrail, Entry
+from shared.ledger.editing import Tags, check, differing, tag_of
 from shared.ledger.tables import HospitalRow
 
 SETTINGS = (
@@ -61,6 +62,11 @@ class Hospital:
     weight: float | None
     """Its share of the workers beside another that also has cases waiting; None: 1."""
 
+    @property
+    def tag(self) -> str:
+        """Changes with the settings."""
+        return tag_of({name: getattr(self, name) for name in SETTINGS})
+
 
 class Hospitals:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
@@ -80,10 +86,14 @@ class Hospitals:
     def read(self, hospital: UUID) -> Hospital:
         return _hospital(self._session.get_one(HospitalRow, hospital))
 
-    def change(self, hospital: UUID, settings: Mapping[str, Any]) -> Hospital:
-        """Set some settings, by name; what really changes is on record with before and after."""
-        row = self._session.get_one(HospitalRow, hospital, with_for_update=True)
+    def change(self, hospital: UUID, settings: Mapping[str, Any], tags: Tags = None) -> Hospital:
+        """Set some settings, by name; what really changes is on record with before and after.
+
+        Raises ChangedMeanwhile.
+        """
+        row = self._session.get_one(HospitalRow, hospital, with_for_update={"key_share": True})
         before = {name: getattr(row, name) for name in SETTINGS}
+        check(tags, tag_of(before), lambda: _what(row.name, before, tags))
         after = {name: value for name, value in settings.items() if value != before[name]}
         if after:
             for name, value in after.items():
@@ -100,6 +110,11 @@ class Hospitals:
             self._audit.record_all([Entry(Event.HOSPITAL_ADDED, new)])
             return new
         return self._session.scalars(select(HospitalRow.id).where(HospitalRow.name == name)).one()
+
+
+def _what(name: str, before: Mapping[str, Any], tags: Tags) -> str:
+    changed = differing(before, tags)
+    return f"Of {name} was changed since: {', '.join(changed)}." if changed else f"This is no ETag of {name}."
 
 
 def _hospital(row: HospitalRow) -> Hospital:

@@ -1,15 +1,15 @@
 """One transaction at a time: scoped to a hospital for its requests, or the whole house for services and operators."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import create_engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from shared.errors import Unavailable
 from shared.ledger.allowances import Allowance
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import Cases
@@ -24,6 +24,7 @@ from shared.ledger.jobs import Jobs
 from shared.ledger.keys import Keys
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
+from shared.ledger.once import Asked, Once, current
 from shared.ledger.outcomes import Outcomes
 from shared.ledger.papers import Papers
 from shared.ledger.pseudonyms import Pseudonyms
@@ -32,7 +33,7 @@ from shared.ledger.receipts import Receipts
 from shared.ledger.seals import Seals
 from shared.ledger.serving import Serving
 from shared.ledger.shadows import Shadows
-from shared.ledger.standing import HOUSE, of_hospital, take
+from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
@@ -78,6 +79,7 @@ class House:
     explanations: ExplanationQueue
     audit: AuditTrail
     seals: Seals
+    receipts: Receipts
 
 
 class Ledger:
@@ -86,6 +88,17 @@ class Ledger:
     def __init__(self, url: str, pool_size: int = 10) -> None:
         # No ping before use: taking on a role is the first thing every transaction does, and shows it as well.
         self.engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True)
+        self._joins = True
+
+    def apart(self) -> "Ledger":
+        """The same ledger in transactions of their own, which count whatever becomes of the request around them."""
+        ledger = copy(self)
+        ledger._joins = False
+        return ledger
+
+    def once(self, asked: Asked, fingerprint: Callable[[], str]) -> Once:
+        """What a request with an Idempotency-Key does; it takes effect where `ONCE` is set to it."""
+        return Once(self.engine, asked, fingerprint)
 
     @contextmanager
     def scoped(self, hospital: UUID, actor: str) -> Iterator[Book]:
@@ -104,7 +117,7 @@ class Ledger:
                 audit,
                 Seals(session, hospital),
             )
-            audit.write()
+            self._tell(audit)
 
     @contextmanager
     def whole(self, actor: str) -> Iterator[House]:
@@ -133,8 +146,9 @@ class Ledger:
                 ExplanationQueue(session),
                 audit,
                 Seals(session),
+                Receipts(session),
             )
-            audit.write()
+            self._tell(audit)
 
     def ping(self) -> None:
         """Raise Unavailable unless the database answers."""
@@ -144,18 +158,34 @@ class Ledger:
     def close(self) -> None:
         self.engine.dispose()
 
+    def _tell(self, audit: AuditTrail) -> None:
+        once = self._once()
+        if once is None:
+            audit.write()
+        else:
+            once.tell(audit)
+
+    def _once(self) -> Once | None:
+        return current() if self._joins else None
+
     @contextmanager
     def _transaction(self, standing: str) -> Iterator[Session]:
+        with reachable(), self._stood(standing), self._begun(standing) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _stood(self, standing: str) -> Iterator[None]:
+        """In a request that is done once, whoever is around this transaction has its own standing again after it."""
+        once = self._once()
+        if once is None:
+            yield
+            return
+        once.enter(standing)
         try:
-            with self._begun(standing) as session:
-                yield session
-                session.commit()
-        except OperationalError as lost:
-            raise Unavailable(service="The database") from lost
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise Unavailable(service="The database") from error
-            raise
+            yield
+        finally:
+            once.leave()
 
     def _begun(self, standing: str) -> Session:
         """A transaction that has its standing; where the pool's connection had died, on a new one."""
@@ -167,7 +197,9 @@ class Ledger:
         return self._begin(standing)
 
     def _begin(self, standing: str) -> Session:
-        session = Session(self.engine, expire_on_commit=False)
+        once = self._once()
+        bind = self.engine if once is None else once.connection()
+        session = Session(bind, join_transaction_mode="create_savepoint", expire_on_commit=False)
         try:
             take(session, standing)
         except BaseException:

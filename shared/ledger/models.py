@@ -13,6 +13,7 @@ from shared.domain.models import PromotionKind
 from shared.errors import NotFound
 from shared.ledger import gates, promotions
 from shared.ledger.audit import AuditTrail
+from shared.ledger.editing import Tags
 from shared.ledger.promotions import AlreadyLive, NothingToRollBackTo, Promotion, PromotionNeedsReason
 from shared.ledger.shadows import Shadows
 from shared.ledger.tables import ModelRow, PromotionRow
@@ -74,18 +75,22 @@ class Models:
         """Digest of the live model, and the number of the promotion or rollback that made it so."""
         return promotions.last(self._session)
 
+    def tag(self) -> str:
+        """Changes with what is live."""
+        return promotions.tag(self._session)
+
     def standing(self) -> list[str]:
         """Digests from the live model down to the first one: what rollbacks lead to, one after another."""
         return promotions.standing(self._session)
 
-    def promote(self, digest: str, actor: str, reason: str | None) -> None:
+    def promote(self, digest: str, actor: str, reason: str | None, tags: Tags = None) -> None:
         """Make a model live that the gate passed against the present one, or for a written reason.
 
         Raises
         ------
-        ModelUnknown, AlreadyLive, PromotionNeedsReason
+        ChangedMeanwhile, ModelUnknown, AlreadyLive, PromotionNeedsReason
         """
-        promotions.hold(self._session)
+        promotions.hold(self._session, tags)
         row = self._session.get(ModelRow, digest)
         if row is None:
             raise ModelUnknown(name=digest)
@@ -100,14 +105,14 @@ class Models:
         self._audit.record(Event.MODEL_PROMOTED, model=digest, reason=why or None, **facts)
         self._shadows.end_of(digest, "The model was promoted.")
 
-    def rollback(self, actor: str, reason: str | None) -> str:
+    def rollback(self, actor: str, reason: str | None, tags: Tags = None) -> str:
         """Make the model live again that was live before the present one; returns its digest.
 
         Raises
         ------
-        NothingToRollBackTo
+        ChangedMeanwhile, NothingToRollBackTo
         """
-        promotions.hold(self._session)
+        promotions.hold(self._session, tags)
         stack = self.standing()
         if len(stack) < 2:
             raise NothingToRollBackTo

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.models import GateVerdict, PromotionKind
 from shared.errors import Conflict
+from shared.ledger.editing import Tags, check
 from shared.ledger.gates import Gate
 from shared.ledger.tables import GateRow, ModelRow, PromotionRow
 
@@ -48,9 +49,16 @@ class Promotion:
     at: datetime
 
 
-def hold(session: Session) -> None:
-    """Let one promotion or rollback happen at a time, until the transaction ends."""
+def hold(session: Session, tags: Tags = None) -> None:
+    """Let one promotion or rollback happen at a time, until the transaction ends; raises ChangedMeanwhile."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('sera.promotions'))"))
+    check(tags, tag(session), lambda: _what(session))
+
+
+def tag(session: Session) -> str:
+    """The number of the row that made the live model live; changes with it."""
+    found = last(session)
+    return str(found[1]) if found else "0"
 
 
 def live_digest(session: Session) -> str | None:
@@ -106,6 +114,12 @@ def objection(gate: Gate | None, live: str | None) -> str | None:
         before = f"model {gate.live_digest[:12]}" if gate.live_digest else "none"
         return f"The gate passed this model when {before} was live, and {live[:12]} is live now. Have it judged again."
     return None
+
+
+def _what(session: Session) -> str:
+    for row in history(session, 1):
+        return f"{row.name}/{row.version} was made live ({row.kind}) by {row.actor} at {row.at:%H:%M:%S %Z}."
+    return "No model is live yet."
 
 
 def _promotion(row: PromotionRow, name: str, version: int, verdict: str | None) -> Promotion:

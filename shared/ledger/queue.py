@@ -69,6 +69,7 @@ class Claimed:
     roi: dict[str, Any] | None
     frame: int | None
     device: str | None
+    duplicate_of: UUID | None
     prevalence: float | None
     fna_rule: str | None
     target_sensitivity: float | None
@@ -236,6 +237,7 @@ class Queue:
             CaseRow.roi,
             CaseRow.frame,
             CaseRow.device,
+            CaseRow.duplicate_of,
             HospitalRow.prevalence,
             HospitalRow.fna_rule,
             HospitalRow.target_sensitivity,

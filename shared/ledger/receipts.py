@@ -1,37 +1,70 @@
-"""What was answered to an Idempotency-Key, so that a repeat gets the same answer."""
+"""What was answered to an Idempotency-Key, so that a repeat gets the same answer. Kept for a time, then swept."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
 from shared.errors import Conflict
-from shared.ledger.scope import Scoped
 from shared.ledger.tables import ReceiptRow
+
+KEPT = timedelta(days=7)
 
 
 class KeyReused(Conflict):
     code = "idempotency-key-reused"
-    text = "This Idempotency-Key came earlier with another body. Send the same body again, or a new key for a new case."
+    text = "This Idempotency-Key came earlier with another request. Send that one again as it was, or take a new key."
 
 
 @dataclass(frozen=True)
-class Accepted:
-    case_id: UUID
-    job_id: UUID
+class Answer:
+    """An answer as it went out; `case` is the case that it tells of, so that both can be erased together."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    case: UUID | None = None
 
 
-class Receipts(Scoped):
-    def find(self, key: str, fingerprint: str) -> Accepted | None:
-        """The earlier answer to this key; raises KeyReused if its body was another."""
-        row = self._session.scalar(self._mine(select(ReceiptRow), ReceiptRow).where(ReceiptRow.key == key))
+class Receipts:
+    """Of one hospital, or with None of the house."""
+
+    def __init__(self, session: Session, hospital: UUID | None = None, kept: timedelta = KEPT) -> None:
+        self._session, self._hospital, self._kept = session, hospital, kept
+
+    def find(self, key: str, fingerprint: str) -> Answer | None:
+        """The earlier answer to this key; raises KeyReused if it came with another request."""
+        mine = ReceiptRow.hospital_id.is_not_distinct_from(self._hospital)
+        row = self._session.scalar(select(ReceiptRow).where(mine, ReceiptRow.key == key, ~self._past()))
         if row and row.fingerprint != fingerprint:
             raise KeyReused
-        return row and Accepted(row.case_id, row.job_id)
+        return row and Answer(row.status, row.headers, row.body, row.case_id)
 
-    def keep(self, key: str, fingerprint: str, accepted: Accepted) -> bool:
-        """Keep the answer; False if another request with this key was first (it then has to be read again)."""
-        row = {"hospital_id": self._hospital, "key": key, "fingerprint": fingerprint, **vars(accepted)}
-        kept = insert(ReceiptRow).values(row).on_conflict_do_nothing().returning(ReceiptRow.key)
-        return self._session.scalar(kept) is not None
+    def reserve(self, key: str, fingerprint: str) -> bool:
+        """Take the key for this transaction; False if it has an answer. Waits for who took it in another."""
+        taken = {"fingerprint": fingerprint, "created_at": func.clock_timestamp()}
+        row = insert(ReceiptRow).values(hospital_id=self._hospital, key=key, **taken)
+        ours = row.on_conflict_do_update(index_elements=["hospital_id", "key"], set_=taken, where=self._past())
+        return self._session.scalar(ours.returning(ReceiptRow.id)) is not None
+
+    def keep(self, key: str, answer: Answer) -> None:
+        """The answer to a key that was reserved."""
+        mine = ReceiptRow.hospital_id.is_not_distinct_from(self._hospital), ReceiptRow.key == key
+        told = {"status": answer.status, "headers": answer.headers, "body": answer.body, "case_id": answer.case}
+        self._session.execute(update(ReceiptRow).where(*mine).values(told))
+
+    def forget(self, case_id: UUID) -> int:
+        """Drop the answers that tell of a case; returns how many there were."""
+        mine = ReceiptRow.hospital_id.is_not_distinct_from(self._hospital)
+        return self._session.execute(delete(ReceiptRow).where(mine, ReceiptRow.case_id == case_id)).rowcount
+
+    def sweep(self, kept: timedelta) -> int:
+        """Drop what was kept for so long, whoever's it is; returns how many there were."""
+        past = ReceiptRow.created_at < func.clock_timestamp() - kept
+        return self._session.execute(delete(ReceiptRow).where(past)).rowcount
+
+    def _past(self) -> ColumnElement[bool]:
+        return ReceiptRow.created_at < func.clock_timestamp() - self._kept

@@ -4,6 +4,8 @@ The login of the services sees no rows at all. A transaction takes on the house'
 security (migration 0005) does the rest, whatever a query forgets.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from sqlalchemy import create_engine, text
@@ -46,6 +48,19 @@ def take(session: Session, standing: str) -> None:
         if refused.connection_invalidated:
             raise
         raise RolesMissing(problem=str(refused.orig).strip().splitlines()[0]) from refused
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Whatever a lost connection looks like, it is Unavailable."""
+    try:
+        yield
+    except OperationalError as lost:
+        raise Unavailable(service="The database") from lost
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable(service="The database") from error
+        raise
 
 
 def passes_by(url: str) -> bool:

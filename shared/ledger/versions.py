@@ -14,9 +14,10 @@ from shared.domain.training import Split
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit import AuditTrail
 from shared.ledger.consents import Consents
-from shared.ledger.drafts import lock
+from shared.ledger.editing import Tags
 from shared.ledger.freezing import check_locked, check_parts
 from shared.ledger.labelled import COLUMNS, LabelledImage, labelled
+from shared.ledger.revisions import lock
 from shared.ledger.tables import DatasetImageRow, ModelRow, TrainingRunRow, VersionImageRow, VersionRow
 
 FREEZING = 7_300_004
@@ -69,17 +70,17 @@ class Versions:
     def __init__(self, session: Session, audit: AuditTrail, actor: str) -> None:
         self._session, self._audit, self._actor = session, audit, actor
 
-    def freeze(self, dataset: UUID) -> Frozen:
+    def freeze(self, dataset: UUID, tags: Tags = None) -> Frozen:
         """The dataset's present rows as a version; an unchanged dataset gives the version it has.
 
         Images whose consent was withdrawn are taken out first.
 
         Raises
         ------
-        DatasetEmpty, GroupInBothParts, LockedTestImage, LockedTestPatient
+        ChangedMeanwhile, DatasetEmpty, GroupInBothParts, LockedTestImage, LockedTestPatient
         """
         self._session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FREEZING})
-        lock(self._session, dataset)
+        lock(self._session, dataset, tags)
         Consents(self._session, self._audit).withdraw(dataset)
         images = self._draft(dataset)
         if not images:

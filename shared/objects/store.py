@@ -32,13 +32,16 @@ class ObjectStore:
     def __repr__(self) -> str:
         return f"ObjectStore({self._keys!r})"
 
-    def put(self, source: BinaryIO | bytes, *, max_bytes: int | None = None) -> Stored:
-        """Keep the object; durable on return. Raises TooLarge at the first byte past `max_bytes`."""
+    def put(self, source: BinaryIO | bytes, *, max_bytes: int | None = None, anew: bool = False) -> Stored:
+        """Keep the object; durable on return. Raises TooLarge at the first byte past `max_bytes`.
+
+        What is there already is written only if it is put `anew`: the time that takes then tells nobody that it was.
+        """
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
         with tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY_BYTES) as spool:
             stored = _spool(stream, spool, max_bytes)
             key = _object_key(stored.sha256)
-            if not self._keys.exists(key):
+            if anew or not self._keys.exists(key):
                 spool.seek(0)
                 self._keys.write(key, spool, stored.size)
         return stored

@@ -8,6 +8,7 @@ from uuid import UUID
 from shared.domain.events import Event
 from shared.ledger import Book
 from shared.ledger.hospitals import Caller
+from shared.ledger.once import after_commit
 
 REMEMBERED = 100_000
 Subject = tuple[UUID, UUID | None]
@@ -30,6 +31,9 @@ class Seen:
         return fresh
 
     def remember(self, who: Caller, event: Event, subjects: Iterable[Subject]) -> None:
+        after_commit(lambda: self._remember(who, event, subjects))
+
+    def _remember(self, who: Caller, event: Event, subjects: Iterable[Subject]) -> None:
         with self._lock:
             self._known.update(((who.actor, event, each), None) for each in subjects)
             while len(self._known) > self._most:

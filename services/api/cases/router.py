@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
 from services.api.cases.explanation import ExplanationDesk
 from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt
 from services.api.cases.service import CaseDesk, Submission
-from services.api.dependencies import HospitalReader, IdempotencyKey, Submitter, WiringDep
+from services.api.dependencies import HospitalReader, Submitter, WiringDep
 from services.api.text import OptionalText
 from shared.domain.jobs import Priority
 from shared.imaging import Roi
@@ -52,10 +52,9 @@ def submit_case(
     wired: WiringDep,
     who: Submitter,
     response: Response,
-    idempotency_key: IdempotencyKey = None,
 ) -> Receipt:
     """Accept one nodule image; answers once image and job are durable."""
-    receipt = CaseDesk(wired, who).accept(form, idempotency_key)
+    receipt = CaseDesk(wired, who).accept(form)
     response.headers["Location"] = receipt.links["job"]
     return receipt
 

@@ -16,6 +16,12 @@ EARLIEST_ZONE = timedelta(hours=14)
 CASE, JOB = "1f0b8f5e-52b5-4d0c-8d55-5d8e2c4f7a11", "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10"
 
 
+DuplicateOf = Field(
+    description="This hospital's first case with the same image, size, ROI and frame; null where there was none. The "
+    "case is read all the same: sent again by mistake it does no harm, but two patients may have been mixed up.",
+)
+
+
 class Receipt(BaseModel):
     """The case is durable; its result will be at `links.job`."""
 
@@ -26,6 +32,7 @@ class Receipt(BaseModel):
                     "case_id": CASE,
                     "job_id": JOB,
                     "state": "queued",
+                    "duplicate_of": None,
                     "links": {"case": f"/v1/cases/{CASE}", "job": f"/v1/jobs/{JOB}"},
                 }
             ]
@@ -34,6 +41,7 @@ class Receipt(BaseModel):
     case_id: UUID
     job_id: UUID
     state: JobState
+    duplicate_of: UUID | None = DuplicateOf
     links: dict[str, str]
 
 
@@ -95,6 +103,7 @@ class CaseView(BaseModel):
         "counted; null for cases of before images were cleaned.",
         examples=[{"PatientName": 1, "PatientID": 1, "private": 12, "pixels-outside-regions": 1}],
     )
+    duplicate_of: UUID | None = DuplicateOf
     created_at: datetime
     jobs: list[UUID]
     outcome: OutcomeView | None = Field(description="What the case turned out to be; null while nobody said.")

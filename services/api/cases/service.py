@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from shared.imaging import Header, Roi, inspect
 from shared.ledger import Book, outcomes
 from shared.ledger.cases import NewCase
 from shared.ledger.hospitals import Caller
-from shared.ledger.receipts import Accepted
+from shared.ledger.once import look_for_answer
 from shared.objects import Stored
 from shared.queueing.app import Tasks
 
@@ -50,22 +50,31 @@ class Kept:
     removed: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Accepted:
+    """`duplicate_of` is this hospital's first case of the same content, if it had one."""
+
+    case_id: UUID
+    job_id: UUID
+    duplicate_of: UUID | None
+
+
 class CaseDesk:
     def __init__(self, wired: Wiring, who: Caller) -> None:
         self._wired, self._who = wired, who
 
-    def accept(self, submission: Submission, key: str | None) -> Receipt:
+    def accept(self, submission: Submission) -> Receipt:
         """Store image, case and job; answers once all three are durable."""
         header = inspect(submission.image)
         header.frame_index(submission.frame)
         if submission.roi:
             submission.roi.check_inside(header.width, header.height)
         original = self._read(submission.image)
-        fingerprint = submission.fingerprint(hashlib.sha256(original).hexdigest())
-        accepted = self._earlier(key, fingerprint)
-        if accepted is None:
-            accepted = self._take(submission, header, original, fingerprint, key)
-        return Receipt(state=JobState.QUEUED, links=links(**vars(accepted)), **vars(accepted))
+        look_for_answer(submission.fingerprint(hashlib.sha256(original).hexdigest()))
+        accepted = self._take(submission, header, original)
+        self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
+        to = links(accepted.case_id, accepted.job_id)
+        return Receipt(state=JobState.QUEUED, links=to, **vars(accepted))
 
     def find(self, case_id: UUID) -> CaseView:
         with self._book() as book:
@@ -77,7 +86,7 @@ class CaseDesk:
             read = self._wired.seen.note(book, self._who, Event.CASE_READ, [(case_id, None)])
         self._wired.seen.remember(self._who, Event.CASE_READ, read)
         image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
-        names = ("external_id", "size_mm", "roi", "frame", "device", "removed", "created_at")
+        names = ("external_id", "size_mm", "roi", "frame", "device", "removed", "duplicate_of", "created_at")
         told = {name: getattr(case, name) for name in names} | {"outcome": outcome and outcome_view(outcome)}
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
 
@@ -93,65 +102,35 @@ class CaseDesk:
             raise TooLarge(limit_mib=f"{limit / 2**20:.3g}")
         return original
 
-    def _earlier(self, key: str | None, fingerprint: str) -> Accepted | None:
-        """The answer to the same request, before anything is cleaned or stored again."""
-        if key is None:
-            return None
-        with self._book() as book:
-            return book.receipts.find(key, fingerprint)
-
-    def _take(
-        self, submission: Submission, header: Header, original: bytes, fingerprint: str, key: str | None
-    ) -> Accepted:
+    def _take(self, submission: Submission, header: Header, original: bytes) -> Accepted:
         """Only the cleaned image is ever stored; the original is gone with the request."""
         self._wired.admission.take(self._who.hospital_id, self._who.actor, submission.priority)
         cleaned = self._wired.cleaner.clean(original)
-        image = Kept(self._wired.objects.put(cleaned.data), dict(cleaned.removed))
-        accepted, new = self._record(submission, header, image, fingerprint, key)
-        if new:
-            self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
-        return accepted
-
-    def _record(
-        self, submission: Submission, header: Header, image: Kept, fingerprint: str, key: str | None
-    ) -> tuple[Accepted, bool]:
-        try:
-            with self._book() as book:
-                if key and (earlier := book.receipts.find(key, fingerprint)):
-                    return earlier, False
-                accepted = self._open(book, submission, header, image)
-                if key and not book.receipts.keep(key, fingerprint, accepted):
-                    raise _Overtaken
-                return accepted, True
-        except _Overtaken:
-            with self._book() as book:
-                return book.receipts.find(key, fingerprint), False
+        image = Kept(self._wired.objects.put(cleaned.data, anew=True), dict(cleaned.removed))
+        with self._book() as book:
+            return self._open(book, submission, header, image)
 
     def _open(self, book: Book, submission: Submission, header: Header, image: Kept) -> Accepted:
         roi = json.loads(submission.roi.to_json()) if submission.roi else None
-        case_id = book.cases.add(
-            NewCase(
-                image.stored.sha256,
-                image.stored.size,
-                header.format,
-                header.width,
-                header.height,
-                submission.size_mm,
-                roi,
-                submission.external_id,
-                submission.frame,
-                header.device,
-                image.removed,
-            )
+        case = NewCase(
+            image.stored.sha256,
+            image.stored.size,
+            header.format,
+            header.width,
+            header.height,
+            submission.size_mm,
+            roi,
+            submission.external_id,
+            submission.frame,
+            header.device,
+            image.removed,
         )
+        first = book.cases.first_of(case)
+        case_id = book.cases.add(replace(case, duplicate_of=first))
         job_id = book.jobs.open(case_id, submission.priority)
         details = {"image": image.stored.sha256, "removed": image.removed}
         book.audit.record(Event.CASE_ACCEPTED, case=case_id, job=job_id, **details)
-        return Accepted(case_id, job_id)
+        return Accepted(case_id, job_id, first)
 
     def _book(self):
         return self._wired.ledger.scoped(self._who.hospital_id, self._who.actor)
-
-
-class _Overtaken(Exception):
-    """Another request with the same key committed first; this transaction is undone."""

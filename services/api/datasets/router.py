@@ -30,6 +30,7 @@ from services.api.datasets.schemas import (
 )
 from services.api.datasets.service import DatasetDesk, Labelled
 from services.api.dependencies import Operator, WiringDep
+from services.api.editing import IfMatch, tagged
 from services.api.text import OptionalText
 from shared.domain.training import Split
 
@@ -80,9 +81,11 @@ def list_datasets(desk: DatasetDeskDep) -> list[DatasetView]:
 
 
 @router.get("/datasets/{name}")
-def read_dataset(name: str, desk: DatasetDeskDep) -> DatasetDetail:
-    """A dataset's draft, counted by part, site and label."""
-    return desk.read(name)
+def read_dataset(name: str, desk: DatasetDeskDep, response: Response) -> DatasetDetail:
+    """A dataset's draft, counted by part, site and label. The ETag is the draft's revision."""
+    found = desk.read(name)
+    tagged(response, str(found.revision))
+    return found
 
 
 @router.post("/datasets/{name}/images", status_code=201)
@@ -93,15 +96,17 @@ def add_image(name: str, form: Annotated[Labelled, Depends(labelled)], desk: Dat
 
 
 @router.put("/datasets/{name}/images/{image_sha256}")
-def correct_image(name: str, image_sha256: ImageHash, correction: Correction, desk: DatasetDeskDep) -> ImageView:
+def correct_image(
+    name: str, image_sha256: ImageHash, correction: Correction, desk: DatasetDeskDep, tags: IfMatch
+) -> ImageView:
     """Correct a row of the draft. Frozen versions keep what they hold; an image in one keeps its part."""
-    return desk.correct(name, image_sha256, correction)
+    return desk.correct(name, image_sha256, correction, tags)
 
 
 @router.delete("/datasets/{name}/images/{image_sha256}")
-def remove_image(name: str, image_sha256: ImageHash, desk: DatasetDeskDep) -> ImageView:
+def remove_image(name: str, image_sha256: ImageHash, desk: DatasetDeskDep, tags: IfMatch) -> ImageView:
     """Take a row out of the draft. One that came as a case comes back with the next taking of outcomes."""
-    return desk.remove(name, image_sha256)
+    return desk.remove(name, image_sha256, tags)
 
 
 @router.post("/datasets/{name}/known")
@@ -127,23 +132,23 @@ def add_batch(
 
 
 @router.post("/datasets/{name}/split")
-def split_dataset(name: str, new: NewSplit, desk: DatasetDeskDep) -> SplitView:
+def split_dataset(name: str, new: NewSplit, desk: DatasetDeskDep, tags: IfMatch) -> SplitView:
     """Put every image of the draft into `train` or `test`, save those that a frozen version holds fast."""
-    return desk.split(name, new)
+    return desk.split(name, new, tags)
 
 
 @router.post("/datasets/{name}/outcomes")
-def take_outcomes(name: str, which: OutcomeFilter, desk: DatasetDeskDep) -> TakenView:
+def take_outcomes(name: str, which: OutcomeFilter, desk: DatasetDeskDep, tags: IfMatch) -> TakenView:
     """Bring cases with consent and a known outcome into the draft; follow corrections and withdrawn consent."""
-    return desk.take_outcomes(name, which)
+    return desk.take_outcomes(name, which, tags)
 
 
 @router.post(
     "/datasets/{name}/versions", status_code=201, responses={200: {"description": "Unchanged since that version."}}
 )
-def freeze_dataset(name: str, desk: DatasetDeskDep, response: Response) -> FrozenView:
+def freeze_dataset(name: str, desk: DatasetDeskDep, response: Response, tags: IfMatch) -> FrozenView:
     """Freeze the draft into a version that never changes; an unchanged draft gives the version it has."""
-    frozen = desk.freeze(name)
+    frozen = desk.freeze(name, tags)
     response.status_code = 201 if frozen.new else 200
     return frozen
 

@@ -50,6 +50,7 @@ class DatasetView(BaseModel):
     images: int
     malignant: int
     versions: int = Field(description="How many frozen versions there are.")
+    revision: int = Field(description="Counts the draft's changes; in quotation marks it is the draft's ETag.")
 
 
 class ShareView(BaseModel):

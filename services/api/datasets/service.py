@@ -34,6 +34,7 @@ from shared.errors import Conflict, InputError
 from shared.ledger import House
 from shared.ledger.consents import Taken
 from shared.ledger.datasets import Dataset, DatasetUnknown
+from shared.ledger.editing import Tags
 from shared.ledger.hospitals import Caller
 from shared.ledger.labelled import LabelledImage
 from shared.ledger.pseudonyms import Pseudonyms
@@ -103,27 +104,29 @@ class DatasetDesk:
             held = house.drafts.held(find(house, name).id, set(names.values()))
             return known_images({asked: held[stored] for asked, stored in names.items() if stored in held})
 
-    def correct(self, name: str, image_sha256: str, correction: Correction) -> ImageView:
+    def correct(self, name: str, image_sha256: str, correction: Correction, tags: Tags) -> ImageView:
         changes = {column: getattr(correction, column) for column in correction.model_fields_set}
         with self._house() as house:
             if "patient" in changes:
                 changes["patient"] = house.pseudonyms.of(changes["patient"])
-            return image_view(house.drafts.change(find(house, name).id, _named(house, image_sha256), changes))
+            image = _named(house, image_sha256)
+            return image_view(house.drafts.change(find(house, name).id, image, changes, tags))
 
-    def remove(self, name: str, image_sha256: str) -> ImageView:
+    def remove(self, name: str, image_sha256: str, tags: Tags) -> ImageView:
         with self._house() as house:
-            return image_view(house.drafts.remove(find(house, name).id, _named(house, image_sha256)))
+            return image_view(house.drafts.remove(find(house, name).id, _named(house, image_sha256), tags))
 
-    def split(self, name: str, new: NewSplit) -> SplitView:
+    def split(self, name: str, new: NewSplit, tags: Tags) -> SplitView:
         with self._house() as house:
             dataset = find(house, name).id
             if new.sites:
-                return split_view(house.drafts.split_by_site(dataset, new.sites))
-            return split_view(house.drafts.split_by_patient(dataset, new.test_share or TEST_SHARE, new.seed or 0))
+                return split_view(house.drafts.split_by_site(dataset, new.sites, tags))
+            share, seed = new.test_share or TEST_SHARE, new.seed or 0
+            return split_view(house.drafts.split_by_patient(dataset, share, seed, tags))
 
-    def freeze(self, name: str) -> FrozenView:
+    def freeze(self, name: str, tags: Tags) -> FrozenView:
         with self._house() as house:
-            return frozen_view(house.versions.freeze(find(house, name).id))
+            return frozen_view(house.versions.freeze(find(house, name).id, tags))
 
     def versions(self, name: str) -> list[VersionView]:
         with self._house() as house:
@@ -137,12 +140,12 @@ class DatasetDesk:
             older = house.versions.find(dataset, other) if other else None
             return version_detail(version, older and house.versions.difference(older.id, version.id), other)
 
-    def take_outcomes(self, name: str, which: OutcomeFilter) -> TakenView:
+    def take_outcomes(self, name: str, which: OutcomeFilter, tags: Tags) -> TakenView:
         with self._house() as house:
             dataset = find(house, name)
             if dataset.synthetic:
                 raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
-            return _taken(house.consents.take(dataset.id, which.moment, which.hospital))
+            return _taken(house.consents.take(dataset.id, which.moment, which.hospital, tags))
 
     def _house(self) -> AbstractContextManager[House]:
         return self._wired.ledger.whole(self._who.actor)

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from services.api.dependencies import Administrator, HospitalReader, Operator, WiringDep
+from services.api.editing import IfMatch, tagged
 from services.api.hospitals.schemas import HospitalChange, HospitalView, OperatorChange
 from services.api.hospitals.service import HospitalDesk
 
@@ -25,16 +26,21 @@ Change = Annotated[dict[str, Any], Depends(change)]
 OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
 
 
+def with_tag(view: HospitalView, response: Response) -> HospitalView:
+    tagged(response, view.tag)
+    return view
+
+
 @router.get("/hospital")
-def read_own(wired: WiringDep, who: HospitalReader) -> HospitalView:
-    """The settings of the key's own hospital, and what they come to with the live model."""
-    return HospitalDesk(wired, who).read(who.hospital_id)
+def read_own(wired: WiringDep, who: HospitalReader, response: Response) -> HospitalView:
+    """The settings of the key's own hospital, and what they come to with the live model. The ETag is the settings'."""
+    return with_tag(HospitalDesk(wired, who).read(who.hospital_id), response)
 
 
 @router.patch("/hospital")
-def change_own(change: Change, wired: WiringDep, who: Administrator) -> HospitalView:
+def change_own(change: Change, wired: WiringDep, who: Administrator, tags: IfMatch, response: Response) -> HospitalView:
     """Change them; the next case that a worker takes up is judged by the new ones."""
-    return HospitalDesk(wired, who).change(who.hospital_id, change)
+    return with_tag(HospitalDesk(wired, who).change(who.hospital_id, change, tags), response)
 
 
 @router.get("/hospitals")
@@ -44,7 +50,9 @@ def list_hospitals(wired: WiringDep, who: Operator) -> list[HospitalView]:
 
 
 @router.patch("/hospitals/{name:path}")
-def change_hospital(name: str, change: OperatorsChange, wired: WiringDep, who: Operator) -> HospitalView:
+def change_hospital(
+    name: str, change: OperatorsChange, wired: WiringDep, who: Operator, tags: IfMatch, response: Response
+) -> HospitalView:
     """Change the settings of the hospital of this name, and how much it may send."""
     desk = HospitalDesk(wired, who)
-    return desk.change(desk.named(name), change)
+    return with_tag(desk.change(desk.named(name), change, tags), response)

@@ -92,4 +92,5 @@ class HospitalView(BaseModel):
         description="Prevalence, FNA rule and limits with the defaults filled in."
     )
     live: LiveView | None = Field(description="Null while no model is live, or if the live one does not know itself.")
+    tag: str = Field(description="Of the settings: send it in quotation marks as If-Match to change just these.")
     notes: list[str] = Field(description="What an administrator should know of these settings.")

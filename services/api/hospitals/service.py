@@ -8,6 +8,7 @@ from services.api.dependencies import Wiring
 from services.api.hospitals.expected import Live, expected, notes
 from services.api.hospitals.limits import check
 from services.api.hospitals.schemas import HospitalView
+from shared.ledger.editing import Tags
 from shared.ledger.hospitals import SETTINGS, Caller, Hospital
 from shared.ledger.ledger import House
 from shared.settings import Settings
@@ -32,11 +33,11 @@ class HospitalDesk:
         with self._wired.ledger.whole(self._who.actor) as house:
             return house.hospitals.find(name).id
 
-    def change(self, hospital: UUID, change: Mapping[str, Any]) -> HospitalView:
-        """Raises SettingOutside, RuleUnknown."""
+    def change(self, hospital: UUID, change: Mapping[str, Any], tags: Tags = None) -> HospitalView:
+        """Raises SettingOutside, RuleUnknown, ChangedMeanwhile."""
         check(change, self._wired.settings)
         with self._wired.ledger.whole(self._who.actor) as house:
-            return view(house.hospitals.change(hospital, change), live(house), self._wired.settings)
+            return view(house.hospitals.change(hospital, change, tags), live(house), self._wired.settings)
 
 
 def live(house: House) -> Live | None:
@@ -59,4 +60,5 @@ def view(hospital: Hospital, serving: Live | None, settings: Settings) -> Hospit
         },
         live=expected(hospital, prevalence, serving),
         notes=notes(hospital, serving),
+        tag=hospital.tag,
     )

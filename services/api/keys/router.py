@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.api.dependencies import KeyKeeper, WiringDep
 from services.api.keys.schemas import KeyView, NewKey, NewKeyView, Rotation
-from services.api.keys.service import KeyDesk
+from services.api.keys.service import KeyDesk, KeyShownOnce
+from services.api.once import repeated_as
 
 router = APIRouter(prefix="/v1", tags=["keys"])
 
@@ -24,6 +25,12 @@ def unstored(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
+def shown_once(made: NewKeyView, request: Request) -> NewKeyView:
+    """A repeat is told the key's id and what to do if the answer was lost."""
+    repeated_as(request, KeyShownOnce(key=made.id), key_id=made.id)
+    return made
+
+
 @router.get("/keys")
 def list_keys(desk: KeyDeskDep) -> list[KeyView]:
     """Newest first, ended ones too; a hospital's administrator sees its own hospital's."""
@@ -31,15 +38,15 @@ def list_keys(desk: KeyDeskDep) -> list[KeyView]:
 
 
 @router.post("/keys", status_code=201, dependencies=[Depends(unstored)])
-def create_key(new: NewKey, desk: KeyDeskDep) -> NewKeyView:
-    """Make a key. The answer is the only time that it is shown."""
-    return desk.make(new)
+def create_key(new: NewKey, desk: KeyDeskDep, request: Request) -> NewKeyView:
+    """Make a key. The answer is the only time that it is shown: a repeat is answered 409 with the key's id."""
+    return shown_once(desk.make(new), request)
 
 
 @router.post("/keys/{key_id}/rotate", status_code=201, dependencies=[Depends(unstored)])
-def rotate_key(key_id: KeyId, desk: KeyDeskDep, rotation: Rotation | None = None) -> NewKeyView:
+def rotate_key(key_id: KeyId, desk: KeyDeskDep, request: Request, rotation: Rotation | None = None) -> NewKeyView:
     """Make a key's successor; the old one is good for the overlap still, and is replaced only once."""
-    return desk.rotate(key_id, (rotation or Rotation()).overlap_days)
+    return shown_once(desk.rotate(key_id, (rotation or Rotation()).overlap_days), request)
 
 
 @router.delete("/keys/{key_id}")

@@ -9,11 +9,21 @@ from services.api.dependencies import Wiring
 from services.api.keys import schemas
 from services.api.keys.schemas import KeyView, NewKeyView
 from shared.domain.roles import Role
-from shared.errors import Forbidden
+from shared.errors import Conflict, Forbidden
 from shared.ledger.hospitals import Caller, HospitalUnknown
 from shared.ledger.keys import Key, Keys, NewKey
 
 Names = dict[UUID, str]
+
+
+class KeyShownOnce(Conflict):
+    """Neither the secret, which nobody has, nor a success without one, which a program would take for a key."""
+
+    code = "key-shown-once"
+    text = (
+        "This request came before: it made the key {key}, which was shown in its answer and is not kept. If that answer"
+        " was lost, revoke the key (DELETE /v1/keys/{key}) and make another under a new Idempotency-Key."
+    )
 
 
 class KeyDesk:

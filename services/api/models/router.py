@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Query, Response
 
 from services.api.dependencies import Operator, WiringDep
+from services.api.editing import IfMatch, tagged
 from services.api.models import service
 from services.api.models.schemas import (
     GateView,
@@ -23,32 +24,34 @@ Why = Annotated[Reason, Body(embed=True)]
 
 
 @router.get("/models")
-def list_models(wired: WiringDep, who: Operator) -> list[ModelView]:
-    """Newest first; `live` marks the one that answers."""
+def list_models(wired: WiringDep, who: Operator, response: Response) -> list[ModelView]:
+    """Newest first; `live` marks the one that answers. The ETag changes with it."""
     with wired.ledger.whole(who.actor) as house:
+        tagged(response, house.models.tag())
         return service.views(house, house.models.all())
 
 
 @router.post("/models/rollback")
-def roll_back(wired: WiringDep, who: Operator, reason: Why = None) -> ModelView:
+def roll_back(wired: WiringDep, who: Operator, tags: IfMatch, reason: Why = None) -> ModelView:
     """Make the model live again that was live before the present one; asks neither the gate nor for a reason."""
     with wired.ledger.whole(who.actor) as house:
-        return service.view(house, house.models.rollback(who.actor, reason))
+        return service.view(house, house.models.rollback(who.actor, reason, tags))
 
 
 @router.get("/models/{model_id}")
-def read_model(model_id: str, wired: WiringDep, who: Operator) -> ModelView:
-    """By digest, a start of it, or a name (its newest version)."""
+def read_model(model_id: str, wired: WiringDep, who: Operator, response: Response) -> ModelView:
+    """By digest, a start of it, or a name (its newest version). The ETag changes with what is live."""
     with wired.ledger.whole(who.actor) as house:
+        tagged(response, house.models.tag())
         return service.view(house, model_id)
 
 
 @router.post("/models/{model_id}/promote")
-def promote_model(model_id: str, wired: WiringDep, who: Operator, reason: Why = None) -> ModelView:
+def promote_model(model_id: str, wired: WiringDep, who: Operator, tags: IfMatch, reason: Why = None) -> ModelView:
     """Make a model live that the gate passed against the present one, or for a reason; workers swap while serving."""
     with wired.ledger.whole(who.actor) as house:
         digest = house.models.find(model_id).digest
-        house.models.promote(digest, who.actor, reason)
+        house.models.promote(digest, who.actor, reason, tags)
         return service.view(house, digest)
 
 

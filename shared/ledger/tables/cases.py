@@ -34,7 +34,13 @@ class CaseRow(Table):
     device: Mapped[str | None]
     removed: Mapped[dict[str, Any] | None]
     """What cleaning took out of the image: names and counts. None for cases of before images were cleaned."""
+    duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = moment()
+
+    __table_args__ = (
+        Index("cases_of_image", "hospital_id", "image_sha256", "created_at"),
+        Index("cases_duplicated", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
+    )
 
 
 class JobRow(Table):
@@ -104,15 +110,25 @@ class ExplanationRow(Table):
 
 
 class ReceiptRow(Table):
-    """What was answered to an Idempotency-Key."""
+    """What was answered to an Idempotency-Key of a hospital, or of the house; without an answer until its commit."""
 
     __tablename__ = "receipts"
-    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
+    key: Mapped[str]
     fingerprint: Mapped[str]
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
-    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any] | None]
+    body: Mapped[bytes | None]
+    case_id: Mapped[UUID | None]
+    """The case that the answer tells of."""
     created_at: Mapped[datetime] = moment()
+
+    __table_args__ = (
+        Index("receipts_once", "hospital_id", "key", unique=True, postgresql_nulls_not_distinct=True),
+        Index("receipts_kept", "created_at"),
+        Index("receipts_of_case", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+    )
 
 
 class OutcomeRow(Table):

@@ -22,6 +22,8 @@ class DatasetRow(Table):
     id: Mapped[UUID] = row_id()
     name: Mapped[str] = mapped_column(unique=True)
     synthetic: Mapped[bool] = mapped_column(server_default=text("false"))
+    revision: Mapped[int] = mapped_column(server_default="0")
+    """Counts the changes of the draft."""
     created_at: Mapped[datetime] = moment()
 
 

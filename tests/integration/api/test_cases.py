@@ -196,3 +196,30 @@ def test_what_happened_stands_in_the_hospitals_trail_and_no_other(as_role):
     assert [each["case_id"] for each in accepted] == [receipt["case_id"]]
     other = as_role(Role.HOSPITAL_ADMIN, "south").get("/v1/audit").json()
     assert all(each["case_id"] is None for each in other)
+
+
+def test_the_same_content_sent_anew_is_another_case_that_names_the_first(north):
+    roi = json.dumps({"box": [10, 12, 80, 70]})
+    first, *more = (north.post("/v1/cases", **form(roi=roi, external_id=name)).json() for name in ("A", "B", "C"))
+    assert first["duplicate_of"] is None
+    for receipt in more:
+        assert receipt["duplicate_of"] == first["case_id"] != receipt["case_id"]
+        assert north.get(receipt["links"]["case"]).json()["duplicate_of"] == first["case_id"]
+
+
+def test_another_image_size_roi_or_frame_is_no_duplicate(north):
+    north.post("/v1/cases", **form(roi=json.dumps(POLYGON)))
+    north.post("/v1/cases", **form())
+    for told in ({"size_mm": 15}, {"roi": '{"box": [1, 2, 30, 30]}'}, {"frame": 1}, {"image": png(1)}):
+        assert north.post("/v1/cases", **form(**told)).json()["duplicate_of"] is None, told
+
+
+def test_another_hospitals_case_of_the_same_content_is_not_told_of(as_role):
+    for hospital in ("north", "south"):
+        assert as_role(hospital=hospital).post("/v1/cases", **form()).json()["duplicate_of"] is None
+
+
+def test_a_repeat_is_no_duplicate_of_itself(north):
+    key = {"Idempotency-Key": "k"}
+    first, again = (north.post("/v1/cases", **form(), headers=key).json() for _ in range(2))
+    assert (again, again["duplicate_of"]) == (first, None)

@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from shared.domain.roles import Role
 from shared.imaging import decode
 from shared.ledger.labelled import LabelledImage
-from shared.ledger.receipts import Accepted
+from shared.ledger.receipts import Answer
 from tests.builders import dicom_file, form, png
 
 NAME = "Zzyzxqvist"
@@ -77,7 +77,8 @@ def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(nor
     with ledger.whole("test") as house:
         hospital = house.hospitals.ensure("north")
     with ledger.scoped(hospital, "test") as book:
-        book.receipts.keep("old", fingerprint, Accepted(receipt["case_id"], receipt["job_id"]))
+        book.receipts.reserve("old", fingerprint)
+        book.receipts.keep("old", Answer(202, {}, json.dumps(receipt).encode()))
     again = north.post("/v1/cases", **form(told(1)), headers={"Idempotency-Key": "old"})
     assert again.json()["job_id"] == receipt["job_id"]
 

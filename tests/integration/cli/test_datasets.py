@@ -214,7 +214,7 @@ def test_a_dataset_is_split_frozen_corrected_and_told(sera, folder):
     found = json.loads(sera("dataset", "versions", "set", "--json")[1])
     assert found[0]["difference"] | {"removed": 1, "relabelled": 1} == found[0]["difference"]
     assert "1 removed, 1 relabelled" in sera("dataset", "versions", "set")[1]
-    assert "9 images, 4 malignant, 2 versions, clinical data." in sera("dataset", "show", "set")[1]
+    assert "9 images, 4 malignant, 2 versions, clinical data, revision" in sera("dataset", "show", "set")[1]
     assert "set" in sera("dataset", "list")[1]
 
 

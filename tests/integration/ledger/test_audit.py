@@ -72,6 +72,7 @@ def test_who_holds_a_hospitals_row_and_then_writes_of_it_waits_in_no_circle(ledg
     with ThreadPoolExecutor(1) as pool:
         with ledger.whole("holder") as house:
             house.hospitals.change(hospitals[0], {"prevalence": 0.2})
+            house.hospitals._session.execute(text("SELECT FROM hospitals FOR UPDATE"))
             other = pool.submit(write)
             waiting = (
                 "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"

@@ -1,10 +1,14 @@
+import json
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from services.api.cases.schemas import links
+from shared.ledger import Ledger
 from shared.ledger.migrate import configuration, migrate
 from shared.ledger.tables import Table
 
@@ -47,3 +51,30 @@ def test_cases_of_before_frames_could_be_chosen_keep_their_rows_and_ask_for_none
         command.upgrade(config, "head")
         assert connection.exec_driver_sql("SELECT size_mm, frame FROM cases").all() == [(12, None)]
     engine.dispose()
+
+
+def test_receipts_of_before_whole_answers_were_kept_answer_still(database_url):
+    engine, hospital, case, job = create_engine(database_url), uuid4(), uuid4(), uuid4()
+    with engine.connect() as connection:
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0007")
+        for statement in (
+            f"INSERT INTO hospitals (id, name) VALUES ('{hospital}', 'north')",
+            "INSERT INTO cases (id, hospital_id, image_sha256, image_bytes, image_format, width, height, size_mm) "
+            f"VALUES ('{case}', '{hospital}', 'a', 1, 'png', 9, 9, 12)",
+            f"INSERT INTO jobs (id, case_id, hospital_id) VALUES ('{job}', '{case}', '{hospital}')",
+            "INSERT INTO receipts (hospital_id, key, fingerprint, case_id, job_id) "
+            f"VALUES ('{hospital}', 'k', 'body', '{case}', '{job}')",
+        ):
+            connection.exec_driver_sql(statement)
+        command.upgrade(config, "head")
+        connection.commit()
+    engine.dispose()
+    opened = Ledger(database_url)
+    with opened.scoped(hospital, "test") as book:
+        answer = book.receipts.find("k", "body")
+    opened.close()
+    assert (answer.status, answer.headers["location"], answer.case) == (202, f"/v1/jobs/{job}", case)
+    told = {"case_id": str(case), "job_id": str(job), "state": "queued", "links": links(case, job)}
+    assert json.loads(answer.body) == told

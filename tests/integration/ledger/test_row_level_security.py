@@ -1,7 +1,7 @@
 """What the database itself refuses, whatever the code forgets."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -21,7 +21,7 @@ from shared.ledger.keys import Keys
 from shared.ledger.migrate import migrate
 from shared.ledger.observations import Observation, Observations, Period, Quantity, Window
 from shared.ledger.outcomes import NewOutcome
-from shared.ledger.receipts import Accepted
+from shared.ledger.receipts import Answer, Receipts
 from shared.ledger.scope import Scoped
 from shared.ledger.standing import RolesMissing, passes_by
 from tests.builders import CASE
@@ -29,6 +29,12 @@ from tests.builders import CASE
 MODEL = "d" * 64
 OPEN = Window(datetime.now(UTC) - timedelta(days=1))
 DENIED = "permission denied|row-level security"
+
+
+@dataclass(frozen=True)
+class Accepted:
+    case_id: UUID
+    job_id: UUID
 
 
 @pytest.fixture
@@ -55,7 +61,8 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
     with services.scoped(north, "test") as book:
         case = book.cases.add(CASE)
         accepted = Accepted(case, book.jobs.open(case, Priority.ROUTINE))
-        book.receipts.keep("k", "body", accepted)
+        book.receipts.reserve("k", "body")
+        book.receipts.keep("k", Answer(202, {}, b"", case))
         book.outcomes.record(case, NewOutcome(True, OutcomeSource.CYTOLOGY, patient="7"))
         book.audit.record(Event.CASE_ACCEPTED, case=case)
     with services.whole("worker") as house:
@@ -117,6 +124,7 @@ def test_every_repository_of_a_book_is_read_here():
 @pytest.mark.parametrize("repository", READINGS)
 def test_without_the_codes_own_scope_another_hospital_sees_nothing(services, hospital, rows, repository):
     with services.scoped(hospital("south"), "test") as book:
+        _as(hospital("north"), book.receipts)
         if repository == "audit":  # its scope is not `_mine`: take it away too
             book.audit._hospital = None
             assert [event.event for event in book.audit.page()] == [Event.HOSPITAL_ADDED]
@@ -133,6 +141,12 @@ def test_the_owner_of_the_rows_sees_them_all_the_same(services, hospital, rows):
         assert book.observations.decisions(OPEN)
 
 
+def _as(hospital: UUID, receipts: Receipts) -> Receipts:
+    """Receipts that take themselves for another hospital's."""
+    receipts._hospital = hospital
+    return receipts
+
+
 @pytest.mark.usefixtures("forgetful")
 def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(services, hospital, rows):
     south = hospital("south")
@@ -140,7 +154,7 @@ def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(serv
         book.outcomes.record(rows.case_id, NewOutcome(False, OutcomeSource.CYTOLOGY))
     writings = (
         lambda book: book.jobs.open(rows.case_id, Priority.ROUTINE),
-        lambda book: book.receipts.keep("mine", "body", rows),
+        lambda book: _as(hospital("north"), book.receipts).reserve("mine", "body"),
         lambda book: book.observations.keep([_observation(rows, south)]),
     )
     for write in writings:

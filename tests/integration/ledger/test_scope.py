@@ -1,4 +1,8 @@
+from datetime import timedelta
+from uuid import uuid4
+
 import pytest
+from sqlalchemy import text
 
 from shared.domain.jobs import JobState, Priority
 from shared.domain.roles import Role
@@ -6,8 +10,7 @@ from shared.errors import Unavailable
 from shared.ledger import Ledger
 from shared.ledger.jobs import NotCancellable
 from shared.ledger.keys import KeyNeedsHospital
-from shared.ledger.receipts import Accepted, KeyReused
-from tests.builders import CASE
+from shared.ledger.receipts import Answer, KeyReused
 
 
 def hospital(ledger, name):
@@ -54,17 +57,35 @@ def test_a_queued_job_can_be_cancelled_and_a_cancelled_one_not_again(ledger, sub
         book.jobs.cancel(job)
 
 
-def test_a_receipt_answers_the_same_body_and_refuses_another(ledger):
+def test_a_receipt_answers_the_same_request_and_refuses_another(ledger):
+    answer = Answer(202, {"location": "/v1/jobs/1"}, b"{}", uuid4())
     with ledger.scoped(hospital(ledger, "north"), "test") as book:
-        case = book.cases.add(CASE)
-        accepted = Accepted(case, book.jobs.open(case, Priority.ROUTINE))
-        assert book.receipts.keep("k", "body", accepted)
-        assert not book.receipts.keep("k", "body", accepted)
-        assert book.receipts.find("k", "body") == accepted
+        assert book.receipts.reserve("k", "body")
+        book.receipts.keep("k", answer)
+        assert not book.receipts.reserve("k", "body")
+        assert book.receipts.find("k", "body") == answer
         with pytest.raises(KeyReused):
             book.receipts.find("k", "other body")
     with ledger.scoped(hospital(ledger, "south"), "test") as book:
         assert book.receipts.find("k", "other body") is None
+    with ledger.whole("test") as house:
+        assert house.receipts.find("k", "other body") is None
+
+
+def test_a_receipt_is_forgotten_with_its_case_and_swept_in_time(ledger):
+    north, case = hospital(ledger, "north"), uuid4()
+    with ledger.scoped(north, "test") as book:
+        for key, of in (("k", case), ("l", None), ("m", None)):
+            assert book.receipts.reserve(key, "body")
+            book.receipts.keep(key, Answer(200, {}, b"", of))
+        assert [book.receipts.forget(case), book.receipts.forget(case)] == [1, 0]
+    with ledger.engine.begin() as line:
+        line.execute(text("UPDATE receipts SET created_at = created_at - interval '8 days' WHERE key = 'l'"))
+    with ledger.scoped(north, "test") as book:
+        assert book.receipts.find("l", "other body") is None
+        assert not book.receipts.reserve("m", "body")
+    with ledger.whole("test") as house:
+        assert [house.receipts.sweep(timedelta(days=days)) for days in (9, 7, 7)] == [0, 1, 0]
 
 
 def test_a_key_speaks_for_its_hospital_until_the_secret_differs(ledger):

@@ -74,6 +74,16 @@ def test_the_risk_follows_the_hospitals_prevalence_and_the_score_does_not(desk, 
     assert rare["prevalence"] == 0.02
 
 
+def test_a_case_of_the_same_content_as_an_earlier_one_is_read_and_warned_of(desk, send, find, promote):
+    promote(0)
+    first = send()
+    again = send(duplicate_of=find(first).case_id)
+    desk.work()
+    assert find(again).result["score"] == find(first).result["score"]
+    assert _warning(find(first), "duplicate") is None
+    assert str(find(first).case_id) in _warning(find(again), "duplicate")
+
+
 def test_warnings_tell_of_a_small_nodule_and_a_synthetic_model(desk, send, find, promote):
     promote(0)
     small, large = send(size_mm=6), send(size_mm=16)

@@ -2,6 +2,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -46,6 +47,30 @@ class Crowded(BaseHTTPRequestHandler):
         pass
 
 
+class Unsteady(BaseHTTPRequestHandler):
+    """Takes a write and hangs up, is away, has it under way, and then answers it; keeps what it was sent."""
+
+    sent: ClassVar[list[tuple]] = []
+    answers = ((503, "unavailable"), (409, "idempotency-key-in-use"), (201, "done"))
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.sent.append((self.headers["Idempotency-Key"], self.headers["If-Match"], body))
+        if len(self.sent) == 1:
+            return
+        status, code = self.answers[len(self.sent) - 2]
+        told = b'{"code": "%s", "detail": "."}' % code.encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(told)))
+        if status != 201:
+            self.send_header("Retry-After", "0")
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), handler) as server:
@@ -73,6 +98,14 @@ def test_a_refusal_that_says_no_time_is_told_at_once():
     with serving(Crowded) as url, Api(url, "key") as api, pytest.raises(ApiProblem, match="Too many"):
         api.get("/for-ever")
     assert Crowded.asked == 1
+
+
+def test_a_write_is_sent_again_under_its_key_until_it_is_answered():
+    with serving(Unsteady) as url, Api(url, "key") as api:
+        assert api.post("/v1/x", tag='"7"', json={"a": 1})["code"] == "done"
+        assert len(Unsteady.sent) == 4
+        ((key, tag, body),) = set(Unsteady.sent)
+        assert (len(key), tag, body) == (36, '"7"', b'{"a":1}')
 
 
 def test_a_server_that_never_answered_is_not_waited_for():

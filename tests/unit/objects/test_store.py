@@ -127,3 +127,12 @@ def test_a_cache_entry_is_found_by_name_and_replaced(objects):
 def test_a_cache_entry_cannot_pose_as_an_object(objects):
     with pytest.raises(KeyInvalid):
         objects.put_named(f"../objects/{DIGEST}", b"poison")
+
+
+def test_what_is_put_anew_is_written_though_it_is_there(objects, root):
+    objects.put(IMAGE)
+    held = file_of(root).stat().st_ino
+    objects.put(IMAGE)
+    assert file_of(root).stat().st_ino == held
+    assert objects.put(IMAGE, anew=True) == Stored(DIGEST, len(IMAGE))
+    assert (file_of(root).stat().st_ino == held, objects.get(DIGEST)) == (False, IMAGE)

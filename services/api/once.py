@@ -1,0 +1,211 @@
+"""`Idempotency-Key`: a request that changes something is done once, and each repeat is given its answer.
+
+After draft-ietf-httpapi-idempotency-key-header-07, save that a key which comes with another request is answered 409
+rather than 422: 422 says here that a body cannot be used as it is.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.errors import of_error, problem
+from services.api.fingerprint import Fingerprint
+from services.api.limits import has_body, refuse
+from shared.errors import InputError, SeraError
+from shared.ledger import Ledger
+from shared.ledger.once import ONCE, Answered, Asked, Once, after_commit
+from shared.ledger.receipts import Answer
+from shared.queueing import Doorbell
+from shared.queueing.app import Tasks
+from shared.settings import Settings
+from shared.telemetry import log
+
+NAME, LONGEST = "Idempotency-Key", 200
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
+REPLAYED = "Idempotent-Replayed"
+MATTER = ("content-type", "location", "etag")
+OF_CASE = re.compile("/v1/cases/([^/]+)")
+SWEEP_EVERY_S = 600.0
+PARAMETER = {
+    "name": NAME,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
+    "description": "A new word for each thing to be done, e.g. a UUID. Send the request again with the same word as "
+    f"often as needed: it is done once, and each repeat is given the first one's answer, with `{REPLAYED}: true`. "
+    "With another request the word is refused (409).",
+}
+
+
+class KeyUnusable(InputError):
+    code = "idempotency-key-unusable"
+    text = "An Idempotency-Key has 1 to {longest} printable letters. Take a UUID, for example."
+
+
+class OnceEach:
+    """Does what comes with a key inside one transaction; what failed is undone and may be sent again."""
+
+    def __init__(self, app: ASGIApp, ledger: Ledger, settings: Settings) -> None:
+        self._app, self._ledger = app, ledger
+        self._kept, self._wait_s = timedelta(hours=settings.receipts_kept_h), settings.same_key_wait_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = _key(scope)
+        caller = scope.get("state", {}).get("caller")
+        if key is None or caller is None:
+            return await self._app(scope, receive, send)
+        if not (0 < len(key) <= LONGEST and key.isprintable()):
+            return await refuse(KeyUnusable(longest=LONGEST), scope, receive, send, has_body(scope))
+        asked = Asked(caller.hospital_id, key, self._kept, self._wait_s)
+        await self._once(asked, scope, receive, send)
+
+    async def _once(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+        body, reply = Fingerprint(scope, receive), _Reply()
+        once = self._ledger.once(asked, body.digest)
+        try:
+            with _set(once):
+                await self._app(scope, body.receive, reply.take)
+            if reply.good and not once.answered:
+                await run_in_threadpool(once.keep, reply.answer(scope))
+        except SeraError as error:
+            return await of_error(error)(scope, receive, send)
+        finally:
+            await run_in_threadpool(once.undo)
+        for message in reply.messages:
+            await send(message)
+
+
+class _Reply:
+    """An answer held back until it is on record."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    async def take(self, message: Message) -> None:
+        self.messages.append(message)
+
+    @property
+    def good(self) -> bool:
+        return bool(self.messages) and self.messages[0]["status"] < 400
+
+    def answer(self, scope: Scope) -> Answer:
+        """What a repeat is given: this, or what the route said instead."""
+        instead = scope["state"].get("repeated_as")
+        if instead is not None:
+            return _kept(instead.status_code, instead.headers, instead.body, scope)
+        start, *rest = self.messages
+        headers = Headers(raw=start["headers"])
+        return _kept(start["status"], headers, b"".join(message.get("body", b"") for message in rest), scope)
+
+
+class RingsAfter:
+    """A doorbell that is rung when what it rings for is there for others."""
+
+    def __init__(self, bell: Doorbell) -> None:
+        self._bell = bell
+
+    def ring(self, task: Tasks, subject: UUID) -> None:
+        after_commit(lambda: self._bell.ring(task, subject))
+
+    def check(self) -> None:
+        self._bell.check()
+
+
+def repeated_as(request: Request, error: SeraError, **more: object) -> None:
+    """Have a repeat told this instead of the answer, which holds what is shown once and kept by nobody."""
+    request.scope["state"]["repeated_as"] = problem(error.status, error.code, str(error), **more)
+
+
+def install(app: FastAPI) -> None:
+    """Teach the app to give an answer again, and to say in its document that it does."""
+
+    @app.exception_handler(Answered)
+    def again(request: Request, answered: Answered) -> Response:
+        kept = answered.answer
+        return Response(kept.body, kept.status, {**kept.headers, REPLAYED: "true"})
+
+    plain = app.openapi
+
+    def documented() -> dict[str, Any]:
+        document = plain()
+        for path, methods in document["paths"].items():
+            for method, told in methods.items():
+                if path.startswith("/v1/") and method.upper() in UNSAFE:
+                    _document(told)
+        return document
+
+    app.openapi = documented
+
+
+@asynccontextmanager
+async def sweeping(ledger: Ledger, settings: Settings) -> AsyncIterator[None]:
+    """Drop receipts that were kept long enough, now and then."""
+    task = asyncio.create_task(_sweep(ledger, timedelta(hours=settings.receipts_kept_h)))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _sweep(ledger: Ledger, kept: timedelta) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_EVERY_S)
+        try:
+            await asyncio.to_thread(sweep, ledger, kept)
+        except SeraError as error:
+            log().warning("receipts.not-swept", code=error.code)
+
+
+def sweep(ledger: Ledger, kept: timedelta) -> int:
+    with ledger.whole("gateway") as house:
+        return house.receipts.sweep(kept)
+
+
+@contextmanager
+def _set(once: Once) -> Iterator[None]:
+    token = ONCE.set(once)
+    try:
+        yield
+    finally:
+        ONCE.reset(token)
+
+
+def _key(scope: Scope) -> str | None:
+    """The key of a request that changes something."""
+    if scope["type"] != "http" or scope["method"] not in UNSAFE or not scope["path"].startswith("/v1/"):
+        return None
+    return Headers(scope=scope).get(NAME)
+
+
+def _kept(status: int, headers: Any, body: bytes, scope: Scope) -> Answer:
+    return Answer(status, {name: headers[name] for name in MATTER if name in headers}, bytes(body), _case(scope, body))
+
+
+def _case(scope: Scope, body: bytes) -> UUID | None:
+    """The case that an address or an answer names."""
+    found = OF_CASE.match(scope["path"])
+    told = found and found[1]
+    with suppress(ValueError, AttributeError, TypeError):
+        told = told or json.loads(body).get("case_id")
+    with suppress(ValueError):
+        return UUID(str(told))
+    return None
+
+
+def _document(told: dict[str, Any]) -> None:
+    parameters = told.setdefault("parameters", [])
+    if not any(each["name"] == NAME for each in parameters):
+        parameters.append(PARAMETER)
