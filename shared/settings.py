@@ -100,6 +100,14 @@ class Settings(BaseSettings):
     trusted_proxies: str = ""
     """Addresses or networks, with commas, whose X-Forwarded-For is believed; all others speak for themselves."""
 
+    session_idle_min: Annotated[int, Field(ge=1, le=24 * 60)] = 30
+    session_most_h: Annotated[int, Field(ge=1, le=24 * 7)] = 12
+    """A person signs in again after so long unused, and so long at all: the limits of NIST SP 800-63B for AAL2."""
+    sign_ins_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 30
+    """Tries from one address, and at once after a quiet minute; a hospital may come by one address."""
+    password_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """Passwords a gateway hashes at a time, with 64 MiB each."""
+
     log_level: str = "INFO"
 
     @field_validator("home", "weights_dir", "ready_file")

@@ -26,12 +26,15 @@ from shared.ledger.models import Models
 from shared.ledger.observations import Observations
 from shared.ledger.outcomes import Outcomes
 from shared.ledger.papers import Papers
+from shared.ledger.people import People
 from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.queue import Queue
 from shared.ledger.receipts import Receipts
 from shared.ledger.seals import Seals
 from shared.ledger.serving import Serving
+from shared.ledger.sessions import Sessions
 from shared.ledger.shadows import Shadows
+from shared.ledger.signins import SignIns
 from shared.ledger.standing import HOUSE, of_hospital, take
 from shared.ledger.steps import Steps
 from shared.ledger.training import TrainingRuns
@@ -50,6 +53,7 @@ class Book:
     observations: Observations
     allowance: Allowance
     keys: Keys
+    people: People
     audit: AuditTrail
     seals: Seals
 
@@ -60,6 +64,9 @@ class House:
 
     hospitals: Hospitals
     keys: Keys
+    people: People
+    sessions: Sessions
+    sign_ins: SignIns
     queue: Queue
     datasets: Datasets
     drafts: Drafts
@@ -101,6 +108,7 @@ class Ledger:
                 Observations(session, audit, hospital),
                 Allowance(session, hospital),
                 Keys(session, audit, hospital),
+                People(session, audit, hospital),
                 audit,
                 Seals(session, hospital),
             )
@@ -111,16 +119,19 @@ class Ledger:
         """A transaction over every hospital, for services and operators."""
         with self._transaction(HOUSE) as session:
             audit = AuditTrail(session, actor)
-            shadows = Shadows(session, audit)
+            shadows, pseudonyms = Shadows(session, audit), Pseudonyms(session)
             yield House(
                 Hospitals(session, audit),
                 Keys(session, audit),
+                People(session, audit),
+                Sessions(session, audit),
+                SignIns(session, audit, pseudonyms),
                 Queue(session, audit),
                 Datasets(session, audit),
                 Drafts(session, audit),
                 Consents(session, audit),
                 Cleanings(session, audit),
-                Pseudonyms(session),
+                pseudonyms,
                 Versions(session, audit, actor),
                 TrainingRuns(session, audit),
                 Steps(session, audit),

@@ -13,6 +13,7 @@ from shared.ledger.tables.cases import (
 from shared.ledger.tables.datasets import CleaningRow, DatasetImageRow, DatasetRow, VersionImageRow, VersionRow
 from shared.ledger.tables.hospitals import AllowanceRow, AuditRow, HospitalRow, KeyRow, SealRow, SecretRow
 from shared.ledger.tables.models import GateRow, ModelRow, PromotionRow, ServingRow, ShadowResultRow, ShadowRow
+from shared.ledger.tables.people import DoorstepRow, PersonRow, SessionRow, StrangerRow
 from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainingRunRow
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "CleaningRow",
     "DatasetImageRow",
     "DatasetRow",
+    "DoorstepRow",
     "ExplanationRow",
     "GateRow",
     "HospitalRow",
@@ -30,6 +32,7 @@ __all__ = [
     "ModelRow",
     "ObservationRow",
     "OutcomeRow",
+    "PersonRow",
     "PromotionRow",
     "ReceiptRow",
     "ResultRow",
@@ -38,8 +41,10 @@ __all__ = [
     "SealRow",
     "SecretRow",
     "ServingRow",
+    "SessionRow",
     "ShadowResultRow",
     "ShadowRow",
+    "StrangerRow",
     "Table",
     "TrainingRunRow",
     "VersionImageRow",
