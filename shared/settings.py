@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     trusted_proxies: str = ""
     """Addresses or networks, with commas, whose X-Forwarded-For is believed; all others speak for themselves."""
 
+    people_key: SecretStr | None = None
+    """Key under which authenticators' secrets are kept, 32 bytes in base64, the same for every gateway; left unset,
+    $SERA_HOME/keys/people-aes."""
     session_idle_min: Annotated[int, Field(ge=1, le=24 * 60)] = 30
     session_most_h: Annotated[int, Field(ge=1, le=24 * 7)] = 12
     """A person signs in again after so long unused, and so long at all: the limits of NIST SP 800-63B for AAL2."""

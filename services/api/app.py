@@ -29,11 +29,13 @@ from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
 from services.api.origin import Whence, networks
 from services.api.people.router import router as people
+from services.api.session.authenticator_router import router as authenticators
 from services.api.session.bench import Bench
 from services.api.session.router import router as session
 from services.api.site import Site
 from services.api.training.router import router as training
 from services.api.web.router import router as web
+from shared.authenticators import Vault
 from shared.ledger import Ledger
 from shared.objects import open_store
 from shared.queueing import CeleryDoorbell, celery_app
@@ -61,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         Cleaner(ledger),
         site,
         bench,
+        Vault(settings),
     )
 
     @asynccontextmanager
@@ -79,7 +82,21 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(SafeHeaders, public_url=settings.public_url)
     app.add_middleware(Traffic)
     errors.install(app)
-    for router in (session, people, cases, jobs, hospitals, keys, datasets, training, models, cards, audit, dashboards):
+    for router in (
+        session,
+        authenticators,
+        people,
+        cases,
+        jobs,
+        hospitals,
+        keys,
+        datasets,
+        training,
+        models,
+        cards,
+        audit,
+        dashboards,
+    ):
         app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)
     app.include_router(web)

@@ -15,6 +15,7 @@ from services.api.jobs.watch import JobWatch
 from services.api.monitoring.memory import Memory
 from services.api.session.bench import Bench
 from services.api.site import COOKIE, Site
+from shared.authenticators import Vault
 from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, needed_for
 from shared.errors import Forbidden
 from shared.ledger import Ledger
@@ -40,6 +41,7 @@ class Wiring:
     cleaner: Cleaner
     site: Site
     bench: Bench
+    vault: Vault
 
 
 def wiring(request: Request) -> Wiring:

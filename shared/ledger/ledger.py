@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from shared.errors import Unavailable
 from shared.ledger.allowances import Allowance
 from shared.ledger.audit import AuditTrail
+from shared.ledger.authenticators import Authenticators
 from shared.ledger.cases import Cases
 from shared.ledger.cleanings import Cleanings
 from shared.ledger.consents import Consents
@@ -67,6 +68,7 @@ class House:
     people: People
     sessions: Sessions
     sign_ins: SignIns
+    authenticators: Authenticators
     queue: Queue
     datasets: Datasets
     drafts: Drafts
@@ -126,6 +128,7 @@ class Ledger:
                 People(session, audit),
                 Sessions(session, audit),
                 SignIns(session, audit, pseudonyms),
+                Authenticators(session, audit),
                 Queue(session, audit),
                 Datasets(session, audit),
                 Drafts(session, audit),

@@ -26,6 +26,8 @@ from shared.ledger.tables import DoorstepRow, PersonRow, StrangerRow
 
 FORGOTTEN_AFTER = timedelta(days=1)
 """When a name that nobody has, or an address that tried, is forgotten."""
+UNFINISHED = "code-missing"
+"""The password was right, and the authenticator's code did not come with it."""
 NETWORK_BITS = 64
 """An IPv6 network has one bucket: its addresses are there for the taking."""
 
@@ -94,8 +96,14 @@ class SignIns:
     def refuse(self, attempt: Attempt, why: str) -> None:
         """Put on record that a try failed, and the lock if it was one too many."""
         self._record(Event.PERSON_REFUSED, attempt, why=why if attempt.person else "unknown")
-        if attempt.person and attempt.failures >= FREE:
+        if attempt.person and attempt.failures >= FREE and why != UNFINISHED:
             self._record(Event.PERSON_LOCKED, attempt)
+
+    def give_back(self, attempt: Attempt) -> None:
+        """The password was right and no code came with it yet: that was no guess, unless others guess beside it."""
+        alone = PersonRow.id == attempt.person, PersonRow.failures == attempt.failures
+        fewer = {"failures": PersonRow.failures - 1, "locked_until": None}
+        self._session.execute(update(PersonRow).where(*alone).values(fewer))
 
     def _settle(self, attempt: Attempt, told: Mapping[str, Any], event: Event) -> bool:
         same = PersonRow.id == attempt.person, PersonRow.password_hash == attempt.password_hash

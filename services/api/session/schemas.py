@@ -38,3 +38,23 @@ class WhoView(BaseModel):
     totp: bool = Field(description="Whether an authenticator's code is asked for at sign-in.")
     expires_at: datetime | None = Field(description="When the session ends however much it is used; null for a key.")
     csrf: str | None = Field(description="To be sent as `X-CSRF-Token` with all that changes anything; null for a key.")
+
+
+class Code(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    code: str = Field(min_length=1, max_length=64, description="The six digits that the authenticator shows.")
+
+
+class Removal(Code):
+    password: str = Field(min_length=1, max_length=LONGEST)
+
+
+class TotpBegun(BaseModel):
+    secret: str = Field(description="For typing into the authenticator; shown this once.")
+    uri: str = Field(description="The same as an `otpauth:` address, for a QR code.")
+
+
+class TotpOn(BaseModel):
+    recovery_codes: list[str] = Field(
+        description="Each good for one sign-in without the authenticator; shown this once."
+    )

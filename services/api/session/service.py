@@ -5,55 +5,28 @@ from dataclasses import dataclass
 
 from services.api.dependencies import Wiring
 from services.api.doorman import lifetime
+from services.api.session.attempts import Attempts
+from services.api.session.authenticator import passes
+from services.api.session.errors import (
+    NoSession,
+    PasswordUnchanged,
+    PasswordWrong,
+    SignInRefused,
+    TotpNeeded,
+    TotpWrong,
+)
 from services.api.session.schemas import NewPassword, SignIn, WhoView
 from services.api.site import csrf
 from shared import passwords
-from shared.errors import Conflict, Forbidden, InputError, SeraError, Unauthenticated
+from shared.errors import Unauthenticated
 from shared.ledger import House
-from shared.ledger.audit import ORIGIN
 from shared.ledger.hospitals import Caller
 from shared.ledger.sessions import digest
-from shared.ledger.signins import Attempt
+from shared.ledger.signins import UNFINISHED, Attempt
 
-GATEWAY = "gateway"
-
-
-class SignInRefused(Unauthenticated):
-    code = "sign-in-refused"
-    text = "Name and password do not belong together, or the account is disabled. Check both, or ask who runs SERA."
-
-
-class SignInLater(SeraError):
-    status = 429
-    retryable = True
-
-
-class SignInLocked(SignInLater):
-    code = "sign-in-locked"
-    text = (
-        "Too many wrong passwords for this name. Wait {retry_after_s} s and try again, or have an administrator unlock "
-        "it: `./sera person unlock`."
-    )
-
-
-class SignInTooOften(SignInLater):
-    code = "sign-in-too-often"
-    text = "Too many sign-ins from this address. Wait {retry_after_s} s and try again."
-
-
-class PasswordWrong(Forbidden):
-    code = "password-wrong"
-    text = "The present password is not right. Check it and send the change again."
-
-
-class PasswordUnchanged(InputError):
-    code = "password-unchanged"
-    text = "The new password is the old one. Choose another."
-
-
-class NoSession(Conflict):
-    code = "no-session"
-    text = "A key has no session and no password. Sign in with POST /v1/session first, or revoke the key at /v1/keys."
+Refusal = type[SignInRefused] | type[TotpNeeded] | type[TotpWrong]
+REFUSALS: dict[Refusal, str] = {SignInRefused: "disabled", TotpNeeded: UNFINISHED, TotpWrong: "code"}
+"""What stands in the trail beside a refusal after the right password."""
 
 
 @dataclass(frozen=True)
@@ -66,25 +39,24 @@ class Opened:
 
 class SessionDesk:
     def __init__(self, wired: Wiring) -> None:
-        self._wired, self._lifetime = wired, lifetime(wired.settings)
+        self._wired, self._lifetime, self._attempts = wired, lifetime(wired.settings), Attempts(wired)
 
     async def sign_in(self, told: SignIn, before: str | None) -> Opened:
         """Under a new token; a session that the browser had `before` ends.
 
-        Raises SignInRefused, SignInLocked, SignInTooOften, BenchBusy.
+        Raises SignInRefused, TotpNeeded, TotpWrong, SignInLocked, SignInTooOften, BenchBusy.
         """
-        attempt = await self._begin(told.name)
-        right = await self._wired.bench.matches(attempt.password_hash, told.password)
-        if not right:
-            await asyncio.to_thread(self._refuse, attempt, "password")
+        attempt = await self._attempts.begin(told.name)
+        if not await self._wired.bench.matches(attempt.password_hash, told.password):
+            await self._attempts.refuse(attempt, "password")
             raise SignInRefused
         anew = passwords.stale(attempt.password_hash)
         rehashed = await self._wired.bench.hashed(told.password) if anew else None
-        opened = await asyncio.to_thread(self._open, attempt, rehashed, before)
-        if opened is None:
-            await asyncio.to_thread(self._refuse, attempt, "disabled")
-            raise SignInRefused
-        return opened
+        opened = await asyncio.to_thread(self._open, attempt, told.totp, rehashed, before)
+        if isinstance(opened, Opened):
+            return opened
+        await self._attempts.refuse(attempt, REFUSALS[opened])
+        raise opened
 
     async def change_password(self, who: Caller, told: NewPassword) -> Opened:
         """Every other session ends, and this one goes on under a new token.
@@ -95,9 +67,9 @@ class SessionDesk:
         passwords.check(told.new, person.name)
         if passwords.normal(told.new) == passwords.normal(told.old):
             raise PasswordUnchanged
-        attempt = await self._begin(person.name)
+        attempt = await self._attempts.begin(person.name)
         if not await self._wired.bench.matches(attempt.password_hash, told.old):
-            await asyncio.to_thread(self._refuse, attempt, "password")
+            await self._attempts.refuse(attempt, "password")
             raise PasswordWrong
         return await asyncio.to_thread(self._change, who, attempt, await self._wired.bench.hashed(told.new))
 
@@ -112,29 +84,17 @@ class SessionDesk:
         with self._wired.ledger.whole(who.actor) as house:
             return self._by_key(house, who) if who.person is None else self._by_token(house, token or "")
 
-    async def _begin(self, name: str) -> Attempt:
-        self._wired.bench.check()
-        wait_s, attempt = await asyncio.to_thread(self._counted, name)
-        if wait_s:
-            raise SignInTooOften(retry_after_s=wait_s)
-        if attempt.wait_s:
-            raise SignInLocked(retry_after_s=attempt.wait_s)
-        return attempt
-
-    def _counted(self, name: str) -> tuple[int, Attempt]:
-        """Kept whatever comes of it, so nothing is raised here."""
-        with self._wired.ledger.whole(GATEWAY) as house:
-            wait_s = house.sign_ins.let_up(ORIGIN.get(), self._wired.settings.sign_ins_per_minute)
-            return wait_s, Attempt.none() if wait_s else house.sign_ins.begin(name)
-
-    def _refuse(self, attempt: Attempt, why: str) -> None:
-        with self._wired.ledger.whole(GATEWAY) as house:
-            house.sign_ins.refuse(attempt, why)
-
-    def _open(self, attempt: Attempt, rehashed: str | None, before: str | None) -> Opened | None:
+    def _open(self, attempt: Attempt, code: str | None, rehashed: str | None, before: str | None) -> Opened | Refusal:
+        """What is refused is counted, so nothing is raised here."""
         with self._wired.ledger.whole(f"person:{attempt.person}") as house:
+            second = passes(house, self._wired.vault, attempt.person, code)
+            if second is None:
+                house.sign_ins.give_back(attempt)
+                return TotpNeeded
+            if not second:
+                return TotpWrong
             if not house.sign_ins.succeed(attempt, rehashed):
-                return None
+                return SignInRefused
             if before:
                 house.sessions.end(digest(before))
             token = house.sessions.open(attempt.person, self._lifetime)
