@@ -1,4 +1,4 @@
-"""The reader's page: nodule size, image, reset, result."""
+"""The reader's page: nodule size, image, reset, result; and the page to sign in at."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from starlette.responses import FileResponse
 
 from services.api.cases.router import LARGEST_MM
 from shared.errors import NotFound
+from shared.passwords import LEAST
 from shared.version import VERSION
 
 HERE = Path(__file__).parent
@@ -24,6 +25,11 @@ router = APIRouter(include_in_schema=False)
 def reader_page(request: Request) -> HTMLResponse:
     facts = {"version": VERSION, "largest_mm": LARGEST_MM}
     return PAGES.TemplateResponse(request, "reader.html", facts, headers=HEADERS)
+
+
+@router.get("/sign-in", response_class=HTMLResponse)
+def sign_in_page(request: Request) -> HTMLResponse:
+    return PAGES.TemplateResponse(request, "sign-in.html", {"version": VERSION, "least": LEAST}, headers=HEADERS)
 
 
 @router.get("/static/{name}")
