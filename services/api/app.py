@@ -29,9 +29,9 @@ from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
 from services.api.origin import Whence, networks
 from services.api.people.router import router as people
-from services.api.session.authenticator_router import router as authenticators
 from services.api.session.bench import Bench
-from services.api.session.router import router as session
+from services.api.session.provider import Provider
+from services.api.session.routers import ROUTERS as sessions
 from services.api.site import Site
 from services.api.training.router import router as training
 from services.api.web.router import router as web
@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         site,
         bench,
         Vault(settings),
+        Provider(settings) if settings.oidc_issuer else None,
     )
 
     @asynccontextmanager
@@ -83,8 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Traffic)
     errors.install(app)
     for router in (
-        session,
-        authenticators,
+        *sessions,
         people,
         cases,
         jobs,

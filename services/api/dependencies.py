@@ -14,6 +14,7 @@ from services.api.jobs.pace import Pace
 from services.api.jobs.watch import JobWatch
 from services.api.monitoring.memory import Memory
 from services.api.session.bench import Bench
+from services.api.session.provider import Provider
 from services.api.site import COOKIE, Site
 from shared.authenticators import Vault
 from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, needed_for
@@ -42,6 +43,7 @@ class Wiring:
     site: Site
     bench: Bench
     vault: Vault
+    provider: Provider | None
 
 
 def wiring(request: Request) -> Wiring:

@@ -19,7 +19,7 @@ from shared.settings import Settings
 
 SCHEME = "bearer "
 SESSION = "/v1/session"
-OPEN = frozenset({("POST", SESSION)})
+OPEN = frozenset({("POST", SESSION), ("GET", f"{SESSION}/oidc"), ("GET", f"{SESSION}/oidc/callback")})
 """Routes for those who have not signed in yet."""
 UNCHANGED = frozenset({("GET", SESSION), ("DELETE", SESSION), ("POST", f"{SESSION}/password")})
 """What may be done with a one-time password."""
@@ -55,7 +55,8 @@ class Doorman:
         if asked in OPEN:
             if declared_bytes(scope) > STRANGERS_BYTES or "transfer-encoding" in headers:
                 raise StrangerTooLarge(limit_kib=STRANGERS_BYTES // 1024)
-            self._site.refuse_foreign(headers)
+            if asked[0] not in SAFE:
+                self._site.refuse_foreign(headers)
             return None
         if (credentials := headers.get("authorization")) is not None:
             return await run_in_threadpool(by_key, self._ledger, credentials)

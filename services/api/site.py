@@ -60,6 +60,26 @@ class Site:
     def forget(self, answer: Response) -> None:
         answer.delete_cookie(self.cookie, path="/", secure=self.over_tls, httponly=True, samesite="strict")
 
+    def address(self, called: object) -> str:
+        """Ours, without a slash at its end; `called` is what a request called us by."""
+        return str(self.public_url or called).rstrip("/")
+
+    @property
+    def arrival_cookie(self) -> str:
+        return f"{self.cookie}-arrival"
+
+    def arriving(self, headers: Headers) -> str:
+        """What marks this browser as the one that set out to a provider of identities."""
+        return cookie_parser(headers.get("cookie", "")).get(self.arrival_cookie, "")
+
+    def mark(self, answer: Response, browser: str, most_s: int) -> None:
+        """Lax: the provider's page sends the browser back with it."""
+        kept = {"path": "/", "secure": self.over_tls, "httponly": True, "samesite": "lax"}
+        answer.set_cookie(self.arrival_cookie, browser, max_age=most_s, **kept)
+
+    def unmark(self, answer: Response) -> None:
+        answer.delete_cookie(self.arrival_cookie, path="/", secure=self.over_tls, httponly=True, samesite="lax")
+
     def check(self, headers: Headers, token: str) -> None:
         """What a session asks to be changed must come from a page of ours. Raises CrossSite, CsrfWrong."""
         self.refuse_foreign(headers)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared.errors import Unavailable
 from shared.ledger.allowances import Allowance
+from shared.ledger.arrivals import Arrivals
 from shared.ledger.audit import AuditTrail
 from shared.ledger.authenticators import Authenticators
 from shared.ledger.cases import Cases
@@ -69,6 +70,7 @@ class House:
     sessions: Sessions
     sign_ins: SignIns
     authenticators: Authenticators
+    arrivals: Arrivals
     queue: Queue
     datasets: Datasets
     drafts: Drafts
@@ -129,6 +131,7 @@ class Ledger:
                 Sessions(session, audit),
                 SignIns(session, audit, pseudonyms),
                 Authenticators(session, audit),
+                Arrivals(session),
                 Queue(session, audit),
                 Datasets(session, audit),
                 Drafts(session, audit),

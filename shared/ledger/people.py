@@ -31,7 +31,7 @@ class PersonNeedsHospital(InputError):
 
 class NameTaken(Conflict):
     code = "name-taken"
-    text = "Somebody signs in as {name} already. Names are one list for all hospitals: choose another, or an address."
+    text = "Somebody signs in as {name} already, or by the same identity. Names are one list for all: choose another."
 
 
 class PersonUnknown(NotFound):
@@ -82,13 +82,23 @@ class People:
 
     def make(self, name: str, role: Role, hospital: UUID | None, one_time_hash: str) -> Person:
         """A person with a password to be changed. Raises PersonNeedsHospital, NameTaken, Forbidden."""
-        if self._hospital and role not in STAFF_ROLES:
-            raise Forbidden(role=Role.HOSPITAL_ADMIN, needed=Role.OPERATOR)
-        hospital = self._hospital or hospital
-        if role in HOSPITAL_ROLES and hospital is None:
-            raise PersonNeedsHospital(role=role)
-        told = {"role": role, "hospital_id": hospital if role in HOSPITAL_ROLES else None}
-        return self._add(sign_in_name(name), {**told, "password_hash": one_time_hash, "must_change": True})
+        told = {"password_hash": one_time_hash, "must_change": True}
+        return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
+
+    def provided(self, issuer: str, subject: str) -> Person | None:
+        """Whom a provider of identities means by its subject."""
+        row = self._session.execute(
+            select(*KNOWN).where(PersonRow.issuer == issuer, PersonRow.subject == subject)
+        ).first()
+        return row and _person(row)
+
+    def make_provided(self, name: str, role: Role, hospital: UUID | None, issuer: str, subject: str) -> Person:
+        """A person without a password, who comes by a provider. Raises as `make` does."""
+        told = {"issuer": issuer, "subject": subject}
+        return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
+
+    def name_free(self, name: str) -> bool:
+        return self._session.scalar(select(PersonRow.id).where(PersonRow.name == sign_in_name(name))) is None
 
     def make_first(self, one_time_hash: str) -> Person | None:
         """The operator, if there is nobody yet; of several who ask at once one makes it."""
@@ -133,6 +143,14 @@ class People:
             return before
         home = {} if role in HOSPITAL_ROLES else {"hospital_id": None}
         return self._change(person, {"role": role, **home, **NEXT_GENERATION}, Event.PERSON_ROLE_CHANGED, role=role)
+
+    def _home(self, role: Role, hospital: UUID | None) -> dict[str, Any]:
+        if self._hospital and role not in STAFF_ROLES:
+            raise Forbidden(role=Role.HOSPITAL_ADMIN, needed=Role.OPERATOR)
+        hospital = self._hospital or hospital
+        if role in HOSPITAL_ROLES and hospital is None:
+            raise PersonNeedsHospital(role=role)
+        return {"role": role, "hospital_id": hospital if role in HOSPITAL_ROLES else None}
 
     def _add(self, name: str, told: Mapping[str, Any]) -> Person:
         new = insert(PersonRow).values(id=uuid4(), name=name, **told).on_conflict_do_nothing()

@@ -88,6 +88,19 @@ class SignIns:
         told = {**UNLOCKED, "signed_in_at": NOW, "password_hash": rehashed or attempt.password_hash}
         return self._settle(attempt, told, Event.PERSON_SIGNED_IN)
 
+    def arrive(self, person: UUID) -> bool:
+        """A provider of identities vouched for this person: false if they are disabled."""
+        told = update(PersonRow).where(PersonRow.id == person, PersonRow.disabled_at.is_(None))
+        found = self._session.execute(told.values(signed_in_at=NOW).returning(PersonRow.hospital_id)).first()
+        if found:
+            attempt = Attempt(person, found.hospital_id, "", None, 0)
+            self._record(Event.PERSON_SIGNED_IN, attempt)
+        return found is not None
+
+    def turn_away(self, person: UUID | None, hospital: UUID | None, why: str) -> None:
+        """Put on record that whom a provider vouched for, or did not, was refused."""
+        self._record(Event.PERSON_REFUSED, Attempt(person, hospital, "", None, 0), why=why)
+
     def change_password(self, attempt: Attempt, new_hash: str) -> bool:
         """Every session ends. False if the password was changed, or the person disabled, meanwhile."""
         told = {**UNLOCKED, **NEXT_GENERATION, "password_hash": new_hash, "must_change": False}

@@ -19,6 +19,9 @@ class NewPerson(BaseModel):
     name: SignInName = Field(description="To sign in with, e.g. an address of the hospital's; kept in small letters.")
     role: Role = Field(description="A hospital's administrator makes `submitter` and `reader` people.")
     hospital: PlainText | None = Field(None, description="By name; left out by a hospital's own administrator.")
+    subject: PlainText | None = Field(
+        None, min_length=1, description="Who it is (`sub`) to the provider of identities; comes without a password."
+    )
 
 
 class RoleChange(BaseModel):
@@ -41,4 +44,6 @@ class PersonView(BaseModel):
 
 
 class OneTimeView(PersonView):
-    one_time_password: str = Field(description="Shown this once; it is to be changed at the first sign-in.")
+    one_time_password: str | None = Field(
+        description="Shown this once, to be changed at the first sign-in; null for who comes by a provider."
+    )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.api.dependencies import Wiring
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView
+from services.api.session.errors import ProviderOff
 from shared import passwords
 from shared.domain.roles import Role
 from shared.errors import Conflict, Forbidden
@@ -31,11 +32,13 @@ class PeopleDesk:
             return [view(each, names) for each in people.all()]
 
     async def make(self, new: NewPerson) -> OneTimeView:
-        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden."""
+        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff."""
+
+        if new.subject:
+            return await asyncio.to_thread(self._provided, new, new.subject)
 
         def made(people: People, names: Names, one_time_hash: str) -> Person:
-            hospital = self._named(new.hospital, names) if new.hospital else None
-            return people.make(new.name, new.role, hospital, one_time_hash)
+            return people.make(new.name, new.role, self._home(new, names), one_time_hash)
 
         return await self._with_password(made)
 
@@ -67,6 +70,17 @@ class PeopleDesk:
         with self._open() as (people, names):
             told = view(change(people, names, one_time_hash), names)
         return OneTimeView(**told.model_dump(), one_time_password=one_time)
+
+    def _provided(self, new: NewPerson, subject: str) -> OneTimeView:
+        if self._wired.provider is None:
+            raise ProviderOff
+        with self._open() as (people, names):
+            home = self._home(new, names)
+            made = people.make_provided(new.name, new.role, home, self._wired.provider.issuer, subject)
+            return OneTimeView(**view(made, names).model_dump(), one_time_password=None)
+
+    def _home(self, new: NewPerson, names: Names) -> UUID | None:
+        return self._named(new.hospital, names) if new.hospital else None
 
     def _changed(self, change: Callable[[People], Person]) -> PersonView:
         with self._open() as (people, names):

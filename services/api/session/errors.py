@@ -1,6 +1,6 @@
 """What keeps somebody from signing in, or from changing how they do."""
 
-from shared.errors import Conflict, Forbidden, InputError, SeraError, Unauthenticated
+from shared.errors import Conflict, Forbidden, InputError, NotFound, SeraError, Unauthenticated, Unavailable
 
 
 class SignInRefused(Unauthenticated):
@@ -49,3 +49,43 @@ class PasswordUnchanged(InputError):
 class NoSession(Conflict):
     code = "no-session"
     text = "A key has no session and no password. Sign in with POST /v1/session first, or revoke the key at /v1/keys."
+
+
+class ProviderOff(NotFound):
+    code = "oidc-off"
+    text = "This SERA has no provider of identities. Sign in with a name and a password."
+
+
+class ProviderRefused(Unauthenticated):
+    code = "oidc-refused"
+    text = "Your hospital's sign-in did not vouch for you, or its answer could not be proven. Try again from the start."
+
+
+class ArrivalUnknown(Unauthenticated):
+    code = "oidc-state"
+    text = "This sign-in was not begun in this browser, was finished before, or took too long. Begin again."
+
+
+class NobodyProvided(Forbidden):
+    code = "oidc-nobody"
+    text = "You have no account here yet. Ask who runs SERA for one, and say by which sign-in you come."
+
+
+class ClaimsUnclear(Forbidden):
+    code = "oidc-claims"
+    text = "Your hospital's sign-in names no role, or no hospital, that SERA knows. Ask who runs SERA to look at it."
+
+
+class ProvidedDisabled(Forbidden):
+    code = "oidc-disabled"
+    text = "Your account here is disabled. Ask who runs SERA."
+
+
+PROBLEMS = {
+    each.code: each.text for each in (ProviderRefused, ArrivalUnknown, NobodyProvided, ClaimsUnclear, ProvidedDisabled)
+}
+"""What the sign-in page says to those who come back from a provider in vain, by code."""
+PROBLEMS |= {
+    SignInTooOften.code: "Too many sign-ins from this address. Wait a minute and try again.",
+    Unavailable.code: "Your hospital's sign-in cannot be reached at the moment. Try again shortly.",
+}

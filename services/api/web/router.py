@@ -8,6 +8,8 @@ from fastapi.templating import Jinja2Templates
 from starlette.responses import FileResponse
 
 from services.api.cases.router import LARGEST_MM
+from services.api.dependencies import WiringDep
+from services.api.session.errors import PROBLEMS
 from shared.errors import NotFound
 from shared.passwords import LEAST
 from shared.version import VERSION
@@ -28,8 +30,9 @@ def reader_page(request: Request) -> HTMLResponse:
 
 
 @router.get("/sign-in", response_class=HTMLResponse)
-def sign_in_page(request: Request) -> HTMLResponse:
-    return PAGES.TemplateResponse(request, "sign-in.html", {"version": VERSION, "least": LEAST}, headers=HEADERS)
+def sign_in_page(request: Request, wired: WiringDep, problem: str = "") -> HTMLResponse:
+    facts = {"version": VERSION, "least": LEAST, "problem": PROBLEMS.get(problem, "")}
+    return PAGES.TemplateResponse(request, "sign-in.html", facts | {"provider": wired.provider}, headers=HEADERS)
 
 
 @router.get("/static/{name}")

@@ -13,11 +13,12 @@ from shared.ledger.tables.cases import (
 from shared.ledger.tables.datasets import CleaningRow, DatasetImageRow, DatasetRow, VersionImageRow, VersionRow
 from shared.ledger.tables.hospitals import AllowanceRow, AuditRow, HospitalRow, KeyRow, SealRow, SecretRow
 from shared.ledger.tables.models import GateRow, ModelRow, PromotionRow, ServingRow, ShadowResultRow, ShadowRow
-from shared.ledger.tables.people import DoorstepRow, PersonRow, SessionRow, StrangerRow
+from shared.ledger.tables.people import ArrivalRow, DoorstepRow, PersonRow, SessionRow, StrangerRow
 from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainingRunRow
 
 __all__ = [
     "AllowanceRow",
+    "ArrivalRow",
     "AuditRow",
     "CaseRow",
     "CleaningRow",

@@ -75,3 +75,14 @@ class DoorstepRow(Table):
     origin: Mapped[str] = mapped_column(primary_key=True)
     tokens: Mapped[float]
     filled_at: Mapped[datetime] = mapped_column(server_default=NOW, index=True)
+
+
+class ArrivalRow(Table):
+    """Somebody on the way by a provider of identities: what the answer is compared with, once."""
+
+    __tablename__ = "arrivals"
+    state_sha256: Mapped[str] = mapped_column(primary_key=True)
+    browser_sha256: Mapped[str]
+    nonce: Mapped[str]
+    verifier: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)

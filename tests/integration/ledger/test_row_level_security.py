@@ -173,6 +173,7 @@ def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(serv
         "SELECT 1 FROM sessions",
         "SELECT 1 FROM strangers",
         "SELECT 1 FROM doorsteps",
+        "SELECT 1 FROM arrivals",
     ],
 )
 def test_a_hospitals_transaction_may_only_what_its_work_needs(services, hospital, rows, statement):

@@ -12,12 +12,12 @@ depends_on = None
 HOUSE, HOSPITAL = "sera_house", "sera_hospital"
 OWN = "hospital_id = NULLIF(current_setting('sera.hospital', true), '')::uuid"
 STAFF = f"{OWN} AND role IN ('submitter', 'reader')"
-TABLES = ("doorsteps", "strangers", "sessions", "people")
+TABLES = ("arrivals", "doorsteps", "strangers", "sessions", "people")
 SHOWN = (
     "id, name, hospital_id, role, must_change, totp_since, failures, locked_until, signed_in_at, generation, "
     "disabled_at, created_at"
 )
-MADE = "id, name, hospital_id, role, password_hash, must_change"
+MADE = "id, name, hospital_id, role, password_hash, must_change, issuer, subject"
 CHANGED = (
     "role, password_hash, must_change, totp_secret, totp_since, totp_step, recovery, failures, locked_until, "
     "generation, disabled_at"
@@ -107,6 +107,16 @@ def _attempts() -> None:
         sa.PrimaryKeyConstraint("origin"),
     )
     op.create_index("ix_doorsteps_filled_at", "doorsteps", ["filled_at"])
+    op.create_table(
+        "arrivals",
+        sa.Column("state_sha256", sa.String(), nullable=False),
+        sa.Column("browser_sha256", sa.String(), nullable=False),
+        sa.Column("nonce", sa.String(), nullable=False),
+        sa.Column("verifier", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("state_sha256"),
+    )
+    op.create_index("ix_arrivals_expires_at", "arrivals", ["expires_at"])
 
 
 def _moment(name: str, now: bool) -> sa.Column:
