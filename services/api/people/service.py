@@ -6,15 +6,14 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from services.api.dependencies import Wiring
+from services.api.hospitals.named import Names, named
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView
 from services.api.session.errors import ProviderOff
 from shared import passwords
 from shared.domain.roles import Role
-from shared.errors import Conflict, Forbidden
-from shared.ledger.hospitals import Caller, HospitalUnknown
+from shared.errors import Conflict
+from shared.ledger.hospitals import Caller
 from shared.ledger.people import People, Person
-
-Names = dict[UUID, str]
 
 
 class OneselfNot(Conflict):
@@ -38,7 +37,7 @@ class PeopleDesk:
             return await asyncio.to_thread(self._provided, new, new.subject)
 
         def made(people: People, names: Names, one_time_hash: str) -> Person:
-            return people.make(new.name, new.role, self._home(new, names), one_time_hash)
+            return people.make(new.name, new.role, named(new.hospital, names, self._who), one_time_hash)
 
         return await self._with_password(made)
 
@@ -75,12 +74,9 @@ class PeopleDesk:
         if self._wired.provider is None:
             raise ProviderOff
         with self._open() as (people, names):
-            home = self._home(new, names)
+            home = named(new.hospital, names, self._who)
             made = people.make_provided(new.name, new.role, home, self._wired.provider.issuer, subject)
             return OneTimeView(**view(made, names).model_dump(), one_time_password=None)
-
-    def _home(self, new: NewPerson, names: Names) -> UUID | None:
-        return self._named(new.hospital, names) if new.hospital else None
 
     def _changed(self, change: Callable[[People], Person]) -> PersonView:
         with self._open() as (people, names):
@@ -89,15 +85,6 @@ class PeopleDesk:
     def _refuse_oneself(self, person: UUID) -> None:
         if person == self._who.person:
             raise OneselfNot
-
-    def _named(self, name: str, names: Names) -> UUID:
-        """Another hospital's name is answered as one that nobody has."""
-        for hospital, known in names.items():
-            if known == name:
-                return hospital
-        if self._who.hospital_id:
-            raise Forbidden(role=self._who.role, needed=Role.OPERATOR)
-        raise HospitalUnknown(name=name)
 
     @contextmanager
     def _open(self) -> Iterator[tuple[People, Names]]:

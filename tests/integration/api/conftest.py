@@ -17,9 +17,9 @@ from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
 from shared.ledger.people import Person
 from shared.settings import Settings
+from tests.signing_in import PASSWORD
 
 MakeKey, MakePerson = Callable[..., str], Callable[..., Person]
-PASSWORD = "four words of no sense"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 

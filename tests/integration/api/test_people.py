@@ -131,6 +131,6 @@ def test_other_roles_have_no_say_about_people(as_role, role):
     assert as_role(role).get("/v1/people").status_code == 403
 
 
-@pytest.mark.parametrize("name", ["ab", "two words", "x" * 101, "tab\tbed", ""])
-def test_what_is_no_name_is_answered_422(operator, name):
-    assert operator.post("/v1/people", json={"name": name, "role": "auditor"}).status_code == 422
+def test_what_is_no_name_is_answered_422(operator):
+    for name in ("ab", "two words", "x" * 101, "tab\tbed", ""):
+        assert operator.post("/v1/people", json={"name": name, "role": "auditor"}).status_code == 422, name
