@@ -28,6 +28,7 @@ COMMANDS = {
     "study": "cli.commands.study",
     "predict": "cli.commands.predict",
     "key": "cli.commands.key",
+    "person": "cli.commands.person",
     "audit": "cli.commands.audit",
     "doctor": "cli.commands.doctor",
     "chaos": "cli.commands.chaos",

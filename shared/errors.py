@@ -31,13 +31,15 @@ class InputError(SeraError):
 class Unauthenticated(SeraError):
     code = "unauthenticated"
     status = 401
-    text = "No valid API key came with the request. Send it as `Authorization: Bearer KEY`."
+    text = (
+        "No valid API key or session came with the request. Send `Authorization: Bearer KEY`, or sign in at /sign-in."
+    )
 
 
 class Forbidden(SeraError):
     code = "forbidden"
     status = 403
-    text = "This key's role ({role}) may not do that. Ask an operator for a key with the role {needed}."
+    text = "The role {role} may not do that. Ask an operator for a key or an account with the role {needed}."
 
 
 class NotFound(SeraError):

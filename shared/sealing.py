@@ -4,20 +4,15 @@ Keys and signatures are written as base64 of their raw bytes: 32 of a key, 64 of
 """
 
 import base64
-import binascii
-import os
-from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from shared.domain.chain import Seal
 from shared.errors import SeraError
+from shared.keeping import kept, raw
 from shared.settings import Settings
-
-KEY_BYTES = 32
 
 
 class SealKeyUnusable(SeraError):
@@ -50,13 +45,11 @@ def seal_key(settings: Settings) -> SealKey:
     """
     if settings.audit_key:
         return SealKey(settings.audit_key.get_secret_value(), "SERA_AUDIT_KEY")
-    kept = key_file(settings)
+    path = key_file(settings)
     try:
-        if not kept.exists():
-            _draw(kept)
-        return SealKey(kept.read_text(), str(kept))
+        return SealKey(kept(path), str(path))
     except OSError as error:
-        raise SealKeyUnwritable(path=kept) from error
+        raise SealKeyUnwritable(path=path) from error
 
 
 def key_file(settings: Settings) -> Path:
@@ -73,25 +66,11 @@ def signed(seal: Seal) -> bool:
     return True
 
 
-def _draw(path: Path) -> None:
-    """Whoever is first wins; the file appears whole or not at all, for its owner only."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as draft:
-        draft.write(_text(os.urandom(KEY_BYTES)) + "\n")
-        draft.flush()
-        os.fsync(draft.fileno())
-        with suppress(FileExistsError):
-            os.link(draft.name, path)
-
-
 def _raw(text: str, where: str) -> bytes:
     try:
-        raw = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError) as error:
+        return raw(text)
+    except ValueError as error:
         raise SealKeyUnusable(where=where) from error
-    if len(raw) != KEY_BYTES:
-        raise SealKeyUnusable(where=where)
-    return raw
 
 
 def _text(raw: bytes) -> str:

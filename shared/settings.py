@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Cases = Annotated[int, Field(ge=1, le=100_000)]
+ISSUER = r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/[^\s?#]*)?)$"
 Sensitivity = Annotated[float, Field(ge=0.80, le=0.99)]
 
 
@@ -105,6 +106,30 @@ class Settings(BaseSettings):
     """Ed25519 private key of the seals, 32 bytes in base64; left unset, $SERA_HOME/keys/audit-ed25519."""
     trusted_proxies: str = ""
     """Addresses or networks, with commas, whose X-Forwarded-For is believed; all others speak for themselves."""
+
+    people_key: SecretStr | None = None
+    """Key under which authenticators' secrets are kept, 32 bytes in base64, the same for every gateway; left unset,
+    $SERA_HOME/keys/people-aes."""
+    session_idle_min: Annotated[int, Field(ge=1, le=24 * 60)] = 30
+    session_most_h: Annotated[int, Field(ge=1, le=24 * 7)] = 12
+    """A person signs in again after so long unused, and so long at all: the limits of NIST SP 800-63B for AAL2."""
+    sign_ins_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 30
+    """Tries from one address, and at once after a quiet minute; a hospital may come by one address."""
+    password_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """Passwords a gateway hashes at a time, with 64 MiB each."""
+
+    oidc_issuer: Annotated[str, Field(pattern=ISSUER)] | None = None
+    """A provider of identities (OpenID Connect) that people may sign in by; over TLS, or on this machine."""
+    oidc_client_id: str = "sera"
+    oidc_client_secret: SecretStr | None = None
+    """Unset: SERA is a public client there, with PKCE as always."""
+    oidc_scopes: str = "openid profile email"
+    oidc_create: bool = False
+    """Make an account at the first sign-in, of the role and the hospital that the provider names."""
+    oidc_role_claim: str = "sera_role"
+    """Claim of the ID token with one role by its name here, or a list with one among others; dots go deeper."""
+    oidc_hospital_claim: str = "sera_hospital"
+    """Claim with the hospital's name as SERA has it, or a list with one among others."""
 
     log_level: str = "INFO"
 

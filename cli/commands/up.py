@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.commands import application
+from cli.firststart import greet
 from deploy.local import Event, Phase, Stack
 from shared.safety import refuse_unsafe
 from shared.settings import Settings
@@ -36,4 +37,5 @@ def show(console: Console, event: Event) -> None:
 
 def welcome(console: Console, stack: Stack) -> None:
     console.print(f"\n[bold]SERA serves at {stack.url}[/]", soft_wrap=True)
+    greet(console, stack)
     console.print(f"Logs: {stack.home.logs}/   Stop with Ctrl-C.", soft_wrap=True)

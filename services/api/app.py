@@ -13,13 +13,14 @@ from services.api.cases.router import router as cases
 from services.api.cleaning import Cleaner
 from services.api.datasets.router import router as datasets
 from services.api.dependencies import Wiring
+from services.api.doorman import Doorman, lifetime
 from services.api.headers import SafeHeaders
 from services.api.hospitals.router import router as hospitals
 from services.api.jobs.pace import Pace
 from services.api.jobs.router import router as jobs
 from services.api.jobs.watch import JobWatch
 from services.api.keys.router import router as keys
-from services.api.limits import BodyCap, Bounds, Doorman
+from services.api.limits import BodyCap, Bounds
 from services.api.models.card import router as cards
 from services.api.models.router import router as models
 from services.api.monitoring.dashboards import router as dashboards
@@ -27,8 +28,14 @@ from services.api.monitoring.memory import Memory
 from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
 from services.api.origin import Whence, networks
+from services.api.people.router import router as people
+from services.api.session.bench import Bench
+from services.api.session.provider import Provider
+from services.api.session.routers import ROUTERS as sessions
+from services.api.site import Site
 from services.api.training.router import router as training
 from services.api.web.router import router as web
+from shared.authenticators import Vault
 from shared.ledger import Ledger
 from shared.objects import open_store
 from shared.queueing import CeleryDoorbell, celery_app
@@ -43,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Build the gateway; nothing connects before the app starts."""
     ledger = Ledger(settings.database, pool_size=20)
     apart = ledger.apart()
-    pace = Pace(apart)
+    pace, site, bench = Pace(apart), Site(settings.public_url), Bench(settings.password_threads)
     wired = Wiring(
         settings,
         ledger,
@@ -55,26 +62,44 @@ def create_app(settings: Settings) -> FastAPI:
         Memory(),
         Seen(),
         Cleaner(apart),
+        site,
+        bench,
+        Vault(settings),
+        Provider(settings) if settings.oidc_issuer else None,
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with wired.watch.listening(), once.sweeping(ledger, settings):
             yield
+        bench.close()
         wired.ledger.close()
 
     app = FastAPI(title="SERA", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.wiring = wired
     app.add_middleware(once.OnceEach, ledger=ledger, settings=settings)
     app.add_middleware(Turnstile, look=wired.admission.look)
-    app.add_middleware(Doorman, ledger=ledger)
+    app.add_middleware(Doorman, ledger=ledger, site=site, lifetime=lifetime(settings))
     app.add_middleware(Whence, proxies=networks(settings.trusted_proxies))
     app.add_middleware(BodyCap, bounds=Bounds.of(settings))
     app.add_middleware(SafeHeaders, public_url=settings.public_url)
     app.add_middleware(Traffic)
     errors.install(app)
     once.install(app)
-    for router in (cases, jobs, hospitals, keys, datasets, training, models, cards, audit, dashboards):
+    for router in (
+        *sessions,
+        people,
+        cases,
+        jobs,
+        hospitals,
+        keys,
+        datasets,
+        training,
+        models,
+        cards,
+        audit,
+        dashboards,
+    ):
         app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)
     app.include_router(web)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPBearer
 
 from services.api.admission import Admission
 from services.api.audit.seen import Seen
@@ -13,6 +13,10 @@ from services.api.cleaning import Cleaner
 from services.api.jobs.pace import Pace
 from services.api.jobs.watch import JobWatch
 from services.api.monitoring.memory import Memory
+from services.api.session.bench import Bench
+from services.api.session.provider import Provider
+from services.api.site import COOKIE, Site
+from shared.authenticators import Vault
 from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, needed_for
 from shared.errors import Forbidden
 from shared.ledger import Ledger
@@ -36,6 +40,10 @@ class Wiring:
     memory: Memory
     seen: Seen
     cleaner: Cleaner
+    site: Site
+    bench: Bench
+    vault: Vault
+    provider: Provider | None
 
 
 def wiring(request: Request) -> Wiring:
@@ -46,16 +54,33 @@ WiringDep = Annotated[Wiring, Depends(wiring)]
 BEARER = HTTPBearer(auto_error=False, description="An API key of one hospital, or of an operator.")
 
 
-def caller(request: Request, _documented: Annotated[object, Depends(BEARER)]) -> Caller:
-    """Whom the request's key speaks for; the Doorman has turned others away."""
+SESSION = APIKeyCookie(
+    name=COOKIE,
+    auto_error=False,
+    description="The session of a person who signed in (`__Host-sera` behind TLS). What changes anything also needs "
+    "the header `X-CSRF-Token` and an `Origin` of our own.",
+)
+
+
+def caller(
+    request: Request, _key: Annotated[object, Depends(BEARER)], _session: Annotated[object, Depends(SESSION)]
+) -> Caller:
+    """Whom the request's key or session speaks for; the Doorman has turned others away."""
     return request.state.caller
+
+
+Known = Annotated[Caller, Depends(caller)]
+
+
+ABROAD = (Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
+"""What may be done by those who belong to no hospital."""
 
 
 def allowed(act: Act) -> Callable[[Caller], Caller]:
     """A dependency that lets only roles through that may do this."""
 
     def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
-        at_home = who.role in HOSPITAL_ROLES or act in (Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS)
+        at_home = who.role in HOSPITAL_ROLES or act in ABROAD
         if act not in MAY[who.role] or not at_home:
             raise Forbidden(role=who.role, needed=needed_for(act))
         return who
@@ -70,3 +95,4 @@ Auditor = Annotated[Caller, Depends(allowed(Act.AUDIT))]
 Administrator = Annotated[Caller, Depends(allowed(Act.ADMINISTER))]
 Monitor = Annotated[Caller, Depends(allowed(Act.MONITOR))]
 KeyKeeper = Annotated[Caller, Depends(allowed(Act.MANAGE_KEYS))]
+PersonKeeper = Annotated[Caller, Depends(allowed(Act.MANAGE_PEOPLE))]

@@ -1,4 +1,4 @@
-"""What is refused before a body is read to its end: callers without a key, too many bytes, bytes too slow to come."""
+"""What is refused before a body is read to its end: too many bytes, bytes too slow to come."""
 
 import asyncio
 import time
@@ -6,21 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn, Self
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.errors import of_error
-from shared.errors import SeraError, TooLarge, Unauthenticated
-from shared.ledger import Ledger
-from shared.ledger.hospitals import Caller
+from shared.errors import SeraError, TooLarge
 from shared.settings import Settings
 from shared.telemetry import log
 
 LINGER_S = 10.0
 FORM_ALLOWANCE = 256 * 1024
 """What the form's other fields and boundaries may add to an image."""
-SCHEME = "bearer "
 
 
 class BatchTooLarge(TooLarge):
@@ -70,7 +66,7 @@ class BodyCap:
             return await self._app(scope, receive, send)
         body = _Body(self._bounds, scope, receive, send)
         with suppress(_Cut):
-            body.check_declared()
+            body.checkdeclared_bytes()
             await self._app(scope, body.receive, body.send)
         if body.fault and not body.answered:
             await refuse(body.fault, scope, receive, send, body.more and not isinstance(body.fault, TooSlow))
@@ -85,8 +81,8 @@ class _Body:
         self.more, self.answered = True, False
         self.fault: SeraError | None = None
 
-    def check_declared(self) -> None:
-        if _declared(self._scope) > self._bounds.most_bytes:
+    def checkdeclared_bytes(self) -> None:
+        if declared_bytes(self._scope) > self._bounds.most_bytes:
             self._cut(self._too_large())
 
     async def receive(self) -> Message:
@@ -131,40 +127,6 @@ class _Body:
         return TooSlow(least_bytes_per_s=self._bounds.least_bytes_per_s, stall_s=self._bounds.stall_s)
 
 
-class Doorman:
-    """Learns whom the key of a request speaks for, and turns strangers away before their body is read."""
-
-    def __init__(self, app: ASGIApp, ledger: Ledger, prefix: str = "/v1/") -> None:
-        self._app, self._ledger, self._prefix = app, ledger, prefix
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
-            return await self._app(scope, receive, send)
-        try:
-            caller = await run_in_threadpool(known, self._ledger, Headers(scope=scope).get("authorization", ""))
-        except SeraError as error:
-            return await refuse(error, scope, receive, send, has_body(scope))
-        scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, receive, send)
-
-
-def known(ledger: Ledger, credentials: str) -> Caller:
-    """Whom an Authorization header speaks for (`Unauthenticated`)."""
-    if not credentials.lower().startswith(SCHEME):
-        raise Unauthenticated
-    with ledger.whole("gateway") as house:
-        caller = house.keys.verify(credentials[len(SCHEME) :].strip())
-    if caller is None:
-        raise Unauthenticated
-    return caller
-
-
-def still_known(ledger: Ledger, caller: Caller) -> bool:
-    """Whether the key of a request under way is good still; long answers ask, so that revoking ends them too."""
-    with ledger.whole("gateway") as house:
-        return house.keys.alive(caller.key_id)
-
-
 async def refuse(error: SeraError, scope: Scope, receive: Receive, send: Send, more: bool) -> None:
     """Answer with the error's problem while a body is still coming.
 
@@ -180,13 +142,13 @@ async def refuse(error: SeraError, scope: Scope, receive: Receive, send: Send, m
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _declared(scope: Scope) -> int:
+def declared_bytes(scope: Scope) -> int:
     declared = Headers(scope=scope).get("content-length", "0")
     return int(declared) if declared.isdigit() else 0
 
 
 def has_body(scope: Scope) -> bool:
-    return _declared(scope) > 0 or "transfer-encoding" in Headers(scope=scope)
+    return declared_bytes(scope) > 0 or "transfer-encoding" in Headers(scope=scope)
 
 
 def _keep_open(send: Send) -> Send:

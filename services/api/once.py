@@ -141,7 +141,7 @@ def install(app: FastAPI) -> None:
         document = plain()
         for path, methods in document["paths"].items():
             for method, told in methods.items():
-                if path.startswith("/v1/") and method.upper() in UNSAFE:
+                if done_once(path) and method.upper() in UNSAFE:
                     _document(told)
         return document
 
@@ -183,9 +183,14 @@ def _set(once: Once) -> Iterator[None]:
         ONCE.reset(token)
 
 
+def done_once(path: str) -> bool:
+    """Whether a key counts here. Not for signing in and out: a wrong try must count, whatever key comes with it."""
+    return path.startswith("/v1/") and not path.startswith("/v1/session")
+
+
 def _key(scope: Scope) -> str | None:
     """The key of a request that changes something."""
-    if scope["type"] != "http" or scope["method"] not in UNSAFE or not scope["path"].startswith("/v1/"):
+    if scope["type"] != "http" or scope["method"] not in UNSAFE or not done_once(scope["path"]):
         return None
     return Headers(scope=scope).get(NAME)
 

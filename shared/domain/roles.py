@@ -1,4 +1,4 @@
-"""Who a key speaks for."""
+"""Who a key or a session speaks for."""
 
 from enum import StrEnum
 
@@ -21,21 +21,24 @@ class Act(StrEnum):
     ADMINISTER = "administer"
     MONITOR = "monitor"
     MANAGE_KEYS = "manage-keys"
+    MANAGE_PEOPLE = "manage-people"
 
 
 MAY: dict[Role, frozenset[Act]] = {
     Role.SUBMITTER: frozenset({Act.SUBMIT, Act.READ}),
     Role.READER: frozenset({Act.READ}),
-    Role.HOSPITAL_ADMIN: frozenset({Act.SUBMIT, Act.READ, Act.AUDIT, Act.ADMINISTER, Act.MONITOR, Act.MANAGE_KEYS}),
-    Role.OPERATOR: frozenset({Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS}),
+    Role.HOSPITAL_ADMIN: frozenset(
+        {Act.SUBMIT, Act.READ, Act.AUDIT, Act.ADMINISTER, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE}
+    ),
+    Role.OPERATOR: frozenset({Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE}),
     Role.AUDITOR: frozenset({Act.AUDIT, Act.MONITOR}),
 }
 
 HOSPITAL_ROLES = frozenset({Role.SUBMITTER, Role.READER, Role.HOSPITAL_ADMIN})
-"""Roles whose keys belong to one hospital and see only its cases."""
+"""Roles whose keys and people belong to one hospital and see only its cases."""
 
 STAFF_ROLES = frozenset({Role.SUBMITTER, Role.READER})
-"""Roles whose keys a hospital's administrator makes and ends."""
+"""Roles whose keys and people a hospital's administrator makes and ends."""
 
 
 def needed_for(act: Act) -> str:

@@ -34,15 +34,17 @@ class HospitalUnknown(NotFound):
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom a valid key speaks for."""
+    """Whom a valid key speaks for, or a session where there is a `person`."""
 
-    key_id: str
+    credential: str
+    """The key's id, or the hash of the session's token."""
     role: Role
     hospital_id: UUID | None
+    person: UUID | None = None
 
     @property
     def actor(self) -> str:
-        return f"key:{self.key_id}"
+        return f"person:{self.person}" if self.person else f"key:{self.credential}"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from shared.ledger.allowances import Allowance
+from shared.ledger.arrivals import Arrivals
 from shared.ledger.audit import AuditTrail
+from shared.ledger.authenticators import Authenticators
 from shared.ledger.cases import Cases
 from shared.ledger.cleanings import Cleanings
 from shared.ledger.consents import Consents
@@ -27,12 +29,15 @@ from shared.ledger.observations import Observations
 from shared.ledger.once import Asked, Once, current
 from shared.ledger.outcomes import Outcomes
 from shared.ledger.papers import Papers
+from shared.ledger.people import People
 from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.queue import Queue
 from shared.ledger.receipts import Receipts
 from shared.ledger.seals import Seals
 from shared.ledger.serving import Serving
+from shared.ledger.sessions import Sessions
 from shared.ledger.shadows import Shadows
+from shared.ledger.signins import SignIns
 from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
 from shared.ledger.training import TrainingRuns
@@ -51,6 +56,7 @@ class Book:
     observations: Observations
     allowance: Allowance
     keys: Keys
+    people: People
     audit: AuditTrail
     seals: Seals
 
@@ -61,6 +67,11 @@ class House:
 
     hospitals: Hospitals
     keys: Keys
+    people: People
+    sessions: Sessions
+    sign_ins: SignIns
+    authenticators: Authenticators
+    arrivals: Arrivals
     queue: Queue
     datasets: Datasets
     drafts: Drafts
@@ -114,6 +125,7 @@ class Ledger:
                 Observations(session, audit, hospital),
                 Allowance(session, hospital),
                 Keys(session, audit, hospital),
+                People(session, audit, hospital),
                 audit,
                 Seals(session, hospital),
             )
@@ -124,16 +136,21 @@ class Ledger:
         """A transaction over every hospital, for services and operators."""
         with self._transaction(HOUSE) as session:
             audit = AuditTrail(session, actor)
-            shadows = Shadows(session, audit)
+            shadows, pseudonyms = Shadows(session, audit), Pseudonyms(session)
             yield House(
                 Hospitals(session, audit),
                 Keys(session, audit),
+                People(session, audit),
+                Sessions(session, audit),
+                SignIns(session, audit, pseudonyms),
+                Authenticators(session, audit),
+                Arrivals(session),
                 Queue(session, audit),
                 Datasets(session, audit),
                 Drafts(session, audit),
                 Consents(session, audit),
                 Cleanings(session, audit),
-                Pseudonyms(session),
+                pseudonyms,
                 Versions(session, audit, actor),
                 TrainingRuns(session, audit),
                 Steps(session, audit),

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from services.api.audit.seen import Subject
 from services.api.dependencies import Wiring
+from services.api.doorman import still_known
 from services.api.jobs.schemas import JobPage, JobView, view
-from services.api.limits import still_known
 from shared.domain.events import Event
 from shared.domain.jobs import FINAL, JobState
-from shared.errors import InputError, NotFound
+from shared.errors import InputError, NotFound, Unauthenticated
 from shared.ledger import Book
 from shared.ledger.hospitals import Caller
 from shared.ledger.jobs import Job
@@ -48,11 +48,13 @@ class JobDesk:
         job = await asyncio.to_thread(self.read, job_id)
         while job.state not in FINAL and (left := until - time.monotonic()) > 0:
             await self._wired.watch.changed(job_id, left)
+            if not await asyncio.to_thread(still_known, self._wired.ledger, self._who):
+                raise Unauthenticated
             job = await asyncio.to_thread(self.read, job_id)
         return job
 
     async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
-        """The job each time it changes, until it is final or the caller's key has ended."""
+        """The job each time it changes, until it is final or the caller's key or session has ended."""
         seen: JobView | None = None
         while seen is None or seen.state not in FINAL:
             job = await asyncio.to_thread(self.read, job_id)

@@ -3,17 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from services.api.dependencies import Wiring
+from services.api.hospitals.named import Names, named
 from services.api.keys import schemas
 from services.api.keys.schemas import KeyView, NewKeyView
-from shared.domain.roles import Role
-from shared.errors import Conflict, Forbidden
-from shared.ledger.hospitals import Caller, HospitalUnknown
+from shared.errors import Conflict
+from shared.ledger.hospitals import Caller
 from shared.ledger.keys import Key, Keys, NewKey
-
-Names = dict[UUID, str]
 
 
 class KeyShownOnce(Conflict):
@@ -39,7 +36,7 @@ class KeyDesk:
         """Raises HospitalUnknown, KeyNeedsHospital, Forbidden."""
         until = datetime.now(UTC) + timedelta(days=new.expires_days)
         with self._open() as (keys, names):
-            hospital = self._named(new.hospital, names) if new.hospital else None
+            hospital = named(new.hospital, names, self._who)
             return shown(keys.make(new.role, hospital, new.label, until), names)
 
     def rotate(self, key_id: str, overlap_days: int) -> NewKeyView:
@@ -51,15 +48,6 @@ class KeyDesk:
         """Raises KeyUnknown."""
         with self._open() as (keys, names):
             return KeyView(**told(keys.revoke(key_id), names))
-
-    def _named(self, name: str, names: Names) -> UUID:
-        """Another hospital's name is answered as one that nobody has."""
-        for hospital, known in names.items():
-            if known == name:
-                return hospital
-        if self._who.hospital_id:
-            raise Forbidden(role=self._who.role, needed=Role.OPERATOR)
-        raise HospitalUnknown(name=name)
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Keys, Names]]:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.api.dependencies import Wiring, WiringDep
-from services.api.limits import known
+from services.api.doorman import by_key
 from services.api.monitoring import gauges
 from services.api.monitoring.traffic import REGISTRY
 from shared.domain.roles import Role
@@ -59,7 +59,7 @@ def metrics(wired: WiringDep, authorization: Annotated[str | None, Header()] = N
     """
     parts = [generate_latest(REGISTRY), gauges.jobs(wired), gauges.results(wired)]
     if authorization is not None:
-        check_sees_all(known(wired.ledger, authorization))
+        check_sees_all(by_key(wired.ledger, authorization))
         parts.append(gauges.hospitals(wired))
     return Response(b"".join(parts), media_type=CONTENT_TYPE_LATEST)
 

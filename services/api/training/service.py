@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 from services.api.dependencies import Wiring
-from services.api.limits import still_known
+from services.api.doorman import still_known
 from services.api.training.schemas import EventView, NewRun, RunSummary, RunView, event_view, summary, view
 from shared.domain.training import ENDED
 from shared.errors import NotFound
@@ -64,7 +64,7 @@ class RunDesk:
         return self.read(run_id)
 
     async def follow(self, run_id: UUID, after: int) -> AsyncIterator[EventView | RunView]:
-        """What the run says from there on, and the run as it changes, until it or the caller's key has ended."""
+        """What the run says from there on, and the run as it changes, until it or the caller's key or session ended."""
         seen: RunView | None = None
         while seen is None or seen.state not in ENDED:
             run, said = await asyncio.to_thread(self._news, run_id, after)

@@ -1,4 +1,4 @@
-"""The reader's page: nodule size, image, reset, result."""
+"""The reader's page: nodule size, image, reset, result; and the page to sign in at."""
 
 from pathlib import Path
 
@@ -8,7 +8,10 @@ from fastapi.templating import Jinja2Templates
 from starlette.responses import FileResponse
 
 from services.api.cases.router import LARGEST_MM
+from services.api.dependencies import WiringDep
+from services.api.session.errors import PROBLEMS
 from shared.errors import NotFound
+from shared.passwords import LEAST
 from shared.version import VERSION
 
 HERE = Path(__file__).parent
@@ -24,6 +27,12 @@ router = APIRouter(include_in_schema=False)
 def reader_page(request: Request) -> HTMLResponse:
     facts = {"version": VERSION, "largest_mm": LARGEST_MM}
     return PAGES.TemplateResponse(request, "reader.html", facts, headers=HEADERS)
+
+
+@router.get("/sign-in", response_class=HTMLResponse)
+def sign_in_page(request: Request, wired: WiringDep, problem: str = "") -> HTMLResponse:
+    facts = {"version": VERSION, "least": LEAST, "problem": PROBLEMS.get(problem, "")}
+    return PAGES.TemplateResponse(request, "sign-in.html", facts | {"provider": wired.provider}, headers=HEADERS)
 
 
 @router.get("/static/{name}")

@@ -13,15 +13,18 @@ from shared.ledger.tables.cases import (
 from shared.ledger.tables.datasets import CleaningRow, DatasetImageRow, DatasetRow, VersionImageRow, VersionRow
 from shared.ledger.tables.hospitals import AllowanceRow, AuditRow, HospitalRow, KeyRow, SealRow, SecretRow
 from shared.ledger.tables.models import GateRow, ModelRow, PromotionRow, ServingRow, ShadowResultRow, ShadowRow
+from shared.ledger.tables.people import ArrivalRow, DoorstepRow, PersonRow, SessionRow, StrangerRow
 from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainingRunRow
 
 __all__ = [
     "AllowanceRow",
+    "ArrivalRow",
     "AuditRow",
     "CaseRow",
     "CleaningRow",
     "DatasetImageRow",
     "DatasetRow",
+    "DoorstepRow",
     "ExplanationRow",
     "GateRow",
     "HospitalRow",
@@ -30,6 +33,7 @@ __all__ = [
     "ModelRow",
     "ObservationRow",
     "OutcomeRow",
+    "PersonRow",
     "PromotionRow",
     "ReceiptRow",
     "ResultRow",
@@ -38,8 +42,10 @@ __all__ = [
     "SealRow",
     "SecretRow",
     "ServingRow",
+    "SessionRow",
     "ShadowResultRow",
     "ShadowRow",
+    "StrangerRow",
     "Table",
     "TrainingRunRow",
     "VersionImageRow",

@@ -2,17 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from deploy.local import EmbeddedEngines
 from services.api.app import create_app
-from shared.domain.roles import Role
+from services.api.doorman import lifetime
+from services.api.site import COOKIE, CSRF_HEADER, csrf
+from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
+from shared.ledger.people import Person
 from shared.settings import Settings
+from tests.signing_in import PASSWORD
 
-MakeKey = Callable[..., str]
+MakeKey, MakePerson = Callable[..., str], Callable[..., Person]
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 @pytest.fixture
@@ -47,6 +55,59 @@ def as_role(gateway: TestClient, make_key: MakeKey) -> Callable[..., TestClient]
         client = TestClient(gateway.app, headers=headers, raise_server_exceptions=False)
         client.portal = gateway.portal
         return client
+
+    return seen
+
+
+@pytest.fixture
+def browser(gateway: TestClient) -> Callable[[], TestClient]:
+    """The gateway as seen by a browser on one of its own pages."""
+
+    def opened() -> TestClient:
+        client = TestClient(gateway.app, headers={"Origin": "http://testserver"}, raise_server_exceptions=False)
+        client.portal = gateway.portal
+        return client
+
+    return opened
+
+
+@pytest.fixture
+def make_person(ledger: Ledger) -> MakePerson:
+    """A person with a password of their own, which costs little to check."""
+
+    def make(role: Role = Role.SUBMITTER, hospital: str | None = "north", name: str | None = None) -> Person:
+        home = hospital if role in HOSPITAL_ROLES else None
+        with ledger.whole("test") as house:
+            hospital_id = house.hospitals.ensure(home) if home else None
+            made = house.people.make(name or f"{role}-{uuid4().hex}", role, hospital_id, CHEAP.hash(PASSWORD))
+        with ledger.engine.begin() as line:
+            line.execute(text("UPDATE people SET must_change = false WHERE id = :id"), {"id": made.id})
+        return made
+
+    return make
+
+
+@pytest.fixture
+def signed_in(browser: Callable[[], TestClient], settings: Settings, ledger: Ledger) -> Callable[[Person], TestClient]:
+    """The gateway as seen by a person who has signed in."""
+
+    def seen(person: Person) -> TestClient:
+        client = browser()
+        with ledger.whole("test") as house:
+            token = house.sessions.open(person.id, lifetime(settings))
+        client.cookies.set(COOKIE, token)
+        client.headers[CSRF_HEADER] = csrf(token)
+        return client
+
+    return seen
+
+
+@pytest.fixture
+def as_person(make_person: MakePerson, signed_in: Callable[[Person], TestClient]) -> Callable[..., TestClient]:
+    """The gateway as seen by a person of this role and hospital."""
+
+    def seen(role: Role = Role.SUBMITTER, hospital: str = "north") -> TestClient:
+        return signed_in(make_person(role, hospital))
 
     return seen
 

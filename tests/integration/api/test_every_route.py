@@ -13,6 +13,7 @@ from shared.domain.training import Split
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.keys import Keys
 from shared.ledger.observations import Observations
+from shared.ledger.people import People
 from shared.ledger.scope import Scoped
 from shared.settings import Settings
 from tests.builders import form, png
@@ -29,13 +30,15 @@ NEEDS = {
     r"PATCH /v1/hospital": Act.ADMINISTER,
     r"\w+ /v1/hospitals\b.*": Act.OPERATE,
     r"\w+ /v1/keys\b.*": Act.MANAGE_KEYS,
+    r"\w+ /v1/people\b.*": Act.MANAGE_PEOPLE,
+    r"\w+ /v1/session\b.*": None,
     r"GET /v1/audit\b.*": Act.AUDIT,
     r"GET /v1/monitoring/.*": Act.MONITOR,
     r"GET /v1/models/{model_id}/card(\.html)?": None,
     r"\w+ /v1/(datasets|training-runs|models|promotions|workers|shadow)\b.*": Act.OPERATE,
 }
-"""The leave that a route asks for, the first that matches; None: any key will do."""
-WITHOUT_HOME = (Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS)
+"""The leave that a route asks for, the first that matches; None: any key or session will do."""
+WITHOUT_HOME = (Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
 """What may be done by those who belong to no hospital."""
 ALL = [
     route
@@ -68,20 +71,34 @@ def north_data(as_role, ledger) -> North:
     submitter.post(f"/v1/cases/{first['case_id']}/outcome", json={"malignant": True, "source": "cytology"})
     assert submitter.get(f"/v1/cases/{first['case_id']}/explanation.png").status_code == 202
     key = as_role(Role.HOSPITAL_ADMIN).post("/v1/keys", json={"role": "reader", "label": "north-only"}).json()
+    person = as_role(Role.HOSPITAL_ADMIN).post("/v1/people", json={"name": "north-reader", "role": "reader"}).json()
     run = operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "light"}).json()["run_id"]
     cursor = submitter.get("/v1/jobs?limit=1").json()["next_cursor"]
     image = submitter.get(f"/v1/cases/{first['case_id']}").json()["image"]["sha256"]
     hospital = str(_hospital(ledger))
     house_ids = {"run_id": run, "model_id": DIGEST, "datasets/name": "set", "image_sha256": IMAGE, "number": 1}
     ids = {"case_id": first["case_id"], "job_id": last["job_id"], "key_id": key["id"], "hospitals/name": "north"}
-    words = {first["case_id"], first["job_id"], last["case_id"], last["job_id"], key["id"], hospital, image}
-    return North(ids | house_ids, hospital, cursor, frozenset(words | {"north", "north-only-7", "0.123456"}))
+    ids |= {"person_id": person["id"]}
+    words = {
+        first["case_id"],
+        first["job_id"],
+        last["case_id"],
+        last["job_id"],
+        key["id"],
+        person["id"],
+        hospital,
+        image,
+    }
+    return North(
+        ids | house_ids, hospital, cursor, frozenset(words | {"north", "north-only-7", "north-reader", "0.123456"})
+    )
 
 
 @pytest.fixture
 def nobody() -> dict[str, object]:
     """Ids behind which there is nothing, of the same form."""
     ids = {"case_id": uuid4(), "job_id": uuid4(), "run_id": uuid4(), "key_id": "0" * 12, "number": 999}
+    ids |= {"person_id": uuid4()}
     names = {"model_id": "light-not", "datasets/name": "nothing", "hospitals/name": "nowhere"}
     return ids | names | {"image_sha256": ABSENT_HASH}
 
@@ -104,7 +121,10 @@ def may(role: Role, route) -> bool:
 
 
 def call(client, route, ids, headers=None, **query):
-    return client.request(route.method, route.address(ids), headers=headers, params=query, **route.content())
+    content = route.content()
+    if str(route) == "POST /v1/people":  # a name is taken once
+        content["json"]["name"] = uuid4().hex
+    return client.request(route.method, route.address(ids), headers=headers, params=query, **content)
 
 
 def told(answer, ids) -> tuple[int, str]:
@@ -128,17 +148,26 @@ def wall(request, monkeypatch) -> None:
     if request.param == "row-level security alone":
         monkeypatch.setattr(Scoped, "_mine", lambda self, query, table: query)
         monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
+        monkeypatch.setattr(People, "_mine", lambda self, query: query)
         monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
+
+
+@pytest.fixture(params=["key", "session"])
+def credential(request, as_role, as_person):
+    """The gateway as seen by a role of a hospital, with a key or as a person who signed in."""
+    return {"key": as_role, "session": as_person}[request.param]
 
 
 @pytest.mark.usefixtures("wall")
 @pytest.mark.parametrize("role", sorted(HOSPITAL_ROLES))
 def test_another_hospital_learns_nothing_from_any_route_not_even_that_something_exists(
-    as_role, north_data, nobody, role
+    credential, as_role, north_data, nobody, role
 ):
-    south, owner, admin = as_role(role, "south"), as_role(), as_role(Role.HOSPITAL_ADMIN)
+    south, owner, admin = credential(role, "south"), as_role(), as_role(Role.HOSPITAL_ADMIN)
     before = _seen(owner, admin, north_data)
     for route in ALL:
+        if str(route) == "DELETE /v1/session":
+            continue  # of nobody but oneself
         if route.path.endswith(("/card", "/card.html")):
             continue  # of a model of the house, for every key
         theirs = RECEIPT if str(route) == "POST /v1/cases" else {"Idempotency-Key": uuid4().hex}
@@ -169,8 +198,8 @@ def test_a_question_that_names_another_hospital_is_answered_as_one_that_names_no
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_that_may_not_is_refused_at_its_own_hospital_too(as_role, north_data, nobody, role):
-    client = as_role(role)
+def test_a_role_that_may_not_is_refused_at_its_own_hospital_too(credential, north_data, nobody, role):
+    client = credential(role)
     shut = [route for route in ALL if not may(role, route)]
     assert shut
     for route in shut:
@@ -179,9 +208,10 @@ def test_a_role_that_may_not_is_refused_at_its_own_hospital_too(as_role, north_d
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), str(route)
 
 
-def test_without_a_key_every_route_is_shut(gateway, north_data):
+def test_without_a_key_or_a_session_every_route_is_shut(gateway, north_data):
     for route in ALL:
-        assert call(gateway, route, north_data.ids).status_code == 401, str(route)
+        status = 404 if route.path.startswith("/v1/session/oidc") else 401  # there is no provider
+        assert call(gateway, route, north_data.ids).status_code == status, str(route)
 
 
 def _holds_nothing_of(north: North, answer, route) -> None:
@@ -194,5 +224,6 @@ def _seen(owner, admin, north: North) -> list[str]:
     """What the north has, by its own keys."""
     case, job = north.ids["case_id"], north.ids["job_id"]
     paths = (f"/v1/cases/{case}", f"/v1/jobs/{job}", "/v1/jobs", "/v1/hospital")
+    told = [re.sub(r'"eta_s":[\d.]+', "", owner.get(path).text) for path in paths]  # falls as time goes by
     keys = [{**key, "last_used_at": None} for key in admin.get("/v1/keys").json()]
-    return [owner.get(path).text for path in paths] + [str(keys)]
+    return [*told, str(keys), admin.get("/v1/people").text]

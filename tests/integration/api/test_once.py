@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from services.api.app import create_app
-from services.api.once import NAME, REPLAYED, UNSAFE, sweep
+from services.api.once import NAME, REPLAYED, UNSAFE, done_once, sweep
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.domain.training import Split
@@ -29,14 +29,21 @@ OTHERS = {
     "PUT /v1/datasets/{name}/images/{image_sha256}": {"json": {"site": "south"}},
     "POST /v1/training-runs": {"json": {"dataset": "set", "recipe": "light"}},
     "POST /v1/keys": {"json": {"role": "reader", "label": "dashboard", "hospital": "north"}},
+    "POST /v1/people": {"json": {"name": "another.reader", "role": "reader", "hospital": "north"}},
+    "PATCH /v1/people/{person_id}": {"json": {"role": "submitter"}},
 }
 """Bodies that do more than the document's own example."""
 SUBMITTERS = ("POST /v1/cases", "POST /v1/cases/{case_id}/outcome", "POST /v1/jobs/{job_id}/cancel")
-NOT_TWICE = {"POST /v1/keys", "POST /v1/keys/{key_id}/rotate"}
-"""What shows a secret, and shows it once."""
+NOT_TWICE = {
+    "POST /v1/keys": ("key", "key_id"),
+    "POST /v1/keys/{key_id}/rotate": ("key", "key_id"),
+    "POST /v1/people": ("one_time_password", "person_id"),
+    "POST /v1/people/{person_id}/reset": ("one_time_password", "person_id"),
+}
+"""What shows a secret, and shows it once: where the secret is, and by what the repeat names whose it was."""
 LEFT_OUT = ("receipts", "allowances", "secrets", "alembic_version")
 DOCUMENT = create_app(Settings(database_url="postgresql://x/x", broker_url="redis://x")).openapi()
-WRITES = [route for route in routes(DOCUMENT) if route.path.startswith("/v1/") and route.method in UNSAFE]
+WRITES = [route for route in routes(DOCUMENT) if done_once(route.path) and route.method in UNSAFE]
 
 
 def key(word: str | None = None) -> dict[str, str]:
@@ -58,13 +65,17 @@ def ids(ledger, as_role):
             house.models.store(digest, "light", "light", judged if digest == C else None, False, {})
         for digest in (A, C):
             house.models.promote(digest, "test", "so that there is something to go back to")
+        staff = {word: house.people.make(word, Role.READER, north, "hash").id for word in ("idle", "locked", "gone")}
+        house.people.disable(staff["gone"])
         rotated, revoked = (house.keys.make(Role.READER, north, "old").key.id for _ in range(2))
     with ledger.scoped(north, "test") as book:
         waiting, failed = ((case := book.cases.add(CASE), book.jobs.open(case, Priority.ROUTINE)) for _ in range(2))
     with ledger.engine.begin() as line:
         line.execute(text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": failed[1]})
+        line.execute(text("UPDATE people SET failures = 3 WHERE name = 'locked'"))
         line.execute(text("UPDATE training_runs SET state = 'done' WHERE id = :id"), {"id": judged})
     plain = {"case_id": waiting[0], "job_id": waiting[1], "key_id": rotated, "run_id": queued, "model_id": C}
+    plain |= {"person_id": staff["idle"]}
     names = {"datasets/name": "set", "hospitals/name": "north", "image_sha256": A}
     return (
         plain
@@ -72,6 +83,8 @@ def ids(ledger, as_role):
         | {
             "POST /v1/jobs/{job_id}/rerun": {"job_id": failed[1]},
             "DELETE /v1/keys/{key_id}": {"key_id": revoked},
+            "POST /v1/people/{person_id}/enable": {"person_id": staff["gone"]},
+            "POST /v1/people/{person_id}/unlock": {"person_id": staff["locked"]},
             "POST /v1/training-runs/{run_id}/resume": {"run_id": ended},
             "DELETE /v1/datasets/{name}/images/{image_sha256}": {"image_sha256": B},
             "POST /v1/models/{model_id}/promote": {"model_id": B},
@@ -129,8 +142,9 @@ def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(a
         again = asks(client, route, ids, sent)
         assert state() == after, str(route)
         if str(route) in NOT_TWICE:
-            assert (again.status_code, again.json()["code"]) == (409, "key-shown-once")
-            assert (again.json()["key_id"], first.json()["key"] in again.text) == (first.json()["id"], False)
+            secret, whose = NOT_TWICE[str(route)]
+            assert (again.status_code, again.json()["code"].endswith("-shown-once")) == (409, True)
+            assert (again.json()[whose], first.json()[secret] in again.text) == (first.json()["id"], False)
         else:
             assert (again.status_code, again.text) == (first.status_code, first.text), str(route)
             assert again.headers.get("Location") == first.headers.get("Location")

@@ -13,7 +13,19 @@ from shared.domain.roles import Role
 from tests.builders import form
 
 STRANGE = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
-PATHS = ("/", "/static/reader.js", "/healthz", "/metrics", "/openapi.json", "/v1/jobs", "/v1/hospital", "/nowhere")
+PATHS = (
+    "/",
+    "/sign-in",
+    "/static/reader.js",
+    "/static/session.js",
+    "/v1/session",
+    "/healthz",
+    "/metrics",
+    "/openapi.json",
+    "/v1/jobs",
+    "/v1/hospital",
+    "/nowhere",
+)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -27,8 +39,12 @@ def test_every_answer_tells_browsers_to_guess_frame_leak_and_keep_nothing(north,
         assert "Strict-Transport-Security" not in headers
 
 
-def test_the_page_runs_its_own_scripts_and_no_inline_ones(gateway):
-    policy = gateway.get("/").headers["Content-Security-Policy"]
+@pytest.mark.parametrize("path", ["/", "/sign-in"])
+def test_a_page_runs_its_own_scripts_and_no_inline_ones(gateway, path):
+    page = gateway.get(path)
+    policy = page.headers["Content-Security-Policy"]
+    assert page.text.count("<script") == page.text.count('<script type="module" src="/static/') == 1
+    assert not any(word in page.text for word in ("style=", "onclick", "onsubmit", "javascript:"))
     assert ("script-src 'self'" in policy, "unsafe" in policy) == (True, False)
 
 

@@ -21,6 +21,7 @@ from shared.ledger.keys import Keys
 from shared.ledger.migrate import migrate
 from shared.ledger.observations import Observation, Observations, Period, Quantity, Window
 from shared.ledger.outcomes import NewOutcome
+from shared.ledger.people import People
 from shared.ledger.receipts import Answer, Receipts
 from shared.ledger.scope import Scoped
 from shared.ledger.standing import RolesMissing, passes_by
@@ -67,6 +68,7 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         book.audit.record(Event.CASE_ACCEPTED, case=case)
     with services.whole("worker") as house:
         house.keys.create(Role.HOSPITAL_ADMIN, north, "test")
+        house.people.make("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
         lease = house.queue.claim("w", 1, timedelta(seconds=60), 3)
         house.queue.finish(lease.token, MODEL, {accepted.job_id: {"risk": 0.5}})
         house.observations.keep([_observation(accepted, north)])
@@ -80,6 +82,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code without its own scope."""
     monkeypatch.setattr(Scoped, "_mine", lambda self, query, table: query)
     monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
+    monkeypatch.setattr(People, "_mine", lambda self, query: query)
     monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
 
 
@@ -109,6 +112,7 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
         lambda b, its: b.observations.verified(OPEN, Period.MONTH),
     ],
     "keys": [lambda b, its: b.keys.all()],
+    "people": [lambda b, its: b.people.all()],
     "allowance": [lambda b, its: b.allowance.standing(Limits(9, 9)).inflight],
     "seals": [lambda b, its: b.seals.all()],
     "audit": [lambda b, its: b.audit.page()],
@@ -175,6 +179,15 @@ def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(serv
         "INSERT INTO api_keys (id, hospital_id, role, label, secret_sha256) "
         "SELECT 'x', current_setting('sera.hospital')::uuid, 'hospital_admin', '', ''",
         "INSERT INTO audit_events (actor, event) VALUES ('x', 'y')",
+        "INSERT INTO people (id, name, hospital_id, role) "
+        "SELECT gen_random_uuid(), 'x', current_setting('sera.hospital')::uuid, 'hospital_admin'",
+        "INSERT INTO people (id, name, role) VALUES (gen_random_uuid(), 'x', 'reader')",
+        "SELECT password_hash FROM people",
+        "SELECT totp_secret FROM people",
+        "SELECT 1 FROM sessions",
+        "SELECT 1 FROM strangers",
+        "SELECT 1 FROM doorsteps",
+        "SELECT 1 FROM arrivals",
     ],
 )
 def test_a_hospitals_transaction_may_only_what_its_work_needs(services, hospital, rows, statement):

@@ -19,6 +19,7 @@ ALLOWED = {
         "outcome",
         "gate",
         "key",
+        "person",
         "successor",
         "version",
         "versions",

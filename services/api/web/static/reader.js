@@ -1,17 +1,40 @@
 // The reader's page: sends a case, waits for its job, shows the result. Talks to the public API only.
 
-const byId = (id) => document.getElementById(id);
+import { ask, byId, say, who } from "/static/session.js";
+
 const form = byId("case");
 const FINAL = new Set(["done", "failed", "cancelled"]);
+
+let person = null;
 
 byId("key").value = sessionStorage.getItem("sera-key") ?? "";
 form.addEventListener("submit", (event) => { event.preventDefault(); read(); });
 form.addEventListener("reset", () => { say(""); byId("result").hidden = true; });
 
+byId("sign-out").addEventListener("click", signOut);
+who().then(greet);
+
+function greet(found) {
+  if (found?.must_change) return location.replace("/sign-in");
+  person = found;
+  byId("signed-in").hidden = !found;
+  byId("by-key").hidden = Boolean(found);
+  if (found) byId("who").textContent = `Signed in as ${found.name} (${[found.role, found.hospital].filter(Boolean).join(", ")})`;
+}
+
+async function signOut() {
+  try {
+    await ask("DELETE", "/v1/session", { csrf: person.csrf });
+    location.reload();
+  } catch (problem) {
+    say(problem.message, true);
+  }
+}
+
 async function read() {
-  const missing = [["key", "the key"], ["size", "a size above 0 mm"], ["image", "an image"]].find(([id]) => !byId(id).checkValidity());
+  const missing = [...(person ? [] : [["key", "the key"]]), ["size", "a size above 0 mm"], ["image", "an image"]].find(([id]) => !byId(id).checkValidity());
   if (missing) { byId(missing[0]).focus(); return say(`Please give ${missing[1]}.`, true); }
-  sessionStorage.setItem("sera-key", byId("key").value);
+  if (!person) sessionStorage.setItem("sera-key", byId("key").value);
   busy(true);
   byId("result").hidden = true;
   try {
@@ -42,7 +65,8 @@ async function follow(receipt) {
 }
 
 async function call(path, options = {}) {
-  const headers = { ...options.headers, Authorization: `Bearer ${byId("key").value}` };
+  const proof = person ? { "X-CSRF-Token": person.csrf } : { Authorization: `Bearer ${byId("key").value}` };
+  const headers = { ...options.headers, ...proof };
   let answer;
   try {
     answer = await fetch(path, { ...options, headers });
@@ -50,6 +74,7 @@ async function call(path, options = {}) {
     throw new Error("SERA does not answer. Check the network and try again; nothing was lost.");
   }
   const body = await answer.json();
+  if (answer.status === 401 && person) greet(null);
   if (!answer.ok) throw new Error(body.detail);
   return body;
 }
@@ -82,5 +107,4 @@ const percent = (share) => `${Math.round(share * 100)} %`;
 const fill = (id, nodes) => byId(id).replaceChildren(...nodes);
 const line = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
 function row(...cells) { const made = document.createElement("tr"); made.append(...cells.map((cell) => line("td", cell))); return made; }
-function say(text, problem = false) { byId("status").textContent = text; byId("status").classList.toggle("problem", problem); }
 function busy(on) { form.querySelector("button[type=submit]").disabled = on; }

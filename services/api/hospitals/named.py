@@ -1,0 +1,21 @@
+"""A hospital by its name, as far as the caller may know it."""
+
+from uuid import UUID
+
+from shared.domain.roles import Role
+from shared.errors import Forbidden
+from shared.ledger.hospitals import Caller, HospitalUnknown
+
+Names = dict[UUID, str]
+
+
+def named(name: str | None, names: Names, who: Caller) -> UUID | None:
+    """Another hospital's name is answered as one that nobody has. Raises HospitalUnknown, Forbidden."""
+    if not name:
+        return None
+    for hospital, known in names.items():
+        if known == name:
+            return hospital
+    if who.hospital_id:
+        raise Forbidden(role=who.role, needed=Role.OPERATOR)
+    raise HospitalUnknown(name=name)

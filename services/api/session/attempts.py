@@ -1,0 +1,38 @@
+"""Tries to sign in: counted before a password is looked at, and put on record when they fail."""
+
+import asyncio
+
+from services.api.dependencies import Wiring
+from services.api.session.errors import SignInLocked, SignInTooOften
+from shared.ledger.audit import ORIGIN
+from shared.ledger.signins import Attempt
+
+GATEWAY = "gateway"
+
+
+class Attempts:
+    def __init__(self, wired: Wiring) -> None:
+        self._wired = wired
+
+    async def begin(self, name: str) -> Attempt:
+        """Raises SignInLocked, SignInTooOften, BenchBusy."""
+        self._wired.bench.check()
+        wait_s, attempt = await asyncio.to_thread(self._counted, name)
+        if wait_s:
+            raise SignInTooOften(retry_after_s=wait_s)
+        if attempt.wait_s:
+            raise SignInLocked(retry_after_s=attempt.wait_s)
+        return attempt
+
+    async def refuse(self, attempt: Attempt, why: str) -> None:
+        await asyncio.to_thread(self._refused, attempt, why)
+
+    def _counted(self, name: str) -> tuple[int, Attempt]:
+        """Kept whatever comes of it, so nothing is raised here."""
+        with self._wired.ledger.whole(GATEWAY) as house:
+            wait_s = house.sign_ins.let_up(ORIGIN.get(), self._wired.settings.sign_ins_per_minute)
+            return wait_s, Attempt.none() if wait_s else house.sign_ins.begin(name)
+
+    def _refused(self, attempt: Attempt, why: str) -> None:
+        with self._wired.ledger.whole(GATEWAY) as house:
+            house.sign_ins.refuse(attempt, why)

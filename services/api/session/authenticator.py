@@ -1,0 +1,91 @@
+"""The second factor: an authenticator's code at sign-in, if its owner turned it on."""
+
+import asyncio
+from uuid import UUID
+
+from services.api.dependencies import Wiring
+from services.api.session.attempts import Attempts
+from services.api.session.errors import NoSession, PasswordWrong, TotpWrong
+from services.api.session.schemas import Removal, TotpBegun, TotpOn
+from shared import authenticators
+from shared.authenticators import Vault
+from shared.ledger import House
+from shared.ledger.authenticators import Authenticator, AuthenticatorNotBegun
+from shared.ledger.hospitals import Caller
+from shared.ledger.signins import Attempt
+
+
+class AuthenticatorDesk:
+    def __init__(self, wired: Wiring, who: Caller) -> None:
+        self._wired, self._who = wired, who
+
+    def begin(self) -> TotpBegun:
+        """Raises NoSession, AuthenticatorOn."""
+        person, secret = self._person(), authenticators.new_secret()
+        with self._wired.ledger.whole(self._who.actor) as house:
+            house.authenticators.begin(person, self._wired.vault.seal(person, secret))
+            name = house.people.find(person).name
+        return TotpBegun(secret=secret, uri=authenticators.address(secret, name))
+
+    def confirm(self, code: str) -> TotpOn:
+        """Raises NoSession, AuthenticatorNotBegun, TotpWrong."""
+        codes = authenticators.recovery_codes()
+        with self._wired.ledger.whole(self._who.actor) as house:
+            its = house.authenticators.of(self._person())
+            if its.sealed is None or its.since:
+                raise AuthenticatorNotBegun
+            step = _step(self._wired.vault, its, code)
+            if step is None:
+                raise TotpWrong
+            house.authenticators.turn_on(its, step, [authenticators.recovery_hash(each) for each in codes])
+        return TotpOn(recovery_codes=codes)
+
+    async def remove(self, told: Removal) -> None:
+        """Raises NoSession, PasswordWrong, TotpWrong, SignInLocked."""
+        attempts, person = Attempts(self._wired), self._person()
+        attempt = await attempts.begin(await asyncio.to_thread(self._name, person))
+        if not await self._wired.bench.matches(attempt.password_hash, told.password):
+            await attempts.refuse(attempt, "password")
+            raise PasswordWrong
+        if not await asyncio.to_thread(self._removed, attempt, told.code):
+            await attempts.refuse(attempt, "code")
+            raise TotpWrong
+
+    def _removed(self, attempt: Attempt, code: str) -> bool:
+        with self._wired.ledger.whole(self._who.actor) as house:
+            if not passes(house, self._wired.vault, attempt.person, code):
+                return False
+            house.sign_ins.give_back(attempt)
+            house.authenticators.turn_off(house.authenticators.of(attempt.person))
+            return True
+
+    def _name(self, person: UUID) -> str:
+        with self._wired.ledger.whole(self._who.actor) as house:
+            return house.people.find(person).name
+
+    def _person(self) -> UUID:
+        if self._who.person is None:
+            raise NoSession
+        return self._who.person
+
+
+def passes(house: House, vault: Vault, person: UUID, code: str | None) -> bool | None:
+    """Whether the second factor is right, None if one is needed and none came; a code that was right is used up."""
+    its = house.authenticators.of(person)
+    if its.since is None:
+        return True
+    if not code:
+        return None
+    step = _step(vault, its, code)
+    if step is not None:
+        house.authenticators.use_step(its, step)
+        return True
+    used = authenticators.recovery_hash(code)
+    if used not in its.recovery:
+        return False
+    house.authenticators.use_recovery(its, used)
+    return True
+
+
+def _step(vault: Vault, its: Authenticator, code: str) -> int | None:
+    return authenticators.step_of(vault.open(its.person, its.sealed), code, its.now_s, its.last_step)

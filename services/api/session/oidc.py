@@ -1,0 +1,145 @@
+"""Signing in by a provider of identities: the way there, and the way back."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.api.dependencies import Wiring
+from services.api.doorman import lifetime
+from services.api.session.attempts import GATEWAY
+from services.api.session.errors import (
+    ArrivalUnknown,
+    ClaimsUnclear,
+    NobodyProvided,
+    ProvidedDisabled,
+    ProviderOff,
+    ProviderRefused,
+    SignInTooOften,
+)
+from services.api.session.provider import Provider, Told
+from shared.domain.roles import HOSPITAL_ROLES, Role
+from shared.errors import SeraError
+from shared.ledger import House
+from shared.ledger.arrivals import Arrival
+from shared.ledger.audit import ORIGIN
+from shared.ledger.people import Person
+from shared.ledger.sessions import digest
+
+BYTES = 32
+NAMES = ("preferred_username", "email", "sub")
+"""Claims that a new person's name is taken from: the first that nobody has."""
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Where the browser goes, and the mark by which it is known when it comes back."""
+
+    address: str
+    browser: str
+
+
+class OidcDesk:
+    def __init__(self, wired: Wiring, back: str) -> None:
+        """`back` is where the provider sends browsers back to."""
+        if wired.provider is None:
+            raise ProviderOff
+        self._wired, self._back = wired, back
+        self._provider: Provider = wired.provider
+
+    def start(self) -> Departure:
+        """Raises SignInTooOften, Unavailable."""
+        self._count()
+        state, browser, arrival = _drawn(), _drawn(), Arrival(_drawn(), _drawn())
+        address = self._provider.address(state, arrival, self._back)
+        with self._wired.ledger.whole(GATEWAY) as house:
+            house.arrivals.begin(state, browser, arrival)
+        return Departure(address, browser)
+
+    def finish(self, state: str, code: str, browser: str, before: str | None) -> str:
+        """The token of a new session.
+
+        Raises ArrivalUnknown, ProviderRefused, NobodyProvided, ClaimsUnclear, ProvidedDisabled, Unavailable.
+        """
+        with self._wired.ledger.whole(GATEWAY) as house:
+            arrival = house.arrivals.finish(state, browser)
+        if arrival is None:
+            raise ArrivalUnknown
+        if not code:
+            raise ProviderRefused
+        person = self._person(self._provider.exchange(code, arrival, self._back))
+        if isinstance(person, SeraError):
+            raise person
+        token = self._entered(person, before)
+        if token is None:
+            raise ProvidedDisabled
+        return token
+
+    def _person(self, told: Told) -> Person | SeraError:
+        """A refusal is put on record, so nothing is raised here."""
+        with self._wired.ledger.whole(GATEWAY) as house:
+            try:
+                return house.people.provided(told.issuer, told.subject) or self._made(house, told)
+            except (NobodyProvided, ClaimsUnclear) as error:
+                house.sign_ins.turn_away(None, None, error.code)
+                return error
+
+    def _entered(self, person: Person, before: str | None) -> str | None:
+        with self._wired.ledger.whole(f"person:{person.id}") as house:
+            if not house.sign_ins.arrive(person.id):
+                house.sign_ins.turn_away(person.id, person.hospital_id, "disabled")
+                return None
+            if before:
+                house.sessions.end(digest(before))
+            return house.sessions.open(person.id, lifetime(self._wired.settings))
+
+    def _made(self, house: House, told: Told) -> Person:
+        """Raises NobodyProvided, ClaimsUnclear."""
+        settings = self._wired.settings
+        if not settings.oidc_create:
+            raise NobodyProvided
+        role = one_role(claimed(told.claims, settings.oidc_role_claim))
+        names = claimed(told.claims, settings.oidc_hospital_claim)
+        hospital = one_hospital(house, names) if role in HOSPITAL_ROLES else None
+        free = (name for claim in NAMES for name in claimed(told.claims, claim)[:1] if house.people.name_free(name))
+        name = next(free, None)
+        if name is None:
+            raise ClaimsUnclear
+        return house.people.make_provided(name, role, hospital, told.issuer, told.subject)
+
+    def _count(self) -> None:
+        with self._wired.ledger.whole(GATEWAY) as house:
+            wait_s = house.sign_ins.let_up(ORIGIN.get(), self._wired.settings.sign_ins_per_minute)
+        if wait_s:
+            raise SignInTooOften(retry_after_s=wait_s)
+
+
+def claimed(claims: Mapping[str, Any], path: str) -> list[str]:
+    """The words of a claim, one or a list; dots go deeper."""
+    found: Any = claims
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    words = found if isinstance(found, list) else [found]
+    return [word for word in words if isinstance(word, str) and word.isprintable() and word.strip()]
+
+
+def one_role(words: list[str]) -> Role:
+    """The one that is a role of ours; of two it is not clear which is meant. Raises ClaimsUnclear."""
+    roles = {Role(word) for word in words if word in set(Role)}
+    if len(roles) != 1:
+        raise ClaimsUnclear
+    return roles.pop()
+
+
+def one_hospital(house: House, words: list[str]) -> UUID:
+    """Raises ClaimsUnclear; no hospital is made because a provider names it."""
+    known = {each.name: each.id for each in house.hospitals.all()}
+    found = {known[word] for word in words if word in known}
+    if len(found) != 1:
+        raise ClaimsUnclear
+    return found.pop()
+
+
+def _drawn() -> str:
+    return secrets.token_urlsafe(BYTES)

@@ -1,0 +1,62 @@
+"""Signing in by a provider of identities. Browsers come here, so a refusal is a page and not a problem."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from services.api.dependencies import WiringDep
+from services.api.session.errors import PROBLEMS
+from services.api.session.oidc import OidcDesk
+from services.api.session.router import TokenDep
+from shared.errors import SeraError
+from shared.ledger.arrivals import GOOD_FOR
+
+START = "/v1/session/oidc"
+BACK = f"{START}/callback"
+SEE_OTHER = 303
+
+router = APIRouter(tags=["session"])
+
+
+def desk(wired: WiringDep, request: Request) -> OidcDesk:
+    return OidcDesk(wired, f"{wired.site.address(request.base_url)}{BACK}")
+
+
+DeskDep = Annotated[OidcDesk, Depends(desk)]
+Word = Annotated[str, Query(max_length=4000)]
+
+
+@router.get(START, status_code=SEE_OTHER, response_class=RedirectResponse)
+def start(desk: DeskDep, wired: WiringDep) -> Response:
+    """Send the browser to the provider of identities, if there is one."""
+    try:
+        departure = desk.start()
+    except SeraError as error:
+        return _refused(error)
+    answer = RedirectResponse(departure.address, SEE_OTHER)
+    wired.site.mark(answer, departure.browser, int(GOOD_FOR.total_seconds()))
+    return answer
+
+
+@router.get(BACK, status_code=SEE_OTHER, response_class=RedirectResponse)
+def finish(
+    desk: DeskDep, wired: WiringDep, request: Request, before: TokenDep, state: Word = "", code: Word = ""
+) -> Response:
+    """Where the provider sends the browser back to; the session comes as a cookie."""
+    try:
+        token = desk.finish(state, code, wired.site.arriving(request.headers), before)
+    except SeraError as error:
+        answer = _refused(error)
+    else:
+        answer = RedirectResponse("/", SEE_OTHER)
+        wired.site.keep(answer, token)
+    wired.site.unmark(answer)
+    return answer
+
+
+def _refused(error: SeraError) -> Response:
+    """Back to the sign-in page, which says why; what it cannot say is a problem like any other."""
+    if error.code not in PROBLEMS:
+        raise error
+    return RedirectResponse(f"/sign-in?problem={error.code}", SEE_OTHER)

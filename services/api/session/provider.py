@@ -1,0 +1,114 @@
+"""A provider of identities (OpenID Connect): where it sends people, and what its answer is believed to say."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from joserfc.jws import JWSRegistry
+
+from services.api.session.errors import ProviderRefused
+from shared.errors import Unavailable
+from shared.ledger.arrivals import Arrival
+from shared.settings import Settings
+from shared.telemetry import log
+
+WELL_KNOWN = "/.well-known/openid-configuration"
+PATIENCE_S, BELIEVED_S, LEEWAY_S = 10.0, 3600.0, 60
+SIGNED_BY = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
+"""Signatures of a private key only: no `none`, and nothing that who knows our secret could make."""
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a provider says of a person, proven to be said by it, to us, now, in answer to our question."""
+
+    issuer: str
+    subject: str
+    claims: Mapping[str, Any]
+
+
+class Provider:
+    """Nothing is fetched before somebody signs in by it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self.issuer = settings, settings.oidc_issuer.rstrip("/")
+        self._lock, self._read_at = threading.Lock(), float("-inf")
+        self._facts: dict[str, Any] = {}
+        self._keys: KeySet
+
+    def address(self, state: str, arrival: Arrival, back: str) -> str:
+        """Where the browser goes, to come `back` with a code. Raises Unavailable."""
+        asked = {"nonce": arrival.nonce, "code_challenge": create_s256_code_challenge(arrival.verifier)}
+        more = {"code_challenge_method": "S256", "redirect_uri": back, "scope": self._settings.oidc_scopes}
+        where = self._told()["authorization_endpoint"]
+        return prepare_grant_uri(where, self._settings.oidc_client_id, "code", state=state, **more, **asked)
+
+    def exchange(self, code: str, arrival: Arrival, back: str) -> Told:
+        """Raises ProviderRefused, Unavailable."""
+        body = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
+        body |= {"code_verifier": arrival.verifier, "client_id": self._settings.oidc_client_id}
+        secret = self._settings.oidc_client_secret
+        auth = (self._settings.oidc_client_id, secret.get_secret_value()) if secret else None
+        answer = self._ask("POST", self._told()["token_endpoint"], data=body, auth=auth)
+        if not isinstance(answer.get("id_token"), str):
+            raise _refused("no-id-token")
+        return self._proven(answer["id_token"], arrival.nonce)
+
+    def _proven(self, text: str, nonce: str) -> Told:
+        try:
+            token = self._decoded(text)
+            asked = {"iss": {"essential": True, "value": self._told()["issuer"]}}
+            asked |= {"aud": {"essential": True, "value": self._settings.oidc_client_id}, "sub": {"essential": True}}
+            more = {"nonce": nonce, "client_id": self._settings.oidc_client_id}
+            claims = CodeIDToken(token.claims, token.header, asked, more)
+            claims.validate(leeway=LEEWAY_S)
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            raise _refused(type(error).__name__) from error
+        return Told(self.issuer, str(claims["sub"]), dict(claims))
+
+    def _decoded(self, text: str) -> jwt.Token:
+        """With the provider's keys, read anew once if it has others by now."""
+        registry = JWSRegistry(algorithms=SIGNED_BY, strict_check_header=False)
+        self._told()
+        try:
+            return jwt.decode(text, self._keys, registry=registry)
+        except (JoseError, ValueError):
+            self._told(anew=True)
+        return jwt.decode(text, self._keys, registry=registry)
+
+    def _told(self, anew: bool = False) -> dict[str, Any]:
+        """What the provider says of itself, believed for an hour."""
+        with self._lock:
+            if anew or time.monotonic() - self._read_at > BELIEVED_S:
+                facts = self._ask("GET", self.issuer + WELL_KNOWN)
+                if str(facts.get("issuer", "")).rstrip("/") != self.issuer or not all(map(facts.get, ENDPOINTS)):
+                    raise _refused("another-issuer")
+                self._keys = KeySet.import_key_set(self._ask("GET", facts["jwks_uri"]))
+                self._facts, self._read_at = facts, time.monotonic()
+            return self._facts
+
+    def _ask(self, method: str, url: str, **parts: Any) -> dict[str, Any]:
+        """A JSON object. No redirect is followed: it would take our secret elsewhere."""
+        try:
+            answer = httpx2.request(method, url, timeout=PATIENCE_S, follow_redirects=False, **parts)
+            told = answer.json()
+        except (httpx2.HTTPError, ValueError) as lost:
+            raise Unavailable(service="The provider of identities") from lost
+        if not answer.is_success or not isinstance(told, dict):
+            raise _refused(f"http-{answer.status_code}")
+        return told
+
+
+def _refused(why: str) -> ProviderRefused:
+    log().warning("oidc.refused", why=why)
+    return ProviderRefused()

@@ -1,0 +1,139 @@
+"""Signs people in and out, and changes their passwords."""
+
+import asyncio
+from dataclasses import dataclass
+
+from services.api.dependencies import Wiring
+from services.api.doorman import lifetime
+from services.api.session.attempts import Attempts
+from services.api.session.authenticator import passes
+from services.api.session.errors import (
+    NoSession,
+    PasswordUnchanged,
+    PasswordWrong,
+    SignInRefused,
+    TotpNeeded,
+    TotpWrong,
+)
+from services.api.session.schemas import NewPassword, SignIn, WhoView
+from services.api.site import csrf
+from shared import passwords
+from shared.errors import Unauthenticated
+from shared.ledger import House
+from shared.ledger.hospitals import Caller
+from shared.ledger.sessions import digest
+from shared.ledger.signins import UNFINISHED, Attempt
+
+Refusal = type[SignInRefused] | type[TotpNeeded] | type[TotpWrong]
+REFUSALS: dict[Refusal, str] = {SignInRefused: "disabled", TotpNeeded: UNFINISHED, TotpWrong: "code"}
+"""What stands in the trail beside a refusal after the right password."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session just made: its token goes into the cookie, and who it is into the answer."""
+
+    token: str
+    who: WhoView
+
+
+class SessionDesk:
+    def __init__(self, wired: Wiring) -> None:
+        self._wired, self._lifetime, self._attempts = wired, lifetime(wired.settings), Attempts(wired)
+
+    async def sign_in(self, told: SignIn, before: str | None) -> Opened:
+        """Under a new token; a session that the browser had `before` ends.
+
+        Raises SignInRefused, TotpNeeded, TotpWrong, SignInLocked, SignInTooOften, BenchBusy.
+        """
+        attempt = await self._attempts.begin(told.name)
+        if not await self._wired.bench.matches(attempt.password_hash, told.password):
+            await self._attempts.refuse(attempt, "password")
+            raise SignInRefused
+        anew = passwords.stale(attempt.password_hash)
+        rehashed = await self._wired.bench.hashed(told.password) if anew else None
+        opened = await asyncio.to_thread(self._open, attempt, told.totp, rehashed, before)
+        if isinstance(opened, Opened):
+            return opened
+        await self._attempts.refuse(attempt, REFUSALS[opened])
+        raise opened
+
+    async def change_password(self, who: Caller, told: NewPassword) -> Opened:
+        """Every other session ends, and this one goes on under a new token.
+
+        Raises NoSession, PasswordWrong, PasswordUnchanged, PasswordTooShort, PasswordGuessable.
+        """
+        person = await asyncio.to_thread(self._person, who)
+        passwords.check(told.new, person.name)
+        if passwords.normal(told.new) == passwords.normal(told.old):
+            raise PasswordUnchanged
+        attempt = await self._attempts.begin(person.name)
+        if not await self._wired.bench.matches(attempt.password_hash, told.old):
+            await self._attempts.refuse(attempt, "password")
+            raise PasswordWrong
+        return await asyncio.to_thread(self._change, who, attempt, await self._wired.bench.hashed(told.new))
+
+    def sign_out(self, who: Caller) -> None:
+        """Raises NoSession."""
+        if who.person is None:
+            raise NoSession
+        with self._wired.ledger.whole(who.actor) as house:
+            house.sessions.end(who.credential)
+
+    def who(self, who: Caller, token: str | None) -> WhoView:
+        with self._wired.ledger.whole(who.actor) as house:
+            return self._by_key(house, who) if who.person is None else self._by_token(house, token or "")
+
+    def _open(self, attempt: Attempt, code: str | None, rehashed: str | None, before: str | None) -> Opened | Refusal:
+        """What is refused is counted, so nothing is raised here."""
+        with self._wired.ledger.whole(f"person:{attempt.person}") as house:
+            second = passes(house, self._wired.vault, attempt.person, code)
+            if second is None:
+                house.sign_ins.give_back(attempt)
+                return TotpNeeded
+            if not second:
+                return TotpWrong
+            if not house.sign_ins.succeed(attempt, rehashed):
+                return SignInRefused
+            if before:
+                house.sessions.end(digest(before))
+            token = house.sessions.open(attempt.person, self._lifetime)
+            return Opened(token, self._by_token(house, token))
+
+    def _change(self, who: Caller, attempt: Attempt, new_hash: str) -> Opened:
+        with self._wired.ledger.whole(who.actor) as house:
+            if not house.sign_ins.change_password(attempt, new_hash):
+                raise Unauthenticated
+            token = house.sessions.open(attempt.person, self._lifetime)
+            return Opened(token, self._by_token(house, token))
+
+    def _person(self, who: Caller):
+        if who.person is None:
+            raise NoSession
+        with self._wired.ledger.whole(who.actor) as house:
+            return house.people.find(who.person)
+
+    def _by_key(self, house: House, who: Caller) -> WhoView:
+        nothing = {"person_id": None, "name": None, "expires_at": None, "csrf": None}
+        return WhoView(role=who.role, hospital=_hospital(house, who), must_change=False, totp=False, **nothing)
+
+    def _by_token(self, house: House, token: str) -> WhoView:
+        """Raises Unauthenticated if the session ended this moment."""
+        found = house.sessions.verify(token, self._lifetime)
+        if found is None:
+            raise Unauthenticated
+        person = house.people.find(found.caller.person)
+        return WhoView(
+            role=person.role,
+            hospital=_hospital(house, found.caller),
+            person_id=person.id,
+            name=person.name,
+            must_change=person.must_change,
+            totp=person.totp_since is not None,
+            expires_at=found.expires_at,
+            csrf=csrf(token),
+        )
+
+
+def _hospital(house: House, who: Caller) -> str | None:
+    return house.hospitals.read(who.hospital_id).name if who.hospital_id else None

@@ -1,0 +1,106 @@
+"""Our own site, as a browser sees it: its cookie, and which requests come from its own pages.
+
+A key is sent by a program on purpose. A cookie is sent by a browser whoever asked it to: what a cookie speaks for may
+change something only if the request shows that one of our own pages made it.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import Response
+
+from shared.errors import SeraError
+
+COOKIE, TLS_PREFIX = "sera", "__Host-"
+CSRF_HEADER = "X-CSRF-Token"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
+OWN_PAGE = "same-origin"
+
+
+class CrossSite(SeraError):
+    code = "cross-site"
+    status = 403
+    text = "This request does not come from a page of SERA itself. Open SERA in the browser, or use an API key."
+
+
+class CsrfWrong(SeraError):
+    code = "csrf-token-wrong"
+    status = 403
+    text = "The header X-CSRF-Token is missing or not this session's. Read it anew from GET /v1/session and send it."
+
+
+@dataclass(frozen=True)
+class Site:
+    """`public_url` is what browsers reach us by; without it, whatever name they called us by."""
+
+    public_url: str | None
+
+    @property
+    def over_tls(self) -> bool:
+        return (self.public_url or "").startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        """With the prefix a browser takes it from this very host over TLS only."""
+        return f"{TLS_PREFIX}{COOKIE}" if self.over_tls else COOKIE
+
+    def token(self, headers: Headers) -> str | None:
+        """The session's, if a cookie holds one."""
+        return cookie_parser(headers.get("cookie", "")).get(self.cookie) or None
+
+    def keep(self, answer: Response, token: str) -> None:
+        """Until the browser closes. No page of another site makes it send this, not even by a link."""
+        answer.set_cookie(self.cookie, token, path="/", secure=self.over_tls, httponly=True, samesite="strict")
+
+    def forget(self, answer: Response) -> None:
+        answer.delete_cookie(self.cookie, path="/", secure=self.over_tls, httponly=True, samesite="strict")
+
+    def address(self, called: object) -> str:
+        """Ours, without a slash at its end; `called` is what a request called us by."""
+        return str(self.public_url or called).rstrip("/")
+
+    @property
+    def arrival_cookie(self) -> str:
+        return f"{self.cookie}-arrival"
+
+    def arriving(self, headers: Headers) -> str:
+        """What marks this browser as the one that set out to a provider of identities."""
+        return cookie_parser(headers.get("cookie", "")).get(self.arrival_cookie, "")
+
+    def mark(self, answer: Response, browser: str, most_s: int) -> None:
+        """Lax: the provider's page sends the browser back with it."""
+        kept = {"path": "/", "secure": self.over_tls, "httponly": True, "samesite": "lax"}
+        answer.set_cookie(self.arrival_cookie, browser, max_age=most_s, **kept)
+
+    def unmark(self, answer: Response) -> None:
+        answer.delete_cookie(self.arrival_cookie, path="/", secure=self.over_tls, httponly=True, samesite="lax")
+
+    def check(self, headers: Headers, token: str) -> None:
+        """What a session asks to be changed must come from a page of ours. Raises CrossSite, CsrfWrong."""
+        self.refuse_foreign(headers)
+        if "origin" not in headers and "sec-fetch-site" not in headers:
+            raise CrossSite
+        if not hmac.compare_digest(headers.get(CSRF_HEADER, "").encode(), csrf(token).encode()):
+            raise CsrfWrong
+
+    def refuse_foreign(self, headers: Headers) -> None:
+        """Raises CrossSite if a browser says that another site's page asked."""
+        if headers.get("sec-fetch-site", OWN_PAGE) != OWN_PAGE:
+            raise CrossSite
+        if (origin := headers.get("origin")) is not None and not self._ours(origin, headers):
+            raise CrossSite
+
+    def _ours(self, origin: str, headers: Headers) -> bool:
+        if self.public_url:
+            return origin == self.public_url.rstrip("/").lower()
+        return urlsplit(origin).netloc == headers.get("host", "")
+
+
+def csrf(token: str) -> str:
+    """What a page of ours proves itself with: made from the session's token, which no page can read."""
+    return hmac.new(token.encode(errors="surrogatepass"), b"sera-csrf/1", hashlib.sha256).hexdigest()

@@ -1,0 +1,54 @@
+// The sign-in page: name and password, the authenticator's code where one is asked for, a password of one's own.
+
+import { ask, byId, say, who } from "/static/session.js";
+
+const enter = byId("enter"), change = byId("change");
+let csrf = null;
+
+enter.addEventListener("submit", (event) => { event.preventDefault(); attempt(enter, signIn); });
+change.addEventListener("submit", (event) => { event.preventDefault(); attempt(change, choose); });
+who().then((person) => person && welcome(person));
+
+async function attempt(form, step) {
+  const missing = [...form.querySelectorAll("input")].find((input) => !input.checkValidity());
+  if (missing) { missing.focus(); return say(`Please fill in: ${missing.labels[0].textContent}.`, true); }
+  const button = form.querySelector("button");
+  button.disabled = true;
+  say("");
+  try {
+    welcome(await step());
+  } catch (problem) {
+    say(problem.message, true);
+    if (problem.code === "totp-needed") wantCode();
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function signIn() {
+  const told = { name: byId("name").value, password: byId("password").value };
+  const totp = byId("code").value.trim();
+  return ask("POST", "/v1/session", { json: totp ? { ...told, totp } : told });
+}
+
+async function choose() {
+  if (byId("new").value !== byId("again").value) throw new Error("The two new passwords are not the same. Type them again.");
+  return ask("POST", "/v1/session/password", { json: { old: byId("old").value, new: byId("new").value }, csrf });
+}
+
+function wantCode() {
+  byId("second").hidden = false;
+  byId("code").required = true;
+  byId("code").focus();
+}
+
+function welcome(person) {
+  if (!person.must_change) return location.replace("/");
+  csrf = person.csrf;
+  byId("old").value = byId("password").value;
+  byId("known").value = person.name;
+  enter.hidden = true;
+  change.hidden = false;
+  byId(byId("old").value ? "new" : "old").focus();
+  say("This password was for one time. Choose your own.");
+}

@@ -1,0 +1,20 @@
+"""The first start: an operator's account, so that somebody can sign in and make the others."""
+
+from shared import passwords
+from shared.ledger.ledger import Ledger
+
+ACTOR = "first-start"
+
+
+def first_operator(ledger: Ledger) -> str | None:
+    """The one-time password of the account `operator`, made if there is nobody yet; else None.
+
+    Of several who start at once one makes it. The password is told to nobody else and kept nowhere.
+    """
+    with ledger.whole(ACTOR) as house:
+        if house.people.all():
+            return None
+    one_time = passwords.one_time()
+    one_time_hash = passwords.hashed(one_time)
+    with ledger.whole(ACTOR) as house:
+        return one_time if house.people.make_first(one_time_hash) else None

@@ -1,0 +1,105 @@
+"""A provider of identities on loopback: a real HTTP server that issues signed tokens, and can be told to err."""
+
+import base64
+import json
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from joserfc import jwt
+from joserfc.jwk import ECKey, OctKey
+
+CLIENT, SECRET = "sera", "the client's own secret"
+
+
+class Identities:
+    """Who is signed in there, and what is said of them; every `tamper` is a lie to be found out."""
+
+    def __init__(self) -> None:
+        self.key = ECKey.generate_key("P-256", parameters={"kid": "one"})
+        self.claims: dict[str, Any] = {"sub": "subject-1", "preferred_username": "a.reader"}
+        self.tamper: dict[str, Any] = {}
+        self.signing: Any = None
+        self.header: dict[str, Any] = {"alg": "ES256", "kid": "one"}
+        self.codes: dict[str, dict[str, str]] = {}
+        self.issuer = ""
+
+    def metadata(self) -> dict[str, Any]:
+        paths = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
+        return {"issuer": self.issuer} | {name: f"{self.issuer}/{path}" for name, path in paths.items()}
+
+    def authorize(self, asked: dict[str, str]) -> str:
+        """Where the browser is sent back to."""
+        assert (asked["response_type"], asked["client_id"], asked["code_challenge_method"]) == ("code", CLIENT, "S256")
+        code = secrets.token_urlsafe(16)
+        self.codes[code] = asked
+        return asked["redirect_uri"] + "?" + urlencode({"code": code, "state": asked["state"]})
+
+    def exchange(self, told: dict[str, str], authorization: str) -> dict[str, str] | None:
+        """None for what a provider refuses: a wrong client, a used code, another verifier or address."""
+        wanted = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+        asked = self.codes.pop(told["code"], None)
+        proven = asked and create_s256_code_challenge(told["code_verifier"]) == asked["code_challenge"]
+        if authorization != f"Basic {wanted}" or not proven or told["redirect_uri"] != asked["redirect_uri"]:
+            return None
+        return {"access_token": "x", "token_type": "Bearer", "id_token": self.token(asked["nonce"])}
+
+    def token(self, nonce: str) -> str:
+        now = int(time.time())
+        told = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": nonce}
+        told |= self.claims | self.tamper
+        kept = {name: value for name, value in told.items() if value is not None}
+        return jwt.encode(self.header, kept, self.signing or self.key, algorithms=["ES256", "HS256"])
+
+    def shared_secret(self) -> OctKey:
+        return OctKey.import_key(SECRET * 2)
+
+
+@contextmanager
+def identities() -> Iterator[Identities]:
+    known = Identities()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            if url.path == "/authorize":
+                self.send_response(302)
+                self.send_header("Location", known.authorize(_flat(url.query)))
+                self.send_header("Content-Length", "0")
+                return self.end_headers()
+            keys = {"keys": [known.key.as_dict(private=False)]}
+            self._say(200, keys if url.path == "/keys" else known.metadata())
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            told = known.exchange(_flat(body), self.headers.get("Authorization", ""))
+            self._say(200 if told else 400, told or {"error": "invalid_grant"})
+
+        def _say(self, status: int, told: dict[str, Any]) -> None:
+            body = json.dumps(told).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        known.issuer = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield known
+        server.shutdown()
+        thread.join()
+
+
+def _flat(query: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(query).items()}

@@ -1,0 +1,145 @@
+"""Tries to sign in: what is answered to those who guess, and how often they may."""
+
+import threading
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from services.api.app import create_app
+from shared import passwords
+from shared.domain.roles import Role
+from shared.ledger.people import FIRST_LOCK_S, FREE, LONGEST_LOCK_S
+from tests.signing_in import NEW, entered, events, later, sign_in
+
+
+@pytest.fixture
+def operator(as_role):
+    return as_role(Role.OPERATOR)
+
+
+def test_an_unknown_name_a_wrong_password_and_a_disabled_account_get_one_answer(browser, make_person, operator):
+    person = make_person(name="reader-1")
+    disabled = make_person(name="reader-2")
+    operator.post(f"/v1/people/{disabled.id}/disable")
+    answers = [sign_in(browser(), *told) for told in (("reader-1", "wrong"), ("nobody", "wrong"), ("reader-2",))]
+    assert [answer.status_code for answer in answers] == [401, 401, 401]
+    assert len({answer.text for answer in answers}) == 1
+    assert {answer.json()["code"] for answer in answers} == {"sign-in-refused"}
+    whys = [each["details"] for each in events(operator, "person.refused")]
+    assert whys == [
+        {"person": str(person.id), "why": "password"},
+        {"why": "unknown"},
+        {"person": str(disabled.id), "why": "disabled"},
+    ]
+
+
+def test_what_was_typed_is_in_no_trail(browser, make_person, operator):
+    make_person(name="reader-1")
+    sign_in(browser(), "my-own-password-typed-as-a-name", "typed-as-password")
+    sign_in(browser(), "reader-1", "typed-as-password")
+    assert "typed-as" not in operator.get("/v1/audit?limit=1000").text
+
+
+def test_wrong_passwords_lock_a_name_for_longer_each_time_and_the_right_one_does_not_open_it(
+    browser, make_person, ledger, operator
+):
+    person, page = make_person(name="reader-1"), browser()
+    assert [sign_in(page, "reader-1", "wrong").status_code for _ in range(FREE)] == [401] * FREE
+    for doubled in (1, 2):
+        locked = sign_in(page, "reader-1")
+        assert (locked.status_code, locked.json()["code"]) == (429, "sign-in-locked")
+        left = int(locked.headers["Retry-After"])
+        assert doubled * FIRST_LOCK_S - 20 <= left <= doubled * FIRST_LOCK_S
+        later(ledger, left)
+        assert sign_in(page, "reader-1", "wrong").status_code == 401
+    later(ledger, LONGEST_LOCK_S)
+    assert sign_in(page, "reader-1").status_code == 201
+    assert sign_in(page, "reader-1", "wrong").status_code == 401
+    assert len(events(operator, "person.locked")) == 3
+    assert events(operator, "person.locked")[0]["details"] == {"person": str(person.id)}
+
+
+def test_no_lock_is_longer_than_the_longest(browser, make_person, ledger):
+    make_person(name="reader-1")
+    with ledger.engine.begin() as line:
+        line.execute(text("UPDATE people SET failures = 1000000"))
+    sign_in(browser(), "reader-1", "wrong")
+    left = int(sign_in(browser(), "reader-1").headers["Retry-After"])
+    assert LONGEST_LOCK_S - 20 <= left <= LONGEST_LOCK_S
+
+
+def test_a_name_that_nobody_has_is_locked_like_one_that_somebody_has(browser, make_person):
+    make_person(name="reader-1")
+    page, told = browser(), {}
+    for name in ("reader-1", "nobody"):
+        answers = [sign_in(page, name, "wrong") for _ in range(FREE + 1)]
+        told[name] = [(answer.status_code, answer.json()["code"]) for answer in answers]
+    assert told["reader-1"] == told["nobody"]
+    assert told["nobody"][-1] == (429, "sign-in-locked")
+
+
+def test_guesses_sent_all_at_once_are_not_looked_at_more_often(browser, make_person, ledger):
+    make_person(name="reader-1")
+    pages, statuses = [browser() for _ in range(12)], []
+    threads = [
+        threading.Thread(target=lambda page=page: statuses.append(sign_in(page, "reader-1", "wrong").status_code))
+        for page in pages
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [401] * FREE + [429] * (12 - FREE)
+
+
+def test_an_address_may_try_only_so_often_whatever_the_names(settings, ledger, make_person):
+    make_person(name="reader-1")
+    with TestClient(create_app(settings.model_copy(update={"sign_ins_per_minute": 3}))) as page:
+        assert [sign_in(page, f"nobody-{n}").status_code for n in range(3)] == [401] * 3
+        refused = sign_in(page, "reader-1")
+        assert (refused.status_code, refused.json()["code"]) == (429, "sign-in-too-often")
+        later(ledger, int(refused.headers["Retry-After"]), "doorsteps")
+        assert sign_in(page, "reader-1").status_code == 201
+
+
+def test_guessing_the_present_password_from_a_session_locks_too(make_person, signed_in):
+    page = signed_in(make_person())
+    answers = [page.post("/v1/session/password", json={"old": "wrong", "new": NEW}) for _ in range(FREE + 1)]
+    assert [answer.json()["code"] for answer in answers] == ["password-wrong"] * FREE + ["sign-in-locked"]
+
+
+def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(browser, make_person, ledger):
+    make_person(name="reader-1")
+    with ledger.engine.connect() as line:
+        for stale in (True, False):
+            kept = line.scalar(text("SELECT password_hash FROM people"))
+            assert passwords.stale(kept) is stale
+            line.rollback()
+            entered(browser(), "reader-1")
+
+
+def test_whoever_signs_in_sends_little_and_says_how_much(browser):
+    page = browser()
+    big = page.post("/v1/session", json={"name": "x", "password": "y" * 20_000})
+    chunked = page.post("/v1/session", content=iter([b"{}"]))
+    assert [big.status_code, chunked.status_code] == [413, 413]
+
+
+def test_what_is_no_sign_in_is_answered_422(browser):
+    page = browser()
+    for body in ({"name": "a\x00b", "password": "x"}, {"name": "a", "password": ""}, {"name": "a"}, {"password": "x"}):
+        assert page.post("/v1/session", json=body).status_code == 422
+
+
+def test_a_flood_of_sign_ins_is_told_to_come_back(gateway, make_person, browser, ledger):
+    make_person(name="reader-1")
+    bench = gateway.app.state.wiring.bench
+    bench._most = 0
+    answer = sign_in(browser(), "reader-1")
+    assert (answer.status_code, answer.json()["code"]) == (429, "sign-in-busy")
+    assert int(answer.headers["Retry-After"]) > 0
+    with ledger.whole("test") as house:
+        assert house.people.all()[0].failures == 0
+    bench._most = 1
+    assert sign_in(browser(), "reader-1").status_code == 201
