@@ -17,6 +17,7 @@ from shared.ledger.cleanings import Cleanings
 from shared.ledger.consents import Consents
 from shared.ledger.datasets import Datasets
 from shared.ledger.drafts import Drafts
+from shared.ledger.erasures import Erasures, Retention
 from shared.ledger.explanations import ExplanationQueue, Explanations
 from shared.ledger.gates import Gates
 from shared.ledger.hospitals import Hospitals
@@ -24,6 +25,7 @@ from shared.ledger.jobs import Jobs
 from shared.ledger.keys import Keys
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
+from shared.ledger.orphans import Orphans
 from shared.ledger.outcomes import Outcomes
 from shared.ledger.papers import Papers
 from shared.ledger.pseudonyms import Pseudonyms
@@ -47,6 +49,8 @@ class Book:
     receipts: Receipts
     explanations: Explanations
     outcomes: Outcomes
+    erasures: Erasures
+    orphans: Orphans
     observations: Observations
     allowance: Allowance
     keys: Keys
@@ -76,6 +80,8 @@ class House:
     serving: Serving
     observations: Observations
     explanations: ExplanationQueue
+    retention: Retention
+    orphans: Orphans
     audit: AuditTrail
     seals: Seals
 
@@ -98,6 +104,8 @@ class Ledger:
                 Receipts(session, hospital),
                 Explanations(session, hospital),
                 Outcomes(session, hospital, audit, actor),
+                Erasures(session, hospital, audit, actor),
+                Orphans(session),
                 Observations(session, audit, hospital),
                 Allowance(session, hospital),
                 Keys(session, audit, hospital),
@@ -131,6 +139,8 @@ class Ledger:
                 Serving(session, audit),
                 Observations(session, audit),
                 ExplanationQueue(session),
+                Retention(session, audit, actor),
+                Orphans(session),
                 audit,
                 Seals(session),
             )

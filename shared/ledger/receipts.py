@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.errors import Conflict
+from shared.ledger.cases import check_kept
 from shared.ledger.scope import Scoped
-from shared.ledger.tables import ReceiptRow
+from shared.ledger.tables import CaseRow, ReceiptRow
 
 
 class KeyReused(Conflict):
@@ -24,8 +25,11 @@ class Accepted:
 
 class Receipts(Scoped):
     def find(self, key: str, fingerprint: str) -> Accepted | None:
-        """The earlier answer to this key; raises KeyReused if its body was another."""
-        row = self._session.scalar(self._mine(select(ReceiptRow), ReceiptRow).where(ReceiptRow.key == key))
+        """The earlier answer to this key; raises KeyReused if its body was another, CaseErased if its case is gone."""
+        names = key, func.sera_receipt_mark(self._hospital, key)
+        row = self._session.scalar(self._mine(select(ReceiptRow), ReceiptRow).where(ReceiptRow.key.in_(names)))
+        if row:
+            check_kept(self._session.get_one(CaseRow, row.case_id))
         if row and row.fingerprint != fingerprint:
             raise KeyReused
         return row and Accepted(row.case_id, row.job_id)
