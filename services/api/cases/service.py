@@ -47,6 +47,7 @@ class Kept:
     """The cleaned image as it lies in the store, and what was taken out of it."""
 
     stored: Stored
+    data: bytes
     removed: dict[str, int]
 
 
@@ -82,6 +83,7 @@ class CaseDesk:
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
 
     def record_outcome(self, case_id: UUID, new: NewOutcome) -> OutcomeView:
+        """Raises NotFound, CaseErased."""
         with self._book() as book:
             return outcome_view(book.outcomes.record(case_id, outcomes.NewOutcome(**dict(new))))
 
@@ -106,7 +108,7 @@ class CaseDesk:
         """Only the cleaned image is ever stored; the original is gone with the request."""
         self._wired.admission.take(self._who.hospital_id, self._who.actor, submission.priority)
         cleaned = self._wired.cleaner.clean(original)
-        image = Kept(self._wired.objects.put(cleaned.data), dict(cleaned.removed))
+        image = Kept(self._wired.objects.put(cleaned.data), cleaned.data, dict(cleaned.removed))
         accepted, new = self._record(submission, header, image, fingerprint, key)
         if new:
             self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
@@ -144,6 +146,8 @@ class CaseDesk:
                 image.removed,
             )
         )
+        if book.orphans.hold([image.stored.sha256]):
+            self._wired.objects.put(image.data)  # an erasure may have removed it since
         job_id = book.jobs.open(case_id, submission.priority)
         details = {"image": image.stored.sha256, "removed": image.removed}
         book.audit.record(Event.CASE_ACCEPTED, case=case_id, job=job_id, **details)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from services.api.dependencies import Administrator, HospitalReader, Operator, WiringDep
 from services.api.hospitals.schemas import HospitalChange, HospitalView, OperatorChange
@@ -22,6 +22,9 @@ def operators_change(body: OperatorChange) -> dict[str, Any]:
 
 
 Change = Annotated[dict[str, Any], Depends(change)]
+DryRun = Annotated[
+    bool, Query(description="Only say what the settings would come to, how many cases are due among it.")
+]
 OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
 
 
@@ -32,9 +35,9 @@ def read_own(wired: WiringDep, who: HospitalReader) -> HospitalView:
 
 
 @router.patch("/hospital")
-def change_own(change: Change, wired: WiringDep, who: Administrator) -> HospitalView:
+def change_own(change: Change, wired: WiringDep, who: Administrator, dry_run: DryRun = False) -> HospitalView:
     """Change them; the next case that a worker takes up is judged by the new ones."""
-    return HospitalDesk(wired, who).change(who.hospital_id, change)
+    return HospitalDesk(wired, who).change(who.hospital_id, change, dry_run)
 
 
 @router.get("/hospitals")
@@ -44,7 +47,9 @@ def list_hospitals(wired: WiringDep, who: Operator) -> list[HospitalView]:
 
 
 @router.patch("/hospitals/{name:path}")
-def change_hospital(name: str, change: OperatorsChange, wired: WiringDep, who: Operator) -> HospitalView:
+def change_hospital(
+    name: str, change: OperatorsChange, wired: WiringDep, who: Operator, dry_run: DryRun = False
+) -> HospitalView:
     """Change the settings of the hospital of this name, and how much it may send."""
     desk = HospitalDesk(wired, who)
-    return desk.change(desk.named(name), change)
+    return desk.change(desk.named(name), change, dry_run)

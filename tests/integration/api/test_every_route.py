@@ -23,6 +23,7 @@ RECEIPT = {"Idempotency-Key": "north-1"}
 NEEDS = {
     r"GET /v1/(cases|jobs)\b.*": Act.READ,
     r"POST /v1/cases\b.*": Act.SUBMIT,
+    r"DELETE /v1/cases/{case_id}": Act.ADMINISTER,
     r"POST /v1/jobs/{job_id}/cancel": Act.SUBMIT,
     r"POST /v1/jobs/{job_id}/rerun": Act.OPERATE,
     r"GET /v1/hospital": Act.READ,
@@ -104,7 +105,8 @@ def may(role: Role, route) -> bool:
 
 
 def call(client, route, ids, headers=None, **query):
-    return client.request(route.method, route.address(ids), headers=headers, params=query, **route.content())
+    asked = route.asked() | query
+    return client.request(route.method, route.address(ids), headers=headers, params=asked, **route.content())
 
 
 def told(answer, ids) -> tuple[int, str]:

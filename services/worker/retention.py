@@ -1,0 +1,66 @@
+"""Erases what is due and removes what erasures let go of, when beat or the gateway rings for it."""
+
+import time
+
+from shared.errors import Unavailable
+from shared.ledger import Ledger
+from shared.objects import ObjectStore
+from shared.telemetry import log
+
+ACTOR = "retention"
+AT_ONCE = 20
+"""Cases of one transaction: none is long, and what was done stays done if the process ends."""
+OBJECTS = 500
+SWEEP_S = 2.0
+"""Cases to be read wait for the same process, so the rest is left to the next ring."""
+
+
+class Sweeper:
+    """May be stopped at any moment and run in several processes at once: the ledger says what is still to be done."""
+
+    def __init__(
+        self, ledger: Ledger, objects: ObjectStore, default_days: int | None, sweep_s: float = SWEEP_S
+    ) -> None:
+        self._ledger, self._objects = ledger, objects
+        self._default_days, self._sweep_s = default_days, sweep_s
+
+    def sweep(self) -> None:
+        """Erase what is due, then clear up behind erasures; what an absent engine prevents, the next ring does."""
+        until = time.monotonic() + self._sweep_s
+        try:
+            while self._erase_some() == AT_ONCE and time.monotonic() < until:
+                pass
+            self._forget()
+            self._remove(until)
+        except Unavailable as away:
+            log().warning("retention.waits", problem=str(away))
+
+    def _erase_some(self) -> int:
+        with self._ledger.whole(ACTOR) as house:
+            claimed = house.retention.erase_due(self._default_days, AT_ONCE)
+        if claimed:
+            log().info("retention.erased", cases=claimed)
+        return claimed
+
+    def _forget(self) -> None:
+        """Take erased cases out of drafts, each under its dataset's lock."""
+        with self._ledger.whole(ACTOR) as house:
+            datasets = house.consents.with_erased()
+        for dataset in datasets:
+            with self._ledger.whole(ACTOR) as house:
+                house.consents.forget(dataset)
+
+    def _remove(self, until: float) -> None:
+        with self._ledger.whole(ACTOR) as house:
+            waiting = house.orphans.waiting(OBJECTS)
+        for sha256 in waiting:
+            if time.monotonic() > until:
+                return
+            self._remove_one(sha256)
+
+    def _remove_one(self, sha256: str) -> None:
+        """The object goes before the commit: if that fails, it is looked for in vain the next time."""
+        with self._ledger.whole(ACTOR) as house:
+            if house.orphans.take(sha256):
+                self._objects.delete(sha256)
+                house.orphans.removed(sha256)
