@@ -1,6 +1,8 @@
 """Erases what is due and removes what erasures let go of, when beat or the gateway rings for it."""
 
 import time
+from itertools import takewhile
+from uuid import UUID
 
 from shared.errors import Unavailable
 from shared.ledger import Ledger
@@ -8,9 +10,8 @@ from shared.objects import ObjectStore
 from shared.telemetry import log
 
 ACTOR = "retention"
-AT_ONCE = 20
-"""Cases of one transaction: none is long, and what was done stays done if the process ends."""
-OBJECTS = 500
+CASES, OBJECTS = 100, 500
+"""Looked up at once; each is erased, or removed, in a transaction of its own."""
 SWEEP_S = 2.0
 """Cases to be read wait for the same process, so the rest is left to the next ring."""
 
@@ -28,19 +29,25 @@ class Sweeper:
         """Erase what is due, then clear up behind erasures; what an absent engine prevents, the next ring does."""
         until = time.monotonic() + self._sweep_s
         try:
-            while self._erase_some() == AT_ONCE and time.monotonic() < until:
+            while time.monotonic() < until and self._erase_some(until):
                 pass
             self._forget()
             self._remove(until)
         except Unavailable as away:
             log().warning("retention.waits", problem=str(away))
 
-    def _erase_some(self) -> int:
+    def _erase_some(self, until: float) -> int:
         with self._ledger.whole(ACTOR) as house:
-            claimed = house.retention.erase_due(self._default_days, AT_ONCE)
-        if claimed:
-            log().info("retention.erased", cases=claimed)
-        return claimed
+            due = house.retention.oldest_due(self._default_days, CASES)
+        in_time = takewhile(lambda _: time.monotonic() < until, due)
+        erased = sum(self._erase(case_id) for case_id in in_time)
+        if erased:
+            log().info("retention.erased", cases=erased)
+        return erased
+
+    def _erase(self, case_id: UUID) -> bool:
+        with self._ledger.whole(ACTOR) as house:
+            return house.retention.erase(case_id, self._default_days)
 
     def _forget(self) -> None:
         """Take erased cases out of drafts, each under its dataset's lock."""

@@ -36,11 +36,13 @@ DUE = """
         ORDER BY created_at LIMIT {most}) c
 """
 """By the database's clock. Where neither the hospital nor the installation says a number of days, nothing is due."""
-CLAIM = text(
-    f"""
-    WITH due AS ({DUE.format(days="NULL::integer", most=":most")})
-    SELECT k.id FROM cases k JOIN due ON due.id = k.id
-    WHERE k.erased_at IS NULL ORDER BY due.created_at LIMIT :most FOR NO KEY UPDATE OF k SKIP LOCKED
+OLDEST = text(f"SELECT id FROM ({DUE.format(days='NULL::integer', most=':most')}) due ORDER BY created_at LIMIT :most")
+STILL_DUE = text(
+    """
+    SELECT c.id FROM cases c JOIN hospitals h ON h.id = c.hospital_id
+    WHERE c.id = :case AND erased_at IS NULL
+    AND c.created_at < clock_timestamp() - make_interval(days => coalesce(h.retention_days, :default))
+    FOR NO KEY UPDATE OF c SKIP LOCKED
     """
 )
 COUNT = text(
@@ -91,14 +93,23 @@ class Retention:
     def __init__(self, session: Session, audit: AuditTrail, actor: str) -> None:
         self._session, self._audit, self._actor = session, audit, actor
 
-    def erase_due(self, default_days: int | None, most: int) -> int:
-        """Erase the oldest cases that are due, `most` at a time; never waits for another who is at it."""
-        claimed = list(self._session.scalars(CLAIM, {"default": default_days, "most": most}))
-        for case_id in claimed:
-            row, jobs = self._session.get_one(CaseRow, case_id), _jobs(self._session, case_id)
-            if not any(job.state in OPEN for job in jobs):
-                erase(self._session, self._audit, row, jobs, Ground.RETENTION, self._actor)
-        return len(claimed)
+    def oldest_due(self, default_days: int | None, most: int) -> list[UUID]:
+        """Cases to be erased."""
+        return list(self._session.scalars(OLDEST, {"default": default_days, "most": most}))
+
+    def erase(self, case_id: UUID, default_days: int | None) -> bool:
+        """Erase a case that is due still; False if not, or if another is at it.
+
+        One in a transaction: what two of them let go of they name in one order, so neither waits for the other in a
+        circle.
+        """
+        if self._session.scalar(STILL_DUE, {"default": default_days, "case": case_id}) is None:
+            return False
+        row, jobs = self._session.get_one(CaseRow, case_id), _jobs(self._session, case_id)
+        if any(job.state in OPEN for job in jobs):
+            return False
+        erase(self._session, self._audit, row, jobs, Ground.RETENTION, self._actor)
+        return True
 
     def due(self, default_days: int | None) -> dict[UUID, Due]:
         """By hospital; those with nothing due are left out."""

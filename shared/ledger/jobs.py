@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Select, case, func, literal, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Priority
@@ -90,6 +90,7 @@ class Jobs(Scoped):
         ahead = func.sera_jobs_ahead(JobRow.urgent, JobRow.queued_at, type_=BigInteger)
         position = case((JobRow.state == JobState.QUEUED, ahead + 1))
         query = select(JobRow, position, ResultRow.body, CaseRow).join(CaseRow, CaseRow.id == JobRow.case_id)
+        query = query.options(load_only(CaseRow.erased_at, CaseRow.erased_for))  # an ROI may be long
         return self._mine(query.outerjoin(ResultRow, ResultRow.job_id == JobRow.id), JobRow)
 
 

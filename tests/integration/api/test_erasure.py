@@ -1,6 +1,7 @@
 """A case is erased over HTTP; what is left of it, and who may."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -117,6 +118,50 @@ def test_an_image_that_was_removed_is_stored_again_when_it_comes_again(north, ad
     sha256 = north.get(again["links"]["case"]).json()["image"]["sha256"]
     sweep()
     assert gateway.app.state.wiring.objects.get(sha256) == png(5)
+
+
+class SweptAfterPut:
+    """The real store, but that a sweep comes between the storing of an object and all that follows."""
+
+    def __init__(self, objects, sweep):
+        self._objects, self._sweep = objects, sweep
+
+    def __getattr__(self, name):
+        return getattr(self._objects, name)
+
+    def put(self, source, **options):
+        stored, sweep = self._objects.put(source, **options), self._sweep
+        self._sweep = lambda: None
+        sweep()
+        return stored
+
+
+def test_an_image_that_is_removed_between_its_upload_and_its_case_is_stored_again(
+    north, admin, answered, gateway, sweep
+):
+    app = gateway.app
+    objects = app.state.wiring.objects
+    erase(admin, answered)
+    app.state.wiring = replace(app.state.wiring, objects=SweptAfterPut(objects, sweep))
+    again = north.post("/v1/cases", **form(png(5))).json()
+    sha256 = north.get(again["links"]["case"]).json()["image"]["sha256"]
+    assert objects.get(sha256) == png(5)
+
+
+def test_a_labelled_image_that_is_removed_while_it_is_offered_is_asked_for_again(
+    as_role, admin, answered, gateway, sweep
+):
+    app, operator = gateway.app, as_role(Role.OPERATOR)
+    operator.post("/v1/datasets", json={"name": "set"})
+    erase(admin, answered)
+    objects = app.state.wiring.objects
+    app.state.wiring = replace(app.state.wiring, objects=SweptAfterPut(objects, sweep))
+    sent = {"data": {"malignant": "true"}, "files": {"image": ("a.png", png(5), "image/png")}}
+    first, again = (operator.post("/v1/datasets/set/images", **sent) for _ in range(2))
+    assert (first.status_code, first.json()["code"], first.json()["retryable"]) == (503, "erased-meanwhile", True)
+    assert again.status_code < 300
+    sweep()
+    assert objects.get(again.json()["image_sha256"]) == png(5)
 
 
 def test_only_the_hospitals_own_administrator_erases_and_says_why(north, admin, as_role, answered):
