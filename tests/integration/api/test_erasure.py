@@ -221,3 +221,19 @@ def test_a_dry_run_says_how_many_would_go_and_changes_nothing(admin, as_role, an
     assert admin.patch("/v1/hospital", json={"retention_days": 30}).json()["due"] == 1
     assert as_role(Role.OPERATOR).get("/v1/hospitals").json()[0]["due"] == 1
     assert admin.patch("/v1/hospital", json={"retention_days": 0}).json()["code"] == "setting-outside-limits"
+
+
+def test_a_run_of_a_version_that_holds_an_erased_image_is_refused_and_a_new_version_is_not(
+    as_role, admin, answered, ledger
+):
+    operator = as_role(Role.OPERATOR)
+    operator.post("/v1/datasets", json={"name": "set"})
+    sent = {"data": {"malignant": "true"}, "files": {"image": ("a.png", png(6), "image/png")}}
+    assert operator.post("/v1/datasets/set/images", **sent).status_code == 201
+    assert operator.post("/v1/datasets/set/outcomes", json={}).json()["added"] == 1
+    assert operator.post("/v1/datasets/set/versions").status_code == 201
+    erase(admin, answered)
+    run = {"dataset": "set", "recipe": "light"}
+    refused = operator.post("/v1/training-runs", json={**run, "version": 1})
+    assert (refused.status_code, refused.json()["code"]) == (409, "version-holds-erased")
+    assert operator.post("/v1/training-runs", json=run).status_code == 202
