@@ -137,6 +137,8 @@ class ReceiptRow(Table):
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
     created_at: Mapped[datetime] = moment()
 
+    __table_args__ = (Index("receipts_of_case", "case_id"),)
+
 
 class OutcomeRow(Table):
     """What a case turned out to be. Append-only: a correction is a new row, and the last one counts."""

@@ -15,6 +15,12 @@ depends_on = None
 MARKS = {"erased_at": sa.DateTime(timezone=True), "erased_by": sa.String(), "erased_for": sa.String()}
 EMPTIED = ("image_bytes", "image_format", "width", "height", "size_mm")
 """Told of every case that is kept, and of none that is erased."""
+INDEXES = (
+    ("explanations_png", "explanations", "png_sha256"),
+    ("receipts_of_case", "receipts", "case_id"),
+    ("shadow_results_of_job", "shadow_results", "job_id"),
+)
+"""By which an erasure finds what it looks for."""
 SEALED = ("cases", "jobs", "results", "explanations", "receipts", "observations", "shadow_results")
 """Of which a service may no longer delete a row."""
 
@@ -130,7 +136,8 @@ def downgrade() -> None:
     op.drop_column("hospitals", "retention_days")
     op.drop_column("version_images", "case_id")
     op.drop_table("orphans")
-    op.drop_index("explanations_png", "explanations")
+    for name, table, _ in INDEXES:
+        op.drop_index(name, table)
     op.drop_index("cases_of_image", "cases")
     op.drop_index("cases_kept", "cases")
     op.drop_constraint("cases_erased", "cases")
@@ -157,7 +164,8 @@ def _cases() -> None:
     kept = sa.text("erased_at IS NULL")
     op.create_index("cases_kept", "cases", ["hospital_id", "created_at"], postgresql_where=kept)
     op.create_index("cases_of_image", "cases", ["image_sha256"], postgresql_where=kept)
-    op.create_index("explanations_png", "explanations", ["png_sha256"])
+    for name, table, column in INDEXES:
+        op.create_index(name, table, [column])
 
 
 def _orphans() -> None:
