@@ -11,24 +11,15 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.domain.erasure import Ground
 from shared.domain.events import Event
-from shared.domain.jobs import JobState, Priority
 from shared.domain.outcomes import OutcomeSource
-from shared.domain.training import Split
 from shared.ledger.cases import CaseErased
-from shared.ledger.labelled import LabelledImage
-from shared.ledger.observations import Observation
 from shared.ledger.outcomes import NewOutcome
 from shared.ledger.queue import NotADeadLetter
-from shared.ledger.receipts import Accepted
 from shared.ledger.shadows import Said
 from shared.ledger.tables import Table
-from shared.ledger.versions import VersionHoldsErased, check_usable
 from tests.builders import CASE
+from tests.integration.ledger.erasing.conftest import DIGEST, PNG, observation, result
 
-DIGEST, PNG = "d" * 64, "b" * 64
-MINE = replace(
-    CASE, size_mm=17.4321, roi={"box": [401, 402, 403, 404]}, external_id="MRN-99417", device="Brand Scanner-5"
-)
 TRACES = (
     "MRN-99417",
     "17.4321",
@@ -42,74 +33,10 @@ TRACES = (
 SERVICE_ROLES = ("sera_house", "sera_hospital")
 
 
-@pytest.fixture
-def hospital(ledger):
-    with ledger.whole("test") as house:
-        return house.hospitals.ensure("north")
-
-
-@pytest.fixture
-def opened(ledger, hospital):
-    """A case with its job, and a receipt for its key where one is given."""
-
-    def make(case=MINE, key=None, of=None):
-        with ledger.scoped(of or hospital, "test") as book:
-            case_id = book.cases.add(case)
-            accepted = Accepted(case_id, book.jobs.open(case_id, Priority.ROUTINE))
-            if key:
-                assert book.receipts.keep(key, "f" * 64, accepted)
-            return accepted
-
-    return make
-
-
-@pytest.fixture
-def finish(ledger):
-    """Reads the oldest job and writes all that can come of it."""
-
-    def done():
-        with ledger.whole("worker") as house:
-            lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-            job = lease.jobs[0]
-            written = house.queue.finish(lease.token, DIGEST, {job.id: result()})
-            house.observations.keep([observation(job)] if written else [])
-
-    return done
-
-
-@pytest.fixture
-def erase(ledger, hospital):
-    def gone(case_id, ground=Ground.PATIENT_REQUEST, of=None):
-        with ledger.scoped(of or hospital, "key:abc") as book:
-            return book.erasures.erase(case_id, ground)
-
-    return gone
-
-
 def run_as(ledger, role, hospital, statement):
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql(f"SET LOCAL ROLE {role}; SET LOCAL sera.hospital = '{hospital}'")
         connection.exec_driver_sql(statement)
-
-
-def result():
-    return {"risk": 0.7177, "score": 0.7177, "decision": "benign", "prevalence": 0.2}
-
-
-def observation(job):
-    scores = {"score": 0.7177, "risk": 0.7177, "decision": "benign", "cutoff": 0.5, "strangeness": None}
-    return Observation(
-        job_id=job.id,
-        case_id=job.case_id,
-        hospital_id=job.hospital_id,
-        model_digest=DIGEST,
-        device=job.device,
-        **scores,
-        embedding=(0.7177,),
-        benign_p=None,
-        malignant_p=None,
-        warnings=(),
-    )
 
 
 def rows(ledger):
@@ -121,11 +48,6 @@ def rows(ledger):
 
 def traces(ledger, words=TRACES):
     return {(name, word) for name, found in rows(ledger).items() for row in found for word in words if word in row}
-
-
-def chain(ledger, hospital):
-    with ledger.scoped(hospital, "test") as book:
-        return [(each.event, each.details) for each in book.audit.page()]
 
 
 def test_nothing_of_an_erased_case_is_left_in_any_table(ledger, hospital, opened, finish, erase):
@@ -286,151 +208,3 @@ def test_not_even_the_owner_deletes_an_outcome_of_a_case_that_is_kept(ledger, ho
     for statement in ("DELETE FROM outcomes", "UPDATE outcomes SET malignant = false", "TRUNCATE outcomes"):
         with pytest.raises(DBAPIError, match="append-only"), ledger.engine.begin() as owner:
             owner.exec_driver_sql(statement)
-
-
-def age(ledger, case_id, days):
-    with ledger.engine.begin() as owner:
-        owner.exec_driver_sql(
-            f"UPDATE cases SET created_at = clock_timestamp() - interval '{days} days' WHERE id = '{case_id}'"
-        )
-
-
-def erase_due(ledger, default=None):
-    """As the sweeper does it; how many it erased."""
-    with ledger.whole("retention") as house:
-        due = house.retention.oldest_due(default, 20)
-    erased = 0
-    for case_id in due:
-        with ledger.whole("retention") as house:
-            erased += house.retention.erase(case_id, default)
-    return erased
-
-
-def due(ledger, hospital, default=None):
-    with ledger.whole("test") as house:
-        found = house.retention.due(default).get(hospital)
-        return found and (found.cases, found.overdue)
-
-
-def test_a_case_goes_when_its_hospitals_time_is_over_and_not_before(ledger, hospital, opened, finish):
-    old, young = opened().case_id, opened().case_id
-    finish()
-    finish()
-    age(ledger, old, 30.5)
-    age(ledger, young, 29.5)
-    assert (erase_due(ledger), due(ledger, hospital)) == (0, None)
-    with ledger.whole("test") as house:
-        house.hospitals.change(hospital, {"retention_days": 30})
-        assert [house.retention.would_be_due(hospital, days) for days in (29, 30, 31)] == [2, 1, 0]
-    assert due(ledger, hospital) == (1, 0)
-    assert (erase_due(ledger), erase_due(ledger)) == (1, 0)
-    with ledger.scoped(hospital, "test") as book:
-        assert book.cases.find(young).external_id == "MRN-99417"
-        with pytest.raises(CaseErased, match="retention"):
-            book.cases.find(old)
-    assert chain(ledger, hospital)[-1][1]["ground"] == "retention"
-
-
-def test_the_installations_days_hold_where_a_hospital_says_none(ledger, hospital, opened, finish):
-    with ledger.whole("test") as house:
-        south = house.hospitals.ensure("south")
-        house.hospitals.change(south, {"retention_days": 365})
-    for each in (opened(), opened(of=south)):
-        finish()
-        age(ledger, each.case_id, 100)
-    assert (due(ledger, hospital, 90), due(ledger, south, 90)) == ((1, 1), None)
-    assert erase_due(ledger, 90) == 1
-
-
-@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])
-def test_a_case_that_is_still_to_be_answered_is_never_due(ledger, hospital, opened, state):
-    accepted = opened()
-    age(ledger, accepted.case_id, 1000)
-    with ledger.engine.begin() as owner:
-        owner.exec_driver_sql(f"UPDATE jobs SET state = '{state}'")
-    assert (due(ledger, hospital, 1), erase_due(ledger, 1)) == (None, 0)
-
-
-def test_several_at_once_erase_each_case_once(ledger, hospital, opened):
-    cases = [opened().case_id for _ in range(12)]
-    with ledger.engine.begin() as owner:
-        owner.exec_driver_sql("UPDATE jobs SET state = 'done'")
-    for case_id in cases:
-        age(ledger, case_id, 10)
-
-    with ThreadPoolExecutor(3) as pool:
-        assert sum(pool.map(lambda _: erase_due(ledger, 1), range(3))) == 12
-    told = [details for event, details in chain(ledger, hospital) if event == Event.CASE_ERASED]
-    assert len(told) == 12
-
-
-@pytest.fixture
-def taken(ledger, hospital, opened, finish):
-    """A case whose image a dataset took with the hospital's consent, frozen beside two imported images."""
-    accepted = opened()
-    finish()
-    with ledger.scoped(hospital, "test") as book:
-        book.outcomes.record(accepted.case_id, NewOutcome(True, OutcomeSource.HISTOLOGY, consent=True))
-    with ledger.whole("test") as house:
-        dataset = house.datasets.ensure("set")
-        house.drafts.offer(
-            dataset, [LabelledImage("e" * 64, False, Split.TRAIN), LabelledImage(PNG, True, Split.TRAIN)]
-        )
-        assert house.consents.take(dataset).added == 1
-        version = house.versions.freeze(dataset)
-    return accepted.case_id, dataset, version
-
-
-def test_an_erased_image_leaves_the_draft_and_later_versions_and_shuts_the_frozen_one(ledger, taken, erase):
-    case_id, dataset, version = taken
-    with ledger.whole("test") as house:
-        assert house.versions.erased(version.id) == set()
-    erase(case_id)
-    with ledger.whole("test") as house:
-        assert house.consents.with_erased() == [dataset]
-        assert [each.case_id for each in house.consents.forget(dataset)] == [case_id]
-        assert house.consents.with_erased() == []
-        erased = house.versions.erased(version.id)
-        assert erased == {CASE.image_sha256}
-        with pytest.raises(VersionHoldsErased, match="1 images of this version"):
-            check_usable(erased)
-        assert house.versions.find(dataset, 1).images == 3
-        again = house.versions.freeze(dataset)
-        assert (again.number, again.images, house.versions.erased(again.id)) == (2, 2, set())
-
-
-def test_freezing_takes_erased_cases_out_even_before_the_sweep(ledger, taken, erase):
-    case_id, dataset, _ = taken
-    erase(case_id)
-    with ledger.whole("test") as house:
-        assert house.versions.freeze(dataset).images == 2
-
-
-def test_an_image_is_let_go_of_by_a_frozen_version_but_not_by_what_was_imported_or_is_another_case(
-    ledger, hospital, taken, opened, erase
-):
-    def removable(sha256):
-        with ledger.whole("test") as house:
-            return house.orphans.take(sha256)
-
-    case_id, *_ = taken
-    other = opened().case_id
-    erase(case_id)
-    assert removable(CASE.image_sha256) is False
-    with ledger.whole("test") as house:
-        assert house.orphans.waiting(9) == []
-    erase(other)
-    assert removable(CASE.image_sha256) is True
-    erase(opened(replace(MINE, image_sha256=PNG)).case_id)
-    assert removable(PNG) is False
-
-
-def test_an_object_that_is_held_is_not_removed(ledger, opened, erase, hospital):
-    erase(opened().case_id)
-    with ledger.scoped(hospital, "test") as book:
-        assert book.orphans.hold([CASE.image_sha256]) == {CASE.image_sha256}
-        with ledger.whole("test") as house:
-            assert house.orphans.take(CASE.image_sha256) is False
-            assert house.orphans.count() == 1
-    with ledger.whole("test") as house:
-        assert (house.orphans.take(CASE.image_sha256), house.orphans.count()) == (False, 0)
