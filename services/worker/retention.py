@@ -13,7 +13,8 @@ ACTOR = "retention"
 CASES, OBJECTS = 100, 500
 """Looked up at once; each is erased, or removed, in a transaction of its own."""
 SWEEP_S = 2.0
-"""Cases to be read wait for the same process, so the rest is left to the next ring."""
+"""Cases to be read wait for the same process, so the rest is left to the next ring. Half of it is for erasing, so that
+many cases that are due do not keep the images of others from being removed."""
 
 
 class Sweeper:
@@ -27,14 +28,17 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Erase what is due, then clear up behind erasures; what an absent engine prevents, the next ring does."""
-        until = time.monotonic() + self._sweep_s
+        began = time.monotonic()
         try:
-            while time.monotonic() < until and self._erase_some(until):
-                pass
+            self._erase_due(began + self._sweep_s / 2)
             self._forget()
-            self._remove(until)
+            self._remove(began + self._sweep_s)
         except Unavailable as away:
             log().warning("retention.waits", problem=str(away))
+
+    def _erase_due(self, until: float) -> None:
+        while time.monotonic() < until and self._erase_some(until):
+            pass
 
     def _erase_some(self, until: float) -> int:
         with self._ledger.whole(ACTOR) as house:

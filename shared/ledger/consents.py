@@ -95,7 +95,8 @@ class Consents:
         return self._take_out(dataset, "withdrawn", self._unconsented(dataset)) + self.forget(dataset)
 
     def forget(self, dataset: UUID) -> list[Withdrawn]:
-        """Take rows of erased cases out of the draft; for callers that hold its lock."""
+        """Take rows of erased cases out of the draft."""
+        lock(self._session, dataset)
         query = select(DatasetImageRow.image_sha256, DatasetImageRow.case_id).join(CaseRow)
         erased = query.where(DatasetImageRow.dataset_id == dataset, CaseRow.erased_at.is_not(None))
         return self._take_out(dataset, "erased", erased)

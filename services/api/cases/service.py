@@ -83,7 +83,6 @@ class CaseDesk:
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
 
     def record_outcome(self, case_id: UUID, new: NewOutcome) -> OutcomeView:
-        """Raises NotFound, CaseErased."""
         with self._book() as book:
             return outcome_view(book.outcomes.record(case_id, outcomes.NewOutcome(**dict(new))))
 
