@@ -88,6 +88,7 @@ class Versions:
         """
         self._session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FREEZING})
         lock(self._session, dataset)
+        self._hold_cases(dataset)
         Consents(self._session, self._audit).withdraw(dataset)
         images = self._draft(dataset)
         if not images:
@@ -183,6 +184,11 @@ class Versions:
         self._copy(dataset, row.id)
         self._audit.record(Event.DATASET_FROZEN, dataset=str(dataset), version=row.number, fingerprint=print_)
         return row
+
+    def _hold_cases(self, dataset: UUID) -> None:
+        """None of the draft's cases is erased while it is copied: an erasure goes before, or finds the copy."""
+        held = select(DatasetImageRow.case_id).where(DatasetImageRow.dataset_id == dataset)
+        self._session.execute(select(CaseRow.id).where(CaseRow.id.in_(held)).with_for_update(read=True))
 
     def _draft(self, dataset: UUID) -> list[LabelledImage]:
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)

@@ -60,6 +60,7 @@ BEGIN
     DELETE FROM observations WHERE job_id = ANY(of_case);
     DELETE FROM shadow_results WHERE job_id = ANY(of_case);
     DELETE FROM outcomes WHERE case_id = NEW.id;
+    UPDATE version_images SET roi = NULL, frame = NULL, size_mm = NULL, tirads = NULL WHERE case_id = NEW.id;
     UPDATE receipts SET key = sera_receipt_mark(hospital_id, key), fingerprint = '' WHERE case_id = NEW.id;
     RETURN NULL;
 END $$
@@ -99,9 +100,25 @@ BEGIN
     RETURN OLD;
 END $$
 """
+BLANKED = """
+CREATE FUNCTION sera_only_blanked() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {schema}, pg_temp AS $$
+DECLARE
+    blank CONSTANT text[] := ARRAY['roi', 'frame', 'size_mm', 'tirads'];
+BEGIN
+    IF NOT EXISTS (SELECT FROM cases WHERE id = OLD.case_id AND erased_at IS NOT NULL)
+        OR num_nonnulls(NEW.roi, NEW.frame, NEW.size_mm, NEW.tirads) > 0
+        OR to_jsonb(NEW) - blank <> to_jsonb(OLD) - blank THEN
+        RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END $$
+"""
+"""A frozen row of an erased case loses what tells of the nodule; what it was in the version, it stays."""
 FUNCTIONS = (
     "sera_forget_case()",
     "sera_only_of_erased()",
+    "sera_only_blanked()",
     "sera_receipt_mark(uuid, text)",
     "sera_hold_objects(text[])",
 )
@@ -117,7 +134,7 @@ def upgrade() -> None:
         "INSERT INTO secrets (name, value) "
         "VALUES ('receipts', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))"
     )
-    for function in (BLANK, MARK, FORGET, HOLD, OF_ERASED):
+    for function in (BLANK, MARK, FORGET, HOLD, OF_ERASED, BLANKED):
         op.execute(function.replace("{schema}", schema))
     _triggers()
     _grants()
@@ -125,8 +142,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TRIGGER outcomes_erasable ON outcomes")
-    op.execute("DROP TRIGGER outcomes_append_only ON outcomes")
-    op.execute(_append_only("UPDATE OR DELETE OR TRUNCATE"))
+    op.execute("DROP TRIGGER version_images_blanked ON version_images")
+    for table in ("outcomes", "version_images"):
+        _append_only(table, "UPDATE OR DELETE OR TRUNCATE")
     op.execute("DROP TRIGGER cases_blank ON cases")
     op.execute("DROP TRIGGER cases_forget ON cases")
     op.execute(f"DROP FUNCTION sera_blank_case(), {', '.join(FUNCTIONS)}")
@@ -202,23 +220,29 @@ def _triggers() -> None:
         "CREATE TRIGGER cases_forget AFTER UPDATE ON cases FOR EACH ROW WHEN (NEW.erased_at IS NOT NULL) "
         "EXECUTE FUNCTION sera_forget_case()"
     )
-    op.execute("DROP TRIGGER outcomes_append_only ON outcomes")
-    op.execute(_append_only("UPDATE OR TRUNCATE"))
+    _append_only("outcomes", "UPDATE OR TRUNCATE")
+    _append_only("version_images", "DELETE OR TRUNCATE")
+    op.execute(
+        "CREATE TRIGGER version_images_blanked BEFORE UPDATE ON version_images "
+        "FOR EACH ROW EXECUTE FUNCTION sera_only_blanked()"
+    )
     op.execute(
         "CREATE TRIGGER outcomes_erasable BEFORE DELETE ON outcomes FOR EACH ROW EXECUTE FUNCTION sera_only_of_erased()"
     )
 
 
-def _append_only(what: str) -> str:
-    return (
-        f"CREATE TRIGGER outcomes_append_only BEFORE {what} ON outcomes "
+def _append_only(table: str, what: str) -> None:
+    """For these commands the refusal is whole; the others have a trigger that looks at the row."""
+    op.execute(f"DROP TRIGGER {table}_append_only ON {table}")
+    op.execute(
+        f"CREATE TRIGGER {table}_append_only BEFORE {what} ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION sera_refuse_change()"
     )
 
 
 def _grants() -> None:
     op.execute(f"REVOKE ALL ON FUNCTION {', '.join(FUNCTIONS)} FROM PUBLIC")
-    op.execute(f"GRANT EXECUTE ON FUNCTION {', '.join(FUNCTIONS[2:])} TO sera_house, sera_hospital")
+    op.execute(f"GRANT EXECUTE ON FUNCTION {', '.join(FUNCTIONS[3:])} TO sera_house, sera_hospital")
     op.execute(f"REVOKE DELETE ON {', '.join(SEALED)} FROM sera_house")
     op.execute("REVOKE UPDATE ON cases FROM sera_hospital")
     op.execute(f"GRANT UPDATE ({', '.join(MARKS)}) ON cases TO sera_hospital")

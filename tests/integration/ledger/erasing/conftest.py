@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from shared.domain.erasure import Ground
 from shared.domain.jobs import Priority
@@ -79,3 +80,12 @@ def observation(job):
         malignant_p=None,
         warnings=(),
     )
+
+
+def waits_for_a_lock(ledger):
+    """Whether some transaction does, once it has begun."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        return any(connection.scalar(query) for _ in range(5000))

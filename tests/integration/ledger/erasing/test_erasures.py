@@ -18,7 +18,7 @@ from shared.ledger.queue import NotADeadLetter
 from shared.ledger.shadows import Said
 from shared.ledger.tables import Table
 from tests.builders import CASE
-from tests.integration.ledger.erasing.conftest import DIGEST, PNG, observation, result
+from tests.integration.ledger.erasing.conftest import DIGEST, PNG, observation, result, waits_for_a_lock
 
 TRACES = (
     "MRN-99417",
@@ -156,15 +156,6 @@ def test_a_result_that_is_being_written_at_this_moment_is_waited_for_and_erased_
             assert waits_for_a_lock(ledger)
         assert erasing.result().ground is Ground.PATIENT_REQUEST
     assert traces(ledger) == set()
-
-
-def waits_for_a_lock(ledger):
-    """Whether some transaction does, once it has begun."""
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        return any(connection.scalar(query) for _ in range(5000))
 
 
 def test_a_dead_letter_of_an_erased_case_cannot_be_run_again(ledger, opened, erase):
