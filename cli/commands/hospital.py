@@ -40,7 +40,7 @@ class NoSuchHospital(NotFound):
 
 @app.callback()
 def hospitals() -> None:
-    """Prevalence, cut-off, referral and FNA rule of each hospital."""
+    """Prevalence, cut-off, referral, FNA rule and retention of each hospital."""
 
 
 @app.command()
@@ -114,9 +114,11 @@ def number(option: str, value: str) -> float | None:
 
 
 def table(found: list[dict[str, Any]]) -> Table:
-    shown = Table("hospital", "malignant", "FNA rule", "cut-off", "by", "sens.", "spec.", "refer at", "referred")
+    shown = Table(
+        "hospital", "malignant", "FNA rule", "cut-off", "by", "sens.", "spec.", "refer at", "referred", "kept"
+    )
     for each in found:
-        shown.add_row(each["name"], *settings(each), *outcome(each["live"]))
+        shown.add_row(each["name"], *settings(each), *outcome(each["live"]), days(each))
     return shown
 
 
@@ -125,6 +127,13 @@ def settings(each: dict[str, Any]) -> tuple[str, str]:
     used = each["in_use"]
     prevalence, rule = f"{used['prevalence']:.0%}", used["fna_rule"]
     return prevalence if each["prevalence"] else f"({prevalence})", rule if each["fna_rule"] else f"({rule})"
+
+
+def days(each: dict[str, Any]) -> str:
+    """How long its cases are kept, the installation's word in brackets."""
+    used = each["in_use"]["retention_days"]
+    told = "for ever" if used is None else f"{used:g} days"
+    return told if each["retention_days"] else f"({told})"
 
 
 def outcome(live: dict[str, Any] | None) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def erase(client, receipt, ground=WHY):
     return client.delete(receipt["links"]["case"], params={"ground": ground})
 
 
-def test_an_erased_case_is_gone_for_every_question_and_leaves_a_tombstone(north, admin, answered):
+def test_an_erased_case_is_gone_for_every_question_and_leaves_a_tombstone(north, admin, as_role, answered):
     answer = erase(admin, answered)
     assert (answer.status_code, answer.json()["ground"]) == (200, WHY)
     links = answered["links"]
@@ -74,6 +74,9 @@ def test_an_erased_case_is_gone_for_every_question_and_leaves_a_tombstone(north,
         assert (each.status_code, each.json()["code"], each.json()["retryable"]) == (410, "case-erased", False)
         assert WHY in each.json()["detail"]
     assert north.get("/v1/jobs").json()["jobs"] == []
+    south = as_role(Role.HOSPITAL_ADMIN, "south")
+    foreign = [south.get(links[name]).status_code for name in ("case", "job", "events", "explanation")]
+    assert [*foreign, erase(south, answered).status_code] == [404] * 5
     assert erase(admin, answered, "sent-by-mistake").json() == answer.json()
 
 
