@@ -163,8 +163,8 @@ def test_uploads_and_sweeps_at_the_same_moment_leave_no_case_without_its_image(l
         return job
 
     with ThreadPoolExecutor(4) as pool:
-        sweeps = [pool.submit(Sweeper(ledger, objects, None).sweep) for _ in range(20)]
-        assert len(list(pool.map(upload, range(30)))) == 30
+        sweeps = [pool.submit(Sweeper(ledger, objects, None).sweep) for _ in range(8)]
+        assert len(list(pool.map(upload, range(12)))) == 12
         for each in sweeps:
             each.result()
     Sweeper(ledger, objects, None).sweep()
