@@ -18,6 +18,7 @@ COMMANDS = {
     "up": "cli.commands.up",
     "submit": "cli.commands.submit",
     "outcome": "cli.commands.outcome",
+    "case": "cli.commands.case",
     "dataset": "cli.commands.dataset",
     "train": "cli.commands.train",
     "runs": "cli.commands.runs",

@@ -54,6 +54,12 @@ class Conflict(SeraError):
     text = "The request conflicts with the present state: {problem}."
 
 
+class Gone(SeraError):
+    code = "gone"
+    status = 410
+    text = "The {thing} was there once and is no more."
+
+
 class TooLarge(SeraError):
     code = "too-large"
     status = 413

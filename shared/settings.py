@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     """How much of the audit trail's end could be cut off unseen by who owns the database: what is not yet sealed."""
     audit_key: SecretStr | None = None
     """Ed25519 private key of the seals, 32 bytes in base64; left unset, $SERA_HOME/keys/audit-ed25519."""
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    """After which cases are erased, where their hospital does not say; unset, they are kept."""
+    sweep_every_s: Annotated[float, Field(ge=1)] = 60.0
+    """How often is looked for cases that are due and for images that erasures left behind."""
     trusted_proxies: str = ""
     """Addresses or networks, with commas, whose X-Forwarded-For is believed; all others speak for themselves."""
 

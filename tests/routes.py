@@ -32,6 +32,11 @@ class Route:
             filled = filled.replace(f"{{{name}}}", str(value))
         return filled
 
+    def asked(self) -> dict[str, Any]:
+        """What has to stand in the query."""
+        needed = (each for each in self.parameters if each["in"] == "query" and each.get("required"))
+        return {each["name"]: self._example(each["schema"]) for each in needed}
+
     def content(self) -> dict[str, Any]:
         """A valid body, as an HTTP client takes it."""
         for kind, told in self.body.items():

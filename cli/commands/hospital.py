@@ -24,7 +24,7 @@ class NothingToSet(InputError):
     code = "nothing-to-set"
     text = (
         "Nothing was named to set. Give at least one of --prevalence, --target-sensitivity, --refer-alpha, --fna-rule, "
-        "--rate-per-minute, --inflight-quota, --weight."
+        "--rate-per-minute, --inflight-quota, --weight, --retention-days."
     )
 
 
@@ -40,7 +40,7 @@ class NoSuchHospital(NotFound):
 
 @app.callback()
 def hospitals() -> None:
-    """Prevalence, cut-off, referral and FNA rule of each hospital."""
+    """Prevalence, cut-off, referral, FNA rule and retention of each hospital."""
 
 
 @app.command()
@@ -71,6 +71,10 @@ def change(
     rate_per_minute: Annotated[str | None, typer.Option(help="Cases it may send in a minute.")] = None,
     inflight_quota: Annotated[str | None, typer.Option(help="Cases of it that may be unanswered at a time.")] = None,
     weight: Annotated[str | None, typer.Option(help="Its share of the workers beside others, 0.1 to 10.")] = None,
+    retention_days: Annotated[str | None, typer.Option(help="Days after which a case is erased for ever.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; say what it would come to, and how many cases would go.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Change settings; `default` takes one back. The next case is judged by the new ones."""
@@ -81,6 +85,7 @@ def change(
         "rate_per_minute": rate_per_minute,
         "inflight_quota": inflight_quota,
         "weight": weight,
+        "retention_days": retention_days,
     }
     wanted = {option: number(option, value) for option, value in numbers.items() if value is not None}
     if fna_rule is not None:
@@ -89,7 +94,8 @@ def change(
         raise NothingToSet
     with connect(Role.OPERATOR) as api:
         present = of(name, api.get("/v1/hospitals"))
-        found = api.patch(f"/v1/hospitals/{quote(name, safe='')}", tag=f'"{present["tag"]}"', json=wanted)
+        address, asked = f"/v1/hospitals/{quote(name, safe='')}", {"dry_run": dry_run}
+        found = api.patch(address, tag=f'"{present["tag"]}"', json=wanted, params=asked)
     if as_json:
         print(json.dumps(found, indent=2))
     else:
@@ -115,9 +121,11 @@ def number(option: str, value: str) -> float | None:
 
 
 def table(found: list[dict[str, Any]]) -> Table:
-    shown = Table("hospital", "malignant", "FNA rule", "cut-off", "by", "sens.", "spec.", "refer at", "referred")
+    shown = Table(
+        "hospital", "malignant", "FNA rule", "cut-off", "by", "sens.", "spec.", "refer at", "referred", "kept"
+    )
     for each in found:
-        shown.add_row(each["name"], *settings(each), *outcome(each["live"]))
+        shown.add_row(each["name"], *settings(each), *outcome(each["live"]), days(each))
     return shown
 
 
@@ -126,6 +134,13 @@ def settings(each: dict[str, Any]) -> tuple[str, str]:
     used = each["in_use"]
     prevalence, rule = f"{used['prevalence']:.0%}", used["fna_rule"]
     return prevalence if each["prevalence"] else f"({prevalence})", rule if each["fna_rule"] else f"({rule})"
+
+
+def days(each: dict[str, Any]) -> str:
+    """How long its cases are kept, the installation's word in brackets."""
+    used = each["in_use"]["retention_days"]
+    told = "for ever" if used is None else f"{used:g} days"
+    return told if each["retention_days"] else f"({told})"
 
 
 def outcome(live: dict[str, Any] | None) -> tuple[str, ...]:
@@ -153,6 +168,7 @@ def tell(each: dict[str, Any]) -> None:
     """One hospital in lines."""
     prevalence, rule = settings(each)
     told = [f"{each['name']}: prevalence {prevalence}, FNA rule {rule} (in brackets: the installation's).", load(each)]
+    told.append(kept(each))
     if live := each["live"]:
         told += [cutoff_line(live), *referral_line(live["referral"])]
     console = Console(soft_wrap=True, highlight=False)
@@ -163,8 +179,16 @@ def tell(each: dict[str, Any]) -> None:
 def load(each: dict[str, Any]) -> str:
     """How much it may send, and its share."""
     used = each["in_use"]
-    sent = f"{used['rate_per_minute']} cases a minute, {used['inflight_quota']} unanswered at a time"
+    sent = f"{used['rate_per_minute']:g} cases a minute, {used['inflight_quota']:g} unanswered at a time"
     return f"It may send {sent}; its share beside others counts {used['weight']:g}."
+
+
+def kept(each: dict[str, Any]) -> str:
+    """How long its cases are kept, and how many are older."""
+    days = each["in_use"]["retention_days"]
+    if days is None:
+        return "Its cases are kept for ever."
+    return f"Its cases are erased after {days:g} days; older now, and erased with the next sweep: {each['due']}."
 
 
 def cutoff_line(live: dict[str, Any]) -> str:

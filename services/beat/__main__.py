@@ -24,7 +24,8 @@ def main() -> None:
 
 
 def ring(task: Tasks, settings: Settings) -> dict[str, Any]:
-    every_s = settings.audit_seal_every_s if task is Tasks.SEAL else settings.ring_every_s
+    slow = {Tasks.SEAL: settings.audit_seal_every_s, Tasks.SWEEP: settings.sweep_every_s}
+    every_s = slow.get(task, settings.ring_every_s)
     return {"task": task, "schedule": every_s, "args": ["beat"], "options": {"expires": every_s}}
 
 

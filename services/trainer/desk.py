@@ -101,7 +101,8 @@ class TrainingDesk:
             outcomes = {kind: house.steps.outcomes(step.run_id, kind) for kind in FOUND}
             live = house.models.live()
             learned = _learned(house, step.run_id, live) if live and step.kind is StepKind.GATE else set()
-            return Found(outcomes, live, frozenset(learned))
+            erased = house.versions.erased(house.runs.find(step.run_id).version_id)
+            return Found(outcomes, live, frozenset(learned), frozenset(erased))
 
     def _finish(self, step: ClaimedStep, done: Done) -> None:
         with self._ledger.whole(ACTOR) as house:

@@ -33,6 +33,7 @@ from shared.ledger import House
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.steps import ClaimedStep, NewStep
 from shared.ledger.training import TrainingRun
+from shared.ledger.versions import check_usable
 from shared.networks import WeightsFinder
 from shared.objects import ObjectStore
 from shared.recipes import FeatureSet, Recipe
@@ -45,6 +46,10 @@ class TrainsOnTestImages(Conflict):
         "{count} training images of this version are in a locked test set, {example} among them. Remove them from the "
         "dataset or move them to its test part, freeze it again and train on the new version."
     )
+
+
+JUDGING = (StepKind.EVALUATION, StepKind.GATE)
+"""Steps of a model that is there already: it is judged without test images that were erased."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,14 @@ class Material:
 class Found:
     """What a step goes by: the outcomes of finished steps by kind, and the digest of the model that is live now.
 
-    `learned` are the test images, by hash, that the live model was trained on.
+    `learned` are the test images, by hash, that the live model was trained on, `erased` images of any part whose cases
+    were erased since the version was frozen.
     """
 
     outcomes: Mapping[StepKind, Sequence[Mapping[str, Any]]]
     live: str | None
     learned: frozenset[str] = frozenset()
+    erased: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,8 @@ class RunWork:
     def do(self, step: ClaimedStep, found: Found, progress: Progress) -> Done:
         """Do one step; `found` is what the ledger says at this moment."""
         self._tell = progress
+        if step.kind not in JUDGING:
+            check_usable(found.erased)
         return STEPS[step.kind](self, step.subject, found)
 
     def plan(self, subject: Mapping[str, Any], found: Found) -> Done:
@@ -193,21 +202,27 @@ class RunWork:
 
     def evaluation(self, subject: Mapping[str, Any], found: Found) -> Done:
         """The new model on the locked test set, which nothing was learned from."""
-        figures = proof.evaluated(self._digest(found), self._material.tests, self._proofs, self._progress)
+        figures = proof.evaluated(self._digest(found), self._tests(found.erased), self._proofs, self._progress)
         told = f"AUC {figures['auc']:.3f}" if "auc" in figures else "too few to tell"
         return Done(figures, f"{figures['images']} locked test images: {told}")
 
     def gate(self, subject: Mapping[str, Any], found: Found) -> Done:
-        """The new model against the live one on the locked test set, without images that the live one learned from."""
+        """The new model against the live one on the locked test set.
+
+        Left out are images that the live one learned from, and those that were erased.
+        """
         digest, live = self._digest(found), found.live
-        tests = [image for image in self._material.tests if image.image_sha256 not in found.learned]
+        tests = self._tests(found.learned | found.erased)
         judgement = proof.gated(digest, live, tests, self._proofs, self._progress)
         record = proof.recorded(digest, live, self.run.version_id, self.run.id, judgement)
-        outcome = {"verdict": judgement.verdict, "against": live, "left_out": len(found.learned)}
+        outcome = {"verdict": judgement.verdict, "against": live, "left_out": len(self._material.tests) - len(tests)}
         return Done(outcome, proof.sentence(judgement), also=record)
 
     def _digest(self, found: Found) -> str:
         return found.outcomes[StepKind.BUNDLE][0]["digest"]
+
+    def _tests(self, besides: frozenset[str]) -> list[LabelledImage]:
+        return [image for image in self._material.tests if image.image_sha256 not in besides]
 
     @cached_property
     def _samples(self) -> list:

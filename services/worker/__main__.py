@@ -10,6 +10,7 @@ from services.worker.desk import InferenceDesk
 from services.worker.explanations import ExplanationMaker
 from services.worker.live import Follower, LiveModel
 from services.worker.preparation import Preparation
+from services.worker.retention import Sweeper
 from services.worker.sealing import Sealer
 from services.worker.shelf import Shelf
 from shared import telemetry
@@ -24,7 +25,7 @@ from shared.sealing import seal_key
 from shared.settings import Settings
 
 
-def bootstrap(settings: Settings) -> tuple[InferenceDesk, ExplanationMaker, Sealer, Follower]:
+def bootstrap(settings: Settings) -> tuple[InferenceDesk, ExplanationMaker, Sealer, Sweeper, Follower]:
     """All wiring of the worker."""
     ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
@@ -32,7 +33,8 @@ def bootstrap(settings: Settings) -> tuple[InferenceDesk, ExplanationMaker, Seal
     heartbeat = _heartbeat(ledger, timedelta(seconds=settings.lease_s))
     desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
     maker = ExplanationMaker(ledger, objects, live, shelf, preparation)
-    return desk, maker, Sealer(ledger, lambda: seal_key(settings)), Follower(live)
+    sealer = Sealer(ledger, lambda: seal_key(settings))
+    return desk, maker, sealer, Sweeper(ledger, objects, settings.retention_days), Follower(live)
 
 
 def _heartbeat(ledger: Ledger, lease: timedelta) -> Heartbeat:
@@ -45,7 +47,7 @@ def _heartbeat(ledger: Ledger, lease: timedelta) -> Heartbeat:
     return heartbeat
 
 
-def register(app: Celery, desk: InferenceDesk, maker: ExplanationMaker, sealer: Sealer) -> None:
+def register(app: Celery, desk: InferenceDesk, maker: ExplanationMaker, sealer: Sealer, sweeper: Sweeper) -> None:
     """The tasks: each is a ring, and the id in it only serves the log."""
 
     @app.task(name=Tasks.RING)
@@ -60,15 +62,19 @@ def register(app: Celery, desk: InferenceDesk, maker: ExplanationMaker, sealer: 
     def seal(subject: str) -> None:
         sealer.seal()
 
+    @app.task(name=Tasks.SWEEP)
+    def sweep(subject: str) -> None:
+        sweeper.sweep()
+
 
 def main() -> None:
     settings = refuse_unsafe(Settings())
     telemetry.configure("worker", settings.log_level)
-    desk, maker, sealer, follower = bootstrap(settings)
+    desk, maker, sealer, sweeper, follower = bootstrap(settings)
     desk.open()
     follower.start()
     app = celery_app(settings.broker)
-    register(app, desk, maker, sealer)
+    register(app, desk, maker, sealer, sweeper)
     worker_shutting_down.connect(lambda **_: desk.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
     run_solo(app, [Queues.INFERENCE, Queues.EXPLAIN, Queues.AUDIT], settings.worker_name)

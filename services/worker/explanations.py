@@ -1,5 +1,6 @@
 """Makes the explanations that were asked for, one at a time, after the cases."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -8,7 +9,7 @@ from services.worker.preparation import Preparation
 from services.worker.shelf import Served, Shelf, SpareTaken
 from shared.bundles.explanation import occlusion_png
 from shared.errors import SeraError, Unavailable
-from shared.ledger import Ledger
+from shared.ledger import House, Ledger
 from shared.ledger.explanations import Wanted
 from shared.objects import ObjectStore
 
@@ -25,14 +26,20 @@ class ExplanationMaker:
         with suppress(SpareTaken), self._ledger.whole("worker") as house:  # it stays on the list
             wanted = house.explanations.next()
             if wanted:
-                house.explanations.answer(wanted, *self._make(wanted))
+                png, reason = self._make(wanted)
+                house.explanations.answer(wanted, png and self._keep(house, png), reason)
 
-    def _make(self, wanted: Wanted) -> tuple[str | None, str | None]:
-        """The hash of the PNG, or the code of why there is none."""
+    def _keep(self, house: House, png: bytes) -> str:
+        """Held while it is stored, since the same picture may have been let go of by another case's erasure."""
+        house.orphans.hold([hashlib.sha256(png).hexdigest()])
+        return self._objects.put(png).sha256
+
+    def _make(self, wanted: Wanted) -> tuple[bytes | None, str | None]:
+        """The PNG, or the code of why there is none."""
         try:
             with self._served(wanted.model_digest) as served:
                 nodule = self._preparation.nodule(wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing)
-                return self._objects.put(occlusion_png(served.bundle, nodule)).sha256, None
+                return occlusion_png(served.bundle, nodule), None
         except Unavailable:
             raise
         except SeraError as error:

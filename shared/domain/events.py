@@ -5,6 +5,7 @@ from enum import StrEnum
 
 class Event(StrEnum):
     CASE_ACCEPTED = "case.accepted"
+    CASE_ERASED = "case.erased"
     CASE_READ = "case.read"
     RESULT_READ = "result.read"
     EXPLANATION_READ = "explanation.read"

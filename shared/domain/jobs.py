@@ -13,12 +13,13 @@ class JobState(StrEnum):
 
 MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
-    JobState.RUNNING: frozenset({JobState.DONE, JobState.FAILED, JobState.QUEUED}),
-    JobState.FAILED: frozenset({JobState.QUEUED}),
+    JobState.RUNNING: frozenset({JobState.DONE, JobState.FAILED, JobState.QUEUED, JobState.CANCELLED}),
+    JobState.FAILED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
     JobState.DONE: frozenset(),
     JobState.CANCELLED: frozenset(),
 }
-"""RUNNING -> QUEUED when a lease expires; FAILED -> QUEUED when an operator runs a dead letter again."""
+"""RUNNING -> QUEUED when a lease expires; FAILED -> QUEUED when an operator runs a dead letter again.
+All but DONE -> CANCELLED when the case is erased; a hospital itself cancels only what is QUEUED."""
 
 FINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 

@@ -1,4 +1,4 @@
-"""Cases: an image, a size, perhaps an ROI."""
+"""Cases: an image, a size, perhaps an ROI; or what stays of an erased one."""
 
 import json
 from dataclasses import dataclass
@@ -9,8 +9,34 @@ from uuid import UUID
 from sqlalchemy import String, func, literal, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from shared.domain.erasure import Ground
+from shared.errors import Gone
 from shared.ledger.scope import Scoped
 from shared.ledger.tables import CaseRow, JobRow
+
+
+class CaseErased(Gone):
+    """What stays of a case, as an error for who asks for more."""
+
+    code = "case-erased"
+    text = (
+        "The case was erased on {on} ({ground}); nothing of it is kept but this. If the image has to be read again, "
+        "submit it as a new case."
+    )
+
+    def __init__(self, case_id: UUID, erased_at: datetime, ground: Ground) -> None:
+        super().__init__(on=f"{erased_at:%Y-%m-%d}", ground=ground)
+        self.case_id, self.erased_at, self.ground = case_id, erased_at, ground
+
+    @classmethod
+    def of(cls, row: CaseRow) -> "CaseErased":
+        return cls(row.id, row.erased_at, Ground(row.erased_for))
+
+
+def check_kept(row: CaseRow) -> None:
+    """Raises CaseErased."""
+    if row.erased_at is not None:
+        raise CaseErased.of(row)
 
 
 @dataclass(frozen=True)
@@ -52,6 +78,7 @@ class Cases(Scoped):
         same = (
             CaseRow.image_sha256 == case.image_sha256,
             CaseRow.size_mm == case.size_mm,
+            CaseRow.erased_at.is_(None),
             CaseRow.frame.is_not_distinct_from(case.frame),
             func.coalesce(CaseRow.roi, text("'null'::jsonb")) == roi,
         )
@@ -59,7 +86,10 @@ class Cases(Scoped):
         return self._session.scalar(query.order_by(CaseRow.created_at, CaseRow.id).limit(1))
 
     def find(self, case_id: UUID) -> Case | None:
+        """Raises CaseErased."""
         row = self._session.scalar(self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id))
+        if row:
+            check_kept(row)
         return row and Case(**{name: getattr(row, name) for name in Case.__dataclass_fields__})
 
     def jobs_of(self, case_id: UUID) -> list[UUID]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Subquery, and_, case, delete, exists, select
+from sqlalchemy import Select, Subquery, and_, case, delete, exists, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -95,20 +95,37 @@ class Consents:
         return Taken(added, corrected, known, withdrawn, refused)
 
     def withdraw(self, dataset: UUID) -> list[Withdrawn]:
-        """Take rows out of the draft whose consent was withdrawn; what is frozen stays as it is."""
+        """Take rows out of the draft whose consent was withdrawn or whose case was erased; what is frozen stays."""
+        return self._take_out(dataset, "withdrawn", self._unconsented(dataset)) + self.forget(dataset)
+
+    def forget(self, dataset: UUID) -> list[Withdrawn]:
+        """Take rows of erased cases out of the draft."""
+        lock(self._session, dataset)
+        query = select(DatasetImageRow.image_sha256, DatasetImageRow.case_id).join(CaseRow)
+        erased = query.where(DatasetImageRow.dataset_id == dataset, CaseRow.erased_at.is_not(None))
+        return self._take_out(dataset, "erased", erased)
+
+    def with_erased(self) -> list[UUID]:
+        """Datasets whose drafts hold rows of erased cases."""
+        query = select(DatasetImageRow.dataset_id).join(CaseRow).where(CaseRow.erased_at.is_not(None))
+        return list(self._session.scalars(query.distinct().order_by(DatasetImageRow.dataset_id)))
+
+    def _unconsented(self, dataset: UUID) -> Select:
         latest = _latest()
-        query = (
+        return (
             select(DatasetImageRow.image_sha256, latest.c.case_id)
             .join(CaseRow, CaseRow.id == DatasetImageRow.case_id)
             .join(latest, _same_image(latest))
             .where(DatasetImageRow.dataset_id == dataset, latest.c.consent.is_(False))
         )
+
+    def _take_out(self, dataset: UUID, change: str, query: Select) -> list[Withdrawn]:
         gone = [Withdrawn(of, image, self._holding(dataset, image)) for image, of in self._session.execute(query)]
         hashes = [each.image_sha256 for each in gone]
         here = DatasetImageRow.dataset_id == dataset, DatasetImageRow.image_sha256.in_(hashes)
         self._session.execute(delete(DatasetImageRow).where(*here))
         for each in gone:
-            self._record(dataset, "withdrawn", each.case_id, each.image_sha256, versions=list(each.versions))
+            self._record(dataset, change, each.case_id, each.image_sha256, versions=list(each.versions))
         return gone
 
     def _correct(self, dataset: UUID) -> int:

@@ -8,8 +8,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from shared.ledger.cases import check_kept
 from shared.ledger.scope import Scoped
 from shared.ledger.tables import CaseRow, ExplanationRow, JobRow, ResultRow
+
+FRESH = {"populate_existing": True}
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,17 @@ class Explanations(Scoped):
         result = self._session.scalar(self._mine(newest, ResultRow).order_by(ResultRow.created_at.desc()).limit(1))
         if result is None:
             return None
-        wanted = {"job_id": result.job_id, "model_digest": result.model_digest, "hospital_id": self._hospital}
-        self._session.execute(insert(ExplanationRow).values(wanted).on_conflict_do_nothing())
-        row = self._session.get_one(ExplanationRow, (result.job_id, result.model_digest))
+        place = result.job_id, result.model_digest
+        row = self._session.get(ExplanationRow, place) or self._add(case_id, *place)
         return Explanation(row.job_id, row.model_digest, row.png_sha256, row.reason)
+
+    def _add(self, case_id: UUID, job_id: UUID, model_digest: str) -> ExplanationRow:
+        """Under the case's lock, so that none is asked for of a case that is being erased (CaseErased)."""
+        case = self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
+        check_kept(self._session.scalars(case.with_for_update(read=True), execution_options=FRESH).one())
+        wanted = {"job_id": job_id, "model_digest": model_digest, "hospital_id": self._hospital}
+        self._session.execute(insert(ExplanationRow).values(wanted).on_conflict_do_nothing())
+        return self._session.get_one(ExplanationRow, (job_id, model_digest))
 
 
 class ExplanationQueue:

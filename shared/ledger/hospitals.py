@@ -24,6 +24,7 @@ SETTINGS = (
     "rate_per_minute",
     "inflight_quota",
     "weight",
+    "retention_days",
 )
 
 
@@ -63,6 +64,8 @@ class Hospital:
     inflight_quota: int | None
     weight: float | None
     """Its share of the workers beside another that also has cases waiting; None: 1."""
+    retention_days: int | None
+    """After which its cases are erased."""
 
     @property
     def tag(self) -> str:

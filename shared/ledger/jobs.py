@@ -6,14 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Select, case, func, literal, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from shared.domain.events import Event
-from shared.domain.jobs import JobState, Priority, origins
+from shared.domain.jobs import JobState, Priority
 from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail
+from shared.ledger.cases import check_kept
 from shared.ledger.scope import Scoped
-from shared.ledger.tables import JobRow, ResultRow
+from shared.ledger.tables import CaseRow, JobRow, ResultRow
 
 CHANGED = "sera_jobs"
 """Postgres channel on which a job's id is notified when it changes."""
@@ -54,12 +55,21 @@ class Jobs(Scoped):
         return row.id
 
     def find(self, job_id: UUID) -> Job | None:
+        """Raises CaseErased."""
         row = self._session.execute(self._view().where(JobRow.id == job_id)).first()
-        return _job(row) if row else None
+        if row is None:
+            return None
+        check_kept(row.CaseRow)
+        return _job(row)
 
     def page(self, state: JobState | None, before: tuple[datetime, UUID] | None, limit: int) -> list[Job]:
-        """Newest first; `before` is the (created_at, id) of the last one seen."""
-        query = self._view().order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit)
+        """Newest first, those of erased cases left out; `before` is the (created_at, id) of the last one seen."""
+        query = (
+            self._view()
+            .where(CaseRow.erased_at.is_(None))
+            .order_by(JobRow.created_at.desc(), JobRow.id.desc())
+            .limit(limit)
+        )
         if state:
             query = query.where(JobRow.state == state)
         if before:
@@ -67,11 +77,12 @@ class Jobs(Scoped):
         return [_job(row) for row in self._session.execute(query)]
 
     def cancel(self, job_id: UUID) -> bool:
-        """Cancel a queued job; False if there is none, NotCancellable if it is past that."""
+        """Cancel a queued job; False if there is none, NotCancellable or CaseErased if it is past that."""
         row = self._session.scalar(self._mine(select(JobRow), JobRow).where(JobRow.id == job_id).with_for_update())
         if row is None:
             return False
-        if row.state not in origins(JobState.CANCELLED):
+        check_kept(self._session.get_one(CaseRow, row.case_id))
+        if row.state != JobState.QUEUED:
             raise NotCancellable(state=row.state)
         row.state, row.updated_at = JobState.CANCELLED, func.clock_timestamp()
         self._audit.record(Event.JOB_CANCELLED, case=row.case_id, job=job_id)
@@ -82,8 +93,9 @@ class Jobs(Scoped):
         line = JobRow.hospital_id, JobRow.urgent, JobRow.queued_at
         ahead = func.sera_jobs_ahead(*line, REMEMBERED, type_=BigInteger)
         position = case((JobRow.state == JobState.QUEUED, ahead + 1))
-        query = select(JobRow, position, ResultRow.body).outerjoin(ResultRow, ResultRow.job_id == JobRow.id)
-        return self._mine(query, JobRow)
+        query = select(JobRow, position, ResultRow.body, CaseRow).join(CaseRow, CaseRow.id == JobRow.case_id)
+        query = query.options(load_only(CaseRow.erased_at, CaseRow.erased_for))  # an ROI may be long
+        return self._mine(query.outerjoin(ResultRow, ResultRow.job_id == JobRow.id), JobRow)
 
 
 def notify(session: Session, jobs: list[UUID]) -> None:
@@ -93,7 +105,7 @@ def notify(session: Session, jobs: list[UUID]) -> None:
 
 
 def _job(row: Any) -> Job:
-    job, position, result = row
+    job, position, result, _ = row
     return Job(
         job.id,
         job.case_id,

@@ -19,6 +19,7 @@ from shared.ledger.cleanings import Cleanings
 from shared.ledger.consents import Consents
 from shared.ledger.datasets import Datasets
 from shared.ledger.drafts import Drafts
+from shared.ledger.erasures import Erasures, Retention
 from shared.ledger.explanations import ExplanationQueue, Explanations
 from shared.ledger.gates import Gates
 from shared.ledger.hospitals import Hospitals
@@ -27,6 +28,7 @@ from shared.ledger.keys import Keys
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
 from shared.ledger.once import Asked, Once, current
+from shared.ledger.orphans import Orphans
 from shared.ledger.outcomes import Outcomes
 from shared.ledger.papers import Papers
 from shared.ledger.people import People
@@ -53,6 +55,8 @@ class Book:
     receipts: Receipts
     explanations: Explanations
     outcomes: Outcomes
+    erasures: Erasures
+    orphans: Orphans
     observations: Observations
     allowance: Allowance
     keys: Keys
@@ -88,6 +92,8 @@ class House:
     serving: Serving
     observations: Observations
     explanations: ExplanationQueue
+    retention: Retention
+    orphans: Orphans
     audit: AuditTrail
     seals: Seals
     receipts: Receipts
@@ -122,6 +128,8 @@ class Ledger:
                 Receipts(session, hospital),
                 Explanations(session, hospital),
                 Outcomes(session, hospital, audit, actor),
+                Erasures(session, hospital, audit, actor),
+                Orphans(session),
                 Observations(session, audit, hospital),
                 Allowance(session, hospital),
                 Keys(session, audit, hospital),
@@ -161,6 +169,8 @@ class Ledger:
                 Serving(session, audit),
                 Observations(session, audit),
                 ExplanationQueue(session),
+                Retention(session, audit, actor),
+                Orphans(session),
                 audit,
                 Seals(session),
                 Receipts(session),

@@ -11,6 +11,7 @@ from shared.domain.events import Event
 from shared.domain.outcomes import OutcomeSource
 from shared.errors import NotFound
 from shared.ledger.audit import AuditTrail
+from shared.ledger.cases import check_kept
 from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.scope import Scoped
 from shared.ledger.tables import CaseRow, OutcomeRow
@@ -49,10 +50,12 @@ class Outcomes(Scoped):
         self._pseudonyms = Pseudonyms(session)
 
     def record(self, case_id: UUID, new: NewOutcome) -> Outcome:
-        """Raises NotFound for a case that is not this hospital's. A patient named earlier stays named."""
-        case = self._mine(select(CaseRow.id), CaseRow).where(CaseRow.id == case_id)
-        if self._session.scalar(case.with_for_update(key_share=True)) is None:
+        """Raises NotFound for a case that is not this hospital's, CaseErased. A patient named earlier stays named."""
+        query = self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
+        case = self._session.scalar(query.with_for_update(key_share=True))
+        if case is None:
             raise NotFound(thing="case")
+        check_kept(case)
         patient = self._pseudonyms.of(new.patient) or self._patient(case_id)
         told = vars(new) | {"patient": patient}
         row = OutcomeRow(case_id=case_id, hospital_id=self._hospital, actor=self._actor, **told)

@@ -1,7 +1,7 @@
 """Frozen versions of datasets: what runs train on and are judged on."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +18,7 @@ from shared.ledger.editing import Tags
 from shared.ledger.freezing import check_locked, check_parts
 from shared.ledger.labelled import COLUMNS, LabelledImage, labelled
 from shared.ledger.revisions import lock
-from shared.ledger.tables import DatasetImageRow, ModelRow, TrainingRunRow, VersionImageRow, VersionRow
+from shared.ledger.tables import CaseRow, DatasetImageRow, ModelRow, TrainingRunRow, VersionImageRow, VersionRow
 
 FREEZING = 7_300_004
 """One freeze at a time in all datasets, since each looks at the others' test sets."""
@@ -32,6 +32,14 @@ class VersionUnknown(NotFound):
 class DatasetEmpty(Conflict):
     code = "dataset-empty"
     text = "The dataset holds no images yet. Add some: ./sera dataset import FOLDER --name NAME."
+
+
+class VersionHoldsErased(Conflict):
+    code = "version-holds-erased"
+    text = (
+        "{count} images of this version came in as cases that were erased since, {example} among them, so nothing is "
+        "learned from it any more. Freeze the dataset again (./sera dataset freeze NAME) and train on the new version."
+    )
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ class Versions:
         """
         self._session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FREEZING})
         lock(self._session, dataset, tags)
+        self._hold_cases(dataset)
         Consents(self._session, self._audit).withdraw(dataset)
         images = self._draft(dataset)
         if not images:
@@ -139,6 +148,13 @@ class Versions:
         )
         return set(self._session.scalars(query))
 
+    def erased(self, version: UUID) -> set[str]:
+        """Those of a version's images that came in as cases that were erased since."""
+        query = select(VersionImageRow.image_sha256).join(CaseRow, CaseRow.id == VersionImageRow.case_id)
+        return set(
+            self._session.scalars(query.where(VersionImageRow.version_id == version, CaseRow.erased_at.is_not(None)))
+        )
+
     def learned(self, model: str, hashes: Sequence[str]) -> set[str]:
         """Those of these images that a stored model was trained on; none of a model that was made elsewhere."""
         version = (
@@ -170,14 +186,26 @@ class Versions:
         self._audit.record(Event.DATASET_FROZEN, dataset=str(dataset), version=row.number, fingerprint=print_)
         return row
 
+    def _hold_cases(self, dataset: UUID) -> None:
+        """None of the draft's cases is erased while it is copied: an erasure goes before, or finds the copy."""
+        held = select(DatasetImageRow.case_id).where(DatasetImageRow.dataset_id == dataset)
+        self._session.execute(select(CaseRow.id).where(CaseRow.id.in_(held)).with_for_update(read=True))
+
     def _draft(self, dataset: UUID) -> list[LabelledImage]:
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
         return [labelled(row) for row in self._session.scalars(query.order_by(DatasetImageRow.image_sha256))]
 
     def _copy(self, dataset: UUID, version: UUID) -> None:
-        columns = [getattr(DatasetImageRow, name) for name in COLUMNS]
+        copied = (*COLUMNS, "case_id")
+        columns = [getattr(DatasetImageRow, name) for name in copied]
         rows = select(literal(version), *columns).where(DatasetImageRow.dataset_id == dataset)
-        self._session.execute(insert(VersionImageRow).from_select(["version_id", *COLUMNS], rows))
+        self._session.execute(insert(VersionImageRow).from_select(["version_id", *copied], rows))
+
+
+def check_usable(erased: Collection[str]) -> None:
+    """Raises VersionHoldsErased if any image of a version was erased."""
+    if erased:
+        raise VersionHoldsErased(count=len(erased), example=min(erased)[:12])
 
 
 def fingerprint(images: Sequence[LabelledImage]) -> str:

@@ -20,6 +20,7 @@ class Tasks(StrEnum):
     TRAIN = "train.ring"
     SHADOW = "shadow.ring"
     SEAL = "audit.seal"
+    SWEEP = "retention.sweep"
 
 
 def celery_app(broker_url: str) -> Celery:
@@ -34,6 +35,7 @@ def celery_app(broker_url: str) -> Celery:
             Tasks.TRAIN: Queues.TRAIN,
             Tasks.SHADOW: Queues.SHADOW,
             Tasks.SEAL: Queues.AUDIT,
+            Tasks.SWEEP: Queues.AUDIT,
         },
         task_create_missing_queues=True,
         task_serializer="json",

@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 from pydicom import examples
 
+from cli.connection import create_key
+from shared.domain.roles import Role
 from shared.imaging import Framing, Roi, crop, decode
+from shared.objects import open_store
 from shared.phantoms import draw
 from shared.recipes import load_recipe
 from tests.builders import png
@@ -154,3 +157,16 @@ def test_no_case_fails_while_a_model_is_trained_and_replaces_the_live_one(change
     earlier, later = digests.count(changeover.before), digests.count(changeover.run["model_digest"])
     assert digests == [changeover.before] * earlier + [changeover.run["model_digest"]] * later
     assert (earlier > 10, later > 0) == (True, True)
+
+
+def test_an_erased_case_takes_its_image_out_of_the_store(stage: Stage, north: Hospital) -> None:
+    job = north.read(encoded("png", seed=991))
+    image = north.http.get(f"/v1/cases/{job['case_id']}").json()["image"]["sha256"]
+    objects = open_store(stage.settings.objects)
+    assert objects.exists(image)
+    key = create_key(stage.settings, Role.HOSPITAL_ADMIN, "north", "test")
+    told = stage.told("case", "erase", job["case_id"], "--ground", "patient-request", "--json", SERA_KEY=key)
+    assert told["ground"] == "patient-request"
+    assert north.http.get(f"/v1/jobs/{job['job_id']}").status_code == 410
+    until(lambda: not objects.exists(image))
+    assert stage.sera("audit", "verify").returncode == 0

@@ -1,15 +1,17 @@
-"""Cases: submit one, read one, see its explanation."""
+"""Cases: submit one, read one, see its explanation, erase one."""
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 
+from services.api.cases.erasing import erase
 from services.api.cases.explanation import ExplanationDesk
-from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt
+from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, Tombstone
 from services.api.cases.service import CaseDesk, Submission
-from services.api.dependencies import HospitalReader, Submitter, WiringDep
+from services.api.dependencies import Administrator, HospitalReader, Submitter, WiringDep
 from services.api.text import OptionalText
+from shared.domain.erasure import Ground
 from shared.domain.jobs import Priority
 from shared.imaging import Roi
 
@@ -63,6 +65,17 @@ def submit_case(
 def read_case(case_id: UUID, wired: WiringDep, who: HospitalReader) -> CaseView:
     """A case as it was submitted, with its jobs and its outcome."""
     return CaseDesk(wired, who).find(case_id)
+
+
+@router.delete("/cases/{case_id}")
+def erase_case(
+    case_id: UUID,
+    ground: Annotated[Ground, Query(description="Why; it is on record.")],
+    wired: WiringDep,
+    who: Administrator,
+) -> Tombstone:
+    """Erase a case for ever: image, size, ROI, result, explanation, outcome. Said again, the answer is the same."""
+    return erase(wired, who, case_id, ground)
 
 
 @router.post("/cases/{case_id}/outcome", status_code=201)

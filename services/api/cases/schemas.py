@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.api.text import OptionalText
+from shared.domain.erasure import Ground
 from shared.domain.jobs import JobState
 from shared.domain.outcomes import OutcomeSource
 from shared.ledger.outcomes import Outcome
@@ -85,6 +86,14 @@ class OutcomeView(BaseModel):
     consent: bool
     patient_known: bool
     recorded_at: datetime
+
+
+class Tombstone(BaseModel):
+    """What is left of an erased case."""
+
+    case_id: UUID
+    erased_at: datetime
+    ground: Ground
 
 
 class CaseView(BaseModel):

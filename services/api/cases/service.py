@@ -47,6 +47,7 @@ class Kept:
     """The cleaned image as it lies in the store, and what was taken out of it."""
 
     stored: Stored
+    data: bytes
     removed: dict[str, int]
 
 
@@ -106,7 +107,7 @@ class CaseDesk:
         """Only the cleaned image is ever stored; the original is gone with the request."""
         self._wired.admission.take(self._who.hospital_id, self._who.actor, submission.priority)
         cleaned = self._wired.cleaner.clean(original)
-        image = Kept(self._wired.objects.put(cleaned.data, anew=True), dict(cleaned.removed))
+        image = Kept(self._wired.objects.put(cleaned.data, anew=True), cleaned.data, dict(cleaned.removed))
         with self._book() as book:
             return self._open(book, submission, header, image)
 
@@ -125,6 +126,8 @@ class CaseDesk:
             header.device,
             image.removed,
         )
+        if book.orphans.hold([image.stored.sha256]):
+            self._wired.objects.put(image.data)  # an erasure may have removed it since
         first = book.cases.first_of(case)
         case_id = book.cases.add(replace(case, duplicate_of=first))
         job_id = book.jobs.open(case_id, submission.priority)

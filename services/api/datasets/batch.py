@@ -110,7 +110,7 @@ class BatchDesk:
     def _settled(self, house: House, dataset: UUID, prepared: list[Prepared | SeraError]) -> list[Prepared | SeraError]:
         """Rows by the hashes that their files go by in datasets."""
         rows = [each for each in prepared if isinstance(each, Prepared)]
-        settle(house, dataset, [each.kept for each in rows if each.kept])
+        settle(self._wired, house, dataset, [each.kept for each in rows if each.kept])
         contents = iter(known_by(house, [each.content for each in rows]))
         return [replace(each, content=next(contents)) if isinstance(each, Prepared) else each for each in prepared]
 

@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.api.dependencies import Wiring
+from shared.errors import Unavailable
 from shared.imaging import decode
 from shared.ledger import House
 from shared.ledger.cleanings import Cleaning
+
+
+class ErasedMeanwhile(Unavailable):
+    code = "erased-meanwhile"
+    text = "An image of this request was removed at this moment, as part of an erased case. Send the request again."
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,16 @@ def keep(wired: Wiring, image: bytes, mask: bytes | None) -> Kept:
     )
 
 
-def settle(house: House, dataset: UUID, kept: Iterable[Kept]) -> None:
-    """Remember which files were changed by cleaning."""
-    house.cleanings.keep(dataset, [each for pair in kept for each in (pair.image, pair.mask) if each])
+def settle(wired: Wiring, house: House, dataset: UUID, kept: Iterable[Kept]) -> None:
+    """Remember which files were changed by cleaning, and hold what was stored for the rows to come.
+
+    Raises ErasedMeanwhile.
+    """
+    files = [each for pair in kept for each in (pair.image, pair.mask) if each]
+    let_go = house.orphans.hold({each.stored_sha256 for each in files})
+    if not all(wired.objects.exists(each) for each in let_go):
+        raise ErasedMeanwhile
+    house.cleanings.keep(dataset, files)
 
 
 def known_by(house: House, told: Sequence[Content]) -> list[Content]:

@@ -93,7 +93,7 @@ class DatasetDesk:
             dataset = find(house, name)
         kept = keep(self._wired, labelled.image.read(), labelled.mask.read() if labelled.mask else None)
         with self._house() as house:
-            settle(house, dataset.id, [kept])
+            settle(self._wired, house, dataset.id, [kept])
             [content] = known_by(house, [as_came(kept)])
             row = offered(content, labelled.facts, house.pseudonyms)
             return content.image_sha256, house.datasets.add(dataset.id, [row]) == 1

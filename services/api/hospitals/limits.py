@@ -12,6 +12,7 @@ PREVALENCES = (0.01, 0.9)
 ALPHAS = (0.01, 0.3)
 CASES = (1, 100_000)
 WEIGHTS = (0.1, 10)
+DAYS = (1, 36_500)
 
 
 class SettingOutside(InputError):
@@ -31,6 +32,7 @@ def check(change: Mapping[str, Any], settings: Settings) -> None:
         "rate_per_minute": (CASES, "the installation's"),
         "inflight_quota": (CASES, "the installation's"),
         "weight": (WEIGHTS, "1"),
+        "retention_days": (DAYS, "the installation's"),
     }
     for name, ((low, high), null) in limits.items():
         value = change.get(name)

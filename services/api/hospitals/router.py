@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from services.api.dependencies import Administrator, HospitalReader, Operator, WiringDep
 from services.api.editing import IfMatch, tagged
@@ -23,6 +23,9 @@ def operators_change(body: OperatorChange) -> dict[str, Any]:
 
 
 Change = Annotated[dict[str, Any], Depends(change)]
+DryRun = Annotated[
+    bool, Query(description="Only say what the settings would come to, how many cases are due among it.")
+]
 OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
 
 
@@ -38,9 +41,11 @@ def read_own(wired: WiringDep, who: HospitalReader, response: Response) -> Hospi
 
 
 @router.patch("/hospital")
-def change_own(change: Change, wired: WiringDep, who: Administrator, tags: IfMatch, response: Response) -> HospitalView:
+def change_own(
+    change: Change, wired: WiringDep, who: Administrator, tags: IfMatch, response: Response, dry_run: DryRun = False
+) -> HospitalView:
     """Change them; the next case that a worker takes up is judged by the new ones."""
-    return with_tag(HospitalDesk(wired, who).change(who.hospital_id, change, tags), response)
+    return with_tag(HospitalDesk(wired, who).change(who.hospital_id, change, tags, dry_run), response)
 
 
 @router.get("/hospitals")
@@ -51,8 +56,14 @@ def list_hospitals(wired: WiringDep, who: Operator) -> list[HospitalView]:
 
 @router.patch("/hospitals/{name:path}")
 def change_hospital(
-    name: str, change: OperatorsChange, wired: WiringDep, who: Operator, tags: IfMatch, response: Response
+    name: str,
+    change: OperatorsChange,
+    wired: WiringDep,
+    who: Operator,
+    tags: IfMatch,
+    response: Response,
+    dry_run: DryRun = False,
 ) -> HospitalView:
     """Change the settings of the hospital of this name, and how much it may send."""
     desk = HospitalDesk(wired, who)
-    return with_tag(desk.change(desk.named(name), change, tags), response)
+    return with_tag(desk.change(desk.named(name), change, tags, dry_run), response)

@@ -20,6 +20,9 @@ class HospitalChange(BaseModel):
     refer_alpha: float | None = Field(
         None, description="Refer cases that cannot be told at this error level, 0.01 to 0.3; null: off."
     )
+    retention_days: int | None = Field(
+        None, description="Days after which a case is erased for ever, 1 to 36500; null: the installation's."
+    )
 
 
 class OperatorChange(HospitalChange):
@@ -88,8 +91,10 @@ class HospitalView(BaseModel):
     rate_per_minute: int | None = Field(description="Cases it may send in a minute.")
     inflight_quota: int | None = Field(description="Cases of it that may wait or be read at a time.")
     weight: float | None = Field(description="Its share of the workers beside others with cases waiting.")
+    retention_days: int | None = Field(description="Days after which a case is erased.")
+    due: int = Field(description="Cases older than that, which the next sweep erases.")
     in_use: dict[str, float | str | None] = Field(
-        description="Prevalence, FNA rule and limits with the defaults filled in."
+        description="Prevalence, FNA rule, limits and retention with the defaults filled in; null keeps cases for ever."
     )
     live: LiveView | None = Field(description="Null while no model is live, or if the live one does not know itself.")
     tag: str = Field(description="Of the settings: send it in quotation marks as If-Match to change just these.")

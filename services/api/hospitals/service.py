@@ -1,6 +1,7 @@
 """Reads and changes hospitals' settings."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from services.api.hospitals.expected import Live, expected, notes
 from services.api.hospitals.limits import check
 from services.api.hospitals.schemas import HospitalView
 from shared.ledger.editing import Tags
+from shared.ledger.erasures import Due
 from shared.ledger.hospitals import SETTINGS, Caller, Hospital
 from shared.ledger.ledger import House
 from shared.settings import Settings
@@ -20,24 +22,40 @@ class HospitalDesk:
 
     def read(self, hospital: UUID) -> HospitalView:
         with self._wired.ledger.whole(self._who.actor) as house:
-            return view(house.hospitals.read(hospital), live(house), self._wired.settings)
+            return self._view(house, house.hospitals.read(hospital))
 
     def all(self) -> list[HospitalView]:
         """By name."""
         with self._wired.ledger.whole(self._who.actor) as house:
-            serving = live(house)
-            return [view(hospital, serving, self._wired.settings) for hospital in house.hospitals.all()]
+            serving, due = live(house), house.retention.due(self._wired.settings.retention_days)
+            return [
+                view(hospital, serving, self._wired.settings, due.get(hospital.id, Due()).cases)
+                for hospital in house.hospitals.all()
+            ]
 
     def named(self, name: str) -> UUID:
         """Raises HospitalUnknown."""
         with self._wired.ledger.whole(self._who.actor) as house:
             return house.hospitals.find(name).id
 
-    def change(self, hospital: UUID, change: Mapping[str, Any], tags: Tags = None) -> HospitalView:
-        """Raises SettingOutside, RuleUnknown, ChangedMeanwhile."""
+    def change(
+        self, hospital: UUID, change: Mapping[str, Any], tags: Tags = None, dry_run: bool = False
+    ) -> HospitalView:
+        """The settings as they are then, or in a dry run would be.
+
+        Raises SettingOutside, RuleUnknown, ChangedMeanwhile.
+        """
         check(change, self._wired.settings)
         with self._wired.ledger.whole(self._who.actor) as house:
-            return view(house.hospitals.change(hospital, change, tags), live(house), self._wired.settings)
+            if dry_run:
+                return self._view(house, replace(house.hospitals.read(hospital), **change))
+            return self._view(house, house.hospitals.change(hospital, change, tags))
+
+    def _view(self, house: House, hospital: Hospital) -> HospitalView:
+        settings = self._wired.settings
+        days = hospital.retention_days or settings.retention_days
+        due = house.retention.would_be_due(hospital.id, days) if days else 0
+        return view(hospital, live(house), settings, due)
 
 
 def live(house: House) -> Live | None:
@@ -46,7 +64,7 @@ def live(house: House) -> Live | None:
     return None if digest is None else Live(house.models.find(digest), house.papers.reference(digest))
 
 
-def view(hospital: Hospital, serving: Live | None, settings: Settings) -> HospitalView:
+def view(hospital: Hospital, serving: Live | None, settings: Settings, due: int) -> HospitalView:
     prevalence, rule = hospital.prevalence or settings.prevalence, hospital.fna_rule or settings.fna_rule
     return HospitalView(
         name=hospital.name,
@@ -57,7 +75,9 @@ def view(hospital: Hospital, serving: Live | None, settings: Settings) -> Hospit
             "rate_per_minute": hospital.rate_per_minute or settings.rate_per_minute,
             "inflight_quota": hospital.inflight_quota or settings.inflight_quota,
             "weight": hospital.weight or 1.0,
+            "retention_days": hospital.retention_days or settings.retention_days,
         },
+        due=due,
         live=expected(hospital, prevalence, serving),
         notes=notes(hospital, serving),
         tag=hospital.tag,

@@ -17,6 +17,7 @@ from shared.domain.events import Event
 from shared.domain.jobs import FINAL, JobState
 from shared.errors import InputError, NotFound, Unauthenticated
 from shared.ledger import Book
+from shared.ledger.cases import CaseErased
 from shared.ledger.hospitals import Caller
 from shared.ledger.jobs import Job
 
@@ -33,7 +34,7 @@ class JobDesk:
         self._wired, self._who = wired, who
 
     def read(self, job_id: UUID) -> JobView:
-        """The job now; raises NotFound for another hospital's as for none."""
+        """The job now; raises NotFound for another hospital's as for none, CaseErased for an erased case's."""
         with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
             job = book.jobs.find(job_id)
             if job is None:
@@ -54,10 +55,13 @@ class JobDesk:
         return job
 
     async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
-        """The job each time it changes, until it is final or the caller's key or session has ended."""
+        """The job each time it changes, until it is final, its case is erased, or the key or session has ended."""
         seen: JobView | None = None
         while seen is None or seen.state not in FINAL:
-            job = await asyncio.to_thread(self.read, job_id)
+            try:
+                job = await asyncio.to_thread(self.read, job_id)
+            except CaseErased:
+                return
             if job != seen:
                 yield job
             seen = job

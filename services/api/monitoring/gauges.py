@@ -52,6 +52,24 @@ def _progress(progress: Progress, registry: CollectorRegistry) -> None:
     dead.set(progress.dead_letters)
 
 
+def retention(wired: Wiring) -> bytes:
+    """What is to be erased, of all hospitals together."""
+    return wired.memory.recall(("gauges", "retention"), FRESH_S, lambda: _retention(wired))
+
+
+def _retention(wired: Wiring) -> bytes:
+    registry = CollectorRegistry()
+    with wired.ledger.whole("gateway") as house:
+        due, orphans = house.retention.due(wired.settings.retention_days).values(), house.orphans.count()
+    gauge = Gauge("sera_retention_due_cases", "Cases older than their hospital keeps them.", registry=registry)
+    gauge.set(sum(each.cases for each in due))
+    overdue = Gauge("sera_retention_overdue_cases", "Cases that are due for a day: nobody erases.", registry=registry)
+    overdue.set(sum(each.overdue for each in due))
+    waiting = Gauge("sera_orphaned_objects", "Objects of erased cases to be looked at and removed.", registry=registry)
+    waiting.set(orphans)
+    return generate_latest(registry)
+
+
 def _read(wired: Wiring, fill: Callable[[House, CollectorRegistry, datetime], None]) -> bytes:
     registry = CollectorRegistry()
     with wired.ledger.whole("gateway") as house:

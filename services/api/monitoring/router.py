@@ -57,7 +57,7 @@ def metrics(wired: WiringDep, authorization: Annotated[str | None, Header()] = N
     With an operator's or auditor's key also each hospital's results and drift: which hospitals take part, and how
     much, is theirs to tell, so that no stranger reads it.
     """
-    parts = [generate_latest(REGISTRY), gauges.jobs(wired), gauges.results(wired)]
+    parts = [generate_latest(REGISTRY), gauges.jobs(wired), gauges.results(wired), gauges.retention(wired)]
     if authorization is not None:
         check_sees_all(by_key(wired.ledger, authorization))
         parts.append(gauges.hospitals(wired))

@@ -11,6 +11,7 @@ from shared.domain.training import ENDED
 from shared.errors import NotFound
 from shared.ledger import House
 from shared.ledger.hospitals import Caller
+from shared.ledger.versions import check_usable
 from shared.queueing.app import Tasks
 from shared.recipes import list_recipes
 
@@ -33,6 +34,7 @@ class RunDesk:
         with self._house() as house:
             dataset = house.datasets.find(new.dataset).id
             frozen = house.versions.find(dataset, new.version) if new.version else house.versions.freeze(dataset)
+            check_usable(house.versions.erased(frozen.id))
             run_id = house.runs.request(dataset, frozen.id, new.recipe, new.seed, new.folds)
         self._ring(run_id)
         return self.read(run_id)

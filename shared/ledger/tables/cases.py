@@ -19,15 +19,17 @@ from shared.ledger.tables.base import Table, moment, row_id
 
 
 class CaseRow(Table):
+    """Of an erased case the database keeps the ids, the dates, the image's hash, who erased it and on what ground."""
+
     __tablename__ = "cases"
     id: Mapped[UUID] = row_id()
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     image_sha256: Mapped[str]
-    image_bytes: Mapped[int] = mapped_column(BigInteger)
-    image_format: Mapped[str]
-    width: Mapped[int]
-    height: Mapped[int]
-    size_mm: Mapped[float]
+    image_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    image_format: Mapped[str | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    size_mm: Mapped[float | None]
     frame: Mapped[int | None]
     roi: Mapped[dict[str, Any] | None]
     external_id: Mapped[str | None]
@@ -36,9 +38,14 @@ class CaseRow(Table):
     """What cleaning took out of the image: names and counts. None for cases of before images were cleaned."""
     duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = moment()
+    erased_at: Mapped[datetime | None]
+    erased_by: Mapped[str | None]
+    erased_for: Mapped[str | None]
 
     __table_args__ = (
-        Index("cases_of_image", "hospital_id", "image_sha256", "created_at"),
+        Index("cases_kept", "hospital_id", "created_at", postgresql_where=text("erased_at IS NULL")),
+        Index("cases_of_image", "image_sha256", postgresql_where=text("erased_at IS NULL")),
+        Index("cases_same_image", "hospital_id", "image_sha256", "created_at"),
         Index("cases_duplicated", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
     )
 
@@ -108,9 +115,25 @@ class ExplanationRow(Table):
     requested_at: Mapped[datetime] = moment()
     made_at: Mapped[datetime | None]
 
+    __table_args__ = (Index("explanations_png", "png_sha256"),)
+
+
+class OrphanRow(Table):
+    """An object that an erasure let go of: to be removed where nothing else refers to it, or removed already."""
+
+    __tablename__ = "orphans"
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime] = moment()
+    removed_at: Mapped[datetime | None]
+
+    __table_args__ = (Index("orphans_waiting", "since", postgresql_where=text("removed_at IS NULL")),)
+
 
 class ReceiptRow(Table):
-    """What was answered to an Idempotency-Key of a hospital, or of the house; without an answer until its commit."""
+    """What was answered to an Idempotency-Key of a hospital, or of the house; without an answer until its commit.
+
+    Of an erased case the key is kept as a keyed hash.
+    """
 
     __tablename__ = "receipts"
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -31,6 +31,7 @@ class HospitalRow(Table):
     rate_per_minute: Mapped[int | None]
     inflight_quota: Mapped[int | None]
     weight: Mapped[float | None]
+    retention_days: Mapped[int | None]
     created_at: Mapped[datetime] = moment()
 
 

@@ -116,3 +116,5 @@ class ShadowResultRow(Table):
     decision: Mapped[str | None]
     reason: Mapped[str | None]
     made_at: Mapped[datetime] = moment()
+
+    __table_args__ = (Index("shadow_results_of_job", "job_id"),)

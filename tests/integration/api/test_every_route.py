@@ -24,6 +24,7 @@ RECEIPT = {"Idempotency-Key": "north-1"}
 NEEDS = {
     r"GET /v1/(cases|jobs)\b.*": Act.READ,
     r"POST /v1/cases\b.*": Act.SUBMIT,
+    r"DELETE /v1/cases/{case_id}": Act.ADMINISTER,
     r"POST /v1/jobs/{job_id}/cancel": Act.SUBMIT,
     r"POST /v1/jobs/{job_id}/rerun": Act.OPERATE,
     r"GET /v1/hospital": Act.READ,
@@ -121,10 +122,10 @@ def may(role: Role, route) -> bool:
 
 
 def call(client, route, ids, headers=None, **query):
-    content = route.content()
+    content, asked = route.content(), route.asked() | query
     if str(route) == "POST /v1/people":  # a name is taken once
         content["json"]["name"] = uuid4().hex
-    return client.request(route.method, route.address(ids), headers=headers, params=query, **content)
+    return client.request(route.method, route.address(ids), headers=headers, params=asked, **content)
 
 
 def told(answer, ids) -> tuple[int, str]:

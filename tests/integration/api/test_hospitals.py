@@ -56,6 +56,7 @@ def test_a_hospital_that_said_nothing_goes_by_the_installations_defaults(north):
         "rate_per_minute": 1200,
         "inflight_quota": 5000,
         "weight": 1.0,
+        "retention_days": None,
     }
     assert "No model is live" in told["notes"][0]
 

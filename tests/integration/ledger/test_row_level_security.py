@@ -10,6 +10,7 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from deploy.local import EmbeddedEngines
+from shared.domain.erasure import Ground
 from shared.domain.events import Event
 from shared.domain.jobs import Priority
 from shared.domain.outcomes import OutcomeSource
@@ -115,9 +116,13 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     "people": [lambda b, its: b.people.all()],
     "allowance": [lambda b, its: b.allowance.standing(Limits(9, 9)).inflight],
     "seals": [lambda b, its: b.seals.all()],
+    "erasures": [lambda b, its: b.erasures.erase(its.case_id, Ground.PATIENT_REQUEST)],
+    "orphans": [lambda b, its: b.orphans.hold([CASE.image_sha256])],
     "audit": [lambda b, its: b.audit.page()],
 }
 """Every reading of every repository of a hospital's book."""
+UNTOLD = ("jobs", "observations", "allowance", "seals", "erasures", "orphans")
+"""Not all of these find something for the owner of the rows."""
 
 
 def test_every_repository_of_a_book_is_read_here():
@@ -140,7 +145,7 @@ def test_without_the_codes_own_scope_another_hospital_sees_nothing(services, hos
 def test_the_owner_of_the_rows_sees_them_all_the_same(services, hospital, rows):
     with services.scoped(hospital("north"), "test") as book:
         for name, reads in READINGS.items():
-            assert name in ("jobs", "observations", "allowance", "seals") or all(read(book, rows) for read in reads)
+            assert name in UNTOLD or all(read(book, rows) for read in reads)
         assert book.jobs.find(rows.job_id)
         assert book.observations.decisions(OPEN)
 
@@ -171,6 +176,7 @@ def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(serv
     [
         "SELECT 1 FROM shadow_results",
         "SELECT 1 FROM datasets",
+        "SELECT 1 FROM orphans",
         "UPDATE hospitals SET prevalence = 0.5",
         "UPDATE results SET body = '{}'",
         "DELETE FROM cases",
@@ -298,6 +304,10 @@ def test_an_ordinary_owner_whom_an_administrator_gave_the_roles_migrates_and_is_
             job = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
             assert book.jobs.find(job).position == place
             assert book.cases._session.scalar(text("SELECT count(*) FROM jobs")) == 1
+            book.outcomes.record(book.jobs.find(job).case_id, NewOutcome(True, OutcomeSource.CYTOLOGY))
+    with ledger.scoped(hospital, "test") as book:
+        assert book.erasures.erase(book.jobs.find(job).case_id, Ground.PATIENT_REQUEST)
+        assert book.cases._session.scalar(text("SELECT count(*) FROM outcomes")) == 0
     ledger.close()
     assert passes_by(url)
 

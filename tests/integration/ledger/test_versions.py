@@ -57,7 +57,7 @@ def test_a_dataset_without_images_is_not_frozen(house, dataset):
         house.versions.find(dataset)
 
 
-CHANGES = {"dataset_versions": "images = 0", "version_images": "split = 'train'", "outcomes": "consent = true"}
+CHANGES = {"dataset_versions": "images = 0", "version_images": "split = 'train'"}
 
 
 @pytest.mark.parametrize("table", CHANGES)

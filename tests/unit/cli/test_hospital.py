@@ -1,6 +1,6 @@
 import pytest
 
-from cli.commands.hospital import NotANumber, cutoff_line, load, number, outcome, referral_line, settings
+from cli.commands.hospital import NotANumber, cutoff_line, days, kept, load, number, outcome, referral_line, settings
 
 RATE = {"value": 0.912, "low": 0.88, "high": 0.94, "count": 91, "of": 100}
 CUTOFF = {"rule": "sensitivity>=0.9", "cutoff": 0.31, "sensitivity": RATE, "specificity": RATE, "ppv": 0.5, "npv": 0.97}
@@ -38,6 +38,18 @@ def test_how_much_it_may_send_is_told_in_a_line():
     used = {"rate_per_minute": 600, "inflight_quota": 50, "weight": 2.0}
     told = load({"in_use": used})
     assert told == "It may send 600 cases a minute, 50 unanswered at a time; its share beside others counts 2."
+
+
+def test_how_long_cases_are_kept_is_told_in_a_line():
+    assert kept({"in_use": {"retention_days": None}, "due": 0}) == "Its cases are kept for ever."
+    told = kept({"in_use": {"retention_days": 365.0}, "due": 3})
+    assert told == "Its cases are erased after 365 days; older now, and erased with the next sweep: 3."
+
+
+@pytest.mark.parametrize(("own", "used", "told"), [(30, 30.0, "30 days"), (None, 365.0, "(365 days)")])
+def test_how_long_cases_are_kept_stands_in_the_table(own, used, told):
+    assert days({"retention_days": own, "in_use": {"retention_days": used}}) == told
+    assert days({"retention_days": None, "in_use": {"retention_days": None}}) == "(for ever)"
 
 
 def test_nothing_to_set_is_said_before_anything_is_asked(sera):

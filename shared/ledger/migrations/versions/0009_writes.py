@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
@@ -44,10 +44,10 @@ def upgrade() -> None:
     known = sa.text("case_id IS NOT NULL")
     op.create_index("receipts_of_case", "receipts", ["case_id"], postgresql_where=known)
     op.execute(f"CREATE POLICY hospital_all ON receipts TO sera_hospital USING ({OWN}) WITH CHECK ({OWN})")
-    op.execute("GRANT UPDATE, DELETE ON receipts TO sera_hospital")
+    op.execute("GRANT UPDATE ON receipts TO sera_hospital")
     first = sa.ForeignKey("cases.id", name="cases_duplicate_of_fkey", ondelete="SET NULL")
     op.add_column("cases", sa.Column("duplicate_of", sa.Uuid(), first, nullable=True))
-    op.create_index("cases_of_image", "cases", ["hospital_id", "image_sha256", "created_at"])
+    op.create_index("cases_same_image", "cases", ["hospital_id", "image_sha256", "created_at"])
     known = sa.text("duplicate_of IS NOT NULL")
     op.create_index("cases_duplicated", "cases", ["duplicate_of"], postgresql_where=known)
     op.add_column("datasets", sa.Column("revision", sa.Integer(), server_default="0", nullable=False))
@@ -55,9 +55,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_column("datasets", "revision")
-    op.drop_index("cases_of_image", "cases")
+    op.drop_index("cases_same_image", "cases")
     op.drop_column("cases", "duplicate_of")
-    op.execute("REVOKE UPDATE, DELETE ON receipts FROM sera_hospital")
+    op.execute("REVOKE UPDATE ON receipts FROM sera_hospital")
     op.execute("DROP POLICY hospital_all ON receipts")
     for name in ("receipts_of_case", "receipts_kept", "receipts_once"):
         op.drop_index(name, "receipts")

@@ -1,0 +1,96 @@
+"""`./sera case` and `./sera hospital set --retention-days` against a running gateway."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import uvicorn
+
+from cli.app import main
+from deploy.local import EmbeddedEngines
+from services.api.app import create_app
+from shared.domain.roles import Role
+from shared.ledger import Ledger
+from shared.settings import Settings
+from tests.builders import form, png
+
+Ran = tuple[int, str, str]
+
+
+@pytest.fixture
+def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator[str]:
+    settings = Settings(home=tmp_path, database_url=database_url, broker_url=engines.broker_url)
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def sera(url: str, ledger: Ledger, monkeypatch, capsys) -> Callable[..., Ran]:
+    """Runs a command in this process with a key of this role: exit code, standard output, standard error."""
+    monkeypatch.setenv("SERA_URL", url)
+
+    def run(role: Role, *arguments: str) -> Ran:
+        with ledger.whole("test") as house:
+            home = None if role is Role.OPERATOR else house.hospitals.ensure("north")
+            monkeypatch.setenv("SERA_KEY", house.keys.create(role, home, "test"))
+        monkeypatch.setattr(sys, "argv", ["sera", *arguments])
+        with pytest.raises(SystemExit) as done:
+            main()
+        return done.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def case(url: str, ledger: Ledger) -> str:
+    with ledger.whole("test") as house:
+        key = house.keys.create(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
+    sent = form(png(1), external_id="A-7", roi='{"box": [10, 12, 80, 70]}')
+    return httpx2.post(f"{url}/v1/cases", headers={"Authorization": f"Bearer {key}"}, **sent).json()["case_id"]
+
+
+def test_a_case_is_shown_then_erased_then_told_to_be_gone(sera, case):
+    code, said, _ = sera(Role.SUBMITTER, "case", "show", case)
+    assert code == 0
+    assert said.startswith(f"Case {case} (A-7) of 20")
+    assert "Nodule: 14.5 mm, ROI {" in said
+    assert "Outcome: not known." in said
+    assert json.loads(sera(Role.SUBMITTER, "case", "show", case, "--json")[1])["external_id"] == "A-7"
+    code, said, _ = sera(Role.HOSPITAL_ADMIN, "case", "erase", case, "--ground", "sent-by-mistake")
+    assert (code, "(sent-by-mistake)" in said) == (0, True)
+    told = json.loads(sera(Role.HOSPITAL_ADMIN, "case", "erase", case, "--ground", "retention", "--json")[1])
+    assert told["ground"] == "sent-by-mistake"
+    code, _, told = sera(Role.SUBMITTER, "case", "show", case)
+    assert (code, "[case-erased]" in told) == (1, True)
+
+
+def test_a_submitter_erases_nothing_and_a_ground_has_to_be_named(sera, case):
+    code, _, told = sera(Role.SUBMITTER, "case", "erase", case, "--ground", "patient-request")
+    assert (code, "[forbidden]" in told) == (1, True)
+    assert sera(Role.HOSPITAL_ADMIN, "case", "erase", case)[0] == 2
+
+
+def test_how_long_cases_are_kept_is_set_and_shown_and_a_dry_run_changes_nothing(sera, case, ledger):
+    with ledger.engine.begin() as owner:
+        owner.exec_driver_sql("UPDATE cases SET created_at = created_at - interval '40 days'")
+        owner.exec_driver_sql("UPDATE jobs SET state = 'done'")
+    change = ("hospital", "set", "north", "--retention-days", "30")
+    assert (
+        "erased after 30 days; older now, and erased with the next sweep: 1."
+        in sera(Role.OPERATOR, *change, "--dry-run")[1]
+    )
+    assert "Its cases are kept for ever." in sera(Role.OPERATOR, "hospital", "show", "north")[1]
+    sera(Role.OPERATOR, *change)
+    shown = sera(Role.OPERATOR, "hospital", "show", "north")[1]
+    assert "erased after 30 days; older now, and erased with the next sweep: 1." in shown

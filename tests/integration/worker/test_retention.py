@@ -1,0 +1,191 @@
+"""The sweeper on a real ledger and a directory of objects."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from services.worker.retention import Sweeper
+from shared.domain.erasure import Ground
+from shared.domain.events import Event
+from shared.domain.jobs import Priority
+from shared.domain.outcomes import OutcomeSource
+from shared.errors import Unavailable
+from shared.ledger.cases import CaseErased
+from shared.ledger.outcomes import NewOutcome
+from shared.objects import ObjectMissing, ObjectsUnavailable
+from tests.builders import CASE, png
+from tests.integration.worker.conftest import hospital
+
+
+@pytest.fixture
+def sweeper(ledger, objects):
+    return Sweeper(ledger, objects, default_days=None)
+
+
+@pytest.fixture
+def erase(ledger, find):
+    def gone(job):
+        with ledger.scoped(hospital(ledger), "test") as book:
+            return book.erasures.erase(find(job).case_id, Ground.PATIENT_REQUEST)
+
+    return gone
+
+
+@pytest.fixture
+def aged(ledger, send):
+    """Answered cases that are ten days old, each with an image of its own."""
+
+    def make(count):
+        jobs = [send(png(seed)) for seed in range(count)]
+        with ledger.engine.begin() as owner:
+            owner.exec_driver_sql("UPDATE jobs SET state = 'done'")
+            owner.exec_driver_sql("UPDATE cases SET created_at = created_at - interval '10 days'")
+        return jobs
+
+    return make
+
+
+class StoreAway:
+    """A store that cannot be reached; everything else is the real one's."""
+
+    def __init__(self, objects, fails):
+        self._objects, self._fails = objects, fails
+
+    def __getattr__(self, name):
+        return getattr(self._objects, name)
+
+    def delete(self, sha256):
+        if self._fails:
+            self._fails -= 1
+            raise ObjectsUnavailable(problem="away")
+        self._objects.delete(sha256)
+
+
+class DiesAfterDeleting(StoreAway):
+    def delete(self, sha256):
+        self._objects.delete(sha256)
+        if self._fails:
+            self._fails -= 1
+            raise MemoryError
+
+
+def orphans(ledger):
+    with ledger.whole("test") as house:
+        return house.orphans.count()
+
+
+def test_the_image_goes_with_its_only_case(sweeper, send, erase, objects):
+    job, sha256 = send(png(1)), objects.put(png(1)).sha256
+    sweeper.sweep()
+    assert objects.get(sha256) == png(1)
+    erase(job)
+    sweeper.sweep()
+    with pytest.raises(ObjectMissing):
+        objects.get(sha256)
+
+
+def test_the_image_stays_while_another_case_has_it_and_goes_with_the_last(sweeper, send, erase, objects):
+    first, last = send(png(1)), send(png(1))
+    sha256 = objects.put(png(1)).sha256
+    for job, there in ((first, True), (last, False)):
+        erase(job)
+        sweeper.sweep()
+        assert objects.exists(sha256) is there
+
+
+def test_what_is_due_is_erased_and_the_trail_names_the_sweep(sweeper, ledger, aged, find, objects):
+    with ledger.whole("test") as house:
+        house.hospitals.change(hospital(ledger), {"retention_days": 9})
+    jobs = aged(12)
+    sweeper.sweep()
+    for job in jobs:
+        with pytest.raises(CaseErased, match="retention"):
+            find(job)
+    assert list(objects._keys.keys("objects/")) == []
+    assert orphans(ledger) == 0
+    with ledger.scoped(hospital(ledger), "test") as book:
+        told = [(each.actor, each.event) for each in book.audit.page(limit=1000)]
+    assert told.count(("retention", Event.CASE_ERASED)) == 12
+
+
+def test_a_sweep_that_has_had_its_time_leaves_the_rest_to_the_next(ledger, objects, aged):
+    aged(3)
+    for sweep_s, left in ((0, 3), (60, 0)):
+        Sweeper(ledger, objects, default_days=9, sweep_s=sweep_s).sweep()
+        with ledger.whole("test") as house:
+            assert sum(each.cases for each in house.retention.due(9).values()) == left
+
+
+def test_an_object_that_cannot_be_removed_now_is_removed_by_a_later_sweep(ledger, objects, send, erase):
+    erase(send(png(1)))
+    away = Sweeper(ledger, StoreAway(objects, fails=1), None)
+    away.sweep()
+    assert (orphans(ledger), objects.exists(objects.put(png(1)).sha256)) == (1, True)
+    away.sweep()
+    assert (orphans(ledger), list(objects._keys.keys("objects/"))) == (0, [])
+
+
+def test_a_crash_between_removal_and_commit_loses_nothing_and_is_made_good(ledger, objects, send, erase):
+    erase(send(png(1)))
+    dying = Sweeper(ledger, DiesAfterDeleting(objects, fails=1), None)
+    with pytest.raises(MemoryError):
+        dying.sweep()
+    assert orphans(ledger) == 1
+    dying.sweep()
+    assert orphans(ledger) == 0
+
+
+def test_the_same_image_may_come_again_after_it_was_removed(sweeper, ledger, objects, send, erase):
+    erase(send(png(1)))
+    sweeper.sweep()
+    send(png(1))
+    with ledger.scoped(hospital(ledger), "test") as book:
+        assert len(book.orphans.hold([objects.put(png(1)).sha256])) == 1
+    sweeper.sweep()
+    assert objects.get(objects.put(png(1)).sha256) == png(1)
+
+
+def test_uploads_and_sweeps_at_the_same_moment_leave_no_case_without_its_image(ledger, objects):
+    """Each round sends an image as the gateway does, erases an older case of it, and sweeps, all at once."""
+    home, image = hospital(ledger), png(1)
+
+    def upload(_):
+        sha256 = objects.put(image).sha256
+        with ledger.scoped(home, "test") as book:
+            case_id = book.cases.add(replace(CASE, image_sha256=sha256))
+            if book.orphans.hold([sha256]):
+                objects.put(image)
+            job = book.jobs.open(case_id, Priority.ROUTINE)
+        assert objects.exists(sha256)
+        with ledger.scoped(home, "test") as book:
+            book.erasures.erase(case_id, Ground.SENT_BY_MISTAKE)
+        return job
+
+    with ThreadPoolExecutor(4) as pool:
+        sweeps = [pool.submit(Sweeper(ledger, objects, None).sweep) for _ in range(8)]
+        assert len(list(pool.map(upload, range(12)))) == 12
+        for each in sweeps:
+            each.result()
+    Sweeper(ledger, objects, None).sweep()
+    assert list(objects._keys.keys("objects/")) == []
+
+
+def test_without_the_database_a_sweep_waits_for_the_next_ring(ledger, objects, monkeypatch):
+    monkeypatch.setattr(type(ledger), "whole", lambda *_: (_ for _ in ()).throw(Unavailable(service="The database")))
+    Sweeper(ledger, objects, 1).sweep()
+
+
+def test_a_draft_loses_erased_cases_with_the_sweep(sweeper, ledger, send, find, erase):
+    job = send(png(1))
+    with ledger.scoped(hospital(ledger), "test") as book:
+        book.outcomes.record(find(job).case_id, NewOutcome(True, OutcomeSource.HISTOLOGY, consent=True))
+    with ledger.whole("test") as house:
+        dataset = house.datasets.ensure("set")
+        assert house.consents.take(dataset).added == 1
+    erase(job)
+    sweeper.sweep()
+    with ledger.whole("test") as house:
+        assert house.consents.with_erased() == []
+        told = [each.details["change"] for each in house.audit.page() if each.event == Event.DATASET_CHANGED]
+    assert told == ["added", "erased"]
