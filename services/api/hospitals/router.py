@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 
 from services.api.dependencies import Administrator, HospitalReader, Operator, WiringDep
 from services.api.hospitals.schemas import HospitalChange, HospitalView, OperatorChange
 from services.api.hospitals.service import HospitalDesk
+from services.api.text import PlainText
 
 router = APIRouter(prefix="/v1", tags=["hospitals"])
 
@@ -44,7 +45,9 @@ def list_hospitals(wired: WiringDep, who: Operator) -> list[HospitalView]:
 
 
 @router.patch("/hospitals/{name:path}")
-def change_hospital(name: str, change: OperatorsChange, wired: WiringDep, who: Operator) -> HospitalView:
+def change_hospital(
+    name: Annotated[PlainText, Path()], change: OperatorsChange, wired: WiringDep, who: Operator
+) -> HospitalView:
     """Change the settings of the hospital of this name, and how much it may send."""
     desk = HospitalDesk(wired, who)
     return desk.change(desk.named(name), change)
