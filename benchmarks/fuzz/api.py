@@ -66,6 +66,7 @@ def _config(key: str, seed: int, examples: int, request_s: float) -> dict[str, A
         "checks": {"enabled": False} | {name: {"enabled": True} for name in CHECKS},
         "generation": {"max-examples": examples, "deterministic": True, "no-shrink": True, "database": "none"},
         "phases": {"stateful": {"enabled": False}},
+        "cache": {"enabled": False},
     }
 
 
