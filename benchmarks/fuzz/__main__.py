@@ -3,40 +3,52 @@
     PYTHONPATH=. .venv/bin/python -m benchmarks.fuzz uploads [--uploads 10000] [--seed 1] [--only NUMBER] [--json]
     PYTHONPATH=. .venv/bin/python -m benchmarks.fuzz api [--examples 50] [--seed 1] [--json]
 
-On a stack of its own. Ends with 1 if anything was answered 5xx or not at all, a process died, a job did not end or ended
-for a fault of SERA's own, or memory grew beyond bounds. Requests that met a fault are kept in --keep; seed and number
-make them again (`--only`).
+On a stack of its own. Ends with 1 if anything was answered 5xx, not at all or not as documented, a process died, a job
+did not end or ended for a fault of SERA's own, or memory grew beyond bounds. Uploads that met a fault are kept in
+--keep; seed and number make them again (`--only`).
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+from benchmarks.fuzz.api import fuzz_api
 from benchmarks.fuzz.campaign import send_all
 from benchmarks.fuzz.house import WATCHED, House
 from benchmarks.fuzz.memory import Watch
-from benchmarks.fuzz.report import result, shown
+from benchmarks.fuzz.report import of_api, of_uploads, shown
 from benchmarks.fuzz.tally import Tally
 from benchmarks.fuzz.upload import upload
+from shared.domain.roles import Role
 
 
 def main() -> int:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as home, House(Path(home), arguments.port) as house:
-        told = _uploads(house, arguments)
-    print(shown(told, arguments.json))
+        told = _uploads(house, arguments) if arguments.part == "uploads" else _api(house, arguments)
+    print(json.dumps(told, indent=2) if arguments.json else shown(told))
     return 1 if told["faults"] else 0
 
 
-def _uploads(house: House, arguments: argparse.Namespace) -> dict:
+def _api(house: House, arguments: argparse.Namespace) -> dict[str, Any]:
+    found, url, began = {}, house.stack.url or "", time.monotonic()
+    with Watch(house.pids, WATCHED) as watch:
+        for role in Role:
+            found[role] = fuzz_api(url, house.key(role), arguments.seed, arguments.examples)
+    return of_api(arguments.seed, time.monotonic() - began, found, watch.usage, house.deaths)
+
+
+def _uploads(house: House, arguments: argparse.Namespace) -> dict[str, Any]:
     tally, began = Tally(arguments.keep), time.monotonic()
     numbers = [arguments.only] if arguments.only is not None else range(arguments.uploads)
     with Watch(house.pids, WATCHED) as watch, house.client() as client:
         send_all(client, (upload(arguments.seed, number) for number in numbers), tally, arguments.clients)
         house.collect(arguments.seed, tally)
-    return result(arguments.seed, time.monotonic() - began, tally, watch.usage, house.deaths)
+    return of_uploads(arguments.seed, time.monotonic() - began, tally, watch.usage, house.deaths)
 
 
 def _arguments() -> argparse.Namespace:

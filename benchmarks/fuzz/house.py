@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import sqlalchemy as sa
 
+from benchmarks.fuzz.campaign import BOUND_S
 from benchmarks.fuzz.tally import Tally
 from benchmarks.fuzz.upload import upload
 from cli.connection import create_key
@@ -16,7 +17,7 @@ from deploy.local.services import SERVICES
 from deploy.local.supervisor import Event, Phase
 from shared.bundles import save
 from shared.bundles.depot import publish
-from shared.domain.roles import Role
+from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
 from shared.objects import open_store
 from shared.settings import Settings
@@ -24,10 +25,12 @@ from tests.builders import small_model
 
 STILL_S, PAUSE_S = 180.0, 0.5
 """A worker that ends no job for so long, while some wait, hangs."""
-WATCHED = ("api", "worker")
+WATCHED, HOSPITAL = ("api", "worker"), "fuzzed"
 ENDED = sa.text("SELECT id, state, reason FROM jobs WHERE state NOT IN ('queued', 'running')")
 LIMITS = {"SERA_RATE_PER_MINUTE": "100000", "SERA_INFLIGHT_QUOTA": "100000", "SERA_MAX_QUEUED": "1000000"}
 """What is tried here is what single requests do, not how many may come."""
+POLLS = {"SERA_LONG_POLL_MAX_S": "0.2"}
+"""Nobody waits for what a made-up request asks to wait for."""
 
 
 class House:
@@ -36,7 +39,7 @@ class House:
     def __init__(self, home: Path, port: int) -> None:
         needed = tuple(child for child in SERVICES if child.name not in ("trainer", "shadow"))
         self.deaths: list[str] = []
-        self.stack = Stack(home, port, services=needed, extra_env=LIMITS, durable=False, observe=self._heard)
+        self.stack = Stack(home, port, services=needed, extra_env=LIMITS | POLLS, durable=False, observe=self._heard)
 
     def __enter__(self) -> "House":
         self.stack.__enter__()
@@ -53,12 +56,13 @@ class House:
 
     @contextmanager
     def client(self, role: Role = Role.SUBMITTER) -> Iterator[httpx2.Client]:
-        """The gateway as a hospital's key sees it."""
-        headers = {"Authorization": f"Bearer {self.key(role, 'fuzzed')}"}
-        with httpx2.Client(base_url=self.stack.url or "", headers=headers) as client:
+        """The gateway as a key of this role sees it."""
+        headers = {"Authorization": f"Bearer {self.key(role)}"}
+        with httpx2.Client(base_url=self.stack.url or "", headers=headers, timeout=BOUND_S) as client:
             yield client
 
-    def key(self, role: Role, hospital: str | None) -> str:
+    def key(self, role: Role) -> str:
+        hospital = HOSPITAL if role in HOSPITAL_ROLES else None
         urls = {"database_url": self.stack.database_url, "broker_url": self.stack.broker_url}
         return create_key(Settings(home=self.stack.home.root, **urls), role, hospital, "fuzz")
 

@@ -1,10 +1,9 @@
 """What a run came to, for people and for programs; and whether it passed."""
 
-import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.fuzz.api import Findings
 from benchmarks.fuzz.memory import Usage
 from benchmarks.fuzz.tally import Tally
 
@@ -25,31 +24,51 @@ def swollen(usage: Mapping[str, Usage]) -> list[str]:
     return told
 
 
-def result(seed: int, took_s: float, tally: Tally, usage: Mapping[str, Usage], deaths: Sequence[str]) -> dict[str, Any]:
+def of_uploads(
+    seed: int, took_s: float, tally: Tally, usage: Mapping[str, Usage], deaths: Sequence[str]
+) -> dict[str, Any]:
     """`faults` is empty if the run passed."""
     return {
-        "seed": seed,
         "uploads": tally.statuses.total(),
-        "seconds": round(took_s, 1),
         "statuses": dict(tally.statuses.most_common()),
         "answers": dict(tally.answers.most_common()),
         "longest_request_s": round(tally.longest_s, 2),
-        "memory": {name: used.told() for name, used in usage.items()},
+        **_of_run(seed, took_s, usage),
         "faults": [*tally.faults, *deaths, *swollen(usage)],
     }
 
 
-def shown(told: Mapping[str, Any], as_json: bool) -> str:
-    if as_json:
-        return json.dumps(told, indent=2)
-    lines = [f"{told['uploads']} uploads of seed {told['seed']} in {told['seconds']} s"]
-    for title in ("statuses", "answers"):
-        lines += [f"{title}:", *(f"  {count:6} {name}" for name, count in Counter(told[title]).most_common())]
-    lines.append(f"longest request {told['longest_request_s']} s")
-    lines += [f"{name}: {used}" for name, used in told["memory"].items()]
-    return "\n".join([*lines, *verdict(told["faults"])])
+def of_api(
+    seed: int, took_s: float, found: Mapping[str, Findings], usage: Mapping[str, Usage], deaths: Sequence[str]
+) -> dict[str, Any]:
+    """By role; `faults` is empty if the run passed."""
+    faults = [f"as {role}: {fault}\n{how}" for role, each in found.items() for fault, how in each.faults.items()]
+    return {
+        "roles": {role: _row(each) for role, each in found.items()},
+        **_of_run(seed, took_s, usage),
+        "faults": [*faults, *deaths, *swollen(usage)],
+    }
 
 
-def verdict(faults: Sequence[str]) -> list[str]:
+def shown(told: Mapping[str, Any]) -> str:
+    """For people, a line for each figure."""
+    lines = [line for name, value in told.items() if name != "faults" for line in _lines(name, value)]
+    faults = told["faults"]
     more = [f"... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
-    return [f"{len(faults)} faults", *faults[:SHOWN], *more]
+    return "\n".join([*lines, f"{len(faults)} faults", *faults[:SHOWN], *more])
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    if not isinstance(value, Mapping):
+        return [f"{name}: {value}"]
+    return [f"{name}:", *(f"  {key}: {each}" for key, each in value.items())]
+
+
+def _of_run(seed: int, took_s: float, usage: Mapping[str, Usage]) -> dict[str, Any]:
+    memory = {name: used.told() for name, used in usage.items()}
+    return {"seed": seed, "seconds": round(took_s, 1), "memory": memory}
+
+
+def _row(found: Findings) -> dict[str, Any]:
+    statuses = {str(status): count for status, count in sorted(found.statuses.items())}
+    return {"requests": found.requests, "operations": len(found.operations), "statuses": statuses}

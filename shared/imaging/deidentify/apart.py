@@ -18,7 +18,9 @@ from shared.imaging.limits import Limits
 
 ROOT = Path(__file__).resolve().parents[3]
 TIME_S, MEMORY_MIB, AT_ONCE = 60, 2048, 2
-REFUSALS = {each.code: each for each in (UnsupportedImage, ImageUnreadable, ImageTruncated, ImageTooLarge, ImageTooSmall)}
+REFUSALS = {
+    each.code: each for each in (UnsupportedImage, ImageUnreadable, ImageTruncated, ImageTooLarge, ImageTooSmall)
+}
 _room = BoundedSemaphore(AT_ONCE)
 
 

@@ -27,7 +27,7 @@ def cursor(told: str) -> str:
         f"/v1/models/a{NUL}/card",
         f"/v1/models/{'9' * 5000}",
         f"/v1/models/light%2F{BEYOND}",
-        f"/v1/models/%ff%fe",
+        "/v1/models/%ff%fe",
         f"/v1/datasets/a{NUL}",
         f"/v1/datasets/a/versions/{BEYOND}",
         f"/v1/monitoring/drift?since={BEFORE_TIME}",
