@@ -10,10 +10,11 @@ from shared.errors import SeraError
 from shared.imaging import Framing
 from shared.objects import open_store
 
-SEED, UPLOADS = 7, 150
+SEED, UPLOADS = 7, 120
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")  # the collector closes a temporary file
 def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_name(north, settings, tmp_path):
     tally = Tally(tmp_path / "kept")
     send_all(north, (upload(SEED, number) for number in range(UPLOADS)), tally, at_once=1)
