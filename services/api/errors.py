@@ -7,6 +7,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope
 
 from services.api.headers import UNLESS_SET
 from shared.errors import SeraError, Unavailable
@@ -33,6 +35,8 @@ PLAIN = {
     404: ("not-found", "There is nothing at this address. The addresses are listed at /openapi.json."),
     405: ("method-not-allowed", "This address does not take that method. See /openapi.json."),
 }
+
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 CLEARER = {"bool_parsing": "Input should be true or false (1 or 0, yes or no)"}
 """Where pydantic's own words, by its name of the error, do not say what to send."""
@@ -71,7 +75,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def plain(request: Request, error: HTTPException) -> JSONResponse:
         code, text = PLAIN.get(error.status_code, ("http-error", str(error.detail)))
-        return problem(error.status_code, code, text)
+        answer = problem(error.status_code, code, text)
+        if error.status_code == 405:
+            answer.headers["Allow"] = ", ".join(_methods(request))
+        return answer
 
     @app.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> JSONResponse:
@@ -81,6 +88,15 @@ def install(app: FastAPI) -> None:
         answer = of_error(SeraError())
         answer.headers.update(UNLESS_SET | {"X-Request-Id": request_id})
         return answer
+
+
+def _methods(request: Request) -> list[str]:
+    """Those that the address takes, by whichever of its routes (RFC 9110, 15.5.6)."""
+    return [method for method in METHODS if _takes(request.app, {**request.scope, "path_params": {}, "method": method})]
+
+
+def _takes(app: FastAPI, scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
 
 def said(errors: Sequence[Any]) -> str:

@@ -12,8 +12,9 @@ from shared.errors import SeraError
 from shared.imaging.errors import ImageUnreadable
 from shared.imaging.limits import Limits
 
-# pydicom logs the values it stumbles over, which may be a patient's name.
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+# Both log the values that they stumble over, which may be a patient's name, and which whoever sends them chooses.
+for library in ("pydicom", "PIL"):
+    logging.getLogger(library).setLevel(logging.CRITICAL + 1)
 
 
 class _Silence:

@@ -33,6 +33,14 @@ class ImageUnreadable(InputError):
     text = "The {format} image cannot be decoded ({problem}). Export it again from its source and resend it."
 
 
+class ImageTruncated(InputError):
+    code = "image-truncated"
+    text = (
+        "The {format} image is cut short: it holds {held} bytes of pixels, and its header asks for {needed}. "
+        "Export it again from its source and resend it."
+    )
+
+
 class ImageBlank(InputError):
     code = "image-blank"
     text = "The image shows one even grey where the nodule should be. Send the ultrasound image itself, or another ROI."

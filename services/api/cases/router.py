@@ -42,7 +42,8 @@ def submission(
     external_id: Annotated[OptionalText, Form(description="Your own number for the case; no patient data.")] = None,
     priority: Annotated[Priority, Form()] = Priority.ROUTINE,
     frame: Annotated[
-        int | None, Form(description="Which frame of a DICOM loop, counted from 1; left out, the middle one.")
+        int | None,
+        Form(le=2**31 - 1, description="Which frame of a DICOM loop, counted from 1; left out, the middle one."),
     ] = None,
 ) -> Submission:
     return Submission(image.file, size_mm, Roi.parse(roi) if roi else None, external_id, priority, frame)

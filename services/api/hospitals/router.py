@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.api.dependencies import Administrator, HospitalReader, Operator, WiringDep
 from services.api.editing import IfMatch, tagged
 from services.api.hospitals.schemas import HospitalChange, HospitalView, OperatorChange
 from services.api.hospitals.service import HospitalDesk
+from services.api.text import PlainText
 
 router = APIRouter(prefix="/v1", tags=["hospitals"])
 
@@ -56,7 +57,7 @@ def list_hospitals(wired: WiringDep, who: Operator) -> list[HospitalView]:
 
 @router.patch("/hospitals/{name:path}")
 def change_hospital(
-    name: str,
+    name: Annotated[PlainText, Path()],
     change: OperatorsChange,
     wired: WiringDep,
     who: Operator,

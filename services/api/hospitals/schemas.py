@@ -1,6 +1,11 @@
 """A hospital's settings, and what they come to with the live model."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
+"""What can be counted with at all; what may be set, and why not, says `limits`."""
 
 
 class HospitalChange(BaseModel):
@@ -32,8 +37,8 @@ class OperatorChange(HospitalChange):
         extra="forbid",
         json_schema_extra={"examples": [{"rate_per_minute": 600, "inflight_quota": 2000, "weight": 2}]},
     )
-    rate_per_minute: int | None = Field(None, description="Cases it may send in a minute; null: the installation's.")
-    inflight_quota: int | None = Field(
+    rate_per_minute: Count | None = Field(None, description="Cases it may send in a minute; null: the installation's.")
+    inflight_quota: Count | None = Field(
         None, description="Cases of it that may wait or be read at a time; null: the installation's."
     )
     weight: float | None = Field(

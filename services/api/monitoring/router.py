@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from services.api.dependencies import Wiring, WiringDep
 from services.api.doorman import by_key
+from services.api.errors import PROBLEM
 from services.api.monitoring import gauges
 from services.api.monitoring.traffic import REGISTRY
 from shared.domain.roles import Role
@@ -50,7 +51,11 @@ def readyz(wired: WiringDep) -> JSONResponse:
     return JSONResponse({"ready": ready, "checks": checks, "degraded": degraded}, 200 if ready else 503)
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={"4XX": PROBLEM, 200: {"content": {CONTENT_TYPE_LATEST: {}}}},
+)
 def metrics(wired: WiringDep, authorization: Annotated[str | None, Header()] = None) -> Response:
     """Prometheus text: requests, jobs by state, results by decision.
 

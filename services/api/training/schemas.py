@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.text import PlainText
 from shared.domain.training import RunState, StepKind, StepState
 from shared.ledger.training import RunEvent, Step, TrainingRun
 
@@ -14,9 +15,12 @@ class NewRun(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"dataset": "severance-2026", "version": 3, "recipe": "light", "seed": 0}]}
     )
-    dataset: str = Field(description="Name of the dataset.")
+    dataset: PlainText = Field(description="Name of the dataset.")
     version: int | None = Field(
-        None, ge=1, description="A frozen version; left out, the dataset is frozen as it is now, if it has changed."
+        None,
+        ge=1,
+        le=2**31 - 1,
+        description="A frozen version; left out, the dataset is frozen as it is now, if it has changed.",
     )
     recipe: str = Field(description="Name of a recipe that ships.", examples=["light"])
     folds: int | None = Field(None, ge=2, le=20, description="Folds of cross-validation, in place of the recipe's.")

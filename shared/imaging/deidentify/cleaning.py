@@ -38,7 +38,7 @@ def clean(data: bytes, key: bytes, limits: Limits | None = None) -> Cleaned:
 
     Raises
     ------
-    EmptyImage, UnsupportedImage, ImageTooLarge, ImageTooSmall, ImageUnreadable
+    EmptyImage, UnsupportedImage, ImageTooLarge, ImageTooSmall, ImageUnreadable, ImageTruncated
     """
     limits = limits or Limits()
     header = inspect(BytesIO(data), limits)

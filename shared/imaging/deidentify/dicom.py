@@ -22,6 +22,7 @@ from shared.imaging.deidentify.jpeg import clean_jpeg
 from shared.imaging.deidentify.profile import PIXELS
 from shared.imaging.deidentify.regions import blank, blank_stored, outside
 from shared.imaging.dicom import check_decodable
+from shared.imaging.errors import ImageTruncated
 from shared.imaging.image import Header
 from shared.imaging.limits import Limits
 
@@ -89,12 +90,14 @@ def _copy_frames(kept: Dataset, source: Dataset, frames: int, removed: Counter[s
 
 
 def _copy_stored(kept: Dataset, source: Dataset, mask: Mask, removed: Counter[str]) -> None:
-    """Uncompressed pixels, no longer than the frames are."""
+    """Uncompressed pixels, as long as the frames are (`ImageTruncated`)."""
     keyword = next(name for name in PIXELS if name in source)
     element, expected = source[keyword], get_expected_length(source)
     if keyword != "PixelData":
         kept[keyword] = element
         return
+    if len(element.value) < expected:
+        raise ImageTruncated(format="DICOM", held=len(element.value), needed=expected)
     pixels = element.value[:expected]
     removed += Counter(trailing=int(bool(element.value[expected + expected % 2 :].strip(b"\0"))))
     kept.PixelData = pixels if mask is None else blank_stored(pixels, mask, source)

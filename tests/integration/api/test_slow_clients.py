@@ -3,13 +3,12 @@
 import json
 import select
 import socket
-import threading
 from contextlib import contextmanager
 
 import pytest
-import uvicorn
 
 from services.api.app import create_app
+from tests.serving import served
 
 STALL_S, LEAST = 0.3, 100_000
 BOUNDARY = "nodule"
@@ -21,16 +20,6 @@ def listening(settings):
     hasty = settings.model_copy(update={"body_stall_s": STALL_S, "least_body_bytes_per_s": LEAST})
     with socket.create_server(("127.0.0.1", 0)) as door, served(create_app(hasty), door):
         yield door.getsockname()[1]
-
-
-@contextmanager
-def served(app, door):
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
-    thread.start()
-    yield
-    server.should_exit = True
-    thread.join()
 
 
 @contextmanager

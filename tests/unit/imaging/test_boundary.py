@@ -41,8 +41,9 @@ def test_whatever_a_library_throws_has_a_name(error):
     assert "Doe" not in str(refusal.value)
 
 
-def test_pydicom_logs_nothing():
-    assert not logging.getLogger("pydicom").isEnabledFor(logging.CRITICAL)
+@pytest.mark.parametrize("library", ["pydicom", "pydicom.filereader", "PIL", "PIL.TiffImagePlugin"])
+def test_image_libraries_log_nothing(library):
+    assert not logging.getLogger(library).isEnabledFor(logging.CRITICAL)
 
 
 def test_importing_imaging_loads_no_learning_framework():

@@ -9,6 +9,7 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from shared.imaging import ImageTooLarge, ImageUnreadable, Limits, decode
 from shared.imaging.deidentify import apart, clean
+from shared.imaging.errors import ImageTruncated
 from tests.builders import dicom_file
 
 KEY = b"key"
@@ -95,6 +96,15 @@ def test_a_loop_that_unfolds_beyond_bounds_is_refused_apart_too():
     coded = compressed(data, JPEG2000Lossless, encoding_plugin="pylibjpeg")
     with pytest.raises(ImageTooLarge):
         clean(coded, KEY, Limits(max_inflated_mib=1))
+
+
+@pytest.mark.parametrize("elements", [{}, {"SequenceOfUltrasoundRegions": TWO}])
+def test_uncompressed_pixels_that_are_cut_short_are_refused_before_anything_is_decoded(elements):
+    with pytest.raises(ImageTruncated, match="6142 bytes"):
+        clean(dicom_file(PIXELS, PixelData=PIXELS.tobytes()[:-2], **elements), KEY)
+    loop = dicom_file(PIXELS, NumberOfFrames=2, **elements)
+    with pytest.raises(ImageTruncated, match="asks for 12288"):
+        clean(loop, KEY)
 
 
 @pytest.mark.parametrize(("name", "value"), [("TIME_S", 0.01), ("MEMORY_MIB", 1)])

@@ -1,0 +1,36 @@
+"""Spoilt uploads through gateway and decoder: a short run of `python -m benchmarks.fuzz uploads`."""
+
+import pytest
+
+from benchmarks.fuzz.campaign import send_all
+from benchmarks.fuzz.tally import Tally
+from benchmarks.fuzz.upload import upload
+from services.worker.preparation import Preparation
+from shared.errors import SeraError
+from shared.imaging import Framing
+from shared.objects import open_store
+
+SEED, UPLOADS = 7, 120
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")  # the collector closes a temporary file
+def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_name(north, settings, tmp_path):
+    tally = Tally(tmp_path / "kept")
+    send_all(north, (upload(SEED, number) for number in range(UPLOADS)), tally, at_once=1)
+    assert tally.faults == []
+    assert tally.statuses.total() == UPLOADS
+    assert len(tally.jobs) > UPLOADS / 4
+    preparation = Preparation(open_store(settings.objects))
+    ends = [decoded(preparation, north, job) for job in tally.jobs]
+    assert {"done", "image-unreadable"} <= set(ends)
+
+
+def decoded(preparation, client, job) -> str:
+    """How a worker would end a job: done, or the code of a named error."""
+    case = client.get(f"/v1/cases/{client.get(f'/v1/jobs/{job}').json()['case_id']}").json()
+    try:
+        preparation.nodule(case["image"]["sha256"], case["roi"], case["frame"], Framing())
+    except SeraError as error:
+        return error.code
+    return "done"

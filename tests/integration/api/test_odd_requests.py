@@ -1,0 +1,118 @@
+"""Requests of the right form with values that no database column, clock or codec takes."""
+
+import base64
+
+import pytest
+
+from shared.domain.roles import Role
+from tests.builders import form
+
+BEYOND = 2**63
+NUL = "%00"
+BEFORE_TIME = "0001-01-01T00:00:00%2B14:00"
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+def cursor(told: str) -> str:
+    return base64.urlsafe_b64encode(told.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/v1/audit?after={BEYOND}",
+        f"/v1/audit?after=-{BEYOND}",
+        f"/v1/training-runs/{NOBODY}/log?after={BEYOND}",
+        f"/v1/models/a{NUL}",
+        f"/v1/models/a{NUL}/card",
+        f"/v1/models/{'9' * 5000}",
+        f"/v1/models/light%2F{BEYOND}",
+        "/v1/models/%ff%fe",
+        f"/v1/datasets/a{NUL}",
+        f"/v1/datasets/a/versions/{BEYOND}",
+        f"/v1/monitoring/drift?since={BEFORE_TIME}",
+        "/v1/monitoring/drift?until=9999-12-31T23:59:59-14:00",
+        "/v1/monitoring/drift?until=0001-01-02T00:00:00Z",
+        "/v1/monitoring/performance?since=0001-01-01T00:00:00Z&until=9999-12-31T00:00:00Z&step=day",
+        f"/v1/monitoring/drift?model=light%2F{BEYOND}",
+        "/v1/monitoring/drift?hospital=%ED%A0%80",
+        f"/v1/audit/export?hospital={NOBODY}",
+        f"/v1/keys/{NUL}",
+        "/healthz/%00",
+        "/%ff%00",
+        "/static/%00",
+        "/static/..%2f..%2fapp.py",
+    ],
+)
+def test_an_operator_is_answered_whatever_the_address_holds(as_role, path):
+    answer = as_role(Role.OPERATOR).get(path)
+    assert answer.status_code < 500, answer.text
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        f"0001-01-01T00:00:00+14:00 {NOBODY}",
+        f"9999-12-31T23:59:59.999999-14:00 {NOBODY}",
+        f"2026-01-01 {NOBODY}",
+        f"2026-01-01T00:00:00 {NOBODY}",
+        "\0 \0",
+    ],
+)
+def test_a_cursor_of_ones_own_making_is_no_fault(north, told):
+    assert north.get("/v1/jobs", params={"cursor": cursor(told)}).status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/v1/hospitals/a%00", {"weight": 1}),
+        ("PATCH", "/v1/hospitals/%ff", {"weight": 1}),
+        ("PATCH", "/v1/hospitals/north", {"rate_per_minute": 10**400}),
+        ("PATCH", "/v1/hospitals/north", {"weight": 1e308}),
+        ("PATCH", "/v1/hospitals/north", {"prevalence": 10**400}),
+        ("PATCH", "/v1/hospitals/north", {"fna_rule": "\0"}),
+        ("POST", "/v1/models/a%00/promote", {"reason": "long enough, isn't it"}),
+        ("POST", "/v1/models/rollback", {"reason": "\0" * 20}),
+        ("POST", "/v1/keys", {"role": "reader", "label": "\0", "hospital": "north"}),
+        ("POST", "/v1/datasets", {"name": "a\0"}),
+        ("POST", "/v1/training-runs", {"dataset": "a\0", "recipe": "light"}),
+        ("POST", "/v1/training-runs", {"dataset": "a", "recipe": "light", "version": BEYOND}),
+        ("DELETE", "/v1/shadow?reason=%00", None),
+        ("POST", f"/v1/datasets/a/versions/{BEYOND}", None),
+    ],
+)
+def test_an_operator_is_answered_whatever_the_body_holds(as_role, method, path, body):
+    answer = as_role(Role.OPERATOR).request(method, path, json=body)
+    assert answer.status_code < 500, answer.text
+
+
+@pytest.mark.parametrize("key", ["é", "\x7f", "a\tb", "ÿ" * 200])
+def test_an_idempotency_key_may_hold_any_letter_of_a_header(north, key):
+    answer = north.post("/v1/cases", headers={"Idempotency-Key": key.encode("latin-1")}, **form())
+    assert answer.status_code < 500, answer.text
+
+
+@pytest.mark.parametrize("external_id", ["\u202e", "\ufffe", "😀" * 100, "\ud800".encode("utf-8", "surrogatepass")])
+def test_a_number_of_the_hospitals_own_may_hold_any_letter(north, external_id):
+    told = form()
+    told["data"]["external_id"] = external_id
+    assert north.post("/v1/cases", **told).status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/cases", "POST"),
+        (f"/v1/models/{NOBODY}/shadow", "GET, POST"),
+        ("/v1/hospitals/north", "PATCH"),
+        ("/openapi.json", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_an_address_does_not_take_is_answered_with_those_that_it_does(as_role, path, methods):
+    answer = as_role(Role.OPERATOR).put(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
+def test_a_frame_beyond_a_column_is_refused(north):
+    assert north.post("/v1/cases", **form(frame=BEYOND)).status_code == 422

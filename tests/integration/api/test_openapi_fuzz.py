@@ -1,0 +1,25 @@
+"""Every operation of the OpenAPI document with made-up requests: a short run of `python -m benchmarks.fuzz api`."""
+
+import pytest
+
+from benchmarks.fuzz.api import fuzz_api
+from services.api.app import create_app
+from shared.domain.roles import Role
+from tests.serving import at_an_address
+
+SEED, EXAMPLES = 20, 1
+
+
+@pytest.fixture
+def address(settings):
+    with at_an_address(create_app(settings.model_copy(update={"long_poll_max_s": 0.1}))) as url:
+        yield url
+
+
+@pytest.mark.filterwarnings("default")  # of the fuzzing's own libraries
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.HOSPITAL_ADMIN, Role.SUBMITTER])
+def test_answers_are_as_documented_and_never_a_fault_of_the_server(address, make_key, role):
+    found = fuzz_api(address, make_key(role), SEED, EXAMPLES, edges=False)
+    assert found.faults == {}
+    assert len(found.operations) > 50
+    assert found.requests > 60
