@@ -49,6 +49,7 @@ class DirectoryStore:
             try:
                 stream = self._path(key).open("rb")
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                self._partial.stat()  # without it this is not the store: a mount that was lost, say
                 raise ObjectMissing(key=key) from None
         with stream:
             yield stream
@@ -57,6 +58,7 @@ class DirectoryStore:
         path = self._path(key)
         with _os_errors_named():
             if not path.is_file():
+                self._partial.stat()
                 return False
             # Its writer may have died between rename and sync; who relies on the value must make it durable.
             self._sync_folders_above(path)

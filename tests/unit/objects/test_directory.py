@@ -92,3 +92,23 @@ def test_a_root_that_cannot_be_made_is_named_without_its_path(tmp_path):
     with pytest.raises(ObjectsUnavailable) as refused:
         DirectoryStore(tmp_path / "file" / "store")
     assert str(tmp_path) not in str(refused.value)
+
+
+@pytest.mark.parametrize("in_its_place", ["nothing", "a file", "an empty folder"])
+def test_a_root_that_was_lost_is_a_store_to_try_again_and_not_a_missing_value(store, in_its_place):
+    write(store, "a", b"value")
+    store.root.rename(away := store.root.with_name("away"))
+    if in_its_place == "a file":
+        store.root.touch()
+    elif in_its_place == "an empty folder":
+        store.root.mkdir()
+    with pytest.raises(ObjectsUnavailable):
+        store.read("a")
+    with pytest.raises(ObjectsUnavailable):
+        store.exists("a")
+    if in_its_place == "a file":
+        store.root.unlink()
+    elif in_its_place == "an empty folder":
+        store.root.rmdir()
+    away.rename(store.root)
+    assert store.read("a") == b"value"
