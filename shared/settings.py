@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     stalled_after_s: Annotated[float, Field(gt=0)] = 120.0
     """When cases have waited so long and none was answered meanwhile, `/readyz` says that the service is degraded."""
 
+    least_free_mib: Annotated[int, Field(ge=0)] = 1024
+    """With less room where the home lies, `/readyz` says that the service is degraded and `./sera doctor` fails."""
+
     prevalence: Share = 0.23
     """Share of malignant nodules a hospital expects when it has not said: the upper end of 15-23 % (K20)."""
     fna_rule: str = "risk-band/ACR-2017/1"

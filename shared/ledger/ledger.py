@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import create_engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from shared.errors import Unavailable
 from shared.ledger.allowances import Allowance
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import Cases
@@ -18,6 +18,7 @@ from shared.ledger.consents import Consents
 from shared.ledger.datasets import Datasets
 from shared.ledger.drafts import Drafts
 from shared.ledger.explanations import ExplanationQueue, Explanations
+from shared.ledger.faults import named
 from shared.ledger.gates import Gates
 from shared.ledger.hospitals import Hospitals
 from shared.ledger.jobs import Jobs
@@ -150,11 +151,9 @@ class Ledger:
             with self._begun(standing) as session:
                 yield session
                 session.commit()
-        except OperationalError as lost:
-            raise Unavailable(service="The database") from lost
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise Unavailable(service="The database") from error
+        except (DBAPIError, PoolTimeout, PendingRollbackError) as error:
+            if fault := named(error):
+                raise fault from error
             raise
 
     def _begun(self, standing: str) -> Session:

@@ -15,6 +15,7 @@ from services.api.monitoring.traffic import REGISTRY
 from shared.domain.roles import Role
 from shared.errors import Forbidden, Unavailable
 from shared.ledger.hospitals import Caller
+from shared.space import check_space
 
 
 class Stalled(Unavailable):
@@ -45,7 +46,7 @@ def readyz(wired: WiringDep) -> JSONResponse:
     stored = partial(wired.objects.exists, ABSENT)
     checks = {"database": _state(wired.ledger.ping), "objects": _state(stored)}
     ready = all(state == "ok" for state in checks.values())
-    impaired = {"broker": _state(wired.doorbell.check), "workers": _state(partial(check_work, wired))} if ready else {}
+    impaired = _impaired(wired) if ready else {}
     degraded = {name: state for name, state in impaired.items() if state != "ok"}
     return JSONResponse({"ready": ready, "checks": checks, "degraded": degraded}, 200 if ready else 503)
 
@@ -62,6 +63,14 @@ def metrics(wired: WiringDep, authorization: Annotated[str | None, Header()] = N
         check_sees_all(known(wired.ledger, authorization))
         parts.append(gauges.hospitals(wired))
     return Response(b"".join(parts), media_type=CONTENT_TYPE_LATEST)
+
+
+def _impaired(wired: Wiring) -> dict[str, str]:
+    return {
+        "broker": _state(wired.doorbell.check),
+        "workers": _state(partial(check_work, wired)),
+        "space": _state(partial(check_space, wired.settings)),
+    }
 
 
 def check_work(wired: Wiring) -> None:
