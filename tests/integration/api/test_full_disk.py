@@ -1,4 +1,4 @@
-"""No room left, by the kernel's own word: a running gateway may write no file past a size; a database on a tiny disk."""
+"""No room left, by the kernel's word: a gateway that may write no file past a size, a database on a tiny disk."""
 
 import resource
 import shutil
