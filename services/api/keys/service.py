@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from services.api.dependencies import Wiring
@@ -27,8 +27,8 @@ class KeyDesk:
 
     def make(self, new: schemas.NewKey) -> NewKeyView:
         """Raises HospitalUnknown, KeyNeedsHospital, Forbidden."""
-        until = datetime.now(UTC) + timedelta(days=new.expires_days)
         with self._open() as (keys, names):
+            until = keys.now() + timedelta(days=new.expires_days)
             hospital = self._named(new.hospital, names) if new.hospital else None
             return shown(keys.make(new.role, hospital, new.label, until), names)
 
