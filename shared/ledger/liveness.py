@@ -12,8 +12,11 @@ class Liveness:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def waited_s(self, worker: str) -> float:
-        """Seconds that something has waited for this worker: longest what it could claim, or holds already; else 0."""
+    def waited_s(self, worker: str | None = None) -> float:
+        """Seconds that the longest waiting job has waited: one that could be claimed, or whose lease ran out; else 0.
+
+        Of a worker also what it holds itself.
+        """
         queued, running = JobRow.state == literal_column("'queued'"), JobRow.state == literal_column("'running'")
         lapsed = JobRow.lease_until < NOW
         since = case(

@@ -75,6 +75,11 @@ def test_clocks_that_are_wrong_by_a_day_change_no_figure(stage: Stage, north: Ho
         column = "at" if table == "audit_events" else "created_at"
         ages = [float(age) for (age,) in stage.rows(times.format(column, table))]
         assert all(0 <= age < NEARLY_NOW_S for age in ages), (table, ages)
+    asked = {"role": "reader", "hospital": "north", "label": "a day", "expires_days": 1}
+    key = stage.operator().http.post("/v1/keys", json=asked).json()
+    assert stage.rows("SELECT expires_at - now() < interval '1 day' FROM api_keys WHERE id = :id", id=key["id"]) == [
+        (True,)
+    ]
     ready = north.http.get("/readyz")
     assert (ready.status_code, ready.json()["degraded"].keys() - {"space"}) == (200, set())
     assert north.submit().status_code == 202, "the hospital's rate is its own clock's matter"

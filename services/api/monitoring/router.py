@@ -1,6 +1,7 @@
 """Is it alive, can it take cases, how much waits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -76,8 +77,8 @@ def _impaired(wired: Wiring) -> dict[str, str]:
 def check_work(wired: Wiring) -> None:
     """Raises Stalled if cases wait and none is being answered."""
     with wired.ledger.whole("gateway") as house:
-        progress = house.queue.progress()
-    if progress.stalled(wired.settings.stalled_after_s):
+        progress, waited_s = house.queue.progress(), house.liveness.waited_s()
+    if replace(progress, oldest_queued_s=waited_s).stalled(wired.settings.stalled_after_s):
         raise Stalled(after_s=wired.settings.stalled_after_s)
 
 
