@@ -54,7 +54,8 @@ class Vigil:
             self._asked.kill()
             self._asked.wait()
         self._asked = None
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._path.unlink()
 
     def _answer(self, now: float) -> int | None:
         code = self._asked.poll()

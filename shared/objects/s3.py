@@ -10,6 +10,7 @@ import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error
 
+from shared.errors import SeraError, StorageFull
 from shared.objects.errors import ObjectMissing, ObjectsRefused, ObjectsUnavailable
 from shared.objects.keys import check_key, check_prefix
 
@@ -30,6 +31,8 @@ CHUNK_BYTES = 1 << 20
 CONNECTIONS = 10
 
 _ABSENT = {"NoSuchKey", "NoSuchBucket", "ResourceNotFound"}
+_FULL = {"XMinioStorageFull", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded"}
+"""MinIO's for a full disk or bucket; Ceph's for a full quota."""
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidBucketName", "BucketAlreadyExists"}
 
 
@@ -162,8 +165,10 @@ def _bounded_pool(timeout_s: float) -> urllib3.PoolManager:
     )
 
 
-def _named(error: S3Error, key: str) -> ObjectMissing | ObjectsRefused | ObjectsUnavailable:
+def _named(error: S3Error, key: str) -> SeraError:
     if error.code in _ABSENT:
         return ObjectMissing(key=key)
+    if error.code in _FULL:
+        return StorageFull(what="images and models")
     kind = ObjectsRefused if error.code in _REFUSED else ObjectsUnavailable
     return kind(problem=error.code)
