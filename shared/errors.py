@@ -13,6 +13,8 @@ class SeraError(Exception):
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
+    retry_after_s: ClassVar[int] = 1
+    """What Retry-After says of a retryable one, unless a fact of that name is given."""
     text: ClassVar[str] = "Something went wrong inside SERA. Report it to your administrator with the request id."
 
     def __init__(self, **facts: object) -> None:
@@ -71,3 +73,13 @@ class Unavailable(SeraError):
     status = 503
     retryable = True
     text = "{service} cannot be reached at the moment. Nothing was lost; send the request again shortly."
+
+
+class StorageFull(Unavailable):
+    code = "storage-full"
+    status = 507
+    retry_after_s = 30
+    text = (
+        "There is no room left where SERA keeps {what}. Nothing was taken. An administrator has to free space there or "
+        "give it a larger disk (`./sera doctor` says how much is free); then send the request again."
+    )

@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     objects_url: SecretStr | None = None
     weights_dir: Path | None = None
     ready_file: Path | None = None
+    alive_file: Path | None = None
+    """Where a worker says that it gets on, for `python -m services.worker.alive`."""
 
     max_upload_mib: Annotated[int, Field(ge=1, le=512)] = 32
     body_stall_s: Annotated[float, Field(gt=0, le=600)] = 20.0
@@ -78,6 +80,14 @@ class Settings(BaseSettings):
 
     stalled_after_s: Annotated[float, Field(gt=0)] = 120.0
     """When cases have waited so long and none was answered meanwhile, `/readyz` says that the service is degraded."""
+
+    stuck_after_s: Annotated[float, Field(ge=1)] = 60.0
+    """A worker that completes nothing for so long, while cases wait all that time, is restarted."""
+    long_task_s: Annotated[float, Field(ge=1)] = 600.0
+    """How long a first model may take to load, or an explanation to be made, before it counts as stuck."""
+
+    least_free_mib: Annotated[int, Field(ge=0)] = 1024
+    """With less room where the home lies, `/readyz` says that the service is degraded and `./sera doctor` fails."""
 
     prevalence: Share = 0.23
     """Share of malignant nodules a hospital expects when it has not said: the upper end of 15-23 % (K20)."""
@@ -137,7 +147,7 @@ class Settings(BaseSettings):
 
     log_level: str = "INFO"
 
-    @field_validator("home", "weights_dir", "ready_file")
+    @field_validator("home", "weights_dir", "ready_file", "alive_file")
     @classmethod
     def absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None

@@ -3,13 +3,11 @@
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,12 +27,11 @@ from deploy.local.valkey import binary
 from shared.errors import SeraError
 from shared.safety import warnings
 from shared.settings import Settings
+from shared.space import existing, free_mib
 
 app = application()
 
-GIB = 1024**3
-DISK_NEEDED_GIB = 1.0
-DISK_WANTED_GIB = 5.0
+DISK_WANTED_MIB = 5 * 1024
 SHOWN_PACKAGES = ("torch", "torchvision", "scikit-learn", "fastapi", "celery", "sqlalchemy")
 
 
@@ -62,18 +59,19 @@ def packages(_: Settings) -> Finding:
 
 def home_folder(settings: Settings) -> Finding:
     """The home, or the nearest folder above it that exists, must take new files."""
-    place = _existing(settings.home)
+    place = existing(settings.home)
     if os.access(place, os.W_OK | os.X_OK):
         return Verdict.OK, str(settings.home)
     return Verdict.FAIL, f"{place} is not writable. Set SERA_HOME to a folder of yours"
 
 
 def disk_space(settings: Settings) -> Finding:
-    free_gib = shutil.disk_usage(_existing(settings.home)).free / GIB
-    if free_gib >= DISK_WANTED_GIB:
-        return Verdict.OK, f"{free_gib:.1f} GiB free"
-    verdict = Verdict.NOTE if free_gib >= DISK_NEEDED_GIB else Verdict.FAIL
-    return verdict, f"{free_gib:.1f} GiB free. Free some space, or set SERA_HOME to another disk"
+    free = free_mib(settings.home)
+    told = f"{free / 1024:.1f} GiB free"
+    if free >= max(DISK_WANTED_MIB, settings.least_free_mib):
+        return Verdict.OK, told
+    verdict = Verdict.NOTE if free >= settings.least_free_mib else Verdict.FAIL
+    return verdict, f"{told}. Free some space, or set SERA_HOME to another disk"
 
 
 def process_tool(_: Settings) -> Finding:
@@ -87,7 +85,7 @@ def database_engine(settings: Settings) -> Finding:
     if os.geteuid() != 0:
         return Verdict.OK, said
     uid = server_uid(Home(settings.home).database)
-    become(uid, binaries() / "initdb", (_existing(settings.home),))
+    become(uid, binaries() / "initdb", (existing(settings.home),))
     return Verdict.OK, f"{said}, run as the user {user_name(uid)}"
 
 
@@ -164,10 +162,6 @@ def table(findings: dict[str, Finding]) -> Table:
     for name, (verdict, detail) in findings.items():
         shown.add_row(name, f"[{colours[verdict]}]{verdict}[/]", escape(detail))
     return shown
-
-
-def _existing(folder: Path) -> Path:
-    return next(place for place in (folder, *folder.parents) if place.exists())
 
 
 def _first_line(*command: str) -> str:

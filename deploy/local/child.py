@@ -54,6 +54,8 @@ class Child:
     after: tuple[str, ...] = ()
     """Started when these are ready, stopped before them."""
     ready: Probe = has_ready_file
+    alive: tuple[str, ...] = ()
+    """Asked about a child that writes its progress to SERA_ALIVE_FILE and has been silent for too long: 1 ends it."""
     one_shot: bool = False
     """Runs once to its end before those after it start."""
     prepare: Callable[[], None] = field(default=lambda: None)

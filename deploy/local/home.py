@@ -54,6 +54,9 @@ class Home:
     def ready_file(self, child: str) -> Path:
         return self.run / f"{child}.ready"
 
+    def alive_file(self, child: str) -> Path:
+        return self.run / f"{child}.alive"
+
     def make(self) -> None:
         """Create what is missing, for our eyes only; `run` may be passed through, its contents are closed."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,7 +12,12 @@ MIGRATIONS = "migrate"
 SERVICES = (
     Child(MIGRATIONS, python("shared.ledger", "migrate"), after=("postgres",), one_shot=True, start_attempts=2),
     Child("api", python("services.api"), after=(*ENGINES, MIGRATIONS), ready=answers_http("/readyz")),
-    Child("worker", python("services.worker"), after=(*ENGINES, MIGRATIONS)),
+    Child(
+        "worker",
+        python("services.worker"),
+        after=(*ENGINES, MIGRATIONS),
+        alive=python("services.worker.alive"),
+    ),
     Child("shadow", python("services.worker.shadow"), after=(*ENGINES, MIGRATIONS)),
     Child("trainer", python("services.trainer"), after=(*ENGINES, MIGRATIONS)),
     Child("beat", python("services.beat"), after=(*ENGINES, MIGRATIONS)),

@@ -13,6 +13,7 @@ from deploy.local.child import Backoff, Child, describe_exit
 from deploy.local.errors import ChildFailed
 from deploy.local.home import Home
 from deploy.local.process import Process, last_line
+from deploy.local.vigil import Vigil
 
 STEP_S = 0.05
 INSIST_S = 8.0
@@ -52,7 +53,9 @@ class Member:
         self.process: Process | None = None
         self.failures = 0
         self._home = home
-        self._env = {**env, **dict(child.env), "SERA_READY_FILE": str(home.ready_file(child.name))}
+        files = {"SERA_READY_FILE": home.ready_file(child.name), "SERA_ALIVE_FILE": home.alive_file(child.name)}
+        self._env = {**env, **dict(child.env), **{name: str(path) for name, path in files.items()}}
+        self._vigil = Vigil(child.alive, self._env, home.alive_file(child.name))
         self._backoff = backoff
         self._observe = observe
         self._since = 0.0
@@ -76,6 +79,7 @@ class Member:
         self._fault = ""
         try:
             self._home.ready_file(self.child.name).unlink(missing_ok=True)
+            self._vigil.end()
             self.child.prepare()
             self.process = Process(self.child, self._env, self._home.log(self.child.name))
         except OSError as refused:  # out of processes, memory or disk: as good as a crash
@@ -88,7 +92,11 @@ class Member:
         if code is not None:
             self._ended(code, now)
         elif self.phase is Phase.STARTING and not self.child.one_shot and self.child.ready(self._env):
+            self._vigil.begin()
             self._enter(Phase.READY, now)
+        elif self.phase is Phase.READY and self._vigil.stuck():
+            self._fault = "it lives, but completes nothing while work waits"
+            self.process.kill()
         elif self.phase is Phase.STARTING and now - self._since > self.child.ready_s:
             self._fault = f"it was not ready within {self.child.ready_s:g} s"
             self.process.kill()
@@ -98,8 +106,9 @@ class Member:
         if self.child.one_shot and code == 0:
             self._enter(Phase.FINISHED, now)
             return
-        if self.phase is Phase.READY and now - self._since >= self._backoff.healthy_s:
+        if self.phase is Phase.READY and (now - self._since >= self._backoff.healthy_s or self._vigil.worked()):
             self.failures = 0
+        self._vigil.end()
         self._rest(now, self._fault or describe_exit(code))
 
     def _rest(self, now: float, how: str) -> None:
@@ -127,6 +136,7 @@ class Member:
             self.process.kill()
         if self.process.exit_code() is not None:
             self.process = None
+            self._vigil.end()
             self._home.ready_file(self.child.name).unlink(missing_ok=True)
             self._enter(Phase.STOPPED, now)
 

@@ -11,7 +11,8 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from services.api.headers import UNLESS_SET
-from shared.errors import SeraError, Unavailable
+from shared.errors import SeraError, StorageFull, Unavailable
+from shared.space import says_full
 from shared.telemetry import log
 
 PROBLEM = {
@@ -54,7 +55,8 @@ def problem(
 
 
 def of_error(error: SeraError) -> JSONResponse:
-    return problem(error.status, error.code, str(error), error.retryable, error.facts.get("retry_after_s", 1))
+    later = error.facts.get("retry_after_s", error.retry_after_s)
+    return problem(error.status, error.code, str(error), error.retryable, later)
 
 
 def install(app: FastAPI) -> None:
@@ -72,8 +74,16 @@ def install(app: FastAPI) -> None:
         told = f"The request cannot be used: {said(error.errors())}. Correct and resend."
         return problem(422, "invalid-request", told, errors=fields)
 
+    @app.exception_handler(OSError)
+    def outside(request: Request, error: OSError) -> JSONResponse:
+        if not says_full(error):
+            raise error
+        return of_error(StorageFull(what="temporary files"))
+
     @app.exception_handler(HTTPException)
     def plain(request: Request, error: HTTPException) -> JSONResponse:
+        if says_full(error):  # a form that finds no room is reported as one that cannot be read
+            return of_error(StorageFull(what="temporary files"))
         code, text = PLAIN.get(error.status_code, ("http-error", str(error.detail)))
         answer = problem(error.status_code, code, text)
         if error.status_code == 405:

@@ -1,10 +1,9 @@
 """`python -m services.beat`: rings every queue at a steady pace."""
 
-from typing import Any
+import signal
+import sys
 
-from celery.beat import Scheduler
-from celery.signals import beat_init
-
+from services.beat.bell import Bell
 from shared import telemetry
 from shared.queueing import celery_app
 from shared.queueing.app import Tasks
@@ -16,17 +15,17 @@ from shared.settings import Settings
 def main() -> None:
     settings = refuse_unsafe(Settings())
     telemetry.configure("beat", settings.log_level)
-    app = celery_app(settings.broker)
-    app.conf.beat_schedule = {task: ring(task, settings) for task in Tasks}
-    app.conf.beat_max_loop_interval = settings.ring_every_s
-    beat_init.connect(lambda **_: announce(settings), weak=False)
-    app.Beat(scheduler_cls=Scheduler, quiet=True).run()
+    bell = Bell(celery_app(settings.broker), {task: pace(task, settings) for task in Tasks})
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit())
+    announce(settings)
+    bell.run()
 
 
-def ring(task: Tasks, settings: Settings) -> dict[str, Any]:
+def pace(task: Tasks, settings: Settings) -> float:
+    """Seconds between two rings."""
     slow = {Tasks.SEAL: settings.audit_seal_every_s, Tasks.SWEEP: settings.sweep_every_s}
-    every_s = slow.get(task, settings.ring_every_s)
-    return {"task": task, "schedule": every_s, "args": ["beat"], "options": {"expires": every_s}}
+    return slow.get(task, settings.ring_every_s)
 
 
 if __name__ == "__main__":

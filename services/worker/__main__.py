@@ -1,5 +1,7 @@
 """`python -m services.worker`: one process, one model, solo pool."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,7 +17,8 @@ from services.worker.sealing import Sealer
 from services.worker.shelf import Shelf
 from shared import telemetry
 from shared.ledger import Ledger
-from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.heartbeat import Heartbeat, Renew
+from shared.liveness import Progress
 from shared.objects import open_store
 from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
@@ -25,38 +28,57 @@ from shared.sealing import seal_key
 from shared.settings import Settings
 
 
-def bootstrap(settings: Settings) -> tuple[InferenceDesk, ExplanationMaker, Sealer, Sweeper, Follower]:
+class TellingHeartbeat(Heartbeat):
+    """Lets go of a batch when it is written or given back, which is what a worker is there for."""
+
+    def __init__(self, renew: Renew, lease: timedelta, progress: Progress) -> None:
+        super().__init__(renew, lease)
+        self._progress = progress
+
+    def let_go(self, token: UUID) -> None:
+        super().let_go(token)
+        self._progress.made()
+
+
+def bootstrap(
+    settings: Settings, progress: Progress
+) -> tuple[InferenceDesk, ExplanationMaker, Sealer, Sweeper, Follower]:
     """All wiring of the worker."""
     ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
-    live, preparation = LiveModel(ledger, shelf, settings.worker_name), Preparation(objects)
-    heartbeat = _heartbeat(ledger, timedelta(seconds=settings.lease_s))
+    live, preparation = LiveModel(ledger, shelf, settings.worker_name, progress.takes_long), Preparation(objects)
+    heartbeat = _heartbeat(ledger, timedelta(seconds=settings.lease_s), progress)
     desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
     maker = ExplanationMaker(ledger, objects, live, shelf, preparation)
     sealer = Sealer(ledger, lambda: seal_key(settings))
     return desk, maker, sealer, Sweeper(ledger, objects, settings.retention_days), Follower(live)
 
 
-def _heartbeat(ledger: Ledger, lease: timedelta) -> Heartbeat:
+def _heartbeat(ledger: Ledger, lease: timedelta, progress: Progress) -> Heartbeat:
     def renew(tokens: list[UUID]) -> None:
         with ledger.whole("worker") as house:
             house.queue.renew(tokens, lease)
 
-    heartbeat = Heartbeat(renew, lease)
+    heartbeat = TellingHeartbeat(renew, lease, progress)
     heartbeat.start()
     return heartbeat
 
 
-def register(app: Celery, desk: InferenceDesk, maker: ExplanationMaker, sealer: Sealer, sweeper: Sweeper) -> None:
+def register(
+    app: Celery, desk: InferenceDesk, maker: ExplanationMaker, sealer: Sealer, sweeper: Sweeper, progress: Progress
+) -> None:
     """The tasks: each is a ring, and the id in it only serves the log."""
 
     @app.task(name=Tasks.RING)
     def ring(subject: str) -> None:
-        desk.work()
+        with _told(progress):
+            desk.work()
 
     @app.task(name=Tasks.EXPLAIN)
     def explain(subject: str) -> None:
-        maker.make_next()
+        progress.takes_long()
+        with _told(progress):
+            maker.make_next()
 
     @app.task(name=Tasks.SEAL)
     def seal(subject: str) -> None:
@@ -67,14 +89,25 @@ def register(app: Celery, desk: InferenceDesk, maker: ExplanationMaker, sealer: 
         sweeper.sweep()
 
 
+@contextmanager
+def _told(progress: Progress) -> Iterator[None]:
+    """Also a round that met an engine that was away has come to its end."""
+    try:
+        yield
+    finally:
+        progress.made()
+
+
 def main() -> None:
     settings = refuse_unsafe(Settings())
     telemetry.configure("worker", settings.log_level)
-    desk, maker, sealer, sweeper, follower = bootstrap(settings)
+    progress = Progress(settings.alive_file, settings.stuck_after_s, settings.long_task_s)
+    desk, maker, sealer, sweeper, follower = bootstrap(settings, progress)
     desk.open()
+    progress.made()
     follower.start()
     app = celery_app(settings.broker)
-    register(app, desk, maker, sealer, sweeper)
+    register(app, desk, maker, sealer, sweeper, progress)
     worker_shutting_down.connect(lambda **_: desk.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
     run_solo(app, [Queues.INFERENCE, Queues.EXPLAIN, Queues.AUDIT], settings.worker_name)

@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -52,8 +52,11 @@ class LiveModel:
     restarts must not stop answering while its neighbours go on.
     """
 
-    def __init__(self, ledger: Ledger, shelf: Shelf, worker: str = "worker") -> None:
-        self._ledger, self._shelf, self._worker = ledger, shelf, worker
+    def __init__(
+        self, ledger: Ledger, shelf: Shelf, worker: str = "worker", loading: Callable[[], None] = lambda: None
+    ) -> None:
+        """`loading` is told before a model is loaded that work waits for."""
+        self._ledger, self._shelf, self._worker, self._loading = ledger, shelf, worker, loading
         self._served: Served | None = None
         self._refused: Refused | None = None
         self._first, self._telling = threading.Lock(), threading.Lock()
@@ -93,6 +96,7 @@ class LiveModel:
         with self._first:
             if self._served or self._settled(wanted):
                 return
+            self._loading()
             try:
                 outcome = self._proven(wanted)
                 if isinstance(outcome, Refused):

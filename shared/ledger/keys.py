@@ -85,6 +85,10 @@ class Keys:
         self._record(Event.KEY_CREATED, made.key, role=role)
         return made
 
+    def now(self) -> datetime:
+        """The database's clock, which says when a key ends."""
+        return self._session.scalar(select(NOW))
+
     def all(self) -> list[Key]:
         """Newest first."""
         return [
@@ -97,7 +101,7 @@ class Keys:
         Raises KeyUnknown, KeyEnded.
         """
         row = self._changeable(key_id)
-        now = self._session.scalar(select(NOW))
+        now = self.now()
         if row.replaced_by or not _alive(row, now):
             raise KeyEnded(key=key_id)
         lifetime = row.expires_at and row.expires_at - row.created_at
@@ -112,7 +116,7 @@ class Keys:
         """End a key now: the next request with it is refused. Twice is harmless. Raises KeyUnknown."""
         row = self._changeable(key_id)
         if row.revoked_at is None:
-            row.revoked_at = self._session.scalar(select(NOW))
+            row.revoked_at = self.now()
             self._session.flush()
             self._record(Event.KEY_REVOKED, _key(row))
         return _key(row)

@@ -25,6 +25,7 @@ from shared.ledger.gates import Gates
 from shared.ledger.hospitals import Hospitals
 from shared.ledger.jobs import Jobs
 from shared.ledger.keys import Keys
+from shared.ledger.liveness import Liveness
 from shared.ledger.models import Models
 from shared.ledger.observations import Observations
 from shared.ledger.once import Asked, Once, current
@@ -44,6 +45,11 @@ from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
+
+WAIT_S = 10.0
+CONNECT = {"connect_timeout": 5, "tcp_user_timeout": 20_000, "keepalives_idle": 20}
+"""A server whose machine is gone says nothing: seconds to connect, milliseconds for it to acknowledge, seconds of quiet
+before it is asked whether it is there."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,7 @@ class House:
     explanations: ExplanationQueue
     retention: Retention
     orphans: Orphans
+    liveness: Liveness
     audit: AuditTrail
     seals: Seals
     receipts: Receipts
@@ -104,7 +111,8 @@ class Ledger:
 
     def __init__(self, url: str, pool_size: int = 10) -> None:
         # No ping before use: taking on a role is the first thing every transaction does, and shows it as well.
-        self.engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True)
+        pool = {"pool_size": pool_size, "max_overflow": pool_size, "pool_timeout": WAIT_S}
+        self.engine = create_engine(url, hide_parameters=True, connect_args=CONNECT, **pool)
         self._joins = True
 
     def apart(self) -> "Ledger":
@@ -171,6 +179,7 @@ class Ledger:
                 ExplanationQueue(session),
                 Retention(session, audit, actor),
                 Orphans(session),
+                Liveness(session),
                 audit,
                 Seals(session),
                 Receipts(session),

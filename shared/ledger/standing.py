@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from shared.errors import Unavailable
+from shared.ledger.faults import named
 
 HOUSE = "SET LOCAL ROLE sera_house"
 SERVICE = "sera_service"
@@ -52,14 +54,12 @@ def take(session: Session, standing: str) -> None:
 
 @contextmanager
 def reachable() -> Iterator[None]:
-    """Whatever a lost connection looks like, it is Unavailable."""
+    """Whatever the loss of the database looks like, it is Unavailable."""
     try:
         yield
-    except OperationalError as lost:
-        raise Unavailable(service="The database") from lost
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable(service="The database") from error
+    except (DBAPIError, PoolTimeout, PendingRollbackError) as error:
+        if fault := named(error):
+            raise fault from error
         raise
 
 

@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.objects.errors import ObjectMissing, ObjectsUnavailable
+from shared.objects.errors import ObjectMissing, os_errors_named
 from shared.objects.keys import check_key, check_prefix, is_key
 
 PARTIAL = ".partial"
 CHUNK_BYTES = 1 << 20
+IMAGES = "images and models"
 
 
 class DirectoryStore:
@@ -21,7 +22,7 @@ class DirectoryStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._partial = root / PARTIAL
-        with _os_errors_named():
+        with os_errors_named(IMAGES):
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._partial.mkdir(exist_ok=True, mode=0o700)
             self._sweep()
@@ -31,7 +32,7 @@ class DirectoryStore:
 
     def write(self, key: str, source: BinaryIO, size: int) -> None:
         target = self._path(key)
-        with _os_errors_named(), self._new_partial() as partial:
+        with os_errors_named(IMAGES), self._new_partial() as partial:
             _copy(source, partial, size)
             partial.flush()
             os.fsync(partial.fileno())
@@ -40,12 +41,12 @@ class DirectoryStore:
             self._sync_folders_above(target)
 
     def read(self, key: str) -> bytes:
-        with self.open(key) as stream, _os_errors_named():
+        with self.open(key) as stream, os_errors_named(IMAGES):
             return stream.read()
 
     @contextmanager
     def open(self, key: str) -> Iterator[BinaryIO]:
-        with _os_errors_named():
+        with os_errors_named(IMAGES):
             try:
                 stream = self._path(key).open("rb")
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -56,7 +57,7 @@ class DirectoryStore:
 
     def exists(self, key: str) -> bool:
         path = self._path(key)
-        with _os_errors_named():
+        with os_errors_named(IMAGES):
             if not path.is_file():
                 self._partial.stat()
                 return False
@@ -66,13 +67,13 @@ class DirectoryStore:
 
     def delete(self, key: str) -> None:
         path = self._path(key)
-        with _os_errors_named(), suppress(FileNotFoundError):
+        with os_errors_named(IMAGES), suppress(FileNotFoundError):
             path.unlink()
             _sync_folder(path.parent)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         folder = self.root / check_prefix(prefix).rpartition("/")[0]
-        with _os_errors_named():
+        with os_errors_named(IMAGES):
             files = [path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file()]
         yield from sorted(key for key in files if key.startswith(prefix) and is_key(key))
 
@@ -132,12 +133,3 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
             raise EOFError(f"the source ended {left} bytes early")
         target.write(chunk)
         left -= len(chunk)
-
-
-@contextmanager
-def _os_errors_named() -> Iterator[None]:
-    """A full, read-only or unmounted disk is an object store that cannot be used for now."""
-    try:
-        yield
-    except OSError as error:
-        raise ObjectsUnavailable(problem=error.strerror or type(error).__name__) from error

@@ -1,6 +1,10 @@
 """What can go wrong between SERA and its objects."""
 
-from shared.errors import InputError, NotFound, SeraError, Unavailable
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shared.errors import InputError, NotFound, SeraError, StorageFull, Unavailable
+from shared.space import says_full
 
 
 class ObjectsUnavailable(Unavailable):
@@ -37,3 +41,14 @@ class StoreUrlInvalid(SeraError):
         "Write file:///absolute/folder, or s3://KEY:SECRET@host:port/bucket "
         "with any / + @ : of key and secret percent-encoded."
     )
+
+
+@contextmanager
+def os_errors_named(what: str) -> Iterator[None]:
+    """A full, read-only or unmounted disk is an object store that cannot be used for now."""
+    try:
+        yield
+    except OSError as error:
+        if says_full(error):
+            raise StorageFull(what=what) from error
+        raise ObjectsUnavailable(problem=error.strerror or type(error).__name__) from error

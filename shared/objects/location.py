@@ -13,11 +13,12 @@ from shared.objects.store import ObjectStore
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 _BUCKET = re.compile(r"(?![0-9.]+$)(?!.*(\.\.|\.-|-\.))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_SECONDS = re.compile(r"[1-9][0-9]?|[12][0-9]{2}|300")
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,61}")
 
 
 def open_store(url: str) -> ObjectStore:
-    """The store at `file:///folder` or `s3://KEY:SECRET@host:port/bucket[?secure=true][&region=NAME]`."""
+    """The store at `file:///folder` or `s3://KEY:SECRET@host:port/bucket[?secure=true][&region=NAME][&timeout_s=N]`."""
     return ObjectStore(_key_store(url))
 
 
@@ -55,15 +56,19 @@ def _bucket(parts: SplitResult) -> Bucket:
     )
 
 
-def _options(query: str) -> dict[str, bool | str]:
+def _options(query: str) -> dict[str, bool | str | float]:
     given = dict(parse_qsl(query, keep_blank_values=True))
-    if unknown := set(given) - {"secure", "region"}:
-        raise StoreUrlInvalid(problem=f"it has {len(unknown)} option(s) other than secure and region")
+    if unknown := set(given) - {"secure", "region", "timeout_s"}:
+        raise StoreUrlInvalid(problem=f"it has {len(unknown)} option(s) other than secure, region and timeout_s")
     if given.get("secure", "false") not in {"true", "false"}:
         raise StoreUrlInvalid(problem="secure is true or false")
     if not _REGION.fullmatch(given.get("region", "us-east-1")):
         raise StoreUrlInvalid(problem="the region is no region's name")
-    return {**given, "secure": given.get("secure") == "true"}
+    timeout = given.pop("timeout_s", None)
+    if timeout is not None and not _SECONDS.fullmatch(timeout):
+        raise StoreUrlInvalid(problem="timeout_s is a whole number of seconds, 1 to 300")
+    waits = {"timeout_s": float(timeout)} if timeout else {}
+    return {**given, **waits, "secure": given.get("secure") == "true"}
 
 
 def _split(url: str) -> SplitResult:

@@ -1,25 +1,38 @@
 """Keys in a bucket behind the S3 API: MinIO, SeaweedFS, Ceph, AWS."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error
 
+from shared.errors import SeraError, StorageFull
 from shared.objects.errors import ObjectMissing, ObjectsRefused, ObjectsUnavailable
 from shared.objects.keys import check_key, check_prefix
 
-CONNECT_TIMEOUT_S = 3
-READ_TIMEOUT_S = 30
+CONNECT_TIMEOUT_S = 3.0
+TIMEOUT_S = 10.0
+"""How long the server may be silent; more than one such silence is not waited for, so a call ends soon after."""
+VALUE_S = 60.0
+"""How long a whole value may take, however steadily it trickles."""
 RETRIES = 3
-READ_RETRIES = 1
+PACE = {
+    "connect": 1,
+    "backoff_factor": 0.2,
+    "status_forcelist": [500, 502, 503, 504],
+    "respect_retry_after_header": False,  # it may say hours, and we would sleep
+}
 PART_BYTES = 16 << 20
+CHUNK_BYTES = 1 << 20
 CONNECTIONS = 10
 
 _ABSENT = {"NoSuchKey", "NoSuchBucket", "ResourceNotFound"}
+_FULL = {"XMinioStorageFull", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded"}
+"""MinIO's for a full disk or bucket; Ceph's for a full quota."""
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidBucketName", "BucketAlreadyExists"}
 
 
@@ -33,6 +46,7 @@ class Bucket:
     secret: str = field(repr=False)
     secure: bool = False
     region: str = "us-east-1"
+    timeout_s: float = TIMEOUT_S
 
 
 class S3Store:
@@ -47,7 +61,7 @@ class S3Store:
             secret_key=bucket.secret,
             secure=bucket.secure,
             region=bucket.region,
-            http_client=_bounded_pool(),
+            http_client=_bounded_pool(bucket.timeout_s),
         )
 
     def __repr__(self) -> str:
@@ -67,8 +81,13 @@ class S3Store:
                 self._put(key, source, size)
 
     def read(self, key: str) -> bytes:
+        value, until = bytearray(), time.monotonic() + VALUE_S
         with self.open(key) as stream:
-            return stream.read()
+            while chunk := stream.read1(CHUNK_BYTES):
+                value += chunk
+                if time.monotonic() > until:
+                    raise ObjectsUnavailable(problem=f"{self._address} is too slow")
+        return bytes(value)
 
     @contextmanager
     def open(self, key: str) -> Iterator[BinaryIO]:
@@ -127,17 +146,29 @@ class S3Store:
             raise ObjectsUnavailable(problem=f"no good answer from {self._address}") from error
 
 
-def _bounded_pool() -> urllib3.PoolManager:
+class _Retry(urllib3.Retry):
+    """A server that is silent is not asked again: whoever waits has other things to do."""
+
+    def increment(self, *told: Any, error: Exception | None = None, **more: Any) -> urllib3.Retry:
+        if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+            raise error
+        return super().increment(*told, error=error, **more)
+
+
+def _bounded_pool(timeout_s: float) -> urllib3.PoolManager:
     """The client's own waits five minutes for a connection, five times over."""
+    connect_s = min(CONNECT_TIMEOUT_S, timeout_s)
     return urllib3.PoolManager(
         maxsize=CONNECTIONS,
-        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-        retries=urllib3.Retry(RETRIES, read=READ_RETRIES, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+        timeout=urllib3.Timeout(connect=connect_s, read=timeout_s),
+        retries=_Retry(RETRIES, **PACE),
     )
 
 
-def _named(error: S3Error, key: str) -> ObjectMissing | ObjectsRefused | ObjectsUnavailable:
+def _named(error: S3Error, key: str) -> SeraError:
     if error.code in _ABSENT:
         return ObjectMissing(key=key)
+    if error.code in _FULL:
+        return StorageFull(what="images and models")
     kind = ObjectsRefused if error.code in _REFUSED else ObjectsUnavailable
     return kind(problem=error.code)

@@ -4,15 +4,18 @@ import hashlib
 import io
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from shared.errors import TooLarge
-from shared.objects.errors import KeyInvalid, ObjectCorrupt, ObjectMissing, ObjectsUnavailable
+from shared.errors import StorageFull, TooLarge
+from shared.objects.errors import KeyInvalid, ObjectCorrupt, ObjectMissing, os_errors_named
 from shared.objects.keys import KeyStore
+from shared.space import says_full
 
 CHUNK_BYTES = 1 << 20
 SPOOL_IN_MEMORY_BYTES = 8 << 20
+TEMPORARY = "temporary files"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class ObjectStore:
         What is there already is written only if it is put `anew`: the time that takes then tells nobody that it was.
         """
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
-        with tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY_BYTES) as spool:
+        with _full_named(), tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY_BYTES) as spool:
             stored = _spool(stream, spool, max_bytes)
             key = _object_key(stored.sha256)
             if anew or not self._keys.exists(key):
@@ -91,6 +94,17 @@ def _entry_key(name: str) -> str:
     return f"named/{name}"
 
 
+@contextmanager
+def _full_named() -> Iterator[None]:
+    """What is buffered goes to the disk late, at the latest when the file is closed."""
+    try:
+        yield
+    except OSError as error:
+        if says_full(error):
+            raise StorageFull(what=TEMPORARY) from error
+        raise
+
+
 def _spool(source: BinaryIO, spool: BinaryIO, max_bytes: int | None) -> Stored:
     digest, size = hashlib.sha256(), 0
     for chunk in _chunks(source):
@@ -98,15 +112,9 @@ def _spool(source: BinaryIO, spool: BinaryIO, max_bytes: int | None) -> Stored:
         if max_bytes is not None and size > max_bytes:
             raise TooLarge(limit_mib=f"{max_bytes / 2**20:.3g}")
         digest.update(chunk)
-        _spool_chunk(spool, chunk)
+        with os_errors_named(TEMPORARY):
+            spool.write(chunk)
     return Stored(digest.hexdigest(), size)
-
-
-def _spool_chunk(spool: BinaryIO, chunk: bytes) -> None:
-    try:
-        spool.write(chunk)
-    except OSError as error:
-        raise ObjectsUnavailable(problem=f"temporary files: {error.strerror}") from error
 
 
 def _chunks(source: BinaryIO) -> Iterator[bytes]:

@@ -7,11 +7,13 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from services.api.audit.seen import Subject
 from services.api.dependencies import Wiring
 from services.api.doorman import still_known
+from services.api.jobs.patience import patiently
 from services.api.jobs.schemas import JobPage, JobView, view
 from shared.domain.events import Event
 from shared.domain.jobs import FINAL, JobState
@@ -49,9 +51,9 @@ class JobDesk:
         job = await asyncio.to_thread(self.read, job_id)
         while job.state not in FINAL and (left := until - time.monotonic()) > 0:
             await self._wired.watch.changed(job_id, left)
-            if not await asyncio.to_thread(still_known, self._wired.ledger, self._who):
+            if not await patiently(partial(still_known, self._wired.ledger, self._who), until):
                 raise Unauthenticated
-            job = await asyncio.to_thread(self.read, job_id)
+            job = await patiently(partial(self.read, job_id), until)
         return job
 
     async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
@@ -59,7 +61,7 @@ class JobDesk:
         seen: JobView | None = None
         while seen is None or seen.state not in FINAL:
             try:
-                job = await asyncio.to_thread(self.read, job_id)
+                job = await patiently(partial(self.read, job_id))
             except CaseErased:
                 return
             if job != seen:
@@ -67,7 +69,7 @@ class JobDesk:
             seen = job
             if seen.state not in FINAL:
                 await self._wired.watch.changed(job_id, self._wired.settings.long_poll_max_s)
-                if not await asyncio.to_thread(still_known, self._wired.ledger, self._who):
+                if not await patiently(partial(still_known, self._wired.ledger, self._who)):
                     return
 
     def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:

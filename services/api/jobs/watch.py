@@ -65,6 +65,7 @@ class JobWatch:
     async def _relay(self, connection: psycopg2.extensions.connection) -> None:
         loop, readable, descriptor = asyncio.get_running_loop(), asyncio.Event(), connection.fileno()
         loop.add_reader(descriptor, readable.set)
+        self._wake_all()  # whatever was said while nobody listened
         try:
             while True:
                 await readable.wait()
@@ -76,6 +77,11 @@ class JobWatch:
         finally:
             loop.remove_reader(descriptor)
             connection.close()
+
+    def _wake_all(self) -> None:
+        for waiters in self._waiting.values():
+            for event in waiters:
+                event.set()
 
     def _wake(self, connection: psycopg2.extensions.connection) -> None:
         while connection.notifies:

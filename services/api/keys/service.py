@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from services.api.dependencies import Wiring
 from services.api.hospitals.named import Names, named
@@ -34,8 +34,8 @@ class KeyDesk:
 
     def make(self, new: schemas.NewKey) -> NewKeyView:
         """Raises HospitalUnknown, KeyNeedsHospital, Forbidden."""
-        until = datetime.now(UTC) + timedelta(days=new.expires_days)
         with self._open() as (keys, names):
+            until = keys.now() + timedelta(days=new.expires_days)
             hospital = named(new.hospital, names, self._who)
             return shown(keys.make(new.role, hospital, new.label, until), names)
 

@@ -1,6 +1,7 @@
 """Is it alive, can it take cases, how much waits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from services.api.monitoring.traffic import REGISTRY
 from shared.domain.roles import Role
 from shared.errors import Forbidden, Unavailable
 from shared.ledger.hospitals import Caller
+from shared.space import check_space
 
 
 class Stalled(Unavailable):
@@ -46,7 +48,7 @@ def readyz(wired: WiringDep) -> JSONResponse:
     stored = partial(wired.objects.exists, ABSENT)
     checks = {"database": _state(wired.ledger.ping), "objects": _state(stored)}
     ready = all(state == "ok" for state in checks.values())
-    impaired = {"broker": _state(wired.doorbell.check), "workers": _state(partial(check_work, wired))} if ready else {}
+    impaired = _impaired(wired) if ready else {}
     degraded = {name: state for name, state in impaired.items() if state != "ok"}
     return JSONResponse({"ready": ready, "checks": checks, "degraded": degraded}, 200 if ready else 503)
 
@@ -69,11 +71,19 @@ def metrics(wired: WiringDep, authorization: Annotated[str | None, Header()] = N
     return Response(b"".join(parts), media_type=CONTENT_TYPE_LATEST)
 
 
+def _impaired(wired: Wiring) -> dict[str, str]:
+    return {
+        "broker": _state(wired.doorbell.check),
+        "workers": _state(partial(check_work, wired)),
+        "space": _state(partial(check_space, wired.settings)),
+    }
+
+
 def check_work(wired: Wiring) -> None:
     """Raises Stalled if cases wait and none is being answered."""
     with wired.ledger.whole("gateway") as house:
-        progress = house.queue.progress()
-    if progress.stalled(wired.settings.stalled_after_s):
+        progress, waited_s = house.queue.progress(), house.liveness.waited_s()
+    if replace(progress, oldest_queued_s=waited_s).stalled(wired.settings.stalled_after_s):
         raise Stalled(after_s=wired.settings.stalled_after_s)
 
 

@@ -1,11 +1,12 @@
 """Asks for training runs and follows them."""
 
-import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from uuid import UUID
 
 from services.api.dependencies import Wiring
 from services.api.doorman import still_known
+from services.api.jobs.patience import patiently
 from services.api.training.schemas import EventView, NewRun, RunSummary, RunView, event_view, summary, view
 from shared.domain.training import ENDED
 from shared.errors import NotFound
@@ -69,7 +70,7 @@ class RunDesk:
         """What the run says from there on, and the run as it changes, until it or the caller's key or session ended."""
         seen: RunView | None = None
         while seen is None or seen.state not in ENDED:
-            run, said = await asyncio.to_thread(self._news, run_id, after)
+            run, said = await patiently(partial(self._news, run_id, after))
             for event in said:
                 after = event.id
                 yield event
@@ -78,7 +79,7 @@ class RunDesk:
             seen = run
             if seen.state not in ENDED:
                 await self._wired.watch.changed(run_id, self._wired.settings.long_poll_max_s)
-                if not await asyncio.to_thread(still_known, self._wired.ledger, self._who):
+                if not await patiently(partial(still_known, self._wired.ledger, self._who)):
                     return
 
     def _news(self, run_id: UUID, after: int) -> tuple[RunView, list[EventView]]:

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
@@ -80,6 +82,24 @@ def test_a_case_is_taken_while_the_broker_is_away(settings, make_key):
         assert client.post("/v1/cases", **form()).status_code == 202
         told = client.get("/readyz")
         assert (told.status_code, told.json()["ready"], list(told.json()["degraded"])) == (200, True, ["broker"])
+
+
+def test_readiness_says_that_room_gets_short_while_cases_are_still_taken(settings, make_key):
+    short = settings.model_copy(update={"least_free_mib": 2**40})
+    with TestClient(create_app(short), headers={"Authorization": f"Bearer {make_key()}"}) as client:
+        told = client.get("/readyz")
+        assert (told.status_code, list(told.json()["degraded"])) == (200, ["space"])
+        assert "Free some space before the disk is full" in told.json()["degraded"]["space"]
+        assert client.post("/v1/cases", **form()).status_code == 202
+
+
+def test_readiness_sees_a_case_that_a_silent_worker_holds(north, gateway, ledger):
+    north.post("/v1/cases", **form())
+    with ledger.whole("w") as house:
+        house.queue.claim("w", 1, timedelta(minutes=1), 5)
+    with ledger.engine.begin() as line:
+        line.exec_driver_sql("UPDATE jobs SET lease_until = lease_until - interval '5 minutes'")
+    assert "none was answered" in gateway.get("/readyz").json()["degraded"]["workers"]
 
 
 def test_readiness_says_that_cases_wait_and_none_is_answered(north, gateway, ledger):

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.doctor import Verdict, examine, safety
+from cli.commands.doctor import Verdict, disk_space, examine, safety
 from shared.settings import Settings
 
 
@@ -17,3 +17,10 @@ def test_a_database_that_does_not_answer_is_said_to_be_away(tmp_path: Path):
     verdict, told = examine(safety, away)
     assert verdict is Verdict.FAIL
     assert "database cannot be reached" in told
+
+
+def test_less_room_than_asked_for_is_a_fault(tmp_path: Path):
+    verdict, told = disk_space(Settings(home=tmp_path / "not yet made", least_free_mib=2**40))
+    assert verdict is Verdict.FAIL
+    assert "Free some space" in told
+    assert disk_space(Settings(home=tmp_path, least_free_mib=0))[0] is not Verdict.FAIL

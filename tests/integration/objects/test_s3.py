@@ -1,6 +1,7 @@
 """What only a server can get wrong."""
 
 import hashlib
+import io
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from shared.errors import StorageFull
 from shared.objects import ObjectsRefused, ObjectStore, ObjectsUnavailable, open_store
 from shared.objects.s3 import Bucket, S3Store
 
@@ -16,7 +18,7 @@ ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>refused</Messag
 
 
 @contextmanager
-def server_that_answers(status, body=b"", content_type="application/xml", announced=None):
+def server_that_answers(status, body=b"", content_type="application/xml", announced=None, headers=None):
     """An HTTP server with one answer to everything; counts the requests."""
 
     class Answer(BaseHTTPRequestHandler):
@@ -28,6 +30,8 @@ def server_that_answers(status, body=b"", content_type="application/xml", announ
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(announced or len(body)))
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(b"" if self.command == "HEAD" else body)
             self.close_connection = True
@@ -124,6 +128,20 @@ def test_a_refused_key_is_not_worth_another_try(code):
         store_at(endpoint).read("key")
     assert not refused.value.retryable
     assert "SECRET" not in str(refused.value)
+
+
+def test_a_store_without_room_is_told_apart_from_one_that_is_away():
+    full = ERROR.format(code="XMinioStorageFull").encode()
+    with server_that_answers(507, full) as (endpoint, _), pytest.raises(StorageFull, match="images and models"):
+        store_at(endpoint).write("key", io.BytesIO(b"value"), 5)
+
+
+def test_a_server_that_asks_to_come_back_in_an_hour_is_not_waited_for():
+    later = {"Retry-After": "3600"}
+    with server_that_answers(503, ERROR.format(code="SlowDown").encode(), headers=later) as (endpoint, answer):
+        with pytest.raises(ObjectsUnavailable):
+            store_at(endpoint).read("key")
+        assert answer.requests > 1
 
 
 def test_a_refused_key_is_not_taken_for_an_absent_object():

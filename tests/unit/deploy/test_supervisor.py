@@ -144,3 +144,51 @@ def test_a_child_deaf_to_the_signal_is_killed_in_the_end(stage: Stage, toy) -> N
     process = psutil.Process(supervisor.pids()["deaf"])
     supervisor.stop(threading.Event())
     assert not process.is_running()
+
+
+SILENT = 'touch "$SERA_READY_FILE"; echo 0 > "$SERA_ALIVE_FILE"; exec sleep 600'
+"""It may have been silent since the machine was started, and no longer."""
+
+
+def test_a_child_that_lives_but_completes_nothing_is_ended_and_started_again(stage: Stage, toy) -> None:
+    supervisor = stage.play(toy("worker", SILENT, alive=("/bin/sh", "-c", "exit 1")), backoff=Backoff(first_s=2))
+    stage.until(lambda: supervisor.settled)
+    first = psutil.Process(supervisor.pids()["worker"])
+    first.suspend()
+    stage.until(lambda: stage.phase("worker") is Phase.RESTING)
+    assert stage.said[-1].detail == "it lives, but completes nothing while work waits; next try in 2 s"
+    assert not first.is_running()
+    stage.now += 2.1
+    stage.until(lambda: stage.phase("worker") is Phase.READY)
+
+
+@pytest.mark.parametrize("answer", ["exit 0", "exit 3", "kill -9 $$"])
+def test_a_silent_child_is_left_alone_where_it_is_not_known_to_be_stuck(stage: Stage, toy, tmp_path, answer) -> None:
+    ask = ("/bin/sh", "-c", f"touch {tmp_path}/asked; {answer}")
+    supervisor = stage.play(toy("worker", SILENT, alive=ask))
+    stage.until(lambda: (tmp_path / "asked").exists() and not supervisor.members["worker"]._vigil.asking)
+    assert stage.phase("worker") is Phase.READY
+
+
+def test_a_child_that_keeps_its_promise_is_not_asked_for(stage: Stage, toy, tmp_path) -> None:
+    busy = SILENT.replace("echo 0", "echo 99999999999")
+    supervisor = stage.play(toy("worker", busy, alive=("/bin/sh", "-c", f"touch {tmp_path}/asked; exit 1")))
+    stage.until(lambda: supervisor.settled)
+    for _ in range(3):
+        supervisor.step()
+    assert not supervisor.members["worker"]._vigil.asking
+    assert not (tmp_path / "asked").exists()
+
+
+def test_the_rest_is_short_again_for_a_child_that_worked_before_it_crashed(stage: Stage, toy) -> None:
+    stage.play(toy("worker"), backoff=Backoff(first_s=1, cap_s=100, healthy_s=60))
+    rests = []
+    for worked in (False, False, True):
+        stage.until(lambda: stage.phase("worker") is Phase.READY)
+        if worked:
+            stage.home.alive_file("worker").write_text("5")
+        psutil.Process(stage.supervisor.pids()["worker"]).kill()
+        stage.until(lambda: stage.phase("worker") is Phase.RESTING)
+        rests.append(stage.said[-1].detail.rpartition(" in ")[2])
+        stage.now += 50
+    assert rests == ["1 s", "2 s", "1 s"]

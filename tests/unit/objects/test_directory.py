@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from shared.errors import StorageFull
 from shared.objects.directory import PARTIAL, DirectoryStore
 from shared.objects.errors import KeyInvalid, ObjectMissing, ObjectsUnavailable
 
@@ -76,12 +77,12 @@ def test_no_key_reaches_outside(store):
     assert not (store.root.parent / "outside").exists()
 
 
-def test_a_full_disk_is_a_store_to_try_again(store, monkeypatch):
+def test_a_full_disk_is_told_apart_from_a_store_that_is_away(store, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ObjectsUnavailable, match="No space left") as refused:
+    with pytest.raises(StorageFull, match="no room left where SERA keeps images") as refused:
         write(store, "a", b"value")
     assert refused.value.retryable
     assert leftovers(store) == []

@@ -37,7 +37,7 @@ def test_an_s3_address_opens_a_bucket_without_connecting():
         (f"s3://KEY:{QUOTED}@host:9000", "one bucket"),
         (f"s3://KEY:{QUOTED}@host:9000/bucket/folder", "one bucket"),
         (f"s3://KEY:{QUOTED}@host:9000/bucket?secure=yes", "true or false"),
-        (f"s3://KEY:{QUOTED}@host:9000/bucket?{QUOTED}=1", "other than secure and region"),
+        (f"s3://KEY:{QUOTED}@host:9000/bucket?{QUOTED}=1", "other than secure, region"),
         (f"s3://KEY:{QUOTED}@ho st:9000/bucket", "host or port"),
         (f"s3://KEY:{QUOTED}@host:9000/Images", "one bucket"),
         (f"s3://KEY:{QUOTED}@host:9000/10.0.0.1", "one bucket"),

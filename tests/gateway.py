@@ -1,0 +1,66 @@
+"""The gateway as a process of its own, as `./sera up` runs it: to be killed, starved of disk or given another clock."""
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import psutil
+
+from shared.settings import Settings
+from tests.e2e.stage import BESIDES_OURS, ROOT, free_port, until
+
+
+class Gateway:
+    """One home's gateway; started again, it listens where it did."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.port, self.folder = free_port(), settings.home
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log, self.temporary = self.folder / "api.log", self.folder / "tmp"
+        self.temporary.mkdir(exist_ok=True)
+        told = {
+            "HOME": str(settings.home),
+            "PORT": str(self.port),
+            "DATABASE_URL": settings.database,
+            "BROKER_URL": settings.broker,
+            "OBJECTS_URL": settings.objects,
+        }
+        self._env = _environment({f"SERA_{name}": value for name, value in told.items()}, self.temporary)
+        self.process: psutil.Popen | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            command = (sys.executable, "-m", "services.api")
+            self.process = psutil.Popen(command, env=self._env, cwd=ROOT, stdout=log, stderr=log)
+        until(self._answers, within_s=60)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return httpx2.get(f"{self.url}/healthz").status_code == 200
+        except httpx2.TransportError:
+            return False
+
+
+@contextmanager
+def gateway_of(settings: Settings) -> Iterator[Gateway]:
+    made = Gateway(settings)
+    made.start()
+    try:
+        yield made
+    finally:
+        if made.process.poll() is None:
+            made.process.send_signal(signal.SIGTERM)
+            if made.process.wait(20) is None:
+                made.kill()
+
+
+def _environment(told: Mapping[str, str], temporary: Path) -> dict[str, str]:
+    return BESIDES_OURS | dict(told) | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}

@@ -1,0 +1,152 @@
+"""PostgreSQL goes away under load and comes back: every case is kept, waiting answers go on, and none is a 500."""
+
+import queue
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import httpx2
+import psutil
+import pytest
+
+from deploy.local import EmbeddedEngines, Event, Phase
+from shared.domain.roles import Role
+from shared.ledger import Ledger
+from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.insistence import insist
+from shared.ledger.migrate import migrate
+from shared.settings import Settings
+from tests.builders import form, png
+from tests.gateway import gateway_of
+
+LEASE = timedelta(minutes=1)
+CLIENTS = 3
+
+
+class Database:
+    """PostgreSQL of its own, that may be ended; its supervisor starts it again."""
+
+    def __init__(self, engines: EmbeddedEngines, said: "queue.Queue[Event]") -> None:
+        self.engines, self._said = engines, said
+
+    def end(self, number: signal.Signals) -> None:
+        """Send the signal and wait until its successor answers."""
+        while not self._said.empty():
+            self._said.get_nowait()
+        psutil.Process(self.engines.state.pids["postgres"]).send_signal(number)
+        while self._said.get(timeout=60) != Event("postgres", Phase.READY):
+            pass
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    said: queue.Queue[Event] = queue.Queue()
+    with EmbeddedEngines(tmp_path_factory.mktemp("engines"), durable=False, observe=said.put) as engines:
+        migrate(engines.database_url)
+        yield Database(engines, said)
+
+
+@pytest.fixture(scope="module")
+def ledger(database):
+    opened = Ledger(database.engines.database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def north(database, ledger, tmp_path_factory):
+    """A client of a gateway in a process of its own."""
+    home, engines = tmp_path_factory.mktemp("home"), database.engines
+    urls = {"database_url": engines.database_url, "broker_url": engines.broker_url}
+    settings = Settings(home=home, objects_url=(home / "objects").as_uri(), **urls)
+    with ledger.whole("test") as house:
+        key = house.keys.create(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
+    with (
+        gateway_of(settings) as gateway,
+        httpx2.Client(base_url=gateway.url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client,
+    ):
+        yield client
+
+
+class Load:
+    """Hospitals that send and ask without a pause, and every answer they got."""
+
+    def __init__(self, client: httpx2.Client) -> None:
+        self._client, self._over = client, threading.Event()
+        self.answers: list[httpx2.Response] = []
+        self.accepted: dict[str, str] = {}
+
+    def run(self, number: int) -> None:
+        count = 0
+        while not self._over.is_set():
+            key = f"{id(self)}-{number}-{count}"
+            answer = self._client.post("/v1/cases", **form(png(number)), headers={"Idempotency-Key": key})
+            self.answers += [answer, self._client.get("/v1/jobs")]
+            if answer.status_code == 202:
+                self.accepted[key], count = answer.json()["job_id"], count + 1
+
+    def end(self) -> None:
+        self._over.set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["fast shutdown", "kill -9"])
+def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(database, north, ledger, number):
+    first = north.post("/v1/cases", **form()).json()["job_id"]
+    load, path = Load(north), f"/v1/jobs/{first}"
+    with ThreadPoolExecutor(CLIENTS + 2) as pool:
+        poll = pool.submit(north.get, path, params={"wait": 30})
+        events = pool.submit(north.get, f"{path}/events")
+        clients = [pool.submit(load.run, client) for client in range(CLIENTS)]
+        while len(load.answers) < 4 * CLIENTS:  # by then those that wait do wait
+            threading.Event().wait(0.05)
+        database.end(number)
+        before = len(load.accepted)
+        while len(load.accepted) < before + CLIENTS:
+            threading.Event().wait(0.05)
+        load.end()
+        for client in clients:
+            client.result()
+        with ledger.whole("w") as house:
+            lease = house.queue.claim("w", 1000, LEASE, 5)
+        with ledger.whole("w") as house:
+            house.queue.finish(lease.token, "d" * 64, {job.id: {"risk": 0.4} for job in lease.jobs})
+        assert poll.result().json().get("state") == "done", poll.result().text
+        assert '"done"' in events.result().text.split("event: job")[-1]
+    assert {answer.status_code for answer in load.answers} <= {200, 202, 503}
+    away = [answer for answer in load.answers if answer.status_code == 503]
+    assert {(answer.json()["code"], answer.json()["retryable"]) for answer in away} <= {("unavailable", True)}
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in away)
+    done = {job.id: job for job in lease.jobs}
+    assert {str(each) for each in done} >= set(load.accepted.values())
+    assert {job.attempts for job in lease.jobs} == {1}
+    assert north.get("/readyz").status_code == 200
+
+
+def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, ledger):
+    short, job = timedelta(seconds=30), north.post("/v1/cases", **form()).json()["job_id"]
+    with ledger.whole("w") as house:
+        lease = house.queue.claim("w", 1, short, 5)
+    renewed = threading.Event()
+
+    def renew(tokens):
+        with ledger.whole("w") as house:
+            house.queue.renew(tokens, short)
+        renewed.set()
+
+    def write():
+        with ledger.whole("w") as house:
+            house.queue.finish(lease.token, "d" * 64, {each.id: {"risk": 0.4} for each in lease.jobs})
+
+    heartbeat = Heartbeat(renew, timedelta(seconds=0.3))
+    heartbeat.start()
+    heartbeat.hold(lease.token)
+    database.end(signal.SIGKILL)
+    renewed.clear()
+    assert renewed.wait(20)
+    with ThreadPoolExecutor(1) as pool:
+        psutil.Process(database.engines.state.pids["postgres"]).send_signal(signal.SIGINT)
+        pool.submit(insist, write, short).result(60)
+    heartbeat.stop()
+    told = north.get(f"/v1/jobs/{job}", params={"wait": 10})
+    assert (told.json()["state"], told.json()["attempts"]) == ("done", 1)

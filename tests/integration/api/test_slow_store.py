@@ -1,0 +1,83 @@
+"""An object store behind a line that falls silent or breaks, as the gateway and a worker see it."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from moto.server import ThreadedMotoServer
+
+from services.api.app import create_app
+from services.worker.preparation import Preparation
+from shared.imaging import Framing
+from shared.objects import open_store
+from tests.builders import form, png
+from tests.proxy import Line, proxied
+
+BOUND_S = 8.0
+"""The server may be silent for a second; the rest is for machines that have much else to do."""
+
+
+@pytest.fixture(scope="module")
+def moto():
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield "{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def line(moto):
+    with proxied(moto) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def url(line):
+    return f"s3://KEY:SECRET@{line.endpoint}/images?timeout_s=1"
+
+
+@pytest.fixture
+def north(settings, url, make_key):
+    remote = type(settings)(**settings.model_dump() | {"objects_url": url})
+    headers = {"Authorization": f"Bearer {make_key()}"}
+    with TestClient(create_app(remote), headers=headers, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize("fault", [Line.SILENT, Line.RESET])
+def test_a_case_is_refused_in_time_and_taken_when_the_store_answers_again(north, line, fault):
+    assert north.post("/v1/cases", **form()).status_code == 202
+    line.line, began, image = fault, time.monotonic(), png(5)
+    answer = north.post("/v1/cases", **form(image), headers={"Idempotency-Key": "k"})
+    assert time.monotonic() - began < BOUND_S
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (503, "objects-unavailable", True)
+    assert int(answer.headers["Retry-After"]) >= 1
+    ready = north.get("/readyz")
+    assert (ready.status_code, ready.json()["checks"]["database"]) == (503, "ok")
+    assert "object store cannot be used" in ready.json()["checks"]["objects"]
+    assert north.get("/healthz").status_code == 200
+    line.line = Line.GOOD
+    assert north.get("/readyz").status_code == 200
+    assert north.post("/v1/cases", **form(image), headers={"Idempotency-Key": "k"}).status_code == 202
+    assert len(north.get("/v1/jobs").json()["jobs"]) == 2
+
+
+class Served:
+    """As much of a served model as preparing needs."""
+
+    class bundle:
+        framing = Framing(0.1)
+
+
+def test_a_worker_that_cannot_fetch_gives_back_and_spends_no_attempt(north, line, url, ledger):
+    receipts = [north.post("/v1/cases", **form(png(seed))).json() for seed in (1, 2)]
+    line.line = Line.SILENT
+    with ledger.whole("w") as house:
+        lease = house.queue.claim("w", 8, timedelta(minutes=1), 5)
+    batch = Preparation(open_store(url)).prepare(lease, Served)
+    assert (len(batch.unreached), batch.ready, batch.failed) == (2, [], {})
+    with ledger.whole("w") as house:
+        house.queue.give_back(batch.token, batch.unreached, timedelta())
+    jobs = [north.get(receipt["links"]["job"]).json() for receipt in receipts]
+    assert [(job["state"], job["attempts"]) for job in jobs] == [("queued", 0)] * 2

@@ -1,0 +1,71 @@
+"""A line to a server that can be made to fall silent or to break, as lines do."""
+
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+
+CHUNK_BYTES = 65536
+RESET = struct.pack("ii", 1, 0)
+
+
+class Line(StrEnum):
+    GOOD = "good"
+    SILENT = "silent"
+    RESET = "reset"
+
+
+class Proxy:
+    """Forwards connections to an endpoint while its line is good."""
+
+    def __init__(self, endpoint: str, door: socket.socket) -> None:
+        host, _, port = endpoint.partition(":")
+        self._target, self._door = (host, int(port)), door
+        self.endpoint = f"127.0.0.1:{door.getsockname()[1]}"
+        self.line = Line.GOOD
+        self._open: list[socket.socket] = []
+
+    def serve(self) -> None:
+        with suppress(OSError):  # the door was closed
+            while True:
+                near, _ = self._door.accept()
+                self._open.append(near)
+                threading.Thread(target=self._join, args=(near,), daemon=True).start()
+
+    def close(self) -> None:
+        self._door.shutdown(socket.SHUT_RDWR)
+        for each in self._open:
+            each.close()
+
+    def _join(self, near: socket.socket) -> None:
+        far = socket.create_connection(self._target)
+        self._open.append(far)
+        threading.Thread(target=self._pass, args=(far, near), daemon=True).start()
+        self._pass(near, far)
+
+    def _pass(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while part := source.recv(CHUNK_BYTES):
+                if self.line is Line.RESET:
+                    for each in (source, target):
+                        each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                        each.close()
+                    return
+                if self.line is Line.GOOD:
+                    target.sendall(part)
+            target.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def proxied(endpoint: str) -> Iterator[Proxy]:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        proxy = Proxy(endpoint, door)
+        thread = threading.Thread(target=proxy.serve)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            proxy.close()
+            thread.join()
