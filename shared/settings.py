@@ -63,6 +63,13 @@ class Settings(BaseSettings):
     batch_s: Annotated[float, Field(gt=0, le=60)] = 0.5
     """About how long a worker's batch takes: it claims no more than it reads in that time, and at most `max_images`.
     A case that goes before all others still waits for the batch that is being read and the one made ready."""
+    decoders: Annotated[int, Field(ge=1, le=64)] = 2
+    """Processes of a worker that read images, about 55 MiB each; a shadow has one."""
+    decode_s: Annotated[float, Field(ge=1, le=600)] = 20.0
+    """An image that takes longer to be read fails alone. No source, ours: the largest let in take 1 to 9 s on two busy
+    cores. Its batch-mates wait so long at most."""
+    decode_mib: Annotated[int, Field(ge=256, le=65_536)] = 1024
+    """Memory that reading one image may take; the largest let in, of 40 million pixels, need less in every format."""
     lease_s: Annotated[float, Field(ge=1)] = 20.0
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     worker_name: str = Field(default_factory=gethostname)

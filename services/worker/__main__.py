@@ -9,7 +9,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from services.worker.desk import InferenceDesk
 from services.worker.explanations import ExplanationMaker
 from services.worker.live import Follower, LiveModel
-from services.worker.preparation import Preparation
+from services.worker.preparation import Preparation, open_decoders
 from services.worker.sealing import Sealer
 from services.worker.shelf import Shelf
 from shared import telemetry
@@ -26,9 +26,10 @@ from shared.settings import Settings
 
 def bootstrap(settings: Settings) -> tuple[InferenceDesk, ExplanationMaker, Sealer, Follower]:
     """All wiring of the worker."""
+    decoders = open_decoders(settings, settings.decoders)
     ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
-    live, preparation = LiveModel(ledger, shelf, settings.worker_name), Preparation(objects)
+    live, preparation = LiveModel(ledger, shelf, settings.worker_name), Preparation(objects, decoders)
     heartbeat = _heartbeat(ledger, timedelta(seconds=settings.lease_s))
     desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
     maker = ExplanationMaker(ledger, objects, live, shelf, preparation)

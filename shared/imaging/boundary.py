@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from PIL import Image
 
 from shared.errors import SeraError
-from shared.imaging.errors import ImageUnreadable
+from shared.imaging.errors import ImageBrokeDecoder, ImageUnreadable
 from shared.imaging.limits import Limits
 
 # pydicom logs the values it stumbles over, which may be a patient's name.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+
+TOO_MUCH_MEMORY = "unfolding it takes more memory than an image may have"
 
 
 class _Silence:
@@ -57,5 +59,7 @@ def reading(kind: str, limits: Limits) -> Iterator[None]:
             raise
         except Image.DecompressionBombError:
             raise limits.too_large() from None
+        except MemoryError:
+            raise ImageBrokeDecoder(problem=TOO_MUCH_MEMORY) from None
         except Exception:  # noqa: BLE001 - the boundary: everything leaves as a named error
             raise ImageUnreadable(format=kind.upper(), problem="it is cut short or damaged") from None
