@@ -71,7 +71,12 @@ class Settings(BaseSettings):
     decode_mib: Annotated[int, Field(ge=256, le=65_536)] = 1024
     """Memory that reading one image may take; the largest let in, of 40 million pixels, need less in every format."""
     lease_s: Annotated[float, Field(ge=1)] = 20.0
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    stuck_s: Annotated[float, Field(ge=5)] = 120.0
+    """A worker that hangs holds a batch no longer than this and a lease, counted from when last something of it moved:
+    an image was made ready, or inference began. More than `decode_s`, and than a batch of `max_images` takes."""
+    max_attempts: Annotated[int, Field(ge=2, le=100)] = 5
+    """Workers that may be lost with a case before it is given up. The first may be lost through a batch-mate of it; it
+    is read alone from then on, so the others tell of itself: hence two at least."""
     worker_name: str = Field(default_factory=gethostname)
     """What a worker signs leases with; give each worker of one machine its own."""
     trainers: Annotated[int, Field(ge=0, le=16)] = 1

@@ -30,18 +30,18 @@ def bootstrap(settings: Settings) -> tuple[InferenceDesk, ExplanationMaker, Seal
     ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
     live, preparation = LiveModel(ledger, shelf, settings.worker_name), Preparation(objects, decoders)
-    heartbeat = _heartbeat(ledger, timedelta(seconds=settings.lease_s))
+    heartbeat = _heartbeat(ledger, timedelta(seconds=settings.lease_s), timedelta(seconds=settings.stuck_s))
     desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
     maker = ExplanationMaker(ledger, objects, live, shelf, preparation)
     return desk, maker, Sealer(ledger, lambda: seal_key(settings)), Follower(live)
 
 
-def _heartbeat(ledger: Ledger, lease: timedelta) -> Heartbeat:
+def _heartbeat(ledger: Ledger, lease: timedelta, stuck: timedelta) -> Heartbeat:
     def renew(tokens: list[UUID]) -> None:
         with ledger.whole("worker") as house:
             house.queue.renew(tokens, lease)
 
-    heartbeat = Heartbeat(renew, lease)
+    heartbeat = Heartbeat(renew, lease, stuck)
     heartbeat.start()
     return heartbeat
 

@@ -1,6 +1,7 @@
 """From a claimed job to a nodule: fetch, decode, crop. A bad image fails alone."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,6 +36,8 @@ class Batch:
 
     token: UUID
     served: Served
+    suspect: bool = False
+    """Whether its job outlived a worker, and may end this one."""
     ready: list[Prepared] = field(default_factory=list)
     failed: dict[UUID, Failure] = field(default_factory=dict)
     unreached: list[UUID] = field(default_factory=list)
@@ -67,10 +70,11 @@ class Preparation:
         self._objects, self._decoders = objects, decoders
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="prepare")
 
-    def prepare(self, lease: Lease, served: Served) -> Batch:
-        """Fetch, decode and crop all images of a lease side by side, as the model wants them."""
-        batch, one = Batch(lease.token, served), partial(self._one, framing=served.bundle.framing)
+    def prepare(self, lease: Lease, served: Served, moved: Callable[[], None]) -> Batch:
+        """Fetch, decode and crop all images of a lease side by side, as the model wants them; tells of each."""
+        batch, one = Batch(lease.token, served, lease.suspect), partial(self._one, framing=served.bundle.framing)
         for job, outcome in zip(lease.jobs, self._pool.map(one, lease.jobs), strict=True):
+            moved()
             match outcome:
                 case Prepared():
                     batch.ready.append(outcome)

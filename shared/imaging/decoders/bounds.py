@@ -1,6 +1,6 @@
 """What one image may take of a decoder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.imaging.limits import Limits
 
@@ -11,4 +11,4 @@ class Bounds:
 
     seconds: float = 20.0
     memory_mib: int = 1024
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)

@@ -26,7 +26,7 @@ TRIES = 2
 """An image whose decoder died is tried in another one: a decoder may also be killed through no fault of the image."""
 KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """All that a decoder sees of the environment: no password and no key stands in it."""
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class Decoder:
@@ -62,7 +62,7 @@ class Decoder:
             return understood(*self._channel.receive(limits.max_pixels, until), limits)
         except OSError:
             raise
-        except Exception as nonsense:  # noqa: BLE001 (an image that took a decoder over may have it say anything)
+        except Exception as nonsense:
             raise ConnectionError("an answer that no decoder gives") from nonsense
 
     def end(self) -> None:

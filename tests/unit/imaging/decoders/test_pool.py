@@ -55,7 +55,7 @@ def same(one, other):
 def raster(kind, size=(200, 200), plain=False, **options):
     stream = BytesIO()
     picture = Image.new("RGB", size) if plain else Image.fromarray(draw(5, size_px=200).pixels).convert("RGB")
-    picture = picture if plain else picture.resize(size, Image.Resampling.NEAREST)
+    picture = picture if plain else picture.resize(size)
     picture.save(stream, kind, **options)
     return stream.getvalue()
 
@@ -125,8 +125,8 @@ def swollen():
 
 @pytest.fixture(scope="module")
 def frail():
-    """One decoder at a time, which may take 2 s and 128 MiB for an image."""
-    started = Decoders(Bounds(2, 128), 1)
+    """One decoder at a time, which may take 3 s and 160 MiB for an image."""
+    started = Decoders(Bounds(3, 160), 1)
     yield started
     started.close()
 
@@ -143,7 +143,7 @@ def at_work(decoders, before):
     """A decoder that has been computing since it was first seen."""
     for pid in decoders.pids:
         spent = psutil.Process(pid).cpu_times().user
-        if spent - before.setdefault(pid, spent) > 0.04:
+        if spent - before.setdefault(pid, spent) > 0.02:
             return pid
     return None
 
@@ -159,7 +159,7 @@ def test_an_image_that_crashes_its_decoders_fails_by_name_and_the_next_is_read_b
     before = only(frail)
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(kill_at_work, frail, 2)
-        with pytest.raises(ImageBrokeDecoder, match="crash on it. Other cases are not affected. Export it"):
+        with pytest.raises(ImageBrokeDecoder, match=r"crash on it\. Other cases are not affected\. Export it"):
             frail.decode(slow)
         killing.result()
     assert same(frail.decode(png(2)), decode(png(2)))
@@ -177,7 +177,7 @@ def test_a_decoder_killed_once_through_no_fault_of_the_image_costs_it_nothing(fr
 def test_a_decoder_that_hangs_is_ended_and_costs_its_image_only(frail):
     hanging = only(frail)
     os.kill(hanging, signal.SIGSTOP)
-    with pytest.raises(ImageBrokeDecoder, match="longer than 2 s"):
+    with pytest.raises(ImageBrokeDecoder, match="longer than 3 s"):
         frail.decode(png(1))
     assert not psutil.pid_exists(hanging)
     assert same(frail.decode(png(2)), decode(png(2)))

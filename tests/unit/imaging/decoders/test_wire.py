@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from shared.errors import InputError
 from shared.imaging import Box, Finding, ImageFormat, ImageTooSmall, Limits, UltrasoundImage
 from shared.imaging.decoders.wire import MOST_LETTERS, image_told, refusal_told, understood
 
@@ -61,9 +62,8 @@ def test_a_refusal_is_understood_as_it_was_told():
     ],
 )
 def test_what_no_sound_decoder_says_is_not_believed(changes):
-    with pytest.raises(Exception, match=".") as raised:
+    with pytest.raises((KeyError, TypeError, ValueError, InputError)):
         understood(*told(**changes), LIMITS)
-    assert not isinstance(raised.value, OSError)
 
 
 def test_a_sentence_of_any_length_is_cut():
