@@ -175,7 +175,7 @@ from shared.settings import Settings
 infer = rooms.InferenceDesk._predict
 def poisoned(self, served, ready):
     if any(prepared.job.image_sha256 == sys.argv[1] for prepared in ready):
-        print(*self._preparation._decoders.pids, flush=True)
+        print('decoder', *self._preparation._decoders.pids, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     return infer(self, served, ready)
 rooms.InferenceDesk._predict = poisoned
@@ -206,7 +206,7 @@ def test_an_image_that_kills_its_worker_is_a_dead_letter_and_its_batch_mates_are
     }
     command = [sys.executable, "-c", POISONED, objects.put(png(9)).sha256]
     workers = subprocess.run(command, cwd=ROOT, env=os.environ | told, check=True, stdout=subprocess.PIPE, text=True)
-    left = [int(pid) for pid in workers.stdout.split()]
+    left = [int(line.split()[1]) for line in workers.stdout.splitlines() if line.startswith("decoder ")]
     assert len(left) == 2
     desk = hire("poisoned", attempts=2)
     desk.open()
