@@ -3,9 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 from socket import gethostname
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SeraError
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     lease_s: Annotated[float, Field(ge=1)] = 20.0
     stuck_s: Annotated[float, Field(ge=5)] = 120.0
     """A worker that hangs holds a batch no longer than this and a lease, counted from when last something of it moved:
-    an image was made ready, or inference began. More than `decode_s`, and than a batch of `max_images` takes."""
+    an image was made ready, or inference began. Twice `decode_s` at least, and more than inferring `max_images` takes."""
     max_attempts: Annotated[int, Field(ge=2, le=100)] = 5
     """Workers that may be lost with a case before it is given up. The first may be lost through a batch-mate of it; it
     is read alone from then on, so the others tell of itself: hence two at least."""
@@ -120,6 +120,13 @@ class Settings(BaseSettings):
     @classmethod
     def absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
+
+    @model_validator(mode="after")
+    def slow_reading_is_not_stuck(self) -> Self:
+        """An image may take all its time without its batch being taken away."""
+        if self.stuck_s < 2 * self.decode_s:
+            raise ValueError("SERA_STUCK_S must be at least twice SERA_DECODE_S. Raise the one or lower the other.")
+        return self
 
     @cached_property
     def database(self) -> str:
