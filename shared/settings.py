@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     lease_s: Annotated[float, Field(ge=1)] = 20.0
     stuck_s: Annotated[float, Field(ge=5)] = 120.0
     """A worker that hangs holds a batch no longer than this and a lease, counted from when last something of it moved:
-    an image was made ready, or inference began. Twice `decode_s` at least, and more than inferring `max_images` takes."""
+    an image was made ready, or inference began. Twice `decode_s` at least; more than inferring `max_images` takes."""
     max_attempts: Annotated[int, Field(ge=2, le=100)] = 5
     """Workers that may be lost with a case before it is given up. The first may be lost through a batch-mate of it; it
     is read alone from then on, so the others tell of itself: hence two at least."""
