@@ -21,7 +21,7 @@ import numpy as np
 from deploy.local import EmbeddedEngines
 from services.worker.desk import InferenceDesk
 from services.worker.live import Follower, LiveModel
-from services.worker.preparation import Preparation
+from services.worker.preparation import Preparation, open_decoders
 from services.worker.shelf import Shelf
 from shared import telemetry
 from shared.bundles import load, save
@@ -69,7 +69,11 @@ class Bench:
         settings = Settings(home=home, worker_name="bench", lease_s=60)
         self.live = LiveModel(ledger, Shelf(ledger, objects, home / "cache"), "bench")
         self.desk = InferenceDesk(
-            settings, ledger, self.live, Preparation(objects), Heartbeat(lambda tokens: None, LEASE)
+            settings,
+            ledger,
+            self.live,
+            Preparation(objects, open_decoders(settings, settings.decoders)),
+            Heartbeat(lambda tokens: None, LEASE),
         )
         self._digests = [self._store(folder) for folder in folders]
         self._times: dict[str, list[float]] = {phase: [] for phase in PHASES}

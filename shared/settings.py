@@ -3,9 +3,9 @@
 from functools import cached_property
 from pathlib import Path
 from socket import gethostname
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SeraError
@@ -70,8 +70,17 @@ class Settings(BaseSettings):
     batch_s: Annotated[float, Field(gt=0, le=60)] = 0.5
     """About how long a worker's batch takes: it claims no more than it reads in that time, and at most `max_images`.
     A case that goes before all others still waits for the batch that is being read and the one made ready."""
+    decoders: Annotated[int, Field(ge=1, le=64)] = 2
+    """Processes of a worker that read images, about 55 MiB each; a shadow has one."""
+    decode_s: Annotated[float, Field(ge=1, le=600)] = 20.0
+    """An image that takes longer to be read fails alone. No source, ours: the largest let in take 1 to 9 s on two busy
+    cores. Its batch-mates wait so long at most."""
+    decode_mib: Annotated[int, Field(ge=256, le=65_536)] = 1024
+    """Memory that reading one image may take; the largest let in, of 40 million pixels, need less in every format."""
     lease_s: Annotated[float, Field(ge=1)] = 20.0
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    max_attempts: Annotated[int, Field(ge=2, le=100)] = 5
+    """Workers that may be lost with a case before it is given up. The first may be lost through a batch-mate of it; it
+    is read alone from then on, so the others tell of itself: hence two at least."""
     worker_name: str = Field(default_factory=gethostname)
     """What a worker signs leases with; give each worker of one machine its own."""
     trainers: Annotated[int, Field(ge=0, le=16)] = 1
@@ -82,7 +91,9 @@ class Settings(BaseSettings):
     """When cases have waited so long and none was answered meanwhile, `/readyz` says that the service is degraded."""
 
     stuck_after_s: Annotated[float, Field(ge=1)] = 60.0
-    """A worker that completes nothing for so long, while cases wait all that time, is restarted."""
+    """A worker that completes nothing for so long, while cases wait all that time, is restarted. And it holds a batch
+    no longer than this and a lease, counted from when last something of it moved: an image was made ready, or inference
+    began. Twice `decode_s` at least; more than inferring `max_images` takes."""
     long_task_s: Annotated[float, Field(ge=1)] = 600.0
     """How long a first model may take to load, or an explanation to be made, before it counts as stuck."""
 
@@ -151,6 +162,15 @@ class Settings(BaseSettings):
     @classmethod
     def absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None
+
+    @model_validator(mode="after")
+    def slow_reading_is_not_stuck(self) -> Self:
+        """An image may take all its time without its batch being taken away."""
+        if self.stuck_after_s < 2 * self.decode_s:
+            raise ValueError(
+                "SERA_STUCK_AFTER_S must be twice SERA_DECODE_S at least. Raise it or lower the other."
+            )
+        return self
 
     @cached_property
     def database(self) -> str:

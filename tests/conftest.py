@@ -18,6 +18,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local import EmbeddedEngines
+from shared.imaging.decoders.bounds import Bounds
+from shared.imaging.decoders.pool import Decoders
 from shared.ledger import Ledger
 from shared.ledger.migrate import migrate
 from shared.networks import blank, get_network
@@ -65,6 +67,14 @@ def ledger(database_url: str) -> Iterator[Ledger]:
     opened = Ledger(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def decoders() -> Iterator[Decoders]:
+    """The processes that a worker has images decoded in."""
+    started = Decoders(Bounds(), 1)
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from services.worker.desk import InferenceDesk
 from services.worker.explanations import ExplanationMaker
 from services.worker.live import Follower, LiveModel
-from services.worker.preparation import Preparation
+from services.worker.preparation import Preparation, open_decoders
 from services.worker.retention import Sweeper
 from services.worker.sealing import Sealer
 from services.worker.shelf import Shelf
@@ -31,8 +31,8 @@ from shared.settings import Settings
 class TellingHeartbeat(Heartbeat):
     """Lets go of a batch when it is written or given back, which is what a worker is there for."""
 
-    def __init__(self, renew: Renew, lease: timedelta, progress: Progress) -> None:
-        super().__init__(renew, lease)
+    def __init__(self, renew: Renew, lease: timedelta, stuck: timedelta, progress: Progress) -> None:
+        super().__init__(renew, lease, stuck)
         self._progress = progress
 
     def let_go(self, token: UUID) -> None:
@@ -44,22 +44,25 @@ def bootstrap(
     settings: Settings, progress: Progress
 ) -> tuple[InferenceDesk, ExplanationMaker, Sealer, Sweeper, Follower]:
     """All wiring of the worker."""
+    decoders = open_decoders(settings, settings.decoders)
     ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
-    live, preparation = LiveModel(ledger, shelf, settings.worker_name, progress.takes_long), Preparation(objects)
-    heartbeat = _heartbeat(ledger, timedelta(seconds=settings.lease_s), progress)
+    live = LiveModel(ledger, shelf, settings.worker_name, progress.takes_long)
+    preparation, heartbeat = Preparation(objects, decoders), _heartbeat(ledger, settings, progress)
     desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
     maker = ExplanationMaker(ledger, objects, live, shelf, preparation)
     sealer = Sealer(ledger, lambda: seal_key(settings))
     return desk, maker, sealer, Sweeper(ledger, objects, settings.retention_days), Follower(live)
 
 
-def _heartbeat(ledger: Ledger, lease: timedelta, progress: Progress) -> Heartbeat:
+def _heartbeat(ledger: Ledger, settings: Settings, progress: Progress) -> Heartbeat:
+    lease = timedelta(seconds=settings.lease_s)
+
     def renew(tokens: list[UUID]) -> None:
         with ledger.whole("worker") as house:
             house.queue.renew(tokens, lease)
 
-    heartbeat = TellingHeartbeat(renew, lease, progress)
+    heartbeat = TellingHeartbeat(renew, lease, timedelta(seconds=settings.stuck_after_s), progress)
     heartbeat.start()
     return heartbeat
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -37,15 +38,19 @@ class InferenceDesk:
 
     def work(self) -> None:
         """Work until nothing waits, there is no model to work with, or the worker is closing."""
-        batch = self._take()
+        while batch := self._take():
+            self._work_through(batch)
+
+    def _work_through(self, batch: Batch | None) -> None:
+        """This batch and all that follow it without a gap; one with a job that outlived a worker is read alone."""
         while batch and not self._closing.is_set():
-            following = self._ahead.submit(self._take)
+            following = self._ahead.submit(self._take, busy=True) if not batch.suspect else None
             try:
                 self._answer(batch)
             except BaseException:
                 self._return(following)
                 raise
-            batch = following.result()
+            batch = following.result() if following else None
         if batch:
             self._hand_back(batch)
 
@@ -59,17 +64,21 @@ class InferenceDesk:
             house.queue.reclaim(self._settings.max_attempts, lost_worker=self._settings.worker_name)
         self._live.current()
 
-    def _take(self) -> Batch | None:
+    def _take(self, busy: bool = False) -> Batch | None:
         served = None if self._closing.is_set() else self._live.current()
         if served is None:
             return None
         most, attempts = self._appetite.images(), self._settings.max_attempts
         with self._ledger.whole(self._settings.worker_name) as house:
-            lease = house.queue.claim(self._settings.worker_name, most, self._lease, attempts)
+            lease = house.queue.claim(self._settings.worker_name, most, self._lease, attempts, busy)
         if not lease:
             return None
-        self._heartbeat.hold(lease.token)
-        return self._preparation.prepare(lease, served)
+        return self._preparation.prepare(lease, served, self._holding(lease.token))
+
+    def _holding(self, token: UUID) -> Callable[[], None]:
+        """Holds the lease, and says each time it is called that something of the batch moved."""
+        self._heartbeat.hold(token)
+        return lambda: self._heartbeat.hold(token)
 
     def _answer(self, batch: Batch) -> None:
         try:
@@ -79,6 +88,7 @@ class InferenceDesk:
             self._heartbeat.let_go(batch.token)
 
     def _infer(self, batch: Batch) -> dict[UUID, Answer]:
+        self._heartbeat.hold(batch.token)
         began = time.perf_counter()
         outcomes = self._predict(batch.served, batch.ready)
         infer_ms = (time.perf_counter() - began) * 1000
@@ -111,10 +121,10 @@ class InferenceDesk:
         counts = {"done": len(written), "failed": len(batch.failed), "unreached": len(batch.unreached)}
         log().info("batch.written", lost=len(answers) - len(written), **counts)
 
-    def _return(self, following: Future[Batch | None]) -> None:
+    def _return(self, following: Future[Batch | None] | None) -> None:
         """Give back the batch that was prepared in vain; if that fails too, its lease runs out."""
         with suppress(SeraError):
-            if batch := following.result():
+            if following and (batch := following.result()):
                 self._hand_back(batch)
 
     def _hand_back(self, batch: Batch) -> None:

@@ -1,6 +1,7 @@
 """From a claimed job to a nodule: fetch, decode, crop. A bad image fails alone."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -9,10 +10,13 @@ from uuid import UUID
 from services.worker.shelf import Served
 from shared.domain.jobs import REASON_TEXT, Reason
 from shared.errors import SeraError, Unavailable
-from shared.imaging import Framing, Nodule, Roi, UltrasoundImage, crop, decode
+from shared.imaging import Framing, Nodule, Roi, UltrasoundImage, crop
+from shared.imaging.decoders.bounds import Bounds
+from shared.imaging.decoders.pool import Decoders
 from shared.imaging.deidentify import burnt_in_text
 from shared.ledger.queue import Claimed, Failure, Lease
 from shared.objects import ObjectStore
+from shared.settings import Settings
 from shared.telemetry import log
 
 
@@ -32,6 +36,8 @@ class Batch:
 
     token: UUID
     served: Served
+    suspect: bool = False
+    """Whether its job outlived a worker, and may end this one."""
     ready: list[Prepared] = field(default_factory=list)
     failed: dict[UUID, Failure] = field(default_factory=dict)
     unreached: list[UUID] = field(default_factory=list)
@@ -54,15 +60,21 @@ def looked_at(image: UltrasoundImage) -> UltrasoundImage:
     return replace(image, findings=(*image.findings, *burnt_in_text(image.pixels)))
 
 
+def open_decoders(settings: Settings, count: int) -> Decoders:
+    """Start so many; this does not wait for them."""
+    return Decoders(Bounds(settings.decode_s, settings.decode_mib), count)
+
+
 class Preparation:
-    def __init__(self, objects: ObjectStore, threads: int = 4) -> None:
-        self._objects = objects
+    def __init__(self, objects: ObjectStore, decoders: Decoders, threads: int = 4) -> None:
+        self._objects, self._decoders = objects, decoders
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="prepare")
 
-    def prepare(self, lease: Lease, served: Served) -> Batch:
-        """Fetch, decode and crop all images of a lease side by side, as the model wants them."""
-        batch, one = Batch(lease.token, served), partial(self._one, framing=served.bundle.framing)
+    def prepare(self, lease: Lease, served: Served, moved: Callable[[], None]) -> Batch:
+        """Fetch, decode and crop all images of a lease side by side, as the model wants them; tells of each."""
+        batch, one = Batch(lease.token, served, lease.suspect), partial(self._one, framing=served.bundle.framing)
         for job, outcome in zip(lease.jobs, self._pool.map(one, lease.jobs), strict=True):
+            moved()
             match outcome:
                 case Prepared():
                     batch.ready.append(outcome)
@@ -74,7 +86,7 @@ class Preparation:
 
     def nodule(self, image_sha256: str, roi: dict | None, frame: int | None, framing: Framing) -> Nodule:
         """Fetch, decode and crop one image, or one frame of a loop."""
-        image = looked_at(decode(self._objects.get(image_sha256), frame=frame))
+        image = looked_at(self._decoders.decode(self._objects.get(image_sha256), frame))
         return crop(image, Roi.parse(roi) if roi else None, framing)
 
     def _one(self, job: Claimed, framing: Framing) -> Prepared | Failure | None:

@@ -7,6 +7,7 @@ before, and begins anew when that has ended, so that where no shadow runs it cos
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from celery import Celery
@@ -24,6 +25,7 @@ from shared.telemetry import log
 
 if TYPE_CHECKING:
     from services.worker.shadow_desk import ShadowDesk
+    from shared.imaging.decoders.pool import Decoders
 
 NICENESS = 10
 ACTOR = "shadow"
@@ -64,12 +66,22 @@ def bootstrap(settings: Settings) -> ShadowDoor:
     """All wiring of the shadow."""
     ledger = Ledger(settings.database, pool_size=2)
 
+    @cache
+    def decoders() -> "Decoders":
+        from services.worker.preparation import open_decoders  # OpenCV comes with it
+
+        return open_decoders(settings, 1)
+
     def open_desk(shadow: Shadow) -> "ShadowDesk":
         from services.worker.shadow_desk import open_desk  # PyTorch comes with it
 
-        return open_desk(settings, ledger, shadow)
+        return open_desk(settings, ledger, decoders(), shadow)
 
-    return ShadowDoor(ledger, open_desk, begin_anew)
+    def end() -> None:
+        decoders().close()
+        begin_anew()
+
+    return ShadowDoor(ledger, open_desk, end)
 
 
 def begin_anew() -> None:

@@ -8,6 +8,7 @@ from services.worker.preparation import Preparation
 from services.worker.shelf import Served, Shelf
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
+from shared.imaging.decoders.pool import Decoders
 from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.shadows import Said, Shadow, Watched
@@ -20,12 +21,12 @@ ACTOR = "shadow"
 BROKEN = "internal"
 
 
-def open_desk(settings: Settings, ledger: Ledger, shadow: Shadow) -> "ShadowDesk":
+def open_desk(settings: Settings, ledger: Ledger, decoders: Decoders, shadow: Shadow) -> "ShadowDesk":
     """A desk for this shadow, on one core."""
     torch.set_num_threads(1)
     objects = open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
-    return ShadowDesk(ledger, shelf, Preparation(objects, threads=1), shadow, settings.shadow_batch)
+    return ShadowDesk(ledger, shelf, Preparation(objects, decoders, threads=1), shadow, settings.shadow_batch)
 
 
 class ShadowDesk:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from PIL import Image
 
 from shared.errors import SeraError
-from shared.imaging.errors import ImageUnreadable
+from shared.imaging.errors import ImageBrokeDecoder, ImageUnreadable
 from shared.imaging.limits import Limits
 
 # Both log the values that they stumble over, which may be a patient's name, and which whoever sends them chooses.
 for library in ("pydicom", "PIL"):
     logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+
+TOO_MUCH_MEMORY = "unfolding it takes more memory than an image may have"
 
 
 class _Silence:
@@ -58,5 +60,7 @@ def reading(kind: str, limits: Limits) -> Iterator[None]:
             raise
         except Image.DecompressionBombError:
             raise limits.too_large() from None
+        except MemoryError:
+            raise ImageBrokeDecoder(problem=TOO_MUCH_MEMORY) from None
         except Exception:  # noqa: BLE001 - the boundary: everything leaves as a named error
             raise ImageUnreadable(format=kind.upper(), problem="it is cut short or damaged") from None

@@ -41,6 +41,14 @@ class ImageTruncated(InputError):
     )
 
 
+class ImageBrokeDecoder(InputError):
+    code = "image-broke-decoder"
+    text = (
+        "This image could not be opened: {problem}. Other cases are not affected. "
+        "Export it from the scanner again, as PNG if you can, and send it as a new case."
+    )
+
+
 class ImageBlank(InputError):
     code = "image-blank"
     text = "The image shows one even grey where the nodule should be. Send the ultrasound image itself, or another ROI."

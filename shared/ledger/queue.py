@@ -32,7 +32,7 @@ CANDIDATES = text(
             WHERE created_at > now() - :remembered GROUP BY hospital_id) served ON served.hospital_id = h.id
         CROSS JOIN LATERAL (
             SELECT id, urgent, queued_at FROM jobs
-            WHERE hospital_id = h.id AND state = 'queued' AND available_at <= clock_timestamp()
+            WHERE hospital_id = h.id AND state = 'queued' AND attempts = 0 AND available_at <= clock_timestamp()
             ORDER BY urgent DESC, queued_at, id LIMIT :most) c
         CROSS JOIN LATERAL (
             SELECT count(*) AS jobs FROM jobs WHERE hospital_id = h.id AND state = 'running') busy
@@ -47,6 +47,7 @@ CANDIDATES = text(
 
 Fair is by turns: the jobs a hospital has running or lately got results of, and its place in its own line, over its
 weight. So one that has just come goes ahead of one that has been served all along, until they are even.
+A job that outlived a worker is never among them: it comes alone.
 """
 
 
@@ -86,6 +87,11 @@ class Lease:
     def __bool__(self) -> bool:
         return bool(self.jobs)
 
+    @property
+    def suspect(self) -> bool:
+        """Whether a worker was lost with its job before."""
+        return any(job.attempts > 1 for job in self.jobs)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -111,11 +117,16 @@ class Queue:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session, self._audit = session, audit
 
-    def claim(self, worker: str, most: int, lease: timedelta, max_attempts: int) -> Lease:
-        """Lease up to `most` waiting jobs. A job that outlived a worker comes alone, so it can take no other along."""
+    def claim(self, worker: str, most: int, lease: timedelta, max_attempts: int, busy: bool = False) -> Lease:
+        """Lease up to `most` waiting jobs.
+
+        A job that outlived a worker comes alone, and not to a worker that is `busy` with others: should it end that
+        one too, it takes none along. Nothing at all comes to a busy worker then, so that it is soon free for it.
+        """
         self.reclaim(max_attempts)
-        chosen = self._suspect() or self._fair(most)
-        if not chosen:
+        suspect = self._suspect()
+        chosen = suspect or self._fair(most)
+        if not chosen or (suspect and busy):
             return Lease(uuid4(), ())
         return self._take(worker, chosen, lease)
 

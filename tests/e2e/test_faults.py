@@ -51,7 +51,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, first_bundle: Path, told: To
     """A stack whose gateway and clock are a day ahead of the database's clock, and whose worker is a day behind it."""
     services = [shifted(child) if child.name in OFF_S else child for child in SERVICES]
     needed = [child for child in services if child.name in {"migrate", *OFF_S}]
-    env = {"SERA_RING_EVERY_S": "1", "SERA_STUCK_AFTER_S": f"{STUCK_AFTER_S:g}"}
+    env = {"SERA_RING_EVERY_S": "1", "SERA_STUCK_AFTER_S": f"{STUCK_AFTER_S:g}", "SERA_DECODE_S": "3"}
     settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": env, "observe": told.put}
     home = tmp_path_factory.mktemp("sera") / "home"
     with Stack(home, free_port(), services=needed, **settings) as stack:

@@ -13,13 +13,21 @@ from typing import BinaryIO
 
 from shared.errors import SeraError
 from shared.imaging.deidentify.cleaned import Cleaned
-from shared.imaging.errors import ImageTooLarge, ImageTooSmall, ImageTruncated, ImageUnreadable, UnsupportedImage
+from shared.imaging.errors import (
+    ImageBrokeDecoder,
+    ImageTooLarge,
+    ImageTooSmall,
+    ImageTruncated,
+    ImageUnreadable,
+    UnsupportedImage,
+)
 from shared.imaging.limits import Limits
 
 ROOT = Path(__file__).resolve().parents[3]
 TIME_S, MEMORY_MIB, AT_ONCE = 60, 2048, 2
 REFUSALS = {
-    each.code: each for each in (UnsupportedImage, ImageUnreadable, ImageTruncated, ImageTooLarge, ImageTooSmall)
+    each.code: each
+    for each in (UnsupportedImage, ImageUnreadable, ImageTruncated, ImageTooLarge, ImageTooSmall, ImageBrokeDecoder)
 }
 _room = BoundedSemaphore(AT_ONCE)
 

@@ -11,9 +11,9 @@ LEASE, OVER, ATTEMPTS = timedelta(minutes=5), timedelta(seconds=-1), 3
 DIGEST = "d" * 64
 
 
-def claim(ledger, most=10, lease=LEASE, attempts=ATTEMPTS, worker="w1"):
+def claim(ledger, most=10, lease=LEASE, attempts=ATTEMPTS, worker="w1", busy=False):
     with ledger.whole(worker) as house:
-        return house.queue.claim(worker, most, lease, attempts)
+        return house.queue.claim(worker, most, lease, attempts, busy)
 
 
 def events(ledger):
@@ -150,3 +150,40 @@ def test_attempts_end_with_the_reason_worker_lost(ledger, submit):
         hospital = house.hospitals.ensure("north")
     with ledger.scoped(hospital, "test") as book:
         assert book.jobs.find(job).reason == Reason.WORKER_LOST
+
+
+def test_a_job_that_outlived_a_worker_comes_to_none_that_is_busy_and_is_not_passed_over(ledger, submit):
+    suspect = submit()
+    claim(ledger, lease=OVER)
+    fresh = submit()
+    assert not claim(ledger, busy=True)
+    lease = claim(ledger, busy=False)
+    assert [job.id for job in lease.jobs] == [suspect]
+    assert lease.suspect
+    following = claim(ledger, busy=True)
+    assert [job.id for job in following.jobs] == [fresh]
+    assert not following.suspect
+
+
+def test_whatever_is_claimed_beside_a_poisonous_image_is_answered_once_and_no_dead_letter(ledger, submit, state_of):
+    """Each worker that takes the poison is lost with all it has in hand, what it took ahead too."""
+    jobs = [submit() for _ in range(6)]
+    poison, done = jobs[2], []
+    for _ in range(50):
+        lost = []
+        while lease := claim(ledger, most=3, attempts=2, busy=bool(lost)):
+            lost.append(lease)
+            if lease.suspect or len(lost) == 2:
+                break
+        if not lost:
+            break
+        if poison in [job.id for lease in lost for job in lease.jobs]:
+            with ledger.whole("w1") as house:
+                house.queue.reclaim(2, lost_worker="w1")
+            continue
+        for lease in lost:
+            with ledger.whole("w1") as house:
+                done += house.queue.finish(lease.token, DIGEST, {job.id: {} for job in lease.jobs})
+    assert sorted(done) == sorted({*jobs} - {poison})
+    assert {state_of(job) for job in done} == {JobState.DONE}
+    assert state_of(poison) is JobState.FAILED

@@ -15,6 +15,7 @@ from services.worker.shelf import Shelf
 from shared.bundles import save
 from shared.bundles.depot import publish
 from shared.domain.jobs import Priority
+from shared.imaging.decoders.pool import Decoders
 from shared.learning import FittedModel, fit, phantom_samples
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
@@ -62,10 +63,11 @@ def promote(ledger: Ledger, objects: ObjectStore, bundles: dict[str, Path]) -> C
 
 
 @pytest.fixture
-def desk(ledger: Ledger, objects: ObjectStore, tmp_path: Path) -> InferenceDesk:
+def desk(ledger: Ledger, objects: ObjectStore, decoders: Decoders, tmp_path: Path) -> InferenceDesk:
     settings = Settings(home=tmp_path, worker_name="w1", max_attempts=3, lease_s=60)
     live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w1")
-    return InferenceDesk(settings, ledger, live, Preparation(objects), Heartbeat(lambda tokens: None, LEASE))
+    heartbeat = Heartbeat(lambda tokens: None, LEASE)
+    return InferenceDesk(settings, ledger, live, Preparation(objects, decoders), heartbeat)
 
 
 @pytest.fixture

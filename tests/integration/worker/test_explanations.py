@@ -11,9 +11,9 @@ from tests.builders import Screen, encode, png
 
 
 @pytest.fixture
-def maker(ledger, objects, tmp_path):
+def maker(ledger, objects, decoders, tmp_path):
     shelf = Shelf(ledger, objects, tmp_path / "cache")
-    return ExplanationMaker(ledger, objects, LiveModel(ledger, shelf), shelf, Preparation(objects))
+    return ExplanationMaker(ledger, objects, LiveModel(ledger, shelf), shelf, Preparation(objects, decoders))
 
 
 @pytest.fixture

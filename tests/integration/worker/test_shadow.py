@@ -44,8 +44,10 @@ def renewed():
 
 
 @pytest.fixture
-def door(settings, ledger, renewed):
-    return ShadowDoor(ledger, lambda shadow: open_desk(settings, ledger, shadow), lambda: renewed.append(True))
+def door(settings, ledger, decoders, renewed):
+    return ShadowDoor(
+        ledger, lambda shadow: open_desk(settings, ledger, decoders, shadow), lambda: renewed.append(True)
+    )
 
 
 @pytest.fixture
@@ -177,13 +179,17 @@ def _jobs_of(ledger, shadow):
         return {row[0] for row in found}
 
 
-def test_two_shadow_processes_share_the_work_and_repeat_nothing(desk, send, promote, start, settings, ledger, pairs):
+def test_two_shadow_processes_share_the_work_and_repeat_nothing(
+    desk, send, promote, start, settings, ledger, decoders, pairs
+):
     promote(0)
     shadow = start()
     for seed in range(20):
         send(png(seed % 3))
     desk.work()
-    doors = [ShadowDoor(ledger, lambda each: open_desk(settings, ledger, each), pytest.fail) for _ in range(2)]
+    doors = [
+        ShadowDoor(ledger, lambda each: open_desk(settings, ledger, decoders, each), pytest.fail) for _ in range(2)
+    ]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda each: each.work(), doors))
     for each in doors:

@@ -1,0 +1,94 @@
+"""A decoded image, or why there is none, as a head and raw bytes; what comes back is believed only after a check."""
+
+from typing import Any
+
+import numpy as np
+
+from shared.errors import InputError, SeraError
+from shared.imaging.decoders.channel import Head
+from shared.imaging.errors import (
+    EmptyImage,
+    FrameAbsent,
+    ImageBrokeDecoder,
+    ImageTooLarge,
+    ImageTooSmall,
+    ImageUnreadable,
+    UnsupportedImage,
+)
+from shared.imaging.image import Box, Finding, ImageFormat, UltrasoundImage
+from shared.imaging.limits import Limits
+
+REFUSALS: dict[str, type[InputError]] = {
+    each.code: each
+    for each in (
+        EmptyImage,
+        FrameAbsent,
+        ImageBrokeDecoder,
+        ImageTooLarge,
+        ImageTooSmall,
+        ImageUnreadable,
+        UnsupportedImage,
+    )
+}
+"""All that `decode` may raise."""
+MOST_LETTERS, MOST_FINDINGS = 400, 16
+
+
+def image_told(image: UltrasoundImage) -> tuple[Head, memoryview]:
+    """Head and pixels of an image."""
+    box = image.region
+    head = {
+        "format": image.format,
+        "size": image.pixels.shape,
+        "spacing_mm": image.spacing_mm,
+        "region": box and [box.x, box.y, box.width, box.height],
+        "findings": [[finding.code, finding.message] for finding in image.findings],
+    }
+    return head, memoryview(np.ascontiguousarray(image.pixels)).cast("B")
+
+
+def refusal_told(refusal: SeraError) -> Head:
+    return {"refused": refusal.code, "facts": refusal.facts}
+
+
+def understood(head: Head, body: bytearray, limits: Limits) -> UltrasoundImage | InputError:
+    """The image, or the error, that was told; raises something else where a sound decoder cannot have told it."""
+    if "refused" in head:
+        return REFUSALS[head["refused"]](**{str(name): _plain(fact) for name, fact in head["facts"].items()})
+    height, width = (int(side) for side in head["size"])
+    limits.check(width, height)
+    return UltrasoundImage(
+        np.frombuffer(body, np.uint8).reshape(height, width),
+        ImageFormat(head["format"]),
+        _spacing(head["spacing_mm"]),
+        _region(head["region"], Box(0, 0, width, height)),
+        tuple(Finding(_text(code), _text(message)) for code, message in head["findings"][:MOST_FINDINGS]),
+    )
+
+
+def _spacing(told: Any) -> tuple[float, float] | None:
+    if told is None:
+        return None
+    rows_mm, columns_mm = (float(each) for each in told)
+    if not (0 < rows_mm < np.inf and 0 < columns_mm < np.inf):
+        raise ValueError("a spacing that cannot be")
+    return rows_mm, columns_mm
+
+
+def _region(told: Any, whole: Box) -> Box | None:
+    if told is None:
+        return None
+    box = Box(*(int(each) for each in told))
+    if min(box.width, box.height) < 1 or not whole.holds(box):
+        raise ValueError("a region outside the image")
+    return box
+
+
+def _plain(fact: Any) -> str | int | float:
+    return fact if isinstance(fact, int | float) else _text(fact)
+
+
+def _text(told: Any) -> str:
+    if not isinstance(told, str):
+        raise TypeError("not a text")
+    return told[:MOST_LETTERS]
