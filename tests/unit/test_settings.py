@@ -5,7 +5,7 @@ from shared.settings import Settings
 
 
 def test_a_batch_is_not_taken_away_while_an_image_of_it_may_still_be_read():
-    with pytest.raises(ValidationError, match="Raise the one or lower the other"):
+    with pytest.raises(ValidationError, match="Raise it or lower the other"):
         Settings(decode_s=100, stuck_after_s=150)
     assert Settings(decode_s=100, stuck_after_s=200).stuck_after_s == 200
 

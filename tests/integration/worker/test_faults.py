@@ -170,6 +170,7 @@ POISONED = """
 import os, signal, sys
 from services.worker import desk as rooms
 from services.worker.__main__ import bootstrap
+from shared.liveness import Progress
 from shared.settings import Settings
 
 infer = rooms.InferenceDesk._predict
@@ -182,7 +183,7 @@ rooms.InferenceDesk._predict = poisoned
 for _ in range(2):
     worker = os.fork()
     if not worker:
-        desk = bootstrap(Settings())[0]
+        desk = bootstrap(Settings(), Progress(None, 60, 60))[0]
         desk.open()
         desk.work()
     assert os.WTERMSIG(os.waitpid(worker, 0)[1]) == signal.SIGKILL
