@@ -146,7 +146,7 @@ def test_a_child_deaf_to_the_signal_is_killed_in_the_end(stage: Stage, toy) -> N
     assert not process.is_running()
 
 
-SILENT = 'touch "$SERA_READY_FILE"; echo 0 > "$SERA_ALIVE_FILE"; exec sleep 600'
+SILENT = 'echo 0 > "$SERA_ALIVE_FILE"; touch "$SERA_READY_FILE"; exec sleep 600'
 """It may have been silent since the machine was started, and no longer."""
 
 
