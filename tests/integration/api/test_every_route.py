@@ -225,6 +225,6 @@ def _seen(owner, admin, north: North) -> list[str]:
     """What the north has, by its own keys."""
     case, job = north.ids["case_id"], north.ids["job_id"]
     paths = (f"/v1/cases/{case}", f"/v1/jobs/{job}", "/v1/jobs", "/v1/hospital")
-    told = [re.sub(r'"eta_s":[\d.]+', "", owner.get(path).text) for path in paths]  # falls as time goes by
+    told = [re.sub(r'"(eta_s|position)":[\d.]+', "", owner.get(path).text) for path in paths]  # the queue moves
     keys = [{**key, "last_used_at": None} for key in admin.get("/v1/keys").json()]
     return [*told, str(keys), admin.get("/v1/people").text]
