@@ -167,9 +167,7 @@ class Settings(BaseSettings):
     def slow_reading_is_not_stuck(self) -> Self:
         """An image may take all its time without its batch being taken away."""
         if self.stuck_after_s < 2 * self.decode_s:
-            raise ValueError(
-                "SERA_STUCK_AFTER_S must be twice SERA_DECODE_S at least. Raise it or lower the other."
-            )
+            raise ValueError("SERA_STUCK_AFTER_S must be twice SERA_DECODE_S at least. Raise it or lower the other.")
         return self
 
     @cached_property

@@ -8,15 +8,17 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from cli.commands import application
-from deploy.chaos import FAULTS, Report, Storm, Trial
 from shared.errors import SeraError
+
+if TYPE_CHECKING:
+    from deploy.chaos import Report
 
 app = application()
 
@@ -37,7 +39,7 @@ def chaos(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Repeats the order of cases and faults; drawn if not given.")] = None,
     fault: Annotated[
-        list[str] | None, typer.Option(help=f"Only these kinds, of {', '.join(sorted(FAULTS))}; may be repeated.")
+        list[str] | None, typer.Option(help="Only this kind of fault; may be repeated. An unknown one is told all.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for programs.")] = False,
 ) -> None:
@@ -46,6 +48,8 @@ def chaos(
     Then check that no case was lost, answered twice, or left waiting, that every answer belongs to its case, and that
     the audit trail is whole and tells the same story. If anything is not so, the exit code is 1 and the data are kept.
     """
+    from deploy.chaos import FAULTS, Storm, Trial
+
     console, kinds = Console(stderr=True, highlight=False), tuple(fault or sorted(FAULTS))
     if unknown := set(kinds) - set(FAULTS):
         raise FaultUnknown(kinds=", ".join(sorted(unknown)), known=", ".join(sorted(FAULTS)))
@@ -63,7 +67,7 @@ def chaos(
     shutil.rmtree(home, ignore_errors=True)
 
 
-def _show(report: Report) -> None:
+def _show(report: "Report") -> None:
     console, told = Console(highlight=False), report.to_json()
     faults = Table("fault", "injected", box=None, pad_edge=False)
     for kind, count in sorted(report.faults.items()):

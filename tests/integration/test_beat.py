@@ -7,9 +7,15 @@ from shared.queueing.app import Tasks
 
 @pytest.fixture
 def app(engines):
+    """With empty queues: other tests ring too."""
     made = celery_app(engines.broker_url)
+    empty(made)
     yield made
-    with made.connection_for_write() as line:
+    empty(made)
+
+
+def empty(app):
+    with app.connection_for_write() as line:
         for queue in Queues:
             line.default_channel.queue_purge(queue)
 

@@ -15,13 +15,15 @@ SEED, UPLOADS = 7, 120
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")  # the collector closes a temporary file
-def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_name(north, settings, tmp_path):
+def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_name(
+    north, settings, decoders, tmp_path
+):
     tally = Tally(tmp_path / "kept")
     send_all(north, (upload(SEED, number) for number in range(UPLOADS)), tally, at_once=1)
     assert tally.faults == []
     assert tally.statuses.total() == UPLOADS
     assert len(tally.jobs) > UPLOADS / 4
-    preparation = Preparation(open_store(settings.objects))
+    preparation = Preparation(open_store(settings.objects), decoders)
     ends = [decoded(preparation, north, job) for job in tally.jobs]
     assert {"done", "image-unreadable"} <= set(ends)
 

@@ -70,12 +70,12 @@ class Served:
         framing = Framing(0.1)
 
 
-def test_a_worker_that_cannot_fetch_gives_back_and_spends_no_attempt(north, line, url, ledger):
+def test_a_worker_that_cannot_fetch_gives_back_and_spends_no_attempt(north, line, url, ledger, decoders):
     receipts = [north.post("/v1/cases", **form(png(seed))).json() for seed in (1, 2)]
     line.line = Line.SILENT
     with ledger.whole("w") as house:
         lease = house.queue.claim("w", 8, timedelta(minutes=1), 5)
-    batch = Preparation(open_store(url)).prepare(lease, Served)
+    batch = Preparation(open_store(url), decoders).prepare(lease, Served, lambda: None)
     assert (len(batch.unreached), batch.ready, batch.failed) == (2, [], {})
     with ledger.whole("w") as house:
         house.queue.give_back(batch.token, batch.unreached, timedelta())
