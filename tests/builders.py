@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 
+from deploy.chaos.model import RECIPE
 from shared.learning import FittedModel, fit, phantom_samples
 from shared.ledger.cases import NewCase
 from shared.networks import WeightsFinder
@@ -37,19 +38,7 @@ def form(image: bytes | None = None, **fields: object) -> dict[str, dict]:
     return {"data": data, "files": {"image": ("nodule.png", png() if image is None else image, "image/png")}}
 
 
-SMALL_RECIPE = {
-    "name": "small",
-    "version": "1",
-    "source": "the tests",
-    "roi": {"margin": 0.1},
-    "features": [
-        {"network": "sera_tiny", "taps": ["avg"], "tuning": "phantoms"},
-        {"families": ["shape", "intensity"]},
-    ],
-    "classifiers": [{"kind": "svm", "kernel": ["rbf"], "C": [1]}, {"kind": "forest", "trees": 8}],
-    "validation": {"folds": 2},
-    "phantoms": {"count": 33, "epochs": 1, "batch": 33, "rate": 0.05},
-}
+SMALL_RECIPE = RECIPE | {"name": "small", "source": "the tests"}
 
 
 @cache

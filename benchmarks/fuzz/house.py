@@ -12,16 +12,14 @@ from benchmarks.fuzz.campaign import BOUND_S
 from benchmarks.fuzz.tally import Tally
 from benchmarks.fuzz.upload import upload
 from cli.connection import create_key
+from deploy.chaos.model import make, make_live
 from deploy.local import Stack
 from deploy.local.services import SERVICES
 from deploy.local.supervisor import Event, Phase
-from shared.bundles import save
-from shared.bundles.depot import publish
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
 from shared.objects import open_store
 from shared.settings import Settings
-from tests.builders import small_model
 
 STILL_S, PAUSE_S = 180.0, 0.5
 """A worker that ends no job for so long, while some wait, hangs."""
@@ -86,12 +84,7 @@ class House:
         return [row for row in rows if row[0] in wanted]
 
     def _serve(self) -> None:
-        folder = self.stack.home.root / "bundle"
-        save(small_model(), folder, synthetic=True)
-        digest = publish(folder, open_store(self.stack.objects_url))
-        with self._ledger.whole("fuzz") as house:
-            house.models.store(digest, "fuzz", "small", None, synthetic=True, metrics={})
-            house.models.promote(digest, "fuzz", "the fuzzing asks for it")
+        make_live(make(self.stack.home.root / "bundle"), self._ledger, open_store(self.stack.objects_url))
 
     def _heard(self, event: Event) -> None:
         if event.phase is Phase.RESTING:
