@@ -2,37 +2,17 @@
 
 import json
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import httpx2
 import pytest
-import uvicorn
 
 from cli.app import main
-from deploy.local import EmbeddedEngines
-from services.api.app import create_app
 from shared.domain.roles import Role
 from shared.ledger import Ledger
-from shared.settings import Settings
 from tests.builders import form, png
 
 Ran = tuple[int, str, str]
-
-
-@pytest.fixture
-def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator[str]:
-    settings = Settings(home=tmp_path, database_url=database_url, broker_url=engines.broker_url)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture

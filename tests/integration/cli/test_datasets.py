@@ -3,8 +3,6 @@
 import csv
 import json
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import uvicorn
 
 from cli import importing
 from cli.app import main
@@ -25,6 +22,7 @@ from shared.manifest import read_manifest
 from shared.phantoms import draw
 from shared.settings import Settings
 from tests.builders import encode, form, png
+from tests.serving import at_an_address
 
 Ran = tuple[int, str, str]
 COLUMNS = ("image", "malignant", "mask", "patient", "site", "split")
@@ -35,14 +33,8 @@ def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator
     """Where a gateway that takes 1 MiB answers."""
     home = tmp_path / "home"
     settings = Settings(home=home, database_url=database_url, broker_url=engines.broker_url, max_upload_mib=1)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with at_an_address(create_app(settings)) as address:
+        yield address
 
 
 @pytest.fixture

@@ -2,45 +2,19 @@
 
 import json
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import httpx2
 import pytest
-import uvicorn
 
 from cli.app import main
-from deploy.local import EmbeddedEngines
-from services.api.app import create_app
-from shared.domain.roles import Role
-from shared.ledger import Ledger
-from shared.settings import Settings
 
 Ran = tuple[int, str, str]
 
 
 @pytest.fixture
-def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator[str]:
-    settings = Settings(home=tmp_path, database_url=database_url, broker_url=engines.broker_url)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def sera(url: str, database_url: str, ledger: Ledger, monkeypatch, capsys) -> Callable[..., Ran]:
+def sera(operator, monkeypatch, capsys) -> Callable[..., Ran]:
     """Runs `sera key ...` in this process, as an operator: exit code, standard output, standard error."""
-    with ledger.whole("test") as house:
-        monkeypatch.setenv("SERA_KEY", house.keys.create(Role.OPERATOR, None, "test"))
-    monkeypatch.setenv("SERA_URL", url)
-    monkeypatch.setenv("SERA_DATABASE_URL", database_url)
 
     def run(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["sera", "key", *arguments])

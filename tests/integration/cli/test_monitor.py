@@ -2,47 +2,20 @@
 
 import json
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-import uvicorn
 
 from cli.app import main
-from deploy.local import EmbeddedEngines
-from services.api.app import create_app
-from shared.domain.roles import Role
-from shared.ledger import Ledger
-from shared.settings import Settings
 from tests.observing import Observing
 
 UNIFORM = np.linspace(0, 1, 101).tolist()
 
 
 @pytest.fixture
-def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator[str]:
-    """Where the gateway listens, on a port of its own."""
-    urls = {"database_url": database_url, "broker_url": engines.broker_url, "objects_url": tmp_path.as_uri()}
-    app = create_app(Settings(home=tmp_path, **urls))
-    config = uvicorn.Config(app, port=0, log_level="critical", ws="none")
-    with config.bind_socket() as listening:
-        server = uvicorn.Server(config)
-        running = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        running.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        running.join()
-
-
-@pytest.fixture
-def sera(url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., str]:
+def sera(operator, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., str]:
     """Runs a command with an operator's key; what it prints."""
-    with ledger.whole("test") as house:
-        key = house.keys.create(Role.OPERATOR, None, "test")
-    monkeypatch.setenv("SERA_URL", url)
-    monkeypatch.setenv("SERA_KEY", key)
 
     def run(*arguments: str) -> str:
         monkeypatch.setattr(sys, "argv", ["sera", "monitor", *arguments])

@@ -13,13 +13,12 @@ from rich.console import Console
 from cli.app import main
 from cli.firststart import greet
 from shared.ledger import Ledger
-from tests.integration.cli.test_keys import Ran, sera, url
 
-__all__ = ["sera", "url"]
+Ran = tuple[int, str, str]
 
 
 @pytest.fixture
-def person(sera, monkeypatch, capsys) -> Callable[..., Ran]:
+def person(operator, monkeypatch, capsys) -> Callable[..., Ran]:
     """Runs `sera person ...` in this process, as an operator."""
 
     def run(*arguments: str) -> Ran:

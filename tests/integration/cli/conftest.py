@@ -1,0 +1,30 @@
+"""A gateway that listens, for commands that run in the test's own process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import EmbeddedEngines
+from services.api.app import create_app
+from shared.domain.roles import Role
+from shared.ledger import Ledger
+from shared.settings import Settings
+from tests.serving import at_an_address
+
+
+@pytest.fixture
+def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator[str]:
+    """Where the gateway answers, on a port of its own."""
+    settings = Settings(home=tmp_path, database_url=database_url, broker_url=engines.broker_url)
+    with at_an_address(create_app(settings)) as address:
+        yield address
+
+
+@pytest.fixture
+def operator(url: str, database_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment in which an operator gives commands."""
+    with ledger.whole("test") as house:
+        monkeypatch.setenv("SERA_KEY", house.keys.create(Role.OPERATOR, None, "test"))
+    monkeypatch.setenv("SERA_URL", url)
+    monkeypatch.setenv("SERA_DATABASE_URL", database_url)
