@@ -10,6 +10,7 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import connect, create_key
+from cli.listing import AsJson, show_all
 from shared.domain.roles import Role
 from shared.settings import Settings
 
@@ -37,15 +38,10 @@ def create(
 
 
 @app.command(name="list")
-def list_keys(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
+def list_keys(as_json: AsJson = False) -> None:
     """Keys without their secrets, newest first."""
     with connect(Role.OPERATOR) as api:
-        found = api.get("/v1/keys")
-    console = Console(highlight=False)
-    if as_json:
-        console.print_json(data=found)
-    else:
-        console.print(table(found))
+        show_all(api.get("/v1/keys"), as_json, table)
 
 
 @app.command()

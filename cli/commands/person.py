@@ -9,6 +9,7 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import Api, connect
+from cli.listing import AsJson, show_all
 from shared.domain.roles import Role
 from shared.errors import NotFound
 
@@ -40,15 +41,10 @@ def create(
 
 
 @app.command(name="list")
-def list_people(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
+def list_people(as_json: AsJson = False) -> None:
     """Everybody, by name."""
     with connect(Role.OPERATOR) as api:
-        found = api.get("/v1/people")
-    console = Console(highlight=False)
-    if as_json:
-        console.print_json(data=found)
-    else:
-        console.print(table(found))
+        show_all(api.get("/v1/people"), as_json, table)
 
 
 @app.command()

@@ -1,4 +1,5 @@
 import pytest
+from structlog.testing import capture_logs
 
 from services.beat.bell import Bell
 from shared.queueing import Queues, celery_app
@@ -46,4 +47,6 @@ def test_each_queue_has_a_pace_of_its_own(app):
 
 def test_a_broker_that_is_away_costs_a_ring_and_no_more(tmp_path):
     bell = Bell(celery_app(f"redis+socket://{tmp_path}/none.sock"), {Tasks.RING: 3.0})
-    bell.round(0)
+    with capture_logs() as told:
+        bell.round(0)
+    assert [each["event"] for each in told] == ["bell.lost"]

@@ -3,6 +3,7 @@ import base64
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
 from services.worker.sealing import Sealer
 from shared.domain.chain import HOUSE
@@ -79,5 +80,7 @@ def test_what_the_owner_of_the_database_rewrites_is_named(ledger, north, seal):
 
 def test_while_the_database_is_away_nothing_is_sealed_and_nothing_breaks():
     away = Ledger("postgresql+psycopg2://nobody@127.0.0.1:1/none")
-    Sealer(away, lambda: KEY).seal()
+    with capture_logs() as told:
+        Sealer(away, lambda: KEY).seal()
     away.close()
+    assert [each["event"] for each in told] == ["audit.unsealed"]

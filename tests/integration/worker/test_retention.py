@@ -4,13 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.worker.retention import Sweeper
 from shared.domain.erasure import Ground
 from shared.domain.events import Event
 from shared.domain.jobs import Priority
 from shared.domain.outcomes import OutcomeSource
-from shared.errors import Unavailable
+from shared.ledger import Ledger
 from shared.ledger.cases import CaseErased
 from shared.ledger.outcomes import NewOutcome
 from shared.objects import ObjectMissing, ObjectsUnavailable
@@ -171,9 +172,12 @@ def test_uploads_and_sweeps_at_the_same_moment_leave_no_case_without_its_image(l
     assert list(objects._keys.keys("objects/")) == []
 
 
-def test_without_the_database_a_sweep_waits_for_the_next_ring(ledger, objects, monkeypatch):
-    monkeypatch.setattr(type(ledger), "whole", lambda *_: (_ for _ in ()).throw(Unavailable(service="The database")))
-    Sweeper(ledger, objects, 1).sweep()
+def test_without_the_database_a_sweep_waits_for_the_next_ring(objects):
+    away = Ledger("postgresql+psycopg2://nobody@127.0.0.1:1/none")
+    with capture_logs() as told:
+        Sweeper(away, objects, 1).sweep()
+    away.close()
+    assert [each["event"] for each in told] == ["retention.waits"]
 
 
 def test_a_draft_loses_erased_cases_with_the_sweep(sweeper, ledger, send, find, erase):
