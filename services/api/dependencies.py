@@ -10,6 +10,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from services.api.admission import Admission
 from services.api.audit.seen import Seen
 from services.api.cleaning import Cleaner
+from services.api.eyes import Eyes
 from services.api.jobs.pace import Pace
 from services.api.jobs.watch import JobWatch
 from services.api.monitoring.memory import Memory
@@ -40,6 +41,7 @@ class Wiring:
     memory: Memory
     seen: Seen
     cleaner: Cleaner
+    eyes: Eyes
     site: Site
     bench: Bench
     vault: Vault
