@@ -21,6 +21,7 @@ from services.api.jobs.pace import Pace
 from services.api.jobs.router import router as jobs
 from services.api.jobs.watch import JobWatch
 from services.api.keys.router import router as keys
+from services.api.languages import Listener
 from services.api.limits import BodyCap, Bounds
 from services.api.looks.router import router as looks
 from services.api.models.card import router as cards
@@ -88,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyCap, bounds=Bounds.of(settings))
     app.add_middleware(SafeHeaders, public_url=settings.public_url)
     app.add_middleware(Traffic)
+    app.add_middleware(Listener)
     errors.install(app)
     once.install(app)
     for router in (

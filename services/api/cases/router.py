@@ -6,8 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from services.api.cases.erasing import erase
-from services.api.cases.explanation import ExplanationDesk
 from services.api.cases.picture import show
+from services.api.cases.explained import ExplanationView
+from services.api.cases.explanation import LATER, ExplanationDesk
 from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, Tombstone
 from services.api.cases.service import CaseDesk, Submission
 from services.api.dependencies import Administrator, HospitalReader, Submitter, WiringDep
@@ -91,11 +92,27 @@ def record_outcome(case_id: UUID, new: NewOutcome, wired: WiringDep, who: Submit
     return CaseDesk(wired, who).record_outcome(case_id, new)
 
 
-@router.get(
-    "/cases/{case_id}/explanation.png",
-    response_class=Response,
-    responses={200: {"content": {"image/png": {}}}, 202: {"description": "Being made; ask again after Retry-After."}},
-)
+PICTURE = {200: {"content": {"image/png": {}}}, 202: {"description": "Being made; ask again after Retry-After."}}
+
+
+@router.get("/cases/{case_id}/explanation", response_model=ExplanationView, responses={202: PICTURE[202]})
+def list_maps(case_id: UUID, wired: WiringDep, who: HospitalReader) -> ExplanationView | Response:
+    """Which maps there are for a case, and how faithful each was measured to be; made when first asked for."""
+    return ExplanationDesk(wired, who).maps(case_id) or Response(status_code=202, headers=LATER)
+
+
+@router.get("/cases/{case_id}/explanation/heat.png", response_class=Response, responses=PICTURE)
+def show_map(
+    case_id: UUID,
+    wired: WiringDep,
+    who: HospitalReader,
+    number: Annotated[int, Query(alias="map", ge=0, le=99, description="Which map, counted from 0.")] = 0,
+) -> Response:
+    """One map as a transparent layer of the size of its ROI."""
+    return ExplanationDesk(wired, who).layer(case_id, number)
+
+
+@router.get("/cases/{case_id}/explanation.png", response_class=Response, responses=PICTURE)
 def explain_case(case_id: UUID, wired: WiringDep, who: HospitalReader) -> Response:
     """Where the ensemble looked: an occlusion map over the ROI, made when first asked for."""
     return ExplanationDesk(wired, who).answer(case_id)

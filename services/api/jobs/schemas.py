@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.languages import told_again
 from shared.domain.jobs import JobState
 from shared.ledger.jobs import Job
 
@@ -69,7 +70,5 @@ class JobPage(BaseModel):
 
 
 def view(job: Job, eta_s: float | None = None) -> JobView:
-    told = {
-        name: getattr(job, name) for name in ("case_id", "state", "position", "attempts", "reason", "message", "result")
-    }
-    return JobView(job_id=job.id, eta_s=eta_s, **told)
+    told = {name: getattr(job, name) for name in ("case_id", "state", "position", "attempts", "reason", "result")}
+    return JobView(job_id=job.id, eta_s=eta_s, message=told_again(job.reason, job.message), **told)

@@ -3,6 +3,7 @@
 from shared.ledger.tables.base import Table
 from shared.ledger.tables.cases import (
     CaseRow,
+    ExplanationMapRow,
     ExplanationRow,
     JobRow,
     ObservationRow,
@@ -26,6 +27,7 @@ __all__ = [
     "DatasetImageRow",
     "DatasetRow",
     "DoorstepRow",
+    "ExplanationMapRow",
     "ExplanationRow",
     "GateRow",
     "HospitalRow",
