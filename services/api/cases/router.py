@@ -1,4 +1,4 @@
-"""Cases: submit one, read one, see its explanation, erase one."""
+"""Cases: submit one, read one, see its explanation and those like it, erase one."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 
 from services.api.cases.erasing import erase
 from services.api.cases.explanation import ExplanationDesk
-from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, Tombstone
+from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, SimilarView, Tombstone
 from services.api.cases.service import CaseDesk, Submission
+from services.api.cases.similar import similar
 from services.api.dependencies import Administrator, HospitalReader, Submitter, WiringDep
 from services.api.text import OptionalText
 from shared.domain.erasure import Ground
@@ -83,6 +84,14 @@ def erase_case(
 def record_outcome(case_id: UUID, new: NewOutcome, wired: WiringDep, who: Submitter) -> OutcomeView:
     """Say what a case turned out to be, and whether its image may be learned from; the last word counts."""
     return CaseDesk(wired, who).record_outcome(case_id, new)
+
+
+@router.get("/cases/{case_id}/similar")
+def similar_cases(
+    case_id: UUID, wired: WiringDep, who: HospitalReader, limit: Annotated[int, Query(ge=1, le=50)] = 6
+) -> SimilarView:
+    """This hospital's past cases with a known outcome that the same model finds nearest to this one."""
+    return similar(wired, who, case_id, limit)
 
 
 @router.get(
