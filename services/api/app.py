@@ -32,6 +32,7 @@ from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
 from services.api.origin import Whence, networks
 from services.api.people.router import router as people
+from services.api.reports.router import router as reports
 from services.api.session.bench import Bench
 from services.api.session.provider import Provider
 from services.api.session.routers import ROUTERS as sessions
@@ -97,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         people,
         cases,
         looks,
+        reports,
         jobs,
         hospitals,
         keys,

@@ -10,6 +10,7 @@ class Event(StrEnum):
     IMAGE_READ = "image.read"
     RESULT_READ = "result.read"
     EXPLANATION_READ = "explanation.read"
+    REPORT_PRINTED = "report.printed"
     AUDIT_EXPORTED = "audit.exported"
     JOB_CLAIMED = "job.claimed"
     JOB_DONE = "job.done"

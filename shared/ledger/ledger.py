@@ -41,6 +41,7 @@ from shared.ledger.serving import Serving
 from shared.ledger.sessions import Sessions
 from shared.ledger.shadows import Shadows
 from shared.ledger.signins import SignIns
+from shared.ledger.similar import SimilarCases
 from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
 from shared.ledger.training import TrainingRuns
@@ -67,6 +68,7 @@ class Book:
     allowance: Allowance
     keys: Keys
     people: People
+    similar: SimilarCases
     audit: AuditTrail
     seals: Seals
 
@@ -142,6 +144,7 @@ class Ledger:
                 Allowance(session, hospital),
                 Keys(session, audit, hospital),
                 People(session, audit, hospital),
+                SimilarCases(session, hospital),
                 audit,
                 Seals(session, hospital),
             )

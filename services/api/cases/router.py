@@ -1,4 +1,4 @@
-"""Cases: submit one, read one, see its explanation, erase one."""
+"""Cases: submit one, read one, see its explanation and those like it, erase one."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,11 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from services.api.cases.erasing import erase
-from services.api.cases.picture import show
 from services.api.cases.explained import ExplanationView
 from services.api.cases.explanation import LATER, ExplanationDesk
-from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, Tombstone
+from services.api.cases.picture import show
+from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, SimilarView, Tombstone
 from services.api.cases.service import CaseDesk, Submission
+from services.api.cases.similar import similar
 from services.api.dependencies import Administrator, HospitalReader, Submitter, WiringDep
 from services.api.text import OptionalText
 from shared.domain.erasure import Ground
@@ -110,6 +111,14 @@ def show_map(
 ) -> Response:
     """One map as a transparent layer of the size of its ROI."""
     return ExplanationDesk(wired, who).layer(case_id, number)
+
+
+@router.get("/cases/{case_id}/similar")
+def similar_cases(
+    case_id: UUID, wired: WiringDep, who: HospitalReader, limit: Annotated[int, Query(ge=1, le=50)] = 6
+) -> SimilarView:
+    """This hospital's past cases with a known outcome that the same model finds nearest to this one."""
+    return similar(wired, who, case_id, limit)
 
 
 @router.get("/cases/{case_id}/explanation.png", response_class=Response, responses=PICTURE)

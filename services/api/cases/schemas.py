@@ -121,6 +121,35 @@ class CaseView(BaseModel):
     links: dict[str, str]
 
 
+class SimilarCase(BaseModel):
+    """A past case of this hospital as the same model read it, and what it turned out to be."""
+
+    case_id: UUID
+    external_id: str | None
+    distance: float = Field(
+        description="Between the two images as the model sees them: Euclidean, along the training images' first "
+        "principal directions in standard deviations. 0 is the same; it is no probability."
+    )
+    risk: float
+    decision: str
+    size_mm: float
+    outcome: OutcomeView
+    created_at: datetime
+
+
+class SimilarView(BaseModel):
+    """The nearest first."""
+
+    model: str | None = Field(description="Digest of the model by which all of them were read.")
+    among: int = Field(
+        description="How many cases with a known outcome, read by this model, there were to choose from."
+    )
+    cases: list[SimilarCase]
+    reason: str | None = Field(
+        description="Why there are none: `no-result`, `model-without-embedding` or `no-known-outcome`; else null."
+    )
+
+
 def outcome_view(outcome: Outcome) -> OutcomeView:
     told = {name: getattr(outcome, name) for name in OutcomeView.model_fields if name != "patient_known"}
     return OutcomeView(patient_known=outcome.patient is not None, **told)

@@ -15,6 +15,7 @@ RESULT = {
     "decision": "malignant",
     "cutoff": 0.48,
     "cutoff_rule": "sensitivity>=0.95",
+    "cutoff_risk": 0.19,
     "conformal": {"alpha": 0.1, "set": ["malignant"], "benign_p": 0.04, "malignant_p": 0.61},
     "prevalence": 0.23,
     "fna": {
