@@ -57,6 +57,8 @@ class NewCase:
     """What cleaning took out of the image, by its name in the standard; never a value."""
     duplicate_of: UUID | None = None
     """The hospital's first case of the same content."""
+    batch: str | None = None
+    """The hospital's own label for what it sent together."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from services.api.cases.explanation import ExplanationDesk
 from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, Tombstone
 from services.api.cases.service import CaseDesk, Submission
 from services.api.dependencies import Administrator, HospitalReader, Submitter, WiringDep
-from services.api.text import OptionalText
+from services.api.text import BatchLabel, OptionalText
 from shared.domain.erasure import Ground
 from shared.domain.jobs import Priority
 from shared.imaging import Roi
@@ -45,8 +45,9 @@ def submission(
         int | None,
         Form(le=2**31 - 1, description="Which frame of a DICOM loop, counted from 1; left out, the middle one."),
     ] = None,
+    batch: Annotated[BatchLabel, Form(description="Your own label for what you send together.")] = None,
 ) -> Submission:
-    return Submission(image.file, size_mm, Roi.parse(roi) if roi else None, external_id, priority, frame)
+    return Submission(image.file, size_mm, Roi.parse(roi) if roi else None, external_id, priority, frame, batch)
 
 
 @router.post("/cases", status_code=202)
