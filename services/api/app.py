@@ -39,6 +39,7 @@ from services.api.session.routers import ROUTERS as sessions
 from services.api.site import Site
 from services.api.training.router import router as training
 from services.api.web.router import router as web
+from services.api.worklist.router import router as worklist
 from shared.authenticators import Vault
 from shared.ledger import Ledger
 from shared.objects import open_store
@@ -96,6 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in (
         *sessions,
         people,
+        worklist,
         cases,
         looks,
         reports,

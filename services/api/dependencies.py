@@ -74,7 +74,7 @@ def caller(
 Known = Annotated[Caller, Depends(caller)]
 
 
-ABROAD = (Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
+ABROAD = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
 """What may be done by those who belong to no hospital."""
 
 
@@ -96,6 +96,7 @@ def allowed(act: Act) -> Callable[[Caller], Caller]:
 
 Submitter = Annotated[Caller, Depends(allowed(Act.SUBMIT))]
 HospitalReader = Annotated[Caller, Depends(allowed(Act.READ))]
+Rerunner = Annotated[Caller, Depends(allowed(Act.RERUN))]
 Operator = Annotated[Caller, Depends(allowed(Act.OPERATE))]
 Auditor = Annotated[Caller, Depends(allowed(Act.AUDIT))]
 Administrator = Annotated[Caller, Depends(allowed(Act.ADMINISTER))]

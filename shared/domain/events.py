@@ -8,6 +8,7 @@ class Event(StrEnum):
     CASE_ERASED = "case.erased"
     CASE_READ = "case.read"
     IMAGE_READ = "image.read"
+    CASES_EXPORTED = "cases.exported"
     RESULT_READ = "result.read"
     EXPLANATION_READ = "explanation.read"
     REPORT_PRINTED = "report.printed"

@@ -59,6 +59,8 @@ class NewCase:
     duplicate_of: UUID | None = None
     """The hospital's first case of the same content."""
     source: Source = Source.FILE
+    batch: str | None = None
+    """The hospital's own label for what it sent together."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,7 @@ from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
+from shared.ledger.worklist import Worklist
 
 WAIT_S = 10.0
 CONNECT = {"connect_timeout": 5, "tcp_user_timeout": 20_000, "keepalives_idle": 20}
@@ -59,6 +60,7 @@ class Book:
 
     cases: Cases
     jobs: Jobs
+    worklist: Worklist
     receipts: Receipts
     explanations: Explanations
     outcomes: Outcomes
@@ -135,6 +137,7 @@ class Ledger:
             yield Book(
                 Cases(session, hospital),
                 Jobs(session, hospital, audit),
+                Worklist(session, hospital),
                 Receipts(session, hospital),
                 Explanations(session, hospital),
                 Outcomes(session, hospital, audit, actor),

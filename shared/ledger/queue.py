@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.domain.jobs import REASON_TEXT, JobState, Reason, origins
-from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail, Entry
-from shared.ledger.jobs import REMEMBERED, notify
+from shared.ledger.jobs import REMEMBERED, NotADeadLetter, notify
 from shared.ledger.tables import CaseRow, HospitalRow, JobRow, ResultRow
 
 NOW = func.clock_timestamp()
@@ -49,11 +48,6 @@ Fair is by turns: the jobs a hospital has running or lately got results of, and 
 weight. So one that has just come goes ahead of one that has been served all along, until they are even.
 A job that outlived a worker is never among them: it comes alone.
 """
-
-
-class NotADeadLetter(Conflict):
-    code = "not-a-dead-letter"
-    text = "The job is {state}; only a failed job can be run again."
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receip
 from services.api.cases.service import CaseDesk, Submission
 from services.api.cases.similar import similar
 from services.api.dependencies import Administrator, HospitalReader, Submitter, WiringDep
-from services.api.text import OptionalText
+from services.api.text import BatchLabel, OptionalText
 from shared.domain.erasure import Ground
 from shared.domain.jobs import Priority
 from shared.domain.source import Source
@@ -53,8 +53,10 @@ def submission(
         Source,
         Form(description="`photo` for a photo of a screen: the result says so, and what it spoilt."),
     ] = Source.FILE,
+    batch: Annotated[BatchLabel, Form(description="Your own label for what you send together.")] = None,
 ) -> Submission:
-    return Submission(image.file, size_mm, Roi.parse(roi) if roi else None, external_id, priority, frame, source)
+    outline = Roi.parse(roi) if roi else None
+    return Submission(image.file, size_mm, outline, external_id, priority, frame, source, batch)
 
 
 @router.post("/cases", status_code=202)

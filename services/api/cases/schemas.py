@@ -115,6 +115,7 @@ class CaseView(BaseModel):
         examples=[{"PatientName": 1, "PatientID": 1, "private": 12, "pixels-outside-regions": 1}],
     )
     duplicate_of: UUID | None = DuplicateOf
+    batch: str | None = Field(description="Your own label for what you sent together.")
     created_at: datetime
     jobs: list[UUID]
     outcome: OutcomeView | None = Field(description="What the case turned out to be; null while nobody said.")

@@ -70,6 +70,11 @@ class JobPage(BaseModel):
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null at the end.")
 
 
+class Reruns(BaseModel):
+    queued: int = Field(description="How many were queued again.")
+    more: bool = Field(description="Whether there may be others of this reason: ask again.")
+
+
 def view(job: Job, eta_s: float | None = None) -> JobView:
     told = {name: getattr(job, name) for name in ("case_id", "state", "position", "attempts", "reason", "result")}
     return JobView(job_id=job.id, eta_s=eta_s, message=told_again(job.reason, job.message), **told)

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -40,6 +41,8 @@ class CaseRow(Table):
     removed: Mapped[dict[str, Any] | None]
     """What cleaning took out of the image: names and counts. None for cases of before images were cleaned."""
     duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id", ondelete="SET NULL"))
+    batch: Mapped[str | None]
+    """The hospital's own label for what it sent together."""
     created_at: Mapped[datetime] = moment()
     erased_at: Mapped[datetime | None]
     erased_by: Mapped[str | None]
@@ -49,6 +52,14 @@ class CaseRow(Table):
         Index("cases_kept", "hospital_id", "created_at", postgresql_where=text("erased_at IS NULL")),
         Index("cases_of_image", "image_sha256", postgresql_where=text("erased_at IS NULL")),
         Index("cases_same_image", "hospital_id", "image_sha256", "created_at"),
+        Index("cases_of_batch", "hospital_id", "batch", postgresql_where=text("batch IS NOT NULL")),
+        Index(
+            "cases_numbered",
+            "hospital_id",
+            "external_id",
+            postgresql_ops={"external_id": "text_pattern_ops"},
+            postgresql_where=text("external_id IS NOT NULL"),
+        ),
         Index("cases_duplicated", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
     )
 
@@ -86,6 +97,8 @@ class JobRow(Table):
         Index("jobs_suspect", "queued_at", postgresql_where=text("state = 'queued' AND attempts > 0")),
         Index("jobs_leased", "lease_until", "hospital_id", postgresql_where=text("state = 'running'")),
         Index("jobs_listed", "hospital_id", text("created_at DESC"), text("id DESC")),
+        Index("jobs_by_state", "hospital_id", "state", text("created_at DESC"), text("id DESC")),
+        Index("jobs_urgent", "hospital_id", text("created_at DESC"), text("id DESC"), postgresql_where=text("urgent")),
         Index("jobs_of_case", "case_id"),
         Index("jobs_failed", "created_at", postgresql_where=text("state = 'failed'")),
     )
@@ -98,11 +111,16 @@ class ResultRow(Table):
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     model_digest: Mapped[str]
     body: Mapped[dict[str, Any]]
+    risk: Mapped[float | None] = mapped_column(Computed("(body->>'risk')::double precision", persisted=True))
+    decision: Mapped[str | None] = mapped_column(Computed("body->>'decision'", persisted=True))
+    fna: Mapped[bool | None] = mapped_column(Computed("(body->'fna'->>'recommended')::boolean", persisted=True))
     created_at: Mapped[datetime] = moment()
 
     __table_args__ = (
         UniqueConstraint("job_id", "model_digest", name="results_once"),
         Index("results_newest", text("created_at DESC")),
+        Index("results_told", "hospital_id", "decision", "fna"),
+        Index("results_by_risk", "hospital_id", text("risk DESC"), text("job_id DESC")),
     )
 
 

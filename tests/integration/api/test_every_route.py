@@ -26,7 +26,8 @@ NEEDS = {
     r"POST /v1/(cases|looks)\b.*": Act.SUBMIT,
     r"DELETE /v1/cases/{case_id}": Act.ADMINISTER,
     r"POST /v1/jobs/{job_id}/cancel": Act.SUBMIT,
-    r"POST /v1/jobs/{job_id}/rerun": Act.OPERATE,
+    r"POST /v1/jobs/{job_id}/rerun": Act.RERUN,
+    r"POST /v1/jobs/rerun": Act.SUBMIT,
     r"GET /v1/hospital": Act.READ,
     r"PATCH /v1/hospital": Act.ADMINISTER,
     r"\w+ /v1/hospitals\b.*": Act.OPERATE,
@@ -39,7 +40,7 @@ NEEDS = {
     r"\w+ /v1/(datasets|training-runs|models|promotions|workers|shadow)\b.*": Act.OPERATE,
 }
 """The leave that a route asks for, the first that matches; None: any key or session will do."""
-WITHOUT_HOME = (Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
+WITHOUT_HOME = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
 """What may be done by those who belong to no hospital."""
 ALL = [
     route

@@ -24,7 +24,7 @@ ALLOWED = {
         "version",
         "versions",
     },
-    "counts and shares": {"images", "files", "attempt", "share", "columns"},
+    "counts and shares": {"images", "files", "attempt", "share", "columns", "rows"},
     "names of tags and chunks, with counts": {"removed"},
     "a key's last moment": {"until"},
     "how a dataset was split": {"by", "seed", "sites"},
