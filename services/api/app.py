@@ -29,6 +29,7 @@ from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
 from services.api.origin import Whence, networks
 from services.api.people.router import router as people
+from services.api.queue.router import router as queue
 from services.api.session.bench import Bench
 from services.api.session.provider import Provider
 from services.api.session.routers import ROUTERS as sessions
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
         people,
         cases,
         jobs,
+        queue,
         hospitals,
         keys,
         datasets,

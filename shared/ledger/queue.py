@@ -190,6 +190,15 @@ class Queue:
         self._record(self._move(JobRow.id == job_id, **again), lambda _: Event.JOB_RERUN)
         return True
 
+    def rerun_all(self, reason: str, most: int) -> list[UUID]:
+        """Queue the oldest dead letters of this reason again, with fresh attempts; returns them."""
+        dead = select(JobRow.id).where(JobRow.state == literal_column("'failed'"), JobRow.reason == reason)
+        chosen = dead.order_by(JobRow.created_at).limit(most).with_for_update(skip_locked=True)
+        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "message": None}
+        moved = self._move(JobRow.id.in_(chosen.scalar_subquery()), **again)
+        self._record(moved, lambda _: Event.JOB_RERUN)
+        return [row.id for row in moved]
+
     def holder(self, job_id: UUID) -> str | None:
         """The worker that has this job in hand; None while it waits, and when it is final."""
         return self._session.scalar(select(JobRow.worker).where(JobRow.id == job_id, JobRow.state == "running"))
