@@ -17,7 +17,7 @@ def key(tmp_path):
 
 @pytest.fixture
 def north(ledger, key, monkeypatch):
-    """The hospital's id: a chain of eleven events in stretches of three, sealed after the eighth; the house's has two."""
+    """The hospital's id: eleven events read in stretches of three, sealed after the eighth; the house has two."""
     monkeypatch.setattr(proving, "AT_ONCE", 3)
     with ledger.whole("test") as house:
         north = house.hospitals.ensure("north")
