@@ -7,11 +7,13 @@ from uuid import UUID
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.orm import Session
 
+from shared.domain.jobs import Reason
 from shared.ledger.tables import HospitalRow, JobRow
 
 NOW = func.clock_timestamp()
 QUEUED, RUNNING, FAILED = (JobRow.state == literal_column(f"'{state}'") for state in ("queued", "running", "failed"))
 """Written out, so that the partial indexes are used."""
+REASON = func.coalesce(JobRow.reason, literal_column(f"'{Reason.INTERNAL}'"))
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,13 @@ class Backlog:
 
     def dead(self) -> list[Dead]:
         """By reason, the most frequent first."""
-        told = (JobRow.reason, func.count(), func.min(JobRow.updated_at), func.max(JobRow.updated_at))
-        query = select(*told).where(FAILED).group_by(JobRow.reason).order_by(func.count().desc(), JobRow.reason)
+        told = (REASON, func.count(), func.min(JobRow.updated_at), func.max(JobRow.updated_at))
+        query = select(*told).where(FAILED).group_by(REASON).order_by(func.count().desc(), REASON)
         return [Dead(*row) for row in self._session.execute(query)]
 
     def dead_letters(self, reason: str, most: int) -> list[DeadLetter]:
         """Of one reason, those that failed last."""
-        told = (JobRow.id, HospitalRow.name, JobRow.reason, JobRow.attempts, JobRow.updated_at)
-        query = select(*told).join(HospitalRow).where(FAILED, JobRow.reason == reason)
+        told = (JobRow.id, HospitalRow.name, REASON, JobRow.attempts, JobRow.updated_at)
+        query = select(*told).join(HospitalRow).where(FAILED, reason == REASON)
         newest = query.order_by(JobRow.updated_at.desc(), JobRow.id).limit(most)
         return [DeadLetter(*row) for row in self._session.execute(newest)]

@@ -13,6 +13,7 @@ from shared.domain.events import Event
 from shared.domain.jobs import REASON_TEXT, JobState, Reason, origins
 from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail, Entry
+from shared.ledger.backlog import FAILED, REASON
 from shared.ledger.jobs import REMEMBERED, notify
 from shared.ledger.tables import CaseRow, HospitalRow, JobRow, ResultRow
 
@@ -192,7 +193,7 @@ class Queue:
 
     def rerun_all(self, reason: str, most: int) -> list[UUID]:
         """Queue the oldest dead letters of this reason again, with fresh attempts; returns them."""
-        dead = select(JobRow.id).where(JobRow.state == literal_column("'failed'"), JobRow.reason == reason)
+        dead = select(JobRow.id).where(FAILED, reason == REASON)
         chosen = dead.order_by(JobRow.created_at).limit(most).with_for_update(skip_locked=True)
         again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "message": None}
         moved = self._move(JobRow.id.in_(chosen.scalar_subquery()), **again)
