@@ -32,6 +32,7 @@ from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
 from services.api.origin import Whence, networks
 from services.api.people.router import router as people
+from services.api.queue.router import router as queue
 from services.api.reports.router import router as reports
 from services.api.session.bench import Bench
 from services.api.session.provider import Provider
@@ -102,6 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
         looks,
         reports,
         jobs,
+        queue,
         hospitals,
         keys,
         datasets,

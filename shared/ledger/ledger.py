@@ -14,6 +14,7 @@ from shared.ledger.allowances import Allowance
 from shared.ledger.arrivals import Arrivals
 from shared.ledger.audit import AuditTrail
 from shared.ledger.authenticators import Authenticators
+from shared.ledger.backlog import Backlog
 from shared.ledger.cases import Cases
 from shared.ledger.cleanings import Cleanings
 from shared.ledger.consents import Consents
@@ -108,6 +109,7 @@ class House:
     audit: AuditTrail
     seals: Seals
     receipts: Receipts
+    backlog: Backlog
 
 
 class Ledger:
@@ -189,6 +191,7 @@ class Ledger:
                 audit,
                 Seals(session),
                 Receipts(session),
+                Backlog(session),
             )
             self._tell(audit)
 

@@ -31,6 +31,7 @@ NEEDS = {
     r"GET /v1/hospital": Act.READ,
     r"PATCH /v1/hospital": Act.ADMINISTER,
     r"\w+ /v1/hospitals\b.*": Act.OPERATE,
+    r"\w+ /v1/queue\b.*": Act.OPERATE,
     r"\w+ /v1/keys\b.*": Act.MANAGE_KEYS,
     r"\w+ /v1/people\b.*": Act.MANAGE_PEOPLE,
     r"\w+ /v1/session\b.*": None,
