@@ -17,6 +17,7 @@ from shared.ledger.authenticators import Authenticators
 from shared.ledger.backlog import Backlog
 from shared.ledger.cases import Cases
 from shared.ledger.cleanings import Cleanings
+from shared.ledger.composition import Compositions
 from shared.ledger.consents import Consents
 from shared.ledger.datasets import Datasets
 from shared.ledger.drafts import Drafts
@@ -45,6 +46,7 @@ from shared.ledger.signins import SignIns
 from shared.ledger.similar import SimilarCases
 from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
+from shared.ledger.trainers import Trainers
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
 from shared.ledger.worklist import Worklist
@@ -101,6 +103,8 @@ class House:
     gates: Gates
     shadows: Shadows
     serving: Serving
+    trainers: Trainers
+    compositions: Compositions
     observations: Observations
     explanations: ExplanationQueue
     retention: Retention
@@ -183,6 +187,8 @@ class Ledger:
                 Gates(session, audit),
                 shadows,
                 Serving(session, audit),
+                Trainers(session),
+                Compositions(session),
                 Observations(session, audit),
                 ExplanationQueue(session),
                 Retention(session, audit, actor),

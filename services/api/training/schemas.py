@@ -36,6 +36,7 @@ class StepView(BaseModel):
     state: StepState
     fraction: float
     attempts: int = Field(description="How often it was taken up; more than one after a trainer was lost.")
+    owner: str | None = Field(description="The trainer that does it now: host/process/start; null while nobody does.")
     seconds: float | None = Field(description="Of the last attempt, so far.")
     message: str | None
     outcome: dict[str, Any] | None

@@ -16,7 +16,7 @@ from shared.ledger.tables.datasets import CleaningRow, DatasetImageRow, DatasetR
 from shared.ledger.tables.hospitals import AllowanceRow, AuditRow, HospitalRow, KeyRow, SealRow, SecretRow
 from shared.ledger.tables.models import GateRow, ModelRow, PromotionRow, ServingRow, ShadowResultRow, ShadowRow
 from shared.ledger.tables.people import ArrivalRow, DoorstepRow, PersonRow, SessionRow, StrangerRow
-from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainingRunRow
+from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainerRow, TrainingRunRow
 
 __all__ = [
     "AllowanceRow",
@@ -51,6 +51,7 @@ __all__ = [
     "ShadowRow",
     "StrangerRow",
     "Table",
+    "TrainerRow",
     "TrainingRunRow",
     "VersionImageRow",
     "VersionRow",

@@ -38,7 +38,7 @@ NEEDS = {
     r"GET /v1/audit\b.*": Act.AUDIT,
     r"GET /v1/monitoring/.*": Act.MONITOR,
     r"GET /v1/models/{model_id}/card(\.html)?": None,
-    r"\w+ /v1/(datasets|training-runs|models|promotions|workers|shadow)\b.*": Act.OPERATE,
+    r"\w+ /v1/(datasets|recipes|training-runs|models|promotions|workers|shadow)\b.*": Act.OPERATE,
 }
 """The leave that a route asks for, the first that matches; None: any key or session will do."""
 WITHOUT_HOME = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
