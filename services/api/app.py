@@ -34,6 +34,7 @@ from services.api.session.provider import Provider
 from services.api.session.routers import ROUTERS as sessions
 from services.api.site import Site
 from services.api.training.router import router as training
+from services.api.wall.router import router as wall
 from services.api.web.router import router as web
 from shared.authenticators import Vault
 from shared.ledger import Ledger
@@ -99,6 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
         cards,
         audit,
         dashboards,
+        wall,
     ):
         app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)

@@ -45,6 +45,7 @@ from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
+from shared.ledger.wall import Wall
 
 WAIT_S = 10.0
 CONNECT = {"connect_timeout": 5, "tcp_user_timeout": 20_000, "keepalives_idle": 20}
@@ -69,6 +70,7 @@ class Book:
     people: People
     audit: AuditTrail
     seals: Seals
+    wall: Wall
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class House:
     audit: AuditTrail
     seals: Seals
     receipts: Receipts
+    wall: Wall
 
 
 class Ledger:
@@ -144,6 +147,7 @@ class Ledger:
                 People(session, audit, hospital),
                 audit,
                 Seals(session, hospital),
+                Wall(session, hospital),
             )
             self._tell(audit)
 
@@ -183,6 +187,7 @@ class Ledger:
                 audit,
                 Seals(session),
                 Receipts(session),
+                Wall(session),
             )
             self._tell(audit)
 
