@@ -22,7 +22,8 @@ def read_wall(
     """Throughput, waiting, times from submit to result, failures, workers, and each hospital's part.
 
     For whoever has a key or a session, a reader's screen on the wall too. Operators and auditors see every hospital;
-    others their own, and the house as a whole without names. Read at most every 3 s however many ask: poll with the
-    last `ETag` in `If-None-Match`, and a 304 says that there is no newer reading yet. `as_of` says how old one is.
+    others their own, and the house as a whole without names. Read at most every 3 s (a day's every 15 s) however many
+    ask: poll with the last `ETag` in `If-None-Match`, and a 304 says that there is no newer reading yet. `as_of` says
+    how old one is.
     """
-    return response(WallDesk(wired, who).answer(window), if_none_match, FRESH_S)
+    return response(WallDesk(wired, who).answer(window), if_none_match, FRESH_S[window])

@@ -26,7 +26,7 @@ from shared.ledger.ledger import House
 from shared.ledger.serving import PRESENT, Worker
 from shared.ledger.wall import Lane, Pace, Reading, Span
 
-FRESH_S = 3.0
+FRESH_S = {WallWindow.QUARTER: 3.0, WallWindow.HOUR: 3.0, WallWindow.DAY: 15.0}
 """How old a reading may be; however many dashboards poll, and however often, each window is read no oftener."""
 STEPS = {
     WallWindow.QUARTER: (timedelta(minutes=1), 15),
@@ -44,7 +44,7 @@ class WallDesk:
     def answer(self, window: WallWindow) -> Answer:
         """The wall as JSON."""
         key = ("wall", "json", self._hospital, window)
-        return self._wired.memory.recall(key, FRESH_S, lambda: answer_of(self.look(window)))
+        return self._wired.memory.recall(key, FRESH_S[window], lambda: answer_of(self.look(window)))
 
     def look(self, window: WallWindow) -> WallView:
         """The house's reading, with the rows of those hospitals that the caller may see."""
@@ -55,7 +55,7 @@ class WallDesk:
         return house.model_copy(update={"hospitals": self._own(window), "workers": workers})
 
     def _house(self, window: WallWindow) -> tuple[WallView, list[WallHospital]]:
-        return self._wired.memory.recall(("wall", window), FRESH_S, lambda: self._read(window))
+        return self._wired.memory.recall(("wall", window), FRESH_S[window], lambda: self._read(window))
 
     def _read(self, window: WallWindow) -> tuple[WallView, list[WallHospital]]:
         with self._wired.ledger.whole("gateway") as house:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from services.api.wall import service
-from services.api.wall.schemas import WallView
+from services.api.wall.schemas import WallView, WallWindow
 from shared.domain.roles import Role
 from shared.ledger.wall import Wall
 from tests.builders import form, png
@@ -73,7 +73,7 @@ def test_a_hospitals_screen_shows_its_own_row_and_the_house_without_names(as_rol
 
 
 def test_a_hundred_dashboards_cost_one_reading_until_it_is_old(as_role, monkeypatch):
-    monkeypatch.setattr(service, "FRESH_S", 600.0)
+    monkeypatch.setitem(service.FRESH_S, WallWindow.QUARTER, 600.0)
     readings, read_it = [], Wall.read
     monkeypatch.setattr(Wall, "read", lambda self, span: readings.append(span) or read_it(self, span))
     operator, auditor = as_role(Role.OPERATOR), as_role(Role.AUDITOR)
