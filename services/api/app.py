@@ -39,6 +39,7 @@ from services.api.session.provider import Provider
 from services.api.session.routers import ROUTERS as sessions
 from services.api.site import Site
 from services.api.training.router import router as training
+from services.api.wall.router import router as wall
 from services.api.web.router import router as web
 from services.api.worklist.router import router as worklist
 from shared.authenticators import Vault
@@ -112,6 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
         cards,
         audit,
         dashboards,
+        wall,
     ):
         app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)

@@ -49,6 +49,7 @@ from shared.ledger.steps import Steps
 from shared.ledger.trainers import Trainers
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
+from shared.ledger.wall import Wall
 from shared.ledger.worklist import Worklist
 
 WAIT_S = 10.0
@@ -76,6 +77,7 @@ class Book:
     similar: SimilarCases
     audit: AuditTrail
     seals: Seals
+    wall: Wall
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class House:
     seals: Seals
     receipts: Receipts
     backlog: Backlog
+    wall: Wall
 
 
 class Ledger:
@@ -156,6 +159,7 @@ class Ledger:
                 SimilarCases(session, hospital),
                 audit,
                 Seals(session, hospital),
+                Wall(session, hospital),
             )
             self._tell(audit)
 
@@ -198,6 +202,7 @@ class Ledger:
                 Seals(session),
                 Receipts(session),
                 Backlog(session),
+                Wall(session),
             )
             self._tell(audit)
 

@@ -15,6 +15,7 @@ from shared.ledger.keys import Keys
 from shared.ledger.observations import Observations
 from shared.ledger.people import People
 from shared.ledger.scope import Scoped
+from shared.ledger.wall import Wall
 from shared.settings import Settings
 from tests.builders import form, png
 from tests.routes import routes
@@ -37,6 +38,7 @@ NEEDS = {
     r"\w+ /v1/session\b.*": None,
     r"GET /v1/audit\b.*": Act.AUDIT,
     r"GET /v1/monitoring/.*": Act.MONITOR,
+    r"GET /v1/wall": None,
     r"GET /v1/models/{model_id}/card(\.html)?": None,
     r"\w+ /v1/(datasets|recipes|training-runs|models|promotions|workers|shadow)\b.*": Act.OPERATE,
 }
@@ -153,6 +155,7 @@ def wall(request, monkeypatch) -> None:
         monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
         monkeypatch.setattr(People, "_mine", lambda self, query: query)
         monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
+        monkeypatch.setattr(Wall, "_mine", lambda self, query, column: query)
 
 
 @pytest.fixture(params=["key", "session"])
