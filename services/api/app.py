@@ -29,6 +29,7 @@ from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
 from services.api.origin import Whence, networks
 from services.api.people.router import router as people
+from services.api.reader_studies.router import router as reader_studies
 from services.api.session.bench import Bench
 from services.api.session.provider import Provider
 from services.api.session.routers import ROUTERS as sessions
@@ -98,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         models,
         cards,
         audit,
+        reader_studies,
         dashboards,
     ):
         app.include_router(router, responses=errors.RESPONSES)

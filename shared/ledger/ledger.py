@@ -35,6 +35,8 @@ from shared.ledger.papers import Papers
 from shared.ledger.people import People
 from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.queue import Queue
+from shared.ledger.reader_studies import ReaderStudies
+from shared.ledger.readings import Readings
 from shared.ledger.receipts import Receipts
 from shared.ledger.seals import Seals
 from shared.ledger.serving import Serving
@@ -69,6 +71,8 @@ class Book:
     people: People
     audit: AuditTrail
     seals: Seals
+    reader_studies: ReaderStudies
+    readings: Readings
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,8 @@ class Ledger:
                 People(session, audit, hospital),
                 audit,
                 Seals(session, hospital),
+                ReaderStudies(session, hospital, audit),
+                Readings(session, hospital, audit),
             )
             self._tell(audit)
 

@@ -17,6 +17,9 @@ from shared.statistics.clustered import clustered_areas
 from shared.statistics.errors import ScoresInvalid
 from shared.statistics.intervals import Interval
 
+ROUNDING = 1e-20
+"""A mean square of AUCs below this is one of rounding errors."""
+
 
 @dataclass(frozen=True)
 class MultiReader:
@@ -65,9 +68,10 @@ def from_areas(areas: Floats, covariance: Floats, cases: int, level: float = 0.9
     between = readers * float(((means - areas.mean()) ** 2).sum())
     within = float((excess**2).sum()) / (readers - 1)
     spread = within + readers * max(_same_condition(covariance, readers) - _neither(covariance, readers), 0.0)
+    spread = spread if spread > ROUNDING else 0.0
     difference = float(means[1] - means[0])
-    degrees = (readers - 1) * (spread / within) ** 2 if within > 0 else math.inf
-    f = between / spread if spread > 0 else math.inf if difference else 0.0
+    degrees = (readers - 1) * (spread / within) ** 2 if within > ROUNDING else math.inf
+    f = between / spread if spread else math.inf if between > ROUNDING else 0.0
     reach = float(t_distribution.ppf((1 + level) / 2, degrees)) * math.sqrt(2 * spread / readers)
     interval = Interval(max(difference - reach, -1.0), min(difference + reach, 1.0))
     p_value = float(f_distribution.sf(f, 1, degrees)) if math.isfinite(degrees) else _normal(f)
