@@ -14,6 +14,7 @@ from services.api.cleaning import Cleaner
 from services.api.datasets.router import router as datasets
 from services.api.dependencies import Wiring
 from services.api.doorman import Doorman, lifetime
+from services.api.eyes import Eyes
 from services.api.headers import SafeHeaders
 from services.api.hospitals.router import router as hospitals
 from services.api.jobs.pace import Pace
@@ -21,6 +22,7 @@ from services.api.jobs.router import router as jobs
 from services.api.jobs.watch import JobWatch
 from services.api.keys.router import router as keys
 from services.api.limits import BodyCap, Bounds
+from services.api.looks.router import router as looks
 from services.api.models.card import router as cards
 from services.api.models.router import router as models
 from services.api.monitoring.dashboards import router as dashboards
@@ -63,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         Memory(),
         Seen(),
         Cleaner(apart),
+        Eyes(settings),
         site,
         bench,
         Vault(settings),
@@ -74,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with wired.watch.listening(), once.sweeping(ledger, settings):
             yield
         bench.close()
+        wired.eyes.close()
         wired.ledger.close()
 
     app = FastAPI(title="SERA", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -91,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         *sessions,
         people,
         cases,
+        looks,
         jobs,
         hospitals,
         keys,

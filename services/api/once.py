@@ -184,8 +184,12 @@ def _set(once: Once) -> Iterator[None]:
 
 
 def done_once(path: str) -> bool:
-    """Whether a key counts here. Not for signing in and out: a wrong try must count, whatever key comes with it."""
-    return path.startswith("/v1/") and not path.startswith("/v1/session")
+    """Whether a key counts here.
+
+    Not for signing in and out: a wrong try must count, whatever key comes with it. Nor for a look, which changes
+    nothing and of which nothing may be kept.
+    """
+    return path.startswith("/v1/") and not path.startswith(("/v1/session", "/v1/looks"))
 
 
 def _key(scope: Scope) -> str | None:

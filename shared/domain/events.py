@@ -7,6 +7,7 @@ class Event(StrEnum):
     CASE_ACCEPTED = "case.accepted"
     CASE_ERASED = "case.erased"
     CASE_READ = "case.read"
+    IMAGE_READ = "image.read"
     RESULT_READ = "result.read"
     EXPLANATION_READ = "explanation.read"
     AUDIT_EXPORTED = "audit.exported"

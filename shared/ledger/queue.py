@@ -69,6 +69,7 @@ class Claimed:
     size_mm: float
     roi: dict[str, Any] | None
     frame: int | None
+    source: str
     device: str | None
     duplicate_of: UUID | None
     prevalence: float | None
@@ -247,6 +248,7 @@ class Queue:
             CaseRow.size_mm,
             CaseRow.roi,
             CaseRow.frame,
+            CaseRow.source,
             CaseRow.device,
             CaseRow.duplicate_of,
             HospitalRow.prevalence,

@@ -3,16 +3,18 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from services.api.cases.erasing import erase
 from services.api.cases.explanation import ExplanationDesk
+from services.api.cases.picture import show
 from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, Tombstone
 from services.api.cases.service import CaseDesk, Submission
 from services.api.dependencies import Administrator, HospitalReader, Submitter, WiringDep
 from services.api.text import OptionalText
 from shared.domain.erasure import Ground
 from shared.domain.jobs import Priority
+from shared.domain.source import Source
 from shared.imaging import Roi
 
 router = APIRouter(prefix="/v1", tags=["cases"])
@@ -45,8 +47,12 @@ def submission(
         int | None,
         Form(le=2**31 - 1, description="Which frame of a DICOM loop, counted from 1; left out, the middle one."),
     ] = None,
+    source: Annotated[
+        Source,
+        Form(description="`photo` for a photo of a screen: the result says so, and what it spoilt."),
+    ] = Source.FILE,
 ) -> Submission:
-    return Submission(image.file, size_mm, Roi.parse(roi) if roi else None, external_id, priority, frame)
+    return Submission(image.file, size_mm, Roi.parse(roi) if roi else None, external_id, priority, frame, source)
 
 
 @router.post("/cases", status_code=202)
@@ -93,3 +99,13 @@ def record_outcome(case_id: UUID, new: NewOutcome, wired: WiringDep, who: Submit
 def explain_case(case_id: UUID, wired: WiringDep, who: HospitalReader) -> Response:
     """Where the ensemble looked: an occlusion map over the ROI, made when first asked for."""
     return ExplanationDesk(wired, who).answer(case_id)
+
+
+@router.get(
+    "/cases/{case_id}/image.png",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, 304: {"description": "Unchanged since the ETag was given."}},
+)
+def show_case(case_id: UUID, wired: WiringDep, who: HospitalReader, request: Request) -> Response:
+    """The case's cleaned image, or its frame of a loop, upright and in grey as SERA reads it."""
+    return show(wired, who, case_id, request.headers.get("if-none-match"))

@@ -10,6 +10,7 @@ from services.api.text import OptionalText
 from shared.domain.erasure import Ground
 from shared.domain.jobs import JobState
 from shared.domain.outcomes import OutcomeSource
+from shared.domain.source import Source
 from shared.ledger.outcomes import Outcome
 
 EARLIEST_ZONE = timedelta(hours=14)
@@ -102,6 +103,7 @@ class CaseView(BaseModel):
     size_mm: float
     roi: dict[str, Any] | None
     frame: int | None = Field(description="The frame of a loop that was asked for, from 1; null for the middle one.")
+    source: Source = Field(description="`photo` where the image is a photo of a screen.")
     device: str | None = Field(
         description="Make and model of the scanner, from a DICOM header; null for other files.",
         examples=["Philips Medical Systems EPIQ 7G"],
@@ -130,4 +132,5 @@ def links(case_id: UUID, job_id: UUID) -> dict[str, str]:
         "job": f"/v1/jobs/{job_id}",
         "events": f"/v1/jobs/{job_id}/events",
         "explanation": f"/v1/cases/{case_id}/explanation.png",
+        "image": f"/v1/cases/{case_id}/image.png",
     }

@@ -34,6 +34,8 @@ class CaseRow(Table):
     roi: Mapped[dict[str, Any] | None]
     external_id: Mapped[str | None]
     device: Mapped[str | None]
+    source: Mapped[str | None] = mapped_column(server_default="file")
+    """`file`, or `photo` of a screen."""
     removed: Mapped[dict[str, Any] | None]
     """What cleaning took out of the image: names and counts. None for cases of before images were cleaned."""
     duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id", ondelete="SET NULL"))

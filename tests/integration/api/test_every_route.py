@@ -23,7 +23,7 @@ DIGEST, IMAGE, ABSENT_HASH = "d" * 64, "a" * 64, "e" * 64
 RECEIPT = {"Idempotency-Key": "north-1"}
 NEEDS = {
     r"GET /v1/(cases|jobs)\b.*": Act.READ,
-    r"POST /v1/cases\b.*": Act.SUBMIT,
+    r"POST /v1/(cases|looks)\b.*": Act.SUBMIT,
     r"DELETE /v1/cases/{case_id}": Act.ADMINISTER,
     r"POST /v1/jobs/{job_id}/cancel": Act.SUBMIT,
     r"POST /v1/jobs/{job_id}/rerun": Act.OPERATE,
