@@ -33,6 +33,7 @@ from services.api.monitoring.traffic import Traffic
 from services.api.origin import Whence, networks
 from services.api.people.router import router as people
 from services.api.queue.router import router as queue
+from services.api.reader_studies.router import router as reader_studies
 from services.api.reports.router import router as reports
 from services.api.session.bench import Bench
 from services.api.session.provider import Provider
@@ -112,6 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
         models,
         cards,
         audit,
+        reader_studies,
         dashboards,
         wall,
     ):

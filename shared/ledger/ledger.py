@@ -37,6 +37,8 @@ from shared.ledger.papers import Papers
 from shared.ledger.people import People
 from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.queue import Queue
+from shared.ledger.reader_studies import ReaderStudies
+from shared.ledger.readings import Readings
 from shared.ledger.receipts import Receipts
 from shared.ledger.seals import Seals
 from shared.ledger.serving import Serving
@@ -78,6 +80,8 @@ class Book:
     audit: AuditTrail
     seals: Seals
     wall: Wall
+    reader_studies: ReaderStudies
+    readings: Readings
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,8 @@ class Ledger:
                 audit,
                 Seals(session, hospital),
                 Wall(session, hospital),
+                ReaderStudies(session, hospital, audit),
+                Readings(session, hospital, audit),
             )
             self._tell(audit)
 
