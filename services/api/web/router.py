@@ -10,6 +10,7 @@ from starlette.responses import FileResponse
 from services.api.cases.router import LARGEST_MM
 from services.api.dependencies import WiringDep
 from services.api.session.errors import PROBLEMS
+from services.api.web.phone import router as phone
 from shared.errors import NotFound
 from shared.passwords import LEAST
 from shared.version import VERSION
@@ -21,6 +22,7 @@ POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self
 HEADERS = {"Content-Security-Policy": POLICY}
 
 router = APIRouter(include_in_schema=False)
+router.include_router(phone)
 
 
 @router.get("/", response_class=HTMLResponse)
