@@ -27,6 +27,7 @@ from shared.ledger.people import People
 from shared.ledger.reader_studies import NewStudy
 from shared.ledger.receipts import Answer, Receipts
 from shared.ledger.scope import Scoped
+from shared.ledger.similar import Place
 from shared.ledger.standing import RolesMissing, passes_by
 from tests.builders import CASE
 
@@ -102,6 +103,7 @@ def _observation(accepted: Accepted, hospital: UUID) -> Observation:
     return Observation(**ids, **numbers, **more)
 
 
+ELSEWHERE = Place(MODEL, (0.1,), "e" * 64)
 READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     "cases": [lambda b, its: b.cases.find(its.case_id), lambda b, its: b.cases.jobs_of(its.case_id)],
     "jobs": [
@@ -119,6 +121,10 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
         lambda b, its: b.observations.failures(OPEN),
         lambda b, its: b.observations.shares(OPEN, Period.MONTH),
         lambda b, its: b.observations.verified(OPEN, Period.MONTH),
+    ],
+    "similar": [
+        lambda b, its: b.similar.place(its.case_id),
+        lambda b, its: b.similar.nearest(ELSEWHERE, uuid4(), 6).among,
     ],
     "keys": [lambda b, its: b.keys.all()],
     "people": [lambda b, its: b.people.all()],
