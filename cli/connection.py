@@ -171,8 +171,7 @@ def local_key(settings: Settings, role: Role) -> str:
     if kept.exists():
         return kept.read_text().strip()
     key = create_key(settings, role, LOCAL_HOSPITAL, f"{role} of this machine")
-    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_secret(kept, key)
+    write_secret(kept, key)
     return key
 
 
@@ -199,6 +198,8 @@ def _own(settings: Settings) -> str:
     return f"http://{settings.host}:{settings.port}"
 
 
-def _write_secret(path: Path, secret: str) -> None:
+def write_secret(path: Path, secret: str) -> None:
+    """For our eyes only."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         out.write(secret + "\n")

@@ -106,6 +106,16 @@ def believed_proxies(settings: Settings) -> Told:
     return None
 
 
+def demo_people(settings: Settings) -> Told:
+    """Their passwords lie in a file and never need a change."""
+    if not (settings.production and settings.demo_passwords.exists()):
+        return None
+    return (
+        "People of `./sera demo` can sign in. Start without SERA_PRODUCTION, disable each (`./sera person disable "
+        f"NAME`) and remove {settings.demo_passwords}, or use another SERA_HOME"
+    )
+
+
 Check = Callable[[Settings], Told]
 WARNINGS: tuple[Check, ...] = (
     exposure,
@@ -115,6 +125,7 @@ WARNINGS: tuple[Check, ...] = (
     engine_secrets,
     plain_objects,
     believed_proxies,
+    demo_people,
 )
 
 

@@ -190,6 +190,11 @@ class Settings(BaseSettings):
         return self.objects_url.get_secret_value() if self.objects_url else (self.home / "objects").as_uri()
 
     @property
+    def demo_passwords(self) -> Path:
+        """One file for each of the demo's people."""
+        return self.home / "keys" / "demo"
+
+    @property
     def max_upload_bytes(self) -> int:
         return self.max_upload_mib * 1024 * 1024
 

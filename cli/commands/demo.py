@@ -8,6 +8,7 @@ from rich.console import Console
 
 from cli.commands import application
 from cli.demonstration import answer_all, ensure_model, sample_cases
+from cli.demopeople import introduce
 from cli.firststart import greet
 from cli.results import result_table, row, wide_console
 from deploy.local import Stack
@@ -51,8 +52,8 @@ def show(console: Console, stack: Stack, stay: bool = False) -> None:
     if model["synthetic"]:
         console.print("The model knows synthetic phantoms only: this shows how SERA works, not how it reads patients.")
     if stay:
-        greet(console, stack)
-        console.print(
-            f"Open the page at [bold]{stack.url}[/] (key: ./sera key create --hospital NAME). Stop with Ctrl-C.",
-            soft_wrap=True,
-        )
+        if settings.production:
+            greet(console, stack)
+        else:
+            introduce(console, settings, stack.url)
+        console.print(f"Open the page at [bold]{stack.url}[/]. Stop with Ctrl-C.", soft_wrap=True)

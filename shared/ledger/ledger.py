@@ -14,8 +14,10 @@ from shared.ledger.allowances import Allowance
 from shared.ledger.arrivals import Arrivals
 from shared.ledger.audit import AuditTrail
 from shared.ledger.authenticators import Authenticators
+from shared.ledger.backlog import Backlog
 from shared.ledger.cases import Cases
 from shared.ledger.cleanings import Cleanings
+from shared.ledger.composition import Compositions
 from shared.ledger.consents import Consents
 from shared.ledger.datasets import Datasets
 from shared.ledger.drafts import Drafts
@@ -35,16 +37,21 @@ from shared.ledger.papers import Papers
 from shared.ledger.people import People
 from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.queue import Queue
+from shared.ledger.reader_studies import ReaderStudies
+from shared.ledger.readings import Readings
 from shared.ledger.receipts import Receipts
 from shared.ledger.seals import Seals
 from shared.ledger.serving import Serving
 from shared.ledger.sessions import Sessions
 from shared.ledger.shadows import Shadows
 from shared.ledger.signins import SignIns
+from shared.ledger.similar import SimilarCases
 from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
+from shared.ledger.trainers import Trainers
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
+from shared.ledger.wall import Wall
 from shared.ledger.worklist import Worklist
 
 WAIT_S = 10.0
@@ -69,8 +76,12 @@ class Book:
     allowance: Allowance
     keys: Keys
     people: People
+    similar: SimilarCases
     audit: AuditTrail
     seals: Seals
+    wall: Wall
+    reader_studies: ReaderStudies
+    readings: Readings
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,8 @@ class House:
     gates: Gates
     shadows: Shadows
     serving: Serving
+    trainers: Trainers
+    compositions: Compositions
     observations: Observations
     explanations: ExplanationQueue
     retention: Retention
@@ -106,6 +119,8 @@ class House:
     audit: AuditTrail
     seals: Seals
     receipts: Receipts
+    backlog: Backlog
+    wall: Wall
 
 
 class Ledger:
@@ -145,8 +160,12 @@ class Ledger:
                 Allowance(session, hospital),
                 Keys(session, audit, hospital),
                 People(session, audit, hospital),
+                SimilarCases(session, hospital),
                 audit,
                 Seals(session, hospital),
+                Wall(session, hospital),
+                ReaderStudies(session, hospital, audit),
+                Readings(session, hospital, audit),
             )
             self._tell(audit)
 
@@ -178,6 +197,8 @@ class Ledger:
                 Gates(session, audit),
                 shadows,
                 Serving(session, audit),
+                Trainers(session),
+                Compositions(session),
                 Observations(session, audit),
                 ExplanationQueue(session),
                 Retention(session, audit, actor),
@@ -186,6 +207,8 @@ class Ledger:
                 audit,
                 Seals(session),
                 Receipts(session),
+                Backlog(session),
+                Wall(session),
             )
             self._tell(audit)
 

@@ -123,6 +123,7 @@ def test_the_demo_goes_on_with_the_model_that_is_there_and_answers_two_hospitals
     assert len(rows) == 12
     assert all("yes" in row or " no " in row for row in rows), "every case has its advice"
     assert lines[-1].startswith("Stopped; nothing is left running.")
+    assert not (stay.home / "keys" / "demo").exists(), "nobody signs in to what is gone"
 
 
 def test_nothing_is_written_outside_the_home(stay: Stay) -> None:

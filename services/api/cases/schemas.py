@@ -10,6 +10,7 @@ from services.api.text import OptionalText
 from shared.domain.erasure import Ground
 from shared.domain.jobs import JobState
 from shared.domain.outcomes import OutcomeSource
+from shared.domain.source import Source
 from shared.ledger.outcomes import Outcome
 
 EARLIEST_ZONE = timedelta(hours=14)
@@ -102,6 +103,7 @@ class CaseView(BaseModel):
     size_mm: float
     roi: dict[str, Any] | None
     frame: int | None = Field(description="The frame of a loop that was asked for, from 1; null for the middle one.")
+    source: Source = Field(description="`photo` where the image is a photo of a screen.")
     device: str | None = Field(
         description="Make and model of the scanner, from a DICOM header; null for other files.",
         examples=["Philips Medical Systems EPIQ 7G"],
@@ -120,6 +122,35 @@ class CaseView(BaseModel):
     links: dict[str, str]
 
 
+class SimilarCase(BaseModel):
+    """A past case of this hospital as the same model read it, and what it turned out to be."""
+
+    case_id: UUID
+    external_id: str | None
+    distance: float = Field(
+        description="Between the two images as the model sees them: Euclidean, along the training images' first "
+        "principal directions in standard deviations. 0 is the same; it is no probability."
+    )
+    risk: float
+    decision: str
+    size_mm: float
+    outcome: OutcomeView
+    created_at: datetime
+
+
+class SimilarView(BaseModel):
+    """The nearest first."""
+
+    model: str | None = Field(description="Digest of the model by which all of them were read.")
+    among: int = Field(
+        description="How many cases with a known outcome, read by this model, there were to choose from."
+    )
+    cases: list[SimilarCase]
+    reason: str | None = Field(
+        description="Why there are none: `no-result`, `model-without-embedding` or `no-known-outcome`; else null."
+    )
+
+
 def outcome_view(outcome: Outcome) -> OutcomeView:
     told = {name: getattr(outcome, name) for name in OutcomeView.model_fields if name != "patient_known"}
     return OutcomeView(patient_known=outcome.patient is not None, **told)
@@ -131,4 +162,5 @@ def links(case_id: UUID, job_id: UUID) -> dict[str, str]:
         "job": f"/v1/jobs/{job_id}",
         "events": f"/v1/jobs/{job_id}/events",
         "explanation": f"/v1/cases/{case_id}/explanation.png",
+        "image": f"/v1/cases/{case_id}/image.png",
     }

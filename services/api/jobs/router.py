@@ -38,7 +38,7 @@ async def read_job(
 ) -> JobView | Response:
     """A job's state and, when done, its result; with `wait` the answer comes as soon as it is final."""
     job = await desk.wait(job_id, wait)
-    headers = {"ETag": etag(job)} | ({} if job.state in FINAL else {"Retry-After": "1"})
+    headers = {"ETag": etag(job), "Vary": "Accept-Language"} | ({} if job.state in FINAL else {"Retry-After": "1"})
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)

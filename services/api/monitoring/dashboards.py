@@ -12,7 +12,6 @@ from services.api.monitoring.service import FRESH_S, Answer, Asked, MonitorDesk
 from shared.ledger.observations import Period
 
 router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"])
-FRESH = {"Cache-Control": f"private, max-age={FRESH_S:.0f}", "Vary": "Authorization"}
 TOLD = ", ".join(map(str, coverage.ALPHAS))
 WITHOUT_NUL = r"^[^\x00]*$"
 """PostgreSQL's text cannot hold it."""
@@ -51,13 +50,13 @@ MonitorDeskDep = Annotated[MonitorDesk, Depends(desk)]
 @router.get("/drift", response_model=DriftView)
 def read_drift(desk: MonitorDeskDep, asked: AskedDep, if_none_match: IfNoneMatch = None) -> Response:
     """Score, strangeness and embedding of each hospital and device against the training images of their model."""
-    return _response(desk.answer(drift.measure, asked), if_none_match)
+    return response(desk.answer(drift.measure, asked), if_none_match)
 
 
 @router.get("/quality", response_model=QualityView)
 def read_quality(desk: MonitorDeskDep, asked: AskedDep, if_none_match: IfNoneMatch = None) -> Response:
     """How often each warning and each failure comes, and `refer`, by hospital and device."""
-    return _response(desk.answer(quality.measure, asked), if_none_match)
+    return response(desk.answer(quality.measure, asked), if_none_match)
 
 
 @router.get("/performance", response_model=PerformanceView)
@@ -68,7 +67,7 @@ def read_performance(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """AUC, calibration, sensitivity and specificity as far as outcomes are known: read `sentences` with them."""
-    return _response(desk.answer(performance.measure, asked, step), if_none_match)
+    return response(desk.answer(performance.measure, asked, step), if_none_match)
 
 
 @router.get("/coverage", response_model=CoverageView)
@@ -81,11 +80,12 @@ def read_coverage(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """How often conformal sets hold the true class at each error that is allowed, and how often they decide."""
-    return _response(desk.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)), if_none_match)
+    return response(desk.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)), if_none_match)
 
 
-def _response(answer: Answer, if_none_match: str | None) -> Response:
-    headers = FRESH | {"ETag": answer.etag}
+def response(answer: Answer, if_none_match: str | None, fresh_s: float = FRESH_S) -> Response:
+    fresh = {"Cache-Control": f"private, max-age={fresh_s:.0f}", "Vary": "Authorization, Cookie"}
+    headers = fresh | {"ETag": answer.etag}
     if if_none_match and answer.etag in if_none_match:
         return Response(status_code=304, headers=headers)
     return Response(answer.body, headers=headers, media_type="application/json")

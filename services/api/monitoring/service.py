@@ -56,8 +56,7 @@ class MonitorDesk:
 
     def _measured(self, measure: Measure, asked: Asked, more: tuple[object, ...]) -> Answer:
         with self._observations() as observations:
-            body = measure(observations, window(observations, asked), *more).model_dump_json().encode()
-        return Answer(body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+            return answer_of(measure(observations, window(observations, asked), *more))
 
     @contextmanager
     def _observations(self) -> Iterator[Observations]:
@@ -68,6 +67,11 @@ class MonitorDesk:
         else:
             with self._wired.ledger.whole(self._who.actor) as house:
                 yield house.observations
+
+
+def answer_of(view: BaseModel) -> Answer:
+    body = view.model_dump_json().encode()
+    return Answer(body, f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
 
 def window(observations: Observations, asked: Asked) -> Window:

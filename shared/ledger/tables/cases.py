@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     Computed,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     UniqueConstraint,
@@ -35,6 +36,8 @@ class CaseRow(Table):
     roi: Mapped[dict[str, Any] | None]
     external_id: Mapped[str | None]
     device: Mapped[str | None]
+    source: Mapped[str | None] = mapped_column(server_default="file")
+    """`file`, or `photo` of a screen."""
     removed: Mapped[dict[str, Any] | None]
     """What cleaning took out of the image: names and counts. None for cases of before images were cleaned."""
     duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id", ondelete="SET NULL"))
@@ -122,7 +125,7 @@ class ResultRow(Table):
 
 
 class ExplanationRow(Table):
-    """A heatmap of one result, made on demand; the PNG lies in the object store."""
+    """An explanation of one result, made on demand; the PNG of its first map lies in the object store."""
 
     __tablename__ = "explanations"
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
@@ -131,9 +134,28 @@ class ExplanationRow(Table):
     png_sha256: Mapped[str | None]
     reason: Mapped[str | None]
     requested_at: Mapped[datetime] = moment()
+    taken_until: Mapped[datetime | None]
+    """Until when a worker that has begun counts as at it."""
     made_at: Mapped[datetime | None]
 
     __table_args__ = (Index("explanations_png", "png_sha256"),)
+
+
+class ExplanationMapRow(Table):
+    """One map of an explanation; its layer lies in the object store."""
+
+    __tablename__ = "explanation_maps"
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    model_digest: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    heat_sha256: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["job_id", "model_digest"], ["explanations.job_id", "explanations.model_digest"]),
+        Index("explanation_maps_heat", "heat_sha256"),
+    )
 
 
 class OrphanRow(Table):

@@ -230,7 +230,7 @@ def test_a_dashboard_that_polls_is_told_that_nothing_changed(operator, observing
     observing.results(2)
     first = operator.get("/v1/monitoring/quality")
     assert first.headers["Cache-Control"] == "private, max-age=30"
-    assert first.headers["Vary"] == "Authorization"
+    assert first.headers["Vary"] == "Authorization, Cookie"
     again = operator.get("/v1/monitoring/quality", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     observing.results(1)

@@ -33,12 +33,7 @@ OTHERS = {
     "PATCH /v1/people/{person_id}": {"json": {"role": "submitter"}},
 }
 """Bodies that do more than the document's own example."""
-SUBMITTERS = (
-    "POST /v1/cases",
-    "POST /v1/cases/{case_id}/outcome",
-    "POST /v1/jobs/{job_id}/cancel",
-    "POST /v1/jobs/rerun",
-)
+SUBMITTERS = ("POST /v1/cases", "POST /v1/cases/{case_id}/outcome", "POST /v1/jobs/{job_id}/cancel")
 ADMINISTRATORS = ("PATCH /v1/hospital", "DELETE /v1/cases/{case_id}")
 NOT_TWICE = {
     "POST /v1/keys": ("key", "key_id"),
@@ -79,8 +74,7 @@ def ids(ledger, as_role):
         waiting, failed, erased, lost = some
     with ledger.engine.begin() as line:
         line.execute(text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": failed[1]})
-        dead = text("UPDATE jobs SET state = 'failed', reason = 'worker-lost' WHERE id = :id")
-        line.execute(dead, {"id": lost[1]})
+        line.execute(text("UPDATE jobs SET state = 'failed', reason = 'worker-lost' WHERE id = :id"), {"id": lost[1]})
         line.execute(text("UPDATE people SET failures = 3 WHERE name = 'locked'"))
         line.execute(text("UPDATE training_runs SET state = 'done' WHERE id = :id"), {"id": judged})
     plain = {"case_id": waiting[0], "job_id": waiting[1], "key_id": rotated, "run_id": queued, "model_id": C}

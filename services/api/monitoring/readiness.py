@@ -1,0 +1,52 @@
+"""Which parts are away, and what each keeps from being done."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from services.api.dependencies import Wiring
+from shared.errors import Unavailable
+from shared.space import check_space
+
+ABSENT = "0" * 64
+"""A hash nothing has; asking for it shows that the store answers."""
+
+
+class Stalled(Unavailable):
+    code = "stalled"
+    text = (
+        "Cases have waited for over {after_s:g} s and none was answered. See the workers' logs, and whether a model is "
+        "live: `./sera models list`."
+    )
+
+
+def needed(wired: Wiring) -> dict[str, str]:
+    """What must answer for a case to be taken: `ok`, or what is wrong."""
+    stored = partial(wired.objects.exists, ABSENT)
+    return {"database": _state(wired.ledger.ping), "objects": _state(stored)}
+
+
+def degraded(wired: Wiring) -> dict[str, str]:
+    """What keeps cases from being answered as they should; only what is wrong."""
+    states = {
+        "broker": _state(wired.doorbell.check),
+        "workers": _state(partial(check_work, wired)),
+        "space": _state(partial(check_space, wired.settings)),
+    }
+    return {name: state for name, state in states.items() if state != "ok"}
+
+
+def check_work(wired: Wiring) -> None:
+    """Raises Stalled if cases wait and none is being answered."""
+    with wired.ledger.whole("gateway") as house:
+        progress, waited_s = house.queue.progress(), house.liveness.waited_s()
+    if replace(progress, oldest_queued_s=waited_s).stalled(wired.settings.stalled_after_s):
+        raise Stalled(after_s=wired.settings.stalled_after_s)
+
+
+def _state(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except Unavailable as error:
+        return str(error)
+    return "ok"
