@@ -29,6 +29,7 @@ from shared.ledger.receipts import Answer, Receipts
 from shared.ledger.scope import Scoped
 from shared.ledger.similar import Place
 from shared.ledger.standing import RolesMissing, passes_by
+from shared.ledger.worklist import Asked
 from tests.builders import CASE
 
 MODEL = "d" * 64
@@ -111,6 +112,7 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
         lambda b, its: b.jobs.page(None, None, 10),
         lambda b, its: b.jobs.cancel(its.job_id),
     ],
+    "worklist": [lambda b, its: b.worklist.page(Asked(), None, 10), lambda b, its: b.worklist.exact(Asked())],
     "receipts": [lambda b, its: b.receipts.find("k", "body")],
     "explanations": [lambda b, its: b.explanations.ask(its.case_id)],
     "outcomes": [lambda b, its: b.outcomes.latest(its.case_id)],
