@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from shared.domain.sizes import SIZE_BANDS
 from shared.statistics.band import roc_band
 from shared.statistics.calibration import calibration_curve
 from shared.statistics.cases import Flags, Floats
@@ -47,7 +48,7 @@ def evaluation(
         "table": asdict(table),
         "rates": {str(measure): rate(table.proportion(measure)) for measure in RATES},
         "sites": [part(row) for row in rates_by_site(sites, called, malignant, scores)],
-        "sizes": [part(row, "band") for row in rates_by_site(sizes, called, malignant, scores)],
+        "sizes": [part(row, "band") for row in sorted(rates_by_site(sizes, called, malignant, scores), key=_place)],
     }
 
 
@@ -67,6 +68,11 @@ def part(row: SiteRates, named: str = "site") -> dict[str, Any]:
         "sensitivity": rate(row.table.proportion(Measure.SENSITIVITY)),
         "specificity": rate(row.table.proportion(Measure.SPECIFICITY)),
     }
+
+
+def _place(row: SiteRates) -> int:
+    """From small to large, and what is not known last."""
+    return SIZE_BANDS.index(row.site)
 
 
 def _roc(scores: Floats, malignant: Flags, patients: np.ndarray) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_what_is_drawn_of_both_models_is_kept_with_the_judgement():
         drawn = figures[side]["evaluation"]
         assert sum(drawn["table"].values()) == CASES
         assert sum(each["count"] for each in drawn["calibration"]) == CASES
-        assert [row["band"] for row in drawn["sizes"]] == ["10-20", "20-40", "under-10", "unknown"]
+        assert [row["band"] for row in drawn["sizes"]] == ["under-10", "10-20", "20-40", "unknown"]
         assert [row["site"] for row in drawn["sites"]] == ["north", "south"]
     paired, comparison = figures["paired"], figures["comparison"]
     assert paired["difference"] == comparison["difference"]
