@@ -12,15 +12,16 @@ LANGUAGES = ("en", "ko")
 
 
 def judgement() -> Judgement:
-    random = np.random.default_rng(0)
-    labels = random.random(120) < 0.5
+    labels = np.random.default_rng(1).random(200) < 0.5
 
-    def readings(noise: float) -> Readings:
-        risks = 1 / (1 + np.exp(-3 * (labels - 0.5) - noise * random.normal(size=120)))
-        return Readings(risks, risks, risks >= 0.5, np.zeros(120), 0.5)
+    def readings(seed: int) -> Readings:
+        """Calibrated, of two models that are equally good."""
+        logits = np.random.default_rng(seed).normal(size=200) * 8**0.5 + (labels - 0.5) * 8
+        risks = 1 / (1 + np.exp(-logits))
+        return Readings(risks, risks, risks >= 0.5, np.zeros(200), 0.5)
 
-    sizes = [5.0, 15.0, 25.0, None] * 30
-    return weigh(readings(0.7), readings(1.5), labels, ["north", None] * 60, GatePolicy(), sizes_mm=sizes)
+    sizes = [5.0, 15.0, 25.0, None] * 50
+    return weigh(readings(2), readings(3), labels, ["north", None] * 100, GatePolicy(), sizes_mm=sizes)
 
 
 @pytest.fixture
