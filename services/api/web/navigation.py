@@ -17,7 +17,10 @@ class Entry:
     acts: Sequence[Act]
 
 
-ENTRIES = (Entry("/", "common.nav.reader", [Act.SUBMIT]),)
+ENTRIES = (
+    Entry("/", "common.nav.reader", [Act.SUBMIT]),
+    Entry("/console/models", "models.nav", [Act.OPERATE]),
+)
 
 
 def entries(caller: Caller | None) -> list[Entry]:
