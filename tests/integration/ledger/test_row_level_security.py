@@ -26,6 +26,7 @@ from shared.ledger.people import People
 from shared.ledger.receipts import Answer, Receipts
 from shared.ledger.scope import Scoped
 from shared.ledger.standing import RolesMissing, passes_by
+from shared.ledger.wall import Span, Wall
 from tests.builders import CASE
 
 MODEL = "d" * 64
@@ -85,6 +86,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
     monkeypatch.setattr(People, "_mine", lambda self, query: query)
     monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
+    monkeypatch.setattr(Wall, "_mine", lambda self, query, column: query)
 
 
 def _observation(accepted: Accepted, hospital: UUID) -> Observation:
@@ -94,6 +96,7 @@ def _observation(accepted: Accepted, hospital: UUID) -> Observation:
     return Observation(**ids, **numbers, **more)
 
 
+DAYS = Span(datetime.now(UTC) + timedelta(days=1), timedelta(days=1), 3)
 READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     "cases": [lambda b, its: b.cases.find(its.case_id), lambda b, its: b.cases.jobs_of(its.case_id)],
     "jobs": [
@@ -118,10 +121,18 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     "seals": [lambda b, its: b.seals.all()],
     "erasures": [lambda b, its: b.erasures.erase(its.case_id, Ground.PATIENT_REQUEST)],
     "orphans": [lambda b, its: b.orphans.hold([CASE.image_sha256])],
+    "wall": [
+        lambda b, its: b.wall.read(DAYS).paces,
+        lambda b, its: b.wall.read(DAYS).lanes,
+        lambda b, its: b.wall.read(DAYS).running,
+        lambda b, its: b.wall.read(DAYS).failed,
+        lambda b, its: b.wall.read(DAYS).decided,
+        lambda b, its: len(b.wall.read(DAYS).hospitals) > 1,
+    ],
     "audit": [lambda b, its: b.audit.page()],
 }
 """Every reading of every repository of a hospital's book."""
-UNTOLD = ("jobs", "observations", "allowance", "seals", "erasures", "orphans")
+UNTOLD = ("wall", "jobs", "observations", "allowance", "seals", "erasures", "orphans")
 """Not all of these find something for the owner of the rows."""
 
 
