@@ -10,7 +10,7 @@ from shared.domain.chain import Seal
 from shared.domain.exported import Exported
 from shared.domain.proof import Fault, Findings, found, verify
 from shared.ledger.exporting import Trail
-from shared.sealing import key_file, seal_key, signed
+from shared.sealing import own_key, signed
 from shared.settings import Settings
 
 TOLD_AT_MOST = 50
@@ -31,11 +31,6 @@ def of_ledger(settings: Settings, trusted: Sequence[str], witnesses: Sequence[Se
         trail = Trail(ledger, "cli")
         seals = trail.seals()
         return verify(trail.links(), seals, signed, trusted or own_key(settings), witnesses)
-
-
-def own_key(settings: Settings) -> list[str]:
-    held = settings.audit_key or key_file(settings).exists()
-    return [seal_key(settings).public] if held else []
 
 
 def to_json(findings: Findings) -> dict[str, Any]:

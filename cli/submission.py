@@ -23,11 +23,12 @@ class CaseFile:
     priority: str = "routine"
     external_id: str | None = None
     frame: int | None = None
+    source: str | None = None
 
 
 def submit(api: Api, case: CaseFile) -> dict[str, Any]:
     """Send the case; returns the receipt."""
-    names = ("size_mm", "roi", "priority", "external_id", "frame")
+    names = ("size_mm", "roi", "priority", "external_id", "frame", "source")
     kind = mimetypes.guess_type(case.name)[0] or "application/octet-stream"
     fields = {name: str(value) for name in names if (value := getattr(case, name)) is not None}
     return api.post("/v1/cases", data=fields, files={"image": (case.name, case.data, kind)})

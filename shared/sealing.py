@@ -56,6 +56,12 @@ def key_file(settings: Settings) -> Path:
     return settings.home / "keys" / "audit-ed25519"
 
 
+def own_key(settings: Settings) -> list[str]:
+    """The public half, where this machine holds the key; nothing where seals are made elsewhere."""
+    held = settings.audit_key or key_file(settings).exists()
+    return [seal_key(settings).public] if held else []
+
+
 def signed(seal: Seal) -> bool:
     """Whether a seal's signature was made over it with the key that it names."""
     try:

@@ -18,11 +18,16 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from deploy.local import EmbeddedEngines
+from shared.bundles import save
 from shared.imaging.decoders.bounds import Bounds
 from shared.imaging.decoders.pool import Decoders
+from shared.learning import fit, phantom_samples
 from shared.ledger import Ledger
 from shared.ledger.migrate import migrate
-from shared.networks import blank, get_network
+from shared.networks import WeightsFinder, blank, get_network
+from shared.recipes import read_recipe
+from tests.browser.chromium import HOW
+from tests.builders import SMALL_RECIPE
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,6 +42,14 @@ class ByFolder(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
     return ByFolder(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in the end what a machine without a browser has not tried."""
+    skipped = [each for each in terminalreporter.stats.get("skipped", []) if "no Chromium" in str(each.longrepr)]
+    if skipped:
+        told = f"{len(skipped)} browser tests were skipped, for there is no Chromium. To run them: {HOW}"
+        terminalreporter.write_line(f"SERA: {told}", yellow=True)
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +88,15 @@ def decoders() -> Iterator[Decoders]:
     started = Decoders(Bounds(), 1)
     yield started
     started.close()
+
+
+@pytest.fixture(scope="session")
+def first_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle fitted in seconds, as a model made elsewhere."""
+    folder = tmp_path_factory.mktemp("bundles") / "small"
+    weights = WeightsFinder(None, Path("nowhere"), download=False)
+    save(fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights), folder, synthetic=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

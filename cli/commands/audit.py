@@ -16,7 +16,7 @@ from shared.domain.exported import Exported
 from shared.errors import SeraError
 from shared.ledger.audit import Entry
 from shared.ledger.exporting import Trail
-from shared.sealing import seal_key
+from shared.sealing import own_key, seal_key
 from shared.settings import Settings
 
 app = application()
@@ -50,7 +50,7 @@ def verify(
         findings = auditing.of_file(file, trusted, witnesses)
     else:
         findings = auditing.of_ledger(settings, trusted, witnesses)
-        trusted = trusted or auditing.own_key(settings)
+        trusted = trusted or own_key(settings)
     if as_json:
         print(json.dumps(auditing.to_json(findings), indent=2))
     else:

@@ -13,6 +13,7 @@ from cli.results import sentences
 from cli.submission import CaseFile, submit_and_wait
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
+from shared.domain.source import Source
 from shared.errors import InputError
 
 app = application()
@@ -32,11 +33,13 @@ def submit(
         int | None, typer.Option(min=1, help="Frame of a DICOM loop, from 1; else the middle one.")
     ] = None,
     urgent: Annotated[bool, typer.Option("--urgent", help="Ahead of routine cases.")] = False,
+    photo: Annotated[bool, typer.Option("--photo", help="It is a photo of a screen; the result says so.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
 ) -> None:
     """Submit an image, wait for the answer and print it."""
     priority = Priority.URGENT if urgent else Priority.ROUTINE
-    case = CaseFile(image.name, image.read_bytes(), size_mm, roi_json(roi), priority, frame=frame)
+    source = Source.PHOTO if photo else None
+    case = CaseFile(image.name, image.read_bytes(), size_mm, roi_json(roi), priority, frame=frame, source=source)
     with connect(Role.SUBMITTER) as api:
         job = submit_and_wait(api, case, say_so)
     if as_json:

@@ -14,13 +14,16 @@ from services.api.cleaning import Cleaner
 from services.api.datasets.router import router as datasets
 from services.api.dependencies import Wiring
 from services.api.doorman import Doorman, lifetime
+from services.api.eyes import Eyes
 from services.api.headers import SafeHeaders
 from services.api.hospitals.router import router as hospitals
 from services.api.jobs.pace import Pace
 from services.api.jobs.router import router as jobs
 from services.api.jobs.watch import JobWatch
 from services.api.keys.router import router as keys
+from services.api.languages import Listener
 from services.api.limits import BodyCap, Bounds
+from services.api.looks.router import router as looks
 from services.api.models.card import router as cards
 from services.api.models.router import router as models
 from services.api.monitoring.dashboards import router as dashboards
@@ -29,6 +32,9 @@ from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
 from services.api.origin import Whence, networks
 from services.api.people.router import router as people
+from services.api.queue.router import router as queue
+from services.api.reader_studies.router import router as reader_studies
+from services.api.reports.router import router as reports
 from services.api.session.bench import Bench
 from services.api.session.provider import Provider
 from services.api.session.routers import ROUTERS as sessions
@@ -36,6 +42,7 @@ from services.api.site import Site
 from services.api.training.router import router as training
 from services.api.wall.router import router as wall
 from services.api.web.router import router as web
+from services.api.worklist.router import router as worklist
 from shared.authenticators import Vault
 from shared.ledger import Ledger
 from shared.objects import open_store
@@ -63,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
         Memory(),
         Seen(),
         Cleaner(apart),
+        Eyes(settings),
         site,
         bench,
         Vault(settings),
@@ -74,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with wired.watch.listening(), once.sweeping(ledger, settings):
             yield
         bench.close()
+        wired.eyes.close()
         wired.ledger.close()
 
     app = FastAPI(title="SERA", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -85,13 +94,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyCap, bounds=Bounds.of(settings))
     app.add_middleware(SafeHeaders, public_url=settings.public_url)
     app.add_middleware(Traffic)
+    app.add_middleware(Listener)
     errors.install(app)
     once.install(app)
     for router in (
         *sessions,
         people,
+        worklist,
         cases,
+        looks,
+        reports,
         jobs,
+        queue,
         hospitals,
         keys,
         datasets,
@@ -99,6 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
         models,
         cards,
         audit,
+        reader_studies,
         dashboards,
         wall,
     ):

@@ -10,6 +10,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from services.api.admission import Admission
 from services.api.audit.seen import Seen
 from services.api.cleaning import Cleaner
+from services.api.eyes import Eyes
 from services.api.jobs.pace import Pace
 from services.api.jobs.watch import JobWatch
 from services.api.monitoring.memory import Memory
@@ -17,7 +18,7 @@ from services.api.session.bench import Bench
 from services.api.session.provider import Provider
 from services.api.site import COOKIE, Site
 from shared.authenticators import Vault
-from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, needed_for
+from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, Role, needed_for
 from shared.errors import Forbidden
 from shared.ledger import Ledger
 from shared.ledger.hospitals import Caller
@@ -40,6 +41,7 @@ class Wiring:
     memory: Memory
     seen: Seen
     cleaner: Cleaner
+    eyes: Eyes
     site: Site
     bench: Bench
     vault: Vault
@@ -72,16 +74,20 @@ def caller(
 Known = Annotated[Caller, Depends(caller)]
 
 
-ABROAD = (Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
+ABROAD = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
 """What may be done by those who belong to no hospital."""
+
+
+def may(role: Role, act: Act) -> bool:
+    """Whether this role may do it where it belongs: in its hospital, or in the house."""
+    return act in MAY[role] and (role in HOSPITAL_ROLES or act in ABROAD)
 
 
 def allowed(act: Act) -> Callable[[Caller], Caller]:
     """A dependency that lets only roles through that may do this."""
 
     def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
-        at_home = who.role in HOSPITAL_ROLES or act in ABROAD
-        if act not in MAY[who.role] or not at_home:
+        if not may(who.role, act):
             raise Forbidden(role=who.role, needed=needed_for(act))
         return who
 
@@ -90,6 +96,7 @@ def allowed(act: Act) -> Callable[[Caller], Caller]:
 
 Submitter = Annotated[Caller, Depends(allowed(Act.SUBMIT))]
 HospitalReader = Annotated[Caller, Depends(allowed(Act.READ))]
+Rerunner = Annotated[Caller, Depends(allowed(Act.RERUN))]
 Operator = Annotated[Caller, Depends(allowed(Act.OPERATE))]
 Auditor = Annotated[Caller, Depends(allowed(Act.AUDIT))]
 Administrator = Annotated[Caller, Depends(allowed(Act.ADMINISTER))]

@@ -10,7 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
+from services.api import languages
 from services.api.headers import UNLESS_SET
+from services.api.languages import Language
 from shared.errors import SeraError, StorageFull, Unavailable
 from shared.space import says_full
 from shared.telemetry import log
@@ -44,19 +46,30 @@ CLEARER = {"bool_parsing": "Input should be true or false (1 or 0, yes or no)"}
 
 
 def problem(
-    status: int, code: str, detail: str, retryable: bool = False, retry_after_s: object = 1, **more: Any
+    status: int,
+    code: str,
+    told: tuple[str, Language],
+    retryable: bool = False,
+    retry_after_s: object = 1,
+    **more: Any,
 ) -> JSONResponse:
+    detail, language = told
     body = {"type": f"urn:sera:problem:{code}", "code": code, "status": status, "detail": detail}
     later = {"Retry-After": str(retry_after_s)} if retryable else None
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else later
+    headers = languages.headers(language) | ({"WWW-Authenticate": "Bearer"} if status == 401 else later or {})
     return JSONResponse(
         body | {"retryable": retryable} | more, status, headers=headers, media_type="application/problem+json"
     )
 
 
+def told(error: SeraError) -> tuple[str, Language]:
+    """Its sentence in the caller's language."""
+    return languages.sentence(error.code, error.facts, str(error))
+
+
 def of_error(error: SeraError) -> JSONResponse:
     later = error.facts.get("retry_after_s", error.retry_after_s)
-    return problem(error.status, error.code, str(error), error.retryable, later)
+    return problem(error.status, error.code, told(error), error.retryable, later)
 
 
 def install(app: FastAPI) -> None:
@@ -71,8 +84,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         fields = [{"field": _field(each), "problem": _problem(each)} for each in error.errors()]
-        told = f"The request cannot be used: {said(error.errors())}. Correct and resend."
-        return problem(422, "invalid-request", told, errors=fields)
+        wrong = said(error.errors())
+        english = f"The request cannot be used: {wrong}. Correct and resend."
+        detail = languages.sentence("invalid-request", {"fields": wrong}, english)
+        return problem(422, "invalid-request", detail, errors=fields)
 
     @app.exception_handler(OSError)
     def outside(request: Request, error: OSError) -> JSONResponse:
@@ -85,7 +100,7 @@ def install(app: FastAPI) -> None:
         if says_full(error):  # a form that finds no room is reported as one that cannot be read
             return of_error(StorageFull(what="temporary files"))
         code, text = PLAIN.get(error.status_code, ("http-error", str(error.detail)))
-        answer = problem(error.status_code, code, text)
+        answer = problem(error.status_code, code, languages.sentence(code, {}, text))
         if error.status_code == 405:
             answer.headers["Allow"] = ", ".join(_methods(request))
         return answer
@@ -94,6 +109,7 @@ def install(app: FastAPI) -> None:
     def unknown(request: Request, error: Exception) -> JSONResponse:
         # Starlette calls this outside of every middleware, so what they would add is added here.
         request_id = request.scope.get("state", {}).get("request_id", "")
+        languages.SPOKEN.set(languages.preferred(request.headers.get("accept-language", "")))
         log().error("api.failed", path=request.url.path, request_id=request_id, exc_info=error)
         answer = of_error(SeraError())
         answer.headers.update(UNLESS_SET | {"X-Request-Id": request_id})

@@ -19,7 +19,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.errors import of_error, problem
+from services.api.errors import of_error, problem, told
 from services.api.fingerprint import Fingerprint
 from services.api.limits import has_body, refuse
 from shared.errors import InputError, SeraError
@@ -124,7 +124,7 @@ class RingsAfter:
 
 def repeated_as(request: Request, error: SeraError, **more: object) -> None:
     """Have a repeat told this instead of the answer, which holds what is shown once and kept by nobody."""
-    request.scope["state"]["repeated_as"] = problem(error.status, error.code, str(error), **more)
+    request.scope["state"]["repeated_as"] = problem(error.status, error.code, told(error), **more)
 
 
 def install(app: FastAPI) -> None:
@@ -140,9 +140,9 @@ def install(app: FastAPI) -> None:
     def documented() -> dict[str, Any]:
         document = plain()
         for path, methods in document["paths"].items():
-            for method, told in methods.items():
+            for method, described in methods.items():
                 if done_once(path) and method.upper() in UNSAFE:
-                    _document(told)
+                    _document(described)
         return document
 
     app.openapi = documented
@@ -184,8 +184,12 @@ def _set(once: Once) -> Iterator[None]:
 
 
 def done_once(path: str) -> bool:
-    """Whether a key counts here. Not for signing in and out: a wrong try must count, whatever key comes with it."""
-    return path.startswith("/v1/") and not path.startswith("/v1/session")
+    """Whether a key counts here.
+
+    Not for signing in and out: a wrong try must count, whatever key comes with it. Nor for a look, which changes
+    nothing and of which nothing may be kept.
+    """
+    return path.startswith("/v1/") and not path.startswith(("/v1/session", "/v1/looks"))
 
 
 def _key(scope: Scope) -> str | None:

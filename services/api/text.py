@@ -20,4 +20,8 @@ def _or_none(text: Any) -> Any:
 
 
 PlainText = Annotated[str, StringConstraints(max_length=200), AfterValidator(_plain)]
+BATCH_LETTERS = 64
 OptionalText = Annotated[PlainText | None, BeforeValidator(_or_none)]
+BatchLabel = Annotated[
+    Annotated[PlainText, StringConstraints(max_length=BATCH_LETTERS)] | None, BeforeValidator(_or_none)
+]

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.trainer.owner import Owner
 from services.trainer.reporting import Closing, Reporter, StepLost
 from services.trainer.samples import outlined
+from services.trainer.supplies import lacking
 from services.trainer.work import Done, Found, Material, RunWork, Tools
 from shared.domain.jobs import REASON_TEXT, Reason
 from shared.domain.training import ENDED, Split, StepKind
@@ -47,6 +48,7 @@ class TrainingDesk:
 
     def work(self) -> None:
         """Do steps until none can be done now, or the trainer is closing."""
+        self._tell_of_itself()
         self._take_back()
         while not self._closing.is_set() and (step := self._claim()):
             self._heartbeat.hold(step.token)
@@ -59,6 +61,12 @@ class TrainingDesk:
     def close(self) -> None:
         """Give the step in hand back and take no more; safe from a signal handler."""
         self._closing.set()
+
+    def _tell_of_itself(self) -> None:
+        """So that whoever asks for a run knows beforehand what is missing for it."""
+        lacks = lacking(self._tools.weights)
+        with self._ledger.whole(ACTOR) as house:
+            house.trainers.report(self._owner.host, lacks)
 
     def _take_back(self) -> None:
         """Steps of trainers that died on this machine need not wait for their leases to run out."""

@@ -74,7 +74,8 @@ def judge(
     readings = [desk.readings(bundle, images) for bundle in bundles]
     labels, sites = [image.malignant for image in images], [image.site for image in images]
     patients = [sample.group for sample in samples(list(images), objects, candidate.framing)]
-    return weigh(readings[0], readings[1] if live else None, labels, sites, policy, patients)
+    sizes = [image.size_mm for image in images]
+    return weigh(readings[0], readings[1] if live else None, labels, sites, policy, patients, sizes)
 
 
 class _Desk:

@@ -50,9 +50,15 @@ def bootstrap(
     live = LiveModel(ledger, shelf, settings.worker_name, progress.takes_long)
     preparation, heartbeat = Preparation(objects, decoders), _heartbeat(ledger, settings, progress)
     desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
-    maker = ExplanationMaker(ledger, objects, live, shelf, preparation)
+    maker = ExplanationMaker(ledger, objects, live, shelf, preparation, lambda: _cases_first(desk, progress))
     sealer = Sealer(ledger, lambda: seal_key(settings))
     return desk, maker, sealer, Sweeper(ledger, objects, settings.retention_days), Follower(live)
+
+
+def _cases_first(desk: InferenceDesk, progress: Progress) -> None:
+    """Between two slices of an explanation: whatever case came meanwhile."""
+    desk.work()
+    progress.made()
 
 
 def _heartbeat(ledger: Ledger, settings: Settings, progress: Progress) -> Heartbeat:

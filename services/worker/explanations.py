@@ -1,49 +1,84 @@
-"""Makes the explanations that were asked for, one at a time, after the cases."""
+"""Makes the explanations that were asked for, one at a time, in slices that let the cases go first."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from typing import Any
 
 from services.worker.live import LiveModel
 from services.worker.preparation import Preparation
 from services.worker.shelf import Served, Shelf, SpareTaken
-from shared.bundles.explanation import occlusion_png
+from shared.bundles.explanation import Explained, HeatMap, explain
+from shared.bundles.patches import no_pause
 from shared.errors import SeraError, Unavailable
+from shared.imaging import Nodule
 from shared.ledger import House, Ledger
-from shared.ledger.explanations import Wanted
+from shared.ledger.explanations import Layer, Wanted
 from shared.objects import ObjectStore
 
 
 class ExplanationMaker:
     def __init__(
-        self, ledger: Ledger, objects: ObjectStore, live: LiveModel, shelf: Shelf, preparation: Preparation
+        self,
+        ledger: Ledger,
+        objects: ObjectStore,
+        live: LiveModel,
+        shelf: Shelf,
+        preparation: Preparation,
+        between: Callable[[], None] = no_pause,
     ) -> None:
+        """`between` is called after every slice of passes, and does what is more urgent."""
         self._ledger, self._objects, self._live = ledger, objects, live
-        self._shelf, self._preparation = shelf, preparation
+        self._shelf, self._preparation, self._between = shelf, preparation, between
 
     def make_next(self) -> None:
-        """Make one explanation, if one is wanted; the transaction holds its row meanwhile."""
-        with suppress(SpareTaken), self._ledger.whole("worker") as house:  # it stays on the list
+        """Make one explanation, if one is wanted that no other worker is at."""
+        with self._ledger.whole("worker") as house:
             wanted = house.explanations.next()
-            if wanted:
-                png, reason = self._make(wanted)
-                house.explanations.answer(wanted, png and self._keep(house, png), reason)
-
-    def _keep(self, house: House, png: bytes) -> str:
-        """Held while it is stored, since the same picture may have been let go of by another case's erasure."""
-        house.orphans.hold([hashlib.sha256(png).hexdigest()])
-        return self._objects.put(png).sha256
-
-    def _make(self, wanted: Wanted) -> tuple[bytes | None, str | None]:
-        """The PNG, or the code of why there is none."""
+        if wanted is None:
+            return
         try:
-            with self._served(wanted.model_digest) as served:
-                nodule = self._preparation.nodule(wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing)
-                return occlusion_png(served.bundle, nodule), None
+            with suppress(SpareTaken):
+                self._answer(wanted)
+        finally:
+            with suppress(Unavailable), self._ledger.whole("worker") as house:
+                house.explanations.let_go(wanted)
+
+    def _answer(self, wanted: Wanted) -> None:
+        try:
+            nodule, made = self._make(wanted)
         except Unavailable:
             raise
         except SeraError as error:
-            return None, error.code
+            with self._ledger.whole("worker") as house:
+                house.explanations.answer(wanted, None, error.code)
+        else:
+            self._keep(wanted, nodule, made)
+
+    def _make(self, wanted: Wanted) -> tuple[Nodule, Explained]:
+        with self._served(wanted.model_digest) as served:
+            nodule = self._preparation.nodule(wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing)
+            return nodule, explain(served.bundle, nodule, lambda: self._pause(wanted))
+
+    def _pause(self, wanted: Wanted) -> None:
+        self._between()
+        with self._ledger.whole("worker") as house:
+            house.explanations.hold(wanted)
+
+    def _keep(self, wanted: Wanted, nodule: Nodule, made: Explained) -> None:
+        """Nothing, where the case was erased meanwhile."""
+        pictures = [made.png, *(each.layer_png(nodule) for each in made.maps)]
+        with self._ledger.whole("worker") as house:
+            if house.explanations.still(wanted):
+                png, *heats = self._stored(house, pictures)
+                layers = [Layer(heat, _facts(each, nodule)) for heat, each in zip(heats, made.maps, strict=True)]
+                house.explanations.answer(wanted, png, None, layers)
+
+    def _stored(self, house: House, pictures: list[bytes]) -> list[str]:
+        """Held while they are stored, since the same may have been let go of by another case's erasure."""
+        house.orphans.hold([hashlib.sha256(each).hexdigest() for each in pictures])
+        return [self._objects.put(each).sha256 for each in pictures]
 
     @contextmanager
     def _served(self, digest: str) -> Iterator[Served]:
@@ -54,3 +89,12 @@ class ExplanationMaker:
         else:
             with self._shelf.spare_place(wait=False):
                 yield self._shelf.take(digest)
+
+
+def _facts(found: HeatMap, nodule: Nodule) -> dict[str, Any]:
+    """What the gateway tells of a map."""
+    height, width = nodule.pixels.shape
+    frame = nodule.frame
+    box = [frame.x, frame.y, frame.width, frame.height] if frame else [0, 0, width, height]
+    named = {"kind": found.kind, "of": found.of, "layer": found.layer, "strongest": found.strongest}
+    return {**named, "box": box, "grid": list(found.values.shape), "faithfulness": asdict(found.faithfulness)}

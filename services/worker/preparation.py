@@ -9,8 +9,9 @@ from uuid import UUID
 
 from services.worker.shelf import Served
 from shared.domain.jobs import REASON_TEXT, Reason
+from shared.domain.source import Source
 from shared.errors import SeraError, Unavailable
-from shared.imaging import Framing, Nodule, Roi, UltrasoundImage, crop
+from shared.imaging import Finding, Framing, Nodule, Roi, UltrasoundImage, crop, photos
 from shared.imaging.decoders.bounds import Bounds
 from shared.imaging.decoders.pool import Decoders
 from shared.imaging.deidentify import burnt_in_text
@@ -18,6 +19,12 @@ from shared.ledger.queue import Claimed, Failure, Lease
 from shared.objects import ObjectStore
 from shared.settings import Settings
 from shared.telemetry import log
+
+PHOTO = Finding(
+    "photo",
+    "This result came from a photo of a screen. A photo changes grey levels and texture, and no model was trained on "
+    "photos: send the scanner's own image where you can.",
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,11 @@ def looked_at(image: UltrasoundImage) -> UltrasoundImage:
     return replace(image, findings=(*image.findings, *burnt_in_text(image.pixels)))
 
 
+def photographed(image: UltrasoundImage) -> UltrasoundImage:
+    """With what a photo of a screen may have spoilt."""
+    return replace(image, findings=(*image.findings, PHOTO, *photos.findings(photos.measure(image.pixels))))
+
+
 def open_decoders(settings: Settings, count: int) -> Decoders:
     """Start so many; this does not wait for them."""
     return Decoders(Bounds(settings.decode_s, settings.decode_mib), count)
@@ -84,15 +96,23 @@ class Preparation:
                     batch.unreached.append(job.id)
         return batch
 
-    def nodule(self, image_sha256: str, roi: dict | None, frame: int | None, framing: Framing) -> Nodule:
+    def nodule(
+        self,
+        image_sha256: str,
+        roi: dict | None,
+        frame: int | None,
+        framing: Framing,
+        source: str = Source.FILE,
+    ) -> Nodule:
         """Fetch, decode and crop one image, or one frame of a loop."""
         image = looked_at(self._decoders.decode(self._objects.get(image_sha256), frame))
+        image = photographed(image) if source == Source.PHOTO else image
         return crop(image, Roi.parse(roi) if roi else None, framing)
 
     def _one(self, job: Claimed, framing: Framing) -> Prepared | Failure | None:
         began = time.perf_counter()
         try:
-            nodule = self.nodule(job.image_sha256, job.roi, job.frame, framing)
+            nodule = self.nodule(job.image_sha256, job.roi, job.frame, framing, job.source)
         except Unavailable:
             return None
         except SeraError as error:

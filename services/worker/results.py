@@ -57,6 +57,7 @@ def result(
         "decision": decision.verdict,
         "cutoff": decision.cutoff,
         "cutoff_rule": decision.cutoff_rule,
+        "cutoff_risk": risk_of(served, decision.cutoff, prevalence),
         "conformal": decision.conformal.to_json() if decision.conformal else None,
         "prevalence": prevalence,
         "fna": fna(risk, job.size_mm, job.fna_rule or settings.fna_rule),
@@ -82,6 +83,12 @@ def observation(job: Claimed, prediction: Prediction, body: dict[str, Any]) -> O
         malignant_p=prediction.malignant_p,
         warnings=tuple(warning["code"] for warning in body["warnings"]),
     )
+
+
+def risk_of(served: Served, score: float, prevalence: float) -> float:
+    """The risk at which a nodule of this score stands, at a hospital's prevalence."""
+    calibrated = float(served.bundle.model.calibration.apply(score))
+    return float(shift_prior(calibrated, served.bundle.prevalence, prevalence))
 
 
 def fna(risk: float, size_mm: float, rule: str) -> dict[str, Any]:

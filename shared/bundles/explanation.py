@@ -1,60 +1,120 @@
-"""Where a bundle looked: an occlusion map through the whole ensemble (Zeiler & Fergus, ECCV 2014)."""
+"""Where a bundle looked: an occlusion map through the whole ensemble, and Grad-CAM of each tuned network in it."""
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
-import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from shared.bundles.bundle import Bundle
+from shared.bundles.deletion import Faithfulness, deletion_test
+from shared.bundles.heat import composite_png, layer_png
+from shared.bundles.patches import Pause, Score, Veil, no_pause, scored
 from shared.errors import SeraError
 from shared.imaging import Nodule
+from shared.learning.extractors import NetworkExtractor
+from shared.networks import grad_cam
 
 GRID = 8
-BLUR = 0.25
-"""Width of the blur that hides a patch, as a fraction of the nodule's sides."""
-OPACITY = 0.45
+ENSEMBLE = "ensemble"
 
 
-def occlusion_map(bundle: Bundle, nodule: Nodule, grid: int = GRID) -> NDArray[np.float64]:
-    """How much each patch carries of the score.
+class MapKind(StrEnum):
+    OCCLUSION = "occlusion"
+    GRAD_CAM = "grad-cam"
 
-    Returns
-    -------
-    (grid, grid) float64: score of the nodule less its score with that patch blurred away; positive where what is seen
-    there speaks for malignancy. A patch whose occlusion cannot be read counts 0.
+
+@dataclass(frozen=True, eq=False)
+class HeatMap:
+    """One answer to where a score comes from.
+
+    Attributes
+    ----------
+    of : `ENSEMBLE`, or the network whose own verdict is explained
+    layer : the network's stage whose maps were weighed; None for an occlusion map
+    values : (rows, columns); of an occlusion map the fall of the score, of Grad-CAM without a unit and 0 or more
+    """
+
+    kind: MapKind
+    of: str
+    layer: str | None
+    values: NDArray[np.floating]
+    faithfulness: Faithfulness
+
+    @property
+    def strongest(self) -> float | None:
+        """The value farthest from 0, in units of the score; None where the map has no unit."""
+        flat = self.values.ravel()
+        return float(flat[np.abs(flat).argmax()]) if self.kind is MapKind.OCCLUSION else None
+
+    def layer_png(self, nodule: Nodule) -> bytes:
+        """A transparent layer of the crop's size."""
+        return layer_png(self.values, nodule.pixels.shape)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """All maps of one nodule, that of the ensemble first, and its picture over the image."""
+
+    maps: tuple[HeatMap, ...]
+    png: bytes
+
+
+def explain(bundle: Bundle, nodule: Nodule, pause: Pause = no_pause) -> Explained:
+    """Every map that the bundle gives; `pause` is called after each slice of passes.
 
     Raises
     ------
     SeraError
         that of the nodule itself, if it cannot be read.
     """
-    whole = bundle.predict([nodule])[0].score
-    hidden = bundle.predict_each([_hide(nodule, patch, grid) for patch in range(grid * grid)])
-    drops = [0.0 if isinstance(each, SeraError) else whole - each.score for each in hidden]
-    return np.array(drops).reshape(grid, grid)
+    whole = _of_ensemble(bundle, nodule, pause)
+    return Explained((whole, *_of_networks(bundle, nodule, pause)), composite_png(whole.values, nodule.pixels))
 
 
-def occlusion_png(bundle: Bundle, nodule: Nodule) -> bytes:
-    """The map over the image as a PNG: red speaks for malignancy, blue against it, scaled to the strongest patch."""
-    drops = occlusion_map(bundle, nodule)
-    height, width = nodule.pixels.shape
-    strength = cv2.resize(drops / max(np.abs(drops).max(), 1e-9), (width, height), interpolation=cv2.INTER_CUBIC)
-    weight = np.clip(np.abs(strength), 0, 1)[..., None] * OPACITY
-    colour = np.where(strength[..., None] > 0, (40, 40, 230), (230, 120, 30))  # blue, green, red as OpenCV has them
-    grey = np.repeat(nodule.pixels[..., None], 3, axis=2)
-    return cv2.imencode(".png", np.rint(grey * (1 - weight) + colour * weight).astype(np.uint8))[1].tobytes()
+def occlusion_map(bundle: Bundle, nodule: Nodule, grid: int = GRID, pause: Pause = no_pause) -> NDArray[np.float64]:
+    """How much each place carries of the score (Zeiler & Fergus, ECCV 2014); the hidden patches overlap by half.
+
+    Returns
+    -------
+    (grid, grid) float64: score of the nodule less its score with a patch around that place blurred away; positive where
+    what is seen there speaks for malignancy. A patch whose occlusion cannot be read counts 0.
+    """
+    whole, veil = bundle.predict([nodule])[0].score, Veil.over(nodule, grid)
+    told = scored(_of_bundle(bundle), (veil.window(cell) for cell in range(grid * grid)), pause)
+    return np.array([0.0 if each is None else whole - each for each in told]).reshape(grid, grid)
 
 
-def _hide(nodule: Nodule, patch: int, grid: int) -> Nodule:
-    height, width = nodule.pixels.shape
-    row, column = divmod(patch, grid)
-    rows = slice(row * height // grid, (row + 1) * height // grid)
-    columns = slice(column * width // grid, (column + 1) * width // grid)
-    pixels = nodule.pixels.copy()
-    pixels[rows, columns] = cv2.blur(nodule.pixels, _odd(width, height))[rows, columns]
-    return replace(nodule, pixels=pixels)
+def _of_ensemble(bundle: Bundle, nodule: Nodule, pause: Pause) -> HeatMap:
+    drops = occlusion_map(bundle, nodule, pause=pause)
+    tested = deletion_test(_of_bundle(bundle), Veil.over(nodule, GRID), drops, pause)
+    return HeatMap(MapKind.OCCLUSION, ENSEMBLE, None, drops, tested)
 
 
-def _odd(width: int, height: int) -> tuple[int, int]:
-    return int(width * BLUR) | 1, int(height * BLUR) | 1
+def _of_networks(bundle: Bundle, nodule: Nodule, pause: Pause) -> Iterator[HeatMap]:
+    """Of each network that was tuned, for it alone has a verdict of its own."""
+    for extractor in bundle.model.extractors:
+        if isinstance(extractor, NetworkExtractor) and extractor.network.head is not None:
+            found = grad_cam(extractor.network, extractor.inputs([nodule]))
+            pause()
+            tested = deletion_test(_of_network(extractor), Veil.over(nodule, GRID), found.values, pause)
+            yield HeatMap(MapKind.GRAD_CAM, extractor.source.network, found.layer, found.values, tested)
+
+
+def _of_bundle(bundle: Bundle) -> Score:
+    def score(nodules: Sequence[Nodule]) -> list[float | None]:
+        outcomes = bundle.predict_each(nodules)
+        return [None if isinstance(each, SeraError) else each.score for each in outcomes]
+
+    return score
+
+
+def _of_network(extractor: NetworkExtractor) -> Score:
+    """A tuned network's own probability of malignancy."""
+
+    def score(nodules: Sequence[Nodule]) -> list[float | None]:
+        return torch.sigmoid(extractor.network(extractor.inputs(nodules))[:, -1]).tolist()
+
+    return score

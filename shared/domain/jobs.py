@@ -18,7 +18,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.DONE: frozenset(),
     JobState.CANCELLED: frozenset(),
 }
-"""RUNNING -> QUEUED when a lease expires; FAILED -> QUEUED when an operator runs a dead letter again.
+"""RUNNING -> QUEUED when a lease expires; FAILED -> QUEUED when a dead letter is run again.
 All but DONE -> CANCELLED when the case is erased; a hospital itself cancels only what is QUEUED."""
 
 FINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
@@ -43,6 +43,6 @@ class Reason(StrEnum):
 
 
 REASON_TEXT: dict[str, str] = {
-    Reason.WORKER_LOST: "The worker was lost every time it tried this image. An operator can run the job again.",
+    Reason.WORKER_LOST: "The worker was lost every time it tried this image. It can be run again from the worklist.",
     Reason.INTERNAL: "SERA failed on this image for a reason of its own. Report the job id to your administrator.",
 }

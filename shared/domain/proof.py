@@ -4,7 +4,7 @@ The hashes prove that rows fit one another; the seals prove that they are the ro
 seals, whoever may write to the database could make a whole chain anew, or cut its end off.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations, pairwise, product
@@ -101,7 +101,16 @@ class _Chain:
         self.before = link if intact else None
 
     def end(self) -> Iterator[Finding]:
-        """What is known only now."""
+        """What is known only when all was read."""
+        yield from self.gaps()
+        reached = max((last for _, last in self.runs), default=0)
+        last = max(self.seals, default=0)
+        if last > reached:
+            seal = self.seals[last][0]
+            yield found(Fault.CUT, self.name, reached + 1, last, seal=seal.seal, at=seal.at)
+
+    def gaps(self) -> Iterator[Finding]:
+        """What is known when all of a stretch was read."""
         yield from told_apart(self.changed)
         yield from (found(Fault.REORDERED, self.name, *run) for run in displaced(self.runs))
         reached = 0
@@ -111,10 +120,6 @@ class _Chain:
             if first <= reached:
                 yield found(Fault.REPEATED, self.name, first, min(last, reached))
             reached = max(reached, last)
-        last = max(self.seals, default=0)
-        if last > reached:
-            seal = self.seals[last][0]
-            yield found(Fault.CUT, self.name, reached + 1, last, seal=seal.seal, at=seal.at)
 
     @property
     def _next(self) -> int:
@@ -171,6 +176,57 @@ def verify(
     return Findings(tuple(wrong), events, sealed, tuple(sorted({seal.key for seal in (*seals, *witnesses)})))
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """How far one chain was read at a time; the next stretch begins after the event `number` and the seal `seal`."""
+
+    chain: str
+    wrong: tuple[Finding, ...]
+    events: int
+    number: int
+    seal: int
+    seal_at: str | None
+    sealed: int
+    keys: frozenset[str]
+    ended: bool
+
+
+def verify_stretch(
+    before: Link | None,
+    links: Sequence[Link],
+    seals: Sequence[Seal],
+    signed: Callable[[Seal], bool],
+    trusted: Sequence[str] = (),
+    *,
+    chain: str,
+    last_seal: Seal | None,
+    ended: bool,
+) -> Stretch:
+    """Prove a part of one chain: `links` follow the event `before`, `seals` the seal `last_seal`, each in its order.
+
+    Together the stretches of a chain find a fault wherever `verify` does, and may name it in other words: rows that
+    changed places are told apart only within a stretch. `ended` says that these are the chain's last.
+    """
+    number = before.number if before else 0
+    intact = before if before and before.made == before.hash else None
+    good = last_seal.number if last_seal else 0
+    reading = _Chain(chain, runs=[(1, number)] if before else [], before=intact, good=good)
+    wrong = list(_in_row(seals, {chain: (last_seal.seal, last_seal.made)} if last_seal else {}))
+    for seal in seals:
+        if doubt := _doubt(seal, signed, trusted):
+            wrong.append(found(doubt, chain, 0, 0, seal=seal.seal, key=seal.key))
+        else:
+            reading.seals.setdefault(seal.number, []).append(seal)
+    for link in links:
+        wrong.extend(reading.read(link))
+    wrong.extend(reading.end() if ended else reading.gaps())
+    reached = max((link.number for link in links), default=number)
+    last = seals[-1] if seals else last_seal
+    keys = frozenset(seal.key for seal in seals)
+    place = (reached, last.seal, last.at) if last else (reached, 0, None)
+    return Stretch(chain, tuple(wrong), len(links), *place, reading.good, keys, ended)
+
+
 def displaced(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The fewest rows that are to be put elsewhere for all to be in order; all but the first run if there are many."""
     if len(runs) > RUNS_AT_MOST:
@@ -223,9 +279,9 @@ def _doubt(seal: Seal, signed: Callable[[Seal], bool], trusted: Sequence[str]) -
     return None if signed(seal) else Fault.SEAL_BROKEN
 
 
-def _in_row(seals: Sequence[Seal]) -> Iterator[Finding]:
-    """Each seal of a chain holds on to the one before."""
-    ends: dict[str, tuple[int, str]] = {}
+def _in_row(seals: Sequence[Seal], before: Mapping[str, tuple[int, str]] | None = None) -> Iterator[Finding]:
+    """Each seal of a chain holds on to the one before; `before` has the number and hash of the last one read."""
+    ends = dict(before or {})
     for seal in seals:
         number, previous = ends.get(seal.chain, (0, ORIGINLESS))
         if (seal.seal, seal.previous) != (number + 1, previous):

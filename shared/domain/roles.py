@@ -16,6 +16,8 @@ class Act(StrEnum):
 
     SUBMIT = "submit"
     READ = "read"
+    RERUN = "rerun"
+    """A dead letter. Whoever may submit may do it: sending the image again would come to the same."""
     OPERATE = "operate"
     AUDIT = "audit"
     ADMINISTER = "administer"
@@ -25,12 +27,12 @@ class Act(StrEnum):
 
 
 MAY: dict[Role, frozenset[Act]] = {
-    Role.SUBMITTER: frozenset({Act.SUBMIT, Act.READ}),
+    Role.SUBMITTER: frozenset({Act.SUBMIT, Act.READ, Act.RERUN}),
     Role.READER: frozenset({Act.READ}),
     Role.HOSPITAL_ADMIN: frozenset(
-        {Act.SUBMIT, Act.READ, Act.AUDIT, Act.ADMINISTER, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE}
+        {Act.SUBMIT, Act.READ, Act.RERUN, Act.AUDIT, Act.ADMINISTER, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE}
     ),
-    Role.OPERATOR: frozenset({Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE}),
+    Role.OPERATOR: frozenset({Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE}),
     Role.AUDITOR: frozenset({Act.AUDIT, Act.MONITOR}),
 }
 

@@ -113,7 +113,7 @@ def _nodule(
     pixels = cleaned.cut(frame)
     mask = roi.mask(frame) if roi else np.ones(pixels.shape, bool)
     findings = (*image.findings, *told, *cleaned.removed(frame), *judge(pixels, mask))
-    return Nodule(pixels, mask, outlined, findings, size_mm)
+    return Nodule(pixels, mask, outlined, findings, size_mm, frame)
 
 
 def _measured(image: UltrasoundImage, roi: Roi) -> float | None:

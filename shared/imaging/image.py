@@ -96,3 +96,5 @@ class Nodule:
     findings: tuple[Finding, ...] = ()
     measured_mm: float | None = None
     """Largest diameter of the ROI, or between caliper marks, where the image is calibrated."""
+    frame: Box | None = None
+    """Where the crop lies in the image it was cut from."""

@@ -78,8 +78,15 @@ class NetworkExtractor:
             else image
         )
 
+    def inputs(self, nodules: Sequence[Nodule]) -> torch.Tensor:
+        """What the network takes in, (N, 3 or 4, S, S) on its device."""
+        return self._stacked([self.prepare(nodule) for nodule in nodules])
+
+    def _stacked(self, prepared: Sequence[Array]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(prepared)).to(self._device)
+
     def compute(self, prepared: Sequence[Array]) -> Array:
-        images = torch.from_numpy(np.stack(prepared)).to(self._device)
+        images = self._stacked(prepared)
         if self.source.flips:
             straight, mirrored = self._forward(torch.cat([images, images.flip(-1)])).chunk(2)
             features = (straight + mirrored) / 2

@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, cast, insert, literal, select, tuple_
+from sqlalchemy import Row, Select, Text, cast, func, insert, literal, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from shared.domain.chain import Link, chain_of, moment
 from shared.domain.events import Event
-from shared.ledger.tables import AuditRow
+from shared.ledger.tables import AuditRow, SealRow
 
 ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
 """From where the request came that is being answered; None in services that answer none."""
@@ -47,6 +47,28 @@ class Recorded(Entry):
     hash: str = ""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which events are looked for; None: all."""
+
+    hospital_id: UUID | None = None
+    event: str | None = None
+    actor: str | None = None
+    case_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def among(self, query: Select) -> Select:
+        equal = {name: getattr(self, name) for name in ("hospital_id", "event", "actor", "case_id")}
+        for name, value in equal.items():
+            query = query if value is None else query.where(getattr(AuditRow, name) == value)
+        query = query if self.since is None else query.where(AuditRow.at >= self.since)
+        return query if self.until is None else query.where(AuditRow.at < self.until)
+
+
+ALL = Wanted()
+
+
 class AuditTrail:
     def __init__(self, session: Session, actor: str, hospital: UUID | None = None) -> None:
         self._session, self._actor, self._hospital = session, actor, hospital
@@ -74,23 +96,49 @@ class AuditTrail:
         told, self._told = self._told, []
         return [{**vars(entry), "actor": self._actor, "origin": ORIGIN.get()} for entry in told]
 
-    def page(self, after: int = 0, limit: int = 100) -> list[Recorded]:
+    def page(self, after: int = 0, limit: int = 100, wanted: Wanted = ALL) -> list[Recorded]:
         """Oldest first; a scoped trail shows its hospital's events only."""
+        return self._read(wanted.among(select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id)), limit)
+
+    def newest(self, before: int | None = None, limit: int = 100, wanted: Wanted = ALL) -> list[Recorded]:
+        """Newest first, from before the event of this id."""
+        query = select(AuditRow).order_by(AuditRow.id.desc())
+        return self._read(wanted.among(query if before is None else query.where(AuditRow.id < before)), limit)
+
+    def next_chain(self, after: str = "") -> str | None:
+        """The chain that follows in the database's order, be it that only seals of it are left."""
+        first = [
+            self._of_chain(select(func.min(table.chain)).where(table.chain > after), table)
+            for table in (AuditRow, SealRow)
+        ]
+        found = union_all(*first).subquery()
+        return self._session.scalar(select(func.min(found.c[0])))
+
+    def stretch(self, chain: str, after: int, limit: int) -> list[Link]:
+        """A chain's events that follow the one of this number."""
         self.write()
-        query = self._mine(select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id).limit(limit))
-        names = Recorded.__dataclass_fields__
-        return [Recorded(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
+        query = select(*COLUMNS, cast(AuditRow.details, Text).label("details")).order_by(AuditRow.number).limit(limit)
+        query = query.where(AuditRow.chain == chain, AuditRow.number > after)
+        return [_link(row) for row in self._session.execute(self._of_chain(query, AuditRow))]
 
     def links(self, after: tuple[str, int] | None = None, limit: int = 1000) -> list[tuple[tuple[str, int], Link]]:
         """Chain after chain, each from its beginning; with each the place to go on from."""
         self.write()
         place = tuple_(AuditRow.chain, AuditRow.number)
         query = select(*COLUMNS, cast(AuditRow.details, Text).label("details")).order_by(*place.clauses).limit(limit)
-        if self._hospital:
-            query = query.where(AuditRow.chain == chain_of(self._hospital))
+        query = self._of_chain(query, AuditRow)
         if after:
             query = query.where(place > tuple_(*map(literal, after)))
         return [((row.chain, row.number), _link(row)) for row in self._session.execute(query)]
+
+    def _read(self, query: Select, limit: int) -> list[Recorded]:
+        self.write()
+        names = Recorded.__dataclass_fields__
+        rows = self._session.scalars(self._mine(query).limit(limit))
+        return [Recorded(**{name: getattr(row, name) for name in names}) for row in rows]
+
+    def _of_chain(self, query: Select, table: type[AuditRow] | type[SealRow]) -> Select:
+        return query.where(table.chain == chain_of(self._hospital)) if self._hospital else query
 
     def _mine(self, query: Select) -> Select:
         return query.where(AuditRow.hospital_id == self._hospital) if self._hospital else query

@@ -10,6 +10,7 @@ from sqlalchemy import String, func, literal, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.domain.erasure import Ground
+from shared.domain.source import Source
 from shared.errors import Gone
 from shared.ledger.scope import Scoped
 from shared.ledger.tables import CaseRow, JobRow
@@ -57,6 +58,9 @@ class NewCase:
     """What cleaning took out of the image, by its name in the standard; never a value."""
     duplicate_of: UUID | None = None
     """The hospital's first case of the same content."""
+    source: Source = Source.FILE
+    batch: str | None = None
+    """The hospital's own label for what it sent together."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.domain.roles import Role
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.ledger.audit import AuditTrail, Entry
 from shared.ledger.editing import Tags, check, differing, tag_of
 from shared.ledger.tables import HospitalRow
@@ -31,6 +31,11 @@ SETTINGS = (
 class HospitalUnknown(NotFound):
     code = "hospital-unknown"
     text = "There is no hospital {name!r}. Those there are: `./sera hospital show`, or GET /v1/hospitals."
+
+
+class HospitalExists(Conflict):
+    code = "hospital-exists"
+    text = "There is a hospital {name!r} already. Choose another name, or change that one's settings."
 
 
 @dataclass(frozen=True)
@@ -108,13 +113,23 @@ class Hospitals:
             self._audit.record_all([Entry(Event.HOSPITAL_CHANGED, hospital, details=told)])
         return _hospital(row)
 
+    def add(self, name: str) -> Hospital:
+        """A new hospital, which has said nothing yet. Raises HospitalExists."""
+        new = self._added(name)
+        if new is None:
+            raise HospitalExists(name=name)
+        return self.read(new)
+
     def ensure(self, name: str) -> UUID:
         """The hospital of this name, added if it is new."""
+        return self._added(name) or self._session.scalars(select(HospitalRow.id).where(HospitalRow.name == name)).one()
+
+    def _added(self, name: str) -> UUID | None:
         added = insert(HospitalRow).values(name=name).on_conflict_do_nothing().returning(HospitalRow.id)
-        if new := self._session.scalar(added):
+        new = self._session.scalar(added)
+        if new:
             self._audit.record_all([Entry(Event.HOSPITAL_ADDED, new)])
-            return new
-        return self._session.scalars(select(HospitalRow.id).where(HospitalRow.name == name)).one()
+        return new
 
 
 def _what(name: str, before: Mapping[str, Any], tags: Tags) -> str:

@@ -1,5 +1,6 @@
 """A hospital's jobs: open, read, list, cancel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +27,11 @@ REMEMBERED = timedelta(seconds=30)
 class NotCancellable(Conflict):
     code = "not-cancellable"
     text = "The job is {state}; only a queued job can be cancelled."
+
+
+class NotADeadLetter(Conflict):
+    code = "not-a-dead-letter"
+    text = "The job is {state}; only a failed job can be run again."
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,32 @@ class Jobs(Scoped):
         self._audit.record(Event.JOB_CANCELLED, case=row.case_id, job=job_id)
         notify(self._session, [job_id])
         return True
+
+    def rerun(self, job_id: UUID) -> bool:
+        """Queue a dead letter again with fresh attempts; False if there is none, NotADeadLetter or CaseErased."""
+        row = self._session.scalar(self._mine(select(JobRow), JobRow).where(JobRow.id == job_id).with_for_update())
+        if row is None:
+            return False
+        check_kept(self._session.get_one(CaseRow, row.case_id))
+        if row.state != JobState.FAILED:
+            raise NotADeadLetter(state=row.state)
+        self._again([row])
+        return True
+
+    def rerun_all(self, reason: str, most: int) -> list[UUID]:
+        """Queue dead letters of this reason again, the oldest first; those that others have in hand are passed over."""
+        dead = (JobRow.state == JobState.FAILED, JobRow.reason == reason)
+        query = self._mine(select(JobRow), JobRow).where(*dead).order_by(JobRow.created_at, JobRow.id).limit(most)
+        rows = self._session.scalars(query.with_for_update(skip_locked=True)).all()
+        self._again(rows)
+        return [row.id for row in rows]
+
+    def _again(self, rows: Sequence[JobRow]) -> None:
+        for row in rows:
+            row.state, row.attempts, row.reason, row.message = JobState.QUEUED, 0, None, None
+            row.updated_at = func.clock_timestamp()
+            self._audit.record(Event.JOB_RERUN, case=row.case_id, job=row.id, attempt=0)
+        notify(self._session, [row.id for row in rows])
 
     def _view(self) -> Select:
         line = JobRow.hospital_id, JobRow.urgent, JobRow.queued_at

@@ -14,8 +14,10 @@ from shared.ledger.allowances import Allowance
 from shared.ledger.arrivals import Arrivals
 from shared.ledger.audit import AuditTrail
 from shared.ledger.authenticators import Authenticators
+from shared.ledger.backlog import Backlog
 from shared.ledger.cases import Cases
 from shared.ledger.cleanings import Cleanings
+from shared.ledger.composition import Compositions
 from shared.ledger.consents import Consents
 from shared.ledger.datasets import Datasets
 from shared.ledger.drafts import Drafts
@@ -35,17 +37,22 @@ from shared.ledger.papers import Papers
 from shared.ledger.people import People
 from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.queue import Queue
+from shared.ledger.reader_studies import ReaderStudies
+from shared.ledger.readings import Readings
 from shared.ledger.receipts import Receipts
 from shared.ledger.seals import Seals
 from shared.ledger.serving import Serving
 from shared.ledger.sessions import Sessions
 from shared.ledger.shadows import Shadows
 from shared.ledger.signins import SignIns
+from shared.ledger.similar import SimilarCases
 from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
+from shared.ledger.trainers import Trainers
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
 from shared.ledger.wall import Wall
+from shared.ledger.worklist import Worklist
 
 WAIT_S = 10.0
 CONNECT = {"connect_timeout": 5, "tcp_user_timeout": 20_000, "keepalives_idle": 20}
@@ -59,6 +66,7 @@ class Book:
 
     cases: Cases
     jobs: Jobs
+    worklist: Worklist
     receipts: Receipts
     explanations: Explanations
     outcomes: Outcomes
@@ -68,9 +76,12 @@ class Book:
     allowance: Allowance
     keys: Keys
     people: People
+    similar: SimilarCases
     audit: AuditTrail
     seals: Seals
     wall: Wall
+    reader_studies: ReaderStudies
+    readings: Readings
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,8 @@ class House:
     gates: Gates
     shadows: Shadows
     serving: Serving
+    trainers: Trainers
+    compositions: Compositions
     observations: Observations
     explanations: ExplanationQueue
     retention: Retention
@@ -106,6 +119,7 @@ class House:
     audit: AuditTrail
     seals: Seals
     receipts: Receipts
+    backlog: Backlog
     wall: Wall
 
 
@@ -136,6 +150,7 @@ class Ledger:
             yield Book(
                 Cases(session, hospital),
                 Jobs(session, hospital, audit),
+                Worklist(session, hospital),
                 Receipts(session, hospital),
                 Explanations(session, hospital),
                 Outcomes(session, hospital, audit, actor),
@@ -145,9 +160,12 @@ class Ledger:
                 Allowance(session, hospital),
                 Keys(session, audit, hospital),
                 People(session, audit, hospital),
+                SimilarCases(session, hospital),
                 audit,
                 Seals(session, hospital),
                 Wall(session, hospital),
+                ReaderStudies(session, hospital, audit),
+                Readings(session, hospital, audit),
             )
             self._tell(audit)
 
@@ -179,6 +197,8 @@ class Ledger:
                 Gates(session, audit),
                 shadows,
                 Serving(session, audit),
+                Trainers(session),
+                Compositions(session),
                 Observations(session, audit),
                 ExplanationQueue(session),
                 Retention(session, audit, actor),
@@ -187,6 +207,7 @@ class Ledger:
                 audit,
                 Seals(session),
                 Receipts(session),
+                Backlog(session),
                 Wall(session),
             )
             self._tell(audit)

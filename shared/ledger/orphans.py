@@ -10,7 +10,7 @@ from collections.abc import Collection
 from sqlalchemy import ARRAY, String, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from shared.ledger.tables import CaseRow, DatasetImageRow, ExplanationRow, OrphanRow, VersionImageRow
+from shared.ledger.tables import CaseRow, DatasetImageRow, ExplanationMapRow, ExplanationRow, OrphanRow, VersionImageRow
 
 WAITING = OrphanRow.removed_at.is_(None)
 LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('sera-object/' || left(:hash, 2), 0))")
@@ -60,8 +60,9 @@ class Orphans:
         """By a case that is kept, or by a data set's row that did not come in as an erased one."""
         kept = exists().where(CaseRow.image_sha256 == sha256, CaseRow.erased_at.is_(None))
         shown = exists().where(ExplanationRow.png_sha256 == sha256)
+        layered = exists().where(ExplanationMapRow.heat_sha256 == sha256)
         labelled = (_labelled(table, sha256) for table in (DatasetImageRow, VersionImageRow))
-        return self._session.scalars(select(or_(kept, shown, *labelled))).one()
+        return self._session.scalars(select(or_(kept, shown, layered, *labelled))).one()
 
 
 def _labelled(table: type[DatasetImageRow | VersionImageRow], sha256: str):

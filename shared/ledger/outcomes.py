@@ -62,17 +62,17 @@ class Outcomes(Scoped):
         self._session.add(row)
         self._session.flush()
         self._audit.record(Event.OUTCOME_RECORDED, case=case_id, outcome=row.id, consent=new.consent)
-        return _outcome(row)
+        return as_outcome(row)
 
     def latest(self, case_id: UUID) -> Outcome | None:
         query = self._mine(select(OutcomeRow), OutcomeRow).where(OutcomeRow.case_id == case_id)
         row = self._session.scalar(query.order_by(OutcomeRow.id.desc()).limit(1))
-        return row and _outcome(row)
+        return row and as_outcome(row)
 
     def _patient(self, case_id: UUID) -> str | None:
         earlier = self.latest(case_id)
         return earlier and earlier.patient
 
 
-def _outcome(row: OutcomeRow) -> Outcome:
+def as_outcome(row: OutcomeRow) -> Outcome:
     return Outcome(**{field.name: getattr(row, field.name) for field in fields(Outcome)})

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.domain.jobs import REASON_TEXT, JobState, Reason, origins
-from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail, Entry
-from shared.ledger.jobs import REMEMBERED, notify
+from shared.ledger.backlog import FAILED, REASON
+from shared.ledger.jobs import REMEMBERED, NotADeadLetter, notify
 from shared.ledger.tables import CaseRow, HospitalRow, JobRow, ResultRow
 
 NOW = func.clock_timestamp()
@@ -51,11 +51,6 @@ A job that outlived a worker is never among them: it comes alone.
 """
 
 
-class NotADeadLetter(Conflict):
-    code = "not-a-dead-letter"
-    text = "The job is {state}; only a failed job can be run again."
-
-
 @dataclass(frozen=True)
 class Claimed:
     """A leased job with all that inference needs to know."""
@@ -69,6 +64,7 @@ class Claimed:
     size_mm: float
     roi: dict[str, Any] | None
     frame: int | None
+    source: str
     device: str | None
     duplicate_of: UUID | None
     prevalence: float | None
@@ -190,6 +186,15 @@ class Queue:
         self._record(self._move(JobRow.id == job_id, **again), lambda _: Event.JOB_RERUN)
         return True
 
+    def rerun_all(self, reason: str, most: int) -> list[UUID]:
+        """Queue the oldest dead letters of this reason again, with fresh attempts; returns them."""
+        dead = select(JobRow.id).where(FAILED, reason == REASON)
+        chosen = dead.order_by(JobRow.created_at).limit(most).with_for_update(skip_locked=True)
+        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "message": None}
+        moved = self._move(JobRow.id.in_(chosen.scalar_subquery()), **again)
+        self._record(moved, lambda _: Event.JOB_RERUN)
+        return [row.id for row in moved]
+
     def holder(self, job_id: UUID) -> str | None:
         """The worker that has this job in hand; None while it waits, and when it is final."""
         return self._session.scalar(select(JobRow.worker).where(JobRow.id == job_id, JobRow.state == "running"))
@@ -247,6 +252,7 @@ class Queue:
             CaseRow.size_mm,
             CaseRow.roi,
             CaseRow.frame,
+            CaseRow.source,
             CaseRow.device,
             CaseRow.duplicate_of,
             HospitalRow.prevalence,

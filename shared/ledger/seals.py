@@ -52,6 +52,15 @@ class Seals:
             query = query.where(SealRow.chain == chain_of(self._hospital))
         return [_seal(row) for row in self._session.scalars(query)]
 
+    def after(self, chain: str, seal: int, most: int) -> list[Seal]:
+        """A chain's seals that follow the one of this number, in their order."""
+        query = select(SealRow).where(SealRow.chain == chain, SealRow.seal > seal).order_by(SealRow.seal).limit(most)
+        return [_seal(row) for row in self._session.scalars(query)]
+
+    def find(self, chain: str, seal: int) -> Seal | None:
+        row = self._session.scalar(select(SealRow).where(SealRow.chain == chain, SealRow.seal == seal))
+        return row and _seal(row)
+
     def _made(self, head: Any, now: datetime, signer: Signer) -> Seal:
         last = self._session.scalar(
             select(SealRow).where(SealRow.chain == head.chain).order_by(SealRow.seal.desc()).limit(1)

@@ -54,7 +54,10 @@ class TrainingRun:
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of a run, as one sees it from outside; `seconds` of its last attempt so far."""
+    """A piece of a run, as one sees it from outside; `seconds` of its last attempt so far.
+
+    `owner` is the trainer at it now, as host/process/start.
+    """
 
     name: str
     kind: StepKind
@@ -63,6 +66,7 @@ class Step:
     fraction: float
     message: str | None
     attempts: int
+    owner: str | None
     seconds: float | None
     outcome: dict[str, Any] | None
 

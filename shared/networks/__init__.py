@@ -16,6 +16,7 @@ from shared.networks import (
 from shared.networks.card import IMAGENET, MID_GREY, Card, Normalisation, Pool, Tap, Weights
 from shared.networks.device import compute_device
 from shared.networks.errors import NetworkUnknown, TapUnknown, WeightsMissing, WeightsUnpublished, WeightsUnreadable
+from shared.networks.gradcam import ClassActivation, grad_cam
 from shared.networks.registry import Network, blank, get_network, list_networks, network
 from shared.networks.tapped import TapNetwork, log_odds, new_head, pretrained_stages
 from shared.networks.weights import WeightsFinder, digest_of, load_weights
@@ -24,6 +25,7 @@ __all__ = [
     "IMAGENET",
     "MID_GREY",
     "Card",
+    "ClassActivation",
     "Network",
     "NetworkUnknown",
     "Normalisation",
@@ -42,6 +44,7 @@ __all__ = [
     "densenet",
     "digest_of",
     "get_network",
+    "grad_cam",
     "inception",
     "list_networks",
     "load_weights",

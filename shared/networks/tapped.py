@@ -37,8 +37,8 @@ class TapNetwork(nn.Module):
         super().__init__()
         self.card = card
         self._taps = [_tap(card, name) for name in taps]
-        self._embedding = card.taps[card.embedding]
-        ends = {tap.stage for tap in self._taps} | ({self._embedding.stage} if head else set())
+        self.embedding = card.taps[card.embedding]
+        ends = {tap.stage for tap in self._taps} | ({self.embedding.stage} if head else set())
         self.layers = nn.ModuleDict(_up_to(ends, stages))
         self.head = head
         self.eval().requires_grad_(False)
@@ -91,7 +91,7 @@ class TapNetwork(nn.Module):
             reached[stage] = maps
         columns = [pooled(reached[tap.stage], tap.pool, regions) for tap in self._taps]
         if self.head:
-            embedding = pooled(reached[self._embedding.stage], self._embedding.pool, regions)
+            embedding = pooled(reached[self.embedding.stage], self.embedding.pool, regions)
             columns.append(log_odds(self.head(embedding)))
         return torch.cat(columns, dim=1)
 

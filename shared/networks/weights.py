@@ -31,6 +31,10 @@ class WeightsFinder:
         found = next((path for path in self._candidates(card.weights) if path.is_file()), None)
         return found or self._fetch(card)
 
+    def has(self, card: Card) -> bool:
+        """Whether the weight file is here already."""
+        return card.weights is not None and any(path.is_file() for path in self._candidates(card.weights))
+
     def _candidates(self, weights: Weights) -> Iterator[Path]:
         """Every name in a folder before the next folder."""
         folders = [folder for folder in (self.folder, self.cache) if folder]

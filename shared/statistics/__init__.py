@@ -47,6 +47,7 @@ from shared.statistics.errors import (
 )
 from shared.statistics.gee import GeeFit, GeeRate, GeeRates, GeeTest, gee_logistic, gee_rates
 from shared.statistics.intervals import Interval, IntervalMethod, logit_interval, logit_wald, wilson
+from shared.statistics.multireader import MultiReader, obuchowski_rockette
 from shared.statistics.operating import (
     OperatingPoint,
     SensitivityCutoff,
@@ -86,6 +87,7 @@ __all__ = [
     "McNemarTest",
     "Measure",
     "MeasureUnpaired",
+    "MultiReader",
     "ObservedExpected",
     "OperatingPoint",
     "PairedTest",
@@ -122,6 +124,7 @@ __all__ = [
     "logit_wald",
     "mcnemar",
     "observed_expected",
+    "obuchowski_rockette",
     "point_for",
     "population_stability",
     "predictive_values",

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
+from shared.domain.sizes import size_band
 from shared.statistics.calibration import brier, shift_prior
 from shared.statistics.cases import Flags, Floats, as_labels
 from shared.statistics.clustered import clustered_areas
-from shared.statistics.confusion import ConfusionTable, Measure, Proportion
+from shared.statistics.confusion import ConfusionTable, Measure
 from shared.statistics.criteria import CHANCE, CalibrationTest, NonInferiority, calibration_test, non_inferiority
 from shared.statistics.errors import ScoresInvalid
-from shared.statistics.intervals import IntervalMethod, wilson
+from shared.statistics.evaluation import bins, evaluation, part, rate
+from shared.statistics.intervals import IntervalMethod, normal_quantile, wilson
 from shared.statistics.sites import SiteRates, rates_by_site
 
 UNREAD_MALIGNANT, UNREAD_BENIGN = -1.0, 2.0
@@ -69,6 +71,7 @@ def weigh(
     sites: Sequence[str | None],
     policy: GatePolicy,
     patients: Sequence[str] | None = None,
+    sizes_mm: Sequence[float | None] | None = None,
 ) -> Judgement:
     """Judge a candidate on the locked test images.
 
@@ -83,6 +86,7 @@ def weigh(
     sites : (N,) hospitals, None where unknown
     policy : what is asked
     patients : (N,) names; images of one name go together in the AUCs' intervals. None: every image is another patient's
+    sizes_mm : (N,) largest diameters, None where unknown; None: of none
 
     Raises
     ------
@@ -101,7 +105,9 @@ def weigh(
     ours = _Side(candidate, malignant, names)
     theirs = None if live is None else _Side(live, malignant, names)
     test = theirs and non_inferiority(ours.scores, theirs.scores, malignant, policy.margin, policy.significance, names)
-    rows = rates_by_site([site or NO_SITE for site in sites], ours.called, malignant, ours.scores)
+    named = [site or NO_SITE for site in sites]
+    bands = [size_band(size) for size in sizes_mm or [None] * malignant.size]
+    rows = rates_by_site(named, ours.called, malignant, ours.scores)
     reasons = (
         _auc_reason(ours, theirs, test, policy),
         _sensitivity_reason(ours, policy),
@@ -111,10 +117,11 @@ def weigh(
     )
     failed = any(reason.weight is Weight.AGAINST for reason in reasons)
     figures = counts | {
-        "candidate": ours.figures(),
-        "live": theirs.figures() if theirs else None,
+        "candidate": ours.figures() | {"evaluation": ours.evaluated(named, bands)},
+        "live": theirs and theirs.figures() | {"evaluation": theirs.evaluated(named, bands)},
         "comparison": asdict(test) if test else None,
-        "sites": [_site(row) for row in rows],
+        "paired": theirs and _paired(ours, theirs, names),
+        "sites": [part(row) for row in rows],
         "worst_site": _worst(rows),
     }
     return Judgement(GateVerdict.FAILED if failed else GateVerdict.PASSED, reasons, figures, asdict(policy))
@@ -132,7 +139,7 @@ class _Side:
         self.called: Flags = np.where(self.read, np.asarray(readings.called, np.float64) == 1, ~malignant)
         self.referred = int((np.asarray(readings.referred, np.float64)[self.read] == 1).sum())
         self.table = ConfusionTable.from_decisions(self.called, malignant)
-        self._areas = clustered_areas(self.scores, malignant, patients)
+        self._patients, self._areas = patients, clustered_areas(self.scores, malignant, patients)
         self._risks, self._trained_at = risks, readings.prevalence
         self.calibration = self._calibration()
 
@@ -155,6 +162,11 @@ class _Side:
     def _both(self) -> bool:
         return 0 < self.malignant[self.read].sum() < self.read.sum()
 
+    def evaluated(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
+        """What is drawn of it."""
+        drawn = evaluation(self.scores, self.called, self.malignant, self._patients, sites, sizes)
+        return drawn | {"calibration": bins(self.risks, self.malignant[self.read]) if self._both() else []}
+
     def figures(self) -> dict[str, Any]:
         return {
             "auc": {"value": self.auc, **asdict(self._areas.interval(0))},
@@ -167,11 +179,12 @@ class _Side:
         }
 
 
-def rate(part: Proportion) -> dict[str, Any]:
-    """A rate with Wilson's interval, ready for JSON: None where there is nothing to count."""
-    interval = wilson(part.successes, part.total)
-    value = part.value if part.total else None
-    return {"value": value, "low": interval.low, "high": interval.high, "of": part.total, "found": part.successes}
+def _paired(ours: _Side, theirs: _Side, patients: np.ndarray) -> dict[str, float]:
+    """Candidate less live model: the AUCs' difference with its 95 % interval, and P that there is none."""
+    test = clustered_areas([ours.scores, theirs.scores], ours.malignant, patients).paired()
+    reach = normal_quantile(0.95) * test.standard_error
+    low, high = test.difference - reach, test.difference + reach
+    return {"difference": test.difference, "low": low, "high": high, "p_value": test.p_value}
 
 
 def _too_few(malignant: Flags, patients: np.ndarray, policy: GatePolicy) -> bool:
@@ -256,18 +269,6 @@ def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReaso
             said = f"At {row.site} it finds {part.successes} of {part.total} malignant images only."
             notes.append(GateReason("site-below-floor", said, Weight.NOTE))
     return notes
-
-
-def _site(row: SiteRates) -> dict[str, Any]:
-    area = row.auc and {"value": row.auc.value, "low": row.auc.interval.low, "high": row.auc.interval.high}
-    return {
-        "site": row.site,
-        "images": row.cases,
-        "malignant": row.malignant,
-        "auc": area,
-        "sensitivity": rate(row.table.proportion(Measure.SENSITIVITY)),
-        "specificity": rate(row.table.proportion(Measure.SPECIFICITY)),
-    }
 
 
 def _worst(rows: Sequence[SiteRates]) -> str | None:

@@ -13,26 +13,13 @@ import pytest
 from PIL import Image
 
 from deploy.local import Backoff, Event, Stack
-from shared.bundles import save
-from shared.learning import fit, phantom_samples
-from shared.networks import WeightsFinder
 from shared.phantoms import draw
-from shared.recipes import read_recipe
-from tests.builders import SMALL_RECIPE, png
+from tests.builders import png
 from tests.e2e.stage import Changeover, Hospital, Stage, free_port
 
 LABELLED = range(500, 560)
 """Seeds of the phantoms that the second model learns from."""
 PACE_S = 0.25
-
-
-@pytest.fixture(scope="session")
-def first_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle fitted in seconds, as a model made elsewhere."""
-    folder = tmp_path_factory.mktemp("bundles") / "small"
-    weights = WeightsFinder(None, Path("nowhere"), download=False)
-    save(fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights), folder, synthetic=True)
-    return folder
 
 
 @pytest.fixture(scope="session")

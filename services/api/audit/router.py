@@ -1,54 +1,62 @@
 """The audit trail: page by page, or whole as a file."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime
 
-from services.api.audit.service import export
+from services.api.audit.schemas import EventView, ProofView
+from services.api.audit.service import AuditDesk, Question, export
 from services.api.dependencies import Auditor, WiringDep
-from shared.ledger.audit import Recorded
+from services.api.text import PlainText
+from shared.domain.events import Event
 
 router = APIRouter(prefix="/v1", tags=["audit"])
-LINES = "application/x-ndjson"
+LINES, MOST = "application/x-ndjson", 2**63 - 1
 
 
-class EventView(BaseModel):
-    """Who did what, when, from where."""
-
-    id: int
-    at: datetime
-    actor: str = Field(description="The key, or the service, that did it.")
-    origin: str | None = Field(description="Address the request came from; null where no request did.")
-    event: str
-    hospital_id: UUID | None
-    case_id: UUID | None
-    job_id: UUID | None
-    details: dict[str, Any]
-    number: int = Field(description="Place in the chain of its hospital, or in the house's; without gaps from 1.")
-    hash: str = Field(description="SHA-256 over this event and the hash before it.")
+def desk(wired: WiringDep, who: Auditor) -> AuditDesk:
+    return AuditDesk(wired, who)
 
 
-def view(recorded: Recorded) -> EventView:
-    return EventView(**vars(recorded))
+def question(
+    hospital: Annotated[PlainText | None, Query(description="By name or id.")] = None,
+    event: Annotated[Event | None, Query(description="Of this kind.")] = None,
+    actor: Annotated[PlainText | None, Query(description="Of this actor, as it stands in events.")] = None,
+    case: Annotated[UUID | None, Query(description="About this case.")] = None,
+    since: Annotated[AwareDatetime | None, Query(description="From this moment on.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Before this moment.")] = None,
+) -> Question:
+    return Question(hospital, event, actor, case, since, until)
+
+
+AuditDeskDep = Annotated[AuditDesk, Depends(desk)]
+Asked = Annotated[Question, Depends(question)]
+Newest = Annotated[bool, Query(description="Newest first, from before `before`.")]
 
 
 @router.get("/audit")
 def read_audit(
-    wired: WiringDep,
-    who: Auditor,
-    after: Annotated[int, Query(ge=0, description="The last id seen.")] = 0,
+    desk: AuditDeskDep,
+    question: Asked,
+    after: Annotated[int, Query(ge=0, le=MOST, description="The last id seen.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    newest: Newest = False,
+    before: Annotated[int | None, Query(ge=1, le=MOST, description="The last id seen, newest first.")] = None,
 ) -> list[EventView]:
-    """Oldest first; a hospital's key sees its own hospital's events only."""
-    if who.hospital_id:
-        with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-            return [view(each) for each in book.audit.page(after, limit)]
-    with wired.ledger.whole(who.actor) as house:
-        return [view(each) for each in house.audit.page(after, limit)]
+    """Oldest first unless asked otherwise; a hospital's key sees its own hospital's events only."""
+    return desk.newest(question, before, limit) if newest else desk.page(question, after, limit)
+
+
+@router.get("/audit/verify")
+def verify_audit(
+    desk: AuditDeskDep,
+    cursor: Annotated[str | None, Query(max_length=300, description="`next` of the answer before.")] = None,
+) -> ProofView:
+    """Prove a part of the trail's chains, some seconds of work; `next` goes on until it is null."""
+    return desk.prove(cursor)
 
 
 @router.get(

@@ -23,7 +23,12 @@ class Seen:
         self._known: OrderedDict[tuple[str, Event, Subject], None] = OrderedDict()
 
     def note(self, book: Book, who: Caller, event: Event, subjects: Iterable[Subject]) -> list[Subject]:
-        """Record first reads in the transaction that reads; returns what `remember` is told after its commit."""
+        """Record first reads in the transaction that reads; returns what `remember` is told after its commit.
+
+        Whoever has to read one of these cases blind in a reader study is told of there, each time.
+        """
+        subjects = list(subjects)
+        book.readings.note_looks(who.person, event, [case for case, _ in subjects])
         with self._lock:
             fresh = [each for each in subjects if (who.actor, event, each) not in self._known]
         if fresh:

@@ -1,14 +1,146 @@
-"""Exports the audit trail, and puts on record that it did."""
+"""Searches, exports and proves the audit trail."""
 
-from collections.abc import Iterator
+import base64
+import binascii
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from services.api.audit.schemas import EventView, FaultView, ProofView, StretchView
 from services.api.dependencies import Wiring
+from services.api.hospitals.named import Names
+from services.api.jobs.service import CursorInvalid
+from shared.domain.chain import HOUSE, chain_of
 from shared.domain.events import Event
+from shared.domain.proof import Stretch
 from shared.errors import NotFound
-from shared.ledger.audit import Entry
+from shared.ledger.audit import AuditTrail, Entry, Recorded, Wanted
 from shared.ledger.exporting import Trail
 from shared.ledger.hospitals import Caller
+from shared.ledger.proving import Place, Prover
+from shared.sealing import own_key, signed
+
+PROVE_S, PROVE_MOST = 2.0, 50_000
+"""How long one answer may prove, and how many events."""
+TOLD_AT_MOST = 50
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which events are asked for, as the request has it; a hospital by name or id."""
+
+    hospital: str | None = None
+    event: Event | None = None
+    actor: str | None = None
+    case: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class AuditDesk:
+    def __init__(self, wired: Wiring, who: Caller) -> None:
+        self._wired, self._who = wired, who
+
+    def page(self, question: Question, after: int, limit: int) -> list[EventView]:
+        """Oldest first. Raises NotFound for a hospital that is not there, or is another's."""
+        with self._open() as (trail, names):
+            return [view(each) for each in trail.page(after, limit, wanted(question, names))]
+
+    def newest(self, question: Question, before: int | None, limit: int) -> list[EventView]:
+        """Newest first; raises as `page` does."""
+        with self._open() as (trail, names):
+            return [view(each) for each in trail.newest(before, limit, wanted(question, names))]
+
+    def prove(self, cursor: str | None) -> ProofView:
+        """As much of the trail as PROVE_S allows, from the cursor on. Raises CursorInvalid."""
+        trusted = own_key(self._wired.settings)
+        prover = Prover(self._wired.ledger, self._who.actor, self._who.hospital_id, signed=signed, trusted=trusted)
+        place = _place(cursor)
+        if place and not prover.allows(place):
+            raise CursorInvalid
+        read, until = [], time.monotonic() + PROVE_S
+        for each in prover.stretches(place):
+            read.append(each)
+            if time.monotonic() > until or sum(stretch.events for stretch, _ in read) >= PROVE_MOST:
+                break
+        following = read[-1][1] if read else None
+        return self._proof([stretch for stretch, _ in read], following, bool(trusted))
+
+    def _proof(self, read: Sequence[Stretch], place: Place | None, trusted: bool) -> ProofView:
+        with self._open() as (_, names):
+            known = {chain_of(hospital): name for hospital, name in names.items()}
+        wrong = [FaultView(**vars(each)) for stretch in read for each in stretch.wrong]
+        return ProofView(
+            whole=not wrong,
+            wrong=wrong[:TOLD_AT_MOST],
+            found=len(wrong),
+            chains=joined(read, known),
+            keys=sorted({key for stretch in read for key in stretch.keys}),
+            trusted=trusted,
+            next=place and _cursor(place),
+        )
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[AuditTrail, Names]]:
+        """The trail that the caller may see, and the names of its hospitals."""
+        if self._who.hospital_id:
+            with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
+                yield book.audit, book.observations.hospitals()
+        else:
+            with self._wired.ledger.whole(self._who.actor) as house:
+                yield house.audit, house.observations.hospitals()
+
+
+def view(recorded: Recorded) -> EventView:
+    return EventView(**vars(recorded))
+
+
+def wanted(question: Question, names: Names) -> Wanted:
+    """Raises NotFound."""
+    told = {name: value for name, value in vars(question).items() if name not in ("hospital", "case")}
+    return Wanted(hospital_id=_hospital(question.hospital, names), case_id=question.case, **told)
+
+
+def joined(read: Sequence[Stretch], known: dict[str, str]) -> list[StretchView]:
+    """Stretches of one chain in one line."""
+    lines: dict[str, StretchView] = {}
+    for each in read:
+        before = lines[each.chain].events if each.chain in lines else 0
+        told = {"hospital": known.get(each.chain), "events": before + each.events, "sealed_at": each.seal_at}
+        told |= {name: getattr(each, name) for name in ("chain", "number", "sealed", "ended")}
+        lines[each.chain] = StretchView(**told)
+    return list(lines.values())
+
+
+def _hospital(which: str | None, names: Names) -> UUID | None:
+    for hospital, name in names.items():
+        if which in (name, str(hospital)):
+            return hospital
+    if which:
+        raise NotFound(thing="hospital")
+    return None
+
+
+def _cursor(place: Place) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def _place(cursor: str | None) -> Place | None:
+    """Raises CursorInvalid."""
+    if cursor is None:
+        return None
+    try:
+        chain, *numbers = json.loads(base64.urlsafe_b64decode(cursor))
+        place = Place(chain if chain == HOUSE else str(UUID(chain)), *numbers)
+    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+        raise CursorInvalid from error
+    if not all(type(each) is int and 0 <= each < 2**63 for each in place[1:]):
+        raise CursorInvalid
+    return place
 
 
 def export(wired: Wiring, who: Caller, hospital: UUID | None) -> Iterator[str]:

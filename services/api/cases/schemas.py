@@ -10,6 +10,7 @@ from services.api.text import OptionalText
 from shared.domain.erasure import Ground
 from shared.domain.jobs import JobState
 from shared.domain.outcomes import OutcomeSource
+from shared.domain.source import Source
 from shared.ledger.outcomes import Outcome
 
 EARLIEST_ZONE = timedelta(hours=14)
@@ -102,6 +103,7 @@ class CaseView(BaseModel):
     size_mm: float
     roi: dict[str, Any] | None
     frame: int | None = Field(description="The frame of a loop that was asked for, from 1; null for the middle one.")
+    source: Source = Field(description="`photo` where the image is a photo of a screen.")
     device: str | None = Field(
         description="Make and model of the scanner, from a DICOM header; null for other files.",
         examples=["Philips Medical Systems EPIQ 7G"],
@@ -113,10 +115,40 @@ class CaseView(BaseModel):
         examples=[{"PatientName": 1, "PatientID": 1, "private": 12, "pixels-outside-regions": 1}],
     )
     duplicate_of: UUID | None = DuplicateOf
+    batch: str | None = Field(description="Your own label for what you sent together.")
     created_at: datetime
     jobs: list[UUID]
     outcome: OutcomeView | None = Field(description="What the case turned out to be; null while nobody said.")
     links: dict[str, str]
+
+
+class SimilarCase(BaseModel):
+    """A past case of this hospital as the same model read it, and what it turned out to be."""
+
+    case_id: UUID
+    external_id: str | None
+    distance: float = Field(
+        description="Between the two images as the model sees them: Euclidean, along the training images' first "
+        "principal directions in standard deviations. 0 is the same; it is no probability."
+    )
+    risk: float
+    decision: str
+    size_mm: float
+    outcome: OutcomeView
+    created_at: datetime
+
+
+class SimilarView(BaseModel):
+    """The nearest first."""
+
+    model: str | None = Field(description="Digest of the model by which all of them were read.")
+    among: int = Field(
+        description="How many cases with a known outcome, read by this model, there were to choose from."
+    )
+    cases: list[SimilarCase]
+    reason: str | None = Field(
+        description="Why there are none: `no-result`, `model-without-embedding` or `no-known-outcome`; else null."
+    )
 
 
 def outcome_view(outcome: Outcome) -> OutcomeView:
@@ -130,4 +162,5 @@ def links(case_id: UUID, job_id: UUID) -> dict[str, str]:
         "job": f"/v1/jobs/{job_id}",
         "events": f"/v1/jobs/{job_id}/events",
         "explanation": f"/v1/cases/{case_id}/explanation.png",
+        "image": f"/v1/cases/{case_id}/image.png",
     }

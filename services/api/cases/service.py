@@ -10,6 +10,7 @@ from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receip
 from services.api.dependencies import Wiring
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Priority
+from shared.domain.source import Source
 from shared.errors import NotFound, TooLarge
 from shared.imaging import Header, Roi, inspect
 from shared.ledger import Book, outcomes
@@ -30,15 +31,19 @@ class Submission:
     external_id: str | None
     priority: Priority
     frame: int | None = None
+    source: Source = Source.FILE
+    batch: str | None = None
 
     def fingerprint(self, image_sha256: str) -> str:
         """Equal for equal bodies, whatever the order or boundary of the form, and however the image was cleaned.
 
-        A frame counts only where one is given, so that receipts of before frames could be chosen stay good.
+        Frame, source and batch count only where given, so that receipts of before they could be stay good.
         """
         roi = self.roi.to_json() if self.roi else None
         told = [image_sha256, self.size_mm, roi, self.external_id, self.priority]
         told += [] if self.frame is None else [self.frame]
+        told += [] if self.source is Source.FILE else [self.source]
+        told += [] if self.batch is None else [{"batch": self.batch}]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -87,7 +92,8 @@ class CaseDesk:
             read = self._wired.seen.note(book, self._who, Event.CASE_READ, [(case_id, None)])
         self._wired.seen.remember(self._who, Event.CASE_READ, read)
         image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
-        names = ("external_id", "size_mm", "roi", "frame", "device", "removed", "duplicate_of", "created_at")
+        names = ("external_id", "size_mm", "roi", "frame", "device", "removed", "duplicate_of", "created_at", "source")
+        names += ("batch",)
         told = {name: getattr(case, name) for name in names} | {"outcome": outcome and outcome_view(outcome)}
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
 
@@ -125,6 +131,8 @@ class CaseDesk:
             submission.frame,
             header.device,
             image.removed,
+            source=submission.source,
+            batch=submission.batch,
         )
         if book.orphans.hold([image.stored.sha256]):
             self._wired.objects.put(image.data)  # an erasure may have removed it since

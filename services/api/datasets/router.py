@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, File, Form, Path, Query, Response, UploadFile
 
 from services.api.datasets.batch import BatchDesk
+from services.api.datasets.composition import CompositionView
 from services.api.datasets.schemas import (
     LARGEST_NUMBER,
     MOST_HASHES,
@@ -86,6 +87,18 @@ def read_dataset(name: str, desk: DatasetDeskDep, response: Response) -> Dataset
     found = desk.read(name)
     tagged(response, str(found.revision))
     return found
+
+
+@router.get("/datasets/{name}/composition")
+def read_composition(
+    name: str,
+    desk: DatasetDeskDep,
+    version: Annotated[
+        int | None, Query(ge=1, le=LARGEST_NUMBER, description="A frozen version; left out: the draft.")
+    ] = None,
+) -> CompositionView:
+    """Images, malignant ones and patients by part, site and size."""
+    return desk.composition(name, version)
 
 
 @router.post("/datasets/{name}/images", status_code=201)

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Any, BinaryIO
 
+from services.api.datasets.composition import CompositionView, composition_view
 from services.api.datasets.content import Content, as_came, keep, known_by, settle
 from services.api.datasets.schemas import (
     NAME,
@@ -86,6 +87,14 @@ class DatasetDesk:
         with self._house() as house:
             dataset = find(house, name)
             return detail(dataset, house.datasets.shares(dataset.id))
+
+    def composition(self, name: str, number: int | None) -> CompositionView:
+        """Of the draft, or of a version by its number."""
+        with self._house() as house:
+            dataset = find(house, name).id
+            if number is None:
+                return composition_view(house.compositions.of_draft(dataset))
+            return composition_view(house.compositions.of_version(house.versions.find(dataset, number).id))
 
     def add(self, name: str, labelled: Labelled) -> tuple[str, bool]:
         """Store an image and its label; the same image under the same label changes nothing."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.api.dependencies import Administrator, HospitalReader, Operator, WiringDep
 from services.api.editing import IfMatch, tagged
-from services.api.hospitals.schemas import HospitalChange, HospitalView, OperatorChange
+from services.api.hospitals.schemas import HospitalChange, HospitalView, NewHospital, OperatorChange
 from services.api.hospitals.service import HospitalDesk
 from services.api.text import PlainText
 
@@ -53,6 +53,12 @@ def change_own(
 def list_hospitals(wired: WiringDep, who: Operator) -> list[HospitalView]:
     """Every hospital, by name."""
     return HospitalDesk(wired, who).all()
+
+
+@router.post("/hospitals", status_code=201)
+def add_hospital(new: NewHospital, wired: WiringDep, who: Operator, response: Response) -> HospitalView:
+    """A hospital of its own, behind walls; it goes by the installation's settings until it says otherwise."""
+    return with_tag(HospitalDesk(wired, who).add(new.name), response)
 
 
 @router.patch("/hospitals/{name:path}")

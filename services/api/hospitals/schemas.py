@@ -4,8 +4,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.text import PlainText
+
 Count = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 """What can be counted with at all; what may be set, and why not, says `limits`."""
+
+
+class NewHospital(BaseModel):
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "east"}]})
+    name: Annotated[PlainText, Field(min_length=1, max_length=100, pattern=r"\S")] = Field(
+        description="What it is called everywhere; it cannot be changed later. It stands in the audit trail's export."
+    )
 
 
 class HospitalChange(BaseModel):

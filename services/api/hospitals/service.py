@@ -33,6 +33,11 @@ class HospitalDesk:
                 for hospital in house.hospitals.all()
             ]
 
+    def add(self, name: str) -> HospitalView:
+        """Raises HospitalExists."""
+        with self._wired.ledger.whole(self._who.actor) as house:
+            return self._view(house, house.hospitals.add(name))
+
     def named(self, name: str) -> UUID:
         """Raises HospitalUnknown."""
         with self._wired.ledger.whole(self._who.actor) as house:

@@ -7,12 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.api.dependencies import HospitalReader, Operator, Submitter, WiringDep
-from services.api.jobs.schemas import JobPage, JobView
+from services.api.dependencies import HospitalReader, Rerunner, Submitter, WiringDep
+from services.api.jobs.rerunning import rerun, rerun_all
+from services.api.jobs.schemas import JobPage, JobView, Reruns
 from services.api.jobs.service import JobDesk, etag
+from services.api.text import PlainText
 from shared.domain.jobs import FINAL, JobState
-from shared.errors import NotFound
-from shared.queueing.app import Tasks
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
@@ -23,6 +23,9 @@ def desk(wired: WiringDep, who: HospitalReader) -> JobDesk:
 
 JobDeskDep = Annotated[JobDesk, Depends(desk)]
 Wait = Annotated[float, Query(ge=0, le=120, allow_inf_nan=False, description="Seconds to wait for a final state.")]
+Reason = Annotated[
+    PlainText, Query(min_length=1, description="Code of why they failed, as a job says it.", examples=["worker-lost"])
+]
 
 
 @router.get("/jobs/{job_id}", response_model=JobView)
@@ -35,7 +38,7 @@ async def read_job(
 ) -> JobView | Response:
     """A job's state and, when done, its result; with `wait` the answer comes as soon as it is final."""
     job = await desk.wait(job_id, wait)
-    headers = {"ETag": etag(job)} | ({} if job.state in FINAL else {"Retry-After": "1"})
+    headers = {"ETag": etag(job), "Vary": "Accept-Language"} | ({} if job.state in FINAL else {"Retry-After": "1"})
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
@@ -73,10 +76,13 @@ def cancel_job(job_id: UUID, wired: WiringDep, who: Submitter) -> JobView:
 
 
 @router.post("/jobs/{job_id}/rerun", status_code=202)
-def rerun_job(job_id: UUID, wired: WiringDep, who: Operator) -> dict[str, UUID]:
-    """Queue a dead letter again, with fresh attempts."""
-    with wired.ledger.whole(who.actor) as house:
-        if not house.queue.rerun(job_id):
-            raise NotFound(thing="job")
-    wired.doorbell.ring(Tasks.RING, job_id)
+def rerun_job(job_id: UUID, wired: WiringDep, who: Rerunner) -> dict[str, UUID]:
+    """Queue a dead letter again, with fresh attempts: one's own hospital's, or an operator any."""
+    rerun(wired, who, job_id)
     return {"job_id": job_id}
+
+
+@router.post("/jobs/rerun", status_code=202)
+def rerun_jobs(wired: WiringDep, who: Submitter, reason: Reason) -> Reruns:
+    """Queue this hospital's dead letters of one reason again, at most 1,000 at once, the oldest first."""
+    return rerun_all(wired, who, reason)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.languages import told_again
 from shared.domain.jobs import JobState
 from shared.ledger.jobs import Job
 
@@ -14,6 +15,7 @@ RESULT = {
     "decision": "malignant",
     "cutoff": 0.48,
     "cutoff_rule": "sensitivity>=0.95",
+    "cutoff_risk": 0.19,
     "conformal": {"alpha": 0.1, "set": ["malignant"], "benign_p": 0.04, "malignant_p": 0.61},
     "prevalence": 0.23,
     "fna": {
@@ -68,8 +70,11 @@ class JobPage(BaseModel):
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null at the end.")
 
 
+class Reruns(BaseModel):
+    queued: int = Field(description="How many were queued again.")
+    more: bool = Field(description="Whether there may be others of this reason: ask again.")
+
+
 def view(job: Job, eta_s: float | None = None) -> JobView:
-    told = {
-        name: getattr(job, name) for name in ("case_id", "state", "position", "attempts", "reason", "message", "result")
-    }
-    return JobView(job_id=job.id, eta_s=eta_s, **told)
+    told = {name: getattr(job, name) for name in ("case_id", "state", "position", "attempts", "reason", "result")}
+    return JobView(job_id=job.id, eta_s=eta_s, message=told_again(job.reason, job.message), **told)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.api.dependencies import Operator, WiringDep
+from services.api.training.recipes import RecipeView
 from services.api.training.schemas import EventView, NewRun, RunSummary, RunView
 from services.api.training.service import RunDesk
 
@@ -26,6 +27,12 @@ After = Annotated[int, Query(ge=0, description="The last event seen.")]
 def request_run(new: NewRun, desk: RunDeskDep) -> RunView:
     """Queue a training run on a frozen version; trainers take up its steps."""
     return desk.request(new)
+
+
+@router.get("/recipes")
+def list_recipes(desk: RunDeskDep) -> list[RecipeView]:
+    """What a run may be asked for, and which weight files the trainers lack for it."""
+    return desk.recipes()
 
 
 @router.get("/training-runs")

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.languages import told_again
 from services.api.text import PlainText
 from shared.domain.training import RunState, StepKind, StepState
 from shared.ledger.training import RunEvent, Step, TrainingRun
@@ -35,6 +36,7 @@ class StepView(BaseModel):
     state: StepState
     fraction: float
     attempts: int = Field(description="How often it was taken up; more than one after a trainer was lost.")
+    owner: str | None = Field(description="The trainer that does it now: host/process/start; null while nobody does.")
     seconds: float | None = Field(description="Of the last attempt, so far.")
     message: str | None
     outcome: dict[str, Any] | None
@@ -105,4 +107,5 @@ def eta_s(run: TrainingRun, steps: list[Step]) -> float | None:
 
 def _told(run: TrainingRun) -> dict[str, Any]:
     names = [name for name in RunSummary.model_fields if name != "run_id"]
-    return {"run_id": run.id, **{name: getattr(run, name) for name in names}}
+    told = {name: getattr(run, name) for name in names}
+    return {"run_id": run.id, **told, "message": told_again(run.reason, run.message)}

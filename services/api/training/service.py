@@ -7,6 +7,7 @@ from uuid import UUID
 from services.api.dependencies import Wiring
 from services.api.doorman import still_known
 from services.api.jobs.patience import patiently
+from services.api.training.recipes import RecipeView, recipes
 from services.api.training.schemas import EventView, NewRun, RunSummary, RunView, event_view, summary, view
 from shared.domain.training import ENDED
 from shared.errors import NotFound
@@ -43,6 +44,10 @@ class RunDesk:
     def read(self, run_id: UUID) -> RunView:
         with self._house() as house:
             return _read(house, run_id)
+
+    def recipes(self) -> list[RecipeView]:
+        with self._house() as house:
+            return recipes(house.trainers.present())
 
     def newest(self, limit: int) -> list[RunSummary]:
         with self._house() as house:

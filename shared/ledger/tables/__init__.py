@@ -3,6 +3,7 @@
 from shared.ledger.tables.base import Table
 from shared.ledger.tables.cases import (
     CaseRow,
+    ExplanationMapRow,
     ExplanationRow,
     JobRow,
     ObservationRow,
@@ -15,17 +16,27 @@ from shared.ledger.tables.datasets import CleaningRow, DatasetImageRow, DatasetR
 from shared.ledger.tables.hospitals import AllowanceRow, AuditRow, HospitalRow, KeyRow, SealRow, SecretRow
 from shared.ledger.tables.models import GateRow, ModelRow, PromotionRow, ServingRow, ShadowResultRow, ShadowRow
 from shared.ledger.tables.people import ArrivalRow, DoorstepRow, PersonRow, SessionRow, StrangerRow
-from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainingRunRow
+from shared.ledger.tables.reader_studies import (
+    BreachRow,
+    ReaderStudyCaseRow,
+    ReaderStudyReaderRow,
+    ReaderStudyRow,
+    ReadingRow,
+    ShowingRow,
+)
+from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainerRow, TrainingRunRow
 
 __all__ = [
     "AllowanceRow",
     "ArrivalRow",
     "AuditRow",
+    "BreachRow",
     "CaseRow",
     "CleaningRow",
     "DatasetImageRow",
     "DatasetRow",
     "DoorstepRow",
+    "ExplanationMapRow",
     "ExplanationRow",
     "GateRow",
     "HospitalRow",
@@ -37,6 +48,10 @@ __all__ = [
     "OutcomeRow",
     "PersonRow",
     "PromotionRow",
+    "ReaderStudyCaseRow",
+    "ReaderStudyReaderRow",
+    "ReaderStudyRow",
+    "ReadingRow",
     "ReceiptRow",
     "ResultRow",
     "RunEventRow",
@@ -47,8 +62,10 @@ __all__ = [
     "SessionRow",
     "ShadowResultRow",
     "ShadowRow",
+    "ShowingRow",
     "StrangerRow",
     "Table",
+    "TrainerRow",
     "TrainingRunRow",
     "VersionImageRow",
     "VersionRow",

@@ -7,7 +7,9 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Computed,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     UniqueConstraint,
@@ -34,9 +36,13 @@ class CaseRow(Table):
     roi: Mapped[dict[str, Any] | None]
     external_id: Mapped[str | None]
     device: Mapped[str | None]
+    source: Mapped[str | None] = mapped_column(server_default="file")
+    """`file`, or `photo` of a screen."""
     removed: Mapped[dict[str, Any] | None]
     """What cleaning took out of the image: names and counts. None for cases of before images were cleaned."""
     duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id", ondelete="SET NULL"))
+    batch: Mapped[str | None]
+    """The hospital's own label for what it sent together."""
     created_at: Mapped[datetime] = moment()
     erased_at: Mapped[datetime | None]
     erased_by: Mapped[str | None]
@@ -46,6 +52,14 @@ class CaseRow(Table):
         Index("cases_kept", "hospital_id", "created_at", postgresql_where=text("erased_at IS NULL")),
         Index("cases_of_image", "image_sha256", postgresql_where=text("erased_at IS NULL")),
         Index("cases_same_image", "hospital_id", "image_sha256", "created_at"),
+        Index("cases_of_batch", "hospital_id", "batch", postgresql_where=text("batch IS NOT NULL")),
+        Index(
+            "cases_numbered",
+            "hospital_id",
+            "external_id",
+            postgresql_ops={"external_id": "text_pattern_ops"},
+            postgresql_where=text("external_id IS NOT NULL"),
+        ),
         Index("cases_duplicated", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
     )
 
@@ -83,6 +97,8 @@ class JobRow(Table):
         Index("jobs_suspect", "queued_at", postgresql_where=text("state = 'queued' AND attempts > 0")),
         Index("jobs_leased", "lease_until", "hospital_id", postgresql_where=text("state = 'running'")),
         Index("jobs_listed", "hospital_id", text("created_at DESC"), text("id DESC")),
+        Index("jobs_by_state", "hospital_id", "state", text("created_at DESC"), text("id DESC")),
+        Index("jobs_urgent", "hospital_id", text("created_at DESC"), text("id DESC"), postgresql_where=text("urgent")),
         Index("jobs_of_case", "case_id"),
         Index("jobs_failed", "created_at", postgresql_where=text("state = 'failed'")),
     )
@@ -95,16 +111,21 @@ class ResultRow(Table):
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     model_digest: Mapped[str]
     body: Mapped[dict[str, Any]]
+    risk: Mapped[float | None] = mapped_column(Computed("(body->>'risk')::double precision", persisted=True))
+    decision: Mapped[str | None] = mapped_column(Computed("body->>'decision'", persisted=True))
+    fna: Mapped[bool | None] = mapped_column(Computed("(body->'fna'->>'recommended')::boolean", persisted=True))
     created_at: Mapped[datetime] = moment()
 
     __table_args__ = (
         UniqueConstraint("job_id", "model_digest", name="results_once"),
         Index("results_newest", text("created_at DESC")),
+        Index("results_told", "hospital_id", "decision", "fna"),
+        Index("results_by_risk", "hospital_id", text("risk DESC"), text("job_id DESC")),
     )
 
 
 class ExplanationRow(Table):
-    """A heatmap of one result, made on demand; the PNG lies in the object store."""
+    """An explanation of one result, made on demand; the PNG of its first map lies in the object store."""
 
     __tablename__ = "explanations"
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
@@ -113,9 +134,28 @@ class ExplanationRow(Table):
     png_sha256: Mapped[str | None]
     reason: Mapped[str | None]
     requested_at: Mapped[datetime] = moment()
+    taken_until: Mapped[datetime | None]
+    """Until when a worker that has begun counts as at it."""
     made_at: Mapped[datetime | None]
 
     __table_args__ = (Index("explanations_png", "png_sha256"),)
+
+
+class ExplanationMapRow(Table):
+    """One map of an explanation; its layer lies in the object store."""
+
+    __tablename__ = "explanation_maps"
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    model_digest: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    heat_sha256: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["job_id", "model_digest"], ["explanations.job_id", "explanations.model_digest"]),
+        Index("explanation_maps_heat", "heat_sha256"),
+    )
 
 
 class OrphanRow(Table):

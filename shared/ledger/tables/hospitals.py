@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.ledger.tables.base import Table, moment, row_id
 
-READS = "event IN ('case.read', 'result.read', 'explanation.read')"
+READS = "event IN ('case.read', 'image.read', 'result.read', 'explanation.read')"
 
 
 class HospitalRow(Table):

@@ -76,6 +76,15 @@ class RunStepRow(Table):
     )
 
 
+class TrainerRow(Table):
+    """What a trainer last told of itself; `lacks` are missing weight files, by recipe."""
+
+    __tablename__ = "trainers"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    lacks: Mapped[dict[str, Any]]
+    seen_at: Mapped[datetime] = moment()
+
+
 class RunEventRow(Table):
     """What a run said of itself, in order: progress, and figures of each epoch."""
 

@@ -1,15 +1,19 @@
+import base64
 import json
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from services.api.audit import service
 from services.api.audit.seen import Seen
+from services.worker.sealing import Sealer
 from shared.domain.events import Event
 from shared.domain.exported import Exported
 from shared.domain.proof import verify
 from shared.domain.roles import Role
-from shared.sealing import signed
+from shared.ledger import proving
+from shared.sealing import seal_key, signed
 from tests.builders import form, png
 
 DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
@@ -119,3 +123,72 @@ def test_nothing_that_a_hospital_wrote_of_a_patient_enters_the_trail(north, as_r
     told = as_role(Role.AUDITOR).get("/v1/audit/export").text
     assert "outcome.recorded" in told
     assert [secret for secret in SECRETS if secret in told] == []
+
+
+def test_the_trail_is_searched_and_read_from_its_newest_end(as_role, done, north, ledger):
+    auditor = as_role(Role.AUDITOR)
+
+    def found(**asked):
+        return [each["event"] for each in auditor.get("/v1/audit", params={"newest": True, **asked}).json()]
+
+    assert found(event="job.done") == found(case=done["case_id"], limit=1) == ["job.done"]
+    assert found(actor="w") == ["job.done", "job.claimed"]
+    assert found(hospital="north", until="2020-01-01T00:00:00Z") == found(since="2100-01-01T00:00:00Z") == []
+    every = auditor.get("/v1/audit?newest=true").json()
+    assert [each["id"] for each in every] == sorted((each["id"] for each in every), reverse=True)
+    rest = auditor.get(f"/v1/audit?newest=true&before={every[1]['id']}").json()
+    assert rest == every[2:]
+
+
+@pytest.fixture
+def sealed(settings, ledger, done):
+    Sealer(ledger, lambda: seal_key(settings)).seal()
+    with ledger.whole("test") as house:
+        return str(house.hospitals.find("north").id)
+
+
+def test_the_gateway_proves_the_trail_and_tells_how_far_its_seals_reach(as_role, sealed, settings):
+    auditor = as_role(Role.AUDITOR)
+    told = auditor.get("/v1/audit/verify").json()
+    assert (told["whole"], told["wrong"], told["next"], told["trusted"]) == (True, [], None, True)
+    assert told["keys"] == [seal_key(settings).public]
+    lines = {each["hospital"]: each for each in told["chains"]}
+    assert lines["north"]["chain"] == sealed
+    assert lines["north"]["sealed"] == lines["north"]["number"] == lines["north"]["events"] > 3
+    assert all(each["ended"] for each in told["chains"])
+
+
+def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_told(as_role, sealed, ledger):
+    admin, other, auditor = (
+        as_role(*each) for each in ((Role.HOSPITAL_ADMIN,), (Role.HOSPITAL_ADMIN, "south"), (Role.AUDITOR,))
+    )
+    with ledger.engine.begin() as line:
+        line.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        line.exec_driver_sql(f"UPDATE audit_events SET actor = 'x' WHERE number = 2 AND chain = '{sealed}'")
+    for client in (admin, auditor):
+        told = client.get("/v1/audit/verify").json()
+        assert (told["whole"], told["found"]) == (False, 1)
+        assert told["wrong"][0]["sentence"].startswith(f"Event 2 of chain {sealed} was changed")
+    assert other.get("/v1/audit/verify").json()["whole"]
+    assert sealed not in other.get("/v1/audit/verify").text
+
+
+def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monkeypatch):
+    monkeypatch.setattr(proving, "AT_ONCE", 2)
+    monkeypatch.setattr(service, "PROVE_MOST", 2)
+    auditor, cursor, parts = as_role(Role.AUDITOR), None, []
+    while not parts or cursor:
+        parts.append(auditor.get("/v1/audit/verify", params={"cursor": cursor} if cursor else {}).json())
+        cursor = parts[-1]["next"]
+    assert len(parts) > 2
+    read = [each for part in parts for each in part["chains"] if each["chain"] == sealed]
+    assert sum(each["events"] for each in read) == read[-1]["number"]
+    assert all(part["whole"] for part in parts)
+
+
+def test_a_cursor_that_is_none_or_leads_to_another_chain_is_refused(as_role, sealed):
+    south = as_role(Role.HOSPITAL_ADMIN, "south")
+    foreign = base64.urlsafe_b64encode(json.dumps([sealed, 1, 0]).encode()).decode()
+    for cursor in (foreign, "x", "e30=", base64.urlsafe_b64encode(b'["house", -1, 0]').decode()):
+        answer = south.get("/v1/audit/verify", params={"cursor": cursor})
+        assert (answer.status_code, answer.json()["code"]) == (422, "cursor-invalid"), cursor

@@ -42,6 +42,20 @@ def test_the_same_image_under_another_label_is_refused_and_then_corrected(operat
     assert add(1, malignant="0", patient="P-1", site="north").json()["added"] is False
 
 
+def test_a_draft_and_its_versions_are_counted_by_part_site_and_size(operator, add):
+    assert operator.get("/v1/datasets/set/composition").json()["all"] is None
+    add(1, size_mm="8", site="north", patient="P-1")
+    add(2, size_mm="25", site="north", patient="P-1")
+    operator.post("/v1/datasets/set/versions")
+    add(3)
+    found = operator.get("/v1/datasets/set/composition").json()
+    assert found["all"] == {"name": "all", "images": 3, "malignant": 2, "patients": 2}
+    assert [(row["name"], row["images"]) for row in found["sizes"]] == [("under-10", 1), ("20-40", 1), ("unknown", 1)]
+    frozen = operator.get("/v1/datasets/set/composition", params={"version": 1}).json()
+    assert [(row["name"], row["images"], row["patients"]) for row in frozen["sites"]] == [("north", 2, 1)]
+    assert operator.get("/v1/datasets/set/composition", params={"version": 9}).json()["code"] == "version-unknown"
+
+
 def test_a_row_is_removed_once(operator, add):
     add(1)
     address = f"/v1/datasets/set/images/{sha(png(1))}"

@@ -24,24 +24,28 @@ DIGEST, IMAGE, ABSENT_HASH = "d" * 64, "a" * 64, "e" * 64
 RECEIPT = {"Idempotency-Key": "north-1"}
 NEEDS = {
     r"GET /v1/(cases|jobs)\b.*": Act.READ,
-    r"POST /v1/cases\b.*": Act.SUBMIT,
+    r"POST /v1/(cases|looks)\b.*": Act.SUBMIT,
     r"DELETE /v1/cases/{case_id}": Act.ADMINISTER,
     r"POST /v1/jobs/{job_id}/cancel": Act.SUBMIT,
-    r"POST /v1/jobs/{job_id}/rerun": Act.OPERATE,
+    r"POST /v1/jobs/{job_id}/rerun": Act.RERUN,
+    r"POST /v1/jobs/rerun": Act.SUBMIT,
     r"GET /v1/hospital": Act.READ,
     r"PATCH /v1/hospital": Act.ADMINISTER,
     r"\w+ /v1/hospitals\b.*": Act.OPERATE,
+    r"\w+ /v1/queue\b.*": Act.OPERATE,
     r"\w+ /v1/keys\b.*": Act.MANAGE_KEYS,
     r"\w+ /v1/people\b.*": Act.MANAGE_PEOPLE,
     r"\w+ /v1/session\b.*": None,
     r"GET /v1/audit\b.*": Act.AUDIT,
+    r"(POST /v1/reader-studies(/{study_id}/(open|close))?|GET .*/(analysis|readings.csv))": Act.ADMINISTER,
+    r"\w+ /v1/reader-studies\b.*": Act.READ,
     r"GET /v1/monitoring/.*": Act.MONITOR,
     r"GET /v1/wall": None,
     r"GET /v1/models/{model_id}/card(\.html)?": None,
-    r"\w+ /v1/(datasets|training-runs|models|promotions|workers|shadow)\b.*": Act.OPERATE,
+    r"\w+ /v1/(datasets|recipes|training-runs|models|promotions|workers|shadow)\b.*": Act.OPERATE,
 }
 """The leave that a route asks for, the first that matches; None: any key or session will do."""
-WITHOUT_HOME = (Act.OPERATE, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
+WITHOUT_HOME = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
 """What may be done by those who belong to no hospital."""
 ALL = [
     route
@@ -81,8 +85,13 @@ def north_data(as_role, ledger) -> North:
     hospital = str(_hospital(ledger))
     house_ids = {"run_id": run, "model_id": DIGEST, "datasets/name": "set", "image_sha256": IMAGE, "number": 1}
     ids = {"case_id": first["case_id"], "job_id": last["job_id"], "key_id": key["id"], "hospitals/name": "north"}
-    ids |= {"person_id": person["id"]}
+    reading = {"pick": {"by": "newest", "count": 1}, "readers": [person["id"]]}
+    admin = as_role(Role.HOSPITAL_ADMIN)
+    study = admin.post("/v1/reader-studies", json={"name": "north-only-study", "question": "?", **reading}).json()
+    ids |= {"person_id": person["id"], "study_id": study["study_id"]}
     words = {
+        study["study_id"],
+        study["name"],
         first["case_id"],
         first["job_id"],
         last["case_id"],
@@ -101,7 +110,7 @@ def north_data(as_role, ledger) -> North:
 def nobody() -> dict[str, object]:
     """Ids behind which there is nothing, of the same form."""
     ids = {"case_id": uuid4(), "job_id": uuid4(), "run_id": uuid4(), "key_id": "0" * 12, "number": 999}
-    ids |= {"person_id": uuid4()}
+    ids |= {"person_id": uuid4(), "study_id": uuid4()}
     names = {"model_id": "light-not", "datasets/name": "nothing", "hospitals/name": "nowhere"}
     return ids | names | {"image_sha256": ABSENT_HASH}
 

@@ -171,3 +171,17 @@ def test_a_change_is_audited_for_the_hospital_to_see(administrator):
     (event,) = [each for each in administrator.get("/v1/audit").json() if each["event"] == "hospital.changed"]
     assert event["details"] == {"before": {"prevalence": None}, "after": {"prevalence": 0.1}}
     assert event["actor"].startswith("key:")
+
+
+def test_an_operator_adds_a_hospital_once_and_it_is_on_record(operator, administrator):
+    answer = operator.post("/v1/hospitals", json={"name": " East "})
+    told = answer.json()
+    assert (answer.status_code, told["name"], told["prevalence"]) == (201, "East", None)
+    changed = operator.patch("/v1/hospitals/East", headers={"If-Match": answer.headers["ETag"]}, json={"weight": 2})
+    assert changed.json()["weight"] == 2
+    again = operator.post("/v1/hospitals", json={"name": "East"})
+    assert (again.status_code, again.json()["code"]) == (409, "hospital-exists")
+    assert operator.post("/v1/hospitals", json={"name": "  "}).status_code == 422
+    assert administrator.post("/v1/hospitals", json={"name": "West"}).status_code == 403
+    found = operator.get("/v1/audit?hospital=East").json()
+    assert [each["event"] for each in found] == ["hospital.added", "hospital.changed"]

@@ -83,13 +83,32 @@ def test_a_queued_job_is_cancelled_once(north, job):
     assert north.post(f"/v1/jobs/{job}/cancel").status_code == 409
 
 
-def test_only_an_operator_runs_a_dead_letter_again(as_role, north, job, ledger):
-    assert north.post(f"/v1/jobs/{job}/rerun").status_code == 403
-    operator = as_role(Role.OPERATOR)
-    assert operator.post(f"/v1/jobs/{job}/rerun").json()["code"] == "not-a-dead-letter"
+@pytest.fixture
+def dead(job, ledger):
+    """The job, after a worker was lost with it for the last time."""
     for _ in range(2):
         with ledger.whole("w") as house:
             house.queue.claim("w", 1, timedelta(seconds=-1), 1)
-    assert north.get(f"/v1/jobs/{job}").json()["reason"] == "worker-lost"
-    assert operator.post(f"/v1/jobs/{job}/rerun").status_code == 202
-    assert north.get(f"/v1/jobs/{job}").json()["state"] == "queued"
+    return job
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.HOSPITAL_ADMIN, Role.SUBMITTER])
+def test_a_dead_letter_is_run_again_by_an_operator_or_who_may_submit(as_role, north, dead, role):
+    assert north.get(f"/v1/jobs/{dead}").json()["reason"] == "worker-lost"
+    assert as_role(Role.READER).post(f"/v1/jobs/{dead}/rerun").status_code == 403
+    assert as_role(Role.HOSPITAL_ADMIN, "south").post(f"/v1/jobs/{dead}/rerun").status_code == 404
+    runner = as_role(role)
+    assert runner.post(f"/v1/jobs/{dead}/rerun").status_code == 202
+    assert north.get(f"/v1/jobs/{dead}").json()["state"] == "queued"
+    assert runner.post(f"/v1/jobs/{dead}/rerun").json()["code"] == "not-a-dead-letter"
+    events = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit?limit=1000").json()
+    assert [each["job_id"] for each in events if each["event"] == "job.rerun"] == [dead]
+
+
+def test_all_dead_letters_of_one_reason_are_run_again_and_no_other_hospitals(as_role, north, dead):
+    south = as_role(Role.HOSPITAL_ADMIN, "south")
+    assert south.post("/v1/jobs/rerun?reason=worker-lost").json() == {"queued": 0, "more": False}
+    assert north.post("/v1/jobs/rerun?reason=internal").json()["queued"] == 0
+    assert north.post("/v1/jobs/rerun?reason=worker-lost").json() == {"queued": 1, "more": False}
+    told = north.get(f"/v1/jobs/{dead}").json()
+    assert (told["state"], told["attempts"], told["message"]) == ("queued", 0, None)

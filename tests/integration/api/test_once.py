@@ -70,10 +70,11 @@ def ids(ledger, as_role):
         house.people.disable(staff["gone"])
         rotated, revoked = (house.keys.make(Role.READER, north, "old").key.id for _ in range(2))
     with ledger.scoped(north, "test") as book:
-        some = ((case := book.cases.add(CASE), book.jobs.open(case, Priority.ROUTINE)) for _ in range(3))
-        waiting, failed, erased = some
+        some = ((case := book.cases.add(CASE), book.jobs.open(case, Priority.ROUTINE)) for _ in range(4))
+        waiting, failed, erased, lost = some
     with ledger.engine.begin() as line:
         line.execute(text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": failed[1]})
+        line.execute(text("UPDATE jobs SET state = 'failed', reason = 'worker-lost' WHERE id = :id"), {"id": lost[1]})
         line.execute(text("UPDATE people SET failures = 3 WHERE name = 'locked'"))
         line.execute(text("UPDATE training_runs SET state = 'done' WHERE id = :id"), {"id": judged})
     plain = {"case_id": waiting[0], "job_id": waiting[1], "key_id": rotated, "run_id": queued, "model_id": C}

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from shared.domain.roles import Role
 from shared.domain.training import Split, StepKind
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.steps import NewStep
+from shared.ledger.trainers import Lack
 
 LEASE = timedelta(minutes=5)
 
@@ -46,6 +48,21 @@ def trainer(ledger):
 
 def ask(operator, **more):
     return operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "light", **more})
+
+
+def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(operator, ledger):
+    def told(name):
+        return next(each for each in operator.get("/v1/recipes").json() if each["name"] == name)
+
+    assert (told("starter")["ready"], told("starter")["networks"]) == (None, ["sera_tiny"])
+    lack = Lack("vgg16", "vgg16-397923af.pth", "/weights", "")
+    with ledger.whole("trainer") as house:
+        house.trainers.report("north", {"sera_vgg16": [lack], "light": [replace(lack, url="https://there")]})
+    assert told("sera_vgg16")["lacks"] == [{**vars(lack), "url": None, "trainer": "north"}]
+    assert [told(name)["ready"] for name in ("starter", "light", "sera_vgg16")] == [True, True, False]
+    with ledger.whole("trainer") as house:
+        house.trainers.report("south", {})
+    assert (told("sera_vgg16")["ready"], told("sera_vgg16")["trainers"]) == (True, 2)
 
 
 def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(operator, ledger):

@@ -1,7 +1,7 @@
 """What the database itself refuses, whatever the code forgets."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from shared.domain.erasure import Ground
 from shared.domain.events import Event
 from shared.domain.jobs import Priority
 from shared.domain.outcomes import OutcomeSource
+from shared.domain.reader_studies import Design, Pick
 from shared.domain.roles import Role
 from shared.errors import NotFound
 from shared.ledger import Book, Ledger
@@ -23,6 +24,7 @@ from shared.ledger.migrate import migrate
 from shared.ledger.observations import Observation, Observations, Period, Quantity, Window
 from shared.ledger.outcomes import NewOutcome
 from shared.ledger.people import People
+from shared.ledger.reader_studies import NewStudy
 from shared.ledger.receipts import Answer, Receipts
 from shared.ledger.scope import Scoped
 from shared.ledger.standing import RolesMissing, passes_by
@@ -38,6 +40,7 @@ DENIED = "permission denied|row-level security"
 class Accepted:
     case_id: UUID
     job_id: UUID
+    study_id: UUID | None = None
 
 
 @pytest.fixture
@@ -70,13 +73,14 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         book.audit.record(Event.CASE_ACCEPTED, case=case)
     with services.whole("worker") as house:
         house.keys.create(Role.HOSPITAL_ADMIN, north, "test")
-        house.people.make("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
+        boss = house.people.make("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
         lease = house.queue.claim("w", 1, timedelta(seconds=60), 3)
         house.queue.finish(lease.token, MODEL, {accepted.job_id: {"risk": 0.5}})
         house.observations.keep([_observation(accepted, north)])
     with services.scoped(north, "test") as book:
         assert book.explanations.ask(case)
-    return accepted
+        study = book.reader_studies.make(_study(boss.id))
+    return replace(accepted, study_id=study)
 
 
 @pytest.fixture
@@ -87,6 +91,10 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(People, "_mine", lambda self, query: query)
     monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
     monkeypatch.setattr(Wall, "_mine", lambda self, query, column: query)
+
+
+def _study(*readers: UUID) -> NewStudy:
+    return NewStudy("study", "?", Design.SEQUENTIAL, 1, Pick.NEWEST, 1, (), readers)
 
 
 def _observation(accepted: Accepted, hospital: UUID) -> Observation:
@@ -130,9 +138,21 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
         lambda b, its: len(b.wall.read(DAYS).hospitals) > 1,
     ],
     "audit": [lambda b, its: b.audit.page()],
+    "reader_studies": [
+        lambda b, its: b.reader_studies.all(),
+        lambda b, its: b.reader_studies.eligible(),
+        lambda b, its: b.reader_studies.progress(its.study_id),
+        lambda b, its: b.reader_studies.counts(its.study_id)["cases"],
+    ],
+    "readings": [
+        lambda b, its: b.readings.studied(its.study_id),
+        lambda b, its: b.readings.all(its.study_id),
+        lambda b, its: b.readings.breaches(its.study_id),
+        lambda b, its: b.readings.seen_before(its.study_id),
+    ],
 }
 """Every reading of every repository of a hospital's book."""
-UNTOLD = ("wall", "jobs", "observations", "allowance", "seals", "erasures", "orphans")
+UNTOLD = ("wall", "jobs", "observations", "allowance", "seals", "erasures", "orphans", "readings")
 """Not all of these find something for the owner of the rows."""
 
 

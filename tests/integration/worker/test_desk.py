@@ -4,7 +4,9 @@ from pydicom import examples
 
 from shared.domain.jobs import JobState, Reason
 from shared.errors import Unavailable
+from shared.imaging.photos import straighten
 from shared.phantoms import draw
+from shared.phantoms.camera import Shot, photograph
 from tests.builders import Screen, dicom_file, encode, png
 
 CONTRACT = {"score", "risk", "decision", "cutoff", "fna", "readers", "warnings", "model", "timings_ms"}
@@ -141,6 +143,17 @@ def test_marks_are_removed_and_an_roi_made_of_them_is_told(desk, send, find, pro
     desk.work()
     assert "Check that it is the nodule" in _warning(find(job), "roi-from-calipers")
     assert "2 burnt-in caliper marks" in _warning(find(job), "calipers-removed")
+
+
+def test_a_photo_of_a_screen_is_told_with_what_it_spoilt(desk, send, find, promote):
+    promote(0)
+    photo = photograph(draw(3, size_px=300).pixels, 3, Shot(glare=500))
+    spoilt = encode(straighten(photo.pixels, photo.corners))
+    as_photo, as_file = send(spoilt, source="photo"), send(spoilt)
+    desk.work()
+    assert "photo of a screen" in _warning(find(as_photo), "photo")
+    assert "retake" in _warning(find(as_photo), "glare")
+    assert _warning(find(as_file), "photo") is None
 
 
 def test_an_even_grey_fails_by_name(desk, send, find, promote):

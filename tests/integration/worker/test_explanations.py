@@ -7,6 +7,7 @@ from services.worker.explanations import ExplanationMaker
 from services.worker.live import LiveModel
 from services.worker.preparation import Preparation
 from services.worker.shelf import Shelf
+from shared.domain.erasure import Ground
 from tests.builders import Screen, encode, png
 
 
@@ -16,12 +17,15 @@ def maker(ledger, objects, decoders, tmp_path):
     return ExplanationMaker(ledger, objects, LiveModel(ledger, shelf), shelf, Preparation(objects, decoders))
 
 
+def hospital(ledger):
+    with ledger.whole("test") as house:
+        return house.hospitals.ensure("north")
+
+
 @pytest.fixture
 def ask(ledger):
     def asked(job):
-        with ledger.whole("test") as house:
-            hospital = house.hospitals.ensure("north")
-        with ledger.scoped(hospital, "test") as book:
+        with ledger.scoped(hospital(ledger), "test") as book:
             return book.explanations.ask(book.jobs.find(job).case_id)
 
     return asked
@@ -74,3 +78,82 @@ def test_an_explanation_that_cannot_be_made_says_why(maker, desk, send, promote,
     objects.delete(objects.put(png(3)).sha256)
     maker.make_next()
     assert ask(job).reason == "object-missing"
+
+
+def test_each_map_is_told_with_its_place_its_layer_and_how_faithful_it_is(maker, desk, send, promote, ask, objects):
+    promote(0)
+    job = send(roi={"box": [20, 30, 80, 60]})
+    desk.work()
+    assert ask(job).maps == ()
+    maker.make_next()
+    (only,) = ask(job).maps
+    assert (only.facts["kind"], only.facts["of"], only.facts["grid"]) == ("occlusion", "ensemble", [8, 8])
+    assert only.facts["box"] == [12, 24, 96, 72]
+    tested = only.facts["faithfulness"]
+    assert tested["ordered"][0] == tested["random"][0]
+    layer = cv2.imdecode(np.frombuffer(objects.get(only.heat_sha256), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert layer.shape == (72, 96, 4)
+
+
+def test_a_case_that_comes_during_an_explanation_is_answered_before_it_ends(
+    ledger, objects, decoders, tmp_path, desk, send, promote, ask, find
+):
+    promote(0)
+    explained = send()
+    desk.work()
+    ask(explained)
+    slices, came = [], []
+
+    def between():
+        if not came:
+            came.append(send(png(5)))
+        desk.work()
+        slices.append((find(came[0]).state, ask(explained).png_sha256))
+
+    shelf = Shelf(ledger, objects, tmp_path / "cache")
+    live = LiveModel(ledger, shelf)
+    ExplanationMaker(ledger, objects, live, shelf, Preparation(objects, decoders), between).make_next()
+    assert slices[0] == ("done", None)
+    assert len(slices) > 5
+    assert ask(explained).png_sha256
+
+
+def test_a_case_erased_while_it_is_explained_is_gone_at_once_and_nothing_is_kept(
+    ledger, objects, decoders, tmp_path, desk, send, promote, ask, find
+):
+    promote(0)
+    job = send()
+    desk.work()
+    ask(job)
+    case, north, erased = find(job).case_id, hospital(ledger), []
+
+    def between():
+        if not erased:
+            with ledger.scoped(north, "test") as book:
+                erased.append(book.erasures.erase(case, Ground.PATIENT_REQUEST))
+
+    shelf = Shelf(ledger, objects, tmp_path / "cache")
+    live = LiveModel(ledger, shelf)
+    ExplanationMaker(ledger, objects, live, shelf, Preparation(objects, decoders), between).make_next()
+    assert erased[0].ground is Ground.PATIENT_REQUEST
+    with ledger.engine.connect() as connection:
+        for table in ("explanations", "explanation_maps"):
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == 0
+
+
+def test_what_another_worker_is_at_is_left_to_it_until_it_falls_silent(ledger, desk, send, promote, ask):
+    promote(0)
+    job = send()
+    desk.work()
+    ask(job)
+    with ledger.whole("one") as house:
+        taken = house.explanations.next()
+    with ledger.whole("other") as house:
+        assert taken.job_id == job
+        assert house.explanations.next() is None
+    with ledger.engine.begin() as owner:
+        owner.exec_driver_sql("UPDATE explanations SET taken_until = clock_timestamp() - interval '1 second'")
+    with ledger.whole("other") as house:
+        assert house.explanations.next() == taken
+        house.explanations.let_go(taken)
+        assert house.explanations.next() == taken

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.chain import HOUSE, ORIGINLESS, Link, Seal
-from shared.domain.proof import Fault, verify
+from shared.domain.proof import Fault, verify, verify_stretch
 
 KEY = "our key"
 CHAINS = ("north", HOUSE)
@@ -186,3 +186,51 @@ def test_an_order_in_very_many_pieces_is_still_told():
 @pytest.mark.parametrize("length", [0, 1])
 def test_the_shortest_chains_are_whole(length):
     assert found(chain("north", length)) == []
+
+
+def stretches(links, sealed, length):
+    """One chain, a few events at a time, as a prover reads it."""
+    read, before, last_seal = [], None, None
+    while not (read and read[-1].ended):
+        number = before.number if before else 0
+        some = [link for link in links if link.number > number][:length]
+        following = [seal for seal in sealed if seal.seal > (last_seal.seal if last_seal else 0)]
+        ended = len(some) < length
+        reached = some[-1].number if some else number
+        taken = following if ended else [seal for seal in following if seal.number <= reached]
+        read.append(verify_stretch(before, some, taken, signed, chain="north", last_seal=last_seal, ended=ended))
+        before, last_seal = (some[-1] if some else before), (taken[-1] if taken else last_seal)
+    return read
+
+
+@given(st.integers(min_value=1, max_value=14))
+def test_a_whole_chain_is_whole_in_stretches_of_any_length(length):
+    read = stretches(LINKS[:12], SEALS, length)
+    assert [each.wrong for each in read] == [()] * len(read)
+    assert (sum(each.events for each in read), read[-1].number, read[-1].sealed, read[-1].seal) == (12, 12, 10, 2)
+    assert read[-1].seal_at == "seal 2"
+
+
+@given(places, st.sampled_from(TEXT_FIELDS), st.integers(min_value=1, max_value=14))
+def test_a_change_is_named_in_stretches_too(number, name, length):
+    changed = [replace(link, **{name: "another"}) if link.number == number else link for link in LINKS[:12]]
+    told = [finding for each in stretches(changed, SEALS, length) for finding in each.wrong]
+    whole = [(each.fault, each.first) for each in verify(changed, SEALS, signed).wrong]
+    assert set(whole) <= {(each.fault, each.first) for each in told}
+
+
+@given(places, st.integers(min_value=1, max_value=14))
+def test_a_removal_is_named_in_stretches_too(number, length):
+    left = [link for link in LINKS[:12] if link.number != number]
+    told = {(each.fault, each.first) for read in stretches(left, SEALS, length) for each in read.wrong}
+    assert ((Fault.REMOVED, number) in told) is (number < 12)
+
+
+@given(st.integers(min_value=1, max_value=14))
+def test_a_chain_that_was_made_anew_or_cut_is_told_by_its_seals_in_stretches_too(length):
+    anew = stretches(chain("north", actor="key:b"), SEALS, length)
+    assert {each.fault for read in anew for each in read.wrong} == {Fault.REWRITTEN}
+    cut = stretches(LINKS[:8], SEALS, length)
+    assert [(each.fault, each.first, each.last) for read in cut for each in read.wrong] == [(Fault.CUT, 9, 10)]
+    unsealed = stretches(LINKS[:12], SEALS[1:], length)
+    assert {each.fault for read in unsealed for each in read.wrong} == {Fault.SEAL_REMOVED}

@@ -43,6 +43,20 @@ def test_a_candidate_as_good_as_the_live_model_passes_with_all_its_figures():
     assert judgement.policy == {**vars(POLICY)}
 
 
+def test_what_is_drawn_of_both_models_is_kept_with_the_judgement():
+    sizes = [5.0, 15.0, 30.0, None] * (CASES // 4)
+    figures = weigh(readings(8), readings(8, seed=3), LABELS, SITES, POLICY, sizes_mm=sizes).figures
+    for side in ("candidate", "live"):
+        drawn = figures[side]["evaluation"]
+        assert sum(drawn["table"].values()) == CASES
+        assert sum(each["count"] for each in drawn["calibration"]) == CASES
+        assert [row["band"] for row in drawn["sizes"]] == ["under-10", "10-20", "20-40", "unknown"]
+        assert [row["site"] for row in drawn["sites"]] == ["north", "south"]
+    paired, comparison = figures["paired"], figures["comparison"]
+    assert paired["difference"] == comparison["difference"]
+    assert paired["low"] < comparison["low"] < comparison["high"] < paired["high"]
+
+
 def test_a_worse_candidate_fails_on_its_auc_alone():
     judgement = judged(readings(6), readings(30))
     assert judgement.verdict is GateVerdict.FAILED

@@ -1,24 +1,29 @@
-// Who has signed in, for every page. The session itself is in a cookie that no script can read.
+// Talks to the API for every page. The session itself is in a cookie that no script can read.
+
+import { language, t } from "/static/words.js";
 
 export const byId = (id) => document.getElementById(id);
 export const say = (text, problem = false) => { byId("status").textContent = text; byId("status").classList.toggle("problem", problem); };
-const AWAY = "SERA does not answer. Check the network and try again; nothing was lost.";
+// What a change of anything is proven with; empty before signing in.
+export const proof = () => document.querySelector("meta[name=csrf]")?.content ?? "";
+export const once = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;
 
 export class Problem extends Error {
-  constructor(told) { super(told.detail); this.code = told.code; }
+  constructor(told, status = 0, later = null) { super(told.detail); this.code = told.code; this.status = status; this.later = later; }
 }
 
-// Raises Problem, with the next step as its message.
-export async function ask(method, path, { json, csrf } = {}) {
-  const headers = { ...(json && { "Content-Type": "application/json" }), ...(csrf && { "X-CSRF-Token": csrf }) };
+// The answer's JSON. Raises Problem, with the next step as its message, its `code`, `status` and `later` (seconds).
+export async function ask(method, path, { json, body, csrf = proof(), headers = {}, signal } = {}) {
+  const sent = { "Accept-Language": language, ...(json !== undefined && { "Content-Type": "application/json" }), ...(method !== "GET" && csrf && { "X-CSRF-Token": csrf }), ...headers };
   let answer;
   try {
-    answer = await fetch(path, { method, headers, body: json && JSON.stringify(json) });
-  } catch {
-    throw new Problem({ detail: AWAY });
+    answer = await fetch(path, { method, headers: sent, body: json === undefined ? body : JSON.stringify(json), signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ detail: t("common.away"), code: "away" });
   }
-  const told = answer.status === 204 ? null : await answer.json();
-  if (!answer.ok) throw new Problem(told);
+  const told = answer.status === 204 ? null : await answer.json().catch(() => ({ detail: t("common.away") }));
+  if (!answer.ok) throw new Problem(told, answer.status, Number(answer.headers.get("Retry-After")) || null);
   return told;
 }
 

@@ -1,6 +1,7 @@
 // The sign-in page: name and password, the authenticator's code where one is asked for, a password of one's own.
 
 import { ask, byId, say, who } from "/static/session.js";
+import { t } from "/static/words.js";
 
 const enter = byId("enter"), change = byId("change");
 let csrf = null;
@@ -11,7 +12,7 @@ who().then((person) => person && welcome(person));
 
 async function attempt(form, step) {
   const missing = [...form.querySelectorAll("input")].find((input) => !input.checkValidity());
-  if (missing) { missing.focus(); return say(`Please fill in: ${missing.labels[0].textContent}.`, true); }
+  if (missing) { missing.focus(); return say(t("sign_in.missing", { field: missing.labels[0].textContent }), true); }
   const button = form.querySelector("button");
   button.disabled = true;
   say("");
@@ -32,7 +33,7 @@ function signIn() {
 }
 
 async function choose() {
-  if (byId("new").value !== byId("again").value) throw new Error("The two new passwords are not the same. Type them again.");
+  if (byId("new").value !== byId("again").value) throw new Error(t("sign_in.unlike"));
   return ask("POST", "/v1/session/password", { json: { old: byId("old").value, new: byId("new").value }, csrf });
 }
 
@@ -43,12 +44,18 @@ function wantCode() {
 }
 
 function welcome(person) {
-  if (!person.must_change) return location.replace("/");
+  if (!person.must_change) return location.replace(wanted());
   csrf = person.csrf;
   byId("old").value = byId("password").value;
   byId("known").value = person.name;
   enter.hidden = true;
   change.hidden = false;
   byId(byId("old").value ? "new" : "old").focus();
-  say("This password was for one time. Choose your own.");
+  say(t("sign_in.one_time"));
+}
+
+// Where the person was going, if that is a page of ours.
+function wanted() {
+  const next = new URL(new URLSearchParams(location.search).get("next") ?? "/", location.origin);
+  return next.origin === location.origin ? next.href : "/";
 }

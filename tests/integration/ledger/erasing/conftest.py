@@ -14,7 +14,7 @@ from shared.ledger.observations import Observation
 from shared.ledger.receipts import Answer
 from tests.builders import CASE
 
-DIGEST, PNG = "d" * 64, "b" * 64
+DIGEST, PNG, HEAT = "d" * 64, "b" * 64, "c" * 64
 MINE = replace(
     CASE, size_mm=17.4321, roi={"box": [401, 402, 403, 404]}, external_id="MRN-99417", device="Brand Scanner-5"
 )

@@ -13,12 +13,13 @@ from shared.domain.erasure import Ground
 from shared.domain.events import Event
 from shared.domain.outcomes import OutcomeSource
 from shared.ledger.cases import CaseErased
+from shared.ledger.explanations import Layer
 from shared.ledger.outcomes import NewOutcome
 from shared.ledger.queue import NotADeadLetter
 from shared.ledger.shadows import Said
 from shared.ledger.tables import Table
 from tests.builders import CASE
-from tests.integration.ledger.erasing.conftest import DIGEST, PNG, observation, result, waits_for_a_lock
+from tests.integration.ledger.erasing.conftest import DIGEST, HEAT, PNG, observation, result, waits_for_a_lock
 
 TRACES = (
     "MRN-99417",
@@ -67,17 +68,17 @@ def test_nothing_of_an_erased_case_is_left_in_any_table(ledger, hospital, opened
         book.outcomes.record(accepted.case_id, told)
         book.explanations.ask(accepted.case_id)
     with ledger.whole("worker") as house:
-        house.explanations.answer(house.explanations.next(), PNG, None)
+        house.explanations.answer(house.explanations.next(), PNG, None, [Layer(HEAT, {"kind": "occlusion"})])
     assert {word for _, word in traces(ledger)} == set(TRACES)
 
     erase(accepted.case_id)
 
     assert traces(ledger) == set()
     left = rows(ledger)
-    for name in ("results", "observations", "outcomes", "explanations", "shadow_results"):
+    for name in ("results", "observations", "outcomes", "explanations", "explanation_maps", "shadow_results"):
         assert left[name] == [], name
     with ledger.whole("test") as house:
-        assert sorted(house.orphans.waiting(10)) == sorted([CASE.image_sha256, PNG])
+        assert sorted(house.orphans.waiting(10)) == sorted([CASE.image_sha256, PNG, HEAT])
 
 
 def test_who_asks_for_an_erased_case_is_told_when_and_why(ledger, hospital, opened, finish, erase):
@@ -182,8 +183,17 @@ def test_a_dead_letter_of_an_erased_case_cannot_be_run_again(ledger, opened, era
 def test_no_service_deletes_rows_of_a_case_or_writes_on_a_tombstone(ledger, hospital, opened, erase, role, statement):
     erase(opened().case_id)
     opened()
-    tables = ("cases", "jobs", "results", "explanations", "observations", "shadow_results", "outcomes")
-    for table in tables if "{table}" in statement else tables[:1]:
+    tables = (
+        "cases",
+        "jobs",
+        "results",
+        "explanations",
+        "explanation_maps",
+        "observations",
+        "shadow_results",
+        "outcomes",
+    )
+    for table in (*tables, "outcomes") if "{table}" in statement else tables[:1]:
         with pytest.raises(DBAPIError, match=r"permission denied|stays as it is"):
             run_as(ledger, role, hospital, statement.format(table=table))
 

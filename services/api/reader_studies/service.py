@@ -1,0 +1,62 @@
+"""Makes, opens and closes a hospital's reader studies, and says how far their readers are."""
+
+from uuid import UUID
+
+from services.api.dependencies import Wiring
+from services.api.reader_studies.schemas import NewReaderStudy, ReaderProgress, ReaderStudyView
+from shared.domain.reader_studies import StudyState
+from shared.domain.roles import MAY, Act
+from shared.ledger import Book
+from shared.ledger.hospitals import Caller
+from shared.ledger.reader_studies import NewStudy, Progress, ReaderStudy
+
+NOBODY = UUID(int=0)
+"""Whom a key is in the eyes of a study: no reader of any."""
+
+
+class StudyDesk:
+    """An administrator sees every study of the hospital, a reader those that they read."""
+
+    def __init__(self, wired: Wiring, who: Caller) -> None:
+        self._wired, self._who = wired, who
+
+    def make(self, new: NewReaderStudy) -> ReaderStudyView:
+        told = {name: getattr(new, name) for name in ("name", "question", "design", "seed")}
+        pick = {"pick": new.pick.by, "count": new.pick.count, "cases": tuple(new.pick.ids)}
+        with self._book() as book:
+            made = book.reader_studies.make(NewStudy(**told, **pick, readers=tuple(new.readers)))
+            return self._view(book, book.reader_studies.find(made))
+
+    def all(self) -> list[ReaderStudyView]:
+        with self._book() as book:
+            return [self._view(book, each) for each in book.reader_studies.all(self._reader)]
+
+    def find(self, study: UUID) -> ReaderStudyView:
+        with self._book() as book:
+            return self._view(book, book.reader_studies.find(study, self._reader))
+
+    def move(self, study: UUID, state: StudyState) -> ReaderStudyView:
+        with self._book() as book:
+            return self._view(book, book.reader_studies.move(study, state))
+
+    @property
+    def _administers(self) -> bool:
+        return Act.ADMINISTER in MAY[self._who.role]
+
+    @property
+    def _reader(self) -> UUID | None:
+        return None if self._administers else self._who.person or NOBODY
+
+    def _view(self, book: Book, study: ReaderStudy) -> ReaderStudyView:
+        readers = [self._progress(each) for each in book.reader_studies.progress(study.id)]
+        told = {name: value for name, value in vars(study).items() if name != "id"}
+        return ReaderStudyView(study_id=study.id, readers=readers, **book.reader_studies.counts(study.id), **told)
+
+    def _progress(self, of: Progress) -> ReaderProgress:
+        """How far the others are is no secret among readers; who they are is."""
+        known = self._administers or of.person == self._who.person
+        told = {"person_id": of.person, "name": of.name} if known else {"person_id": None, "name": None}
+        return ReaderProgress(number=of.number, blind=of.blind, aided=of.aided, **told)
+
+    def _book(self):
+        return self._wired.ledger.scoped(self._who.hospital_id, self._who.actor)

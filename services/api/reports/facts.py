@@ -1,0 +1,70 @@
+"""What a report tells, gathered in one reading and put on record as printed."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from services.api.dependencies import Wiring
+from services.api.reports.language import Language
+from shared.domain.events import Event
+from shared.domain.jobs import JobState
+from shared.errors import Conflict, NotFound
+from shared.ledger.cases import Case
+from shared.ledger.hospitals import Caller
+from shared.ledger.jobs import Job
+from shared.ledger.outcomes import Outcome
+
+SYNTHETIC = "synthetic-model"
+
+
+class NothingToPrint(Conflict):
+    code = "nothing-to-print"
+    text = "The case has no result to print: its job is {state}. Print it once that is done, or send the case again."
+
+
+@dataclass(frozen=True)
+class Printed:
+    """Who asked for the report, and when; `person` is a name, or None where a key asked."""
+
+    person: str | None
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Report:
+    hospital: str
+    case: Case
+    result: dict[str, Any]
+    read_at: datetime
+    outcome: Outcome | None
+    printed: Printed
+    language: Language
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the model has seen phantoms only."""
+        return any(told["code"] == SYNTHETIC for told in self.result["warnings"])
+
+
+def gather(wired: Wiring, who: Caller, case_id: UUID, language: Language) -> Report:
+    """Raises NotFound, CaseErased, NothingToPrint."""
+    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
+        case = book.cases.find(case_id)
+        if case is None:
+            raise NotFound(thing="case")
+        job, outcome = book.jobs.find(book.cases.jobs_of(case_id)[-1]), book.outcomes.latest(case_id)
+        result = _result(job)
+        book.audit.record(Event.REPORT_PRINTED, case=case_id, job=job.id)
+    with wired.ledger.whole(who.actor) as house:
+        hospital = house.hospitals.read(who.hospital_id).name
+        person = house.people.find(who.person).name if who.person else None
+    printed = Printed(person, who.credential, datetime.now(UTC).replace(microsecond=0))
+    return Report(hospital, case, result, job.updated_at, outcome, printed, language)
+
+
+def _result(job: Job) -> dict[str, Any]:
+    if job.state is not JobState.DONE or job.result is None:
+        raise NothingToPrint(state=job.state)
+    return job.result

@@ -1,0 +1,162 @@
+"""From a report's facts to its PDF. The same facts make the same bytes."""
+
+from datetime import UTC, datetime
+
+from services.api.reports import sentences
+from services.api.reports.facts import Report
+from services.api.reports.language import speaker
+from services.api.reports.paper import ALARM, FONT, INK, PALE, QUIET, SMALL_PT, WHITE, Paper
+from services.api.reports.sentences import Say, percent, plain
+
+SCALE_MM = (120.0, 5.0)
+"""Width and height of the bar on which the risk stands."""
+
+
+def pdf(report: Report) -> bytes:
+    """One or two pages of A4."""
+    say = speaker(report.language)
+    paper = Paper([say("report.device"), _printed(say, report)], _page(say))
+    paper.set_title(say("report.title"))
+    paper.set_lang(report.language)
+    paper.set_creator("SERA")
+    paper.set_creation_date(report.printed.at)
+    paper.add_page()
+    for part in (_head, _case, _risk, _fna, _warnings, _guidelines, _votes):
+        part(paper, say, report)
+    return bytes(paper.output())
+
+
+def _head(paper: Paper, say: Say, report: Report) -> None:
+    paper.bold(16)
+    paper.line_of(say("report.title"), 8)
+    if report.synthetic:
+        paper.bold(20, ALARM)
+        paper.line_of(say("result.model.synthetic"), 10)
+    paper.ln(1)
+
+
+def _case(paper: Paper, say: Say, report: Report) -> None:
+    case, model = report.case, report.result["model"]
+    rows = [
+        (say("report.hospital"), report.hospital),
+        (say("report.case"), str(case.id)),
+        (say("report.external"), case.external_id or "–"),
+        (say("report.submitted"), _moment(case.created_at)),
+        (say("report.read"), _moment(report.read_at)),
+        (say("report.size"), say("report.size-value", size=plain(case.size_mm))),
+        (say("report.roi"), _roi(say, case.roi)),
+        (say("result.outcome.title"), _outcome(say, report)),
+    ]
+    paper.pairs(rows)
+    paper.plain(SMALL_PT, QUIET)
+    paper.line_of(say("result.model.says", **model))
+
+
+def _risk(paper: Paper, say: Say, report: Report) -> None:
+    result = report.result
+    paper.heading(say("result.risk.title"))
+    paper.bold(24)
+    paper.line_of(percent(result["risk"]), 11)
+    _scale(paper, say, report)
+    paper.bold(12)
+    paper.line_of(f"{say('report.decision')}: {sentences.decision(say, result)}", 6)
+    paper.plain()
+    paper.line_of(sentences.decision_says(say, result))
+    paper.plain(SMALL_PT, QUIET)
+    paper.line_of(f"{sentences.cutoff_says(say, result)}. {sentences.scale_says(say, result)}")
+
+
+def _scale(paper: Paper, say: Say, report: Report) -> None:
+    """A bar from 0 to 100 %, filled up to the risk, with the cut-off above it and the prevalence below it."""
+    (width, height), result = SCALE_MM, report.result
+    left, top = paper.l_margin + paper.c_margin, paper.get_y() + 6
+    paper.set_draw_color(*QUIET)
+    paper.set_fill_color(*PALE)
+    paper.rect(left, top, width, height, style="DF")
+    paper.set_fill_color(*INK)
+    paper.rect(left, top, max(width * result["risk"], 0.3), height, style="F")
+    marks = {"cutoff": (result.get("cutoff_risk"), top - 2), "prevalence": (result["prevalence"], top + height + 5)}
+    for name, (share, foot) in marks.items():
+        if share is not None:
+            _mark(paper, left + width * share, top, foot, say(f"result.risk.{name}", **{name: percent(share)}))
+    paper.set_fill_color(*WHITE)
+    paper.set_y(top + height + 7)
+
+
+def _mark(paper: Paper, at: float, top: float, foot: float, text: str) -> None:
+    """A line across the bar; its words stand on `foot`."""
+    paper.line(at, top - 1.5, at, top + SCALE_MM[1] + 1.5)
+    paper.set_font(FONT, size=SMALL_PT)
+    paper.text(max(paper.l_margin, at - paper.get_string_width(text) / 2), foot, text)
+
+
+def _fna(paper: Paper, say: Say, report: Report) -> None:
+    fna = report.result["fna"]
+    paper.heading(sentences.advice(say, fna))
+    paper.plain()
+    paper.line_of(sentences.advice_says(say, fna))
+    paper.plain(SMALL_PT, QUIET)
+    paper.line_of(sentences.rule_says(say, fna))
+
+
+def _warnings(paper: Paper, say: Say, report: Report) -> None:
+    if not report.result["warnings"]:
+        return
+    paper.heading(say("result.warnings.title"))
+    paper.plain()
+    for told in report.result["warnings"]:
+        paper.line_of(f"• {sentences.warning(say, told)}")
+
+
+def _guidelines(paper: Paper, say: Say, report: Report) -> None:
+    fna = report.result["fna"]
+    paper.heading(say("result.guidelines.title"))
+    head = [say(f"result.guidelines.{name}") for name in ("name", "level", "threshold", "advice")]
+    rows = [
+        (
+            sentences.rule(say, each["rule"]),
+            each.get("level") or "–",
+            sentences.threshold(say, each),
+            sentences.advice_says(say, each),
+        )
+        for each in (fna, *fna["alternatives"])
+    ]
+    paper.grid(head, rows, (32, 18, 18, 60))
+
+
+def _votes(paper: Paper, say: Say, report: Report) -> None:
+    paper.heading(say("result.votes.title"))
+    head = [say(f"result.votes.{name}") for name in ("network", "classifier", "probability")]
+    rows = [
+        (f"{each['network']} {each['tap']}", each["classifier"], percent(each["probability"]))
+        for each in report.result["readers"]
+    ]
+    paper.grid(head, rows, (60, 40, 25))
+
+
+def _printed(say: Say, report: Report) -> str:
+    who = report.printed.person or say("report.key", key=report.printed.key)
+    return say("report.printed", who=who, when=_moment(report.printed.at))
+
+
+def _page(say: Say) -> str:
+    """Still with its fields, which are known when the page is full."""
+    return say("report.page", page="{page}", pages="{pages}")
+
+
+def _roi(say: Say, roi: dict | None) -> str:
+    if roi is None:
+        return say("report.roi-none")
+    if "box" in roi:
+        x, y, width, height = (f"{each:g}" for each in roi["box"])
+        return say("report.roi-box", x=x, y=y, width=width, height=height)
+    return say("report.roi-polygon", points=len(roi["polygon"]))
+
+
+def _outcome(say: Say, report: Report) -> str:
+    known = report.outcome
+    return sentences.outcome(say, known.malignant, known.source) if known else say("result.outcome.unknown")
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

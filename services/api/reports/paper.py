@@ -1,0 +1,79 @@
+"""The sheet that a report is written on: A4, letters that also hold Korean, a footer on every page."""
+
+import logging
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from fpdf import FPDF
+from fpdf.fonts import FontFace
+
+FONT = "NanumGothic"
+MARGIN_MM, FOOTER_MM, LINE_MM = 15, 22, 5
+INK, QUIET, ALARM = (20, 32, 43), (84, 98, 111), (160, 30, 20)
+PALE, WHITE = (226, 232, 238), (255, 255, 255)
+BODY_PT, SMALL_PT = 9.5, 8
+
+
+class Paper(FPDF):
+    """Writes headings, lines, pairs and tables down the page."""
+
+    def __init__(self, footer: Sequence[str], page: str) -> None:
+        """`page` is a sentence with the fields {page} and {pages}."""
+        super().__init__(format="A4")
+        self._footer, self._page = footer, page
+        self.add_font(FONT, fname=_letters("NanumGothic.ttf"))
+        self.add_font(FONT, style="B", fname=_letters("NanumGothicBold.ttf"))
+        self.set_margins(MARGIN_MM, MARGIN_MM)
+        self.set_auto_page_break(True, FOOTER_MM)
+        self.set_text_color(*INK)
+        self.plain()
+
+    def footer(self) -> None:
+        """On every page: what SERA is, who printed it, which page it is."""
+        self.set_y(-FOOTER_MM + 2)
+        self.plain(SMALL_PT, QUIET)
+        for line in self._footer:
+            self.multi_cell(0, 4, line, new_x="LMARGIN", new_y="NEXT")
+        self.cell(0, 4, self._page.format(page=self.page_no(), pages="{nb}"), align="R")
+
+    def plain(self, size: float = BODY_PT, colour: tuple[int, int, int] = INK) -> None:
+        self.set_font(FONT, size=size)
+        self.set_text_color(*colour)
+
+    def bold(self, size: float = BODY_PT, colour: tuple[int, int, int] = INK) -> None:
+        self.set_font(FONT, style="B", size=size)
+        self.set_text_color(*colour)
+
+    def heading(self, text: str) -> None:
+        self.ln(2.5)
+        self.bold(11)
+        self.line_of(text)
+
+    def line_of(self, text: str, height: float = LINE_MM) -> None:
+        self.multi_cell(0, height, text, align="L", new_x="LMARGIN", new_y="NEXT")
+
+    def pairs(self, rows: Sequence[tuple[str, str]]) -> None:
+        """What something is called, and what it is."""
+        self.plain()
+        look = {"borders_layout": "NONE", "first_row_as_headings": False, "line_height": LINE_MM, "align": "LEFT"}
+        with self.table(col_widths=(2, 5), text_align="LEFT", **look) as table:
+            for row in rows:
+                table.row(row)
+
+    def grid(self, head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+        """A table with a head."""
+        self.plain(SMALL_PT)
+        look = {"borders_layout": "HORIZONTAL_LINES", "line_height": 4.5, "headings_style": FontFace(emphasis="BOLD")}
+        with self.table(col_widths=widths, text_align="LEFT", **look) as table:
+            for row in (head, *rows):
+                table.row(row)
+
+
+@cache
+def _letters(name: str) -> Path:
+    """From the package that brings them, whose code is not run."""
+    logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it warns of every table of hints that it drops
+    (home,) = find_spec("koreanize_matplotlib").submodule_search_locations
+    return Path(home) / "fonts" / name

@@ -1,0 +1,26 @@
+"""The report of a case, to be printed or kept."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from services.api.dependencies import HospitalReader, WiringDep
+from services.api.reports.facts import gather
+from services.api.reports.language import Language
+from services.api.reports.layout import pdf
+
+router = APIRouter(prefix="/v1", tags=["cases"])
+PDF = "application/pdf"
+
+
+@router.get("/cases/{case_id}/report.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}})
+def report(
+    case_id: UUID,
+    wired: WiringDep,
+    who: HospitalReader,
+    language: Annotated[Language, Query(description="What it is written in.")] = Language.ENGLISH,
+) -> Response:
+    """A done case on one or two pages; each printing is on record."""
+    name = f'inline; filename="sera-{case_id}.pdf"'
+    return Response(pdf(gather(wired, who, case_id, language)), media_type=PDF, headers={"Content-Disposition": name})

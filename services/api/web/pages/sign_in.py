@@ -1,0 +1,17 @@
+"""The page to sign in at, where a one-time password is changed for one's own."""
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from services.api.dependencies import WiringDep
+from services.api.session.errors import PROBLEMS
+from services.api.web.shell import Anyone, pages, show
+from shared.passwords import LEAST
+
+router = pages()
+
+
+@router.get("/sign-in", response_class=HTMLResponse)
+def sign_in_page(request: Request, wired: WiringDep, visitor: Anyone, problem: str = "") -> HTMLResponse:
+    told = PROBLEMS.get(problem, "")
+    return show(request, visitor, "sign-in.html", least=LEAST, problem=told, provider=wired.provider)

@@ -1,0 +1,172 @@
+"""What all pages share: who looks at them, in which language and light, and how they say that something went wrong."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from fastapi.templating import Jinja2Templates
+from starlette.responses import Response
+
+from services.api.dependencies import may, wiring
+from services.api.doorman import PasswordChangeNeeded, lifetime
+from services.api.errors import said
+from services.api.site import csrf
+from services.api.web.languages import LANGUAGES, SPOKEN, Words, preferred
+from services.api.web.navigation import entries
+from shared.domain.roles import Act, needed_for
+from shared.errors import Forbidden, InputError, SeraError, Unauthenticated
+from shared.ledger.hospitals import Caller
+from shared.version import VERSION
+
+PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob: data:",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "worker-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {"Content-Security-Policy": POLICY, "Vary": "Accept-Language, Cookie"}
+THEMES = ("auto", "light", "dark")
+KEPT_S = 365 * 24 * 3600
+"""How long a browser keeps the language and the light that its person chose."""
+
+
+class QueryUnusable(InputError):
+    code = "query-unusable"
+    text = "This address cannot be used: {problem}. Open the page anew from the menu."
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who looks at a page; `caller` is None before signing in."""
+
+    caller: Caller | None
+    name: str
+    hospital: str | None
+    csrf: str
+    words: Words
+    theme: str
+
+    @property
+    def language(self) -> str:
+        return self.words.language
+
+    def may(self, act: Act) -> bool:
+        return self.caller is not None and may(self.caller.role, act)
+
+
+def anyone(request: Request) -> Visitor:
+    """Somebody, signed in or not."""
+    wired, token = wiring(request), wiring(request).site.token(request.headers)
+    caller, name, hospital = None, "", None
+    if token is not None:
+        with wired.ledger.whole("gateway") as house:
+            if (found := house.sessions.verify(token, lifetime(wired.settings))) and not found.must_change:
+                caller, person = found.caller, house.people.find(found.caller.person)
+                name = person.name
+                hospital = house.hospitals.read(person.hospital_id).name if person.hospital_id else None
+    return Visitor(caller, name, hospital, csrf(token or ""), _words(request), _theme(request))
+
+
+def visitor(act: Act | None = None) -> Callable[[Visitor], Visitor]:
+    """A dependency that lets only people through who have signed in and may do this; None for all who signed in."""
+
+    def check(found: Annotated[Visitor, Depends(anyone)]) -> Visitor:
+        if found.caller is None:
+            raise Unauthenticated
+        if act is not None and not found.may(act):
+            raise Forbidden(role=found.caller.role, needed=needed_for(act))
+        return found
+
+    return check
+
+
+Anyone = Annotated[Visitor, Depends(anyone)]
+PagePerson = Annotated[Visitor, Depends(visitor())]
+PageReader = Annotated[Visitor, Depends(visitor(Act.READ))]
+PageSubmitter = Annotated[Visitor, Depends(visitor(Act.SUBMIT))]
+PageAdministrator = Annotated[Visitor, Depends(visitor(Act.ADMINISTER))]
+PageOperator = Annotated[Visitor, Depends(visitor(Act.OPERATE))]
+PageAuditor = Annotated[Visitor, Depends(visitor(Act.AUDIT))]
+PageMonitor = Annotated[Visitor, Depends(visitor(Act.MONITOR))]
+PageKeyKeeper = Annotated[Visitor, Depends(visitor(Act.MANAGE_KEYS))]
+PagePersonKeeper = Annotated[Visitor, Depends(visitor(Act.MANAGE_PEOPLE))]
+
+
+def show(request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+    """A page in the visitor's language and light."""
+    shared = {
+        "t": visitor.words,
+        "visitor": visitor,
+        "entries": entries(visitor.caller),
+        "languages": LANGUAGES,
+        "themes": THEMES,
+        "version": VERSION,
+    }
+    answer = PAGES.TemplateResponse(request, template, shared | facts, status, headers=HEADERS)
+    _keep(request, answer)
+    return answer
+
+
+class PageRoute(APIRoute):
+    """A page says what went wrong as a page, and sends a stranger to sign in first."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        inner = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await inner(request)
+            except (Unauthenticated, PasswordChangeNeeded):
+                return RedirectResponse(f"/sign-in?next={quote(_here(request))}", 303)
+            except SeraError as error:
+                return _problem(request, error)
+            except RequestValidationError as error:
+                return _problem(request, QueryUnusable(problem=said(error.errors())))
+
+        return handled
+
+
+def pages() -> APIRouter:
+    """A router of pages."""
+    return APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+def _problem(request: Request, error: SeraError) -> HTMLResponse:
+    return show(request, anyone(request), "problem.html", error.status, error=error)
+
+
+def _here(request: Request) -> str:
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
+def _words(request: Request) -> Words:
+    chosen = request.query_params.get("lang") or request.cookies.get("sera-language")
+    return SPOKEN[chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", ""))]
+
+
+def _theme(request: Request) -> str:
+    chosen = request.query_params.get("theme") or request.cookies.get("sera-theme")
+    return chosen if chosen in THEMES else THEMES[0]
+
+
+def _keep(request: Request, answer: Response) -> None:
+    secure = wiring(request).site.over_tls
+    for name, known in (("lang", LANGUAGES), ("theme", THEMES)):
+        if (chosen := request.query_params.get(name)) in known:
+            cookie = {"lang": "sera-language", "theme": "sera-theme"}[name]
+            answer.set_cookie(cookie, chosen, KEPT_S, path="/", secure=secure, httponly=True, samesite="lax")

@@ -1,0 +1,137 @@
+// Where SERA looked, over the image of a case: asked for by the reader, made by a worker after the cases.
+
+const SHOWN_AT = 0.6, PATIENCE_MS = 180_000;
+let mounted = 0;
+
+/**
+ * Put a button under `figure`, which holds an <img> of the case at its natural size, scaled by CSS as one likes; once
+ * it is pressed the heat layer lies over the image, with opacity, choice of map, legend and a measured word of caution.
+ *
+ * @param {HTMLElement} figure
+ * @param {{caseId: string, words: (key: string, fields?: object) => string}} facts  `words` is the page's `t`; the keys
+ *   are those of the word file `heatmap`
+ * @returns {{remove: () => void}}
+ */
+export function mountHeatmap(figure, { caseId, words }) {
+  const image = figure.querySelector("img"), id = `heatmap-${mounted += 1}`;
+  const panel = make("section", { className: "heatmap" }), button = make("button", { type: "button", textContent: words("heatmap.show") });
+  const status = make("p", { className: "hint" });
+  status.setAttribute("role", "status");
+  panel.setAttribute("aria-label", words("heatmap.title"));
+  panel.append(button, status);
+  figure.classList.add("heatmap-over");
+  figure.after(panel);
+  const over = { place() {}, layer: null }, stop = new AbortController();
+  const watcher = new ResizeObserver(() => over.place());
+  watcher.observe(image);
+
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    status.textContent = words("heatmap.making");
+    try {
+      const told = await explanation(caseId, stop.signal, words);
+      status.textContent = "";
+      button.remove();
+      show(told.maps);
+    } catch (problem) {
+      if (stop.signal.aborted) return;
+      status.textContent = problem.message;
+      button.disabled = false;
+      button.focus();
+    }
+  });
+
+  function show(maps) {
+    over.layer = make("img", { className: "heatmap-layer", alt: "" });
+    over.layer.style.opacity = SHOWN_AT;
+    figure.append(over.layer);
+    const slider = make("input", { type: "range", min: 0, max: 100, step: 5, value: SHOWN_AT * 100, id: `${id}-opacity` });
+    const reading = make("output", { htmlFor: slider.id });
+    const read = () => {
+      over.layer.style.opacity = slider.value / 100;
+      reading.textContent = words("heatmap.percent", { n: slider.value });
+      slider.setAttribute("aria-valuetext", reading.textContent);
+    };
+    slider.addEventListener("input", read);
+    read();
+    const told = make("div", {});
+    told.setAttribute("aria-live", "polite");
+    panel.append(field(words("heatmap.opacity"), slider, reading));
+    if (maps.length > 1) panel.append(choice(maps, pick));
+    panel.append(told);
+    pick(0);
+    slider.focus();
+
+    function pick(number) {
+      const map = maps[number], [x, y, width, height] = map.roi.box;
+      over.layer.src = map.heat;
+      over.place = () => {
+        const across = image.clientWidth / image.naturalWidth, down = image.clientHeight / image.naturalHeight;
+        const at = { left: image.offsetLeft + image.clientLeft + x * across, top: image.offsetTop + image.clientTop + y * down };
+        const box = { ...at, width: width * across, height: height * down };
+        for (const [name, value] of Object.entries(box)) over.layer.style[name] = `${value}px`;
+      };
+      if (image.complete) over.place(); else image.addEventListener("load", () => over.place(), { once: true });
+      told.replaceChildren(make("p", { className: "heatmap-label", textContent: label(map, words) }), legend(map, words),
+        make("p", { className: "hint", textContent: faithfulness(map, words) }));
+    }
+  }
+
+  function choice(maps, pick) {
+    const select = make("select", { id: `${id}-map` });
+    maps.forEach((map, number) => select.append(make("option", { value: number, textContent: label(map, words) })));
+    select.addEventListener("change", () => pick(Number(select.value)));
+    return field(words("heatmap.choose"), select);
+  }
+
+  return { remove() { stop.abort(); watcher.disconnect(); over.layer?.remove(); panel.remove(); figure.classList.remove("heatmap-over"); } };
+}
+
+// Asks until it is made; raises an Error whose message is for the reader.
+async function explanation(caseId, signal, words) {
+  const headers = { "Accept-Language": document.documentElement.lang }, until = performance.now() + PATIENCE_MS;
+  while (performance.now() < until) {
+    const answer = await fetch(`/v1/cases/${caseId}/explanation`, { headers, signal }).catch(() => { throw new Error(words("heatmap.away")); });
+    if (answer.status === 200) return answer.json();
+    if (answer.status !== 202) throw new Error((await answer.json()).detail);
+    await pause(1000 * Number(answer.headers.get("Retry-After") ?? 2), signal);
+  }
+  throw new Error(words("heatmap.late"));
+}
+
+const pause = (ms, signal) => new Promise((go, stop) => {
+  const timer = setTimeout(go, ms);
+  signal.addEventListener("abort", () => { clearTimeout(timer); stop(signal.reason); }, { once: true });
+});
+
+function label(map, words) {
+  return words(`heatmap.label.${map.kind}`, { network: map.of, layer: map.layer ?? "" });
+}
+
+function legend(map, words) {
+  const list = make("ul", { className: "heatmap-legend" });
+  const say = (sign, key, fields) => list.append(make("li", { className: `heatmap-${sign}`, textContent: words(`heatmap.${key}`, fields) }));
+  say("for", "for");
+  if (map.kind === "occlusion") {
+    say("against", "against");
+    say("strongest", "strongest", { value: (map.strongest > 0 ? "−" : "+") + Math.abs(map.strongest).toFixed(3) });
+  }
+  return list;
+}
+
+function faithfulness(map, words) {
+  const { area, orders } = map.faithfulness;
+  return words(area > 0 ? "heatmap.faithful" : "heatmap.unfaithful", { area: area.toFixed(3), orders });
+}
+
+function field(text, input, ...more) {
+  const row = make("p", { className: "field" });
+  row.append(make("label", { htmlFor: input.id, textContent: text }), input, ...more);
+  return row;
+}
+
+function make(name, facts) {
+  const { htmlFor, ...rest } = facts, made = Object.assign(document.createElement(name), rest);
+  if (htmlFor) made.setAttribute("for", htmlFor);
+  return made;
+}

@@ -1,0 +1,264 @@
+// A photo of a screen made straight: its four corners are found or moved, and the picture is looked at before it is used.
+
+import { look } from "/static/looking.js";
+import { t } from "/static/words.js";
+
+const MOST_PX = 4000;
+const CORNERS = ["upper_left", "upper_right", "lower_right", "lower_left"];
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const COARSE = 10;
+
+// Lets the reader straighten a photo. Resolves to {blob, look}, the straightened PNG and what SERA says of it, or null
+// where the reader gave up. `file` is a File or Blob of the camera.
+export async function takePhoto(file, { csrf } = {}) {
+  const dialog = new PhotoDialog(csrf);
+  try {
+    return await dialog.ask(file);
+  } finally {
+    dialog.close();
+  }
+}
+
+class PhotoDialog {
+  constructor(csrf) {
+    this.csrf = csrf;
+    this.parts = build();
+    this.parts.handles.forEach((handle, index) => this.arm(handle, index));
+    this.parts.straighten.addEventListener("click", () => this.attempt(() => this.straighten()));
+    this.parts.back.addEventListener("click", () => this.show("corners"));
+    this.parts.camera.addEventListener("change", () => this.retake());
+  }
+
+  ask(file) {
+    const { dialog, cancel, use } = this.parts;
+    document.body.append(dialog);
+    dialog.showModal();
+    return new Promise((resolve) => {
+      dialog.addEventListener("close", () => resolve(null));
+      cancel.addEventListener("click", () => resolve(null));
+      use.addEventListener("click", () => resolve({ blob: this.seen.preview, look: this.seen }));
+      this.attempt(() => this.begin(file));
+    });
+  }
+
+  close() {
+    this.parts.dialog.remove();
+    if (this.shown) URL.revokeObjectURL(this.shown);
+  }
+
+  async begin(file) {
+    this.show("corners");
+    this.busy(t("photo.finding"));
+    const picture = await upright(file);
+    this.file = picture.file;
+    draw(this.parts.canvas, picture.bitmap);
+    this.corners = [[0, 0], [1, 0], [1, 1], [0, 1]].map(([x, y]) => [x * (this.width - 1), y * (this.height - 1)]);
+    this.place();
+    const { photo } = await look(this.file, { csrf: this.csrf, photo: true });
+    this.corners = photo.corners;
+    this.place();
+    this.say(t(photo.found ? "photo.found" : "photo.not_found"));
+    this.parts.handles[0].focus();
+  }
+
+  async straighten() {
+    this.busy(t("photo.straightening"));
+    this.seen = await look(this.file, { csrf: this.csrf, photo: true, corners: this.corners });
+    if (this.shown) URL.revokeObjectURL(this.shown);
+    this.shown = URL.createObjectURL(this.seen.preview);
+    const { result, advice, use } = this.parts, { photo } = this.seen;
+    result.src = this.shown;
+    advice.replaceChildren(...photo.advice.map(({ code }) => made("li", t(`photo.advice.${code}`))));
+    use.textContent = t(photo.retake ? "photo.use_anyway" : "photo.use");
+    use.classList.toggle("secondary", photo.retake);
+    this.show("straight");
+    this.say(t(photo.retake ? "photo.retake_advised" : "photo.good"), photo.retake);
+    use.focus();
+  }
+
+  retake() {
+    const [file] = this.parts.camera.files;
+    this.parts.camera.value = "";
+    if (file) this.attempt(() => this.begin(file));
+  }
+
+  async attempt(step) {
+    try {
+      await step();
+    } catch (problem) {
+      this.say(problem.message || t("photo.unreadable"), true);
+    } finally {
+      this.free();
+    }
+  }
+
+  get width() { return this.parts.canvas.width * this.parts.canvas.scale; }
+  get height() { return this.parts.canvas.height * this.parts.canvas.scale; }
+
+  arm(handle, index) {
+    handle.addEventListener("keydown", (event) => {
+      const step = STEPS[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const by = (event.shiftKey ? COARSE : 1) * Math.max(this.width / 800, 1);
+      const [x, y] = this.corners[index];
+      this.move(index, x + step[0] * by, y + step[1] * by);
+    });
+    handle.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      handle.focus();
+      handle.setPointerCapture(event.pointerId);
+    });
+    handle.addEventListener("pointermove", (event) => {
+      if (!handle.hasPointerCapture(event.pointerId)) return;
+      const box = this.parts.canvas.getBoundingClientRect();
+      const share = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+      this.move(index, share[0] * this.width, share[1] * this.height);
+    });
+  }
+
+  move(index, x, y) {
+    this.corners[index] = [clamp(x, this.width - 1), clamp(y, this.height - 1)];
+    this.place();
+  }
+
+  // Handles and outline follow the corners, in percent of the photo, whatever its size on the screen.
+  place() {
+    const at = this.corners.map(([x, y]) => [(100 * x) / this.width, (100 * y) / this.height]);
+    at.forEach(([x, y], index) => {
+      const { style } = this.parts.handles[index];
+      style.left = `${x}%`;
+      style.top = `${y}%`;
+    });
+    this.parts.outline.setAttribute("points", at.map((point) => point.join(",")).join(" "));
+  }
+
+  show(step) {
+    for (const part of this.parts.steps) part.hidden = part.dataset.step !== step;
+  }
+
+  say(text, problem = false) {
+    this.parts.status.textContent = text;
+    this.parts.status.classList.toggle("problem", problem);
+  }
+
+  busy(text) {
+    this.say(text);
+    for (const button of this.parts.acting) button.disabled = true;
+  }
+
+  free() {
+    for (const button of this.parts.acting) button.disabled = false;
+  }
+}
+
+// The photo as the eye sees it: EXIF orientation applied, no larger than SERA needs.
+async function upright(file) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(file);
+  } catch {
+    throw new Error(t("photo.unreadable"));
+  }
+  const scale = MOST_PX / Math.max(bitmap.width, bitmap.height);
+  if (scale >= 1) return { file, bitmap };
+  const canvas = Object.assign(document.createElement("canvas"), {
+    width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale),
+  });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const smaller = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
+  return { file: smaller, bitmap: await createImageBitmap(smaller) };
+}
+
+const LARGEST_SHOWN_PX = 1600;
+
+function draw(canvas, bitmap) {
+  canvas.scale = Math.max(bitmap.width, bitmap.height) / LARGEST_SHOWN_PX;
+  canvas.scale = Math.max(canvas.scale, 1);
+  canvas.width = Math.round(bitmap.width / canvas.scale);
+  canvas.height = Math.round(bitmap.height / canvas.scale);
+  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+}
+
+function build() {
+  const dialog = made("dialog"), title = made("h2", t("photo.title")), status = made("p");
+  dialog.className = "photo";
+  title.id = "photo-title";
+  dialog.setAttribute("aria-labelledby", title.id);
+  status.setAttribute("role", "status");
+  const canvas = made("canvas"), handles = CORNERS.map(handleOf);
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", t("photo.as_taken"));
+  const { svg, outline } = outlined();
+  const stage = made("div", canvas, svg, ...handles);
+  stage.className = "photo-stage";
+  const hint = made("p", t("photo.hint"));
+  hint.className = "hint";
+  hint.id = "photo-hint";
+  const result = made("img"), advice = made("ul");
+  result.alt = t("photo.straightened");
+  advice.className = "warnings";
+  const straighten = button("photo.straighten"), back = button("photo.back", "secondary"), use = button("photo.use");
+  const cancel = button("photo.cancel", "secondary"), { label, camera } = cameraOf();
+  const corners = step("corners", hint, stage, actions(straighten));
+  const straight = step("straight", result, advice, actions(use, back));
+  dialog.append(title, status, corners, straight, actions(label, cancel));
+  const steps = [corners, straight], acting = [straighten, back, use];
+  return { dialog, status, canvas, handles, outline, result, advice, straighten, back, use, cancel, camera, steps, acting };
+}
+
+function handleOf(name) {
+  const handle = made("button");
+  handle.type = "button";
+  handle.className = "photo-corner";
+  handle.setAttribute("aria-label", t(`photo.corner.${name}`));
+  handle.setAttribute("aria-describedby", "photo-hint");
+  return handle;
+}
+
+function outlined() {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg"), outline = document.createElementNS(space, "polygon");
+  svg.setAttribute("viewBox", "0 0 100 100");
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(outline);
+  return { svg, outline };
+}
+
+function cameraOf() {
+  const camera = Object.assign(made("input"), { type: "file", accept: "image/*", className: "photo-camera" });
+  camera.setAttribute("capture", "environment");
+  const label = made("label", made("span", t("photo.retake")), camera);
+  label.className = "button secondary photo-retake";
+  return { label, camera };
+}
+
+function step(name, ...parts) {
+  const section = made("div", ...parts);
+  section.dataset.step = name;
+  return section;
+}
+
+function actions(...parts) {
+  const line = made("div", ...parts);
+  line.className = "actions";
+  return line;
+}
+
+function button(key, kind = "") {
+  const it = made("button", t(key));
+  it.type = "button";
+  it.className = kind;
+  return it;
+}
+
+function made(tag, ...parts) {
+  const it = document.createElement(tag);
+  it.append(...parts);
+  return it;
+}
+
+function clamp(value, most) {
+  return Math.min(Math.max(value, 0), most);
+}

@@ -1,0 +1,48 @@
+"""Lists a hospital's cases; results that are shown are on record as read."""
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from uuid import UUID
+
+from services.api.dependencies import Wiring
+from services.api.jobs.service import CursorInvalid
+from services.api.worklist.schemas import PageQuestion, WorklistPage, line_view
+from shared.domain.events import Event
+from shared.ledger.hospitals import Caller
+from shared.ledger.worklist import COUNTED, Line, Order, Place
+
+
+def listed(wired: Wiring, who: Caller, question: PageQuestion) -> WorklistPage:
+    asked, limit = question.asked(), question.limit
+    after = _place(question.cursor, asked.order)
+    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
+        lines = book.worklist.page(asked, after, limit + 1)
+        found = book.worklist.count(asked)
+        shown = [(line.case_id, line.job_id) for line in lines[:limit] if line.risk is not None]
+        read = wired.seen.note(book, who, Event.RESULT_READ, shown)
+    wired.seen.remember(who, Event.RESULT_READ, read)
+    more = _cursor(lines[limit - 1], asked.order) if len(lines) > limit else None
+    views = [line_view(line) for line in lines[:limit]]
+    return WorklistPage(cases=views, next_cursor=more, total=min(found, COUNTED), more_than_total=found > COUNTED)
+
+
+def _cursor(line: Line, order: Order) -> str:
+    value, job_id = line.place(order)
+    told = value.isoformat() if isinstance(value, datetime) else value
+    return base64.urlsafe_b64encode(json.dumps([order, told, str(job_id)]).encode()).decode()
+
+
+def _place(cursor: str | None, order: Order) -> Place | None:
+    """Where the page before ended; a cursor of another order is none of this list's."""
+    if cursor is None:
+        return None
+    try:
+        of, told, job_id = json.loads(base64.urlsafe_b64decode(cursor))
+        place = float(told) if order is Order.RISK else datetime.fromisoformat(told), UUID(job_id)
+    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
+        raise CursorInvalid from error
+    if of != order:
+        raise CursorInvalid
+    return place

@@ -1,0 +1,22 @@
+"""What a trainer lacks, known before a run asks for it."""
+
+from collections.abc import Iterator
+
+from shared.ledger.trainers import Lack
+from shared.networks import WeightsFinder, get_network
+from shared.recipes import NetworkFeatures, Recipe, Tuning, list_recipes, load_recipe
+
+
+def lacking(weights: WeightsFinder) -> dict[str, list[Lack]]:
+    """Weight files that are not here, by recipe; a recipe that has all it needs is left out."""
+    found = {name: list(_of_recipe(load_recipe(name), weights)) for name in list_recipes()}
+    return {name: missing for name, missing in found.items() if missing}
+
+
+def _of_recipe(recipe: Recipe, weights: WeightsFinder) -> Iterator[Lack]:
+    sets = [each for each in recipe.features if isinstance(each, NetworkFeatures)]
+    for network in sorted({each.network for each in sets if each.tuning is not Tuning.PHANTOMS}):
+        card = get_network(network).card
+        if card.weights and not weights.has(card):
+            url = card.weights.url if weights.download else ""
+            yield Lack(network, " / ".join(card.weights.files), str(weights.folder or "SERA_WEIGHTS_DIR"), url)

@@ -1,0 +1,9 @@
+"""Where a case's image comes from."""
+
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    FILE = "file"
+    PHOTO = "photo"
+    """A photo of a screen, made straight or not."""

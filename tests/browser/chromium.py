@@ -1,0 +1,29 @@
+"""The Chromium that the pages are tried in: the system's own, or Debian's, fetched where this user may."""
+
+import os
+import shutil
+import subprocess
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+HOW = "apt-get install chromium fonts-nanum"
+
+
+def find_chromium() -> str | None:
+    """Its path; None where there is none and none may be installed."""
+    return _present() or (_install() and _present()) or None
+
+
+def _present() -> str | None:
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def _install() -> bool:
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return False
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": 240}
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    steps = (["apt-get", "update", "-q"], [*HOW.split(), "-qy", "--no-install-recommends"])
+    try:
+        return all(subprocess.run(step, env=environment, **quiet).returncode == 0 for step in steps)
+    except subprocess.TimeoutExpired:
+        return False

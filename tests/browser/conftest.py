@@ -1,0 +1,177 @@
+"""SERA whole, once for the session, and a real browser before it: people of every role, on a desk or a phone."""
+
+import os
+import queue
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from argon2 import PasswordHasher
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from sqlalchemy import text
+
+from deploy.local import Backoff, Event, Stack
+from services.api.doorman import lifetime
+from services.api.site import COOKIE
+from shared.domain.roles import HOSPITAL_ROLES, Role
+from shared.ledger import Ledger
+from shared.ledger.people import Person
+from tests.browser.chromium import HOW, find_chromium
+from tests.e2e.stage import Stage, free_port
+from tests.signing_in import PASSWORD
+
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+SCREENSHOTS = os.environ.get("SERA_SCREENSHOTS")
+"""A folder to keep the guide's screenshots in; else they go with the test's temporary files."""
+EXPECTED = re.compile("Failed to load resource")
+"""What a browser's console says of an answer that a page itself reports."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = find_chromium()
+    if path is None:
+        pytest.skip(f"no Chromium: {HOW}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def stage(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Iterator[Stage]:
+    """The stack that `./sera up` runs, in a home of its own, with a first model live."""
+    said: queue.Queue[Event] = queue.Queue()
+    home = tmp_path_factory.mktemp("sera") / "home"
+    faster = {"SERA_RING_EVERY_S": "1", "SERA_CASES_PER_MIN": "6000"}
+    settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": faster, "observe": said.put}
+    with Stack(home, free_port(), **settings) as stack:
+        running = Stage(stack, said)
+        running.publish(first_bundle)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def book(stage: Stage) -> Iterator[Ledger]:
+    """The stack's ledger, for what a test needs to be there."""
+    opened = Ledger(stage.stack.database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def make_person(book: Ledger) -> Callable[..., Person]:
+    """A person with the password of the tests, who need not change it."""
+
+    def make(role: Role = Role.SUBMITTER, hospital: str = "north", name: str | None = None) -> Person:
+        with book.whole("test") as house:
+            home = house.hospitals.ensure(hospital) if role in HOSPITAL_ROLES else None
+            made = house.people.make(name or f"{role}-{uuid4().hex[:6]}", role, home, CHEAP.hash(PASSWORD))
+        with book.engine.begin() as line:
+            line.execute(text("UPDATE people SET must_change = false WHERE id = :id"), {"id": made.id})
+        return made
+
+    return make
+
+
+@dataclass
+class Door:
+    """Opens pages for people, and hears what their consoles say."""
+
+    browser: Browser
+    stage: Stage
+    book: Ledger
+    make_person: Callable[..., Person]
+    contexts: list[BrowserContext] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def enter(
+        self,
+        role: Role | None = Role.SUBMITTER,
+        hospital: str = "north",
+        *,
+        person: Person | None = None,
+        phone: bool = False,
+        language: str = "en",
+        dark: bool = False,
+        path: str | None = None,
+    ) -> Page:
+        """A page of somebody signed in (of nobody with role None), at `path`."""
+        context = self._context(phone, language, dark)
+        if role is not None:
+            context.add_cookies([self._session(person or self.make_person(role, hospital))])
+        page = context.new_page()
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        if path is not None:
+            page.goto(path)
+        return page
+
+    def _context(self, phone: bool, language: str, dark: bool) -> BrowserContext:
+        size, light = PHONE if phone else DESK, "dark" if dark else "light"
+        touch: dict[str, Any] = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2} if phone else {}
+        made = self.browser.new_context(
+            base_url=self.stage.stack.url, viewport=size, locale=language, color_scheme=light, **touch
+        )
+        made.set_default_timeout(20_000)
+        self.contexts.append(made)
+        return made
+
+    def _session(self, person: Person) -> dict[str, str]:
+        with self.book.whole("test") as house:
+            token = house.sessions.open(person.id, lifetime(self.stage.settings))
+        return {"name": COOKIE, "value": token, "url": self.stage.stack.url}
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not EXPECTED.match(message.text):
+            self.complaints.append(message.text)
+
+
+@pytest.fixture
+def door(chromium: Browser, stage: Stage, book: Ledger, make_person: Callable[..., Person]) -> Iterator[Door]:
+    opened = Door(chromium, stage, book, make_person)
+    yield opened
+    for context in opened.contexts:
+        context.close()
+    assert opened.complaints == []
+
+
+@pytest.fixture
+def enter(door: Door) -> Callable[..., Page]:
+    """Opens a page for a person of a role: see `Door.enter`."""
+    return door.enter
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[[Page], None]:
+    """Asserts that a page has no serious or critical violation of WCAG 2.2 AA."""
+    judge = Axe()
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+    def check(page: Page) -> None:
+        found = judge.run(page, options=rules).response["violations"]
+        grave = [each for each in found if each["impact"] in ("serious", "critical")]
+        assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in grave] == []
+
+    return check
+
+
+@pytest.fixture
+def snap(tmp_path: Path) -> Callable[..., Path]:
+    """Keeps a screenshot of a page under a name."""
+    folder = Path(SCREENSHOTS) if SCREENSHOTS else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def taken(page: Page, name: str, full: bool = False) -> Path:
+        path = folder / f"{name}.png"
+        page.screenshot(path=path, full_page=full, animations="disabled")
+        return path
+
+    return taken

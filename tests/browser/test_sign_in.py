@@ -1,0 +1,34 @@
+import pytest
+from playwright.sync_api import expect
+
+from shared.domain.roles import Role
+from tests.signing_in import NEW, PASSWORD
+
+
+def test_whoever_comes_without_a_session_signs_in_and_gets_where_they_were_going(enter, make_person):
+    person, page = make_person(Role.SUBMITTER), enter(None, path="/?lang=en")
+    assert "/sign-in?next=" in page.url
+    page.get_by_label("Name", exact=True).fill(person.name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(person.name)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_wrong_password_is_said_where_a_screen_reader_hears_it(enter, make_person):
+    page = enter(None, path="/sign-in")
+    page.get_by_label("Name", exact=True).fill(make_person(Role.READER).name)
+    page.get_by_label("Password", exact=True).fill(NEW)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("password")
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("phone", [False, True])
+def test_the_page_to_sign_in_at_shuts_nobody_out(enter, axe, snap, language, dark, phone):
+    page = enter(None, path="/sign-in", language=language, dark=dark, phone=phone)
+    assert page.locator("html").get_attribute("lang") == language
+    axe(page)
+    snap(page, f"sign-in-{language}-{'phone' if phone else 'desk'}-{'dark' if dark else 'light'}")

@@ -1,0 +1,218 @@
+"""A reader study over HTTP: several people read the same cases blind, then see SERA."""
+
+import csv
+from io import StringIO
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.domain.roles import Role
+from shared.statistics import delong_test, fleiss_kappa, obuchowski_rockette
+from tests.reading import new_study, read, studied
+
+SICK = [True, False, True, False, True, False]
+SCORES = [0.91, 0.12, 0.77, 0.64, 0.83, 0.05]
+FIRST = [(60, 85), (40, 10), (30, 70), (55, 45), (80, 95), (20, 5)]
+SECOND = [(70, 75), (65, 20), (45, 80), (35, 30), (55, 90), (50, 15)]
+SECRETS = ("0.91", "0.455", "malignant", "benign", "mrn-", "FNA", "light", "outcome", "histology")
+
+
+@pytest.fixture
+def admin(as_person):
+    return as_person(Role.HOSPITAL_ADMIN)
+
+
+@pytest.fixture
+def cases(north, ledger):
+    return studied(north, ledger, SICK, SCORES)
+
+
+@pytest.fixture
+def people(make_person):
+    return [make_person(Role.READER), make_person(Role.SUBMITTER)]
+
+
+@pytest.fixture
+def readers(people, signed_in):
+    return [signed_in(person) for person in people]
+
+
+@pytest.fixture
+def study(admin, cases, people):
+    """An open one."""
+    made = admin.post("/v1/reader-studies", json=new_study([each.id for each in people]))
+    assert made.status_code == 201, made.text
+    at = f"/v1/reader-studies/{made.json()['study_id']}"
+    assert admin.post(f"{at}/open").json()["state"] == "open"
+    return made.json()["study_id"]
+
+
+def said(cases, figures):
+    return dict(zip(cases, figures, strict=True))
+
+
+def reading(case, phase="blind", **changes):
+    return {"case_id": case, "phase": phase, "probability": 70, "malignant": True} | changes
+
+
+def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(admin, readers, study, cases):
+    for reader, figures in zip(readers, (FIRST, SECOND), strict=True):
+        read(reader, study, said(cases, figures))
+    told = admin.get(f"/v1/reader-studies/{study}/analysis").json()
+    blind, aided = (np.array([[pair[n] for pair in each] for each in (FIRST, SECOND)]) for n in (0, 1))
+    sick = np.array(SICK)
+    assert (told["cases"], told["malignant"], told["malignant_share"]) == (6, 3, 0.5)
+    for place, reader in enumerate(told["readers"]):
+        expected = delong_test(aided[place], blind[place], sick)
+        assert reader["auc_change"]["value"] == pytest.approx(expected.difference)
+        assert reader["auc_change"]["p_value"] == pytest.approx(expected.p_value)
+        assert reader["blind"]["auc"]["value"] == pytest.approx(expected.auc_second)
+        assert reader["aided"]["sensitivity"]["count"] == int((aided[place] >= 50)[sick].sum())
+        assert reader["mcnemar"]["sensitivity"] <= 1
+        assert reader["seconds"]["blind"]["readings"] == 6
+        assert 0 < reader["seconds"]["blind"]["median"] < 30
+        assert (reader["breaches"], reader["seen_before"]) == (0, 0)
+    assert told["sera"]["figures"]["auc"]["value"] == pytest.approx(1)
+    assert told["sera"]["figures"]["specificity"]["count"] == 2
+    for phase, scores in (("blind", blind), ("aided", aided)):
+        expected = fleiss_kappa((scores >= 50).T)
+        fleiss = told["agreement"][phase]["fleiss"]
+        assert fleiss["value"] == pytest.approx(expected.value)
+        assert fleiss["low"] == pytest.approx(expected.interval.low)
+    together = obuchowski_rockette(blind, aided, sick)
+    assert told["summary"]["difference"] == pytest.approx(together.difference)
+    assert told["summary"]["p_value"] == pytest.approx(together.p_value)
+    lines = list(csv.DictReader(StringIO(admin.get(f"/v1/reader-studies/{study}/readings.csv").text)))
+    assert len(lines) == 24
+    assert {line["reader"] for line in lines} == {"1", "2"}
+    events = [each["event"] for each in admin.get("/v1/audit?limit=1000").json()]
+    assert (events.count("reader-study.read"), events.count("reader-study.shown")) == (24, 24)
+
+
+def test_before_the_blind_reading_is_stored_nothing_of_sera_or_the_outcome_is_told(readers, study, cases):
+    reader, at = readers[0], f"/v1/reader-studies/{study}"
+    there = reader.get(f"{at}/next")
+    shown = there.json()
+    assert not any(secret in there.text + reader.get(at).text for secret in SECRETS)
+    early = reader.get(f"{at}/aided/{shown['case_id']}")
+    assert (early.status_code, early.json()["code"]) == (403, "blind-first")
+    assert reader.post(f"{at}/readings", json=reading(shown["case_id"], "aided")).json()["code"] == "blind-first"
+    unseen = next(case for case in cases if case != shown["case_id"])
+    assert reader.post(f"{at}/readings", json=reading(unseen)).json()["code"] == "not-shown"
+    image = reader.get(shown["image"])
+    pixels = cv2.imdecode(np.frombuffer(image.content, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels.shape[:2] == (shown["height"], shown["width"])
+
+
+def test_what_was_read_blind_stays_and_a_reader_goes_on_where_they_stopped(readers, study):
+    reader, at = readers[0], f"/v1/reader-studies/{study}"
+    case = reader.get(f"{at}/next").json()["case_id"]
+    assert reader.post(f"{at}/readings", json=reading(case)).status_code == 201
+    again = reader.post(f"{at}/readings", json=reading(case, probability=10, malignant=False))
+    assert (again.status_code, again.json()["code"]) == (409, "read-already")
+    there = reader.get(f"{at}/next").json()
+    assert (there["phase"], there["case_id"]) == ("aided", case)
+    told = reader.get(f"{at}/aided/{case}").json()
+    assert (told["blind"]["probability"], told["sera"]["fna"]["recommended"]) == (70, True)
+    assert reader.post(f"{at}/readings", json=reading(case, "aided", fna=False)).status_code == 201
+    assert reader.get(f"{at}/next").json()["case_id"] != case
+
+
+def test_a_readers_order_does_not_change(readers, study):
+    at = f"/v1/reader-studies/{study}/next"
+    for reader in readers:
+        assert reader.get(at).json()["case_id"] == reader.get(at).json()["case_id"]
+
+
+def test_who_looks_at_a_result_before_reading_blind_breaches_the_study(admin, readers, people, study, cases):
+    readers[0].get("/v1/jobs")
+    readers[1].get(f"/v1/cases/{cases[0]}")
+    read(readers[0], study, said(cases, FIRST))
+    readers[0].get("/v1/jobs")
+    told = admin.get(f"/v1/reader-studies/{study}/analysis").json()["readers"]
+    assert [each["breaches"] for each in told] == [6, 1]
+    noted = [each for each in admin.get("/v1/audit?limit=1000").json() if each["event"] == "reader-study.breached"]
+    assert {each["actor"] for each in noted} == {f"person:{each.id}" for each in people}
+    assert len(noted) == 7
+
+
+def test_what_a_reader_had_looked_at_before_the_study_is_told_apart(admin, readers, people, cases):
+    readers[0].get("/v1/jobs")
+    made = admin.post("/v1/reader-studies", json=new_study([each.id for each in people])).json()
+    admin.post(f"/v1/reader-studies/{made['study_id']}/open")
+    told = admin.get(f"/v1/reader-studies/{made['study_id']}/analysis").json()["readers"]
+    assert [(each["breaches"], each["seen_before"]) for each in told] == [(0, 6), (0, 0)]
+
+
+def test_a_page_opened_anew_interrupts_the_reading_and_its_time_does_not_count(admin, readers, study):
+    at = f"/v1/reader-studies/{study}"
+    readers[0].get(f"{at}/next")
+    case = readers[0].get(f"{at}/next").json()["case_id"]
+    readers[0].post(f"{at}/readings", json=reading(case))
+    seconds = admin.get(f"{at}/analysis").json()["readers"][0]["seconds"]["blind"]
+    assert (seconds["readings"], seconds["interrupted"]) == (0, 1)
+
+
+def test_an_erased_case_drops_out_with_its_readings(admin, readers, study, cases):
+    read(readers[0], study, said(cases, FIRST))
+    assert admin.delete(f"/v1/cases/{cases[0]}?ground=patient-request").status_code == 200
+    told = admin.get(f"/v1/reader-studies/{study}").json()
+    assert (told["cases"], told["erased"]) == (5, 1)
+    assert admin.get(f"/v1/reader-studies/{study}/analysis").json()["readers"][0]["cases"] == 5
+    assert readers[1].get(f"/v1/reader-studies/{study}/next").json()["cases"] == 5
+    assert cases[0] not in admin.get(f"/v1/reader-studies/{study}/readings.csv").text
+
+
+def test_only_its_readers_read_and_only_while_it_is_open(admin, as_person, as_role, readers, people, cases, study):
+    stranger, key, at = as_person(Role.READER), as_role(Role.READER), f"/v1/reader-studies/{study}"
+    for other in (stranger, key, as_person(Role.READER, "south")):
+        assert [other.get(f"{at}/next").status_code, other.get(at).status_code] == [404, 404]
+        assert other.get("/v1/reader-studies").json() == []
+    assert [each["study_id"] for each in readers[0].get("/v1/reader-studies").json()] == [study]
+    mine = readers[0].get(at).json()["readers"]
+    assert [each["name"] for each in mine] == [people[0].name, None]
+    assert readers[0].get(f"{at}/analysis").status_code == 403
+    case = readers[0].get(f"{at}/next").json()["case_id"]
+    assert admin.post(f"{at}/close").json()["state"] == "closed"
+    assert readers[0].post(f"{at}/readings", json=reading(case)).json()["code"] == "reader-study-not-open"
+    assert admin.post(f"{at}/open").json()["code"] == "reader-study-state"
+    draft = admin.post("/v1/reader-studies", json=new_study([people[0].id])).json()["study_id"]
+    assert readers[0].get(f"/v1/reader-studies/{draft}/next").status_code == 404
+
+
+def test_cases_are_picked_by_number_by_balance_and_by_name(admin, people, cases):
+    def made(**pick):
+        return admin.post("/v1/reader-studies", json=new_study([people[0].id], pick=pick))
+
+    assert made(by="balanced", count=4).json()["cases"] == 4
+    assert made(by="ids", ids=cases[:3]).json()["cases"] == 3
+    for refused in (made(by="newest", count=7), made(by="ids", ids=[str(uuid4())]), made(by="newest")):
+        assert (refused.status_code, refused.json()["code"]) == (409, "reader-study-too-few-cases")
+    unfit = admin.post("/v1/reader-studies", json=new_study([uuid4()]))
+    assert unfit.json()["code"] == "reader-study-reader-unfit"
+
+
+CHANGES = (
+    "UPDATE reader_readings SET probability = 1",
+    "DELETE FROM reader_readings",
+    "TRUNCATE reader_readings",
+    "DELETE FROM reader_study_cases",
+    "INSERT INTO reader_study_readers SELECT study_id, gen_random_uuid(), hospital_id, 9 FROM reader_study_readers",
+    "UPDATE reader_studies SET state = 'draft'",
+    "INSERT INTO reader_readings (study_id, case_id, person_id, hospital_id, phase, probability, malignant, "
+    "shown_at, sent_at, showings) SELECT study_id, case_id, person_id, c.hospital_id, 'aided', 1, true, now(), "
+    "now(), 1 FROM reader_study_cases c JOIN reader_study_readers USING (study_id) WHERE number = 2",
+)
+REFUSED = "append-only|only a draft|draft to open|blind reading comes first"
+
+
+def test_the_database_itself_keeps_a_study_as_it_was_read(ledger, readers, study):
+    case = readers[0].get(f"/v1/reader-studies/{study}/next").json()["case_id"]
+    readers[0].post(f"/v1/reader-studies/{study}/readings", json=reading(case))
+    for statement in CHANGES:
+        with pytest.raises(DBAPIError, match=f"(?:{REFUSED})"), ledger.engine.begin() as owner:
+            owner.execute(text(statement))

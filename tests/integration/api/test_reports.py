@@ -1,0 +1,53 @@
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from services.api.jobs.schemas import RESULT
+from shared.domain.roles import Role
+from shared.guidelines import alternatives, recommend
+from tests.builders import form
+
+ADVICE = recommend(0.42, 14.5).to_json() | {"alternatives": [each.to_json() for each in alternatives(0.42, 14.5)]}
+
+
+@pytest.fixture
+def case(north) -> str:
+    return north.post("/v1/cases", **form(external_id="P-17")).json()["links"]["case"]
+
+
+@pytest.fixture
+def done(case, ledger) -> str:
+    with ledger.whole("test") as house:
+        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
+        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: RESULT | {"fna": ADVICE}})
+    return case
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_done_case_is_printed_by_whoever_may_read_it(done, as_person, language):
+    answer = as_person(Role.READER).get(f"{done}/report.pdf", params={"language": language})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    assert answer.content.startswith(b"%PDF")
+    assert "no-store" in answer.headers["cache-control"]
+
+
+def test_each_printing_is_on_record_without_a_word_of_the_case(done, north, as_role):
+    for _ in range(2):
+        north.get(f"{done}/report.pdf")
+    trail = as_role(Role.AUDITOR).get("/v1/audit").json()
+    printed = [each for each in trail if each["event"] == "report.printed"]
+    assert [each["case_id"] for each in printed] == [done.rpartition("/")[2]] * 2
+    assert all(each["details"] == {} for each in printed)
+
+
+def test_a_case_without_a_result_says_what_to_wait_for(case, north):
+    answer = north.get(f"{case}/report.pdf")
+    assert (answer.status_code, answer.json()["code"]) == (409, "nothing-to-print")
+    assert "queued" in answer.json()["detail"]
+
+
+def test_another_hospital_an_unknown_case_and_an_unknown_language_get_none(done, north, as_role):
+    assert as_role(hospital="south").get(f"{done}/report.pdf").status_code == 404
+    assert north.get(f"/v1/cases/{uuid4()}/report.pdf").status_code == 404
+    assert north.get(f"{done}/report.pdf", params={"language": "xx"}).status_code == 422

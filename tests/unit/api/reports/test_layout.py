@@ -1,0 +1,54 @@
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from services.api.jobs.schemas import RESULT
+from services.api.reports.facts import Printed, Report
+from services.api.reports.language import Language
+from services.api.reports.layout import pdf
+from shared.guidelines import alternatives, recommend
+from shared.ledger.cases import Case
+
+NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
+ADVICE = recommend(0.42, 14.5).to_json() | {"alternatives": [each.to_json() for each in alternatives(0.42, 14.5)]}
+CASE = Case("a" * 64, 1, "png", 300, 300, 14.5, {"box": [40, 30, 180, 160]}, "갑-17", id=UUID(int=7), created_at=NOON)
+
+
+def report(language: Language = Language.ENGLISH, **changed) -> Report:
+    result = RESULT | {"fna": ADVICE} | changed
+    return Report("north", CASE, result, NOON, None, Printed("kim", "k", NOON), language)
+
+
+def pages(made: bytes) -> int:
+    return len(re.findall(rb"/Type /Page\b", made))
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_report_is_one_page_with_its_title_its_language_and_letters_of_its_own(language):
+    made = pdf(report(language))
+    assert made.startswith(b"%PDF")
+    assert pages(made) == 1
+    assert f"/Lang ({language})".encode() in made
+    assert b"/Title" in made
+    assert b"/FontFile2" in made
+    assert len(made) < 200_000
+
+
+def test_the_same_facts_make_the_same_bytes():
+    assert pdf(report()) == pdf(report())
+    assert pdf(report()) != pdf(replace(report(), printed=Printed("lee", "k", NOON)))
+
+
+def test_many_readers_and_warnings_take_a_second_page():
+    long = {"code": "unheard-of", "message": "Words that go on. " * 12}
+    made = pdf(report(readers=RESULT["readers"] * 30, warnings=[long] * 6))
+    assert pages(made) == 2
+
+
+def test_a_result_of_before_its_cut_off_had_a_risk_is_printed():
+    older = report()
+    del older.result["cutoff_risk"], older.result["cutoff_rule"]
+    assert pages(pdf(older)) == 1

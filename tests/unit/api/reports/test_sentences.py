@@ -1,0 +1,123 @@
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from services.api.reports import sentences
+from services.api.reports.language import Language, _words, speaker
+from services.worker import results
+from shared.guidelines import RULES, Outcome, alternatives, assess, recommend
+from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Margin, Orientation
+from shared.imaging import errors
+
+ROOT = Path(__file__).parents[4]
+WARNERS = ("shared/imaging", "shared/learning", "services/worker")
+SAY = speaker(Language.ENGLISH)
+
+
+def codes() -> Iterator[str]:
+    """Of every warning that the code can give: the first word of a Finding, or the place where one is put."""
+    for file in (file for folder in WARNERS for file in (ROOT / folder).rglob("*.py")):
+        tree = ast.parse(file.read_text())
+        named = dict(_constants(tree))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _id(node.func) == "Finding" and node.args:
+                yield from _word(node.args[0], named)
+            if isinstance(node, ast.Subscript) and _id(node.value) == "told" and isinstance(node.ctx, ast.Store):
+                yield from _word(node.slice, named)
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            yield from ((_id(target), node.value.value) for target in node.targets)
+
+
+def _word(node: ast.expr, named: dict[str, str]) -> Iterator[str]:
+    word = node.value if isinstance(node, ast.Constant) else named.get(_id(node))
+    if isinstance(word, str):
+        yield word
+
+
+def _id(node: ast.expr) -> str:
+    return getattr(node, "id", "")
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_warning_of_the_code_has_words(language):
+    found = set(codes())
+    assert {"under-10-mm", "synthetic-model", "uncertain", "roi-absent", "out-of-distribution"} <= found
+    assert sorted(found - _said(language, "result.warning.")) == []
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_reason_that_an_image_itself_can_give_has_words_or_falls_back_to_its_sentence(language):
+    say = speaker(language)
+    assert sentences.reason(say, errors.ImageBlank.code, None) != sentences.reason(say, None, None)
+    assert sentences.reason(say, "unheard-of", "Do this.") == "Do this."
+
+
+def test_both_languages_have_the_same_words_with_the_same_facts():
+    english, korean = _words(Language.ENGLISH), _words(Language.KOREAN)
+    assert english.keys() == korean.keys()
+    for key, words in english.items():
+        assert _fields(words) == _fields(korean[key]), key
+
+
+def test_a_warning_keeps_its_figures_in_every_language():
+    told = {"code": "size-differs", "message": results.SIZE_DIFFERS.format(typed=14.5, measured=20.13)}
+    assert sentences.warning(SAY, told) == told["message"]
+    korean = sentences.warning(speaker(Language.KOREAN), told)
+    assert "14.5 mm" in korean
+    assert "20.1 mm" in korean
+
+
+def test_a_warning_without_words_or_without_its_figures_stands_as_it_was_written():
+    for code in ("unheard-of", "size-differs"):
+        assert sentences.warning(SAY, {"code": code, "message": "As written."}) == "As written."
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("risk", [0.001, 0.04, 0.1, 0.42, 0.9])
+@pytest.mark.parametrize("size_mm", [4.0, 9.96, 10.0, 14.5, 15.0, 30.0])
+def test_english_advice_says_what_the_guidelines_say(rule, risk, size_mm):
+    advice = recommend(risk, size_mm, rule)
+    said = sentences.advice_says(SAY, advice.to_json())
+    if advice.outcome in (Outcome.DUE, Outcome.NOT_DUE) and advice.threshold_mm is not None:
+        assert said.split(". Ultrasound")[0].rstrip(".") == advice.text.split("; ultrasound")[0].rstrip(".")
+    assert bool(advice.follow_up_years) is ("Ultrasound again" in said)
+    assert sentences.advice_says(speaker(Language.KOREAN), advice.to_json())
+
+
+def test_a_guideline_that_cannot_say_is_told_so():
+    nodule = Descriptors(Composition.MIXED, Echogenicity.HYPOECHOIC, Orientation.WIDER, Margin.IRREGULAR)
+    kwak = assess(nodule, 12, "Kwak-2011").to_json()
+    assert sentences.advice(SAY, kwak) == "FNA: no advice"
+    assert sentences.advice_says(SAY, kwak).startswith("No advice")
+
+
+def test_a_rule_is_named_after_its_guideline_and_an_unknown_one_by_itself():
+    assert sentences.rule(SAY, "risk-band/ACR-2017/1") == "ACR TI-RADS 2017, by risk (SERA rule 1)"
+    assert sentences.rule(SAY, "house-rule") == "house-rule"
+
+
+def test_a_threshold_says_whether_it_has_to_be_exceeded():
+    shown = {sentences.threshold(SAY, each.to_json()) for each in alternatives(0.42, 14.5)}
+    assert shown == {"> 10 mm", "≥ 10 mm"}
+    assert sentences.threshold(SAY, recommend(0.001, 14.5).to_json()) == "none"
+
+
+def test_older_results_without_the_risk_of_their_cut_off_are_told_without_it():
+    told = {"risk": 0.42, "prevalence": 0.23}
+    assert "changes at 19 %" in sentences.scale_says(SAY, told | {"cutoff_risk": 0.19})
+    assert "changes" not in sentences.scale_says(SAY, told)
+
+
+def _said(language: Language, start: str) -> set[str]:
+    return {key.removeprefix(start) for key in _words(language) if key.startswith(start)}
+
+
+def _fields(words: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(words) if name}

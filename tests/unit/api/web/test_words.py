@@ -1,0 +1,56 @@
+"""Both languages say the same things, and the pages ask for nothing that is not said."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from services.api.web import languages
+from services.api.web.languages import SPOKEN, preferred
+
+WEB = Path(languages.__file__).parent
+SOURCES = sorted([*WEB.glob("templates/*.html"), *WEB.glob("static/*.js"), *WEB.glob("**/*.py")])
+ASKED = re.compile(r"""\bt\(\s*["']([a-z_]+\.[a-z0-9_.-]*[a-z0-9_-])["']\s*[,)]""")
+
+
+def fields(said: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(said) if name is not None}
+
+
+def test_both_languages_have_the_same_keys():
+    assert SPOKEN["en"].keys() == SPOKEN["ko"].keys()
+
+
+@pytest.mark.parametrize("key", SPOKEN["en"].keys())
+def test_both_sentences_use_the_same_fields(key):
+    assert fields(SPOKEN["en"](key)) == fields(SPOKEN["ko"](key))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_every_key_that_a_page_asks_for_is_said(source):
+    assert [key for key in ASKED.findall(source.read_text()) if key not in SPOKEN["en"]] == []
+
+
+@pytest.mark.parametrize("source", [each for each in SOURCES if each.suffix != ".py"], ids=lambda path: path.name)
+def test_no_sentence_stands_in_a_template_or_script_itself(source):
+    bare = re.sub(r"\{[{%#].*?[}%#]\}|<[^>]*>", " ", source.read_text(), flags=re.DOTALL)
+    words = re.findall(r"[A-Z][a-z]+(?: [a-z]+){2,}", bare) if source.suffix == ".html" else []
+    assert words == []
+
+
+@pytest.mark.parametrize(
+    ("accepted", "spoken"),
+    [
+        ("", "en"),
+        ("ko", "ko"),
+        ("ko-KR,ko;q=0.9,en;q=0.8", "ko"),
+        ("en;q=0.3, ko;q=0.7", "ko"),
+        ("fr, de;q=0.5", "en"),
+        ("fr, ko;q=0.1", "ko"),
+        ("ko;q=0", "en"),
+        ("ko;q=nonsense", "en"),
+    ],
+)
+def test_a_browser_is_answered_in_the_language_it_likes_best(accepted, spoken):
+    assert preferred(accepted) == spoken
