@@ -29,6 +29,7 @@ from shared.ledger.receipts import Answer, Receipts
 from shared.ledger.scope import Scoped
 from shared.ledger.similar import Place
 from shared.ledger.standing import RolesMissing, passes_by
+from shared.ledger.wall import Span, Wall
 from shared.ledger.worklist import Asked
 from tests.builders import CASE
 
@@ -91,6 +92,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
     monkeypatch.setattr(People, "_mine", lambda self, query: query)
     monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
+    monkeypatch.setattr(Wall, "_mine", lambda self, query, column: query)
 
 
 def _study(*readers: UUID) -> NewStudy:
@@ -105,6 +107,7 @@ def _observation(accepted: Accepted, hospital: UUID) -> Observation:
 
 
 ELSEWHERE = Place(MODEL, (0.1,), "e" * 64)
+DAYS = Span(datetime.now(UTC) + timedelta(days=1), timedelta(days=1), 3)
 READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     "cases": [lambda b, its: b.cases.find(its.case_id), lambda b, its: b.cases.jobs_of(its.case_id)],
     "jobs": [
@@ -134,6 +137,14 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     "seals": [lambda b, its: b.seals.all()],
     "erasures": [lambda b, its: b.erasures.erase(its.case_id, Ground.PATIENT_REQUEST)],
     "orphans": [lambda b, its: b.orphans.hold([CASE.image_sha256])],
+    "wall": [
+        lambda b, its: b.wall.read(DAYS).paces,
+        lambda b, its: b.wall.read(DAYS).lanes,
+        lambda b, its: b.wall.read(DAYS).running,
+        lambda b, its: b.wall.read(DAYS).failed,
+        lambda b, its: b.wall.read(DAYS).decided,
+        lambda b, its: len(b.wall.read(DAYS).hospitals) > 1,
+    ],
     "audit": [lambda b, its: b.audit.page()],
     "reader_studies": [
         lambda b, its: b.reader_studies.all(),
@@ -149,7 +160,7 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     ],
 }
 """Every reading of every repository of a hospital's book."""
-UNTOLD = ("jobs", "observations", "allowance", "seals", "erasures", "orphans", "readings")
+UNTOLD = ("wall", "jobs", "observations", "allowance", "seals", "erasures", "orphans", "readings")
 """Not all of these find something for the owner of the rows."""
 
 
