@@ -1,6 +1,6 @@
 """In which language a caller is told what went wrong: Korean to those who prefer it, else English.
 
-English is in the code, beside what raises it; Korean in `web/words/ko/problems.toml`, by code.
+English is in the code, beside what raises it; Korean in `problems/ko.toml`, by code.
 """
 
 import re
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.domain.jobs import REASON_TEXT
 from shared.errors import SeraError
 
-WORDS = Path(__file__).parent / "web" / "words"
+FOLDER = Path(__file__).parent / "problems"
 
 
 class Language(StrEnum):
@@ -90,7 +90,7 @@ def fields(template: str) -> frozenset[str]:
 @cache
 def korean() -> Mapping[str, tuple[str, ...]]:
     """The sentences of each code; several where one code has facts of several kinds."""
-    told = tomllib.loads((WORDS / "ko" / "problems.toml").read_text())
+    told = tomllib.loads((FOLDER / "ko.toml").read_text())
     return {code: (each,) if isinstance(each, str) else tuple(each) for code, each in told.items()}
 
 
@@ -103,7 +103,7 @@ def _korean(code: str, given: frozenset[str]) -> str | None:
 @cache
 def _english() -> Mapping[str, tuple[str, ...]]:
     """Every sentence that a job's or a run's failure may be kept as, by its code."""
-    elsewhere = tomllib.loads((WORDS / "en" / "problems.toml").read_text())
+    elsewhere = tomllib.loads((FOLDER / "en.toml").read_text())
     found = [*REASON_TEXT.items(), *elsewhere.items(), *((each.code, each.text) for each in errors(SeraError))]
     return {code: tuple(text for other, text in found if other == code) for code, _ in found}
 

@@ -10,6 +10,7 @@ from services.api.web.shell import Visitor, show
 from shared.domain.roles import Act
 
 SECTIONS = (
+    Entry("/console/models", "models.nav", [Act.OPERATE]),
     Entry("/console/queue", "queue.title", [Act.OPERATE]),
     Entry("/console/audit", "audit.title", [Act.AUDIT]),
 )

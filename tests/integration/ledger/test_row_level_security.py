@@ -27,7 +27,10 @@ from shared.ledger.people import People
 from shared.ledger.reader_studies import NewStudy
 from shared.ledger.receipts import Answer, Receipts
 from shared.ledger.scope import Scoped
+from shared.ledger.similar import Place
 from shared.ledger.standing import RolesMissing, passes_by
+from shared.ledger.wall import Span, Wall
+from shared.ledger.worklist import Asked
 from tests.builders import CASE
 
 MODEL = "d" * 64
@@ -89,6 +92,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
     monkeypatch.setattr(People, "_mine", lambda self, query: query)
     monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
+    monkeypatch.setattr(Wall, "_mine", lambda self, query, column: query)
 
 
 def _study(*readers: UUID) -> NewStudy:
@@ -102,6 +106,8 @@ def _observation(accepted: Accepted, hospital: UUID) -> Observation:
     return Observation(**ids, **numbers, **more)
 
 
+ELSEWHERE = Place(MODEL, (0.1,), "e" * 64)
+DAYS = Span(datetime.now(UTC) + timedelta(days=1), timedelta(days=1), 3)
 READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     "cases": [lambda b, its: b.cases.find(its.case_id), lambda b, its: b.cases.jobs_of(its.case_id)],
     "jobs": [
@@ -109,6 +115,7 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
         lambda b, its: b.jobs.page(None, None, 10),
         lambda b, its: b.jobs.cancel(its.job_id),
     ],
+    "worklist": [lambda b, its: b.worklist.page(Asked(), None, 10), lambda b, its: b.worklist.exact(Asked())],
     "receipts": [lambda b, its: b.receipts.find("k", "body")],
     "explanations": [lambda b, its: b.explanations.ask(its.case_id)],
     "outcomes": [lambda b, its: b.outcomes.latest(its.case_id)],
@@ -120,12 +127,24 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
         lambda b, its: b.observations.shares(OPEN, Period.MONTH),
         lambda b, its: b.observations.verified(OPEN, Period.MONTH),
     ],
+    "similar": [
+        lambda b, its: b.similar.place(its.case_id),
+        lambda b, its: b.similar.nearest(ELSEWHERE, uuid4(), 6).among,
+    ],
     "keys": [lambda b, its: b.keys.all()],
     "people": [lambda b, its: b.people.all()],
     "allowance": [lambda b, its: b.allowance.standing(Limits(9, 9)).inflight],
     "seals": [lambda b, its: b.seals.all()],
     "erasures": [lambda b, its: b.erasures.erase(its.case_id, Ground.PATIENT_REQUEST)],
     "orphans": [lambda b, its: b.orphans.hold([CASE.image_sha256])],
+    "wall": [
+        lambda b, its: b.wall.read(DAYS).paces,
+        lambda b, its: b.wall.read(DAYS).lanes,
+        lambda b, its: b.wall.read(DAYS).running,
+        lambda b, its: b.wall.read(DAYS).failed,
+        lambda b, its: b.wall.read(DAYS).decided,
+        lambda b, its: len(b.wall.read(DAYS).hospitals) > 1,
+    ],
     "audit": [lambda b, its: b.audit.page()],
     "reader_studies": [
         lambda b, its: b.reader_studies.all(),
@@ -141,7 +160,7 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     ],
 }
 """Every reading of every repository of a hospital's book."""
-UNTOLD = ("jobs", "observations", "allowance", "seals", "erasures", "orphans", "readings")
+UNTOLD = ("wall", "jobs", "observations", "allowance", "seals", "erasures", "orphans", "readings")
 """Not all of these find something for the owner of the rows."""
 
 

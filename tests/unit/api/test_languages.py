@@ -64,7 +64,7 @@ def sentences():
 
 
 def test_every_sentence_has_a_korean_one_with_the_same_fields():
-    """One that is new has to be added to words/ko/problems.toml."""
+    """One that is new has to be added to services/api/problems/ko.toml."""
     absent = [
         (code, english)
         for code, english in sentences()
@@ -78,7 +78,7 @@ def test_no_korean_sentence_is_of_a_code_that_is_gone():
 
 
 def test_english_that_the_gateway_keeps_a_copy_of_is_the_same_where_it_is_from():
-    copied = tomllib.loads((languages.WORDS / "en" / "problems.toml").read_text())
+    copied = tomllib.loads((languages.FOLDER / "en.toml").read_text())
     assert copied.items() <= set(sentences())
 
 

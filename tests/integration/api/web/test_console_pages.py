@@ -33,7 +33,7 @@ def dead(ledger, north_id):
 @pytest.mark.parametrize(
     ("role", "first"),
     [
-        (Role.OPERATOR, "/console/queue"),
+        (Role.OPERATOR, "/console/models"),
         (Role.AUDITOR, "/console/audit"),
     ],
 )

@@ -1,0 +1,92 @@
+"""Models: judged, compared with the live one, tried in the shadow, promoted, taken back."""
+
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from services.api.dependencies import WiringDep
+from services.api.models import service
+from services.api.models.schemas import GateView, ModelView
+from services.api.web import plots_models
+from services.api.web.console import show_console
+from services.api.web.plots_models import Legend
+from services.api.web.shell import PageOperator, Visitor, pages
+from shared.ledger import House
+from shared.ledger.promotions import LEAST_REASON, objection
+from shared.ledger.shadows import ShadowAbsent
+
+router = pages()
+SIDES = ("candidate", "live")
+
+
+@router.get("/console/models", response_class=HTMLResponse)
+def models_page(request: Request, visitor: PageOperator, wired: WiringDep) -> HTMLResponse:
+    with wired.ledger.whole(visitor.caller.actor) as house:
+        facts = {
+            "models": service.views(house, house.models.all()),
+            "history": [service.promotion(row) for row in house.models.history()],
+            "workers": [service.worker(row) for row in house.serving.alive()],
+            "before": before(house),
+        }
+    return show_console(request, visitor, "models.html", **facts)
+
+
+@router.get("/console/models/{model_id}", response_class=HTMLResponse)
+def model_page(request: Request, model_id: str, visitor: PageOperator, wired: WiringDep) -> HTMLResponse:
+    with wired.ledger.whole(visitor.caller.actor) as house:
+        model, live = service.view(house, model_id), house.models.live()
+        latest = house.gates.latest(model.digest)
+        facts = {
+            "model": model,
+            "live": house.models.find(live) if live else None,
+            "gate": service.gate(house, model.digest) if latest else None,
+            "against": _named(house, latest.live_digest) if latest else None,
+            "objection": objection(latest, live),
+            "shadow": _shadow(house, model),
+            "workers": [service.worker(row) for row in house.serving.alive()],
+            "least_reason": LEAST_REASON,
+        }
+    return show_console(request, visitor, "model.html", **facts | {"drawn": drawn(facts["gate"], visitor)})
+
+
+def before(house: House) -> ModelView | None:
+    """The model that a rollback leads to."""
+    standing = house.models.standing()
+    return service.view(house, standing[1]) if len(standing) > 1 else None
+
+
+def drawn(gate: GateView | None, visitor: Visitor) -> dict[str, str]:
+    """The figures of a judgement; none of one that was made before they were kept."""
+    sides = evaluated(gate)
+    if not sides:
+        return {}
+    curves = {name: side["roc"] for name, side in sides.items()}
+    bins = {name: side["calibration"] for name, side in sides.items() if side["calibration"]}
+    return {
+        "roc": plots_models.roc(curves, _legend("roc", visitor)),
+        "calibration": plots_models.calibration(bins, _legend("calibration", visitor)),
+    }
+
+
+def evaluated(gate: GateView | None) -> dict[str, Any]:
+    """What is drawn of each side that was there."""
+    figures = gate.figures if gate else {}
+    told = {name: (figures.get(name) or {}).get("evaluation") for name in SIDES}
+    return {name: side for name, side in told.items() if side}
+
+
+def _legend(key: str, visitor: Visitor) -> Legend:
+    return Legend(key, *(visitor.words(f"models.{key}.{name}") for name in ("title", "desc", "x", "y")))
+
+
+def _named(house: House, digest: str | None) -> str | None:
+    model = house.models.find(digest) if digest else None
+    return model and f"{model.name}/{model.version}"
+
+
+def _shadow(house: House, model: ModelView) -> Any:
+    try:
+        return service.shadow_report(house, model.digest)
+    except ShadowAbsent:
+        return None
