@@ -10,6 +10,10 @@ from services.api.web.shell import Visitor, show
 from shared.domain.roles import Act
 
 SECTIONS = (
+    Entry("/console/hospitals", "hospitals.title", [Act.OPERATE]),
+    Entry("/console/hospital", "hospitals.own", [Act.ADMINISTER]),
+    Entry("/console/people", "people.title", [Act.MANAGE_PEOPLE]),
+    Entry("/console/keys", "keys.title", [Act.MANAGE_KEYS]),
     Entry("/console/models", "models.nav", [Act.OPERATE]),
     Entry("/console/queue", "queue.title", [Act.OPERATE]),
     Entry("/console/audit", "audit.title", [Act.AUDIT]),

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-from services.api.web.pages import audit, console, models, queue, reader, sign_in
+from services.api.web.pages import audit, console, hospitals, keys, models, people, queue, reader, sign_in
 from services.api.web.phone import router as phone
 from services.api.web.shell import HEADERS
 from shared.errors import NotFound
@@ -18,6 +18,9 @@ router.include_router(sign_in.router)
 router.include_router(phone)
 router.include_router(models.router)
 router.include_router(console.router)
+router.include_router(hospitals.router)
+router.include_router(people.router)
+router.include_router(keys.router)
 router.include_router(queue.router)
 router.include_router(audit.router)
 

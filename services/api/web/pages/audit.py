@@ -10,15 +10,12 @@ from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 
 from services.api.audit.service import AuditDesk, Question
-from services.api.dependencies import Wiring, WiringDep
-from services.api.keys.service import KeyDesk
-from services.api.people.service import PeopleDesk
+from services.api.dependencies import WiringDep
 from services.api.text import OptionalText
+from services.api.web.actors import homes, names
 from services.api.web.console import show_console
 from services.api.web.shell import PageAuditor, pages
 from shared.domain.events import Event
-from shared.domain.roles import MAY, Act
-from shared.ledger.hospitals import Caller
 
 router = pages()
 SHOWN, MOST = 100, 2**63 - 1
@@ -65,21 +62,3 @@ def question(asked: dict[str, object]) -> Question:
     if "until" in days:
         days["until"] += timedelta(days=1)
     return Question(**asked | days)
-
-
-def names(wired: Wiring, caller: Caller) -> dict[str, str]:
-    """People and keys, by what events call them; whoever may only read the trail gets it as it stands."""
-    known: dict[str, str] = {}
-    if Act.MANAGE_PEOPLE in MAY[caller.role]:
-        known |= {f"person:{each.id}": each.name for each in PeopleDesk(wired, caller).all()}
-    if Act.MANAGE_KEYS in MAY[caller.role]:
-        known |= {f"key:{each.id}": each.label for each in KeyDesk(wired, caller).all()}
-    return known
-
-
-def homes(wired: Wiring, caller: Caller) -> list[str]:
-    """Hospitals to choose from; a hospital's own staff has no choice."""
-    if caller.hospital_id:
-        return []
-    with wired.ledger.whole(caller.actor) as house:
-        return [each.name for each in house.hospitals.all()]

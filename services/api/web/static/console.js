@@ -24,7 +24,7 @@ for (const live of main.querySelectorAll("[data-every]")) setInterval(() => idle
 
 async function act(asking, button, json) {
   const { ask: route, sure, tag, secret, done } = asking.dataset, [method, path] = route.split(" ");
-  if (sure && !await agreed(filled(sure, json))) return;
+  if (sure && !await agreed(filled(sure, asking))) return;
   button.disabled = true;
   try {
     if (asking.dataset.retention && !await kept(asking, path, json)) return;
@@ -51,7 +51,11 @@ function value(field) {
   return field.type === "number" ? Number(field.value) : field.value;
 }
 
-const filled = (text, json) => text.replace(/\{(\w+)\}/g, (whole, name) => json?.[name] ?? whole);
+// A question with what the form says in the places of its {fields}, as a person reads it there.
+function filled(text, form) {
+  const shown = (field) => field.selectedOptions?.[0].text ?? field.value;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (form.elements?.[name] ? shown(form.elements[name]) : whole));
+}
 
 function agreed(text) {
   const dialog = byId("sure");

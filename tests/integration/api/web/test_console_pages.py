@@ -33,7 +33,8 @@ def dead(ledger, north_id):
 @pytest.mark.parametrize(
     ("role", "first"),
     [
-        (Role.OPERATOR, "/console/models"),
+        (Role.OPERATOR, "/console/hospitals"),
+        (Role.HOSPITAL_ADMIN, "/console/hospital"),
         (Role.AUDITOR, "/console/audit"),
     ],
 )
