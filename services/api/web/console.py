@@ -16,6 +16,7 @@ SECTIONS = (
     Entry("/console/keys", "keys.title", [Act.MANAGE_KEYS]),
     Entry("/console/models", "models.nav", [Act.OPERATE]),
     Entry("/console/queue", "queue.title", [Act.OPERATE]),
+    Entry("/console/monitoring", "monitoring.title", [Act.MONITOR]),
     Entry("/console/audit", "audit.title", [Act.AUDIT]),
 )
 

@@ -5,7 +5,19 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-from services.api.web.pages import account, audit, console, hospitals, keys, models, people, queue, reader, sign_in
+from services.api.web.pages import (
+    account,
+    audit,
+    console,
+    hospitals,
+    keys,
+    models,
+    monitoring,
+    people,
+    queue,
+    reader,
+    sign_in,
+)
 from services.api.web.phone import router as phone
 from services.api.web.shell import HEADERS
 from shared.errors import NotFound
@@ -23,6 +35,7 @@ router.include_router(hospitals.router)
 router.include_router(people.router)
 router.include_router(keys.router)
 router.include_router(queue.router)
+router.include_router(monitoring.router)
 router.include_router(audit.router)
 
 
