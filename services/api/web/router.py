@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-from services.api.web.pages import models, reader, sign_in
+from services.api.web.pages import account, audit, console, hospitals, keys, models, people, queue, reader, sign_in
 from services.api.web.phone import router as phone
 from services.api.web.shell import HEADERS
 from shared.errors import NotFound
@@ -15,8 +15,15 @@ STATIC = {file.name: file for file in (Path(__file__).parent / "static").iterdir
 router = APIRouter(include_in_schema=False)
 router.include_router(reader.router)
 router.include_router(sign_in.router)
+router.include_router(account.router)
 router.include_router(phone)
 router.include_router(models.router)
+router.include_router(console.router)
+router.include_router(hospitals.router)
+router.include_router(people.router)
+router.include_router(keys.router)
+router.include_router(queue.router)
+router.include_router(audit.router)
 
 
 @router.get("/static/{name}")
