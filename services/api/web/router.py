@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-from services.api.web.pages import models, reader, sign_in
+from services.api.web.pages import audit, console, datasets, models, queue, reader, runs, sign_in
 from services.api.web.phone import router as phone
 from services.api.web.shell import HEADERS
 from shared.errors import NotFound
@@ -16,7 +16,12 @@ router = APIRouter(include_in_schema=False)
 router.include_router(reader.router)
 router.include_router(sign_in.router)
 router.include_router(phone)
+router.include_router(console.router)
+router.include_router(datasets.router)
+router.include_router(runs.router)
 router.include_router(models.router)
+router.include_router(queue.router)
+router.include_router(audit.router)
 
 
 @router.get("/static/{name}")
