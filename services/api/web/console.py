@@ -16,6 +16,9 @@ SECTIONS = (
     Entry("/console/keys", "keys.title", [Act.MANAGE_KEYS]),
     Entry("/console/models", "models.nav", [Act.OPERATE]),
     Entry("/console/queue", "queue.title", [Act.OPERATE]),
+    Entry("/console/datasets", "datasets.title", [Act.OPERATE]),
+    Entry("/console/runs", "runs.title", [Act.OPERATE]),
+    Entry("/console/models", "models.title", [Act.OPERATE]),
     Entry("/console/audit", "audit.title", [Act.AUDIT]),
 )
 
