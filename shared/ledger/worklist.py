@@ -85,6 +85,15 @@ class Line:
         return (self.risk if order is Order.RISK else self.created_at), self.job_id
 
 
+@dataclass(frozen=True)
+class DeadLetters:
+    """How many cases failed with this reason, and the sentence of one of them."""
+
+    reason: str
+    message: str | None
+    cases: int
+
+
 class Worklist(Scoped):
     def page(self, asked: Asked, after: Place | None, limit: int) -> list[Line]:
         """The lines after that place; erased cases are left out."""
@@ -101,6 +110,13 @@ class Worklist(Scoped):
 
     def exact(self, asked: Asked) -> int:
         return self._session.scalar(select(func.count()).select_from(self._matching(asked).subquery()))
+
+    def dead(self) -> list[DeadLetters]:
+        """By their reasons, the most frequent first."""
+        number = func.count()
+        query = self._mine(select(JobRow.reason, func.max(JobRow.message), number), JobRow)
+        query = query.where(JobRow.state == JobState.FAILED).group_by(JobRow.reason)
+        return [DeadLetters(*row) for row in self._session.execute(query.order_by(number.desc(), JobRow.reason))]
 
     def now(self) -> datetime:
         """By the database's clock, which dates the cases."""

@@ -19,6 +19,7 @@ class Entry:
 
 ENTRIES = (
     Entry("/", "common.nav.reader", [Act.SUBMIT]),
+    Entry("/worklist", "worklist.nav", [Act.READ]),
     Entry("/console/models", "models.nav", [Act.OPERATE]),
 )
 
