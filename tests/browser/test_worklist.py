@@ -51,12 +51,11 @@ def row(page: Page, number: str):
 
 
 @pytest.mark.usefixtures("read")
-def test_a_case_is_found_told_of_and_taken_away_as_a_file(enter):
+def test_a_case_is_found_told_of_and_taken_away_as_a_file(enter, axe, snap):
     page = enter(Role.SUBMITTER, HOME, path="/worklist")
     expect(page.locator("#count")).to_contain_text("3 cases")
     page.get_by_label("Number begins with").fill("W-")
     page.get_by_label("State").select_option("done")
-    page.keyboard.press("Enter")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("#count")).to_contain_text("2 cases")
     assert re.search(r"\?q=W-&state=done$", page.url)
@@ -65,6 +64,8 @@ def test_a_case_is_found_told_of_and_taken_away_as_a_file(enter):
     page.get_by_label("Known by").select_option("histology")
     page.get_by_label("Date", exact=True).fill("2026-03-14")
     page.get_by_label("The image may be used for training").check()
+    axe(page)
+    snap(page, "worklist-outcome")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_have_text("Outcome of W-2 recorded.")
     expect(row(page, "W-2")).to_contain_text("histology, 2026-03-14, for training")
@@ -75,7 +76,7 @@ def test_a_case_is_found_told_of_and_taken_away_as_a_file(enter):
     assert told == [("W-2", "true", "histology", "true"), ("W-1", "", "", "")]
 
 
-def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(enter, stage, hospital, book):
+def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(enter, snap, stage, hospital, book):
     with resting(stage):
         hospital.accepted(png(5), external_id="D-1")
         with book.whole("w") as house:
@@ -84,6 +85,7 @@ def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(enter, sta
             house.queue.fail(lease.token, {job.id: lost for job in lease.jobs})
         page = enter(Role.SUBMITTER, HOME, path="/worklist?q=D-")
         expect(row(page, "D-1")).to_contain_text("The worker was lost every time it tried this image.")
+        snap(page, "worklist-dead-letters")
         page.get_by_role("button", name="Run all of these again").click()
         expect(row(page, "D-1")).to_contain_text("waiting")
         expect(page.get_by_text("Could not be read")).to_have_count(0)
