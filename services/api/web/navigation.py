@@ -20,6 +20,7 @@ class Entry:
 ENTRIES = (
     Entry("/", "common.nav.reader", [Act.SUBMIT]),
     Entry("/console/models", "models.nav", [Act.OPERATE]),
+    Entry("/wall", "wall.nav", [Act.READ, Act.MONITOR]),
 )
 
 
