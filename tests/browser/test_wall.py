@@ -54,9 +54,9 @@ def test_many_hospitals_pass_by_until_somebody_holds_them(hang, book):
     with book.whole("test") as house:
         for number in range(6):
             house.hospitals.ensure(f"wall {number}")
-    page = hang(size={"width": 1280, "height": 480})
+    page = hang(size={"width": 1280, "height": 480}, path="/wall?window=1h")
     page.clock.fast_forward(6_000)
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=20_000)
     first = page.locator("tbody th:visible").first
     before = first.inner_text()
     page.clock.fast_forward(11_000)

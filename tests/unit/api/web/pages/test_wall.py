@@ -22,9 +22,10 @@ def worker(alive=True):
     return WallWorker(name="w-1", alive=alive, seen_s=1.0 if alive else 40.0, model=MODEL.digest)
 
 
-def wall(house=None, workers=(worker(),), model=MODEL, degraded=None):
+def wall(house=None, workers=None, model=MODEL, degraded=None):
     parts = {"series": [], "hospitals": [], "bucket_s": 60, "window": WallWindow.QUARTER, "since": NOW, "as_of": NOW}
-    return WallView(house=house or flow(), workers=list(workers), model=model, degraded=degraded or {}, **parts)
+    seen = [worker()] if workers is None else workers
+    return WallView(house=house or flow(), workers=seen, model=model, degraded=degraded or {}, **parts)
 
 
 @pytest.mark.parametrize(
