@@ -18,6 +18,7 @@ from services.api.web.pages import (
     reader,
     runs,
     sign_in,
+    wall,
     worklist,
 )
 from services.api.web.phone import router as phone
@@ -25,7 +26,22 @@ from services.api.web.shell import HEADERS
 from shared.errors import NotFound
 
 STATIC = {file.name: file for file in (Path(__file__).parent / "static").iterdir()}
-PAGES = (account, audit, console, datasets, hospitals, keys, models, people, queue, reader, runs, sign_in, worklist)
+PAGES = (
+    account,
+    audit,
+    console,
+    datasets,
+    hospitals,
+    keys,
+    models,
+    people,
+    queue,
+    reader,
+    runs,
+    sign_in,
+    wall,
+    worklist,
+)
 
 router = APIRouter(include_in_schema=False)
 for page in PAGES:
