@@ -19,6 +19,7 @@ class Entry:
 
 ENTRIES = (
     Entry("/", "common.nav.reader", [Act.SUBMIT]),
+    Entry("/studies", "studies.nav", [Act.READ]),
     Entry("/console/models", "models.nav", [Act.OPERATE]),
 )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-from services.api.web.pages import models, reader, sign_in
+from services.api.web.pages import models, reader, sign_in, studies
 from services.api.web.phone import router as phone
 from services.api.web.shell import HEADERS
 from shared.errors import NotFound
@@ -17,6 +17,7 @@ router.include_router(reader.router)
 router.include_router(sign_in.router)
 router.include_router(phone)
 router.include_router(models.router)
+router.include_router(studies.router)
 
 
 @router.get("/static/{name}")
