@@ -38,7 +38,10 @@ class Listener:
 
     def __init__(self, page: Page) -> None:
         self.heard: list[Response] = []
-        page.on("response", self.heard.append)
+        page.on("response", self._hear)
+
+    def _hear(self, answer: Response) -> None:
+        self.heard.append(answer)
 
     def texts(self) -> list[str]:
         told = [each for each in self.heard if each.ok and not each.url.endswith(".png")]

@@ -96,7 +96,7 @@ def told(words: Words, result: Mapping[str, Any]) -> dict[str, Any]:
         "decision": result["decision"],
         "advice": sentences.advice(words, result["fna"]),
         "advice_says": sentences.advice_says(words, result["fna"]),
-        "rule": sentences.rule_says(words, result["fna"]),
+        "rule": sentences.rule(words, result["fna"]["rule"]),
         "warnings": [sentences.warning(words, each) for each in result["warnings"]],
         "model": result["model"],
     }

@@ -82,6 +82,7 @@ function begin(phase) {
   byId("progress").value = 2 * now.done + (phase === "aided" ? 1 : 0);
   byId("store").textContent = t(`studies.read.store.${phase}`);
   byId("missing").textContent = "";
+  byId("desk").classList.toggle("aided", phase === "aided");
   show("desk");
   byId("phase").focus({ preventScroll: true });
   byId(phase === "aided" ? "sera" : "phase").scrollIntoView({ block: "nearest" });
