@@ -25,6 +25,7 @@ HOUSEKEEPING = (Act.OPERATE, Act.AUDIT, Act.ADMINISTER, Act.MONITOR, Act.MANAGE_
 ENTRIES = (
     Entry("/", "common.nav.reader", [Act.SUBMIT]),
     Entry("/worklist", "worklist.nav", [Act.READ]),
+    Entry("/studies", "studies.nav", [Act.READ]),
     Entry("/wall", "wall.nav", [Act.READ, Act.MONITOR]),
     Entry("/console", "console.title", HOUSEKEEPING),
 )

@@ -18,6 +18,7 @@ from services.api.web.pages import (
     reader,
     runs,
     sign_in,
+    studies,
     wall,
     worklist,
 )
@@ -39,6 +40,7 @@ PAGES = (
     reader,
     runs,
     sign_in,
+    studies,
     wall,
     worklist,
 )
