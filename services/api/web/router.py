@@ -8,6 +8,7 @@ from starlette.responses import FileResponse
 from services.api.web.pages import (
     account,
     audit,
+    case,
     console,
     datasets,
     hospitals,
@@ -30,6 +31,7 @@ STATIC = {file.name: file for file in (Path(__file__).parent / "static").iterdir
 PAGES = (
     account,
     audit,
+    case,
     console,
     datasets,
     hospitals,
