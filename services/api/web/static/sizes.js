@@ -1,7 +1,7 @@
 // Sizes as people type them.
 
-const PER_UNIT = { mm: 1, 밀리미터: 1, ㎜: 1, cm: 10, 센티미터: 10, ㎝: 10 };
-const ONE = "(\\d+(?:[.,]\\d+)?|[.,]\\d+)\\s*(mm|㎜|밀리미터|cm|㎝|센티미터)?";
+const PER_UNIT = { mm: 1, 밀리미터: 1, cm: 10, 센티미터: 10 };
+const ONE = "(\\d+(?:[.,]\\d+)?|[.,]\\d+)\\s*(mm|밀리미터|cm|센티미터)?";
 const TYPED = new RegExp(`^${ONE}(?:\\s*[x×*]\\s*${ONE})?(?:\\s*[x×*]\\s*${ONE})?$`, "i");
 export const LARGEST_MM = 300;
 const USUAL_MM = [3, 80];
