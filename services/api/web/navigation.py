@@ -19,6 +19,7 @@ class Entry:
 
 ENTRIES = (
     Entry("/", "common.nav.reader", [Act.SUBMIT]),
+    Entry("/batch", "batch.nav", [Act.SUBMIT]),
     Entry("/console/models", "models.nav", [Act.OPERATE]),
 )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-from services.api.web.pages import models, reader, sign_in
+from services.api.web.pages import batch, models, reader, sign_in
 from services.api.web.phone import router as phone
 from services.api.web.shell import HEADERS
 from shared.errors import NotFound
@@ -14,6 +14,7 @@ STATIC = {file.name: file for file in (Path(__file__).parent / "static").iterdir
 
 router = APIRouter(include_in_schema=False)
 router.include_router(reader.router)
+router.include_router(batch.router)
 router.include_router(sign_in.router)
 router.include_router(phone)
 router.include_router(models.router)
