@@ -8,6 +8,7 @@ from starlette.responses import FileResponse
 from services.api.web.pages import (
     account,
     audit,
+    batch,
     case,
     console,
     datasets,
@@ -31,6 +32,7 @@ STATIC = {file.name: file for file in (Path(__file__).parent / "static").iterdir
 PAGES = (
     account,
     audit,
+    batch,
     case,
     console,
     datasets,
