@@ -72,7 +72,7 @@ LINE = (
     ResultRow.fna,
     ResultRow.body["warnings"],
 )
-"""What a line is made of, beside its outcome; a case's outline and its result's figures may be long, and stay behind."""
+"""What a line is made of, beside its outcome; a case's outline and its result's figures may be long."""
 Place = tuple[datetime | float, UUID]
 """Where a page ended: when its last case was accepted, or how high its risk is, and its job."""
 
