@@ -58,9 +58,11 @@ def headers(language: Language) -> dict[str, str]:
     return {"Content-Language": language, "Vary": "Accept-Language"}
 
 
-def sentence(code: str, facts: Mapping[str, object], english: str) -> tuple[str, Language]:
-    """The sentence of a problem in the caller's language, and which that is; English where there is no other."""
-    if SPOKEN.get() is Language.KOREAN and (template := _korean(code, frozenset(facts))):
+def sentence(
+    code: str, facts: Mapping[str, object], english: str, language: Language | None = None
+) -> tuple[str, Language]:
+    """The sentence of a problem in this or the caller's language, and which that is; English where it has no other."""
+    if (language or SPOKEN.get()) is Language.KOREAN and (template := _korean(code, frozenset(facts))):
         return template.format(**facts), Language.KOREAN
     return english, Language.ENGLISH
 

@@ -49,7 +49,7 @@ def stage(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, first_bun
     """The stack that `./sera up` runs, in a home of its own, with a first model live."""
     said: queue.Queue[Event] = queue.Queue()
     home = tmp_path_factory.mktemp("sera") / "home"
-    faster = {"SERA_RING_EVERY_S": "1", "SERA_CASES_PER_MIN": "6000"}
+    faster = {"SERA_RING_EVERY_S": "1"}
     settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": faster, "observe": said.put}
     with Stack(home, free_port(), **settings) as stack:
         running = Stage(stack, said)

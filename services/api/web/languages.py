@@ -1,14 +1,15 @@
 """The words of the pages, in each language: `words/LANGUAGE/NAME.toml`, whose keys become `NAME.some.key`."""
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from services.api.languages import Language
+
 FOLDER = Path(__file__).parent / "words"
-LANGUAGES = {"en": "English", "ko": "한국어"}
-"""By their codes, each in its own name; the first is spoken where a browser asks for neither."""
-FIRST = next(iter(LANGUAGES))
+LANGUAGES = {Language.ENGLISH: "English", Language.KOREAN: "한국어"}
+"""By their codes, each in its own name."""
 
 
 class Words:
@@ -37,21 +38,6 @@ def read_words(language: str, folder: Path = FOLDER) -> Words:
     for file in sorted((folder / language).glob("*.toml")):
         said |= _flat(file.stem, tomllib.loads(file.read_text(encoding="utf-8")))
     return Words(language, said)
-
-
-def preferred(accepted: str) -> str:
-    """Which of ours an Accept-Language header likes best (RFC 9110, 12.5.4)."""
-    liked = sorted(_liked(accepted), key=lambda each: -each[1])
-    return next((name for name, quality in liked if quality > 0 and name in LANGUAGES), FIRST)
-
-
-def _liked(accepted: str) -> Iterator[tuple[str, float]]:
-    for part in accepted.split(","):
-        name, _, quality = part.partition(";q=")
-        try:
-            yield name.strip().partition("-")[0].lower(), float(quality or 1)
-        except ValueError:
-            continue
 
 
 def _flat(prefix: str, told: Mapping[str, Any]) -> dict[str, str]:

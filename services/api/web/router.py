@@ -8,7 +8,10 @@ from starlette.responses import FileResponse
 from services.api.web.pages import (
     account,
     audit,
+    batch,
+    case,
     console,
+    datasets,
     hospitals,
     keys,
     models,
@@ -16,27 +19,42 @@ from services.api.web.pages import (
     people,
     queue,
     reader,
+    runs,
     sign_in,
+    studies,
+    wall,
+    worklist,
 )
 from services.api.web.phone import router as phone
 from services.api.web.shell import HEADERS
 from shared.errors import NotFound
 
 STATIC = {file.name: file for file in (Path(__file__).parent / "static").iterdir()}
+PAGES = (
+    account,
+    audit,
+    batch,
+    case,
+    console,
+    datasets,
+    hospitals,
+    keys,
+    models,
+    monitoring,
+    people,
+    queue,
+    reader,
+    runs,
+    sign_in,
+    studies,
+    wall,
+    worklist,
+)
 
 router = APIRouter(include_in_schema=False)
-router.include_router(reader.router)
-router.include_router(sign_in.router)
-router.include_router(account.router)
+for page in PAGES:
+    router.include_router(page.router)
 router.include_router(phone)
-router.include_router(models.router)
-router.include_router(console.router)
-router.include_router(hospitals.router)
-router.include_router(people.router)
-router.include_router(keys.router)
-router.include_router(queue.router)
-router.include_router(monitoring.router)
-router.include_router(audit.router)
 
 
 @router.get("/static/{name}")

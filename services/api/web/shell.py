@@ -15,9 +15,10 @@ from starlette.responses import Response
 
 from services.api.dependencies import may, wiring
 from services.api.doorman import PasswordChangeNeeded, lifetime
-from services.api.errors import said
+from services.api.errors import said as told
+from services.api.languages import Language, preferred, sentence
 from services.api.site import csrf
-from services.api.web.languages import LANGUAGES, SPOKEN, Words, preferred
+from services.api.web.languages import LANGUAGES, SPOKEN, Words
 from services.api.web.navigation import entries
 from shared.domain.roles import Act, needed_for
 from shared.errors import Forbidden, InputError, SeraError, Unauthenticated
@@ -136,7 +137,7 @@ class PageRoute(APIRoute):
             except SeraError as error:
                 return _problem(request, error)
             except RequestValidationError as error:
-                return _problem(request, QueryUnusable(problem=said(error.errors())))
+                return _problem(request, QueryUnusable(problem=told(error.errors())))
 
         return handled
 
@@ -147,7 +148,9 @@ def pages() -> APIRouter:
 
 
 def _problem(request: Request, error: SeraError) -> HTMLResponse:
-    return show(request, anyone(request), "problem.html", error.status, error=error)
+    visitor = anyone(request)
+    said = sentence(error.code, error.facts, str(error), Language(visitor.language))[0]
+    return show(request, visitor, "problem.html", error.status, code=error.code, said=said)
 
 
 def _here(request: Request) -> str:

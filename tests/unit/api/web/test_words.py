@@ -7,7 +7,7 @@ from string import Formatter
 import pytest
 
 from services.api.web import languages
-from services.api.web.languages import SPOKEN, preferred
+from services.api.web.languages import SPOKEN
 
 WEB = Path(languages.__file__).parent
 SOURCES = sorted([*WEB.glob("templates/*.html"), *WEB.glob("static/*.js"), *WEB.glob("**/*.py")])
@@ -37,20 +37,3 @@ def test_no_sentence_stands_in_a_template_or_script_itself(source):
     bare = re.sub(r"\{[{%#].*?[}%#]\}|<[^>]*>", " ", source.read_text(), flags=re.DOTALL)
     words = re.findall(r"[A-Z][a-z]+(?: [a-z]+){2,}", bare) if source.suffix == ".html" else []
     assert words == []
-
-
-@pytest.mark.parametrize(
-    ("accepted", "spoken"),
-    [
-        ("", "en"),
-        ("ko", "ko"),
-        ("ko-KR,ko;q=0.9,en;q=0.8", "ko"),
-        ("en;q=0.3, ko;q=0.7", "ko"),
-        ("fr, de;q=0.5", "en"),
-        ("fr, ko;q=0.1", "ko"),
-        ("ko;q=0", "en"),
-        ("ko;q=nonsense", "en"),
-    ],
-)
-def test_a_browser_is_answered_in_the_language_it_likes_best(accepted, spoken):
-    assert preferred(accepted) == spoken
