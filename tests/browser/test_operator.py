@@ -74,9 +74,7 @@ def quick(stage, book, tmp_path):
     return ask
 
 
-def test_an_operator_brings_images_and_promotes_the_model_that_learned_from_them(
-    enter, axe, snap, folder, quick, stage
-):
+def test_an_operator_promotes_a_model_that_learned_from_images_brought_here(enter, axe, snap, folder, quick, stage):
     page = enter(Role.OPERATOR, path="/console/datasets")
     make(page, axe)
     upload(page, folder, snap)
