@@ -20,7 +20,7 @@ Chosen = Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)]
 @router.get("/console/datasets", response_class=HTMLResponse)
 def datasets_page(request: Request, visitor: PageOperator, wired: WiringDep) -> HTMLResponse:
     found = DatasetDesk(wired, visitor.caller).all()
-    return show_console(request, visitor, "datasets.html", datasets=found, pattern=NAME.pattern)
+    return show_console(request, visitor, "datasets.html", datasets=found, pattern=NAME.pattern.replace("._-", r"._\-"))
 
 
 @router.get("/console/datasets/{name}", response_class=HTMLResponse)
@@ -30,7 +30,7 @@ def dataset_page(
     desk = DatasetDesk(wired, visitor.caller)
     facts = {
         "dataset": desk.read(name),
-        "version": version,
+        "chosen": version,
         "composition": desk.composition(name, version),
         "versions": versions(desk, name),
     }

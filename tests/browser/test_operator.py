@@ -1,0 +1,173 @@
+"""The operator's journey: from images on a disk to a model that the worker serves, by clicks."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from shared.domain.roles import Role
+from shared.phantoms import draw
+from tests.e2e.stage import until
+
+pytestmark = pytest.mark.timeout(300)
+
+SEEDS = range(900, 924)
+SLOW_MS = 60_000
+"""What a step may take on a machine that is busy with other tests."""
+RECIPE = """
+name = "quick"
+version = "1"
+source = "the tests: two cheap readers of handcrafted features"
+[roi]
+margin = 0.1
+[[features]]
+network = "sera_tiny"
+taps = ["avg"]
+tuning = "phantoms"
+[[features]]
+families = ["shape", "intensity"]
+[[classifiers]]
+kind = "svm"
+kernel = ["rbf"]
+C = [1]
+[[classifiers]]
+kind = "forest"
+trees = 8
+[validation]
+folds = 2
+[phantoms]
+count = 33
+epochs = 3
+batch = 33
+rate = 0.05
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Phantoms of as many patients, and a manifest that names one file which is not there."""
+    with (tmp_path / "manifest.csv").open("w", newline="") as out:
+        lines = csv.writer(out)
+        lines.writerow(["image", "malignant", "patient", "site", "size_mm"])
+        for seed in SEEDS:
+            phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
+            Image.fromarray(phantom.pixels).save(tmp_path / f"{seed}.png")
+            lines.writerow([f"{seed}.png", int(phantom.malignant), f"patient-{seed}", "clinic, east", 12.5])
+        lines.writerow(["absent.png", 1, "patient-1", "clinic, east", 9])
+    return tmp_path
+
+
+@pytest.fixture
+def quick(stage, book, tmp_path):
+    """Asks for a run of a recipe of this test: those that ship take a minute at least."""
+    recipe = tmp_path / "quick.toml"
+    recipe.write_text(RECIPE)
+
+    def ask(dataset: str) -> None:
+        with book.whole("test") as house:
+            found = house.datasets.find(dataset).id
+            house.runs.request(found, house.versions.find(found, 1).id, str(recipe), 0)
+
+    return ask
+
+
+def test_an_operator_promotes_a_model_that_learned_from_images_brought_here(enter, axe, snap, folder, quick, stage):
+    page = enter(Role.OPERATOR, path="/console/datasets")
+    make(page, axe)
+    upload(page, folder, snap)
+    split_and_freeze(page, axe, snap)
+    begin_and_cancel(page, axe, snap)
+    quick("journey")
+    watch(page, axe, snap)
+    promote(page, stage, snap)
+
+
+def make(page: Page, axe) -> None:
+    axe(page)
+    page.get_by_label("Name", exact=True).fill("journey")
+    page.get_by_label("drawn phantoms").check()
+    page.get_by_role("button", name="Make it").click()
+    expect(page.get_by_role("heading", name="journey")).to_be_visible()
+
+
+def upload(page: Page, folder: Path, snap) -> None:
+    """Half of it first, as if the line had broken: the second time only the other half is sent."""
+    half = [folder / "manifest.csv", *(folder / f"{seed}.png" for seed in SEEDS[:12])]
+    page.get_by_label("Images, masks and manifest.csv").set_input_files(half)
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.locator("#told")).to_have_text("12 images added, 0 were there already, 13 refused.", timeout=SLOW_MS)
+    page.get_by_label("Images, masks and manifest.csv").set_input_files(sorted(folder.glob("*.*")))
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.locator("#told")).to_have_text("12 images added, 12 were there already, 1 refused.", timeout=SLOW_MS)
+    expect(page.locator("#refusals tbody tr")).to_have_text(re.compile("^26absent.png.*No file named"))
+    expect(page.get_by_role("row", name="clinic, east")).to_contain_text("24")
+    snap(page, "dataset", full=True)
+    page.get_by_label("The image's file").set_input_files(folder / f"{SEEDS[0]}.png")
+    expect(page.locator("#held")).to_have_text("The draft has this image as follows.")
+    expect(page.get_by_label("Label", exact=True)).to_have_value("true")
+
+
+def split_and_freeze(page: Page, axe, snap) -> None:
+    page.get_by_label("Share of the images").fill("34")
+    page.get_by_role("button", name="Split", exact=True).click()
+    expect(page.get_by_role("status").first).to_contain_text("for the test")
+    page.get_by_role("button", name="Freeze the draft").press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="Freeze the draft").press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Version 1")).to_be_visible()
+    axe(page)
+    snap(page, "dataset-frozen", full=True)
+
+
+def begin_and_cancel(page: Page, axe, snap) -> None:
+    """A recipe that ships, started and followed until it works, then cancelled."""
+    page.get_by_role("link", name="Train on it").click()
+    expect(page.get_by_text("Phantoms only: a first model")).to_be_visible()
+    expect(page.get_by_text(re.compile("put .* into .* on ")).first).to_be_visible(timeout=SLOW_MS)
+    axe(page)
+    snap(page, "runs-start", full=True)
+    page.get_by_role("radio", name="starter").check()
+    page.get_by_role("button", name="Start training").click()
+    expect(page.locator("tr[data-step='plan'][data-state='done']")).to_be_visible(timeout=SLOW_MS)
+    expect(page.locator("tr[data-state='running'] code").first).to_contain_text("/", timeout=SLOW_MS)
+    page.get_by_role("button", name="Cancel the run").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
+    expect(page.locator("#state")).to_have_text("cancelled")
+    expect(page.get_by_role("button", name="Resume the run").first).to_be_visible()
+
+
+def watch(page: Page, axe, snap) -> None:
+    page.get_by_role("link", name="Training runs").click()
+    page.get_by_role("row", name="quick.toml").get_by_role("link").first.click()
+    expect(page.locator("#curves polyline").first).to_be_visible(timeout=SLOW_MS)
+    expect(page.locator("#state")).to_have_text("done", timeout=2 * SLOW_MS)
+    expect(page.locator("#steps tr[data-step='gate'][data-state='done']")).to_be_visible()
+    axe(page)
+    snap(page, "run", full=True)
+
+
+def promote(page: Page, stage, snap) -> None:
+    page.get_by_role("link", name="Open the model").click()
+    expect(page.locator("#gate .reasons li").first).to_be_visible()
+    digest = page.locator("code").first.text_content() or ""
+    page.get_by_role("button", name="Make live").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill("a journey through the pages, on phantoms")
+    dialog.get_by_role("button", name="Make it live").click()
+    expect(page.locator("#is-live")).to_be_visible()
+    expect(page.locator("#workers li.serves")).to_be_visible(timeout=SLOW_MS)
+    assert until(stage.live).startswith(digest)
+
+
+@pytest.mark.parametrize(("path", "name"), [("/console/datasets", "datasets"), ("/console/runs", "runs")])
+def test_the_lists_fit_a_phone_in_korean(enter, axe, snap, path, name):
+    page = enter(Role.OPERATOR, path=path, phone=True, language="ko", dark=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    axe(page)
+    snap(page, f"{name}-phone-ko", full=True)
