@@ -33,7 +33,8 @@ def answered(stage):
 
 @pytest.fixture
 def people(make_person):
-    return [make_person(Role.READER, HOSPITAL) for _ in SAID]
+    """In the order in which the page offers them."""
+    return sorted((make_person(Role.READER, HOSPITAL) for _ in SAID), key=lambda each: each.name)
 
 
 class Listener:
