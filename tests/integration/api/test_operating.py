@@ -136,9 +136,9 @@ def test_an_unknown_address_and_method_are_problems(gateway):
 
 
 def test_the_page_is_served_with_a_strict_policy_and_its_files(gateway):
-    page = gateway.get("/")
+    page = gateway.get("/sign-in")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    for path in ("/static/sera.css", "/static/reader.js"):
+    for path in ("/static/sera.css", "/static/sign-in.js", "/manifest.webmanifest"):
         assert path in page.text
         assert gateway.get(path).status_code == httpx2.codes.OK
     assert gateway.get("/static/../app.py").status_code == 404

@@ -70,7 +70,7 @@ class PhotoDialog {
     result.src = this.shown;
     advice.replaceChildren(...photo.advice.map(({ code }) => made("li", t(`photo.advice.${code}`))));
     use.textContent = t(photo.retake ? "photo.use_anyway" : "photo.use");
-    use.classList.toggle("secondary", photo.retake);
+    use.classList.toggle("first", !photo.retake);
     this.show("straight");
     this.say(t(photo.retake ? "photo.retake_advised" : "photo.good"), photo.retake);
     use.focus();
@@ -198,7 +198,7 @@ function build() {
   const result = made("img"), advice = made("ul");
   result.alt = t("photo.straightened");
   advice.className = "warnings";
-  const straighten = button("photo.straighten"), back = button("photo.back", "secondary"), use = button("photo.use");
+  const straighten = button("photo.straighten", "button first"), back = button("photo.back", "secondary"), use = button("photo.use", "button");
   const cancel = button("photo.cancel", "secondary"), { label, camera } = cameraOf();
   const corners = step("corners", hint, stage, actions(straighten));
   const straight = step("straight", result, advice, actions(use, back));

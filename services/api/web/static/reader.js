@@ -1,110 +1,87 @@
-// The reader's page: sends a case, waits for its job, shows the result. Talks to the public API only.
+// The page of a new case: gathers size, image and wishes, sends them once, and goes on to the case.
 
-import { ask, byId, say, who } from "/static/session.js";
+import { Picture } from "/static/picture.js";
+import { ask, byId, once, say } from "/static/session.js";
+import { SizeField } from "/static/size.js";
+import { t } from "/static/words.js";
 
 const form = byId("case");
-const FINAL = new Set(["done", "failed", "cancelled"]);
+const PHONE = matchMedia("(max-width: 40rem)");
+const size = new SizeField(Number(form.dataset.largest));
+const picture = new Picture((mm) => size.offer(mm));
 
-let person = null;
+let sent = {};
+let busy = false;
 
-byId("key").value = sessionStorage.getItem("sera-key") ?? "";
-form.addEventListener("submit", (event) => { event.preventDefault(); read(); });
-form.addEventListener("reset", () => { say(""); byId("result").hidden = true; });
+form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
+form.addEventListener("reset", clear);
+form.querySelector("[type=reset]").addEventListener("click", (event) => { event.preventDefault(); start(); });
+addEventListener("pageshow", ({ persisted }) => persisted && form.reset());
+PHONE.addEventListener("change", arrange);
+arrange();
+form.reset();
 
-byId("sign-out").addEventListener("click", signOut);
-who().then(greet);
-
-function greet(found) {
-  if (found?.must_change) return location.replace("/sign-in");
-  person = found;
-  byId("signed-in").hidden = !found;
-  byId("by-key").hidden = Boolean(found);
-  if (found) byId("who").textContent = `Signed in as ${found.name} (${[found.role, found.hospital].filter(Boolean).join(", ")})`;
+// On a phone the camera comes first, for the eye and for the keyboard alike.
+function arrange() {
+  const [sized, imaged] = [form.querySelector(".size"), form.querySelector(".image")];
+  form.prepend(...(PHONE.matches ? [imaged, sized] : [sized, imaged]));
 }
 
-async function signOut() {
-  try {
-    await ask("DELETE", "/v1/session", { csrf: person.csrf });
-    location.reload();
-  } catch (problem) {
-    say(problem.message, true);
-  }
+function start() {
+  form.reset();
+  say(t("reader.cleared"));
+  if (!PHONE.matches) byId("size").focus();
 }
 
-async function read() {
-  const missing = [...(person ? [] : [["key", "the key"]]), ["size", "a size above 0 mm"], ["image", "an image"]].find(([id]) => !byId(id).checkValidity());
-  if (missing) { byId(missing[0]).focus(); return say(`Please give ${missing[1]}.`, true); }
-  if (!person) sessionStorage.setItem("sera-key", byId("key").value);
-  busy(true);
-  byId("result").hidden = true;
-  try {
-    show(await follow(await submit()));
-  } catch (problem) {
-    say(problem.message, true);
-  } finally {
-    busy(false);
-  }
+function clear() {
+  sent = {};
+  size.clear();
+  picture.clear();
+  free();
+  say("");
 }
 
 async function submit() {
-  say("Sending the image …");
-  const body = new FormData();
-  body.set("size_mm", byId("size").value);
-  body.set("image", byId("image").files[0]);
-  return call("/v1/cases", { method: "POST", body, headers: { "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` } });
-}
-
-async function follow(receipt) {
-  let job = await call(receipt.links.job);
-  while (!FINAL.has(job.state)) {
-    say(job.position ? `Waiting, number ${job.position} in the queue …` : "Being read …");
-    job = await call(`${receipt.links.job}?wait=10`);
-  }
-  if (job.state !== "done") throw new Error(job.message ?? `The case ended as ${job.state}.`);
-  return job.result;
-}
-
-async function call(path, options = {}) {
-  const proof = person ? { "X-CSRF-Token": person.csrf } : { Authorization: `Bearer ${byId("key").value}` };
-  const headers = { ...options.headers, ...proof };
-  let answer;
+  if (busy) return;
+  hold(t("reader.image.looking"));
+  await picture.ready;
+  const [field, problem] = objection() ?? [];
+  if (problem) { free(); say(problem, true); return field.focus(); }
+  hold(t("reader.sending"));
   try {
-    answer = await fetch(path, { ...options, headers });
-  } catch {
-    throw new Error("SERA does not answer. Check the network and try again; nothing was lost.");
+    const { case_id: made } = await ask("POST", "/v1/cases", parcel());
+    location.assign(`/cases/${made}`);
+  } catch (refused) {
+    free();
+    say(refused.message, true);
   }
-  const body = await answer.json();
-  if (answer.status === 401 && person) greet(null);
-  if (!answer.ok) throw new Error(body.detail);
-  return body;
 }
 
-function show(result) {
-  const { fna, model } = result;
-  say("");
-  preview(byId("image").files[0]);
-  byId("risk").textContent = percent(result.risk);
-  const decision = result.decision === "refer" ? "refer: let a radiologist decide, whatever stands below" : result.decision;
-  byId("decision").textContent = `Decision: ${decision} (score ${result.score.toFixed(2)}, cut-off ${result.cutoff.toFixed(2)} by ${result.cutoff_rule ?? "youden"})`;
-  byId("fna").textContent = fna.text;
-  byId("rule").textContent = `Rule ${fna.rule}, ${fna.source}; expected share of malignant nodules ${percent(result.prevalence)}.`;
-  byId("model").textContent = `Model ${model.name}/${model.version}, ${model.digest.slice(0, 12)}`;
-  fill("warnings", result.warnings.map((warning) => line("li", warning.message)));
-  fill("readers", result.readers.map((reader) => row(reader.network, reader.classifier, percent(reader.probability))));
-  fill("alternatives", fna.alternatives.map((other) => line("li", `${other.rule}: ${other.text}`)));
-  byId("result").hidden = false;
-  byId("result").scrollIntoView({ block: "nearest" });
+// Where to mend, and what.
+function objection() {
+  const sized = size.objection(), pick = byId(PHONE.matches ? "camera" : "file");
+  const missing = picture.file ? null : t("reader.image.missing");
+  const problems = [sized && [byId("size-doubt").querySelector("button") ?? byId("size"), sized], missing && [pick, missing]];
+  return (PHONE.matches ? problems.reverse() : problems).find(Boolean);
 }
 
-function preview(file) {
-  const image = byId("preview");
-  image.hidden = true;
-  image.onload = () => { image.hidden = false; URL.revokeObjectURL(image.src); };
-  image.src = URL.createObjectURL(file);
+// The request; its key stays the same for as long as nothing of it changes, so that sent again it makes no second case.
+function parcel() {
+  const { image, turn, ...told } = picture.parts();
+  const fields = { ...told, size_mm: size.mm, external_id: byId("external").value.trim(), priority: byId("urgent").checked ? "urgent" : "routine" };
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) if (value !== null && value !== "") body.set(name, value);
+  body.set("image", image, image.name ?? "image.png");
+  const asked = JSON.stringify([turn, fields]);
+  if (asked !== sent.asked) sent = { asked, key: once() };
+  return { body, headers: { "Idempotency-Key": sent.key } };
 }
 
-const percent = (share) => `${Math.round(share * 100)} %`;
-const fill = (id, nodes) => byId(id).replaceChildren(...nodes);
-const line = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
-function row(...cells) { const made = document.createElement("tr"); made.append(...cells.map((cell) => line("td", cell))); return made; }
-function busy(on) { form.querySelector("button[type=submit]").disabled = on; }
+function hold(text) {
+  busy = byId("submit").disabled = true;
+  say(text);
+}
+
+function free() {
+  busy = byId("submit").disabled = false;
+}

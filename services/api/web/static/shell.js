@@ -1,4 +1,4 @@
-// What every page can do: sign out, and leave for the sign-in page when the session has ended.
+// What every page can do: sign out, leave for the sign-in page when the session has ended, be a phone's app.
 
 import { ask, byId, say } from "/static/session.js";
 
@@ -11,3 +11,6 @@ byId("sign-out")?.addEventListener("click", async () => {
     say(problem.message, true);
   }
 });
+
+// Without it, as in a private window, a page is the same, save for what it says when there is no network.
+navigator.serviceWorker?.register("/service-worker.js").catch(() => null);

@@ -1,0 +1,155 @@
+// The box around a nodule, over the picture: drawn, moved and sized by mouse, finger or keys. In pixels of the picture.
+
+const LEAST_PX = 8;
+const FINGER_PX = 22, MOUSE_PX = 10, HANDLE_PX = 6;
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const MOST_TIMES = 3, MOST_HIGH = 0.6;
+
+const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
+
+export class RoiCanvas {
+  // `told(box)` hears of each change by the reader: [x, y, width, height], or null for none.
+  constructor(canvas, told) {
+    Object.assign(this, { canvas, told, box: null, picture: null });
+    canvas.addEventListener("keydown", (event) => this.key(event));
+    canvas.addEventListener("pointerdown", (event) => this.grip(event));
+    canvas.addEventListener("pointermove", (event) => this.drag(event));
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => this.release());
+    new ResizeObserver(() => this.fit()).observe(canvas.parentElement);
+  }
+
+  show(picture, box) {
+    this.picture = picture;
+    this.set(box);
+    this.fit();
+  }
+
+  // Without telling; what reaches beyond the picture is cut off.
+  set(box) {
+    this.box = box && this.inside(box);
+    this.draw();
+  }
+
+  inside([x, y, width, height]) {
+    const { width: across, height: down } = this.picture;
+    const [wide, high] = [clamp(Math.round(width), LEAST_PX, across), clamp(Math.round(height), LEAST_PX, down)];
+    return [clamp(Math.round(x), 0, across - wide), clamp(Math.round(y), 0, down - high), wide, high];
+  }
+
+  change(box) {
+    this.set(box);
+    this.told(this.box);
+  }
+
+  key(event) {
+    const step = STEPS[event.key];
+    if (!this.picture || !(step || ["Enter", " ", "Delete", "Backspace"].includes(event.key))) return;
+    event.preventDefault();
+    if (!step && event.key.length > 5) return this.change(null);
+    if (!this.box) return this.change(this.middle());
+    if (step) this.change(this.stepped(step, event.shiftKey));
+  }
+
+  middle() {
+    const { width, height } = this.picture;
+    return [width / 4, height / 4, width / 2, height / 2];
+  }
+
+  stepped([right, down], sized) {
+    const [x, y, width, height] = this.box, by = Math.max(Math.round(this.picture.width / 100), 1);
+    if (!sized) return [x + right * by, y + down * by, width, height];
+    const room = [this.picture.width - x, this.picture.height - y];
+    return [x, y, clamp(width + right * by, LEAST_PX, room[0]), clamp(height + down * by, LEAST_PX, room[1])];
+  }
+
+  at(event) {
+    const seen = this.canvas.getBoundingClientRect();
+    const [x, y] = [(event.clientX - seen.left) / this.scale, (event.clientY - seen.top) / this.scale];
+    return [clamp(x, 0, this.picture.width), clamp(y, 0, this.picture.height)];
+  }
+
+  grip(event) {
+    if (!this.picture || event.button) return;
+    event.preventDefault();
+    this.canvas.focus();
+    this.canvas.setPointerCapture(event.pointerId);
+    const point = this.at(event), corner = this.corner(point, event.pointerType === "mouse" ? MOUSE_PX : FINGER_PX);
+    const held = this.holds(point) ? { moving: this.box } : { fixed: point };
+    this.held = { from: point, before: this.box, ...(corner ? { fixed: corner } : held) };
+  }
+
+  // The corner opposite to the one that is touched.
+  corner([x, y], reach) {
+    if (!this.box) return null;
+    const [left, top, width, height] = this.box, right = left + width, bottom = top + height;
+    const corners = [[left, top, right, bottom], [right, top, left, bottom], [right, bottom, left, top], [left, bottom, right, top]];
+    const near = corners.find(([cx, cy]) => Math.hypot(cx - x, cy - y) * this.scale <= reach);
+    return near?.slice(2) ?? null;
+  }
+
+  holds([x, y]) {
+    const box = this.box;
+    return Boolean(box) && x >= box[0] && y >= box[1] && x <= box[0] + box[2] && y <= box[1] + box[3];
+  }
+
+  drag(event) {
+    if (!this.held) return;
+    const [x, y] = this.at(event), { from, moving, fixed } = this.held;
+    if (moving) return this.set([moving[0] + x - from[0], moving[1] + y - from[1], moving[2], moving[3]]);
+    this.set([Math.min(x, fixed[0]), Math.min(y, fixed[1]), Math.abs(x - fixed[0]), Math.abs(y - fixed[1])]);
+    this.held.small = Math.min(Math.abs(x - fixed[0]), Math.abs(y - fixed[1])) < LEAST_PX / 2;
+  }
+
+  release() {
+    if (!this.held) return;
+    const { small, before } = this.held;
+    this.held = null;
+    if (small) this.set(before);
+    if (String(before) !== String(this.box)) this.told(this.box);
+  }
+
+  // As large as there is room for, whatever the picture's own size.
+  fit() {
+    const room = this.canvas.parentElement.clientWidth;
+    if (!this.picture || !room) return;
+    const { width, height } = this.picture, high = Math.max(innerHeight * MOST_HIGH, 200);
+    this.scale = Math.min(room / width, high / height, MOST_TIMES);
+    const dense = devicePixelRatio || 1;
+    Object.assign(this.canvas, { width: Math.round(width * this.scale * dense), height: Math.round(height * this.scale * dense) });
+    this.canvas.style.width = `${width * this.scale}px`;
+    this.canvas.style.height = `${height * this.scale}px`;
+    this.pen = this.canvas.getContext("2d");
+    this.pen.setTransform(dense, 0, 0, dense, 0, 0);
+    this.draw();
+  }
+
+  draw() {
+    if (!this.picture || !this.pen) return;
+    const [width, height] = [this.picture.width * this.scale, this.picture.height * this.scale];
+    this.pen.drawImage(this.picture, 0, 0, width, height);
+    if (this.box) this.outline(width, height, this.box.map((side) => side * this.scale));
+  }
+
+  outline(width, height, [x, y, wide, high]) {
+    const { pen } = this;
+    pen.fillStyle = "rgb(0 0 0 / .4)";
+    pen.beginPath();
+    pen.rect(0, 0, width, height);
+    pen.rect(x, y, wide, high);
+    pen.fill("evenodd");
+    for (const [ink, thick] of [["#000", 4], ["#ffd400", 2]]) {
+      Object.assign(pen, { strokeStyle: ink, lineWidth: thick });
+      pen.strokeRect(x, y, wide, high);
+    }
+    for (const [cx, cy] of [[x, y], [x + wide, y], [x + wide, y + high], [x, y + high]]) this.handle(cx, cy);
+  }
+
+  handle(x, y) {
+    const { pen } = this;
+    pen.beginPath();
+    pen.arc(x, y, HANDLE_PX, 0, 2 * Math.PI);
+    Object.assign(pen, { fillStyle: "#ffd400", strokeStyle: "#000", lineWidth: 1.5 });
+    pen.fill();
+    pen.stroke();
+  }
+}

@@ -1,0 +1,162 @@
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from shared.domain.roles import Role
+from shared.phantoms import draw
+from shared.phantoms.camera import photograph
+from tests.builders import Screen, encode, png
+from tests.integration.api.test_looks import calibrated
+
+CASE = re.compile(r"/cases/([0-9a-f-]{36})$")
+PATIENCE_MS = 60_000
+
+
+def image(data: bytes | None = None, name: str = "nodule.png", kind: str = "image/png") -> dict[str, object]:
+    return {"name": name, "mimeType": kind, "buffer": data or png(3)}
+
+
+def choose(page: Page, **told: object) -> None:
+    page.get_by_label("Choose file").set_input_files(image(**told))
+    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def case_of(page: Page, stage) -> dict[str, object]:
+    """The case whose page the browser was sent to, as it lies in the ledger."""
+    page.wait_for_url(CASE, timeout=PATIENCE_MS)
+    names = ("size_mm", "roi", "source", "urgent", "external_id", "cases")
+    asked = "SELECT c.size_mm, c.roi, c.source, j.urgent, c.external_id, (SELECT count(*) FROM cases)"
+    asked += " FROM cases c JOIN jobs j ON j.case_id = c.id WHERE c.id = :id"
+    (row,) = stage.rows(asked, id=CASE.search(page.url)[1])
+    return dict(zip(names, row, strict=True))
+
+
+def drag(page: Page, *points: tuple[float, float]) -> None:
+    """Over the picture, in shares of its sides."""
+    box = page.locator("#roi").bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point, steps=4)
+    page.mouse.up()
+
+
+def box_of(page: Page) -> list[int]:
+    return [int(page.locator(f"#roi-{side}").input_value() or -1) for side in ("x", "y", "width", "height")]
+
+
+def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(enter, stage, axe, snap):
+    page = enter(path="/")
+    page.get_by_label("Largest diameter").fill("1,45 cm")
+    expect(page.locator("#size-said")).to_contain_text("14.5 mm")
+    choose(page)
+    page.locator("#roi").scroll_into_view_if_needed()
+    drag(page, (0.25, 0.25), (0.5, 0.5), (0.75, 0.75))
+    assert box_of(page) == pytest.approx([32, 32, 64, 64], abs=1)
+    drag(page, (0.5, 0.5), (0.4, 0.5))
+    drag(page, (0.65, 0.75), (0.8, 0.9))
+    drawn = box_of(page)
+    assert drawn == pytest.approx([19, 32, 83, 83], abs=2)
+    page.get_by_label("Urgent").check()
+    page.get_by_label("Your own number").fill("N-17")
+    axe(page)
+    snap(page, "new-case-desk", full=True)
+    page.get_by_role("button", name="Read the risk").click()
+    case = case_of(page, stage)
+    assert (case["size_mm"], case["roi"], case["source"]) == (14.5, {"box": drawn}, "file")
+    assert (case["urgent"], case["external_id"]) == (True, "N-17")
+
+
+def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(enter, stage, axe, snap):
+    page = enter(path="/", phone=True)
+    photo = photograph(draw(6, size_px=300).pixels, 6).pixels
+    snap(page, "new-case-phone-empty")
+    page.get_by_label("Take a photo").set_input_files(image(encode(photo), "IMG_1.png"))
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("status")).to_contain_text("corners were found", timeout=PATIENCE_MS)
+    page.keyboard.press("ArrowRight")
+    snap(page, "new-case-phone-corners")
+    dialog.get_by_role("button", name="Straighten").click()
+    dialog.get_by_role("button", name=re.compile("^Use")).click(timeout=PATIENCE_MS)
+    expect(page.locator("#roi")).to_be_visible()
+    page.get_by_label("Largest diameter").fill("12")
+    axe(page)
+    snap(page, "new-case-phone", full=True)
+    page.get_by_role("button", name="Read the risk").click()
+    case = case_of(page, stage)
+    assert (case["size_mm"], case["source"], case["urgent"]) == (12.0, "photo", False)
+
+
+def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(enter):
+    page = enter(path="/")
+    size, doubt = page.get_by_label("Largest diameter"), page.locator("#size-doubt")
+    size.fill("145")
+    size.blur()
+    expect(doubt).to_contain_text("very large")
+    doubt.get_by_role("button", name="Take 14.5 mm").click()
+    expect(doubt).to_be_hidden()
+    marked = calibrated(Screen().end(100, 150).end(200, 150).pixels)
+    choose(page, data=marked, name="scan.dcm", kind="application/dicom")
+    expect(page.locator("#roi-said")).to_contain_text("caliper marks")
+    page.locator("#size-offer").get_by_role("button").click()
+    assert 9.8 <= float(size.input_value()) <= 10.2
+
+
+def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage):
+    page = enter(path="/")
+    choose(page)
+    page.get_by_label("Largest diameter").fill("9")
+    page.get_by_label("Your own number").fill("N-18")
+    page.get_by_role("button", name="Reset").click()
+    expect(page.locator("#view")).to_be_hidden()
+    assert [page.locator(f"#{field}").input_value() for field in ("size", "external")] == ["", ""]
+    page.get_by_role("button", name="Read the risk").click()
+    expect(page.locator("#status")).to_contain_text("size of the nodule")
+    choose(page)
+    page.get_by_label("Largest diameter").fill("9")
+    ((before,),) = stage.rows("SELECT count(*) FROM cases")
+    page.route("**/v1/cases", lambda route: (route.fetch(), route.abort()), times=1)
+    page.get_by_role("button", name="Read the risk").click()
+    expect(page.locator("#status")).to_contain_text("does not answer")
+    page.get_by_role("button", name="Read the risk").click()
+    assert case_of(page, stage)["cases"] == before + 1
+
+
+def test_a_case_is_sent_by_the_keyboard_alone(enter, stage, snap):
+    page = enter(path="/", language="ko", dark=True)
+    page.locator("#size").focus()
+    page.keyboard.type("14.5mm")
+    page.keyboard.press("Tab")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(image())
+    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
+    page.keyboard.press("Tab")
+    for key in ("Enter", "ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+    assert box_of(page) == [33, 32, 64, 66]
+    snap(page, "new-case-desk-ko-dark")
+    page.locator("#size").focus()
+    page.keyboard.press("Enter")
+    assert case_of(page, stage)["roi"] == {"box": [33, 32, 64, 66]}
+
+
+def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions_the_size(enter, axe, snap):
+    page = enter(path="/", phone=True, language="ko", dark=True)
+    page.locator("#file").set_input_files(image(encode(Screen().end(100, 150).end(200, 150).pixels)))
+    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
+    page.locator("#size").fill("1.4")
+    page.locator("#size").blur()
+    axe(page)
+    snap(page, "new-case-phone-ko-dark", full=True)
+    suggested = box_of(page)
+    page.locator("#roi-remove").click()
+    assert box_of(page) == [-1] * 4
+    page.locator("#roi-suggest").click()
+    assert box_of(page) == suggested
+
+
+def test_who_may_not_submit_is_sent_where_they_may_go(enter):
+    assert enter(Role.OPERATOR, path="/").url.endswith("/console/models")
