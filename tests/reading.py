@@ -6,7 +6,14 @@ from tests.builders import form, png
 
 DIGEST = "d" * 64
 MODEL = {"name": "light", "version": 2, "digest": DIGEST}
-FNA = {"recommended": True, "rule": "risk-band/ACR-2017/1", "text": "FNA is due: 14.5 mm reaches the 10 mm threshold."}
+FNA = {
+    "recommended": True,
+    "rule": "risk-band/ACR-2017/1",
+    "text": "FNA is due: 14.5 mm reaches the 10 mm threshold.",
+    "size_mm": 14.5,
+    "threshold_mm": 10,
+    "level": "TR5",
+}
 
 
 def result(score: float) -> dict:

@@ -55,6 +55,24 @@ class Asked:
     order: Order = Order.NEWEST
 
 
+LINE = (
+    CaseRow.id,
+    JobRow.id,
+    CaseRow.external_id,
+    CaseRow.batch,
+    JobRow.created_at,
+    CaseRow.size_mm,
+    JobRow.state,
+    JobRow.urgent,
+    JobRow.attempts,
+    JobRow.reason,
+    JobRow.message,
+    ResultRow.risk,
+    ResultRow.decision,
+    ResultRow.fna,
+    ResultRow.body["warnings"],
+)
+"""What a line is made of, beside its outcome; a case's outline and its result's figures may be long."""
 Place = tuple[datetime | float, UUID]
 """Where a page ended: when its last case was accepted, or how high its risk is, and its job."""
 
@@ -85,13 +103,21 @@ class Line:
         return (self.risk if order is Order.RISK else self.created_at), self.job_id
 
 
+@dataclass(frozen=True)
+class DeadLetters:
+    """How many cases failed with this reason, and the sentence of one of them."""
+
+    reason: str
+    message: str | None
+    cases: int
+
+
 class Worklist(Scoped):
     def page(self, asked: Asked, after: Place | None, limit: int) -> list[Line]:
         """The lines after that place; erased cases are left out."""
         ordered = self._ordered(self._matching(asked), asked.order, after).limit(limit).subquery()
         latest = self._latest().lateral("latest")
-        query = select(JobRow, CaseRow, ResultRow.body["warnings"], ResultRow.risk, ResultRow.decision, ResultRow.fna)
-        query = query.add_columns(latest).join_from(ordered, JobRow, JobRow.id == ordered.c.id)
+        query = select(*LINE, latest).join_from(ordered, JobRow, JobRow.id == ordered.c.id)
         query = query.join(CaseRow, CaseRow.id == JobRow.case_id).outerjoin(ResultRow, ResultRow.job_id == JobRow.id)
         return [_line(row) for row in self._session.execute(_by(query.outerjoin(latest, true()), asked.order))]
 
@@ -101,6 +127,13 @@ class Worklist(Scoped):
 
     def exact(self, asked: Asked) -> int:
         return self._session.scalar(select(func.count()).select_from(self._matching(asked).subquery()))
+
+    def dead(self) -> list[DeadLetters]:
+        """By their reasons, the most frequent first."""
+        number = func.count()
+        query = self._mine(select(JobRow.reason, func.max(JobRow.message), number), JobRow)
+        query = query.where(JobRow.state == JobState.FAILED).group_by(JobRow.reason)
+        return [DeadLetters(*row) for row in self._session.execute(query.order_by(number.desc(), JobRow.reason))]
 
     def now(self) -> datetime:
         """By the database's clock, which dates the cases."""
@@ -177,25 +210,9 @@ def _ended(outcome: Told) -> ColumnElement[bool]:
 
 
 def _line(row: Any) -> Line:
-    job, case, warnings, risk, decision, fna, malignant, source, determined_on, consent = row
-    return Line(
-        case.id,
-        job.id,
-        case.external_id,
-        case.batch,
-        job.created_at,
-        case.size_mm,
-        JobState(job.state),
-        Priority.URGENT if job.urgent else Priority.ROUTINE,
-        job.attempts,
-        job.reason,
-        job.message,
-        risk,
-        decision,
-        fna,
-        tuple(warning["code"] for warning in warnings or ()),
-        malignant,
-        source,
-        determined_on,
-        consent,
-    )
+    case_id, job_id, number, batch, at, size_mm, state, urgent, attempts, reason, message, *told = row
+    risk, decision, fna, warnings, *outcome = told
+    priority = Priority.URGENT if urgent else Priority.ROUTINE
+    work = JobState(state), priority, attempts, reason, message
+    codes = tuple(warning["code"] for warning in warnings or ())
+    return Line(case_id, job_id, number, batch, at, size_mm, *work, risk, decision, fna, codes, *outcome)

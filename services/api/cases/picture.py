@@ -3,7 +3,9 @@
 from uuid import UUID
 
 import cv2
+import numpy as np
 from fastapi import Response
+from numpy.typing import NDArray
 
 from services.api.dependencies import Wiring
 from shared.domain.events import Event
@@ -19,8 +21,13 @@ def show(wired: Wiring, who: Caller, case_id: UUID, known: str | None) -> Respon
     headers = {"ETag": tag, "Cache-Control": "private, max-age=3600"}
     if tag in (known or ""):
         return Response(status_code=304, headers=headers)
-    image = wired.eyes.decode(wired.objects.get(case.image_sha256), case.frame)
-    return Response(cv2.imencode(".png", image.pixels)[1].tobytes(), media_type="image/png", headers=headers)
+    data = cv2.imencode(".png", pixels(wired, case))[1].tobytes()
+    return Response(data, media_type="image/png", headers=headers)
+
+
+def pixels(wired: Wiring, case: Case) -> NDArray[np.uint8]:
+    """(height, width) grey, upright; its frame of a loop."""
+    return wired.eyes.decode(wired.objects.get(case.image_sha256), case.frame).pixels
 
 
 def _case(wired: Wiring, who: Caller, case_id: UUID) -> Case:

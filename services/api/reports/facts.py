@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from services.api.dependencies import Wiring
-from services.api.reports.language import Language
+from services.api.languages import Language
+from services.api.reports.picture import Pixels, printable
 from shared.domain.events import Event
 from shared.domain.jobs import JobState
 from shared.errors import Conflict, NotFound
@@ -41,6 +42,8 @@ class Report:
     outcome: Outcome | None
     printed: Printed
     language: Language
+    picture: Pixels | None = None
+    """(height, width) grey; None where it can be read no more."""
 
     @property
     def synthetic(self) -> bool:
@@ -61,7 +64,7 @@ def gather(wired: Wiring, who: Caller, case_id: UUID, language: Language) -> Rep
         hospital = house.hospitals.read(who.hospital_id).name
         person = house.people.find(who.person).name if who.person else None
     printed = Printed(person, who.credential, datetime.now(UTC).replace(microsecond=0))
-    return Report(hospital, case, result, job.updated_at, outcome, printed, language)
+    return Report(hospital, case, result, job.updated_at, outcome, printed, language, printable(wired, case))
 
 
 def _result(job: Job) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 
-from services.api.reports import sentences
+from services.api.reports import picture, sentences
 from services.api.reports.facts import Report
-from services.api.reports.language import speaker
 from services.api.reports.paper import ALARM, FONT, INK, PALE, QUIET, SMALL_PT, WHITE, Paper
-from services.api.reports.sentences import Say, percent, plain
+from services.api.reports.sentences import Say, percent, plain, speaker
 
+PICTURE_MM, GUTTER_MM = (64.0, 50.0), 4.0
+"""The room for the image, width and height, and what lies between it and the facts."""
 SCALE_MM = (120.0, 5.0)
 """Width and height of the bar on which the risk stands."""
 
@@ -47,9 +48,24 @@ def _case(paper: Paper, say: Say, report: Report) -> None:
         (say("report.roi"), _roi(say, case.roi)),
         (say("result.outcome.title"), _outcome(say, report)),
     ]
-    paper.pairs(rows)
+    top = paper.get_y()
+    paper.pairs(rows, paper.epw - PICTURE_MM[0] - GUTTER_MM if report.picture is not None else None)
+    _picture(paper, say, report, top)
     paper.plain(SMALL_PT, QUIET)
     paper.line_of(say("result.model.says", **model))
+
+
+def _picture(paper: Paper, say: Say, report: Report, top: float) -> None:
+    """Beside the facts, which begin at `top`; what comes next begins below both."""
+    paper.plain(SMALL_PT, QUIET)
+    if report.picture is None:
+        paper.line_of(say("report.no-image"))
+        return
+    below, right = paper.get_y(), paper.w - paper.r_margin
+    height = picture.place(paper, report.case, report.picture, (right, top), PICTURE_MM)
+    paper.set_xy(right - PICTURE_MM[0], top + height + 1)
+    paper.multi_cell(PICTURE_MM[0], 3.5, say("report.image"), align="R", new_x="LMARGIN", new_y="NEXT")
+    paper.set_y(max(below, paper.get_y()))
 
 
 def _risk(paper: Paper, say: Say, report: Report) -> None:

@@ -12,7 +12,7 @@ from fpdf.fonts import FontFace
 FONT = "NanumGothic"
 MARGIN_MM, FOOTER_MM, LINE_MM = 15, 22, 5
 INK, QUIET, ALARM = (20, 32, 43), (84, 98, 111), (160, 30, 20)
-PALE, WHITE = (226, 232, 238), (255, 255, 255)
+PALE, WHITE, OUTLINE = (226, 232, 238), (255, 255, 255), (255, 214, 10)
 BODY_PT, SMALL_PT = 9.5, 8
 
 
@@ -54,11 +54,11 @@ class Paper(FPDF):
     def line_of(self, text: str, height: float = LINE_MM) -> None:
         self.multi_cell(0, height, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
-    def pairs(self, rows: Sequence[tuple[str, str]]) -> None:
-        """What something is called, and what it is."""
+    def pairs(self, rows: Sequence[tuple[str, str]], width: float | None = None) -> None:
+        """What something is called, and what it is; `width` in mm, None for the whole page."""
         self.plain()
         look = {"borders_layout": "NONE", "first_row_as_headings": False, "line_height": LINE_MM, "align": "LEFT"}
-        with self.table(col_widths=(2, 5), text_align="LEFT", **look) as table:
+        with self.table(col_widths=(2, 4), width=width, text_align="LEFT", **look) as table:
             for row in rows:
                 table.row(row)
 

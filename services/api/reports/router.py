@@ -6,8 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from services.api.dependencies import HospitalReader, WiringDep
+from services.api.languages import Language
 from services.api.reports.facts import gather
-from services.api.reports.language import Language
 from services.api.reports.layout import pdf
 
 router = APIRouter(prefix="/v1", tags=["cases"])

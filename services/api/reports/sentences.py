@@ -4,12 +4,20 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from services.api.web.languages import SPOKEN
+
 Say = Callable[..., str]
 """A word or sentence by its key, with what is to be filled in; KeyError for a key that there is not."""
 FIGURE = re.compile(r"\d+(?:\.\d+)?")
 TARGET = re.compile(r"sensitivity>=(?P<share>[\d.]+)")
 RISK_BAND = re.compile(r"risk-band/(?P<guideline>.+)/(?P<version>\d+)")
 ADVICE = {"due": "yes", "not-due": "no", "consider": "consider", "undecided": "undecided"}
+
+
+def speaker(language: str) -> Say:
+    """Says the words of the pages."""
+    words = SPOKEN[language]
+    return lambda key, /, **facts: words(key).format(**facts)
 
 
 def percent(share: float) -> str:

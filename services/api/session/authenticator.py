@@ -3,6 +3,8 @@
 import asyncio
 from uuid import UUID
 
+import segno
+
 from services.api.dependencies import Wiring
 from services.api.session.attempts import Attempts
 from services.api.session.errors import NoSession, PasswordWrong, TotpWrong
@@ -13,6 +15,9 @@ from shared.ledger import House
 from shared.ledger.authenticators import Authenticator, AuthenticatorNotBegun
 from shared.ledger.hospitals import Caller
 from shared.ledger.signins import Attempt
+
+QR_SCALE = 5
+"""Pixels of a module: a telephone's camera reads it from an arm's length."""
 
 
 class AuthenticatorDesk:
@@ -25,7 +30,8 @@ class AuthenticatorDesk:
         with self._wired.ledger.whole(self._who.actor) as house:
             house.authenticators.begin(person, self._wired.vault.seal(person, secret))
             name = house.people.find(person).name
-        return TotpBegun(secret=secret, uri=authenticators.address(secret, name))
+        uri = authenticators.address(secret, name)
+        return TotpBegun(secret=secret, uri=uri, qr=segno.make_qr(uri).svg_data_uri(scale=QR_SCALE, light="#fff"))
 
     def confirm(self, code: str) -> TotpOn:
         """Raises NoSession, AuthenticatorNotBegun, TotpWrong."""

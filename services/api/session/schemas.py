@@ -51,7 +51,8 @@ class Removal(Code):
 
 class TotpBegun(BaseModel):
     secret: str = Field(description="For typing into the authenticator; shown this once.")
-    uri: str = Field(description="The same as an `otpauth:` address, for a QR code.")
+    uri: str = Field(description="The same as an `otpauth:` address.")
+    qr: str = Field(description="The same as a QR code: an SVG image in a `data:` address.")
 
 
 class TotpOn(BaseModel):

@@ -16,15 +16,24 @@ class Entry:
     name: str
     acts: Sequence[Act]
 
+    def holds(self, path: str) -> bool:
+        """Whether this is the page, or one of those below it."""
+        return path == self.path or path.startswith(f"{self.path}/")
 
+
+HOUSEKEEPING = (Act.OPERATE, Act.AUDIT, Act.ADMINISTER, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
 ENTRIES = (
     Entry("/", "common.nav.reader", [Act.SUBMIT]),
-    Entry("/console/models", "models.nav", [Act.OPERATE]),
+    Entry("/batch", "batch.nav", [Act.SUBMIT]),
+    Entry("/worklist", "worklist.nav", [Act.READ]),
+    Entry("/studies", "studies.nav", [Act.READ]),
+    Entry("/wall", "wall.nav", [Act.READ, Act.MONITOR]),
+    Entry("/console", "console.title", HOUSEKEEPING),
 )
 
 
-def entries(caller: Caller | None) -> list[Entry]:
+def entries(caller: Caller | None, among: Sequence[Entry] = ENTRIES) -> list[Entry]:
     """Those that this person may open."""
     if caller is None:
         return []
-    return [entry for entry in ENTRIES if any(may(caller.role, act) for act in entry.acts)]
+    return [entry for entry in among if any(may(caller.role, act) for act in entry.acts)]

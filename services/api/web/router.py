@@ -5,18 +5,54 @@ from pathlib import Path
 from fastapi import APIRouter
 from starlette.responses import FileResponse
 
-from services.api.web.pages import models, reader, sign_in
+from services.api.web.pages import (
+    account,
+    audit,
+    batch,
+    case,
+    console,
+    datasets,
+    hospitals,
+    keys,
+    models,
+    people,
+    queue,
+    reader,
+    runs,
+    sign_in,
+    studies,
+    wall,
+    worklist,
+)
 from services.api.web.phone import router as phone
 from services.api.web.shell import HEADERS
 from shared.errors import NotFound
 
 STATIC = {file.name: file for file in (Path(__file__).parent / "static").iterdir()}
+PAGES = (
+    account,
+    audit,
+    batch,
+    case,
+    console,
+    datasets,
+    hospitals,
+    keys,
+    models,
+    people,
+    queue,
+    reader,
+    runs,
+    sign_in,
+    studies,
+    wall,
+    worklist,
+)
 
 router = APIRouter(include_in_schema=False)
-router.include_router(reader.router)
-router.include_router(sign_in.router)
+for page in PAGES:
+    router.include_router(page.router)
 router.include_router(phone)
-router.include_router(models.router)
 
 
 @router.get("/static/{name}")

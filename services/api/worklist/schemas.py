@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from services.api.languages import told_again
 from services.api.text import BatchLabel, OptionalText
 from shared.domain.jobs import JobState, Priority
 from shared.domain.outcomes import OutcomeSource
@@ -13,7 +14,7 @@ from shared.ledger.worklist import COUNTED, Asked, Line, Order, Told
 
 Decision = Literal["benign", "malignant", "refer"]
 SAME = ("case_id", "job_id", "external_id", "batch", "created_at", "size_mm", "state", "priority", "attempts", "reason")
-READ = ("message", "risk", "decision", "fna")
+READ = ("risk", "decision", "fna")
 
 
 def _or_none(value: Any) -> Any:
@@ -105,7 +106,8 @@ def line_view(line: Line) -> LineView:
     told = {name: getattr(line, name) for name in (*SAME, *READ)}
     ending = {name: getattr(line, name) for name in Ending.model_fields}
     outcome = None if line.malignant is None else Ending(**ending)
-    return LineView(**told, warnings=list(line.warnings), outcome=outcome)
+    message = told_again(line.reason, line.message)
+    return LineView(**told, message=message, warnings=list(line.warnings), outcome=outcome)
 
 
 def _moment(told: date | datetime | None, of_day: time) -> datetime | None:

@@ -3,15 +3,17 @@
 import base64
 import binascii
 import json
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from services.api.dependencies import Wiring
 from services.api.jobs.service import CursorInvalid
+from services.api.languages import told_again
 from services.api.worklist.schemas import PageQuestion, WorklistPage, line_view
 from shared.domain.events import Event
 from shared.ledger.hospitals import Caller
-from shared.ledger.worklist import COUNTED, Line, Order, Place
+from shared.ledger.worklist import COUNTED, DeadLetters, Line, Order, Place
 
 
 def listed(wired: Wiring, who: Caller, question: PageQuestion) -> WorklistPage:
@@ -26,6 +28,13 @@ def listed(wired: Wiring, who: Caller, question: PageQuestion) -> WorklistPage:
     more = _cursor(lines[limit - 1], asked.order) if len(lines) > limit else None
     views = [line_view(line) for line in lines[:limit]]
     return WorklistPage(cases=views, next_cursor=more, total=min(found, COUNTED), more_than_total=found > COUNTED)
+
+
+def dead_letters(wired: Wiring, who: Caller) -> list[DeadLetters]:
+    """This hospital's by their reasons, each with a sentence of one of them; most cases first."""
+    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
+        dead = book.worklist.dead()
+    return [replace(each, message=told_again(each.reason, each.message)) for each in dead]
 
 
 def _cursor(line: Line, order: Order) -> str:

@@ -29,12 +29,22 @@ def test_a_done_case_is_printed_by_whoever_may_read_it(done, as_person, language
     answer = as_person(Role.READER).get(f"{done}/report.pdf", params={"language": language})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
     assert answer.content.startswith(b"%PDF")
+    assert b"/Subtype /Image" in answer.content
     assert "no-store" in answer.headers["cache-control"]
+
+
+def test_a_case_whose_image_is_lost_is_printed_without_it(done, north, settings):
+    for kept in (settings.home / "objects").rglob("*"):
+        if kept.is_file():
+            kept.unlink()
+    answer = north.get(f"{done}/report.pdf")
+    assert answer.status_code == 200
+    assert b"/Subtype /Image" not in answer.content
 
 
 def test_each_printing_is_on_record_without_a_word_of_the_case(done, north, as_role):
     for _ in range(2):
-        north.get(f"{done}/report.pdf")
+        assert north.get(f"{done}/report.pdf").status_code == 200
     trail = as_role(Role.AUDITOR).get("/v1/audit").json()
     printed = [each for each in trail if each["event"] == "report.printed"]
     assert [each["case_id"] for each in printed] == [done.rpartition("/")[2]] * 2

@@ -115,7 +115,11 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
         lambda b, its: b.jobs.page(None, None, 10),
         lambda b, its: b.jobs.cancel(its.job_id),
     ],
-    "worklist": [lambda b, its: b.worklist.page(Asked(), None, 10), lambda b, its: b.worklist.exact(Asked())],
+    "worklist": [
+        lambda b, its: b.worklist.page(Asked(), None, 10),
+        lambda b, its: b.worklist.exact(Asked()),
+        lambda b, its: b.worklist.dead(),
+    ],
     "receipts": [lambda b, its: b.receipts.find("k", "body")],
     "explanations": [lambda b, its: b.explanations.ask(its.case_id)],
     "outcomes": [lambda b, its: b.outcomes.latest(its.case_id)],

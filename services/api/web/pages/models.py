@@ -9,8 +9,9 @@ from services.api.dependencies import WiringDep
 from services.api.models import service
 from services.api.models.schemas import GateView, ModelView
 from services.api.web import plots_models
+from services.api.web.console import show_console
 from services.api.web.plots_models import Legend
-from services.api.web.shell import PageOperator, Visitor, pages, show
+from services.api.web.shell import PageOperator, Visitor, pages
 from shared.ledger import House
 from shared.ledger.promotions import LEAST_REASON, objection
 from shared.ledger.shadows import ShadowAbsent
@@ -28,7 +29,7 @@ def models_page(request: Request, visitor: PageOperator, wired: WiringDep) -> HT
             "workers": [service.worker(row) for row in house.serving.alive()],
             "before": before(house),
         }
-    return show(request, visitor, "models.html", **facts)
+    return show_console(request, visitor, "models.html", **facts)
 
 
 @router.get("/console/models/{model_id}", response_class=HTMLResponse)
@@ -46,7 +47,7 @@ def model_page(request: Request, model_id: str, visitor: PageOperator, wired: Wi
             "workers": [service.worker(row) for row in house.serving.alive()],
             "least_reason": LEAST_REASON,
         }
-    return show(request, visitor, "model.html", **facts | {"drawn": drawn(facts["gate"], visitor)})
+    return show_console(request, visitor, "model.html", **facts | {"drawn": drawn(facts["gate"], visitor)})
 
 
 def before(house: House) -> ModelView | None:

@@ -1,9 +1,8 @@
-// Models: dialogs that act, and parts of the page that are fetched again while they change.
+// Models: forms that act, and parts of the page that are fetched again while they change.
 
+import "/static/dialogs.js";
 import { ask, byId, say } from "/static/session.js";
 
-for (const button of document.querySelectorAll("[data-opens]")) button.addEventListener("click", () => byId(button.dataset.opens).showModal());
-for (const button of document.querySelectorAll("[data-closes]")) button.addEventListener("click", () => button.closest("dialog").close());
 for (const button of document.querySelectorAll("[data-acts]")) button.addEventListener("click", () => act(button));
 for (const form of document.querySelectorAll("form[data-act]")) form.addEventListener("submit", (event) => { event.preventDefault(); send(form); });
 for (const part of document.querySelectorAll("[data-refreshes]")) setInterval(() => refresh(part.id), Number(part.dataset.refreshes));

@@ -3,11 +3,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+import numpy as np
 import pytest
 
 from services.api.jobs.schemas import RESULT
+from services.api.languages import Language
 from services.api.reports.facts import Printed, Report
-from services.api.reports.language import Language
 from services.api.reports.layout import pdf
 from shared.guidelines import alternatives, recommend
 from shared.ledger.cases import Case
@@ -20,6 +21,11 @@ CASE = Case("a" * 64, 1, "png", 300, 300, 14.5, {"box": [40, 30, 180, 160]}, "ê°
 def report(language: Language = Language.ENGLISH, **changed) -> Report:
     result = RESULT | {"fna": ADVICE} | changed
     return Report("north", CASE, result, NOON, None, Printed("kim", "k", NOON), language)
+
+
+def with_picture(roi: dict | None, height: int = 300, width: int = 300) -> Report:
+    pixels = np.random.default_rng(1).integers(0, 256, (height, width), np.uint8)
+    return replace(report(), case=replace(CASE, roi=roi), picture=pixels)
 
 
 def pages(made: bytes) -> int:
@@ -52,3 +58,16 @@ def test_a_result_of_before_its_cut_off_had_a_risk_is_printed():
     older = report()
     del older.result["cutoff_risk"], older.result["cutoff_rule"]
     assert pages(pdf(older)) == 1
+
+
+@pytest.mark.parametrize("roi", [None, {"box": [40, 30, 180, 160]}, {"polygon": [[40, 30], [220, 30], [130, 190]]}])
+def test_the_image_stands_on_the_page_with_its_outline(roi):
+    made = pdf(with_picture(roi))
+    assert pages(made) == 1
+    assert b"/Subtype /Image" in made
+    assert b"/Subtype /Image" not in pdf(report())
+
+
+def test_an_outline_changes_what_is_drawn_and_a_large_image_is_printed_small():
+    assert pdf(with_picture(None)) != pdf(with_picture({"box": [40, 30, 180, 160]}))
+    assert len(pdf(with_picture(None, 2000, 3000))) < 1_000_000

@@ -1,0 +1,58 @@
+"""The image of a case on its report, with the outline that was given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from services.api.cases.picture import pixels
+from services.api.dependencies import Wiring
+from services.api.reports.paper import OUTLINE, Paper
+from shared.errors import InputError
+from shared.ledger.cases import Case
+from shared.objects.errors import ObjectCorrupt, ObjectMissing
+from shared.telemetry import log
+
+MOST_PX = 900
+"""The longer side as it is printed; more dots than paper of this size shows would only make the file larger."""
+OUTLINE_MM = 0.4
+
+Pixels = NDArray[np.uint8]
+
+
+def printable(wired: Wiring, case: Case) -> Pixels | None:
+    """(height, width) grey; None where the image can be read no more, which keeps no report from being printed."""
+    try:
+        return pixels(wired, case)
+    except (InputError, ObjectMissing, ObjectCorrupt) as error:
+        log().warning("report.image_unreadable", case=str(case.id), code=error.code)
+        return None
+
+
+def place(paper: Paper, case: Case, image: Pixels, at: tuple[float, float], room: tuple[float, float]) -> float:
+    """Draw the image as large as `room` (width and height in mm) lets it, its upper right corner `at`; its height."""
+    height, width = image.shape
+    scale = min(room[0] / width, room[1] / height)
+    left, top = at[0] - width * scale, at[1]
+    paper.image(Image.fromarray(_smaller(image)), left, top, width * scale, height * scale)
+    _outline(paper, case.roi or {}, scale, (left, top))
+    return height * scale
+
+
+def _outline(paper: Paper, roi: Mapping[str, Any], scale: float, at: tuple[float, float]) -> None:
+    paper.set_draw_color(*OUTLINE)
+    paper.set_line_width(OUTLINE_MM)
+    if "box" in roi:
+        x, y, width, height = (each * scale for each in roi["box"])
+        paper.rect(at[0] + x, at[1] + y, width, height)
+    elif "polygon" in roi:
+        paper.polygon([(at[0] + x * scale, at[1] + y * scale) for x, y in roi["polygon"]])
+    paper.set_line_width(0.2)
+
+
+def _smaller(image: Pixels) -> Pixels:
+    share = MOST_PX / max(image.shape)
+    return image if share >= 1 else cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,17 @@
+"""One's own account: password, authenticator, signing out."""
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from services.api.dependencies import WiringDep
+from services.api.web.shell import PagePerson, pages, show
+from shared.passwords import LEAST
+
+router = pages()
+
+
+@router.get("/account", response_class=HTMLResponse)
+def account_page(request: Request, visitor: PagePerson, wired: WiringDep) -> HTMLResponse:
+    with wired.ledger.whole(visitor.caller.actor) as house:
+        person = house.people.find(visitor.caller.person)
+    return show(request, visitor, "account.html", person=person, least=LEAST)

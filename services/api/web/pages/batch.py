@@ -1,0 +1,17 @@
+"""Many images at once: chosen, given their sizes, sent, and watched while they are read."""
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from services.api.dependencies import WiringDep
+from services.api.text import BATCH_LETTERS
+from services.api.web.shell import PageSubmitter, pages, show
+from shared.domain.jobs import Priority
+
+router = pages()
+
+
+@router.get("/batch", response_class=HTMLResponse)
+def batch_page(request: Request, visitor: PageSubmitter, wired: WiringDep) -> HTMLResponse:
+    facts = {"letters": BATCH_LETTERS, "most_bytes": wired.settings.max_upload_bytes, "priorities": list(Priority)}
+    return show(request, visitor, "batch.html", **facts)

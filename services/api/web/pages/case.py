@@ -1,0 +1,54 @@
+"""A case: how far it is while it waits, and what SERA says when it is read."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from services.api.cases.schemas import CaseView
+from services.api.cases.service import CaseDesk
+from services.api.cases.similar import similar
+from services.api.dependencies import WiringDep
+from services.api.jobs.schemas import JobView
+from services.api.jobs.service import JobDesk
+from services.api.reports import sentences
+from services.api.reports.facts import SYNTHETIC
+from services.api.reports.sentences import Say, speaker
+from services.api.web import plots_case
+from services.api.web.shell import PageReader, Visitor, pages, show
+from shared.domain.jobs import JobState
+from shared.domain.roles import Act
+
+router = pages()
+NEAREST = 6
+"""Past cases that are shown beside a result."""
+
+
+@router.get("/cases/{case_id}", response_class=HTMLResponse)
+def case_page(request: Request, case_id: UUID, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+    who, say = visitor.caller, speaker(visitor.language)
+    case = CaseDesk(wired, who).find(case_id)
+    job = JobDesk(wired, who).read(case.jobs[-1])
+    facts = {"case": case, "job": job, "say": say, "sentences": sentences, **rights(visitor)}
+    if job.state is JobState.DONE:
+        facts |= told(say, case, job) | {"similar": similar(wired, who, case_id, NEAREST)}
+    return show(request, visitor, "case.html", **facts)
+
+
+def rights(visitor: Visitor) -> dict[str, bool]:
+    """Which buttons this person gets."""
+    return {"may_submit": visitor.may(Act.SUBMIT), "may_rerun": visitor.may(Act.RERUN)}
+
+
+def told(say: Say, case: CaseView, job: JobView) -> dict[str, Any]:
+    """A result, with what is drawn of it."""
+    result = job.result
+    warned = [each for each in result["warnings"] if each["code"] != SYNTHETIC]
+    return {
+        "result": result,
+        "synthetic": len(warned) < len(result["warnings"]),
+        "warnings": [sentences.warning(say, each) for each in warned],
+        "scale": plots_case.scale(say, result),
+        "outline": plots_case.outline(case.roi, case.image["width"], case.image["height"]),
+    }

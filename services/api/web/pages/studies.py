@@ -1,0 +1,115 @@
+"""Reader studies: which there are, how far each is, what it shows, and the desk that they are read at."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from services.api.dependencies import Wiring, WiringDep
+from services.api.people.service import PeopleDesk
+from services.api.reader_studies.desk import ReadingDesk
+from services.api.reader_studies.figures import Analysis, Condition
+from services.api.reader_studies.results import ResultsDesk
+from services.api.reader_studies.schemas import MOST_CASES, ReaderProgress, ReaderStudyView
+from services.api.reader_studies.service import StudyDesk
+from services.api.reports import sentences
+from services.api.web import plots_models
+from services.api.web.languages import Words
+from services.api.web.plots_models import Legend
+from services.api.web.shell import PageReader, Visitor, pages, show
+from shared.domain.reader_studies import Phase, StudyState
+from shared.domain.roles import HOSPITAL_ROLES, Act
+from shared.ledger.hospitals import Caller
+
+router = pages()
+
+
+@router.get("/studies", response_class=HTMLResponse)
+def studies_page(request: Request, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+    studies = StudyDesk(wired, visitor.caller).all()
+    facts = {"studies": [(each, own(each, visitor.caller)) for each in studies], "most_cases": MOST_CASES}
+    if visitor.may(Act.ADMINISTER):
+        facts |= offered(wired, visitor.caller)
+    return show(request, visitor, "studies.html", **facts)
+
+
+@router.get("/studies/{study_id}", response_class=HTMLResponse)
+def study_page(request: Request, study_id: UUID, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+    study = StudyDesk(wired, visitor.caller).find(study_id)
+    mine = own(study, visitor.caller)
+    wanted = visitor.may(Act.ADMINISTER) and study.state is not StudyState.DRAFT
+    blind = wanted and unread(study, mine)
+    analysis = ResultsDesk(wired, visitor.caller).analysis(study_id) if wanted and not blind else None
+    facts = {"study": study, "mine": mine, "blind": blind, "analysis": analysis, "phases": list(Phase)}
+    return show(request, visitor, "study.html", **facts, curves=curves(analysis, visitor))
+
+
+@router.get("/studies/{study_id}/read", response_class=HTMLResponse)
+def reading_page(request: Request, study_id: UUID, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+    """The desk without a case on it: the first is asked for when the reader begins, for then its time does too."""
+    study = StudyDesk(wired, visitor.caller).find(study_id)
+    return show(request, visitor, "reading.html", study=study, mine=own(study, visitor.caller))
+
+
+@router.get("/studies/{study_id}/read/{case_id}/sera", response_class=HTMLResponse)
+def sera_part(request: Request, study_id: UUID, case_id: UUID, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+    """SERA's answer as a part of the desk. As GET /v1/.../aided/{case_id}: refused before the blind reading."""
+    aided = ReadingDesk(wired, visitor.caller, study_id).aided(case_id)
+    return show(request, visitor, "reading_sera.html", blind=aided.blind, **told(visitor.words, aided.sera))
+
+
+def own(study: ReaderStudyView, who: Caller) -> ReaderProgress | None:
+    """How far this person is, if they are a reader of the study."""
+    return next((each for each in study.readers if each.person_id == who.person), None)
+
+
+def unread(study: ReaderStudyView, mine: ReaderProgress | None) -> bool:
+    """Whether this person still has to read blind, so that no figure may be shown to them."""
+    return study.state is StudyState.OPEN and mine is not None and mine.blind < study.cases
+
+
+def offered(wired: Wiring, who: Caller) -> dict[str, Any]:
+    """What a new study can be made of: people who may read, and how many cases of either class."""
+    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
+        eligible = book.reader_studies.eligible()
+    malignant = sum(each.malignant for each in eligible)
+    people = [each for each in PeopleDesk(wired, who).all() if each.disabled_at is None and each.role in HOSPITAL_ROLES]
+    return {"people": people, "malignant": malignant, "benign": len(eligible) - malignant}
+
+
+def curves(analysis: Analysis | None, visitor: Visitor) -> dict[int, str]:
+    """ROC curves of each reader beside SERA's, by the reader's number; none under a case of either class."""
+    drawn: dict[int, str] = {}
+    for reader in analysis.readers if analysis else ():
+        sides = {"sera": analysis.sera.figures, "blind": reader.blind, "aided": reader.aided}
+        if reader.blind.roc and reader.aided.roc:
+            drawn[reader.number] = plots_models.roc(_points(sides), _legend(reader.number, visitor.words))
+    return drawn
+
+
+def told(words: Words, result: Mapping[str, Any]) -> dict[str, Any]:
+    """SERA's answer in the visitor's language."""
+    return {
+        "risk": sentences.percent(result["risk"]),
+        "decision": result["decision"],
+        "advice": sentences.advice(words, result["fna"]),
+        "advice_says": sentences.advice_says(words, result["fna"]),
+        "rule": sentences.rule(words, result["fna"]["rule"]),
+        "warnings": [sentences.warning(words, each) for each in result["warnings"]],
+        "model": result["model"],
+    }
+
+
+def _points(sides: Mapping[str, Condition]) -> dict[str, Any]:
+    found = {name: side.roc for name, side in sides.items() if side.roc}
+    return {
+        name: {"points": list(zip(each.false_positive_rate, each.sensitivity, strict=True)), "band": []}
+        for name, each in found.items()
+    }
+
+
+def _legend(number: int, words: Words) -> Legend:
+    said = {name: words(f"studies.roc.{name}", reader=number) for name in ("title", "desc", "x", "y")}
+    return Legend(f"roc-{number}", **said)

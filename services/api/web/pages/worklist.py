@@ -1,0 +1,94 @@
+"""The worklist: a hospital's cases as asked for, live while any is unfinished; its dead letters; outcomes, erasing."""
+
+from hashlib import sha256
+from typing import Annotated, Any, get_args
+from urllib.parse import urlencode
+
+from fastapi import Header, Query, Request
+from fastapi.responses import HTMLResponse
+from starlette.responses import Response
+
+from services.api.dependencies import WiringDep
+from services.api.languages import SPOKEN, Language
+from services.api.web.shell import PageReader, Visitor, pages, show
+from services.api.worklist.schemas import Decision, PageQuestion, WorklistPage
+from services.api.worklist.service import dead_letters, listed
+from shared.domain.erasure import Ground
+from shared.domain.jobs import FINAL, JobState, Priority
+from shared.domain.outcomes import OutcomeSource
+from shared.domain.roles import Act
+from shared.ledger.worklist import Order, Told
+
+router = pages()
+HERE = "/worklist"
+CHOICES = {
+    "states": list(JobState),
+    "decisions": get_args(Decision),
+    "outcomes": list(Told),
+    "priorities": list(Priority),
+    "orders": list(Order),
+    "sources": list(OutcomeSource),
+    "grounds": list(Ground),
+}
+SIGNS = {
+    "queued": "…",
+    "running": "▸",
+    "done": "✓",
+    "failed": "✕",
+    "cancelled": "–",
+    "benign": "○",
+    "malignant": "●",
+    "refer": "?",
+}
+"""What stands before a state's or decision's word, so that a list can be skimmed without its colours."""
+Asked = Annotated[PageQuestion, Query()]
+
+
+@router.get(HERE, response_class=HTMLResponse)
+def worklist_page(request: Request, question: Asked, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+    page = _listed(question, visitor, wired)
+    return show(request, visitor, "worklist.html", **_facts(question, visitor, wired, page), **CHOICES)
+
+
+@router.get(f"{HERE}/rows", response_class=HTMLResponse)
+def worklist_rows(
+    request: Request,
+    question: Asked,
+    visitor: PageReader,
+    wired: WiringDep,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The part of the page that changes while cases are read."""
+    page = _listed(question, visitor, wired)
+    answer = show(request, visitor, "worklist-rows.html", **_facts(question, visitor, wired, page))
+    answer.headers["ETag"] = tag = f'"{sha256(answer.body).hexdigest()[:32]}"'
+    return Response(status_code=304, headers={"ETag": tag}) if if_none_match == tag else answer
+
+
+def _listed(question: PageQuestion, visitor: Visitor, wired: WiringDep) -> WorklistPage:
+    SPOKEN.set(Language(visitor.language))
+    return listed(wired, visitor.caller, question)
+
+
+def _facts(question: PageQuestion, visitor: Visitor, wired: WiringDep, page: WorklistPage) -> dict[str, Any]:
+    asked = told(question)
+    return {
+        "asked": asked,
+        "page": page,
+        "unfinished": any(line.state not in FINAL for line in page.cases),
+        "dead": dead_letters(wired, visitor.caller),
+        "reruns": visitor.may(Act.RERUN),
+        "tells": visitor.may(Act.SUBMIT),
+        "erases": visitor.may(Act.ADMINISTER),
+        "signs": SIGNS,
+        "csv": f"/v1/cases.csv?{urlencode(asked)}",
+        "first": f"{HERE}?{urlencode(asked)}" if question.cursor else None,
+        "next": page.next_cursor and f"{HERE}?{urlencode(asked | {'cursor': page.next_cursor})}",
+        "here": urlencode(asked | ({"cursor": question.cursor} if question.cursor else {})),
+    }
+
+
+def told(question: PageQuestion) -> dict[str, str]:
+    """What a question asks for, as an address has it."""
+    given = question.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"cursor", "limit"})
+    return {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}

@@ -1,0 +1,39 @@
+// What a tab keeps of its batch, so that it can go on after a reload: no image, no file name, no number of a patient.
+
+const PLACE = "sera-batch";
+
+// Stable for an image in a batch: by its content, or where the browser keeps that for secure addresses only, its name,
+// size and date; either way nothing can be read out of it.
+export async function digestOf(file) {
+  if (crypto.subtle) return hex(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+  return mixed(`${file.name}\n${file.size}\n${file.lastModified}`);
+}
+
+export async function keyOf(label, digest) {
+  const told = `${label}\n${digest}`;
+  return `batch-${crypto.subtle ? hex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(told))) : mixed(told)}`;
+}
+
+// {person, label, csv, images: {key: {mm, case}}}; null where nothing was begun, or by somebody else.
+export function kept(person) {
+  try {
+    const found = JSON.parse(sessionStorage.getItem(PLACE));
+    return found?.person === person ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+export const keep = (batch) => sessionStorage.setItem(PLACE, JSON.stringify(batch));
+export const forget = () => sessionStorage.removeItem(PLACE);
+
+const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// FNV-1a over 2 x 64 bits with different offsets.
+function mixed(text) {
+  const letters = new TextEncoder().encode(text);
+  return [0xcbf29ce484222325n, 0x9e3779b97f4a7c15n].map((hash) => {
+    for (const letter of letters) hash = BigInt.asUintN(64, (hash ^ BigInt(letter)) * 0x100000001b3n);
+    return hash.toString(16).padStart(16, "0");
+  }).join("");
+}

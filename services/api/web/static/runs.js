@@ -1,0 +1,59 @@
+// Training runs: asked for, and one of them as it goes on, told by server-sent events.
+
+import "/static/dialogs.js";
+import { refresh } from "/static/console.js";
+import { ask, byId, say } from "/static/session.js";
+import { t } from "/static/words.js";
+
+const PAUSE_MS = 1000;
+let busy = false, again = false, told = null;
+
+byId("start")?.addEventListener("submit", (event) => { event.preventDefault(); start(event.target); });
+for (const form of document.querySelectorAll("dialog form[data-act]")) form.addEventListener("submit", (event) => { event.preventDefault(); act(form); });
+if (byId("run")?.dataset.follows) follow(byId("run").dataset.follows);
+
+async function start({ elements }) {
+  const [dataset, version] = elements.frozen.value.split("/");
+  const json = { dataset, version: Number(version), recipe: elements.recipe.value, seed: Number(elements.seed.value), ...(elements.folds.value && { folds: Number(elements.folds.value) }) };
+  try {
+    location.assign(`/console/runs/${(await ask("POST", "/v1/training-runs", { json })).run_id}`);
+  } catch (problem) {
+    say(problem.message, true);
+  }
+}
+
+async function act(form) {
+  try {
+    await ask("POST", form.dataset.act);
+    location.reload();
+  } catch (problem) {
+    form.querySelector("[role=alert]").textContent = problem.message;
+  }
+}
+
+// The stream ends with the run; the browser goes on by itself where the line breaks.
+function follow(path) {
+  const stream = new EventSource(path);
+  stream.addEventListener("log", soon);
+  stream.addEventListener("run", ({ data }) => {
+    soon();
+    const { state } = JSON.parse(data);
+    if (state !== told) say(t(`runs.states.${told = state}`));
+    if (["done", "failed", "cancelled"].includes(state)) stream.close();
+  });
+  addEventListener("pagehide", () => stream.close());
+}
+
+// However much is said, the page is made anew once a second at most, and once more after the last word.
+async function soon() {
+  again = true;
+  if (busy) return;
+  busy = true;
+  while (again) {
+    again = false;
+    await refresh().catch(() => {});
+    byId("log")?.scrollTo(0, byId("log").scrollHeight);
+    await new Promise((settle) => setTimeout(settle, PAUSE_MS));
+  }
+  busy = false;
+}

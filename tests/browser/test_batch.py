@@ -1,0 +1,128 @@
+import re
+from typing import Any
+
+from playwright.sync_api import Page, Route, expect
+
+from shared.domain.roles import Role
+from tests.builders import png
+
+UNREADABLE = b"\x89PNG\r\n\x1a\n" + b"spoilt" * 40
+CASES = re.compile("/v1/cases$")
+TABLE = """file,size_mm,external_id,roi,priority
+결절-1.png,1.4 cm,A-17,"10 10 90 90",urgent
+결절-2.png,"9,5",A-18,,
+없음.png,8,,,
+"""
+UNDERSTOOD = {
+    "14": 14,
+    "14.5 mm": 14.5,
+    "1,2 cm": 12,
+    "１２": 12,
+    "1.4 x 0.9 cm": 14,
+    "9 × 14 × 8": 14,
+    "1.2cm x 9mm": 12,
+    "1.4㎝": 14,
+    "12 밀리미터": 12,
+    "300": 300,
+    "": None,
+    "0": None,
+    "-3": None,
+    "31 cm": None,
+    "12 m": None,
+    "1.2.3": None,
+    "large": None,
+}
+
+
+def images(count: int, first: int, **spoilt: bytes) -> list[dict[str, Any]]:
+    """Files as a person chooses them: `north-1.png` and so on, each another phantom."""
+    drawn = {f"north-{n}.png": png(first + n) for n in range(1, count + 1)} | {f"{k}.png": v for k, v in spoilt.items()}
+    return [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in drawn.items()]
+
+
+def accepted(page: Page) -> list[tuple[float, str | None, str]]:
+    """Size, own number and priority of the cases that the ledger has of the page's batch."""
+    batch = page.locator("#label").input_value()
+    cases = page.request.get("/v1/cases", params={"batch": batch}).json()["cases"]
+    return sorted((case["size_mm"], case["external_id"], case["priority"]) for case in cases)
+
+
+def test_a_size_is_understood_as_a_doctor_types_it(enter):
+    page = enter(None, path="/sign-in")
+    ask = "typed => import('/static/sizes.js').then(({ understood }) => typed.map(understood))"
+    assert dict(zip(UNDERSTOOD, page.evaluate(ask, list(UNDERSTOOD)), strict=True)) == UNDERSTOOD
+
+
+def test_a_spoilt_image_and_one_without_a_size_hold_up_none_of_the_others(enter, axe, snap):
+    page = enter(Role.SUBMITTER, path="/batch")
+    page.get_by_label("Images", exact=True).set_input_files([*images(5, 7000, spoilt=UNREADABLE), images(1, 7000)[0]])
+    expect(page.get_by_role("row")).to_have_count(8)
+    expect(page.locator("#checks")).to_contain_text("The same image chosen twice, sent once (1): north-1.png")
+    page.get_by_label("One size for all that have none yet").fill("1.2 cm")
+    page.get_by_role("button", name="Fill in").click()
+    page.get_by_label("Size of north-5.png").fill("")
+    expect(page.locator("#checks")).to_contain_text("Without a size, left out until you type it (1): north-5.png")
+    axe(page)
+    snap(page, "batch-checks", full=True)
+    page.get_by_role("button", name="Send (5)").click()
+    expect(page.locator("#counts")).to_have_text("4 of 6 sent, 1 refused, 4 read")
+    expect(page.get_by_role("row", name="spoilt.png")).to_contain_text("PNG")
+    expect(page.get_by_role("link", name=re.compile("^Open: north-"))).to_have_count(4)
+    expect(page.get_by_role("link", name="Show in the worklist")).to_have_attribute(
+        "href", re.compile(r"/worklist\?batch=2")
+    )
+    assert [size for size, _, _ in accepted(page)] == [12.0] * 4
+    axe(page)
+    snap(page, "batch-read", full=True)
+
+
+def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(enter, snap):
+    page, files, posts = enter(Role.SUBMITTER, dark=True, path="/batch"), images(6, 7100), []
+
+    def lose_most(route: Route) -> None:
+        """The first is answered, the answer of the second is lost, the next three never reach SERA."""
+        posts.append(route)
+        if len(posts) == 2:
+            route.fetch()
+        elif len(posts) == 1 or len(posts) > 5:
+            route.continue_()
+
+    page.route(CASES, lambda route: lose_most(route) if route.request.method == "POST" else route.continue_())
+    page.get_by_label("Images", exact=True).set_input_files(files)
+    for number in range(1, 7):
+        page.get_by_label(f"Size of north-{number}.png").fill(str(10 + number))
+    page.get_by_role("button", name="Send (6)").click()
+    expect(page.locator("#counts")).to_have_text("1 of 6 sent, 0 refused, 1 read")
+    assert len(accepted(page)) == 2
+    page.reload()
+    expect(page.locator("#resume")).to_contain_text("1 of 6 images were sent. Choose the same files again to go on")
+    assert not re.search("north|png", page.evaluate("JSON.stringify(sessionStorage)"))
+    page.get_by_label("Images", exact=True).set_input_files(files)
+    page.get_by_role("button", name="Send (5)").click()
+    expect(page.locator("#counts")).to_have_text("6 of 6 sent, 0 refused, 6 read")
+    assert [size for size, _, _ in accepted(page)] == [11, 12, 13, 14, 15, 16]
+    snap(page, "batch-again-dark", full=True)
+
+
+def test_a_csv_gives_sizes_numbers_and_urgency_and_a_busy_sera_is_waited_for(enter, axe, snap):
+    page, busy = enter(Role.SUBMITTER, language="ko", phone=True, path="/batch"), []
+
+    def too_much_at_first(route: Route) -> None:
+        busy.append(route)
+        later = {"status": 429, "headers": {"Retry-After": "1"}, "json": {"code": "rate-limited", "detail": "later"}}
+        route.fulfill(**later) if len(busy) == 1 else route.continue_()
+
+    page.route(CASES, lambda route: too_much_at_first(route) if route.request.method == "POST" else route.continue_())
+    files = [{**file, "name": f"결절-{n}.png"} for n, file in enumerate(images(2, 7200), 1)]
+    sheet = {"name": "목록.csv", "mimeType": "text/csv", "buffer": TABLE.encode("cp949")}
+    page.get_by_label("영상", exact=True).set_input_files(files)
+    page.get_by_label(re.compile("CSV 파일")).set_input_files(sheet)
+    expect(page.locator("#checks")).to_contain_text("없음.png")
+    axe(page)
+    snap(page, "batch-phone-ko", full=True)
+    page.get_by_role("button", name="2건 보내기").click()
+    expect(page.locator("#counts")).to_have_text("2건 중 2건 전송, 0건 거부, 2건 판독 완료")
+    assert len(busy) == 3
+    assert accepted(page) == [(9.5, "A-18", "routine"), (14.0, "A-17", "urgent")]
+    axe(page)
+    snap(page, "batch-phone-read-ko", full=True)

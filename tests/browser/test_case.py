@@ -1,0 +1,102 @@
+"""The page of a case in a real browser: it waits, it is read, it failed, it is printed."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from playwright.sync_api import expect
+
+from shared.domain.roles import Role
+from tests.builders import encode, png
+
+PATIENCE_MS = 60_000
+ROI = '{"polygon": [[40, 36], [84, 30], [104, 66], [80, 100], [44, 92]]}'
+
+
+@pytest.fixture(scope="module")
+def north(stage):
+    return stage.hospital("north")
+
+
+@pytest.fixture(scope="module")
+def read(north) -> str:
+    """The path of a case that is read, like another one whose outcome is known."""
+    earlier = north.read(png(1))
+    north.http.post(f"/v1/cases/{earlier['case_id']}/outcome", json={"malignant": True, "source": "histology"})
+    return f"/cases/{north.read(png(2), roi=ROI, external_id='N-21', size_mm=8.5)['case_id']}"
+
+
+@contextmanager
+def resting(worker: psutil.Process) -> Iterator[None]:
+    worker.suspend()
+    try:
+        yield
+    finally:
+        worker.resume()
+
+
+def test_a_page_that_waits_becomes_the_result_by_itself(enter, stage, north, axe, snap):
+    with resting(stage.process("worker")):
+        page = enter(path=f"/cases/{north.accepted(png(4))['case_id']}")
+        expect(page.locator("#progress-said")).to_contain_text("in the queue")
+        axe(page)
+        snap(page, "case-waiting")
+        page.evaluate("() => { window.unloaded = false }")
+    expect(page.locator("#decision")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("#status")).to_have_text("The result is there.")
+    assert page.evaluate("() => window.unloaded") is False
+
+
+def test_where_events_do_not_come_through_the_page_asks(enter, stage, north):
+    page = enter()
+    page.route("**/events", lambda route: route.abort())
+    with resting(stage.process("worker")):
+        page.goto(f"/cases/{north.accepted(png(5))['case_id']}")
+        expect(page.locator("#progress-said")).to_be_visible()
+    expect(page.locator("#decision")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_the_heatmap_lies_over_the_image_and_fades_by_the_keyboard(enter, read, axe, snap):
+    page = enter(path=read)
+    page.get_by_role("button", name="Show where SERA looked").press("Enter")
+    layer, slider = page.locator(".heatmap-layer"), page.get_by_role("slider")
+    expect(slider).to_be_focused(timeout=PATIENCE_MS)
+    picture, box = page.locator("#picture img").first.bounding_box(), layer.bounding_box()
+    assert picture["x"] - 1 <= box["x"] <= box["x"] + box["width"] <= picture["x"] + picture["width"] + 1
+    before = float(layer.evaluate("each => each.style.opacity"))
+    page.keyboard.press("ArrowRight")
+    assert float(layer.evaluate("each => each.style.opacity")) == pytest.approx(before + 0.05)
+    axe(page)
+    snap(page, "case-desk", full=True)
+
+
+def test_it_prints_as_one_page_and_gives_its_report(enter, read):
+    page = enter(path=read)
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) == 1
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Report (PDF)").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF-")
+
+
+def test_on_a_phone_in_korean_and_in_the_dark_it_shuts_nobody_out(enter, read, axe, snap):
+    page = enter(path=read, phone=True, language="ko", dark=True)
+    expect(page.locator("#similar a")).to_be_visible()
+    axe(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    snap(page, "case-phone-ko-dark", full=True)
+
+
+def test_a_failed_case_says_why_and_is_run_again(enter, north, axe, snap):
+    blank = north.accepted(encode(np.full((128, 128), 90)))
+    north.job(blank["job_id"])
+    page = enter(Role.SUBMITTER, path=f"/cases/{blank['case_id']}")
+    expect(page.locator("#reason")).to_contain_text("one even grey")
+    axe(page)
+    snap(page, "case-failed")
+    page.get_by_role("button", name="Run it again").click()
+    expect(page.locator("#status")).to_have_text("The case has changed.", timeout=PATIENCE_MS)
+    expect(page.locator("#reason")).to_be_visible(timeout=PATIENCE_MS)

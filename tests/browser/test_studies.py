@@ -1,0 +1,136 @@
+"""A reader study from its making to its figures, at a keyboard."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, Response, expect
+
+from shared.domain.roles import Role
+from tests.builders import png
+
+expect.set_options(timeout=20_000)
+HOSPITAL, SICK = "studying", (True, False, True, False)
+SAID = {1: ("8m", "2b", "6m", "3b"), 2: ("3b", "6m", "7m", "2b")}
+"""What each reader types blind, case by case, before they keep or change it."""
+
+
+@pytest.fixture(scope="module")
+def answered(stage):
+    """Cases with a result and an outcome; by their ids, what a blind reader must not be told."""
+    sender, secrets = stage.hospital(HOSPITAL), {}
+    sent = [sender.accepted(png(40 + n), external_id=f"mrn-70{n}", size_mm=8) for n in range(len(SICK))]
+    for each, sick in zip(sent, SICK, strict=True):
+        result = sender.job(each["job_id"])["result"]
+        outcome = {"malignant": sick, "source": "histology"}
+        assert sender.http.post(f"/v1/cases/{each['case_id']}/outcome", json=outcome).status_code == 201
+        told = (result["score"], result["risk"], result["fna"]["text"], result["warnings"][0]["message"])
+        secrets[each["case_id"]] = [json.dumps(fact) for fact in told]
+    return secrets
+
+
+@pytest.fixture
+def people(make_person):
+    return [make_person(Role.READER, HOSPITAL) for _ in SAID]
+
+
+class Listener:
+    """Every answer that a page was given, by when it came."""
+
+    def __init__(self, page: Page) -> None:
+        self.heard: list[Response] = []
+        page.on("response", self._hear)
+
+    def _hear(self, answer: Response) -> None:
+        self.heard.append(answer)
+
+    def texts(self) -> list[str]:
+        told = [each for each in self.heard if each.ok and not each.url.endswith(".png")]
+        return [each.text() for each in told if "/static/" not in each.url]
+
+
+def make_study(page: Page, people) -> str:
+    """Made and opened by an administrator; its address."""
+    page.get_by_label("Name", exact=True).fill("Winter study")
+    page.get_by_label("Question").fill("Do readers tell malignant nodules better with SERA's answer?")
+    page.get_by_label("The newest").check()
+    page.get_by_label("How many cases").fill(str(len(SICK)))
+    for person in people:
+        page.get_by_label(person.name).check()
+    page.get_by_role("button", name="Make the draft").click()
+    page.wait_for_url("**/studies/*-*")
+    page.get_by_role("button", name="Open for reading").click()
+    expect(page.get_by_text("open", exact=True)).to_be_visible()
+    return page.url
+
+
+def begin(page: Page) -> None:
+    page.get_by_role("button", name="Begin").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Case 1 of 4: your own reading")).to_be_visible()
+
+
+def stored(page: Page, keys: str) -> None:
+    """Type a reading and store it, once the desk takes it."""
+    expect(page.locator("#store")).to_be_enabled()
+    for key in keys:
+        page.keyboard.press(key)
+    page.keyboard.press("Enter")
+
+
+def read_all(page: Page, said: tuple[str, ...], listener: Listener, secrets) -> None:
+    """By keyboard only; what came before each blind reading told nothing of the case."""
+    begin(page)
+    for number, keys in enumerate(said, 1):
+        shown = next(each for each in reversed(listener.heard) if each.url.endswith("/next")).json()["case_id"]
+        before = "".join(listener.texts())
+        assert not [fact for fact in [*secrets[shown], "mrn-70", "histology"] if fact.strip('"') in before]
+        stored(page, keys)
+        expect(page.get_by_role("heading", name=f"Case {number} of 4: with SERA's answer")).to_be_visible()
+        expect(page.locator("#per-cent")).to_have_text(f"{keys[0]}0 %")
+        expect(page.get_by_text("SERA's answer", exact=True)).to_be_visible()
+        stored(page, "p" if number == 1 else "")
+        if number == 1:
+            page.keyboard.press("Escape")
+            stored(page, "")
+        listener.heard.clear()
+        ahead = f"Case {number + 1} of 4: your own reading" if number < len(said) else "Every case is read"
+        expect(page.get_by_role("heading", name=ahead)).to_be_visible()
+
+
+def test_two_readers_read_by_keyboard_and_the_administrator_sees_what_sera_changed(enter, axe, snap, people, answered):
+    chief = enter(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies")
+    axe(chief)
+    snap(chief, "studies-desk", full=True)
+    study = make_study(chief, people)
+    for number, person in enumerate(people, 1):
+        page = enter(person=person)
+        listener = Listener(page)
+        page.goto(f"{study}/read")
+        read_all(page, SAID[number], listener, answered)
+    chief.reload()
+    for table, figure in (("#kappas", "Readers 1 and 2"), ("#auc", "Aided less blind"), ("#times", "4 readings")):
+        expect(chief.locator(table)).to_contain_text(figure)
+    expect(chief.locator("#together")).to_contain_text("All readers together")
+    expect(chief.locator("#auc tbody tr").first).to_contain_text("+0.000")
+    axe(chief)
+    snap(chief, "study-analysis-desk", full=True)
+
+
+@pytest.mark.parametrize(("phone", "dark", "language"), [(False, True, "en"), (True, False, "ko")])
+def test_the_reading_desk_shuts_nobody_out(enter, axe, snap, people, answered, phone, dark, language):
+    study = make_study(enter(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies"), people)
+    page = enter(person=people[0], phone=phone, dark=dark, language=language, path=f"{study}/read")
+    name = f"reading-{'phone' if phone else 'desk'}-{language}-{'dark' if dark else 'light'}"
+    axe(page)
+    snap(page, f"{name}-start")
+    page.locator("#go").click()
+    expect(page.locator("#store")).to_be_enabled()
+    axe(page)
+    snap(page, f"{name}-blind", full=phone)
+    page.keyboard.press("Enter")
+    expect(page.locator("#missing")).not_to_be_empty()
+    stored(page, "7m")
+    expect(page.locator("#sera section")).to_be_visible()
+    expect(page.locator("#store")).to_be_enabled()
+    axe(page)
+    snap(page, f"{name}-aided", full=phone)

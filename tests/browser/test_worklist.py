@@ -1,0 +1,119 @@
+"""The worklist before a real browser: found, told, taken away; run again and followed; without a mouse; on a phone."""
+
+import csv
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from shared.domain.jobs import REASON_TEXT, Reason
+from shared.domain.roles import Role
+from shared.ledger.queue import Failure
+from tests.builders import png
+
+HOME = "seoul-worklist"
+NUMBERS = ("W-1", "W-2", "V-3")
+
+
+@pytest.fixture(scope="module")
+def hospital(stage):
+    return stage.hospital(HOME)
+
+
+@pytest.fixture(scope="module")
+def read(hospital):
+    """Three cases that have been read, two of them sent together."""
+    images = {number: png(seed, malignant=seed == 1) for seed, number in enumerate(NUMBERS)}
+    sent = {
+        number: hospital.accepted(image, external_id=number, size_mm=12.5, batch="spring" if number[0] == "W" else None)
+        for number, image in images.items()
+    }
+    assert {hospital.job(each["job_id"])["state"] for each in sent.values()} == {"done"}
+    return sent
+
+
+@contextmanager
+def resting(stage) -> Iterator[None]:
+    """While no worker reads."""
+    worker = stage.process("worker")
+    worker.suspend()
+    try:
+        yield
+    finally:
+        worker.resume()
+
+
+def row(page: Page, number: str):
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=number, exact=True))
+
+
+@pytest.mark.usefixtures("read")
+def test_a_case_is_found_told_of_and_taken_away_as_a_file(enter, axe, snap):
+    page = enter(Role.SUBMITTER, HOME, path="/worklist")
+    expect(page.locator("#count")).to_contain_text("3 cases")
+    page.get_by_label("Number begins with").fill("W-")
+    page.get_by_label("State").select_option("done")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#count")).to_contain_text("2 cases")
+    assert re.search(r"\?q=W-&state=done$", page.url)
+    page.get_by_role("button", name="Outcome of W-2").click()
+    page.get_by_label("malignant").check()
+    page.get_by_label("Known by").select_option("histology")
+    page.get_by_label("Date", exact=True).fill("2026-03-14")
+    page.get_by_label("The image may be used for training").check()
+    axe(page)
+    snap(page, "worklist-outcome")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Outcome of W-2 recorded.")
+    expect(row(page, "W-2")).to_contain_text("histology, 2026-03-14, for training")
+    with page.expect_download() as file:
+        page.get_by_role("link", name="Download as CSV").click()
+    lines = list(csv.DictReader(file.value.path().read_text("utf-8-sig").splitlines()))
+    told = [(line["external_id"], line["malignant"], line["source"], line["consent"]) for line in lines]
+    assert told == [("W-2", "true", "histology", "true"), ("W-1", "", "", "")]
+
+
+def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(enter, snap, stage, hospital, book):
+    with resting(stage):
+        hospital.accepted(png(5), external_id="D-1")
+        with book.whole("w") as house:
+            lease = house.queue.claim("w", 50, timedelta(minutes=1), 5)
+            lost = Failure(Reason.WORKER_LOST, REASON_TEXT[Reason.WORKER_LOST])
+            house.queue.fail(lease.token, {job.id: lost for job in lease.jobs})
+        page = enter(Role.SUBMITTER, HOME, path="/worklist?q=D-")
+        expect(row(page, "D-1")).to_contain_text("The worker was lost every time it tried this image.")
+        snap(page, "worklist-dead-letters")
+        page.get_by_role("button", name="Run all of these again").click()
+        expect(row(page, "D-1")).to_contain_text("waiting")
+        expect(page.get_by_text("Could not be read")).to_have_count(0)
+    expect(row(page, "D-1")).to_contain_text("done")
+    expect(page.get_by_role("status")).to_have_text("D-1: done.")
+
+
+@pytest.mark.usefixtures("read")
+def test_an_administrator_erases_a_case_by_keyboard_alone(enter, axe):
+    page = enter(Role.HOSPITAL_ADMIN, HOME, path="/worklist?q=V-3")
+    page.get_by_role("button", name="Erase V-3").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("go for ever")
+    axe(page)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Erase V-3")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("V-3 is erased.")
+    expect(page.get_by_text("No case fits.")).to_be_visible()
+
+
+@pytest.mark.usefixtures("read")
+@pytest.mark.parametrize(("phone", "language", "dark"), [(False, "en", False), (True, "ko", True)])
+def test_the_list_shuts_nobody_out(enter, axe, snap, phone, language, dark):
+    page = enter(Role.HOSPITAL_ADMIN, HOME, phone=phone, language=language, dark=dark, path="/worklist")
+    expect(page.locator("tr[data-job]").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    axe(page)
+    snap(page, f"worklist-{language}-{'phone' if phone else 'desk'}", full=True)

@@ -1,0 +1,92 @@
+"""The console's queue and audit trail, as the server renders them, and who gets where."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.events import Event
+from shared.domain.jobs import Priority
+from shared.domain.roles import Role
+from shared.ledger.queue import Failure
+from tests.builders import CASE
+
+LANGUAGES = ("en", "ko")
+
+
+@pytest.fixture
+def north_id(ledger):
+    with ledger.whole("test") as house:
+        return house.hospitals.ensure("north")
+
+
+@pytest.fixture
+def dead(ledger, north_id):
+    """A case that failed with its worker."""
+    with ledger.scoped(north_id, "test") as book:
+        job = book.jobs.open(book.cases.add(CASE), Priority.URGENT)
+    with ledger.whole("test") as house:
+        lease = house.queue.claim("worker-1", 1, timedelta(minutes=1), 5)
+        house.queue.fail(lease.token, {job: Failure("worker-lost", "It went away.")})
+    return job
+
+
+@pytest.mark.parametrize(
+    ("role", "first"),
+    [
+        (Role.OPERATOR, "/console/hospitals"),
+        (Role.HOSPITAL_ADMIN, "/console/hospital"),
+        (Role.AUDITOR, "/console/audit"),
+    ],
+)
+def test_the_console_opens_at_what_a_role_may_do_first(as_person, role, first):
+    answer = as_person(role).get("/console", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, first)
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/queue", "/console/audit"])
+def test_a_reader_is_shown_out_of_the_console(as_person, path):
+    page = as_person(Role.READER).get(path)
+    assert page.status_code == 403
+    assert 'href="/console"' not in page.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_dead_letters_stand_by_reason_and_one_by_one(as_person, dead, language):
+    operator = as_person(Role.OPERATOR)
+    page = operator.get("/console/queue", params={"reason": "worker-lost", "lang": language}).text
+    assert f"POST /v1/jobs/{dead}/rerun" in page
+    assert 'href="?reason=worker-lost"' in page
+    assert 'aria-current="page"' in page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_events_are_found_by_kind_case_and_day(as_person, ledger, north_id, language):
+    with ledger.scoped(north_id, "key:abc") as book:
+        case = book.cases.add(CASE)
+        book.audit.record_reads(Event.CASE_READ, [(case, None)])
+    auditor = as_person(Role.AUDITOR)
+    told = {"lang": language, "hospital": "north", "event": "case.read", "actor": "", "case": str(case)}
+    assert str(case) in auditor.get("/console/audit", params=told | {"since": "", "until": ""}).text
+    assert f"?case={case}" in auditor.get("/console/audit", params=told | {"since": "2026-01-01"}).text
+    assert f"?case={case}" not in auditor.get("/console/audit", params=told | {"until": "2020-01-01"}).text
+
+
+def test_a_day_that_is_none_is_said_on_a_page(as_person):
+    page = as_person(Role.AUDITOR).get("/console/audit", params={"since": "soon"})
+    assert page.status_code == 422
+    assert "<h1" in page.text
+
+
+def test_older_events_are_a_link_away(as_person, ledger, north_id):
+    with ledger.scoped(north_id, "key:abc") as book:
+        book.audit.record_reads(Event.CASE_READ, [(book.cases.add(CASE), None) for _ in range(101)])
+    auditor = as_person(Role.AUDITOR)
+    assert "before=" in auditor.get("/console/audit", params={"event": "case.read"}).text
+
+
+def test_an_administrator_finds_the_people_of_its_own_hospital_by_name(as_person, make_person):
+    make_person(Role.READER, "north", "nora.north")
+    make_person(Role.READER, "south", "saul.south")
+    page = as_person(Role.HOSPITAL_ADMIN, "north").get("/console/audit").text
+    assert "nora.north" in page
+    assert "saul.south" not in page

@@ -1,0 +1,103 @@
+"""The operator's pages of data sets and training runs, as the server renders them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.api.training.schemas import EventView
+from services.api.web.pages.runs import series
+from shared.domain.roles import Role
+from shared.domain.training import Split, StepKind
+from shared.ledger.labelled import LabelledImage
+from shared.ledger.trainers import Lack
+
+LANGUAGES = ("en", "ko")
+
+
+@pytest.fixture
+def operator(as_person):
+    return as_person(Role.OPERATOR)
+
+
+@pytest.fixture
+def version(ledger):
+    """Four images of two sites, frozen, and one more in the draft."""
+    rows = [
+        LabelledImage(f"{n:064x}", n % 2 == 0, Split.TEST if n > 2 else Split.TRAIN, patient=f"p{n}", site="north")
+        for n in range(4)
+    ]
+    with ledger.whole("test") as house:
+        dataset = house.datasets.ensure("nodules", synthetic=False)
+        house.datasets.add(dataset, rows)
+        version = house.versions.freeze(dataset)
+        house.datasets.add(dataset, [LabelledImage("f" * 64, True, Split.TRAIN, size_mm=25.0)])
+    return version
+
+
+@pytest.fixture
+def run_id(ledger, version):
+    with ledger.whole("test") as house:
+        return house.runs.request(house.datasets.find("nodules").id, version.id, "starter", 0, 2)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_data_set_is_counted_and_its_versions_bear_their_fingerprint(operator, version, language):
+    page = operator.get("/console/datasets/nodules", params={"lang": language})
+    assert page.status_code == 200
+    for found in (version.fingerprint, "north", 'href="?version=1"', "dataset=nodules&amp;version=1"):
+        assert found in page.text
+    assert "style=" not in page.text
+    assert len(page.content) < 200_000
+
+
+def test_a_version_is_counted_apart_from_the_draft(operator, version):
+    draft, frozen = (operator.get(f"/console/datasets/nodules{asked}").text for asked in ("", "?version=1"))
+    assert "20 to 40 mm" in draft
+    assert "20 to 40 mm" not in frozen
+    assert "What version 1 holds" in frozen
+
+
+def test_an_unknown_data_set_or_run_is_said_on_a_page(operator):
+    assert operator.get("/console/datasets/absent").status_code == 404
+    assert operator.get("/console/runs/00000000-0000-0000-0000-000000000000").status_code == 404
+
+
+def test_a_run_needs_something_frozen_first(operator):
+    assert "nothing is frozen yet" in operator.get("/console/runs").text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_recipe_lacks_is_said_before_a_run_starts(operator, ledger, version, language):
+    with ledger.whole("test") as house:
+        house.trainers.report("trainer-1", {"light": [Lack("squeezenet", "a.pth/b.pth", "/weights", "")]})
+    page = operator.get("/console/runs", params={"lang": language, "dataset": "nodules", "version": 1}).text
+    assert "a.pth/b.pth" in page
+    assert 'value="nodules/1" selected' in page
+    assert page.count("badge bad") == 1
+
+
+def test_a_step_that_failed_says_why_and_the_run_can_be_resumed(operator, ledger, run_id):
+    with ledger.whole("test") as house:
+        step = house.steps.claim("host/1/a", timedelta(minutes=1), 3)
+        house.steps.fail(step.token, "classes-missing", "Only benign images are there.")
+    page = operator.get(f"/console/runs/{run_id}").text
+    assert "Only benign images are there." in page
+    assert 'data-opens="resume"' in page
+    assert "data-follows" not in page
+
+
+def told(number: int, step: str, **metrics: float) -> EventView:
+    common = {"at": datetime.now(UTC), "stage": StepKind.TUNING, "fraction": 0.5, "message": ""}
+    return EventView(id=number, step=step, metrics=metrics, **common)
+
+
+def test_a_setting_that_is_tried_anew_begins_a_line_of_its_own():
+    log = [told(1, "a", loss=0.9, epoch=1), told(2, "a", loss=0.8, epoch=2), told(3, "a", loss=0.7, epoch=1)]
+    assert series(log, "loss") == {"a": [(1, 0.9), (2, 0.8)], "a (2)": [(1, 0.7)]}
+    assert series(log, "auc") == {}
+
+
+def test_epochs_are_counted_where_a_network_does_not_number_them():
+    log = [told(1, "a", loss=0.9), told(2, "b", loss=0.5, auc=0.7), told(3, "a", loss=0.8)]
+    assert series(log, "loss") == {"a": [(1, 0.9), (2, 0.8)], "b": [(1, 0.5)]}
+    assert series(log, "auc") == {"b": [(1, 0.7)]}
