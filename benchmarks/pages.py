@@ -22,7 +22,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from deploy.local import Stack
 from services.api.doorman import lifetime
 from services.api.site import COOKIE
-from services.api.web.navigation import entries
+from services.api.web.console import SECTIONS
+from services.api.web.navigation import ENTRIES, entries
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
 from shared.ledger.hospitals import Caller
@@ -31,6 +32,7 @@ from tests.browser.chromium import HOW, find_chromium
 
 SLOWER = 4
 SIGN_IN = "/sign-in"
+WAYS = (*ENTRIES, *SECTIONS)
 BYTES = """() => performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource"))
     .filter(each => !["img", "image", "input"].includes(each.initiatorType))
     .filter(each => !/\\.(png|jpe?g|svg|webp)$/.test(each.name))
@@ -52,8 +54,8 @@ class Weight:
 
 
 def paths(role: Role | None) -> list[str]:
-    """The pages of the menu that this role may open."""
-    return [SIGN_IN] if role is None else [entry.path for entry in entries(Caller("", role, None))]
+    """The pages of the menu and of the console that this role may open."""
+    return [SIGN_IN] if role is None else [each.path for each in entries(Caller("", role, None), WAYS)]
 
 
 def heard(page: Page) -> list[str]:

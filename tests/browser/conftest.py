@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from argon2 import PasswordHasher
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from sqlalchemy import text
 
 from deploy.local import Backoff, Event, Stack
@@ -29,6 +29,8 @@ DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SCREENSHOTS = os.environ.get("SERA_SCREENSHOTS")
 """A folder to keep the guide's screenshots in; else they go with the test's temporary files."""
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 EXPECTED = re.compile("Failed to load resource")
 """What a browser's console says of an answer that a page itself reports."""
 
@@ -120,7 +122,7 @@ class Door:
         made = self.browser.new_context(
             base_url=self.stage.stack.url, viewport=size, locale=language, color_scheme=light, **touch
         )
-        made.set_default_timeout(20_000)
+        made.set_default_timeout(PATIENCE_MS)
         self.contexts.append(made)
         return made
 

@@ -1,12 +1,14 @@
 import re
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from shared.domain.roles import Role
+from services.api.web.navigation import ENTRIES
+from shared.domain.roles import MAY, Role
 from shared.phantoms import draw
 from shared.phantoms.camera import photograph
-from tests.builders import Screen, encode, png
+from tests.builders import Screen, dicom_file, encode, png
 from tests.integration.api.test_looks import calibrated
 
 CASE = re.compile(r"/cases/([0-9a-f-]{36})$")
@@ -25,8 +27,8 @@ def choose(page: Page, **told: object) -> None:
 def case_of(page: Page, stage) -> dict[str, object]:
     """The case whose page the browser was sent to, as it lies in the ledger."""
     page.wait_for_url(CASE, timeout=PATIENCE_MS)
-    names = ("size_mm", "roi", "source", "urgent", "external_id", "cases")
-    asked = "SELECT c.size_mm, c.roi, c.source, j.urgent, c.external_id, (SELECT count(*) FROM cases)"
+    names = ("size_mm", "roi", "source", "urgent", "external_id", "frame", "cases")
+    asked = "SELECT c.size_mm, c.roi, c.source, j.urgent, c.external_id, c.frame, (SELECT count(*) FROM cases)"
     asked += " FROM cases c JOIN jobs j ON j.case_id = c.id WHERE c.id = :id"
     (row,) = stage.rows(asked, id=CASE.search(page.url)[1])
     return dict(zip(names, row, strict=True))
@@ -104,6 +106,17 @@ def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(en
     assert 9.8 <= float(size.input_value()) <= 10.2
 
 
+def test_a_frame_of_a_loop_is_chosen(enter, stage):
+    page = enter(path="/")
+    loop = np.stack([draw(seed, size_px=128).pixels for seed in range(4)])
+    choose(page, data=dicom_file(loop, NumberOfFrames=4), name="loop.dcm", kind="application/dicom")
+    page.get_by_label("Frame 3 of 4").press("ArrowLeft")
+    expect(page.locator("#frame-label")).to_have_text("Frame 2 of 4")
+    page.get_by_label("Largest diameter").fill("21")
+    page.get_by_role("button", name="Read the risk").click()
+    assert case_of(page, stage)["frame"] == 2
+
+
 def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage):
     page = enter(path="/")
     choose(page)
@@ -159,4 +172,6 @@ def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions
 
 
 def test_who_may_not_submit_is_sent_where_they_may_go(enter):
-    assert enter(Role.OPERATOR, path="/").url.endswith("/console/models")
+    page = enter(Role.OPERATOR, path="/")
+    first = next(entry.path for entry in ENTRIES if set(entry.acts) & MAY[Role.OPERATOR])
+    assert page.url.endswith(first)

@@ -10,8 +10,11 @@ from tests.builders import png
 
 expect.set_options(timeout=20_000)
 HOSPITAL, SICK = "studying", (True, False, True, False)
-SAID = {1: ("8m", "2b", "6m", "3b"), 2: ("3b", "6m", "7m", "2b")}
-"""What each reader types blind, case by case, before they keep or change it."""
+SAID = {
+    1: (("8m", "9"), ("6m", "2b"), ("4b", "7m"), ("3b", "")),
+    2: (("7m", ""), ("2b", ""), ("6m", ""), ("6m", "3b")),
+}
+"""What each reader types of each case, blind and with SERA's answer: a figure for tens of per cent, and a decision."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,8 @@ def answered(stage):
 
 @pytest.fixture
 def people(make_person):
-    return [make_person(Role.READER, HOSPITAL) for _ in SAID]
+    """In the order in which the page offers them."""
+    return sorted((make_person(Role.READER, HOSPITAL) for _ in SAID), key=lambda each: each.name)
 
 
 class Listener:
@@ -77,27 +81,29 @@ def stored(page: Page, keys: str) -> None:
     page.keyboard.press("Enter")
 
 
-def read_all(page: Page, said: tuple[str, ...], listener: Listener, secrets) -> None:
+def read_all(page: Page, said: tuple[tuple[str, str], ...], listener: Listener, secrets) -> None:
     """By keyboard only; what came before each blind reading told nothing of the case."""
     begin(page)
-    for number, keys in enumerate(said, 1):
+    for number in range(1, len(said) + 1):
         shown = next(each for each in reversed(listener.heard) if each.url.endswith("/next")).json()["case_id"]
         before = "".join(listener.texts())
-        assert not [fact for fact in [*secrets[shown], "mrn-70", "histology"] if fact.strip('"') in before]
-        stored(page, keys)
+        assert [fact for fact in [*secrets[shown], "mrn-70", "histology"] if fact.strip('"') in before] == []
+        blind, aided = said[list(secrets).index(shown)]
+        stored(page, blind)
         expect(page.get_by_role("heading", name=f"Case {number} of 4: with SERA's answer")).to_be_visible()
-        expect(page.locator("#per-cent")).to_have_text(f"{keys[0]}0 %")
+        expect(page.locator("#per-cent")).to_have_text(f"{blind[0]}0 %")
         expect(page.get_by_text("SERA's answer", exact=True)).to_be_visible()
-        stored(page, "p" if number == 1 else "")
-        if number == 1:
-            page.keyboard.press("Escape")
-            stored(page, "")
+        page.keyboard.press("p")
+        page.keyboard.press("Escape")
         listener.heard.clear()
+        stored(page, aided)
         ahead = f"Case {number + 1} of 4: your own reading" if number < len(said) else "Every case is read"
         expect(page.get_by_role("heading", name=ahead)).to_be_visible()
 
 
-def test_two_readers_read_by_keyboard_and_the_administrator_sees_what_sera_changed(enter, axe, snap, people, answered):
+def test_two_readers_read_by_keyboard_and_the_administrator_sees_what_sera_changed(
+    enter, axe, snap, stage, people, answered
+):
     chief = enter(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies")
     axe(chief)
     snap(chief, "studies-desk", full=True)
@@ -108,12 +114,19 @@ def test_two_readers_read_by_keyboard_and_the_administrator_sees_what_sera_chang
         page.goto(f"{study}/read")
         read_all(page, SAID[number], listener, answered)
     chief.reload()
-    for table, figure in (("#kappas", "Readers 1 and 2"), ("#auc", "Aided less blind"), ("#times", "4 readings")):
-        expect(chief.locator(table)).to_contain_text(figure)
-    expect(chief.locator("#together")).to_contain_text("All readers together")
-    expect(chief.locator("#auc tbody tr").first).to_contain_text("+0.000")
+    for row, figures in (("#auc tr:has-text('Reader 1')", "+0.250"), ("#auc tr:has-text('Reader 2')", "+0.125")):
+        expect(chief.locator(row)).to_contain_text(figures)
+    expect(chief.locator("#kappas tr", has_text="(Cohen)")).to_contain_text("-0.50")
+    expect(chief.locator("#kappas tr", has_text="(Cohen)")).to_contain_text("almost perfect")
+    expect(chief.locator("#times tr", has_text="Reader 2")).to_contain_text("4 readings")
+    expect(chief.locator("#together")).to_contain_text("the AUC changes by +0.18")
+    query = "SELECT min(hidden_ms) FROM reader_readings WHERE phase = 'aided' AND study_id = :study"
+    assert stage.rows(query, study=study.rpartition("/")[2])[0][0] > 0
     axe(chief)
     snap(chief, "study-analysis-desk", full=True)
+    small = enter(Role.HOSPITAL_ADMIN, HOSPITAL, phone=True, dark=True, language="ko", path=study)
+    axe(small)
+    snap(small, "study-analysis-phone-ko-dark", full=True)
 
 
 @pytest.mark.parametrize(("phone", "dark", "language"), [(False, True, "en"), (True, False, "ko")])

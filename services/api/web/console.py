@@ -14,10 +14,11 @@ SECTIONS = (
     Entry("/console/hospital", "hospitals.own", [Act.ADMINISTER]),
     Entry("/console/people", "people.title", [Act.MANAGE_PEOPLE]),
     Entry("/console/keys", "keys.title", [Act.MANAGE_KEYS]),
-    Entry("/console/queue", "queue.title", [Act.OPERATE]),
     Entry("/console/datasets", "datasets.title", [Act.OPERATE]),
     Entry("/console/runs", "runs.title", [Act.OPERATE]),
     Entry("/console/models", "models.title", [Act.OPERATE]),
+    Entry("/console/queue", "queue.title", [Act.OPERATE]),
+    Entry("/console/monitoring", "monitoring.title", [Act.MONITOR]),
     Entry("/console/audit", "audit.title", [Act.AUDIT]),
 )
 

@@ -24,8 +24,8 @@ class Entry:
 HOUSEKEEPING = (Act.OPERATE, Act.AUDIT, Act.ADMINISTER, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
 ENTRIES = (
     Entry("/", "common.nav.reader", [Act.SUBMIT]),
-    Entry("/batch", "batch.nav", [Act.SUBMIT]),
     Entry("/worklist", "worklist.nav", [Act.READ]),
+    Entry("/batch", "batch.nav", [Act.SUBMIT]),
     Entry("/studies", "studies.nav", [Act.READ]),
     Entry("/wall", "wall.nav", [Act.READ, Act.MONITOR]),
     Entry("/console", "console.title", HOUSEKEEPING),

@@ -1,28 +1,22 @@
 """The audit trail, newest first, with its proof and its export."""
 
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BeforeValidator
 
 from services.api.audit.service import AuditDesk, Question
 from services.api.dependencies import WiringDep
-from services.api.text import OptionalText
 from services.api.web.actors import homes, names
 from services.api.web.console import show_console
+from services.api.web.forms import Blank, Day, Words, beginning, end
 from services.api.web.shell import PageAuditor, pages
 from shared.domain.events import Event
 
 router = pages()
 SHOWN, MOST = 100, 2**63 - 1
-Blank = BeforeValidator(lambda told: told or None)
-"""A field of the form that was left empty."""
-Words = Annotated[OptionalText, Query()]
-Day = Annotated[date | None, Blank, Query()]
 
 
 def filters(
@@ -57,8 +51,4 @@ def audit_page(
 
 
 def question(asked: dict[str, object]) -> Question:
-    """Whole days, UTC; the last one is among them."""
-    days = {name: datetime.combine(asked[name], time(), UTC) for name in ("since", "until") if name in asked}
-    if "until" in days:
-        days["until"] += timedelta(days=1)
-    return Question(**asked | days)
+    return Question(**asked | {"since": beginning(asked.get("since")), "until": end(asked.get("until"))})

@@ -39,11 +39,13 @@ def studies_page(request: Request, visitor: PageReader, wired: WiringDep) -> HTM
 def study_page(request: Request, study_id: UUID, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
     study = StudyDesk(wired, visitor.caller).find(study_id)
     mine = own(study, visitor.caller)
-    wanted = visitor.may(Act.ADMINISTER) and study.state is not StudyState.DRAFT
+    administers = visitor.may(Act.ADMINISTER)
+    wanted = administers and study.state is not StudyState.DRAFT
     blind = wanted and unread(study, mine)
     analysis = ResultsDesk(wired, visitor.caller).analysis(study_id) if wanted and not blind else None
-    facts = {"study": study, "mine": mine, "blind": blind, "analysis": analysis, "phases": list(Phase)}
-    return show(request, visitor, "study.html", **facts, curves=curves(analysis, visitor))
+    facts = {"study": study, "mine": mine, "blind": blind, "administers": administers}
+    figures = {"analysis": analysis, "phases": list(Phase), "curves": curves(analysis, visitor)}
+    return show(request, visitor, "study.html", **facts, **figures)
 
 
 @router.get("/studies/{study_id}/read", response_class=HTMLResponse)

@@ -102,9 +102,11 @@ def lasting(seconds: float | None, words: Words) -> str:
 
 
 def pace(per_minute: float) -> str:
-    """Two digits that count: 0.07, 4.1, 41."""
+    """Two digits that count: 41, 4.1, 0.07; < 0.01 where there is less than that."""
     if per_minute == 0 or per_minute >= 10:
         return f"{per_minute:.0f}"
+    if per_minute < 0.01:
+        return "< 0.01"
     return f"{per_minute:.1f}" if per_minute >= 1 else f"{per_minute:.2f}"
 
 

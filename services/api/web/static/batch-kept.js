@@ -1,17 +1,18 @@
 // What a tab keeps of its batch, so that it can go on after a reload: no image, no file name, no number of a patient.
 
+import { sha256 } from "/static/hashing.js";
+
 const PLACE = "sera-batch";
 
 // Stable for an image in a batch: by its content, or where the browser keeps that for secure addresses only, its name,
-// size and date; either way nothing can be read out of it.
+// size and date; either way no name stands in it.
 export async function digestOf(file) {
-  if (crypto.subtle) return hex(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
-  return mixed(`${file.name}\n${file.size}\n${file.lastModified}`);
+  return await sha256(file) ?? mixed(`${file.name}\n${file.size}\n${file.lastModified}`);
 }
 
 export async function keyOf(label, digest) {
   const told = `${label}\n${digest}`;
-  return `batch-${crypto.subtle ? hex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(told))) : mixed(told)}`;
+  return `batch-${await sha256(new Blob([told])) ?? mixed(told)}`;
 }
 
 // {person, label, csv, images: {key: {mm, case}}}; null where nothing was begun, or by somebody else.
@@ -26,8 +27,6 @@ export function kept(person) {
 
 export const keep = (batch) => sessionStorage.setItem(PLACE, JSON.stringify(batch));
 export const forget = () => sessionStorage.removeItem(PLACE);
-
-const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 // FNV-1a over 2 x 64 bits with different offsets.
 function mixed(text) {

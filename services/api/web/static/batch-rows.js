@@ -85,7 +85,8 @@ function said(item, state) {
 function result(item) {
   const { line } = item;
   if (line?.state !== "done" || line.risk === null) return null;
-  return `${t(`common.decision.${line.decision}`)} ${t("common.percent", { value: Number((100 * line.risk).toPrecision(3)) })}`;
+  const risk = t("common.percent", { value: Number((100 * line.risk).toPrecision(3)) });
+  return t("batch.result", { decision: t(`common.decision.${line.decision}`), risk });
 }
 
 function more(item) {

@@ -87,6 +87,7 @@ export class Picture {
     this.warn([...(photo ? [{ message: t("reader.image.photo_changes") }, ...seen.photo.advice] : []), ...seen.warnings]);
     this.outlined();
     this.measured(seen.size_mm);
+    byId("roi").scrollIntoView({ block: "nearest" });
   }
 
   warn(warnings) {

@@ -6,7 +6,7 @@ import { Watch } from "/static/watch.js";
 import { language, t } from "/static/words.js";
 
 const study = byId("desk").dataset.study, at = `/v1/reader-studies/${study}`;
-const form = byId("form"), slider = byId("probability"), image = byId("image"), paused = byId("paused");
+const form = byId("form"), slider = byId("probability"), image = byId("image"), paused = byId("paused"), stage = byId("stage");
 const ZOOMS = [1, 1.5, 2, 3, 4];
 // An answer that has just appeared is not passed over by a key that was meant for the form before it.
 const SETTLE_MS = 600;
@@ -108,7 +108,7 @@ async function keep(json) {
   } catch (problem) {
     // Its first answer was lost on the way, or another tab was quicker.
     if (problem.code !== "read-already") {
-      say(problem.message, true);
+      byId("missing").textContent = problem.message;
       ready = true;
       byId("store").disabled = false;
       return;
@@ -143,9 +143,12 @@ function give(value) {
   byId("per-cent").textContent = t("common.percent", { value: slider.value });
 }
 
+// What is in the middle stays there.
 function zoomTo(step) {
+  const middle = { x: (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth, y: (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight };
   zoom = Math.min(Math.max(step, 0), ZOOMS.length - 1);
   for (const side of ["width", "height"]) image.style[side] = `${100 * ZOOMS[zoom]}%`;
+  stage.scrollTo(middle.x * stage.scrollWidth - stage.clientWidth / 2, middle.y * stage.scrollHeight - stage.clientHeight / 2);
   byId("zoom").textContent = t("common.percent", { value: 100 * ZOOMS[zoom] });
   byId("out").disabled = zoom === 0;
   byId("in").disabled = zoom === ZOOMS.length - 1;

@@ -3,6 +3,7 @@
 const LEAST_PX = 8;
 const FINGER_PX = 22, MOUSE_PX = 10, HANDLE_PX = 6;
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const SETTING = ["Enter", " "], REMOVING = ["Delete", "Backspace"];
 const MOST_TIMES = 3, MOST_HIGH = 0.6;
 
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
@@ -43,11 +44,12 @@ export class RoiCanvas {
 
   key(event) {
     const step = STEPS[event.key];
-    if (!this.picture || !(step || ["Enter", " ", "Delete", "Backspace"].includes(event.key))) return;
+    const [setting, removing] = [SETTING, REMOVING].map((keys) => keys.includes(event.key));
+    if (!this.picture || !(step || setting || removing)) return;
     event.preventDefault();
-    if (!step && event.key.length > 5) return this.change(null);
-    if (!this.box) return this.change(this.middle());
-    if (step) this.change(this.stepped(step, event.shiftKey));
+    if (removing) this.change(null);
+    else if (!this.box) this.change(this.middle());
+    else if (step) this.change(this.stepped(step, event.shiftKey));
   }
 
   middle() {

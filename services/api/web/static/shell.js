@@ -2,7 +2,8 @@
 
 import { ask, byId, say } from "/static/session.js";
 
-byId("sign-out")?.addEventListener("click", async () => {
+const leave = byId("sign-out");
+leave?.addEventListener("click", async () => {
   try {
     await ask("DELETE", "/v1/session");
     location.assign("/sign-in");
@@ -11,6 +12,8 @@ byId("sign-out")?.addEventListener("click", async () => {
     say(problem.message, true);
   }
 });
+// Not before it is heard.
+if (leave) leave.disabled = false;
 
 // Without it, as in a private window, a page is the same, save for what it says when there is no network.
 navigator.serviceWorker?.register("/service-worker.js").catch(() => null);

@@ -79,6 +79,7 @@ export class SizeField {
   }
 
   doubted(mm) {
+    if (mm > this.largest) return t("reader.size.beyond", { size: t("common.mm", { value: this.largest }) });
     return t(mm < LEAST_MM ? "reader.size.small" : "reader.size.large", { size: t("common.mm", { value: shown(mm) }) });
   }
 

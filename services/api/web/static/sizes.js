@@ -4,7 +4,7 @@ const PER_UNIT = { mm: 1, 밀리미터: 1, cm: 10, 센티미터: 10 };
 const ONE = "(\\d+(?:[.,]\\d+)?|[.,]\\d+)\\s*(mm|밀리미터|cm|센티미터)?";
 const TYPED = new RegExp(`^${ONE}(?:\\s*[x×*]\\s*${ONE})?(?:\\s*[x×*]\\s*${ONE})?$`, "i");
 export const LARGEST_MM = 300;
-const USUAL_MM = [3, 80];
+const USUAL_MM = [2, 100];
 
 // The size in mm, or null where none can be made of it: "14", "14.5 mm", "1,2 cm", "１２", and of "1.4 x 0.9 cm" the
 // largest. A number without a unit has that of the one after it, else mm.

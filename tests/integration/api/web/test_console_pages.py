@@ -35,7 +35,7 @@ def dead(ledger, north_id):
     [
         (Role.OPERATOR, "/console/hospitals"),
         (Role.HOSPITAL_ADMIN, "/console/hospital"),
-        (Role.AUDITOR, "/console/audit"),
+        (Role.AUDITOR, "/console/monitoring"),
     ],
 )
 def test_the_console_opens_at_what_a_role_may_do_first(as_person, role, first):

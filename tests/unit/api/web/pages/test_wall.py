@@ -65,6 +65,6 @@ def test_times_are_said_as_somebody_would(seconds, told):
     assert lasting(seconds, SPOKEN["en"]) == told
 
 
-@pytest.mark.parametrize(("rate", "told"), [(0, "0"), (0.067, "0.07"), (4.12, "4.1"), (40.8, "41")])
+@pytest.mark.parametrize(("rate", "told"), [(0, "0"), (0.001, "< 0.01"), (0.067, "0.07"), (4.12, "4.1"), (40.8, "41")])
 def test_a_rate_has_the_digits_that_count(rate, told):
     assert pace(rate) == told

@@ -1,0 +1,112 @@
+"""Those who run SERA at their desks: hospitals, people, keys, the queue and the audit trail; and one's own account."""
+
+import re
+
+import httpx2
+import pyotp
+import pytest
+from playwright.sync_api import expect
+
+from shared.authenticators import RECOVERY_CODES
+from shared.domain.jobs import Priority
+from shared.domain.roles import Role
+from tests.builders import CASE
+
+SECTIONS = ("hospitals", "hospitals/north", "people", "keys", "queue", "monitoring", "audit")
+PAGES = ("/account", *(f"/console/{section}" for section in SECTIONS))
+
+
+def agree(page):
+    page.locator("#sure").get_by_role("button", name="Yes, do it").click()
+
+
+def secret(page):
+    """What is shown this once."""
+    shown = page.locator("#secret-text")
+    expect(shown).to_have_text(re.compile("."))
+    told = shown.inner_text()
+    page.get_by_role("button", name="I have kept it").click()
+    expect(page.get_by_text(told)).to_have_count(0)
+    return told
+
+
+def test_a_key_works_until_it_is_revoked(enter, stage, book, snap):
+    with book.whole("test") as house:
+        house.hospitals.ensure("north")
+    page = enter(Role.OPERATOR, path="/console/keys")
+    page.get_by_label("Label").fill("PACS of the ward")
+    page.get_by_label("Hospital", exact=True).select_option("north")
+    page.get_by_role("button", name="Create a key").click()
+    bearer = {"Authorization": f"Bearer {secret(page)}"}
+    assert httpx2.get(f"{stage.stack.url}/v1/jobs", headers=bearer).status_code == 200
+    row = page.get_by_role("row", name="PACS of the ward")
+    row.get_by_role("button", name="Revoke").click()
+    snap(page, "console-revoke")
+    agree(page)
+    expect(page.locator("#status")).to_have_text("Revoked.")
+    expect(row).to_contain_text("revoked")
+    assert httpx2.get(f"{stage.stack.url}/v1/jobs", headers=bearer).status_code == 401
+
+
+def test_whoever_comes_too_late_is_told_who_was_faster_and_loses_nothing(enter, make_person):
+    chief = make_person(Role.HOSPITAL_ADMIN, "west")
+    late = enter(Role.OPERATOR, path="/console/hospitals/west")
+    first = enter(person=chief, path="/console/hospital")
+    first.get_by_label("Share of malignant nodules").fill("0.2")
+    first.get_by_role("button", name="Save").click()
+    expect(first.locator("#status")).to_contain_text("Saved")
+    late.get_by_label("Weight").fill("2")
+    late.get_by_role("button", name="Save").click()
+    expect(late.locator("#latest")).to_contain_text(f"{chief.name} changed these settings last")
+    expect(late.locator("#latest")).to_contain_text("not set → 0.2")
+    late.get_by_role("button", name="Reload").click()
+    expect(late.get_by_label("Share of malignant nodules")).to_have_value("0.2")
+
+
+def test_failed_cases_are_queued_again_by_keyboard_alone(enter, book):
+    with book.whole("test") as house:
+        north = house.hospitals.ensure("north")
+    with book.scoped(north, "test") as scoped:
+        scoped.jobs.open(scoped.cases.add(CASE), Priority.ROUTINE)
+    page = enter(Role.OPERATOR, path="/console/queue")
+    again = page.get_by_role("button", name="Run all again")
+    expect(again).to_be_visible()
+    again.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#sure")).to_be_visible()
+    expect(page.locator("#sure").get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_have_text("Queued again.")
+
+
+def test_the_trail_is_proven_whole(enter, snap):
+    page = enter(Role.AUDITOR, path="/console/audit")
+    page.get_by_role("button", name="Verify").click()
+    expect(page.locator("#proof")).to_contain_text("are whole")
+    snap(page, "console-audit")
+
+
+def test_an_authenticator_is_turned_on_and_asked_for(enter, make_person, snap):
+    person = make_person(Role.READER)
+    page = enter(person=person, path="/account")
+    page.get_by_role("button", name="Turn it on").click()
+    expect(page.get_by_alt_text("QR code for your authenticator")).to_be_visible()
+    code = pyotp.TOTP(page.locator("#totp-secret").inner_text().replace(" ", "")).now()
+    page.get_by_label("Six digits of the authenticator").fill(code)
+    snap(page, "account-totp", full=True)
+    page.keyboard.press("Enter")
+    expect(page.locator("#codes li")).to_have_count(RECOVERY_CODES)
+    page.get_by_role("button", name="I have kept them").click()
+    expect(page.get_by_role("button", name="Turn it off")).to_be_visible()
+
+
+@pytest.mark.parametrize(("language", "phone", "dark"), [("en", False, False), ("ko", True, True)])
+def test_no_page_of_the_house_shuts_anybody_out(enter, axe, snap, make_person, language, phone, dark):
+    make_person(Role.READER, "north")
+    page = enter(Role.OPERATOR, language=language, phone=phone, dark=dark)
+    for path in PAGES:
+        page.goto(path)
+        axe(page)
+        snap(page, f"{path.strip('/').replace('/', '-')}-{language}-{'phone' if phone else 'desk'}", full=phone)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
