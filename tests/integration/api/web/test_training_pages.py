@@ -52,8 +52,8 @@ def test_a_data_set_is_counted_and_its_versions_bear_their_fingerprint(operator,
 
 def test_a_version_is_counted_apart_from_the_draft(operator, version):
     draft, frozen = (operator.get(f"/console/datasets/nodules{asked}").text for asked in ("", "?version=1"))
-    assert "20 to 40 mm" in draft
-    assert "20 to 40 mm" not in frozen
+    assert ">20 to 40 mm<" in draft
+    assert ">20 to 40 mm<" not in frozen
     assert "What version 1 holds" in frozen
 
 
