@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -11,9 +12,13 @@ from playwright.sync_api import expect
 
 from shared.domain.roles import Role
 from tests.builders import encode, png
+from tests.signing_in import PASSWORD
 
 PATIENCE_MS = 60_000
 ROI = '{"polygon": [[40, 36], [84, 30], [104, 66], [80, 100], [44, 92]]}'
+
+
+NODULE = {"name": "nodule.png", "mimeType": "image/png", "buffer": png(3)}
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +102,23 @@ def test_a_failed_case_says_why_and_is_run_again(enter, north, axe, snap):
     page.get_by_role("button", name="Run it again").click()
     expect(page.locator("#status")).to_have_text("The case has changed.", timeout=PATIENCE_MS)
     expect(page.locator("#reason")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_from_the_sign_in_to_the_report_in_six_interactions(enter, make_person):
+    """Each step is one field filled, with its Enter, one file given, or one click."""
+    person, page = make_person(Role.SUBMITTER), enter(None, path="/")
+    steps = (
+        lambda: page.get_by_label("Name", exact=True).fill(person.name),
+        lambda: page.get_by_label("Password", exact=True).fill(PASSWORD) or page.keyboard.press("Enter"),
+        lambda: page.get_by_label("Largest diameter").fill("14.5"),
+        lambda: page.get_by_label("Choose file").set_input_files(NODULE),
+        lambda: page.get_by_role("button", name="Read the risk").click(),
+        lambda: page.get_by_role("link", name="Report (PDF)").click(timeout=PATIENCE_MS),
+    )
+    assert len(steps) == 6
+    with page.expect_download(timeout=PATIENCE_MS) as download:
+        for step in steps:
+            step()
+    report = Path(download.value.path()).read_bytes()
+    assert report.startswith(b"%PDF-")
+    assert b"/Subtype /Image" in report
