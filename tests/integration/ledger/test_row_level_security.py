@@ -164,7 +164,7 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     ],
 }
 """Every reading of every repository of a hospital's book."""
-UNTOLD = ("wall", "jobs", "observations", "allowance", "seals", "erasures", "orphans", "readings")
+UNTOLD = ("wall", "jobs", "observations", "allowance", "seals", "erasures", "orphans", "readings", "worklist")
 """Not all of these find something for the owner of the rows."""
 
 
@@ -191,6 +191,7 @@ def test_the_owner_of_the_rows_sees_them_all_the_same(services, hospital, rows):
             assert name in UNTOLD or all(read(book, rows) for read in reads)
         assert book.jobs.find(rows.job_id)
         assert book.observations.decisions(OPEN)
+        assert book.worklist.page(Asked(), None, 10)
 
 
 def _as(hospital: UUID, receipts: Receipts) -> Receipts:
