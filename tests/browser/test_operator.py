@@ -95,6 +95,7 @@ def make(page: Page, axe) -> None:
 
 def upload(page: Page, folder: Path, snap) -> None:
     """Half of it first, as if the line had broken: the second time only the other half is sent."""
+    page.wait_for_load_state()  # its script listens from then on
     half = [folder / "manifest.csv", *(folder / f"{seed}.png" for seed in SEEDS[:12])]
     page.get_by_label("Images, masks and manifest.csv").set_input_files(half)
     page.get_by_role("button", name="Upload", exact=True).click()

@@ -103,7 +103,7 @@ def test_a_number_of_the_hospitals_own_may_hold_any_letter(north, external_id):
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("/v1/cases", "POST"),
+        ("/v1/cases", "GET, POST"),
         (f"/v1/models/{NOBODY}/shadow", "GET, POST"),
         ("/v1/hospitals/north", "PATCH"),
         ("/openapi.json", "GET, HEAD"),
