@@ -35,7 +35,7 @@ EXPECTED = re.compile("Failed to load resource")
 """What a browser's console says of an answer that a page itself reports."""
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     path = find_chromium()
     if path is None:
@@ -46,7 +46,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def stage(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Iterator[Stage]:
     """The stack that `./sera up` runs, in a home of its own, with a first model live."""
     said: queue.Queue[Event] = queue.Queue()
@@ -60,7 +60,7 @@ def stage(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, first_bun
         running.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def book(stage: Stage) -> Iterator[Ledger]:
     """The stack's ledger, for what a test needs to be there."""
     opened = Ledger(stage.stack.database_url)
@@ -68,7 +68,7 @@ def book(stage: Stage) -> Iterator[Ledger]:
     opened.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def make_person(book: Ledger) -> Callable[..., Person]:
     """A person with the password of the tests, who need not change it."""
 
@@ -151,7 +151,7 @@ def enter(door: Door) -> Callable[..., Page]:
     return door.enter
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def axe() -> Callable[[Page], None]:
     """Asserts that a page has no serious or critical violation of WCAG 2.2 AA."""
     judge = Axe()
