@@ -53,6 +53,28 @@ from shared.version import VERSION
 ABOUT = """Malignancy risk and FNA advice for thyroid nodules on ultrasound.
 Research and decision support; not a certified medical device."""
 
+ROUTERS = (
+    *sessions,
+    people,
+    worklist,
+    cases,
+    looks,
+    reports,
+    jobs,
+    queue,
+    hospitals,
+    keys,
+    datasets,
+    training,
+    models,
+    cards,
+    audit,
+    reader_studies,
+    dashboards,
+    wall,
+)
+"""Whose answers are documented with the problems they may be."""
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the gateway; nothing connects before the app starts."""
@@ -97,26 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Listener)
     errors.install(app)
     once.install(app)
-    for router in (
-        *sessions,
-        people,
-        worklist,
-        cases,
-        looks,
-        reports,
-        jobs,
-        queue,
-        hospitals,
-        keys,
-        datasets,
-        training,
-        models,
-        cards,
-        audit,
-        reader_studies,
-        dashboards,
-        wall,
-    ):
+    for router in ROUTERS:
         app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)
     app.include_router(web)

@@ -42,6 +42,7 @@ POLICY = "; ".join(
 )
 HEADERS = {"Content-Security-Policy": POLICY, "Vary": "Accept-Language, Cookie"}
 THEMES = ("auto", "light", "dark")
+LANGUAGE_COOKIE, THEME_COOKIE = "sera-language", "sera-theme"
 KEPT_S = 365 * 24 * 3600
 """How long a browser keeps the language and the light that its person chose."""
 
@@ -158,18 +159,17 @@ def _here(request: Request) -> str:
 
 
 def _words(request: Request) -> Words:
-    chosen = request.query_params.get("lang") or request.cookies.get("sera-language")
+    chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
     return SPOKEN[chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", ""))]
 
 
 def _theme(request: Request) -> str:
-    chosen = request.query_params.get("theme") or request.cookies.get("sera-theme")
+    chosen = request.query_params.get("theme") or request.cookies.get(THEME_COOKIE)
     return chosen if chosen in THEMES else THEMES[0]
 
 
 def _keep(request: Request, answer: Response) -> None:
     secure = wiring(request).site.over_tls
-    for name, known in (("lang", LANGUAGES), ("theme", THEMES)):
+    for name, cookie, known in (("lang", LANGUAGE_COOKIE, LANGUAGES), ("theme", THEME_COOKIE, THEMES)):
         if (chosen := request.query_params.get(name)) in known:
-            cookie = {"lang": "sera-language", "theme": "sera-theme"}[name]
             answer.set_cookie(cookie, chosen, KEPT_S, path="/", secure=secure, httponly=True, samesite="lax")

@@ -212,3 +212,20 @@ def test_the_database_itself_keeps_a_study_as_it_was_read(ledger, readers, study
     for statement in CHANGES:
         with pytest.raises(DBAPIError, match=f"(?:{REFUSED})"), ledger.engine.begin() as owner:
             owner.execute(text(statement))
+
+
+def test_each_write_of_a_study_sent_again_under_its_key_is_done_once(admin, readers, cases, people):
+    def twice(client, path, **told):
+        headers = {"Idempotency-Key": str(uuid4())}
+        first, again = (client.post(f"/v1/reader-studies{path}", headers=headers, **told) for _ in range(2))
+        assert first.is_success, first.text
+        assert (again.status_code, again.json()) == (first.status_code, first.json())
+        assert again.headers["Idempotent-Replayed"] == "true"
+        return first.json()
+
+    at = f"/{twice(admin, '', json=new_study([each.id for each in people]))['study_id']}"
+    assert len(admin.get("/v1/reader-studies").json()) == 1
+    twice(admin, f"{at}/open")
+    case = readers[0].get(f"/v1/reader-studies{at}/next").json()["case_id"]
+    twice(readers[0], f"{at}/readings", json=reading(case))
+    twice(admin, f"{at}/close")

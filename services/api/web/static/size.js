@@ -1,26 +1,15 @@
 // What was typed as a nodule's size: understood in millimetres, and questioned where it can hardly be meant.
 
 import { byId } from "/static/session.js";
+import { LEAST_USUAL_MM, hundredth, readSize, unusual } from "/static/sizes.js";
 import { language, t } from "/static/words.js";
 
-const LEAST_MM = 2, MOST_MM = 100;
-const TYPED = /^(\d+(?:[.,]\d*)?|[.,]\d+)\s*(mm|cm|밀리미터|센티미터)?$/i;
-const MM_OF = { mm: 1, cm: 10, 밀리미터: 1, 센티미터: 10 };
 const SLIPS = [10, 0.1, 100, 0.01];
 
-const hundredth = (mm) => Math.round(mm * 100) / 100;
-const plausible = (mm) => mm >= LEAST_MM && mm <= MOST_MM;
 export const shown = (mm) => new Intl.NumberFormat(language, { maximumFractionDigits: 2, useGrouping: false }).format(mm);
 
-// {mm, named}: whether the unit was typed too. Null for what is no size.
-export function readSize(typed) {
-  const found = TYPED.exec(typed.normalize("NFKC").trim());
-  const mm = found && hundredth(Number(found[1].replace(",", ".")) * (MM_OF[found[2]?.toLowerCase()] ?? 1));
-  return mm > 0 ? { mm, named: Boolean(found[2]) } : null;
-}
-
 // What may have been meant where centimetres and millimetres, or the point, were mixed up.
-export const meant = (mm) => (plausible(mm) ? [] : SLIPS.map((slip) => hundredth(mm * slip)).filter(plausible));
+export const meant = (mm) => (unusual(mm) ? SLIPS.map((slip) => hundredth(mm * slip)).filter((other) => !unusual(other)) : []);
 
 export class SizeField {
   constructor(largest) {
@@ -71,7 +60,7 @@ export class SizeField {
 
   question() {
     const { mm } = this, box = byId("size-doubt");
-    box.hidden = mm === null || plausible(mm) || this.kept === mm;
+    box.hidden = mm === null || !unusual(mm) || this.kept === mm;
     if (box.hidden) return box.replaceChildren();
     const choices = meant(mm).map((other) => this.choice("reader.size.meant", other, () => this.take(other)));
     if (mm <= this.largest) choices.push(this.choice("reader.size.keep", mm, () => this.keep(mm)));
@@ -80,7 +69,7 @@ export class SizeField {
 
   doubted(mm) {
     if (mm > this.largest) return t("reader.size.beyond", { size: t("common.mm", { value: this.largest }) });
-    return t(mm < LEAST_MM ? "reader.size.small" : "reader.size.large", { size: t("common.mm", { value: shown(mm) }) });
+    return t(mm < LEAST_USUAL_MM ? "reader.size.small" : "reader.size.large", { size: t("common.mm", { value: shown(mm) }) });
   }
 
   keep(mm) {

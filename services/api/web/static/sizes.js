@@ -1,23 +1,32 @@
 // Sizes as people type them.
 
 const PER_UNIT = { mm: 1, 밀리미터: 1, cm: 10, 센티미터: 10 };
-const ONE = "(\\d+(?:[.,]\\d+)?|[.,]\\d+)\\s*(mm|밀리미터|cm|센티미터)?";
+const ONE = "(\\d+(?:[.,]\\d*)?|[.,]\\d+)\\s*(mm|밀리미터|cm|센티미터)?";
 const TYPED = new RegExp(`^${ONE}(?:\\s*[x×*]\\s*${ONE})?(?:\\s*[x×*]\\s*${ONE})?$`, "i");
 export const LARGEST_MM = 300;
-const USUAL_MM = [2, 100];
+export const LEAST_USUAL_MM = 2;
+const MOST_USUAL_MM = 100;
 
-// The size in mm, or null where none can be made of it: "14", "14.5 mm", "1,2 cm", "１２", and of "1.4 x 0.9 cm" the
-// largest. A number without a unit has that of the one after it, else mm.
-export function understood(text) {
+// {mm, named}: the size, and whether a unit was typed too; null where none can be made of it: "14", "14.5 mm", "1,2 cm",
+// "１２", and of "1.4 x 0.9 cm" the largest. A number without a unit has that of the one after it, else mm.
+export function readSize(text) {
   const found = TYPED.exec(String(text).normalize("NFKC").trim());
   if (!found) return null;
   const sides = sidesMm(found.slice(1));
-  const mm = Math.round(100 * Math.max(...sides)) / 100;
-  return mm > 0 && mm <= LARGEST_MM ? mm : null;
+  const mm = hundredth(Math.max(...sides));
+  return mm > 0 ? { mm, named: found.slice(1).some((part, at) => at % 2 && part) } : null;
 }
 
+// The size in mm that SERA takes, or null.
+export function understood(text) {
+  const mm = readSize(text)?.mm;
+  return mm <= LARGEST_MM ? mm : null;
+}
+
+export const hundredth = (mm) => Math.round(mm * 100) / 100;
+
 // Whether a size is such that a slip of the unit or the comma is likelier than the nodule.
-export const unusual = (mm) => mm < USUAL_MM[0] || mm > USUAL_MM[1];
+export const unusual = (mm) => mm < LEAST_USUAL_MM || mm > MOST_USUAL_MM;
 
 function sidesMm(parts) {
   const sides = [];

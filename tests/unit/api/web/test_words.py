@@ -32,8 +32,18 @@ def test_every_key_that_a_page_asks_for_is_said(source):
     assert [key for key in ASKED.findall(source.read_text()) if key not in SPOKEN["en"]] == []
 
 
-@pytest.mark.parametrize("source", [each for each in SOURCES if each.suffix != ".py"], ids=lambda path: path.name)
-def test_no_sentence_stands_in_a_template_or_script_itself(source):
+SENTENCE = re.compile("[A-Z][a-z]+(?: [a-z]+){2,}")
+SAID = re.compile(r"""(["'`])((?:(?!\1).)*)\1""")
+"""What a script holds between quotes."""
+
+
+@pytest.mark.parametrize("source", [each for each in SOURCES if each.suffix == ".html"], ids=lambda path: path.name)
+def test_no_sentence_stands_in_a_template_itself(source):
     bare = re.sub(r"\{[{%#].*?[}%#]\}|<[^>]*>", " ", source.read_text(), flags=re.DOTALL)
-    words = re.findall(r"[A-Z][a-z]+(?: [a-z]+){2,}", bare) if source.suffix == ".html" else []
-    assert words == []
+    assert SENTENCE.findall(bare) == []
+
+
+@pytest.mark.parametrize("source", [each for each in SOURCES if each.suffix == ".js"], ids=lambda path: path.name)
+def test_no_sentence_stands_in_a_script_itself(source):
+    code = re.sub(r"^\s*//.*$", "", source.read_text(), flags=re.MULTILINE)
+    assert [said for _, said in SAID.findall(code) if SENTENCE.search(said)] == []
