@@ -139,9 +139,11 @@ def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage
 
 def test_a_case_is_sent_by_the_keyboard_alone(enter, stage, snap):
     page = enter(path="/", language="ko", dark=True)
+    page.on("filechooser", lambda chooser: None)  # from now on the browser tells of them
     page.locator("#size").focus()
     page.keyboard.type("14.5mm")
     page.keyboard.press("Tab")
+    expect(page.locator("#file")).to_be_focused()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files(image())
@@ -175,3 +177,16 @@ def test_who_may_not_submit_is_sent_where_they_may_go(enter):
     page = enter(Role.OPERATOR, path="/")
     first = next(entry.path for entry in ENTRIES if set(entry.acts) & MAY[Role.OPERATOR])
     assert page.url.endswith(first)
+
+
+def test_what_is_typed_and_chosen_before_the_script_listens_is_kept(enter, stage):
+    page, held = enter(), []
+    page.route("**/reader.js", lambda route: held.append(route))
+    page.goto("/", wait_until="commit")
+    page.locator("#size").fill("14.5")
+    page.locator("#file").set_input_files(image())
+    expect(page.locator("#submit")).to_be_disabled()
+    held.pop().continue_()
+    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
+    page.locator("#submit").click()
+    assert case_of(page, stage)["size_mm"] == 14.5

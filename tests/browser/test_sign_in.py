@@ -24,6 +24,19 @@ def test_a_wrong_password_is_said_where_a_screen_reader_hears_it(enter, make_per
     expect(page.get_by_role("status")).to_contain_text("password")
 
 
+def test_a_password_sent_before_the_script_listens_goes_nowhere(enter, make_person):
+    page, asked = enter(None), []
+    page.route("**/sign-in.js", lambda route: None)
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/sign-in", wait_until="commit")
+    page.get_by_label("Name", exact=True).fill(make_person(Role.READER).name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert [url for url in asked if "password=" in url] == []
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("phone", [False, True])

@@ -19,12 +19,20 @@ form.querySelector("[type=reset]").addEventListener("click", (event) => { event.
 addEventListener("pageshow", ({ persisted }) => persisted && form.reset());
 PHONE.addEventListener("change", arrange);
 arrange();
-form.reset();
+heard();
+
+// What was typed or chosen before this script listened stays; nothing can be sent before.
+function heard() {
+  size.changed();
+  for (const input of [byId("file"), byId("camera")]) if (input.files.length) input.dispatchEvent(new Event("change"));
+  free();
+}
 
 // On a phone the camera comes first, for the eye and for the keyboard alike.
 function arrange() {
   const [sized, imaged] = [form.querySelector(".size"), form.querySelector(".image")];
-  form.prepend(...(PHONE.matches ? [imaged, sized] : [sized, imaged]));
+  const [first, second] = PHONE.matches ? [imaged, sized] : [sized, imaged];
+  if (first.nextElementSibling !== second) first.after(second); // moved only where it must be: what moves loses the focus
 }
 
 function start() {
