@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.errors import SeraError
 
 ROOT = Path(__file__).resolve().parents[1]
+SECRETS = Path("/run/secrets")
+"""Where containers find a file for each secret, named as its variable; a variable goes before."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Cases = Annotated[int, Field(ge=1, le=100_000)]
@@ -26,7 +28,9 @@ class SettingMissing(SeraError):
 class Settings(BaseSettings):
     """Everything a process is told from outside. URLs left unset mean the embedded engines."""
 
-    model_config = SettingsConfigDict(env_prefix="SERA_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="SERA_", extra="ignore", secrets_dir=SECRETS if SECRETS.is_dir() else None
+    )
 
     home: Path = ROOT / ".sera"
     production: bool = False

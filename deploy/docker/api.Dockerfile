@@ -1,0 +1,34 @@
+# The gateway; also the migrations, the clock (beat) and the command line. No torch: it never loads a model.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS packages
+COPY requirements.lock /build/
+COPY deploy/docker/packages/api.txt /build/deploy/docker/packages/
+RUN python3 -m venv /opt/sera && \
+    /opt/sera/bin/pip install --no-cache-dir --only-binary=:all: -r /build/deploy/docker/packages/api.txt && \
+    /opt/sera/bin/pip install --no-cache-dir --only-binary=:all: --no-deps -c /build/requirements.lock koreanize-matplotlib && \
+    /opt/sera/bin/pip uninstall -qy pip setuptools && \
+    find /opt/sera/lib -type d -name tests -path "*/site-packages/*" \( -path "*/scipy/*" -o -path "*/numpy/*" -o -path "*/sklearn/*" \) -prune -exec rm -rf {} +
+
+FROM ${PYTHON_IMAGE}
+RUN groupadd --gid 10001 sera && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/sera sera && \
+    install -d -o sera -g sera -m 0750 /var/lib/sera && install -d -o sera -g sera /secrets
+COPY --from=packages /opt/sera /opt/sera
+COPY shared /srv/sera/shared
+COPY services/__init__.py /srv/sera/services/
+COPY services/api /srv/sera/services/api
+COPY services/beat /srv/sera/services/beat
+COPY cli /srv/sera/cli
+COPY deploy/__init__.py /srv/sera/deploy/
+COPY deploy/local /srv/sera/deploy/local
+COPY deploy/docker/__init__.py deploy/docker/secrets.py /srv/sera/deploy/docker/
+COPY deploy/docker/sera /usr/local/bin/sera
+RUN /opt/sera/bin/python -m compileall -q /srv/sera
+ENV PATH=/opt/sera/bin:$PATH PYTHONPATH=/srv/sera PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+    SERA_HOME=/var/lib/sera SERA_HOST=0.0.0.0 SERA_READY_FILE=/tmp/ready
+WORKDIR /srv/sera
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+CMD ["python", "-m", "services.api"]

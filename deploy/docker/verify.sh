@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# Builds the images, brings docker-compose.yml up on free loopback ports, runs the end-to-end test against it, kills a
+# worker meanwhile, and removes all again. Where images cannot be pulled, their parts are stood in for by Debian's and
+# PyPI's packages, and the last lines say which. Needs: docker, docker compose (or docker-compose 1.29); as a stand-in
+# also debootstrap, and root for it.
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "$0")/../.." && pwd)
+work=$(mktemp -d)
+version=verify
+standins=()
+export COMPOSE_PROJECT_NAME=sera-verify-$$
+
+say() { printf '\n== %s\n' "$*"; }
+
+if docker compose version >/dev/null 2>&1; then compose=(docker compose); else compose=(docker-compose); fi
+compose() {
+    "${compose[@]}" --project-directory "$root" --env-file "$work/env" \
+        -f "$root/docker-compose.yml" -f "$work/verify.yml" "$@"
+}
+
+clean_up() {
+    local code=$?
+    if [ -f "$work/verify.yml" ]; then
+        [ "$code" -eq 0 ] || compose logs --tail 60 2>&1 | tail -n 400
+        compose down --volumes --remove-orphans >/dev/null 2>&1
+    fi
+    [ -z "${wheels_server:-}" ] || kill "$wheels_server" 2>/dev/null
+    rm -rf -- "$work"
+    exit "$code"
+}
+trap clean_up EXIT
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+build() { # tag, Dockerfile, context, further arguments
+    local tag=$1 file=$2 context=$3
+    shift 3
+    docker build --quiet --network host -t "$tag" -f "$file" "$@" "$context" >/dev/null
+}
+
+# A Debian 12 with Python as the base image, knowing this machine's certificates and how its pip finds packages.
+debian_base() {
+    local tree=$work/tree
+    debootstrap --variant=minbase --include=python3-venv,python3-pip,ca-certificates bookworm "$tree" >"$work/debootstrap.log" 2>&1 ||
+        { tail -n 5 "$work/debootstrap.log"; return 1; }
+    rm -rf -- "$tree/var/cache/apt/archives" "$tree/var/lib/apt/lists"
+    mkdir -p "$tree/var/cache/apt/archives/partial" "$tree/var/lib/apt/lists/partial"
+    cp /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/ca-certificates.crt"
+    { echo '[global]'; echo 'cert = /etc/ssl/certs/ca-certificates.crt'; serve_wheels; } >"$tree/etc/pip.conf"
+    tar -C "$tree" -c . | docker import -c 'CMD ["python3"]' - sera-standin-python:$version >/dev/null
+    rm -rf -- "$tree"
+}
+
+# Wheels that this machine's pip looks for in a folder of its own are offered to the builds over loopback.
+serve_wheels() {
+    local folder=${PIP_FIND_LINKS:-}
+    [ -d "$folder" ] || return 0
+    local port
+    port=$(free_port)
+    python3 -m http.server --bind 127.0.0.1 --directory "$folder" "$port" >/dev/null 2>&1 &
+    echo "$!" >"$work/wheels.pid"
+    echo "find-links = http://127.0.0.1:$port/"
+}
+
+choose_images() {
+    local python=python:3.11-slim-bookworm
+    if timeout 60 docker pull -q "$python" >/dev/null 2>&1; then
+        echo "SERA_VERSION=$version" >"$work/images"
+        build_arguments=(--build-arg "PYTHON_IMAGE=$python")
+        return
+    fi
+    say "images cannot be pulled here: building stand-ins"
+    debian_base
+    [ ! -f "$work/wheels.pid" ] || wheels_server=$(cat "$work/wheels.pid")
+    build_arguments=(--build-arg "PYTHON_IMAGE=sera-standin-python:$version" --build-arg TORCH_CPU_INDEX=)
+    local part
+    for part in database broker proxy objects; do
+        build "sera-standin-$part:$version" "$root/deploy/docker/standins/$part.Dockerfile" \
+            "$([ $part = objects ] && echo "$root" || echo "$root/deploy/docker/standins")" \
+            --build-arg PYTHON_IMAGE=sera-standin-python:$version
+        echo "SERA_${part^^}_IMAGE=sera-standin-$part:$version"
+    done >"$work/images"
+    standins=("python:3.11-slim-bookworm: Debian 12 with its Python" "PostgreSQL 18: Debian's PostgreSQL 15"
+        "Valkey: Debian's Redis 7.0" "SeaweedFS: moto's S3 server, in memory" "Caddy: Debian's Caddy")
+    echo "SERA_VERSION=$version" >>"$work/images"
+}
+
+settings() {
+    https=$(free_port)
+    {
+        grep -v '^SERA_VERSION=\|^COMPOSE_PROJECT_NAME=\|_PORT=\|^SERA_LISTEN=\|^SERA_PUBLIC_HOST=\|^SERA_EDGE_SUBNET=' "$root/.env.example"
+        cat "$work/images"
+        echo "SERA_PUBLIC_HOST=sera.internal"
+        echo "SERA_LISTEN=127.0.0.1"
+        echo "SERA_HTTPS_PORT=$https"
+        echo "SERA_HTTP_PORT=$(free_port)"
+        echo "SERA_EDGE_SUBNET=172.31.253.0/28"
+        echo "SERA_WORKER_MEMORY=3g"
+        echo "SERA_TRAINER_MEMORY=4g"
+    } >"$work/env"
+    cat >"$work/verify.yml" <<YAML
+services:
+  proxy:
+    networks: {edge: {aliases: [sera.internal]}}
+  e2e:
+    image: sera-e2e:$version
+    profiles: [e2e]
+    networks: [edge]
+    environment: {SERA_URL: "https://sera.internal", SERA_OPERATOR_PASSWORD: "\${ONE_TIME:-}", SSL_CERT_FILE: /proxy/caddy/pki/authorities/local/root.crt}
+    volumes: ["proxy-data:/proxy:ro"]
+YAML
+}
+
+until_healthy() { # service, seconds
+    local id until=$((SECONDS + $2))
+    id=$(compose ps -q "$1")
+    until [ "$(docker inspect -f '{{.State.Health.Status}}' "$id")" = healthy ]; do
+        [ $SECONDS -lt $until ] || { say "$1 is not healthy after $2 s"; return 1; }
+        sleep 1
+    done
+    echo "$1 is healthy"
+}
+
+started=$SECONDS
+choose_images
+say "building SERA's images"
+for part in api worker trainer; do
+    build "sera-$part:$version" "$root/deploy/docker/$part.Dockerfile" "$root" "${build_arguments[@]}"
+done
+build "sera-e2e:$version" "$root/deploy/docker/e2e.Dockerfile" "$root" --build-arg "API_IMAGE=sera-api:$version"
+docker run --rm --network none sera-api:$version python -c \
+    'import importlib.util as u; assert not u.find_spec("torch") and not u.find_spec("sklearn"); print("the api image has neither torch nor scikit-learn")'
+for part in api worker trainer; do
+    docker image inspect -f "sera-$part: {{.Size}}" sera-$part:$version | awk '{printf "%s %.0f MB\n", $1, $2 / 1e6}'
+done
+
+settings
+say "bringing the stack up"
+compose up -d
+for part in api worker trainer beat shadow; do until_healthy $part 180; done
+ONE_TIME=$(compose run --rm operator | sed -n 's/^one-time password: //p' | tr -d '\r')
+export ONE_TIME
+[ -n "$ONE_TIME" ] || { say "no one-time password was printed"; exit 1; }
+
+say "no part may write into its own image, or be root"
+for part in api worker trainer beat shadow; do
+    # shellcheck disable=SC2016 # the container's shell expands it
+    compose exec -T $part sh -c 'test "$(id -u)" = 10001 && ! touch /srv/sera/x 2>/dev/null' || { echo "$part may"; exit 1; }
+done
+
+say "the end-to-end test"
+compose run --rm e2e
+
+say "a worker that is killed comes back, and nothing that waits is lost"
+docker kill --signal KILL "$(compose ps -q worker)" >/dev/null
+compose up -d >/dev/null 2>&1
+until_healthy worker 120
+
+say "verified in $((SECONDS - started)) s"
+for each in ${standins[@]+"${standins[@]}"}; do echo "stood in for $each"; done

@@ -1,0 +1,88 @@
+"""What a compose stack draws at its first start."""
+
+import ssl
+
+import pytest
+
+from deploy.docker.secrets import OBJECTS_HOST, Drawn, certify, keep, share_out
+from shared.safety import engine_secrets, plain_objects
+from shared.sealing import SealKey
+from shared.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Drawn:
+    return Drawn()
+
+
+@pytest.fixture(scope="module")
+def parts(drawn):
+    return share_out(drawn)
+
+
+def test_what_each_service_is_told_makes_settings_that_production_takes(parts):
+    told = {
+        name.removeprefix("SERA_").lower(): value for name, value in parts["api"].items() if name.startswith("SERA_")
+    }
+    settings = Settings(**told)
+    assert settings.objects_url.get_secret_value().endswith("?secure=true")
+    assert engine_secrets(settings) is None
+    assert plain_objects(settings) is None
+
+
+def test_no_part_learns_more_than_it_needs(parts):
+    holders = {
+        name: {part for part, files in parts.items() if name in files} for files in parts.values() for name in files
+    }
+    assert holders["SERA_AUDIT_KEY"] == {"worker"}
+    assert holders["SERA_PEOPLE_KEY"] == {"api"}
+    assert holders["SERA_DATABASE_OWNER_URL"] == {"migrate"}
+    assert holders["owner-password"] == {"database"}
+    assert "SERA_DATABASE_URL" not in parts["beat"]
+
+
+def test_the_audit_key_seals(parts):
+    assert SealKey(parts["worker"]["SERA_AUDIT_KEY"], "here").public
+
+
+def test_a_client_that_trusts_the_stacks_authority_trusts_its_object_store_and_no_other_host(tmp_path):
+    authority, certificate, private = certify(OBJECTS_HOST)
+    (tmp_path / "public.crt").write_text(certificate)
+    (tmp_path / "private.key").write_text(private)
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(tmp_path / "public.crt", tmp_path / "private.key")
+    client_side = ssl.create_default_context(cadata=authority)
+    assert shaken(client_side, server_side, OBJECTS_HOST)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shaken(client_side, server_side, "database")
+
+
+def shaken(client_side: ssl.SSLContext, server_side: ssl.SSLContext, host: str) -> bool:
+    """Both sides of a handshake in memory."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_side.wrap_bio(to_client, to_server, server_hostname=host)
+    server = server_side.wrap_bio(to_server, to_client, server_side=True)
+    waiting = {client, server}
+    for side in (client, server) * 5:
+        if side in waiting:
+            try:
+                side.do_handshake()
+                waiting.remove(side)
+            except ssl.SSLWantReadError:
+                continue
+    return not waiting
+
+
+def test_a_second_start_draws_nothing_anew(tmp_path):
+    assert keep(tmp_path, share_out(Drawn()))
+    before = (tmp_path / "api" / "SERA_DATABASE_URL").read_text()
+    assert not keep(tmp_path, share_out(Drawn()))
+    assert (tmp_path / "api" / "SERA_DATABASE_URL").read_text() == before
+
+
+def test_a_start_that_broke_off_is_begun_again(tmp_path, parts):
+    keep(tmp_path, parts)
+    (tmp_path / "worker" / "drawn").unlink()
+    again = share_out(Drawn())
+    assert keep(tmp_path, again)
+    assert (tmp_path / "worker" / "SERA_AUDIT_KEY").read_text() == again["worker"]["SERA_AUDIT_KEY"]
