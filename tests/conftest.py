@@ -48,7 +48,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in the end what a machine without a browser has not tried."""
     skipped = [each for each in terminalreporter.stats.get("skipped", []) if "no Chromium" in str(each.longrepr)]
     if skipped:
-        told = f"{len(skipped)} browser tests were skipped, for there is no Chromium. To run them: {HOW}"
+        told = f"{len(skipped)} browser tests were skipped, for there is no Chromium that could be driven. To run them, as root: {HOW}"
         terminalreporter.write_line(f"SERA: {told}", yellow=True)
 
 
