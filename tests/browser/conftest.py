@@ -47,12 +47,20 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def stage(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Iterator[Stage]:
+def own_recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stack's operators lay recipes of their own."""
+    return tmp_path_factory.mktemp("recipes")
+
+
+@pytest.fixture(scope="session")
+def stage(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory, own_recipes: Path, first_bundle: Path
+) -> Iterator[Stage]:
     """The stack that `./sera up` runs, in a home of its own, with a first model live."""
     said: queue.Queue[Event] = queue.Queue()
     home = tmp_path_factory.mktemp("sera") / "home"
-    faster = {"SERA_RING_EVERY_S": "1"}
-    settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": faster, "observe": said.put}
+    told = {"SERA_RING_EVERY_S": "1", "SERA_RECIPES_DIR": str(own_recipes)}
+    settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": told, "observe": said.put}
     with Stack(home, free_port(), **settings) as stack:
         running = Stage(stack, said)
         running.publish(first_bundle)
