@@ -173,6 +173,21 @@ def axe() -> Callable[[Page], None]:
     return check
 
 
+@pytest.fixture(scope="session")
+def fits() -> Callable[[Page], None]:
+    """Asserts that nobody scrolls sideways: neither the page nor, on a phone, any table on it."""
+    sideways = "element => element.scrollWidth > element.clientWidth"
+
+    def check(page: Page) -> None:
+        # A phone shows a page that is too wide from further off: its innerWidth would always do.
+        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], page.url
+        if page.viewport_size == PHONE:
+            wide = f"[...document.querySelectorAll('.scroll')].filter({sideways}).map(each => each.ariaLabel)"
+            assert page.evaluate(wide) == [], page.url
+
+    return check
+
+
 @pytest.fixture
 def snap(tmp_path: Path) -> Callable[..., Path]:
     """Keeps a screenshot of a page under a name."""

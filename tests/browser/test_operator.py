@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from shared.domain.roles import Role
 from shared.phantoms import draw
+from tests.browser.conftest import PHONE
 from tests.e2e.stage import until
 
 pytestmark = pytest.mark.timeout(300)
@@ -73,7 +74,9 @@ def quick(own_recipes) -> Iterator[Path]:
         (own_recipes / name).unlink(missing_ok=True)
 
 
-def test_an_operator_promotes_a_model_that_learned_from_images_brought_here(enter, axe, snap, folder, quick, stage):
+def test_an_operator_promotes_a_model_that_learned_from_images_brought_here(
+    enter, axe, fits, snap, folder, quick, stage
+):
     page = enter(Role.OPERATOR, path="/console/datasets")
     make(page, axe)
     upload(page, folder, snap)
@@ -83,6 +86,7 @@ def test_an_operator_promotes_a_model_that_learned_from_images_brought_here(ente
     quick.unlink()  # the run goes by the recipe as it was
     watch(page, axe, snap)
     promote(page, axe, stage, snap)
+    on_a_phone(page, axe, fits, snap)
 
 
 def make(page: Page, axe) -> None:
@@ -177,9 +181,13 @@ def promote(page: Page, axe, stage, snap) -> None:
     assert until(stage.live).startswith(digest)
 
 
-@pytest.mark.parametrize(("path", "name"), [("/console/datasets", "datasets"), ("/console/runs", "runs")])
-def test_the_lists_fit_a_phone_in_korean(enter, axe, snap, path, name):
-    page = enter(Role.OPERATOR, path=path, phone=True, language="ko", dark=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    axe(page)
-    snap(page, f"{name}-phone-ko", full=True)
+def on_a_phone(page: Page, axe, fits, snap) -> None:
+    """What the journey left behind, as one sees it in the corridor."""
+    page.set_viewport_size(PHONE)
+    for name in ("model", "run", "dataset"):
+        if name != "model":
+            page.get_by_role("link", name={"run": "its training run", "dataset": "journey"}[name]).first.click()
+        page.wait_for_load_state()
+        fits(page)
+        axe(page)
+        snap(page, f"{name}-phone", full=True)
