@@ -9,6 +9,7 @@ from services.api.dependencies import WiringDep
 from services.api.models import service
 from services.api.models.schemas import GateView, ModelView
 from services.api.web import plots_models
+from services.api.web.actors import names
 from services.api.web.console import show_console
 from services.api.web.plots_models import Legend
 from services.api.web.shell import PageOperator, Visitor, pages
@@ -29,7 +30,7 @@ def models_page(request: Request, visitor: PageOperator, wired: WiringDep) -> HT
             "workers": [service.worker(row) for row in house.serving.alive()],
             "before": before(house),
         }
-    return show_console(request, visitor, "models.html", **facts)
+    return show_console(request, visitor, "models.html", **facts, names=names(wired, visitor.caller))
 
 
 @router.get("/console/models/{model_id}", response_class=HTMLResponse)

@@ -127,8 +127,13 @@ function cell(row, column) {
 }
 
 function refuse(row, why) {
-  const line = document.createElement("tr");
-  for (const text of [row.line, row.cells.image ?? "", why]) line.append(Object.assign(document.createElement("td"), { textContent: text }));
+  const line = Object.assign(document.createElement("tr"), { role: "row" });
+  const columns = [...byId("refusals").querySelectorAll("thead th")].map((each) => each.textContent);
+  for (const [at, text] of [row.line, row.cells.image ?? "", why].entries()) {
+    const cell = Object.assign(document.createElement("td"), { role: "cell", textContent: text });
+    cell.dataset.label = columns[at];
+    line.append(cell);
+  }
   byId("refusals").querySelector("tbody").append(line);
   byId("refusals").hidden = false;
 }
