@@ -20,12 +20,14 @@ from services.api.languages import Language, preferred, sentence
 from services.api.site import csrf
 from services.api.web.languages import LANGUAGES, SPOKEN, Words
 from services.api.web.navigation import entries
+from services.api.web.times import moment
 from shared.domain.roles import Act, needed_for
 from shared.errors import Forbidden, InputError, SeraError, Unauthenticated
 from shared.ledger.hospitals import Caller
 from shared.version import VERSION
 
 PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
+PAGES.env.globals["moment"] = moment
 POLICY = "; ".join(
     (
         "default-src 'none'",

@@ -2,6 +2,7 @@
 
 import { mountHeatmap } from "/static/heatmap.js";
 import { ask, byId, say } from "/static/session.js";
+import { zone } from "/static/times.js";
 import { t } from "/static/words.js";
 
 const FINAL = new Set(["done", "failed", "cancelled"]), WAIT_S = 20, PAUSE_MS = 2000;
@@ -12,6 +13,7 @@ function begin() {
   const { case: caseId, job, state } = byId("case").dataset;
   if (!FINAL.has(state)) return follow(job).then(() => refresh());
   if (state === "done") picture(caseId);
+  if (byId("pdf")) byId("pdf").search += `&zone=${encodeURIComponent(zone)}`;
   byId("print")?.addEventListener("click", () => print());
   byId("rerun")?.addEventListener("click", () => rerun(job));
 }
