@@ -18,6 +18,7 @@ from services.api.doorman import PasswordChangeNeeded, lifetime
 from services.api.errors import said as told
 from services.api.languages import Language, preferred, sentence
 from services.api.site import csrf
+from services.api.web.files import HERE
 from services.api.web.languages import LANGUAGES, SPOKEN, Words
 from services.api.web.navigation import entries
 from services.api.web.times import moment
@@ -27,7 +28,7 @@ from shared.ledger.hospitals import Caller
 from shared.version import VERSION
 
 PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
-PAGES.env.globals["moment"] = moment
+PAGES.env.globals |= {"moment": moment, "static": HERE}
 POLICY = "; ".join(
     (
         "default-src 'none'",

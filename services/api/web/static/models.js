@@ -1,8 +1,8 @@
 // Models: forms that act, and parts of the page that are fetched again while they change.
 
-import "/static/dialogs.js";
-import { ask, byId, say } from "/static/session.js";
-import { localTimes } from "/static/times.js";
+import "./dialogs.js";
+import { ask, byId, say } from "./session.js";
+import { localTimes } from "./times.js";
 
 for (const button of document.querySelectorAll("[data-acts]")) button.addEventListener("click", () => act(button));
 for (const form of document.querySelectorAll("form[data-act]")) form.addEventListener("submit", (event) => { event.preventDefault(); send(form); });

@@ -1,6 +1,6 @@
 // Moments in the visitor's own time zone and language, also on parts of a page that come later. UTC stays in the title.
 
-import { language } from "/static/words.js";
+import { language } from "./words.js";
 
 const DAY = { dateStyle: "medium" }, H24 = { hourCycle: "h23" };
 const SHAPES = {

@@ -1,8 +1,8 @@
 // The wall: fetches its figures again and again, says when they are old, and turns the pages of the hospitals' table.
 
-import { byId, say } from "/static/session.js";
-import { localTimes } from "/static/times.js";
-import { t } from "/static/words.js";
+import { byId, say } from "./session.js";
+import { localTimes } from "./times.js";
+import { t } from "./words.js";
 
 const EVERY_MS = 5_000, SILENT_MS = 15_000, TURN_MS = 10_000, FEWEST = 4;
 const wide = matchMedia("(min-width: 60rem)"), calm = matchMedia("(prefers-reduced-motion: reduce)");

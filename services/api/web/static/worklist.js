@@ -1,8 +1,8 @@
 // The worklist: rows that follow their cases while any is unfinished, and the dialogs that act on one.
 
-import { ask, byId, once, say } from "/static/session.js";
-import { today } from "/static/times.js";
-import { t } from "/static/words.js";
+import { ask, byId, once, say } from "./session.js";
+import { today } from "./times.js";
+import { t } from "./words.js";
 
 const EVERY_MS = 2000;
 const DAY = { from: "00:00", to: "23:59:59.999" };
