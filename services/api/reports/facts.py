@@ -47,6 +47,11 @@ class Report:
     """(height, width) grey; None where it can be read no more."""
 
     @property
+    def roi(self) -> dict[str, Any] | None:
+        """What was given, else what caliper marks enclose."""
+        return self.case.roi or self.result.get("roi")
+
+    @property
     def synthetic(self) -> bool:
         """Whether the model has seen phantoms only."""
         return any(told["code"] == SYNTHETIC for told in self.result["warnings"])

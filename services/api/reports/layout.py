@@ -44,7 +44,7 @@ def _case(paper: Paper, say: Say, report: Report) -> None:
         (say("report.submitted"), in_hours_of(report.zone, case.created_at)),
         (say("report.read"), in_hours_of(report.zone, report.read_at)),
         (say("report.size"), say("report.size-value", size=plain(case.size_mm))),
-        (say("report.roi"), _roi(say, case.roi)),
+        (say("report.roi"), _roi(say, report.roi)),
         (say("result.outcome.title"), _outcome(say, report)),
     ]
     top = paper.get_y()
@@ -61,7 +61,7 @@ def _picture(paper: Paper, say: Say, report: Report, top: float) -> None:
         paper.line_of(say("report.no-image"))
         return
     below, right = paper.get_y(), paper.w - paper.r_margin
-    height = picture.place(paper, report.case, report.picture, (right, top), PICTURE_MM)
+    height = picture.place(paper, report.roi, report.picture, (right, top), PICTURE_MM)
     paper.set_xy(right - PICTURE_MM[0], top + height + 1)
     paper.multi_cell(PICTURE_MM[0], 3.5, say("report.image"), align="R", new_x="LMARGIN", new_y="NEXT")
     paper.set_y(max(below, paper.get_y()))
@@ -164,7 +164,8 @@ def _roi(say: Say, roi: dict | None) -> str:
         return say("report.roi-none")
     if "box" in roi:
         x, y, width, height = (f"{each:g}" for each in roi["box"])
-        return say("report.roi-box", x=x, y=y, width=width, height=height)
+        said = say("report.roi-box", x=x, y=y, width=width, height=height)
+        return f"{said} ({say('report.roi-calipers')})" if "source" in roi else said
     return say("report.roi-polygon", points=len(roi["polygon"]))
 
 

@@ -53,6 +53,12 @@ def test_a_report_is_written_in_the_hours_of_who_asked():
     assert pdf(report()) != pdf(replace(report(), zone=zone_named("Asia/Seoul")))
 
 
+def test_what_caliper_marks_enclose_is_drawn_where_no_outline_was_given():
+    found = {"box": [40, 30, 180, 160], "source": "calipers"}
+    bare = with_picture(None)
+    assert pdf(replace(bare, result=bare.result | {"roi": found})) != pdf(bare)
+
+
 def test_many_readers_and_warnings_take_a_second_page():
     long = {"code": "unheard-of", "message": "Words that go on. " * 12}
     made = pdf(report(readers=RESULT["readers"] * 30, warnings=[long] * 6))
