@@ -111,10 +111,11 @@ class Door:
         phone: bool = False,
         language: str = "en",
         dark: bool = False,
+        zone: str | None = None,
         path: str | None = None,
     ) -> Page:
         """A page of somebody signed in (of nobody with role None), at `path`."""
-        context = self._context(phone, language, dark)
+        context = self._context(phone, language, dark, zone)
         if role is not None:
             context.add_cookies([self._session(person or self.make_person(role, hospital))])
         page = context.new_page()
@@ -124,11 +125,16 @@ class Door:
             page.goto(path)
         return page
 
-    def _context(self, phone: bool, language: str, dark: bool) -> BrowserContext:
+    def _context(self, phone: bool, language: str, dark: bool, zone: str | None) -> BrowserContext:
         size, light = PHONE if phone else DESK, "dark" if dark else "light"
         touch: dict[str, Any] = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2} if phone else {}
         made = self.browser.new_context(
-            base_url=self.stage.stack.url, viewport=size, locale=language, color_scheme=light, **touch
+            base_url=self.stage.stack.url,
+            viewport=size,
+            locale=language,
+            color_scheme=light,
+            timezone_id=zone,
+            **touch,
         )
         made.set_default_timeout(PATIENCE_MS)
         self.contexts.append(made)

@@ -137,27 +137,6 @@ def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage
     assert case_of(page, stage)["cases"] == before + 1
 
 
-def test_a_case_is_sent_by_the_keyboard_alone(enter, stage, snap):
-    page = enter(path="/", language="ko", dark=True)
-    page.on("filechooser", lambda chooser: None)  # from now on the browser tells of them
-    page.locator("#size").focus()
-    page.keyboard.type("14.5mm")
-    page.keyboard.press("Tab")
-    expect(page.locator("#file")).to_be_focused()
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(image())
-    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
-    page.keyboard.press("Tab")
-    for key in ("Enter", "ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown"):
-        page.keyboard.press(key)
-    assert box_of(page) == [33, 32, 64, 66]
-    snap(page, "new-case-desk-ko-dark")
-    page.locator("#size").focus()
-    page.keyboard.press("Enter")
-    assert case_of(page, stage)["roi"] == {"box": [33, 32, 64, 66]}
-
-
 def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions_the_size(enter, axe, snap):
     page = enter(path="/", phone=True, language="ko", dark=True)
     page.locator("#file").set_input_files(image(encode(Screen().end(100, 150).end(200, 150).pixels)))

@@ -1,11 +1,10 @@
 """From a report's facts to its PDF. The same facts make the same bytes."""
 
-from datetime import UTC, datetime
-
 from services.api.reports import picture, sentences
 from services.api.reports.facts import Report
 from services.api.reports.paper import ALARM, FONT, INK, PALE, QUIET, SMALL_PT, WHITE, Paper
 from services.api.reports.sentences import Say, percent, plain, speaker
+from services.api.reports.zones import in_hours_of
 
 PICTURE_MM, GUTTER_MM = (64.0, 50.0), 4.0
 """The room for the image, width and height, and what lies between it and the facts."""
@@ -42,10 +41,10 @@ def _case(paper: Paper, say: Say, report: Report) -> None:
         (say("report.hospital"), report.hospital),
         (say("report.case"), str(case.id)),
         (say("report.external"), case.external_id or "–"),
-        (say("report.submitted"), _moment(case.created_at)),
-        (say("report.read"), _moment(report.read_at)),
+        (say("report.submitted"), in_hours_of(report.zone, case.created_at)),
+        (say("report.read"), in_hours_of(report.zone, report.read_at)),
         (say("report.size"), say("report.size-value", size=plain(case.size_mm))),
-        (say("report.roi"), _roi(say, case.roi)),
+        (say("report.roi"), _roi(say, report.roi)),
         (say("result.outcome.title"), _outcome(say, report)),
     ]
     top = paper.get_y()
@@ -62,7 +61,7 @@ def _picture(paper: Paper, say: Say, report: Report, top: float) -> None:
         paper.line_of(say("report.no-image"))
         return
     below, right = paper.get_y(), paper.w - paper.r_margin
-    height = picture.place(paper, report.case, report.picture, (right, top), PICTURE_MM)
+    height = picture.place(paper, report.roi, report.picture, (right, top), PICTURE_MM)
     paper.set_xy(right - PICTURE_MM[0], top + height + 1)
     paper.multi_cell(PICTURE_MM[0], 3.5, say("report.image"), align="R", new_x="LMARGIN", new_y="NEXT")
     paper.set_y(max(below, paper.get_y()))
@@ -152,7 +151,7 @@ def _votes(paper: Paper, say: Say, report: Report) -> None:
 
 def _printed(say: Say, report: Report) -> str:
     who = report.printed.person or say("report.key", key=report.printed.key)
-    return say("report.printed", who=who, when=_moment(report.printed.at))
+    return say("report.printed", who=who, when=in_hours_of(report.zone, report.printed.at))
 
 
 def _page(say: Say) -> str:
@@ -165,14 +164,11 @@ def _roi(say: Say, roi: dict | None) -> str:
         return say("report.roi-none")
     if "box" in roi:
         x, y, width, height = (f"{each:g}" for each in roi["box"])
-        return say("report.roi-box", x=x, y=y, width=width, height=height)
+        said = say("report.roi-box", x=x, y=y, width=width, height=height)
+        return f"{said} ({say('report.roi-calipers')})" if "source" in roi else said
     return say("report.roi-polygon", points=len(roi["polygon"]))
 
 
 def _outcome(say: Say, report: Report) -> str:
     known = report.outcome
     return sentences.outcome(say, known.malignant, known.source) if known else say("result.outcome.unknown")
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,10 +1,10 @@
 // A data set: made, split, frozen, filled from outcomes; one image's label looked up, corrected or removed.
 
-import "/static/dialogs.js";
-import { refresh } from "/static/console.js";
-import { sha256 } from "/static/hashing.js";
-import { ask, byId, say } from "/static/session.js";
-import { t } from "/static/words.js";
+import "./dialogs.js";
+import { refresh } from "./console.js";
+import { sha256 } from "./hashing.js";
+import { ask, byId, say } from "./session.js";
+import { t } from "./words.js";
 
 const name = byId("holds")?.dataset.dataset;
 const tag = () => ({ "If-Match": `"${byId("revision").dataset.revision}"` });

@@ -1,9 +1,9 @@
 // The page of a new case: gathers size, image and wishes, sends them once, and goes on to the case.
 
-import { Picture } from "/static/picture.js";
-import { ask, byId, once, say } from "/static/session.js";
-import { SizeField } from "/static/size.js";
-import { t } from "/static/words.js";
+import { Picture } from "./picture.js";
+import { ask, byId, once, say } from "./session.js";
+import { SizeField } from "./size.js";
+import { t } from "./words.js";
 
 const form = byId("case");
 const PHONE = matchMedia("(max-width: 40rem)");

@@ -1,10 +1,10 @@
 // Many labelled images with their manifest: hashed here, and only what the data set has not is sent, batch by batch.
 
-import { refresh } from "/static/console.js";
-import { sha256 } from "/static/hashing.js";
-import { quoted, rowsOf } from "/static/csv.js";
-import { ask, byId, say } from "/static/session.js";
-import { t } from "/static/words.js";
+import { refresh } from "./console.js";
+import { sha256 } from "./hashing.js";
+import { quoted, rowsOf } from "./csv.js";
+import { ask, byId, say } from "./session.js";
+import { t } from "./words.js";
 
 const MOST_ROWS = 200, MOST_BYTES = 8 * 1024 * 1024, MOST_HASHES = 5000, MOST_TRIES = 5, FIRST_WAIT_S = 2;
 const dataset = byId("holds").dataset.dataset, route = `/v1/datasets/${dataset}`;
