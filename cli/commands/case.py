@@ -9,6 +9,7 @@ from rich.console import Console
 
 from cli.commands import application
 from cli.connection import connect
+from cli.results import reading
 from shared.domain.erasure import Ground
 from shared.domain.roles import Role
 
@@ -56,7 +57,7 @@ def lines(case: dict[str, Any]) -> list[str]:
         f"Nodule: {case['size_mm']:g} mm, ROI {json.dumps(case['roi']) if case['roi'] else 'not given'}.",
         f"Jobs: {', '.join(case['jobs'])}.",
     ]
-    return [*told, outcome(case["outcome"])]
+    return [*told, outcome(case["outcome"]), *reading(case["reader_assessment"])]
 
 
 def outcome(told: dict[str, Any] | None) -> str:
