@@ -1,7 +1,10 @@
 """From a report's facts to its PDF. The same facts make the same bytes."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
+from services.api.cases.assessment import assessed
 from services.api.reports import picture, sentences
 from services.api.reports.facts import Report
 from services.api.reports.paper import ALARM, FONT, INK, PALE, QUIET, SMALL_PT, WHITE, Paper
@@ -22,7 +25,7 @@ def pdf(report: Report) -> bytes:
     paper.set_creator("SERA")
     paper.set_creation_date(report.printed.at)
     paper.add_page()
-    for part in (_head, _case, _risk, _fna, _warnings, _guidelines, _votes):
+    for part in (_head, _case, _risk, _fna, _warnings, _guidelines, _own, _votes):
         part(paper, say, report)
     return bytes(paper.output())
 
@@ -127,15 +130,32 @@ def _warnings(paper: Paper, say: Say, report: Report) -> None:
 def _guidelines(paper: Paper, say: Say, report: Report) -> None:
     fna = report.result["fna"]
     paper.heading(say("result.guidelines.title"))
+    _side_by_side(paper, say, [fna, *fna["alternatives"]])
+
+
+def _own(paper: Paper, say: Say, report: Report) -> None:
+    """What the reader saw, and what the guidelines make of it; nothing where nothing was described."""
+    own = assessed(report.case.descriptors, report.case.size_mm)
+    if own is None:
+        return
+    paper.heading(f"{say('lexicon.title')}. {say('lexicon.level', level=own.level, points=own.points)}")
+    paper.plain()
+    paper.line_of("; ".join(f"{name}: {seen}" for name, seen in sentences.described(say, report.case.descriptors)))
+    paper.plain(SMALL_PT, QUIET)
+    paper.line_of(say("lexicon.about"))
+    _side_by_side(paper, say, own.advice)
+
+
+def _side_by_side(paper: Paper, say: Say, advice: Sequence[Mapping[str, Any]]) -> None:
     head = [say(f"result.guidelines.{name}") for name in ("name", "level", "threshold", "advice")]
     rows = [
         (
             sentences.rule(say, each["rule"]),
-            each.get("level") or "–",
+            sentences.level(say, each.get("level")),
             sentences.threshold(say, each),
             sentences.advice_says(say, each),
         )
-        for each in (fna, *fna["alternatives"])
+        for each in advice
     ]
     paper.grid(head, rows, (32, 18, 18, 60))
 
