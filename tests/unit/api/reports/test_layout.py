@@ -10,7 +10,7 @@ from services.api.jobs.schemas import RESULT
 from services.api.languages import Language
 from services.api.reports.facts import Printed, Report
 from services.api.reports.layout import pdf
-from shared.guidelines import alternatives, recommend
+from shared.guidelines import EXAMPLE, alternatives, describe, recommend, to_json
 from shared.ledger.cases import Case
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -46,6 +46,14 @@ def test_a_report_is_one_page_with_its_title_its_language_and_letters_of_its_own
 def test_the_same_facts_make_the_same_bytes():
     assert pdf(report()) == pdf(report())
     assert pdf(report()) != pdf(replace(report(), printed=Printed("lee", "k", NOON)))
+
+
+@pytest.mark.parametrize("language", Language)
+def test_what_the_reader_saw_is_printed_on_at_most_two_pages(language):
+    seen = replace(CASE, descriptors=to_json(describe(EXAMPLE)))
+    made = pdf(replace(report(language), case=seen))
+    assert pages(made) in (1, 2)
+    assert len(made) > len(pdf(report(language)))
 
 
 def test_many_readers_and_warnings_take_a_second_page():
