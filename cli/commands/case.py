@@ -40,7 +40,7 @@ def erase(
     ground: Annotated[Ground, typer.Option(help="Why; it goes on record.")],
     as_json: AsJson = False,
 ) -> None:
-    """Erase a case for ever: image, size, ROI, result, explanation and outcome. The audit trail stays whole."""
+    """Erase a case for ever: image, size, ROI, descriptors, result, maps and outcome. The audit trail stays whole."""
     with connect(Role.HOSPITAL_ADMIN) as api:
         left = api.delete(f"/v1/cases/{case}", ground=ground.value)
     if as_json:

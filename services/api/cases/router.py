@@ -98,7 +98,7 @@ def erase_case(
     wired: WiringDep,
     who: Administrator,
 ) -> Tombstone:
-    """Erase a case for ever: image, size, ROI, result, explanation, outcome. Said again, the answer is the same."""
+    """Erase a case for ever: image, size, ROI, descriptors, result, maps, outcome. Said again, the answer stays."""
     return erase(wired, who, case_id, ground)
 
 
