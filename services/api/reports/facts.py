@@ -5,6 +5,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
+from services.api.cases.assessment import ReaderAssessment, assessed
 from services.api.dependencies import Wiring
 from services.api.languages import Language
 from services.api.reports.picture import Pixels, printable
@@ -55,6 +56,11 @@ class Report:
     def synthetic(self) -> bool:
         """Whether the model has seen phantoms only."""
         return any(told["code"] == SYNTHETIC for told in self.result["warnings"])
+
+    @property
+    def own(self) -> ReaderAssessment | None:
+        """What the guidelines make of the reader's description; None where there is none."""
+        return assessed(self.case.descriptors, self.case.size_mm)
 
 
 def gather(wired: Wiring, who: Caller, case_id: UUID, language: Language, zone: tzinfo) -> Report:

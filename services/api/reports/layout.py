@@ -1,5 +1,8 @@
 """From a report's facts to its PDF. The same facts make the same bytes."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from services.api.reports import picture, sentences
 from services.api.reports.facts import Report
 from services.api.reports.paper import ALARM, FONT, INK, PALE, QUIET, SMALL_PT, WHITE, Paper
@@ -21,7 +24,7 @@ def pdf(report: Report) -> bytes:
     paper.set_creator("SERA")
     paper.set_creation_date(report.printed.at)
     paper.add_page()
-    for part in (_head, _case, _risk, _fna, _warnings, _guidelines, _votes):
+    for part in (_head, _case, _risk, _fna, _own, _warnings, _guidelines, _votes):
         part(paper, say, report)
     return bytes(paper.output())
 
@@ -123,20 +126,49 @@ def _warnings(paper: Paper, say: Say, report: Report) -> None:
         paper.line_of(f"• {sentences.warning(say, told)}")
 
 
+def _own(paper: Paper, say: Say, report: Report) -> None:
+    """What the reader saw, and ACR's answer to it; nothing where nothing was described."""
+    if (own := report.own) is None:
+        return
+    paper.heading(f"{say('lexicon.title')}. {say('lexicon.level', level=own.level, points=own.points)}")
+    paper.plain()
+    paper.line_of(sentences.advice_says(say, own.advice[0]))
+    paper.line_of("; ".join(f"{name}: {seen}" for name, seen in sentences.described(say, report.case.descriptors)))
+    paper.plain(SMALL_PT, QUIET)
+    paper.line_of(say("lexicon.about"))
+
+
 def _guidelines(paper: Paper, say: Say, report: Report) -> None:
+    """By the risk; where the reader described the nodule, by that beside it."""
     fna = report.result["fna"]
+    by_risk = [fna, *fna["alternatives"]]
     paper.heading(say("result.guidelines.title"))
+    if report.own:
+        _beside(paper, say, fna, report.own.advice)
+        paper.plain(SMALL_PT, QUIET)
+        paper.line_of(". ".join(sentences.rule(say, each["rule"]) for each in by_risk))
+        return
     head = [say(f"result.guidelines.{name}") for name in ("name", "level", "threshold", "advice")]
     rows = [
         (
             sentences.rule(say, each["rule"]),
-            each.get("level") or "–",
+            sentences.level(say, each.get("level")),
             sentences.threshold(say, each),
             sentences.advice_says(say, each),
         )
-        for each in (fna, *fna["alternatives"])
+        for each in by_risk
     ]
     paper.grid(head, rows, (32, 18, 18, 60))
+
+
+def _beside(paper: Paper, say: Say, fna: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> None:
+    head = [say(key) for key in ("result.guidelines.name", "lexicon.by_risk", "lexicon.by_reader")]
+    rows = [(name, *(_advice(say, each) for each in advice)) for name, *advice in sentences.beside(say, fna, own)]
+    paper.grid(head, rows, (24, 52, 52))
+
+
+def _advice(say: Say, fna: Mapping[str, Any] | None) -> str:
+    return f"{sentences.level(say, fna['level'])}. {sentences.advice_says(say, fna)}" if fna else "–"
 
 
 def _votes(paper: Paper, say: Say, report: Report) -> None:

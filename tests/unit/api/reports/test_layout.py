@@ -11,7 +11,7 @@ from services.api.languages import Language
 from services.api.reports.facts import Printed, Report
 from services.api.reports.layout import pdf
 from services.api.reports.zones import zone_named
-from shared.guidelines import alternatives, recommend
+from shared.guidelines import EXAMPLE, alternatives, describe, recommend, to_json
 from shared.ledger.cases import Case
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -57,6 +57,13 @@ def test_what_caliper_marks_enclose_is_drawn_where_no_outline_was_given():
     found = {"box": [40, 30, 180, 160], "source": "calipers"}
     bare = with_picture(None)
     assert pdf(replace(bare, result=bare.result | {"roi": found})) != pdf(bare)
+
+
+def test_what_the_reader_saw_is_printed():
+    seen = replace(CASE, descriptors=to_json(describe(EXAMPLE)))
+    made = pdf(replace(report(), case=seen))
+    assert pages(made) == 1
+    assert len(made) > len(pdf(report()))
 
 
 def test_many_readers_and_warnings_take_a_second_page():
