@@ -1,0 +1,101 @@
+"""What a load does to the stack: the memory of its processes, and how much waits."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+
+from deploy.local.errors import StackNotRunning
+from deploy.local.state import ProcessId, StackState
+from shared.errors import SeraError
+
+EVERY_S = 5.0
+MIB, KIB = 2**20, 2**10
+
+
+class Operator(Protocol):
+    """The gateway as an operator's key sees it."""
+
+    def get(self, path: str, **parameters: Any) -> Any: ...
+
+    def post(self, path: str, **body: Any) -> Any: ...
+
+    def delete(self, path: str, **parameters: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look."""
+
+    at_s: float
+    waiting: int | None
+    running: int | None
+    """Cases that wait and are read; None where the gateway did not say."""
+    memory_mib: dict[str, float] = field(default_factory=dict)
+    """By child of the stack, with all processes below it."""
+
+
+class Watch:
+    """Looks every few seconds; `samples` and `restarted` are what came of it."""
+
+    def __init__(self, operator: Operator, home: Path | None, now_s: Callable[[], float]) -> None:
+        self._operator, self._home, self._now_s = operator, home, now_s
+        self._first: dict[str, ProcessId] = {}
+        self.samples: list[Sample] = []
+        self.restarted: dict[str, float] = {}
+        """Children that are not the process any more that they were, and when that was first seen."""
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            self.samples.append(await asyncio.to_thread(self.look))
+            await asyncio.sleep(EVERY_S)
+
+    def look(self) -> Sample:
+        at_s, children = self._now_s(), self._children()
+        for name, process in children.items():
+            if self._first.setdefault(name, process) != process:
+                self.restarted.setdefault(name, at_s)
+        return Sample(at_s, *self._depth(), {name: memory_mib(each.pid) for name, each in children.items()})
+
+    def _depth(self) -> tuple[int | None, int | None]:
+        with suppress(SeraError):  # the clients note what the gateway does not answer
+            queue = self._operator.get("/v1/queue")
+            return sum(line["jobs"] for line in queue["waiting"]), queue["running"]
+        return None, None
+
+    def _children(self) -> dict[str, ProcessId]:
+        """Of the stack on this home, if it is one of this machine; the migrations are over."""
+        if self._home is None:
+            return {}
+        try:
+            return StackState.load(self._home).children
+        except StackNotRunning:
+            return {}
+
+
+def memory_mib(pid: int) -> float:
+    """Resident memory of a process and all below it, without what they share.
+
+    Postgres' buffers are shared by all its processes, of a fixed size, and counted in each that has touched them: so
+    RssShmem of /proc/PID/status stays out.
+    """
+    return sum(map(_own_kib, _family(pid))) * KIB / MIB
+
+
+def _family(pid: int) -> Iterator[int]:
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        yield from (each.pid for each in (process, *process.children(recursive=True)))
+
+
+def _own_kib(pid: int) -> int:
+    with suppress(OSError):  # it has ended meanwhile
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        told = dict(line.split(":", 1) for line in lines if line.startswith(("RssAnon", "RssFile")))
+        return sum(int(value.split()[0]) for value in told.values())
+    return 0
