@@ -49,10 +49,11 @@ def shares(hospitals: int) -> list[float]:
 
 def schedule(load: Load) -> list[Arrival]:
     """A Poisson process, each case to a hospital by its share; the same seed gives the same cases at the same times."""
-    drawn, bounds, arrivals = random.Random(load.seed), list(accumulate(shares(load.hospitals))), []
+    drawn, arrivals = random.Random(load.seed), []
+    names, bounds = load.names, list(accumulate(shares(load.hospitals)))
     at_s = drawn.expovariate(load.rate)
     while at_s < load.seconds:
-        arrivals.append(Arrival(at_s, _planned(len(arrivals), drawn, load.names, bounds)))
+        arrivals.append(Arrival(at_s, _planned(len(arrivals), drawn, names, bounds)))
         at_s += drawn.expovariate(load.rate)
     return arrivals
 

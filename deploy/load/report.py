@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -31,10 +32,12 @@ def check_writable(path: Path) -> None:
     """Before a long run, not after it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for each in (path, json_of(path)):
-            each.touch()
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
     except OSError as error:
         raise ReportUnwritable(path=path, problem=error.strerror) from error
+    if path.is_dir():
+        raise ReportUnwritable(path=path, problem="it is a folder")
 
 
 def json_of(path: Path) -> Path:
