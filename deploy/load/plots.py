@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from deploy.load.arrivals import shares
 from deploy.load.course import Course
@@ -15,7 +16,7 @@ HEIGHT_INCHES = 3.4
 STEPS = 60
 """Of the run, in which times are put together."""
 SHARES = 1 - np.logspace(0, -4, 200)
-TICKS = (0.0, 0.5, 0.9, 0.99, 0.999)
+TICKS = (0.5, 0.9, 0.99, 0.999)
 LINES = (
     (BLUE, "-"),
     (VERMILLION, "--"),
@@ -74,6 +75,8 @@ def _by_share(course: Course) -> Drawing:
         shown = [share for share in TICKS if 1 / (1 - share) <= max(len(course.sent), 10)]
         axes.set_xticks([1 / (1 - share) for share in shown], [f"{100 * share:g} %" for share in shown])
         axes.minorticks_off()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
         return _with_legend(figure, axes)
 
     return draw
@@ -165,7 +168,7 @@ def _memory(course: Course) -> Drawing:
             axes.plot(at, off, color=colour, ls=dashes, lw=1.2, label=f"{child} {level:.0f} MiB")
         axes.axvline(course.samples[-1].at_s * WARM_UP_SHARE / 60, color="0.6", lw=0.8)
         axes.set(xlabel="minutes", ylabel="MiB above its mean", xlim=(0, None))
-        return _with_legend(figure, axes)
+        return _with_legend(figure, axes, columns=2)
 
     return draw
 
@@ -175,8 +178,8 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def _with_legend(figure: Figure, axes: Axes) -> Figure:
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3, handlelength=2.5)
+def _with_legend(figure: Figure, axes: Axes, columns: int = 3) -> Figure:
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=columns, handlelength=2.5)
     return figure
 
 
