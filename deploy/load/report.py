@@ -25,6 +25,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_AT_MOST = 10
 """Sentences of a broken promise."""
 LATE_S = 0.1
+MOST_FAULTS = 1000
+"""In the JSON, with their times."""
 Rows = Sequence[Sequence[str]]
 
 
@@ -118,11 +120,22 @@ def _facts(course: Course) -> Rows:
         ("Latencies", "from when a case was due, not from when it was sent; results by long poll"),
         ("Model", course.model),
         ("Stack", f"{course.url}, SERA {VERSION}" + (", this machine's own" if course.here else "")),
-        ("Machine of the load", f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"),
+        ("Machine of the load", f"{_machine()}; {_busy(course)}"),
         ("This program", f"{course.cpu_share:.1%} of a core; late by {1000 * course.lateness.p99:.1f} ms (p99)"),
         ("Looked at", f"queue and memory every {EVERY_S:g} s; warm-up: the first {WARM_UP_SHARE:.0%}"),
         ("Began", f"{course.began:%Y-%m-%d %H:%M} UTC"),
     ]
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def _busy(course: Course) -> str:
+    wanted = [each.busy for each in course.samples]
+    if not wanted:
+        return "not looked at"
+    return f"{sum(wanted) / len(wanted):.1f} processes wanted a core at a time, this load's and all others"
 
 
 def _tables(course: Course) -> list[tuple[str, str, Sequence[str], Rows]]:
@@ -191,6 +204,7 @@ def to_json(course: Course) -> dict[str, Any]:
         "result": asdict(course.result) | {"histogram": histogram(result_s(course.sent))},
         "late": asdict(course.lateness) | {"cpu_share": course.cpu_share},
         "errors": course.faults,
+        "faults": [asdict(each) for each in course.notes.faults[:MOST_FAULTS]],
         "fairness": asdict(course.fairness) if course.fairness else None,
         "hospitals": [asdict(each) for each in course.shares],
         "memory": [asdict(each) | {"flat": each.flat} for each in course.growth],

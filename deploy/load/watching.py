@@ -1,6 +1,7 @@
 """What a load does to the stack: the memory of its processes, and how much waits."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ class Sample:
     """Cases that wait and are read; None where the gateway did not say."""
     memory_mib: dict[str, float] = field(default_factory=dict)
     """By child of the stack, with all processes below it."""
+    busy: float = 0.0
+    """Processes that wanted a core of this machine, over the last minute: the load's and all others."""
 
 
 class Watch:
@@ -60,7 +63,8 @@ class Watch:
         for name, process in children.items():
             if self._first.setdefault(name, process) != process:
                 self.restarted.setdefault(name, at_s)
-        return Sample(at_s, *self._depth(), {name: memory_mib(each.pid) for name, each in children.items()})
+        memory = {name: memory_mib(each.pid) for name, each in children.items()}
+        return Sample(at_s, *self._depth(), memory, os.getloadavg()[0])
 
     def _depth(self) -> tuple[int | None, int | None]:
         with suppress(SeraError):  # the clients note what the gateway does not answer
