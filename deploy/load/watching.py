@@ -2,13 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-
-import psutil
 
 from deploy.local.errors import StackNotRunning
 from deploy.local.state import ProcessId, StackState
@@ -63,7 +62,7 @@ class Watch:
         for name, process in children.items():
             if self._first.setdefault(name, process) != process:
                 self.restarted.setdefault(name, at_s)
-        memory = {name: memory_mib(each.pid) for name, each in children.items()}
+        memory = memory_mib({name: each.pid for name, each in children.items()})
         return Sample(at_s, *self._depth(), memory, os.getloadavg()[0])
 
     def _depth(self) -> tuple[int | None, int | None]:
@@ -82,23 +81,34 @@ class Watch:
             return {}
 
 
-def memory_mib(pid: int) -> float:
-    """Resident memory of a process and all below it, without what they share.
+def memory_mib(pids: Mapping[str, int]) -> dict[str, float]:
+    """Resident memory of each process and all below it, without what they share.
 
     Postgres' buffers are shared by all its processes, of a fixed size, and counted in each that has touched them: so
     RssShmem of /proc/PID/status stays out.
     """
-    return sum(map(_own_kib, _family(pid))) * KIB / MIB
+    below = _children()
+    return {name: sum(map(_own_kib, _family(pid, below))) * KIB / MIB for name, pid in pids.items()}
 
 
-def _family(pid: int) -> Iterator[int]:
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        yield from (each.pid for each in (process, *process.children(recursive=True)))
+def _children() -> dict[int, list[int]]:
+    """Of every process, in one pass."""
+    below: dict[int, list[int]] = defaultdict(list)
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            rest = stat.read_text().rpartition(")")[2]
+            below[int(rest.split()[1])].append(int(stat.parent.name))
+    return below
+
+
+def _family(pid: int, below: Mapping[int, Sequence[int]]) -> Iterator[int]:
+    yield pid
+    for child in below.get(pid, ()):
+        yield from _family(child, below)
 
 
 def _own_kib(pid: int) -> int:
-    with suppress(OSError):  # it has ended meanwhile
+    with suppress(OSError):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         told = dict(line.split(":", 1) for line in lines if line.startswith(("RssAnon", "RssFile")))
         return sum(int(value.split()[0]) for value in told.values())
