@@ -22,6 +22,8 @@ from shared.domain.jobs import FINAL, JobState
 LONG_POLL_S, ANSWER_S = 20, 30.0
 POLLS = 256
 """Results that are waited for at a time; the others of a long queue come after them, the oldest first."""
+IDLE_S = 2.0
+"""After which an unused connection is closed, before the server does so (uvicorn: 5 s) just as a request goes out."""
 AGAIN = {429, 500, 502, 503, 504, 507}
 PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 PAGE = 200
@@ -74,7 +76,7 @@ class Clients:
         self.notes = Notes()
 
     async def __aenter__(self) -> "Clients":
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=2 * POLLS)
+        limits = httpx2.Limits(max_keepalive_connections=2 * POLLS, keepalive_expiry=IDLE_S)
         self._http = httpx2.AsyncClient(base_url=self._url, timeout=ANSWER_S, limits=limits)
         return self
 

@@ -60,6 +60,12 @@ class Fairness:
     worst_median_ratio: float
     """The longest median of a hospital, over the median of all cases."""
     worst_median_hospital: str
+    within: int
+    """Hospitals that sent no more than an equal share: where workers are shared fairly, none of them waits for others,
+    while one that sends more than its share may wait behind itself."""
+    within_p95: float = 0.0
+    within_p95_hospital: str = ""
+    """The worst of them."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +108,25 @@ def fairness(shares: Sequence[Share], overall: Latency) -> Fairness | None:
     judged = [each for each in shares if each.result.count >= LEAST_CASES]
     if len(judged) < 2:
         return None
-    slowest = max(judged, key=lambda each: each.result.p95)
-    middling = max(judged, key=lambda each: each.result.p50)
+    equal = sum(each.sent for each in shares) / len(shares)
+    within = [each for each in judged if each.sent <= equal]
+    slowest, patient = _slowest(judged), max(judged, key=lambda each: each.result.p50)
+    worst = _slowest(within) if within else None
     return Fairness(
-        len(judged),
-        jain([each.result.mean for each in judged]),
-        slowest.result.p95,
-        slowest.hospital,
-        middling.result.p50 / overall.p50,
-        middling.hospital,
+        hospitals=len(judged),
+        jain=jain([each.result.mean for each in judged]),
+        worst_p95=slowest.result.p95,
+        worst_p95_hospital=slowest.hospital,
+        worst_median_ratio=patient.result.p50 / overall.p50,
+        worst_median_hospital=patient.hospital,
+        within=len(within),
+        within_p95=worst.result.p95 if worst else 0.0,
+        within_p95_hospital=worst.hospital if worst else "",
     )
+
+
+def _slowest(shares: Sequence[Share]) -> Share:
+    return max(shares, key=lambda each: each.result.p95)
 
 
 def jain(values: Sequence[float]) -> float:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from deploy.load.arrivals import TWICE_SHARE, URGENT_SHARE
 from deploy.load.course import Course
 from deploy.load.errors import ReportUnwritable
-from deploy.load.figures import WARM_UP_SHARE, Latency, Share, histogram, result_s, submit_s
+from deploy.load.figures import WARM_UP_SHARE, Fairness, Latency, Share, histogram, result_s, submit_s
 from deploy.load.images import FORMATS
 from deploy.load.plots import draw_all
 from deploy.load.watching import EVERY_S
@@ -87,7 +87,7 @@ def summary(course: Course) -> list[str]:
         told.append(
             f"Fairness: Jain's index of {found.hospitals} hospitals' mean waits {found.jain:.3f}; longest p95 "
             f"{found.worst_p95:.2f} s ({found.worst_p95_hospital}), longest median {found.worst_median_ratio:.2f} "
-            f"times that of all ({found.worst_median_hospital})."
+            f"times that of all ({found.worst_median_hospital}).{_within(found)}"
         )
     if largest := max(course.growth, key=lambda each: each.grown_mib, default=None):
         told.append(
@@ -97,6 +97,15 @@ def summary(course: Course) -> list[str]:
     errors = ", ".join(f"{code} {count} times" for code, count in course.faults.items())
     told.append(f"Errors: {errors or 'none'}.")
     return told + _notes(course)
+
+
+def _within(found: Fairness) -> str:
+    if not found.within:
+        return ""
+    return (
+        f" Of the {found.within} that sent no more than an equal share, the longest p95 is {found.within_p95:.2f} s "
+        f"({found.within_p95_hospital})."
+    )
 
 
 def _notes(course: Course) -> list[str]:

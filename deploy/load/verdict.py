@@ -76,13 +76,14 @@ def _counted(faults: dict[str, int], bad: Callable[[str], bool]) -> tuple[str, .
 def _fair(seen: Seen) -> Rule:
     told = (
         f"No hospital's p95 of the time to a result is above {LEAST_WAIT_S:g} s and {P95_RATIO:g} times that of all "
-        f"cases together; judged are hospitals with {LEAST_CASES} results at least."
+        f"cases together. Judged are hospitals with {LEAST_CASES} results at least that sent no more than an equal "
+        "share of the cases: one that sends more may wait behind itself, and none because of it."
     )
     found, limit = seen.fairness, max(LEAST_WAIT_S, P95_RATIO * seen.overall.p95)
-    if found is None:
-        return Rule("fair", told, unjudged="fewer than two hospitals have so many")
-    late = f"{found.worst_p95_hospital} has a p95 of {found.worst_p95:.2f} s, all together {seen.overall.p95:.2f} s"
-    return Rule("fair", told, (late,) if found.worst_p95 > limit else ())
+    if found is None or not found.within:
+        return Rule("fair", told, unjudged="no hospital within an equal share has so many")
+    late = f"{found.within_p95_hospital} has a p95 of {found.within_p95:.2f} s, all together {seen.overall.p95:.2f} s"
+    return Rule("fair", told, (late,) if found.within_p95 > limit else ())
 
 
 def _flat(seen: Seen) -> Rule:

@@ -42,6 +42,19 @@ def test_a_hospital_that_waits_long_is_named():
     assert found.jain == pytest.approx(0.61, abs=0.005)
 
 
+def test_a_hospital_that_sends_more_than_its_share_is_told_of_apart_from_those_that_do_not():
+    sent = waiting("load-01", [9.0] * 60, 0) + waiting("load-02", [0.5] * 20, 60) + waiting("load-03", [0.7] * 25, 80)
+    found = fairness(by_hospital(sent), Latency.of([0.5]))
+    assert (found.worst_p95_hospital, found.within) == ("load-01", 2)
+    assert (found.within_p95_hospital, found.within_p95) == ("load-03", pytest.approx(0.7))
+
+
+def test_where_only_those_with_more_than_their_share_have_enough_cases_none_is_within():
+    sent = waiting("load-01", [1.0] * 40, 0) + waiting("load-02", [1.0] * 40, 40) + waiting("load-03", [1.0], 80)
+    found = fairness(by_hospital(sent), Latency.of([1.0]))
+    assert (found.hospitals, found.within, found.within_p95_hospital) == (2, 0, "")
+
+
 def test_hospitals_with_few_cases_are_not_compared():
     sent = waiting("load-01", [0.5] * 40, 0) + waiting("load-02", [9.0] * 19, 40)
     assert fairness(by_hospital(sent), Latency.of([0.5])) is None
