@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -168,8 +169,8 @@ class Clients:
     async def _patiently(self, hospital: str, method: str, path: str, **parts: Any) -> httpx2.Response:
         """The first answer that does not ask to come again; all others are noted."""
         headers = {"Authorization": f"Bearer {self._keys[hospital]}"} | parts.pop("headers", {})
-        while True:
-            pause_s = PAUSE_S
+        for tries in count():
+            pause_s = min(PAUSE_S * 2 ** min(tries, 10), LONGEST_PAUSE_S)
             with self._noted():
                 answer = await self._http.request(method, path, headers=headers, **parts)
                 if answer.status_code < httpx2.codes.BAD_REQUEST:
@@ -178,7 +179,7 @@ class Clients:
                 if answer.status_code not in AGAIN:
                     return answer
                 later = answer.headers.get("Retry-After", "")
-                pause_s = min(float(later), LONGEST_PAUSE_S) if later.isdigit() else PAUSE_S
+                pause_s = min(float(later), LONGEST_PAUSE_S) if later.isdigit() else pause_s
             await asyncio.sleep(pause_s)
 
     @contextmanager

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+import httpx2
+
 from deploy.load.arrivals import Load, schedule
 from deploy.load.clients import Clients, Notes, Sent
 from deploy.load.errors import NoModelLive
@@ -32,7 +34,7 @@ from deploy.promises import Answers, Jobs, judge_answers
 from shared.domain.jobs import JobState
 from shared.errors import SeraError
 
-LABEL, KEY_DAYS = "load", 1
+LABEL, KEY_DAYS = "load", 2
 """A key that could not be revoked ends by itself."""
 TOLD_EVERY_S, LISTED_WITHIN_S = 30.0, 120.0
 Tell = Callable[[str], None]
@@ -148,7 +150,7 @@ class Loading:
 
     async def _listed(self, clients: Clients) -> Jobs:
         """Of no hospital, if SERA does not answer any more."""
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, httpx2.HTTPStatusError):
             return await asyncio.wait_for(clients.listed(), LISTED_WITHIN_S)
         self._tell("SERA does not list the hospitals' jobs; whether any is double is told by their receipts alone.")
         return {}
@@ -206,7 +208,7 @@ def _revoke(operator: Operator, ids: Sequence[str], tell: Tell) -> None:
         for key in ids:
             operator.delete(f"/v1/keys/{key}")
     except SeraError as refused:
-        tell(f"Not all keys could be revoked; they end by themselves within {KEY_DAYS} day. {refused}")
+        tell(f"Not all keys could be revoked; they end by themselves within {KEY_DAYS} days. {refused}")
 
 
 def _stopped_by_ctrl_c() -> asyncio.Event:
