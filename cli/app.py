@@ -33,6 +33,7 @@ COMMANDS = {
     "audit": "cli.commands.audit",
     "doctor": "cli.commands.doctor",
     "chaos": "cli.commands.chaos",
+    "load": "cli.commands.load",
     "test": "cli.commands.test",
 }
 """Name and module, in the order of the help page."""

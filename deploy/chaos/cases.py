@@ -1,15 +1,13 @@
-"""What the hospitals of a trial will send, and what they noted of it."""
+"""What the hospitals of a trial will send."""
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.promises import Kind, Planned
 from shared.phantoms import draw
 
 HOSPITALS = ("chaos-north", "chaos-south", "chaos-west")
@@ -17,51 +15,6 @@ IMAGES = 24
 IMAGE_PX, POISON_PX = 128, 4000
 LEAST_MM, STEP_MM = 5.0, 0.05
 SPOILT_EVERY, TWICE_EVERY, URGENT_EVERY = 25, 10, 7
-
-
-class Kind(StrEnum):
-    GOOD = "good"
-    SPOILT = "spoilt"
-    """A JPEG that breaks off: it is refused at once, or fails with a reason."""
-    POISON = "poison"
-    """Whatever reads it is killed, every time: it fails, and takes no other case with it."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A case to be sent; no other has its size, so a result that belongs to another case is known by it."""
-
-    number: int
-    hospital: str
-    kind: Kind
-    size_mm: float
-    image: bytes = field(repr=False)
-    urgent: bool = False
-    twice: bool = False
-
-    @property
-    def filename(self) -> str:
-        return "nodule.jpg" if self.kind is Kind.SPOILT else "nodule.png"
-
-
-@dataclass
-class Promise:
-    """A hospital's own notes of one case: every answer to it, whether the ledger knows of it or not."""
-
-    planned: Planned
-    receipts: list[dict[str, Any]] = field(default_factory=list)
-    refused: str | None = None
-    """The code of a refusal that is final."""
-    silent: bool = False
-    """It was never answered, although it was sent again and again."""
-    job: dict[str, Any] | None = None
-    """The job as it was last seen; None where it is not there."""
-    killed: int = 0
-    """How often a worker was killed over it."""
-
-    @property
-    def jobs(self) -> set[str]:
-        return {receipt["job_id"] for receipt in self.receipts}
 
 
 def plan(count: int, seed: int) -> list[Planned]:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx2
 
-from deploy.chaos.cases import Planned, Promise
+from deploy.promises import Planned, Promise
 from shared.domain.jobs import FINAL
 
 SENDERS, READERS = 6, 4

@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 import psutil
 
 from deploy.chaos.arena import ATTEMPTS, LEASE_S, Arena, suspended
-from deploy.chaos.cases import Promise, poison
+from deploy.chaos.cases import poison
+from deploy.promises import Promise
 from shared.domain.jobs import FINAL
 from shared.queueing import CeleryDoorbell, celery_app
 from shared.queueing.app import Tasks

@@ -1,69 +1,38 @@
-"""The report's figures as SVG text, drawn through Matplotlib's objects alone.
+"""The report's figures as SVG text; line styles and markers tell in grey what their colours tell."""
 
-Colours are those of Okabe & Ito, told apart by the colour-blind; line styles and markers tell the same story in grey.
-"""
-
-import io
-import re
-from collections.abc import Callable
 from itertools import cycle
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from shared.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, WIDTH_INCHES, Drawing, svg
 from shared.statistics import brier, calibration_curve, expected_calibration_error, roc_curve
 from shared.study.figures import best_of_each, in_section, lead, measure
 from shared.study.results import Row, Section, Study
 
-BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)
 LINES = ((BLUE, "--"), (ORANGE, "-."), (GREEN, ":"), (PURPLE, (0, (5, 1))), (SKY, (0, (3, 1, 1, 1))))
 MARKERS = "osD^vPX*<>"
-WIDTH_INCHES = 4.6
-"""Narrow, so that its letters can be read on a phone."""
 BINS = 20
 LONGEST_NAME = 50
-STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "sera",
-    "text.parse_math": False,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica"],
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.labelsize": 10,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-}
-NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
 def draw_all(study: Study) -> dict[str, tuple[str, str]]:
     """Name -> SVG and caption, of every figure that the study has the numbers for."""
     row = lead(study)
-    drawn = {"roc": (_svg("roc", "ROC curves", _draw_roc(study)), ROC)} if best_of_each(study) else {}
+    drawn = {"roc": (svg("roc", "ROC curves", _draw_roc(study)), ROC)} if best_of_each(study) else {}
     if row is None:
         return drawn
     truth = study.malignant[row.judged]
-    drawn["confusion"] = _svg("confusion", "Confusion matrix", _draw_confusion(row, study)), CONFUSION
+    drawn["confusion"] = svg("confusion", "Confusion matrix", _draw_confusion(row, study)), CONFUSION
     if row.risks is not None:
         risks = row.risks[row.judged]
         caption = CALIBRATION.format(brier=brier(risks, truth), error=expected_calibration_error(risks, truth))
-        drawn["calibration"] = _svg("calibration", "Calibration", _draw_calibration(risks, truth)), caption
+        drawn["calibration"] = svg("calibration", "Calibration", _draw_calibration(risks, truth)), caption
     if row.scores is not None:
         scores = row.scores[row.judged]
-        drawn["scores"] = _svg("scores", "Scores of benign and malignant nodules", _draw_scores(scores, truth)), SCORES
+        drawn["scores"] = svg("scores", "Scores of benign and malignant nodules", _draw_scores(scores, truth)), SCORES
     return drawn
 
 
@@ -78,8 +47,6 @@ CALIBRATION = (
 )
 CONFUSION = "What the model called benign and malignant, each image at a cut-off chosen on other folds."
 SCORES = "How the model's out-of-fold scores lie for benign and malignant nodules."
-
-Drawing = Callable[[], Figure]
 
 
 def _draw_roc(study: Study) -> Drawing:
@@ -190,15 +157,3 @@ def _square(figure: Figure, across: str, up: str) -> Axes:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-
-
-def _svg(name: str, title: str, draw: Drawing) -> str:
-    """Draw in our style and keep what goes inside a page: no prologue, ids that no other figure has."""
-    out = io.StringIO()
-    with matplotlib.rc_context(STYLE):
-        draw().savefig(out, format="svg", metadata=NO_METADATA)
-    text = out.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r'\b(id="|href="#)', rf"\g<1>{name}-", text)
-    text = text.replace("url(#", f"url(#{name}-")
-    return re.sub(r"<svg ", f'<svg role="img" aria-label="{title}" ', text, count=1)

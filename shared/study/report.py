@@ -10,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared.bundles.saving import LIBRARIES
+from shared.drawing import css
 from shared.recipes import Classifier, FeatureSet, Forest, Svm, TuningPlan
 from shared.study.comparisons import agreement_table, comparison_table
 from shared.study.errors import OutputUnwritable
@@ -105,7 +106,7 @@ def render(study: Study, material: Material, made: datetime) -> str:
     return pages.get_template(REPORT).render(
         study=study,
         material=material,
-        css=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        css=css(),
         summary=_summary(study),
         facts=_facts(study, material, made),
         figures=draw_all(study),

@@ -1,4 +1,5 @@
-from deploy.chaos.cases import HOSPITALS, Kind, plan, poison
+from deploy.chaos.cases import HOSPITALS, plan, poison
+from deploy.promises import Kind
 
 
 def test_a_plan_repeats_with_its_seed_and_not_with_another():

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from deploy.chaos import Verdict, judge
-from deploy.chaos.cases import Kind, Planned, Promise
+from deploy.promises import Kind, Planned, Promise, judge_answers
 from shared.domain.chain import Link
 from shared.domain.events import Event
 from shared.domain.jobs import Reason
@@ -21,6 +21,7 @@ def kept(number: int = 0, kind: Kind = Kind.GOOD, **job: object) -> Promise:
     job_id = str(uuid4())
     told = {
         "job_id": job_id,
+        "case_id": "c",
         "state": "done",
         "attempts": 2,
         "reason": None,
@@ -112,6 +113,20 @@ def test_a_job_that_is_not_final_is_stuck():
 
 def test_another_cases_answer_is_wrong():
     assert broken(judged(kept(1, result={"fna": {"size_mm": 5.0}}))) == ["wrong"]
+
+
+def test_the_answer_to_another_case_of_the_same_size_is_wrong():
+    assert broken(judged(kept(1, case_id="d"))) == ["wrong"]
+
+
+def test_two_cases_for_one_request_are_double_even_as_one_job():
+    promise = kept()
+    promise.receipts.append(promise.receipts[0] | {"case_id": "d"})
+    assert broken(judged(promise)) == ["double"]
+
+
+def test_a_list_that_was_not_looked_through_tells_nothing():
+    assert judge_answers([kept()], {}).kept
 
 
 def test_an_answer_to_an_image_that_breaks_off_is_wrong():

@@ -1,0 +1,105 @@
+"""`./sera load`: many hospitals at once, and a report of how they fared."""
+
+import ipaddress
+import json
+import os
+import random
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.commands import application
+from cli.connection import Api, address, local_key
+from deploy.load.errors import NotThisMachine
+from deploy.local.errors import StackNotRunning
+from deploy.local.state import StackState
+from shared.domain.roles import Role
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from deploy.load import Course
+
+app = application()
+SHOWN_AT_MOST = 5
+STYLES = {"kept": "green", "broken": "red", "not judged": "dim"}
+
+
+@app.command()
+def load(
+    hospitals: Annotated[int, typer.Option(min=1, max=500, help="Hospitals that send, each with a key of its own.")],
+    rate: Annotated[float, typer.Option(min=0.01, max=1000, help="Cases a second, all hospitals together.")],
+    minutes: Annotated[float, typer.Option(min=0.01, max=1440, help="For how long cases come.")],
+    seed: Annotated[int | None, typer.Option(help="Repeats the cases and their times; drawn if not given.")] = None,
+    out: Annotated[Path, typer.Option(help="The page; the same figures as JSON lie beside it.")] = Path("report.html"),
+    url: Annotated[str | None, typer.Option(help="Where SERA runs, if it is not this machine's own stack.")] = None,
+    consent: Annotated[
+        bool, typer.Option("--yes-load-this-server", help="The server behind --url is yours to load.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, for programs.")] = False,
+) -> None:
+    """Send cases to a stack that runs, as many hospitals would, and report how it fared.
+
+    Cases come when they come (Poisson), whatever became of those before them; latencies count from then. The hospitals
+    are named load-01 and so on, and they and their cases, drawn phantoms, stay in the ledger; the keys are revoked in
+    the end. Ctrl-C ends the load early and reports what was measured. If a promise is broken, the exit code is 1.
+    """
+    from deploy.load import Load, Loading
+    from deploy.load.report import check_writable, to_json, write
+
+    console, settings = Console(stderr=True, highlight=False, soft_wrap=True), Settings()
+    to = (url or address(settings)).rstrip("/")
+    if not (on_this_machine(to) or (url and consent)):
+        raise NotThisMachine(url=to)
+    check_writable(out)
+    asked = Load(hospitals, rate, minutes, random.SystemRandom().randrange(2**31) if seed is None else seed)
+    key = os.environ.get("SERA_KEY", "").strip() or local_key(settings, Role.OPERATOR)
+    with Api(to, key) as operator:
+        course = Loading(asked, to, operator, own_home(settings, to), console.print).run()
+    write(course, out)
+    if as_json:
+        print(json.dumps(to_json(course), indent=2))
+    else:
+        show(course, out)
+    sys.exit(0 if course.kept else 1)
+
+
+def on_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def own_home(settings: Settings, url: str) -> Path | None:
+    """This machine's stack's, if it is what answers there: then its processes can be looked at."""
+    try:
+        return settings.home if StackState.load(settings.home).url == url else None
+    except StackNotRunning:
+        return None
+
+
+def show(course: "Course", out: Path) -> None:
+    from deploy.load.report import summary
+
+    console = Console(highlight=False, soft_wrap=True)
+    for sentence in summary(course):
+        console.print(sentence, markup=False)
+    console.print(promises(course))
+    for rule in course.rules:
+        for sentence in rule.broken[:SHOWN_AT_MOST]:
+            console.print(f"{rule.name}: {sentence}", markup=False)
+    console.print(f"The report: {out}", markup=False)
+
+
+def promises(course: "Course") -> Table:
+    shown = Table("promise", "verdict", box=None, pad_edge=False)
+    for rule in course.rules:
+        why = f" ({rule.unjudged})" if rule.unjudged else ""
+        shown.add_row(rule.name, f"[{STYLES[rule.state]}]{rule.state}[/]{why}")
+    return shown

@@ -1,0 +1,104 @@
+"""The images of a load: phantoms in several formats and sizes, each case's with a mark of its own.
+
+Drawn beforehand; a case costs its marking and encoding, some milliseconds. Without the mark the object store, which
+goes by content, would hold a few dozen images however many cases came.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
+
+from shared.phantoms import draw
+
+Pixels = NDArray[np.uint8]
+PHANTOMS, DRAWN_PX = 8, 256
+"""Drawn once; larger ones are drawn out, which costs a hundredth of the time."""
+BITS, BLOCK_PX, DARK, BRIGHT = (2, 8), 8, 8, 56
+"""A mark of 16 blocks, large and plain enough to outlive JPEG."""
+QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Format:
+    name: str
+    size_px: int
+    encode: Callable[[Pixels], bytes]
+
+    @property
+    def told(self) -> str:
+        return f"{self.name} {self.size_px} px"
+
+
+class Album:
+    """All that is drawn beforehand."""
+
+    def __init__(self, formats: Sequence[Format]) -> None:
+        self._formats = formats
+        drawn, sizes = [draw(seed, size_px=DRAWN_PX).pixels for seed in range(PHANTOMS)], {e.size_px for e in formats}
+        self._drawn = {size: [cv2.resize(pixels, (size, size)) for pixels in drawn] for size in sizes}
+
+    def image(self, number: int) -> tuple[str, bytes]:
+        """Name and content of the file of a case; formats and phantoms come by turns."""
+        kind = self._formats[number % len(self._formats)]
+        phantoms = self._drawn[kind.size_px]
+        pixels = marked(phantoms[number // len(self._formats) % len(phantoms)], number)
+        return f"nodule.{kind.name}", kind.encode(pixels)
+
+
+def marked(pixels: Pixels, number: int) -> Pixels:
+    """A copy with the number in its upper left corner."""
+    bits = (number >> np.arange(BITS[0] * BITS[1])) & 1
+    blocks = np.where(bits.reshape(BITS), BRIGHT, DARK).astype(np.uint8)
+    corner = blocks.repeat(BLOCK_PX, axis=0).repeat(BLOCK_PX, axis=1)
+    copy = pixels.copy()
+    copy[: corner.shape[0], : corner.shape[1]] = corner
+    return copy
+
+
+def png(pixels: Pixels) -> bytes:
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def jpeg(pixels: Pixels) -> bytes:
+    return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].tobytes()
+
+
+def tiff(pixels: Pixels) -> bytes:
+    return cv2.imencode(".tif", pixels)[1].tobytes()
+
+
+def bmp(pixels: Pixels) -> bytes:
+    return cv2.imencode(".bmp", pixels)[1].tobytes()
+
+
+def dicom(pixels: Pixels) -> bytes:
+    """An uncompressed ultrasound image in grey, as a scanner sends it (PS3.3 A.6)."""
+    image = Dataset()
+    image.file_meta = FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image.SOPClassUID, image.SOPInstanceUID, image.Modality = UltrasoundImageStorage, generate_uid(), "US"
+    image.Rows, image.Columns = pixels.shape
+    image.SamplesPerPixel, image.PhotometricInterpretation, image.PixelRepresentation = 1, "MONOCHROME2", 0
+    image.BitsAllocated, image.BitsStored, image.HighBit = 8, 8, 7
+    image.PixelData = pixels.tobytes()
+    image["PixelData"].VR = "OB"
+    stream = BytesIO()
+    image.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+FORMATS = (
+    Format("png", 256, png),
+    Format("jpg", 512, jpeg),
+    Format("dcm", 512, dicom),
+    Format("png", 384, png),
+    Format("tif", 256, tiff),
+    Format("jpg", 768, jpeg),
+    Format("bmp", 256, bmp),
+)

@@ -1,0 +1,54 @@
+"""A small load; `./sera load --hospitals 50 --rate 3 --minutes 30` is the large one."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.stage import Stage, command, surroundings
+
+HOSPITALS = 5
+
+
+def keys(stage: Stage) -> tuple[int, int]:
+    """How many keys of loads there are, and how many of them are revoked."""
+    (counted,) = stage.rows("SELECT count(*), count(revoked_at) FROM api_keys WHERE label = 'load'")
+    return counted
+
+
+def load(out: Path, minutes: float) -> tuple[str, ...]:
+    told = ("--hospitals", str(HOSPITALS), "--rate", "3", "--minutes", str(minutes), "--seed", "7", "--out", str(out))
+    return ("load", *told)
+
+
+def rules(report: dict[str, Any]) -> dict[str, str]:
+    return {rule["name"]: rule["state"] for rule in report["rules"]}
+
+
+def test_a_small_load_keeps_every_promise_and_leaves_a_report_and_no_key(stage: Stage, tmp_path: Path) -> None:
+    report = stage.told(*load(tmp_path / "report.html", minutes=0.07), "--json")
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert report["cases"]["sent"] == report["cases"]["done"] > 0
+    assert (report["errors"], report["passed"], report["interrupted"]) == ({}, True, False)
+    assert {state for name, state in rules(report).items() if name not in ("fair", "flat memory")} == {"kept"}
+    assert {"api", "worker", "postgres", "valkey"} <= set(report["samples"][0]["memory_mib"])
+    assert (tmp_path / "report.html").stat().st_size < 1_000_000
+    made, revoked = keys(stage)
+    assert made == revoked >= HOSPITALS
+
+
+def test_ctrl_c_leaves_a_report_of_what_was_measured_and_no_key(stage: Stage, tmp_path: Path) -> None:
+    asked = command(*load(tmp_path / "report.html", minutes=60))
+    told = surroundings(stage.stack.home.root, stage.stack.port, {"PYTHONUNBUFFERED": "1"})
+    with subprocess.Popen(asked, **told, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        while "Ctrl-C reports" not in running.stderr.readline():
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 0, out + err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["interrupted"]
+    assert "interrupted" in out
+    made, revoked = keys(stage)
+    assert made == revoked
