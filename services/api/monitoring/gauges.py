@@ -23,12 +23,14 @@ STATES = {DriftState.OK: 0, DriftState.WATCH: 1, DriftState.ALARM: 2}
 def jobs(wired: Wiring) -> bytes:
     """Jobs that are not yet final; read at each scrape, since autoscalers go by it."""
     with wired.ledger.whole("gateway") as house:
-        depth, progress = house.queue.depth(), house.queue.progress()
+        depth, progress, steps = house.queue.depth(), house.queue.progress(), house.steps.open()
     registry = CollectorRegistry()
     gauge = Gauge("sera_jobs", "Jobs not yet final, by state.", ["state"], registry=registry)
     for state, count in depth.items():
         gauge.labels(state).set(count)
     _progress(progress, registry)
+    about = "Steps of training runs that are being done or could be now: so many trainers find work."
+    Gauge("sera_open_training_steps", about, registry=registry).set(steps)
     return generate_latest(registry)
 
 
