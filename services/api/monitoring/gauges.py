@@ -46,6 +46,8 @@ def jobs(house: House, registry: CollectorRegistry) -> None:
     for state, count in house.queue.depth().items():
         gauge.labels(state).set(count)
     _progress(house.queue.progress(), registry)
+    about = "Steps of training runs that are being done or could be now: so many trainers find work."
+    Gauge("sera_open_training_steps", about, registry=registry).set(house.steps.open())
 
 
 def lanes(house: House, registry: CollectorRegistry) -> None:
