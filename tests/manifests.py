@@ -1,5 +1,6 @@
 """What `deploy/kubernetes` holds: its files as they lie there, and what an overlay makes of them."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,13 @@ FOLDER = Path(__file__).resolve().parents[1] / "deploy" / "kubernetes"
 OVERLAYS = tuple(sorted(path.name for path in (FOLDER / "overlays").iterdir()))
 KUSTOMIZATIONS = tuple(sorted(FOLDER.rglob("kustomization.yaml")))
 PODS = {"Deployment", "Job"}
+EVERYTHING = """
+resources: [{base}]
+components:
+{components}
+configMapGenerator:
+  - {{name: settings, namespace: sera, behavior: merge, envs: [settings.env]}}
+"""
 RENDERERS = (("kubectl", "kustomize"), ("kustomize", "build"))
 Object = dict[str, Any]
 
@@ -28,6 +36,16 @@ def rendered(folder: Path) -> list[Object]:
     told = subprocess.run([*renderer(), str(folder)], capture_output=True, text=True, timeout=60)
     assert told.returncode == 0, told.stderr
     return list(yaml.load_all(told.stdout, yaml.CSafeLoader))
+
+
+def everything(folder: Path) -> list[Object]:
+    """The base with all components at once, those too that no overlay takes; written into an empty folder."""
+    components = [path.parent for path in KUSTOMIZATIONS if path.parent.parent.name == "components"]
+    listed = "".join(f"  - {os.path.relpath(path, folder)}\n" for path in components)
+    base, cpu = os.path.relpath(FOLDER / "base", folder), (FOLDER / "overlays" / "cpu" / "settings.env").read_text()
+    (folder / "settings.env").write_text(cpu)
+    (folder / "kustomization.yaml").write_text(EVERYTHING.format(base=base, components=listed))
+    return rendered(folder)
 
 
 @cache
@@ -54,6 +72,25 @@ def named_in(path: Path) -> Iterator[Path]:
     names += [patch["path"] for patch in said.get("patches", ()) if "path" in patch]
     names += [name for each in said.get("configMapGenerator", ()) for name in each.get("envs", ())]
     return (path.parent / name for name in names)
+
+
+def of(things: list[Object], *kinds: str) -> dict[str, Object]:
+    """Objects of these kinds, by name."""
+    return {each["metadata"]["name"]: each for each in things if each["kind"] in kinds}
+
+
+def field(thing: Object, path: str) -> Any:
+    """What stands under dotted names, or None."""
+    for name in path.split("."):
+        thing = thing.get(name, {}) if isinstance(thing, dict) else {}
+    return None if thing == {} else thing
+
+
+def matches(selector: Object, found: dict[str, str]) -> bool:
+    """Whether a label selector takes something with these labels."""
+    wanted = selector.get("matchLabels", {}).items() <= found.items()
+    rules = [(each, found.get(each["key"])) for each in selector.get("matchExpressions", ())]
+    return wanted and all((value in each["values"]) == (each["operator"] == "In") for each, value in rules)
 
 
 def pod(thing: Object) -> Object:
