@@ -163,6 +163,14 @@ class Settings(BaseSettings):
     """Claim with the hospital's name as SERA has it, or a list with one among others."""
 
     log_level: str = "INFO"
+    metrics_port: Port | None = None
+    """Where worker, shadow, trainer and beat answer Prometheus; unset, nowhere. The gateway answers at `/metrics`."""
+    metrics_host: str = "0.0.0.0"
+    """Counts and times only, nothing of a case; yet give the port a network that only Prometheus reaches."""
+    otlp_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None = None
+    """A collector of OpenTelemetry (OTLP over HTTP) that traces are sent to; unset, none are made."""
+    trace_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the requests that are traced, where traces are made at all."""
 
     @field_validator("home", "weights_dir", "recipes_dir", "ready_file", "alive_file")
     @classmethod

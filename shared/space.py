@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import Unavailable
@@ -12,6 +13,14 @@ MIB = 1024**2
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk, the quota, or what a process may write to one file."""
 FULL_TEXTS = tuple(os.strerror(number) for number in FULL)
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes of a disk, and those that are left."""
+
+    total: int
+    free: int
 
 
 class SpaceLow(Unavailable):
@@ -30,7 +39,13 @@ def says_full(error: BaseException | None) -> bool:
 
 def free_mib(folder: Path) -> float:
     """What is free where a folder lies, or will."""
-    return shutil.disk_usage(existing(folder)).free / MIB
+    return room(folder).free / MIB
+
+
+def room(folder: Path) -> Room:
+    """Of the disk where a folder lies, or will."""
+    usage = shutil.disk_usage(existing(folder))
+    return Room(usage.total, usage.free)
 
 
 def existing(folder: Path) -> Path:

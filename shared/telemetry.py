@@ -2,16 +2,23 @@
 
 import logging
 import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 log = structlog.get_logger
 
 
-def configure(service: str, level: str = "INFO") -> None:
-    """Write JSON lines to stdout; libraries' own records go the same way."""
+def configure(service: str, level: str = "INFO", **named: str) -> None:
+    """Write JSON lines to stdout; libraries' own records go the same way.
+
+    Each line names the service and what else is `named`, whichever thread writes it.
+    """
     stamps = [
         structlog.contextvars.merge_contextvars,
+        _naming({"service": service, **named}),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -33,4 +40,10 @@ def configure(service: str, level: str = "INFO") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
+
+
+def _naming(names: Mapping[str, str]) -> Processor:
+    def name(logger: object, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        return {**names, **event}
+
+    return name

@@ -3,7 +3,7 @@
 import uvicorn
 
 from services.api.app import create_app
-from shared import telemetry
+from shared import telemetry, tracing
 from shared.safety import refuse_unsafe
 from shared.settings import Settings
 
@@ -11,6 +11,7 @@ from shared.settings import Settings
 def main() -> None:
     settings = refuse_unsafe(Settings())
     telemetry.configure("api", settings.log_level)
+    tracing.configure("api", settings)
     uvicorn.run(
         create_app(settings),
         host=settings.host,

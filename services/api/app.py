@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from services.api import errors, once
 from services.api.admission import Admission, Turnstile
@@ -52,6 +53,9 @@ from shared.version import VERSION
 
 ABOUT = """Malignancy risk and FNA advice for thyroid nodules on ultrasound.
 Research and decision support; not a certified medical device."""
+
+SILENT = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
+"""FastAPI's own would tell addresses and what was wrong with a body, by whatever stands in the environment."""
 
 ROUTERS = (
     *sessions,
@@ -107,7 +111,8 @@ def create_app(settings: Settings) -> FastAPI:
         wired.eyes.close()
         wired.ledger.close()
 
-    app = FastAPI(title="SERA", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None)
+    told = {"title": "SERA", "version": VERSION, "description": ABOUT}
+    app = FastAPI(**told, lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=SILENT)
     app.state.wiring = wired
     app.add_middleware(once.OnceEach, ledger=ledger, settings=settings)
     app.add_middleware(Turnstile, look=wired.admission.look)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from services.api.limits import declared_bytes, has_body, refuse
 from services.api.site import SAFE, Site
@@ -48,7 +49,8 @@ class Doorman:
         except SeraError as error:
             return await refuse(error, scope, receive, send, has_body(scope))
         scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, receive, send)
+        with bound_contextvars(**({"hospital": str(caller.hospital_id)} if caller and caller.hospital_id else {})):
+            await self._app(scope, receive, send)
 
     async def _admitted(self, scope: Scope) -> Caller | None:
         asked, headers = (scope["method"], scope["path"]), Headers(scope=scope)

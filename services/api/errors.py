@@ -13,6 +13,7 @@ from starlette.types import Scope
 from services.api import languages
 from services.api.headers import UNLESS_SET
 from services.api.languages import Language
+from services.api.monitoring.traffic import REFUSALS, route_of
 from shared.errors import SeraError, StorageFull, Unavailable
 from shared.space import says_full
 from shared.telemetry import log
@@ -68,6 +69,7 @@ def told(error: SeraError) -> tuple[str, Language]:
 
 
 def of_error(error: SeraError) -> JSONResponse:
+    REFUSALS.labels(error.code).inc()
     later = error.facts.get("retry_after_s", error.retry_after_s)
     return problem(error.status, error.code, told(error), error.retryable, later)
 
@@ -110,7 +112,7 @@ def install(app: FastAPI) -> None:
         # Starlette calls this outside of every middleware, so what they would add is added here.
         request_id = request.scope.get("state", {}).get("request_id", "")
         languages.SPOKEN.set(languages.preferred(request.headers.get("accept-language", "")))
-        log().error("api.failed", path=request.url.path, request_id=request_id, exc_info=error)
+        log().error("api.failed", route=route_of(request.scope), request_id=request_id, exc_info=error)
         answer = of_error(SeraError())
         answer.headers.update(UNLESS_SET | {"X-Request-Id": request_id})
         return answer

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.errors import of_error
+from services.api.monitoring.traffic import route_of
 from shared.errors import SeraError, TooLarge
 from shared.settings import Settings
 from shared.telemetry import log
@@ -123,7 +124,8 @@ class _Body:
         return SMALLER.get(end, TooLarge)(limit_mib=self._bounds.most_bytes // 2**20)
 
     def _too_slow(self) -> TooSlow:
-        log().info("request.too-slow", path=self._scope["path"], bytes=self._taken, waited_s=round(self._waited_s, 1))
+        told = {"bytes": self._taken, "waited_s": round(self._waited_s, 1)}
+        log().info("request.too-slow", route=route_of(self._scope), **told)
         return TooSlow(least_bytes_per_s=self._bounds.least_bytes_per_s, stall_s=self._bounds.stall_s)
 
 

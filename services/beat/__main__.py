@@ -4,7 +4,7 @@ import signal
 import sys
 
 from services.beat.bell import Bell
-from shared import telemetry
+from shared import metering, telemetry
 from shared.queueing import celery_app
 from shared.queueing.app import Tasks
 from shared.readiness import announce
@@ -15,6 +15,7 @@ from shared.settings import Settings
 def main() -> None:
     settings = refuse_unsafe(Settings())
     telemetry.configure("beat", settings.log_level)
+    metering.serve(settings)
     bell = Bell(celery_app(settings.broker), {task: pace(task, settings) for task in Tasks})
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from celery import Celery
 
+from services.beat import meters
 from shared.queueing.app import Tasks
 from shared.queueing.doorbell import LOST
 from shared.telemetry import log
@@ -34,11 +35,15 @@ class Bell:
             for task in due:
                 self._ring(task)
         except LOST as lost:
+            meters.LOST_RINGS.inc()
             log().warning("bell.lost", error=type(lost).__name__)
 
     def _ring(self, task: Tasks) -> None:
         with self._app.connection_for_write() as line:
             queue = self._app.conf.task_routes[task]
             waiting = line.default_channel.queue_declare(queue, durable=True, auto_delete=False).message_count
-            if not waiting:
-                self._app.send_task(task, args=["beat"], connection=line, retry=False)
+            if waiting:
+                meters.UNHEARD.labels(task).inc()
+                return
+            self._app.send_task(task, args=["beat"], connection=line, retry=False)
+            meters.RINGS.labels(task).inc()

@@ -11,10 +11,11 @@ from services.trainer.desk import ACTOR, TrainingDesk
 from services.trainer.gate import policy_of
 from services.trainer.owner import Owner
 from services.trainer.work import Tools
-from shared import telemetry
+from shared import metering, telemetry, tracing
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.networks import WeightsFinder
+from shared.networks.gpus import Gpus
 from shared.objects import open_store
 from shared.queueing import CeleryDoorbell, Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
@@ -50,7 +51,9 @@ def register(app: Celery, desk: TrainingDesk) -> None:
 def main() -> None:
     os.nice(NICENESS)
     settings = refuse_unsafe(Settings())
-    telemetry.configure("trainer", settings.log_level)
+    telemetry.configure("trainer", settings.log_level, worker=settings.worker_name)
+    tracing.configure("trainer", settings)
+    metering.serve(settings, Gpus())
     app = celery_app(settings.broker)
     desk = bootstrap(settings, app)
     register(app, desk)

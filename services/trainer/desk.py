@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from services.trainer.meters import measured
 from services.trainer.owner import Owner
 from services.trainer.reporting import Closing, Reporter, StepLost
 from services.trainer.samples import outlined
@@ -53,7 +54,7 @@ class TrainingDesk:
         while not self._closing.is_set() and (step := self._claim()):
             self._heartbeat.hold(step.token)
             try:
-                self._do(step)
+                measured(step, self._do)
             finally:
                 self._heartbeat.let_go(step.token)
         self._let_go_of_ended()
@@ -78,22 +79,27 @@ class TrainingDesk:
         with self._ledger.whole(ACTOR) as house:
             return house.steps.claim(str(self._owner), self._lease, self._settings.max_attempts)
 
-    def _do(self, step: ClaimedStep) -> None:
-        """One step's failure is written to its run and never touches serving."""
+    def _do(self, step: ClaimedStep) -> str:
+        """What came of it. One step's failure is written to its run and never touches serving."""
         try:
             reporter = Reporter(step, self._ledger, ACTOR, self._closing)
             done = self._work_on(step.run_id).do(step, self._found(step), reporter)
             insist(lambda: self._finish(step, done), self._lease)
+            return "done"
         except StepLost:
             log().warning("step.lost", run=str(step.run_id), step=step.name)
+            return "lost"
         except (Closing, Unavailable) as interrupted:
             log().warning("step.given-back", run=str(step.run_id), step=step.name, why=str(interrupted))
             self._give_back(step)
+            return "given-back"
         except SeraError as error:
+            log().warning("step.failed", run=str(step.run_id), step=step.name, code=error.code)
             insist(partial(self._fail, step, error.code, str(error)), self._lease)
         except Exception as error:  # noqa: BLE001 (written to the run, and logged)
             log().error("step.broke", run=str(step.run_id), step=step.name, exc_info=error)
             insist(partial(self._fail, step, Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL]), self._lease)
+        return "failed"
 
     def _work_on(self, run_id: UUID) -> RunWork:
         """What this process holds of a run; that of another run is let go of first."""

@@ -16,11 +16,12 @@ from services.worker.presence import Presence
 from services.worker.retention import Sweeper
 from services.worker.sealing import Sealer
 from services.worker.shelf import Shelf
-from shared import telemetry
+from shared import metering, telemetry, tracing
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat, Renew
 from shared.liveness import Progress
 from shared.networks import device_name
+from shared.networks.gpus import Gpus
 from shared.objects import open_store
 from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
@@ -111,7 +112,9 @@ def _told(progress: Progress) -> Iterator[None]:
 
 def main() -> None:
     settings = refuse_unsafe(Settings())
-    telemetry.configure("worker", settings.log_level)
+    telemetry.configure("worker", settings.log_level, worker=settings.worker_name)
+    tracing.configure("worker", settings)
+    metering.serve(settings, Gpus())
     progress = Progress(settings.alive_file, settings.stuck_after_s, settings.long_task_s)
     desk, maker, sealer, sweeper, follower = bootstrap(settings, progress)
     desk.open()

@@ -8,17 +8,20 @@ from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
+from services.worker import meters
 from services.worker.appetite import Appetite
 from services.worker.live import LiveModel
 from services.worker.preparation import Batch, Preparation, Prepared, internal
 from services.worker.results import Answer, answer
 from services.worker.shelf import Served
+from services.worker.telling import tell
 from shared.errors import SeraError
+from shared.laps import lap, taking
 from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.insistence import insist
-from shared.ledger.queue import Failure
+from shared.ledger.queue import Failure, Lease
 from shared.settings import Settings
 from shared.telemetry import log
 
@@ -61,20 +64,31 @@ class InferenceDesk:
     def open(self) -> None:
         """Put back what an earlier process of this name was working on when it died, and load the live model."""
         with self._ledger.whole(self._settings.worker_name) as house:
-            house.queue.reclaim(self._settings.max_attempts, lost_worker=self._settings.worker_name)
+            lost = house.queue.reclaim(self._settings.max_attempts, lost_worker=self._settings.worker_name)
+        meters.EXPIRED.inc(lost)
         self._live.current()
 
     def _take(self, busy: bool = False) -> Batch | None:
         served = None if self._closing.is_set() else self._live.current()
         if served is None:
             return None
-        most, attempts = self._appetite.images(), self._settings.max_attempts
-        with self._ledger.whole(self._settings.worker_name) as house:
-            lease = house.queue.claim(self._settings.worker_name, most, self._lease, attempts, busy)
+        lease = self._claim(busy)
         if not lease:
             return None
         self._live.presence.claimed()
         return self._preparation.prepare(lease, served, self._holding(lease.token))
+
+    def _claim(self, busy: bool) -> Lease:
+        most, attempts = self._appetite.images(), self._settings.max_attempts
+        with taking() as laps, lap("claim"), self._ledger.whole(self._settings.worker_name) as house:
+            lease = house.queue.claim(self._settings.worker_name, most, self._lease, attempts, busy)
+        meters.EXPIRED.inc(lease.expired)
+        if lease:
+            meters.went_through(laps)
+            meters.BATCH.observe(len(lease.jobs))
+        for job in lease.jobs:
+            meters.WAITED.labels(meters.lane(job.urgent)).observe(job.waited_ms / 1000)
+        return lease
 
     def _holding(self, token: UUID) -> Callable[[], None]:
         """Holds the lease, and says each time it is called that something of the batch moved."""
@@ -83,8 +97,11 @@ class InferenceDesk:
 
     def _answer(self, batch: Batch) -> None:
         try:
-            answers = self._infer(batch)
-            insist(lambda: self._write(batch, answers), self._lease)
+            with taking() as laps:
+                answers = self._infer(batch)
+                with lap("write"):
+                    written = insist(lambda: self._write(batch, answers), self._lease)
+            tell(batch, written, laps)
         finally:
             self._heartbeat.let_go(batch.token)
 
@@ -94,6 +111,8 @@ class InferenceDesk:
         outcomes = self._predict(batch.served, batch.ready)
         infer_ms = (time.perf_counter() - began) * 1000
         self._appetite.took(len(batch.ready), infer_ms / 1000)
+        if batch.ready:
+            meters.INFERENCE.observe(infer_ms / 1000 / len(batch.ready))
         answers = {}
         for prepared, outcome in zip(batch.ready, outcomes, strict=True):
             if isinstance(outcome, Failure):
@@ -112,7 +131,8 @@ class InferenceDesk:
             return [self._predict(served, [prepared])[0] for prepared in ready]
         return [Failure(each.code, str(each)) if isinstance(each, SeraError) else each for each in outcomes]
 
-    def _write(self, batch: Batch, answers: dict[UUID, Answer]) -> None:
+    def _write(self, batch: Batch, answers: dict[UUID, Answer]) -> set[UUID]:
+        """The jobs whose results were written."""
         bodies = {job: each.body for job, each in answers.items()}
         with self._ledger.whole(self._settings.worker_name) as house:
             written = house.queue.finish(batch.token, batch.served.digest, bodies)
@@ -121,6 +141,7 @@ class InferenceDesk:
             house.queue.give_back(batch.token, batch.unreached, AWAY)
         counts = {"done": len(written), "failed": len(batch.failed), "unreached": len(batch.unreached)}
         log().info("batch.written", lost=len(answers) - len(written), **counts)
+        return written
 
     def _return(self, following: Future[Batch | None] | None) -> None:
         """Give back the batch that was prepared in vain; if that fails too, its lease runs out."""

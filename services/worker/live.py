@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from services.worker import meters
 from services.worker.presence import Presence
 from services.worker.shelf import Served, Shelf
 from shared.domain.jobs import Reason
@@ -160,6 +161,7 @@ class LiveModel:
                 if refused:
                     house.serving.refused(self._worker, refused.promoted.digest, refused.code, refused.message)
                 house.serving.report(self._worker, digest, self.presence.device, self.presence.since_claim())
+            meters.serves(served)
             self._told, self._tell_at = (digest, refused), time.monotonic() + PRESENCE_S
 
 

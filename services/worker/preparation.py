@@ -1,11 +1,13 @@
 """From a claimed job to a nodule: fetch, decode, crop. A bad image fails alone."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID
+
+from structlog.contextvars import bound_contextvars
 
 from services.worker.shelf import Served
 from shared.domain.jobs import REASON_TEXT, Reason
@@ -15,6 +17,7 @@ from shared.imaging import Finding, Framing, Nodule, Roi, UltrasoundImage, crop,
 from shared.imaging.decoders.bounds import Bounds
 from shared.imaging.decoders.pool import Decoders
 from shared.imaging.deidentify import burnt_in_text
+from shared.laps import Lap, lap, taking
 from shared.ledger.queue import Claimed, Failure, Lease
 from shared.objects import ObjectStore
 from shared.settings import Settings
@@ -41,13 +44,23 @@ class Batch:
     Holds what can be inferred, what failed and why, and what an absent engine kept from being tried.
     """
 
-    token: UUID
+    lease: Lease
     served: Served
-    suspect: bool = False
-    """Whether its job outlived a worker, and may end this one."""
+    taken_at: float = field(default_factory=time.monotonic)
+    laps: dict[UUID, Sequence[Lap]] = field(default_factory=dict)
+    """The stages that each job's image went through."""
     ready: list[Prepared] = field(default_factory=list)
     failed: dict[UUID, Failure] = field(default_factory=dict)
     unreached: list[UUID] = field(default_factory=list)
+
+    @property
+    def token(self) -> UUID:
+        return self.lease.token
+
+    @property
+    def suspect(self) -> bool:
+        """Whether its job outlived a worker, and may end this one."""
+        return self.lease.suspect
 
     @property
     def jobs(self) -> list[UUID]:
@@ -84,9 +97,10 @@ class Preparation:
 
     def prepare(self, lease: Lease, served: Served, moved: Callable[[], None]) -> Batch:
         """Fetch, decode and crop all images of a lease side by side, as the model wants them; tells of each."""
-        batch, one = Batch(lease.token, served, lease.suspect), partial(self._one, framing=served.bundle.framing)
-        for job, outcome in zip(lease.jobs, self._pool.map(one, lease.jobs), strict=True):
+        batch, one = Batch(lease, served), partial(self._one, framing=served.bundle.framing)
+        for job, (outcome, laps) in zip(lease.jobs, self._pool.map(one, lease.jobs), strict=True):
             moved()
+            batch.laps[job.id] = laps
             match outcome:
                 case Prepared():
                     batch.ready.append(outcome)
@@ -105,11 +119,22 @@ class Preparation:
         source: str = Source.FILE,
     ) -> Nodule:
         """Fetch, decode and crop one image, or one frame of a loop."""
-        image = looked_at(self._decoders.decode(self._objects.get(image_sha256), frame))
-        image = photographed(image) if source == Source.PHOTO else image
-        return crop(image, Roi.parse(roi) if roi else None, framing)
+        with lap("fetch"):
+            data = self._objects.get(image_sha256)
+        with lap("decode"):
+            image = self._decoders.decode(data, frame)
+        with lap("preprocess"):
+            image = looked_at(image)
+            image = photographed(image) if source == Source.PHOTO else image
+            return crop(image, Roi.parse(roi) if roi else None, framing)
 
-    def _one(self, job: Claimed, framing: Framing) -> Prepared | Failure | None:
+    def _one(self, job: Claimed, framing: Framing) -> tuple[Prepared | Failure | None, Sequence[Lap]]:
+        """What came of it, and its stages; what is logged meanwhile, by whatever part, names the job."""
+        whose = {"job": str(job.id), "case": str(job.case_id), "hospital": str(job.hospital_id)}
+        with bound_contextvars(**whose), taking() as laps:
+            return self._tried(job, framing), laps
+
+    def _tried(self, job: Claimed, framing: Framing) -> Prepared | Failure | None:
         began = time.perf_counter()
         try:
             nodule = self.nodule(job.image_sha256, job.roi, job.frame, framing, job.source)

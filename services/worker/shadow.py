@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
-from shared import telemetry
+from shared import metering, telemetry
 from shared.ledger import Ledger
 from shared.ledger.shadows import Shadow
 from shared.queueing import Queues, celery_app, run_solo
@@ -106,7 +106,8 @@ def main() -> None:
     step_back()
     os.environ["OMP_NUM_THREADS"] = "1"
     settings = refuse_unsafe(Settings())
-    telemetry.configure("shadow", settings.log_level)
+    telemetry.configure("shadow", settings.log_level, worker=settings.worker_name)
+    metering.serve(settings)
     door = bootstrap(settings)
     app = celery_app(settings.broker)
     register(app, door)

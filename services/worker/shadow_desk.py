@@ -4,6 +4,7 @@ from datetime import datetime
 
 import torch
 
+from services.worker import meters
 from services.worker.preparation import Preparation
 from services.worker.shelf import Served, Shelf
 from shared.errors import SeraError, Unavailable
@@ -51,6 +52,7 @@ class ShadowDesk:
             written = house.shadows.keep(self.shadow, said)
         if said:
             self._seen = max(each.made_at for each, _ in said)
+            meters.SHADOWED.inc(written)
             log().info("shadow.read", shadow=str(self.shadow.id), results=written)
         return bool(said)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from shared.errors import SeraError
 from shared.imaging.image import Finding, Nodule
+from shared.laps import lap
 from shared.learning.classifiers import Scorer, Scores, Settings
 from shared.learning.columns import seen
 from shared.learning.evidence import Evidence
@@ -128,9 +129,11 @@ class FittedModel:
 
     def predict_each(self, nodules: Sequence[Nodule]) -> list[Prediction | SeraError]:
         """For each nodule its prediction, or the error that kept it from being read: a bad image fails alone."""
-        outcomes = compute_each(self.extractors, nodules)
+        with lap("features"):
+            outcomes = compute_each(self.extractors, nodules)
         good = [outcome for outcome in outcomes if not isinstance(outcome, SeraError)]
-        predictions = iter(self._read(good) if good else ())
+        with lap("classify"):
+            predictions = iter(self._read(good) if good else ())
         return [outcome if isinstance(outcome, SeraError) else next(predictions) for outcome in outcomes]
 
     def _read(self, rows: Sequence[Vectors]) -> list[Prediction]:

@@ -16,6 +16,7 @@ from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import check_kept
 from shared.ledger.scope import Scoped
 from shared.ledger.tables import CaseRow, JobRow, ResultRow
+from shared.tracing import traceparent
 
 CHANGED = "sera_jobs"
 """Postgres channel on which a job's id is notified when it changes."""
@@ -55,7 +56,8 @@ class Jobs(Scoped):
         self._audit = audit
 
     def open(self, case_id: UUID, priority: Priority) -> UUID:
-        row = JobRow(case_id=case_id, hospital_id=self._hospital, urgent=priority is Priority.URGENT)
+        whose = {"case_id": case_id, "hospital_id": self._hospital, "traceparent": traceparent()}
+        row = JobRow(**whose, urgent=priority is Priority.URGENT)
         self._session.add(row)
         self._session.flush()
         return row.id

@@ -23,6 +23,7 @@ from shared.ledger.datasets import Datasets
 from shared.ledger.drafts import Drafts
 from shared.ledger.erasures import Erasures, Retention
 from shared.ledger.explanations import ExplanationQueue, Explanations
+from shared.ledger.figures import Figures
 from shared.ledger.gates import Gates
 from shared.ledger.hospitals import Hospitals
 from shared.ledger.jobs import Jobs
@@ -120,6 +121,7 @@ class House:
     seals: Seals
     receipts: Receipts
     backlog: Backlog
+    figures: Figures
     wall: Wall
 
 
@@ -208,6 +210,7 @@ class Ledger:
                 Seals(session),
                 Receipts(session),
                 Backlog(session),
+                Figures(session),
                 Wall(session),
             )
             self._tell(audit)

@@ -1,7 +1,7 @@
 """The workers' side of the jobs: claim with a lease, renew, finish, give back, dead letter."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -58,8 +58,10 @@ class Claimed:
     id: UUID
     case_id: UUID
     hospital_id: UUID
+    urgent: bool
     attempts: int
     waited_ms: float
+    traceparent: str | None
     image_sha256: str
     size_mm: float
     roi: dict[str, Any] | None
@@ -75,10 +77,14 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Lease:
-    """A batch of jobs held under one token until the lease runs out."""
+    """A batch of jobs held under one token until the lease runs out.
+
+    `expired` are the leases of others that had run out and were taken back before.
+    """
 
     token: UUID
     jobs: tuple[Claimed, ...]
+    expired: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.jobs)
@@ -119,12 +125,12 @@ class Queue:
         A job that outlived a worker comes alone, and not to a worker that is `busy` with others: should it end that
         one too, it takes none along. Nothing at all comes to a busy worker then, so that it is soon free for it.
         """
-        self.reclaim(max_attempts)
+        expired = self.reclaim(max_attempts)
         suspect = self._suspect()
         chosen = suspect or self._fair(most)
         if not chosen or (suspect and busy):
-            return Lease(uuid4(), ())
-        return self._take(worker, chosen, lease)
+            return Lease(uuid4(), (), expired)
+        return replace(self._take(worker, chosen, lease), expired=expired)
 
     def reclaim(self, max_attempts: int, lost_worker: str | None = None) -> int:
         """Put jobs whose lease ran out, or whose worker is known to be gone, back into the queue.
@@ -246,8 +252,10 @@ class Queue:
             JobRow.id,
             JobRow.case_id,
             JobRow.hospital_id,
+            JobRow.urgent,
             JobRow.attempts,
             WAITED_MS.label("waited_ms"),
+            JobRow.traceparent,
             CaseRow.image_sha256,
             CaseRow.size_mm,
             CaseRow.roi,

@@ -32,6 +32,7 @@ READY = """
 """
 NEXT = text(f"SELECT s.run_id, s.name {READY} ORDER BY r.created_at, s.place LIMIT 1 FOR UPDATE OF s SKIP LOCKED")
 READY_OF_RUN = text(f"SELECT count(*) {READY} AND s.run_id = :run")
+OPEN = text(f"SELECT (SELECT count(*) {READY}) + (SELECT count(*) FROM run_steps WHERE state = 'running')")
 
 
 class RunNotEnded(Conflict):
@@ -82,6 +83,10 @@ class Steps:
         row = self._session.execute(update(RunStepRow).where(*this).values(**values).returning(*told)).one()
         self._begin(chosen.run_id)
         return ClaimedStep(token, chosen.run_id, chosen.name, StepKind(row.kind), row.subject, row.attempts)
+
+    def open(self) -> int:
+        """Steps that are being done or could be now: as many trainers have something to do."""
+        return self._session.scalar(OPEN)
 
     def owners(self) -> list[str]:
         """Who holds steps now."""

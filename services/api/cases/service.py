@@ -9,6 +9,7 @@ from uuid import UUID
 from services.api.cases.assessment import assessed
 from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, links, outcome_view
 from services.api.dependencies import Wiring
+from shared import tracing
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Priority
 from shared.domain.source import Source
@@ -21,6 +22,7 @@ from shared.ledger.hospitals import Caller
 from shared.ledger.once import look_for_answer
 from shared.objects import Stored
 from shared.queueing.app import Tasks
+from shared.telemetry import log
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ class CaseDesk:
         original = self._read(submission.image)
         look_for_answer(submission.fingerprint(hashlib.sha256(original).hexdigest()))
         accepted = self._take(submission, header, original)
-        self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
+        log().info("case.accepted", job=str(accepted.job_id), case=str(accepted.case_id), lane=submission.priority)
+        with tracing.span("job.ring", job=str(accepted.job_id)):
+            self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
         to = links(accepted.case_id, accepted.job_id)
         return Receipt(state=JobState.QUEUED, links=to, **vars(accepted))
 

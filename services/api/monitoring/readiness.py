@@ -11,6 +11,8 @@ from shared.space import check_space
 ABSENT = "0" * 64
 """A hash nothing has; asking for it shows that the store answers."""
 
+DEGRADING = ("broker", "workers", "space")
+
 
 class Stalled(Unavailable):
     code = "stalled"
@@ -28,11 +30,8 @@ def needed(wired: Wiring) -> dict[str, str]:
 
 def degraded(wired: Wiring) -> dict[str, str]:
     """What keeps cases from being answered as they should; only what is wrong."""
-    states = {
-        "broker": _state(wired.doorbell.check),
-        "workers": _state(partial(check_work, wired)),
-        "space": _state(partial(check_space, wired.settings)),
-    }
+    looks = (wired.doorbell.check, partial(check_work, wired), partial(check_space, wired.settings))
+    states = {name: _state(look) for name, look in zip(DEGRADING, looks, strict=True)}
     return {name: state for name, state in states.items() if state != "ok"}
 
 

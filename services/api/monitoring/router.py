@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from services.api.dependencies import WiringDep
 from services.api.doorman import by_key
 from services.api.errors import PROBLEM
-from services.api.monitoring import gauges, readiness
-from services.api.monitoring.traffic import REGISTRY
+from services.api.monitoring import readiness
+from services.api.monitoring.page import page
 from shared.domain.roles import Role
 from shared.errors import Forbidden
 from shared.ledger.hospitals import Caller
@@ -42,16 +42,14 @@ def readyz(wired: WiringDep) -> JSONResponse:
     responses={"4XX": PROBLEM, 200: {"content": {CONTENT_TYPE_LATEST: {}}}},
 )
 def metrics(wired: WiringDep, authorization: Annotated[str | None, Header()] = None) -> Response:
-    """Prometheus text: requests, jobs by state, results by decision.
+    """Prometheus text: requests, queue, results by decision, workers, training, the audit trail's age, checks.
 
-    With an operator's or auditor's key also each hospital's results and drift: which hospitals take part, and how
-    much, is theirs to tell, so that no stranger reads it.
+    With an operator's or auditor's key also each hospital's queue, results and drift, and the models' names: which
+    hospitals take part, and how much, is theirs to tell, so that no stranger reads it.
     """
-    parts = [generate_latest(REGISTRY), gauges.jobs(wired), gauges.results(wired), gauges.retention(wired)]
     if authorization is not None:
         check_sees_all(by_key(wired.ledger, authorization))
-        parts.append(gauges.hospitals(wired))
-    return Response(b"".join(parts), media_type=CONTENT_TYPE_LATEST)
+    return Response(page(wired, named=authorization is not None), media_type=CONTENT_TYPE_LATEST)
 
 
 def check_sees_all(who: Caller) -> None:

@@ -10,12 +10,15 @@ from pathlib import Path
 from queue import SimpleQueue
 from socket import SO_SNDBUF, SOL_SOCKET, socketpair
 
+from prometheus_client import Counter
+
 from shared.errors import InputError, Unavailable
 from shared.imaging.decoders.bounds import Bounds
 from shared.imaging.decoders.channel import Channel
 from shared.imaging.decoders.wire import understood
 from shared.imaging.errors import ImageBrokeDecoder
 from shared.imaging.image import UltrasoundImage
+from shared.metering import REGISTRY
 from shared.telemetry import log
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -26,6 +29,7 @@ TRIES = 2
 """An image whose decoder died is tried in another one: a decoder may also be killed through no fault of the image."""
 KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """All that a decoder sees of the environment: no password and no key stands in it."""
+LOST = Counter("sera_decoder_restarts_total", "Decoders replaced, by why.", ["why"], registry=REGISTRY)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -141,6 +145,7 @@ class Decoders:
     def _replace(self, decoder: Decoder, why: str) -> None:
         self._all.discard(decoder)
         decoder.end()
+        LOST.labels(why).inc()
         log().warning("decoder.lost", why=why, status=decoder.process.returncode)
         self._start()
 

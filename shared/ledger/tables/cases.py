@@ -86,6 +86,8 @@ class JobRow(Table):
     worker: Mapped[str | None]
     reason: Mapped[str | None]
     message: Mapped[str | None]
+    traceparent: Mapped[str | None]
+    """The trace (W3C) of the request that sent it, where traces are made."""
 
     __table_args__ = (
         CheckConstraint("state IN ('queued','running','done','failed','cancelled')", name="jobs_state"),

@@ -1,0 +1,151 @@
+"""What the README tells people to type, typed: in the scratch folder of somebody beside a running stack.
+
+Each command is done here, or named in TRIED with the test that does it. A new one that is neither fails, and so does
+one that the command line does not understand.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from PIL import Image
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from cli.app import app, main
+from cli.connection import LOCAL_HOSPITAL, create_key
+from shared.domain.roles import Role
+from shared.phantoms import draw
+from tests.builders import png
+from tests.e2e.stage import ROOT, Stage
+
+README = (ROOT / "README.md").read_text()
+SHELL = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+SPANS = re.compile(r"`([^`\n]+)`")
+OURS = re.compile(r"(?:SERA_\w+=\S+ )*\./sera ")
+TRIED = {
+    "./sera demo --once": ("tests/e2e/test_another_home.py", '"demo", "--once"'),
+    "./sera demo": ("tests/e2e/test_another_home.py", '"demo", "--once"'),
+    "./sera up": ("tests/e2e/test_another_home.py", 'command("up")'),
+    "SERA_TRAINERS=2 ./sera up": ("tests/unit/deploy/test_services.py", "with_trainers(SERVICES, 2)"),
+    "./sera test": ("tests/unit/deploy/test_launcher.py", 'ready.sera("test")'),
+    "./sera chaos --cases 100": ("tests/e2e/test_chaos.py", '"chaos", "--cases"'),
+    "./sera chaos --cases 500": ("tests/e2e/test_chaos.py", '"chaos", "--cases"'),
+    "./sera train --dataset NAME --recipe light": ("tests/e2e/test_command_line.py", '"train", "--dataset"'),
+    "./sera study FOLDER --recipe light --out DIR": ("tests/unit/cli/test_study.py", '"study", phantoms, "--recipe"'),
+    "./sera models promote light": ("tests/e2e/test_the_life_of_a_model.py", '"models", "promote"'),
+    "./sera models rollback": ("tests/e2e/test_the_life_of_a_model.py", '"models", "rollback"'),
+    "./sera models shadow --status": ("tests/e2e/test_the_life_of_a_model.py", '"--status"'),
+    "./sera card light --html card.html": ("tests/unit/cli/test_card.py", 'sera("card", folder'),
+    "./sera models shadow light": ("tests/e2e/test_the_life_of_a_model.py", '"models", "shadow"'),
+}
+"""What takes long, or starts or changes what others share: the file whose test does it, and words of that test."""
+
+
+def blocks() -> list[str]:
+    """Commands of the fenced blocks: a line each, with those that it is continued on."""
+    lines = [line for block in SHELL.findall(README) for line in block.replace("\\\n", " ").splitlines()]
+    bare = [re.sub(r"\s+#\s.*", "", line).strip() for line in lines]
+    return [line for line in bare if line and not line.startswith("#")]
+
+
+def commands() -> list[str]:
+    """Every command once: those of the blocks, and each `./sera ...` within a sentence or a table."""
+    spans = [each for each in SPANS.findall(FENCED.sub("", README)) if OURS.match(each)]
+    return list(dict.fromkeys(blocks() + spans))
+
+
+def words(command: str) -> list[str]:
+    """What `./sera` is told, without the variables before it."""
+    return shlex.split(command[OURS.match(command).end() :])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody's scratch folder, with an image and labelled ones in it."""
+    made = tmp_path_factory.mktemp("readme")
+    Image.fromarray(draw(1).pixels).save(made / "nodule.png")
+    (made / "labelled").mkdir()
+    lines = ["image,malignant,patient"]
+    for seed in range(10):
+        (made / "labelled" / f"{seed}.png").write_bytes(png(900 + seed, malignant=seed % 2 == 0))
+        lines.append(f"{seed}.png,{int(seed % 2 == 0)},{seed}")
+    (made / "labelled" / "manifest.csv").write_text("\n".join(lines))
+    return made
+
+
+@pytest.fixture
+def desk(stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That folder is where commands are typed, beside a stack that runs."""
+    for name in [name for name in os.environ if name.startswith("SERA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SERA_HOME", str(stage.stack.home.root))
+    monkeypatch.setenv("SERA_PORT", str(stage.stack.port))
+    monkeypatch.chdir(folder)
+    stage.hospital("readme")
+    return folder
+
+
+def own(command: str, desk: Path, bundle: Path, stage: Stage) -> list[str]:
+    """The command's words, with one's own things for what stands in the README for them."""
+    things = {"FOLDER": str(desk / "labelled"), "NAME": "readme", "NORTH": "readme", "light": "first"}
+    things |= {"IMAGE...": "nodule.png", "DIR/bundle": str(bundle)}
+    if "CASE" in words(command):
+        things["CASE"] = stage.hospital(LOCAL_HOSPITAL).read(png(len(command)))["case_id"]
+    return [things.get(word, word) for word in words(command)]
+
+
+def run(told: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
+    """Exit code of a command in this very process, which has imported already what it needs."""
+    monkeypatch.setattr(sys, "argv", ["sera", *told])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return left.value.code or 0
+
+
+def understood(told: list[str]) -> None:
+    """Raises a usage error unless the command line knows the command, its arguments and its options."""
+    command, name = get_command(app), "sera"
+    while isinstance(command, TyperGroup):
+        context = command.make_context(name, list(told))
+        name, command, told = command.resolve_command(context, told)
+    command.make_context(name, list(told))
+
+
+def test_the_readme_names_commands_that_a_test_tries():
+    assert len(blocks()) >= 3
+    assert set(TRIED) <= set(commands()), "what the README no longer says"
+    for path, said in TRIED.values():
+        assert said in (ROOT / path).read_text()
+    strange = [each for each in blocks() if not OURS.match(each) and not each.startswith("curl ")]
+    assert strange == [], "a new kind of command: do it here, or name in TRIED the test that does"
+
+
+@pytest.mark.parametrize("command", [each for each in commands() if OURS.match(each)])
+def test_the_command_line_understands(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    things = {"FOLDER": "labelled", "CASE": str(uuid4())}
+    understood([things.get(word, word) for word in words(command)])
+
+
+@pytest.mark.parametrize("command", [each for each in commands() if OURS.match(each) and each not in TRIED])
+def test_the_command_does_it(command: str, desk: Path, first_bundle: Path, stage: Stage, monkeypatch, capsys) -> None:
+    assert run(own(command, desk, first_bundle, stage), monkeypatch) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [each for each in blocks() if each.startswith("curl ")])
+def test_the_request_is_taken(command: str, stage: Stage, desk: Path) -> None:
+    key = create_key(stage.settings, Role.SUBMITTER, "readme", "test")
+    line = command.replace("http://127.0.0.1:8000", stage.stack.url)
+    found = f"uuidgen() {{ cat /proc/sys/kernel/random/uuid; }}; {line}" if shutil.which("uuidgen") is None else line
+    done = subprocess.run(["bash", "-c", found], env=os.environ | {"KEY": key}, capture_output=True, text=True)
+    assert json.loads(done.stdout)["job_id"], done.stderr

@@ -1,0 +1,56 @@
+"""Licences of what the lock files name, as the installed packages tell them, against what CONTRIBUTING.md lets in."""
+
+import re
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==", re.MULTILINE)
+LET_IN = re.compile(
+    r"apache|\bMIT|\bBSD|\b0BSD|\bISC\b|\bPSF|python software foundation|mozilla|\bMPL|lesser|\bLGPL", re.I
+)
+LEFT_OUT = re.compile(r"affero|\bAGPL|\bSSPL|non.?commercial", re.I)
+"""Never, whatever else a licence says."""
+UNTOLD = {
+    "axe-playwright-python": "MIT",
+    "skops": "MIT",
+    "pytest-timeout": "MIT",
+}
+"""Packages whose metadata do not say it, by what their repositories say."""
+
+
+def packages(lock: str) -> list[str]:
+    return LOCKED.findall((ROOT / lock).read_text())
+
+
+def licence(package: str) -> str:
+    """What the package says of itself: the expression, the classifiers, or the first line of the text."""
+    told = metadata(package)
+    classified = [each.rpartition("::")[2].strip() for each in told.get_all("Classifier", []) if each.startswith("Lic")]
+    said = [told.get("License-Expression"), *classified, *(told.get("License") or "").splitlines()[:1]]
+    return UNTOLD.get(package) or "; ".join(filter(None, said))
+
+
+def exceptions() -> set[str]:
+    """Packages in CONTRIBUTING's table."""
+    return set(re.findall(r"^\| `([^`]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_every_dependency_may_be_passed_on_or_is_named_as_one_that_may_not(lock: str) -> None:
+    strange = {}
+    for package in packages(lock):
+        try:
+            said = licence(package)
+        except PackageNotFoundError:  # for another Python or system than this one
+            continue
+        if not LET_IN.search(said) or LEFT_OUT.search(said):
+            strange[package] = said
+    assert set(strange) <= exceptions(), strange
+
+
+def test_no_exception_is_named_that_is_none() -> None:
+    assert exceptions() <= set(packages("requirements.lock"))
+    assert not any(LET_IN.search(licence(each)) for each in exceptions())
