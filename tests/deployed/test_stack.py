@@ -5,7 +5,6 @@ the one-time one), and SSL_CERT_FILE where an authority of one's own signed the 
 """
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -40,7 +39,7 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Deployed]:
+def stack() -> Deployed:
     """The first operator signs in, chooses a password, and makes keys for all."""
     with httpx2.Client(base_url=URL, headers={"Origin": URL}, timeout=60) as browser:
         told = browser.post("/v1/session", json={"name": "operator", "password": ONE_TIME})
@@ -53,7 +52,7 @@ def stack() -> Iterator[Deployed]:
             assert browser.post("/v1/hospitals", json={"name": name}).status_code == 201
         operator = key(browser, "operator")
         apis = {name: Api(URL, key(browser, "submitter", name)) for name in ("north", "south")}
-    yield Deployed(Api(URL, operator), apis)
+    return Deployed(Api(URL, operator), apis)
 
 
 def key(browser: httpx2.Client, role: str, hospital: str | None = None) -> str:

@@ -72,7 +72,8 @@ def test_an_image_is_made_of_files_that_are_there(dockerfile):
 
 @pytest.mark.parametrize(("service", "roots"), ROOTS.items())
 def test_an_images_list_has_all_that_its_service_imports(service, roots):
-    script = f"import {roots}, sys; print(*(m.__file__ for n, m in sys.modules.items() if n.startswith({OUR_OWN})), sep='\\n')"
+    ours = f"(module.__file__ for name, module in sys.modules.items() if name.startswith({OUR_OWN}))"
+    script = f"import {roots}, sys; print(*{ours}, sep='\\n')"
     loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     homes = packages_distributions()
     needed = {homes[name][0] for path in loaded.stdout.split() for name in imported(Path(path)) if name in homes}
