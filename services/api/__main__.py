@@ -7,6 +7,9 @@ from shared import telemetry, tracing
 from shared.safety import refuse_unsafe
 from shared.settings import Settings
 
+KEEP_ALIVE_S = 75
+"""Longer than clients and proxies keep an idle connection: who sends just as we close it would get an error."""
+
 
 def main() -> None:
     settings = refuse_unsafe(Settings())
@@ -20,6 +23,7 @@ def main() -> None:
         access_log=False,
         proxy_headers=False,  # SERA_TRUSTED_PROXIES says whom to believe
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=5,
     )
 
