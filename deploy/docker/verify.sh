@@ -143,6 +143,8 @@ ONE_TIME=$(compose run --rm operator | sed -n 's/^one-time password: //p' | tr -
 export ONE_TIME
 [ -n "$ONE_TIME" ] || { say "no one-time password was printed"; exit 1; }
 
+compose exec -T api sera key create --hospital NORTH >/dev/null
+
 say "no part may write into its own image, or be root"
 for part in api worker trainer beat shadow; do
     # shellcheck disable=SC2016 # the container's shell expands it
