@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
@@ -141,10 +140,21 @@ def test_dashboards_are_told_apart_and_lie_side_by_side():
 
 
 @pytest.mark.parametrize(
-    "arguments", [("rules", PROMETHEUS / "alerts.yml"), ("config", "--syntax-only", PROMETHEUS / "prometheus.yml")]
+    "arguments",
+    [
+        ("check", "rules", "alerts.yml"),
+        ("check", "config", "--syntax-only", "prometheus.yml"),
+        ("test", "rules", "alerts_test.yml"),
+    ],
+    ids=" ".join,
 )
-def test_promtool_finds_nothing_wrong(arguments: tuple[str | Path, ...]):
+def test_promtool_finds_nothing_wrong(arguments: tuple[str, ...]):
     if (promtool := shutil.which("promtool")) is None:
         pytest.skip("no promtool here: apt-get install prometheus")
-    done = subprocess.run([promtool, "check", *arguments], capture_output=True, text=True)
+    done = subprocess.run([promtool, *arguments], cwd=PROMETHEUS, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_bad_hour_of_the_tests_sets_off_every_alert():
+    told = yaml.safe_load((PROMETHEUS / "alerts_test.yml").read_text())["tests"]
+    assert told[1]["promql_expr_test"][0]["exp_samples"][0]["value"] == len(ALARMS)
