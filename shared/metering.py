@@ -6,7 +6,7 @@ Labels are bounded: lanes, stages, tasks, codes. Nothing of a case is ever one.
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Info, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Info, Metric, ProcessCollector, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -32,6 +32,15 @@ class Home(Collector):
         yield GaugeMetricFamily("sera_home_size_bytes", "Size of the disk where the home lies.", space.total)
 
 
+class _All(Collector):
+    def __init__(self, *parts: Collector | CollectorRegistry) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterator[Metric]:
+        for part in self._parts:
+            yield from part.collect()
+
+
 def serve(settings: Settings, *more: Collector) -> None:
     """Answer at SERA_METRICS_PORT, in a thread; without one, not at all.
 
@@ -39,9 +48,9 @@ def serve(settings: Settings, *more: Collector) -> None:
     """
     if settings.metrics_port is None:
         return
-    for collector in (Home(settings.home), *more):
-        REGISTRY.register(collector)
+    registry = CollectorRegistry()
+    registry.register(_All(REGISTRY, Home(settings.home), *more))
     try:
-        start_http_server(settings.metrics_port, settings.metrics_host, REGISTRY)
+        start_http_server(settings.metrics_port, settings.metrics_host, registry)
     except OSError as refused:
         log().error("metrics.not-served", port=settings.metrics_port, problem=str(refused))

@@ -164,7 +164,8 @@ class Settings(BaseSettings):
 
     log_level: str = "INFO"
     metrics_port: Port | None = None
-    """Where worker, shadow, trainer and beat answer Prometheus; unset, nowhere. The gateway answers at `/metrics`."""
+    """Where worker, shadow, trainer and beat answer Prometheus; unset, nowhere, as is right for `./sera up`, where they
+    share one machine's ports. The gateway answers at `/metrics` of its own."""
     metrics_host: str = "0.0.0.0"
     """Counts and times only, nothing of a case; yet give the port a network that only Prometheus reaches."""
     otlp_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None = None

@@ -54,6 +54,7 @@ def problem(
     retry_after_s: object = 1,
     **more: Any,
 ) -> JSONResponse:
+    REFUSALS.labels(code).inc()
     detail, language = told
     body = {"type": f"urn:sera:problem:{code}", "code": code, "status": status, "detail": detail}
     later = {"Retry-After": str(retry_after_s)} if retryable else None
@@ -69,7 +70,6 @@ def told(error: SeraError) -> tuple[str, Language]:
 
 
 def of_error(error: SeraError) -> JSONResponse:
-    REFUSALS.labels(error.code).inc()
     later = error.facts.get("retry_after_s", error.retry_after_s)
     return problem(error.status, error.code, told(error), error.retryable, later)
 

@@ -77,10 +77,7 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Lease:
-    """A batch of jobs held under one token until the lease runs out.
-
-    `expired` are the leases of others that had run out and were taken back before.
-    """
+    """A batch of jobs held under one token until the lease runs out; `expired` ones were taken back from others."""
 
     token: UUID
     jobs: tuple[Claimed, ...]

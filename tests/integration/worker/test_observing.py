@@ -1,0 +1,136 @@
+"""What a case leaves behind in traces, figures and logs on its way from the gateway through the worker."""
+
+import json
+import logging
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+import structlog
+from fastapi.testclient import TestClient
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from services.api.app import create_app
+from shared import telemetry, tracing
+from shared.domain.roles import Role
+from shared.metering import REGISTRY
+from shared.phantoms import draw
+from shared.settings import Settings
+from tests.builders import dicom_file, form, png
+
+TELLTALE = "telltale"
+NAME, NUMBER, LABEL, SIZE = f"{TELLTALE}^Jane", f"{TELLTALE}-4711", f"{TELLTALE} batch", 17.31
+STAGES = {"fetch", "decode", "preprocess", "features", "classify", "write"}
+
+
+@pytest.fixture
+def north(database_url, engines, ledger, objects, tmp_path):
+    """The gateway as a hospital sees it, with the worker's own ledger and objects."""
+    urls = {"database_url": database_url, "broker_url": engines.broker_url}
+    settings = Settings(home=tmp_path, objects_url=(tmp_path / "objects").as_uri(), **urls)
+    with ledger.whole("test") as house:
+        key = house.keys.create(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
+    headers = {"Authorization": f"Bearer {key}"}
+    with TestClient(create_app(settings), headers=headers, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def spans():
+    """Those that have ended, wherever in this process."""
+    kept = InMemorySpanExporter()
+    tracing.install("test", 1.0, SimpleSpanProcessor(kept))
+    yield kept.get_finished_spans
+    tracing.close()
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    """What was written to the log, line by line."""
+    root, out = logging.getLogger(), StringIO()
+    handlers, level = list(root.handlers), root.level
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.stdout", out)
+        telemetry.configure("test", "DEBUG", worker="w1")
+    yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def telling(image=None):
+    """A case of which every field would tell of its patient."""
+    whose = {"PatientName": NAME, "PatientID": NUMBER, "StudyDescription": LABEL}
+    data = dicom_file(draw(3, size_px=128).pixels, **whose) if image is None else image
+    sent = form(data, size_mm=SIZE, external_id=NUMBER, batch=LABEL)
+    sent["files"] = {"image": (f"{NAME}.dcm", data, "application/dicom")}
+    return sent
+
+
+def test_one_trace_leads_from_the_request_to_the_workers_stages(north, desk, promote, spans):
+    promote(0)
+    accepted = north.post("/v1/cases", **telling(), headers={"Idempotency-Key": "k"}).json()
+    desk.work()
+    told = {span.name: span for span in spans()}
+    assert told.keys() >= {"POST /v1/cases", "job.ring", "case.work", *STAGES}
+    assert len({span.context.trace_id for span in told.values()}) == 1
+    request, work = told["POST /v1/cases"], told["case.work"]
+    assert work.parent.span_id == request.context.span_id
+    assert {told[stage].parent.span_id for stage in STAGES} == {work.context.span_id}
+    assert (work.attributes["job"], work.attributes["outcome"]) == (accepted["job_id"], "done")
+    assert request.attributes["http.route"] == "/v1/cases"
+    assert request.start_time <= work.start_time < work.end_time
+    everything = " ".join(span.to_json() for span in spans()).lower()
+    assert [word for word in (TELLTALE, str(SIZE), "north") if word in everything] == []
+
+
+def test_figures_tell_of_the_batch_its_stages_and_what_came_of_it(desk, send, promote, objects):
+    before, digest = figures(), promote(0)
+    send()
+    send(png(1)[:400])
+    desk.work()
+    moved = {name: value - before.get(name, 0) for name, value in figures().items()}
+    assert moved["sera_worker_batch_images_sum"] == 2
+    assert [moved[f"sera_worker_jobs_total {outcome}"] for outcome in ("done", "failed")] == [1, 1]
+    assert moved["sera_case_answer_seconds_count routine"] == 1
+    assert {stage for stage in STAGES if moved[f"sera_worker_stage_seconds_count {stage}"] > 0} == STAGES
+    assert moved["sera_worker_inference_image_seconds_count"] == 1
+    assert REGISTRY.get_sample_value("sera_worker_model_info", {"model": "small/1", "digest": digest}) == 1
+
+
+def figures():
+    samples = [sample for family in REGISTRY.collect() for sample in family.samples if "le" not in sample.labels]
+    return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
+
+
+def test_leases_of_a_worker_that_died_are_counted_when_they_are_taken_back(desk, send, promote, ledger):
+    promote(0)
+    send()
+    with ledger.whole("w2") as house:
+        house.queue.claim("w2", 1, timedelta(minutes=1), 5)
+    with ledger.engine.begin() as line:
+        line.exec_driver_sql("UPDATE jobs SET lease_until = now() - interval '1 second'")
+    before = REGISTRY.get_sample_value("sera_leases_expired_total")
+    desk.work()
+    assert REGISTRY.get_sample_value("sera_leases_expired_total") == before + 1
+
+
+def test_logs_name_request_job_case_and_hospital_and_nothing_of_the_patient(north, desk, promote, logged):
+    promote(0)
+    good = north.post("/v1/cases", **telling()).json()
+    bad = north.post("/v1/cases", **telling(png(1)[:400])).json()
+    for wrong in ({"size_mm": NAME}, {"roi": NAME}, {"priority": NAME}, {"external_id": NAME * 100}):
+        assert north.post("/v1/cases", **form(**wrong)).status_code == 422
+    north.post(f"/v1/{NUMBER}?name={NAME}", content=NAME, headers={"Authorization": f"Bearer {NAME}"})
+    north.post("/v1/session", json={"name": NAME, "password": NUMBER})
+    desk.work()
+    lines = logged()
+    events = {line["event"] for line in lines}
+    assert events >= {"case.accepted", "request.answered", "batch.written", "case.worked"}
+    assert {(line["service"], line["worker"]) for line in lines} == {("test", "w1")}
+    (accepted,) = [line for line in lines if line["event"] == "case.accepted" and line["case"] == good["case_id"]]
+    assert accepted.keys() >= {"request_id", "job", "hospital"}
+    worked = {line["job"]: (line["outcome"], line.get("reason")) for line in lines if line["event"] == "case.worked"}
+    assert worked == {good["job_id"]: ("done", None), bad["job_id"]: ("failed", "image-unreadable")}
+    assert not [line for line in lines if TELLTALE in json.dumps(line).lower() or str(SIZE) in json.dumps(line)]
