@@ -4,6 +4,7 @@ import uvicorn
 
 from services.api.app import create_app
 from shared import telemetry
+from shared.ledger.schema import check_schema
 from shared.safety import refuse_unsafe
 from shared.settings import Settings
 
@@ -11,6 +12,7 @@ from shared.settings import Settings
 def main() -> None:
     settings = refuse_unsafe(Settings())
     telemetry.configure("api", settings.log_level)
+    check_schema(settings.database)
     uvicorn.run(
         create_app(settings),
         host=settings.host,

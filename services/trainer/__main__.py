@@ -14,6 +14,7 @@ from services.trainer.work import Tools
 from shared import telemetry
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.schema import check_schema
 from shared.networks import WeightsFinder
 from shared.objects import open_store
 from shared.queueing import CeleryDoorbell, Queues, celery_app, run_solo
@@ -51,6 +52,7 @@ def main() -> None:
     os.nice(NICENESS)
     settings = refuse_unsafe(Settings())
     telemetry.configure("trainer", settings.log_level)
+    check_schema(settings.database)
     app = celery_app(settings.broker)
     desk = bootstrap(settings, app)
     register(app, desk)

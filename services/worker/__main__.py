@@ -18,6 +18,7 @@ from services.worker.shelf import Shelf
 from shared import telemetry
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat, Renew
+from shared.ledger.schema import check_schema
 from shared.liveness import Progress
 from shared.objects import open_store
 from shared.queueing import Queues, celery_app, run_solo
@@ -110,6 +111,7 @@ def _told(progress: Progress) -> Iterator[None]:
 def main() -> None:
     settings = refuse_unsafe(Settings())
     telemetry.configure("worker", settings.log_level)
+    check_schema(settings.database)
     progress = Progress(settings.alive_file, settings.stuck_after_s, settings.long_task_s)
     desk, maker, sealer, sweeper, follower = bootstrap(settings, progress)
     desk.open()

@@ -15,6 +15,7 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from shared import telemetry
 from shared.ledger import Ledger
+from shared.ledger.schema import check_schema
 from shared.ledger.shadows import Shadow
 from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
@@ -107,6 +108,7 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     settings = refuse_unsafe(Settings())
     telemetry.configure("shadow", settings.log_level)
+    check_schema(settings.database)
     door = bootstrap(settings)
     app = celery_app(settings.broker)
     register(app, door)

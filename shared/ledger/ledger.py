@@ -48,6 +48,7 @@ from shared.ledger.signins import SignIns
 from shared.ledger.similar import SimilarCases
 from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
+from shared.ledger.terms import Terms
 from shared.ledger.trainers import Trainers
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
@@ -121,6 +122,7 @@ class House:
     receipts: Receipts
     backlog: Backlog
     wall: Wall
+    terms: Terms
 
 
 class Ledger:
@@ -209,6 +211,7 @@ class Ledger:
                 Receipts(session),
                 Backlog(session),
                 Wall(session),
+                Terms(session),
             )
             self._tell(audit)
 
