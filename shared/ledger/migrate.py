@@ -1,7 +1,7 @@
 """Bring a database to the newest schema while it is in use; several processes may try at once.
 
-Each migration is a transaction of its own; an empty database, which nobody uses, gets all in one. It waits for a lock only so long as those who queue up behind it may wait,
-then lets everybody pass and tries again.
+Each migration is a transaction of its own; an empty database, which nobody uses, gets all in one. It waits for a lock
+only so long as those who queue up behind it may wait, then lets everybody pass and tries again.
 """
 
 import time
