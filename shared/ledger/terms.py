@@ -1,8 +1,9 @@
 """What a database says of its own schema: its revision, and what code must know at least to work with it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, Text, column, select, table, text
+from sqlalchemy import Connection, Text, column, func, select, table, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Executable
@@ -30,6 +31,14 @@ class Terms:
 
     def read(self) -> Schema:
         return read(self._session.connection())
+
+    def now(self) -> datetime:
+        """By the database's clock."""
+        return self._session.scalar(select(func.clock_timestamp()))
+
+    def server(self) -> str:
+        """The version of PostgreSQL."""
+        return self._session.scalar(text("SHOW server_version"))
 
 
 def read(connection: Connection) -> Schema:

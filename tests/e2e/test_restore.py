@@ -27,7 +27,7 @@ from shared.settings import Settings
 from tests.builders import png
 from tests.e2e.stage import Hospital, command, free_port, publish_live, sera, surroundings, until
 
-QUICKER = {"SERA_RING_EVERY_S": "1", "SERA_LEASE_S": "4"}
+QUICKER = {"SERA_RING_EVERY_S": "1", "SERA_LEASE_S": "4", "SERA_TRAINERS": "0"}
 PASSWORD, SECRET = "four words of no sense", "what the authenticator knows"
 
 
@@ -157,7 +157,6 @@ def test_the_audit_trail_is_whole_and_every_object_was_read_back(disaster: Disas
     assert (restored["whole"], restored["lost"], restored["lacking_keys"]) == (True, [], [])
     assert restored["audit"]["whole"]
     assert restored["objects"] == disaster.backup["manifest"]["objects"]["count"]
-    assert disaster.told("audit", "verify", "--json")["whole"]
 
 
 def test_old_results_are_read_and_cases_that_waited_get_done(disaster: Disaster) -> None:
