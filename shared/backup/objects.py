@@ -13,6 +13,10 @@ Told = Callable[[str, float, str], None]
 """A stage, how far it has come (0 to 1), and a word on it."""
 
 
+def nowhere(_sha256: str) -> bool:
+    return False
+
+
 def silent(_stage: str, _fraction: float, _message: str) -> None: ...
 
 
@@ -32,11 +36,13 @@ def with_files(hashes: Iterable[str], models: Iterable[str], source: ObjectStore
     return sorted({*hashes, *files})
 
 
-def copy(hashes: list[str], source: ObjectStore, target: ObjectStore, told: Told, *, anew: bool = False) -> Copied:
-    """Those that are not there yet; `anew`: all. Raises StorageFull, ObjectsUnavailable."""
+def copy(
+    hashes: list[str], source: ObjectStore, target: ObjectStore, told: Told, there: Callable[[str], bool] = nowhere
+) -> Copied:
+    """Those that are not there yet. Raises StorageFull, ObjectsUnavailable."""
     done = Copied()
     for sha256 in _followed(hashes, "objects", told):
-        if not anew and target.exists(sha256):
+        if there(sha256):
             done.there += 1
         else:
             _copy(sha256, source, target, done)

@@ -102,9 +102,8 @@ class Place:
             shutil.rmtree(path, ignore_errors=True)
 
     def keep(self, draft: Path, name: str) -> Path:
-        """All of the draft is on the disk before it has its name."""
-        for path in (*draft.rglob("*"), draft):
-            sync(path)
+        """All of it, and all objects that were there already, is on the disk before it has its name."""
+        os.sync()
         kept = draft.rename(self.root / name)
         sync(self.root)
         return kept

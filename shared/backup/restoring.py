@@ -71,7 +71,7 @@ def restore(
         facts = {"backup": folder.name, "schema": manifest.schema_revision}
         erased, revoked = refill.record(known, facts)
         wanted = with_files(refill.named(), refill.models(), place.objects)
-        copied = copy(wanted, place.objects, objects, told)
+        copied = copy(wanted, place.objects, objects, told, objects.exists)
     lost = _mended(unsound(wanted, objects, "reading back", told), place, objects, told)
     found = (folder.name, manifest, rows, head(), erased, revoked, known.known_at, len(wanted), copied, lost)
     return Restored(*found)
@@ -81,7 +81,7 @@ def _mended(damaged: list[str], place: Place, objects: ObjectStore, told: Told) 
     """What was there already and is not as it was is replaced; returns those for which that was in vain."""
     if not damaged:
         return []
-    copy(damaged, place.objects, objects, told, anew=True)
+    copy(damaged, place.objects, objects, told)
     return unsound(damaged, objects, "reading back", told)
 
 

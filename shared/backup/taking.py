@@ -50,7 +50,7 @@ def take(place: Place, source: Source, *, with_keys: bool = False, told: Told = 
             hashes, models = moment.named(), moment.models()
             add(place, moment.withdrawn())
         wanted = with_files(hashes, models, source.objects)
-        copied = copy(wanted, source.objects, place.objects, told)
+        copied = copy(wanted, source.objects, place.objects, told, set(place.stored()).__contains__)
         gone = let_go(source.database_url, copied.missing) if copied.missing else set()
         missing = [sha256 for sha256 in copied.missing if sha256 not in gone]
         listed = listing(draft, sorted(set(wanted) - gone), copied)

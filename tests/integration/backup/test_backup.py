@@ -4,8 +4,12 @@ import errno
 import json
 import stat
 from contextlib import closing
+from dataclasses import replace
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import NullPool, create_engine
+from sqlalchemy.engine import make_url
 
 from shared.backup import NoBackup, Place, check, prune, restore, take
 from shared.backup.place import PlaceBusy, PlaceOpen
@@ -50,6 +54,21 @@ def test_a_restored_ledger_is_the_one_of_the_backup(ward, place, empty_url, fres
     with closing(Ledger(empty_url, pool_size=1)) as ledger, ledger.scoped(ward.hospital, "test") as book:
         job = book.jobs.open(first, "routine")
         assert book.jobs.find(job).state == "queued"
+
+
+def test_the_services_login_makes_it_and_an_owner_without_power_over_the_server_restores_it(
+    ward, place, unsynced, fresh_objects
+):
+    """As with a PostgreSQL of one's own: neither is a superuser, and the walls stand afterwards as they did."""
+    case, _ = ward.submit(b"one")
+    service = make_url(ward.url).set(username="sera_service").render_as_string(hide_password=False)
+    take(place, replace(ward.source, database_url=service))
+    owned = owned_database(unsynced)
+    restore(place, owned, fresh_objects)
+    assert walls(owned) == walls(ward.url)
+    with closing(Ledger(owned, pool_size=1)) as ledger, ledger.scoped(ward.hospital, "test") as book:
+        assert book.cases.find(case)
+    assert trail(owned)[0]
 
 
 def test_a_second_backup_copies_what_is_new_and_says_in_the_trail_what_was_made(ward, place):
@@ -191,3 +210,29 @@ def cases_or_none(url: str) -> dict | None:
     with closing(Ledger(url, pool_size=1)) as ledger, ledger.engine.connect() as line:
         there = line.exec_driver_sql("SELECT to_regclass('cases')").scalar()
     return cases(url) if there else None
+
+
+def owned_database(url: str) -> str:
+    """An empty database of an ordinary login that an administrator gave leave to SERA's roles."""
+    name = f"owner_{uuid4().hex}"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as line:
+        for statement in (
+            f"CREATE ROLE {name} LOGIN",
+            f"GRANT sera_house, sera_hospital TO {name}",
+            f"CREATE DATABASE {name} OWNER {name}",
+        ):
+            line.exec_driver_sql(statement)
+    return make_url(url).set(username=name, database=name).render_as_string(hide_password=False)
+
+
+def walls(url: str) -> list[tuple]:
+    """Of each table, whether row-level security holds, for the owner too, and whether all its triggers are on."""
+    told = (
+        "SELECT relname, relrowsecurity, relforcerowsecurity, "
+        "(SELECT string_agg(tgname::text || tgenabled::text, ' ' ORDER BY tgname) FROM pg_trigger "
+        "WHERE tgrelid = c.oid AND NOT tgisinternal) "
+        "FROM pg_class c WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' ORDER BY relname"
+    )
+    with closing(Ledger(url, pool_size=1)) as ledger, ledger.engine.connect() as line:
+        return [tuple(row) for row in line.exec_driver_sql(told)]
