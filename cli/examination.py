@@ -105,7 +105,7 @@ def queue(settings: Settings, where: Addresses) -> Finding:
     if waited_s > settings.stalled_after_s:
         return Verdict.FAIL, f"{told}. See what keeps the workers: their logs, and `./sera models list`"
     if failed:
-        return Verdict.NOTE, f"{told}. An operator looks at them and runs them again on the page /queue"
+        return Verdict.NOTE, f"{told}. An operator looks at them and runs them again on the page /console/queue"
     return Verdict.OK, told
 
 
