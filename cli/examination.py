@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cli.finding import Finding, Verdict
@@ -19,8 +20,10 @@ from shared.ledger.audit import Wanted
 from shared.ledger.schema import check, head
 from shared.ledger.trainers import Lack
 from shared.objects import open_store
-from shared.queueing.facts import BrokerFacts, broker_facts
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.queueing.facts import BrokerFacts
 
 NOT_SERVING = (
     "SERA does not run here, so its engines, queue and backups were not looked at. Ask again after `./sera up`"
@@ -59,7 +62,7 @@ def database(_: Settings, where: Addresses) -> Finding:
 
 
 def broker(_: Settings, where: Addresses) -> Finding:
-    found = broker_facts(where.broker)
+    found = _broker(where)
     if int(found.version.split(".")[0]) >= LEAST_REDIS:
         return Verdict.OK, f"{found.name} {found.version}"
     return Verdict.FAIL, f"{found.name} {found.version} is older than {LEAST_REDIS}. Move to a newer one, or to Valkey"
@@ -88,7 +91,7 @@ def clocks(_: Settings, where: Addresses) -> Finding:
     with _house(where) as house:
         house.terms.now()  # the connection is made, and the next answer comes at once
         database = _ahead_s(lambda: house.terms.now().timestamp())
-    found = {"the database": database, "the broker": _ahead_s(lambda: _now(broker_facts(where.broker)))}
+    found = {"the database": database, "the broker": _ahead_s(lambda: _now(_broker(where)))}
     told = ", ".join(f"{name} {ahead:+.1f} s" for name, ahead in found.items())
     worst = max(map(abs, found.values()))
     if worst < CLOCKS_DIFFER_S:
@@ -206,7 +209,13 @@ def _ahead_s(ask: Callable[[], float]) -> float:
     return there - (before + time.time()) / 2
 
 
-def _now(facts: BrokerFacts) -> float:
+def _broker(where: Addresses) -> "BrokerFacts":
+    from shared.queueing.facts import broker_facts  # Celery comes with it
+
+    return broker_facts(where.broker)
+
+
+def _now(facts: "BrokerFacts") -> float:
     return facts.now
 
 
