@@ -73,7 +73,7 @@ def sera() -> None:
 
     Settings come from variables: `SERA_HOME` (where all data lie, `.sera/` by default), `SERA_PORT` (8000),
     `SERA_DATABASE_URL`, `SERA_BROKER_URL` and `SERA_OBJECTS_URL` (engines of your own instead of the embedded ones),
-    `SERA_WEIGHTS_DIR` (where `NETWORK.pth` files lie).
+    `SERA_WEIGHTS_DIR` (where `NETWORK.pth` files lie), `SERA_RECIPES_DIR` (recipes of your own).
 
     The launcher installs with pip, which obeys its own variables. To get the smaller CPU build of PyTorch, remove
     `.venv`, set `PIP_EXTRA_INDEX_URL` to PyTorch's CPU wheel index, and start again.

@@ -59,3 +59,13 @@ def sentences(job: dict[str, Any]) -> list[str]:
         f"Model {model['name']}/{model['version']} ({model['digest'][:12]}).",
     ]
     return lines + [f"Note: {warning['message']}" for warning in result["warnings"]]
+
+
+def reading(own: dict[str, Any] | None) -> list[str]:
+    """What the reader's own descriptors come to; nothing where there were none."""
+    if own is None:
+        return []
+    head = (
+        f"By the descriptors: {own['points']} points, {own['level']} (ACR TI-RADS 2017); no model has a part in this."
+    )
+    return [head, *(f"{each['text']} [{each['rule']}]" for each in own["advice"])]

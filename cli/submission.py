@@ -24,11 +24,13 @@ class CaseFile:
     external_id: str | None = None
     frame: int | None = None
     source: str | None = None
+    descriptors: str | None = None
+    """A JSON object in the lexicon's terms."""
 
 
 def submit(api: Api, case: CaseFile) -> dict[str, Any]:
     """Send the case; returns the receipt."""
-    names = ("size_mm", "roi", "priority", "external_id", "frame", "source")
+    names = ("size_mm", "roi", "priority", "external_id", "frame", "source", "descriptors")
     kind = mimetypes.guess_type(case.name)[0] or "application/octet-stream"
     fields = {name: str(value) for name in names if (value := getattr(case, name)) is not None}
     return api.post("/v1/cases", data=fields, files={"image": (case.name, case.data, kind)})

@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     broker_url: SecretStr | None = None
     objects_url: SecretStr | None = None
     weights_dir: Path | None = None
+    recipes_dir: Path | None = None
+    """Recipes of one's own, NAME.toml each, beside those that ship; the same for the gateway and every trainer."""
     ready_file: Path | None = None
     alive_file: Path | None = None
     """Where a worker says that it gets on, for `python -m services.worker.alive`."""
@@ -160,7 +162,7 @@ class Settings(BaseSettings):
 
     log_level: str = "INFO"
 
-    @field_validator("home", "weights_dir", "ready_file", "alive_file")
+    @field_validator("home", "weights_dir", "recipes_dir", "ready_file", "alive_file")
     @classmethod
     def absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().absolute() if path else None

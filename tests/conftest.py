@@ -48,8 +48,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in the end what a machine without a browser has not tried."""
     skipped = [each for each in terminalreporter.stats.get("skipped", []) if "no Chromium" in str(each.longrepr)]
     if skipped:
-        told = f"{len(skipped)} browser tests were skipped, for there is no Chromium. To run them: {HOW}"
-        terminalreporter.write_line(f"SERA: {told}", yellow=True)
+        told = f"SERA: {len(skipped)} browser tests were skipped, for there is no Chromium. To run them, as root: {HOW}"
+        terminalreporter.write_line(told, yellow=True)
 
 
 @pytest.fixture(scope="session")

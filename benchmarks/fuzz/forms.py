@@ -42,7 +42,7 @@ def fields_twice(chance: Random, image: bytes, fields: Mapping[str, str]) -> For
 
 
 def odd_value(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
-    name = chance.choice(("size_mm", "roi", "external_id", "priority", "frame", "unknown"))
+    name = chance.choice(("size_mm", "roi", "external_id", "priority", "frame", "descriptors", "unknown"))
     return _type(), _body([_image(image, "image/png"), *_texts({**fields, name: chance.choice(ODD_VALUES)})])
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from cli.commands import application
 from cli.connection import connect
+from cli.results import reading
 from shared.domain.erasure import Ground
 from shared.domain.roles import Role
 
@@ -39,7 +40,7 @@ def erase(
     ground: Annotated[Ground, typer.Option(help="Why; it goes on record.")],
     as_json: AsJson = False,
 ) -> None:
-    """Erase a case for ever: image, size, ROI, result, explanation and outcome. The audit trail stays whole."""
+    """Erase a case for ever: image, size, ROI, descriptors, result, maps and outcome. The audit trail stays whole."""
     with connect(Role.HOSPITAL_ADMIN) as api:
         left = api.delete(f"/v1/cases/{case}", ground=ground.value)
     if as_json:
@@ -56,7 +57,7 @@ def lines(case: dict[str, Any]) -> list[str]:
         f"Nodule: {case['size_mm']:g} mm, ROI {json.dumps(case['roi']) if case['roi'] else 'not given'}.",
         f"Jobs: {', '.join(case['jobs'])}.",
     ]
-    return [*told, outcome(case["outcome"])]
+    return [*told, outcome(case["outcome"]), *reading(case["reader_assessment"])]
 
 
 def outcome(told: dict[str, Any] | None) -> str:

@@ -26,6 +26,7 @@ from deploy.local.process import setpriv
 from deploy.local.stack import check_port
 from deploy.local.valkey import binary
 from shared.errors import SeraError
+from shared.recipes import Shelf
 from shared.safety import warnings
 from shared.settings import Settings
 from shared.space import existing, free_mib
@@ -96,6 +97,17 @@ def weights(settings: Settings) -> Finding:
     return Verdict.OK if names else Verdict.NOTE, f"{folder}: {', '.join(names) or 'no NETWORK.pth there'}"
 
 
+def own_recipes(settings: Settings) -> Finding:
+    folder, shelf = settings.recipes_dir, Shelf(settings.recipes_dir)
+    if folder is None:
+        return Verdict.OK, "those that ship; SERA_RECIPES_DIR may name a folder of your own"
+    if not folder.is_dir():
+        return Verdict.FAIL, f"{folder} is no folder. Set SERA_RECIPES_DIR to where your NAME.toml files lie"
+    if refused := shelf.refused():
+        return Verdict.FAIL, " ".join(str(each.error) for each in refused)
+    return Verdict.OK, f"{folder}: {', '.join(recipe.name for recipe in shelf.own()) or 'no NAME.toml there'}"
+
+
 def port(settings: Settings) -> Finding:
     try:
         running = StackState.load(settings.home)
@@ -121,6 +133,7 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "postgres": database_engine,
     "valkey": broker_engine,
     "weights": weights,
+    "recipes": own_recipes,
     "port": port,
     "safety": safety,
 }

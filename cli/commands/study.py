@@ -56,9 +56,11 @@ def experiment(
     folder: Path, recipe: str, out: Path, seed: int, synthetic: bool, console: Console
 ) -> "tuple[Study, FittedModel, Material]":
     """Run what has not been kept from an earlier run in the same place."""
-    from shared.recipes import load_recipe
+    from shared.recipes import Shelf, load_recipe
 
-    wanted, settings = load_recipe(recipe), Settings()
+    settings = Settings()
+    own = Shelf(settings.recipes_dir)
+    wanted = own.load(recipe) if own.has(recipe) else load_recipe(recipe)
 
     from shared.networks import WeightsFinder
     from shared.study.folder import LabelledFolder

@@ -9,14 +9,23 @@ from rich.console import Console
 
 from cli.commands import application
 from cli.connection import connect
-from cli.results import sentences
+from cli.results import reading, sentences
 from cli.submission import CaseFile, submit_and_wait
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.domain.source import Source
 from shared.errors import InputError
+from shared.guidelines import EXAMPLE
 
 app = application()
+
+
+class DescriptorsFileMissing(InputError):
+    code = "descriptors-file-missing"
+    text = (
+        "--descriptors takes a JSON object or a file that holds one, and there is no such file. "
+        "Check the path, or write e.g. --descriptors '{example}'."
+    )
 
 
 class RoiArgumentInvalid(InputError):
@@ -34,18 +43,23 @@ def submit(
     ] = None,
     urgent: Annotated[bool, typer.Option("--urgent", help="Ahead of routine cases.")] = False,
     photo: Annotated[bool, typer.Option("--photo", help="It is a photo of a screen; the result says so.")] = False,
+    descriptors: Annotated[
+        str | None, typer.Option(metavar="FILE|JSON", help="What you see, in the terms of the ACR lexicon.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
 ) -> None:
     """Submit an image, wait for the answer and print it."""
     priority = Priority.URGENT if urgent else Priority.ROUTINE
     source = Source.PHOTO if photo else None
-    case = CaseFile(image.name, image.read_bytes(), size_mm, roi_json(roi), priority, frame=frame, source=source)
+    told = {"frame": frame, "source": source, "descriptors": description(descriptors)}
+    case = CaseFile(image.name, image.read_bytes(), size_mm, roi_json(roi), priority, **told)
     with connect(Role.SUBMITTER) as api:
         job = submit_and_wait(api, case, say_so)
+        own = api.get(f"/v1/cases/{job['case_id']}")["reader_assessment"] if case.descriptors else None
     if as_json:
         print(json.dumps(job, indent=2))
     else:
-        Console().print("\n".join(sentences(job)), soft_wrap=True, highlight=False, markup=False)
+        Console().print("\n".join([*sentences(job), *reading(own)]), soft_wrap=True, highlight=False, markup=False)
     if job["state"] != "done":
         raise typer.Exit(1)
 
@@ -54,6 +68,15 @@ def say_so(job: dict[str, Any]) -> None:
     """For who would otherwise wait in silence, as before a first model is live."""
     said = f"The case is still {job['state']}. It waits until a model is live and a worker free: ./sera models list"
     Console(stderr=True).print(said, soft_wrap=True, highlight=False)
+
+
+def description(told: str | None) -> str | None:
+    """The JSON text itself, or what the file of that name holds; the gateway reads it."""
+    if told is None or told.lstrip().startswith("{"):
+        return told
+    if not Path(told).is_file():
+        raise DescriptorsFileMissing(example=json.dumps(EXAMPLE))
+    return Path(told).read_text(encoding="utf-8")
 
 
 def roi_json(roi: str | None) -> str | None:

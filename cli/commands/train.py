@@ -23,7 +23,7 @@ class NothingToTrain(InputError):
 @app.command()
 def train(
     dataset: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="Name of the recipe, e.g. starter or light.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Name of a recipe, e.g. starter or light, or of your own.")] = None,
     version: Annotated[
         int | None, typer.Option(help="A frozen version; left out, the dataset is frozen as it is now.")
     ] = None,

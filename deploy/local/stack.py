@@ -97,7 +97,8 @@ class Stack:
     @classmethod
     def from_settings(cls, settings: Settings, *, observe: Observer = lambda event: None) -> Self:
         urls = Urls.from_settings(settings)
-        told = {"SERA_WEIGHTS_DIR": str(settings.weights_dir)} if settings.weights_dir else {}
+        folders = {"SERA_WEIGHTS_DIR": settings.weights_dir, "SERA_RECIPES_DIR": settings.recipes_dir}
+        told = {variable: str(folder) for variable, folder in folders.items() if folder}
         services = with_trainers(SERVICES, settings.trainers)
         more = {"services": services, "urls": urls, "extra_env": told, "observe": observe}
         return cls(settings.home, settings.port, host=settings.host, **more)

@@ -20,7 +20,7 @@ from shared.ledger.steps import ClaimedStep
 from shared.ledger.training import TrainingRun
 from shared.queueing import Doorbell
 from shared.queueing.app import Tasks
-from shared.recipes import Recipe, load_recipe
+from shared.recipes import Recipe, Shelf, load_recipe, read_recipe
 from shared.settings import Settings
 from shared.telemetry import log
 
@@ -64,7 +64,7 @@ class TrainingDesk:
 
     def _tell_of_itself(self) -> None:
         """So that whoever asks for a run knows beforehand what is missing for it."""
-        lacks = lacking(self._tools.weights)
+        lacks = lacking(self._tools.weights, Shelf(self._settings.recipes_dir))
         with self._ledger.whole(ACTOR) as house:
             house.trainers.report(self._owner.host, lacks)
 
@@ -164,5 +164,6 @@ def _learned(house: House, run_id: UUID, model: str) -> set[str]:
 
 
 def _recipe(run: TrainingRun) -> Recipe:
-    recipe = load_recipe(run.recipe)
+    """As it was when the run was asked for; by its name where an older SERA took the run."""
+    recipe = read_recipe(run.recipe_table) if run.recipe_table else load_recipe(run.recipe)
     return recipe if run.folds is None else recipe.folded(run.folds)

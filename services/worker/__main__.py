@@ -12,6 +12,7 @@ from services.worker.desk import InferenceDesk
 from services.worker.explanations import ExplanationMaker
 from services.worker.live import Follower, LiveModel
 from services.worker.preparation import Preparation, open_decoders
+from services.worker.presence import Presence
 from services.worker.retention import Sweeper
 from services.worker.sealing import Sealer
 from services.worker.shelf import Shelf
@@ -20,6 +21,7 @@ from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat, Renew
 from shared.ledger.schema import check_schema
 from shared.liveness import Progress
+from shared.networks import device_name
 from shared.objects import open_store
 from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
@@ -48,7 +50,7 @@ def bootstrap(
     decoders = open_decoders(settings, settings.decoders)
     ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
-    live = LiveModel(ledger, shelf, settings.worker_name, progress.takes_long)
+    live = LiveModel(ledger, shelf, settings.worker_name, progress.takes_long, Presence(device_name()))
     preparation, heartbeat = Preparation(objects, decoders), _heartbeat(ledger, settings, progress)
     desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
     maker = ExplanationMaker(ledger, objects, live, shelf, preparation, lambda: _cases_first(desk, progress))

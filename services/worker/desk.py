@@ -73,6 +73,7 @@ class InferenceDesk:
             lease = house.queue.claim(self._settings.worker_name, most, self._lease, attempts, busy)
         if not lease:
             return None
+        self._live.presence.claimed()
         return self._preparation.prepare(lease, served, self._holding(lease.token))
 
     def _holding(self, token: UUID) -> Callable[[], None]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from services.worker.presence import Presence
 from services.worker.shelf import Served, Shelf
 from shared.domain.jobs import Reason
 from shared.errors import SeraError, Unavailable
@@ -53,9 +54,15 @@ class LiveModel:
     """
 
     def __init__(
-        self, ledger: Ledger, shelf: Shelf, worker: str = "worker", loading: Callable[[], None] = lambda: None
+        self,
+        ledger: Ledger,
+        shelf: Shelf,
+        worker: str = "worker",
+        loading: Callable[[], None] = lambda: None,
+        presence: Presence | None = None,
     ) -> None:
         """`loading` is told before a model is loaded that work waits for."""
+        self.presence = presence or Presence()
         self._ledger, self._shelf, self._worker, self._loading = ledger, shelf, worker, loading
         self._served: Served | None = None
         self._refused: Refused | None = None
@@ -152,7 +159,7 @@ class LiveModel:
             with self._ledger.whole(self._worker) as house:
                 if refused:
                     house.serving.refused(self._worker, refused.promoted.digest, refused.code, refused.message)
-                house.serving.report(self._worker, digest)
+                house.serving.report(self._worker, digest, self.presence.device, self.presence.since_claim())
             self._told, self._tell_at = (digest, refused), time.monotonic() + PRESENCE_S
 
 

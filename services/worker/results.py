@@ -8,7 +8,7 @@ from services.worker.decision import decide
 from services.worker.preparation import Prepared
 from services.worker.shelf import Served
 from shared.guidelines import alternatives, recommend
-from shared.imaging import Finding
+from shared.imaging import Box, Finding
 from shared.learning import Prediction
 from shared.ledger.observations import Observation
 from shared.ledger.queue import Claimed
@@ -62,6 +62,7 @@ def result(
         "prevalence": prevalence,
         "fna": fna(risk, job.size_mm, job.fna_rule or settings.fna_rule),
         "readers": [asdict(reader) for reader in prediction.readers],
+        "roi": roi_found(prepared.nodule.found),
         "warnings": warnings(served, prepared, (*prediction.findings, *decision.findings)),
         "model": {"name": served.name, "version": served.version, "digest": served.digest},
         "timings_ms": _rounded(waited=job.waited_ms, prepare=prepared.prepare_ms, infer=infer_ms),
@@ -89,6 +90,11 @@ def risk_of(served: Served, score: float, prevalence: float) -> float:
     """The risk at which a nodule of this score stands, at a hospital's prevalence."""
     calibrated = float(served.bundle.model.calibration.apply(score))
     return float(shift_prior(calibrated, served.bundle.prevalence, prevalence))
+
+
+def roi_found(box: Box | None) -> dict[str, Any] | None:
+    """The ROI that was read where the case gave none, to be checked by who sees the result."""
+    return box and {"box": [box.x, box.y, box.width, box.height], "source": "calipers"}
 
 
 def fna(risk: float, size_mm: float, rule: str) -> dict[str, Any]:

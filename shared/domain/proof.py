@@ -58,6 +58,8 @@ class Finding:
     first: int
     last: int
     sentence: str
+    facts: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """What the sentence is made of besides, for who says it in another language."""
 
 
 @dataclass(frozen=True)
@@ -266,7 +268,7 @@ def exchanged(one: Link, other: Link) -> bool:
 
 def found(fault: Fault, chain: str, first: int, last: int, **facts: object) -> Finding:
     rows = f"Event {first}" if first == last else f"Events {first} to {last}"
-    return Finding(fault, chain, first, last, TEXT[fault].format(rows=rows, chain=chain, **facts))
+    return Finding(fault, chain, first, last, TEXT[fault].format(rows=rows, chain=chain, **facts), facts)
 
 
 def _chain(chains: dict[str, _Chain], name: str) -> _Chain:

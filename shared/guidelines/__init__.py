@@ -2,17 +2,22 @@
 
 from shared.guidelines.advice import FnaAdvice
 from shared.guidelines.bands import DEFAULT_RULE, RULES
-from shared.guidelines.errors import RiskInvalid, RuleUnknown, SizeInvalid
+from shared.guidelines.described import CHOICES, EXAMPLE, describe, to_json
+from shared.guidelines.errors import DescriptorsUnreadable, DescriptorUnusable, RiskInvalid, RuleUnknown, SizeInvalid
 from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Focus, Margin, Orientation
 from shared.guidelines.rules import GUIDELINES, alternatives, assess, recommend
 from shared.guidelines.wording import Outcome
 
 __all__ = [
+    "CHOICES",
     "DEFAULT_RULE",
+    "EXAMPLE",
     "GUIDELINES",
     "RULES",
     "Composition",
+    "DescriptorUnusable",
     "Descriptors",
+    "DescriptorsUnreadable",
     "Echogenicity",
     "FnaAdvice",
     "Focus",
@@ -24,5 +29,7 @@ __all__ = [
     "SizeInvalid",
     "alternatives",
     "assess",
+    "describe",
     "recommend",
+    "to_json",
 ]

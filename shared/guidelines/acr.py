@@ -27,11 +27,11 @@ ACR_2017 = Guideline(
         Sign(Pattern(foci={Focus.PUNCTATE}), 3),
     ),
     cases=(
-        Case("TR1", Pattern(composition={Composition.SPONGIFORM})),  # whatever else is seen adds nothing
         Case("TR5", least=7),
         Case("TR4", least=4),
         Case("TR3", least=3),
         Case("TR2", least=1),  # the chart names 2 points only; 1 is read with it, and neither asks for FNA
         Case("TR1"),
     ),
+    unscored=Pattern(composition={Composition.SPONGIFORM}),
 )

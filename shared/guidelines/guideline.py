@@ -110,8 +110,12 @@ class Guideline:
     signs: tuple[Sign, ...]
     cases: tuple[Case, ...]
     scope: Scope = Scope.BIOPSY
+    unscored: Pattern | None = None
+    """Nodules whose signs add nothing."""
 
     def points(self, nodule: Descriptors) -> int:
+        if self.unscored and self.unscored.fits(nodule):
+            return 0
         return sum(sign.points for sign in self.signs if sign.pattern.fits(nodule))
 
     def classify(self, nodule: Descriptors) -> Level | None:

@@ -1,6 +1,6 @@
 """From the image to the nodule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,8 @@ def crop(image: UltrasoundImage, roi: Roi | None, framing: Framing = PLAIN) -> N
     if framing.calipers and (derived := roi_from_marks(cleaned.marks, width, height)):
         frame = derived.bounds.grown(framing.margin, cleaned.part)
         size_mm = caliper_mm(cleaned.marks, image.spacing_mm) if image.spacing_mm else None
-        return _nodule(image, cleaned, frame, derived, size_mm, ROI_FROM_CALIPERS)
+        nodule = _nodule(image, cleaned, frame, derived, size_mm, ROI_FROM_CALIPERS)
+        return replace(nodule, found=derived.bounds)
     return _nodule(image, cleaned, cleaned.part, None, None, NO_ROI)
 
 

@@ -98,3 +98,5 @@ class Nodule:
     """Largest diameter of the ROI, or between caliper marks, where the image is calibrated."""
     frame: Box | None = None
     """Where the crop lies in the image it was cut from."""
+    found: Box | None = None
+    """The ROI that caliper marks enclose, where none was given."""

@@ -61,6 +61,8 @@ class NewCase:
     source: Source = Source.FILE
     batch: str | None = None
     """The hospital's own label for what it sent together."""
+    descriptors: dict[str, Any] | None = None
+    """What the reader saw, in the lexicon's terms (`shared.guidelines.describe`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,7 @@ class Cases(Scoped):
         return row.id
 
     def first_of(self, case: NewCase) -> UUID | None:
-        """The first case with this image, size, ROI and frame; its number, priority and name do not count."""
+        """The first case with this image, size, ROI and frame; number, priority, name and descriptors do not count."""
         roi = literal(json.dumps(case.roi), String).cast(JSONB)
         same = (
             CaseRow.image_sha256 == case.image_sha256,

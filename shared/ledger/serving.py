@@ -27,26 +27,36 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker as it last told of itself; `model_digest` None where it serves nothing."""
+    """A worker as it last told of itself; `model_digest` None where it serves nothing.
+
+    `device` is what it computes on; None where it did not say. `claimed_at` is None until it first claims cases.
+    """
 
     name: str
     model_digest: str | None
     since: datetime | None
     refusal: Refusal | None
     seen_at: datetime
+    device: str | None
+    claimed_at: datetime | None
 
 
 class Serving:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session, self._audit = session, audit
 
-    def report(self, worker: str, digest: str | None) -> None:
+    def report(
+        self, worker: str, digest: str | None, device: str | None = None, since_claim: timedelta | None = None
+    ) -> None:
         """Note that a worker is there and what it serves; a swap is audited once.
 
-        What it refused is forgotten once it serves it after all, or once another model is live.
+        `since_claim` is how long ago it claimed cases; left out, what it said before stands. What it refused is
+        forgotten once it serves it after all, or once another model is live.
         """
         row = self._row(worker)
-        row.seen_at = NOW
+        row.seen_at, row.device = NOW, device
+        if since_claim is not None:
+            row.claimed_at = NOW - since_claim
         if row.refused_digest and (row.refused_digest == digest or row.refused_digest != live_digest(self._session)):
             row.refused_digest = row.refused_code = row.refused_message = None
         if row.model_digest == digest:
@@ -79,4 +89,4 @@ class Serving:
 
 def _worker(row: ServingRow) -> Worker:
     refusal = Refusal(row.refused_digest, row.refused_code, row.refused_message) if row.refused_digest else None
-    return Worker(row.worker, row.model_digest, row.since, refusal, row.seen_at)
+    return Worker(row.worker, row.model_digest, row.since, refusal, row.seen_at, row.device, row.claimed_at)

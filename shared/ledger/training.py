@@ -1,6 +1,6 @@
 """Training runs: requested, followed, cancelled and resumed by an operator. Their work is in `steps`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -37,6 +37,7 @@ class TrainingRun:
     version_id: UUID | None
     version: int | None
     recipe: str
+    recipe_table: dict[str, Any] | None
     folds: int | None
     seed: int
     state: RunState
@@ -86,9 +87,19 @@ class TrainingRuns:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session, self._audit = session, audit
 
-    def request(self, dataset: UUID, version: UUID, recipe: str, seed: int, folds: int | None = None) -> UUID:
-        """Queue a run; its first step plans the others."""
+    def request(
+        self,
+        dataset: UUID,
+        version: UUID,
+        recipe: str,
+        seed: int,
+        folds: int | None = None,
+        table: Mapping[str, Any] | None = None,
+    ) -> UUID:
+        """Queue a run; its first step plans the others. `table` is the recipe as it stays for this run."""
         row = TrainingRunRow(dataset_id=dataset, version_id=version, recipe=recipe, seed=seed, folds=folds)
+        if table:
+            row.recipe_table = dict(table)
         self._session.add(row)
         self._session.flush()
         self._session.add(RunStepRow(run_id=row.id, name=StepKind.PLAN, place=0, kind=StepKind.PLAN, weight=0.0))

@@ -14,7 +14,7 @@ from shared.networks import (
     xception,
 )
 from shared.networks.card import IMAGENET, MID_GREY, Card, Normalisation, Pool, Tap, Weights
-from shared.networks.device import compute_device
+from shared.networks.device import compute_device, device_name
 from shared.networks.errors import NetworkUnknown, TapUnknown, WeightsMissing, WeightsUnpublished, WeightsUnreadable
 from shared.networks.gradcam import ClassActivation, grad_cam
 from shared.networks.registry import Network, blank, get_network, list_networks, network
@@ -42,6 +42,7 @@ __all__ = [
     "blank",
     "compute_device",
     "densenet",
+    "device_name",
     "digest_of",
     "get_network",
     "grad_cam",

@@ -1,6 +1,13 @@
 """Which networks, taps, classifiers, fusion and cut-off: TOML files, read into frozen dataclasses."""
 
-from shared.recipes.errors import RecipeInvalid, RecipeUnknown
+from shared.recipes.errors import (
+    RecipeFileRefused,
+    RecipeInvalid,
+    RecipeMisnamed,
+    RecipeNameTaken,
+    RecipeNotListed,
+    RecipeUnknown,
+)
 from shared.recipes.library import list_recipes, load_recipe
 from shared.recipes.parts import (
     LEARNT,
@@ -29,6 +36,7 @@ from shared.recipes.parts import (
 )
 from shared.recipes.reading import read_recipe
 from shared.recipes.recipe import Recipe
+from shared.recipes.shelf import Refused, Shelf
 
 __all__ = [
     "LEARNT",
@@ -50,9 +58,15 @@ __all__ = [
     "NetworkFeatures",
     "PhantomTraining",
     "Recipe",
+    "RecipeFileRefused",
     "RecipeInvalid",
+    "RecipeMisnamed",
+    "RecipeNameTaken",
+    "RecipeNotListed",
     "RecipeUnknown",
+    "Refused",
     "Roi",
+    "Shelf",
     "Svm",
     "Tuning",
     "TuningPlan",

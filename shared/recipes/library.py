@@ -8,6 +8,8 @@ from shared.recipes.reading import read_recipe
 from shared.recipes.recipe import Recipe
 
 _FOLDER = Path(__file__).parent
+LARGEST_BYTES = 1024 * 1024
+"""The longest that ships has 3 kB."""
 
 
 def list_recipes() -> tuple[str, ...]:
@@ -20,8 +22,17 @@ def load_recipe(name: str | Path) -> Recipe:
     path = _FOLDER / f"{name}.toml" if name in list_recipes() else Path(name)
     if path.suffix != ".toml" or not path.is_file():
         raise RecipeUnknown(name=str(name), known=", ".join(list_recipes()))
+    return read_recipe_file(path)
+
+
+def read_recipe_file(path: Path) -> Recipe:
+    """The recipe that a file holds; raises `RecipeInvalid`."""
     try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise RecipeInvalid(key=path.name, problem=f"the file is larger than {LARGEST_BYTES // 1024} KiB")
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except OSError as problem:
+        raise RecipeInvalid(key=path.name, problem=f"the file cannot be read ({problem.strerror})") from problem
+    except (ValueError, RecursionError) as problem:
         raise RecipeInvalid(key=path.name, problem=f"it is no TOML ({problem})") from problem
     return read_recipe(table)

@@ -1,6 +1,6 @@
 """From a TOML table to a recipe: every key must be known, every value of its type."""
 
-import math
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -83,9 +83,16 @@ def _read_scalar(hint: Any, value: object, where: str) -> Any:
             raise RecipeInvalid(key=where, problem=f"{value!r} is none of {', '.join(hint)}")
         return hint(value)
     wanted = (int, float) if hint is float else (hint,)
-    if type(value) not in wanted or (hint is float and not math.isfinite(value)):
-        raise RecipeInvalid(key=where, problem=f"{value!r} is no {hint.__name__}")
+    if type(value) not in wanted or not _bounded(value):
+        raise RecipeInvalid(key=where, problem=f"{str(value)[:80]!r} is no {hint.__name__}")
     return hint(value)
+
+
+def _bounded(value: Any) -> bool:
+    """Whether arithmetic and the ledger can hold it: no infinity, no number beyond all floats, no NUL in a text."""
+    if isinstance(value, str):
+        return "\0" not in value
+    return -sys.float_info.max <= value <= sys.float_info.max
 
 
 def _check_ranges(recipe: Recipe) -> None:

@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 
+from playwright._impl._driver import compute_driver_executable
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-HOW = "apt-get install chromium fonts-nanum"
+HOW = "apt-get install chromium fonts-nanum libatomic1"
 
 
 def find_chromium() -> str | None:
@@ -14,7 +16,14 @@ def find_chromium() -> str | None:
 
 
 def _present() -> str | None:
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
+    path = next((path for name in NAMES if (path := shutil.which(name))), None)
+    return path if path and _driver_starts() else None
+
+
+def _driver_starts() -> bool:
+    """Playwright's own Node.js needs a library that a small Debian lacks."""
+    node = compute_driver_executable()[0]
+    return subprocess.run([node, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def _install() -> bool:

@@ -47,12 +47,20 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def stage(chromium: Browser, tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Iterator[Stage]:
+def own_recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the stack's operators lay recipes of their own."""
+    return tmp_path_factory.mktemp("recipes")
+
+
+@pytest.fixture(scope="session")
+def stage(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory, own_recipes: Path, first_bundle: Path
+) -> Iterator[Stage]:
     """The stack that `./sera up` runs, in a home of its own, with a first model live."""
     said: queue.Queue[Event] = queue.Queue()
     home = tmp_path_factory.mktemp("sera") / "home"
-    faster = {"SERA_RING_EVERY_S": "1"}
-    settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": faster, "observe": said.put}
+    told = {"SERA_RING_EVERY_S": "1", "SERA_RECIPES_DIR": str(own_recipes)}
+    settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": told, "observe": said.put}
     with Stack(home, free_port(), **settings) as stack:
         running = Stage(stack, said)
         running.publish(first_bundle)
@@ -103,10 +111,11 @@ class Door:
         phone: bool = False,
         language: str = "en",
         dark: bool = False,
+        zone: str | None = None,
         path: str | None = None,
     ) -> Page:
         """A page of somebody signed in (of nobody with role None), at `path`."""
-        context = self._context(phone, language, dark)
+        context = self._context(phone, language, dark, zone)
         if role is not None:
             context.add_cookies([self._session(person or self.make_person(role, hospital))])
         page = context.new_page()
@@ -116,11 +125,16 @@ class Door:
             page.goto(path)
         return page
 
-    def _context(self, phone: bool, language: str, dark: bool) -> BrowserContext:
+    def _context(self, phone: bool, language: str, dark: bool, zone: str | None) -> BrowserContext:
         size, light = PHONE if phone else DESK, "dark" if dark else "light"
         touch: dict[str, Any] = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2} if phone else {}
         made = self.browser.new_context(
-            base_url=self.stage.stack.url, viewport=size, locale=language, color_scheme=light, **touch
+            base_url=self.stage.stack.url,
+            viewport=size,
+            locale=language,
+            color_scheme=light,
+            timezone_id=zone,
+            **touch,
         )
         made.set_default_timeout(PATIENCE_MS)
         self.contexts.append(made)
@@ -161,6 +175,21 @@ def axe() -> Callable[[Page], None]:
         found = judge.run(page, options=rules).response["violations"]
         grave = [each for each in found if each["impact"] in ("serious", "critical")]
         assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in grave] == []
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def fits() -> Callable[[Page], None]:
+    """Asserts that nobody scrolls sideways: neither the page nor, on a phone, any table on it."""
+    sideways = "element => element.scrollWidth > element.clientWidth"
+
+    def check(page: Page) -> None:
+        # A phone shows a page that is too wide from further off: its innerWidth would always do.
+        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], page.url
+        if page.viewport_size == PHONE:
+            wide = f"[...document.querySelectorAll('.scroll')].filter({sideways}).map(each => each.ariaLabel)"
+            assert page.evaluate(wide) == [], page.url
 
     return check
 

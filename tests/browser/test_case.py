@@ -1,5 +1,6 @@
 """The page of a case in a real browser: it waits, it is read, it failed, it is printed."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from shared.domain.roles import Role
+from shared.guidelines import EXAMPLE
 from tests.builders import encode, png
 from tests.signing_in import PASSWORD
 
@@ -31,7 +33,8 @@ def read(north) -> str:
     """The path of a case that is read, like another one whose outcome is known."""
     earlier = north.read(png(1))
     north.http.post(f"/v1/cases/{earlier['case_id']}/outcome", json={"malignant": True, "source": "histology"})
-    return f"/cases/{north.read(png(2), roi=ROI, external_id='N-21', size_mm=8.5)['case_id']}"
+    seen = json.dumps(EXAMPLE)
+    return f"/cases/{north.read(png(2), roi=ROI, external_id='N-21', size_mm=8.5, descriptors=seen)['case_id']}"
 
 
 @contextmanager
@@ -87,6 +90,8 @@ def test_it_prints_as_one_page(enter, read, language):
 def test_on_a_phone_in_korean_and_in_the_dark_it_shuts_nobody_out(enter, read, axe, snap):
     page = enter(path=read, phone=True, language="ko", dark=True)
     expect(page.locator("#similar a")).to_be_visible()
+    expect(page.locator("#own .own-level")).to_have_text("ACR TI-RADS 2017: TR5 (점수: 7)")
+    expect(page.locator("#own dl")).to_contain_text("에코발생도")
     axe(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     snap(page, "case-phone-ko-dark", full=True)

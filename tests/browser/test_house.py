@@ -11,8 +11,10 @@ from shared.authenticators import RECOVERY_CODES
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from tests.builders import CASE
+from tests.signing_in import NEW
 
-SECTIONS = ("hospitals", "hospitals/north", "people", "keys", "queue", "monitoring", "audit")
+HOUSE = ("hospitals", "hospitals/north", "people", "keys")
+SECTIONS = (*HOUSE, "datasets", "runs", "models", "queue", "monitoring", "audit")
 PAGES = ("/account", *(f"/console/{section}" for section in SECTIONS))
 
 
@@ -28,6 +30,31 @@ def secret(page):
     page.get_by_role("button", name="I have kept it").click()
     expect(page.get_by_text(told)).to_have_count(0)
     return told
+
+
+def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(enter, snap):
+    page = enter(Role.OPERATOR, path="/console/hospitals")
+    page.get_by_label("Name").fill("east")
+    page.get_by_role("button", name="Add a hospital").click()
+    expect(page.get_by_role("link", name="east")).to_be_visible()
+    snap(page, "console-hospitals")
+    page.get_by_role("link", name="People").click()
+    page.get_by_label("Name", exact=True).fill("e.ast@east")
+    page.get_by_label("Role", exact=True).select_option("submitter")
+    page.get_by_label("Hospital", exact=True).select_option("east")
+    page.get_by_role("button", name="Add a person").click()
+    password = secret(page)
+    expect(page.get_by_role("row", name="e.ast@east")).to_contain_text("one-time password")
+    snap(page, "console-people", full=True)
+    person = enter(None, path="/sign-in")
+    person.get_by_label("Name", exact=True).fill("e.ast@east")
+    person.get_by_label("Password", exact=True).fill(password)
+    person.keyboard.press("Enter")
+    person.get_by_label("Your new password", exact=True).fill(NEW)
+    person.get_by_label("The new password once more").fill(NEW)
+    person.keyboard.press("Enter")
+    expect(person.get_by_label("Largest diameter")).to_be_visible()
+    expect(person.get_by_text("e.ast@east")).to_be_visible()
 
 
 def test_a_key_works_until_it_is_revoked(enter, stage, book, snap):
@@ -102,11 +129,11 @@ def test_an_authenticator_is_turned_on_and_asked_for(enter, make_person, snap):
 
 
 @pytest.mark.parametrize(("language", "phone", "dark"), [("en", False, False), ("ko", True, True)])
-def test_no_page_of_the_house_shuts_anybody_out(enter, axe, snap, make_person, language, phone, dark):
+def test_no_page_of_the_house_shuts_anybody_out(enter, axe, fits, snap, make_person, language, phone, dark):
     make_person(Role.READER, "north")
     page = enter(Role.OPERATOR, language=language, phone=phone, dark=dark)
     for path in PAGES:
         page.goto(path)
         axe(page)
         snap(page, f"{path.strip('/').replace('/', '-')}-{language}-{'phone' if phone else 'desk'}", full=phone)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        fits(page)

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from services.api.web.navigation import ENTRIES
 from shared.domain.roles import MAY, Role
+from shared.guidelines import Composition, Descriptors, Echogenicity, Focus, Margin, Orientation, describe
 from shared.phantoms import draw
 from shared.phantoms.camera import photograph
 from tests.builders import Screen, dicom_file, encode, png
@@ -13,6 +14,14 @@ from tests.integration.api.test_looks import calibrated
 
 CASE = re.compile(r"/cases/([0-9a-f-]{36})$")
 PATIENCE_MS = 60_000
+DESCRIBED = Descriptors(
+    Composition.MIXED,
+    Echogenicity.ISOECHOIC,
+    Orientation.WIDER,
+    Margin.LOBULATED,
+    frozenset({Focus.PUNCTATE}),
+    eccentric=True,
+)
 
 
 def image(data: bytes | None = None, name: str = "nodule.png", kind: str = "image/png") -> dict[str, object]:
@@ -27,9 +36,9 @@ def choose(page: Page, **told: object) -> None:
 def case_of(page: Page, stage) -> dict[str, object]:
     """The case whose page the browser was sent to, as it lies in the ledger."""
     page.wait_for_url(CASE, timeout=PATIENCE_MS)
-    names = ("size_mm", "roi", "source", "urgent", "external_id", "frame", "cases")
-    asked = "SELECT c.size_mm, c.roi, c.source, j.urgent, c.external_id, c.frame, (SELECT count(*) FROM cases)"
-    asked += " FROM cases c JOIN jobs j ON j.case_id = c.id WHERE c.id = :id"
+    names = ("size_mm", "roi", "source", "urgent", "external_id", "frame", "descriptors", "cases")
+    asked = "SELECT c.size_mm, c.roi, c.source, j.urgent, c.external_id, c.frame, c.descriptors,"
+    asked += " (SELECT count(*) FROM cases) FROM cases c JOIN jobs j ON j.case_id = c.id WHERE c.id = :id"
     (row,) = stage.rows(asked, id=CASE.search(page.url)[1])
     return dict(zip(names, row, strict=True))
 
@@ -63,12 +72,23 @@ def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(enter, st
     assert drawn == pytest.approx([19, 32, 83, 83], abs=2)
     page.get_by_label("Urgent").check()
     page.get_by_label("Your own number").fill("N-17")
-    axe(page)
     snap(page, "new-case-desk", full=True)
+    page.locator("#describe summary").click()
+    for name, term in (("Composition", "mixed"), ("Echogenicity", "isoechoic"), ("Shape", "wider-than-tall")):
+        page.get_by_label(name).select_option(term)
+    page.get_by_label("one side").check()
+    page.get_by_label("Punctate").check()
+    axe(page)
+    page.get_by_role("button", name="Read the risk").click()
+    expect(page.locator("#status")).to_contain_text("lacks: Margin")
+    expect(page.get_by_label("Margin")).to_be_focused()
+    page.get_by_label("Margin").select_option("lobulated")
+    snap(page, "new-case-desk-described", full=True)
     page.get_by_role("button", name="Read the risk").click()
     case = case_of(page, stage)
     assert (case["size_mm"], case["roi"], case["source"]) == (14.5, {"box": drawn}, "file")
     assert (case["urgent"], case["external_id"]) == (True, "N-17")
+    assert describe(case["descriptors"]) == DESCRIBED
 
 
 def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(enter, stage, axe, snap):
@@ -88,7 +108,7 @@ def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(ent
     snap(page, "new-case-phone", full=True)
     page.get_by_role("button", name="Read the risk").click()
     case = case_of(page, stage)
-    assert (case["size_mm"], case["source"], case["urgent"]) == (12.0, "photo", False)
+    assert (case["size_mm"], case["source"], case["urgent"], case["descriptors"]) == (12.0, "photo", False, None)
 
 
 def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(enter):
@@ -122,9 +142,11 @@ def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage
     choose(page)
     page.get_by_label("Largest diameter").fill("9")
     page.get_by_label("Your own number").fill("N-18")
+    page.locator("#describe summary").click()
+    page.get_by_label("Composition").select_option("mixed")
     page.get_by_role("button", name="Reset").click()
     expect(page.locator("#view")).to_be_hidden()
-    assert [page.locator(f"#{field}").input_value() for field in ("size", "external")] == ["", ""]
+    assert [page.locator(f"#{field}").input_value() for field in ("size", "external", "composition")] == [""] * 3
     page.get_by_role("button", name="Read the risk").click()
     expect(page.locator("#status")).to_contain_text("size of the nodule")
     choose(page)
@@ -137,34 +159,16 @@ def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage
     assert case_of(page, stage)["cases"] == before + 1
 
 
-def test_a_case_is_sent_by_the_keyboard_alone(enter, stage, snap):
-    page = enter(path="/", language="ko", dark=True)
-    page.on("filechooser", lambda chooser: None)  # from now on the browser tells of them
-    page.locator("#size").focus()
-    page.keyboard.type("14.5mm")
-    page.keyboard.press("Tab")
-    expect(page.locator("#file")).to_be_focused()
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(image())
-    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
-    page.keyboard.press("Tab")
-    for key in ("Enter", "ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown"):
-        page.keyboard.press(key)
-    assert box_of(page) == [33, 32, 64, 66]
-    snap(page, "new-case-desk-ko-dark")
-    page.locator("#size").focus()
-    page.keyboard.press("Enter")
-    assert case_of(page, stage)["roi"] == {"box": [33, 32, 64, 66]}
-
-
 def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions_the_size(enter, axe, snap):
     page = enter(path="/", phone=True, language="ko", dark=True)
     page.locator("#file").set_input_files(image(encode(Screen().end(100, 150).end(200, 150).pixels)))
     expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
     page.locator("#size").fill("1.4")
     page.locator("#size").blur()
+    page.locator("#describe summary").click()
+    page.locator("#composition").select_option("mixed")
     axe(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     snap(page, "new-case-phone-ko-dark", full=True)
     suggested = box_of(page)
     page.locator("#roi-remove").click()

@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -107,6 +107,20 @@ def test_an_administrator_erases_a_case_by_keyboard_alone(enter, axe):
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("V-3 is erased.")
     expect(page.get_by_text("No case fits.")).to_be_visible()
+
+
+@pytest.mark.usefixtures("read")
+def test_at_eight_in_the_morning_in_seoul_today_is_today(enter):
+    page = enter(Role.SUBMITTER, HOME, language="ko", zone="Asia/Seoul")
+    page.clock.set_fixed_time("2026-03-14T23:00:00Z")
+    page.goto("/worklist?q=W-1")
+    accepted = row(page, "W-1").locator("time")
+    utc = datetime.fromisoformat(accepted.get_attribute("datetime"))
+    there = utc.astimezone(timezone(timedelta(hours=9)))
+    assert accepted.inner_text() == f"{there.year}. {there.month}. {there.day}. {there:%H:%M}"
+    assert accepted.get_attribute("title") == f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    row(page, "W-1").locator("[data-act=outcome]").click()
+    expect(page.locator("#outcome-on")).to_have_attribute("max", "2026-03-15")
 
 
 @pytest.mark.usefixtures("read")

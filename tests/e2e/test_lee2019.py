@@ -12,7 +12,7 @@ from shared.learning import fit, phantom_samples
 from shared.networks import WeightsFinder, get_network
 from shared.recipes import Forest, Recipe, Validation, load_recipe
 
-IMAGES = 24
+IMAGES = 12
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from services.api.audit.schemas import EventView, FaultView, ProofView, StretchV
 from services.api.dependencies import Wiring
 from services.api.hospitals.named import Names
 from services.api.jobs.service import CursorInvalid
+from services.api.languages import sentence
 from shared.domain.chain import HOUSE, chain_of
 from shared.domain.events import Event
-from shared.domain.proof import Stretch
+from shared.domain.proof import Finding, Stretch
 from shared.errors import NotFound
 from shared.ledger.audit import AuditTrail, Entry, Recorded, Wanted
 from shared.ledger.exporting import Trail
@@ -73,7 +74,7 @@ class AuditDesk:
     def _proof(self, read: Sequence[Stretch], place: Place | None, trusted: bool) -> ProofView:
         with self._open() as (_, names):
             known = {chain_of(hospital): name for hospital, name in names.items()}
-        wrong = [FaultView(**vars(each)) for stretch in read for each in stretch.wrong]
+        wrong = [fault(each) for stretch in read for each in stretch.wrong]
         return ProofView(
             whole=not wrong,
             wrong=wrong[:TOLD_AT_MOST],
@@ -153,3 +154,11 @@ def export(wired: Wiring, who: Caller, hospital: UUID | None) -> Iterator[str]:
             raise NotFound(thing="hospital")
         house.audit.record_all([Entry(Event.AUDIT_EXPORTED, owner)])
     return Trail(wired.ledger, who.actor, owner).exported()
+
+
+def fault(each: Finding) -> FaultView:
+    """What was found, said in the caller's language."""
+    rows = f"{each.first}" if each.first == each.last else f"{each.first}–{each.last}"
+    facts = {"rows": rows, "chain": each.chain, **each.facts}
+    said, _ = sentence(f"fault-{each.fault}", facts, each.sentence)
+    return FaultView(fault=each.fault, chain=each.chain, first=each.first, last=each.last, sentence=said)

@@ -1,5 +1,6 @@
 """Cases: submit one, read one, see its explanation and those like it, erase one."""
 
+import json
 from typing import Annotated
 from uuid import UUID
 
@@ -17,10 +18,13 @@ from services.api.text import BatchLabel, OptionalText
 from shared.domain.erasure import Ground
 from shared.domain.jobs import Priority
 from shared.domain.source import Source
+from shared.guidelines import EXAMPLE, describe
 from shared.imaging import Roi
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 LARGEST_MM = 300.0
+LONGEST_DESCRIPTION = 2000
+"""Letters; a whole description has about 200."""
 
 
 def submission(
@@ -54,9 +58,18 @@ def submission(
         Form(description="`photo` for a photo of a screen: the result says so, and what it spoilt."),
     ] = Source.FILE,
     batch: Annotated[BatchLabel, Form(description="Your own label for what you send together.")] = None,
+    descriptors: Annotated[
+        str | None,
+        Form(
+            max_length=LONGEST_DESCRIPTION,
+            description="What you see of the nodule in the terms of the ACR lexicon: your own points, level and FNA "
+            "advice then stand beside the model's risk, which they never change.",
+            examples=[json.dumps(EXAMPLE)],
+        ),
+    ] = None,
 ) -> Submission:
-    outline = Roi.parse(roi) if roi else None
-    return Submission(image.file, size_mm, outline, external_id, priority, frame, source, batch)
+    outline, described = Roi.parse(roi) if roi else None, describe(descriptors) if descriptors else None
+    return Submission(image.file, size_mm, outline, external_id, priority, frame, source, batch, described)
 
 
 @router.post("/cases", status_code=202)
@@ -85,7 +98,7 @@ def erase_case(
     wired: WiringDep,
     who: Administrator,
 ) -> Tombstone:
-    """Erase a case for ever: image, size, ROI, result, explanation, outcome. Said again, the answer is the same."""
+    """Erase a case for ever: image, size, ROI, descriptors, result, maps, outcome. Said again, the answer stays."""
     return erase(wired, who, case_id, ground)
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from services.api.cases.assessment import DescriptorsView, ReaderAssessment
 from services.api.text import OptionalText
 from shared.domain.erasure import Ground
 from shared.domain.jobs import JobState
@@ -116,6 +117,13 @@ class CaseView(BaseModel):
     )
     duplicate_of: UUID | None = DuplicateOf
     batch: str | None = Field(description="Your own label for what you sent together.")
+    descriptors: DescriptorsView | None = Field(
+        description="What the reader saw, in the terms of the ACR lexicon; null where nothing was said."
+    )
+    reader_assessment: ReaderAssessment | None = Field(
+        description="What the guidelines make of the descriptors at this size, beside the model's risk and never part "
+        "of it; null without descriptors."
+    )
     created_at: datetime
     jobs: list[UUID]
     outcome: OutcomeView | None = Field(description="What the case turned out to be; null while nobody said.")

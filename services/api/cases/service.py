@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 from uuid import UUID
 
+from services.api.cases.assessment import assessed
 from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, links, outcome_view
 from services.api.dependencies import Wiring
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Priority
 from shared.domain.source import Source
 from shared.errors import NotFound, TooLarge
+from shared.guidelines import Descriptors, to_json
 from shared.imaging import Header, Roi, inspect
 from shared.ledger import Book, outcomes
 from shared.ledger.cases import NewCase
@@ -33,17 +35,19 @@ class Submission:
     frame: int | None = None
     source: Source = Source.FILE
     batch: str | None = None
+    descriptors: Descriptors | None = None
 
     def fingerprint(self, image_sha256: str) -> str:
         """Equal for equal bodies, whatever the order or boundary of the form, and however the image was cleaned.
 
-        Frame, source and batch count only where given, so that receipts of before they could be stay good.
+        Frame, source, batch and descriptors count only where given, so that receipts of before they could be stay good.
         """
         roi = self.roi.to_json() if self.roi else None
         told = [image_sha256, self.size_mm, roi, self.external_id, self.priority]
         told += [] if self.frame is None else [self.frame]
         told += [] if self.source is Source.FILE else [self.source]
         told += [] if self.batch is None else [{"batch": self.batch}]
+        told += [] if self.descriptors is None else [{"descriptors": to_json(self.descriptors)}]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -93,8 +97,9 @@ class CaseDesk:
         self._wired.seen.remember(self._who, Event.CASE_READ, read)
         image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
         names = ("external_id", "size_mm", "roi", "frame", "device", "removed", "duplicate_of", "created_at", "source")
-        names += ("batch",)
+        names += ("batch", "descriptors")
         told = {name: getattr(case, name) for name in names} | {"outcome": outcome and outcome_view(outcome)}
+        told |= {"reader_assessment": assessed(case.descriptors, case.size_mm)}
         return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
 
     def record_outcome(self, case_id: UUID, new: NewOutcome) -> OutcomeView:
@@ -133,6 +138,7 @@ class CaseDesk:
             image.removed,
             source=submission.source,
             batch=submission.batch,
+            descriptors=submission.descriptors and to_json(submission.descriptors),
         )
         if book.orphans.hold([image.stored.sha256]):
             self._wired.objects.put(image.data)  # an erasure may have removed it since

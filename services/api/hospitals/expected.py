@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.api.hospitals.schemas import CutoffView, LiveView, Rate, ReferralView
+from services.api.languages import sentence
 from shared.ledger.hospitals import Hospital
 from shared.ledger.models import Model
 from shared.statistics import OperatingPoint, point_for, predictive_values
 
-UNPROVEN = (
-    "The live model was trained on {of} malignant images, too few to promise a sensitivity of {target:g}. Its cut-off "
-    "is the lowest score that any of them had."
-)
-TOO_FEW = (
-    "The live model was calibrated on {of} {name} images. An error level of {alpha:g} needs at least {needed}; until "
-    "then no case can be told to be not {name}, and most are referred."
-)
-NO_REFERENCE = (
-    "The live model holds no cut-offs of its own: it goes by Youden's, and refers no case for being uncertain."
-)
-NO_MODEL = "No model is live; the settings hold from the first one on."
+CLASSES = ("benign", "malignant")
+NOTES = {
+    "note-unproven": "The live model was trained on {of} malignant images, too few to promise a sensitivity of "
+    "{target:g}. Its cut-off is the lowest score that any of them had.",
+    "note-no-reference": "The live model holds no cut-offs of its own: it goes by Youden's, and refers no case for "
+    "being uncertain.",
+    "note-no-model": "No model is live; the settings hold from the first one on.",
+} | {
+    f"note-too-few-{name}": f"The live model was calibrated on {{of}} {name} images. An error level of {{alpha:g}} "
+    f"needs at least {{needed}}; until then no case can be told to be not {name}, and most are referred."
+    for name in CLASSES
+}
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,15 @@ def expected(hospital: Hospital, prevalence: float, live: Live | None) -> LiveVi
 def notes(hospital: Hospital, live: Live | None) -> list[str]:
     """Sentences for whoever sets this."""
     if live is None:
-        return [NO_MODEL]
+        return [_note("note-no-model")]
     if live.reference is None:
-        return [NO_REFERENCE] if hospital.target_sensitivity or hospital.refer_alpha else []
+        return [_note("note-no-reference")] if hospital.target_sensitivity or hospital.refer_alpha else []
     return _unproven(hospital.target_sensitivity, live.reference) + _too_few(hospital.refer_alpha, live.reference)
+
+
+def _note(code: str, **facts: object) -> str:
+    """In the caller's language."""
+    return sentence(code, facts, NOTES[code].format(**facts))[0]
 
 
 def _cutoff(target: float | None, prevalence: float, reference: Mapping[str, Any]) -> CutoffView:
@@ -83,7 +89,7 @@ def _unproven(target: float | None, reference: Mapping[str, Any]) -> list[str]:
     point = None if target is None else _point(target, reference)
     if point is None or point.promised:
         return []
-    return [UNPROVEN.format(of=point.sensitivity.total, target=point.target)]
+    return [_note("note-unproven", of=point.sensitivity.total, target=point.target)]
 
 
 def _too_few(alpha: float | None, reference: Mapping[str, Any]) -> list[str]:
@@ -91,9 +97,9 @@ def _too_few(alpha: float | None, reference: Mapping[str, Any]) -> list[str]:
     if alpha is None:
         return []
     needed = math.ceil(1 / alpha - 1 - 1e-9)
-    counts = {name: reference["coverage"][0][name]["cases"] for name in ("benign", "malignant")}
+    counts = {name: reference["coverage"][0][name]["cases"] for name in CLASSES}
     few = {name: count for name, count in counts.items() if count < needed}
-    return [TOO_FEW.format(of=count, name=name, alpha=alpha, needed=needed) for name, count in few.items()]
+    return [_note(f"note-too-few-{name}", of=count, alpha=alpha, needed=needed) for name, count in few.items()]
 
 
 def _point(target: float, reference: Mapping[str, Any]) -> OperatingPoint:

@@ -28,6 +28,7 @@ RESULT = {
         "alternatives": [],
     },
     "readers": [{"network": "squeezenet", "tap": "avg", "classifier": "svm", "probability": 0.73}],
+    "roi": None,
     "warnings": [{"code": "roi-not-given", "message": "No ROI was given; the whole image was read."}],
     "model": {"name": "light", "version": 2, "digest": "9f2c..."},
     "timings_ms": {"waited": 12.0, "prepare": 3.1, "infer": 88.0},
@@ -62,7 +63,9 @@ class JobView(BaseModel):
     attempts: int
     reason: str | None = Field(description="Code of why it failed.")
     message: str | None = Field(description="The reason as a sentence that says the next step.")
-    result: dict[str, Any] | None
+    result: dict[str, Any] | None = Field(
+        description="`roi` is what was read where the case gave none: a `box` with its `source`, `calipers`; else null."
+    )
 
 
 class JobPage(BaseModel):

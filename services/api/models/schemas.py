@@ -92,6 +92,8 @@ class WorkerView(BaseModel):
     since: datetime | None
     refused: RefusedModel | None = Field(description="The live model, where it does not prove itself to this worker.")
     seen_at: datetime
+    device: str | None = Field(description="What it computes on, by its own word.", examples=["CPU, 2 threads"])
+    claimed_at: datetime | None = Field(description="When it last claimed cases; null until it first does.")
 
 
 class ShadowRequest(BaseModel):

@@ -106,7 +106,8 @@ def promotion(row: Promotion) -> PromotionView:
 def worker(row: Worker) -> WorkerView:
     refusal = row.refusal
     refused = RefusedModel(model=refusal.digest, code=refusal.code, message=refusal.message) if refusal else None
-    return WorkerView(worker=row.name, model=row.model_digest, since=row.since, refused=refused, seen_at=row.seen_at)
+    same = {name: getattr(row, name) for name in ("since", "seen_at", "device", "claimed_at")}
+    return WorkerView(worker=row.name, model=row.model_digest, refused=refused, **same)
 
 
 def shadow(row: Shadow) -> ShadowView:

@@ -1,10 +1,11 @@
 """What a report tells, gathered in one reading and put on record as printed."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
+from services.api.cases.assessment import ReaderAssessment, assessed
 from services.api.dependencies import Wiring
 from services.api.languages import Language
 from services.api.reports.picture import Pixels, printable
@@ -42,16 +43,27 @@ class Report:
     outcome: Outcome | None
     printed: Printed
     language: Language
+    zone: tzinfo = UTC
     picture: Pixels | None = None
     """(height, width) grey; None where it can be read no more."""
+
+    @property
+    def roi(self) -> dict[str, Any] | None:
+        """What was given, else what caliper marks enclose."""
+        return self.case.roi or self.result.get("roi")
 
     @property
     def synthetic(self) -> bool:
         """Whether the model has seen phantoms only."""
         return any(told["code"] == SYNTHETIC for told in self.result["warnings"])
 
+    @property
+    def own(self) -> ReaderAssessment | None:
+        """What the guidelines make of the reader's description; None where there is none."""
+        return assessed(self.case.descriptors, self.case.size_mm)
 
-def gather(wired: Wiring, who: Caller, case_id: UUID, language: Language) -> Report:
+
+def gather(wired: Wiring, who: Caller, case_id: UUID, language: Language, zone: tzinfo) -> Report:
     """Raises NotFound, CaseErased, NothingToPrint."""
     with wired.ledger.scoped(who.hospital_id, who.actor) as book:
         case = book.cases.find(case_id)
@@ -64,7 +76,7 @@ def gather(wired: Wiring, who: Caller, case_id: UUID, language: Language) -> Rep
         hospital = house.hospitals.read(who.hospital_id).name
         person = house.people.find(who.person).name if who.person else None
     printed = Printed(person, who.credential, datetime.now(UTC).replace(microsecond=0))
-    return Report(hospital, case, result, job.updated_at, outcome, printed, language, printable(wired, case))
+    return Report(hospital, case, result, job.updated_at, outcome, printed, language, zone, printable(wired, case))
 
 
 def _result(job: Job) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """From a report's facts to its PDF. The same facts make the same bytes."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from services.api.reports import picture, sentences
 from services.api.reports.facts import Report
 from services.api.reports.paper import ALARM, FONT, INK, PALE, QUIET, SMALL_PT, WHITE, Paper
 from services.api.reports.sentences import Say, percent, plain, speaker
+from services.api.reports.zones import in_hours_of
 
 PICTURE_MM, GUTTER_MM = (64.0, 50.0), 4.0
 """The room for the image, width and height, and what lies between it and the facts."""
@@ -22,7 +24,7 @@ def pdf(report: Report) -> bytes:
     paper.set_creator("SERA")
     paper.set_creation_date(report.printed.at)
     paper.add_page()
-    for part in (_head, _case, _risk, _fna, _warnings, _guidelines, _votes):
+    for part in (_head, _case, _risk, _fna, _own, _warnings, _guidelines, _votes):
         part(paper, say, report)
     return bytes(paper.output())
 
@@ -42,10 +44,10 @@ def _case(paper: Paper, say: Say, report: Report) -> None:
         (say("report.hospital"), report.hospital),
         (say("report.case"), str(case.id)),
         (say("report.external"), case.external_id or "–"),
-        (say("report.submitted"), _moment(case.created_at)),
-        (say("report.read"), _moment(report.read_at)),
+        (say("report.submitted"), in_hours_of(report.zone, case.created_at)),
+        (say("report.read"), in_hours_of(report.zone, report.read_at)),
         (say("report.size"), say("report.size-value", size=plain(case.size_mm))),
-        (say("report.roi"), _roi(say, case.roi)),
+        (say("report.roi"), _roi(say, report.roi)),
         (say("result.outcome.title"), _outcome(say, report)),
     ]
     top = paper.get_y()
@@ -62,7 +64,7 @@ def _picture(paper: Paper, say: Say, report: Report, top: float) -> None:
         paper.line_of(say("report.no-image"))
         return
     below, right = paper.get_y(), paper.w - paper.r_margin
-    height = picture.place(paper, report.case, report.picture, (right, top), PICTURE_MM)
+    height = picture.place(paper, report.roi, report.picture, (right, top), PICTURE_MM)
     paper.set_xy(right - PICTURE_MM[0], top + height + 1)
     paper.multi_cell(PICTURE_MM[0], 3.5, say("report.image"), align="R", new_x="LMARGIN", new_y="NEXT")
     paper.set_y(max(below, paper.get_y()))
@@ -124,20 +126,49 @@ def _warnings(paper: Paper, say: Say, report: Report) -> None:
         paper.line_of(f"• {sentences.warning(say, told)}")
 
 
+def _own(paper: Paper, say: Say, report: Report) -> None:
+    """What the reader saw, and ACR's answer to it; nothing where nothing was described."""
+    if (own := report.own) is None:
+        return
+    paper.heading(f"{say('lexicon.title')}. {say('lexicon.level', level=own.level, points=own.points)}")
+    paper.plain()
+    paper.line_of(sentences.advice_says(say, own.advice[0]))
+    paper.line_of("; ".join(f"{name}: {seen}" for name, seen in sentences.described(say, report.case.descriptors)))
+    paper.plain(SMALL_PT, QUIET)
+    paper.line_of(say("lexicon.about"))
+
+
 def _guidelines(paper: Paper, say: Say, report: Report) -> None:
+    """By the risk; where the reader described the nodule, by that beside it."""
     fna = report.result["fna"]
+    by_risk = [fna, *fna["alternatives"]]
     paper.heading(say("result.guidelines.title"))
+    if report.own:
+        _beside(paper, say, fna, report.own.advice)
+        paper.plain(SMALL_PT, QUIET)
+        paper.line_of(". ".join(sentences.rule(say, each["rule"]) for each in by_risk))
+        return
     head = [say(f"result.guidelines.{name}") for name in ("name", "level", "threshold", "advice")]
     rows = [
         (
             sentences.rule(say, each["rule"]),
-            each.get("level") or "–",
+            sentences.level(say, each.get("level")),
             sentences.threshold(say, each),
             sentences.advice_says(say, each),
         )
-        for each in (fna, *fna["alternatives"])
+        for each in by_risk
     ]
     paper.grid(head, rows, (32, 18, 18, 60))
+
+
+def _beside(paper: Paper, say: Say, fna: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> None:
+    head = [say(key) for key in ("result.guidelines.name", "lexicon.by_risk", "lexicon.by_reader")]
+    rows = [(name, *(_advice(say, each) for each in advice)) for name, *advice in sentences.beside(say, fna, own)]
+    paper.grid(head, rows, (24, 52, 52))
+
+
+def _advice(say: Say, fna: Mapping[str, Any] | None) -> str:
+    return f"{sentences.level(say, fna['level'])}. {sentences.advice_says(say, fna)}" if fna else "–"
 
 
 def _votes(paper: Paper, say: Say, report: Report) -> None:
@@ -152,7 +183,7 @@ def _votes(paper: Paper, say: Say, report: Report) -> None:
 
 def _printed(say: Say, report: Report) -> str:
     who = report.printed.person or say("report.key", key=report.printed.key)
-    return say("report.printed", who=who, when=_moment(report.printed.at))
+    return say("report.printed", who=who, when=in_hours_of(report.zone, report.printed.at))
 
 
 def _page(say: Say) -> str:
@@ -165,14 +196,11 @@ def _roi(say: Say, roi: dict | None) -> str:
         return say("report.roi-none")
     if "box" in roi:
         x, y, width, height = (f"{each:g}" for each in roi["box"])
-        return say("report.roi-box", x=x, y=y, width=width, height=height)
+        said = say("report.roi-box", x=x, y=y, width=width, height=height)
+        return f"{said} ({say('report.roi-calipers')})" if "source" in roi else said
     return say("report.roi-polygon", points=len(roi["polygon"]))
 
 
 def _outcome(say: Say, report: Report) -> str:
     known = report.outcome
     return sentences.outcome(say, known.malignant, known.source) if known else say("result.outcome.unknown")
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

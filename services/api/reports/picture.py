@@ -1,4 +1,4 @@
-"""The image of a case on its report, with the outline that was given."""
+"""The image of a case on its report, with the outline that was given or found."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,13 +32,18 @@ def printable(wired: Wiring, case: Case) -> Pixels | None:
         return None
 
 
-def place(paper: Paper, case: Case, image: Pixels, at: tuple[float, float], room: tuple[float, float]) -> float:
-    """Draw the image as large as `room` (width and height in mm) lets it, its upper right corner `at`; its height."""
+def place(
+    paper: Paper, roi: Mapping[str, Any] | None, image: Pixels, at: tuple[float, float], room: tuple[float, float]
+) -> float:
+    """Draw the image with its outline, as large as `room` (width and height in mm) lets it; its height.
+
+    Its upper right corner comes to lie `at`.
+    """
     height, width = image.shape
     scale = min(room[0] / width, room[1] / height)
     left, top = at[0] - width * scale, at[1]
     paper.image(Image.fromarray(_smaller(image)), left, top, width * scale, height * scale)
-    _outline(paper, case.roi or {}, scale, (left, top))
+    _outline(paper, roi or {}, scale, (left, top))
     return height * scale
 
 

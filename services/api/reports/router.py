@@ -9,9 +9,11 @@ from services.api.dependencies import HospitalReader, WiringDep
 from services.api.languages import Language
 from services.api.reports.facts import gather
 from services.api.reports.layout import pdf
+from services.api.reports.zones import zone_named
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 PDF = "application/pdf"
+ZONE = "In whose hours it is written, by IANA name (`Asia/Seoul`); UTC without, and where the name is not known here."
 
 
 @router.get("/cases/{case_id}/report.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}})
@@ -20,7 +22,9 @@ def report(
     wired: WiringDep,
     who: HospitalReader,
     language: Annotated[Language, Query(description="What it is written in.")] = Language.ENGLISH,
+    zone: Annotated[str | None, Query(max_length=64, description=ZONE)] = None,
 ) -> Response:
     """A done case on one or two pages; each printing is on record."""
     name = f'inline; filename="sera-{case_id}.pdf"'
-    return Response(pdf(gather(wired, who, case_id, language)), media_type=PDF, headers={"Content-Disposition": name})
+    report = gather(wired, who, case_id, language, zone_named(zone))
+    return Response(pdf(report), media_type=PDF, headers={"Content-Disposition": name})

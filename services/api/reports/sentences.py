@@ -1,10 +1,11 @@
 """What a result says, in the language of who reads it. Built from the result's fields, never from its English text."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.api.web.languages import SPOKEN
+from shared.guidelines import CHOICES
 
 Say = Callable[..., str]
 """A word or sentence by its key, with what is to be filled in; KeyError for a key that there is not."""
@@ -84,6 +85,33 @@ def rule_says(say: Say, fna: Mapping[str, Any]) -> str:
     return say("result.fna.rule", rule=rule(say, fna["rule"]), source=fna.get("source") or fna["rule"])
 
 
+def level(say: Say, name: str | None) -> str:
+    """A guideline's level; what is not known stands as it is, and a dash for none."""
+    key = (name or "").replace(",", "").replace(" ", "-")
+    try:
+        return say(f"result.level.{key}")
+    except KeyError:
+        return name or "–"
+
+
+def beside(
+    say: Say, fna: Mapping[str, Any], own: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, Mapping[str, Any] | None, Mapping[str, Any] | None]]:
+    """Each guideline's name with its advice by the risk and by what the reader saw; None where there is none."""
+    by_risk = {_of_band(each["rule"]): each for each in (fna, *fna["alternatives"])}
+    by_reader = {each["rule"]: each for each in own}
+    return [(_guideline(say, name), by_risk.get(name), by_reader.get(name)) for name in by_risk | by_reader]
+
+
+def described(say: Say, seen: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the reader saw: what each descriptor is called, and which term was chosen."""
+    chosen = [(say(f"lexicon.{name}.title"), say(f"lexicon.{name}.{seen[name]}")) for name in CHOICES]
+    foci = ", ".join(say(f"lexicon.foci.{each}") for each in seen["foci"] or ["none"])
+    if seen["eccentric"]:
+        chosen[0] = (chosen[0][0], f"{chosen[0][1]}. {say('lexicon.eccentric')}")
+    return [*chosen, (say("lexicon.foci.title"), foci)]
+
+
 def warning(say: Say, told: Mapping[str, str]) -> str:
     """The sentence of a warning's code, with its message's figures; the message itself where there is none."""
     figures = dict(zip("ab", FIGURE.findall(told["message"]), strict=False))
@@ -120,8 +148,14 @@ def _outcome(fna: Mapping[str, Any]) -> str:
 
 
 def _subject(say: Say, fna: Mapping[str, Any]) -> str:
-    level = fna.get("level") or ""
-    return level if fna.get("risk") is None else say("result.fna.subject", level=level, risk=percent(fna["risk"]))
+    named = level(say, fna.get("level"))
+    return named if fna.get("risk") is None else say("result.fna.subject", level=named, risk=percent(fna["risk"]))
+
+
+def _of_band(name: str) -> str:
+    """The guideline after which a rule of SERA is named."""
+    band = RISK_BAND.fullmatch(name)
+    return band["guideline"] if band else name
 
 
 def _guideline(say: Say, name: str) -> str:

@@ -2,8 +2,9 @@
 
 from pydantic import BaseModel, Field
 
+from services.api.languages import sentence
 from shared.ledger.trainers import Trainer
-from shared.recipes import NetworkFeatures, list_recipes, load_recipe
+from shared.recipes import NetworkFeatures, Recipe, Refused, Shelf, list_recipes
 
 
 class LackView(BaseModel):
@@ -17,32 +18,43 @@ class LackView(BaseModel):
 
 
 class RecipeView(BaseModel):
-    name: str
-    version: str
-    source: str
+    """A recipe, or a file of own recipes that is none: then `problem` says why, and a run cannot ask for it."""
+
+    name: str = Field(description="Of a refused file: the file's own.")
+    version: str | None
+    source: str | None
     networks: list[str]
-    folds: int = Field(description="Of cross-validation, unless a run asks for others.")
+    folds: int | None = Field(description="Of cross-validation, unless a run asks for others.")
+    ships: bool = Field(description="False of one that lies in SERA_RECIPES_DIR.")
+    problem: str | None = Field(None, description="Why the file cannot be used; null where it can.")
     trainers: int = Field(description="Trainers that told of themselves in the last minutes.")
     ready: bool | None = Field(description="Whether one of them lacks no file; null where none is there to tell.")
     lacks: list[LackView]
 
 
-def recipes(trainers: list[Trainer]) -> list[RecipeView]:
-    """By name."""
-    return [_view(name, trainers) for name in list_recipes()]
+def recipes(shelf: Shelf, trainers: list[Trainer]) -> list[RecipeView]:
+    """Those that ship, then the own ones, then files that cannot be used; each by name."""
+    usable = [_view(recipe, trainers) for recipe in shelf.recipes()]
+    return [*usable, *(_refused(each, trainers) for each in shelf.refused())]
 
 
-def _view(name: str, trainers: list[Trainer]) -> RecipeView:
-    recipe = load_recipe(name)
+def _refused(each: Refused, trainers: list[Trainer]) -> RecipeView:
+    nothing = {"version": None, "source": None, "networks": [], "folds": None, "ready": False, "lacks": []}
+    problem, _ = sentence(each.error.code, each.error.facts, str(each.error))
+    return RecipeView(name=each.file, ships=False, problem=problem, trainers=len(trainers), **nothing)
+
+
+def _view(recipe: Recipe, trainers: list[Trainer]) -> RecipeView:
     networks = {each.network for each in recipe.features if isinstance(each, NetworkFeatures)}
     lacks = [
         LackView(trainer=trainer.name, **vars(lack) | {"url": lack.url or None})
         for trainer in trainers
-        for lack in trainer.lacks.get(name, ())
+        for lack in trainer.lacks.get(recipe.name, ())
     ]
     stuck = {lack.trainer for lack in lacks if lack.url is None}
     return RecipeView(
-        name=name,
+        name=recipe.name,
+        ships=recipe.name in list_recipes(),
         version=recipe.version,
         source=recipe.source,
         networks=sorted(networks),

@@ -23,7 +23,10 @@ class NewRun(BaseModel):
         le=2**31 - 1,
         description="A frozen version; left out, the dataset is frozen as it is now, if it has changed.",
     )
-    recipe: str = Field(description="Name of a recipe that ships.", examples=["light"])
+    recipe: str = Field(
+        description="Name of a recipe that ships, or of one in SERA_RECIPES_DIR. The run keeps it as it is now.",
+        examples=["light"],
+    )
     folds: int | None = Field(None, ge=2, le=20, description="Folds of cross-validation, in place of the recipe's.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Equal seeds on equal data make equal models.")
 

@@ -15,29 +15,22 @@ from shared.ledger import House
 from shared.ledger.hospitals import Caller
 from shared.ledger.versions import check_usable
 from shared.queueing.app import Tasks
-from shared.recipes import list_recipes
-
-
-class RecipeNotShipped(NotFound):
-    """A path is no recipe here: the trainer may be another machine, and its files are no business of a request's."""
-
-    code = "recipe-unknown"
-    text = "There is no recipe {name!r}. Choose one of {known}."
+from shared.recipes import Shelf
 
 
 class RunDesk:
     def __init__(self, wired: Wiring, who: Caller) -> None:
         self._wired, self._who = wired, who
+        self._shelf = Shelf(wired.settings.recipes_dir)
 
     def request(self, new: NewRun) -> RunView:
-        """Queue a run of a frozen version; a trainer takes it up."""
-        if new.recipe not in list_recipes():
-            raise RecipeNotShipped(name=new.recipe, known=", ".join(list_recipes()))
+        """Queue a run of a frozen version and of the recipe as it is now; a trainer takes it up."""
+        recipe = self._shelf.load(new.recipe)
         with self._house() as house:
             dataset = house.datasets.find(new.dataset).id
             frozen = house.versions.find(dataset, new.version) if new.version else house.versions.freeze(dataset)
             check_usable(house.versions.erased(frozen.id))
-            run_id = house.runs.request(dataset, frozen.id, new.recipe, new.seed, new.folds)
+            run_id = house.runs.request(dataset, frozen.id, recipe.name, new.seed, new.folds, recipe.as_table())
         self._ring(run_id)
         return self.read(run_id)
 
@@ -47,7 +40,7 @@ class RunDesk:
 
     def recipes(self) -> list[RecipeView]:
         with self._house() as house:
-            return recipes(house.trainers.present())
+            return recipes(self._shelf, house.trainers.present())
 
     def newest(self, limit: int) -> list[RunSummary]:
         with self._house() as house:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from services.api.languages import Language
 
 FOLDER = Path(__file__).parent / "words"
@@ -13,13 +15,18 @@ LANGUAGES = {Language.ENGLISH: "English", Language.KOREAN: "한국어"}
 
 
 class Words:
-    """One language's; called with a key and its fields it says the sentence. An unknown key raises KeyError."""
+    """One language's; called with a key and its fields it says the sentence, as markup where a field is such.
+
+    An unknown key raises KeyError.
+    """
 
     def __init__(self, language: str, said: Mapping[str, str]) -> None:
         self.language, self._said = language, said
 
     def __call__(self, key: str, **fields: object) -> str:
         said = self._said[key]
+        if any(isinstance(field, Markup) for field in fields.values()):
+            said = escape(said)
         return said.format(**fields) if fields else said
 
     def __contains__(self, key: object) -> bool:

@@ -39,7 +39,7 @@ def scale(say: Say, result: Mapping[str, Any]) -> str:
 
 
 def outline(roi: Mapping[str, Any] | None, width: int, height: int) -> str:
-    """What the reader outlined, to lie over an image of this size in pixels; empty where nothing was given."""
+    """What the reader outlined or caliper marks enclose, over an image of this size in pixels; empty for none."""
     if roi is None:
         return ""
     if "box" in roi:

@@ -1,10 +1,10 @@
 """All pages, and the files they are made with."""
 
-from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter
-from starlette.responses import FileResponse
+from fastapi import APIRouter, Header, Response
 
+from services.api.web.files import FILES, FOR_EVER, VERSION
 from services.api.web.pages import (
     account,
     audit,
@@ -26,10 +26,9 @@ from services.api.web.pages import (
     worklist,
 )
 from services.api.web.phone import router as phone
-from services.api.web.shell import HEADERS
+from services.api.web.shell import POLICY
 from shared.errors import NotFound
 
-STATIC = {file.name: file for file in (Path(__file__).parent / "static").iterdir()}
 PAGES = (
     account,
     audit,
@@ -58,7 +57,18 @@ router.include_router(phone)
 
 
 @router.get("/static/{name}")
-def static(name: str) -> FileResponse:
-    if name not in STATIC:
+@router.get("/static/{version}/{name}")
+def static(
+    name: str,
+    version: str = "",
+    accept_encoding: Annotated[str, Header()] = "",
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Another release's version is answered with what there is now, which is not kept."""
+    if name not in FILES:
         raise NotFound(thing="file")
-    return FileResponse(STATIC[name], headers=HEADERS | {"Cache-Control": "no-cache"})
+    body, told = FILES[name].encoded(accept_encoding)
+    told |= {"Cache-Control": FOR_EVER if version == VERSION else "no-cache", "Vary": "Accept-Encoding"}
+    if if_none_match == told["ETag"]:
+        return Response(status_code=304, headers={"Content-Security-Policy": POLICY} | told)
+    return Response(body, media_type=FILES[name].kind, headers={"Content-Security-Policy": POLICY} | told)

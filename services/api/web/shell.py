@@ -16,16 +16,22 @@ from starlette.responses import Response
 from services.api.dependencies import may, wiring
 from services.api.doorman import PasswordChangeNeeded, lifetime
 from services.api.errors import said as told
-from services.api.languages import Language, preferred, sentence
+from services.api.languages import SPOKEN as CALLERS
+from services.api.languages import Language, preferred, sentence, told_again
 from services.api.site import csrf
+from services.api.web.files import HERE
 from services.api.web.languages import LANGUAGES, SPOKEN, Words
 from services.api.web.navigation import entries
+from services.api.web.tables import cards
+from services.api.web.times import moment
 from shared.domain.roles import Act, needed_for
 from shared.errors import Forbidden, InputError, SeraError, Unauthenticated
 from shared.ledger.hospitals import Caller
 from shared.version import VERSION
 
 PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
+PAGES.env.filters["cards"] = cards
+PAGES.env.globals |= {"moment": moment, "static": HERE, "told_again": told_again}
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -84,6 +90,11 @@ def anyone(request: Request) -> Visitor:
     return Visitor(caller, name, hospital, csrf(token or ""), _words(request), _theme(request))
 
 
+def answering(visitor: Visitor) -> None:
+    """Have what the API says from here on said in the language of the page, whatever the browser prefers."""
+    CALLERS.set(Language(visitor.language))
+
+
 def visitor(act: Act | None = None) -> Callable[[Visitor], Visitor]:
     """A dependency that lets only people through who have signed in and may do this; None for all who signed in."""
 
@@ -111,6 +122,7 @@ PagePersonKeeper = Annotated[Visitor, Depends(visitor(Act.MANAGE_PEOPLE))]
 
 def show(request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
     """A page in the visitor's language and light."""
+    answering(visitor)
     shared = {
         "t": visitor.words,
         "visitor": visitor,

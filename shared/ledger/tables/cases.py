@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.ledger.tables.base import Table, moment, row_id
@@ -43,6 +44,8 @@ class CaseRow(Table):
     duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id", ondelete="SET NULL"))
     batch: Mapped[str | None]
     """The hospital's own label for what it sent together."""
+    descriptors: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What the reader saw, in the lexicon's terms; NULL where none were given."""
     created_at: Mapped[datetime] = moment()
     erased_at: Mapped[datetime | None]
     erased_by: Mapped[str | None]

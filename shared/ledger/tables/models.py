@@ -80,6 +80,8 @@ class ServingRow(Table):
     refused_digest: Mapped[str | None]
     refused_code: Mapped[str | None]
     refused_message: Mapped[str | None]
+    device: Mapped[str | None]
+    claimed_at: Mapped[datetime | None]
     seen_at: Mapped[datetime] = moment()
 
 

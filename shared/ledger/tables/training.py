@@ -26,6 +26,8 @@ class TrainingRunRow(Table):
     version_id: Mapped[UUID | None] = mapped_column(ForeignKey("dataset_versions.id"))
     """None only in runs of before datasets had versions."""
     recipe: Mapped[str]
+    recipe_table: Mapped[dict[str, Any] | None]
+    """The whole recipe as it was when the run was asked for; None only in runs of before it was kept."""
     folds: Mapped[int | None]
     """In place of the recipe's own number."""
     seed: Mapped[int] = mapped_column(BigInteger)

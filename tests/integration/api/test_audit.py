@@ -169,6 +169,8 @@ def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_to
         told = client.get("/v1/audit/verify").json()
         assert (told["whole"], told["found"]) == (False, 1)
         assert told["wrong"][0]["sentence"].startswith(f"Event 2 of chain {sealed} was changed")
+        told = auditor.get("/v1/audit/verify", headers={"Accept-Language": "ko"}).json()
+        assert told["wrong"][0]["sentence"].startswith(f"사슬 {sealed}의 이벤트 2: 변경되었습니다.")
     assert other.get("/v1/audit/verify").json()["whole"]
     assert sealed not in other.get("/v1/audit/verify").text
 

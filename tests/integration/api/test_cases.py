@@ -13,6 +13,7 @@ from services.api.cases.service import Submission
 from shared.domain.events import Event
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
+from shared.guidelines import EXAMPLE, describe
 from tests.builders import form, png
 
 POLYGON = {"polygon": [[10, 10], [90, 20], [60, 100]]}
@@ -143,6 +144,49 @@ def test_what_is_no_image_is_refused(north, image, code):
 )
 def test_an_roi_that_cannot_be_is_refused(north, roi, code):
     assert north.post("/v1/cases", **form(roi=roi)).json()["code"] == code
+
+
+def test_what_the_reader_saw_is_kept_and_assessed_beside_the_model(north, gateway):
+    receipt = north.post("/v1/cases", **form(descriptors=json.dumps(EXAMPLE))).json()
+    case = north.get(receipt["links"]["case"]).json()
+    assert case["descriptors"] == {**EXAMPLE, "eccentric": False}
+    own = case["reader_assessment"]
+    assert (own["points"], own["level"], own["advice"][0]["threshold_mm"]) == (7, "TR5", 10)
+    assert own["advice"][0]["text"].startswith("FNA is due: 14.5 mm reaches")
+    with gateway.app.state.wiring.ledger.whole("test") as house:
+        trail = json.dumps([link.details for _, link in house.audit.links(None, 1000)], default=str)
+    assert "hypoechoic" not in trail
+
+
+def test_descriptors_that_the_lexicon_has_not_are_refused_before_the_case_is_taken(north):
+    for changed, code, said in (
+        ({"margin": "round"}, "descriptor-unusable", "가능한 값: smooth, ill-defined"),
+        ({"radiologist": "Kim"}, "descriptors-unreadable", "JSON"),
+    ):
+        body = form(descriptors=json.dumps({**EXAMPLE, **changed}))
+        answer = north.post("/v1/cases", **body, headers={"Accept-Language": "ko"})
+        assert (answer.status_code, answer.json()["code"]) == (422, code)
+        assert said in answer.json()["detail"]
+        assert "Kim" not in answer.text
+    assert north.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodule(north):
+    key, seen = {"Idempotency-Key": "k"}, json.dumps(EXAMPLE)
+    first, again = (north.post("/v1/cases", **form(descriptors=seen), headers=key) for _ in range(2))
+    assert again.json() == first.json()
+    assert north.post("/v1/cases", **form(), headers=key).status_code == 409
+    plain = north.get(north.post("/v1/cases", **form()).json()["links"]["case"]).json()
+    assert plain["duplicate_of"] == first.json()["case_id"]
+    assert (plain["descriptors"], plain["reader_assessment"]) == (None, None)
+
+
+def test_descriptors_count_in_the_fingerprint_by_what_they_say():
+    plain = Submission(BytesIO(), 14.5, None, None, Priority.ROUTINE)
+    foci = (["rim", "punctate"], ["punctate", "rim"], ["rim"])
+    said = [replace(plain, descriptors=describe({**EXAMPLE, "foci": each})).fingerprint("a" * 64) for each in foci]
+    assert said[0] == said[1]
+    assert len({plain.fingerprint("a" * 64), *said}) == 3
 
 
 def test_a_polygon_is_taken(north):

@@ -12,6 +12,7 @@ from services.worker.retention import Sweeper
 from services.worker.sealing import Sealer
 from shared.domain.events import Event
 from shared.domain.roles import Role
+from shared.guidelines import EXAMPLE
 from shared.ledger.exporting import Trail
 from shared.ledger.tables import Table
 from shared.objects import ObjectMissing
@@ -19,8 +20,10 @@ from shared.sealing import seal_key
 from tests.builders import form, png
 
 KEY = {"Idempotency-Key": "mrn-5521-first"}
+SEEN = json.dumps({**EXAMPLE, "margin": "extrathyroidal"})
 SENT = {"external_id": "MRN-5521", "size_mm": 17.4321, "roi": json.dumps({"box": [31, 32, 63, 64]})}
-TRACES = ("MRN-5521", "mrn-5521-first", "17.4321", "31.0, 32.0, 63.0", "0.1357")
+SENT |= {"descriptors": SEEN, "source": "photo"}
+TRACES = ("MRN-5521", "mrn-5521-first", "17.4321", "31.0, 32.0, 63.0", "0.1357", "extrathyroidal", "photo")
 WHY = "patient-request"
 
 

@@ -5,6 +5,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from services.api.app import create_app
+from services.api.web.files import HERE
 from shared.domain.roles import Role
 from shared.ledger.queue import Progress
 from tests.builders import form, png
@@ -138,10 +139,27 @@ def test_an_unknown_address_and_method_are_problems(gateway):
 def test_the_page_is_served_with_a_strict_policy_and_its_files(gateway):
     page = gateway.get("/sign-in")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    for path in ("/static/sera.css", "/static/sign-in.js", "/manifest.webmanifest"):
+    for path in (f"{HERE}/sera.css", f"{HERE}/sign-in.js", "/manifest.webmanifest"):
         assert path in page.text
         assert gateway.get(path).status_code == httpx2.codes.OK
     assert gateway.get("/static/../app.py").status_code == 404
+
+
+def test_files_are_kept_for_as_long_as_they_stay_the_same_and_sent_packed_to_who_takes_that(gateway):
+    packed, plain = (gateway.get(f"{HERE}/sera.css", headers={"Accept-Encoding": each}) for each in ("gzip", "br"))
+    assert (packed.content, packed.headers["Cache-Control"]) == (plain.content, "public, max-age=31536000, immutable")
+    assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 2
+    assert [each.headers.get("Content-Encoding") for each in (packed, plain)] == ["gzip", None]
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    for path in ("/static/sera.css", "/static/0123456789abcdef/sera.css"):
+        assert gateway.get(path).headers["Cache-Control"] == "no-cache"
+    known = {"If-None-Match": packed.headers["ETag"], "Accept-Encoding": "gzip"}
+    again = gateway.get("/static/sera.css", headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_no_page_is_packed(gateway):
+    assert "Content-Encoding" not in gateway.get("/sign-in", headers={"Accept-Encoding": "gzip"}).headers
 
 
 def test_the_openapi_has_examples_and_problems_for_every_call(gateway):

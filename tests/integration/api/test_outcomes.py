@@ -1,5 +1,5 @@
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
@@ -52,6 +52,11 @@ def test_only_those_who_may_submit_record_outcomes_and_only_of_their_own_cases(c
     ):
         assert client.post(f"{address}/outcome", json=YES).status_code == status
     assert south.get(case).status_code == 404
+
+
+def test_an_outcome_may_be_of_today_wherever_on_earth_that_is(north, case):
+    today = datetime.now(timezone(timedelta(hours=14))).date().isoformat()
+    assert north.post(f"{case}/outcome", json=YES | {"determined_on": today}).status_code == 201
 
 
 def test_an_outcome_that_is_none_is_refused_by_name(north, case):

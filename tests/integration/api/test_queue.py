@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -56,7 +56,7 @@ def test_what_is_in_hand_is_told_with_its_worker_and_a_lease_that_ran_out_leads(
     held, lost = send(2)
     with ledger.whole("w") as house:
         house.queue.claim("w", 2, LEASE, 5)
-        house.serving.report("w", "d" * 64)
+        house.serving.report("w", "d" * 64, "CPU, 2 threads", timedelta(minutes=1))
     with ledger.engine.begin() as line:
         line.execute(text("UPDATE jobs SET lease_until = now() - interval '5 s' WHERE id = :id"), {"id": lost})
     told = operator.get("/v1/queue").json()
@@ -65,7 +65,11 @@ def test_what_is_in_hand_is_told_with_its_worker_and_a_lease_that_ran_out_leads(
         (lost, "w", False),
         (held, "w", True),
     ]
-    assert [(each["worker"], each["model"]) for each in told["workers"]] == [("w", "d" * 64)]
+    assert [(each["worker"], each["model"], each["device"]) for each in told["workers"]] == [
+        ("w", "d" * 64, "CPU, 2 threads")
+    ]
+    seen, claimed = (datetime.fromisoformat(told["workers"][0][name]) for name in ("seen_at", "claimed_at"))
+    assert timedelta(seconds=59) < seen - claimed < timedelta(seconds=61)
 
 
 def test_dead_letters_are_counted_by_reason_and_those_of_one_are_queued_again_at_once(operator, send, fail, ledger):

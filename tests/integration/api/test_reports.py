@@ -26,7 +26,7 @@ def done(case, ledger) -> str:
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_a_done_case_is_printed_by_whoever_may_read_it(done, as_person, language):
-    answer = as_person(Role.READER).get(f"{done}/report.pdf", params={"language": language})
+    answer = as_person(Role.READER).get(f"{done}/report.pdf", params={"language": language, "zone": "Asia/Seoul"})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
     assert answer.content.startswith(b"%PDF")
     assert b"/Subtype /Image" in answer.content

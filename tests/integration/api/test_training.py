@@ -1,14 +1,18 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from shared import recipes
 from shared.domain.roles import Role
 from shared.domain.training import Split, StepKind
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.steps import NewStep
 from shared.ledger.trainers import Lack
+from shared.recipes import load_recipe, read_recipe
 
 LEASE = timedelta(minutes=5)
 
@@ -63,6 +67,36 @@ def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(operator,
     with ledger.whole("trainer") as house:
         house.trainers.report("south", {})
     assert (told("sera_vgg16")["ready"], told("sera_vgg16")["trainers"]) == (True, 2)
+
+
+@pytest.fixture
+def own_recipes(settings, tmp_path):
+    """The folder of own recipes, with `mine`, which is `light` under another name, and a file that is none."""
+    settings.recipes_dir = tmp_path / "own"
+    settings.recipes_dir.mkdir()
+    shipped = Path(recipes.__file__).with_name("light.toml").read_text()
+    (settings.recipes_dir / "mine.toml").write_text(shipped.replace('name = "light"', 'name = "mine"'))
+    (settings.recipes_dir / "broken.toml").write_text("name = ")
+    return settings.recipes_dir
+
+
+def test_own_recipes_are_listed_and_a_file_that_is_none_says_why(own_recipes, operator):
+    listed = {each["name"]: each for each in operator.get("/v1/recipes").json()}
+    assert (listed["mine"]["ships"], listed["mine"]["problem"], listed["light"]["ships"]) == (False, None, True)
+    assert "broken.toml" in listed["broken.toml"]["problem"]
+    told = operator.get("/v1/recipes", headers={"Accept-Language": "ko"}).json()[-1]["problem"]
+    assert "레시피 파일 broken.toml" in told
+    answer = ask(operator, recipe="broken")
+    assert (answer.status_code, answer.json()["code"]) == (422, "recipe-file-refused")
+
+
+def test_a_run_keeps_its_recipe_however_the_file_changes(own_recipes, operator, ledger):
+    run_id = ask(operator, recipe="mine").json()["run_id"]
+    (own_recipes / "mine.toml").unlink()
+    with ledger.whole("test") as house:
+        kept = read_recipe(house.runs.find(UUID(run_id)).recipe_table)
+    assert kept == replace(load_recipe("light"), name="mine")
+    assert ask(operator, recipe="mine").status_code == 404
 
 
 def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(operator, ledger):

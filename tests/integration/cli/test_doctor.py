@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.doctor import Verdict, disk_space, examine, safety
+from cli.commands.doctor import Verdict, disk_space, examine, own_recipes, safety
 from shared.settings import Settings
 
 
@@ -24,3 +24,15 @@ def test_less_room_than_asked_for_is_a_fault(tmp_path: Path):
     assert verdict is Verdict.FAIL
     assert "Free some space" in told
     assert disk_space(Settings(home=tmp_path, least_free_mib=0))[0] is not Verdict.FAIL
+
+
+def test_a_folder_of_own_recipes_is_looked_through(tmp_path: Path):
+    folder = tmp_path / "own"
+    settings = Settings(home=tmp_path, recipes_dir=folder)
+    assert own_recipes(settings)[0] is Verdict.FAIL
+    folder.mkdir()
+    assert own_recipes(settings) == (Verdict.OK, f"{folder}: no NAME.toml there")
+    (folder / "light.toml").touch()
+    verdict, told = own_recipes(settings)
+    assert verdict is Verdict.FAIL
+    assert "light.toml" in told

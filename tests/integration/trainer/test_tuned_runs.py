@@ -8,6 +8,7 @@ from shared.domain.training import RunState, Split, StepKind
 from shared.learning import fit, framing
 from shared.networks import WeightsFinder
 from shared.recipes import load_recipe
+from tests.integration.trainer.conftest import drawn_rows
 
 RECIPE = """
 name = "tuned"
@@ -40,6 +41,15 @@ batch = 8
 folds = 3
 inner_folds = 2
 """
+
+
+@pytest.fixture
+def dataset(ledger, objects):
+    """Sixteen phantoms and four more that are held back: a network is tuned six times on them."""
+    with ledger.whole("test") as house:
+        dataset = house.datasets.ensure("phantoms", synthetic=True)
+        house.datasets.add(dataset, [*drawn_rows(objects, range(16)), *drawn_rows(objects, range(16, 20), Split.TEST)])
+    return dataset
 
 
 @pytest.fixture

@@ -142,6 +142,9 @@ def test_marks_are_removed_and_an_roi_made_of_them_is_told(desk, send, find, pro
     job = send(encode(marked.pixels), width=300, height=300)
     desk.work()
     assert "Check that it is the nodule" in _warning(find(job), "roi-from-calipers")
+    x, y, width, height = find(job).result["roi"]["box"]
+    assert (x <= 60, x + width >= 220, y < 150 < y + height) == (True, True, True)
+    assert find(job).result["roi"]["source"] == "calipers"
     assert "2 burnt-in caliper marks" in _warning(find(job), "calipers-removed")
 
 

@@ -15,6 +15,7 @@ import torch
 
 from services.worker import live as live_module
 from services.worker.live import Follower, LiveModel, give_way
+from services.worker.presence import Presence
 from services.worker.shelf import Shelf, SpareTaken
 from shared.bundles.depot import publish
 from shared.domain.events import Event
@@ -52,6 +53,16 @@ def serving(ledger):
         return worker
 
     return told
+
+
+def test_a_worker_says_on_what_it_computes_and_when_it_last_claimed_cases(ledger, objects, tmp_path, serving):
+    presence = Presence("CPU, 2 threads")
+    shelf = Shelf(ledger, objects, tmp_path / "cache")
+    LiveModel(ledger, shelf, "w1", presence=presence).current()
+    assert (serving().device, serving().claimed_at) == ("CPU, 2 threads", None)
+    presence.claimed()
+    LiveModel(ledger, shelf, "w1", presence=presence).current()
+    assert timedelta() <= serving().seen_at - serving().claimed_at < timedelta(minutes=1)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from cli.results import COLUMNS, row, sentences, threshold
+from cli.results import COLUMNS, reading, row, sentences, threshold
 
 FNA = {
     "recommended": True,
@@ -52,6 +52,14 @@ def test_a_result_in_words_has_risk_advice_model_and_every_remark() -> None:
     assert advice == f"{FNA['text']} [risk-band/ACR-2017/1]"
     assert model == "Model light/2 (9f2c9f2c9f2c)."
     assert notes == ["Note: No ROI was given.", "Note: The image carries caliper marks."]
+
+
+def test_the_readers_own_reading_stands_apart_and_only_where_there_is_one() -> None:
+    own = {"points": 7, "level": "TR5", "advice": [FNA | {"rule": "ACR-2017", "text": "FNA is due."}]}
+    head, advice = reading(own)
+    assert "7 points, TR5" in head
+    assert advice == "FNA is due. [ACR-2017]"
+    assert reading(None) == []
 
 
 def test_a_failure_in_words_is_one_sentence_with_its_reason() -> None:

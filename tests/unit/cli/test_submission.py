@@ -1,5 +1,8 @@
 from typing import Any
 
+import pytest
+
+from cli.commands.submit import DescriptorsFileMissing, description
 from cli.submission import CaseFile, submit_and_wait
 
 
@@ -30,6 +33,18 @@ def test_a_case_is_sent_with_what_is_known_of_it() -> None:
     submit_and_wait(first, CaseFile("a.png", b"bytes", 12.5, roi='{"box": [1, 2, 30, 40]}'))
     assert first.sent["data"] == {"size_mm": "12.5", "roi": '{"box": [1, 2, 30, 40]}', "priority": "routine"}
     assert first.sent["files"] == {"image": ("a.png", b"bytes", "image/png")}
+
+
+def test_descriptors_are_sent_as_text_or_from_a_file(tmp_path) -> None:
+    kept = tmp_path / "seen.json"
+    kept.write_text(' {"margin": "smooth"}', encoding="utf-8")
+    assert description('{"margin": "smooth"}') == description(str(kept)).strip() == '{"margin": "smooth"}'
+    assert description(None) is None
+    with pytest.raises(DescriptorsFileMissing, match="no such file"):
+        description(str(tmp_path / "other.json"))
+    gateway = Gateway()
+    submit_and_wait(gateway, CaseFile("a.png", b"bytes", 12, descriptors="{}"))
+    assert gateway.sent["data"]["descriptors"] == "{}"
 
 
 def test_a_frame_is_sent_where_one_is_chosen() -> None:

@@ -97,7 +97,7 @@ def test_acr_adds_nothing_to_a_spongiform_nodule(described):
     spongiform = Descriptors(
         Composition.SPONGIFORM, described.echogenicity, described.orientation, described.margin, described.foci
     )
-    assert level("ACR-2017", spongiform) == "TR1"
+    assert (GUIDELINES["ACR-2017"].points(spongiform), level("ACR-2017", spongiform)) == (0, "TR1")
 
 
 K_TIRADS_CASES = [

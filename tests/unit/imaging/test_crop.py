@@ -96,6 +96,7 @@ def test_without_an_roi_two_marks_give_a_box_to_be_checked():
     nodule = crop(marked(*ACROSS), None)
     assert nodule.pixels.shape == pytest.approx((160, 160), abs=3)
     assert codes(nodule)[:2] == ["roi-from-calipers", "calipers-removed"]
+    assert nodule.frame == nodule.found.grown(Framing().margin, Box(0, 0, 300, 300))
     assert not nodule.outlined
 
 

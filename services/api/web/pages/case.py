@@ -45,10 +45,12 @@ def told(say: Say, case: CaseView, job: JobView) -> dict[str, Any]:
     """A result, with what is drawn of it."""
     result = job.result
     warned = [each for each in result["warnings"] if each["code"] != SYNTHETIC]
+    found = result.get("roi")
     return {
         "result": result,
+        "found": found,
         "synthetic": len(warned) < len(result["warnings"]),
         "warnings": [sentences.warning(say, each) for each in warned],
         "scale": plots_case.scale(say, result),
-        "outline": plots_case.outline(case.roi, case.image["width"], case.image["height"]),
+        "outline": plots_case.outline(case.roi or found, case.image["width"], case.image["height"]),
     }

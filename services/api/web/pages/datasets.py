@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from services.api.datasets.schemas import LARGEST_NUMBER, NAME
 from services.api.datasets.service import DatasetDesk
 from services.api.dependencies import WiringDep
+from services.api.web.actors import names
 from services.api.web.console import show_console
 from services.api.web.shell import PageOperator, pages
 
@@ -33,6 +34,7 @@ def dataset_page(
         "chosen": version,
         "composition": desk.composition(name, version),
         "versions": versions(desk, name),
+        "names": names(wired, visitor.caller),
     }
     return show_console(request, visitor, "dataset.html", **facts, sites=sites(desk, name))
 

@@ -6,13 +6,16 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import WiringDep
+from services.api.languages import Language
 from services.api.models import service
 from services.api.models.schemas import GateView, ModelView
-from services.api.web import plots_models
+from services.api.web import judged, plots_models
+from services.api.web.actors import names
 from services.api.web.console import show_console
 from services.api.web.plots_models import Legend
 from services.api.web.shell import PageOperator, Visitor, pages
 from shared.ledger import House
+from shared.ledger.gates import Gate
 from shared.ledger.promotions import LEAST_REASON, objection
 from shared.ledger.shadows import ShadowAbsent
 
@@ -29,7 +32,7 @@ def models_page(request: Request, visitor: PageOperator, wired: WiringDep) -> HT
             "workers": [service.worker(row) for row in house.serving.alive()],
             "before": before(house),
         }
-    return show_console(request, visitor, "models.html", **facts)
+    return show_console(request, visitor, "models.html", **facts, names=names(wired, visitor.caller))
 
 
 @router.get("/console/models/{model_id}", response_class=HTMLResponse)
@@ -42,12 +45,21 @@ def model_page(request: Request, model_id: str, visitor: PageOperator, wired: Wi
             "live": house.models.find(live) if live else None,
             "gate": service.gate(house, model.digest) if latest else None,
             "against": _named(house, latest.live_digest) if latest else None,
-            "objection": objection(latest, live),
             "shadow": _shadow(house, model),
             "workers": [service.worker(row) for row in house.serving.alive()],
             "least_reason": LEAST_REASON,
         }
+        facts |= _judged(facts["gate"], latest, live, Language(visitor.language))
     return show_console(request, visitor, "model.html", **facts | {"drawn": drawn(facts["gate"], visitor)})
+
+
+def _judged(gate: GateView | None, latest: Gate | None, live: str | None, language: Language) -> dict[str, Any]:
+    """What the gate found, and why it does not speak for a promotion, as the page says it."""
+    against = objection(latest, live)
+    return {
+        "reasons": judged.reasons(gate, language) if gate else [],
+        "objection": against and judged.objected(latest, live, against, language),
+    }
 
 
 def before(house: House) -> ModelView | None:

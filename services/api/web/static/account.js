@@ -1,7 +1,7 @@
 // One's own account: another password, an authenticator with its recovery codes, shown once.
 
-import { ask, byId, say } from "/static/session.js";
-import { t } from "/static/words.js";
+import { ask, byId, say } from "./session.js";
+import { t } from "./words.js";
 
 on("password", changePassword);
 on("remove", (told) => ask("POST", "/v1/session/totp/remove", { json: told }).then(() => location.reload()));

@@ -1,7 +1,7 @@
 // Proves the trail part by part and says how far it is whole, or where it breaks.
 
-import { ask, byId } from "/static/session.js";
-import { language, t } from "/static/words.js";
+import { ask, byId } from "./session.js";
+import { language, t } from "./words.js";
 
 byId("verify").addEventListener("click", prove);
 

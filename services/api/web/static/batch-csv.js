@@ -1,6 +1,6 @@
 // A batch's CSV: file,size_mm,external_id,roi,priority.
 
-import { rowsOf } from "/static/csv.js";
+import { rowsOf } from "./csv.js";
 
 export const COLUMNS = ["file", "size_mm", "external_id", "roi", "priority"];
 const FOUR = /^\[?\s*(\d+(?:\.\d+)?)[\s,;]+(\d+(?:\.\d+)?)[\s,;]+(\d+(?:\.\d+)?)[\s,;]+(\d+(?:\.\d+)?)\s*\]?$/;

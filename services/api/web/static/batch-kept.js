@@ -1,6 +1,6 @@
 // What a tab keeps of its batch, so that it can go on after a reload: no image, no file name, no number of a patient.
 
-import { sha256 } from "/static/hashing.js";
+import { sha256 } from "./hashing.js";
 
 const PLACE = "sera-batch";
 

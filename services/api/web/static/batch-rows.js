@@ -1,9 +1,9 @@
 // A batch's images as rows of a table: how each stands, and what is to be looked at before sending.
 
-import { byId } from "/static/session.js";
-import { understood, unusual } from "/static/sizes.js";
-import { t } from "/static/words.js";
-import { called } from "/static/batch-csv.js";
+import { byId } from "./session.js";
+import { understood, unusual } from "./sizes.js";
+import { t } from "./words.js";
+import { called } from "./batch-csv.js";
 
 export const FINAL = ["done", "failed", "cancelled"];
 const COLOURS = { benign: "good", malignant: "bad", refer: "warn", refused: "bad", failed: "bad", unsized: "warn", wrong: "warn", large: "warn", twin: "warn", later: "warn" };

@@ -1,12 +1,12 @@
 // Many images at once: chosen, given their sizes, sent a few at a time, and watched while they are read.
 
-import { ask, byId, say } from "/static/session.js";
-import { Sending } from "/static/sending.js";
-import { t } from "/static/words.js";
-import { readCsv, called } from "/static/batch-csv.js";
-import { digestOf, forget, keep, kept, keyOf } from "/static/batch-kept.js";
-import { checks, FINAL, Item, paint, place, shown } from "/static/batch-rows.js";
-import { understood } from "/static/sizes.js";
+import { ask, byId, say } from "./session.js";
+import { Sending } from "./sending.js";
+import { t } from "./words.js";
+import { readCsv, called } from "./batch-csv.js";
+import { digestOf, forget, keep, kept, keyOf } from "./batch-kept.js";
+import { checks, FINAL, Item, paint, place, shown } from "./batch-rows.js";
+import { understood } from "./sizes.js";
 
 const LOOK_EVERY_MS = 2000;
 const AWAY_S = 10;

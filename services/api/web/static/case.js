@@ -1,8 +1,9 @@
 // A case: follows its job until it is final, then shows the server's own result in place; heatmap, print, run again.
 
-import { mountHeatmap } from "/static/heatmap.js";
-import { ask, byId, say } from "/static/session.js";
-import { t } from "/static/words.js";
+import { mountHeatmap } from "./heatmap.js";
+import { ask, byId, say } from "./session.js";
+import { zone } from "./times.js";
+import { t } from "./words.js";
 
 const FINAL = new Set(["done", "failed", "cancelled"]), WAIT_S = 20, PAUSE_MS = 2000;
 
@@ -12,6 +13,7 @@ function begin() {
   const { case: caseId, job, state } = byId("case").dataset;
   if (!FINAL.has(state)) return follow(job).then(() => refresh());
   if (state === "done") picture(caseId);
+  if (byId("pdf")) byId("pdf").search += `&zone=${encodeURIComponent(zone)}`;
   byId("print")?.addEventListener("click", () => print());
   byId("rerun")?.addEventListener("click", () => rerun(job));
 }

@@ -1,6 +1,6 @@
 // The console's acts: what a form or button asks of the API stands in its data; secrets are shown once, in a dialog.
 
-import { ask, byId, say } from "/static/session.js";
+import { ask, byId, say } from "./session.js";
 
 const main = byId("main");
 

@@ -1,10 +1,10 @@
 // A data set: made, split, frozen, filled from outcomes; one image's label looked up, corrected or removed.
 
-import "/static/dialogs.js";
-import { refresh } from "/static/console.js";
-import { sha256 } from "/static/hashing.js";
-import { ask, byId, say } from "/static/session.js";
-import { t } from "/static/words.js";
+import "./dialogs.js";
+import { refresh } from "./console.js";
+import { sha256 } from "./hashing.js";
+import { ask, byId, say } from "./session.js";
+import { t } from "./words.js";
 
 const name = byId("holds")?.dataset.dataset;
 const tag = () => ({ "If-Match": `"${byId("revision").dataset.revision}"` });
@@ -27,21 +27,23 @@ async function make(form) {
   });
 }
 
-// A change of the draft as it stands on this page; one that another has changed meanwhile is shown anew first.
+// A change of the draft as it stands on this page; what has changed is shown before it is told of, for the next change
+// is meant for that.
 async function act(form) {
   const dialog = form.closest("dialog"), alert = form.querySelector("[role=alert]"), button = form.querySelector("[type=submit]");
   button.disabled = true;
   try {
     const answer = await ask("POST", form.dataset.act, { json: WISHES[form.id]?.(form), headers: tag() });
     dialog?.close();
+    await refresh().catch(() => {});
     tell(form, answer);
   } catch (problem) {
     if (alert) alert.textContent = problem.message;
     else say(problem.message, true);
+    await refresh();
   } finally {
     button.disabled = false;
   }
-  await refresh();
 }
 
 function split({ elements }) {
@@ -89,15 +91,15 @@ async function put() {
   const json = { ...(label.value !== label.dataset.was && { malignant: label.value === "true" }), ...(part.value !== part.dataset.was && { split: part.value }) };
   if (!Object.keys(json).length) return say(t("datasets.correct.unchanged"));
   show(await ask("PUT", `/v1/datasets/${name}/images/${byId("sha256").value}`, { json, headers: tag() }));
+  await refresh().catch(() => {});
   say(t("datasets.correct.done"));
-  await refresh();
 }
 
 async function remove() {
   await ask("DELETE", `/v1/datasets/${name}/images/${byId("sha256").value}`, { headers: tag() });
   show(null);
+  await refresh().catch(() => {});
   say(t("datasets.correct.removed"));
-  await refresh();
 }
 
 async function attempt(what) {

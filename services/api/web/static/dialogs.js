@@ -1,6 +1,6 @@
 // Dialogs are opened and closed by buttons that name them, also by those that come later.
 
-import { byId } from "/static/session.js";
+import { byId } from "./session.js";
 
 document.addEventListener("click", ({ target }) => {
   const opens = target.closest("[data-opens]"), closes = target.closest("[data-closes]");

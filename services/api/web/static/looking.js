@@ -1,6 +1,6 @@
 // What SERA sees in an image before it is a case: nothing is stored, nothing is submitted.
 
-import { ask } from "/static/session.js";
+import { ask } from "./session.js";
 
 // The answer of POST /v1/looks with `preview` as a PNG Blob. `corners` are [[x, y] * 4] in pixels of the upright photo,
 // clockwise from the upper left; raises Problem as `ask` does.

@@ -1,7 +1,8 @@
 // Models: forms that act, and parts of the page that are fetched again while they change.
 
-import "/static/dialogs.js";
-import { ask, byId, say } from "/static/session.js";
+import "./dialogs.js";
+import { ask, byId, say } from "./session.js";
+import { localTimes } from "./times.js";
 
 for (const button of document.querySelectorAll("[data-acts]")) button.addEventListener("click", () => act(button));
 for (const form of document.querySelectorAll("form[data-act]")) form.addEventListener("submit", (event) => { event.preventDefault(); send(form); });
@@ -36,5 +37,6 @@ async function refresh(id) {
   if (document.hidden) return;
   const answer = await fetch(location.href);
   const fresh = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+  if (fresh) localTimes(fresh);
   if (fresh && fresh.innerHTML !== byId(id).innerHTML) byId(id).replaceChildren(...fresh.childNodes);
 }

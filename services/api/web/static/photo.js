@@ -1,7 +1,7 @@
 // A photo of a screen made straight: its four corners are found or moved, and the picture is looked at before it is used.
 
-import { look } from "/static/looking.js";
-import { t } from "/static/words.js";
+import { look } from "./looking.js";
+import { t } from "./words.js";
 
 const MOST_PX = 4000;
 const CORNERS = ["upper_left", "upper_right", "lower_right", "lower_left"];

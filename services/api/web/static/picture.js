@@ -1,10 +1,10 @@
 // The image of a new case: chosen, dropped, pasted or photographed, looked at, with its frame and the box around the nodule.
 
-import { look } from "/static/looking.js";
-import { takePhoto } from "/static/photo.js";
-import { RoiCanvas } from "/static/roi.js";
-import { byId } from "/static/session.js";
-import { has, t } from "/static/words.js";
+import { look } from "./looking.js";
+import { takePhoto } from "./photo.js";
+import { RoiCanvas } from "./roi.js";
+import { byId } from "./session.js";
+import { has, t } from "./words.js";
 
 const SHOWN_OTHERWISE = new Set(["multi-frame", "roi-from-calipers"]);
 const SIDES = ["x", "y", "width", "height"];

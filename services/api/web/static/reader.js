@@ -1,14 +1,16 @@
 // The page of a new case: gathers size, image and wishes, sends them once, and goes on to the case.
 
-import { Picture } from "/static/picture.js";
-import { ask, byId, once, say } from "/static/session.js";
-import { SizeField } from "/static/size.js";
-import { t } from "/static/words.js";
+import { Description } from "./lexicon.js";
+import { Picture } from "./picture.js";
+import { ask, byId, once, say } from "./session.js";
+import { SizeField } from "./size.js";
+import { t } from "./words.js";
 
 const form = byId("case");
 const PHONE = matchMedia("(max-width: 40rem)");
 const size = new SizeField(Number(form.dataset.largest));
 const picture = new Picture((mm) => size.offer(mm));
+const description = new Description();
 
 let sent = {};
 let busy = false;
@@ -45,6 +47,8 @@ function clear() {
   sent = {};
   size.clear();
   picture.clear();
+  description.clear();
+  description.place.open = false;
   free();
   say("");
 }
@@ -70,13 +74,13 @@ function objection() {
   const sized = size.objection(), pick = byId(PHONE.matches ? "camera" : "file");
   const missing = picture.file ? null : t("reader.image.missing");
   const problems = [sized && [byId("size-doubt").querySelector("button") ?? byId("size"), sized], missing && [pick, missing]];
-  return (PHONE.matches ? problems.reverse() : problems).find(Boolean);
+  return [...(PHONE.matches ? problems.reverse() : problems), description.objection()].find(Boolean);
 }
 
 // The request; its key stays the same for as long as nothing of it changes, so that sent again it makes no second case.
 function parcel() {
   const { image, turn, ...told } = picture.parts();
-  const fields = { ...told, size_mm: size.mm, external_id: byId("external").value.trim(), priority: byId("urgent").checked ? "urgent" : "routine" };
+  const fields = { ...told, size_mm: size.mm, external_id: byId("external").value.trim(), priority: byId("urgent").checked ? "urgent" : "routine", descriptors: description.told };
   const body = new FormData();
   for (const [name, value] of Object.entries(fields)) if (value !== null && value !== "") body.set(name, value);
   body.set("image", image, image.name ?? "image.png");

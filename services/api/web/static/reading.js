@@ -1,9 +1,9 @@
 // The reading desk: a case, what the reader says of it, only then SERA's answer, then the next. There is no way back.
 // Each case and each answer is asked for at the moment that it is shown, for then its time begins.
 
-import { Problem, ask, byId, say } from "/static/session.js";
-import { Watch } from "/static/watch.js";
-import { language, t } from "/static/words.js";
+import { Problem, ask, byId, say } from "./session.js";
+import { Watch } from "./watch.js";
+import { language, t } from "./words.js";
 
 const study = byId("desk").dataset.study, at = `/v1/reader-studies/${study}`;
 const form = byId("form"), slider = byId("probability"), image = byId("image"), paused = byId("paused"), stage = byId("stage");

@@ -1,9 +1,9 @@
 // Training runs: asked for, and one of them as it goes on, told by server-sent events.
 
-import "/static/dialogs.js";
-import { refresh } from "/static/console.js";
-import { ask, byId, say } from "/static/session.js";
-import { t } from "/static/words.js";
+import "./dialogs.js";
+import { refresh } from "./console.js";
+import { ask, byId, say } from "./session.js";
+import { t } from "./words.js";
 
 const PAUSE_MS = 1000;
 let busy = false, again = false, told = null;

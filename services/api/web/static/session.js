@@ -1,6 +1,6 @@
 // Talks to the API for every page. The session itself is in a cookie that no script can read.
 
-import { language, t } from "/static/words.js";
+import { language, t } from "./words.js";
 
 export const byId = (id) => document.getElementById(id);
 export const say = (text, problem = false) => { byId("status").textContent = text; byId("status").classList.toggle("problem", problem); };

@@ -1,6 +1,7 @@
 // What every page can do: sign out, leave for the sign-in page when the session has ended, be a phone's app.
 
-import { ask, byId, say } from "/static/session.js";
+import { ask, byId, say } from "./session.js";
+import "./times.js";
 
 const leave = byId("sign-out");
 leave?.addEventListener("click", async () => {

@@ -1,7 +1,7 @@
 // The sign-in page: name and password, the authenticator's code where one is asked for, a password of one's own.
 
-import { ask, byId, say, who } from "/static/session.js";
-import { t } from "/static/words.js";
+import { ask, byId, say, who } from "./session.js";
+import { t } from "./words.js";
 
 const enter = byId("enter"), change = byId("change");
 let csrf = null;

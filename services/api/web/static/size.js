@@ -1,8 +1,8 @@
 // What was typed as a nodule's size: understood in millimetres, and questioned where it can hardly be meant.
 
-import { byId } from "/static/session.js";
-import { LEAST_USUAL_MM, hundredth, readSize, unusual } from "/static/sizes.js";
-import { language, t } from "/static/words.js";
+import { byId } from "./session.js";
+import { LEAST_USUAL_MM, hundredth, readSize, unusual } from "./sizes.js";
+import { language, t } from "./words.js";
 
 const SLIPS = [10, 0.1, 100, 0.01];
 

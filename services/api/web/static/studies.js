@@ -1,7 +1,7 @@
 // Reader studies: an administrator makes, opens and closes them.
 
-import { ask, byId, say } from "/static/session.js";
-import { t } from "/static/words.js";
+import { ask, byId, say } from "./session.js";
+import { t } from "./words.js";
 
 const make = byId("make");
 

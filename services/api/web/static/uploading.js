@@ -1,10 +1,10 @@
 // Many labelled images with their manifest: hashed here, and only what the data set has not is sent, batch by batch.
 
-import { refresh } from "/static/console.js";
-import { sha256 } from "/static/hashing.js";
-import { quoted, rowsOf } from "/static/csv.js";
-import { ask, byId, say } from "/static/session.js";
-import { t } from "/static/words.js";
+import { refresh } from "./console.js";
+import { sha256 } from "./hashing.js";
+import { quoted, rowsOf } from "./csv.js";
+import { ask, byId, say } from "./session.js";
+import { t } from "./words.js";
 
 const MOST_ROWS = 200, MOST_BYTES = 8 * 1024 * 1024, MOST_HASHES = 5000, MOST_TRIES = 5, FIRST_WAIT_S = 2;
 const dataset = byId("holds").dataset.dataset, route = `/v1/datasets/${dataset}`;
@@ -127,8 +127,13 @@ function cell(row, column) {
 }
 
 function refuse(row, why) {
-  const line = document.createElement("tr");
-  for (const text of [row.line, row.cells.image ?? "", why]) line.append(Object.assign(document.createElement("td"), { textContent: text }));
+  const line = Object.assign(document.createElement("tr"), { role: "row" });
+  const columns = [...byId("refusals").querySelectorAll("thead th")].map((each) => each.textContent);
+  for (const [at, text] of [row.line, row.cells.image ?? "", why].entries()) {
+    const cell = Object.assign(document.createElement("td"), { role: "cell", textContent: text });
+    cell.dataset.label = columns[at];
+    line.append(cell);
+  }
   byId("refusals").querySelector("tbody").append(line);
   byId("refusals").hidden = false;
 }

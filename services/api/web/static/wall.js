@@ -1,11 +1,11 @@
 // The wall: fetches its figures again and again, says when they are old, and turns the pages of the hospitals' table.
 
-import { byId, say } from "/static/session.js";
-import { language, t } from "/static/words.js";
+import { byId, say } from "./session.js";
+import { localTimes } from "./times.js";
+import { t } from "./words.js";
 
 const EVERY_MS = 5_000, SILENT_MS = 15_000, TURN_MS = 10_000, FEWEST = 4;
 const wide = matchMedia("(min-width: 60rem)"), calm = matchMedia("(prefers-reduced-motion: reduce)");
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 let etag = null, answered = Date.now(), asking = false, at = 0, paused = calm.matches;
 
 const part = (name, within = document) => within.querySelector(`[data-part=${name}]`);
@@ -15,14 +15,10 @@ const asOf = () => part("standing").querySelector("time");
 function take(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html"), before = part("standing").dataset.standing;
   for (const name of ["standing", "tiles", "hospitals"]) part(name).replaceWith(document.adoptNode(part(name, fresh)));
-  localTime();
+  localTimes(part("standing"));
   turn(0);
   const { standing } = part("standing").dataset;
   if (standing !== before) say(t(`wall.state.${standing}`));
-}
-
-function localTime() {
-  asOf().textContent = clock.format(new Date(asOf().dateTime));
 }
 
 // Null where nobody answers in time: `heed` tells.
@@ -89,6 +85,5 @@ setInterval(look, EVERY_MS);
 setInterval(heed, 1_000);
 setInterval(() => { if (!paused) turn(1); }, TURN_MS);
 hold(paused);
-localTime();
 turn(0);
 stayAwake();

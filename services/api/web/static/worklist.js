@@ -1,11 +1,11 @@
 // The worklist: rows that follow their cases while any is unfinished, and the dialogs that act on one.
 
-import { ask, byId, once, say } from "/static/session.js";
-import { language, t } from "/static/words.js";
+import { ask, byId, once, say } from "./session.js";
+import { today } from "./times.js";
+import { t } from "./words.js";
 
 const EVERY_MS = 2000;
 const DAY = { from: "00:00", to: "23:59:59.999" };
-const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
 let timer = null, seen = null, open = null;
 
 document.addEventListener("click", (event) => {
@@ -26,7 +26,6 @@ byId("filters").addEventListener("formdata", ({ formData }) => {
 });
 for (const field of document.querySelectorAll("[data-at*=T]")) field.value = new Date(field.dataset.at).toLocaleDateString("sv");
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : wait(0)));
-local();
 wait();
 
 const ACTS = {
@@ -67,7 +66,7 @@ function show(id, button, fill) {
 // What is recorded already stands in the form; only the patient's number is not known here.
 function told(form) {
   const { determined_on, malignant, source, consent } = form.elements;
-  determined_on.max = new Date().toISOString().slice(0, 10);
+  determined_on.max = today();
   if (!open.row.outcome) return;
   const known = JSON.parse(open.row.outcome);
   malignant.value = String(known.malignant);
@@ -124,7 +123,6 @@ function take(fresh, tag) {
   const before = states(), focus = focused();
   byId("list").replaceWith(fresh);
   seen = tag;
-  local();
   focusOn(focus);
   const changed = [...states()].filter(([id, state]) => before.has(id) && before.get(id) !== state);
   if (changed.length) say(changed.map(([id, state]) => t("worklist.changed", { name: byId(id).dataset.name, state: t(`common.state.${state}`) })).join(" "));
@@ -144,8 +142,4 @@ function focusOn(place) {
   const part = byId(place.row) ?? byId("list");
   const same = [...part.querySelectorAll("a, button")].find((each) => each.dataset.act === place.act && each.getAttribute("href") === place.href);
   (same ?? byId("main")).focus({ preventScroll: true });
-}
-
-function local() {
-  for (const each of document.querySelectorAll("#list time")) each.textContent = moment.format(new Date(each.dateTime));
 }

@@ -29,6 +29,7 @@ def test_an_operator_is_shown_every_hospital_and_its_limits(as_person, places, l
 def test_an_administrator_sets_its_own_hospital_without_its_limits(as_person, places, language):
     page = as_person(Role.HOSPITAL_ADMIN).get("/console/hospital", params={"lang": language}).text
     assert 'data-ask="PATCH /v1/hospital"' in page
+    assert {"en": "from the first one on", "ko": "첫 모델부터"}[language] in page
     assert 'name="retention_days"' in page
     assert 'name="weight"' not in page
 

@@ -46,6 +46,8 @@ def test_a_candidate_stands_beside_the_live_model(operator, language):
         assert found in page.text
     assert len(page.content) < 200_000
     assert "style=" not in page.text
+    assert {"en": "malignant images", "ko": "찾아냅니다"}[language] in page.text
+    assert '<span lang="en">' not in page.text or language == "en"
 
 
 def test_one_that_was_judged_before_figures_were_kept_says_so_and_needs_a_reason(operator):

@@ -57,6 +57,24 @@ def test_a_version_is_counted_apart_from_the_draft(operator, version):
     assert "What version 1 holds" in frozen
 
 
+def test_whoever_froze_or_promoted_is_named(ledger, make_person, signed_in):
+    person = make_person(Role.OPERATOR, None, "kim.minji")
+    actor = f"person:{person.id}"
+    with ledger.whole(actor) as house:
+        dataset = house.datasets.ensure("nodules")
+        house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
+        house.versions.freeze(dataset)
+        house.models.store("d" * 64, "first", "starter", None, True, {})
+        house.models.promote("d" * 64, actor, None)
+    client = signed_in(person)
+    for path in ("/console/datasets/nodules", "/console/models", "/console/audit"):
+        shown = client.get(path).text.partition("<table")[2]
+        assert "kim.minji" in shown
+        assert f">{actor}<" not in shown
+        assert f", {actor}" not in shown
+    assert client.get("/v1/datasets/nodules/versions").json()[0]["actor"] == actor
+
+
 def test_an_unknown_data_set_or_run_is_said_on_a_page(operator):
     assert operator.get("/console/datasets/absent").status_code == 404
     assert operator.get("/console/runs/00000000-0000-0000-0000-000000000000").status_code == 404

@@ -10,7 +10,8 @@ from services.api.jobs.schemas import RESULT
 from services.api.languages import Language
 from services.api.reports.facts import Printed, Report
 from services.api.reports.layout import pdf
-from shared.guidelines import alternatives, recommend
+from services.api.reports.zones import zone_named
+from shared.guidelines import EXAMPLE, alternatives, describe, recommend, to_json
 from shared.ledger.cases import Case
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -46,6 +47,23 @@ def test_a_report_is_one_page_with_its_title_its_language_and_letters_of_its_own
 def test_the_same_facts_make_the_same_bytes():
     assert pdf(report()) == pdf(report())
     assert pdf(report()) != pdf(replace(report(), printed=Printed("lee", "k", NOON)))
+
+
+def test_a_report_is_written_in_the_hours_of_who_asked():
+    assert pdf(report()) != pdf(replace(report(), zone=zone_named("Asia/Seoul")))
+
+
+def test_what_caliper_marks_enclose_is_drawn_where_no_outline_was_given():
+    found = {"box": [40, 30, 180, 160], "source": "calipers"}
+    bare = with_picture(None)
+    assert pdf(replace(bare, result=bare.result | {"roi": found})) != pdf(bare)
+
+
+def test_what_the_reader_saw_is_printed():
+    seen = replace(CASE, descriptors=to_json(describe(EXAMPLE)))
+    made = pdf(replace(report(), case=seen))
+    assert pages(made) == 1
+    assert len(made) > len(pdf(report()))
 
 
 def test_many_readers_and_warnings_take_a_second_page():

@@ -9,7 +9,18 @@ from services.api.reports import sentences
 from services.api.reports.sentences import speaker
 from services.api.web.languages import SPOKEN
 from services.worker import results
-from shared.guidelines import RULES, Outcome, alternatives, assess, recommend
+from shared.guidelines import (
+    CHOICES,
+    EXAMPLE,
+    GUIDELINES,
+    RULES,
+    Focus,
+    Outcome,
+    alternatives,
+    assess,
+    describe,
+    recommend,
+)
 from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Margin, Orientation
 from shared.imaging import errors
 
@@ -112,3 +123,36 @@ def test_older_results_without_the_risk_of_their_cut_off_are_told_without_it():
 def _said(language: Language, start: str) -> set[str]:
     every = SPOKEN[language].keys()
     return {key.removeprefix(start) for key in every if key.startswith(start)}
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_term_of_the_lexicon_has_words(language):
+    asked = {f"{name}.{term}" for name, terms in {**CHOICES, "foci": Focus}.items() for term in (*terms, "title")}
+    assert sorted(asked - _said(language, "lexicon.")) == []
+
+
+def test_a_description_is_said_in_words_and_none_seen_is_said_too():
+    seen = {**EXAMPLE, "composition": "mixed", "foci": [], "eccentric": True}
+    told = dict(sentences.described(SAY, seen))
+    assert told["Composition"] == "Mixed cystic and solid. The solid part lies to one side (eccentric)"
+    assert (told["Shape"], told["Echogenic foci"]) == ("Wider than tall", "None")
+
+
+def test_each_guideline_stands_once_beside_itself():
+    fna = recommend(0.42, 14.5, "risk-band/K-TIRADS-2021/1").to_json()
+    fna["alternatives"] = [each.to_json() for each in alternatives(0.42, 14.5, "risk-band/K-TIRADS-2021/1")]
+    own = [assess(describe(EXAMPLE), 14.5, name).to_json() for name in ("ACR-2017", "ATA-2015")]
+    rows = sentences.beside(SAY, fna, own)
+    assert [name for name, _, _ in rows] == ["K-TIRADS 2021", "ACR TI-RADS 2017", "K-TIRADS 2016", "ATA 2015"]
+    assert rows[1][1:] == (next(each for each in fna["alternatives"] if "ACR" in each["rule"]), own[0])
+    assert (rows[0][2], rows[3][1]) == (None, None)
+
+
+@pytest.mark.parametrize("name", sorted({level.name for each in GUIDELINES.values() for level in each.levels}))
+def test_a_level_is_said_in_english_as_its_guideline_names_it(name):
+    assert sentences.level(SAY, name) == name
+
+
+def test_a_level_is_said_in_korean_where_it_is_a_word():
+    said = [sentences.level(speaker(Language.KOREAN), name) for name in ("high suspicion", "TR5", None)]
+    assert said == ["높은 의심", "TR5", "–"]

@@ -1,0 +1,104 @@
+"""The whole way from the door to the report and back by the worklist, for a person who has no mouse."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from shared.domain.roles import Role
+from tests.browser.test_new_case import CASE, PATIENCE_MS, box_of, case_of, image
+from tests.signing_in import PASSWORD
+
+MOST_STOPS = 60
+FOCUSED = "each => each === document.activeElement && each.matches(':focus-visible')"
+
+
+def reach(page: Page, wanted: Locator, key: str = "Tab") -> None:
+    """From stop to stop until this one has the focus, and shows it."""
+    for _ in range(MOST_STOPS):
+        if wanted.evaluate(FOCUSED):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{key} never comes to {wanted}, but to {page.evaluate('document.activeElement.outerHTML')}")
+
+
+def opens_and_closes(page: Page, button: Locator, dialog: Locator) -> None:
+    """Enter opens the dialog, Escape closes it, and the focus is back where it was."""
+    reach(page, button)
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_visible()
+    assert dialog.evaluate("each => each.contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def signs_in(page: Page, name: str) -> None:
+    expect(page.locator("#name")).to_be_focused()
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#size")).to_be_visible()
+
+
+def skips_the_menu(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+
+def chooses_an_image(page: Page) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(image())
+    expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_everything_from_the_door_to_the_report_is_done_by_the_keyboard_alone(enter, stage, make_person, snap):
+    person, page = make_person(Role.SUBMITTER, "keys-only"), enter(None, path="/", language="ko", dark=True)
+    page.on("filechooser", lambda chooser: None)  # from now on the browser tells of them
+    signs_in(page, person.name)
+    skips_the_menu(page)
+    page.keyboard.press("Tab")
+    expect(page.locator("#size")).to_be_focused()
+    page.keyboard.type("14.5mm")
+    page.keyboard.press("Tab")
+    expect(page.locator("#file")).to_be_focused()
+    chooses_an_image(page)
+    reach(page, page.locator("#roi"))
+    for key in ("Enter", "ArrowRight", "Shift+ArrowDown", "Shift+ArrowDown"):
+        page.keyboard.press(key)
+    assert box_of(page) == [33, 32, 64, 66]
+    snap(page, "new-case-desk-ko-dark")
+    opens_and_closes(page, page.locator("#straighten"), page.locator("dialog[open]"))
+    reach(page, page.locator("#external"))
+    page.keyboard.type("K-1")
+    page.keyboard.press("Enter")
+    assert case_of(page, stage)["roi"] == {"box": [33, 32, 64, 66]}
+
+    expect(page.locator("#decision")).to_be_visible(timeout=PATIENCE_MS)
+    reach(page, page.locator(".heatmap button"))
+    page.keyboard.press("Enter")
+    slider = page.get_by_role("slider")
+    expect(slider).to_be_focused(timeout=PATIENCE_MS)
+    page.keyboard.press("ArrowLeft")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile("55"))
+    reach(page, page.locator("#pdf"))
+    with page.expect_download(timeout=PATIENCE_MS) as download:
+        page.keyboard.press("Enter")
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF-")
+
+    reach(page, page.locator("nav a[href='/worklist']"), "Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/worklist")
+    skips_the_menu(page)
+    reach(page, page.locator("#f-q"))
+    page.keyboard.type("K-1")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/worklist?q=K-1")
+    opens_and_closes(page, page.locator("[data-act=outcome]"), page.locator("#outcome"))
+    reach(page, page.get_by_role("link", name="K-1"), "Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(CASE)

@@ -1,0 +1,36 @@
+"""What the guidelines make of descriptors, beside the model's risk."""
+
+import pytest
+
+from services.api.cases.assessment import ASSESSED, assessed
+
+SOLID = {"composition": "solid", "echogenicity": "hypoechoic", "orientation": "wider-than-tall", "margin": "smooth"}
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "size_mm", "points", "level", "due"),
+    [
+        (SOLID, 15, 4, "TR4", ["ACR-2017", "K-TIRADS-2016", "ATA-2015"]),
+        (SOLID, 14.9, 4, "TR4", ["K-TIRADS-2016", "ATA-2015"]),
+        (SOLID | {"foci": ["punctate"]}, 10, 7, "TR5", ["ACR-2017", "K-TIRADS-2016", "ATA-2015"]),
+        (SOLID | {"foci": ["macrocalcification", "rim"]}, 20, 7, "TR5", list(ASSESSED)),
+        (SOLID | {"composition": "spongiform"}, 50, 0, "TR1", ["K-TIRADS-2016"]),
+        (SOLID | {"composition": "cystic", "echogenicity": "anechoic"}, 50, 0, "TR1", []),
+    ],
+)
+def test_points_level_and_advice_are_the_pure_guidelines(descriptors, size_mm, points, level, due):
+    told = assessed(descriptors, size_mm)
+    assert (told.points, told.level) == (points, level)
+    assert [each["rule"] for each in told.advice] == list(ASSESSED)
+    assert [each["rule"] for each in told.advice if each["recommended"]] == due
+    assert {each["risk"] for each in told.advice} == {None}
+
+
+def test_a_guideline_without_a_category_says_so():
+    told = assessed(SOLID | {"echogenicity": "isoechoic", "foci": ["punctate"]}, 12)
+    ata = next(each for each in told.advice if each["rule"] == "ATA-2015")
+    assert (ata["outcome"], ata["level"]) == ("undecided", None)
+
+
+def test_nothing_is_assessed_where_nothing_was_described():
+    assert assessed(None, 12) is None

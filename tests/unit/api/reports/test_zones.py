@@ -1,0 +1,20 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from services.api.reports.zones import in_hours_of, zone_named
+
+NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
+SAID = {
+    "Asia/Seoul": "2026-03-14 21:00:00 (UTC+09:00)",
+    "America/St_Johns": "2026-03-14 09:30:00 (UTC-02:30)",
+    None: "2026-03-14 12:00:00 UTC",
+    "Nowhere/Land": "2026-03-14 12:00:00 UTC",
+    "../etc/passwd": "2026-03-14 12:00:00 UTC",
+    "America": "2026-03-14 12:00:00 UTC",
+}
+
+
+@pytest.mark.parametrize(("name", "said"), SAID.items())
+def test_a_moment_is_said_in_the_hours_of_a_zone_that_is_known_else_in_utc(name, said):
+    assert in_hours_of(zone_named(name), NOON) == said
