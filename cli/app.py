@@ -32,6 +32,8 @@ COMMANDS = {
     "person": "cli.commands.person",
     "audit": "cli.commands.audit",
     "doctor": "cli.commands.doctor",
+    "backup": "cli.commands.backup",
+    "restore": "cli.commands.restore",
     "chaos": "cli.commands.chaos",
     "load": "cli.commands.load",
     "test": "cli.commands.test",

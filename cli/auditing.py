@@ -9,6 +9,7 @@ from cli.connection import open_ledger
 from shared.domain.chain import Seal
 from shared.domain.exported import Exported
 from shared.domain.proof import Fault, Findings, found, verify
+from shared.ledger import Ledger
 from shared.ledger.exporting import Trail
 from shared.sealing import own_key, signed
 from shared.settings import Settings
@@ -31,6 +32,17 @@ def of_ledger(settings: Settings, trusted: Sequence[str], witnesses: Sequence[Se
         trail = Trail(ledger, "cli")
         seals = trail.seals()
         return verify(trail.links(), seals, signed, trusted or own_key(settings), witnesses)
+
+
+def of_database(url: str, trusted: Sequence[str]) -> Findings:
+    """The same of the database at this address, with no key trusted but these."""
+    ledger = Ledger(url, pool_size=1)
+    try:
+        trail = Trail(ledger, "cli")
+        seals = trail.seals()
+        return verify(trail.links(), seals, signed, trusted)
+    finally:
+        ledger.close()
 
 
 def to_json(findings: Findings) -> dict[str, Any]:

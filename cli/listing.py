@@ -1,6 +1,7 @@
 """A list as people read it, or as programs do."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
@@ -16,3 +17,12 @@ def show_all(found: list[dict[str, Any]], as_json: bool, table: Callable[[list[d
         console.print_json(data=found)
     else:
         console.print(table(found))
+
+
+def say(as_json: bool, told: Any, sentences: Iterable[str]) -> None:
+    """What was done, as JSON or one sentence a line."""
+    if as_json:
+        print(json.dumps(told, indent=2, default=str))
+        return
+    for sentence in sentences:
+        Console().print(sentence, soft_wrap=True, highlight=False, markup=False)

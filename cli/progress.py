@@ -56,6 +56,13 @@ class StageProgress:
             self._console.print(line(stage, fraction, message, now - self._began), soft_wrap=True, markup=False)
 
 
+class PlainProgress(StageProgress):
+    """The same for work that has no figures of its own."""
+
+    def __call__(self, stage: str, fraction: float, message: str, metrics: Mapping[str, float] | None = None) -> None:
+        super().__call__(stage, fraction, message, metrics or {})
+
+
 def line(stage: str, fraction: float, message: str, spent_s: float) -> str:
     """One line of a log; the rest is estimated once a twentieth is done."""
     rest = f", about {duration(spent_s * (1 - fraction) / fraction)} left" if 0.05 <= fraction < 1 and spent_s else ""

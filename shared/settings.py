@@ -127,6 +127,8 @@ class Settings(BaseSettings):
     shadow_batch: Annotated[int, Field(ge=1, le=64)] = 8
     """Cases a shadow reads in one transaction."""
 
+    backup_within_h: Annotated[float, Field(ge=1)] = 26.0
+    """`./sera doctor` says so when the last backup is older: a daily one, and two hours for it to be late."""
     audit_seal_every_s: Annotated[float, Field(ge=1)] = 300.0
     """How much of the audit trail's end could be cut off unseen by who owns the database: what is not yet sealed."""
     audit_key: SecretStr | None = None

@@ -6,7 +6,6 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
@@ -16,6 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
+from cli.examination import checks
+from cli.finding import Finding, Verdict
 from deploy.local import StackState
 from deploy.local.errors import StackNotRunning
 from deploy.local.home import Home
@@ -34,16 +35,6 @@ app = application()
 
 DISK_WANTED_MIB = 5 * 1024
 SHOWN_PACKAGES = ("torch", "torchvision", "scikit-learn", "fastapi", "celery", "sqlalchemy")
-
-
-class Verdict(StrEnum):
-    OK = "ok"
-    NOTE = "note"
-    FAIL = "fail"
-
-
-Finding = tuple[Verdict, str]
-"""A verdict, and what was found, with the next step where one is due."""
 
 
 def python_version(_: Settings) -> Finding:
@@ -150,9 +141,12 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
 
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
-    """Check this machine. Exits with 1 if something would keep SERA from running."""
+    """Check this machine and, where SERA serves, its engines, queue, backups and certificate; each with the next step.
+
+    Exits with 1 if something keeps SERA from running or from answering.
+    """
     settings = Settings()
-    findings = {name: examine(check, settings) for name, check in CHECKS.items()}
+    findings = {name: examine(check, settings) for name, check in (CHECKS | checks(settings)).items()}
     if as_json:
         rows = [{"check": name, "verdict": verdict, "detail": detail} for name, (verdict, detail) in findings.items()]
         print(json.dumps(rows, indent=2))

@@ -4,6 +4,7 @@ import uvicorn
 
 from services.api.app import create_app
 from shared import telemetry, tracing
+from shared.ledger.schema import check_schema
 from shared.safety import refuse_unsafe
 from shared.settings import Settings
 
@@ -15,6 +16,7 @@ def main() -> None:
     settings = refuse_unsafe(Settings())
     telemetry.configure("api", settings.log_level)
     tracing.configure("api", settings)
+    check_schema(settings.database)
     uvicorn.run(
         create_app(settings),
         host=settings.host,

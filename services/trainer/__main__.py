@@ -14,6 +14,7 @@ from services.trainer.work import Tools
 from shared import metering, telemetry, tracing
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.schema import check_schema
 from shared.networks import WeightsFinder
 from shared.networks.gpus import Gpus
 from shared.objects import open_store
@@ -54,6 +55,7 @@ def main() -> None:
     telemetry.configure("trainer", settings.log_level, worker=settings.worker_name)
     tracing.configure("trainer", settings)
     metering.serve(settings, Gpus())
+    check_schema(settings.database)
     app = celery_app(settings.broker)
     desk = bootstrap(settings, app)
     register(app, desk)

@@ -19,6 +19,7 @@ from services.worker.shelf import Shelf
 from shared import metering, telemetry, tracing
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat, Renew
+from shared.ledger.schema import check_schema
 from shared.liveness import Progress
 from shared.networks import device_name
 from shared.networks.gpus import Gpus
@@ -115,6 +116,7 @@ def main() -> None:
     telemetry.configure("worker", settings.log_level, worker=settings.worker_name)
     tracing.configure("worker", settings)
     metering.serve(settings, Gpus())
+    check_schema(settings.database)
     progress = Progress(settings.alive_file, settings.stuck_after_s, settings.long_task_s)
     desk, maker, sealer, sweeper, follower = bootstrap(settings, progress)
     desk.open()

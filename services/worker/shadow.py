@@ -15,6 +15,7 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from shared import metering, telemetry
 from shared.ledger import Ledger
+from shared.ledger.schema import check_schema
 from shared.ledger.shadows import Shadow
 from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
@@ -108,6 +109,7 @@ def main() -> None:
     settings = refuse_unsafe(Settings())
     telemetry.configure("shadow", settings.log_level, worker=settings.worker_name)
     metering.serve(settings)
+    check_schema(settings.database)
     door = bootstrap(settings)
     app = celery_app(settings.broker)
     register(app, door)

@@ -61,3 +61,5 @@ class Event(StrEnum):
     READER_STUDY_SHOWN = "reader-study.shown"
     READER_STUDY_READ = "reader-study.read"
     READER_STUDY_BREACHED = "reader-study.breached"
+    BACKUP_MADE = "backup.made"
+    LEDGER_RESTORED = "ledger.restored"

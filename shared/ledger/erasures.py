@@ -111,6 +111,14 @@ class Retention:
         erase(self._session, self._audit, row, jobs, Ground.RETENTION, self._actor)
         return True
 
+    def erase_again(self, case_id: UUID, ground: Ground) -> bool:
+        """Erase a case that was erased before and came back with an older ledger; False if it did not."""
+        row = self._session.get(CaseRow, case_id, with_for_update=True)
+        if row is None or row.erased_at is not None:
+            return False
+        erase(self._session, self._audit, row, _jobs(self._session, case_id), ground, self._actor)
+        return True
+
     def due(self, default_days: int | None) -> dict[UUID, Due]:
         """By hospital; those with nothing due are left out."""
         rows = self._session.execute(COUNT, {"default": default_days, "overdue": OVERDUE})

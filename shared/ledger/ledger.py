@@ -49,6 +49,7 @@ from shared.ledger.signins import SignIns
 from shared.ledger.similar import SimilarCases
 from shared.ledger.standing import HOUSE, of_hospital, reachable, take
 from shared.ledger.steps import Steps
+from shared.ledger.terms import Terms
 from shared.ledger.trainers import Trainers
 from shared.ledger.training import TrainingRuns
 from shared.ledger.versions import Versions
@@ -123,6 +124,7 @@ class House:
     backlog: Backlog
     figures: Figures
     wall: Wall
+    terms: Terms
 
 
 class Ledger:
@@ -212,6 +214,7 @@ class Ledger:
                 Backlog(session),
                 Figures(session),
                 Wall(session),
+                Terms(session),
             )
             self._tell(audit)
 

@@ -24,6 +24,7 @@ from shared.ledger.tables.reader_studies import (
     ReadingRow,
     ShowingRow,
 )
+from shared.ledger.tables.schema import TermsRow
 from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainerRow, TrainingRunRow
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "ShowingRow",
     "StrangerRow",
     "Table",
+    "TermsRow",
     "TrainerRow",
     "TrainingRunRow",
     "VersionImageRow",

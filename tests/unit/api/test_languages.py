@@ -23,6 +23,14 @@ ELSEWHERE = (
     "shared.sealing",
 )
 """The gateway, which loads nearly all errors, and those of the rest."""
+NEVER_TOLD = (
+    "shared.study",
+    "shared.backup",
+    "shared.ledger.migrate",
+    "shared.ledger.refill",
+    "shared.ledger.schema",
+)
+"""Errors of the command line, of migrations, and of services that do not start: the gateway tells none of them."""
 PLAIN = {"invalid-request", "body-unreadable", "method-not-allowed"}
 """What is told without an error of ours."""
 
@@ -59,7 +67,7 @@ def sentences():
     for module in ELSEWHERE:
         importlib.import_module(module)
     for kind in errors(SeraError):
-        if kind.__module__.startswith(("shared.", "services.api")) and not kind.__module__.startswith("shared.study"):
+        if kind.__module__.startswith(("shared.", "services.api")) and not kind.__module__.startswith(NEVER_TOLD):
             for code in {f"{thing}-differs" for thing in THINGS.values()} if kind is ImageDiffers else {kind.code}:
                 yield code, kind.text
     yield from REASON_TEXT.items()

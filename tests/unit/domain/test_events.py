@@ -24,6 +24,8 @@ ALLOWED = {
         "version",
         "versions",
         "study",
+        "backup",
+        "schema",
     },
     "counts and shares": {"images", "files", "attempt", "share", "columns", "rows", "cases", "readers"},
     "names of tags and chunks, with counts": {"removed"},

@@ -1,0 +1,99 @@
+"""`./sera backup`: the ledger and its objects into a folder, while SERA serves."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from cli import backing
+from cli.commands import application
+from cli.listing import AsJson, say
+from cli.progress import PlainProgress
+from shared.backup import Place, Source, check, note, prune, take
+from shared.backup.keys import held
+from shared.objects import open_store
+from shared.settings import Settings
+
+MAKE = "make"
+Folder = Annotated[Path, typer.Argument(help="The folder of the backups.", show_default=False)]
+
+
+class MakesByDefault(TyperGroup):
+    """`./sera backup FOLDER` makes one; a first word that is a command's name is that command."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = [MAKE, *args]
+        return super().parse_args(ctx, args)
+
+
+app = application()
+
+
+@app.callback(cls=MakesByDefault, subcommand_metavar="FOLDER | COMMAND [ARGS]...")
+def backup() -> None:
+    """Back up the ledger, its objects and its models into a folder: `./sera backup FOLDER`.
+
+    SERA goes on serving. Objects that an earlier backup in the folder has are not copied again.
+    """
+
+
+@app.command(MAKE)
+def make(
+    folder: Folder,
+    with_keys: Annotated[bool, typer.Option("--with-keys", help="Also the keys in SERA_HOME/keys.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a backup; exit code 1 if an object was missing."""
+    settings = Settings()
+    with backing.serving(settings) as engines, PlainProgress(Console(stderr=True)) as told:
+        source = Source(engines.database_url, open_store(engines.objects_url), held(settings))
+        taken = take(Place(folder), source, with_keys=with_keys, told=told)
+    say(as_json, backing.to_json(taken), backing.of_taken(taken))
+    if taken.manifest.missing:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    name: Annotated[str | None, typer.Option("--backup", help="Which one; the newest if none is named.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read all of a backup and compare it with what it was; exit code 1 if anything is damaged. Restores nothing."""
+    with PlainProgress(Console(stderr=True)) as told:
+        checked = check(Place(folder), name, told)
+    say(as_json, {**backing.to_json(checked), "whole": checked.whole}, backing.of_checked(checked))
+    if not checked.whole:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_backups(folder: Folder, as_json: AsJson = False) -> None:
+    """The whole backups of the folder, the oldest first."""
+    names = Place(folder).names()
+    say(as_json, names, names or ["There is none."])
+
+
+@app.command("note")
+def note_withdrawn(folder: Folder, as_json: AsJson = False) -> None:
+    """Note beside the backups what was erased and revoked so far; quick, and to be done often."""
+    with backing.serving(Settings()) as engines:
+        known = note(Place(folder), engines.database_url)
+    told = {"known_at": known.known_at, "cases": len(known.cases), "keys": len(known.keys)}
+    said = f"Known by {known.known_at}: {told['cases']} erased cases, {told['keys']} revoked keys."
+    say(as_json, told, [said])
+
+
+@app.command("prune")
+def prune_old(
+    folder: Folder,
+    keep: Annotated[int, typer.Option(min=1, help="How many of the newest backups stay.")],
+    as_json: AsJson = False,
+) -> None:
+    """Remove older backups and the objects that only they hold."""
+    gone, objects = prune(Place(folder), keep)
+    said = f"{len(gone)} backups went, and {objects} objects that no other one names."
+    say(as_json, {"backups": gone, "objects": objects}, [said])

@@ -1,0 +1,152 @@
+"""A folder of backups.
+
+    objects/ab/cd/SHA256                 the objects of all backups, each once
+    20261125T031500.250Z-1f0c9e3a7b52/   a whole backup: the time of its ledger and the hash of its manifest
+        manifest.json  objects.gz  ledger/TABLE.gz  [keys/]
+    withdrawn.json                       every erased case and revoked key that was ever known here
+    .draft/                              a backup that is being made, or broke off
+
+A backup gets its name when all of it is on the disk. Nothing in here may be read by others than its owner.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from shared.errors import SeraError
+from shared.objects import ObjectStore, open_store
+
+NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
+DRAFT, OLD, LOCK, WITHDRAWN = ".draft", ".old", ".lock", "withdrawn.json"
+
+
+class NoBackup(SeraError):
+    code = "no-backup"
+    text = "There is no whole backup {name} in {place}. Name the folder that was given to `./sera backup`."
+
+
+class PlaceOpen(SeraError):
+    code = "backup-place-open"
+    text = (
+        "{place} may be entered by every user of this machine, and a backup holds all that SERA knows. Close it: "
+        "`chmod o= {place}`, then make the backup again."
+    )
+
+
+class PlaceBusy(SeraError):
+    code = "backup-place-busy"
+    text = "Another backup is being made in {place}. Wait for it to end, then begin again."
+
+
+class PlaceUnwritable(SeraError):
+    code = "backup-place-unwritable"
+    text = "No backup can be kept in {place} ({problem}). Name a folder on a disk that you may write to."
+
+
+class Place:
+    """Where backups lie."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().absolute()
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        return open_store(self.root.as_uri())
+
+    @property
+    def withdrawn(self) -> Path:
+        return self.root / WITHDRAWN
+
+    def names(self) -> list[str]:
+        """The whole backups, the oldest first."""
+        if not self.root.is_dir():
+            return []
+        return sorted(path.name for path in self.root.iterdir() if NAME.fullmatch(path.name) and path.is_dir())
+
+    def folder(self, name: str | None = None) -> Path:
+        """Of the backup of this name, or of the newest one. Raises NoBackup."""
+        names = self.names()
+        if not names or (name and name not in names):
+            raise NoBackup(name=name or "", place=self.root)
+        return self.root / (name or names[-1])
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Made if need be, closed to others, and held against a second writer; drafts of broken backups go.
+
+        Raises PlaceOpen, PlaceBusy, PlaceUnwritable.
+        """
+        before = os.umask(0o077)
+        try:
+            with self._locked():
+                for leftover in (DRAFT, OLD):
+                    shutil.rmtree(self.root / leftover, ignore_errors=True)
+                yield
+        finally:
+            os.umask(before)
+
+    @contextmanager
+    def draft(self) -> Iterator[Path]:
+        """A folder to fill; gone afterwards unless it was `kept`."""
+        path = self.root / DRAFT
+        path.mkdir()
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def keep(self, draft: Path, name: str) -> Path:
+        """All of it, and all objects that were there already, is on the disk before it has its name."""
+        os.sync()
+        kept = draft.rename(self.root / name)
+        sync(self.root)
+        return kept
+
+    def drop(self, name: str) -> None:
+        """It loses its name first, so that one that is half gone is not taken for a backup."""
+        shutil.rmtree(self.folder(name).rename(self.root / OLD))
+
+    def stored(self) -> Iterator[str]:
+        """Hashes of all objects that lie here."""
+        return (path.name for path in (self.root / "objects").rglob("*") if path.is_file())
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as refused:
+            raise PlaceUnwritable(place=self.root, problem=refused.strerror) from refused
+        try:
+            if stat.S_IMODE(self.root.stat().st_mode) & stat.S_IRWXO:
+                raise PlaceOpen(place=self.root)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as busy:
+            raise PlaceBusy(place=self.root) from busy
+        finally:
+            os.close(lock)
+
+
+def write(path: Path, text: str) -> None:
+    """In one step, for its owner's eyes only."""
+    draft = path.with_name(f".{path.name}.new")
+    draft.write_text(text)
+    draft.chmod(0o600)
+    sync(draft)
+    draft.replace(path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

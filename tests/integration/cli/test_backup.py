@@ -1,0 +1,56 @@
+"""The commands as a person reads them: a stopped home is backed up, lost, and restored."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.app import app
+from deploy.local import Stack
+from deploy.local.services import SERVICES
+from shared.backup import KeysMissing
+from shared.sealing import key_file, seal_key
+from shared.settings import Settings
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a SERA that has stopped, with its sealing key."""
+    path = tmp_path / "home"
+    monkeypatch.setenv("SERA_HOME", str(path))
+    with Stack(path, services=[child for child in SERVICES if child.one_shot], durable=False):
+        seal_key(Settings())
+    return path
+
+
+def test_a_home_is_backed_up_while_it_is_stopped_and_comes_back_with_its_key(home: Path, tmp_path: Path) -> None:
+    place, key = tmp_path / "backups", tmp_path / "audit-ed25519"
+    said = run("backup", place).output
+    assert "is whole" in said
+    assert "The keys that seal the audit trail" in said
+    assert "are as they were written" in run("backup", "verify", place).output
+    assert run("backup", "note", place).output.startswith("Known by")
+    assert "0 backups went" in run("backup", "prune", place, "--keep", 1).output
+    shutil.copy(key_file(Settings()), key)
+    shutil.rmtree(home)
+    refused = run("restore", place)
+    assert isinstance(refused.exception, KeysMissing)
+    (home / "keys").mkdir(parents=True, mode=0o700)
+    shutil.copy(key, home / "keys")
+    done = run("restore", place)
+    assert done.exit_code == 0, done.output
+    assert f"Restored from {run('backup', 'list', place).output.strip()}" in done.output.replace("\n", " ")
+    assert "The audit trail is whole" in done.output
+    assert "no backup knows" in done.output
+    assert getattr(run("restore", place).exception, "code", None) == "database-not-empty"
+
+
+def test_where_there_is_no_ledger_nothing_is_backed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERA_HOME", str(tmp_path / "nowhere"))
+    assert run("backup", tmp_path / "backups").exception.code == "nothing-to-back-up"
+    assert not (tmp_path / "nowhere").exists()
