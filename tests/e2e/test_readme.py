@@ -52,6 +52,9 @@ TRIED = {
         "deploy/docker/verify.sh",
         "compose exec -T api sera key create --hospital NORTH",
     ),
+    "./sera backup FOLDER": ("tests/e2e/test_restore.py", '"backup", str(story.place)'),
+    "./sera backup verify FOLDER": ("tests/integration/cli/test_backup.py", 'run("backup", "verify", place)'),
+    "./sera restore FOLDER": ("tests/e2e/test_restore.py", '"restore", str(story.place)'),
     "./sera load --hospitals 50 --rate 3 --minutes 30": ("tests/e2e/test_load.py", '"load"'),
 }
 """What takes long, or starts or changes what others share: the file whose test does it, and words of that test."""
