@@ -39,6 +39,8 @@ def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(e
     expect(page.get_by_role("link", name="east")).to_be_visible()
     snap(page, "console-hospitals")
     page.get_by_role("link", name="People").click()
+    page.wait_for_url("**/people")
+    page.wait_for_load_state()  # its scripts listen
     page.get_by_label("Name", exact=True).fill("e.ast@east")
     page.get_by_label("Role", exact=True).select_option("submitter")
     page.get_by_label("Hospital", exact=True).select_option("east")

@@ -40,6 +40,7 @@ def signs_in(page: Page, name: str) -> None:
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.locator("#size")).to_be_visible()
+    page.wait_for_load_state()  # its scripts listen
 
 
 def skips_the_menu(page: Page) -> None:
