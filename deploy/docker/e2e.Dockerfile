@@ -3,7 +3,7 @@ ARG API_IMAGE=sera-api:0.1.0
 FROM ${API_IMAGE}
 USER root
 COPY requirements-dev.lock /build/
-RUN python3 -m pip --python /opt/sera/bin/python install --no-cache-dir -c /build/requirements-dev.lock pytest pytest-timeout
+RUN PATH=/usr/local/bin:/usr/bin:/bin python3 -m pip --python /opt/sera/bin/python install --no-cache-dir -c /build/requirements-dev.lock pytest pytest-timeout
 COPY tests/deployed /srv/sera/tests/deployed
 HEALTHCHECK NONE
 CMD ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/deployed"]

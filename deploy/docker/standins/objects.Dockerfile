@@ -3,5 +3,6 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE}
 COPY requirements-dev.lock /build/
 RUN python3 -m venv /opt/moto && /opt/moto/bin/pip install --no-cache-dir -c /build/requirements-dev.lock "moto[s3]" flask flask-cors
+COPY deploy/docker/standins/objects-entrypoint.sh /usr/local/bin/
 USER nobody
-ENTRYPOINT ["/opt/moto/bin/moto_server", "--host", "0.0.0.0", "--port", "8333", "--ssl-cert", "/run/secrets/public.crt", "--ssl-key", "/run/secrets/private.key"]
+ENTRYPOINT ["objects-entrypoint.sh"]

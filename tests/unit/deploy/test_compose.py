@@ -107,3 +107,8 @@ def test_every_part_that_is_drawn_secrets_for_mounts_them_and_no_other_does():
         if name != "secrets" and mount.startswith("secrets-")
     }
     assert mounted == parts
+
+
+def test_the_image_has_a_folder_of_its_user_for_each_part_that_secrets_are_drawn_for():
+    made = re.search(r"for part in ([\w ]+);", (ROOT / "deploy" / "docker" / "api.Dockerfile").read_text())
+    assert set(made[1].split()) == set(share_out(Drawn()))
