@@ -9,6 +9,7 @@ COPY deploy/docker/packages/worker.txt /build/deploy/docker/packages/
 RUN python3 -m venv /opt/sera && \
     if [ "$VARIANT" = cpu ] && [ -n "$TORCH_CPU_INDEX" ]; then export PIP_EXTRA_INDEX_URL=$TORCH_CPU_INDEX; fi && \
     /opt/sera/bin/pip install --no-cache-dir --only-binary=:all: -r /build/deploy/docker/packages/worker.txt && \
+    if [ "$VARIANT" = cuda ]; then /opt/sera/bin/pip install --no-cache-dir nvidia-ml-py==13.615.71; fi && \
     /opt/sera/bin/pip uninstall -qy pip setuptools && \
     find /opt/sera/lib -type d -name tests -path "*/site-packages/*" \( -path "*/scipy/*" -o -path "*/numpy/*" -o -path "*/sklearn/*" \) -prune -exec rm -rf {} + && \
     rm -rf /opt/sera/lib/python3*/site-packages/torch/include /opt/sera/lib/python3*/site-packages/torch/share
