@@ -126,7 +126,7 @@ def understood(told: list[str]) -> None:
     command, name = get_command(app), "sera"
     while isinstance(command, TyperGroup):
         context = command.make_context(name, list(told))
-        name, command, told = command.resolve_command(context, told)
+        name, command, told = command.resolve_command(context, [*context._protected_args, *context.args])
     command.make_context(name, list(told))
 
 

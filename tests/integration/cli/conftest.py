@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from deploy.local import EmbeddedEngines
 from services.api.app import create_app
@@ -11,6 +12,14 @@ from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.settings import Settings
 from tests.serving import at_an_address
+
+
+@pytest.fixture(autouse=True)
+def nothing_but_what_commands_say() -> Iterator[None]:
+    """The gateway runs in this very process; its log goes to its own file elsewhere."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
