@@ -41,7 +41,7 @@ def test_a_key_is_made_rotated_and_revoked(sera, url):
     assert listed[new.split("_")[1]]["hospital"] == "north"
     shown = sera("list")[1]
     assert "revoked" in shown
-    assert old.split("_")[2] not in shown
+    assert old.split("_", 2)[2] not in shown
 
 
 def test_a_key_that_is_not_there_is_said_to_be_so(sera):
