@@ -36,7 +36,8 @@ free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1
 build() { # tag, Dockerfile, context, further arguments
     local tag=$1 file=$2 context=$3
     shift 3
-    docker build --quiet --network host -t "$tag" -f "$file" "$@" "$context" >/dev/null
+    docker build --network host -t "$tag" -f "$file" "$@" "$context" >"$work/build.log" 2>&1 ||
+        { tail -n 20 "$work/build.log"; return 1; }
 }
 
 # A Debian 12 with Python as the base image, knowing this machine's certificates and how its pip finds packages.
