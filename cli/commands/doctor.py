@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
+import httpx2
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -34,6 +35,7 @@ from shared.space import existing, free_mib
 app = application()
 
 DISK_WANTED_MIB = 5 * 1024
+PATIENCE_S = 2.0
 SHOWN_PACKAGES = ("torch", "torchvision", "scikit-learn", "fastapi", "celery", "sqlalchemy")
 
 
@@ -112,9 +114,19 @@ def port(settings: Settings) -> Finding:
     try:
         running = StackState.load(settings.home)
     except StackNotRunning:
+        if gateway_answers(settings.port):
+            return Verdict.OK, f"SERA answers at {settings.port} already"
         check_port(settings.host, settings.port)
         return Verdict.OK, f"{settings.port} of {settings.host} is free"
     return Verdict.OK, f"SERA runs on this home already: {running.url}, process {running.supervisor.pid}"
+
+
+def gateway_answers(port: int) -> bool:
+    """Whether a gateway has the port, as in a container of its own."""
+    try:
+        return httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S).json() == {"status": "alive"}
+    except (httpx2.TransportError, ValueError):
+        return False
 
 
 def safety(settings: Settings) -> Finding:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import text
 
+from cli.commands import doctor
 from cli.commands.doctor import examine
 from cli.examination import Addresses, backup, broker, certificate, checks, clocks, queue, recipes, schema, workers
 from cli.finding import Verdict
@@ -33,6 +34,19 @@ def where(database_url: str, engines, tmp_path: Path) -> Addresses:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path)
+
+
+def test_a_port_that_a_gateway_answers_at_is_no_fault(settings, url):
+    port = int(url.rsplit(":", 1)[1])
+    assert doctor.port(settings.model_copy(update={"port": port})) == (Verdict.OK, f"SERA answers at {port} already")
+
+
+def test_a_port_that_a_stranger_has_is_a_fault(settings):
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        taken = settings.model_copy(update={"port": stranger.getsockname()[1]})
+        verdict, told = examine(doctor.port, taken)
+    assert verdict is Verdict.FAIL
+    assert "set SERA_PORT" in told
 
 
 def test_engines_of_today_are_told_with_their_versions_and_clocks(settings, where):
