@@ -94,12 +94,7 @@ def weigh(
     """
     malignant = as_labels(labels) if len(labels) else np.zeros(0, bool)
     names = np.arange(malignant.size) if patients is None else np.asarray(patients, str)
-    counts = {
-        "images": malignant.size,
-        "malignant": int(malignant.sum()),
-        "benign": int((~malignant).sum()),
-        "patients": np.unique(names).size,
-    }
+    counts = _counts(malignant, names)
     if _too_few(malignant, names, policy):
         return Judgement(GateVerdict.NOT_JUDGED, (_unjudged(counts, policy),), counts, asdict(policy))
     ours = _Side(candidate, malignant, names)
@@ -185,6 +180,16 @@ def _paired(ours: _Side, theirs: _Side, patients: np.ndarray) -> dict[str, float
     reach = normal_quantile(0.95) * test.standard_error
     low, high = test.difference - reach, test.difference + reach
     return {"difference": test.difference, "low": low, "high": high, "p_value": test.p_value}
+
+
+def _counts(malignant: np.ndarray, names: np.ndarray) -> dict[str, int]:
+    benign = malignant.size - int(malignant.sum())
+    return {
+        "images": malignant.size,
+        "malignant": malignant.size - benign,
+        "benign": benign,
+        "patients": np.unique(names).size,
+    }
 
 
 def _too_few(malignant: Flags, patients: np.ndarray, policy: GatePolicy) -> bool:
