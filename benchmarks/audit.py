@@ -49,16 +49,24 @@ def main() -> None:
         database(engines.database_url, "head") as now,
     ):
         costs = []
-        for name, hospitals, writers in (("one chain", 1, 1), ("four chains", 4, 1), ("four writers", 1, WRITERS)):
+        for name, hospitals, writers in (
+            ("one chain", 1, 1),
+            ("four chains", 4, 1),
+            ("four writers", 1, WRITERS),
+        ):
             old, new = interleaved(before, now, hospitals, writers, arguments.rounds)
             costs.append(new - old)
-            print(f"{name:13} before {old:7.2f} ms, now {new:7.2f} ms for 16 events; ratio {new / old:.2f}")
+            print(
+                f"{name:13} before {old:7.2f} ms, now {new:7.2f} ms for 16 events; ratio {new / old:.2f}"
+            )
         ended = batches(now, arguments.rounds // 10)
         print(f"a batch's end {ended:.2f} ms, of which the chain is {costs[0] / ended:.0%}")
         prove(now)
 
 
-def interleaved(before: Engine, now: Engine, hospitals: int, writers: int, rounds: int) -> tuple[float, float]:
+def interleaved(
+    before: Engine, now: Engine, hospitals: int, writers: int, rounds: int
+) -> tuple[float, float]:
     """Median milliseconds of a transaction on either, in turns so that the machine's moods meet both."""
     old, new = ([added(engine, each) for each in range(hospitals)] for engine in (before, now))
     taken: tuple[list[float], list[float]] = ([], [])
@@ -85,13 +93,16 @@ def batches(engine: Engine, rounds: int) -> float:
     """Median milliseconds of the transaction that ends a batch of 16."""
     ledger, taken = Ledger(engine.url.render_as_string(hide_password=False)), []
     for _ in range(rounds):
-        with ledger.whole("bench") as house:
-            hospital = house.hospitals.ensure("bench")
-        with ledger.scoped(hospital, "bench") as book:
+        with ledger.system_session("bench") as system_session:
+            hospital = system_session.hospitals.ensure("bench")
+        with ledger.hospital_session(hospital, "bench") as hospital_session:
             for _ in range(EVENTS):
-                book.jobs.open(book.cases.add(NewCase("a" * 64, 1, "png", 9, 9, 12.0, None, None)), Priority.ROUTINE)
-        with ledger.whole("bench") as house:
-            lease = house.queue.claim("bench", EVENTS, LEASE, 5)
+                hospital_session.jobs.open(
+                    hospital_session.cases.add(NewCase("a" * 64, 1, "png", 9, 9, 12.0, None, None)),
+                    Priority.ROUTINE,
+                )
+        with ledger.system_session("bench") as system_session:
+            lease = system_session.queue.claim("bench", EVENTS, LEASE, 5)
         results = {job.id: {"risk": 0.5} for job in lease.jobs}
         taken.append(timed(lambda held=lease.token, told=results: finish(ledger, held, told)))
     ledger.close()
@@ -99,8 +110,8 @@ def batches(engine: Engine, rounds: int) -> float:
 
 
 def finish(ledger: Ledger, token: UUID, results: dict[UUID, dict]) -> None:
-    with ledger.whole("bench") as house:
-        house.queue.finish(token, "d" * 64, results)
+    with ledger.system_session("bench") as session:
+        session.queue.finish(token, "d" * 64, results)
 
 
 def prove(engine: Engine) -> None:
@@ -109,7 +120,9 @@ def prove(engine: Engine) -> None:
     began = time.perf_counter()
     findings = verify(trail.links(), trail.seals(), signed)
     events = sum(findings.events.values())
-    print(f"proof of {events} events: {events / (time.perf_counter() - began):.0f} events/s; whole: {findings.whole}")
+    print(
+        f"proof of {events} events: {events / (time.perf_counter() - began):.0f} events/s; whole: {findings.whole}"
+    )
     ledger.close()
 
 
@@ -145,7 +158,9 @@ def database(url: str, revision: str) -> Iterator[Engine]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=300)
     return parser.parse_args()
 

@@ -27,19 +27,28 @@ def main() -> None:
     decoders.decode(_png(128))
     (process,) = (psutil.Process(pid) for pid in decoders.pids)
     memory_mib = process.memory_full_info().uss / 2**20
-    print(f"a decoder is ready after {time.perf_counter() - began:.2f} s and holds {memory_mib:.0f} MiB of its own")
+    print(
+        f"a decoder is ready after {time.perf_counter() - began:.2f} s and holds {memory_mib:.0f} MiB of its own"
+    )
     for name, data in _images().items():
         here, apart = _wall_ms(data, decoders, rounds)
         cpu_here = _cpu_ms(lambda data=data: decode(data), rounds)
         cpu_apart = _cpu_ms(lambda data=data: decoders.decode(data), rounds, process)
-        print(f"{name:14} wall here {here:6.2f} ms, apart {apart:6.2f} ms, {apart / here:.2f} times", end="; ")
-        print(f"CPU here {cpu_here:6.2f} ms, apart {cpu_apart:6.2f} ms, {cpu_apart - cpu_here:+.2f} ms")
+        print(
+            f"{name:14} wall here {here:6.2f} ms, apart {apart:6.2f} ms, {apart / here:.2f} times",
+            end="; ",
+        )
+        print(
+            f"CPU here {cpu_here:6.2f} ms, apart {cpu_apart:6.2f} ms, {cpu_apart - cpu_here:+.2f} ms"
+        )
     decoders.close()
 
 
 def _images() -> dict[str, bytes]:
     phantoms = {f"PNG {side} px": _png(side) for side in (128, 512, 1024)}
-    return phantoms | {name: examples.get_path(name).read_bytes() for name in ("ybr_color", "rgb_color", "jpeg2k")}
+    return phantoms | {
+        name: examples.get_path(name).read_bytes() for name in ("ybr_color", "rgb_color", "jpeg2k")
+    }
 
 
 def _png(side: int) -> bytes:

@@ -50,7 +50,10 @@ LEFT = sa.text("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")
 def main() -> None:
     arguments = _arguments()
     told = {"SERA_BATCH_S": str(arguments.batch_s), "SERA_MAX_IMAGES": str(arguments.max_images)}
-    with tempfile.TemporaryDirectory() as home, Stack(Path(home), arguments.port, extra_env=told) as stack:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Stack(Path(home), arguments.port, extra_env=told) as stack,
+    ):
         bench = Bench(stack)
         bench.serve(arguments.recipe)
         bench.round(arguments.cases, flood=0)  # warms everything up
@@ -65,20 +68,31 @@ class Bench:
 
     def __init__(self, stack: Stack) -> None:
         self._stack, self._ledger = stack, Ledger(stack.database_url, pool_size=2)
-        urls = {"database_url": stack.database_url, "broker_url": stack.broker_url, "objects_url": stack.objects_url}
+        urls = {
+            "database_url": stack.database_url,
+            "broker_url": stack.broker_url,
+            "objects_url": stack.objects_url,
+        }
         settings = Settings(home=stack.home.root, port=stack.port, **urls)
-        self._quiet = Api(address(settings), create_key(settings, Role.SUBMITTER, "quiet", "benchmark"))
+        self._quiet = Api(
+            address(settings), create_key(settings, Role.SUBMITTER, "quiet", "benchmark")
+        )
         self._objects = open_store(stack.objects_url)
 
     def serve(self, recipe_name: str | None) -> None:
         """Fit a bundle on phantoms and make it live."""
         recipe = load_recipe(recipe_name) if recipe_name else read_recipe(SMALL_RECIPE)
-        folder, weights = self._stack.home.root / "bench", WeightsFinder(Settings().weights_dir, Path("nowhere"))
-        save(fit(phantom_samples(24, 0, recipe.roi.margin), recipe, weights), folder, synthetic=True)
+        folder, weights = (
+            self._stack.home.root / "bench",
+            WeightsFinder(Settings().weights_dir, Path("nowhere")),
+        )
+        save(
+            fit(phantom_samples(24, 0, recipe.roi.margin), recipe, weights), folder, synthetic=True
+        )
         digest = publish(folder, self._objects)
-        with self._ledger.whole("bench") as house:
-            house.models.store(digest, "bench", recipe.name, None, synthetic=True, metrics={})
-            house.models.promote(digest, "bench", "the benchmark asks for it")
+        with self._ledger.system_session("bench") as session:
+            session.models.store(digest, "bench", recipe.name, None, synthetic=True, metrics={})
+            session.models.promote(digest, "bench", "the benchmark asks for it")
 
     def round(self, cases: int, flood: int) -> list[float]:
         """Seconds that each case of the quiet hospital waited; the flood is read to its end before the next round.
@@ -101,13 +115,13 @@ class Bench:
     def _flood(self, count: int) -> None:
         """Let so many cases of the other hospital wait, the first of them being read."""
         images = [self._objects.put(_image(seed)) for seed in range(min(count, IMAGES))]
-        with self._ledger.whole("bench") as house:
-            hospital = house.hospitals.ensure("flooding")
-        with self._ledger.scoped(hospital, "bench") as book:
+        with self._ledger.system_session("bench") as system_session:
+            hospital = system_session.hospitals.ensure("flooding")
+        with self._ledger.hospital_session(hospital, "bench") as hospital_session:
             for number in range(count):
                 image = images[number % IMAGES]
                 case = NewCase(image.sha256, image.size, "png", 128, 128, 14.5, None, None)
-                book.jobs.open(book.cases.add(case), Priority.ROUTINE)
+                hospital_session.jobs.open(hospital_session.cases.add(case), Priority.ROUTINE)
         while self._left() == count:
             time.sleep(PAUSE_S)
 
@@ -132,12 +146,17 @@ def report(alone: Sequence[Sequence[float]], beside: Sequence[Sequence[float]]) 
     usual, flooded = np.concatenate(alone), np.concatenate(beside)
     for name, share in (("p50", 0.5), ("p95", 0.95)):
         first, second = np.quantile(usual, share), np.quantile(flooded, share)
-        print(f"{name}: alone {first:.2f} s, beside the flood {second:.2f} s, ratio {second / first:.2f}")
+        print(
+            f"{name}: alone {first:.2f} s, beside the flood {second:.2f} s, ratio {second / first:.2f}"
+        )
 
 
 def _send(api: Api, count: int) -> list[str]:
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return [receipt["job_id"] for receipt in pool.map(lambda seed: submit(api, _case(seed)), range(count))]
+        return [
+            receipt["job_id"]
+            for receipt in pool.map(lambda seed: submit(api, _case(seed)), range(count))
+        ]
 
 
 def _case(seed: int) -> CaseFile:
@@ -153,7 +172,9 @@ def _p95(waits: Sequence[float]) -> float:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--flood", type=int, default=1000)
     parser.add_argument("--cases", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)

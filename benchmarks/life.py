@@ -87,7 +87,9 @@ class Clients:
 
 
 class Trial:
-    def __init__(self, stack: Stack, api: Api, settings: Settings, arguments: argparse.Namespace) -> None:
+    def __init__(
+        self, stack: Stack, api: Api, settings: Settings, arguments: argparse.Namespace
+    ) -> None:
         self._stack, self._api, self._recipe = stack, api, arguments.recipe
         self._tests = arguments.tests
         rows = [row for row in read_manifest(arguments.dataset) if row.malignant in ("0", "1")]
@@ -117,7 +119,11 @@ class Trial:
 
     def _trained(self, rows: Sequence[Row], kills: Sequence[float] = ()) -> str:
         """Add the rows, give some of the new ones to the locked test set, freeze, train; returns the digest."""
-        refused = [outcome for _, outcome in add_all(self._api, "trial", rows) if not isinstance(outcome, bool)]
+        refused = [
+            outcome
+            for _, outcome in add_all(self._api, "trial", rows)
+            if not isinstance(outcome, bool)
+        ]
         split = {"by": "patient", "test_share": self._tests, "seed": 0}
         self._api.post("/v1/datasets/trial/split", json=split)
         began = time.perf_counter()
@@ -127,10 +133,15 @@ class Trial:
             f"version {run['version']}: {len(rows)} rows, {len(refused)} refused; {time.perf_counter() - began:.0f} s"
         )
         features = [step for step in run["steps"] if step["kind"] == "features"]
-        seconds, computed = sum(s["seconds"] for s in features), sum(s["outcome"]["computed"] for s in features)
+        seconds, computed = (
+            sum(s["seconds"] for s in features),
+            sum(s["outcome"]["computed"] for s in features),
+        )
         print(f"  feature stage {seconds:.1f} s, {computed} vectors computed")
         for kind in ("table", "bundle", "evaluation", "gate"):
-            print("  " + "; ".join(step["message"] for step in run["steps"] if step["kind"] == kind))
+            print(
+                "  " + "; ".join(step["message"] for step in run["steps"] if step["kind"] == kind)
+            )
         return run["model_digest"]
 
     def _killed(self, run_id: str, kills: list[float]) -> dict[str, Any]:
@@ -144,9 +155,17 @@ class Trial:
                 raise SystemExit(f"done again: {again}")
             if run["state"] in ("done", "failed", "cancelled"):
                 break
-            if kills and run["fraction"] >= kills[0] and any(step["state"] == "running" for step in run["steps"]):
+            if (
+                kills
+                and run["fraction"] >= kills[0]
+                and any(step["state"] == "running" for step in run["steps"])
+            ):
                 kills.pop(0)
-                finished |= {step["name"]: step["attempts"] for step in run["steps"] if step["state"] == "done"}
+                finished |= {
+                    step["name"]: step["attempts"]
+                    for step in run["steps"]
+                    if step["state"] == "done"
+                }
                 psutil.Process(self._stack.state.pids["trainer"]).send_signal(signal.SIGKILL)
                 print(f"  killed at {run['fraction']:.0%} with {len(finished)} steps finished")
                 time.sleep(POLL_S)
@@ -155,7 +174,9 @@ class Trial:
             raise SystemExit(f"the run ended as {run['state']}: {run['message']}")
         more = {step["name"]: step["attempts"] for step in run["steps"] if step["attempts"] > 1}
         if finished:
-            print(f"  none of the {len(finished)} finished steps was done again; taken up more than once: {more}")
+            print(
+                f"  none of the {len(finished)} finished steps was done again; taken up more than once: {more}"
+            )
         return run
 
     def _shadow(self, digest: str) -> None:
@@ -163,7 +184,9 @@ class Trial:
         _until(lambda: self._api.get(f"/v1/models/{digest}/shadow")["read"] >= SHADOWED)
         report = self._api.get(f"/v1/models/{digest}/shadow")
         told = report["comparison"]
-        print(f"shadow: {report['read']} cases read, {report['unread']} unread, agreement {told['agreement']}")
+        print(
+            f"shadow: {report['read']} cases read, {report['unread']} unread, agreement {told['agreement']}"
+        )
         print(f"  score difference {told['score_difference']}")
         print(f"  outcomes {told['outcomes']}")
 
@@ -172,7 +195,9 @@ class Trial:
         passed = gate["verdict"] == "passed"
         self._api.post(f"/v1/models/{digest}/promote", json={} if passed else {"reason": REASON})
         swap = wait_for_workers(self._api, digest, Console(stderr=True))
-        print(f"promoted {name}, gate {gate['verdict']}{'' if passed else ' (for a written reason)'}: {swap.lines()}")
+        print(
+            f"promoted {name}, gate {gate['verdict']}{'' if passed else ' (for a written reason)'}: {swap.lines()}"
+        )
         for reason in gate["reasons"]:
             print(f"  {reason['weight']}: {reason['sentence']}")
 
@@ -192,17 +217,25 @@ class Trial:
     def _report(self) -> None:
         clients = self.clients
         total = sum(map(len, clients.waited.values()))
-        print(f"{CLIENTS} clients: {total} cases done, {len(clients.errors)} errors {clients.errors[:3]}")
+        print(
+            f"{CLIENTS} clients: {total} cases done, {len(clients.errors)} errors {clients.errors[:3]}"
+        )
         base = statistics.median(clients.waited["live model alone"])
         for phase, waits in clients.waited.items():
             middle, late = statistics.median(waits), sorted(waits)[int(len(waits) * 0.95)]
-            print(f"  {phase}: {len(waits)} cases, p50 {middle:.2f} s ({middle / base:.2f}), p95 {late:.2f} s")
+            print(
+                f"  {phase}: {len(waits)} cases, p50 {middle:.2f} s ({middle / base:.2f}), p95 {late:.2f} s"
+            )
 
 
 def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as home, _stack(Path(home), arguments) as stack:
-        urls = {"database_url": stack.database_url, "broker_url": stack.broker_url, "objects_url": stack.objects_url}
+        urls = {
+            "database_url": stack.database_url,
+            "broker_url": stack.broker_url,
+            "objects_url": stack.objects_url,
+        }
         settings = Settings(home=stack.home.root, port=stack.port, **urls)
         with connect(Role.OPERATOR, settings) as api:
             Trial(stack, api, settings, arguments).go()
@@ -210,7 +243,9 @@ def main() -> None:
 
 def _stack(home: Path, arguments: argparse.Namespace) -> Stack:
     weights = Settings().weights_dir
-    return Stack(home, arguments.port, extra_env={"SERA_WEIGHTS_DIR": str(weights)} if weights else {})
+    return Stack(
+        home, arguments.port, extra_env={"SERA_WEIGHTS_DIR": str(weights)} if weights else {}
+    )
 
 
 def _until(true: Callable[[], bool]) -> None:
@@ -219,10 +254,14 @@ def _until(true: Callable[[], bool]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--recipe", default="light")
-    parser.add_argument("--tests", type=float, default=TEST_SHARE, help="share of each version's new rows")
+    parser.add_argument(
+        "--tests", type=float, default=TEST_SHARE, help="share of each version's new rows"
+    )
     parser.add_argument("--port", type=int, default=18910)
     return parser.parse_args()
 

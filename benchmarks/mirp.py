@@ -34,7 +34,9 @@ def roi() -> tuple[np.ndarray, np.ndarray]:
     bands = (x * x // 64 + y * y // 96 + x * y // 48) % 256
     grain = (7 * x * x + 13 * y * y + 5 * x * y) % 64
     grey = (3 * bands + 4 * grain) // 4
-    return (grey * grey // 255).astype(np.uint8), (24 * (x - 130)) ** 2 + (32 * (y - 122)) ** 2 <= 2280**2
+    return (grey * grey // 255).astype(np.uint8), (24 * (x - 130)) ** 2 + (
+        32 * (y - 122)
+    ) ** 2 <= 2280**2
 
 
 def mirp_name(name: str) -> str | None:
@@ -93,14 +95,18 @@ def furthest(ours: dict[str, float], theirs: dict[str, float]) -> tuple[float, s
 def compare() -> None:
     """Print a row for each family, then one for all of them at once."""
     pixels, mask = roi()
-    print(f"{'families':24}{'MIRP ms':>10}{'SERA ms':>10}{'ratio':>8}   largest relative difference")
+    print(
+        f"{'families':24}{'MIRP ms':>10}{'SERA ms':>10}{'ratio':>8}   largest relative difference"
+    )
     for ours, theirs in FAMILIES.items():
         mirp_ms = milliseconds(lambda theirs=theirs: by_mirp(pixels, mask, theirs), ROUNDS)
         sera_ms = milliseconds(lambda ours=ours: extract(pixels, mask, ours), WARM_ROUNDS)
         found = extract(pixels, mask, ours)
         measured = dict(zip(found.names, found.values.tolist(), strict=True))
         apart, name = furthest(measured, by_mirp(pixels, mask, theirs))
-        print(f"{'+'.join(ours):24}{mirp_ms:10.1f}{sera_ms:10.2f}{mirp_ms / sera_ms:8.0f}   {apart:.1e} ({name})")
+        print(
+            f"{'+'.join(ours):24}{mirp_ms:10.1f}{sera_ms:10.2f}{mirp_ms / sera_ms:8.0f}   {apart:.1e} ({name})"
+        )
 
 
 def write(path: Path) -> None:
@@ -110,7 +116,9 @@ def write(path: Path) -> None:
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(["feature", "value"])
         rows.writerows(
-            [name, repr(float(value))] for name, value in values.items() if name[:3] in ("sta", "ih_", "cm_", "rlm")
+            [name, repr(float(value))]
+            for name, value in values.items()
+            if name[:3] in ("sta", "ih_", "cm_", "rlm")
         )
 
 
@@ -118,7 +126,9 @@ def main(arguments: list[str]) -> None:
     try:
         import mirp  # noqa: F401
     except ImportError:
-        sys.exit("MIRP is missing. Install it in an environment of its own: pip install mirp==2.7.0")
+        sys.exit(
+            "MIRP is missing. Install it in an environment of its own: pip install mirp==2.7.0"
+        )
     logging.disable(logging.CRITICAL)
     write(Path(arguments[1])) if arguments[:1] == ["--write"] else compare()
 

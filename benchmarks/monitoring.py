@@ -87,7 +87,9 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--results", type=int, default=100_000)
     parser.add_argument("--hospitals", type=int, default=20)
     return parser.parse_args()
@@ -100,10 +102,12 @@ def _fill(ledger: Ledger, results: int, hospitals: int) -> None:
             connection.execute(text(statement), told)
     table = np.linspace(0, 1, 101).tolist()
     quantiles = {"score": table, "strangeness": table, "embedding": [table] * COMPONENTS}
-    with ledger.whole("benchmark") as house:
-        house.models.store(DIGEST, "light", "light", None, True, {})
+    with ledger.system_session("benchmark") as session:
+        session.models.store(DIGEST, "light", "light", None, True, {})
     with ledger.engine.begin() as connection:
-        connection.execute(update(ModelRow).values(reference={"images": 1_000, "quantiles": quantiles}))
+        connection.execute(
+            update(ModelRow).values(reference={"images": 1_000, "quantiles": quantiles})
+        )
 
 
 def _count(ledger: Ledger) -> int:
@@ -112,8 +116,8 @@ def _count(ledger: Ledger) -> int:
 
 
 def _measured(ledger: Ledger, measure: Callable, window: Window) -> bytes:
-    with ledger.whole("benchmark") as house:
-        return measure(house.observations, window).model_dump_json().encode()
+    with ledger.system_session("benchmark") as session:
+        return measure(session.observations, window).model_dump_json().encode()
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -55,13 +55,18 @@ class Weight:
 
 def paths(role: Role | None) -> list[str]:
     """The pages of the menu and of the console that this role may open."""
-    return [SIGN_IN] if role is None else [each.path for each in entries(Caller("", role, None), WAYS)]
+    return (
+        [SIGN_IN] if role is None else [each.path for each in entries(Caller("", role, None), WAYS)]
+    )
 
 
 def heard(page: Page) -> list[str]:
     """The addresses that the page asks for from now on, those inside it (`data:`, `blob:`) left out."""
     asked: list[str] = []
-    page.on("request", lambda request: request.url.startswith(("data:", "blob:")) or asked.append(request.url))
+    page.on(
+        "request",
+        lambda request: request.url.startswith(("data:", "blob:")) or asked.append(request.url),
+    )
     return asked
 
 
@@ -71,7 +76,9 @@ def weighed(page: Page) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true", help="machine-readable")
     parser.add_argument("--repeats", type=int, default=3)
     told = parser.parse_args()
@@ -85,7 +92,11 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium)
         weights = list(Scales(browser, stack, told.repeats).all())
         browser.close()
-    print(json.dumps([asdict(weight) for weight in weights], indent=1) if told.json else _table(weights))
+    print(
+        json.dumps([asdict(weight) for weight in weights], indent=1)
+        if told.json
+        else _table(weights)
+    )
 
 
 class Scales:
@@ -124,13 +135,16 @@ class Scales:
     def _tokens(self) -> dict[Role | None, str]:
         """A session for a person of each role, and none for nobody."""
         settings = Settings(home=self._stack.home.root, database_url=self._stack.database_url)
-        ledger, unused = Ledger(self._stack.database_url, pool_size=1), PasswordHasher(1, 8, 1).hash("never entered")
+        ledger, unused = (
+            Ledger(self._stack.database_url, pool_size=1),
+            PasswordHasher(1, 8, 1).hash("never entered"),
+        )
         tokens: dict[Role | None, str] = {None: ""}
-        with ledger.whole("benchmark") as house:
+        with ledger.system_session("benchmark") as session:
             for role in Role:
-                home = house.hospitals.ensure("benchmark") if role in HOSPITAL_ROLES else None
-                person = house.people.make_for_show(f"benchmark {role}", role, home, unused)
-                tokens[role] = house.sessions.open(person.id, lifetime(settings))
+                home = session.hospitals.ensure("benchmark") if role in HOSPITAL_ROLES else None
+                person = session.people.make_for_show(f"benchmark {role}", role, home, unused)
+                tokens[role] = session.sessions.open(person.id, lifetime(settings))
         ledger.close()
         return tokens
 

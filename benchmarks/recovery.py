@@ -78,8 +78,8 @@ def run(folder: Path, cases: int, image_bytes: int) -> None:
 def fill(url: str, objects: ObjectStore, cases: int, image_bytes: int) -> None:
     images = [objects.put(os.urandom(image_bytes)).sha256 for _ in range(cases)]
     with closing(Ledger(url, pool_size=1)) as ledger:
-        with ledger.whole("bench") as house:
-            hospital = house.hospitals.ensure("north")
+        with ledger.system_session("bench") as session:
+            hospital = session.hospitals.ensure("north")
         with ledger.engine.begin() as line:
             line.execute(CASES, {"hospital": hospital, "images": images})
             line.execute(JOBS)

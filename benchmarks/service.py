@@ -36,7 +36,10 @@ ALONE = 10
 
 def main() -> None:
     arguments = _arguments()
-    with tempfile.TemporaryDirectory() as home, Stack(Path(home), arguments.port, durable=True) as stack:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Stack(Path(home), arguments.port, durable=True) as stack,
+    ):
         settings = _settings(stack)
         images = [row.image.read_bytes() for row in read_manifest(arguments.dataset)]
         images = (images * (arguments.cases // len(images) + 1))[: arguments.cases]
@@ -50,11 +53,15 @@ def main() -> None:
     print(f"engine  {engine:8.2f} images/s in batches of {settings.max_images}")
     print(f"service {service:8.2f} cases/s, {CLIENTS} clients; ratio {service / engine:.2f}")
     waited, computed = statistics.median(alone), statistics.median(engine_alone)
-    print(f"alone   {waited * 1000:8.1f} ms submit to result; engine {computed * 1000:.1f} ms for one image")
+    print(
+        f"alone   {waited * 1000:8.1f} ms submit to result; engine {computed * 1000:.1f} ms for one image"
+    )
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--recipe", default="light")
     parser.add_argument("--cases", type=int, default=200)
@@ -63,7 +70,11 @@ def _arguments() -> argparse.Namespace:
 
 
 def _settings(stack: Stack) -> Settings:
-    urls = {"database_url": stack.database_url, "broker_url": stack.broker_url, "objects_url": stack.objects_url}
+    urls = {
+        "database_url": stack.database_url,
+        "broker_url": stack.broker_url,
+        "objects_url": stack.objects_url,
+    }
     return Settings(home=stack.home.root, port=stack.port, **urls)
 
 
@@ -78,7 +89,9 @@ def _train(settings: Settings, folder: Path, recipe: str) -> str:
 
 def _send(api: Api, images: Sequence[bytes]) -> None:
     with ThreadPoolExecutor(CLIENTS) as pool:
-        jobs = list(pool.map(lambda image: submit_and_wait(api, CaseFile("image.png", image, 12.0)), images))
+        jobs = list(
+            pool.map(lambda image: submit_and_wait(api, CaseFile("image.png", image, 12.0)), images)
+        )
     if failed := [job for job in jobs if job["state"] != "done"]:
         raise SystemExit(f"{len(failed)} cases failed, the first with {failed[0]['reason']}")
 

@@ -50,7 +50,9 @@ def main() -> None:
         engines = opened.enter_context(EmbeddedEngines(home / "engines"))
         folders = arguments.bundles or _fitted(arguments.recipe, home)
         migrate(engines.database_url)
-        bench = Bench(Ledger(engines.database_url), open_store((home / "objects").as_uri()), home, folders)
+        bench = Bench(
+            Ledger(engines.database_url), open_store((home / "objects").as_uri()), home, folders
+        )
         follower = Follower(bench.live)
         bench.promote(0)
         bench.desk.open()
@@ -64,7 +66,9 @@ def main() -> None:
 class Bench:
     """A worker's parts, two published bundles, and the times of the cases by phase."""
 
-    def __init__(self, ledger: Ledger, objects: ObjectStore, home: Path, folders: list[Path]) -> None:
+    def __init__(
+        self, ledger: Ledger, objects: ObjectStore, home: Path, folders: list[Path]
+    ) -> None:
         self._ledger, self._objects = ledger, objects
         settings = Settings(home=home, worker_name="bench", lease_s=60)
         self.live = LiveModel(ledger, Shelf(ledger, objects, home / "cache"), "bench")
@@ -79,12 +83,12 @@ class Bench:
         self._times: dict[str, list[float]] = {phase: [] for phase in PHASES}
         self._loads: list[float] = []
         self._image = objects.put(_png(3)).sha256
-        with ledger.whole("bench") as house:
-            self._hospital = house.hospitals.ensure("bench")
+        with ledger.system_session("bench") as session:
+            self._hospital = session.hospitals.ensure("bench")
 
     def promote(self, number: int) -> None:
-        with self._ledger.whole("bench") as house:
-            house.models.promote(self._digests[number], "bench", "the benchmark asks for it")
+        with self._ledger.system_session("bench") as session:
+            session.models.promote(self._digests[number], "bench", "the benchmark asks for it")
 
     def swap(self, number: int, cases: int) -> None:
         """Time cases before, during and after a swap to the model of this number."""
@@ -100,35 +104,47 @@ class Bench:
 
     def report(self) -> None:
         figures = {phase: _figures(times) for phase, times in self._times.items()}
-        print(f"from promotion to swap {np.median(self._loads):.2f} s in the median of {len(self._loads)}")
+        print(
+            f"from promotion to swap {np.median(self._loads):.2f} s in the median of {len(self._loads)}"
+        )
         for phase, (p50, p95, most) in figures.items():
-            ratios = [found / usual for found, usual in zip((p50, p95, most), figures["before"], strict=True)]
-            told = "  ".join(f"{name} {ratio:5.2f}" for name, ratio in zip(("p50", "p95", "max"), ratios, strict=True))
-            print(f"{phase:7} {len(self._times[phase]):5} cases  {told}  ({p50:.1f}, {p95:.1f}, {most:.1f} ms)")
+            ratios = [
+                found / usual
+                for found, usual in zip((p50, p95, most), figures["before"], strict=True)
+            ]
+            told = "  ".join(
+                f"{name} {ratio:5.2f}"
+                for name, ratio in zip(("p50", "p95", "max"), ratios, strict=True)
+            )
+            print(
+                f"{phase:7} {len(self._times[phase]):5} cases  {told}  ({p50:.1f}, {p95:.1f}, {most:.1f} ms)"
+            )
 
     def _serving(self) -> str:
         return self.live.current().digest
 
     def _store(self, folder: Path) -> str:
         digest = publish(folder, self._objects)
-        with self._ledger.whole("bench") as house:
-            house.models.store(digest, "bench", "bench", None, False, {})
+        with self._ledger.system_session("bench") as session:
+            session.models.store(digest, "bench", "bench", None, False, {})
         return digest
 
     def _case(self) -> float:
         """Milliseconds from claim to result of one case."""
         case = NewCase(self._image, 1, "png", 256, 256, 14.5, None, None)
-        with self._ledger.scoped(self._hospital, "bench") as book:
-            job = book.jobs.open(book.cases.add(case), Priority.ROUTINE)
+        with self._ledger.hospital_session(self._hospital, "bench") as session:
+            job = session.jobs.open(session.cases.add(case), Priority.ROUTINE)
         taken = _timed(self.desk.work)
-        with self._ledger.scoped(self._hospital, "bench") as book:
-            if book.jobs.find(job).result is None:
+        with self._ledger.hospital_session(self._hospital, "bench") as session:
+            if session.jobs.find(job).result is None:
                 raise SystemExit("a case was not answered")
         return taken
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--recipe", default="starter")
     parser.add_argument("--bundles", type=Path, nargs=2, help="folders of two bundles")
     parser.add_argument("--swaps", type=int, default=6)
@@ -140,7 +156,11 @@ def _fitted(name: str, home: Path) -> list[Path]:
     recipe, weights = load_recipe(name), WeightsFinder(Settings().weights_dir, home / "weights")
     folders = [home / f"bundle-{seed}" for seed in range(2)]
     for seed, folder in enumerate(folders):
-        save(fit(phantom_samples(80, seed, recipe.roi.margin), recipe, weights, seed=seed), folder, synthetic=True)
+        save(
+            fit(phantom_samples(80, seed, recipe.roi.margin), recipe, weights, seed=seed),
+            folder,
+            synthetic=True,
+        )
         load(folder)
     return folders
 

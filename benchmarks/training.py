@@ -44,31 +44,36 @@ class Yard:
     def __init__(self, home: Path, engines: EmbeddedEngines) -> None:
         self._home, self._engines = home, engines
         migrate(engines.database_url)
-        self.ledger, self.objects = Ledger(engines.database_url), open_store((home / "objects").as_uri())
+        self.ledger, self.objects = (
+            Ledger(engines.database_url),
+            open_store((home / "objects").as_uri()),
+        )
 
     def add(self, images: Sequence[LabelledImage]) -> None:
-        with self.ledger.whole("benchmark") as house:
-            house.drafts.offer(house.datasets.ensure("set"), images)
+        with self.ledger.system_session("benchmark") as session:
+            session.drafts.offer(session.datasets.ensure("set"), images)
 
     def forget(self) -> None:
         """Throw away everything that was computed."""
         shutil.rmtree(self._home / "objects" / "named", ignore_errors=True)
 
     def ask(self, recipe: str, folds: int | None = None) -> UUID:
-        with self.ledger.whole("benchmark") as house:
-            dataset = house.datasets.ensure("set")
-            return house.runs.request(dataset, house.versions.freeze(dataset).id, recipe, 0, folds)
+        with self.ledger.system_session("benchmark") as session:
+            dataset = session.datasets.ensure("set")
+            return session.runs.request(
+                dataset, session.versions.freeze(dataset).id, recipe, 0, folds
+            )
 
     def state(self, run: UUID) -> RunState:
-        with self.ledger.whole("benchmark") as house:
-            found = house.runs.find(run)
+        with self.ledger.system_session("benchmark") as session:
+            found = session.runs.find(run)
         if found.state in (RunState.FAILED, RunState.CANCELLED):
             sys.exit(f"the run failed: {found.message}")
         return found.state
 
     def steps(self, run: UUID) -> list[Step]:
-        with self.ledger.whole("benchmark") as house:
-            return house.runs.steps(run)
+        with self.ledger.system_session("benchmark") as session:
+            return session.runs.steps(run)
 
     @contextmanager
     def trainers(self, count: int) -> Iterator[list[psutil.Process]]:
@@ -87,7 +92,9 @@ class Yard:
         with ExitStack() as opened, (self._home / "log").open("ab") as log:
             for file in ready:
                 env = {**os.environ, **told, "SERA_READY_FILE": str(file)}
-                opened.enter_context(_ended(subprocess.Popen(command, env=env, stdout=log, stderr=log)))
+                opened.enter_context(
+                    _ended(subprocess.Popen(command, env=env, stdout=log, stderr=log))
+                )
             started = [psutil.Process(child.pid) for child in _children()]
             while not all(file.exists() for file in ready):
                 time.sleep(SAMPLE_S)
@@ -111,11 +118,14 @@ def _children() -> list[psutil.Process]:
 
 def main() -> None:
     arguments = _arguments()
-    with tempfile.TemporaryDirectory() as home, EmbeddedEngines(Path(home, "engines"), durable=False) as engines:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        EmbeddedEngines(Path(home, "engines"), durable=False) as engines,
+    ):
         yard = Yard(Path(home), engines)
-        {"trainers": compare_trainers, "growth": compare_growth, "memory": compare_memory}[arguments.what](
-            yard, arguments
-        )
+        {"trainers": compare_trainers, "growth": compare_growth, "memory": compare_memory}[
+            arguments.what
+        ](yard, arguments)
         yard.ledger.close()
 
 
@@ -144,8 +154,12 @@ def compare_growth(yard: Yard, arguments: argparse.Namespace) -> None:
             steps = [step for step in yard.steps(run) if step.kind is StepKind.FEATURES]
             took.append(sum(step.seconds for step in steps))
             computed = sum(step.outcome["computed"] for step in steps)
-            print(f"{len(part)} new images: feature stage {took[-1]:.2f} s, {computed} vectors computed")
-    print(f"feature stage after {len(images) - known} new images against the first: {took[1] / took[0]:.1%}")
+            print(
+                f"{len(part)} new images: feature stage {took[-1]:.2f} s, {computed} vectors computed"
+            )
+    print(
+        f"feature stage after {len(images) - known} new images against the first: {took[1] / took[0]:.1%}"
+    )
 
 
 def compare_memory(yard: Yard, arguments: argparse.Namespace) -> None:
@@ -185,7 +199,9 @@ def _by_kind(steps: Sequence[Step]) -> str:
     """Seconds of each stage, summed over its steps."""
     kinds = dict.fromkeys(step.kind for step in steps)
     spent = {kind: sum(step.seconds for step in steps if step.kind is kind) for kind in kinds}
-    return ", ".join(f"{kind} {seconds:.1f} s" for kind, seconds in spent.items() if seconds >= 0.05)
+    return ", ".join(
+        f"{kind} {seconds:.1f} s" for kind, seconds in spent.items() if seconds >= 0.05
+    )
 
 
 def _labelled(folder: Path, objects: ObjectStore) -> Iterator[LabelledImage]:
@@ -194,7 +210,9 @@ def _labelled(folder: Path, objects: ObjectStore) -> Iterator[LabelledImage]:
             mask = objects.put(row.mask.read_bytes()).sha256 if row.mask else None
             image = objects.put(row.image.read_bytes()).sha256
             patient = row.fields.get("patient")
-            yield LabelledImage(image, row.malignant == "1", Split.TRAIN, mask_sha256=mask, patient=patient)
+            yield LabelledImage(
+                image, row.malignant == "1", Split.TRAIN, mask_sha256=mask, patient=patient
+            )
 
 
 def _phantom(seed: int, objects: ObjectStore) -> LabelledImage:
@@ -204,7 +222,9 @@ def _phantom(seed: int, objects: ObjectStore) -> LabelledImage:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=("trainers", "growth", "memory"))
     parser.add_argument("--dataset", type=Path)
     parser.add_argument("--recipe", default="light")

@@ -60,7 +60,9 @@ FILL = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--hospitals", type=int, default=20)
     told = parser.parse_args()
@@ -73,7 +75,9 @@ def main() -> None:
                 connection.execute(text(statement), vars(told))
         for window in WallWindow:
             took_s, results = _timed(ledger, *STEPS[window])
-            print(f"{window:4} {1000 * took_s:8.1f} ms for {results:,} results of {told.jobs:,} jobs")
+            print(
+                f"{window:4} {1000 * took_s:8.1f} ms for {results:,} results of {told.jobs:,} jobs"
+            )
         ledger.close()
 
 
@@ -82,10 +86,12 @@ def _timed(ledger: Ledger, bucket: timedelta, buckets: int) -> tuple[float, int]
     took = []
     for _ in range(REPEATS):
         began = time.perf_counter()
-        with ledger.whole("benchmark") as house:
-            reading = house.wall.read(Span(house.wall.now(), bucket, buckets))
+        with ledger.system_session("benchmark") as session:
+            reading = session.wall.read(Span(session.wall.now(), bucket, buckets))
         took.append(time.perf_counter() - began)
-    return median(took), sum(pace.results for pace in reading.paces if (pace.hospital, pace.bucket) == (None, None))
+    return median(took), sum(
+        pace.results for pace in reading.paces if (pace.hospital, pace.bucket) == (None, None)
+    )
 
 
 if __name__ == "__main__":

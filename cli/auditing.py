@@ -57,10 +57,16 @@ def sentences(findings: Findings, trusted: bool) -> list[str]:
         told.append(f"And {len(findings.wrong) - TOLD_AT_MOST} more; all with --json.")
     events, sealed = sum(findings.events.values()), sum(findings.sealed.values())
     verdict = "is whole" if findings.whole else "is NOT whole"
-    told.append(f"The audit trail {verdict}: {events} events in {len(findings.events)} chains, {sealed} vouched for.")
+    told.append(
+        f"The audit trail {verdict}: {events} events in {len(findings.events)} chains, {sealed} vouched for."
+    )
     if sealed < events:
-        told.append("Events after a chain's last seal fit together, but no seal vouches that none was cut off.")
+        told.append(
+            "Events after a chain's last seal fit together, but no seal vouches that none was cut off."
+        )
     if findings.keys and not trusted:
         keys = ", ".join(findings.keys)
-        told.append(f"It was sealed with {keys}: compare it with what `./sera audit key` prints where SERA runs.")
+        told.append(
+            f"It was sealed with {keys}: compare it with what `./sera audit key` prints where SERA runs."
+        )
     return told

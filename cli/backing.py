@@ -79,7 +79,9 @@ def of_taken(taken: Taken) -> list[str]:
         f"{manifest.objects.count} objects, {copied.new} of them new ({copied.new_bytes / MIB:.1f} MiB)."
     ]
     if manifest.let_go:
-        said.append(f"{manifest.let_go} objects were let go meanwhile by erasures; nothing is lost.")
+        said.append(
+            f"{manifest.let_go} objects were let go meanwhile by erasures; nothing is lost."
+        )
     if manifest.missing:
         said.append(_missing(manifest.missing))
     return [*said, *_of_keys(taken)]
@@ -103,7 +105,9 @@ def _of_keys(taken: Taken) -> list[str]:
     elsewhere = [name for name in NAMES if name not in manifest.keys]
     told = "The keys that seal the audit trail and that authenticators' secrets lie under are not in it."
     if elsewhere:
-        told += f" Nor are {' and '.join(elsewhere)} on this machine: keep a copy from where they are."
+        told += (
+            f" Nor are {' and '.join(elsewhere)} on this machine: keep a copy from where they are."
+        )
     return [f"{told} Keep $SERA_HOME/keys apart from it, or make one with --with-keys."]
 
 
@@ -124,14 +128,18 @@ def of_checked(checked: Checked) -> list[str]:
     return said + ([_missing(manifest.missing)] if manifest.missing else [])
 
 
-def of_restored(restored: Restored, lacking: list[str], findings: Findings, trusted: bool) -> list[str]:
+def of_restored(
+    restored: Restored, lacking: list[str], findings: Findings, trusted: bool
+) -> list[str]:
     manifest = restored.manifest
     said = [
         f"Restored from {restored.name}: {restored.rows} rows as they were on {manifest.at:%Y-%m-%d %H:%M:%S} UTC, and "
         f"{restored.objects} objects, all read back."
     ]
     if restored.migrated_to != manifest.schema_revision:
-        said.append(f"The schema was brought from {manifest.schema_revision} to {restored.migrated_to}.")
+        said.append(
+            f"The schema was brought from {manifest.schema_revision} to {restored.migrated_to}."
+        )
     if restored.lost:
         said.append(_missing(restored.lost))
     said += [*audit_sentences(findings, trusted), *_of_withdrawn(restored)]
@@ -154,7 +162,15 @@ def _of_withdrawn(restored: Restored) -> list[str]:
 
 def to_json(facts: Any) -> dict[str, Any]:
     """A dataclass with a manifest in it, as JSON has it."""
-    told = {name: value for name, value in vars(facts).items() if name not in ("manifest", "copied", "folder")}
+    told = {
+        name: value
+        for name, value in vars(facts).items()
+        if name not in ("manifest", "copied", "folder")
+    }
     copied = vars(facts.copied) if hasattr(facts, "copied") else {}
     manifest = facts.manifest.model_dump(mode="json", exclude={"tables"})
-    return {**told, **{f"objects_{name}": copied[name] for name in ("new", "there") if copied}, "manifest": manifest}
+    return {
+        **told,
+        **{f"objects_{name}": copied[name] for name in ("new", "there") if copied},
+        "manifest": manifest,
+    }

@@ -23,7 +23,13 @@ PATIENCE_S = 60.0
 RESTART_S, RETRY_S = 30.0, 0.5
 QUEUE_S = 900.0
 TOO_MANY, AWAY, IN_USE = 429, 503, "idempotency-key-in-use"
-UNDER_WAY = (httpx2.ReadError, httpx2.ReadTimeout, httpx2.WriteError, httpx2.WriteTimeout, httpx2.RemoteProtocolError)
+UNDER_WAY = (
+    httpx2.ReadError,
+    httpx2.ReadTimeout,
+    httpx2.WriteError,
+    httpx2.WriteTimeout,
+    httpx2.RemoteProtocolError,
+)
 """Somebody took the call, and it is unknown whether the request came through."""
 
 
@@ -60,7 +66,9 @@ class Api:
         if not (key.isascii() and key.isprintable()):
             raise KeyUnusable
         self.url, self._met, self._tag = url, False, None
-        self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S)
+        self._http = httpx2.Client(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S
+        )
 
     def __enter__(self) -> "Api":
         return self
@@ -152,7 +160,9 @@ def _patience_s(answer: httpx2.Response) -> float:
 def connect(role: Role, settings: Settings | None = None) -> Api:
     """The API with the key in SERA_KEY, else with a key of this machine's own stack."""
     settings = settings or Settings()
-    return Api(address(settings), os.environ.get("SERA_KEY", "").strip() or local_key(settings, role))
+    return Api(
+        address(settings), os.environ.get("SERA_KEY", "").strip() or local_key(settings, role)
+    )
 
 
 def address(settings: Settings) -> str:
@@ -176,17 +186,25 @@ def local_key(settings: Settings, role: Role) -> str:
 
 
 def create_key(
-    settings: Settings, role: Role, hospital: str | None, label: str, expires_at: datetime | None = None
+    settings: Settings,
+    role: Role,
+    hospital: str | None,
+    label: str,
+    expires_at: datetime | None = None,
 ) -> str:
     """Make a key in the ledger; the only time its secret is seen."""
-    with open_ledger(settings) as ledger, ledger.whole("cli") as house:
-        return house.keys.create(role, house.hospitals.ensure(hospital) if hospital else None, label, expires_at)
+    with open_ledger(settings) as ledger, ledger.system_session("cli") as session:
+        return session.keys.create(
+            role, session.hospitals.ensure(hospital) if hospital else None, label, expires_at
+        )
 
 
 @contextmanager
 def open_ledger(settings: Settings) -> Iterator[Ledger]:
     """The database itself, as only who runs SERA reaches it."""
-    url = settings.database if settings.database_url else StackState.load(settings.home).database_url
+    url = (
+        settings.database if settings.database_url else StackState.load(settings.home).database_url
+    )
     ledger = Ledger(url, pool_size=1)
     try:
         yield ledger

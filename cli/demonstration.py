@@ -54,12 +54,16 @@ def ensure_model(settings: Settings, console: Console) -> dict[str, Any]:
 
 def sample_cases() -> list[SampleCase]:
     """Phantoms of both kinds and real ultrasound DICOM files, for two hospitals."""
-    phantoms = [_phantom_case(hospital, seed) for hospital, seeds in PHANTOMS.items() for seed in seeds]
+    phantoms = [
+        _phantom_case(hospital, seed) for hospital, seeds in PHANTOMS.items() for seed in seeds
+    ]
     files = [_dicom_case(hospital, name) for hospital, names in DICOM.items() for name in names]
     return sorted(phantoms + files, key=lambda case: case.hospital)
 
 
-def answer_all(settings: Settings, cases: list[SampleCase]) -> Iterator[tuple[str, CaseFile, dict[str, Any]]]:
+def answer_all(
+    settings: Settings, cases: list[SampleCase]
+) -> Iterator[tuple[str, CaseFile, dict[str, Any]]]:
     """Submit every case at once, each with its hospital's key; yields them with their jobs as they were given."""
     url, hospitals = address(settings), sorted({case.hospital for case in cases})
     with ExitStack() as opened, ThreadPoolExecutor(len(cases)) as pool:
@@ -89,14 +93,20 @@ def _train(api: Api, settings: Settings, console: Console) -> None:
 
 def _add(api: Api, phantom: Phantom) -> None:
     data = {"malignant": str(phantom.malignant), "size_mm": str(phantom.size_mm)}
-    api.post(f"/v1/datasets/{DATASET}/images", data=data, files={"image": ("phantom.png", png(phantom))})
+    api.post(
+        f"/v1/datasets/{DATASET}/images", data=data, files={"image": ("phantom.png", png(phantom))}
+    )
 
 
 def _phantom_case(hospital: str, seed: int) -> SampleCase:
     phantom = draw(seed, malignant=seed % 2 == 0)
     kind = "malignant" if phantom.malignant else "benign"
-    return SampleCase(f"phantom-{kind}-{seed}.png", png(phantom), round(phantom.size_mm, 1), hospital=hospital)
+    return SampleCase(
+        f"phantom-{kind}-{seed}.png", png(phantom), round(phantom.size_mm, 1), hospital=hospital
+    )
 
 
 def _dicom_case(hospital: str, name: str) -> SampleCase:
-    return SampleCase(f"{name}.dcm", examples.get_path(name).read_bytes(), DICOM_SIZE_MM, hospital=hospital)
+    return SampleCase(
+        f"{name}.dcm", examples.get_path(name).read_bytes(), DICOM_SIZE_MM, hospital=hospital
+    )

@@ -24,7 +24,9 @@ class Character(NamedTuple):
 
 
 CAST = (
-    Character("demo-operator", Role.OPERATOR, None, "runs the house: models, hospitals, people, audit"),
+    Character(
+        "demo-operator", Role.OPERATOR, None, "runs the house: models, hospitals, people, audit"
+    ),
     Character(f"{NORTH}-doctor", Role.SUBMITTER, NORTH, "submits cases and reads results"),
     Character(f"{NORTH}-admin", Role.HOSPITAL_ADMIN, NORTH, "also its people, keys, settings"),
     Character(f"{SOUTH}-doctor", Role.SUBMITTER, SOUTH, "submits cases and reads results"),
@@ -38,16 +40,20 @@ def introduce(console: Console, settings: Settings, url: str) -> None:
     with open_ledger(settings) as ledger:
         for who in CAST:
             table.add_row(who.name, admit(ledger, settings, who), who.hospital or "-", who.may)
-    console.print(f"\nSign in at [bold]{url}/sign-in[/] as one of the demo's people:", soft_wrap=True)
+    console.print(
+        f"\nSign in at [bold]{url}/sign-in[/] as one of the demo's people:", soft_wrap=True
+    )
     console.print(table)
-    console.print(f"The passwords are this home's own, kept in {settings.demo_passwords}.", soft_wrap=True)
+    console.print(
+        f"The passwords are this home's own, kept in {settings.demo_passwords}.", soft_wrap=True
+    )
 
 
 def admit(ledger: Ledger, settings: Settings, who: Character) -> str:
     """The password of one of the demo's people, the same at every start; drawn, and the account made, at the first."""
     kept = settings.demo_passwords / who.name
-    with ledger.whole(ACTOR) as house:
-        there = not house.people.name_free(who.name)
+    with ledger.system_session(ACTOR) as session:
+        there = not session.people.name_free(who.name)
     if not kept.exists():
         if there:
             return CHANGED.format(name=who.name)
@@ -59,6 +65,6 @@ def admit(ledger: Ledger, settings: Settings, who: Character) -> str:
 
 
 def _make(ledger: Ledger, who: Character, password_hash: str) -> None:
-    with ledger.whole(ACTOR) as house:
-        hospital = house.hospitals.ensure(who.hospital) if who.hospital else None
-        house.people.make_for_show(who.name, who.role, hospital, password_hash)
+    with ledger.system_session(ACTOR) as session:
+        hospital = session.hospitals.ensure(who.hospital) if who.hospital else None
+        session.people.make_for_show(who.name, who.role, hospital, password_hash)

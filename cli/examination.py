@@ -15,7 +15,7 @@ from cli.finding import Finding, Verdict
 from deploy.local.errors import StackNotRunning
 from deploy.local.state import StackState
 from shared.domain.events import Event
-from shared.ledger import House, Ledger
+from shared.ledger import Ledger, SystemSession
 from shared.ledger.audit import Wanted
 from shared.ledger.schema import check, head
 from shared.ledger.trainers import Lack
@@ -25,9 +25,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from shared.queueing.facts import BrokerFacts
 
-NOT_SERVING = (
-    "SERA does not run here, so its engines, queue and backups were not looked at. Ask again after `./sera up`"
-)
+NOT_SERVING = "SERA does not run here, so its engines, queue and backups were not looked at. Ask again after `./sera up`"
 ABSENT = "0" * 64
 LEAST_POSTGRES, LEAST_REDIS = 15, 7
 CLOCKS_DIFFER_S, CODES_FAIL_S = 2.0, 30.0
@@ -54,18 +52,24 @@ def addresses(settings: Settings) -> Addresses:
 
 
 def database(_: Settings, where: Addresses) -> Finding:
-    with _house(where) as house:
-        version = house.terms.server()
+    with _house(where) as session:
+        version = session.terms.server()
     if int(version.split(".")[0]) >= LEAST_POSTGRES:
         return Verdict.OK, f"PostgreSQL {version}"
-    return Verdict.FAIL, f"PostgreSQL {version} is older than {LEAST_POSTGRES}. Move to a newer one: docs/recovery.md"
+    return (
+        Verdict.FAIL,
+        f"PostgreSQL {version} is older than {LEAST_POSTGRES}. Move to a newer one: docs/recovery.md",
+    )
 
 
 def broker(_: Settings, where: Addresses) -> Finding:
     found = _broker(where)
     if int(found.version.split(".")[0]) >= LEAST_REDIS:
         return Verdict.OK, f"{found.name} {found.version}"
-    return Verdict.FAIL, f"{found.name} {found.version} is older than {LEAST_REDIS}. Move to a newer one, or to Valkey"
+    return (
+        Verdict.FAIL,
+        f"{found.name} {found.version} is older than {LEAST_REDIS}. Move to a newer one, or to Valkey",
+    )
 
 
 def objects(_: Settings, where: Addresses) -> Finding:
@@ -75,49 +79,65 @@ def objects(_: Settings, where: Addresses) -> Finding:
 
 
 def schema(_: Settings, where: Addresses) -> Finding:
-    with _house(where) as house:
-        found = house.terms.read()
+    with _house(where) as session:
+        found = session.terms.read()
     check(found)
     if found.revision == head():
         return Verdict.OK, f"{found.revision}, as this release has it"
-    told = (
-        f"{found.revision} is of a later release, and this one ({head()}) still goes with it. Update this machine too"
-    )
+    told = f"{found.revision} is of a later release, and this one ({head()}) still goes with it. Update this machine too"
     return Verdict.NOTE, told
 
 
 def clocks(_: Settings, where: Addresses) -> Finding:
     """Leases and sessions go by the database's clock, authenticators' codes by the gateway's."""
-    with _house(where) as house:
-        house.terms.now()  # the connection is made, and the next answer comes at once
-        database = _ahead_s(lambda: house.terms.now().timestamp())
+    with _house(where) as session:
+        session.terms.now()  # the connection is made, and the next answer comes at once
+        database = _ahead_s(lambda: session.terms.now().timestamp())
     found = {"the database": database, "the broker": _ahead_s(lambda: _now(_broker(where)))}
     told = ", ".join(f"{name} {ahead:+.1f} s" for name, ahead in found.items())
     worst = max(map(abs, found.values()))
     if worst < CLOCKS_DIFFER_S:
         return Verdict.OK, f"against this machine's: {told}"
     verdict = Verdict.FAIL if worst >= CODES_FAIL_S else Verdict.NOTE
-    return verdict, f"Clocks differ from this machine's: {told}. Have NTP set them all: `timedatectl set-ntp true`"
+    return (
+        verdict,
+        f"Clocks differ from this machine's: {told}. Have NTP set them all: `timedatectl set-ntp true`",
+    )
 
 
 def queue(settings: Settings, where: Addresses) -> Finding:
-    with _house(where) as house:
-        waited_s, lines, dead = house.liveness.waited_s(), house.backlog.lines(), house.backlog.dead()
+    with _house(where) as session:
+        waited_s, lines, dead = (
+            session.liveness.waited_s(),
+            session.backlog.lines(),
+            session.backlog.dead(),
+        )
     waiting, failed = sum(line.jobs for line in lines), sum(each.jobs for each in dead)
     told = f"{waiting} cases wait, the oldest for {waited_s:.0f} s; {failed} dead letters"
     if waited_s > settings.stalled_after_s:
-        return Verdict.FAIL, f"{told}. See what keeps the workers: their logs, and `./sera models list`"
+        return (
+            Verdict.FAIL,
+            f"{told}. See what keeps the workers: their logs, and `./sera models list`",
+        )
     if failed:
-        return Verdict.NOTE, f"{told}. An operator looks at them and runs them again on the page /console/queue"
+        return (
+            Verdict.NOTE,
+            f"{told}. An operator looks at them and runs them again on the page /console/queue",
+        )
     return Verdict.OK, told
 
 
 def workers(_: Settings, where: Addresses) -> Finding:
-    with _house(where) as house:
-        alive, live = house.serving.alive(), house.models.live()
+    with _house(where) as session:
+        alive, live = session.serving.alive(), session.models.live()
     if not alive:
-        return Verdict.FAIL, "No worker was seen lately. Start one, or see in its log why it does not start"
-    told = ", ".join(f"{each.name} serves {(each.model_digest or 'nothing')[:12]}" for each in alive)
+        return (
+            Verdict.FAIL,
+            "No worker was seen lately. Start one, or see in its log why it does not start",
+        )
+    told = ", ".join(
+        f"{each.name} serves {(each.model_digest or 'nothing')[:12]}" for each in alive
+    )
     refused = [each.refusal.message for each in alive if each.refusal]
     if refused:
         return Verdict.FAIL, f"{told}. A worker refuses the live model: {refused[0]}"
@@ -128,27 +148,36 @@ def workers(_: Settings, where: Addresses) -> Finding:
 
 def backup(settings: Settings, where: Addresses) -> Finding:
     """The trail says when the last one was made, and under which hash."""
-    with _house(where) as house:
-        last = house.audit.newest(limit=1, wanted=Wanted(event=Event.BACKUP_MADE))
-        now = house.terms.now()
+    with _house(where) as session:
+        last = session.audit.newest(limit=1, wanted=Wanted(event=Event.BACKUP_MADE))
+        now = session.terms.now()
     if not last:
-        return Verdict.NOTE, "None was ever made. Make one: `./sera backup FOLDER`, and every day from then on"
+        return (
+            Verdict.NOTE,
+            "None was ever made. Make one: `./sera backup FOLDER`, and every day from then on",
+        )
     told = f"{last[0].details['backup']}, {_age(last[0].at, now)} ago"
     if (now - last[0].at).total_seconds() <= settings.backup_within_h * HOUR_S:
         return Verdict.OK, told
-    return Verdict.NOTE, f"The last is {told}. Make one (`./sera backup FOLDER`), and see why the timer did not"
+    return (
+        Verdict.NOTE,
+        f"The last is {told}. Make one (`./sera backup FOLDER`), and see why the timer did not",
+    )
 
 
 def recipes(_: Settings, where: Addresses) -> Finding:
     """By what trainers told of themselves: it is they who need the weights."""
-    with _house(where) as house:
-        trainers = house.trainers.present()
+    with _house(where) as session:
+        trainers = session.trainers.present()
     if not trainers:
         return Verdict.NOTE, "No trainer was seen lately, so no model can be trained. Start one"
     lacks = {recipe: _files(missing) for each in trainers for recipe, missing in each.lacks.items()}
     told = "; ".join(f"{recipe} lacks {files}" for recipe, files in sorted(lacks.items()) if files)
     if not told:
-        return Verdict.OK, "every recipe has its weights, or fetches them when it is first asked for"
+        return (
+            Verdict.OK,
+            "every recipe has its weights, or fetches them when it is first asked for",
+        )
     return Verdict.NOTE, f"{told}. Put the files into SERA_WEIGHTS_DIR of the trainers"
 
 
@@ -165,10 +194,16 @@ def certificate(settings: Settings) -> Finding:
             f"{parts.netloc} is not trusted: {refused.verify_message}. Renew or replace its certificate",
         )
     except OSError as away:
-        return Verdict.NOTE, f"{parts.netloc} does not answer here ({away}). Look from where hospitals come from"
+        return (
+            Verdict.NOTE,
+            f"{parts.netloc} does not answer here ({away}). Look from where hospitals come from",
+        )
     if left >= RENEW_DAYS:
         return Verdict.OK, f"{parts.netloc}: good for {left:.0f} days"
-    return Verdict.NOTE, f"{parts.netloc}: good for {left:.0f} days only. Renew it now, and see why nobody did"
+    return (
+        Verdict.NOTE,
+        f"{parts.netloc}: good for {left:.0f} days only. Renew it now, and see why nobody did",
+    )
 
 
 ENGINE_CHECKS: dict[str, Callable[[Settings, Addresses], Finding]] = {
@@ -190,7 +225,9 @@ def checks(settings: Settings) -> dict[str, Callable[[Settings], Finding]]:
         where = addresses(settings)
     except StackNotRunning:
         return {"service": lambda _: (Verdict.NOTE, NOT_SERVING), "certificate": certificate}
-    return {name: partial(look, where=where) for name, look in ENGINE_CHECKS.items()} | {"certificate": certificate}
+    return {name: partial(look, where=where) for name, look in ENGINE_CHECKS.items()} | {
+        "certificate": certificate
+    }
 
 
 def _certificate_days(host: str, port: int) -> float:
@@ -230,10 +267,10 @@ def _files(missing: tuple[Lack, ...]) -> str:
 
 
 @contextmanager
-def _house(where: Addresses) -> Iterator[House]:
+def _house(where: Addresses) -> Iterator[SystemSession]:
     ledger = Ledger(where.database, pool_size=1)
     try:
-        with ledger.whole("cli") as house:
-            yield house
+        with ledger.system_session("cli") as session:
+            yield session
     finally:
         ledger.close()

@@ -44,7 +44,12 @@ class Hashed:
 
     @property
     def line(self) -> dict[str, str]:
-        return {"image": self.image, "malignant": self.row.malignant, "mask": self.mask, **self.row.fields}
+        return {
+            "image": self.image,
+            "malignant": self.row.malignant,
+            "mask": self.mask,
+            **self.row.fields,
+        }
 
 
 def add_all(api: Api, dataset: str, rows: Sequence[Row]) -> Iterator[Answered]:
@@ -54,15 +59,21 @@ def add_all(api: Api, dataset: str, rows: Sequence[Row]) -> Iterator[Answered]:
             some = rows[start : start + ASKED_AT_ONCE]
             found = list(zip(some, pool.map(_hashed, some), strict=True))
             yield from ((row, each) for row, each in found if isinstance(each, RowUnusable))
-            yield from _add(api, dataset, [each for _, each in found if isinstance(each, Hashed)], pool)
+            yield from _add(
+                api, dataset, [each for _, each in found if isinstance(each, Hashed)], pool
+            )
 
 
-def _add(api: Api, dataset: str, rows: list[Hashed], pool: ThreadPoolExecutor) -> Iterator[Answered]:
+def _add(
+    api: Api, dataset: str, rows: list[Hashed], pool: ThreadPoolExecutor
+) -> Iterator[Answered]:
     """Rows that repeat an image go last, so that the first one counts whatever batch is quicker."""
     firsts = {each.image: each for each in reversed(rows)}
     repeats = [each for each in rows if firsts[each.image] is not each]
     for these in (list(reversed(firsts.values())), repeats):
-        for answered in pool.map(partial(_send, api, dataset), _batches(_missing(api, dataset, these))):
+        for answered in pool.map(
+            partial(_send, api, dataset), _batches(_missing(api, dataset, these))
+        ):
             yield from answered
 
 
@@ -94,7 +105,12 @@ def _send(api: Api, dataset: str, batch: list[Hashed]) -> list[Answered]:
         if problem.code != "too-large":
             raise
         if len(batch) == 1:
-            return [(batch[0].row, RowUnusable(problem=f"{batch[0].row.name} is larger than SERA_MAX_UPLOAD_MIB"))]
+            return [
+                (
+                    batch[0].row,
+                    RowUnusable(problem=f"{batch[0].row.name} is larger than SERA_MAX_UPLOAD_MIB"),
+                )
+            ]
         middle = len(batch) // 2
         return _send(api, dataset, batch[:middle]) + _send(api, dataset, batch[middle:])
     return [(each.row, _outcome(line)) for each, line in zip(batch, told, strict=True)]
@@ -107,8 +123,12 @@ def _body(batch: list[Hashed]) -> dict:
     writer.writeheader()
     writer.writerows(each.line for each in batch)
     files = {name: path for each in batch for name, path in each.files.items()}
-    parts = [("files", (name, _read(path), "application/octet-stream")) for name, path in files.items()]
-    return {"files": [("manifest", ("manifest.csv", table.getvalue().encode(), "text/csv")), *parts]}
+    parts = [
+        ("files", (name, _read(path), "application/octet-stream")) for name, path in files.items()
+    ]
+    return {
+        "files": [("manifest", ("manifest.csv", table.getvalue().encode(), "text/csv")), *parts]
+    }
 
 
 def _outcome(line: dict) -> Outcome:

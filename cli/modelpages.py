@@ -41,22 +41,35 @@ def page(model: dict[str, Any], gate: dict[str, Any] | None) -> list[str]:
     metrics = model["metrics"]
     if "auc" in metrics:
         interval = (
-            f" (95 % interval {metrics['auc_low']:.3f}-{metrics['auc_high']:.3f})" if "auc_low" in metrics else ""
+            f" (95 % interval {metrics['auc_low']:.3f}-{metrics['auc_high']:.3f})"
+            if "auc_low" in metrics
+            else ""
         )
         lines.append(f"Cross-validated AUC {metrics['auc']:.3f}{interval}.")
     lines += gate_lines(gate) if gate else ["The gate has not judged it."]
     if model["serving"]:
         lines.append(f"Served by {', '.join(model['serving'])}.")
-    return lines + [f"Refused by {each['worker']}: {each['message']} [{each['code']}]" for each in model["refused"]]
+    return lines + [
+        f"Refused by {each['worker']}: {each['message']} [{each['code']}]"
+        for each in model["refused"]
+    ]
 
 
 def gate_lines(gate: dict[str, Any]) -> list[str]:
     """A judgement: the verdict, a line for each criterion (+ for, - against), and the sites."""
-    against = f"against model {gate['judged_against'][:12]}" if gate["judged_against"] else "without a live model"
+    against = (
+        f"against model {gate['judged_against'][:12]}"
+        if gate["judged_against"]
+        else "without a live model"
+    )
     stale = "; another model is live now" if gate["stale"] else ""
     lines = [f"Gate: {gate['verdict']}, judged {when(gate['at'])} UTC {against}{stale}."]
     lines += [f"  {SIGNS[reason['weight']]} {reason['sentence']}" for reason in gate["reasons"]]
-    return lines + [site_line(row) for row in gate["figures"].get("sites", []) if len(gate["figures"]["sites"]) > 1]
+    return lines + [
+        site_line(row)
+        for row in gate["figures"].get("sites", [])
+        if len(gate["figures"]["sites"]) > 1
+    ]
 
 
 def site_line(row: dict[str, Any]) -> str:
@@ -74,7 +87,11 @@ def of(rate: dict[str, Any]) -> str:
 
 def comparison_lines(report: dict[str, Any]) -> list[str]:
     """A model in the shadow beside the live one."""
-    state = f"ended {when(report['ended_at'])} UTC: {report['end_reason']}" if report["ended_at"] else "running"
+    state = (
+        f"ended {when(report['ended_at'])} UTC: {report['end_reason']}"
+        if report["ended_at"]
+        else "running"
+    )
     lines = [
         f"Model {report['model'][:12]} in the shadow since {when(report['started_at'])} UTC, {state}",
         f"Read {report['read']} results, {report['unread']} of them unreadable; {report['waiting']} wait.",
@@ -95,7 +112,9 @@ def comparison_lines(report: dict[str, Any]) -> list[str]:
 
 def outcome_lines(outcomes: dict[str, Any]) -> list[str]:
     """Which of the two is right, where it became known."""
-    lines = [f"Outcomes are known of {outcomes['cases']} cases, {outcomes['malignant']} of them malignant."]
+    lines = [
+        f"Outcomes are known of {outcomes['cases']} cases, {outcomes['malignant']} of them malignant."
+    ]
     if outcomes["auc"]:
         lines.append(
             "AUC {candidate:.3f} against {live:.3f}: difference {difference:+.3f} "

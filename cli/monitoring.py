@@ -12,12 +12,27 @@ LOUD = {"alarm": "bold red", "watch": "yellow", "ok": "green"}
 
 
 def drift_table(told: dict[str, Any]) -> Table:
-    table = _table("hospital", "device", "model", "results", "state", "PSI score", "PSI strangeness", "PSI embedding")
+    table = _table(
+        "hospital",
+        "device",
+        "model",
+        "results",
+        "state",
+        "PSI score",
+        "PSI strangeness",
+        "PSI embedding",
+    )
     for group in told["groups"]:
         psi = {each["quantity"]: each for each in group["quantities"]}
         figures = [_psi(psi.get(name)) for name in ("score", "strangeness", "embedding")]
         state = group["state"] or "no reference"
-        table.add_row(*map(escape, _place(group)), _model(group["model"]), str(group["n"]), _loud(state), *figures)
+        table.add_row(
+            *map(escape, _place(group)),
+            _model(group["model"]),
+            str(group["n"]),
+            _loud(state),
+            *figures,
+        )
     return table
 
 
@@ -33,12 +48,22 @@ def quality_table(told: dict[str, Any]) -> Table:
     table = _table("hospital", "device", "results", "failed", "refer", *codes, words=codes)
     for group in told["groups"]:
         figures = (str(group["results"]), _rate(group["failed"]), _rate(group["refer"]))
-        table.add_row(*map(escape, _place(group)), *figures, *(_codes(group[name]) for name in codes))
+        table.add_row(
+            *map(escape, _place(group)), *figures, *(_codes(group[name]) for name in codes)
+        )
     return table
 
 
 def performance_table(told: dict[str, Any]) -> Table:
-    names = ("outcomes\nof results", "malignant", "AUC", "sensitivity", "specificity", "found /\nexpected", "referred")
+    names = (
+        "outcomes\nof results",
+        "malignant",
+        "AUC",
+        "sensitivity",
+        "specificity",
+        "found /\nexpected",
+        "referred",
+    )
     table = _table("", *names)
     rows = [("all", told["all"])] if told["all"]["results"] else []
     rows += [(escape(group["hospital"]), group["figures"]) for group in told["hospitals"]]
@@ -51,10 +76,14 @@ def performance_table(told: dict[str, Any]) -> Table:
 def coverage_table(told: dict[str, Any]) -> Table:
     table = _table("", "promised", "of benign", "of malignant", "refer", "cases")
     rows = [("all", step) for step in told["all"]]
-    rows += [(escape(group["hospital"]), step) for group in told["hospitals"] for step in group["steps"]]
+    rows += [
+        (escape(group["hospital"]), step) for group in told["hospitals"] for step in group["steps"]
+    ]
     for name, step in rows:
         rates = (step["benign"]["coverage"], step["malignant"]["coverage"], step["all"]["refer"])
-        table.add_row(name, f"{step['promised']:.0%}", *map(_rate, rates), str(step["all"]["cases"]))
+        table.add_row(
+            name, f"{step['promised']:.0%}", *map(_rate, rates), str(step["all"]["cases"])
+        )
     return table
 
 
@@ -68,7 +97,9 @@ def _table(*names: str, words: Iterable[str] = ()) -> Table:
 
 
 def _place(group: dict[str, Any]) -> tuple[str, str]:
-    return group["hospital"], ALL_DEVICES if group["level"] == "hospital" else group["device"] or UNKNOWN
+    return group["hospital"], ALL_DEVICES if group["level"] == "hospital" else group[
+        "device"
+    ] or UNKNOWN
 
 
 def _model(model: dict[str, Any]) -> str:

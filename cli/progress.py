@@ -17,10 +17,18 @@ class StageProgress:
     """A `shared.learning.Progress` on stderr: one bar for each stage, with the time it still needs."""
 
     def __init__(self, console: Console) -> None:
-        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+        )
         rest = TimeRemainingColumn(), TextColumn("{task.fields[message]}")
         self._bars = Progress(
-            *columns, *rest, console=console, disable=not console.is_terminal, speed_estimate_period=SPEED_OVER_S
+            *columns,
+            *rest,
+            console=console,
+            disable=not console.is_terminal,
+            speed_estimate_period=SPEED_OVER_S,
         )
         self._console = console
         self._tasks: dict[str, TaskID] = {}
@@ -30,10 +38,14 @@ class StageProgress:
         self._bars.start()
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bars.stop()
 
-    def __call__(self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
+    def __call__(
+        self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+    ) -> None:
         if self._console.is_terminal:
             self._draw(stage, fraction, message)
         else:
@@ -43,7 +55,9 @@ class StageProgress:
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(escape(stage), total=1.0, message="")
         task = self._tasks[stage]
-        if fraction < self._bars.tasks[task].completed:  # the stage has begun anew, for another network
+        if (
+            fraction < self._bars.tasks[task].completed
+        ):  # the stage has begun anew, for another network
             self._bars.reset(task)
         self._bars.update(task, completed=fraction, message=escape(message))
 
@@ -53,19 +67,27 @@ class StageProgress:
             self._stage, self._began, self._told = stage, now, -EVERY_S
         if now - self._told >= EVERY_S:
             self._told = now
-            self._console.print(line(stage, fraction, message, now - self._began), soft_wrap=True, markup=False)
+            self._console.print(
+                line(stage, fraction, message, now - self._began), soft_wrap=True, markup=False
+            )
 
 
 class PlainProgress(StageProgress):
     """The same for work that has no figures of its own."""
 
-    def __call__(self, stage: str, fraction: float, message: str, metrics: Mapping[str, float] | None = None) -> None:
+    def __call__(
+        self, stage: str, fraction: float, message: str, metrics: Mapping[str, float] | None = None
+    ) -> None:
         super().__call__(stage, fraction, message, metrics or {})
 
 
 def line(stage: str, fraction: float, message: str, spent_s: float) -> str:
     """One line of a log; the rest is estimated once a twentieth is done."""
-    rest = f", about {duration(spent_s * (1 - fraction) / fraction)} left" if 0.05 <= fraction < 1 and spent_s else ""
+    rest = (
+        f", about {duration(spent_s * (1 - fraction) / fraction)} left"
+        if 0.05 <= fraction < 1 and spent_s
+        else ""
+    )
     return f"{stage} {fraction:.0%}{rest}: {message}"
 
 

@@ -22,7 +22,9 @@ def wide_console() -> Console:
 def result_table(hospital: str) -> Table:
     table = Table(title=hospital, title_justify="left", title_style="bold", expand=False)
     for name in COLUMNS:
-        table.add_column(name, justify="right" if name in RIGHT else "left", no_wrap=name != "remarks")
+        table.add_column(
+            name, justify="right" if name in RIGHT else "left", no_wrap=name != "remarks"
+        )
     return table
 
 
@@ -51,7 +53,9 @@ def sentences(job: dict[str, Any]) -> list[str]:
         return [f"The case ended as {job['state']}: {job['message'] or job['reason']}"]
     result = job["result"]
     fna, model = result["fna"], result["model"]
-    rule = result.get("cutoff_rule", "youden")  # results from before there were others do not name it
+    rule = result.get(
+        "cutoff_rule", "youden"
+    )  # results from before there were others do not name it
     lines = [
         f"Risk of malignancy {result['risk']:.0%}, decision: {DECISIONS.get(result['decision'], result['decision'])} "
         f"(score {result['score']:.3f}, cut-off {result['cutoff']:.3f} by {rule}).",
@@ -65,7 +69,5 @@ def reading(own: dict[str, Any] | None) -> list[str]:
     """What the reader's own descriptors come to; nothing where there were none."""
     if own is None:
         return []
-    head = (
-        f"By the descriptors: {own['points']} points, {own['level']} (ACR TI-RADS 2017); no model has a part in this."
-    )
+    head = f"By the descriptors: {own['points']} points, {own['level']} (ACR TI-RADS 2017); no model has a part in this."
     return [head, *(f"{each['text']} [{each['rule']}]" for each in own["advice"])]

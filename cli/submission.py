@@ -45,5 +45,7 @@ def wait(api: Api, job_id: str, waiting: Waiting = lambda job: None) -> dict[str
         waiting(job)
 
 
-def submit_and_wait(api: Api, case: CaseFile, waiting: Waiting = lambda job: None) -> dict[str, Any]:
+def submit_and_wait(
+    api: Api, case: CaseFile, waiting: Waiting = lambda job: None
+) -> dict[str, Any]:
     return wait(api, submit(api, case)["job_id"], waiting)

@@ -24,11 +24,18 @@ class Swap:
 
     def lines(self) -> list[str]:
         """What an operator has to know, and to do."""
-        lines = [f"{each['worker']} refuses it: {each['message']} [{each['code']}]" for each in self.refused]
+        lines = [
+            f"{each['worker']} refuses it: {each['message']} [{each['code']}]"
+            for each in self.refused
+        ]
         if self.refused:
-            lines.append("The model that served before goes on serving there. Go back: ./sera models rollback")
+            lines.append(
+                "The model that served before goes on serving there. Go back: ./sera models rollback"
+            )
         if self.waiting:
-            lines.append(f"Not yet served by {', '.join(self.waiting)}. Look again: ./sera models list")
+            lines.append(
+                f"Not yet served by {', '.join(self.waiting)}. Look again: ./sera models list"
+            )
         if self.serving:
             lines.append(f"Served by {', '.join(self.serving)}.")
         return lines or ["No worker runs at present; the first to start will serve it."]

@@ -47,7 +47,11 @@ class Screen:
 
     def __init__(self, console: Console) -> None:
         self._console, self._epochs, self._told = console, [], float("-inf")
-        self._live = Live(console=console, transient=True, refresh_per_second=4) if console.is_terminal else None
+        self._live = (
+            Live(console=console, transient=True, refresh_per_second=4)
+            if console.is_terminal
+            else None
+        )
 
     def __enter__(self) -> "Screen":
         if self._live:
@@ -59,7 +63,9 @@ class Screen:
             self._live.stop()
 
     def show(self, run: Mapping[str, Any], said: Sequence[Mapping[str, Any]]) -> None:
-        self._epochs = [*self._epochs, *(event for event in said if "loss" in event["metrics"])][-SHOWN_EPOCHS:]
+        self._epochs = [*self._epochs, *(event for event in said if "loss" in event["metrics"])][
+            -SHOWN_EPOCHS:
+        ]
         if self._live:
             self._live.update(drawn(run, self._epochs))
         else:
@@ -79,7 +85,9 @@ def headline(run: Mapping[str, Any]) -> str:
     if run["state"] == "queued":
         return "waiting for a trainer"
     rest = f", about {duration(run['eta_s'])} left" if run.get("eta_s") else ""
-    return f"{run['state']} {run['fraction']:.0%}{rest}: {run['message'] or run['stage'] or ''}".rstrip(": ")
+    return f"{run['state']} {run['fraction']:.0%}{rest}: {run['message'] or run['stage'] or ''}".rstrip(
+        ": "
+    )
 
 
 def line(event: Mapping[str, Any]) -> str:
@@ -93,7 +101,10 @@ def drawn(run: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> Render
     """The run's bar, its stages, the steps in work, and the last epochs' losses."""
     bar = Table.grid()
     bar.add_row(ProgressBar(total=1.0, completed=run["fraction"], width=40))
-    title = Text(f"{run['dataset']}/{run['version']} · {run['recipe']} · {headline(run)}", overflow="ellipsis")
+    title = Text(
+        f"{run['dataset']}/{run['version']} · {run['recipe']} · {headline(run)}",
+        overflow="ellipsis",
+    )
     return Group(title, bar, _stages(run["steps"]), *(_faint(line(event)) for event in epochs))
 
 
@@ -104,7 +115,9 @@ def _stages(steps: Sequence[Mapping[str, Any]]) -> Table:
         done = sum(step["state"] == "done" for step in of_kind)
         at_work = [step for step in of_kind if step["state"] in ("running", "failed")]
         state = "done" if done == len(of_kind) else at_work[0]["state"] if at_work else "waiting"
-        told = "; ".join(f"{step['name']} {step['fraction']:.0%} {step['message'] or ''}" for step in at_work)
+        told = "; ".join(
+            f"{step['name']} {step['fraction']:.0%} {step['message'] or ''}" for step in at_work
+        )
         took = sum(step["seconds"] or 0 for step in of_kind if step["state"] != "waiting")
         spent = duration(took) if done or at_work else ""
         table.add_row(MARKS[state], kind, f"{done}/{len(of_kind)}", spent, escape(told))

@@ -31,9 +31,7 @@ class PeopleKeyUnusable(SeraError):
 
 class PeopleKeyUnwritable(SeraError):
     code = "people-key-unwritable"
-    text = (
-        "The key of authenticators' secrets cannot be kept at {path}. Make the folder writable, or set SERA_PEOPLE_KEY."
-    )
+    text = "The key of authenticators' secrets cannot be kept at {path}. Make the folder writable, or set SERA_PEOPLE_KEY."
 
 
 class Vault:
@@ -50,7 +48,11 @@ class Vault:
     def open(self, person: UUID, sealed: bytes) -> str:
         """Raises PeopleKeyUnusable, also for what was sealed with another key or for somebody else."""
         try:
-            return self._cipher().decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], person.bytes).decode()
+            return (
+                self._cipher()
+                .decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], person.bytes)
+                .decode()
+            )
         except InvalidTag as error:
             raise PeopleKeyUnusable(where=self._where) from error
 
@@ -90,7 +92,9 @@ def step_of(secret: str, code: str, now_s: float, last: int | None) -> int | Non
 
 def recovery_codes() -> list[str]:
     """Each good for one sign-in."""
-    return ["-".join("".join(_letters(GROUP)) for _ in range(GROUPS)) for _ in range(RECOVERY_CODES)]
+    return [
+        "-".join("".join(_letters(GROUP)) for _ in range(GROUPS)) for _ in range(RECOVERY_CODES)
+    ]
 
 
 def recovery_hash(code: str) -> str:

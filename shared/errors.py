@@ -15,7 +15,9 @@ class SeraError(Exception):
     retryable: ClassVar[bool] = False
     retry_after_s: ClassVar[int] = 1
     """What Retry-After says of a retryable one, unless a fact of that name is given."""
-    text: ClassVar[str] = "Something went wrong inside SERA. Report it to your administrator with the request id."
+    text: ClassVar[str] = (
+        "Something went wrong inside SERA. Report it to your administrator with the request id."
+    )
 
     def __init__(self, **facts: object) -> None:
         self.facts = facts
@@ -33,9 +35,7 @@ class InputError(SeraError):
 class Unauthenticated(SeraError):
     code = "unauthenticated"
     status = 401
-    text = (
-        "No valid API key or session came with the request. Send `Authorization: Bearer KEY`, or sign in at /sign-in."
-    )
+    text = "No valid API key or session came with the request. Send `Authorization: Bearer KEY`, or sign in at /sign-in."
 
 
 class Forbidden(SeraError):

@@ -69,18 +69,26 @@ def reader_columns(rows: Collection[Row]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows for name in row.readers))
 
 
-def _rows(source: Iterable[str], folder: Path, named: Path | str, needed: Collection[str]) -> list[Row]:
+def _rows(
+    source: Iterable[str], folder: Path, named: Path | str, needed: Collection[str]
+) -> list[Row]:
     try:
         reader = csv.DictReader(source)
         if missing := set(needed) - set(reader.fieldnames or ()):
-            raise ManifestInvalid(path=named, problem=f"its first line lacks {', '.join(sorted(missing))}")
+            raise ManifestInvalid(
+                path=named, problem=f"its first line lacks {', '.join(sorted(missing))}"
+            )
         return [_row(folder, reader.line_num, line) for line in reader]
     except csv.Error as error:
         raise ManifestInvalid(path=named, problem=NO_CSV.format(error)) from error
 
 
 def _row(folder: Path, number: int, line: dict[str, str]) -> Row:
-    told = {name: value.strip() for name, value in line.items() if name and isinstance(value, str) and value.strip()}
+    told = {
+        name: value.strip()
+        for name, value in line.items()
+        if name and isinstance(value, str) and value.strip()
+    }
     image, mask = told.get("image", ""), told.get("mask")
     return Row(
         line=number,
@@ -90,5 +98,9 @@ def _row(folder: Path, number: int, line: dict[str, str]) -> Row:
         fields={name: told[name] for name in OPTIONAL if name in told},
         name=image,
         mask_name=mask or "",
-        readers={name.removeprefix(READER): told[name] for name in told if name.startswith(READER) and name != READER},
+        readers={
+            name.removeprefix(READER): told[name]
+            for name in told
+            if name.startswith(READER) and name != READER
+        },
     )

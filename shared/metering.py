@@ -28,8 +28,12 @@ class Home(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         space = room(self._folder)
-        yield GaugeMetricFamily("sera_home_free_bytes", "Room that is left where the home lies.", space.free)
-        yield GaugeMetricFamily("sera_home_size_bytes", "Size of the disk where the home lies.", space.total)
+        yield GaugeMetricFamily(
+            "sera_home_free_bytes", "Room that is left where the home lies.", space.free
+        )
+        yield GaugeMetricFamily(
+            "sera_home_size_bytes", "Size of the disk where the home lies.", space.total
+        )
 
 
 class _All(Collector):

@@ -21,10 +21,47 @@ LEAST, MOST = 12, 200
 """Letters. No rules of composition: SP 800-63B advises against them."""
 ALPHABET, GROUPS, GROUP = "abcdefghjkmnpqrstuvwxyz23456789", 4, 5
 """A one-time password: 20 letters that cannot be taken for one another, 99 bits."""
-COMMON = ("password", "passwort", "passw0rd", "letmein", "welcome", "qwerty", "qwertz", "azerty", "iloveyou", "admin")
-COMMON += ("administrator", "operator", "hospital", "thyroid", "ultrasound", "radiology", "sera", "changeme", "secret")
-COMMON += ("doctor", "monkey", "dragon", "sunshine", "football", "princess", "login", "summer", "winter", "spring")
-RUNS = ("abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "qwertyuiopasdfghjklzxcvbnm", "1qaz2wsx3edc4rfv5tgb6yhn")
+COMMON = (
+    "password",
+    "passwort",
+    "passw0rd",
+    "letmein",
+    "welcome",
+    "qwerty",
+    "qwertz",
+    "azerty",
+    "iloveyou",
+    "admin",
+)
+COMMON += (
+    "administrator",
+    "operator",
+    "hospital",
+    "thyroid",
+    "ultrasound",
+    "radiology",
+    "sera",
+    "changeme",
+    "secret",
+)
+COMMON += (
+    "doctor",
+    "monkey",
+    "dragon",
+    "sunshine",
+    "football",
+    "princess",
+    "login",
+    "summer",
+    "winter",
+    "spring",
+)
+RUNS = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "01234567890123456789",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "1qaz2wsx3edc4rfv5tgb6yhn",
+)
 LEETSPEAK = str.maketrans("01345@$!", "oieasasi")
 DIFFERENT = 5
 """Fewer different letters than this are a pattern."""
@@ -32,9 +69,7 @@ DIFFERENT = 5
 
 class PasswordTooShort(InputError):
     code = "password-too-short"
-    text = (
-        "A password has at least {least} letters, and at most {most}. Take several words that do not belong together."
-    )
+    text = "A password has at least {least} letters, and at most {most}. Take several words that do not belong together."
 
 
 class PasswordGuessable(InputError):

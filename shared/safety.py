@@ -64,7 +64,9 @@ def open_home(settings: Settings) -> Told:
 
 
 def default_home(settings: Settings) -> Told:
-    if settings.home == ROOT / ".sera" and (settings.production or not within_this_machine(settings.host)):
+    if settings.home == ROOT / ".sera" and (
+        settings.production or not within_this_machine(settings.host)
+    ):
         return f"{settings.home} lies in the program's folder, where an update may remove it. Set SERA_HOME elsewhere"
     return None
 
@@ -82,7 +84,9 @@ def database_role(settings: Settings) -> Told:
 
 def engine_secrets(settings: Settings) -> Told:
     """Whoever reaches an engine over the network must know a secret that stands in no manual."""
-    weak = sorted(name for name, parts in _engines(settings) if _over_the_network(parts) and _guessable(parts))
+    weak = sorted(
+        name for name, parts in _engines(settings) if _over_the_network(parts) and _guessable(parts)
+    )
     if not weak:
         return None
     return (
@@ -94,7 +98,11 @@ def engine_secrets(settings: Settings) -> Told:
 def plain_objects(settings: Settings) -> Told:
     """Images would cross the network in the clear."""
     parts = urlsplit(settings.objects)
-    if parts.scheme != "s3" or within_this_machine(parts.hostname or "") or "secure=true" in parts.query:
+    if (
+        parts.scheme != "s3"
+        or within_this_machine(parts.hostname or "")
+        or "secure=true" in parts.query
+    ):
         return None
     return "SERA_OBJECTS_URL sends images over the network without TLS. Add ?secure=true to it"
 
@@ -151,4 +159,8 @@ def _over_the_network(parts: SplitResult) -> bool:
 
 def _guessable(parts: SplitResult) -> bool:
     secret = unquote(parts.password or "")
-    return len(secret) < LEAST_SECRET or secret == unquote(parts.username or "") or secret.lower() in WELL_KNOWN
+    return (
+        len(secret) < LEAST_SECRET
+        or secret == unquote(parts.username or "")
+        or secret.lower() in WELL_KNOWN
+    )

@@ -184,7 +184,9 @@ class Settings(BaseSettings):
     def slow_reading_is_not_stuck(self) -> Self:
         """An image may take all its time without its batch being taken away."""
         if self.stuck_after_s < 2 * self.decode_s:
-            raise ValueError("SERA_STUCK_AFTER_S must be twice SERA_DECODE_S at least. Raise it or lower the other.")
+            raise ValueError(
+                "SERA_STUCK_AFTER_S must be twice SERA_DECODE_S at least. Raise it or lower the other."
+            )
         return self
 
     @cached_property
@@ -204,7 +206,11 @@ class Settings(BaseSettings):
 
     @cached_property
     def objects(self) -> str:
-        return self.objects_url.get_secret_value() if self.objects_url else (self.home / "objects").as_uri()
+        return (
+            self.objects_url.get_secret_value()
+            if self.objects_url
+            else (self.home / "objects").as_uri()
+        )
 
     @property
     def demo_passwords(self) -> Path:

@@ -33,7 +33,9 @@ def configure(service: str, level: str = "INFO", **named: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    logging.getLogger("celery").setLevel(logging.WARNING)  # a line for every ring would bury our own
+    logging.getLogger("celery").setLevel(
+        logging.WARNING
+    )  # a line for every ring would bury our own
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it writes down whole addresses
     structlog.configure(
         processors=[*stamps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

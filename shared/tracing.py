@@ -29,7 +29,9 @@ def configure(service: str, settings: Settings) -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     url = settings.otlp_url.rstrip("/").removesuffix(PATH) + PATH
-    install(service, settings.trace_share, BatchSpanProcessor(OTLPSpanExporter(endpoint=url, timeout=5)))
+    install(
+        service, settings.trace_share, BatchSpanProcessor(OTLPSpanExporter(endpoint=url, timeout=5))
+    )
 
 
 def install(service: str, share: float, processor: "SpanProcessor") -> None:
@@ -75,11 +77,19 @@ def traceparent() -> str | None:
     from opentelemetry.trace import get_current_span
 
     here = get_current_span().get_span_context()
-    return f"00-{here.trace_id:032x}-{here.span_id:016x}-{int(here.trace_flags):02x}" if here.is_valid else None
+    return (
+        f"00-{here.trace_id:032x}-{here.span_id:016x}-{int(here.trace_flags):02x}"
+        if here.is_valid
+        else None
+    )
 
 
 def tell(
-    name: str, parent: str | None, laps: Sequence[Lap], problem: str | None = None, **attributes: str | int
+    name: str,
+    parent: str | None,
+    laps: Sequence[Lap],
+    problem: str | None = None,
+    **attributes: str | int,
 ) -> None:
     """A span that is over, from its first stage to its last, with its stages; `problem` is the code of what failed.
 
@@ -94,7 +104,9 @@ def tell(
     if problem:
         begun.set_status(Status(StatusCode.ERROR, problem))
     for each in laps:
-        tracer.start_span(each.name, set_span_in_context(begun), start_time=each.began_ns).end(each.ended_ns)
+        tracer.start_span(each.name, set_span_in_context(begun), start_time=each.began_ns).end(
+            each.ended_ns
+        )
     begun.end(max(each.ended_ns for each in laps))
 
 

@@ -35,7 +35,10 @@ def form(image: bytes | None = None, **fields: object) -> dict[str, dict]:
     """The parts of a submission, for an HTTP client; a field given as None is left out."""
     told = {"size_mm": 14.5, **fields}
     data = {name: str(value) for name, value in told.items() if value is not None}
-    return {"data": data, "files": {"image": ("nodule.png", png() if image is None else image, "image/png")}}
+    return {
+        "data": data,
+        "files": {"image": ("nodule.png", png() if image is None else image, "image/png")},
+    }
 
 
 SMALL_RECIPE = RECIPE | {"name": "small", "source": "the tests"}
@@ -69,7 +72,9 @@ class Screen:
         self.plain = np.minimum(plain, 170)
         self.pixels = self.plain.copy()
 
-    def end(self, x: int, y: int, kind: str = "+", half: int = 7, grey: int = MARK_GREY) -> "Screen":
+    def end(
+        self, x: int, y: int, kind: str = "+", half: int = 7, grey: int = MARK_GREY
+    ) -> "Screen":
         shape = cv2.MARKER_CROSS if kind == "+" else cv2.MARKER_TILTED_CROSS
         cv2.drawMarker(self.pixels, (x, y), grey, shape, 2 * half, 1)
         return self
@@ -83,7 +88,9 @@ class Screen:
         return self
 
     def letter(self, x: int, y: int, glyph: str = "A") -> "Screen":
-        cv2.putText(self.pixels, glyph, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, MARK_GREY, 1, cv2.LINE_AA)
+        cv2.putText(
+            self.pixels, glyph, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, MARK_GREY, 1, cv2.LINE_AA
+        )
         return self
 
     def dotted(self, start: tuple[int, int], end: tuple[int, int], count: int) -> "Screen":

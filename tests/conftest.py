@@ -46,7 +46,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolde
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in the end what a machine without a browser has not tried."""
-    skipped = [each for each in terminalreporter.stats.get("skipped", []) if "no Chromium" in str(each.longrepr)]
+    skipped = [
+        each
+        for each in terminalreporter.stats.get("skipped", [])
+        if "no Chromium" in str(each.longrepr)
+    ]
     if skipped:
         told = f"SERA: {len(skipped)} browser tests were skipped, for there is no Chromium. To run them, as root: {HOW}"
         terminalreporter.write_line(told, yellow=True)
@@ -95,7 +99,9 @@ def first_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle fitted in seconds, as a model made elsewhere."""
     folder = tmp_path_factory.mktemp("bundles") / "small"
     weights = WeightsFinder(None, Path("nowhere"), download=False)
-    save(fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights), folder, synthetic=True)
+    save(
+        fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights), folder, synthetic=True
+    )
     return folder
 
 

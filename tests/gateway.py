@@ -28,7 +28,9 @@ class Gateway:
             "BROKER_URL": settings.broker,
             "OBJECTS_URL": settings.objects,
         }
-        self._env = _environment({f"SERA_{name}": value for name, value in told.items()}, self.temporary)
+        self._env = _environment(
+            {f"SERA_{name}": value for name, value in told.items()}, self.temporary
+        )
         self.process: psutil.Popen | None = None
 
     def start(self) -> None:
@@ -63,4 +65,8 @@ def gateway_of(settings: Settings) -> Iterator[Gateway]:
 
 
 def _environment(told: Mapping[str, str], temporary: Path) -> dict[str, str]:
-    return BESIDES_OURS | dict(told) | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}
+    return (
+        BESIDES_OURS
+        | dict(told)
+        | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "TMPDIR": str(temporary)}
+    )

@@ -31,12 +31,22 @@ class Identities:
         self.issuer = ""
 
     def metadata(self) -> dict[str, Any]:
-        paths = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
-        return {"issuer": self.issuer} | {name: f"{self.issuer}/{path}" for name, path in paths.items()}
+        paths = {
+            "authorization_endpoint": "authorize",
+            "token_endpoint": "token",
+            "jwks_uri": "keys",
+        }
+        return {"issuer": self.issuer} | {
+            name: f"{self.issuer}/{path}" for name, path in paths.items()
+        }
 
     def authorize(self, asked: dict[str, str]) -> str:
         """Where the browser is sent back to."""
-        assert (asked["response_type"], asked["client_id"], asked["code_challenge_method"]) == ("code", CLIENT, "S256")
+        assert (asked["response_type"], asked["client_id"], asked["code_challenge_method"]) == (
+            "code",
+            CLIENT,
+            "S256",
+        )
         code = secrets.token_urlsafe(16)
         self.codes[code] = asked
         return asked["redirect_uri"] + "?" + urlencode({"code": code, "state": asked["state"]})
@@ -45,8 +55,14 @@ class Identities:
         """None for what a provider refuses: a wrong client, a used code, another verifier or address."""
         wanted = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         asked = self.codes.pop(told["code"], None)
-        proven = asked and create_s256_code_challenge(told["code_verifier"]) == asked["code_challenge"]
-        if authorization != f"Basic {wanted}" or not proven or told["redirect_uri"] != asked["redirect_uri"]:
+        proven = (
+            asked and create_s256_code_challenge(told["code_verifier"]) == asked["code_challenge"]
+        )
+        if (
+            authorization != f"Basic {wanted}"
+            or not proven
+            or told["redirect_uri"] != asked["redirect_uri"]
+        ):
             return None
         return {"access_token": "x", "token_type": "Bearer", "id_token": self.token(asked["nonce"])}
 
@@ -55,7 +71,9 @@ class Identities:
         told = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": nonce}
         told |= self.claims | self.tamper
         kept = {name: value for name, value in told.items() if value is not None}
-        return jwt.encode(self.header, kept, self.signing or self.key, algorithms=["ES256", "HS256"])
+        return jwt.encode(
+            self.header, kept, self.signing or self.key, algorithms=["ES256", "HS256"]
+        )
 
     def shared_secret(self) -> OctKey:
         return OctKey.import_key(SECRET * 2)

@@ -23,8 +23,19 @@ def answered(arrival: Arrival, accepted_s: float = 0.05, answered_s: float = 0.5
     """A case that went as it should."""
     number = arrival.planned.number
     receipt = {"job_id": f"job-{number}", "case_id": f"case-{number}"}
-    told = {"state": "done", "attempts": 1, "reason": None, "result": {"fna": {"size_mm": arrival.planned.size_mm}}}
-    return Sent(arrival, Promise(arrival.planned, [receipt], job=receipt | told), 0.001, accepted_s, answered_s)
+    told = {
+        "state": "done",
+        "attempts": 1,
+        "reason": None,
+        "result": {"fna": {"size_mm": arrival.planned.size_mm}},
+    }
+    return Sent(
+        arrival,
+        Promise(arrival.planned, [receipt], job=receipt | told),
+        0.001,
+        accepted_s,
+        answered_s,
+    )
 
 
 def unanswered(arrival: Arrival) -> Sent:
@@ -37,14 +48,20 @@ def unanswered(arrival: Arrival) -> Sent:
 def samples(memory: Mapping[str, Sequence[float]], every_s: float = 5.0) -> list[Sample]:
     """Looks with these figures, one after another."""
     looks = zip(*memory.values(), strict=True)
-    return [Sample(place * every_s, 2, 8, dict(zip(memory, values, strict=True))) for place, values in enumerate(looks)]
+    return [
+        Sample(place * every_s, 2, 8, dict(zip(memory, values, strict=True)))
+        for place, values in enumerate(looks)
+    ]
 
 
 def course(faults: Sequence[Fault] = (), **other: object) -> Course:
     """A minute in which every case was answered, each in a time of its own."""
     waits = ((arrival, 0.2 + 0.01 * (arrival.planned.number % 40)) for arrival in schedule(LOAD))
     sent = [answered(arrival, answered_s=wait) for arrival, wait in waits]
-    notes, looks = Notes(sent, list(faults), LOAD.seconds), samples({"api": [200.0] * 12, "worker": [900.0] * 12})
+    notes, looks = (
+        Notes(sent, list(faults), LOAD.seconds),
+        samples({"api": [200.0] * 12, "worker": [900.0] * 12}),
+    )
     whole = Course(
         LOAD,
         "http://127.0.0.1:8000",

@@ -42,7 +42,10 @@ def everything(folder: Path) -> list[Object]:
     """The base with all components at once, those too that no overlay takes; written into an empty folder."""
     components = [path.parent for path in KUSTOMIZATIONS if path.parent.parent.name == "components"]
     listed = "".join(f"  - {os.path.relpath(path, folder)}\n" for path in components)
-    base, cpu = os.path.relpath(FOLDER / "base", folder), (FOLDER / "overlays" / "cpu" / "settings.env").read_text()
+    base, cpu = (
+        os.path.relpath(FOLDER / "base", folder),
+        (FOLDER / "overlays" / "cpu" / "settings.env").read_text(),
+    )
     (folder / "settings.env").write_text(cpu)
     (folder / "kustomization.yaml").write_text(EVERYTHING.format(base=base, components=listed))
     return rendered(folder)
@@ -57,7 +60,15 @@ def documents(path: Path) -> list[Object]:
 def lying_there() -> list[Object]:
     """Every whole object of base and components, as the files have it, and the settings that are generated."""
     whole = [each for path in _resources() for each in documents(path)]
-    return [*whole, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _first("settings"), "data": settings()}]
+    return [
+        *whole,
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": _first("settings"),
+            "data": settings(),
+        },
+    ]
 
 
 def settings() -> dict[str, str]:
@@ -90,7 +101,9 @@ def matches(selector: Object, found: dict[str, str]) -> bool:
     """Whether a label selector takes something with these labels."""
     wanted = selector.get("matchLabels", {}).items() <= found.items()
     rules = [(each, found.get(each["key"])) for each in selector.get("matchExpressions", ())]
-    return wanted and all((value in each["values"]) == (each["operator"] == "In") for each, value in rules)
+    return wanted and all(
+        (value in each["values"]) == (each["operator"] == "In") for each, value in rules
+    )
 
 
 def pod(thing: Object) -> Object:
@@ -114,7 +127,11 @@ def containers(spec: Object) -> list[Object]:
 
 def secrets(spec: Object) -> dict[str, list[str]]:
     """Keys of Secrets that a pod has as files in /run/secrets, by the Secret's name."""
-    sources = [each["secret"] for volume in spec["volumes"] for each in volume.get("projected", {}).get("sources", ())]
+    sources = [
+        each["secret"]
+        for volume in spec["volumes"]
+        for each in volume.get("projected", {}).get("sources", ())
+    ]
     return {each["name"]: [item["key"] for item in each["items"]] for each in sources}
 
 
@@ -122,20 +139,28 @@ def walk(thing: Any, key: str) -> Iterator[Any]:
     """Every value under this key, however deep."""
     if isinstance(thing, dict):
         yield from (value for name, value in thing.items() if name == key)
-    for each in thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ():
+    for each in (
+        thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ()
+    ):
         yield from walk(each, key)
 
 
 def _resources() -> list[Path]:
     listed = [(path, documents(path)[0].get("resources", ())) for path in KUSTOMIZATIONS]
-    return [path.parent / name for path, names in listed for name in names if name.endswith(".yaml")]
+    return [
+        path.parent / name for path, names in listed for name in names if name.endswith(".yaml")
+    ]
 
 
 def _lines(path: Path) -> Iterator[str]:
     for each in documents(path)[0].get("configMapGenerator", ()):
         yield from each.get("literals", ())
         for name in each.get("envs", ()):
-            yield from (line for line in (path.parent / name).read_text().splitlines() if line and line[0] != "#")
+            yield from (
+                line
+                for line in (path.parent / name).read_text().splitlines()
+                if line and line[0] != "#"
+            )
 
 
 def _first(name: str) -> Object:

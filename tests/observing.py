@@ -32,7 +32,7 @@ class Observing:
         self._ledger, self._owner = ledger, {}
 
     def hospital(self, name: str) -> UUID:
-        with self._ledger.whole("test") as house:
+        with self._ledger.system_session("test") as house:
             return house.hospitals.ensure(name)
 
     def result(self, hospital: str = "north", **told: Any) -> UUID:
@@ -40,23 +40,43 @@ class Observing:
         return self.results(1, hospital, **told)[0]
 
     def results(
-        self, count: int, hospital: str = "north", device: str | None = None, days_ago: int = 0, **told: Any
+        self,
+        count: int,
+        hospital: str = "north",
+        device: str | None = None,
+        days_ago: int = 0,
+        **told: Any,
     ) -> list[UUID]:
         """What is given as a list or array has one value for each case."""
         owner, pairs = self.hospital(hospital), self._cases(count, hospital, device)
-        rows = [{name: _nth(value, number) for name, value in told.items()} for number in range(count)]
+        rows = [
+            {name: _nth(value, number) for name, value in told.items()} for number in range(count)
+        ]
         known = [row.pop("malignant", None) for row in rows]
-        ids = [{"case_id": case, "job_id": job, "hospital_id": owner, "device": device} for case, job in pairs]
-        with self._ledger.whole("test") as house:
-            house.observations.keep([Observation(**one, **PLAIN | row) for one, row in zip(ids, rows, strict=True)])
+        ids = [
+            {"case_id": case, "job_id": job, "hospital_id": owner, "device": device}
+            for case, job in pairs
+        ]
+        with self._ledger.system_session("test") as house:
+            house.observations.keep(
+                [Observation(**one, **PLAIN | row) for one, row in zip(ids, rows, strict=True)]
+            )
         if days_ago:
             jobs = [job for _, job in pairs]
-            self._run(update(ObservationRow).where(ObservationRow.job_id.in_(jobs)).values(created_at=_ago(days_ago)))
+            self._run(
+                update(ObservationRow)
+                .where(ObservationRow.job_id.in_(jobs))
+                .values(created_at=_ago(days_ago))
+            )
         cases = [case for case, _ in pairs]
-        self._outcomes([(case, bool(was)) for case, was in zip(cases, known, strict=True) if was is not None])
+        self._outcomes(
+            [(case, bool(was)) for case, was in zip(cases, known, strict=True) if was is not None]
+        )
         return cases
 
-    def failed(self, hospital: str, reason: str, device: str | None = None, days_ago: int = 0) -> None:
+    def failed(
+        self, hospital: str, reason: str, device: str | None = None, days_ago: int = 0
+    ) -> None:
         ((_, job),) = self._cases(1, hospital, device)
         moved = {"state": JobState.FAILED, "reason": reason, "created_at": _ago(days_ago)}
         self._run(update(JobRow).where(JobRow.id == job).values(**moved))
@@ -64,9 +84,11 @@ class Observing:
     def outcome(self, case: UUID, malignant: bool) -> None:
         self._outcomes([(case, malignant)])
 
-    def model(self, digest: str = MODEL, reference: dict[str, Any] | None = None, **metrics: Any) -> None:
+    def model(
+        self, digest: str = MODEL, reference: dict[str, Any] | None = None, **metrics: Any
+    ) -> None:
         """The next version of `light`."""
-        with self._ledger.whole("test") as house:
+        with self._ledger.system_session("test") as house:
             house.models.store(digest, "light", "light", None, False, metrics)
         self._run(update(ModelRow).where(ModelRow.digest == digest).values(reference=reference))
 
@@ -74,13 +96,20 @@ class Observing:
         owner, pairs = self.hospital(hospital), [(uuid4(), uuid4()) for _ in range(count)]
         told = vars(CASE) | {"device": device, "hospital_id": owner}
         self._run(insert(CaseRow).values([told | {"id": case} for case, _ in pairs]))
-        self._run(insert(JobRow).values([{"id": job, "case_id": case, "hospital_id": owner} for case, job in pairs]))
+        self._run(
+            insert(JobRow).values(
+                [{"id": job, "case_id": case, "hospital_id": owner} for case, job in pairs]
+            )
+        )
         self._owner |= {case: owner for case, _ in pairs}
         return pairs
 
     def _outcomes(self, known: list[tuple[UUID, bool]]) -> None:
         plain = {"source": "histology", "consent": True, "actor": "test"}
-        rows = [plain | {"case_id": case, "hospital_id": self._owner[case], "malignant": was} for case, was in known]
+        rows = [
+            plain | {"case_id": case, "hospital_id": self._owner[case], "malignant": was}
+            for case, was in known
+        ]
         if rows:
             self._run(insert(OutcomeRow).values(rows))
 

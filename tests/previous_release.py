@@ -17,7 +17,9 @@ CASE = text(
     "INSERT INTO cases (id, hospital_id, image_sha256, image_bytes, image_format, width, height, size_mm, source) "
     "VALUES (:case, :hospital, :image, 1000, 'png', 300, 300, 14.5, 'file')"
 )
-JOB = text("INSERT INTO jobs (id, case_id, hospital_id, urgent) VALUES (:job, :case, :hospital, false)")
+JOB = text(
+    "INSERT INTO jobs (id, case_id, hospital_id, urgent) VALUES (:job, :case, :hospital, false)"
+)
 EVENT = text(
     "INSERT INTO audit_events (hospital_id, actor, event, case_id, job_id, details) "
     "VALUES (:hospital, :actor, :event, :case, :job, CAST(:details AS json))"
@@ -40,7 +42,9 @@ DONE = text(
     "UPDATE jobs SET state = 'done', lease_token = NULL, lease_until = NULL, updated_at = clock_timestamp() "
     "WHERE id = :job AND lease_token = :token"
 )
-BODY = json.dumps({"score": 0.7, "risk": 0.6, "decision": "malignant", "fna": {"recommended": True}})
+BODY = json.dumps(
+    {"score": 0.7, "risk": 0.6, "decision": "malignant", "fna": {"recommended": True}}
+)
 
 
 class PreviousRelease:

@@ -19,24 +19,40 @@ FNA = {
 def result(score: float) -> dict:
     decision = "malignant" if score >= 0.5 else "benign"
     told = {"score": score, "risk": round(score / 2, 6), "decision": decision, "cutoff": 0.5}
-    return told | {"fna": FNA, "warnings": [{"code": "under-10-mm", "message": "Small."}], "model": MODEL}
+    return told | {
+        "fna": FNA,
+        "warnings": [{"code": "under-10-mm", "message": "Small."}],
+        "model": MODEL,
+    }
 
 
 def studied(submitter, ledger, malignant: list[bool], scores: list[float]) -> list[str]:
     """Submit, answer and settle so many cases; their ids."""
-    sent = [submitter.post("/v1/cases", **form(png(n), external_id=f"mrn-{n}")).json() for n in range(len(scores))]
+    sent = [
+        submitter.post("/v1/cases", **form(png(n), external_id=f"mrn-{n}")).json()
+        for n in range(len(scores))
+    ]
     by_job = {each["job_id"]: score for each, score in zip(sent, scores, strict=True)}
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         lease = house.queue.claim("w", len(sent), timedelta(minutes=1), 5)
-        house.queue.finish(lease.token, DIGEST, {job.id: result(by_job[str(job.id)]) for job in lease.jobs})
+        house.queue.finish(
+            lease.token, DIGEST, {job.id: result(by_job[str(job.id)]) for job in lease.jobs}
+        )
     for each, sick in zip(sent, malignant, strict=True):
         outcome = {"malignant": sick, "source": "histology"}
-        assert submitter.post(f"/v1/cases/{each['case_id']}/outcome", json=outcome).status_code == 201
+        assert (
+            submitter.post(f"/v1/cases/{each['case_id']}/outcome", json=outcome).status_code == 201
+        )
     return [each["case_id"] for each in sent]
 
 
 def new_study(readers, **changes) -> dict:
-    told = {"name": "Thyroid", "question": "Does it help?", "pick": {"by": "newest", "count": 6}, "seed": 3}
+    told = {
+        "name": "Thyroid",
+        "question": "Does it help?",
+        "pick": {"by": "newest", "count": 6},
+        "seed": 3,
+    }
     return told | {"readers": [str(each) for each in readers]} | changes
 
 
@@ -46,7 +62,12 @@ def read(client, study: str, said: dict[str, tuple[int, int]]) -> None:
     while (there := client.get(f"{at}/next").json())["phase"]:
         case = there["case_id"]
         for phase, per_cent in zip(("blind", "aided"), said[case], strict=True):
-            told = {"case_id": case, "phase": phase, "probability": per_cent, "malignant": per_cent >= 50}
+            told = {
+                "case_id": case,
+                "phase": phase,
+                "probability": per_cent,
+                "malignant": per_cent >= 50,
+            }
             answer = client.post(f"{at}/readings", json=told | {"seen_ms": 900, "hidden_ms": 0})
             assert answer.status_code == 201, answer.text
             if phase == "blind":

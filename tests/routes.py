@@ -34,7 +34,9 @@ class Route:
 
     def asked(self) -> dict[str, Any]:
         """What has to stand in the query."""
-        needed = (each for each in self.parameters if each["in"] == "query" and each.get("required"))
+        needed = (
+            each for each in self.parameters if each["in"] == "query" and each.get("required")
+        )
         return {each["name"]: self._example(each["schema"]) for each in needed}
 
     def content(self) -> dict[str, Any]:
@@ -44,7 +46,10 @@ class Route:
             if kind == "application/json":
                 return {"json": example}
             files = {name: value for name, value in example.items() if isinstance(value, tuple)}
-            return {"data": {name: value for name, value in example.items() if name not in files}, "files": files}
+            return {
+                "data": {name: value for name, value in example.items() if name not in files},
+                "files": files,
+            }
         return {}
 
     def _example(self, schema: Mapping[str, Any]) -> Any:
@@ -58,7 +63,9 @@ class Route:
         if schema.get("type") == "object":
             required = schema.get("required", [])
             return {
-                name: self._example(told) for name, told in schema.get("properties", {}).items() if name in required
+                name: self._example(told)
+                for name, told in schema.get("properties", {}).items()
+                if name in required
             }
         if schema.get("type") == "array":
             return [self._example(schema["items"])]
@@ -66,9 +73,15 @@ class Route:
 
     def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         if "$ref" in schema:
-            return self._resolved(self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+            return self._resolved(
+                self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            )
         some = schema.get("anyOf") or schema.get("allOf")
-        return self._resolved(some[0]) | {k: v for k, v in schema.items() if k == "examples"} if some else schema
+        return (
+            self._resolved(some[0]) | {k: v for k, v in schema.items() if k == "examples"}
+            if some
+            else schema
+        )
 
 
 def routes(document: Mapping[str, Any]) -> Iterator[Route]:

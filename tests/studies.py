@@ -10,13 +10,23 @@ from shared.statistics import fit_sigmoid, youden_cutoff
 from shared.study.results import LeftOut, Row, Section, Study
 
 JUDGES = {
-    Section.TUNED: {"alexnet": {"network": "alexnet", "tuning": "fine-tune"}, "vgg16": {"network": "vgg16"}},
+    Section.TUNED: {
+        "alexnet": {"network": "alexnet", "tuning": "fine-tune"},
+        "vgg16": {"network": "vgg16"},
+    },
     Section.FEATURES: {
-        f"{network} {kind}": {"network": network, "tap": "fc2", "tuning": "none", "classifier": kind}
+        f"{network} {kind}": {
+            "network": network,
+            "tap": "fc2",
+            "tuning": "none",
+            "classifier": kind,
+        }
         for network in ("alexnet", "vgg19")
         for kind in ("svm", "forest")
     },
-    Section.FEW: {f"A+{other} svm": {"members": f"A, {other}", "classifier": "svm"} for other in "OVRI"},
+    Section.FEW: {
+        f"A+{other} svm": {"members": f"A, {other}", "classifier": "svm"} for other in "OVRI"
+    },
     Section.MANY: {"A+O+V+R forest": {"members": "A, O, V, R", "classifier": "forest"}},
     Section.ENSEMBLES: {"(a) alexnet": {"members": "svm, forest of alexnet", "rule": "mean"}},
     Section.MODEL: {"light": {"rule": "weighted"}},
@@ -44,13 +54,20 @@ def study(count: int = 60, seed: int = 0, people: bool = True, **changed: object
         "fingerprint": "ab" * 32,
         "left_out": (LeftOut(Section.TUNED, "overfeat_accurate", "There are no weights for it."),),
         "skipped": (Skipped("key-of-a-broken-one", "image-unreadable"),),
-        "settings": {"alexnet svm": {"kernel": "rbf", "C": 4.0}, "alexnet": {"epochs": 12, "rate": 0.001}},
+        "settings": {
+            "alexnet svm": {"kernel": "rbf", "C": 4.0},
+            "alexnet": {"epochs": 12, "rate": 0.001},
+        },
     }
     return Study(**{**facts, **changed})
 
 
 def scored(
-    section: Section, name: str, facts: Mapping[str, str], malignant: np.ndarray, random: np.random.Generator
+    section: Section,
+    name: str,
+    facts: Mapping[str, str],
+    malignant: np.ndarray,
+    random: np.random.Generator,
 ) -> Row:
     scores = 1 / (1 + np.exp(-random.normal(malignant * random.uniform(1, 2.5) - 1, 1)))
     called = scores >= youden_cutoff(scores, malignant)
@@ -69,5 +86,13 @@ def persons(malignant: np.ndarray, random: np.random.Generator) -> list[Row]:
     return [
         Row(Section.READERS, "kim", decides, first, None, None, everything),
         Row(Section.READERS, "lee", decides, second & most, None, None, most),
-        Row(Section.READERS, "park", {"judgement": "rating", "cut-off": "4"}, ratings >= 4, ratings, None, everything),
+        Row(
+            Section.READERS,
+            "park",
+            {"judgement": "rating", "cut-off": "4"},
+            ratings >= 4,
+            ratings,
+            None,
+            everything,
+        ),
     ]

@@ -46,13 +46,17 @@ def _uploads(house: House, arguments: argparse.Namespace) -> dict[str, Any]:
     tally, began = Tally(arguments.keep), time.monotonic()
     numbers = [arguments.only] if arguments.only is not None else range(arguments.uploads)
     with Watch(house.pids, WATCHED) as watch, house.client() as client:
-        send_all(client, (upload(arguments.seed, number) for number in numbers), tally, arguments.clients)
+        send_all(
+            client, (upload(arguments.seed, number) for number in numbers), tally, arguments.clients
+        )
         house.collect(arguments.seed, tally)
     return of_uploads(arguments.seed, time.monotonic() - began, tally, watch.usage, house.deaths)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("part", choices=("uploads", "api"), nargs="?", default="uploads")
     parser.add_argument("--uploads", type=int, default=10_000)
     parser.add_argument("--only", type=int, help="the one upload of this number")

@@ -58,14 +58,21 @@ def _config(key: str, seed: int, examples: int, edges: bool) -> dict[str, Any]:
         "continue-on-failure": True,
         "auth": {"openapi": {SCHEME: {"bearer": key}}},
         "checks": {"enabled": False} | {name: {"enabled": True} for name in CHECKS},
-        "generation": {"max-examples": examples, "deterministic": True, "no-shrink": True, "database": "none"},
+        "generation": {
+            "max-examples": examples,
+            "deterministic": True,
+            "no-shrink": True,
+            "database": "none",
+        },
         "phases": {"stateful": {"enabled": False}, "coverage": {"enabled": edges}},
         "cache": {"enabled": False},
     }
 
 
 def _count(found: Findings, recorder: ScenarioRecorder) -> None:
-    answers = [each.response for each in recorder.interactions.values() if each.response is not None]
+    answers = [
+        each.response for each in recorder.interactions.values() if each.response is not None
+    ]
     found.requests += len(recorder.interactions)
     found.statuses.update(answer.status_code for answer in answers)
     found.operations.add(recorder.label)
@@ -78,7 +85,10 @@ def _faults(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:
             if check.status is not Status.SUCCESS:
                 told = check.failure_info
                 what = f"{told.failure.title}: {told.failure.message}" if told else check.status
-                yield f"{recorder.label}: {check.name}: {what}", told.code_sample if told else _asked(recorder, case_id)
+                yield (
+                    f"{recorder.label}: {check.name}: {what}",
+                    told.code_sample if told else _asked(recorder, case_id),
+                )
 
 
 def _asked(recorder: ScenarioRecorder, case_id: str) -> str:

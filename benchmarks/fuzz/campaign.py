@@ -16,7 +16,9 @@ BOUND_S = 70.0
 PATH, AT_ONCE, AHEAD = "/v1/cases", 4, 64
 
 
-def send_all(client: httpx2.Client, uploads: Iterable[Upload], tally: Tally, at_once: int = AT_ONCE) -> None:
+def send_all(
+    client: httpx2.Client, uploads: Iterable[Upload], tally: Tally, at_once: int = AT_ONCE
+) -> None:
     """Send each, several at a time; none is made long before it is sent."""
     with ThreadPoolExecutor(at_once) as pool:
         for some in _batches(uploads, AHEAD):

@@ -6,12 +6,50 @@ from random import Random
 Form = tuple[str, bytes]
 """Content type and body."""
 EDGE = "------------------------5e1d0f"
-TYPES = ("image/png", "image/jpeg", "image/tiff", "application/dicom", "application/octet-stream", "text/html")
-ODD_VALUES = (
-    *("", "NaN", "-1", "1e999", "300.0001", "0x10", "١٤", "14,5", "\0", "\u202e", "9" * 5000, "[]", "{}", "null"),
-    *('{"box": [0, 0, 1e400, 9]}', '{"polygon": ' + "[" * 5000 + "}", '{"box": [1, 2, 3]}', "2147483648", "-9" * 30),
+TYPES = (
+    "image/png",
+    "image/jpeg",
+    "image/tiff",
+    "application/dicom",
+    "application/octet-stream",
+    "text/html",
 )
-ODD_NAMES = ("", "\0.png", "../../etc/passwd", '"; x="', "é\u2028.dcm", "a" * 3000, "CON", "%00", "\\\\host\\share")
+ODD_VALUES = (
+    *(
+        "",
+        "NaN",
+        "-1",
+        "1e999",
+        "300.0001",
+        "0x10",
+        "١٤",
+        "14,5",
+        "\0",
+        "\u202e",
+        "9" * 5000,
+        "[]",
+        "{}",
+        "null",
+    ),
+    *(
+        '{"box": [0, 0, 1e400, 9]}',
+        '{"polygon": ' + "[" * 5000 + "}",
+        '{"box": [1, 2, 3]}',
+        "2147483648",
+        "-9" * 30,
+    ),
+)
+ODD_NAMES = (
+    "",
+    "\0.png",
+    "../../etc/passwd",
+    '"; x="',
+    "é\u2028.dcm",
+    "a" * 3000,
+    "CON",
+    "%00",
+    "\\\\host\\share",
+)
 
 
 def plain(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
@@ -30,11 +68,15 @@ def odd_file_name(chance: Random, image: bytes, fields: Mapping[str, str]) -> Fo
 
 def image_as_text(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
     """Without a file name it is a field."""
-    return _type(), _body([(b'Content-Disposition: form-data; name="image"', image), *_texts(fields)])
+    return _type(), _body(
+        [(b'Content-Disposition: form-data; name="image"', image), *_texts(fields)]
+    )
 
 
 def image_twice(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
-    return _type(), _body([_image(image, "image/png"), _image(image[:100], "image/png"), *_texts(fields)])
+    return _type(), _body(
+        [_image(image, "image/png"), _image(image[:100], "image/png"), *_texts(fields)]
+    )
 
 
 def fields_twice(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
@@ -42,12 +84,19 @@ def fields_twice(chance: Random, image: bytes, fields: Mapping[str, str]) -> For
 
 
 def odd_value(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
-    name = chance.choice(("size_mm", "roi", "external_id", "priority", "frame", "descriptors", "unknown"))
-    return _type(), _body([_image(image, "image/png"), *_texts({**fields, name: chance.choice(ODD_VALUES)})])
+    name = chance.choice(
+        ("size_mm", "roi", "external_id", "priority", "frame", "descriptors", "unknown")
+    )
+    return _type(), _body(
+        [_image(image, "image/png"), *_texts({**fields, name: chance.choice(ODD_VALUES)})]
+    )
 
 
 def field_as_file(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
-    parts = [(f'Content-Disposition: form-data; name="{name}"; filename="x"'.encode(), image[:64]) for name in fields]
+    parts = [
+        (f'Content-Disposition: form-data; name="{name}"; filename="x"'.encode(), image[:64])
+        for name in fields
+    ]
     return _type(), _body([_image(image, "image/png"), *parts])
 
 
@@ -73,12 +122,20 @@ def line_feeds_only(chance: Random, image: bytes, fields: Mapping[str, str]) -> 
 
 
 def odd_boundary(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
-    said = chance.choice(("", "; boundary=", "; boundary=other", f'; boundary="{EDGE}"', "; boundary=" + "b" * 500))
+    said = chance.choice(
+        ("", "; boundary=", "; boundary=other", f'; boundary="{EDGE}"', "; boundary=" + "b" * 500)
+    )
     return f"multipart/form-data{said}", plain(chance, image, fields)[1]
 
 
 def not_multipart(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
-    kinds = ("application/json", "application/x-www-form-urlencoded", "text/plain", "multipart/mixed; boundary=x", "")
+    kinds = (
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "text/plain",
+        "multipart/mixed; boundary=x",
+        "",
+    )
     return chance.choice(kinds), image
 
 
@@ -123,14 +180,23 @@ def _type() -> str:
 
 
 def _image(image: bytes, kind: str, name: str = "nodule.png") -> tuple[bytes, bytes]:
-    head = f'Content-Disposition: form-data; name="image"; filename="{name}"\r\nContent-Type: {kind}'
+    head = (
+        f'Content-Disposition: form-data; name="image"; filename="{name}"\r\nContent-Type: {kind}'
+    )
     return head.encode(), image
 
 
 def _texts(fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(f'Content-Disposition: form-data; name="{name}"'.encode(), told.encode()) for name, told in fields.items()]
+    return [
+        (f'Content-Disposition: form-data; name="{name}"'.encode(), told.encode())
+        for name, told in fields.items()
+    ]
 
 
 def _body(parts: list[tuple[bytes, bytes]]) -> bytes:
     edge = f"--{EDGE}\r\n".encode()
-    return b"".join(edge + head + b"\r\n\r\n" + content + b"\r\n" for head, content in parts) + edge[:-2] + b"--\r\n"
+    return (
+        b"".join(edge + head + b"\r\n\r\n" + content + b"\r\n" for head, content in parts)
+        + edge[:-2]
+        + b"--\r\n"
+    )

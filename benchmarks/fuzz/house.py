@@ -25,7 +25,11 @@ STILL_S, PAUSE_S = 180.0, 0.5
 """A worker that ends no job for so long, while some wait, hangs."""
 WATCHED, HOSPITAL = ("api", "worker"), "fuzzed"
 ENDED = sa.text("SELECT id, state, reason FROM jobs WHERE state NOT IN ('queued', 'running')")
-LIMITS = {"SERA_RATE_PER_MINUTE": "100000", "SERA_INFLIGHT_QUOTA": "100000", "SERA_MAX_QUEUED": "1000000"}
+LIMITS = {
+    "SERA_RATE_PER_MINUTE": "100000",
+    "SERA_INFLIGHT_QUOTA": "100000",
+    "SERA_MAX_QUEUED": "1000000",
+}
 """What is tried here is what single requests do, not how many may come."""
 POLLS = {"SERA_LONG_POLL_MAX_S": "0.2"}
 """Nobody waits for what a made-up request asks to wait for."""
@@ -37,7 +41,14 @@ class House:
     def __init__(self, home: Path, port: int) -> None:
         needed = tuple(child for child in SERVICES if child.name not in ("trainer", "shadow"))
         self.deaths: list[str] = []
-        self.stack = Stack(home, port, services=needed, extra_env=LIMITS | POLLS, durable=False, observe=self._heard)
+        self.stack = Stack(
+            home,
+            port,
+            services=needed,
+            extra_env=LIMITS | POLLS,
+            durable=False,
+            observe=self._heard,
+        )
 
     def __enter__(self) -> "House":
         self.stack.__enter__()
@@ -56,7 +67,9 @@ class House:
     def client(self, role: Role = Role.SUBMITTER) -> Iterator[httpx2.Client]:
         """The gateway as a key of this role sees it."""
         headers = {"Authorization": f"Bearer {self.key(role)}"}
-        with httpx2.Client(base_url=self.stack.url or "", headers=headers, timeout=BOUND_S) as client:
+        with httpx2.Client(
+            base_url=self.stack.url or "", headers=headers, timeout=BOUND_S
+        ) as client:
             yield client
 
     def key(self, role: Role) -> str:
@@ -74,7 +87,10 @@ class House:
                 moved_at = time.monotonic()
             if time.monotonic() - moved_at > STILL_S:
                 for job in sorted(left):
-                    tally.fault(upload(seed, tally.jobs[job]), f"its job did not end, nor any other in {STILL_S:g} s")
+                    tally.fault(
+                        upload(seed, tally.jobs[job]),
+                        f"its job did not end, nor any other in {STILL_S:g} s",
+                    )
                 return
             time.sleep(PAUSE_S)
 
@@ -84,7 +100,9 @@ class House:
         return [row for row in rows if row[0] in wanted]
 
     def _serve(self) -> None:
-        make_live(make(self.stack.home.root / "bundle"), self._ledger, open_store(self.stack.objects_url))
+        make_live(
+            make(self.stack.home.root / "bundle"), self._ledger, open_store(self.stack.objects_url)
+        )
 
     def _heard(self, event: Event) -> None:
         if event.phase is Phase.RESTING:

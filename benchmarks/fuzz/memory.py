@@ -27,7 +27,11 @@ class Usage:
     def growth_mib(self) -> float:
         """From the second quarter of the run to its last: the allocator keeps what large images took, up to a level."""
         quarter = len(self.own) // 4
-        return median(self.own[-quarter:]) - median(self.own[quarter : 2 * quarter]) if quarter else 0.0
+        return (
+            median(self.own[-quarter:]) - median(self.own[quarter : 2 * quarter])
+            if quarter
+            else 0.0
+        )
 
     def told(self) -> dict[str, float]:
         return {
@@ -64,7 +68,9 @@ class Watch:
             with suppress(psutil.Error, KeyError):
                 process = psutil.Process(pids[name])
                 usage.own.append(process.memory_info().rss / MIB)
-                usage.children.append(sum(_rss(child) for child in process.children(recursive=True)) / MIB)
+                usage.children.append(
+                    sum(_rss(child) for child in process.children(recursive=True)) / MIB
+                )
 
 
 def _rss(process: psutil.Process) -> int:

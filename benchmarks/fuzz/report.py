@@ -20,7 +20,9 @@ def swollen(usage: Mapping[str, Usage]) -> list[str]:
         if used.most_mib > MOST_MIB[name]:
             told.append(f"{name} took {used.most_mib:.0f} MiB, more than {MOST_MIB[name]:.0f}")
         if used.growth_mib > MOST_GROWTH_MIB:
-            told.append(f"{name} grew by {used.growth_mib:.0f} MiB, more than {MOST_GROWTH_MIB:.0f}")
+            told.append(
+                f"{name} grew by {used.growth_mib:.0f} MiB, more than {MOST_GROWTH_MIB:.0f}"
+            )
     return told
 
 
@@ -39,10 +41,18 @@ def of_uploads(
 
 
 def of_api(
-    seed: int, took_s: float, found: Mapping[str, Findings], usage: Mapping[str, Usage], deaths: Sequence[str]
+    seed: int,
+    took_s: float,
+    found: Mapping[str, Findings],
+    usage: Mapping[str, Usage],
+    deaths: Sequence[str],
 ) -> dict[str, Any]:
     """By role; `faults` is empty if the run passed."""
-    faults = [f"as {role}: {fault}\n{how}" for role, each in found.items() for fault, how in each.faults.items()]
+    faults = [
+        f"as {role}: {fault}\n{how}"
+        for role, each in found.items()
+        for fault, how in each.faults.items()
+    ]
     return {
         "roles": {role: _row(each) for role, each in found.items()},
         **_of_run(seed, took_s, usage),
@@ -52,7 +62,9 @@ def of_api(
 
 def shown(told: Mapping[str, Any]) -> str:
     """For people, a line for each figure."""
-    lines = [line for name, value in told.items() if name != "faults" for line in _lines(name, value)]
+    lines = [
+        line for name, value in told.items() if name != "faults" for line in _lines(name, value)
+    ]
     faults = told["faults"]
     more = [f"... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
     return "\n".join([*lines, f"{len(faults)} faults", *faults[:SHOWN], *more])

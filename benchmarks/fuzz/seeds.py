@@ -66,7 +66,13 @@ def _pictures() -> dict[str, Image.Image]:
     wide = Image.fromarray(phantom().astype(np.uint16) * 16)
     colour = Image.merge("RGB", [grey, grey.point(lambda value: value // 2), grey])
     clear = Image.merge("RGBA", [*colour.split(), grey])
-    return {"grey8": grey, "grey16": wide, "rgb": colour, "palette": colour.quantize(64), "rgba": clear}
+    return {
+        "grey8": grey,
+        "grey16": wide,
+        "rgb": colour,
+        "palette": colour.quantize(64),
+        "rgba": clear,
+    }
 
 
 def _pngs() -> Iterator[Seed]:
@@ -105,16 +111,37 @@ def tiled_tiff(pixels: NDArray[np.uint8]) -> bytes:
     """Uncompressed tiles of 32 x 32 (TIFF 6.0, section 15); both sides a multiple of that."""
     side, (height, width) = 32, pixels.shape
     tiles = [
-        pixels[y : y + side, x : x + side].tobytes() for y in range(0, height, side) for x in range(0, width, side)
+        pixels[y : y + side, x : x + side].tobytes()
+        for y in range(0, height, side)
+        for x in range(0, width, side)
     ]
     entries, count = 10, len(tiles)
     counts_at = 8 + 2 + 12 * entries + 4
     first = counts_at + 8 * count
-    fields = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (277, 3, 1, 1)]
-    fields += [(322, 4, 1, side), (323, 4, 1, side), (324, 4, count, counts_at), (325, 4, count, counts_at + 4 * count)]
+    fields = [
+        (256, 4, 1, width),
+        (257, 4, 1, height),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (277, 3, 1, 1),
+    ]
+    fields += [
+        (322, 4, 1, side),
+        (323, 4, 1, side),
+        (324, 4, count, counts_at),
+        (325, 4, count, counts_at + 4 * count),
+    ]
     directory = pack("<H", entries) + b"".join(pack("<HHII", *field) for field in fields) + bytes(4)
     offsets = pack(f"<{count}I", *(first + side * side * index for index in range(count)))
-    return b"II*\0" + pack("<I", 8) + directory + offsets + pack(f"<{count}I", *[side * side] * count) + b"".join(tiles)
+    return (
+        b"II*\0"
+        + pack("<I", 8)
+        + directory
+        + offsets
+        + pack(f"<{count}I", *[side * side] * count)
+        + b"".join(tiles)
+    )
 
 
 def _bmps() -> Iterator[Seed]:
@@ -165,7 +192,9 @@ def _in_jpeg(frames: int) -> bytes:
     dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     if frames > 1:
         dataset.NumberOfFrames = frames
-    dataset.PixelData = encapsulate([_saved(Image.fromarray(phantom(index)), "JPEG") for index in range(frames)])
+    dataset.PixelData = encapsulate(
+        [_saved(Image.fromarray(phantom(index)), "JPEG") for index in range(frames)]
+    )
     dataset["PixelData"].VR = "OB"
     return _written(dataset)
 

@@ -28,7 +28,9 @@ class Tally:
     longest_s: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def answered(self, sent: Upload, status: int, headers: Mapping[str, str], body: Any, took_s: float) -> None:
+    def answered(
+        self, sent: Upload, status: int, headers: Mapping[str, str], body: Any, took_s: float
+    ) -> None:
         """An answer came; `body` is its JSON, or None."""
         code = body.get("code", "") if isinstance(body, dict) else ""
         with self._lock:

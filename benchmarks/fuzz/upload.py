@@ -68,7 +68,9 @@ def _fields(chance: Random, kind: ImageFormat, number: int) -> dict[str, str]:
     fields = {"size_mm": "14.5", "external_id": f"fuzz-{number}"}
     if chance.random() < WITH_ROI:
         side = chance.randint(10, SIDE_PX)
-        fields["roi"] = json.dumps({"box": [chance.randint(0, 40), chance.randint(0, 40), side, side]})
+        fields["roi"] = json.dumps(
+            {"box": [chance.randint(0, 40), chance.randint(0, 40), side, side]}
+        )
     if kind is ImageFormat.DICOM and chance.random() < WITH_FRAME:
         fields["frame"] = str(chance.choice((1, 2, 3, 30, 0, 2**31)))
     return fields

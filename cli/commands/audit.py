@@ -34,12 +34,18 @@ def audit() -> None:
 
 @app.command()
 def verify(
-    file: Annotated[Path | None, typer.Option(help="An exported file; no database is needed.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="An exported file; no database is needed.")
+    ] = None,
     public_key: Annotated[
-        list[str] | None, typer.Option(help="The key the seals must be of, from `./sera audit key`; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="The key the seals must be of, from `./sera audit key`; may be repeated."
+        ),
     ] = None,
     against: Annotated[
-        list[Path] | None, typer.Option(help="An earlier export, whose seals must hold too; may be repeated.")
+        list[Path] | None,
+        typer.Option(help="An earlier export, whose seals must hold too; may be repeated."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
@@ -67,9 +73,9 @@ def export(
 ) -> None:
     """Write events and seals to a file that `./sera audit verify --file` proves anywhere."""
     with open_ledger(Settings()) as ledger:
-        with ledger.whole("cli") as house:
-            owner = house.hospitals.find(hospital).id if hospital else None
-            house.audit.record_all([Entry(Event.AUDIT_EXPORTED, owner)])
+        with ledger.system_session("cli") as session:
+            owner = session.hospitals.find(hospital).id if hospital else None
+            session.audit.record_all([Entry(Event.AUDIT_EXPORTED, owner)])
         _write(out, Trail(ledger, "cli", owner))
     Console().print(f"Written to {out}.", soft_wrap=True, highlight=False, markup=False)
 

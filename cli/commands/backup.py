@@ -43,7 +43,9 @@ def backup() -> None:
 @app.command(MAKE)
 def make(
     folder: Folder,
-    with_keys: Annotated[bool, typer.Option("--with-keys", help="Also the keys in SERA_HOME/keys.")] = False,
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="Also the keys in SERA_HOME/keys.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a backup; exit code 1 if an object was missing."""
@@ -59,7 +61,9 @@ def make(
 @app.command()
 def verify(
     folder: Folder,
-    name: Annotated[str | None, typer.Option("--backup", help="Which one; the newest if none is named.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--backup", help="Which one; the newest if none is named.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read all of a backup and compare it with what it was; exit code 1 if anything is damaged. Restores nothing."""

@@ -24,8 +24,13 @@ class PageUnwritable(SeraError):
 
 @app.command()
 def card(
-    which: Annotated[str, typer.Argument(metavar="BUNDLE_DIR|MODEL", help="A bundle's folder, else a stored model.")],
-    html: Annotated[Path | None, typer.Option(dir_okay=False, metavar="FILE", help="Write the page here.")] = None,
+    which: Annotated[
+        str,
+        typer.Argument(metavar="BUNDLE_DIR|MODEL", help="A bundle's folder, else a stored model."),
+    ],
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, metavar="FILE", help="Write the page here.")
+    ] = None,
 ) -> None:
     """What a model is for, made from, worth and not worth: JSON, or with --html a page."""
     found = of_bundle(Path(which)) if Path(which).is_dir() else of_model(which)

@@ -46,7 +46,9 @@ def erase(
     if as_json:
         print(json.dumps(left, indent=2))
     else:
-        say(f"Erased at {left['erased_at']} ({left['ground']}). Left: the id, the dates, the ground, the audit trail.")
+        say(
+            f"Erased at {left['erased_at']} ({left['ground']}). Left: the id, the dates, the ground, the audit trail."
+        )
 
 
 def lines(case: dict[str, Any]) -> list[str]:
@@ -63,7 +65,10 @@ def lines(case: dict[str, Any]) -> list[str]:
 def outcome(told: dict[str, Any] | None) -> str:
     if told is None:
         return "Outcome: not known."
-    found, use = "malignant" if told["malignant"] else "benign", "may" if told["consent"] else "may not"
+    found, use = (
+        "malignant" if told["malignant"] else "benign",
+        "may" if told["consent"] else "may not",
+    )
     return f"Outcome: {found} ({told['source']}); the image {use} be used for training."
 
 

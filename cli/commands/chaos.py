@@ -33,15 +33,25 @@ class FaultUnknown(SeraError):
 
 @app.command()
 def chaos(
-    cases: Annotated[int, typer.Option(min=1, max=1500, help="Cases that three hospitals send.")] = 100,
+    cases: Annotated[
+        int, typer.Option(min=1, max=1500, help="Cases that three hospitals send.")
+    ] = 100,
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Over how long; every kind of fault comes once, however short it is.")
+        float | None,
+        typer.Option(
+            min=0.1, help="Over how long; every kind of fault comes once, however short it is."
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Repeats the order of cases and faults; drawn if not given.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Repeats the order of cases and faults; drawn if not given.")
+    ] = None,
     fault: Annotated[
-        list[str] | None, typer.Option(help="Only this kind of fault; may be repeated. An unknown one is told all.")
+        list[str] | None,
+        typer.Option(help="Only this kind of fault; may be repeated. An unknown one is told all."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for programs.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON, for programs.")
+    ] = False,
 ) -> None:
     """Send cases to a stack of its own while workers, broker, database, gateway, disk and clock fail.
 

@@ -28,7 +28,10 @@ Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
 Image = Annotated[str, typer.Argument(help="The image file, or its SHA-256.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Revision = Annotated[
-    int | None, typer.Option(min=0, help="Only if the draft is as it was then; `./sera dataset show` tells it.")
+    int | None,
+    typer.Option(
+        min=0, help="Only if the draft is as it was then; `./sera dataset show` tells it."
+    ),
 ]
 
 
@@ -49,7 +52,10 @@ def datasets() -> None:
 
 @app.command("import")
 def import_folder(
-    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Holds manifest.csv and the images.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(exists=True, file_okay=False, help="Holds manifest.csv and the images."),
+    ],
     name: Annotated[str, typer.Option(help="Name of the dataset; added to if it is there.")],
     synthetic: Annotated[bool, typer.Option("--synthetic", help="Phantoms, not patients.")] = False,
     as_json: AsJson = False,
@@ -69,7 +75,9 @@ def import_folder(
     if as_json:
         print(json.dumps(imported, indent=2))
     else:
-        Console().print("\n".join(sentences(imported)), soft_wrap=True, markup=False, highlight=False)
+        Console().print(
+            "\n".join(sentences(imported)), soft_wrap=True, markup=False, highlight=False
+        )
     if imported["refused"]:
         raise typer.Exit(1)
 
@@ -83,11 +91,19 @@ def list_datasets(as_json: AsJson = False) -> None:
         print(json.dumps(found, indent=2))
         return
     rows = [
-        (each["name"], str(each["images"]), str(each["malignant"]), str(each["versions"]), _kind(each))
+        (
+            each["name"],
+            str(each["images"]),
+            str(each["malignant"]),
+            str(each["versions"]),
+            _kind(each),
+        )
         for each in found
     ]
     table = _table(("dataset", "images", "malignant", "versions", "data"), rows)
-    wide_console().print(table if rows else "No dataset yet. Make one: ./sera dataset import FOLDER --name NAME")
+    wide_console().print(
+        table if rows else "No dataset yet. Make one: ./sera dataset import FOLDER --name NAME"
+    )
 
 
 @app.command()
@@ -98,8 +114,13 @@ def show(name: Name, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    counts = (*_count(found), f"{found['versions']} versions, {_kind(found)} data, revision {found['revision']}.")
-    rows = [(each["split"], each["site"] or "-", *map(str, _labels(each))) for each in found["shares"]]
+    counts = (
+        *_count(found),
+        f"{found['versions']} versions, {_kind(found)} data, revision {found['revision']}.",
+    )
+    rows = [
+        (each["split"], each["site"] or "-", *map(str, _labels(each))) for each in found["shares"]
+    ]
     wide_console().print(f"{name}: {', '.join(counts)}", highlight=False)
     wide_console().print(_table(("part", "site", "benign", "malignant"), rows))
 
@@ -107,10 +128,18 @@ def show(name: Name, as_json: AsJson = False) -> None:
 @app.command()
 def split(
     name: Name,
-    by: Annotated[SplitBy, typer.Option(help="Whole patients by lot, or whole sites by name.")] = SplitBy.PATIENT,
-    test_share: Annotated[float | None, typer.Option(help="By patient: share of the test part; 0.2.")] = None,
-    seed: Annotated[int | None, typer.Option(help="By patient: equal seeds draw equal parts; 0.")] = None,
-    sites: Annotated[str | None, typer.Option(help="By site: those held back as test, as A,B.")] = None,
+    by: Annotated[
+        SplitBy, typer.Option(help="Whole patients by lot, or whole sites by name.")
+    ] = SplitBy.PATIENT,
+    test_share: Annotated[
+        float | None, typer.Option(help="By patient: share of the test part; 0.2.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="By patient: equal seeds draw equal parts; 0.")
+    ] = None,
+    sites: Annotated[
+        str | None, typer.Option(help="By site: those held back as test, as A,B.")
+    ] = None,
     revision: Revision = None,
     as_json: AsJson = False,
 ) -> None:
@@ -128,7 +157,11 @@ def freeze(name: Name, revision: Revision = None, as_json: AsJson = False) -> No
         version = api.post(f"/v1/datasets/{name}/versions", tag=_tag(api, name, revision))
     counts = f"{', '.join(_count(version))}, {version['test_images']} in the locked test set."
     known = "" if version["new"] else " is unchanged since"
-    _say(version, as_json, f"{name}{known} version {version['number']} ({version['fingerprint'][:12]}): {counts}")
+    _say(
+        version,
+        as_json,
+        f"{name}{known} version {version['number']} ({version['fingerprint'][:12]}): {counts}",
+    )
 
 
 @app.command()
@@ -140,17 +173,32 @@ def versions(name: Name, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    head = ("version", "images", "malignant", "test", "changed", "fingerprint", "frozen (UTC)", "by")
+    head = (
+        "version",
+        "images",
+        "malignant",
+        "test",
+        "changed",
+        "fingerprint",
+        "frozen (UTC)",
+        "by",
+    )
     table = _table(head, [_version(each) for each in found])
-    wide_console().print(table if found else f"No version yet. Freeze one: ./sera dataset freeze {name}")
+    wide_console().print(
+        table if found else f"No version yet. Freeze one: ./sera dataset freeze {name}"
+    )
 
 
 @app.command()
 def correct(
     name: Name,
     image: Image,
-    malignant: Annotated[bool | None, typer.Option("--malignant/--benign", help="The label.")] = None,
-    patient: Annotated[str | None, typer.Option(help='The hospital\'s number; "" to forget it.')] = None,
+    malignant: Annotated[
+        bool | None, typer.Option("--malignant/--benign", help="The label.")
+    ] = None,
+    patient: Annotated[
+        str | None, typer.Option(help='The hospital\'s number; "" to forget it.')
+    ] = None,
     site: Annotated[str | None, typer.Option(help='The hospital; "" to forget it.')] = None,
     part: Annotated[Split | None, typer.Option("--split", help="Its part.")] = None,
     revision: Revision = None,
@@ -160,7 +208,11 @@ def correct(
     body = {column: value for column, value in told.items() if value is not None}
     with connect(Role.OPERATOR) as api:
         tag = _tag(api, name, revision)
-        print(json.dumps(api.put(f"/v1/datasets/{name}/images/{digest(image)}", tag=tag, json=body), indent=2))
+        print(
+            json.dumps(
+                api.put(f"/v1/datasets/{name}/images/{digest(image)}", tag=tag, json=body), indent=2
+            )
+        )
 
 
 @app.command()
@@ -168,24 +220,32 @@ def remove(name: Name, image: Image, revision: Revision = None) -> None:
     """Take an image out of what the next version will hold; frozen versions keep it."""
     with connect(Role.OPERATOR) as api:
         tag = _tag(api, name, revision)
-        print(json.dumps(api.delete(f"/v1/datasets/{name}/images/{digest(image)}", tag=tag), indent=2))
+        print(
+            json.dumps(api.delete(f"/v1/datasets/{name}/images/{digest(image)}", tag=tag), indent=2)
+        )
 
 
 @app.command()
 def take_outcomes(
     name: Name,
-    since: Annotated[str | None, typer.Option(help="Only outcomes recorded from this day on, e.g. 2026-01-31.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only outcomes recorded from this day on, e.g. 2026-01-31.")
+    ] = None,
     hospital: Annotated[str | None, typer.Option(help="Only this hospital's.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring cases whose outcome is known, with consent, into a dataset; drop those whose consent was withdrawn."""
     with connect(Role.OPERATOR) as api:
         which = {"since": since, "hospital": hospital}
-        taken = api.post(f"/v1/datasets/{name}/outcomes", tag=api.tag(f"/v1/datasets/{name}"), json=which)
+        taken = api.post(
+            f"/v1/datasets/{name}/outcomes", tag=api.tag(f"/v1/datasets/{name}"), json=which
+        )
     _say(taken, as_json, "\n".join(taking(name, taken)))
 
 
-def summary(folder: Path, name: str, told: list[tuple[Row, Outcome]], held: dict[str, Any]) -> dict[str, Any]:
+def summary(
+    folder: Path, name: str, told: list[tuple[Row, Outcome]], held: dict[str, Any]
+) -> dict[str, Any]:
     """What an import did, as JSON has it; refused rows in the order of the manifest."""
     refused = [(row, outcome) for row, outcome in told if isinstance(outcome, SeraError)]
     new = sum(outcome is True for _, outcome in told)
@@ -193,7 +253,10 @@ def summary(folder: Path, name: str, told: list[tuple[Row, Outcome]], held: dict
         "dataset": name,
         "added": new,
         "known": len(told) - new - len(refused),
-        "refused": [_refused(folder, row, why) for row, why in sorted(refused, key=lambda each: each[0].line)],
+        "refused": [
+            _refused(folder, row, why)
+            for row, why in sorted(refused, key=lambda each: each[0].line)
+        ],
         "images": held["images"],
         "malignant": held["malignant"],
     }
@@ -220,7 +283,11 @@ def taking(name: str, taken: dict[str, Any]) -> list[str]:
     gone, refused = taken["withdrawn"], taken["refused"]
     counts = f"{taken['added']} added, {taken['corrected']} corrected, {len(gone)} withdrawn, {len(refused)} refused."
     kept = [f"  {each['case_id']}: {_kept(each['versions'])}" for each in gone]
-    return [f"{name}: {counts}", *kept, *(f"  {each['case_id']}: {each['message']}" for each in refused)]
+    return [
+        f"{name}: {counts}",
+        *kept,
+        *(f"  {each['case_id']}: {each['message']}" for each in refused),
+    ]
 
 
 def digest(image: str) -> str:
@@ -252,15 +319,27 @@ def _say(told: dict[str, Any], as_json: bool, words: str) -> None:
 
 
 def _refused(folder: Path, row: Row, why: SeraError) -> dict[str, Any]:
-    return {"line": row.line, "image": os.path.relpath(row.image, folder), "code": why.code, "message": str(why)}
+    return {
+        "line": row.line,
+        "image": os.path.relpath(row.image, folder),
+        "code": why.code,
+        "message": str(why),
+    }
 
 
 def _kept(versions: list[int]) -> str:
-    return f"still in version {', '.join(map(str, versions))}, which cannot change" if versions else "in no version"
+    return (
+        f"still in version {', '.join(map(str, versions))}, which cannot change"
+        if versions
+        else "in no version"
+    )
 
 
 def _count(told: dict[str, Any]) -> tuple[str, str]:
-    return f"{told['images']} {'image' if told['images'] == 1 else 'images'}", f"{told['malignant']} malignant"
+    return (
+        f"{told['images']} {'image' if told['images'] == 1 else 'images'}",
+        f"{told['malignant']} malignant",
+    )
 
 
 def _labels(share: dict[str, Any]) -> tuple[int, int]:
@@ -273,7 +352,11 @@ def _kind(dataset: dict[str, Any]) -> str:
 
 def _version(told: dict[str, Any]) -> tuple[str, ...]:
     changes = told["difference"] or {}
-    words = [f"{changes[name]} {name}" for name in ("added", "removed", "relabelled", "changed") if changes.get(name)]
+    words = [
+        f"{changes[name]} {name}"
+        for name in ("added", "removed", "relabelled", "changed")
+        if changes.get(name)
+    ]
     counts = (str(told[name]) for name in ("number", "images", "malignant", "test_images"))
     made = told["created_at"][:16].replace("T", " ")
     return *counts, ", ".join(words) or "-", told["fingerprint"][:12], made, told["actor"]

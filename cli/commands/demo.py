@@ -20,7 +20,9 @@ app = application()
 
 @app.command()
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="Print the results, stop everything and exit.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Print the results, stop everything and exit.")
+    ] = False,
 ) -> None:
     """Start SERA, make sure a model is live, let two demo hospitals submit sample cases, print what they get."""
     console = wide_console()
@@ -36,7 +38,11 @@ def demo(
 
 
 def show(console: Console, stack: Stack, stay: bool = False) -> None:
-    urls = {"database_url": stack.database_url, "broker_url": stack.broker_url, "objects_url": stack.objects_url}
+    urls = {
+        "database_url": stack.database_url,
+        "broker_url": stack.broker_url,
+        "objects_url": stack.objects_url,
+    }
     settings = Settings(home=stack.home.root, host=stack.host, port=stack.port, **urls)
     model = ensure_model(settings, console)
     console.print(
@@ -48,9 +54,13 @@ def show(console: Console, stack: Stack, stay: bool = False) -> None:
         for _, case, job in cases:
             table.add_row(*row(case.name, case.size_mm, job))
         console.print(table)
-    console.print(f"FNA advice by rule {settings.fna_rule}. Decision support for research, not a diagnosis.")
+    console.print(
+        f"FNA advice by rule {settings.fna_rule}. Decision support for research, not a diagnosis."
+    )
     if model["synthetic"]:
-        console.print("The model knows synthetic phantoms only: this shows how SERA works, not how it reads patients.")
+        console.print(
+            "The model knows synthetic phantoms only: this shows how SERA works, not how it reads patients."
+        )
     if stay:
         if settings.production:
             greet(console, stack)

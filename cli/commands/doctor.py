@@ -92,11 +92,20 @@ def broker_engine(settings: Settings) -> Finding:
 def weights(settings: Settings) -> Finding:
     folder = settings.weights_dir
     if folder is None:
-        return Verdict.NOTE, "SERA_WEIGHTS_DIR is not set: offline, only recipes without pre-trained weights run"
+        return (
+            Verdict.NOTE,
+            "SERA_WEIGHTS_DIR is not set: offline, only recipes without pre-trained weights run",
+        )
     if not folder.is_dir():
-        return Verdict.FAIL, f"{folder} is no folder. Set SERA_WEIGHTS_DIR to where the NETWORK.pth files lie"
+        return (
+            Verdict.FAIL,
+            f"{folder} is no folder. Set SERA_WEIGHTS_DIR to where the NETWORK.pth files lie",
+        )
     names = sorted(path.stem for path in folder.glob("*.pth"))
-    return Verdict.OK if names else Verdict.NOTE, f"{folder}: {', '.join(names) or 'no NETWORK.pth there'}"
+    return (
+        Verdict.OK if names else Verdict.NOTE,
+        f"{folder}: {', '.join(names) or 'no NETWORK.pth there'}",
+    )
 
 
 def own_recipes(settings: Settings) -> Finding:
@@ -104,10 +113,16 @@ def own_recipes(settings: Settings) -> Finding:
     if folder is None:
         return Verdict.OK, "those that ship; SERA_RECIPES_DIR may name a folder of your own"
     if not folder.is_dir():
-        return Verdict.FAIL, f"{folder} is no folder. Set SERA_RECIPES_DIR to where your NAME.toml files lie"
+        return (
+            Verdict.FAIL,
+            f"{folder} is no folder. Set SERA_RECIPES_DIR to where your NAME.toml files lie",
+        )
     if refused := shelf.refused():
         return Verdict.FAIL, " ".join(str(each.error) for each in refused)
-    return Verdict.OK, f"{folder}: {', '.join(recipe.name for recipe in shelf.own()) or 'no NAME.toml there'}"
+    return (
+        Verdict.OK,
+        f"{folder}: {', '.join(recipe.name for recipe in shelf.own()) or 'no NAME.toml there'}",
+    )
 
 
 def port(settings: Settings) -> Finding:
@@ -118,13 +133,18 @@ def port(settings: Settings) -> Finding:
             return Verdict.OK, f"SERA answers at {settings.port} already"
         check_port(settings.host, settings.port)
         return Verdict.OK, f"{settings.port} of {settings.host} is free"
-    return Verdict.OK, f"SERA runs on this home already: {running.url}, process {running.supervisor.pid}"
+    return (
+        Verdict.OK,
+        f"SERA runs on this home already: {running.url}, process {running.supervisor.pid}",
+    )
 
 
 def gateway_answers(port: int) -> bool:
     """Whether a gateway has the port, as in a container of its own."""
     try:
-        return httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S).json() == {"status": "alive"}
+        return httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S).json() == {
+            "status": "alive"
+        }
     except (httpx2.TransportError, ValueError):
         return False
 
@@ -152,15 +172,22 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
 
 
 @app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
     """Check this machine and, where SERA serves, its engines, queue, backups and certificate; each with the next step.
 
     Exits with 1 if something keeps SERA from running or from answering.
     """
     settings = Settings()
-    findings = {name: examine(check, settings) for name, check in (CHECKS | checks(settings)).items()}
+    findings = {
+        name: examine(check, settings) for name, check in (CHECKS | checks(settings)).items()
+    }
     if as_json:
-        rows = [{"check": name, "verdict": verdict, "detail": detail} for name, (verdict, detail) in findings.items()]
+        rows = [
+            {"check": name, "verdict": verdict, "detail": detail}
+            for name, (verdict, detail) in findings.items()
+        ]
         print(json.dumps(rows, indent=2))
     else:
         Console(highlight=False).print(table(findings))

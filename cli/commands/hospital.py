@@ -44,7 +44,10 @@ def hospitals() -> None:
 
 
 @app.command()
-def show(name: Annotated[str | None, typer.Argument(help="Of one hospital.")] = None, as_json: AsJson = False) -> None:
+def show(
+    name: Annotated[str | None, typer.Argument(help="Of one hospital.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """All hospitals, or one with what its settings come to with the live model."""
     with connect(Role.OPERATOR) as api:
         found = api.get("/v1/hospitals")
@@ -60,20 +63,38 @@ def show(name: Annotated[str | None, typer.Argument(help="Of one hospital.")] = 
 @app.command("set")
 def change(
     name: Annotated[str, typer.Argument(help="The hospital.")],
-    prevalence: Annotated[str | None, typer.Option(help="Expected share of malignant nodules, 0.01 to 0.9.")] = None,
+    prevalence: Annotated[
+        str | None, typer.Option(help="Expected share of malignant nodules, 0.01 to 0.9.")
+    ] = None,
     target_sensitivity: Annotated[
-        str | None, typer.Option(help="What the cut-off is chosen for, 0.80 to 0.99; `default`: Youden's.")
+        str | None,
+        typer.Option(help="What the cut-off is chosen for, 0.80 to 0.99; `default`: Youden's."),
     ] = None,
     refer_alpha: Annotated[
-        str | None, typer.Option(help="Refer what cannot be told at this error level, 0.01 to 0.3; `default`: off.")
+        str | None,
+        typer.Option(
+            help="Refer what cannot be told at this error level, 0.01 to 0.3; `default`: off."
+        ),
     ] = None,
     fna_rule: Annotated[str | None, typer.Option(help="An FNA rule by its name.")] = None,
-    rate_per_minute: Annotated[str | None, typer.Option(help="Cases it may send in a minute.")] = None,
-    inflight_quota: Annotated[str | None, typer.Option(help="Cases of it that may be unanswered at a time.")] = None,
-    weight: Annotated[str | None, typer.Option(help="Its share of the workers beside others, 0.1 to 10.")] = None,
-    retention_days: Annotated[str | None, typer.Option(help="Days after which a case is erased for ever.")] = None,
+    rate_per_minute: Annotated[
+        str | None, typer.Option(help="Cases it may send in a minute.")
+    ] = None,
+    inflight_quota: Annotated[
+        str | None, typer.Option(help="Cases of it that may be unanswered at a time.")
+    ] = None,
+    weight: Annotated[
+        str | None, typer.Option(help="Its share of the workers beside others, 0.1 to 10.")
+    ] = None,
+    retention_days: Annotated[
+        str | None, typer.Option(help="Days after which a case is erased for ever.")
+    ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; say what it would come to, and how many cases would go.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Change nothing; say what it would come to, and how many cases would go.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -87,7 +108,9 @@ def change(
         "weight": weight,
         "retention_days": retention_days,
     }
-    wanted = {option: number(option, value) for option, value in numbers.items() if value is not None}
+    wanted = {
+        option: number(option, value) for option, value in numbers.items() if value is not None
+    }
     if fna_rule is not None:
         wanted["fna_rule"] = None if fna_rule == DEFAULT else fna_rule
     if not wanted:
@@ -122,7 +145,16 @@ def number(option: str, value: str) -> float | None:
 
 def table(found: list[dict[str, Any]]) -> Table:
     shown = Table(
-        "hospital", "malignant", "FNA rule", "cut-off", "by", "sens.", "spec.", "refer at", "referred", "kept"
+        "hospital",
+        "malignant",
+        "FNA rule",
+        "cut-off",
+        "by",
+        "sens.",
+        "spec.",
+        "refer at",
+        "referred",
+        "kept",
     )
     for each in found:
         shown.add_row(each["name"], *settings(each), *outcome(each["live"]), days(each))
@@ -133,7 +165,9 @@ def settings(each: dict[str, Any]) -> tuple[str, str]:
     """Those in use, the installation's in brackets."""
     used = each["in_use"]
     prevalence, rule = f"{used['prevalence']:.0%}", used["fna_rule"]
-    return prevalence if each["prevalence"] else f"({prevalence})", rule if each["fna_rule"] else f"({rule})"
+    return prevalence if each["prevalence"] else f"({prevalence})", rule if each[
+        "fna_rule"
+    ] else f"({rule})"
 
 
 def days(each: dict[str, Any]) -> str:
@@ -149,7 +183,11 @@ def outcome(live: dict[str, Any] | None) -> tuple[str, ...]:
         return ("-",) * 6
     cutoff, referral = live["cutoff"], live["referral"]
     rates = share(cutoff["sensitivity"]), share(cutoff["specificity"])
-    referred = ("off", "-") if referral is None else (f"{referral['alpha']:g}", f"{referral['refer_rate']:.0%}")
+    referred = (
+        ("off", "-")
+        if referral is None
+        else (f"{referral['alpha']:g}", f"{referral['refer_rate']:.0%}")
+    )
     return f"{cutoff['cutoff']:.3f}", cutoff["rule"], *rates, *referred
 
 
@@ -167,7 +205,10 @@ def whole(rate: dict[str, Any] | None) -> str:
 def tell(each: dict[str, Any]) -> None:
     """One hospital in lines."""
     prevalence, rule = settings(each)
-    told = [f"{each['name']}: prevalence {prevalence}, FNA rule {rule} (in brackets: the installation's).", load(each)]
+    told = [
+        f"{each['name']}: prevalence {prevalence}, FNA rule {rule} (in brackets: the installation's).",
+        load(each),
+    ]
     told.append(kept(each))
     if live := each["live"]:
         told += [cutoff_line(live), *referral_line(live["referral"])]
@@ -193,9 +234,17 @@ def kept(each: dict[str, Any]) -> str:
 
 def cutoff_line(live: dict[str, Any]) -> str:
     cutoff = live["cutoff"]
-    rates = f"sensitivity {whole(cutoff['sensitivity'])}, specificity {whole(cutoff['specificity'])}"
-    values = "" if cutoff["ppv"] is None else f"; expected here: PPV {cutoff['ppv']:.0%}, NPV {cutoff['npv']:.1%}"
-    return f"Cut-off {cutoff['cutoff']:.4f} by {cutoff['rule']} with {live['model']}: {rates}{values}."
+    rates = (
+        f"sensitivity {whole(cutoff['sensitivity'])}, specificity {whole(cutoff['specificity'])}"
+    )
+    values = (
+        ""
+        if cutoff["ppv"] is None
+        else f"; expected here: PPV {cutoff['ppv']:.0%}, NPV {cutoff['npv']:.1%}"
+    )
+    return (
+        f"Cut-off {cutoff['cutoff']:.4f} by {cutoff['rule']} with {live['model']}: {rates}{values}."
+    )
 
 
 def referral_line(referral: dict[str, Any] | None) -> list[str]:
@@ -203,4 +252,6 @@ def referral_line(referral: dict[str, Any] | None) -> list[str]:
         return ["Uncertain cases are not referred."]
     held = f"benign {whole(referral['benign_coverage'])}, malignant {whole(referral['malignant_coverage'])}"
     rate = "-" if referral["refer_rate"] is None else f"{referral['refer_rate']:.0%}"
-    return [f"Cases uncertain at an error of {referral['alpha']:g} are referred: about {rate} here; covered: {held}."]
+    return [
+        f"Cases uncertain at an error of {referral['alpha']:g} are referred: about {rate} here; covered: {held}."
+    ]

@@ -27,10 +27,14 @@ def keys() -> None:
 
 @app.command()
 def create(
-    hospital: Annotated[str | None, typer.Option(help="The hospital it belongs to; added if it is new.")] = None,
+    hospital: Annotated[
+        str | None, typer.Option(help="The hospital it belongs to; added if it is new.")
+    ] = None,
     role: Annotated[Role, typer.Option(help="What it may do.")] = Role.SUBMITTER,
     label: Annotated[str, typer.Option(help="A word to know it by.")] = "made on the command line",
-    expires_days: Annotated[int, typer.Option(min=1, max=1095, help="Days after which it ends by itself.")] = 365,
+    expires_days: Annotated[
+        int, typer.Option(min=1, max=1095, help="Days after which it ends by itself.")
+    ] = 365,
 ) -> None:
     """Make a key and print it, the only time it is shown."""
     until = datetime.now(UTC) + timedelta(days=expires_days)
@@ -47,7 +51,9 @@ def list_keys(as_json: AsJson = False) -> None:
 @app.command()
 def rotate(
     key_id: KeyId,
-    overlap_days: Annotated[int, typer.Option(min=0, max=90, help="Days for which the old key is good still.")] = 7,
+    overlap_days: Annotated[
+        int, typer.Option(min=0, max=90, help="Days for which the old key is good still.")
+    ] = 7,
 ) -> None:
     """Make a key's successor and print it, the only time it is shown."""
     with connect(Role.OPERATOR) as api:
@@ -59,7 +65,9 @@ def revoke(key_id: KeyId) -> None:
     """End a key now."""
     with connect(Role.OPERATOR) as api:
         ended = api.delete(f"/v1/keys/{key_id}")
-    Console(highlight=False).print(f"The key {key_id} ({escape(ended['label'])}) is refused from now on.")
+    Console(highlight=False).print(
+        f"The key {key_id} ({escape(ended['label'])}) is refused from now on."
+    )
 
 
 def show(key: str) -> None:
@@ -72,7 +80,9 @@ def table(found: list[dict[str, Any]]) -> Table:
     shown = Table(*COLUMNS, box=None, pad_edge=False)
     for key in found:
         words = (key["id"], key["role"], key["hospital"] or "-", key["label"], state(key))
-        shown.add_row(*map(escape, words), day(key["expires_at"], "never"), day(key["last_used_at"], "never"))
+        shown.add_row(
+            *map(escape, words), day(key["expires_at"], "never"), day(key["last_used_at"], "never")
+        )
     return shown
 
 

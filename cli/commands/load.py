@@ -31,16 +31,29 @@ STYLES = {"kept": "green", "broken": "red", "not judged": "dim"}
 
 @app.command()
 def load(
-    hospitals: Annotated[int, typer.Option(min=1, max=500, help="Hospitals that send, each with a key of its own.")],
-    rate: Annotated[float, typer.Option(min=0.01, max=1000, help="Cases a second, all hospitals together.")],
+    hospitals: Annotated[
+        int, typer.Option(min=1, max=500, help="Hospitals that send, each with a key of its own.")
+    ],
+    rate: Annotated[
+        float, typer.Option(min=0.01, max=1000, help="Cases a second, all hospitals together.")
+    ],
     minutes: Annotated[float, typer.Option(min=0.01, max=1440, help="For how long cases come.")],
-    seed: Annotated[int | None, typer.Option(help="Repeats the cases and their times; drawn if not given.")] = None,
-    out: Annotated[Path, typer.Option(help="The page; the same figures as JSON lie beside it.")] = Path("report.html"),
-    url: Annotated[str | None, typer.Option(help="Where SERA runs, if it is not this machine's own stack.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Repeats the cases and their times; drawn if not given.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help="The page; the same figures as JSON lie beside it.")
+    ] = Path("report.html"),
+    url: Annotated[
+        str | None, typer.Option(help="Where SERA runs, if it is not this machine's own stack.")
+    ] = None,
     consent: Annotated[
-        bool, typer.Option("--yes-load-this-server", help="The server behind --url is yours to load.")
+        bool,
+        typer.Option("--yes-load-this-server", help="The server behind --url is yours to load."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, for programs.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the figures as JSON, for programs.")
+    ] = False,
 ) -> None:
     """Send cases to a stack that runs, as many hospitals would, and report how it fared.
 
@@ -56,7 +69,9 @@ def load(
     if not (on_this_machine(to) or (url and consent)):
         raise NotThisMachine(url=to)
     check_writable(out)
-    asked = Load(hospitals, rate, minutes, random.SystemRandom().randrange(2**31) if seed is None else seed)
+    asked = Load(
+        hospitals, rate, minutes, random.SystemRandom().randrange(2**31) if seed is None else seed
+    )
     key = os.environ.get("SERA_KEY", "").strip() or local_key(settings, Role.OPERATOR)
     with Api(to, key) as operator:
         course = Loading(asked, to, operator, own_home(settings, to), console.print).run()

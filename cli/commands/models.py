@@ -21,14 +21,20 @@ app = application()
 SURE = 8
 """Letters of a digest that are taken for a whole one."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until every worker serves it.")]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Do not wait until every worker serves it.")
+]
 Reason = Annotated[str | None, typer.Option(help="Why; goes into the audit trail.")]
-WhichModel = Annotated[str, typer.Argument(help="Digest, a start of it, NAME (its newest) or NAME/VERSION.")]
+WhichModel = Annotated[
+    str, typer.Argument(help="Digest, a start of it, NAME (its newest) or NAME/VERSION.")
+]
 
 
 class ShadowNeedsModel(InputError):
     code = "shadow-needs-model"
-    text = "Name a model to run in the shadow, or give --stop or --status: ./sera models shadow MODEL."
+    text = (
+        "Name a model to run in the shadow, or give --stop or --status: ./sera models shadow MODEL."
+    )
 
 
 @app.callback()
@@ -44,14 +50,25 @@ def list_models(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(models, indent=2))
         return
-    table = Table("", "model", "digest", "AUC (cross-validated)", "gate", "workers", "made (UTC)", "data")
+    table = Table(
+        "", "model", "digest", "AUC (cross-validated)", "gate", "workers", "made (UTC)", "data"
+    )
     for model in models:
         auc, kind = model["metrics"].get("auc"), "synthetic" if model["synthetic"] else "clinical"
         mark = ("*" if model["live"] else "") + ("~" if model["shadow"] else "")
-        served = ", ".join([*model["serving"], *(f"refused by {each['worker']}" for each in model["refused"])])
-        told = (name(model), model["digest"][:12], f"{auc:.3f}" if auc else "-", gate_word(model["gate"]))
+        served = ", ".join(
+            [*model["serving"], *(f"refused by {each['worker']}" for each in model["refused"])]
+        )
+        told = (
+            name(model),
+            model["digest"][:12],
+            f"{auc:.3f}" if auc else "-",
+            gate_word(model["gate"]),
+        )
         table.add_row(mark, *told, served or "-", when(model["created_at"]), kind)
-    wide_console().print(table if models else "No model yet. Train one: ./sera train --dataset NAME --recipe light")
+    wide_console().print(
+        table if models else "No model yet. Train one: ./sera train --dataset NAME --recipe light"
+    )
 
 
 @app.command()
@@ -67,7 +84,9 @@ def show(model: WhichModel, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def promote(model: WhichModel, reason: Reason = None, no_wait: NoWait = False, as_json: AsJson = False) -> None:
+def promote(
+    model: WhichModel, reason: Reason = None, no_wait: NoWait = False, as_json: AsJson = False
+) -> None:
     """Make a model live that the gate passed against the present one, or for a reason. Workers swap while serving."""
     with connect(Role.OPERATOR) as api:
         tag, found = api.tag("/v1/models"), find(api, model)
@@ -99,23 +118,33 @@ def rollback(reason: Reason = None, no_wait: NoWait = False, as_json: AsJson = F
 @app.command()
 def shadow(
     model: Annotated[str | None, typer.Argument(help="As for show.")] = None,
-    share: Annotated[float, typer.Option(min=0.0001, max=1, help="Share of the cases that it reads.")] = 1.0,
+    share: Annotated[
+        float, typer.Option(min=0.0001, max=1, help="Share of the cases that it reads.")
+    ] = 1.0,
     stop: Annotated[bool, typer.Option("--stop", help="End the shadow that runs.")] = False,
-    status: Annotated[bool, typer.Option("--status", help="Compare the model with the live one.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Compare the model with the live one.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Let a model read live cases beside the live one, out of its way; its answers reach nobody."""
     with connect(Role.OPERATOR) as api:
         if stop:
             ended = api.delete("/v1/shadow")
-            _say(ended, [f"Model {ended['model'][:12]} left the shadow. What it said is kept."], as_json)
+            _say(
+                ended,
+                [f"Model {ended['model'][:12]} left the shadow. What it said is kept."],
+                as_json,
+            )
         elif status:
             report = api.get(f"/v1/models/{_shadowed(api, model)}/shadow")
             _say(report, comparison_lines(report), as_json)
         elif model is None:
             raise ShadowNeedsModel
         else:
-            started = api.post(f"/v1/models/{find(api, model)['digest']}/shadow", json={"share": share})
+            started = api.post(
+                f"/v1/models/{find(api, model)['digest']}/shadow", json={"share": share}
+            )
             said = f"Model {started['model'][:12]} reads {share:.0%} of the cases from now on."
             _say(started, [said, "Compare: ./sera models shadow --status"], as_json)
 
@@ -138,7 +167,9 @@ def history(as_json: AsJson = False) -> None:
 def find(api: Any, which: str) -> dict[str, Any]:
     """The newest of what `which` may mean; a name/version cannot stand in a path, so it is looked for here."""
     for model in api.get("/v1/models"):
-        if which in (name(model), model["name"]) or (len(which) >= SURE and model["digest"].startswith(which)):
+        if which in (name(model), model["name"]) or (
+            len(which) >= SURE and model["digest"].startswith(which)
+        ):
             return model
     raise ModelUnknown(name=which)
 
@@ -157,7 +188,9 @@ def _settle(api: Any, live: dict[str, Any], no_wait: bool, as_json: bool) -> Non
     """Say what is live, and how the workers take it; exit code 1 where not all of them serve it."""
     if not as_json:
         plain([f"{name(live)} ({live['digest'][:12]}) is live."])
-    swap = Swap(done=True) if no_wait else wait_for_workers(api, live["digest"], Console(stderr=True))
+    swap = (
+        Swap(done=True) if no_wait else wait_for_workers(api, live["digest"], Console(stderr=True))
+    )
     if as_json:
         print(json.dumps(live | {"workers": None if no_wait else swap.told}, indent=2))
     else:

@@ -10,7 +10,13 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import connect
-from cli.monitoring import coverage_table, drift_remarks, drift_table, performance_table, quality_table
+from cli.monitoring import (
+    coverage_table,
+    drift_remarks,
+    drift_table,
+    performance_table,
+    quality_table,
+)
 from cli.results import wide_console
 from shared.domain.roles import Role
 
@@ -59,7 +65,9 @@ def _show(
     table: Callable[[dict[str, Any]], Table],
     remarks: Callable[[dict[str, Any]], list[str]],
 ) -> None:
-    since = (datetime.now(UTC) - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+    since = (datetime.now(UTC) - timedelta(days=days)).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
     asked = {"since": since.isoformat()} | ({"hospital": hospital} if hospital else {})
     with connect(Role.OPERATOR) as api:
         told = api.get(f"/v1/monitoring/{what}", **asked)

@@ -17,21 +17,40 @@ app = application()
 
 @app.command()
 def outcome(
-    case: Annotated[UUID, typer.Argument(help="The case's id, as `./sera submit --json` prints it.")],
-    malignant: Annotated[bool, typer.Option("--malignant/--benign", help="What it turned out to be.")],
+    case: Annotated[
+        UUID, typer.Argument(help="The case's id, as `./sera submit --json` prints it.")
+    ],
+    malignant: Annotated[
+        bool, typer.Option("--malignant/--benign", help="What it turned out to be.")
+    ],
     source: Annotated[OutcomeSource, typer.Option(help="How it became known.")],
-    consent: Annotated[bool, typer.Option("--consent", help="The image may be used for training.")] = False,
-    patient: Annotated[str | None, typer.Option(help="Your own number; only a keyed hash of it is kept.")] = None,
-    on: Annotated[str | None, typer.Option(help="The day it was determined, e.g. 2026-01-31.")] = None,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="The image may be used for training.")
+    ] = False,
+    patient: Annotated[
+        str | None, typer.Option(help="Your own number; only a keyed hash of it is kept.")
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(help="The day it was determined, e.g. 2026-01-31.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Record a case's outcome. A correction is a new outcome; without --consent, consent is withdrawn."""
-    body = {"malignant": malignant, "source": source, "consent": consent, "patient": patient, "determined_on": on}
+    body = {
+        "malignant": malignant,
+        "source": source,
+        "consent": consent,
+        "patient": patient,
+        "determined_on": on,
+    }
     with connect(Role.SUBMITTER) as api:
         kept = api.post(f"/v1/cases/{case}/outcome", json=body)
     if as_json:
         print(json.dumps(kept, indent=2))
         return
-    found, use = "malignant" if kept["malignant"] else "benign", "may" if kept["consent"] else "may not"
+    found, use = (
+        "malignant" if kept["malignant"] else "benign",
+        "may" if kept["consent"] else "may not",
+    )
     said = f"Recorded: {found} ({kept['source']}). The image {use} be used for training."
     Console().print(said, soft_wrap=True, highlight=False)

@@ -33,7 +33,9 @@ def people() -> None:
 def create(
     name: Name,
     role: Annotated[Role, typer.Option(help="What the person may do.")] = Role.READER,
-    hospital: Annotated[str | None, typer.Option(help="The hospital they belong to, by name.")] = None,
+    hospital: Annotated[
+        str | None, typer.Option(help="The hospital they belong to, by name.")
+    ] = None,
 ) -> None:
     """Make an account and print its one-time password, the only time it is shown."""
     with connect(Role.OPERATOR) as api:
@@ -97,7 +99,11 @@ def table(found: list[dict[str, Any]]) -> Table:
     shown = Table(*COLUMNS, box=None, pad_edge=False)
     for person in found:
         words = (person["name"], person["role"], person["hospital"] or "-", state(person))
-        shown.add_row(*map(escape, words), day(person["totp_since"], "no"), day(person["signed_in_at"], "never"))
+        shown.add_row(
+            *map(escape, words),
+            day(person["totp_since"], "no"),
+            day(person["signed_in_at"], "never"),
+        )
     return shown
 
 

@@ -43,11 +43,19 @@ class Asked:
 
 @app.command()
 def predict(
-    bundle: Annotated[Path, typer.Option(metavar="DIR", help="The bundle's folder, e.g. DIR/bundle of a study.")],
-    images: Annotated[list[str] | None, typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, TIFF, DICOM.")] = None,
+    bundle: Annotated[
+        Path, typer.Option(metavar="DIR", help="The bundle's folder, e.g. DIR/bundle of a study.")
+    ],
+    images: Annotated[
+        list[str] | None, typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, TIFF, DICOM.")
+    ] = None,
     manifest: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, metavar="FILE", help="CSV with the columns image,[mask]; paths relative to it."),
+        typer.Option(
+            dir_okay=False,
+            metavar="FILE",
+            help="CSV with the columns image,[mask]; paths relative to it.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -73,7 +81,9 @@ def wanted(images: Sequence[str], manifest: Path | None) -> list[Asked]:
     """What is named on the command line, then the manifest's images; raises NothingToPredict, ManifestInvalid."""
     asked = [Asked(name, Path(name)) for name in images]
     if manifest:
-        asked += [Asked(row.name, row.image, row.mask) for row in read_table(manifest, needed=("image",))]
+        asked += [
+            Asked(row.name, row.image, row.mask) for row in read_table(manifest, needed=("image",))
+        ]
     if not asked:
         raise NothingToPredict
     return asked
@@ -117,13 +127,22 @@ def table(told: Sequence[dict[str, Any]]) -> Table:
         if "error" in one:
             shown.add_row(escape(one["image"]), "-", "-", escape(one["error"]["message"]))
         else:
-            shown.add_row(escape(one["image"]), f"{one['score']:.3f}", f"{one['risk']:.1%}", one["decision"])
+            shown.add_row(
+                escape(one["image"]), f"{one['score']:.3f}", f"{one['risk']:.1%}", one["decision"]
+            )
     return shown
 
 
-def watched(outcomes: "Iterator[Prediction | SeraError]", count: int) -> "Iterator[Prediction | SeraError]":
+def watched(
+    outcomes: "Iterator[Prediction | SeraError]", count: int
+) -> "Iterator[Prediction | SeraError]":
     """With a progress bar, where somebody looks."""
     console = Console(stderr=True)
     yield from track(
-        outcomes, "predicting", total=count, console=console, transient=True, disable=not console.is_terminal
+        outcomes,
+        "predicting",
+        total=count,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     )

@@ -23,7 +23,9 @@ app = application()
 @app.command()
 def restore_backup(
     folder: Annotated[Path, typer.Argument(help="The folder of the backups.", show_default=False)],
-    name: Annotated[str | None, typer.Option("--backup", help="Which one; the newest if none is named.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--backup", help="Which one; the newest if none is named.")
+    ] = None,
     erased: Annotated[
         list[Path] | None,
         typer.Option(help="An export of the audit trail, for what was erased; may be repeated."),
@@ -43,7 +45,9 @@ def restore_backup(
     with backing.fresh(settings) as engines, PlainProgress(Console(stderr=True)) as told:
         brought, lacking = sort_out(settings, manifest.keys, source, without_keys)
         store = open_store(engines.objects_url)
-        restored = restore(place, engines.database_url, store, name=source.name, withdrawn=withdrawn, told=told)
+        restored = restore(
+            place, engines.database_url, store, name=source.name, withdrawn=withdrawn, told=told
+        )
         save(brought, settings.home / FOLDER)
         trusted = own_key(settings)
         findings = auditing.of_database(engines.database_url, trusted)

@@ -41,10 +41,14 @@ def list_runs(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    table = Table("run", "dataset", "recipe", "state", "asked for (UTC)", "model", "AUC (cross-validated)")
+    table = Table(
+        "run", "dataset", "recipe", "state", "asked for (UTC)", "model", "AUC (cross-validated)"
+    )
     for run in found:
         table.add_row(*_row(run))
-    wide_console().print(table if found else "No run yet. Ask for one: ./sera train --dataset NAME --recipe light")
+    wide_console().print(
+        table if found else "No run yet. Ask for one: ./sera train --dataset NAME --recipe light"
+    )
 
 
 @app.command()
@@ -58,7 +62,9 @@ def show(run: WhichRun, as_json: AsJson = False) -> None:
     table = Table("step", "state", "taken up", "took", "what came of it")
     for step in found["steps"]:
         took = "" if step["seconds"] is None else duration(step["seconds"])
-        table.add_row(step["name"], step["state"], str(step["attempts"]), took, step["message"] or "")
+        table.add_row(
+            step["name"], step["state"], str(step["attempts"]), took, step["message"] or ""
+        )
     wide_console().print(headline(found), table)
 
 

@@ -26,13 +26,27 @@ INTERRUPTED = 130
 @app.command()
 def study(
     folder: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, metavar="FOLDER", help="Holds manifest.csv and the images.")
+        Path,
+        typer.Argument(
+            exists=True,
+            file_okay=False,
+            metavar="FOLDER",
+            help="Holds manifest.csv and the images.",
+        ),
     ],
     recipe: Annotated[
-        str, typer.Option(metavar="NAME", help="Name of a recipe, e.g. light, or the path of a TOML file.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Name of a recipe, e.g. light, or the path of a TOML file."
+        ),
     ],
-    out: Annotated[Path, typer.Option(file_okay=False, metavar="DIR", help="Where report, tables and bundle go.")],
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds on equal data give equal figures.")] = 0,
+    out: Annotated[
+        Path,
+        typer.Option(file_okay=False, metavar="DIR", help="Where report, tables and bundle go."),
+    ],
+    seed: Annotated[
+        int, typer.Option(min=0, help="Equal seeds on equal data give equal figures.")
+    ] = 0,
     synthetic: Annotated[bool, typer.Option("--synthetic", help="Phantoms, not patients.")] = False,
 ) -> None:
     """Cross-validate everything the recipe can make of FOLDER; write DIR/report.html, CSV tables and DIR/bundle.
@@ -49,7 +63,9 @@ def study(
         console.print("Stopped. The same command goes on where it was.", highlight=False)
         raise typer.Exit(INTERRUPTED) from None
     wide_console().print(summary(made))
-    print(f"Rows left out: {len(made.left_out)}. Images skipped: {len(made.skipped)}. Report: {report}")
+    print(
+        f"Rows left out: {len(made.left_out)}. Images skipped: {len(made.skipped)}. Report: {report}"
+    )
 
 
 def experiment(
@@ -74,7 +90,9 @@ def experiment(
 
     with StageProgress(console) as progress:
         cache = FolderCache(out / "cache")
-        made, model = run_experiment(labelled, wanted, weights, cache=cache, progress=progress, seed=seed)
+        made, model = run_experiment(
+            labelled, wanted, weights, cache=cache, progress=progress, seed=seed
+        )
     return made, model, Material.of(labelled, synthetic)
 
 
@@ -93,7 +111,9 @@ def summary(made: "Study") -> Table:
     from shared.study.results import Section
     from shared.study.wording import TITLES, area, area_interval, percent
 
-    shown = Table("judge", "table", "n", "AUC", "95 %", "sensitivity", "specificity", box=None, pad_edge=False)
+    shown = Table(
+        "judge", "table", "n", "AUC", "95 %", "sensitivity", "specificity", box=None, pad_edge=False
+    )
     for row in (*best_of_each(made), *in_section(made, Section.READERS)):
         found = measure(row, made.malignant)
         interval = found.area.interval if found.area else None

@@ -35,16 +35,25 @@ class RoiArgumentInvalid(InputError):
 
 @app.command()
 def submit(
-    image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="PNG, JPEG, BMP, TIFF or DICOM.")],
-    size_mm: Annotated[float, typer.Option("--size-mm", help="Largest diameter of the nodule in mm.")],
-    roi: Annotated[str | None, typer.Option(help="Region of interest as X,Y,W,H in pixels.")] = None,
+    image: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="PNG, JPEG, BMP, TIFF or DICOM.")
+    ],
+    size_mm: Annotated[
+        float, typer.Option("--size-mm", help="Largest diameter of the nodule in mm.")
+    ],
+    roi: Annotated[
+        str | None, typer.Option(help="Region of interest as X,Y,W,H in pixels.")
+    ] = None,
     frame: Annotated[
         int | None, typer.Option(min=1, help="Frame of a DICOM loop, from 1; else the middle one.")
     ] = None,
     urgent: Annotated[bool, typer.Option("--urgent", help="Ahead of routine cases.")] = False,
-    photo: Annotated[bool, typer.Option("--photo", help="It is a photo of a screen; the result says so.")] = False,
+    photo: Annotated[
+        bool, typer.Option("--photo", help="It is a photo of a screen; the result says so.")
+    ] = False,
     descriptors: Annotated[
-        str | None, typer.Option(metavar="FILE|JSON", help="What you see, in the terms of the ACR lexicon.")
+        str | None,
+        typer.Option(metavar="FILE|JSON", help="What you see, in the terms of the ACR lexicon."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
 ) -> None:
@@ -55,11 +64,20 @@ def submit(
     case = CaseFile(image.name, image.read_bytes(), size_mm, roi_json(roi), priority, **told)
     with connect(Role.SUBMITTER) as api:
         job = submit_and_wait(api, case, say_so)
-        own = api.get(f"/v1/cases/{job['case_id']}")["reader_assessment"] if case.descriptors else None
+        own = (
+            api.get(f"/v1/cases/{job['case_id']}")["reader_assessment"]
+            if case.descriptors
+            else None
+        )
     if as_json:
         print(json.dumps(job, indent=2))
     else:
-        Console().print("\n".join([*sentences(job), *reading(own)]), soft_wrap=True, highlight=False, markup=False)
+        Console().print(
+            "\n".join([*sentences(job), *reading(own)]),
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
     if job["state"] != "done":
         raise typer.Exit(1)
 

@@ -12,7 +12,9 @@ app = application()
 
 
 @app.command("test", context_settings={"ignore_unknown_options": True})
-def run_tests(arguments: Annotated[list[str] | None, typer.Argument(metavar="[ARGS]...")] = None) -> None:
+def run_tests(
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[ARGS]...")] = None,
+) -> None:
     """Install what the tests need, then run them all.
 
     Without ARGS: ruff, the import contracts and the whole suite. With ARGS, which go to pytest: only pytest, started in

@@ -23,19 +23,30 @@ class NothingToTrain(InputError):
 @app.command()
 def train(
     dataset: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="Name of a recipe, e.g. starter or light, or of your own.")] = None,
-    version: Annotated[
-        int | None, typer.Option(help="A frozen version; left out, the dataset is frozen as it is now.")
+    recipe: Annotated[
+        str | None, typer.Option(help="Name of a recipe, e.g. starter or light, or of your own.")
     ] = None,
-    folds: Annotated[int | None, typer.Option(help="Folds of cross-validation, in place of the recipe's.")] = None,
+    version: Annotated[
+        int | None,
+        typer.Option(help="A frozen version; left out, the dataset is frozen as it is now."),
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Folds of cross-validation, in place of the recipe's.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds on equal data make equal models.")] = 0,
-    promote: Annotated[bool, typer.Option("--promote", help="Make the model live when it passes the gate.")] = False,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make the model live when it passes the gate.")
+    ] = False,
     reason: Annotated[
-        str | None, typer.Option(help="With --promote: why it should be live even if it does not pass.")
+        str | None,
+        typer.Option(help="With --promote: why it should be live even if it does not pass."),
     ] = None,
     watch: Annotated[
         bool | None,
-        typer.Option("--watch/--detach", help="Follow the run, as is usual, or print its id; alone: the newest run."),
+        typer.Option(
+            "--watch/--detach",
+            help="Follow the run, as is usual, or print its id; alone: the newest run.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON.")] = False,
 ) -> None:
@@ -44,7 +55,9 @@ def train(
     with connect(Role.OPERATOR) as api:
         run_id = _asked(api, dataset, recipe, watch, version=version, folds=folds, seed=seed)
         if watch is False:
-            print(json.dumps(api.get(f"/v1/training-runs/{run_id}"), indent=2) if as_json else run_id)
+            print(
+                json.dumps(api.get(f"/v1/training-runs/{run_id}"), indent=2) if as_json else run_id
+            )
             return
         run = watched(api, run_id, console)
         promoted = promotion(api, run, reason) if promote and run["state"] == "done" else None
@@ -54,11 +67,15 @@ def train(
         Console().print("\n".join(report(run, promoted)), highlight=False, soft_wrap=True)
     if run["state"] != "done" or isinstance(promoted, ApiProblem):
         if isinstance(promoted, ApiProblem) and as_json:
-            console.print(f"Not promoted: {promoted} [{promoted.code}]", soft_wrap=True, markup=False)
+            console.print(
+                f"Not promoted: {promoted} [{promoted.code}]", soft_wrap=True, markup=False
+            )
         raise typer.Exit(1)
 
 
-def _asked(api: Api, dataset: str | None, recipe: str | None, watch: bool | None, **more: int | None) -> str:
+def _asked(
+    api: Api, dataset: str | None, recipe: str | None, watch: bool | None, **more: int | None
+) -> str:
     """A new run, or with nothing but --watch the newest there is."""
     if dataset and recipe:
         return request(api, dataset, recipe, **more)
@@ -71,7 +88,9 @@ def _asked(api: Api, dataset: str | None, recipe: str | None, watch: bool | None
 def request(api: Api, dataset: str, recipe: str, **more: int | None) -> str:
     """Ask for a run; `more` are version, folds and seed where they matter."""
     told = {name: value for name, value in more.items() if value is not None}
-    return api.post("/v1/training-runs", json={"dataset": dataset, "recipe": recipe, **told})["run_id"]
+    return api.post("/v1/training-runs", json={"dataset": dataset, "recipe": recipe, **told})[
+        "run_id"
+    ]
 
 
 def watched(api: Api, run_id: str, console: Console) -> dict[str, Any]:
@@ -79,7 +98,9 @@ def watched(api: Api, run_id: str, console: Console) -> dict[str, Any]:
     try:
         return follow(api, run_id, console)
     except KeyboardInterrupt:
-        console.print(f"The run goes on. Follow it: ./sera runs watch {run_id}; stop it: ./sera runs cancel {run_id}")
+        console.print(
+            f"The run goes on. Follow it: ./sera runs watch {run_id}; stop it: ./sera runs cancel {run_id}"
+        )
         raise typer.Exit(130) from None
 
 
@@ -93,7 +114,11 @@ def promotion(api: Api, run: dict[str, Any], reason: str | None) -> dict[str, An
 
 def report(run: dict[str, Any], promoted: dict[str, Any] | ApiProblem | None) -> list[str]:
     if run["state"] != "done":
-        go_on = f" Go on where it was: ./sera runs resume {run['run_id']}" if run["state"] == "failed" else ""
+        go_on = (
+            f" Go on where it was: ./sera runs resume {run['run_id']}"
+            if run["state"] == "failed"
+            else ""
+        )
         return [f"The run ended as {run['state']}: {run['message'] or run['reason']}{go_on}"]
     metrics, digest = run["metrics"], run["model_digest"]
     lines = [
@@ -104,4 +129,7 @@ def report(run: dict[str, Any], promoted: dict[str, Any] | ApiProblem | None) ->
     ]
     if isinstance(promoted, ApiProblem):
         return [*lines, f"Not promoted: {promoted} [{promoted.code}]"]
-    return [*lines, "It is live." if promoted else f"Make it live: ./sera models promote {digest[:12]}"]
+    return [
+        *lines,
+        "It is live." if promoted else f"Make it live: ./sera models promote {digest[:12]}",
+    ]

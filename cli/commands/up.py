@@ -26,13 +26,18 @@ def up() -> None:
     console.print(f"Starting SERA on {settings.home}", soft_wrap=True)
     stack = Stack.from_settings(settings, observe=lambda event: show(console, event))
     stack.run_until_stopped(on_ready=lambda running: welcome(console, running))
-    console.print("SERA has stopped. Nothing is left running; your data are in " + str(settings.home), soft_wrap=True)
+    console.print(
+        "SERA has stopped. Nothing is left running; your data are in " + str(settings.home),
+        soft_wrap=True,
+    )
 
 
 def show(console: Console, event: Event) -> None:
     """One line for each change of a child."""
     style = STYLES.get(event.phase, "dim")
-    console.print(f"  {event.child:<9} [{style}]{event.phase}[/] {escape(event.detail)}", soft_wrap=True)
+    console.print(
+        f"  {event.child:<9} [{style}]{event.phase}[/] {escape(event.detail)}", soft_wrap=True
+    )
 
 
 def welcome(console: Console, stack: Stack) -> None:

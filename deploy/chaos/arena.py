@@ -94,10 +94,10 @@ class Arena:
 
     def in_hand(self, job: UUID, hospital: str) -> tuple[str | None, Job]:
         """The worker that has this job, and the job."""
-        with self.ledger.whole("chaos") as house:
-            worker = house.queue.holder(job)
-        with self.ledger.scoped(self.hospitals[hospital], "chaos") as book:
-            return worker, book.jobs.find(job)
+        with self.ledger.system_session("chaos") as system_session:
+            worker = system_session.queue.holder(job)
+        with self.ledger.hospital_session(self.hospitals[hospital], "chaos") as hospital_session:
+            return worker, hospital_session.jobs.find(job)
 
     @property
     def objects(self) -> Path:
@@ -131,7 +131,10 @@ def services() -> tuple[Child, ...]:
     """Without trainer and shadow, which have no part in a case's way."""
     worker = next(child for child in SERVICES if child.name == WORKERS[0])
     others = (child for child in SERVICES if child.name not in (WORKERS[0], "trainer", "shadow"))
-    return (*others, *(replace(worker, name=name, env=(("SERA_WORKER_NAME", name),)) for name in WORKERS))
+    return (
+        *others,
+        *(replace(worker, name=name, env=(("SERA_WORKER_NAME", name),)) for name in WORKERS),
+    )
 
 
 @contextmanager

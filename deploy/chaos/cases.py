@@ -28,7 +28,14 @@ def plan(count: int, seed: int) -> list[Planned]:
 def poison(number: int) -> Planned:
     """A case like all others, but so large that whoever reads it is busy with it for a while."""
     pixels = cv2.resize(draw(number, size_px=IMAGE_PX).pixels, (POISON_PX, POISON_PX))
-    return Planned(number, HOSPITALS[number % len(HOSPITALS)], Kind.POISON, _size(number), _png(pixels), urgent=True)
+    return Planned(
+        number,
+        HOSPITALS[number % len(HOSPITALS)],
+        Kind.POISON,
+        _size(number),
+        _png(pixels),
+        urgent=True,
+    )
 
 
 def _planned(number: int, hospital: str, images: Sequence[bytes]) -> Planned:

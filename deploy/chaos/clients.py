@@ -117,7 +117,9 @@ class Clients:
         told |= {"priority": "urgent"} if planned.urgent else {}
         files = {"image": (planned.filename, planned.image)}
         headers = {"Idempotency-Key": key}
-        answer = self._patiently(planned.hospital, "POST", "/v1/cases", data=told, files=files, headers=headers)
+        answer = self._patiently(
+            planned.hospital, "POST", "/v1/cases", data=told, files=files, headers=headers
+        )
         if answer is None:
             promise.silent = True
         elif answer.status_code == 202:
@@ -125,7 +127,9 @@ class Clients:
         else:
             promise.refused = answer.json().get("code", str(answer.status_code))
 
-    def _patiently(self, hospital: str, method: str, path: str, **parts: Any) -> httpx2.Response | None:
+    def _patiently(
+        self, hospital: str, method: str, path: str, **parts: Any
+    ) -> httpx2.Response | None:
         """The first answer that is not "come again"; None if there was none for as long as a hospital waits."""
         give_up = time.monotonic() + PATIENCE_S
         while time.monotonic() < give_up and not self._over.is_set():
@@ -149,7 +153,9 @@ class Clients:
 
 def _client(url: str, key: str) -> httpx2.Client:
     limits = httpx2.Limits(max_connections=SENDERS + READERS)
-    return httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30, limits=limits)
+    return httpx2.Client(
+        base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30, limits=limits
+    )
 
 
 def _side_by_side(count: int, work: Callable[[], None]) -> None:

@@ -32,7 +32,9 @@ class Verdict(Answers):
         return super().kept and self.audit_ok
 
 
-def judge(promises: Sequence[Promise], listed: Jobs, links: Iterable[Link], broken: Sequence[str]) -> Verdict:
+def judge(
+    promises: Sequence[Promise], listed: Jobs, links: Iterable[Link], broken: Sequence[str]
+) -> Verdict:
     """`links` are the whole audit trail's; `broken` what is wrong with its chains."""
     stories, told = _stories(links), dict(vars(judge_answers(promises, listed)))
     told["double"] = (*told["double"], *_answered_twice(stories))

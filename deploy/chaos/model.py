@@ -29,12 +29,16 @@ RECIPE = {
 def make(folder: Path) -> Path:
     """Fit it and save its bundle there."""
     weights = WeightsFinder(None, folder.parent / "weights", download=False)
-    save(fit(phantom_samples(PHANTOMS, SEED, MARGIN), read_recipe(RECIPE), weights), folder, synthetic=True)
+    save(
+        fit(phantom_samples(PHANTOMS, SEED, MARGIN), read_recipe(RECIPE), weights),
+        folder,
+        synthetic=True,
+    )
     return folder
 
 
 def make_live(folder: Path, ledger: Ledger, objects: ObjectStore) -> None:
     digest = publish(folder, objects)
-    with ledger.whole("chaos") as house:
-        house.models.store(digest, "chaos", "chaos", None, synthetic=True, metrics={})
-        house.models.promote(digest, "chaos", "a trial's own model")
+    with ledger.system_session("chaos") as session:
+        session.models.store(digest, "chaos", "chaos", None, synthetic=True, metrics={})
+        session.models.promote(digest, "chaos", "a trial's own model")

@@ -58,7 +58,12 @@ class Report:
         told = asdict(self.verdict)
         counts = {name: len(told.pop(name)) for name in ("lost", "double", "stuck", "wrong")}
         rest = {name: value for name, value in vars(self).items() if name != "verdict"}
-        return counts | {"audit_ok": self.verdict.audit_ok, "passed": self.passed} | rest | {"broken": self.broken}
+        return (
+            counts
+            | {"audit_ok": self.verdict.audit_ok, "passed": self.passed}
+            | rest
+            | {"broken": self.broken}
+        )
 
     @property
     def broken(self) -> dict[str, list[str]]:
@@ -85,7 +90,10 @@ class Trial:
 
     def __init__(self, home: Path, port: int, storm: Storm, tell: Tell) -> None:
         self._home, self._port, self._storm, self._tell = home, port, storm, tell
-        self._random, self._injected = random.Random(storm.seed), Counter(dict.fromkeys(storm.kinds, 0))
+        self._random, self._injected = (
+            random.Random(storm.seed),
+            Counter(dict.fromkeys(storm.kinds, 0)),
+        )
 
     def run(self) -> Report:
         began = time.monotonic()
@@ -120,9 +128,12 @@ class Trial:
             ledger = Ledger(stack.database_url, pool_size=4)
             opened.callback(ledger.close)
             make_live(bundle, ledger, open_store(stack.objects_url))
-            with ledger.whole("chaos") as house:
-                hospitals = {name: house.hospitals.ensure(name) for name in HOSPITALS}
-                keys = {name: house.keys.create(Role.SUBMITTER, owner, "chaos") for name, owner in hospitals.items()}
+            with ledger.system_session("chaos") as session:
+                hospitals = {name: session.hospitals.ensure(name) for name in HOSPITALS}
+                keys = {
+                    name: session.keys.create(Role.SUBMITTER, owner, "chaos")
+                    for name, owner in hospitals.items()
+                }
             clients = Clients(stack.url, keys)
             opened.callback(clients.close)
             numbers = itertools.count(self._storm.cases)
@@ -131,9 +142,13 @@ class Trial:
     def _let_loose(self, arena: Arena) -> None:
         """Send, read and break side by side."""
         storm = self._storm
-        self._tell(f"{storm.cases} cases over {storm.minutes:g} min, with {len(storm.kinds)} kinds of faults ...")
+        self._tell(
+            f"{storm.cases} cases over {storm.minutes:g} min, with {len(storm.kinds)} kinds of faults ..."
+        )
         cases, over = plan(storm.cases, storm.seed), threading.Event()
-        sending = threading.Thread(target=arena.clients.send_all, args=(cases, storm.seconds * SENDING_SHARE))
+        sending = threading.Thread(
+            target=arena.clients.send_all, args=(cases, storm.seconds * SENDING_SHARE)
+        )
         reading = threading.Thread(target=arena.clients.read_all, args=(over.is_set,))
         sending.start()
         reading.start()
@@ -168,7 +183,9 @@ class Trial:
         self._reading.join(SETTLED_WITHIN_S)
         settled = not self._reading.is_alive()
         arena.clients.give_up()
-        return settled and all(p.job and p.job["state"] in FINAL for p in arena.clients.promises if p.receipts)
+        return settled and all(
+            p.job and p.job["state"] in FINAL for p in arena.clients.promises if p.receipts
+        )
 
     def _judge(self, arena: Arena) -> Verdict:
         arena.clients.resume()
@@ -176,13 +193,18 @@ class Trial:
         for promise in arena.clients.promises:
             if promise.receipts:
                 arena.clients.look(promise, wait_s=0)
-        return judge(arena.clients.promises, listed, Trail(arena.ledger, "chaos").links(), self._chains(arena))
+        return judge(
+            arena.clients.promises,
+            listed,
+            Trail(arena.ledger, "chaos").links(),
+            self._chains(arena),
+        )
 
     def _chains(self, arena: Arena) -> Sequence[str]:
         """What is wrong with the chains, in the database and in an export of it."""
         key = seal_key(Settings(home=self._home))
-        with arena.ledger.whole("chaos") as house:
-            house.seals.add(key)
+        with arena.ledger.system_session("chaos") as session:
+            session.seals.add(key)
         trail, file = Trail(arena.ledger, "chaos"), self._home / "audit.jsonl"
         file.write_text("".join(trail.exported()), encoding="utf-8")
         exported, seals = Exported(file), trail.seals()

@@ -78,7 +78,10 @@ def share_out(drawn: Drawn) -> dict[str, Files]:
         "worker": whole | {"SERA_AUDIT_KEY": drawn.audit_key},
         "trainer": whole,
         "beat": {"SERA_BROKER_URL": drawn.broker_url},
-        "migrate": {"SERA_DATABASE_OWNER_URL": drawn.owner_url, "SERA_DATABASE_URL": drawn.service_url},
+        "migrate": {
+            "SERA_DATABASE_OWNER_URL": drawn.owner_url,
+            "SERA_DATABASE_URL": drawn.service_url,
+        },
         "database": {"owner-password": drawn.owner, "service-password": drawn.service},
         "broker": {"password": drawn.broker},
         "grafana": {"grafana-password": drawn.grafana},
@@ -95,12 +98,17 @@ def share_out(drawn: Drawn) -> dict[str, Files]:
 def identities(drawn: Drawn) -> str:
     """SeaweedFS' list of who may do what."""
     login = {"accessKey": drawn.objects_key, "secretKey": drawn.objects_secret}
-    return json.dumps({"identities": [{"name": "sera", "credentials": [login], "actions": ["Admin"]}]})
+    return json.dumps(
+        {"identities": [{"name": "sera", "credentials": [login], "actions": ["Admin"]}]}
+    )
 
 
 def certify(host: str) -> tuple[str, str, str]:
     """A certificate for a server that only this stack's parts reach: its authority, itself, its private key (PEM)."""
-    authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority_key, server_key = (
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP256R1()),
+    )
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SERA stack")])
     authority = _signed(issuer, issuer, authority_key.public_key(), authority_key, ca=True)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
@@ -130,11 +138,17 @@ def _signed(
         .not_valid_after(now + timedelta(days=365 * YEARS))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=0 if ca else None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
         .add_extension(_usage(ca), critical=True)
     )
     if host:
-        names = [x509.DNSName(host), x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names = [
+            x509.DNSName(host),
+            x509.DNSName("localhost"),
+            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+        ]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(signer, hashes.SHA256())
 
@@ -142,9 +156,18 @@ def _signed(
 def _usage(ca: bool) -> x509.KeyUsage:
     """Python's own check of certificates asks for it (RFC 5280, section 4.2.1.3)."""
     others = dict.fromkeys(
-        ("content_commitment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"), False
+        (
+            "content_commitment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
     )
-    return x509.KeyUsage(digital_signature=True, key_encipherment=False, key_cert_sign=ca, crl_sign=ca, **others)
+    return x509.KeyUsage(
+        digital_signature=True, key_encipherment=False, key_cert_sign=ca, crl_sign=ca, **others
+    )
 
 
 def _pem(certificate: x509.Certificate) -> str:

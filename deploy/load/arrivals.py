@@ -58,7 +58,9 @@ def schedule(load: Load) -> list[Arrival]:
     return arrivals
 
 
-def _planned(number: int, drawn: random.Random, names: Sequence[str], bounds: Sequence[float]) -> Planned:
+def _planned(
+    number: int, drawn: random.Random, names: Sequence[str], bounds: Sequence[float]
+) -> Planned:
     (hospital,) = drawn.choices(names, cum_weights=bounds)
     urgent, twice = drawn.random() < URGENT_SHARE, drawn.random() < TWICE_SHARE
     return Planned(number, hospital, Kind.GOOD, size_mm(number), urgent=urgent, twice=twice)

@@ -69,7 +69,9 @@ class Notes:
 class Clients:
     """Open it as a context; then `look_back`, `begin`, `send_all`, `settle`, `listed`."""
 
-    def __init__(self, url: str, keys: Mapping[str, str], album: Album, stop: asyncio.Event) -> None:
+    def __init__(
+        self, url: str, keys: Mapping[str, str], album: Album, stop: asyncio.Event
+    ) -> None:
         self._url, self._keys, self._album, self._stop = url, keys, album, stop
         self._polls, self._began = asyncio.Semaphore(POLLS), time.perf_counter()
         self._open: set[asyncio.Task[None]] = set()
@@ -121,7 +123,11 @@ class Clients:
     async def listed(self) -> Jobs:
         """Every job that hospitals find of this load; not of those with a request whose fate they do not know."""
         unsure = {sent.hospital for sent in self.notes.sent if not sent.promise.receipts}
-        return {hospital: await self._jobs(hospital) for hospital in self._keys if hospital not in unsure}
+        return {
+            hospital: await self._jobs(hospital)
+            for hospital in self._keys
+            if hospital not in unsure
+        }
 
     async def _stopped(self, within_s: float) -> bool:
         with suppress(TimeoutError):
@@ -148,7 +154,11 @@ class Clients:
         planned = promise.planned
         told = {"size_mm": str(planned.size_mm), "external_id": f"case-{planned.number}"}
         told |= {"priority": "urgent"} if planned.urgent else {}
-        parts = {"data": told, "files": {"image": (name, image)}, "headers": {"Idempotency-Key": key}}
+        parts = {
+            "data": told,
+            "files": {"image": (name, image)},
+            "headers": {"Idempotency-Key": key},
+        }
         answer = await self._patiently(planned.hospital, "POST", "/v1/cases", **parts)
         if answer.status_code == httpx2.codes.ACCEPTED:
             promise.receipts.append(answer.json())
@@ -160,13 +170,17 @@ class Clients:
         path = f"/v1/jobs/{sent.promise.receipts[0]['job_id']}"
         while sent.promise.job is None or sent.promise.job["state"] not in FINAL:
             async with self._polls:
-                answer = await self._patiently(sent.hospital, "GET", path, params={"wait": LONG_POLL_S})
+                answer = await self._patiently(
+                    sent.hospital, "GET", path, params={"wait": LONG_POLL_S}
+                )
             if answer.status_code != httpx2.codes.OK:
                 return
             sent.promise.job = _short(answer.json())
         sent.answered_s = self.now_s - sent.arrival.at_s
 
-    async def _patiently(self, hospital: str, method: str, path: str, **parts: Any) -> httpx2.Response:
+    async def _patiently(
+        self, hospital: str, method: str, path: str, **parts: Any
+    ) -> httpx2.Response:
         """The first answer that does not ask to come again; all others are noted."""
         headers = {"Authorization": f"Bearer {self._keys[hospital]}"} | parts.pop("headers", {})
         for tries in count():
@@ -217,7 +231,9 @@ def _short(job: Mapping[str, Any]) -> dict[str, Any]:
     """What is judged of a job; a load has too many of them to keep all."""
     told = {name: job[name] for name in ("job_id", "case_id", "state", "attempts", "reason")}
     return told | (
-        {"result": {"fna": {"size_mm": job["result"]["fna"]["size_mm"]}}} if job["state"] == JobState.DONE else {}
+        {"result": {"fna": {"size_mm": job["result"]["fna"]["size_mm"]}}}
+        if job["state"] == JobState.DONE
+        else {}
     )
 
 

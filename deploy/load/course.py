@@ -67,7 +67,10 @@ class Course:
 
     @property
     def done(self) -> int:
-        return sum(bool(each.promise.job) and each.promise.job["state"] == JobState.DONE for each in self.sent)
+        return sum(
+            bool(each.promise.job) and each.promise.job["state"] == JobState.DONE
+            for each in self.sent
+        )
 
     @property
     def open(self) -> int:
@@ -115,8 +118,16 @@ class Course:
 class Loading:
     """One load of one stack. `home` is the stack's, where it is this machine's own."""
 
-    def __init__(self, load: Load, url: str, operator: Operator, home: Path | None, tell: Tell) -> None:
-        self._load, self._url, self._operator, self._home, self._tell = load, url, operator, home, tell
+    def __init__(
+        self, load: Load, url: str, operator: Operator, home: Path | None, tell: Tell
+    ) -> None:
+        self._load, self._url, self._operator, self._home, self._tell = (
+            load,
+            url,
+            operator,
+            home,
+            tell,
+        )
 
     def run(self) -> Course:
         """Until the last case is answered. Ctrl-C ends it early, with what was measured; a second one at once."""
@@ -144,7 +155,9 @@ class Loading:
     async def _send(self, clients: Clients) -> None:
         load = self._load
         arrivals = schedule(load)
-        self._tell(f"{len(arrivals)} cases over {load.minutes:g} min (seed {load.seed}); Ctrl-C reports what there is.")
+        self._tell(
+            f"{len(arrivals)} cases over {load.minutes:g} min (seed {load.seed}); Ctrl-C reports what there is."
+        )
         await clients.send_all(arrivals)
         await clients.settle(SETTLED_WITHIN_S)
 
@@ -152,7 +165,9 @@ class Loading:
         """Of no hospital, if SERA does not answer any more."""
         with suppress(TimeoutError, httpx2.HTTPStatusError):
             return await asyncio.wait_for(clients.listed(), LISTED_WITHIN_S)
-        self._tell("SERA does not list the hospitals' jobs; whether any is double is told by their receipts alone.")
+        self._tell(
+            "SERA does not list the hospitals' jobs; whether any is double is told by their receipts alone."
+        )
         return {}
 
     async def _say(self, clients: Clients) -> None:
@@ -184,7 +199,9 @@ def live_model(operator: Operator) -> str:
     """Name and version; raises NoModelLive."""
     for model in operator.get("/v1/models"):
         if model["live"]:
-            return f"{model['name']}/{model['version']}" + (" (of phantoms)" if model["synthetic"] else "")
+            return f"{model['name']}/{model['version']}" + (
+                " (of phantoms)" if model["synthetic"] else ""
+            )
     raise NoModelLive
 
 
@@ -208,7 +225,9 @@ def _revoke(operator: Operator, ids: Sequence[str], tell: Tell) -> None:
         for key in ids:
             operator.delete(f"/v1/keys/{key}")
     except SeraError as refused:
-        tell(f"Not all keys could be revoked; they end by themselves within {KEY_DAYS} days. {refused}")
+        tell(
+            f"Not all keys could be revoked; they end by themselves within {KEY_DAYS} days. {refused}"
+        )
 
 
 def _stopped_by_ctrl_c() -> asyncio.Event:

@@ -99,7 +99,8 @@ def by_hospital(sent: Sequence[Sent]) -> list[Share]:
     for each in sent:
         of.setdefault(each.hospital, []).append(each)
     return [
-        Share(name, len(its), Latency.of(submit_s(its)), Latency.of(result_s(its))) for name, its in sorted(of.items())
+        Share(name, len(its), Latency.of(submit_s(its)), Latency.of(result_s(its)))
+        for name, its in sorted(of.items())
     ]
 
 
@@ -163,4 +164,7 @@ def histogram(seconds: Sequence[float]) -> list[tuple[float, int]]:
     if not len(seconds):
         return []
     places = np.ceil(np.log10(np.maximum(seconds, 1e-4)) * PER_DECADE).astype(int)
-    return [(float(10 ** (place / PER_DECADE)), count) for place, count in sorted(Counter(places.tolist()).items())]
+    return [
+        (float(10 ** (place / PER_DECADE)), count)
+        for place, count in sorted(Counter(places.tolist()).items())
+    ]

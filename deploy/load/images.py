@@ -40,8 +40,13 @@ class Album:
 
     def __init__(self, formats: Sequence[Format]) -> None:
         self._formats = formats
-        drawn, sizes = [draw(seed, size_px=DRAWN_PX).pixels for seed in range(PHANTOMS)], {e.size_px for e in formats}
-        self._drawn = {size: [cv2.resize(pixels, (size, size)) for pixels in drawn] for size in sizes}
+        drawn, sizes = (
+            [draw(seed, size_px=DRAWN_PX).pixels for seed in range(PHANTOMS)],
+            {e.size_px for e in formats},
+        )
+        self._drawn = {
+            size: [cv2.resize(pixels, (size, size)) for pixels in drawn] for size in sizes
+        }
 
     def image(self, number: int) -> tuple[str, bytes]:
         """Name and content of the file of a case; formats and phantoms come by turns."""
@@ -82,9 +87,17 @@ def dicom(pixels: Pixels) -> bytes:
     image = Dataset()
     image.file_meta = FileMetaDataset()
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    image.SOPClassUID, image.SOPInstanceUID, image.Modality = UltrasoundImageStorage, generate_uid(), "US"
+    image.SOPClassUID, image.SOPInstanceUID, image.Modality = (
+        UltrasoundImageStorage,
+        generate_uid(),
+        "US",
+    )
     image.Rows, image.Columns = pixels.shape
-    image.SamplesPerPixel, image.PhotometricInterpretation, image.PixelRepresentation = 1, "MONOCHROME2", 0
+    image.SamplesPerPixel, image.PhotometricInterpretation, image.PixelRepresentation = (
+        1,
+        "MONOCHROME2",
+        0,
+    )
     image.BitsAllocated, image.BitsStored, image.HighBit = 8, 8, 7
     image.PixelData = pixels.tobytes()
     image["PixelData"].VR = "OB"

@@ -10,7 +10,18 @@ from matplotlib.ticker import LogLocator
 from deploy.load.arrivals import shares
 from deploy.load.course import Course
 from deploy.load.figures import LEAST_CASES, WARM_UP_SHARE, result_s, submit_s
-from shared.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, WIDTH_INCHES, Drawing, svg
+from shared.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    WIDTH_INCHES,
+    Drawing,
+    svg,
+)
 
 HEIGHT_INCHES = 3.4
 STEPS = 60
@@ -66,14 +77,25 @@ MEMORY = (
 def _by_share(course: Course) -> Drawing:
     def draw() -> Figure:
         figure, axes = _figure()
-        told = (("result", result_s(course.sent), LINES[0]), ("accepted", submit_s(course.sent), LINES[1]))
+        told = (
+            ("result", result_s(course.sent), LINES[0]),
+            ("accepted", submit_s(course.sent), LINES[1]),
+        )
         for name, seconds, (colour, dashes) in told:
             if seconds:
                 within = SHARES[1 - 1 / (len(seconds) + 1) >= SHARES]
-                axes.plot(1 / (1 - within), np.quantile(seconds, within), color=colour, ls=dashes, label=name)
+                axes.plot(
+                    1 / (1 - within),
+                    np.quantile(seconds, within),
+                    color=colour,
+                    ls=dashes,
+                    label=name,
+                )
         axes.set(xscale="log", yscale="log", xlabel="share of cases", ylabel="seconds, at most")
         shown = [share for share in TICKS if 1 / (1 - share) <= max(len(course.sent), 10)]
-        axes.set_xticks([1 / (1 - share) for share in shown], [f"{100 * share:g} %" for share in shown])
+        axes.set_xticks(
+            [1 / (1 - share) for share in shown], [f"{100 * share:g} %" for share in shown]
+        )
         axes.minorticks_off()
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
@@ -85,7 +107,11 @@ def _by_share(course: Course) -> Drawing:
 def _over_time(course: Course) -> Drawing:
     def draw() -> Figure:
         figure, axes = _figure()
-        answered = [(each.arrival.at_s, each.answered_s) for each in course.sent if each.answered_s is not None]
+        answered = [
+            (each.arrival.at_s, each.answered_s)
+            for each in course.sent
+            if each.answered_s is not None
+        ]
         edges, steps = _steps(course), _by_step(answered, course)
         for name, figure_of, (colour, dashes) in (
             ("slowest", max, (SKY, "-")),
@@ -105,7 +131,11 @@ def _traffic(course: Course) -> Drawing:
         figure, axes = _figure()
         edges = _steps(course)
         due = [each.arrival.at_s for each in course.sent]
-        back = [each.arrival.at_s + each.answered_s for each in course.sent if each.answered_s is not None]
+        back = [
+            each.arrival.at_s + each.answered_s
+            for each in course.sent
+            if each.answered_s is not None
+        ]
         for name, times, (colour, dashes) in (("due", due, LINES[1]), ("answered", back, LINES[0])):
             rate = np.histogram(times, edges)[0] / np.diff(edges)
             axes.plot(edges[:-1] / 60, rate, color=colour, ls=dashes, lw=1.3, label=name)
@@ -122,17 +152,30 @@ def _hospitals(course: Course) -> Drawing:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         names = course.load.names
         place = {name: number for number, name in enumerate(names, 1)}
-        for name, quantile, colour, mark in (("p95", "p95", VERMILLION, "s"), ("median", "p50", BLUE, "o")):
+        for name, quantile, colour, mark in (
+            ("p95", "p95", VERMILLION, "s"),
+            ("median", "p50", BLUE, "o"),
+        ):
             for judged in (True, False):
-                its = [each for each in course.shares if (each.result.count >= LEAST_CASES) is judged]
+                its = [
+                    each for each in course.shares if (each.result.count >= LEAST_CASES) is judged
+                ]
                 its = [each for each in its if each.result.count]
                 across = [place[each.hospital] for each in its]
                 up = [getattr(each.result, quantile) for each in its]
                 face = colour if judged else "none"
-                label = name if judged or not any(each.result.count >= LEAST_CASES for each in course.shares) else None
+                label = (
+                    name
+                    if judged or not any(each.result.count >= LEAST_CASES for each in course.shares)
+                    else None
+                )
                 axes.plot(across, up, mark, ms=4, mfc=face, mec=colour, label=label)
         axes.set(ylabel="seconds to a result", ylim=(0, None))
-        below.bar([place[each.hospital] for each in course.shares], [each.sent for each in course.shares], color=BLUE)
+        below.bar(
+            [place[each.hospital] for each in course.shares],
+            [each.sent for each in course.shares],
+            color=BLUE,
+        )
         expected = np.array(shares(len(names))) * len(course.sent)
         below.plot(range(1, len(names) + 1), expected, color=BLACK, lw=0.9)
         below.set(xlabel="hospital", ylabel="cases")
@@ -146,7 +189,9 @@ def _queue(course: Course) -> Drawing:
         figure, axes = _figure()
         told = [each for each in course.samples if each.waiting is not None]
         at = [each.at_s / 60 for each in told]
-        axes.plot(at, [each.waiting for each in told], color=VERMILLION, ls="--", lw=1.2, label="waiting")
+        axes.plot(
+            at, [each.waiting for each in told], color=VERMILLION, ls="--", lw=1.2, label="waiting"
+        )
         axes.plot(at, [each.running for each in told], color=BLUE, lw=1.2, label="in hand")
         axes.set(xlabel="minutes", ylabel="cases", ylim=(0, None), xlim=(0, None))
         return _with_legend(figure, axes)
@@ -179,7 +224,9 @@ def _figure() -> tuple[Figure, Axes]:
 
 
 def _with_legend(figure: Figure, axes: Axes, columns: int = 3) -> Figure:
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=columns, handlelength=2.5)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=columns, handlelength=2.5
+    )
     return figure
 
 

@@ -14,7 +14,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from deploy.load.arrivals import TWICE_SHARE, URGENT_SHARE
 from deploy.load.course import Course
 from deploy.load.errors import ReportUnwritable
-from deploy.load.figures import WARM_UP_SHARE, Fairness, Latency, Share, histogram, result_s, submit_s
+from deploy.load.figures import (
+    WARM_UP_SHARE,
+    Fairness,
+    Latency,
+    Share,
+    histogram,
+    result_s,
+    submit_s,
+)
 from deploy.load.images import FORMATS
 from deploy.load.plots import draw_all
 from deploy.load.watching import EVERY_S
@@ -112,26 +120,51 @@ def _notes(course: Course) -> list[str]:
     if course.lateness.p99 <= LATE_S:
         return []
     late = f"{course.lateness.p99:.2f} s"
-    return [f"This program itself was late by {late} for one case in a hundred: latencies are upper bounds."]
+    return [
+        f"This program itself was late by {late} for one case in a hundred: latencies are upper bounds."
+    ]
 
 
 def latency(found: Latency) -> str:
-    return f"p50 {found.p50:.3f} s, p95 {found.p95:.3f}, p99 {found.p99:.3f}, longest {found.most:.3f}"
+    return (
+        f"p50 {found.p50:.3f} s, p95 {found.p95:.3f}, p99 {found.p99:.3f}, longest {found.most:.3f}"
+    )
 
 
 def _facts(course: Course) -> Rows:
     load = course.load
     return [
-        ("Asked for", f"{load.hospitals} hospitals, {load.rate:g} cases a second, {load.minutes:g} minutes"),
-        ("Arrivals", f"a Poisson process, seed {load.seed}; a hospital's share falls with its rank (Zipf)"),
-        ("Of them", f"{URGENT_SHARE:.0%} urgent, {TWICE_SHARE:.0%} sent twice under one Idempotency-Key"),
-        ("Images", f"synthetic phantoms, each different, by turns {', '.join(each.told for each in FORMATS)}"),
+        (
+            "Asked for",
+            f"{load.hospitals} hospitals, {load.rate:g} cases a second, {load.minutes:g} minutes",
+        ),
+        (
+            "Arrivals",
+            f"a Poisson process, seed {load.seed}; a hospital's share falls with its rank (Zipf)",
+        ),
+        (
+            "Of them",
+            f"{URGENT_SHARE:.0%} urgent, {TWICE_SHARE:.0%} sent twice under one Idempotency-Key",
+        ),
+        (
+            "Images",
+            f"synthetic phantoms, each different, by turns {', '.join(each.told for each in FORMATS)}",
+        ),
         ("Latencies", "from when a case was due, not from when it was sent; results by long poll"),
         ("Model", course.model),
-        ("Stack", f"{course.url}, SERA {VERSION}" + (", this machine's own" if course.here else "")),
+        (
+            "Stack",
+            f"{course.url}, SERA {VERSION}" + (", this machine's own" if course.here else ""),
+        ),
         ("Machine of the load", f"{_machine()}; {_busy(course)}"),
-        ("This program", f"{course.cpu_share:.1%} of a core; late by {1000 * course.lateness.p99:.1f} ms (p99)"),
-        ("Looked at", f"queue and memory every {EVERY_S:g} s; warm-up: the first {WARM_UP_SHARE:.0%}"),
+        (
+            "This program",
+            f"{course.cpu_share:.1%} of a core; late by {1000 * course.lateness.p99:.1f} ms (p99)",
+        ),
+        (
+            "Looked at",
+            f"queue and memory every {EVERY_S:g} s; warm-up: the first {WARM_UP_SHARE:.0%}",
+        ),
         ("Began", f"{course.began:%Y-%m-%d %H:%M} UTC"),
     ]
 
@@ -150,8 +183,18 @@ def _busy(course: Course) -> str:
 def _tables(course: Course) -> list[tuple[str, str, Sequence[str], Rows]]:
     """Title, legend, head and rows; the first column is a name."""
     return [
-        ("Latencies", "In seconds.", ("", "cases", "p50", "p95", "p99", "longest", "mean"), _latencies(course)),
-        ("Errors", "Each answer counts, also where the request was sent again.", ("code", "times"), _errors(course)),
+        (
+            "Latencies",
+            "In seconds.",
+            ("", "cases", "p50", "p95", "p99", "longest", "mean"),
+            _latencies(course),
+        ),
+        (
+            "Errors",
+            "Each answer counts, also where the request was sent again.",
+            ("code", "times"),
+            _errors(course),
+        ),
         (
             "Memory",
             "MiB after the warm-up, each part with all processes below it, without shared memory.",
@@ -168,9 +211,17 @@ def _tables(course: Course) -> list[tuple[str, str, Sequence[str], Rows]]:
 
 
 def _latencies(course: Course) -> Rows:
-    told = (("accepted", course.submit), ("result", course.result), ("late by itself", course.lateness))
+    told = (
+        ("accepted", course.submit),
+        ("result", course.result),
+        ("late by itself", course.lateness),
+    )
     return [
-        (name, str(each.count), *(f"{value:.3f}" for value in (each.p50, each.p95, each.p99, each.most, each.mean)))
+        (
+            name,
+            str(each.count),
+            *(f"{value:.3f}" for value in (each.p50, each.p95, each.p99, each.most, each.mean)),
+        )
         for name, each in told
     ]
 
@@ -203,7 +254,12 @@ def to_json(course: Course) -> dict[str, Any]:
     """All figures of the page, for programs."""
     found = {
         "load": asdict(course.load),
-        "stack": {"url": course.url, "model": course.model, "version": VERSION, "here": course.here},
+        "stack": {
+            "url": course.url,
+            "model": course.model,
+            "version": VERSION,
+            "here": course.here,
+        },
         "began": course.began.isoformat(),
         "seconds": course.seconds,
         "interrupted": course.interrupted,

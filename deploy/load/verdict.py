@@ -53,12 +53,32 @@ class Seen:
 def rules(seen: Seen) -> list[Rule]:
     """All of them, in the order of the report."""
     return [
-        Rule("no 5xx", "No request is answered with a status of 500 or above.", _counted(seen.faults, _is_5xx)),
-        Rule("no silence", "No request goes without an answer.", _counted(seen.faults, {TIMEOUT, CUT}.__contains__)),
+        Rule(
+            "no 5xx",
+            "No request is answered with a status of 500 or above.",
+            _counted(seen.faults, _is_5xx),
+        ),
+        Rule(
+            "no silence",
+            "No request goes without an answer.",
+            _counted(seen.faults, {TIMEOUT, CUT}.__contains__),
+        ),
         Rule("none lost", "Every case is accepted and its job ends as done.", seen.answers.lost),
-        Rule("none double", "One case and one job for each request, a repeated one too.", seen.answers.double),
-        Rule("none stuck", f"All jobs end within {SETTLED_WITHIN_S:g} s after the last case.", seen.answers.stuck),
-        Rule("none mixed up", "Every result is that of the case and the size that was sent.", seen.answers.wrong),
+        Rule(
+            "none double",
+            "One case and one job for each request, a repeated one too.",
+            seen.answers.double,
+        ),
+        Rule(
+            "none stuck",
+            f"All jobs end within {SETTLED_WITHIN_S:g} s after the last case.",
+            seen.answers.stuck,
+        ),
+        Rule(
+            "none mixed up",
+            "Every result is that of the case and the size that was sent.",
+            seen.answers.wrong,
+        ),
         _fair(seen),
         _flat(seen),
         _up(seen),
@@ -94,8 +114,16 @@ def _flat(seen: Seen) -> Rule:
     if not seen.here:
         return Rule("flat memory", told, unjudged="the stack is not this machine's own")
     if seen.seconds < LEAST_JUDGED_S:
-        return Rule("flat memory", told, unjudged=f"under {LEAST_JUDGED_S / 60:g} minutes processes still warm up")
-    grown = (f"{e.child} grew by {e.grown_mib:.1f} MiB over {e.level_mib:.0f}" for e in seen.growth if not e.flat)
+        return Rule(
+            "flat memory",
+            told,
+            unjudged=f"under {LEAST_JUDGED_S / 60:g} minutes processes still warm up",
+        )
+    grown = (
+        f"{e.child} grew by {e.grown_mib:.1f} MiB over {e.level_mib:.0f}"
+        for e in seen.growth
+        if not e.flat
+    )
     return Rule("flat memory", told, tuple(grown))
 
 
@@ -103,4 +131,8 @@ def _up(seen: Seen) -> Rule:
     told = "No process of the stack has to be started again."
     if not seen.here:
         return Rule("none restarted", told, unjudged="the stack is not this machine's own")
-    return Rule("none restarted", told, tuple(f"{name}, after {at_s:.0f} s" for name, at_s in seen.restarted.items()))
+    return Rule(
+        "none restarted",
+        told,
+        tuple(f"{name}, after {at_s:.0f} s" for name, at_s in seen.restarted.items()),
+    )

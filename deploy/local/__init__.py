@@ -5,4 +5,14 @@ from deploy.local.stack import SERVICES, EmbeddedEngines, Stack, Urls
 from deploy.local.state import StackState
 from deploy.local.supervisor import Event, Phase
 
-__all__ = ["SERVICES", "Backoff", "Child", "EmbeddedEngines", "Event", "Phase", "Stack", "StackState", "Urls"]
+__all__ = [
+    "SERVICES",
+    "Backoff",
+    "Child",
+    "EmbeddedEngines",
+    "Event",
+    "Phase",
+    "Stack",
+    "StackState",
+    "Urls",
+]

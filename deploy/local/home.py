@@ -100,10 +100,18 @@ class Home:
 def _sign(descriptor: int) -> None:
     since = datetime.now(UTC).astimezone().isoformat(sep=" ", timespec="seconds")
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "user": user_name(os.geteuid()), "since": since}).encode(), 0)
+    os.pwrite(
+        descriptor,
+        json.dumps({"pid": os.getpid(), "user": user_name(os.geteuid()), "since": since}).encode(),
+        0,
+    )
 
 
 def _short_parent() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    usable = PLAIN.fullmatch(runtime) and len(runtime) < SOCKET_PATH_CAP // 2 and os.access(runtime, os.W_OK)
+    usable = (
+        PLAIN.fullmatch(runtime)
+        and len(runtime) < SOCKET_PATH_CAP // 2
+        and os.access(runtime, os.W_OK)
+    )
     return runtime if usable else "/tmp"

@@ -38,7 +38,9 @@ def become(uid: int, program: Path, folders: Sequence[Path]) -> tuple[str, ...]:
     problem = ""
     for capability in CAPABILITIES:
         options = _options(uid, capability)
-        tried = subprocess.run([setpriv(), *options, "--", "/bin/sh", "-c", _REACH, program, *folders], **_QUIET)
+        tried = subprocess.run(
+            [setpriv(), *options, "--", "/bin/sh", "-c", _REACH, program, *folders], **_QUIET
+        )
         if tried.returncode == 0:
             return options
         problem = tried.stderr.strip() or "it cannot reach its files"

@@ -15,7 +15,13 @@ import psutil
 import psycopg2
 
 from deploy.local.child import Child, Environment
-from deploy.local.errors import DatabaseNotCreated, DatabaseNotOurs, DatabaseTooOld, NoServerUser, ToolMissing
+from deploy.local.errors import (
+    DatabaseNotCreated,
+    DatabaseNotOurs,
+    DatabaseTooOld,
+    NoServerUser,
+    ToolMissing,
+)
 from deploy.local.identity import become, server_uid, user_name
 from deploy.local.process import setpriv
 
@@ -100,7 +106,9 @@ class Postgres:
 
     def answers(self, _env: Environment) -> bool:
         try:
-            line = psycopg2.connect(host=str(self.sockets), user=SUPERUSER, dbname=DATABASE, connect_timeout=2)
+            line = psycopg2.connect(
+                host=str(self.sockets), user=SUPERUSER, dbname=DATABASE, connect_timeout=2
+            )
         except psycopg2.OperationalError:
             return False
         line.close()
@@ -110,7 +118,9 @@ class Postgres:
         """Make the cluster at the first start; at each start, say who may connect and clear the way."""
         try:
             self._prepare()
-        except PermissionError as denied:  # root without the capabilities of root, as in some containers
+        except (
+            PermissionError
+        ) as denied:  # root without the capabilities of root, as in some containers
             raise NoServerUser(user=user_name(self.uid), problem=denied) from denied
 
     def _prepare(self) -> None:
@@ -128,21 +138,49 @@ class Postgres:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         self._give(draft)
-        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        locale = (
+            "--encoding=UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+        )
         access = ("--auth-local=peer", "--auth-host=reject")
         self._run("initdb", "-D", str(draft), "-U", SUPERUSER, "--no-sync", *access, *locale)
-        single = ("--single", "-D", str(draft), "-c", "exit_on_error=on", "-c", "fsync=off", "template1")
+        single = (
+            "--single",
+            "-D",
+            str(draft),
+            "-c",
+            "exit_on_error=on",
+            "-c",
+            "fsync=off",
+            "template1",
+        )
         self._run("postgres", *single, sql=f"CREATE DATABASE {DATABASE};\n")
         if self.durable:
             self._run("initdb", "-D", str(draft), "--sync-only")
         draft.rename(self.data)
 
     def _run(self, program: str, *arguments: str, sql: str = "") -> None:
-        command = (setpriv(), *self.identity, "--pdeathsig", "KILL", "--", str(binaries() / program), *arguments)
+        command = (
+            setpriv(),
+            *self.identity,
+            "--pdeathsig",
+            "KILL",
+            "--",
+            str(binaries() / program),
+            *arguments,
+        )
         done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            said = [line for line in done.stderr.splitlines() if re.search("error|fatal|denied", line, re.IGNORECASE)]
-            raise DatabaseNotCreated(data=self.data, problem=said[0] if said else f"exit code {done.returncode}")
+            said = [
+                line
+                for line in done.stderr.splitlines()
+                if re.search("error|fatal|denied", line, re.IGNORECASE)
+            ]
+            raise DatabaseNotCreated(
+                data=self.data, problem=said[0] if said else f"exit code {done.returncode}"
+            )
 
     def _check_version(self) -> None:
         found = (self.data / "PG_VERSION").read_text().strip()

@@ -47,7 +47,14 @@ class Process:
     """A child while it runs. The thread that starts it must live as long: the death signal is bound to it."""
 
     def __init__(self, child: Child, env: Mapping[str, str], log: Path) -> None:
-        bound = (setpriv(), *child.identity, "--pdeathsig", child.orphan_signal.name[3:], "--", *child.command)
+        bound = (
+            setpriv(),
+            *child.identity,
+            "--pdeathsig",
+            child.orphan_signal.name[3:],
+            "--",
+            *child.command,
+        )
         output = open_log(log)
         try:
             self._popen = subprocess.Popen(
@@ -65,7 +72,9 @@ class Process:
 
     def exit_code(self) -> int | None:
         """None while it runs. What is left of its session's process group is killed with it."""
-        if self._popen.returncode is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        if self._popen.returncode is None and os.waitid(
+            os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
+        ):
             self.kill()  # before the zombie is reaped: until then nobody else can get this group id
             self._popen.wait()
         return self._popen.returncode

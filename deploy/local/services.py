@@ -10,8 +10,16 @@ ENGINES = ("postgres", "valkey")
 MIGRATIONS = "migrate"
 
 SERVICES = (
-    Child(MIGRATIONS, python("shared.ledger", "migrate"), after=("postgres",), one_shot=True, start_attempts=2),
-    Child("api", python("services.api"), after=(*ENGINES, MIGRATIONS), ready=answers_http("/readyz")),
+    Child(
+        MIGRATIONS,
+        python("shared.ledger", "migrate"),
+        after=("postgres",),
+        one_shot=True,
+        start_attempts=2,
+    ),
+    Child(
+        "api", python("services.api"), after=(*ENGINES, MIGRATIONS), ready=answers_http("/readyz")
+    ),
     Child(
         "worker",
         python("services.worker"),
@@ -27,7 +35,9 @@ SERVICES = (
 def with_trainers(services: Sequence[Child], count: int) -> tuple[Child, ...]:
     """The same services with that many trainers, which share this machine's cores among them."""
     return tuple(
-        each for child in services for each in (_trainers(child, count) if child.name == "trainer" else [child])
+        each
+        for child in services
+        for each in (_trainers(child, count) if child.name == "trainer" else [child])
     )
 
 

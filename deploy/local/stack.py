@@ -44,7 +44,12 @@ class Urls:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        secrets = (settings.database_url, settings.broker_url, settings.objects_url, settings.database_owner_url)
+        secrets = (
+            settings.database_url,
+            settings.broker_url,
+            settings.objects_url,
+            settings.database_owner_url,
+        )
         return cls(*(secret.get_secret_value() if secret else None for secret in secrets))
 
 
@@ -86,7 +91,11 @@ class Stack:
         self._durable = durable
         self._backoff = backoff
         self._observe = observe
-        self._stop, self._hurry, self._settled = threading.Event(), threading.Event(), threading.Event()
+        self._stop, self._hurry, self._settled = (
+            threading.Event(),
+            threading.Event(),
+            threading.Event(),
+        )
         self._fault: BaseException | None = None
         self._context = ExitStack()
         self._thread: threading.Thread
@@ -97,7 +106,10 @@ class Stack:
     @classmethod
     def from_settings(cls, settings: Settings, *, observe: Observer = lambda event: None) -> Self:
         urls = Urls.from_settings(settings)
-        folders = {"SERA_WEIGHTS_DIR": settings.weights_dir, "SERA_RECIPES_DIR": settings.recipes_dir}
+        folders = {
+            "SERA_WEIGHTS_DIR": settings.weights_dir,
+            "SERA_RECIPES_DIR": settings.recipes_dir,
+        }
         told = {variable: str(folder) for variable, folder in folders.items() if folder}
         services = with_trainers(SERVICES, settings.trainers)
         more = {"services": services, "urls": urls, "extra_env": told, "observe": observe}
@@ -183,9 +195,13 @@ class Stack:
             engines = self._prepare(sockets)
             made.callback(self.home.state_file.unlink, missing_ok=True)
             children = (*engines, *map(self._informed, self._services))
-            inherited = {name: value for name, value in os.environ.items() if name != OWNER_VARIABLE}
+            inherited = {
+                name: value for name, value in os.environ.items() if name != OWNER_VARIABLE
+            }
             env = {**SHARED_CORES, **inherited, **self.env, "PYTHONUNBUFFERED": "1"}
-            self._supervisor = Supervisor(children, self.home, env, backoff=self._backoff, observe=self._heard)
+            self._supervisor = Supervisor(
+                children, self.home, env, backoff=self._backoff, observe=self._heard
+            )
             self._thread = threading.Thread(target=self._supervise, name="sera-supervisor")
             self._thread.start()
             self._context = made.pop_all()
@@ -258,5 +274,7 @@ class EmbeddedEngines(Stack):
     Tests may take `durable=False`: nothing is forced to the disk, which is faster and survives all but a power cut.
     """
 
-    def __init__(self, home: Path, *, durable: bool = True, observe: Observer = lambda event: None) -> None:
+    def __init__(
+        self, home: Path, *, durable: bool = True, observe: Observer = lambda event: None
+    ) -> None:
         super().__init__(home, services=(), durable=durable, observe=observe)

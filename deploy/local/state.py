@@ -34,7 +34,10 @@ class ProcessId:
     def find(self) -> psutil.Process | None:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started) < 0.05 and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                abs(process.create_time() - self.started) < 0.05
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 return process
         return None
 
@@ -75,7 +78,9 @@ class StackState:
         except FileNotFoundError:
             return None
         facts["supervisor"] = ProcessId(**facts["supervisor"])
-        facts["children"] = {name: ProcessId(**process) for name, process in facts["children"].items()}
+        facts["children"] = {
+            name: ProcessId(**process) for name, process in facts["children"].items()
+        }
         return cls(**facts)
 
     def save(self, home: Home) -> None:
@@ -92,12 +97,18 @@ def clear_leftovers(home: Home) -> None:
     if (left := StackState.read(home)) is None:
         return
     processes = [process for child in left.children.values() if (process := child.find())]
-    _gone, alive = psutil.wait_procs(processes, timeout=LEFTOVER_S)  # the kernel has told them to end already
+    _gone, alive = psutil.wait_procs(
+        processes, timeout=LEFTOVER_S
+    )  # the kernel has told them to end already
     for process in alive:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGKILL)
     psutil.wait_procs(alive, timeout=LEFTOVER_S)
     sockets = Path(left.sockets)
-    if not sockets.is_relative_to(home.root) and sockets.name.startswith("sera-") and sockets.is_dir():
+    if (
+        not sockets.is_relative_to(home.root)
+        and sockets.name.startswith("sera-")
+        and sockets.is_dir()
+    ):
         shutil.rmtree(sockets, ignore_errors=True)
     home.state_file.unlink()

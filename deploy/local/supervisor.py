@@ -47,13 +47,18 @@ Observer = Callable[[Event], None]
 class Member:
     """A child, the process that is it at present, and what is to happen next."""
 
-    def __init__(self, child: Child, home: Home, env: Mapping[str, str], backoff: Backoff, observe: Observer) -> None:
+    def __init__(
+        self, child: Child, home: Home, env: Mapping[str, str], backoff: Backoff, observe: Observer
+    ) -> None:
         self.child = child
         self.phase = Phase.WAITING
         self.process: Process | None = None
         self.failures = 0
         self._home = home
-        files = {"SERA_READY_FILE": home.ready_file(child.name), "SERA_ALIVE_FILE": home.alive_file(child.name)}
+        files = {
+            "SERA_READY_FILE": home.ready_file(child.name),
+            "SERA_ALIVE_FILE": home.alive_file(child.name),
+        }
         self._env = {**env, **dict(child.env), **{name: str(path) for name, path in files.items()}}
         self._vigil = Vigil(child.alive, self._env, home.alive_file(child.name))
         self._backoff = backoff
@@ -91,7 +96,9 @@ class Member:
         code = self.process.exit_code()
         if code is not None:
             self._ended(code, now)
-        elif self.phase is Phase.STARTING and not self.child.one_shot and self.child.ready(self._env):
+        elif (
+            self.phase is Phase.STARTING and not self.child.one_shot and self.child.ready(self._env)
+        ):
             self._vigil.begin()
             self._enter(Phase.READY, now)
         elif self.phase is Phase.READY and self._vigil.stuck():
@@ -106,7 +113,9 @@ class Member:
         if self.child.one_shot and code == 0:
             self._enter(Phase.FINISHED, now)
             return
-        if self.phase is Phase.READY and (now - self._since >= self._backoff.healthy_s or self._vigil.worked()):
+        if self.phase is Phase.READY and (
+            now - self._since >= self._backoff.healthy_s or self._vigil.worked()
+        ):
             self.failures = 0
         self._vigil.end()
         self._rest(now, self._fault or describe_exit(code))
@@ -146,7 +155,9 @@ class Member:
     def failure(self, detail: str) -> ChildFailed:
         log = self._home.log(self.child.name)
         last = last_line(log)
-        return ChildFailed(child=self.child.name, how=detail, log=log, ending=f" and ends: {last}" if last else ".")
+        return ChildFailed(
+            child=self.child.name, how=detail, log=log, ending=f" and ends: {last}" if last else "."
+        )
 
 
 class Supervisor:
@@ -166,7 +177,9 @@ class Supervisor:
         self.settled = False
         """True once every child has been up."""
         self._told = observe
-        self.members = {c.name: Member(c, home, env, backoff or Backoff(), self._heard) for c in children}
+        self.members = {
+            c.name: Member(c, home, env, backoff or Backoff(), self._heard) for c in children
+        }
 
     def pids(self) -> dict[str, int]:
         return {name: member.process.pid for name, member in self.members.items() if member.process}
@@ -178,7 +191,9 @@ class Supervisor:
             member.step(now, self._may_start(member))
         self.settled = self.settled or all(m.phase in UP for m in self.members.values())
 
-    def run(self, stop: threading.Event, hurry: threading.Event, on_settled: Callable[[], None]) -> None:
+    def run(
+        self, stop: threading.Event, hurry: threading.Event, on_settled: Callable[[], None]
+    ) -> None:
         """Supervise until `stop` is set, then stop all; `hurry` cuts the farewells short."""
         try:
             while not stop.is_set():

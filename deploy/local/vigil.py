@@ -42,9 +42,15 @@ class Vigil:
             return self._answer(now) == STUCK
         if self._command and now >= self._next and overdue(self._path):
             self._next = now + PAUSE_S
-            quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            quiet = {
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.DEVNULL,
+                "stderr": subprocess.DEVNULL,
+            }
             with suppress(OSError):  # out of processes or memory: it is asked again later
-                self._asked = subprocess.Popen(self._command, env=dict(self._env), cwd=ROOT, **quiet)
+                self._asked = subprocess.Popen(
+                    self._command, env=dict(self._env), cwd=ROOT, **quiet
+                )
                 self._give_up = now + ANSWER_S
         return False
 

@@ -49,7 +49,9 @@ def _lost(promises: Sequence[Promise]) -> Iterable[str]:
                 yield f"{name} was refused: {promise.refused}"
         elif job is None:
             yield f"{name} was promised, and its job is not there"
-        elif job["state"] == JobState.CANCELLED or (job["state"] == JobState.FAILED and _sound(promise)):
+        elif job["state"] == JobState.CANCELLED or (
+            job["state"] == JobState.FAILED and _sound(promise)
+        ):
             yield f"{name} is {job['state']}: {job['reason']}"
 
 
@@ -68,8 +70,13 @@ def _unasked(promises: Sequence[Promise], listed: Jobs) -> Iterable[str]:
         promised[promise.planned.hospital] |= promise.jobs
     for hospital, jobs in listed.items():
         count = Counter(job["job_id"] for job in jobs)
-        yield from (f"{hospital} has job {job}, which no receipt names" for job in count.keys() - promised[hospital])
-        yield from (f"{hospital} lists job {job} {times} times" for job, times in count.items() if times > 1)
+        yield from (
+            f"{hospital} has job {job}, which no receipt names"
+            for job in count.keys() - promised[hospital]
+        )
+        yield from (
+            f"{hospital} lists job {job} {times} times" for job, times in count.items() if times > 1
+        )
         unlisted = promised[hospital] - count.keys()
         yield from (f"{hospital} does not find job {job} in its list" for job in unlisted)
 

@@ -35,7 +35,9 @@ class TooMuch(SeraError):
 
 class RateLimited(TooMuch):
     code = "rate-limited"
-    text = "This hospital may send {limit} cases a minute. Send this one again in {retry_after_s} s."
+    text = (
+        "This hospital may send {limit} cases a minute. Send this one again in {retry_after_s} s."
+    )
 
 
 class QuotaReached(TooMuch):
@@ -62,8 +64,8 @@ class Admission:
     def look(self, hospital: UUID, actor: str) -> None:
         """Raise TooMuch if not even an urgent case would be taken now; takes nothing."""
         self._check_queue(kept=0.0)
-        with self._ledger.scoped(hospital, actor) as book:
-            standing = book.allowance.standing(self._defaults)
+        with self._ledger.hospital_session(hospital, actor) as session:
+            standing = session.allowance.standing(self._defaults)
         self._check_quota(standing, kept=0.0)
         if standing.tokens < 1:
             raise rate_limited(standing, spare=0.0)
@@ -72,11 +74,11 @@ class Admission:
         """Raise TooMuch, or count this case against the hospital's rate."""
         kept = 0.0 if priority is Priority.URGENT else self._settings.urgent_reserve
         self._check_queue(kept)
-        with self._ledger.scoped(hospital, actor) as book:
-            standing = book.allowance.standing(self._defaults)
+        with self._ledger.hospital_session(hospital, actor) as session:
+            standing = session.allowance.standing(self._defaults)
             self._check_quota(standing, kept)
             spare = kept * standing.limits.per_minute
-            if not book.allowance.take(standing.limits.per_minute, spare):
+            if not session.allowance.take(standing.limits.per_minute, spare):
                 raise rate_limited(standing, spare)
 
     def _check_queue(self, kept: float) -> None:
@@ -97,8 +99,8 @@ class Admission:
     def _all_waiting(self) -> int:
         with self._lock:
             if time.monotonic() - self._counted_at > FRESH_S:
-                with self._ledger.whole("gateway") as house:
-                    self._waiting = house.queue.waiting()
+                with self._ledger.system_session("gateway") as session:
+                    self._waiting = session.queue.waiting()
                 self._counted_at = time.monotonic()
             return self._waiting
 
@@ -106,12 +108,17 @@ class Admission:
 class Turnstile:
     """Turns a submission away before its body is read, if its hospital could not have any case taken."""
 
-    def __init__(self, app: ASGIApp, look: Callable[[UUID, str], None], path: str = "/v1/cases") -> None:
+    def __init__(
+        self, app: ASGIApp, look: Callable[[UUID, str], None], path: str = "/v1/cases"
+    ) -> None:
         self._app, self._look, self._path = app, look, path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = scope.get("state", {}).get("caller")
-        submits = scope["type"] == "http" and (scope["method"], scope["path"]) == ("POST", self._path)
+        submits = scope["type"] == "http" and (scope["method"], scope["path"]) == (
+            "POST",
+            self._path,
+        )
         if submits and caller and caller.hospital_id and Act.SUBMIT in MAY[caller.role]:
             try:
                 await run_in_threadpool(self._look, caller.hospital_id, caller.actor)

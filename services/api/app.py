@@ -54,7 +54,9 @@ from shared.version import VERSION
 ABOUT = """Malignancy risk and FNA advice for thyroid nodules on ultrasound.
 Research and decision support; not a certified medical device."""
 
-SILENT = TelemetryConfig(tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False)
+SILENT = TelemetryConfig(
+    tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False
+)
 """FastAPI's own would tell addresses and what was wrong with a body, by whatever stands in the environment."""
 
 ROUTERS = (

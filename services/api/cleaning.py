@@ -22,5 +22,5 @@ class Cleaner:
 
     @cached_property
     def _key(self) -> bytes:
-        with self._ledger.whole(ACTOR) as house:
-            return house.pseudonyms.key_for(PURPOSE)
+        with self._ledger.system_session(ACTOR) as session:
+            return session.pseudonyms.key_for(PURPOSE)

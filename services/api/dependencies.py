@@ -65,7 +65,9 @@ SESSION = APIKeyCookie(
 
 
 def caller(
-    request: Request, _key: Annotated[object, Depends(BEARER)], _session: Annotated[object, Depends(SESSION)]
+    request: Request,
+    _key: Annotated[object, Depends(BEARER)],
+    _session: Annotated[object, Depends(SESSION)],
 ) -> Caller:
     """Whom the request's key or session speaks for; the Doorman has turned others away."""
     return request.state.caller

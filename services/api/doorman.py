@@ -20,7 +20,9 @@ from shared.settings import Settings
 
 SCHEME = "bearer "
 SESSION = "/v1/session"
-OPEN = frozenset({("POST", SESSION), ("GET", f"{SESSION}/oidc"), ("GET", f"{SESSION}/oidc/callback")})
+OPEN = frozenset(
+    {("POST", SESSION), ("GET", f"{SESSION}/oidc"), ("GET", f"{SESSION}/oidc/callback")}
+)
 """Routes for those who have not signed in yet."""
 UNCHANGED = frozenset({("GET", SESSION), ("DELETE", SESSION), ("POST", f"{SESSION}/password")})
 """What may be done with a one-time password."""
@@ -37,7 +39,9 @@ class StrangerTooLarge(TooLarge):
 
 
 class Doorman:
-    def __init__(self, app: ASGIApp, ledger: Ledger, site: Site, lifetime: Lifetime, prefix: str = "/v1/") -> None:
+    def __init__(
+        self, app: ASGIApp, ledger: Ledger, site: Site, lifetime: Lifetime, prefix: str = "/v1/"
+    ) -> None:
         self._app, self._ledger, self._site, self._lifetime = app, ledger, site, lifetime
         self._prefix = prefix
 
@@ -49,7 +53,9 @@ class Doorman:
         except SeraError as error:
             return await refuse(error, scope, receive, send, has_body(scope))
         scope.setdefault("state", {})["caller"] = caller
-        with bound_contextvars(**({"hospital": str(caller.hospital_id)} if caller and caller.hospital_id else {})):
+        with bound_contextvars(
+            **({"hospital": str(caller.hospital_id)} if caller and caller.hospital_id else {})
+        ):
             await self._app(scope, receive, send)
 
     async def _admitted(self, scope: Scope) -> Caller | None:
@@ -68,8 +74,8 @@ class Doorman:
         """Raises Unauthenticated, CrossSite, CsrfWrong, PasswordChangeNeeded."""
         if (token := self._site.token(headers)) is None:
             raise Unauthenticated
-        with self._ledger.whole("gateway") as house:
-            found = house.sessions.verify(token, self._lifetime)
+        with self._ledger.system_session("gateway") as session:
+            found = session.sessions.verify(token, self._lifetime)
         if found is None:
             raise Unauthenticated
         if asked[0] not in SAFE:
@@ -83,8 +89,8 @@ def by_key(ledger: Ledger, credentials: str) -> Caller:
     """Whom an Authorization header speaks for (`Unauthenticated`)."""
     if not credentials.lower().startswith(SCHEME):
         raise Unauthenticated
-    with ledger.whole("gateway") as house:
-        caller = house.keys.verify(credentials[len(SCHEME) :].strip())
+    with ledger.system_session("gateway") as session:
+        caller = session.keys.verify(credentials[len(SCHEME) :].strip())
     if caller is None:
         raise Unauthenticated
     return caller
@@ -92,10 +98,12 @@ def by_key(ledger: Ledger, credentials: str) -> Caller:
 
 def still_known(ledger: Ledger, caller: Caller) -> bool:
     """Whether the key or session of a request under way is good still; long answers ask, so that its end is theirs."""
-    with ledger.whole("gateway") as house:
-        kept = house.sessions if caller.person else house.keys
+    with ledger.system_session("gateway") as session:
+        kept = session.sessions if caller.person else session.keys
         return kept.alive(caller.credential)
 
 
 def lifetime(settings: Settings) -> Lifetime:
-    return Lifetime(timedelta(minutes=settings.session_idle_min), timedelta(hours=settings.session_most_h))
+    return Lifetime(
+        timedelta(minutes=settings.session_idle_min), timedelta(hours=settings.session_most_h)
+    )

@@ -35,8 +35,14 @@ PROBLEM = {
 RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": PROBLEM, "5XX": PROBLEM}
 
 PLAIN = {
-    400: ("body-unreadable", "The body cannot be read. Send it as this address wants it; see /openapi.json."),
-    404: ("not-found", "There is nothing at this address. The addresses are listed at /openapi.json."),
+    400: (
+        "body-unreadable",
+        "The body cannot be read. Send it as this address wants it; see /openapi.json.",
+    ),
+    404: (
+        "not-found",
+        "There is nothing at this address. The addresses are listed at /openapi.json.",
+    ),
     405: ("method-not-allowed", "This address does not take that method. See /openapi.json."),
 }
 
@@ -58,9 +64,14 @@ def problem(
     detail, language = told
     body = {"type": f"urn:sera:problem:{code}", "code": code, "status": status, "detail": detail}
     later = {"Retry-After": str(retry_after_s)} if retryable else None
-    headers = languages.headers(language) | ({"WWW-Authenticate": "Bearer"} if status == 401 else later or {})
+    headers = languages.headers(language) | (
+        {"WWW-Authenticate": "Bearer"} if status == 401 else later or {}
+    )
     return JSONResponse(
-        body | {"retryable": retryable} | more, status, headers=headers, media_type="application/problem+json"
+        body | {"retryable": retryable} | more,
+        status,
+        headers=headers,
+        media_type="application/problem+json",
     )
 
 
@@ -112,7 +123,9 @@ def install(app: FastAPI) -> None:
         # Starlette calls this outside of every middleware, so what they would add is added here.
         request_id = request.scope.get("state", {}).get("request_id", "")
         languages.SPOKEN.set(languages.preferred(request.headers.get("accept-language", "")))
-        log().error("api.failed", route=route_of(request.scope), request_id=request_id, exc_info=error)
+        log().error(
+            "api.failed", route=route_of(request.scope), request_id=request_id, exc_info=error
+        )
         answer = of_error(SeraError())
         answer.headers.update(UNLESS_SET | {"X-Request-Id": request_id})
         return answer
@@ -120,7 +133,11 @@ def install(app: FastAPI) -> None:
 
 def _methods(request: Request) -> list[str]:
     """Those that the address takes, by whichever of its routes (RFC 9110, 15.5.6)."""
-    return [method for method in METHODS if _takes(request.app, {**request.scope, "path_params": {}, "method": method})]
+    return [
+        method
+        for method in METHODS
+        if _takes(request.app, {**request.scope, "path_params": {}, "method": method})
+    ]
 
 
 def _takes(app: FastAPI, scope: Scope) -> bool:
@@ -137,4 +154,9 @@ def _problem(error: dict[str, Any]) -> str:
 
 
 def _field(error: dict[str, Any]) -> str:
-    return ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")) or "body"
+    return (
+        ".".join(
+            str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")
+        )
+        or "body"
+    )

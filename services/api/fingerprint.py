@@ -63,8 +63,17 @@ class _Form:
         self._parts: list[tuple[str, str]] = []
         self._field, self._value, self._called = b"", b"", ""
         self._hash = hashlib.sha256()
-        names = ("part_begin", "part_data", "part_end", "header_field", "header_value", "header_end")
-        self._parser: Any = MultipartParser(boundary, {f"on_{name}": getattr(self, f"_{name}") for name in names})
+        names = (
+            "part_begin",
+            "part_data",
+            "part_end",
+            "header_field",
+            "header_value",
+            "header_end",
+        )
+        self._parser: Any = MultipartParser(
+            boundary, {f"on_{name}": getattr(self, f"_{name}") for name in names}
+        )
 
     def take(self, data: bytes) -> None:
         """What is no form is refused by whoever reads it for good."""

@@ -49,8 +49,14 @@ def preferred(accepted: str) -> Language:
         if name in weights:
             weights[Language(name)] = max(weights[Language(name)], weight)
     korean = weights[Language.KOREAN]
-    before = korean == weights[Language.ENGLISH] and accepted.lower().find("ko") < accepted.lower().find("en")
-    return Language.KOREAN if korean > weights[Language.ENGLISH] or (korean and before) else Language.ENGLISH
+    before = korean == weights[Language.ENGLISH] and accepted.lower().find(
+        "ko"
+    ) < accepted.lower().find("en")
+    return (
+        Language.KOREAN
+        if korean > weights[Language.ENGLISH] or (korean and before)
+        else Language.ENGLISH
+    )
 
 
 def headers(language: Language) -> dict[str, str]:
@@ -62,7 +68,9 @@ def sentence(
     code: str, facts: Mapping[str, object], english: str, language: Language | None = None
 ) -> tuple[str, Language]:
     """The sentence of a problem in this or the caller's language, and which that is; English where it has no other."""
-    if (language or SPOKEN.get()) is Language.KOREAN and (template := _korean(code, frozenset(facts))):
+    if (language or SPOKEN.get()) is Language.KOREAN and (
+        template := _korean(code, frozenset(facts))
+    ):
         return template.format(**facts), Language.KOREAN
     return english, Language.ENGLISH
 
@@ -106,7 +114,11 @@ def _korean(code: str, given: frozenset[str]) -> str | None:
 def _english() -> Mapping[str, tuple[str, ...]]:
     """Every sentence that a job's or a run's failure may be kept as, by its code."""
     elsewhere = tomllib.loads((FOLDER / "en.toml").read_text())
-    found = [*REASON_TEXT.items(), *elsewhere.items(), *((each.code, each.text) for each in errors(SeraError))]
+    found = [
+        *REASON_TEXT.items(),
+        *elsewhere.items(),
+        *((each.code, each.text) for each in errors(SeraError)),
+    ]
     return {code: tuple(text for other, text in found if other == code) for code, _ in found}
 
 

@@ -70,7 +70,9 @@ class BodyCap:
             body.checkdeclared_bytes()
             await self._app(scope, body.receive, body.send)
         if body.fault and not body.answered:
-            await refuse(body.fault, scope, receive, send, body.more and not isinstance(body.fault, TooSlow))
+            await refuse(
+                body.fault, scope, receive, send, body.more and not isinstance(body.fault, TooSlow)
+            )
 
 
 class _Body:
@@ -126,7 +128,9 @@ class _Body:
     def _too_slow(self) -> TooSlow:
         told = {"bytes": self._taken, "waited_s": round(self._waited_s, 1)}
         log().info("request.too-slow", route=route_of(self._scope), **told)
-        return TooSlow(least_bytes_per_s=self._bounds.least_bytes_per_s, stall_s=self._bounds.stall_s)
+        return TooSlow(
+            least_bytes_per_s=self._bounds.least_bytes_per_s, stall_s=self._bounds.stall_s
+        )
 
 
 async def refuse(error: SeraError, scope: Scope, receive: Receive, send: Send, more: bool) -> None:
@@ -155,7 +159,9 @@ def has_body(scope: Scope) -> bool:
 
 def _keep_open(send: Send) -> Send:
     async def partly(message: Message) -> None:
-        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+        await send(
+            {**message, "more_body": True} if message["type"] == "http.response.body" else message
+        )
 
     return partly
 

@@ -58,7 +58,10 @@ class OnceEach:
 
     def __init__(self, app: ASGIApp, ledger: Ledger, settings: Settings) -> None:
         self._app, self._ledger = app, ledger
-        self._kept, self._wait_s = timedelta(hours=settings.receipts_kept_h), settings.same_key_wait_s
+        self._kept, self._wait_s = (
+            timedelta(hours=settings.receipts_kept_h),
+            settings.same_key_wait_s,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = _key(scope)
@@ -106,7 +109,9 @@ class _Reply:
             return _kept(instead.status_code, instead.headers, instead.body, scope)
         start, *rest = self.messages
         headers = Headers(raw=start["headers"])
-        return _kept(start["status"], headers, b"".join(message.get("body", b"") for message in rest), scope)
+        return _kept(
+            start["status"], headers, b"".join(message.get("body", b"") for message in rest), scope
+        )
 
 
 class RingsAfter:
@@ -170,8 +175,8 @@ async def _sweep(ledger: Ledger, kept: timedelta) -> None:
 
 
 def sweep(ledger: Ledger, kept: timedelta) -> int:
-    with ledger.whole("gateway") as house:
-        return house.receipts.sweep(kept)
+    with ledger.system_session("gateway") as session:
+        return session.receipts.sweep(kept)
 
 
 @contextmanager
@@ -200,7 +205,12 @@ def _key(scope: Scope) -> str | None:
 
 
 def _kept(status: int, headers: Any, body: bytes, scope: Scope) -> Answer:
-    return Answer(status, {name: headers[name] for name in MATTER if name in headers}, bytes(body), _case(scope, body))
+    return Answer(
+        status,
+        {name: headers[name] for name in MATTER if name in headers},
+        bytes(body),
+        _case(scope, body),
+    )
 
 
 def _case(scope: Scope, body: bytes) -> UUID | None:

@@ -55,10 +55,14 @@ class Site:
 
     def keep(self, answer: Response, token: str) -> None:
         """Until the browser closes. No page of another site makes it send this, not even by a link."""
-        answer.set_cookie(self.cookie, token, path="/", secure=self.over_tls, httponly=True, samesite="strict")
+        answer.set_cookie(
+            self.cookie, token, path="/", secure=self.over_tls, httponly=True, samesite="strict"
+        )
 
     def forget(self, answer: Response) -> None:
-        answer.delete_cookie(self.cookie, path="/", secure=self.over_tls, httponly=True, samesite="strict")
+        answer.delete_cookie(
+            self.cookie, path="/", secure=self.over_tls, httponly=True, samesite="strict"
+        )
 
     def address(self, called: object) -> str:
         """Ours, without a slash at its end; `called` is what a request called us by."""
@@ -78,7 +82,9 @@ class Site:
         answer.set_cookie(self.arrival_cookie, browser, max_age=most_s, **kept)
 
     def unmark(self, answer: Response) -> None:
-        answer.delete_cookie(self.arrival_cookie, path="/", secure=self.over_tls, httponly=True, samesite="lax")
+        answer.delete_cookie(
+            self.arrival_cookie, path="/", secure=self.over_tls, httponly=True, samesite="lax"
+        )
 
     def check(self, headers: Headers, token: str) -> None:
         """What a session asks to be changed must come from a page of ours. Raises CrossSite, CsrfWrong."""
@@ -103,4 +109,6 @@ class Site:
 
 def csrf(token: str) -> str:
     """What a page of ours proves itself with: made from the session's token, which no page can read."""
-    return hmac.new(token.encode(errors="surrogatepass"), b"sera-csrf/1", hashlib.sha256).hexdigest()
+    return hmac.new(
+        token.encode(errors="surrogatepass"), b"sera-csrf/1", hashlib.sha256
+    ).hexdigest()

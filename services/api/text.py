@@ -23,5 +23,6 @@ PlainText = Annotated[str, StringConstraints(max_length=200), AfterValidator(_pl
 BATCH_LETTERS = 64
 OptionalText = Annotated[PlainText | None, BeforeValidator(_or_none)]
 BatchLabel = Annotated[
-    Annotated[PlainText, StringConstraints(max_length=BATCH_LETTERS)] | None, BeforeValidator(_or_none)
+    Annotated[PlainText, StringConstraints(max_length=BATCH_LETTERS)] | None,
+    BeforeValidator(_or_none),
 ]

@@ -41,7 +41,9 @@ class Bell:
     def _ring(self, task: Tasks) -> None:
         with self._app.connection_for_write() as line:
             queue = self._app.conf.task_routes[task]
-            waiting = line.default_channel.queue_declare(queue, durable=True, auto_delete=False).message_count
+            waiting = line.default_channel.queue_declare(
+                queue, durable=True, auto_delete=False
+            ).message_count
             if waiting:
                 meters.UNHEARD.labels(task).inc()
                 return

@@ -12,7 +12,9 @@ UNHEARD = Counter(
     ["task"],
     registry=REGISTRY,
 )
-LOST_RINGS = Counter("sera_beat_rounds_lost_total", "Rounds that found no broker.", registry=REGISTRY)
+LOST_RINGS = Counter(
+    "sera_beat_rounds_lost_total", "Rounds that found no broker.", registry=REGISTRY
+)
 
 for _task in Tasks:
     RINGS.labels(_task)

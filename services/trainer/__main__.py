@@ -33,13 +33,18 @@ def bootstrap(settings: Settings, app: Celery) -> TrainingDesk:
     ledger, lease = Ledger(settings.database, pool_size=2), timedelta(seconds=settings.lease_s)
 
     def renew(tokens: list[UUID]) -> None:
-        with ledger.whole(ACTOR) as house:
-            house.steps.renew(tokens, lease)
+        with ledger.system_session(ACTOR) as session:
+            session.steps.renew(tokens, lease)
 
     heartbeat = Heartbeat(renew, lease)
     heartbeat.start()
     weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
-    tools = Tools(open_store(settings.objects), weights, settings.home / "cache" / "bundles", policy_of(settings))
+    tools = Tools(
+        open_store(settings.objects),
+        weights,
+        settings.home / "cache" / "bundles",
+        policy_of(settings),
+    )
     return TrainingDesk(settings, ledger, tools, heartbeat, CeleryDoorbell(app), Owner.here())
 
 

@@ -14,7 +14,7 @@ from services.trainer.work import Done, Found, Material, RunWork, Tools
 from shared.domain.jobs import REASON_TEXT, Reason
 from shared.domain.training import ENDED, Split, StepKind
 from shared.errors import SeraError, Unavailable
-from shared.ledger import House, Ledger
+from shared.ledger import Ledger, SystemSession
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.insistence import insist
 from shared.ledger.steps import ClaimedStep
@@ -66,18 +66,18 @@ class TrainingDesk:
     def _tell_of_itself(self) -> None:
         """So that whoever asks for a run knows beforehand what is missing for it."""
         lacks = lacking(self._tools.weights, Shelf(self._settings.recipes_dir))
-        with self._ledger.whole(ACTOR) as house:
-            house.trainers.report(self._owner.host, lacks)
+        with self._ledger.system_session(ACTOR) as session:
+            session.trainers.report(self._owner.host, lacks)
 
     def _take_back(self) -> None:
         """Steps of trainers that died on this machine need not wait for their leases to run out."""
-        with self._ledger.whole(ACTOR) as house:
-            if gone := self._owner.gone(house.steps.owners()):
-                house.steps.reclaim(self._settings.max_attempts, gone)
+        with self._ledger.system_session(ACTOR) as session:
+            if gone := self._owner.gone(session.steps.owners()):
+                session.steps.reclaim(self._settings.max_attempts, gone)
 
     def _claim(self) -> ClaimedStep | None:
-        with self._ledger.whole(ACTOR) as house:
-            return house.steps.claim(str(self._owner), self._lease, self._settings.max_attempts)
+        with self._ledger.system_session(ACTOR) as session:
+            return session.steps.claim(str(self._owner), self._lease, self._settings.max_attempts)
 
     def _do(self, step: ClaimedStep) -> str:
         """What came of it. One step's failure is written to its run and never touches serving."""
@@ -90,7 +90,9 @@ class TrainingDesk:
             log().warning("step.lost", run=str(step.run_id), step=step.name)
             return "lost"
         except (Closing, Unavailable) as interrupted:
-            log().warning("step.given-back", run=str(step.run_id), step=step.name, why=str(interrupted))
+            log().warning(
+                "step.given-back", run=str(step.run_id), step=step.name, why=str(interrupted)
+            )
             self._give_back(step)
             return "given-back"
         except SeraError as error:
@@ -98,48 +100,55 @@ class TrainingDesk:
             insist(partial(self._fail, step, error.code, str(error)), self._lease)
         except Exception as error:  # noqa: BLE001 (written to the run, and logged)
             log().error("step.broke", run=str(step.run_id), step=step.name, exc_info=error)
-            insist(partial(self._fail, step, Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL]), self._lease)
+            insist(
+                partial(self._fail, step, Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL]),
+                self._lease,
+            )
         return "failed"
 
     def _work_on(self, run_id: UUID) -> RunWork:
         """What this process holds of a run; that of another run is let go of first."""
         if self._work is None or self._work.run.id != run_id:
             self.let_go()
-            with self._ledger.whole(ACTOR) as house:
-                material = _material(house, house.runs.find(run_id))
+            with self._ledger.system_session(ACTOR) as session:
+                material = _material(session, session.runs.find(run_id))
             self._work = RunWork(material, self._tools)
         return self._work
 
     def _found(self, step: ClaimedStep) -> Found:
-        with self._ledger.whole(ACTOR) as house:
-            outcomes = {kind: house.steps.outcomes(step.run_id, kind) for kind in FOUND}
-            live = house.models.live()
-            learned = _learned(house, step.run_id, live) if live and step.kind is StepKind.GATE else set()
-            erased = house.versions.erased(house.runs.find(step.run_id).version_id)
+        with self._ledger.system_session(ACTOR) as session:
+            outcomes = {kind: session.steps.outcomes(step.run_id, kind) for kind in FOUND}
+            live = session.models.live()
+            learned = (
+                _learned(session, step.run_id, live)
+                if live and step.kind is StepKind.GATE
+                else set()
+            )
+            erased = session.versions.erased(session.runs.find(step.run_id).version_id)
             return Found(outcomes, live, frozenset(learned), frozenset(erased))
 
     def _finish(self, step: ClaimedStep, done: Done) -> None:
-        with self._ledger.whole(ACTOR) as house:
-            ready = house.steps.finish(step.token, done.outcome, done.adding, done.message)
+        with self._ledger.system_session(ACTOR) as session:
+            ready = session.steps.finish(step.token, done.outcome, done.adding, done.message)
             if ready is None:
                 raise StepLost
-            done.also(house)
+            done.also(session)
         log().info("step.done", run=str(step.run_id), step=step.name, ready=ready)
         for _ in range(ready):
             self._doorbell.ring(Tasks.TRAIN, step.run_id)
 
     def _give_back(self, step: ClaimedStep) -> None:
-        with self._ledger.whole(ACTOR) as house:
-            house.steps.give_back(step.token, AWAY)
+        with self._ledger.system_session(ACTOR) as session:
+            session.steps.give_back(step.token, AWAY)
 
     def _fail(self, step: ClaimedStep, reason: str, message: str) -> None:
-        with self._ledger.whole(ACTOR) as house:
-            house.steps.fail(step.token, reason, message)
+        with self._ledger.system_session(ACTOR) as session:
+            session.steps.fail(step.token, reason, message)
 
     def _let_go_of_ended(self) -> None:
         if self._work:
-            with self._ledger.whole(ACTOR) as house:
-                run = house.runs.find(self._work.run.id)
+            with self._ledger.system_session(ACTOR) as session:
+                run = session.runs.find(self._work.run.id)
             if run is None or run.state in ENDED:
                 self.let_go()
 
@@ -150,23 +159,23 @@ class TrainingDesk:
         self._work = None
 
 
-def _material(house: House, run: TrainingRun) -> Material:
-    learned = house.versions.images(run.version_id, Split.TRAIN)
+def _material(session: SystemSession, run: TrainingRun) -> Material:
+    learned = session.versions.images(run.version_id, Split.TRAIN)
     return Material(
         run=run,
         recipe=_recipe(run).framed(outlined(learned)),
         images=learned,
-        tests=house.versions.images(run.version_id, Split.TEST),
-        locked=frozenset(house.versions.locked([image.image_sha256 for image in learned])),
-        synthetic=house.datasets.find(run.dataset_id).synthetic,
-        pace=house.steps.pace(run.recipe),
+        tests=session.versions.images(run.version_id, Split.TEST),
+        locked=frozenset(session.versions.locked([image.image_sha256 for image in learned])),
+        synthetic=session.datasets.find(run.dataset_id).synthetic,
+        pace=session.steps.pace(run.recipe),
     )
 
 
-def _learned(house: House, run_id: UUID, model: str) -> set[str]:
+def _learned(session: SystemSession, run_id: UUID, model: str) -> set[str]:
     """Test images of a run that a model was trained on, as a version of another dataset."""
-    tests = house.versions.images(house.runs.find(run_id).version_id, Split.TEST)
-    return house.versions.learned(model, [image.image_sha256 for image in tests])
+    tests = session.versions.images(session.runs.find(run_id).version_id, Split.TEST)
+    return session.versions.learned(model, [image.image_sha256 for image in tests])
 
 
 def _recipe(run: TrainingRun) -> Recipe:

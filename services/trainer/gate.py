@@ -79,7 +79,9 @@ def judge(
 
 
 class _Desk:
-    def __init__(self, objects: ObjectStore, keep: FeatureCache, progress: Progress, total: int) -> None:
+    def __init__(
+        self, objects: ObjectStore, keep: FeatureCache, progress: Progress, total: int
+    ) -> None:
         self._objects, self._keep, self._progress = objects, keep, progress
         self._total, self._done = total, 0
 
@@ -90,20 +92,31 @@ class _Desk:
             for batch in _batches(samples(list(images), self._objects, bundle.framing))
             for reading in self._read(bundle, batch)
         ]
-        columns = {name: np.array([getattr(row, name) for row in rows]) for name in ("score", "risk", "called")}
+        columns = {
+            name: np.array([getattr(row, name) for row in rows])
+            for name in ("score", "risk", "called")
+        }
         referred = np.array([row.referred for row in rows])
-        return Readings(columns["score"], columns["risk"], columns["called"], referred, bundle.prevalence)
+        return Readings(
+            columns["score"], columns["risk"], columns["called"], referred, bundle.prevalence
+        )
 
     def _read(self, bundle: Bundle, batch: Sequence[Sample]) -> list[Reading]:
         keys = [f"gate/{bundle.digest}/{sample.key}" for sample in batch]
         known = [_parsed(self._keep.get(key)) for key in keys]
         missing = [place for place, reading in enumerate(known) if reading is None]
-        for place, reading in zip(missing, _predicted(bundle, [batch[place] for place in missing]), strict=True):
+        for place, reading in zip(
+            missing, _predicted(bundle, [batch[place] for place in missing]), strict=True
+        ):
             known[place] = reading
             self._keep.put(keys[place], json.dumps(asdict(reading)).encode())
         self._done += len(batch)
-        metrics: Mapping[str, float] = {"unread": sum(reading.unread is not None for reading in known)}
-        self._progress(STAGE, self._done / self._total, f"{self._done} of {self._total} readings", metrics)
+        metrics: Mapping[str, float] = {
+            "unread": sum(reading.unread is not None for reading in known)
+        }
+        self._progress(
+            STAGE, self._done / self._total, f"{self._done} of {self._total} readings", metrics
+        )
         return known
 
 

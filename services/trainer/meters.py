@@ -11,7 +11,13 @@ from shared.metering import REGISTRY
 
 STEP_S = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600)
 
-SECONDS = Histogram("sera_trainer_step_seconds", "A step's time, by kind.", ["kind"], buckets=STEP_S, registry=REGISTRY)
+SECONDS = Histogram(
+    "sera_trainer_step_seconds",
+    "A step's time, by kind.",
+    ["kind"],
+    buckets=STEP_S,
+    registry=REGISTRY,
+)
 STEPS = Counter(
     "sera_trainer_steps_total",
     "Steps worked on, by what came of them.",

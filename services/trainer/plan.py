@@ -47,7 +47,13 @@ class _Planner:
         table = self._step("table", StepKind.TABLE, self._images, after=_named(features))
         followed = [step for step in tunings if step.subject["fold"] is not None]
         folds = [
-            self._step(f"fold/{number}", StepKind.FOLD, self._images, ("table", *_named(followed)), fold=number)
+            self._step(
+                f"fold/{number}",
+                StepKind.FOLD,
+                self._images,
+                ("table", *_named(followed)),
+                fold=number,
+            )
             for number in self._folds
         ]
         fits = self._fits()
@@ -65,7 +71,10 @@ class _Planner:
         shards = []
         for number, start in enumerate(range(0, self._images, SHARD_IMAGES)):
             end = min(start + SHARD_IMAGES, self._images)
-            span, name = {"set": place, "from": start, "to": end}, f"features/{features.name}/{number}"
+            span, name = (
+                {"set": place, "from": start, "to": end},
+                f"features/{features.name}/{number}",
+            )
             shards.append(self._step(name, StepKind.FEATURES, end - start, _named(network), **span))
         return [*network, *shards]
 
@@ -74,19 +83,40 @@ class _Planner:
         for number, (network, _, _) in enumerate(tuning_keys(self._recipe)):
             name = f"tuning/{number + 1}-{network}"
             of_one = [
-                self._step(f"{name}/{fold}", StepKind.TUNING, self._images, ("table",), tuning=number, fold=fold)
+                self._step(
+                    f"{name}/{fold}",
+                    StepKind.TUNING,
+                    self._images,
+                    ("table",),
+                    tuning=number,
+                    fold=fold,
+                )
                 for fold in self._folds
             ]
-            final = self._step(f"{name}/final", StepKind.TUNING, self._images, _named(of_one), tuning=number, fold=None)
+            final = self._step(
+                f"{name}/final",
+                StepKind.TUNING,
+                self._images,
+                _named(of_one),
+                tuning=number,
+                fold=None,
+            )
             steps += [*of_one, final]
         return steps
 
     def _fits(self) -> list[NewStep]:
-        finals = tuple(f"tuning/{number + 1}-{key[0]}/final" for number, key in enumerate(tuning_keys(self._recipe)))
+        finals = tuple(
+            f"tuning/{number + 1}-{key[0]}/final"
+            for number, key in enumerate(tuning_keys(self._recipe))
+        )
         members = self._recipe.members(self._recipe.fusion.members)
         return [
             self._step(
-                f"fit/{self._recipe.label(*reading)}", StepKind.FIT, self._images, ("table", *finals), reading=number
+                f"fit/{self._recipe.label(*reading)}",
+                StepKind.FIT,
+                self._images,
+                ("table", *finals),
+                reading=number,
             )
             for number, reading in enumerate(members)
         ]
@@ -99,7 +129,12 @@ class _Planner:
         ]
 
     def _step(
-        self, name: str, kind: StepKind, images: int, after: tuple[str, ...] = (), **subject: int | None
+        self,
+        name: str,
+        kind: StepKind,
+        images: int,
+        after: tuple[str, ...] = (),
+        **subject: int | None,
     ) -> NewStep:
         known = self._pace.get((kind, str(subject.get("set", ""))))
         each = EXPECTED_S[kind] * self._effort(kind, subject) if known is None else known
@@ -107,7 +142,9 @@ class _Planner:
 
     def _effort(self, kind: StepKind, subject: Mapping[str, int | None]) -> float:
         """How much more than the usual a step is for each image."""
-        if kind is StepKind.FEATURES and isinstance(self._recipe.features[subject["set"]], HandcraftedFeatures):
+        if kind is StepKind.FEATURES and isinstance(
+            self._recipe.features[subject["set"]], HandcraftedFeatures
+        ):
             return 0.5
         if kind is StepKind.TUNING:
             plan = self._recipe.tuning

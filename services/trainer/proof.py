@@ -13,12 +13,12 @@ from shared.bundles.depot import fetch, publish
 from shared.domain.models import GateVerdict, Judgement
 from shared.learning import FittedModel, Progress
 from shared.learning.cache import FeatureCache
-from shared.ledger import House
+from shared.ledger import SystemSession
 from shared.ledger.datasets import LabelledImage
 from shared.objects import ObjectStore
 from shared.statistics.gate import GatePolicy
 
-Also = Callable[[House], None]
+Also = Callable[[SystemSession], None]
 WORDS = {
     GateVerdict.PASSED: "The gate lets it pass.",
     GateVerdict.FAILED: "The gate does not let it pass:",
@@ -50,15 +50,21 @@ def taken(digest: str, bench: Bench) -> Bundle:
     return load(fetch(digest, bench.objects, bench.shelf), expected_digest=digest)
 
 
-def evaluated(digest: str, tests: Sequence[LabelledImage], bench: Bench, progress: Progress) -> dict[str, Any]:
+def evaluated(
+    digest: str, tests: Sequence[LabelledImage], bench: Bench, progress: Progress
+) -> dict[str, Any]:
     """The candidate's own figures on the locked test set; none where there are too few images."""
     judgement = _judged(taken(digest, bench), None, tests, bench, progress)
     own = judgement.figures.get("candidate") or {}
-    figures = {"auc": own["auc"]["value"], "sensitivity": own["sensitivity"]["value"]} if own else {}
+    figures = (
+        {"auc": own["auc"]["value"], "sensitivity": own["sensitivity"]["value"]} if own else {}
+    )
     return {"images": len(tests), **figures}
 
 
-def gated(digest: str, live: str | None, tests: Sequence[LabelledImage], bench: Bench, progress: Progress) -> Judgement:
+def gated(
+    digest: str, live: str | None, tests: Sequence[LabelledImage], bench: Bench, progress: Progress
+) -> Judgement:
     """The candidate judged against what is live; against itself there is nothing to lose."""
     against = taken(live, bench) if live else None
     return _judged(taken(digest, bench), against, tests, bench, progress)
@@ -67,8 +73,8 @@ def gated(digest: str, live: str | None, tests: Sequence[LabelledImage], bench: 
 def recorded(digest: str, live: str | None, version: UUID, run: UUID, judgement: Judgement) -> Also:
     """Writes the judgement with the step's end."""
 
-    def record(house: House) -> None:
-        house.gates.record(digest, live, version, run, judgement)
+    def record(session: SystemSession) -> None:
+        session.gates.record(digest, live, version, run, judgement)
 
     return record
 
@@ -79,6 +85,10 @@ def sentence(judgement: Judgement) -> str:
 
 
 def _judged(
-    candidate: Bundle, live: Bundle | None, tests: Sequence[LabelledImage], bench: Bench, progress: Progress
+    candidate: Bundle,
+    live: Bundle | None,
+    tests: Sequence[LabelledImage],
+    bench: Bench,
+    progress: Progress,
 ) -> Judgement:
     return judge(candidate, live, tests, bench.objects, bench.policy, bench.keep, progress)

@@ -28,12 +28,16 @@ class Reporter:
     A database that is away for a moment must not cost hours of work, so what could not be told is told later.
     """
 
-    def __init__(self, step: ClaimedStep, ledger: Ledger, actor: str, closing: threading.Event) -> None:
+    def __init__(
+        self, step: ClaimedStep, ledger: Ledger, actor: str, closing: threading.Event
+    ) -> None:
         self._step, self._ledger, self._actor, self._closing = step, ledger, actor, closing
         self._told_at = float("-inf")
         self._untold: list[tuple[float, str, Mapping[str, float]]] = []
 
-    def __call__(self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
+    def __call__(
+        self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+    ) -> None:
         """Raises StepLost where another has the step, Closing where the trainer is to stop."""
         if self._closing.is_set():
             raise Closing
@@ -45,11 +49,13 @@ class Reporter:
         try:
             self._tell(fraction, message)
         except Unavailable as away:
-            log().warning("step.untold", run=str(self._step.run_id), step=self._step.name, problem=str(away))
+            log().warning(
+                "step.untold", run=str(self._step.run_id), step=self._step.name, problem=str(away)
+            )
 
     def _tell(self, fraction: float, message: str) -> None:
-        with self._ledger.whole(self._actor) as house:
+        with self._ledger.system_session(self._actor) as session:
             for said in self._untold or [(fraction, message, {})]:
-                if not house.steps.progress(self._step.token, self._step.kind, *said):
+                if not session.steps.progress(self._step.token, self._step.kind, *said):
                     raise StepLost
         self._untold.clear()

@@ -46,4 +46,6 @@ def roi(objects: ObjectStore, image: LabelledImage, width: int, height: int) -> 
 def _key(image: LabelledImage) -> str:
     """Names the pixels and their ROI, whatever dataset they are in."""
     frame = [] if image.frame is None else [image.frame]
-    return hashlib.sha256(json.dumps([image.image_sha256, image.mask_sha256, image.roi, *frame]).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps([image.image_sha256, image.mask_sha256, image.roi, *frame]).encode()
+    ).hexdigest()

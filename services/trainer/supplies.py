@@ -23,4 +23,9 @@ def _of_recipe(recipe: Recipe, weights: WeightsFinder) -> Iterator[Lack]:
             continue
         if card.weights and not weights.has(card):
             url = card.weights.url if weights.download else ""
-            yield Lack(network, " / ".join(card.weights.files), str(weights.folder or "SERA_WEIGHTS_DIR"), url)
+            yield Lack(
+                network,
+                " / ".join(card.weights.files),
+                str(weights.folder or "SERA_WEIGHTS_DIR"),
+                url,
+            )

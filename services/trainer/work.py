@@ -29,7 +29,7 @@ from shared.learning import (
     tuning_keys,
 )
 from shared.learning.errors import NoneReadable
-from shared.ledger import House
+from shared.ledger import SystemSession
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.steps import ClaimedStep, NewStep
 from shared.ledger.training import TrainingRun
@@ -86,7 +86,7 @@ class Done:
     outcome: Mapping[str, Any]
     message: str
     adding: Sequence[NewStep] = ()
-    also: Callable[[House], None] = field(default=lambda house: None)
+    also: Callable[[SystemSession], None] = field(default=lambda session: None)
 
 
 @dataclass(frozen=True)
@@ -139,25 +139,43 @@ class RunWork:
 
     def features(self, subject: Mapping[str, Any], found: Found) -> Done:
         """One feature set of a part of the images; those known from before are not computed again."""
-        features, part = self._recipe.features[subject["set"]], self._samples[subject["from"] : subject["to"]]
+        features, part = (
+            self._recipe.features[subject["set"]],
+            self._samples[subject["from"] : subject["to"]],
+        )
         extractors, cut = [self._extractor(features)], framing(self._recipe)
         computed, skipped = precompute(part, extractors, self._keep, cut, self._progress)
         told = f"{features.name}: {computed} images computed, {len(part) - computed - len(skipped)} known before"
-        outcome = {"computed": computed, "images": len(part), "skipped": [[each.key, each.code] for each in skipped]}
+        outcome = {
+            "computed": computed,
+            "images": len(part),
+            "skipped": [[each.key, each.code] for each in skipped],
+        }
         return Done(outcome, told)
 
     def table(self, subject: Mapping[str, Any], found: Found) -> Done:
         """All numbers of the images that can be read, side by side, for the steps that follow."""
-        skipped = dict(pair for outcome in found.outcomes[StepKind.FEATURES] for pair in outcome["skipped"])
+        skipped = dict(
+            pair for outcome in found.outcomes[StepKind.FEATURES] for pair in outcome["skipped"]
+        )
         readable = [sample for sample in self._samples if sample.key not in skipped]
         if not readable:
             raise NoneReadable(count=len(skipped), code=next(iter(skipped.values())))
         self._bench = self._new_bench(readable)
         known = tuple(Skipped(key, code) for key, code in sorted(skipped.items()))
-        table = self._bench.table = replace(self._bench.table, skipped=(*known, *self._bench.table.skipped))
+        table = self._bench.table = replace(
+            self._bench.table, skipped=(*known, *self._bench.table.skipped)
+        )
         stored = StoredTable.store(table, self._keep, framing(self._recipe))
-        facts = {"images": len(table.samples), "skipped": len(table.skipped), "folds": len(self._bench.trial.folds)}
-        return Done({"key": stored.key, **facts}, f"{len(table.samples)} images, {len(table.skipped)} skipped")
+        facts = {
+            "images": len(table.samples),
+            "skipped": len(table.skipped),
+            "folds": len(self._bench.trial.folds),
+        }
+        return Done(
+            {"key": stored.key, **facts},
+            f"{len(table.samples)} images, {len(table.skipped)} skipped",
+        )
 
     def tuning(self, subject: Mapping[str, Any], found: Found) -> Done:
         """A network tuned without one fold's images, or on all of them."""
@@ -192,17 +210,33 @@ class RunWork:
         metrics, synthetic = dict(model.metrics), self._material.synthetic
         bundle = proof.store(model, synthetic, self._objects)
 
-        def store(house: House) -> None:
-            known = (bundle.digest, self._recipe.name, self.run.recipe, self.run.id, synthetic, metrics)
-            house.models.store(*known, reference=reference(bundle), card=card(bundle))
-            house.runs.produced(self.run.id, bundle.digest, metrics)
+        def store(session: SystemSession) -> None:
+            known = (
+                bundle.digest,
+                self._recipe.name,
+                self.run.recipe,
+                self.run.id,
+                synthetic,
+                metrics,
+            )
+            session.models.store(*known, reference=reference(bundle), card=card(bundle))
+            session.runs.produced(self.run.id, bundle.digest, metrics)
 
-        figures = {name: metrics[name] for name in ("auc", "auc_low", "auc_high", "sensitivity", "specificity")}
-        return Done({"digest": bundle.digest, **figures}, f"cross-validated AUC {metrics['auc']:.3f}", also=store)
+        figures = {
+            name: metrics[name]
+            for name in ("auc", "auc_low", "auc_high", "sensitivity", "specificity")
+        }
+        return Done(
+            {"digest": bundle.digest, **figures},
+            f"cross-validated AUC {metrics['auc']:.3f}",
+            also=store,
+        )
 
     def evaluation(self, subject: Mapping[str, Any], found: Found) -> Done:
         """The new model on the locked test set, which nothing was learned from."""
-        figures = proof.evaluated(self._digest(found), self._tests(found.erased), self._proofs, self._progress)
+        figures = proof.evaluated(
+            self._digest(found), self._tests(found.erased), self._proofs, self._progress
+        )
         told = f"AUC {figures['auc']:.3f}" if "auc" in figures else "too few to tell"
         return Done(figures, f"{figures['images']} locked test images: {told}")
 
@@ -215,7 +249,11 @@ class RunWork:
         tests = self._tests(found.learned | found.erased)
         judgement = proof.gated(digest, live, tests, self._proofs, self._progress)
         record = proof.recorded(digest, live, self.run.version_id, self.run.id, judgement)
-        outcome = {"verdict": judgement.verdict, "against": live, "left_out": len(self._material.tests) - len(tests)}
+        outcome = {
+            "verdict": judgement.verdict,
+            "against": live,
+            "left_out": len(self._material.tests) - len(tests),
+        }
         return Done(outcome, proof.sentence(judgement), also=record)
 
     def _digest(self, found: Found) -> str:
@@ -238,7 +276,9 @@ class RunWork:
     def _laid(self, found: Found) -> Workbench:
         """The workbench with the table that the step before made."""
         if self._bench is None:
-            self._bench = self._new_bench(self._samples, StoredTable(found.outcomes[StepKind.TABLE][0]["key"]))
+            self._bench = self._new_bench(
+                self._samples, StoredTable(found.outcomes[StepKind.TABLE][0]["key"])
+            )
         return self._bench
 
     def _new_bench(self, learned: Sequence, table: StoredTable | None = None) -> Workbench:
@@ -248,7 +288,9 @@ class RunWork:
     def _is_there(self, fold: int, found: Found) -> bool:
         return fold < found.outcomes[StepKind.TABLE][0]["folds"]
 
-    def _progress(self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
+    def _progress(
+        self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+    ) -> None:
         """To whoever listens to the step that is being done: what is shared outlives a step."""
         self._tell(stage, fraction, message, metrics)
 

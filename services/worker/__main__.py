@@ -35,7 +35,9 @@ from shared.settings import Settings
 class TellingHeartbeat(Heartbeat):
     """Lets go of a batch when it is written or given back, which is what a worker is there for."""
 
-    def __init__(self, renew: Renew, lease: timedelta, stuck: timedelta, progress: Progress) -> None:
+    def __init__(
+        self, renew: Renew, lease: timedelta, stuck: timedelta, progress: Progress
+    ) -> None:
         super().__init__(renew, lease, stuck)
         self._progress = progress
 
@@ -51,10 +53,14 @@ def bootstrap(
     decoders = open_decoders(settings, settings.decoders)
     ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
-    live = LiveModel(ledger, shelf, settings.worker_name, progress.takes_long, Presence(device_name()))
+    live = LiveModel(
+        ledger, shelf, settings.worker_name, progress.takes_long, Presence(device_name())
+    )
     preparation, heartbeat = Preparation(objects, decoders), _heartbeat(ledger, settings, progress)
     desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
-    maker = ExplanationMaker(ledger, objects, live, shelf, preparation, lambda: _cases_first(desk, progress))
+    maker = ExplanationMaker(
+        ledger, objects, live, shelf, preparation, lambda: _cases_first(desk, progress)
+    )
     sealer = Sealer(ledger, lambda: seal_key(settings))
     return desk, maker, sealer, Sweeper(ledger, objects, settings.retention_days), Follower(live)
 
@@ -69,8 +75,8 @@ def _heartbeat(ledger: Ledger, settings: Settings, progress: Progress) -> Heartb
     lease = timedelta(seconds=settings.lease_s)
 
     def renew(tokens: list[UUID]) -> None:
-        with ledger.whole("worker") as house:
-            house.queue.renew(tokens, lease)
+        with ledger.system_session("worker") as session:
+            session.queue.renew(tokens, lease)
 
     heartbeat = TellingHeartbeat(renew, lease, timedelta(seconds=settings.stuck_after_s), progress)
     heartbeat.start()
@@ -78,7 +84,12 @@ def _heartbeat(ledger: Ledger, settings: Settings, progress: Progress) -> Heartb
 
 
 def register(
-    app: Celery, desk: InferenceDesk, maker: ExplanationMaker, sealer: Sealer, sweeper: Sweeper, progress: Progress
+    app: Celery,
+    desk: InferenceDesk,
+    maker: ExplanationMaker,
+    sealer: Sealer,
+    sweeper: Sweeper,
+    progress: Progress,
 ) -> None:
     """The tasks: each is a ring, and the id in it only serves the log."""
 

@@ -24,8 +24,8 @@ def _kept_waiting(settings: Settings) -> bool:
     ledger = Ledger(settings.database, pool_size=1)
     try:
         CeleryDoorbell(celery_app(settings.broker)).check()
-        with ledger.whole("liveness") as house:
-            return house.liveness.waited_s(settings.worker_name) > settings.stuck_after_s
+        with ledger.system_session("liveness") as session:
+            return session.liveness.waited_s(settings.worker_name) > settings.stuck_after_s
     except Unavailable:
         return False
     finally:
@@ -36,7 +36,9 @@ def main(say: Callable[[str], object] = print) -> int:
     settings = Settings()
     if not stuck(settings):
         return 0
-    say(f"{settings.worker_name} has completed nothing for {settings.stuck_after_s:g} s while cases wait. Restart it.")
+    say(
+        f"{settings.worker_name} has completed nothing for {settings.stuck_after_s:g} s while cases wait. Restart it."
+    )
     return 1
 
 

@@ -42,7 +42,9 @@ class Conformal:
 
     @property
     def finding(self) -> Finding:
-        return Finding(UNCERTAIN, (BOTH if self.classes else NEITHER).format(per_cent=100 * self.alpha))
+        return Finding(
+            UNCERTAIN, (BOTH if self.classes else NEITHER).format(per_cent=100 * self.alpha)
+        )
 
     def to_json(self) -> dict[str, Any]:
         p_values = {"benign_p": self.benign_p, "malignant_p": self.malignant_p}
@@ -65,7 +67,9 @@ def decide(bundle: Bundle, job: Claimed, prediction: Prediction) -> Decision:
     cutoff, rule = cutoff_of(bundle, job.target_sensitivity)
     conformal = conformal_of(prediction, job.refer_alpha)
     called = Verdict.MALIGNANT if prediction.score >= cutoff else Verdict.BENIGN
-    refer = prediction.decision is Verdict.REFER or (conformal is not None and not conformal.certain)
+    refer = prediction.decision is Verdict.REFER or (
+        conformal is not None and not conformal.certain
+    )
     findings = tuple(_findings(bundle, job, conformal))
     return Decision(Verdict.REFER if refer else called, cutoff, rule, conformal, findings)
 
@@ -83,7 +87,9 @@ def conformal_of(prediction: Prediction, alpha: float | None) -> Conformal | Non
     if alpha is None or prediction.benign_p is None or prediction.malignant_p is None:
         return None
     p_values = {Verdict.BENIGN: prediction.benign_p, Verdict.MALIGNANT: prediction.malignant_p}
-    return Conformal(alpha, tuple(name for name, p in p_values.items() if p > alpha), *p_values.values())
+    return Conformal(
+        alpha, tuple(name for name, p in p_values.items() if p > alpha), *p_values.values()
+    )
 
 
 def _findings(bundle: Bundle, job: Claimed, conformal: Conformal | None) -> list[Finding]:

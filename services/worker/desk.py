@@ -30,7 +30,12 @@ AWAY = timedelta(seconds=2)
 
 class InferenceDesk:
     def __init__(
-        self, settings: Settings, ledger: Ledger, live: LiveModel, preparation: Preparation, heartbeat: Heartbeat
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        live: LiveModel,
+        preparation: Preparation,
+        heartbeat: Heartbeat,
     ) -> None:
         self._settings, self._ledger, self._live = settings, ledger, live
         self._preparation, self._heartbeat = preparation, heartbeat
@@ -63,8 +68,10 @@ class InferenceDesk:
 
     def open(self) -> None:
         """Put back what an earlier process of this name was working on when it died, and load the live model."""
-        with self._ledger.whole(self._settings.worker_name) as house:
-            lost = house.queue.reclaim(self._settings.max_attempts, lost_worker=self._settings.worker_name)
+        with self._ledger.system_session(self._settings.worker_name) as session:
+            lost = session.queue.reclaim(
+                self._settings.max_attempts, lost_worker=self._settings.worker_name
+            )
         meters.EXPIRED.inc(lost)
         self._live.current()
 
@@ -80,8 +87,14 @@ class InferenceDesk:
 
     def _claim(self, busy: bool) -> Lease:
         most, attempts = self._appetite.images(), self._settings.max_attempts
-        with taking() as laps, lap("claim"), self._ledger.whole(self._settings.worker_name) as house:
-            lease = house.queue.claim(self._settings.worker_name, most, self._lease, attempts, busy)
+        with (
+            taking() as laps,
+            lap("claim"),
+            self._ledger.system_session(self._settings.worker_name) as session,
+        ):
+            lease = session.queue.claim(
+                self._settings.worker_name, most, self._lease, attempts, busy
+            )
         meters.EXPIRED.inc(lease.expired)
         if lease:
             meters.went_through(laps)
@@ -118,28 +131,39 @@ class InferenceDesk:
             if isinstance(outcome, Failure):
                 batch.failed[prepared.job.id] = outcome
             else:
-                answers[prepared.job.id] = answer(batch.served, prepared, outcome, self._settings, infer_ms)
+                answers[prepared.job.id] = answer(
+                    batch.served, prepared, outcome, self._settings, infer_ms
+                )
         return answers
 
     def _predict(self, served: Served, ready: list[Prepared]) -> list[Prediction | Failure]:
         """The batch at once; if that breaks, one by one, so that only the culprit fails."""
         try:
-            outcomes = served.bundle.predict_each([prepared.nodule for prepared in ready]) if ready else []
+            outcomes = (
+                served.bundle.predict_each([prepared.nodule for prepared in ready]) if ready else []
+            )
         except Exception as error:  # noqa: BLE001 (the culprit is found one by one, and logged)
             if len(ready) == 1:
                 return [internal(ready[0].job.id, error)]
             return [self._predict(served, [prepared])[0] for prepared in ready]
-        return [Failure(each.code, str(each)) if isinstance(each, SeraError) else each for each in outcomes]
+        return [
+            Failure(each.code, str(each)) if isinstance(each, SeraError) else each
+            for each in outcomes
+        ]
 
     def _write(self, batch: Batch, answers: dict[UUID, Answer]) -> set[UUID]:
         """The jobs whose results were written."""
         bodies = {job: each.body for job, each in answers.items()}
-        with self._ledger.whole(self._settings.worker_name) as house:
-            written = house.queue.finish(batch.token, batch.served.digest, bodies)
-            house.observations.keep([answers[job].observation for job in written])
-            house.queue.fail(batch.token, batch.failed)
-            house.queue.give_back(batch.token, batch.unreached, AWAY)
-        counts = {"done": len(written), "failed": len(batch.failed), "unreached": len(batch.unreached)}
+        with self._ledger.system_session(self._settings.worker_name) as session:
+            written = session.queue.finish(batch.token, batch.served.digest, bodies)
+            session.observations.keep([answers[job].observation for job in written])
+            session.queue.fail(batch.token, batch.failed)
+            session.queue.give_back(batch.token, batch.unreached, AWAY)
+        counts = {
+            "done": len(written),
+            "failed": len(batch.failed),
+            "unreached": len(batch.unreached),
+        }
         log().info("batch.written", lost=len(answers) - len(written), **counts)
         return written
 
@@ -151,5 +175,5 @@ class InferenceDesk:
 
     def _hand_back(self, batch: Batch) -> None:
         self._heartbeat.let_go(batch.token)
-        with self._ledger.whole(self._settings.worker_name) as house:
-            house.queue.give_back(batch.token, batch.jobs, timedelta())
+        with self._ledger.system_session(self._settings.worker_name) as session:
+            session.queue.give_back(batch.token, batch.jobs, timedelta())

@@ -13,7 +13,7 @@ from shared.bundles.explanation import Explained, HeatMap, explain
 from shared.bundles.patches import no_pause
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
-from shared.ledger import House, Ledger
+from shared.ledger import Ledger, SystemSession
 from shared.ledger.explanations import Layer, Wanted
 from shared.objects import ObjectStore
 
@@ -34,16 +34,16 @@ class ExplanationMaker:
 
     def make_next(self) -> None:
         """Make one explanation, if one is wanted that no other worker is at."""
-        with self._ledger.whole("worker") as house:
-            wanted = house.explanations.next()
+        with self._ledger.system_session("worker") as session:
+            wanted = session.explanations.next()
         if wanted is None:
             return
         try:
             with suppress(SpareTaken):
                 self._answer(wanted)
         finally:
-            with suppress(Unavailable), self._ledger.whole("worker") as house:
-                house.explanations.let_go(wanted)
+            with suppress(Unavailable), self._ledger.system_session("worker") as session:
+                session.explanations.let_go(wanted)
 
     def _answer(self, wanted: Wanted) -> None:
         try:
@@ -51,33 +51,38 @@ class ExplanationMaker:
         except Unavailable:
             raise
         except SeraError as error:
-            with self._ledger.whole("worker") as house:
-                house.explanations.answer(wanted, None, error.code)
+            with self._ledger.system_session("worker") as session:
+                session.explanations.answer(wanted, None, error.code)
         else:
             self._keep(wanted, nodule, made)
 
     def _make(self, wanted: Wanted) -> tuple[Nodule, Explained]:
         with self._served(wanted.model_digest) as served:
-            nodule = self._preparation.nodule(wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing)
+            nodule = self._preparation.nodule(
+                wanted.image_sha256, wanted.roi, wanted.frame, served.bundle.framing
+            )
             return nodule, explain(served.bundle, nodule, lambda: self._pause(wanted))
 
     def _pause(self, wanted: Wanted) -> None:
         self._between()
-        with self._ledger.whole("worker") as house:
-            house.explanations.hold(wanted)
+        with self._ledger.system_session("worker") as session:
+            session.explanations.hold(wanted)
 
     def _keep(self, wanted: Wanted, nodule: Nodule, made: Explained) -> None:
         """Nothing, where the case was erased meanwhile."""
         pictures = [made.png, *(each.layer_png(nodule) for each in made.maps)]
-        with self._ledger.whole("worker") as house:
-            if house.explanations.still(wanted):
-                png, *heats = self._stored(house, pictures)
-                layers = [Layer(heat, _facts(each, nodule)) for heat, each in zip(heats, made.maps, strict=True)]
-                house.explanations.answer(wanted, png, None, layers)
+        with self._ledger.system_session("worker") as session:
+            if session.explanations.still(wanted):
+                png, *heats = self._stored(session, pictures)
+                layers = [
+                    Layer(heat, _facts(each, nodule))
+                    for heat, each in zip(heats, made.maps, strict=True)
+                ]
+                session.explanations.answer(wanted, png, None, layers)
 
-    def _stored(self, house: House, pictures: list[bytes]) -> list[str]:
+    def _stored(self, session: SystemSession, pictures: list[bytes]) -> list[str]:
         """Held while they are stored, since the same may have been let go of by another case's erasure."""
-        house.orphans.hold([hashlib.sha256(each).hexdigest() for each in pictures])
+        session.orphans.hold([hashlib.sha256(each).hexdigest() for each in pictures])
         return [self._objects.put(each).sha256 for each in pictures]
 
     @contextmanager
@@ -97,4 +102,9 @@ def _facts(found: HeatMap, nodule: Nodule) -> dict[str, Any]:
     frame = nodule.frame
     box = [frame.x, frame.y, frame.width, frame.height] if frame else [0, 0, width, height]
     named = {"kind": found.kind, "of": found.of, "layer": found.layer, "strongest": found.strongest}
-    return {**named, "box": box, "grid": list(found.values.shape), "faithfulness": asdict(found.faithfulness)}
+    return {
+        **named,
+        "box": box,
+        "grid": list(found.values.shape),
+        "faithfulness": asdict(found.faithfulness),
+    }

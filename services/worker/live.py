@@ -70,7 +70,9 @@ class LiveModel:
         self._first, self._telling = threading.Lock(), threading.Lock()
         self._told: tuple[str | None, Refused | None] | None = None
         self._tell_at = 0.0
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="bundle-loader", initializer=give_way)
+        self._loader = ThreadPoolExecutor(
+            1, thread_name_prefix="bundle-loader", initializer=give_way
+        )
         self._pending: Future[None] | None = None
         torch.get_num_threads()  # settles the number for the thread that infers, before the loader's is set
 
@@ -88,8 +90,8 @@ class LiveModel:
         return self._served
 
     def _wanted(self) -> Promoted | None:
-        with self._ledger.whole(self._worker) as house:
-            last = house.models.last()
+        with self._ledger.system_session(self._worker) as session:
+            last = session.models.last()
         return Promoted(*last) if last else None
 
     def _settled(self, wanted: Promoted) -> bool:
@@ -116,8 +118,8 @@ class LiveModel:
                 log().warning("model.waits", digest=wanted.digest, problem=str(away))
 
     def _before(self, wanted: Promoted) -> Served | None:
-        with self._ledger.whole(self._worker) as house:
-            earlier = [digest for digest in house.models.standing() if digest != wanted.digest]
+        with self._ledger.system_session(self._worker) as session:
+            earlier = [digest for digest in session.models.standing() if digest != wanted.digest]
         outcomes = (self._proven(Promoted(digest, 0)) for digest in earlier)
         return next((each for each in outcomes if isinstance(each, Served)), None)
 
@@ -133,7 +135,9 @@ class LiveModel:
                 elif asked and asked.digest == outcome.digest:
                     self._served, self._refused = outcome, None
                     log().info("model.swapped", digest=outcome.digest)
-        except Unavailable as away:  # the old one serves, and the new one is tried again with the next look
+        except (
+            Unavailable
+        ) as away:  # the old one serves, and the new one is tried again with the next look
             log().warning("model.waits", digest=wanted.digest, problem=str(away))
 
     def _proven(self, wanted: Promoted) -> Served | Refused:
@@ -157,10 +161,14 @@ class LiveModel:
             digest = served.digest if served else None
             if self._told == (digest, refused) and time.monotonic() < self._tell_at:
                 return
-            with self._ledger.whole(self._worker) as house:
+            with self._ledger.system_session(self._worker) as session:
                 if refused:
-                    house.serving.refused(self._worker, refused.promoted.digest, refused.code, refused.message)
-                house.serving.report(self._worker, digest, self.presence.device, self.presence.since_claim())
+                    session.serving.refused(
+                        self._worker, refused.promoted.digest, refused.code, refused.message
+                    )
+                session.serving.report(
+                    self._worker, digest, self.presence.device, self.presence.since_claim()
+                )
             meters.serves(served)
             self._told, self._tell_at = (digest, refused), time.monotonic() + PRESENCE_S
 

@@ -44,14 +44,26 @@ ANSWERED = Histogram(
     buckets=ANSWER_S,
     registry=REGISTRY,
 )
-JOBS = Counter("sera_worker_jobs_total", "Jobs worked on, by what came of them.", ["outcome"], registry=REGISTRY)
+JOBS = Counter(
+    "sera_worker_jobs_total",
+    "Jobs worked on, by what came of them.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 EXPIRED = Counter(
     "sera_leases_expired_total",
     "Leases of lost or stuck workers that this one took back.",
     registry=REGISTRY,
 )
-MODEL = Gauge("sera_worker_model_info", "The model that serves here; always 1.", ["model", "digest"], registry=REGISTRY)
-SHADOWED = Counter("sera_shadow_results_total", "Cases that a candidate in the shadow has read.", registry=REGISTRY)
+MODEL = Gauge(
+    "sera_worker_model_info",
+    "The model that serves here; always 1.",
+    ["model", "digest"],
+    registry=REGISTRY,
+)
+SHADOWED = Counter(
+    "sera_shadow_results_total", "Cases that a candidate in the shadow has read.", registry=REGISTRY
+)
 
 for _lane in ("urgent", "routine"):
     WAITED.labels(_lane)

@@ -82,7 +82,9 @@ def looked_at(image: UltrasoundImage) -> UltrasoundImage:
 
 def photographed(image: UltrasoundImage) -> UltrasoundImage:
     """With what a photo of a screen may have spoilt."""
-    return replace(image, findings=(*image.findings, PHOTO, *photos.findings(photos.measure(image.pixels))))
+    return replace(
+        image, findings=(*image.findings, PHOTO, *photos.findings(photos.measure(image.pixels)))
+    )
 
 
 def open_decoders(settings: Settings, count: int) -> Decoders:
@@ -128,7 +130,9 @@ class Preparation:
             image = photographed(image) if source == Source.PHOTO else image
             return crop(image, Roi.parse(roi) if roi else None, framing)
 
-    def _one(self, job: Claimed, framing: Framing) -> tuple[Prepared | Failure | None, Sequence[Lap]]:
+    def _one(
+        self, job: Claimed, framing: Framing
+    ) -> tuple[Prepared | Failure | None, Sequence[Lap]]:
         """What came of it, and its stages; what is logged meanwhile, by whatever part, names the job."""
         whose = {"job": str(job.id), "case": str(job.case_id), "hospital": str(job.hospital_id)}
         with bound_contextvars(**whose), taking() as laps:

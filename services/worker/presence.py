@@ -17,4 +17,8 @@ class Presence:
 
     def since_claim(self) -> timedelta | None:
         """None while this process has claimed nothing."""
-        return None if self._claimed_at is None else timedelta(seconds=time.monotonic() - self._claimed_at)
+        return (
+            None
+            if self._claimed_at is None
+            else timedelta(seconds=time.monotonic() - self._claimed_at)
+        )

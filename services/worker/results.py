@@ -38,7 +38,9 @@ class Answer:
     observation: Observation
 
 
-def answer(served: Served, prepared: Prepared, prediction: Prediction, settings: Settings, infer_ms: float) -> Answer:
+def answer(
+    served: Served, prepared: Prepared, prediction: Prediction, settings: Settings, infer_ms: float
+) -> Answer:
     body = result(served, prepared, prediction, settings, infer_ms)
     return Answer(body, observation(prepared.job, prediction, body))
 
@@ -103,7 +105,9 @@ def fna(risk: float, size_mm: float, rule: str) -> dict[str, Any]:
     return recommend(risk, size_mm, rule).to_json() | {"alternatives": others}
 
 
-def warnings(served: Served, prepared: Prepared, findings: Sequence[Finding]) -> list[dict[str, str]]:
+def warnings(
+    served: Served, prepared: Prepared, findings: Sequence[Finding]
+) -> list[dict[str, str]]:
     """What is known of the image, what the model and the decision found, then what the case and the model tell."""
     told = {finding.code: finding.message for finding in (*prepared.nodule.findings, *findings)}
     if prepared.job.size_mm < SMALL_MM:

@@ -21,7 +21,11 @@ class Sweeper:
     """May be stopped at any moment and run in several processes at once: the ledger says what is still to be done."""
 
     def __init__(
-        self, ledger: Ledger, objects: ObjectStore, default_days: int | None, sweep_s: float = SWEEP_S
+        self,
+        ledger: Ledger,
+        objects: ObjectStore,
+        default_days: int | None,
+        sweep_s: float = SWEEP_S,
     ) -> None:
         self._ledger, self._objects = ledger, objects
         self._default_days, self._sweep_s = default_days, sweep_s
@@ -41,8 +45,8 @@ class Sweeper:
             pass
 
     def _erase_some(self, until: float) -> int:
-        with self._ledger.whole(ACTOR) as house:
-            due = house.retention.oldest_due(self._default_days, CASES)
+        with self._ledger.system_session(ACTOR) as session:
+            due = session.retention.oldest_due(self._default_days, CASES)
         in_time = takewhile(lambda _: time.monotonic() < until, due)
         erased = sum(self._erase(case_id) for case_id in in_time)
         if erased:
@@ -50,20 +54,20 @@ class Sweeper:
         return erased
 
     def _erase(self, case_id: UUID) -> bool:
-        with self._ledger.whole(ACTOR) as house:
-            return house.retention.erase(case_id, self._default_days)
+        with self._ledger.system_session(ACTOR) as session:
+            return session.retention.erase(case_id, self._default_days)
 
     def _forget(self) -> None:
         """Take erased cases out of drafts, each under its dataset's lock."""
-        with self._ledger.whole(ACTOR) as house:
-            datasets = house.consents.with_erased()
+        with self._ledger.system_session(ACTOR) as session:
+            datasets = session.consents.with_erased()
         for dataset in datasets:
-            with self._ledger.whole(ACTOR) as house:
-                house.consents.forget(dataset)
+            with self._ledger.system_session(ACTOR) as session:
+                session.consents.forget(dataset)
 
     def _remove(self, until: float) -> None:
-        with self._ledger.whole(ACTOR) as house:
-            waiting = house.orphans.waiting(OBJECTS)
+        with self._ledger.system_session(ACTOR) as session:
+            waiting = session.orphans.waiting(OBJECTS)
         for sha256 in waiting:
             if time.monotonic() > until:
                 return
@@ -71,7 +75,7 @@ class Sweeper:
 
     def _remove_one(self, sha256: str) -> None:
         """The object goes before the commit: if that fails, it is looked for in vain the next time."""
-        with self._ledger.whole(ACTOR) as house:
-            if house.orphans.take(sha256):
+        with self._ledger.system_session(ACTOR) as session:
+            if session.orphans.take(sha256):
                 self._objects.delete(sha256)
-                house.orphans.removed(sha256)
+                session.orphans.removed(sha256)

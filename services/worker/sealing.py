@@ -17,8 +17,8 @@ class Sealer:
     def seal(self) -> None:
         """Seal what has grown; if the database is away, the next ring does it."""
         try:
-            with self._ledger.whole("worker") as house:
-                made = house.seals.add(self._key())
+            with self._ledger.system_session("worker") as session:
+                made = session.seals.add(self._key())
         except Unavailable as away:
             log().warning("audit.unsealed", problem=str(away))
             return

@@ -36,7 +36,10 @@ class ShadowDoor:
     """Opens a desk when a shadow runs, and closes it when that has ended."""
 
     def __init__(
-        self, ledger: Ledger, open_desk: "Callable[[Shadow], ShadowDesk]", begin_anew: Callable[[], None]
+        self,
+        ledger: Ledger,
+        open_desk: "Callable[[Shadow], ShadowDesk]",
+        begin_anew: Callable[[], None],
     ) -> None:
         self._ledger, self._open_desk, self._begin_anew = ledger, open_desk, begin_anew
         self._desk: ShadowDesk | None = None
@@ -59,8 +62,8 @@ class ShadowDoor:
         self._closing = True
 
     def _running(self) -> Shadow | None:
-        with self._ledger.whole(ACTOR) as house:
-            return house.shadows.current()
+        with self._ledger.system_session(ACTOR) as session:
+            return session.shadows.current()
 
 
 def bootstrap(settings: Settings) -> ShadowDoor:

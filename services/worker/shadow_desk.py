@@ -22,16 +22,22 @@ ACTOR = "shadow"
 BROKEN = "internal"
 
 
-def open_desk(settings: Settings, ledger: Ledger, decoders: Decoders, shadow: Shadow) -> "ShadowDesk":
+def open_desk(
+    settings: Settings, ledger: Ledger, decoders: Decoders, shadow: Shadow
+) -> "ShadowDesk":
     """A desk for this shadow, on one core."""
     torch.set_num_threads(1)
     objects = open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
-    return ShadowDesk(ledger, shelf, Preparation(objects, decoders, threads=1), shadow, settings.shadow_batch)
+    return ShadowDesk(
+        ledger, shelf, Preparation(objects, decoders, threads=1), shadow, settings.shadow_batch
+    )
 
 
 class ShadowDesk:
-    def __init__(self, ledger: Ledger, shelf: Shelf, preparation: Preparation, shadow: Shadow, batch: int) -> None:
+    def __init__(
+        self, ledger: Ledger, shelf: Shelf, preparation: Preparation, shadow: Shadow, batch: int
+    ) -> None:
         self._ledger, self._shelf, self._preparation = ledger, shelf, preparation
         self.shadow, self._batch = shadow, batch
         self._served: Served | None = None
@@ -46,10 +52,10 @@ class ShadowDesk:
         served = self._model()
         if served is None:
             return False
-        with self._ledger.whole(ACTOR) as house:
-            watched = house.shadows.claim(self.shadow, self._batch, self._seen)
+        with self._ledger.system_session(ACTOR) as session:
+            watched = session.shadows.claim(self.shadow, self._batch, self._seen)
             said = self._read(served, watched)
-            written = house.shadows.keep(self.shadow, said)
+            written = session.shadows.keep(self.shadow, said)
         if said:
             self._seen = max(each.made_at for each, _ in said)
             meters.SHADOWED.inc(written)
@@ -71,25 +77,34 @@ class ShadowDesk:
         return self._served
 
     def _end(self, code: str, message: str) -> None:
-        with self._ledger.whole(ACTOR) as house:
-            house.shadows.end_of(self.shadow.model_digest, f"{code}: {message}")
+        with self._ledger.system_session(ACTOR) as session:
+            session.shadows.end_of(self.shadow.model_digest, f"{code}: {message}")
 
     def _read(self, served: Served, watched: list[Watched]) -> list[tuple[Watched, Said]]:
         """What it says of each; an image that an absent engine keeps from it is left for later."""
         nodules = [(each, self._nodule(each, served)) for each in watched]
-        reached = [(each, nodule) for each, nodule in nodules if not isinstance(nodule, Unavailable)]
+        reached = [
+            (each, nodule) for each, nodule in nodules if not isinstance(nodule, Unavailable)
+        ]
         outcomes = self._predict(served, [nodule for _, nodule in reached])
-        return [(each, said(each, outcome, served)) for (each, _), outcome in zip(reached, outcomes, strict=True)]
+        return [
+            (each, said(each, outcome, served))
+            for (each, _), outcome in zip(reached, outcomes, strict=True)
+        ]
 
     def _nodule(self, watched: Watched, served: Served) -> Nodule | SeraError:
         try:
-            return self._preparation.nodule(watched.image_sha256, watched.roi, watched.frame, served.bundle.framing)
+            return self._preparation.nodule(
+                watched.image_sha256, watched.roi, watched.frame, served.bundle.framing
+            )
         except SeraError as error:
             return error
         except Exception as error:  # noqa: BLE001 (one image's fault must not take the others along)
             return broke(watched, error)
 
-    def _predict(self, served: Served, nodules: list[Nodule | SeraError]) -> list[Prediction | SeraError]:
+    def _predict(
+        self, served: Served, nodules: list[Nodule | SeraError]
+    ) -> list[Prediction | SeraError]:
         """The batch at once; if that breaks, one by one."""
         good = [nodule for nodule in nodules if not isinstance(nodule, SeraError)]
         try:

@@ -52,8 +52,8 @@ class Shelf:
 
     def take(self, digest: str) -> Served:
         """Fetch what is not here yet, verify, load, warm up, reproduce the golden cases."""
-        with self._ledger.whole("worker") as house:
-            model = house.models.find(digest)
+        with self._ledger.system_session("worker") as session:
+            model = session.models.find(digest)
         folder = fetch(digest, self._objects, self._folder)
         try:
             return Served(load(folder, expected_digest=digest), model.name, model.version, digest)

@@ -37,11 +37,15 @@ def _tell_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Lap]) -> 
     whose = {"job": str(job.id), "case": str(job.case_id), "hospital": str(job.hospital_id)}
     meters.JOBS.labels(outcome).inc()
     if outcome is Outcome.DONE:
-        meters.ANSWERED.labels(lane).observe(job.waited_ms / 1000 + time.monotonic() - batch.taken_at)
+        meters.ANSWERED.labels(lane).observe(
+            job.waited_ms / 1000 + time.monotonic() - batch.taken_at
+        )
     more = {"reason": code} if code else {}
     log().info("case.worked", **whose, outcome=outcome, lane=lane, attempt=job.attempts, **more)
     sizes = {"attempt": job.attempts, "batch": len(batch.lease.jobs), "model": batch.served.digest}
-    tracing.tell("case.work", job.traceparent, laps, code, **whose, outcome=outcome, lane=lane, **sizes)
+    tracing.tell(
+        "case.work", job.traceparent, laps, code, **whose, outcome=outcome, lane=lane, **sizes
+    )
 
 
 def _outcome(batch: Batch, job: UUID, written: Collection[UUID]) -> Outcome:

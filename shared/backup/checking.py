@@ -35,7 +35,9 @@ def check(place: Place, name: str | None = None, told: Told = silent) -> Checked
 
 def damaged(folder: Path, manifest: Manifest) -> list[str]:
     """Files of the backup that are not what its manifest says."""
-    parts = {f"{LEDGER}/{name}.gz": part for name, part in manifest.tables.items()} | {OBJECTS: manifest.objects}
+    parts = {f"{LEDGER}/{name}.gz": part for name, part in manifest.tables.items()} | {
+        OBJECTS: manifest.objects
+    }
     return [path for path, part in parts.items() if not _as_told(folder / path, part)]
 
 

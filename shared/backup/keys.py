@@ -56,7 +56,11 @@ def sort_out(
     """The keys that the backup can bring home, and those that stay lacking. Raises KeysMissing unless `without`."""
     here = fingerprints(held(settings))
     lacking = [name for name, digest in wanted.items() if here.get(name) != digest]
-    brought = {name: text for name, text in saved(backup / FOLDER).items() if name in lacking and name not in here}
+    brought = {
+        name: text
+        for name, text in saved(backup / FOLDER).items()
+        if name in lacking and name not in here
+    }
     still = [name for name in lacking if name not in brought]
     if still and not without:
         costs = "; ".join(COSTS[name] for name in still)

@@ -37,7 +37,11 @@ def with_files(hashes: Iterable[str], models: Iterable[str], source: ObjectStore
 
 
 def copy(
-    hashes: list[str], source: ObjectStore, target: ObjectStore, told: Told, there: Callable[[str], bool] = nowhere
+    hashes: list[str],
+    source: ObjectStore,
+    target: ObjectStore,
+    told: Told,
+    there: Callable[[str], bool] = nowhere,
 ) -> Copied:
     """Those that are not there yet. Raises StorageFull, ObjectsUnavailable."""
     done = Copied()

@@ -67,7 +67,9 @@ class Place:
         """The whole backups, the oldest first."""
         if not self.root.is_dir():
             return []
-        return sorted(path.name for path in self.root.iterdir() if NAME.fullmatch(path.name) and path.is_dir())
+        return sorted(
+            path.name for path in self.root.iterdir() if NAME.fullmatch(path.name) and path.is_dir()
+        )
 
     def folder(self, name: str | None = None) -> Path:
         """Of the backup of this name, or of the newest one. Raises NoBackup."""

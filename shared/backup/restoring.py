@@ -73,7 +73,18 @@ def restore(
         wanted = with_files(refill.named(), refill.models(), place.objects)
         copied = copy(wanted, place.objects, objects, told, objects.exists)
     lost = _mended(unsound(wanted, objects, "reading back", told), place, objects, told)
-    found = (folder.name, manifest, rows, head(), erased, revoked, known.known_at, len(wanted), copied, lost)
+    found = (
+        folder.name,
+        manifest,
+        rows,
+        head(),
+        erased,
+        revoked,
+        known.known_at,
+        len(wanted),
+        copied,
+        lost,
+    )
     return Restored(*found)
 
 

@@ -108,11 +108,16 @@ def _record(url: str, name: str, manifest: Manifest) -> None:
     """The trail says that all that SERA knows was copied, and under which hash."""
     ledger = Ledger(url, pool_size=1)
     try:
-        with ledger.whole("cli") as house:
-            _told(house.audit, name, manifest)
+        with ledger.system_session("cli") as session:
+            _told(session.audit, name, manifest)
     finally:
         ledger.close()
 
 
 def _told(audit: AuditTrail, name: str, manifest: Manifest) -> None:
-    audit.record(Event.BACKUP_MADE, backup=name, schema=manifest.schema_revision, files=manifest.objects.count)
+    audit.record(
+        Event.BACKUP_MADE,
+        backup=name,
+        schema=manifest.schema_revision,
+        files=manifest.objects.count,
+    )

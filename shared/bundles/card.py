@@ -18,7 +18,10 @@ VALIDATED = (
     "is judged by a model that saw neither it nor its patient. Settings, calibration, fusion and cut-off of a fold "
     "come from the other folds. There is no external test in these figures."
 )
-NOBODY_KNOWN, SOME_KNOWN = " (none is named here, so each image stood by itself)", " where that is known"
+NOBODY_KNOWN, SOME_KNOWN = (
+    " (none is named here, so each image stood by itself)",
+    " where that is known",
+)
 TUNINGS = {
     Tuning.NONE: "as pre-trained",
     Tuning.TRANSFER: "a new last layer was trained on the training images, the rest is as pre-trained",
@@ -42,7 +45,9 @@ def card(bundle: Bundle) -> dict[str, Any]:
         "model": _model(bundle),
         "stored": None,
         "device": statements.DEVICE,
-        "intended": list(statements.SYNTHETIC_INTENDED if manifest.synthetic else statements.INTENDED),
+        "intended": list(
+            statements.SYNTHETIC_INTENDED if manifest.synthetic else statements.INTENDED
+        ),
         "not_intended": [
             *(statements.SYNTHETIC_NOT_INTENDED if manifest.synthetic else ()),
             *statements.NOT_INTENDED,
@@ -50,11 +55,16 @@ def card(bundle: Bundle) -> dict[str, Any]:
         "data": _data(bundle),
         "recipe": _recipe(bundle),
         "performance": _performance(bundle),
-        "operating_points": [point.to_json() for point in evidence.operating_points] if evidence else None,
+        "operating_points": [point.to_json() for point in evidence.operating_points]
+        if evidence
+        else None,
         "conformal": [found.to_json() for found in evidence.coverage] if evidence else None,
         "calibration": _calibration(bundle),
         "limits": _limits(bundle),
-        "published": {"note": statements.PUBLISHED_NOTE, "figures": [dict(each) for each in statements.PUBLISHED]},
+        "published": {
+            "note": statements.PUBLISHED_NOTE,
+            "figures": [dict(each) for each in statements.PUBLISHED],
+        },
         "golden": {"cases": len(manifest.golden.scores), "tolerance": TOLERANCE},
         "libraries": dict(sorted(manifest.libraries.items())),
     }
@@ -69,7 +79,11 @@ def _model(bundle: Bundle) -> dict[str, Any]:
 
 def _data(bundle: Bundle) -> dict[str, Any]:
     training = bundle.manifest.training
-    return {**training.model_dump(), "prevalence": bundle.prevalence, "synthetic": bundle.manifest.synthetic}
+    return {
+        **training.model_dump(),
+        "prevalence": bundle.prevalence,
+        "synthetic": bundle.manifest.synthetic,
+    }
 
 
 def _recipe(bundle: Bundle) -> dict[str, Any]:
@@ -93,14 +107,24 @@ def _feature_set(features: FeatureSet) -> dict[str, Any]:
     told = {"name": features.name, "network": features.network, "taps": features.tap}
     if not isinstance(features, NetworkFeatures):
         formulas = "by formula, definitions of the IBSI"
-        return told | {"tuning": formulas, "source": "Zwanenburg et al., Radiology 295:328 (2020)", "weights": None}
+        return told | {
+            "tuning": formulas,
+            "source": "Zwanenburg et al., Radiology 295:328 (2020)",
+            "weights": None,
+        }
     known = get_network(features.network).card
     weights = known.weights
     origin = {"from": weights.url or "a file", "licence": weights.licence} if weights else UNTAUGHT
     held = (
-        f", up to {features.frozen} left as it was" if features.frozen and features.tuning is Tuning.FINE_TUNE else ""
+        f", up to {features.frozen} left as it was"
+        if features.frozen and features.tuning is Tuning.FINE_TUNE
+        else ""
     )
-    return told | {"tuning": TUNINGS[features.tuning] + held, "source": known.source, "weights": origin}
+    return told | {
+        "tuning": TUNINGS[features.tuning] + held,
+        "source": known.source,
+        "weights": origin,
+    }
 
 
 def _tuning(recipe: Recipe) -> dict[str, Any] | None:
@@ -109,19 +133,34 @@ def _tuning(recipe: Recipe) -> dict[str, Any] | None:
     if plan is None or not any(getattr(each, "tuning", None) in LEARNT for each in recipe.features):
         return None
     names = ("epochs", "momentum", "batch", "balance", "flips", "average")
-    return {name: getattr(plan, name) for name in names} | {"rates": list(plan.rates), "decays": list(plan.decays)}
+    return {name: getattr(plan, name) for name in names} | {
+        "rates": list(plan.rates),
+        "decays": list(plan.decays),
+    }
 
 
 def _reader(recipe: Recipe, reader: FittedReader, metrics: dict[str, float]) -> dict[str, Any]:
     name = f"{'+'.join(recipe.features[place].name for place in reader.feature_sets)}/{reader.kind}"
-    return {"name": name, "kind": reader.kind, "settings": dict(reader.settings), "auc": metrics.get(f"auc {name}")}
+    return {
+        "name": name,
+        "kind": reader.kind,
+        "settings": dict(reader.settings),
+        "auc": metrics.get(f"auc {name}"),
+    }
 
 
 def _performance(bundle: Bundle) -> dict[str, Any]:
     metrics, table = bundle.manifest.metrics, confusion(bundle)
-    bare = metrics["auc_low"] == metrics["auc_high"]  # the classes did not overlap: DeLong's variance is 0 there
+    bare = (
+        metrics["auc_low"] == metrics["auc_high"]
+    )  # the classes did not overlap: DeLong's variance is 0 there
     bounds = (None, None) if bare else (metrics["auc_low"], metrics["auc_high"])
-    auc = {"value": metrics["auc"], "low": bounds[0], "high": bounds[1], "method": "DeLong, logit scale"}
+    auc = {
+        "value": metrics["auc"],
+        "low": bounds[0],
+        "high": bounds[1],
+        "method": "DeLong, logit scale",
+    }
     return {
         "how": VALIDATED.format(folds=int(metrics["folds"]), known=_known(bundle)),
         "images": int(metrics["images"]),
@@ -147,7 +186,10 @@ def _rates(metrics: dict[str, float], table: ConfusionTable | None) -> dict[str,
     """Of the decisions at Youden's cut-off; of bundles that kept no counts the bare values."""
     if table:
         return {str(name): table.proportion(name).to_json() for name in RATES}
-    return {str(name): {"value": metrics[name], "low": None, "high": None, "count": None, "of": None} for name in RATES}
+    return {
+        str(name): {"value": metrics[name], "low": None, "high": None, "count": None, "of": None}
+        for name in RATES
+    }
 
 
 def _predictive(metrics: dict[str, float], prevalence: float) -> dict[str, Any]:

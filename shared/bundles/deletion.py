@@ -34,7 +34,9 @@ class Faithfulness:
     area: float
 
 
-def deletion_test(score: Score, veil: Veil, importance: NDArray[np.floating], pause: Pause) -> Faithfulness:
+def deletion_test(
+    score: Score, veil: Veil, importance: NDArray[np.floating], pause: Pause
+) -> Faithfulness:
     """Blur the cells of the veil's grid from the most to the least important, and in random orders.
 
     Parameters
@@ -49,14 +51,18 @@ def deletion_test(score: Score, veil: Veil, importance: NDArray[np.floating], pa
     return Faithfulness(_rounded(hidden), _rounded(ordered), _rounded(random), ORDERS, area)
 
 
-def _curves(score: Score, veil: Veil, orders: Sequence[NDArray[np.int_]], pause: Pause) -> NDArray[np.float64]:
+def _curves(
+    score: Score, veil: Veil, orders: Sequence[NDArray[np.int_]], pause: Pause
+) -> NDArray[np.float64]:
     """(orders, STEPS + 1); the ends, nothing and everything hidden, are the same for all."""
     cells = veil.grid**2
     ends = [np.arange(0), np.arange(cells)]
     between = [order[: cells * step // STEPS] for order in orders for step in range(1, STEPS)]
     told = scored(score, (veil.cells(each) for each in (*ends, *between)), pause)
     start = told[0] or 0.0
-    values = np.array([start if each is None else each for each in told])  # what cannot be read shows no fall
+    values = np.array(
+        [start if each is None else each for each in told]
+    )  # what cannot be read shows no fall
     first, last = (np.full((len(orders), 1), end) for end in values[:2])
     return np.hstack([first, values[2:].reshape(len(orders), STEPS - 1), last])
 

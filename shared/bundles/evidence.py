@@ -36,7 +36,9 @@ def pack(evidence: Evidence) -> bytes:
     """The reference's quantiles and the calibration scores of both classes."""
     quantiles = {name: getattr(evidence.reference, name) for name in QUANTILES}
     scores = {name: getattr(evidence.conformal, name) for name in CALIBRATION}
-    return safetensors.numpy.save({name: np.ascontiguousarray(array) for name, array in (quantiles | scores).items()})
+    return safetensors.numpy.save(
+        {name: np.ascontiguousarray(array) for name, array in (quantiles | scores).items()}
+    )
 
 
 def entry(evidence: Evidence) -> EvidenceEntry:
@@ -63,7 +65,9 @@ def unpack(kept: EvidenceEntry, arrays: Arrays) -> Evidence:
 
 def _point_entry(point: OperatingPoint) -> OperatingPointEntry:
     rates = {"sensitivity": _count(point.sensitivity), "specificity": _count(point.specificity)}
-    return OperatingPointEntry(target=point.target, cutoff=point.cutoff, promised=point.promised, **rates)
+    return OperatingPointEntry(
+        target=point.target, cutoff=point.cutoff, promised=point.promised, **rates
+    )
 
 
 def _point(kept: OperatingPointEntry) -> OperatingPoint:
@@ -91,7 +95,9 @@ def _class(kept: ClassCoverageEntry) -> ClassCoverage:
 
 
 def _bin_entry(found: CalibrationBin) -> CalibrationBinEntry:
-    return CalibrationBinEntry(**{name: getattr(found, name) for name in CalibrationBinEntry.model_fields})
+    return CalibrationBinEntry(
+        **{name: getattr(found, name) for name in CalibrationBinEntry.model_fields}
+    )
 
 
 def _bin(kept: CalibrationBinEntry) -> CalibrationBin:

@@ -71,10 +71,14 @@ def explain(bundle: Bundle, nodule: Nodule, pause: Pause = no_pause) -> Explaine
         that of the nodule itself, if it cannot be read.
     """
     whole = _of_ensemble(bundle, nodule, pause)
-    return Explained((whole, *_of_networks(bundle, nodule, pause)), composite_png(whole.values, nodule.pixels))
+    return Explained(
+        (whole, *_of_networks(bundle, nodule, pause)), composite_png(whole.values, nodule.pixels)
+    )
 
 
-def occlusion_map(bundle: Bundle, nodule: Nodule, grid: int = GRID, pause: Pause = no_pause) -> NDArray[np.float64]:
+def occlusion_map(
+    bundle: Bundle, nodule: Nodule, grid: int = GRID, pause: Pause = no_pause
+) -> NDArray[np.float64]:
     """How much each place carries of the score (Zeiler & Fergus, ECCV 2014); the hidden patches overlap by half.
 
     Returns
@@ -99,8 +103,12 @@ def _of_networks(bundle: Bundle, nodule: Nodule, pause: Pause) -> Iterator[HeatM
         if isinstance(extractor, NetworkExtractor) and extractor.network.head is not None:
             found = grad_cam(extractor.network, extractor.inputs([nodule]))
             pause()
-            tested = deletion_test(_of_network(extractor), Veil.over(nodule, GRID), found.values, pause)
-            yield HeatMap(MapKind.GRAD_CAM, extractor.source.network, found.layer, found.values, tested)
+            tested = deletion_test(
+                _of_network(extractor), Veil.over(nodule, GRID), found.values, pause
+            )
+            yield HeatMap(
+                MapKind.GRAD_CAM, extractor.source.network, found.layer, found.values, tested
+            )
 
 
 def _of_bundle(bundle: Bundle) -> Score:

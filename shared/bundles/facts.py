@@ -44,4 +44,7 @@ def youden(bundle: Bundle) -> dict[str, Any]:
     told, table = {"cutoff": bundle.model.cutoff}, confusion(bundle)
     if table is None:
         return told
-    return told | {str(name): table.proportion(name).to_json() for name in (Measure.SENSITIVITY, Measure.SPECIFICITY)}
+    return told | {
+        str(name): table.proportion(name).to_json()
+        for name in (Measure.SENSITIVITY, Measure.SPECIFICITY)
+    }

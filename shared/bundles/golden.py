@@ -19,7 +19,10 @@ TOLERANCE = 0.01
 
 def draw_cases(margin: float) -> list[Nodule]:
     """Nodules of both classes, small so that a bundle stays small."""
-    return [phantom_nodule(draw(seed, malignant=bool(seed % 2), size_px=SIZE_PX), margin) for seed in SEEDS]
+    return [
+        phantom_nodule(draw(seed, malignant=bool(seed % 2), size_px=SIZE_PX), margin)
+        for seed in SEEDS
+    ]
 
 
 def pack(nodules: Sequence[Nodule]) -> bytes:

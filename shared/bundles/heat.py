@@ -23,7 +23,9 @@ def composite_png(values: NDArray[np.floating], grey: NDArray[np.uint8]) -> byte
     """The map over the image."""
     strength = _strength(values, grey.shape)
     weight = np.abs(strength)[..., None] * OPACITY
-    return _encoded(np.repeat(grey[..., None], 3, axis=2) * (1 - weight) + _colour(strength) * weight)
+    return _encoded(
+        np.repeat(grey[..., None], 3, axis=2) * (1 - weight) + _colour(strength) * weight
+    )
 
 
 def _strength(values: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -11,7 +11,15 @@ import safetensors.torch
 from shared.bundles import evidence, golden
 from shared.bundles.bundle import Bundle
 from shared.bundles.errors import BundleMissing, BundleTampered, BundleUnreadable
-from shared.bundles.manifest import MANIFEST, EvidenceEntry, FileEntry, Manifest, ReaderEntry, SigmoidEntry, sha256
+from shared.bundles.manifest import (
+    MANIFEST,
+    EvidenceEntry,
+    FileEntry,
+    Manifest,
+    ReaderEntry,
+    SigmoidEntry,
+    sha256,
+)
 from shared.bundles.saving import write_folder
 from shared.bundles.trusted import load_classifier
 from shared.learning import Evidence, FittedModel, FittedReader, Training
@@ -43,14 +51,19 @@ def load(folder: Path, expected_digest: str | None = None) -> Bundle:
     manifest = Manifest.from_bytes(text)
     shelf = _Shelf(folder, manifest.files)
     model = _model(manifest, shelf)
-    golden.reproduce(model, golden.unpack(shelf.arrays(manifest.golden.file)), manifest.golden.scores)
+    golden.reproduce(
+        model, golden.unpack(shelf.arrays(manifest.golden.file)), manifest.golden.scores
+    )
     return Bundle(digest, manifest, model)
 
 
 def files(folder: Path) -> dict[str, FileEntry]:
     """Path inside the bundle -> hash and size of every file, the manifest among them, to store each by its hash."""
     text = _manifest_bytes(folder)
-    return {**Manifest.from_bytes(text).files, MANIFEST: FileEntry(sha256=sha256(text), size=len(text))}
+    return {
+        **Manifest.from_bytes(text).files,
+        MANIFEST: FileEntry(sha256=sha256(text), size=len(text)),
+    }
 
 
 def assemble(digest: str, fetch: Callable[[str], bytes], folder: Path) -> None:
@@ -112,12 +125,16 @@ def _verified(content: bytes, entry: FileEntry, path: str) -> bytes:
 
 def _model(manifest: Manifest, shelf: _Shelf) -> FittedModel:
     recipe = read_recipe(manifest.recipe)
-    extractors = tuple(_extractor(recipe, number, manifest, shelf) for number in range(len(recipe.features)))
+    extractors = tuple(
+        _extractor(recipe, number, manifest, shelf) for number in range(len(recipe.features))
+    )
     return FittedModel(
         recipe=recipe,
         extractors=extractors,
         readers=tuple(_reader(entry, shelf) for entry in manifest.readers),
-        fusion=Fuser(recipe.fusion.rule, manifest.fusion.weights, manifest.fusion.bias, manifest.prevalence),
+        fusion=Fuser(
+            recipe.fusion.rule, manifest.fusion.weights, manifest.fusion.bias, manifest.prevalence
+        ),
         calibration=_sigmoid(manifest.calibration),
         cutoff=manifest.cutoff,
         novelty=Novelty(**shelf.arrays(manifest.novelty.file), residual=manifest.novelty.residual),
@@ -135,12 +152,20 @@ def _extractor(recipe: Recipe, number: int, manifest: Manifest, shelf: _Shelf) -
     if number not in manifest.networks:
         raise BundleUnreadable(part=MANIFEST, problem=f"feature set {number} has no weights")
     tensors = shelf.tensors(manifest.networks[number])
-    return NetworkExtractor(features, TapNetwork.from_tensors(features.network, features.taps, tensors))
+    return NetworkExtractor(
+        features, TapNetwork.from_tensors(features.network, features.taps, tensors)
+    )
 
 
 def _reader(entry: ReaderEntry, shelf: _Shelf) -> FittedReader:
-    scorer = SCORERS[entry.kind](load_classifier(shelf.content(entry.file), entry.file)) if entry.file else OwnScorer()
-    return FittedReader(entry.feature_sets, entry.kind, entry.settings, scorer, _sigmoid(entry.calibration))
+    scorer = (
+        SCORERS[entry.kind](load_classifier(shelf.content(entry.file), entry.file))
+        if entry.file
+        else OwnScorer()
+    )
+    return FittedReader(
+        entry.feature_sets, entry.kind, entry.settings, scorer, _sigmoid(entry.calibration)
+    )
 
 
 def _evidence(entry: EvidenceEntry | None, shelf: _Shelf) -> Evidence | None:

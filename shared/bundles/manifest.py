@@ -182,7 +182,9 @@ class Manifest(_Entry):
 
     def to_bytes(self) -> bytes:
         """The same content gives the same bytes."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, indent=1, allow_nan=False).encode()
+        return json.dumps(
+            self.model_dump(mode="json"), sort_keys=True, indent=1, allow_nan=False
+        ).encode()
 
 
 def _check_format(text: bytes) -> None:
@@ -190,7 +192,9 @@ def _check_format(text: bytes) -> None:
     try:
         found = _Stamp.model_validate_json(text).format
     except ValidationError as problem:
-        raise BundleUnreadable(part=MANIFEST, problem=f"it states no format: {problem.errors()[0]['msg']}") from problem
+        raise BundleUnreadable(
+            part=MANIFEST, problem=f"it states no format: {problem.errors()[0]['msg']}"
+        ) from problem
     if found not in READABLE:
         raise BundleFormatUnknown(format=found, readable=" and ".join(map(str, READABLE)))
 

@@ -38,7 +38,9 @@ class Veil:
     @classmethod
     def over(cls, nodule: Nodule, grid: int) -> "Veil":
         height, width = nodule.pixels.shape
-        return cls(nodule, cv2.blur(nodule.pixels, (int(width * BLUR) | 1, int(height * BLUR) | 1)), grid)
+        return cls(
+            nodule, cv2.blur(nodule.pixels, (int(width * BLUR) | 1, int(height * BLUR) | 1)), grid
+        )
 
     def window(self, cell: int) -> Nodule:
         """Blurred over one cell of the grid and half a cell around it, so that windows overlap."""
@@ -74,4 +76,7 @@ def scored(score: Score, nodules: Iterable[Nodule], pause: Pause) -> list[float 
 
 def _reach(place: int, side: int, grid: int) -> slice:
     half = side / grid / 2
-    return slice(max(round(place * side / grid - half), 0), min(round((place + 1) * side / grid + half), side))
+    return slice(
+        max(round(place * side / grid - half), 0),
+        min(round((place + 1) * side / grid + half), side),
+    )

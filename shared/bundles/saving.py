@@ -34,11 +34,21 @@ from shared.learning.extractors import NetworkExtractor
 from shared.learning.novelty import Novelty
 from shared.statistics import Sigmoid
 
-LIBRARIES = ("numpy", "opencv-python-headless", "safetensors", "scikit-learn", "scipy", "skops", "torch")
+LIBRARIES = (
+    "numpy",
+    "opencv-python-headless",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "skops",
+    "torch",
+)
 NOVELTY_FILE, GOLDEN_FILE = "novelty.safetensors", "golden.safetensors"
 
 
-def save(model: FittedModel, folder: Path, *, synthetic: bool, created: datetime | None = None) -> str:
+def save(
+    model: FittedModel, folder: Path, *, synthetic: bool, created: datetime | None = None
+) -> str:
     """Write a bundle and return its digest; the folder appears whole or not at all.
 
     Parameters
@@ -50,7 +60,9 @@ def save(model: FittedModel, folder: Path, *, synthetic: bool, created: datetime
     cases = golden.draw_cases(model.recipe.roi.margin)
     contents = _contents(model) | {GOLDEN_FILE: golden.pack(cases)}
     scores = tuple(prediction.score for prediction in model.predict(cases))
-    manifest = _manifest(model, contents, scores, synthetic, created or datetime.now(UTC)).to_bytes()
+    manifest = _manifest(
+        model, contents, scores, synthetic, created or datetime.now(UTC)
+    ).to_bytes()
     write_folder(folder, {**contents, MANIFEST: manifest})
     return sha256(manifest)
 
@@ -79,7 +91,9 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
 def _contents(model: FittedModel) -> dict[str, bytes]:
     networks = {path: _weights(model, number) for number, path in _network_files(model).items()}
     classifiers = {
-        _reader_file(reader): dump_classifier(reader.scorer.model) for reader in model.readers if reader.scorer.model
+        _reader_file(reader): dump_classifier(reader.scorer.model)
+        for reader in model.readers
+        if reader.scorer.model
     }
     known = {evidence.EVIDENCE_FILE: evidence.pack(model.evidence)}
     return networks | classifiers | known | {NOVELTY_FILE: _novelty(model.novelty)}
@@ -103,12 +117,18 @@ def _weights(model: FittedModel, number: int) -> bytes:
 
 
 def _novelty(novelty: Novelty) -> bytes:
-    arrays = {name: getattr(novelty, name) for name in ("mean", "spread", "components", "variances")}
+    arrays = {
+        name: getattr(novelty, name) for name in ("mean", "spread", "components", "variances")
+    }
     return safetensors.numpy.save(arrays)
 
 
 def _manifest(
-    model: FittedModel, contents: Mapping[str, bytes], scores: tuple[float, ...], synthetic: bool, created: datetime
+    model: FittedModel,
+    contents: Mapping[str, bytes],
+    scores: tuple[float, ...],
+    synthetic: bool,
+    created: datetime,
 ) -> Manifest:
     return Manifest(
         format=FORMAT,
@@ -125,12 +145,17 @@ def _manifest(
         calibration=_sigmoid(model.calibration),
         networks=_network_files(model),
         readers=tuple(map(_reader, model.readers)),
-        novelty=NoveltyEntry(file=NOVELTY_FILE, residual=model.novelty.residual, limit=model.novelty_limit),
+        novelty=NoveltyEntry(
+            file=NOVELTY_FILE, residual=model.novelty.residual, limit=model.novelty_limit
+        ),
         golden=GoldenEntry(file=GOLDEN_FILE, scores=scores),
         evidence=evidence.entry(model.evidence),
         metrics=dict(model.metrics),
         libraries={library: version(library) for library in LIBRARIES},
-        files={path: FileEntry(sha256=sha256(content), size=len(content)) for path, content in contents.items()},
+        files={
+            path: FileEntry(sha256=sha256(content), size=len(content))
+            for path, content in contents.items()
+        },
     )
 
 

@@ -29,7 +29,16 @@ ALLOWED_TYPES = frozenset(
     }
 )
 ALLOWED_LOADERS = frozenset(
-    {"DictNode", "JsonNode", "ListNode", "NdArrayNode", "ObjectNode", "TreeNode", "TupleNode", "TypeNode"}
+    {
+        "DictNode",
+        "JsonNode",
+        "ListNode",
+        "NdArrayNode",
+        "ObjectNode",
+        "TreeNode",
+        "TupleNode",
+        "TypeNode",
+    }
 )
 _BEYOND_SKOPS = ["sklearn.tree._tree.Tree"]
 """The one type on our list that skops does not trust unasked."""

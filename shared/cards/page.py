@@ -39,7 +39,11 @@ def rate(found: Mapping[str, Any] | None) -> str:
     if found is None or found["value"] is None:
         return "–"
     told = percent(found["value"])
-    return told if found["low"] is None else f"{told} ({100 * found['low']:.1f}–{100 * found['high']:.1f})"
+    return (
+        told
+        if found["low"] is None
+        else f"{told} ({100 * found['low']:.1f}–{100 * found['high']:.1f})"
+    )
 
 
 def figure(found: Mapping[str, Any]) -> str:
@@ -48,5 +52,7 @@ def figure(found: Mapping[str, Any]) -> str:
     return told if found["low"] is None else f"{told} ({found['low']:.3f}–{found['high']:.3f})"
 
 
-def _shown(rows: list[Mapping[str, Any]] | None, name: str, wanted: tuple[float, ...]) -> list[Mapping[str, Any]]:
+def _shown(
+    rows: list[Mapping[str, Any]] | None, name: str, wanted: tuple[float, ...]
+) -> list[Mapping[str, Any]]:
     return [row for row in rows or [] if any(abs(row[name] - each) < 1e-9 for each in wanted)]

@@ -39,11 +39,13 @@ PUBLISHED = (
     {"source": "L19", "what": "CNN 1, 150 images", "figure": "sensitivity 96 %, specificity 90 %"},
     {"source": "L19", "what": "CNN 2, 150 images", "figure": "sensitivity 94 %, specificity 94 %"},
     {"source": "L19", "what": "CNN 3, 150 images", "figure": "sensitivity 98 %, specificity 86 %"},
-    {"source": "L19", "what": "Faculty 1 and 2, 150 images", "figure": "sensitivity 91 and 76 %, specificity 52, 96 %"},
+    {
+        "source": "L19",
+        "what": "Faculty 1 and 2, 150 images",
+        "figure": "sensitivity 91 and 76 %, specificity 52, 96 %",
+    },
     {"source": "K20", "what": "CNNs, own hospital", "figure": "AUC 0.898-0.937"},
     {"source": "K20", "what": "CNNs, three other hospitals", "figure": "AUC 0.821-0.885"},
     {"source": "K20", "what": "Radiologists, own hospital", "figure": "AUC 0.840"},
 )
-PUBLISHED_NOTE = (
-    "Other models on other images. They give a sense of scale and cannot be compared with the figures above."
-)
+PUBLISHED_NOTE = "Other models on other images. They give a sense of scale and cannot be compared with the figures above."

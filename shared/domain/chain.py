@@ -44,7 +44,16 @@ class Link:
     @property
     def made(self) -> str:
         """The hash that belongs to what is written here."""
-        told = (self.chain, self.number, self.at, self.actor, self.origin, self.event, self.case, self.job)
+        told = (
+            self.chain,
+            self.number,
+            self.at,
+            self.actor,
+            self.origin,
+            self.event,
+            self.case,
+            self.job,
+        )
         return sha256(form(FORM, *told, self.details, self.previous))
 
 
@@ -64,7 +73,16 @@ class Seal:
     @property
     def signed(self) -> bytes:
         """What the signature is made over."""
-        return form(SEAL_FORM, self.chain, self.seal, self.number, self.hash, self.at, self.previous, self.key)
+        return form(
+            SEAL_FORM,
+            self.chain,
+            self.seal,
+            self.number,
+            self.hash,
+            self.at,
+            self.previous,
+            self.key,
+        )
 
     @property
     def made(self) -> str:

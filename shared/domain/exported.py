@@ -49,7 +49,11 @@ class Exported:
                 yield self._read(number, read_link, told)
 
     def seals(self) -> list[Seal]:
-        return [self._read(number, read_seal, told) for number, told in self._lines() if told["kind"] == SEAL]
+        return [
+            self._read(number, read_seal, told)
+            for number, told in self._lines()
+            if told["kind"] == SEAL
+        ]
 
     def complete(self) -> bool:
         """Whether it ends as it should, with as many events and seals as it says."""
@@ -57,7 +61,13 @@ class Exported:
         for _, last in self._lines():
             counts[last["kind"]] += 1
         told = (last.get("events"), last.get("seals"))
-        return (counts[EXPORT], counts[END], last.get("kind"), *told) == (1, 1, END, counts[EVENT], counts[SEAL])
+        return (counts[EXPORT], counts[END], last.get("kind"), *told) == (
+            1,
+            1,
+            END,
+            counts[EVENT],
+            counts[SEAL],
+        )
 
     def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
         try:

@@ -147,7 +147,14 @@ class _Chain:
                 self.good = max(self.good, link.number)
             elif not self.rewritten:
                 self.rewritten = True
-                yield found(Fault.REWRITTEN, self.name, self.good + 1, link.number, seal=seal.seal, at=seal.at)
+                yield found(
+                    Fault.REWRITTEN,
+                    self.name,
+                    self.good + 1,
+                    link.number,
+                    seal=seal.seal,
+                    at=seal.at,
+                )
 
 
 def verify(
@@ -175,7 +182,9 @@ def verify(
         wrong.extend(chain.end())
     events = {chain.name: chain.count for chain in chains.values()}
     sealed = {chain.name: chain.good for chain in chains.values()}
-    return Findings(tuple(wrong), events, sealed, tuple(sorted({seal.key for seal in (*seals, *witnesses)})))
+    return Findings(
+        tuple(wrong), events, sealed, tuple(sorted({seal.key for seal in (*seals, *witnesses)}))
+    )
 
 
 @dataclass(frozen=True)
@@ -232,7 +241,11 @@ def verify_stretch(
 def displaced(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The fewest rows that are to be put elsewhere for all to be in order; all but the first run if there are many."""
     if len(runs) > RUNS_AT_MOST:
-        return [(min(first for first, _ in runs[1:]), max(last for _, last in runs))] if descends(runs) else []
+        return (
+            [(min(first for first, _ in runs[1:]), max(last for _, last in runs))]
+            if descends(runs)
+            else []
+        )
     best: list[tuple[int, tuple[int, ...]]] = []
     for place, (first, last) in enumerate(runs):
         fitting = (best[earlier] for earlier in range(place) if runs[earlier][1] < first)
@@ -241,7 +254,9 @@ def displaced(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     kept = set(max(best, key=itemgetter(0), default=(0, ()))[1])
     there = [runs[place] for place in sorted(kept)]
     moved = (run for place, run in enumerate(runs) if place not in kept)
-    return [run for run in moved if not any(first <= run[0] and run[1] <= last for first, last in there)]
+    return [
+        run for run in moved if not any(first <= run[0] and run[1] <= last for first, last in there)
+    ]
 
 
 def descends(runs: Sequence[tuple[int, int]]) -> bool:
@@ -256,19 +271,28 @@ def told_apart(changed: Sequence[Link]) -> Iterator[Finding]:
             if exchanged(one, other):
                 moved |= {one.number, other.number}
     for link in changed:
-        yield found(Fault.REORDERED if link.number in moved else Fault.CHANGED, link.chain, link.number, link.number)
+        yield found(
+            Fault.REORDERED if link.number in moved else Fault.CHANGED,
+            link.chain,
+            link.number,
+            link.number,
+        )
 
 
 def exchanged(one: Link, other: Link) -> bool:
     """Whether one row, put into the other's place, makes a hash that stands in either."""
     places = product((one.previous, other.previous), ((one, other.number), (other, one.number)))
-    made = {replace(row, number=number, previous=previous).made for previous, (row, number) in places}
+    made = {
+        replace(row, number=number, previous=previous).made for previous, (row, number) in places
+    }
     return bool(made & {one.hash, other.hash})
 
 
 def found(fault: Fault, chain: str, first: int, last: int, **facts: object) -> Finding:
     rows = f"Event {first}" if first == last else f"Events {first} to {last}"
-    return Finding(fault, chain, first, last, TEXT[fault].format(rows=rows, chain=chain, **facts), facts)
+    return Finding(
+        fault, chain, first, last, TEXT[fault].format(rows=rows, chain=chain, **facts), facts
+    )
 
 
 def _chain(chains: dict[str, _Chain], name: str) -> _Chain:
@@ -281,7 +305,9 @@ def _doubt(seal: Seal, signed: Callable[[Seal], bool], trusted: Sequence[str]) -
     return None if signed(seal) else Fault.SEAL_BROKEN
 
 
-def _in_row(seals: Sequence[Seal], before: Mapping[str, tuple[int, str]] | None = None) -> Iterator[Finding]:
+def _in_row(
+    seals: Sequence[Seal], before: Mapping[str, tuple[int, str]] | None = None
+) -> Iterator[Finding]:
     """Each seal of a chain holds on to the one before; `before` has the number and hash of the last one read."""
     ends = dict(before or {})
     for seal in seals:

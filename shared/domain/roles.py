@@ -30,9 +30,20 @@ MAY: dict[Role, frozenset[Act]] = {
     Role.SUBMITTER: frozenset({Act.SUBMIT, Act.READ, Act.RERUN}),
     Role.READER: frozenset({Act.READ}),
     Role.HOSPITAL_ADMIN: frozenset(
-        {Act.SUBMIT, Act.READ, Act.RERUN, Act.AUDIT, Act.ADMINISTER, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE}
+        {
+            Act.SUBMIT,
+            Act.READ,
+            Act.RERUN,
+            Act.AUDIT,
+            Act.ADMINISTER,
+            Act.MONITOR,
+            Act.MANAGE_KEYS,
+            Act.MANAGE_PEOPLE,
+        }
     ),
-    Role.OPERATOR: frozenset({Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE}),
+    Role.OPERATOR: frozenset(
+        {Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE}
+    ),
     Role.AUDITOR: frozenset({Act.AUDIT, Act.MONITOR}),
 }
 

@@ -14,4 +14,16 @@ from shared.drawing.figure import (
 )
 from shared.drawing.page import css
 
-__all__ = ["BLACK", "BLUE", "GREEN", "ORANGE", "PURPLE", "SKY", "VERMILLION", "WIDTH_INCHES", "Drawing", "css", "svg"]
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "GREEN",
+    "ORANGE",
+    "PURPLE",
+    "SKY",
+    "VERMILLION",
+    "WIDTH_INCHES",
+    "Drawing",
+    "css",
+    "svg",
+]

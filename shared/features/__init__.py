@@ -1,7 +1,15 @@
 """Handcrafted features: shape, intensity, GLCM, GLRLM, wavelet by IBSI's definitions; contrast and outline."""
 
 from shared.features.errors import EmptyRegion, TextureInvalid, UnknownFamily
-from shared.features.extract import DISTANCE, FAMILIES, LEVELS, FeatureVector, Texture, extract, names
+from shared.features.extract import (
+    DISTANCE,
+    FAMILIES,
+    LEVELS,
+    FeatureVector,
+    Texture,
+    extract,
+    names,
+)
 
 __all__ = [
     "DISTANCE",

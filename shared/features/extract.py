@@ -49,7 +49,9 @@ def _shape(region: Region, _: Texture) -> Named:
 
 def _intensity(region: Region, by: Texture) -> Named:
     inside = discretise(region, by.levels)[region.mask]
-    return _prefixed("stat", statistics(Distribution.of(region.inside))) | _prefixed("ih", histogram(inside, by.levels))
+    return _prefixed("stat", statistics(Distribution.of(region.inside))) | _prefixed(
+        "ih", histogram(inside, by.levels)
+    )
 
 
 def _glcm(region: Region, by: Texture) -> Named:
@@ -119,7 +121,9 @@ def extract(
     measured: Named = {}
     for measure in chosen:
         measured |= measure(region, by)
-    return FeatureVector(tuple(measured), np.fromiter(measured.values(), np.float64, len(measured)), by)
+    return FeatureVector(
+        tuple(measured), np.fromiter(measured.values(), np.float64, len(measured)), by
+    )
 
 
 def names(families: Sequence[str]) -> tuple[str, ...]:

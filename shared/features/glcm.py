@@ -53,10 +53,16 @@ def cooccurrence(levels_image: NDArray[np.uint16], levels: int, distance: int = 
         itself: the limit of a region without texture.
     """
     shifted = [_shifted(levels_image, dy * distance, dx * distance) for dy, dx in DIRECTIONS]
-    return _whole(levels_image, shifted, levels) if levels <= DENSE else _occurring(levels_image, shifted, levels)
+    return (
+        _whole(levels_image, shifted, levels)
+        if levels <= DENSE
+        else _occurring(levels_image, shifted, levels)
+    )
 
 
-def _shifted(image: NDArray[np.uint16], dy: int, dx: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+def _shifted(
+    image: NDArray[np.uint16], dy: int, dx: int
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     """The image and its neighbours one step on, cut to where both are."""
     height, width = image.shape
     first = image[: max(height - dy, 0), max(-dx, 0) : max(width - max(dx, 0), 0)]
@@ -112,7 +118,12 @@ class Glcm:
 
     @classmethod
     def of(cls, pairs: Cooccurrence) -> "Glcm":
-        return cls(pairs.counts / pairs.counts.sum(-1, keepdims=True), pairs.first, pairs.second, pairs.levels)
+        return cls(
+            pairs.counts / pairs.counts.sum(-1, keepdims=True),
+            pairs.first,
+            pairs.second,
+            pairs.levels,
+        )
 
     @cached_property
     def i(self) -> Array:
@@ -290,7 +301,9 @@ def info_corr1(m: Glcm) -> Array:
     By symmetry its HXY1, -sum of p_ij log(p_i. p_.j), is twice the marginal entropy.
     """
     entropy = m.marginal_entropy
-    return np.where(entropy > 0, (m.joint_entropy - 2 * entropy) / np.where(entropy > 0, entropy, 1), 0.0)
+    return np.where(
+        entropy > 0, (m.joint_entropy - 2 * entropy) / np.where(entropy > 0, entropy, 1), 0.0
+    )
 
 
 def info_corr2(m: Glcm) -> Array:

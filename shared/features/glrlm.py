@@ -21,7 +21,12 @@ def run_lengths(levels_image: NDArray[np.uint16], levels: int) -> NDArray[np.int
     -------
     (4, N_g, N_r) int64 for 0, 90, 45 and 135 degrees; N_r is the longest run there is, in pixels.
     """
-    lines = (levels_image, levels_image.T, _diagonals(levels_image), _diagonals(levels_image[:, ::-1]))
+    lines = (
+        levels_image,
+        levels_image.T,
+        _diagonals(levels_image),
+        _diagonals(levels_image[:, ::-1]),
+    )
     runs = [_runs(line) for line in lines]
     longest = max(int(lengths.max()) for _, lengths in runs)
     return np.stack([_tally(values, lengths, levels, longest) for values, lengths in runs])
@@ -50,7 +55,9 @@ def _runs(lines: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.int
     return values[inside], lengths[inside]
 
 
-def _tally(values: NDArray[np.uint16], lengths: NDArray[np.int64], levels: int, longest: int) -> NDArray[np.int64]:
+def _tally(
+    values: NDArray[np.uint16], lengths: NDArray[np.int64], levels: int, longest: int
+) -> NDArray[np.int64]:
     codes = (values.astype(np.int64) - 1) * longest + lengths - 1
     return np.bincount(codes, minlength=levels * longest).reshape(levels, longest)
 

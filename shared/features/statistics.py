@@ -38,7 +38,11 @@ class Distribution:
     @cached_property
     def variance(self) -> float:
         """Without Bessel's correction, as IBSI has it; exactly 0 where all values are equal."""
-        return self.average((self.values - self.mean) ** 2) if self.values[0] != self.values[-1] else 0.0
+        return (
+            self.average((self.values - self.mean) ** 2)
+            if self.values[0] != self.values[-1]
+            else 0.0
+        )
 
     def average(self, of_values: NDArray[np.float64]) -> float:
         """Mean over the sample of a function of its values; einsum, since BLAS wakes all threads for so small a sum."""

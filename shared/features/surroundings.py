@@ -53,10 +53,16 @@ def contrast(region: Region) -> dict[str, float]:
     grown = _grown(scene.mask, element)
     core = cv2.erode(scene.mask.astype(np.uint8), element) > 0
     ring, rim = grown & ~scene.mask, scene.mask & ~core
-    parts = {"ring": ring, "beyond": _grown(grown, element) & ~grown, "crop": np.ones_like(scene.mask)}
+    parts = {
+        "ring": ring,
+        "beyond": _grown(grown, element) & ~grown,
+        "crop": np.ones_like(scene.mask),
+    }
     inside, measured = scene.grey[scene.mask], {}
     for name, part in parts.items():
-        measured |= {f"{name}_{key}": value for key, value in _against(inside, scene.values(part)).items()}
+        measured |= {
+            f"{name}_{key}": value for key, value in _against(inside, scene.values(part)).items()
+        }
     means = [float(scene.values(part).mean()) for part in (ring, rim, core)]
     return measured | {"rim_ring": means[1] - means[0], "core_rim": means[2] - means[1]}
 
@@ -89,7 +95,9 @@ def _against(inside: Grey, there: Grey) -> dict[str, float]:
 def _outward_steps(scene: Scene) -> Grey:
     """Gradient of the smoothed grey along the outward normal, at the pixels on the outline, (n,)."""
     mask = scene.mask.astype(np.uint8)
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3) - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3) - cv2.distanceTransform(
+        1 - mask, cv2.DIST_L2, 3
+    )
     slope_y, slope_x = np.gradient(cv2.GaussianBlur(scene.grey, (0, 0), SMOOTH_PX))
     inward_y, inward_x = np.gradient(cv2.GaussianBlur(depth, (0, 0), SMOOTH_PX))
     length = np.hypot(inward_x, inward_y) + 1e-3

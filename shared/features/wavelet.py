@@ -22,9 +22,17 @@ def bands(region: Region) -> dict[str, Region]:
     A coefficient belongs to the region where at least half of its 2 x 2 pixels do, or where, in a region thinner than
     that, any does. An odd side is filled up with its own mirror image.
     """
-    low, (horizontal, vertical, diagonal) = pywt.dwt2(region.values.astype(np.float64), WAVELET, mode="symmetric")
+    low, (horizontal, vertical, diagonal) = pywt.dwt2(
+        region.values.astype(np.float64), WAVELET, mode="symmetric"
+    )
     mask = _halved(region.mask)
-    return dict(zip(BANDS, (Region(band, mask) for band in (low, horizontal, vertical, diagonal)), strict=True))
+    return dict(
+        zip(
+            BANDS,
+            (Region(band, mask) for band in (low, horizontal, vertical, diagonal)),
+            strict=True,
+        )
+    )
 
 
 def texture(region: Region, levels: int, distance: int = 1) -> dict[str, float]:
@@ -35,7 +43,9 @@ def texture(region: Region, levels: int, distance: int = 1) -> dict[str, float]:
     measured: dict[str, float] = {}
     for name, band in bands(region).items():
         spread = statistics(Distribution.of(band.inside))
-        measured |= {f"{name}_stat_{key}": value for key, value in spread.items() if key not in UNSTABLE}
+        measured |= {
+            f"{name}_stat_{key}": value for key, value in spread.items() if key not in UNSTABLE
+        }
         measured |= {
             f"{name}_glcm_{key}": value
             for key, value in glcm.texture(discretise(band, levels), levels, distance).items()

@@ -3,8 +3,21 @@
 from shared.guidelines.advice import FnaAdvice
 from shared.guidelines.bands import DEFAULT_RULE, RULES
 from shared.guidelines.described import CHOICES, EXAMPLE, describe, to_json
-from shared.guidelines.errors import DescriptorsUnreadable, DescriptorUnusable, RiskInvalid, RuleUnknown, SizeInvalid
-from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Focus, Margin, Orientation
+from shared.guidelines.errors import (
+    DescriptorsUnreadable,
+    DescriptorUnusable,
+    RiskInvalid,
+    RuleUnknown,
+    SizeInvalid,
+)
+from shared.guidelines.lexicon import (
+    Composition,
+    Descriptors,
+    Echogenicity,
+    Focus,
+    Margin,
+    Orientation,
+)
 from shared.guidelines.rules import GUIDELINES, alternatives, assess, recommend
 from shared.guidelines.wording import Outcome
 

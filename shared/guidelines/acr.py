@@ -16,7 +16,16 @@ ACR_2017 = Guideline(
     signs=(
         Sign(Pattern(composition={Composition.MIXED}), 1),
         Sign(Pattern(composition={Composition.SOLID, Composition.CALCIFIED}), 2),
-        Sign(Pattern(echogenicity={Echogenicity.HYPERECHOIC, Echogenicity.ISOECHOIC, Echogenicity.UNKNOWN}), 1),
+        Sign(
+            Pattern(
+                echogenicity={
+                    Echogenicity.HYPERECHOIC,
+                    Echogenicity.ISOECHOIC,
+                    Echogenicity.UNKNOWN,
+                }
+            ),
+            1,
+        ),
         Sign(Pattern(echogenicity={Echogenicity.HYPOECHOIC}), 2),
         Sign(Pattern(echogenicity={Echogenicity.VERY_HYPOECHOIC}), 3),
         Sign(Pattern(orientation={Orientation.TALLER}), 3),
@@ -30,7 +39,9 @@ ACR_2017 = Guideline(
         Case("TR5", least=7),
         Case("TR4", least=4),
         Case("TR3", least=3),
-        Case("TR2", least=1),  # the chart names 2 points only; 1 is read with it, and neither asks for FNA
+        Case(
+            "TR2", least=1
+        ),  # the chart names 2 points only; 1 is read with it, and neither asks for FNA
         Case("TR1"),
     ),
     unscored=Pattern(composition={Composition.SPONGIFORM}),

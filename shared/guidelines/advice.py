@@ -40,7 +40,9 @@ class FnaAdvice:
         return {"recommended": self.recommended, "consider": self.consider, **asdict(self)}
 
 
-def advise(level: Level, size_mm: float, *, rule: str, source: str, risk: float | None = None) -> FnaAdvice:
+def advise(
+    level: Level, size_mm: float, *, rule: str, source: str, risk: float | None = None
+) -> FnaAdvice:
     """Apply a level's sizes. Raises SizeInvalid."""
     check_size(size_mm)
     outcome = _outcome(level, size_mm)
@@ -59,7 +61,9 @@ def advise(level: Level, size_mm: float, *, rule: str, source: str, risk: float 
     )
 
 
-def undecided(reason: str, size_mm: float, *, rule: str, source: str, level: str | None = None) -> FnaAdvice:
+def undecided(
+    reason: str, size_mm: float, *, rule: str, source: str, level: str | None = None
+) -> FnaAdvice:
     """The rule cannot say. Raises SizeInvalid."""
     check_size(size_mm)
     return FnaAdvice(

@@ -24,7 +24,9 @@ ATA_2015 = Guideline(
     cases=(
         Case("benign", Pattern(composition={Composition.CYSTIC})),
         Case("very low suspicion", Pattern(composition={Composition.SPONGIFORM})),
-        Case("high suspicion", Pattern({Composition.SOLID, Composition.MIXED}, HYPOECHOIC), least=1),
+        Case(
+            "high suspicion", Pattern({Composition.SOLID, Composition.MIXED}, HYPOECHOIC), least=1
+        ),
         Case("intermediate suspicion", Pattern({Composition.SOLID}, HYPOECHOIC)),
         Case("low suspicion", Pattern({Composition.SOLID}, ISO_OR_HYPERECHOIC), most=0),
         Case("low suspicion", Pattern({Composition.MIXED}, eccentric=True), most=0),

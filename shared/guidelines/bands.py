@@ -59,15 +59,27 @@ _ACR_2017 = RiskBandRule(
 _K_TIRADS_2021 = RiskBandRule(
     name="risk-band/K-TIRADS-2021/1",
     guideline=K_TIRADS_2021,
-    bands=(below(0.03, "K-TIRADS 2"), below(0.10, "K-TIRADS 3"), up_to(0.40, "K-TIRADS 4"), beyond("K-TIRADS 5")),
+    bands=(
+        below(0.03, "K-TIRADS 2"),
+        below(0.10, "K-TIRADS 3"),
+        up_to(0.40, "K-TIRADS 4"),
+        beyond("K-TIRADS 5"),
+    ),
 )
 
 # Stated: < 3 %, 3-10 %, 15-50 %, > 60 %; the holes are 10-15 % and 50-60 %.
 _K_TIRADS_2016 = RiskBandRule(
     name="risk-band/K-TIRADS-2016/1",
     guideline=K_TIRADS_2016,
-    bands=(below(0.03, "K-TIRADS 2"), up_to(0.10, "K-TIRADS 3"), up_to(0.50, "K-TIRADS 4"), beyond("K-TIRADS 5")),
+    bands=(
+        below(0.03, "K-TIRADS 2"),
+        up_to(0.10, "K-TIRADS 3"),
+        up_to(0.50, "K-TIRADS 4"),
+        beyond("K-TIRADS 5"),
+    ),
 )
 
-RULES: dict[str, RiskBandRule] = {rule.name: rule for rule in (_ACR_2017, _K_TIRADS_2021, _K_TIRADS_2016)}
+RULES: dict[str, RiskBandRule] = {
+    rule.name: rule for rule in (_ACR_2017, _K_TIRADS_2021, _K_TIRADS_2016)
+}
 DEFAULT_RULE = _ACR_2017.name

@@ -2,13 +2,24 @@
 
 from shared.guidelines.guideline import ANY_SIZE, Case, Guideline, Level, Pattern, Scope, Sign
 from shared.guidelines.lexicon import Composition
-from shared.guidelines.signs import HYPOECHOIC, IRREGULAR_MARGIN, PUNCTATE_FOCI, TALLER_THAN_WIDE, VERY_HYPOECHOIC
+from shared.guidelines.signs import (
+    HYPOECHOIC,
+    IRREGULAR_MARGIN,
+    PUNCTATE_FOCI,
+    TALLER_THAN_WIDE,
+    VERY_HYPOECHOIC,
+)
 
 KIM_2002 = Guideline(
     name="Kim-2002",
     source="Kim et al., AJR Am J Roentgenol 178:687 (2002)",
     levels=(Level("negative"), Level("positive", biopsy=ANY_SIZE)),
-    signs=(Sign(PUNCTATE_FOCI), Sign(IRREGULAR_MARGIN), Sign(VERY_HYPOECHOIC), Sign(TALLER_THAN_WIDE)),
+    signs=(
+        Sign(PUNCTATE_FOCI),
+        Sign(IRREGULAR_MARGIN),
+        Sign(VERY_HYPOECHOIC),
+        Sign(TALLER_THAN_WIDE),
+    ),
     cases=(Case("positive", least=1), Case("negative")),
 )
 
@@ -23,6 +34,12 @@ KWAK_2011 = Guideline(
         Sign(PUNCTATE_FOCI),
         Sign(TALLER_THAN_WIDE),
     ),
-    cases=(Case("5", least=5), Case("4c", least=3), Case("4b", least=2), Case("4a", least=1), Case("3")),
+    cases=(
+        Case("5", least=5),
+        Case("4c", least=3),
+        Case("4b", least=2),
+        Case("4a", least=1),
+        Case("3"),
+    ),
     scope=Scope.RISK_ONLY,
 )

@@ -6,7 +6,14 @@ from enum import StrEnum
 from typing import Any
 
 from shared.guidelines.errors import DescriptorsUnreadable, DescriptorUnusable
-from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Focus, Margin, Orientation
+from shared.guidelines.lexicon import (
+    Composition,
+    Descriptors,
+    Echogenicity,
+    Focus,
+    Margin,
+    Orientation,
+)
 
 CHOICES: Mapping[str, type[StrEnum]] = {
     "composition": Composition,
@@ -29,7 +36,9 @@ def describe(sent: str | Mapping[str, Any]) -> Descriptors:
     """Read descriptors, as JSON text or already parsed. Raises DescriptorsUnreadable, DescriptorUnusable."""
     fields = _parsed(sent) if isinstance(sent, str) else sent
     if not isinstance(fields, Mapping) or not set(fields) <= {*CHOICES, FOCI, ECCENTRIC}:
-        raise DescriptorsUnreadable(known=", ".join((*CHOICES, FOCI, ECCENTRIC)), example=json.dumps(EXAMPLE))
+        raise DescriptorsUnreadable(
+            known=", ".join((*CHOICES, FOCI, ECCENTRIC)), example=json.dumps(EXAMPLE)
+        )
     chosen = {name: _term(name, fields.get(name), terms) for name, terms in CHOICES.items()}
     eccentric = _eccentric(fields.get(ECCENTRIC, False), chosen["composition"])
     return Descriptors(**chosen, foci=_foci(fields.get(FOCI, [])), eccentric=eccentric)
@@ -56,7 +65,11 @@ def _term(name: str, sent: object, terms: type[StrEnum]) -> StrEnum:
 
 
 def _foci(sent: object) -> frozenset[Focus]:
-    if not isinstance(sent, list) or not all(isinstance(each, str) for each in sent) or not set(sent) <= set(Focus):
+    if (
+        not isinstance(sent, list)
+        or not all(isinstance(each, str) for each in sent)
+        or not set(sent) <= set(Focus)
+    ):
         raise DescriptorUnusable(name=FOCI, takes=f"[{', '.join(Focus)}]")
     return frozenset(map(Focus, sent))
 

@@ -20,7 +20,12 @@ EU_TIRADS_2017 = Guideline(
         Level("EU-TIRADS 4", biopsy=above(15)),
         Level("EU-TIRADS 5", biopsy=above(10)),
     ),
-    signs=(Sign(TALLER_THAN_WIDE), Sign(IRREGULAR_MARGIN), Sign(PUNCTATE_FOCI), Sign(VERY_HYPOECHOIC)),
+    signs=(
+        Sign(TALLER_THAN_WIDE),
+        Sign(IRREGULAR_MARGIN),
+        Sign(PUNCTATE_FOCI),
+        Sign(VERY_HYPOECHOIC),
+    ),
     cases=(
         Case("EU-TIRADS 2", Pattern(composition=BENIGN_STRUCTURE)),
         Case("EU-TIRADS 5", least=1),

@@ -7,7 +7,14 @@ from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum
 
-from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Focus, Margin, Orientation
+from shared.guidelines.lexicon import (
+    Composition,
+    Descriptors,
+    Echogenicity,
+    Focus,
+    Margin,
+    Orientation,
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,11 @@ class Case:
     most: int | None = None
 
     def covers(self, nodule: Descriptors, points: int) -> bool:
-        return self.least <= points and (self.most is None or points <= self.most) and self.when.fits(nodule)
+        return (
+            self.least <= points
+            and (self.most is None or points <= self.most)
+            and self.when.fits(nodule)
+        )
 
 
 class Scope(Enum):
@@ -121,7 +132,9 @@ class Guideline:
     def classify(self, nodule: Descriptors) -> Level | None:
         """The nodule's level; None where the guideline has no place for it."""
         points = self.points(nodule)
-        return next((self.level(case.level) for case in self.cases if case.covers(nodule, points)), None)
+        return next(
+            (self.level(case.level) for case in self.cases if case.covers(nodule, points)), None
+        )
 
     def level(self, name: str) -> Level:
         return next(level for level in self.levels if level.name == name)

@@ -14,7 +14,9 @@ from shared.guidelines.signs import (
 _SIGNS = (Sign(PUNCTATE_FOCI), Sign(TALLER_THAN_WIDE), Sign(IRREGULAR_MARGIN))
 _SOLID_HYPOECHOIC = Pattern(composition={Composition.SOLID}, echogenicity=HYPOECHOIC)
 _MIXED = Pattern(composition={Composition.MIXED})
-_SOLID_ISO_OR_HYPERECHOIC = Pattern(composition={Composition.SOLID}, echogenicity=ISO_OR_HYPERECHOIC)
+_SOLID_ISO_OR_HYPERECHOIC = Pattern(
+    composition={Composition.SOLID}, echogenicity=ISO_OR_HYPERECHOIC
+)
 _COMET_TAIL_IN_CYST = Pattern(composition={Composition.MIXED}, foci={Focus.COMET_TAIL})
 
 _CASES = (

@@ -13,7 +13,15 @@ from shared.guidelines.lexicon import Descriptors
 
 GUIDELINES: dict[str, Guideline] = {
     guideline.name: guideline
-    for guideline in (ACR_2017, K_TIRADS_2021, K_TIRADS_2016, ATA_2015, EU_TIRADS_2017, KIM_2002, KWAK_2011)
+    for guideline in (
+        ACR_2017,
+        K_TIRADS_2021,
+        K_TIRADS_2016,
+        ATA_2015,
+        EU_TIRADS_2017,
+        KIM_2002,
+        KWAK_2011,
+    )
 }
 
 

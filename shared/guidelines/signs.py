@@ -7,7 +7,9 @@ BENIGN_STRUCTURE = frozenset({Composition.CYSTIC, Composition.SPONGIFORM})
 ISO_OR_HYPERECHOIC = frozenset({Echogenicity.ISOECHOIC, Echogenicity.HYPERECHOIC})
 HYPOECHOIC = frozenset({Echogenicity.HYPOECHOIC, Echogenicity.VERY_HYPOECHOIC})
 
-IRREGULAR_MARGIN = Pattern(margin=frozenset({Margin.LOBULATED, Margin.IRREGULAR, Margin.EXTRATHYROIDAL}))
+IRREGULAR_MARGIN = Pattern(
+    margin=frozenset({Margin.LOBULATED, Margin.IRREGULAR, Margin.EXTRATHYROIDAL})
+)
 TALLER_THAN_WIDE = Pattern(orientation=frozenset({Orientation.TALLER}))
 PUNCTATE_FOCI = Pattern(foci=frozenset({Focus.PUNCTATE}))
 VERY_HYPOECHOIC = Pattern(echogenicity=frozenset({Echogenicity.VERY_HYPOECHOIC}))

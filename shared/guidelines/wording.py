@@ -13,14 +13,20 @@ class Outcome(StrEnum):
     """The guideline has no level for the nodule, or speaks of risk and not of FNA."""
 
 
-def sentence(level: Level, size_mm: float, outcome: Outcome, years: tuple[int, ...], risk: float | None) -> str:
+def sentence(
+    level: Level, size_mm: float, outcome: Outcome, years: tuple[int, ...], risk: float | None
+) -> str:
     """The advice in words, with the follow-up where there is one."""
     subject = level.name if risk is None else f"{level.name} (risk {100 * risk:.3g} %)"
     said = f"{_HEADS[outcome]}{_reason(level, size_mm, outcome, subject)}"
     return f"{said}; ultrasound again after {_listed(years)} years." if years else f"{said}."
 
 
-_HEADS = {Outcome.DUE: "FNA is due", Outcome.CONSIDER: "FNA may be considered", Outcome.NOT_DUE: "No FNA"}
+_HEADS = {
+    Outcome.DUE: "FNA is due",
+    Outcome.CONSIDER: "FNA may be considered",
+    Outcome.NOT_DUE: "No FNA",
+}
 
 
 def _reason(level: Level, size_mm: float, outcome: Outcome, subject: str) -> str:

@@ -63,4 +63,6 @@ def reading(kind: str, limits: Limits) -> Iterator[None]:
         except MemoryError:
             raise ImageBrokeDecoder(problem=TOO_MUCH_MEMORY) from None
         except Exception:  # noqa: BLE001 - the boundary: everything leaves as a named error
-            raise ImageUnreadable(format=kind.upper(), problem="it is cut short or damaged") from None
+            raise ImageUnreadable(
+                format=kind.upper(), problem="it is cut short or damaged"
+            ) from None

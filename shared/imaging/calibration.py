@@ -46,7 +46,11 @@ def calibrate(dataset: Dataset, width: int, height: int) -> Calibration:
     The Sequence of Ultrasound Regions (PS3.3, C.8.5.5) comes first, Pixel Spacing second. A region that does not fit
     the image belongs to an original of another size; neither its place nor its scale is believed.
     """
-    found = [_region(item) for item in dataset.get("SequenceOfUltrasoundRegions") or () if _is_b_mode(item)]
+    found = [
+        _region(item)
+        for item in dataset.get("SequenceOfUltrasoundRegions") or ()
+        if _is_b_mode(item)
+    ]
     b_mode = [region for region in found if region]
     if any(_reaches_beyond(region.box, width, height) for region in b_mode):
         return Calibration(findings=(ASTRAY,))
@@ -66,17 +70,23 @@ def regions(dataset: Dataset, width: int, height: int) -> tuple[Box, ...]:
     boxes = [found.box for item in items if (found := _region(item))]
     if any(_reaches_beyond(box, width, height) for box in boxes):
         return ()
-    if not any(item.get("RegionSpatialFormat") == TWO_DIMENSIONAL and _region(item) for item in items):
+    if not any(
+        item.get("RegionSpatialFormat") == TWO_DIMENSIONAL and _region(item) for item in items
+    ):
         return ()
     return tuple(_clipped(box, width, height) for box in boxes)
 
 
 def _is_b_mode(item: Dataset) -> bool:
-    return item.get("RegionSpatialFormat") == TWO_DIMENSIONAL and item.get("RegionDataType") == TISSUE
+    return (
+        item.get("RegionSpatialFormat") == TWO_DIMENSIONAL and item.get("RegionDataType") == TISSUE
+    )
 
 
 def _region(item: Dataset) -> _Region | None:
-    corners = [_number(item, f"RegionLocation{name}") for name in ("MinX0", "MinY0", "MaxX1", "MaxY1")]
+    corners = [
+        _number(item, f"RegionLocation{name}") for name in ("MinX0", "MinY0", "MaxX1", "MaxY1")
+    ]
     if any(corner is None for corner in corners):
         return None
     left, top, right, bottom = (int(corner) for corner in corners)
@@ -89,12 +99,18 @@ def _region_spacing(item: Dataset) -> tuple[float, float] | None:
     if any(_number(item, f"PhysicalUnits{axis}Direction") != CENTIMETRES for axis in "XY"):
         return None
     rows_cm, columns_cm = _number(item, "PhysicalDeltaY"), _number(item, "PhysicalDeltaX")
-    return None if rows_cm is None or columns_cm is None else _plausible(10 * abs(rows_cm), 10 * abs(columns_cm))
+    return (
+        None
+        if rows_cm is None or columns_cm is None
+        else _plausible(10 * abs(rows_cm), 10 * abs(columns_cm))
+    )
 
 
 def _pixel_spacing(dataset: Dataset) -> tuple[float, float] | None:
     spacing = dataset.get("PixelSpacing")
-    return _plausible(float(spacing[0]), float(spacing[1])) if spacing and len(spacing) == 2 else None
+    return (
+        _plausible(float(spacing[0]), float(spacing[1])) if spacing and len(spacing) == 2 else None
+    )
 
 
 def _plausible(rows_mm: float, columns_mm: float) -> tuple[float, float] | None:

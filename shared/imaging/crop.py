@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.calipers import Mark, MarkKind, caliper_mm, find_marks, remove_marks, roi_from_marks
+from shared.imaging.calipers import (
+    Mark,
+    MarkKind,
+    caliper_mm,
+    find_marks,
+    remove_marks,
+    roi_from_marks,
+)
 from shared.imaging.image import Box, Finding, Nodule, UltrasoundImage
 from shared.imaging.quality import judge
 from shared.imaging.roi import Roi
@@ -14,7 +21,8 @@ from shared.imaging.size import measured_mm
 SOUGHT_AROUND = 0.5
 """How far around an ROI marks are sought, as a share of its sides: the fellow of a mark inside may lie there."""
 NO_ROI = Finding(
-    "roi-absent", "No ROI was given, so the whole B-mode image was read. A box around the nodule is better."
+    "roi-absent",
+    "No ROI was given, so the whole B-mode image was read. A box around the nodule is better.",
 )
 ROI_FROM_CALIPERS = Finding(
     "roi-from-calipers",
@@ -53,7 +61,9 @@ class _Cleaned:
 
     def cut(self, frame: Box) -> NDArray[np.uint8]:
         top, left = frame.y - self.part.y, frame.x - self.part.x
-        return np.ascontiguousarray(self.pixels[top : top + frame.height, left : left + frame.width])
+        return np.ascontiguousarray(
+            self.pixels[top : top + frame.height, left : left + frame.width]
+        )
 
     def removed(self, frame: Box) -> tuple[Finding, ...]:
         """How many marks were painted over within the frame."""
@@ -86,7 +96,9 @@ def crop(image: UltrasoundImage, roi: Roi | None, framing: Framing = PLAIN) -> N
         roi.check_inside(width, height)
         frame = roi.bounds.grown(framing.margin, whole)
         cleaned = _clean(image, roi.bounds.grown(framing.margin + SOUGHT_AROUND, whole))
-        return _nodule(image, cleaned, frame, roi, _measured(image, roi), outlined=roi.polygon is not None)
+        return _nodule(
+            image, cleaned, frame, roi, _measured(image, roi), outlined=roi.polygon is not None
+        )
     cleaned = _clean(image, image.region or whole)
     if framing.calipers and (derived := roi_from_marks(cleaned.marks, width, height)):
         frame = derived.bounds.grown(framing.margin, cleaned.part)
@@ -97,9 +109,13 @@ def crop(image: UltrasoundImage, roi: Roi | None, framing: Framing = PLAIN) -> N
 
 
 def _clean(image: UltrasoundImage, part: Box) -> _Cleaned:
-    pixels = np.ascontiguousarray(image.pixels[part.y : part.y + part.height, part.x : part.x + part.width])
+    pixels = np.ascontiguousarray(
+        image.pixels[part.y : part.y + part.height, part.x : part.x + part.width]
+    )
     marks = find_marks(pixels)
-    return _Cleaned(part, remove_marks(pixels, marks), tuple(mark.shifted(part.x, part.y) for mark in marks))
+    return _Cleaned(
+        part, remove_marks(pixels, marks), tuple(mark.shifted(part.x, part.y) for mark in marks)
+    )
 
 
 def _nodule(
@@ -126,8 +142,16 @@ def _measured(image: UltrasoundImage, roi: Roi) -> float | None:
 
 def _removed(signs: int, dots: bool) -> Finding:
     if not signs:
-        return Finding("calipers-removed", "The dots between caliper marks were painted over before reading.")
-    marks = "1 burnt-in caliper mark or letter" if signs == 1 else f"{signs} burnt-in caliper marks and letters"
+        return Finding(
+            "calipers-removed", "The dots between caliper marks were painted over before reading."
+        )
+    marks = (
+        "1 burnt-in caliper mark or letter"
+        if signs == 1
+        else f"{signs} burnt-in caliper marks and letters"
+    )
     also = ", with the dots between them," if dots else ""
     verb = "was" if signs == 1 and not dots else "were"
-    return Finding("calipers-removed", f"{marks}{also} {verb} painted over before the image was read.")
+    return Finding(
+        "calipers-removed", f"{marks}{also} {verb} painted over before the image was read."
+    )

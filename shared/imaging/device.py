@@ -20,7 +20,10 @@ LONG_NUMBER = re.compile(r"\d{6,}")
 
 def device(dataset: Dataset) -> str | None:
     """Make and model in plain ASCII, at most 80 letters; None where the file names neither."""
-    return " ".join(filter(None, (named(dataset, name) for name in NAMED)))[:MOST_LETTERS].strip() or None
+    return (
+        " ".join(filter(None, (named(dataset, name) for name in NAMED)))[:MOST_LETTERS].strip()
+        or None
+    )
 
 
 def named(dataset: Dataset, name: str) -> str:
@@ -28,9 +31,16 @@ def named(dataset: Dataset, name: str) -> str:
 
     The raw bytes are read, so that an odd value costs a name and never the image.
     """
-    private = {word.casefold() for name in PRIVATE for word in _words(dataset, name) if len(word) >= SHORTEST_PRIVATE}
+    private = {
+        word.casefold()
+        for name in PRIVATE
+        for word in _words(dataset, name)
+        if len(word) >= SHORTEST_PRIVATE
+    }
     words = _words(dataset, name)
-    return " ".join(word for word in words if word.casefold() not in private and not LONG_NUMBER.search(word))
+    return " ".join(
+        word for word in words if word.casefold() not in private and not LONG_NUMBER.search(word)
+    )
 
 
 def _words(dataset: Dataset, name: str) -> list[str]:

@@ -31,7 +31,9 @@ def read_header(stream: BinaryIO, kind: ImageFormat, limits: Limits) -> Header:
         return _header(dataset)
 
 
-def read_image(data: bytes, header: Header, limits: Limits, index: int, chosen: bool) -> UltrasoundImage:
+def read_image(
+    data: bytes, header: Header, limits: Limits, index: int, chosen: bool
+) -> UltrasoundImage:
     """Decode the frame of an index from 0 and read the calibration. `header` is of the same bytes."""
     with reading(ImageFormat.DICOM, limits):
         dataset = dcmread(BytesIO(data))
@@ -40,7 +42,9 @@ def read_image(data: bytes, header: Header, limits: Limits, index: int, chosen: 
         pixels, colour = greyscale(pixel_array(dataset, index=index), dataset)
         calibration = calibrate(dataset, header.width, header.height)
         findings = (*_frame_finding(header.frames, index, chosen), *colour, *calibration.findings)
-        return UltrasoundImage(pixels, ImageFormat.DICOM, calibration.spacing_mm, calibration.region, findings)
+        return UltrasoundImage(
+            pixels, ImageFormat.DICOM, calibration.spacing_mm, calibration.region, findings
+        )
 
 
 def _header(dataset: Dataset) -> Header:
@@ -81,11 +85,17 @@ def _check_frame(dataset: Dataset, index: int, header: Header) -> None:
         return
     size = declared_size(get_frame(dataset.PixelData, index, number_of_frames=header.frames))
     if size not in (None, (header.width, header.height)):
-        raise ImageUnreadable(format="DICOM", problem="its compressed frame has another size than its header says")
+        raise ImageUnreadable(
+            format="DICOM", problem="its compressed frame has another size than its header says"
+        )
 
 
 def _frame_finding(frames: int, index: int, chosen: bool) -> tuple[Finding, ...]:
     if frames == 1:
         return ()
     why = "as chosen" if chosen else "the middle one"
-    return (Finding("multi-frame", f"The file holds {frames} frames; frame {index + 1}, {why}, was read."),)
+    return (
+        Finding(
+            "multi-frame", f"The file holds {frames} frames; frame {index + 1}, {why}, was read."
+        ),
+    )

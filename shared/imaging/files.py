@@ -31,4 +31,6 @@ def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        raise FileUnreadable(name=path.name, problem=getattr(error, "strerror", None) or error) from error
+        raise FileUnreadable(
+            name=path.name, problem=getattr(error, "strerror", None) or error
+        ) from error

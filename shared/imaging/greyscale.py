@@ -11,7 +11,9 @@ from shared.imaging.image import Finding
 from shared.imaging.palette import apply_palette
 
 
-def greyscale(frame: NDArray[np.number], dataset: Dataset) -> tuple[NDArray[np.uint8], tuple[Finding, ...]]:
+def greyscale(
+    frame: NDArray[np.number], dataset: Dataset
+) -> tuple[NDArray[np.uint8], tuple[Finding, ...]]:
     """One decoded frame to grey.
 
     Parameters
@@ -28,7 +30,9 @@ def greyscale(frame: NDArray[np.number], dataset: Dataset) -> tuple[NDArray[np.u
     if interpretation == "PALETTE COLOR":
         return to_grey(apply_palette(frame, dataset))
     if frame.ndim == 3:
-        return to_grey(scale_to_byte(frame, 0, _white(dataset)) if frame.dtype != np.uint8 else frame)
+        return to_grey(
+            scale_to_byte(frame, 0, _white(dataset)) if frame.dtype != np.uint8 else frame
+        )
     pixels = _windowed(frame, dataset)
     return (255 - pixels if interpretation == "MONOCHROME1" else pixels), ()
 

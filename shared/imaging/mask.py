@@ -14,7 +14,9 @@ from shared.imaging.roi import Roi
 FORMATS = ("PNG", "GIF", "BMP", "TIFF")
 
 
-def read_mask(data: bytes, width: int, height: int, limits: Limits | None = None) -> NDArray[np.bool_]:
+def read_mask(
+    data: bytes, width: int, height: int, limits: Limits | None = None
+) -> NDArray[np.bool_]:
     """Decode the mask of an image of that size.
 
     Returns

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from shared.imaging.image import Nodule
 
 
-def to_input(nodule: Nodule, size_px: int, mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
+def to_input(
+    nodule: Nodule, size_px: int, mean: Sequence[float], std: Sequence[float]
+) -> NDArray[np.float32]:
     """Resize to a square and normalise, the grey repeated in three channels.
 
     The sides are scaled apart, as in Lee et al. (2019), who resized ROI images to the network's input.
@@ -33,9 +35,15 @@ def to_square(nodule: Nodule, size_px: int) -> NDArray[np.uint8]:
     """The nodule's pixels as a network sees them, (S, S) uint8 grey, before they are normalised."""
     height, width = nodule.pixels.shape
     shrinks = size_px <= height and size_px <= width
-    return cv2.resize(nodule.pixels, (size_px, size_px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.resize(
+        nodule.pixels,
+        (size_px, size_px),
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    )
 
 
 def mask_square(nodule: Nodule, size_px: int) -> NDArray[np.float32]:
     """The nodule's mask at the size of a network's input, (S, S), 1 inside."""
-    return cv2.resize(nodule.mask.astype(np.float32), (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(
+        nodule.mask.astype(np.float32), (size_px, size_px), interpolation=cv2.INTER_LINEAR
+    )

@@ -33,7 +33,9 @@ def unfold_palette(dataset: Dataset) -> None:
     for colour in COLOURS:
         name = f"{colour}PaletteColorLookupTableData"
         words = np.frombuffer(dataset[f"Segmented{name}"].value, word).tolist()
-        setattr(dataset, name, np.asarray(unfold_segments(words, entries or 2**16), np.uint16).tobytes())
+        setattr(
+            dataset, name, np.asarray(unfold_segments(words, entries or 2**16), np.uint16).tobytes()
+        )
         del dataset[f"Segmented{name}"]
 
 

@@ -43,7 +43,11 @@ class Roi:
         fields = _parse_json(sent) if isinstance(sent, str) else sent
         if not isinstance(fields, Mapping) or set(fields) not in ({"box"}, {"polygon"}):
             raise RoiInvalid(problem="it needs either `box` or `polygon`, and nothing else")
-        roi = cls(box=_numbers(fields["box"], 4)) if "box" in fields else cls(polygon=_points(fields["polygon"]))
+        roi = (
+            cls(box=_numbers(fields["box"], 4))
+            if "box" in fields
+            else cls(polygon=_points(fields["polygon"]))
+        )
         roi._check_size()
         return roi
 
@@ -55,7 +59,9 @@ class Roi:
         ------
         RoiInvalid, RoiTooSmall
         """
-        outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        outlines, _ = cv2.findContours(
+            mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+        )
         if not outlines:
             raise RoiInvalid(problem="the mask is empty")
         largest = max(outlines, key=cv2.contourArea).reshape(-1, 2)
@@ -68,10 +74,20 @@ class Roi:
         """The least box of whole pixels that holds the ROI."""
         if self.box:
             x, y, width, height = self.box
-            left, top, right, bottom = math.floor(x), math.floor(y), math.ceil(x + width), math.ceil(y + height)
+            left, top, right, bottom = (
+                math.floor(x),
+                math.floor(y),
+                math.ceil(x + width),
+                math.ceil(y + height),
+            )
         else:
             xs, ys = zip(*self.polygon, strict=True)
-            left, top, right, bottom = math.floor(min(xs)), math.floor(min(ys)), _past(max(xs)), _past(max(ys))
+            left, top, right, bottom = (
+                math.floor(min(xs)),
+                math.floor(min(ys)),
+                _past(max(xs)),
+                _past(max(ys)),
+            )
         return Box(left, top, right - left, bottom - top)
 
     def check_inside(self, width: int, height: int) -> None:
@@ -103,10 +119,16 @@ class Roi:
 
     def to_json(self) -> str:
         """The text that `parse` reads."""
-        return json.dumps({"box": self.box} if self.box else {"polygon": self.polygon}, separators=(",", ":"))
+        return json.dumps(
+            {"box": self.box} if self.box else {"polygon": self.polygon}, separators=(",", ":")
+        )
 
     def _described(self) -> str:
-        return self.to_json() if self.box or len(self.polygon) <= 4 else f"polygon of {len(self.polygon)} points"
+        return (
+            self.to_json()
+            if self.box or len(self.polygon) <= 4
+            else f"polygon of {len(self.polygon)} points"
+        )
 
     def _check_size(self) -> None:
         bounds = self.bounds
@@ -135,7 +157,11 @@ def _numbers(sent: object, count: int) -> tuple[float, ...]:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= FARTHEST_PX:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not abs(value) <= FARTHEST_PX
+    ):
         raise RoiInvalid(problem="a coordinate is not a finite number of pixels")
     return float(value)
 

@@ -1,7 +1,13 @@
 """Classifiers, cross-validation, calibration, fusion and the fitted model."""
 
 from shared.learning.cache import FeatureCache, NoCache
-from shared.learning.errors import FeaturesNotFinite, GroupOnBothSides, NoneReadable, SingleClass, TooFewSamples
+from shared.learning.errors import (
+    FeaturesNotFinite,
+    GroupOnBothSides,
+    NoneReadable,
+    SingleClass,
+    TooFewSamples,
+)
 from shared.learning.evidence import Evidence, Reference
 from shared.learning.fit import assemble, fit, fit_reading
 from shared.learning.fits import Fits

@@ -106,7 +106,11 @@ def fit_classifier(
         return _fit_svm(settings, features, malignant, classifier)
     weight = _weight(classifier)
     forest = RandomForestClassifier(
-        classifier.trees, min_samples_leaf=settings["min_leaf"], class_weight=weight, n_jobs=FIT_JOBS, random_state=seed
+        classifier.trees,
+        min_samples_leaf=settings["min_leaf"],
+        class_weight=weight,
+        n_jobs=FIT_JOBS,
+        random_state=seed,
     ).fit(features, malignant)
     forest.n_jobs = 1
     return ForestScorer(forest)
@@ -121,7 +125,11 @@ def _fit_svm(settings: Settings, features: Table, malignant: Labels, classifier:
     options = svm_options(settings, classifier)
     if "gamma" in settings:
         options["gamma"] = settings["gamma"] / features.shape[1]
-    return SvmScorer(Pipeline([("standardise", StandardScaler()), ("svm", SVC(**options))]).fit(features, malignant))
+    return SvmScorer(
+        Pipeline([("standardise", StandardScaler()), ("svm", SVC(**options))]).fit(
+            features, malignant
+        )
+    )
 
 
 def _weight(classifier: Svm | Forest) -> str | None:

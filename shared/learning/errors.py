@@ -5,7 +5,9 @@ from shared.errors import InputError, SeraError
 
 class SingleClass(InputError):
     code = "single-class"
-    text = "All {count} labelled images are {label}. Add images of the other class, then train again."
+    text = (
+        "All {count} labelled images are {label}. Add images of the other class, then train again."
+    )
 
 
 class TooFewSamples(InputError):
@@ -26,9 +28,7 @@ class GroupOnBothSides(InputError):
 
 class FeaturesNotFinite(InputError):
     code = "features-not-finite"
-    text = (
-        "The {features} features of this image are not finite numbers, so it cannot be read. Outline the nodule again."
-    )
+    text = "The {features} features of this image are not finite numbers, so it cannot be read. Outline the nodule again."
 
 
 class NoneReadable(InputError):

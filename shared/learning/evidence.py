@@ -97,7 +97,9 @@ def gather_evidence(
     )
 
 
-def _point(target: float, scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> OperatingPoint:
+def _point(
+    target: float, scores: Scores, malignant: Labels, folds: Sequence[Fold]
+) -> OperatingPoint:
     chosen = sensitivity_cutoff(scores, malignant, target)
     called = decisions(scores, malignant, folds, partial(_cutoff, target=target))
     table = ConfusionTable.from_decisions(called, malignant)
@@ -109,7 +111,9 @@ def _cutoff(scores: Scores, malignant: Labels, target: float) -> float:
     return sensitivity_cutoff(scores, malignant, target).cutoff
 
 
-def _coverage(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> tuple[ConformalCoverage, ...]:
+def _coverage(
+    scores: Scores, malignant: Labels, folds: Sequence[Fold]
+) -> tuple[ConformalCoverage, ...]:
     p_values = np.ones((len(scores), 2))
     for fold in folds:
         known = ConformalCases.of(scores[fold.training], malignant[fold.training])

@@ -113,13 +113,18 @@ class HandcraftedExtractor:
         self.source = features
         self.width = len(names(features.families))
         self.digest = _digest(
-            kind="handcrafted", families=features.families, size_px=features.size_px, **_texture(features)
+            kind="handcrafted",
+            families=features.families,
+            size_px=features.size_px,
+            **_texture(features),
         )
 
     def prepare(self, nodule: Nodule) -> Array:
         """The features themselves, (D,) float32."""
         pixels, mask = _scaled(nodule, self.source.size_px)
-        found = extract(pixels, mask, self.source.families, self.source.levels, self.source.distance)
+        found = extract(
+            pixels, mask, self.source.families, self.source.levels, self.source.distance
+        )
         return _finite(found.values.astype(np.float32), self.source.name)
 
     def compute(self, prepared: Sequence[Array]) -> Array:
@@ -129,7 +134,9 @@ class HandcraftedExtractor:
 def _texture(features: HandcraftedFeatures) -> dict[str, int]:
     """What differs from the defaults, so that features cached before there was a choice stay valid."""
     chosen = {"levels": features.levels, "distance": features.distance}
-    return {name: value for name, value in chosen.items() if value != getattr(HandcraftedFeatures, name)}
+    return {
+        name: value for name, value in chosen.items() if value != getattr(HandcraftedFeatures, name)
+    }
 
 
 def _scaled(nodule: Nodule, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -137,7 +144,9 @@ def _scaled(nodule: Nodule, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np
     height, width = nodule.pixels.shape
     factor = size_px / max(height, width)
     size = (max(round(width * factor), 1), max(round(height * factor), 1))
-    pixels = cv2.resize(nodule.pixels, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    pixels = cv2.resize(
+        nodule.pixels, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    )
     mask = cv2.resize(nodule.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return pixels, mask.astype(bool)
 

@@ -41,13 +41,18 @@ def fit(
     ------
     SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown, TapUnknown
     """
-    with Workbench(samples, recipe, weights, NoCache() if cache is None else cache, seed, progress) as bench:
+    with Workbench(
+        samples, recipe, weights, NoCache() if cache is None else cache, seed, progress
+    ) as bench:
         judged = bench.out_of_fold(bench.readings, recipe.features, progress)
         return assemble(bench, judged, progress)
 
 
 def assemble(
-    bench: Workbench, judged: Sequence[OutOfFold], progress: Progress = silent, fits: Fits | None = None
+    bench: Workbench,
+    judged: Sequence[OutOfFold],
+    progress: Progress = silent,
+    fits: Fits | None = None,
 ) -> FittedModel:
     """The model of a data set that is on the table, once its readings are judged."""
     scores = [of_one.scores for of_one in judged]
@@ -61,17 +66,23 @@ def fit_reading(bench: Workbench, number: int, fits: Fits) -> None:
 
 
 def _final_desk(bench: Workbench) -> FoldDesk:
-    return FoldDesk([bench.columns(features) for features in bench.recipe.features], bench.trial, None)
+    return FoldDesk(
+        [bench.columns(features) for features in bench.recipe.features], bench.trial, None
+    )
 
 
-def _fitted(bench: Workbench, desk: FoldDesk, reading: Reading, fits: Fits) -> tuple[Settings, Scorer]:
+def _fitted(
+    bench: Workbench, desk: FoldDesk, reading: Reading, fits: Fits
+) -> tuple[Settings, Scorer]:
     """Settings chosen, and the classifier fitted, on all rows; from `fits` where it is there."""
     sets, classifier = reading
     if (known := fits.get(desk.key(reading))) is not None:
         return known[0], SCORERS[classifier.kind](known[1])
     settings = desk.choose(sets, classifier)
     columns = [bench.columns(bench.recipe.features[place]) for place in sets]
-    table = seen(classifier.kind, [each.final() for each in columns], [each.tuned for each in columns])
+    table = seen(
+        classifier.kind, [each.final() for each in columns], [each.tuned for each in columns]
+    )
     scorer = fit_classifier(classifier, settings, table, bench.trial.malignant, bench.seed)
     if scorer.model is not None:
         fits.put(desk.key(reading), settings, scorer.model)
@@ -82,7 +93,12 @@ class _Assembly:
     """The steps after the out-of-fold scores."""
 
     def __init__(
-        self, bench: Workbench, readings: Sequence[Reading], scores: Sequence[Scores], progress: Progress, fits: Fits
+        self,
+        bench: Workbench,
+        readings: Sequence[Reading],
+        scores: Sequence[Scores],
+        progress: Progress,
+        fits: Fits,
     ) -> None:
         self._bench, self._recipe, self._progress, self._fits = bench, bench.recipe, progress, fits
         self._readings, self._scores = readings, scores
@@ -92,7 +108,10 @@ class _Assembly:
     def model(self) -> FittedModel:
         readers, rule, folds = self._readers(), self._recipe.fusion.rule, self._bench.trial.folds
         # Calibration and weights come from all out-of-fold scores for use, and across folds for the figures reported.
-        calibrated = [reader.calibration.apply(of_one) for reader, of_one in zip(readers, self._scores, strict=True)]
+        calibrated = [
+            reader.calibration.apply(of_one)
+            for reader, of_one in zip(readers, self._scores, strict=True)
+        ]
         probabilities = np.stack(calibrated)
         fusion = fit_fuser(rule, probabilities, self._malignant)
         fused = fusion.fuse(probabilities)
@@ -112,21 +131,30 @@ class _Assembly:
             novelty_limit=float(np.quantile(strangeness, self._recipe.decision.novelty_quantile)),
             training=self._training(),
             metrics=self._metrics(honest),
-            evidence=gather_evidence(honest, self._malignant, folds, calibration, strangeness, embedding),
+            evidence=gather_evidence(
+                honest, self._malignant, folds, calibration, strangeness, embedding
+            ),
         )
 
     def _readers(self) -> tuple[FittedReader, ...]:
         with _final_desk(self._bench) as desk:
-            return tuple(self._reader(desk, *of_one) for of_one in zip(self._readings, self._scores, strict=True))
+            return tuple(
+                self._reader(desk, *of_one)
+                for of_one in zip(self._readings, self._scores, strict=True)
+            )
 
     def _reader(self, desk: FoldDesk, reading: Reading, scores: Scores) -> FittedReader:
         sets, classifier = reading
         settings, scorer = _fitted(self._bench, desk, reading, self._fits)
         self._progress("final", 0.0, self._recipe.label(*reading), {})
-        return FittedReader(sets, classifier.kind, settings, scorer, fit_sigmoid(scores, self._malignant))
+        return FittedReader(
+            sets, classifier.kind, settings, scorer, fit_sigmoid(scores, self._malignant)
+        )
 
     def _strange_features(self, number: int | None) -> np.ndarray:
-        tables = [each.final() if number is None else each.of_fold(number) for each in self._columns]
+        tables = [
+            each.final() if number is None else each.of_fold(number) for each in self._columns
+        ]
         return of_networks(self._recipe.features, tables)
 
     def _novelty_out_of_fold(self) -> Scores:
@@ -148,7 +176,9 @@ class _Assembly:
             fingerprint=fingerprint(table.samples),
             seed=self._bench.seed,
             patients=len({sample.group for sample in table.samples if sample.patient is not None}),
-            sites=dict(sorted(Counter(sample.site for sample in table.samples if sample.site).items())),
+            sites=dict(
+                sorted(Counter(sample.site for sample in table.samples if sample.site).items())
+            ),
         )
 
     def _metrics(self, honest: Scores) -> Mapping[str, float]:

@@ -27,7 +27,9 @@ def check_enough(malignant: NDArray[np.bool_], groups: NDArray[np.str_]) -> None
         raise TooFewSamples(benign=benign, malignant=positive, needed=MIN_GROUPS)
 
 
-def split(malignant: NDArray[np.bool_], groups: NDArray[np.str_], count: int, seed: int) -> list[Fold]:
+def split(
+    malignant: NDArray[np.bool_], groups: NDArray[np.str_], count: int, seed: int
+) -> list[Fold]:
     """Folds with about the same share of malignant images, no group on both sides; fewer where groups are few.
 
     Parameters

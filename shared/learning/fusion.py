@@ -69,7 +69,9 @@ def fit_fuser(rule: FusionRule, probabilities: Scores, malignant: Labels) -> Fus
     return Fuser(rule, tuple(found[:-1].tolist()), float(found[-1]), prevalence)
 
 
-def cross_fused(rule: FusionRule, scores: Sequence[Scores], malignant: Labels, folds: Sequence[Fold]) -> Scores:
+def cross_fused(
+    rule: FusionRule, scores: Sequence[Scores], malignant: Labels, folds: Sequence[Fold]
+) -> Scores:
     """Fused out-of-fold scores (N,), each fold's calibration and weights learnt on the other folds alone.
 
     Parameters
@@ -80,8 +82,15 @@ def cross_fused(rule: FusionRule, scores: Sequence[Scores], malignant: Labels, f
     for fold in folds:
         rows, labels = fold.training, malignant[fold.training]
         sigmoids = [fit_sigmoid(of_one[rows], labels) for of_one in scores]
-        known = np.stack([sigmoid.apply(of_one[rows]) for sigmoid, of_one in zip(sigmoids, scores, strict=True)])
-        new = np.stack([sigmoid.apply(of_one[fold.test]) for sigmoid, of_one in zip(sigmoids, scores, strict=True)])
+        known = np.stack(
+            [sigmoid.apply(of_one[rows]) for sigmoid, of_one in zip(sigmoids, scores, strict=True)]
+        )
+        new = np.stack(
+            [
+                sigmoid.apply(of_one[fold.test])
+                for sigmoid, of_one in zip(sigmoids, scores, strict=True)
+            ]
+        )
         fused[fold.test] = fit_fuser(rule, known, labels).fuse(new)
     return fused
 

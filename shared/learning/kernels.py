@@ -53,7 +53,10 @@ class GramShelf:
         scaler = StandardScaler().fit(fitted)
         known, new = (_standardised(scaler, table) for table in (fitted, judged))
         of_known, of_new = _squares(known), _squares(new)
-        within, across = self._stored(f"within-{place}", known, known), self._stored(f"across-{place}", new, known)
+        within, across = (
+            self._stored(f"within-{place}", known, known),
+            self._stored(f"across-{place}", new, known),
+        )
         self._within[place] = Gram(within, of_known, of_known, known.shape[1])
         self._across[place] = Gram(across, of_new, of_known, known.shape[1])
 

@@ -134,7 +134,9 @@ class FittedModel:
         good = [outcome for outcome in outcomes if not isinstance(outcome, SeraError)]
         with lap("classify"):
             predictions = iter(self._read(good) if good else ())
-        return [outcome if isinstance(outcome, SeraError) else next(predictions) for outcome in outcomes]
+        return [
+            outcome if isinstance(outcome, SeraError) else next(predictions) for outcome in outcomes
+        ]
 
     def _read(self, rows: Sequence[Vectors]) -> list[Prediction]:
         features = [np.stack(column) for column in zip(*rows, strict=True)]
@@ -142,7 +144,15 @@ class FittedModel:
         scores = self.fusion.fuse(probabilities)
         risks = self.calibration.apply(scores)
         strangeness, embedding = self.novelty.place(of_networks(self.recipe.features, features))
-        facts = zip(scores, risks, strangeness, embedding, self._p_values(scores), probabilities.T, strict=True)
+        facts = zip(
+            scores,
+            risks,
+            strangeness,
+            embedding,
+            self._p_values(scores),
+            probabilities.T,
+            strict=True,
+        )
         return [self._prediction(*of_one) for of_one in facts]
 
     def _p_values(self, scores: Scores) -> Sequence[tuple[float | None, float | None]]:
@@ -184,11 +194,15 @@ class FittedModel:
 
     def _reader(self, reader: FittedReader, probability: float) -> Reader:
         sources = [self.recipe.features[place] for place in reader.feature_sets]
-        networks, taps = ("+".join(getattr(each, name) for each in sources) for name in ("network", "tap"))
+        networks, taps = (
+            "+".join(getattr(each, name) for each in sources) for name in ("network", "tap")
+        )
         return Reader(networks, taps, reader.kind, float(probability))
 
 
 def of_networks(sets: Sequence[FeatureSet], tables: Sequence[Array]) -> Array:
     """The networks' features side by side, (N, D); formulas' where there is no network."""
-    chosen = [table for each, table in zip(sets, tables, strict=True) if isinstance(each, NetworkFeatures)]
+    chosen = [
+        table for each, table in zip(sets, tables, strict=True) if isinstance(each, NetworkFeatures)
+    ]
     return np.concatenate(chosen or list(tables), axis=1)

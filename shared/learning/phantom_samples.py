@@ -12,7 +12,11 @@ from shared.phantoms import Phantom, draw
 def phantom_samples(count: int, first_seed: int, margin: float) -> list[Sample]:
     """Samples of `count` phantoms of successive seeds, every second malignant; nothing is drawn yet."""
     return [
-        Sample(f"phantom-{seed}", malignant=bool(seed % 2), load=partial(draw_nodule, seed, bool(seed % 2), margin))
+        Sample(
+            f"phantom-{seed}",
+            malignant=bool(seed % 2),
+            load=partial(draw_nodule, seed, bool(seed % 2), margin),
+        )
         for seed in range(first_seed, first_seed + count)
     ]
 

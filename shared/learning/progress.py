@@ -7,7 +7,9 @@ from typing import Protocol
 class Progress(Protocol):
     """Called from time to time while a model is fitted."""
 
-    def __call__(self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
+    def __call__(
+        self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+    ) -> None:
         """`stage` is one of `network`, `features`, `tuning`, `readers`, `final`; `fraction` of that stage is done."""
         ...
 

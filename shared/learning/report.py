@@ -55,5 +55,7 @@ def decisions(
     """Called malignant (N,), each fold at the cut-off of the other folds' scores, by default Youden's."""
     called = np.zeros(len(scores), bool)
     for fold in folds:
-        called[fold.test] = scores[fold.test] >= cutoff(scores[fold.training], malignant[fold.training])
+        called[fold.test] = scores[fold.test] >= cutoff(
+            scores[fold.training], malignant[fold.training]
+        )
     return called

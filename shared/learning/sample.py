@@ -29,7 +29,11 @@ class Sample:
     @property
     def group(self) -> str:
         """All images of a group stay on one side of every split: a patient's, or those with the same pixels."""
-        return f"image {self.key}" if self.patient is None else f"patient {self.site or ''}/{self.patient}"
+        return (
+            f"image {self.key}"
+            if self.patient is None
+            else f"patient {self.site or ''}/{self.patient}"
+        )
 
 
 def check_classes(samples: Sequence[Sample]) -> None:

@@ -23,7 +23,11 @@ FIRST_SEED = 1_000_000_000
 
 
 def train_on_phantoms(
-    features: NetworkFeatures, training: PhantomTraining, margin: float, seed: int, progress: Progress
+    features: NetworkFeatures,
+    training: PhantomTraining,
+    margin: float,
+    seed: int,
+    progress: Progress,
 ) -> TapNetwork:
     """Train a network on phantoms' classes and cut it off at its taps.
 
@@ -52,36 +56,60 @@ def kept_phantom_network(
     }
     key = f"networks/{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
     if (known := keep.get(key)) is not None:
-        return TapNetwork.from_tensors(features.network, features.taps, safetensors.torch.load(known))
+        return TapNetwork.from_tensors(
+            features.network, features.taps, safetensors.torch.load(known)
+        )
     network = train_on_phantoms(features, recipe.phantoms, recipe.roi.margin, seed, progress)
-    keep.put(key, safetensors.torch.save({name: each.contiguous() for name, each in network.state_dict().items()}))
+    keep.put(
+        key,
+        safetensors.torch.save(
+            {name: each.contiguous() for name, each in network.state_dict().items()}
+        ),
+    )
     return network
 
 
-def _draw(card: Card, count: int, margin: float, seed: int, progress: Progress) -> tuple[Tensor, Tensor]:
+def _draw(
+    card: Card, count: int, margin: float, seed: int, progress: Progress
+) -> tuple[Tensor, Tensor]:
     """One grey channel of each image (N, 1, S, S), and the labels (N,)."""
     samples = phantom_samples(count, FIRST_SEED + seed * count, margin)
     rows = []
     for place, sample in enumerate(samples):
-        rows.append(to_input(sample.load(), card.input_px, card.normalise.mean, card.normalise.std)[:1])
+        rows.append(
+            to_input(sample.load(), card.input_px, card.normalise.mean, card.normalise.std)[:1]
+        )
         progress("network", place / count / 2, f"{place + 1} of {count} phantoms drawn", {})
-    return torch.from_numpy(np.stack(rows)), torch.tensor([int(sample.malignant) for sample in samples])
+    return torch.from_numpy(np.stack(rows)), torch.tensor(
+        [int(sample.malignant) for sample in samples]
+    )
 
 
-def _descend(module: nn.Module, images: Tensor, labels: Tensor, training: PhantomTraining, progress: Progress) -> None:
+def _descend(
+    module: nn.Module, images: Tensor, labels: Tensor, training: PhantomTraining, progress: Progress
+) -> None:
     optimiser = torch.optim.SGD(
-        module.parameters(), lr=training.rate, momentum=training.momentum, weight_decay=training.decay, nesterov=True
+        module.parameters(),
+        lr=training.rate,
+        momentum=training.momentum,
+        weight_decay=training.decay,
+        nesterov=True,
     )
     steps = training.epochs * (len(images) // training.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.rate, total_steps=steps, cycle_momentum=False)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, training.rate, total_steps=steps, cycle_momentum=False
+    )
     module.train()
     for epoch in range(training.epochs):
         losses = [
-            _step(module, images[rows], labels[rows], optimiser, schedule) for rows in _batches(images, training.batch)
+            _step(module, images[rows], labels[rows], optimiser, schedule)
+            for rows in _batches(images, training.batch)
         ]
         done = (epoch + 1) / training.epochs
         loss = sum(losses) / len(losses)
-        progress("network", 0.5 + done / 2, f"epoch {epoch + 1} of {training.epochs}", {"loss": loss})
+        progress(
+            "network", 0.5 + done / 2, f"epoch {epoch + 1} of {training.epochs}", {"loss": loss}
+        )
 
 
 def _step(

@@ -30,7 +30,10 @@ class StoredTable:
         key = f"tables/{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
         for place, numbers in enumerate(table.features):
             for piece, start in enumerate(range(0, len(numbers), PIECE_ROWS)):
-                keep.put(f"{key}/{place}/{piece}", numbers[start : start + PIECE_ROWS].astype("<f4").tobytes())
+                keep.put(
+                    f"{key}/{place}/{piece}",
+                    numbers[start : start + PIECE_ROWS].astype("<f4").tobytes(),
+                )
         head = {
             "keys": keys,
             "skipped": [asdict(each) for each in table.skipped],
@@ -48,13 +51,16 @@ class StoredTable:
         return FeatureTable(
             samples=tuple(known[key] for key in head["keys"]),
             features=tuple(
-                self._numbers(keep, folder, place, width, pieces) for place, width in enumerate(head["widths"])
+                self._numbers(keep, folder, place, width, pieces)
+                for place, width in enumerate(head["widths"])
             ),
             digests=tuple(head["digests"]),
             skipped=tuple(Skipped(**each) for each in head["skipped"]),
         )
 
-    def _numbers(self, keep: FeatureCache, folder: Path, place: int, width: int, pieces: int) -> Array:
+    def _numbers(
+        self, keep: FeatureCache, folder: Path, place: int, width: int, pieces: int
+    ) -> Array:
         path = folder / f"{self.key.rpartition('/')[2][:16]}-{place}"
         with path.open("wb") as file:
             for piece in range(pieces):

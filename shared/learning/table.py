@@ -72,7 +72,10 @@ def gather(
     """
     desk, kept, skipped = _Desk(extractors, cache, framing), [], []
     with ExitStack() as opened:
-        rolls = [opened.enter_context(Roll(_new_file(folder), extractor.width)) for extractor in extractors]
+        rolls = [
+            opened.enter_context(Roll(_new_file(folder), extractor.width))
+            for extractor in extractors
+        ]
         for batch in _watched(samples, skipped, progress):
             for sample, outcome in zip(batch, desk.vectors(batch), strict=True):
                 if isinstance(outcome, SeraError):
@@ -132,7 +135,9 @@ def on_disk(path: Path, width: int) -> Array:
 
 
 class _Desk:
-    def __init__(self, extractors: Sequence[Extractor], cache: FeatureCache, framing: Framing) -> None:
+    def __init__(
+        self, extractors: Sequence[Extractor], cache: FeatureCache, framing: Framing
+    ) -> None:
         self._extractors, self._cache, self._framing = extractors, cache, framing
 
     def vectors(self, batch: Sequence[Sample]) -> list[Vectors | SeraError]:
@@ -169,12 +174,15 @@ class _Desk:
         return f"features/{sample.key}/{self._framing}/{extractor.digest}"
 
 
-def compute_each(extractors: Sequence[Extractor], nodules: Iterable[object]) -> list[Vectors | SeraError]:
+def compute_each(
+    extractors: Sequence[Extractor], nodules: Iterable[object]
+) -> list[Vectors | SeraError]:
     """For each nodule, or error in its place, its vectors or why there are none: a bad image fails alone."""
     prepared = [_prepared(extractors, nodule) for nodule in nodules]
     good = [item for item in prepared if not isinstance(item, SeraError)]
     columns = [
-        extractor.compute(column) for extractor, column in zip(extractors, zip(*good, strict=True), strict=False)
+        extractor.compute(column)
+        for extractor, column in zip(extractors, zip(*good, strict=True), strict=False)
     ]
     rows = iter(zip(*columns, strict=True))
     return [item if isinstance(item, SeraError) else next(rows) for item in prepared]
@@ -199,13 +207,20 @@ def _loaded(sample: Sample) -> object:
         return error
 
 
-def _watched(samples: Sequence[Sample], skipped: Sequence[Skipped], progress: Progress) -> Iterator[Sequence[Sample]]:
+def _watched(
+    samples: Sequence[Sample], skipped: Sequence[Skipped], progress: Progress
+) -> Iterator[Sequence[Sample]]:
     """Samples in batches; says after each how far it has come."""
     for start in range(0, len(samples), BATCH):
         batch = samples[start : start + BATCH]
         yield batch
         done = start + len(batch)
-        progress("features", done / len(samples), f"{done} of {len(samples)} images", {"skipped": len(skipped)})
+        progress(
+            "features",
+            done / len(samples),
+            f"{done} of {len(samples)} images",
+            {"skipped": len(skipped)},
+        )
 
 
 def _new_file(folder: Path) -> Path:

@@ -11,7 +11,15 @@ import numpy as np
 from sklearn.svm import SVC
 
 from shared.learning.cache import FeatureCache
-from shared.learning.classifiers import Labels, Scores, Settings, Table, candidates, fit_classifier, svm_options
+from shared.learning.classifiers import (
+    Labels,
+    Scores,
+    Settings,
+    Table,
+    candidates,
+    fit_classifier,
+    svm_options,
+)
 from shared.learning.columns import Columns, seen
 from shared.learning.folds import Fold, split
 from shared.learning.kernels import GramShelf, Matrix, Rows
@@ -53,7 +61,11 @@ class OutOfFold:
 
 
 def out_of_fold(
-    readings: Sequence[Reading], columns: Sequence[Columns], trial: Trial, keep: FeatureCache, progress: Progress
+    readings: Sequence[Reading],
+    columns: Sequence[Columns],
+    trial: Trial,
+    keep: FeatureCache,
+    progress: Progress,
 ) -> list[OutOfFold]:
     """Nested cross-validation of each reading: settings are chosen anew inside the training part of each fold.
 
@@ -64,11 +76,17 @@ def out_of_fold(
     for number, fold in enumerate(trial.folds):
 
         def partly(
-            stage: str, fraction: float, message: str, metrics: Mapping[str, float], number: int = number
+            stage: str,
+            fraction: float,
+            message: str,
+            metrics: Mapping[str, float],
+            number: int = number,
         ) -> None:
             progress(stage, (number + fraction) / len(trial.folds), message, metrics)
 
-        for place, (judged, chosen) in enumerate(judge_fold(number, readings, columns, trial, keep, partly)):
+        for place, (judged, chosen) in enumerate(
+            judge_fold(number, readings, columns, trial, keep, partly)
+        ):
             scores[place][fold.test] = judged
             settings[place].append(chosen)
     return [OutOfFold(*of_one) for of_one in zip(scores, map(tuple, settings), strict=True)]
@@ -136,7 +154,9 @@ class FoldDesk:
     def key(self, reading: Reading) -> str:
         """Names all that decides the fold's scores, or the final fit."""
         sets, classifier = reading
-        rows = hashlib.sha256(np.concatenate([self.fold.training, [-1], self.fold.test]).tobytes()).hexdigest()
+        rows = hashlib.sha256(
+            np.concatenate([self.fold.training, [-1], self.fold.test]).tobytes()
+        ).hexdigest()
         facts = {
             "columns": [self._columns[place].digest for place in sets],
             "classifier": asdict(classifier),
@@ -156,7 +176,9 @@ class FoldDesk:
     def _table(self, place: int) -> Table:
         if place not in self._tables:
             columns = self._columns[place]
-            self._tables[place] = columns.final() if self._number is None else columns.of_fold(self._number)
+            self._tables[place] = (
+                columns.final() if self._number is None else columns.of_fold(self._number)
+            )
         return self._tables[place]
 
     def _seen(self, sets: tuple[int, ...], classifier: Classifier) -> Table:
@@ -170,7 +192,9 @@ class FoldDesk:
             self._inner = split(self._malignant, groups, self._trial.inner_folds, self._trial.seed)
         return self._inner
 
-    def _try(self, sets: tuple[int, ...], classifier: Classifier, options: Sequence[Settings]) -> list[float]:
+    def _try(
+        self, sets: tuple[int, ...], classifier: Classifier, options: Sequence[Settings]
+    ) -> list[float]:
         table, seed = self._seen(sets, classifier)[self.fold.training], self._trial.seed
         areas = []
         for settings in options:
@@ -182,7 +206,9 @@ class FoldDesk:
             areas.append(roc_auc(scores, self._malignant))
         return areas
 
-    def _try_svm(self, sets: tuple[int, ...], classifier: Svm, options: Sequence[Settings]) -> list[float]:
+    def _try_svm(
+        self, sets: tuple[int, ...], classifier: Svm, options: Sequence[Settings]
+    ) -> list[float]:
         """The kernel matrix is made once for all that share it."""
         areas: dict[int, float] = {}
         for gamma in dict.fromkeys(settings.get("gamma") for settings in options):
@@ -213,10 +239,14 @@ class FoldDesk:
         return self._shelf
 
 
-def _fit_on(kernel: Matrix, rows: Rows, malignant: Labels, settings: Settings, classifier: Svm) -> SVC:
+def _fit_on(
+    kernel: Matrix, rows: Rows, malignant: Labels, settings: Settings, classifier: Svm
+) -> SVC:
     whole = len(rows) == len(kernel)
     part = kernel if whole else kernel[np.ix_(rows, rows)]
-    return SVC(**svm_options(settings, classifier) | {"kernel": "precomputed"}).fit(part, malignant[rows])
+    return SVC(**svm_options(settings, classifier) | {"kernel": "precomputed"}).fit(
+        part, malignant[rows]
+    )
 
 
 def _kept(desk: FoldDesk, reading: Reading, keep: FeatureCache) -> tuple[Scores, Settings]:
@@ -246,5 +276,7 @@ def common(settings: Sequence[Settings]) -> Mapping[str, str]:
     told: dict[str, str] = {}
     for name in dict.fromkeys(name for of_one in settings for name in of_one):
         values = [of_one[name] for of_one in settings if name in of_one]
-        told[name] = ", ".join(f"{value} ({values.count(value)})" for value in dict.fromkeys(values))
+        told[name] = ", ".join(
+            f"{value} ({values.count(value)})" for value in dict.fromkeys(values)
+        )
     return told

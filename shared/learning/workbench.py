@@ -24,7 +24,14 @@ from shared.learning.tuning import Body, TunedColumns, Tuning
 from shared.learning.tuning.tuned import Ground
 from shared.learning.validation import OutOfFold, Reading, Trial, judge_fold, out_of_fold
 from shared.networks import TapNetwork, WeightsFinder, get_network, pretrained_stages
-from shared.recipes import LEARNT, Calipers, FeatureSet, HandcraftedFeatures, NetworkFeatures, Recipe
+from shared.recipes import (
+    LEARNT,
+    Calipers,
+    FeatureSet,
+    HandcraftedFeatures,
+    NetworkFeatures,
+    Recipe,
+)
 from shared.recipes import Tuning as How
 
 TuningKey = tuple[str, How, str]
@@ -60,13 +67,21 @@ class Workbench:
         self._weights, self._keep, self._progress = weights, keep, progress
         self._extractors = {} if extractors is None else extractors
         with ExitStack() as opened:
-            self._folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="sera-bench-")))
-            self.table = table.restore(samples, keep, self._folder) if table else self._gather(samples, recipe.features)
+            self._folder = Path(
+                opened.enter_context(tempfile.TemporaryDirectory(prefix="sera-bench-"))
+            )
+            self.table = (
+                table.restore(samples, keep, self._folder)
+                if table
+                else self._gather(samples, recipe.features)
+            )
             self.trial = _trial(self.table, recipe, seed)
             self._open = opened.pop_all()
         self._tunings: dict[TuningKey, Tuning] = {}
         self._columns: dict[FeatureSet, Columns] = {}
-        for each, digest, numbers in zip(recipe.features, self.table.digests, self.table.features, strict=True):
+        for each, digest, numbers in zip(
+            recipe.features, self.table.digests, self.table.features, strict=True
+        ):
             self._columns[pretrained(each)] = Fixed(digest, numbers)
 
     def __enter__(self) -> "Workbench":
@@ -89,13 +104,17 @@ class Workbench:
     def columns(self, features: FeatureSet) -> Columns:
         """A feature set's numbers for all images; raises `FeaturesNotFinite` where one image has none."""
         if features not in self._columns:
-            self._columns[features] = self._tuned(features) if _learnt(features) else self._gathered(features)
+            self._columns[features] = (
+                self._tuned(features) if _learnt(features) else self._gathered(features)
+            )
         return self._columns[features]
 
     def extractor(self, place: int) -> Extractor:
         """What a bundle computes the recipe's feature set of that number with."""
         features = self.recipe.features[place]
-        return self.columns(features).extractor() if _learnt(features) else self._extractor(features)
+        return (
+            self.columns(features).extractor() if _learnt(features) else self._extractor(features)
+        )
 
     def out_of_fold(
         self, readings: Sequence[Reading], sets: Sequence[FeatureSet], progress: Progress
@@ -125,10 +144,20 @@ class Workbench:
         return self._extractors[features]
 
     def _gather(
-        self, samples: Sequence[Sample], sets: Sequence[FeatureSet], progress: Progress | None = None
+        self,
+        samples: Sequence[Sample],
+        sets: Sequence[FeatureSet],
+        progress: Progress | None = None,
     ) -> FeatureTable:
         extractors = [self._extractor(features) for features in sets]
-        return gather(samples, extractors, self._keep, framing(self.recipe), progress or self._progress, self._folder)
+        return gather(
+            samples,
+            extractors,
+            self._keep,
+            framing(self.recipe),
+            progress or self._progress,
+            self._folder,
+        )
 
     def _gathered(self, features: FeatureSet) -> Fixed:
         table = self._gather(self.table.samples, [features], silent)
@@ -148,14 +177,18 @@ class Workbench:
 
         place = len(self._tunings)
 
-        def progress(stage: str, fraction: float, message: str, metrics: Mapping[str, float]) -> None:
+        def progress(
+            stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+        ) -> None:
             self._progress(stage, (place + fraction) / len(self._tunings), message, metrics)
 
         return Tuning(features, body, origin, self._ground(), progress)
 
     def _ground(self) -> Ground:
         recipe = self.recipe
-        return Ground(list(self.table.samples), self.trial, recipe.tuning, framing(recipe), self._keep)
+        return Ground(
+            list(self.table.samples), self.trial, recipe.tuning, framing(recipe), self._keep
+        )
 
 
 def build_extractor(
@@ -185,7 +218,9 @@ def tuning_key(features: NetworkFeatures) -> TuningKey:
 
 def tuning_keys(recipe: Recipe) -> list[TuningKey]:
     """The networks that a recipe tunes, each once."""
-    return list(dict.fromkeys(tuning_key(features) for features in recipe.features if _learnt(features)))
+    return list(
+        dict.fromkeys(tuning_key(features) for features in recipe.features if _learnt(features))
+    )
 
 
 def framing(recipe: Recipe) -> Framing:
@@ -201,7 +236,9 @@ def pretrained(features: FeatureSet) -> FeatureSet:
 def fingerprint(samples: Sequence[Sample]) -> str:
     """SHA-256 of a data set: keys, labels and groups, whatever their order."""
     digest = hashlib.sha256()
-    for line in sorted(f"{sample.key}\t{sample.malignant:d}\t{sample.group}\n" for sample in samples):
+    for line in sorted(
+        f"{sample.key}\t{sample.malignant:d}\t{sample.group}\n" for sample in samples
+    ):
         digest.update(line.encode())
     return digest.hexdigest()
 
@@ -215,5 +252,9 @@ def _trial(table: FeatureTable, recipe: Recipe, seed: int) -> Trial:
         raise NoneReadable(count=len(table.skipped), code=table.skipped[0].code)
     check_enough(table.malignant, table.groups)
     folds = split(table.malignant, table.groups, recipe.validation.folds, seed)
-    order = hashlib.sha256("\n".join(f"{s.key} {s.malignant:d} {s.group}" for s in table.samples).encode()).hexdigest()
-    return Trial(table.malignant, np.asarray(table.groups), folds, recipe.validation.inner_folds, seed, order)
+    order = hashlib.sha256(
+        "\n".join(f"{s.key} {s.malignant:d} {s.group}" for s in table.samples).encode()
+    ).hexdigest()
+    return Trial(
+        table.malignant, np.asarray(table.groups), folds, recipe.validation.inner_folds, seed, order
+    )

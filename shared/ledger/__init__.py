@@ -1,5 +1,5 @@
 """Postgres: tables, repositories, migrations, and the transaction that holds them together."""
 
-from shared.ledger.ledger import Book, House, Ledger
+from shared.ledger.ledger import HospitalSession, Ledger, SystemSession
 
-__all__ = ["Book", "House", "Ledger"]
+__all__ = ["HospitalSession", "Ledger", "SystemSession"]

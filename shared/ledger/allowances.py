@@ -62,12 +62,18 @@ class Allowance(Scoped):
         left = _level(per_minute) - 1
         first = insert(AllowanceRow).values(hospital_id=self._hospital, tokens=per_minute - 1)
         taken = first.on_conflict_do_update(
-            index_elements=[AllowanceRow.hospital_id], set_={"tokens": left, "filled_at": NOW}, where=left >= spare
+            index_elements=[AllowanceRow.hospital_id],
+            set_={"tokens": left, "filled_at": NOW},
+            where=left >= spare,
         )
         return self._session.scalar(taken.returning(AllowanceRow.tokens)) is not None
 
     def _jobs(self, state: str) -> ScalarSelect[int]:
-        return self._mine(select(func.count()), JobRow).where(JobRow.state == text(state)).scalar_subquery()
+        return (
+            self._mine(select(func.count()), JobRow)
+            .where(JobRow.state == text(state))
+            .scalar_subquery()
+        )
 
 
 def _level(per_minute: Any) -> ColumnElement[float]:

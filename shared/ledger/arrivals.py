@@ -27,13 +27,18 @@ class Arrivals:
 
     def begin(self, state: str, browser: str, arrival: Arrival) -> None:
         self._session.execute(delete(ArrivalRow).where(ArrivalRow.expires_at < NOW))
-        row = ArrivalRow(state_sha256=digest(state), browser_sha256=digest(browser), **vars(arrival))
+        row = ArrivalRow(
+            state_sha256=digest(state), browser_sha256=digest(browser), **vars(arrival)
+        )
         row.expires_at = NOW + GOOD_FOR
         self._session.add(row)
 
     def finish(self, state: str, browser: str) -> Arrival | None:
         """None if this browser has not set out with this state, or has come back before."""
-        mine = ArrivalRow.state_sha256 == digest(state), ArrivalRow.browser_sha256 == digest(browser)
+        mine = (
+            ArrivalRow.state_sha256 == digest(state),
+            ArrivalRow.browser_sha256 == digest(browser),
+        )
         taken = delete(ArrivalRow).where(*mine, ArrivalRow.expires_at > NOW)
         row = self._session.execute(taken.returning(ArrivalRow.nonce, ArrivalRow.verifier)).first()
         return row and Arrival(*row)

@@ -22,7 +22,19 @@ from shared.ledger.tables import AuditRow, SealRow
 ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
 """From where the request came that is being answered; None in services that answer none."""
 
-NAMES = ("number", "at", "actor", "origin", "event", "case_id", "job_id", "previous", "hash", "hospital_id", "chain")
+NAMES = (
+    "number",
+    "at",
+    "actor",
+    "origin",
+    "event",
+    "case_id",
+    "job_id",
+    "previous",
+    "hash",
+    "hospital_id",
+    "chain",
+)
 COLUMNS = [getattr(AuditRow, name) for name in NAMES]
 
 
@@ -74,7 +86,9 @@ class AuditTrail:
         self._session, self._actor, self._hospital = session, actor, hospital
         self._told: list[Entry] = []
 
-    def record(self, event: Event, *, case: UUID | None = None, job: UUID | None = None, **details: Any) -> None:
+    def record(
+        self, event: Event, *, case: UUID | None = None, job: UUID | None = None, **details: Any
+    ) -> None:
         self.record_all([Entry(event, self._hospital, case, job, details)])
 
     def record_all(self, entries: Iterable[Entry]) -> None:
@@ -82,10 +96,16 @@ class AuditTrail:
 
     def record_reads(self, event: Event, subjects: Sequence[tuple[UUID, UUID | None]]) -> None:
         """Note that this actor saw something of these (case, job), each the first time only."""
-        mine = select(AuditRow.case_id, AuditRow.job_id).where(AuditRow.event == event, AuditRow.actor == self._actor)
-        known = self._session.execute(mine.where(AuditRow.case_id.in_([case for case, _ in subjects])))
+        mine = select(AuditRow.case_id, AuditRow.job_id).where(
+            AuditRow.event == event, AuditRow.actor == self._actor
+        )
+        known = self._session.execute(
+            mine.where(AuditRow.case_id.in_([case for case, _ in subjects]))
+        )
         seen = {tuple(row) for row in known}
-        self.record_all(Entry(event, self._hospital, *subject) for subject in subjects if subject not in seen)
+        self.record_all(
+            Entry(event, self._hospital, *subject) for subject in subjects if subject not in seen
+        )
 
     def write(self) -> None:
         """Write what was told, at the end of the transaction."""
@@ -98,12 +118,18 @@ class AuditTrail:
 
     def page(self, after: int = 0, limit: int = 100, wanted: Wanted = ALL) -> list[Recorded]:
         """Oldest first; a scoped trail shows its hospital's events only."""
-        return self._read(wanted.among(select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id)), limit)
+        return self._read(
+            wanted.among(select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id)), limit
+        )
 
-    def newest(self, before: int | None = None, limit: int = 100, wanted: Wanted = ALL) -> list[Recorded]:
+    def newest(
+        self, before: int | None = None, limit: int = 100, wanted: Wanted = ALL
+    ) -> list[Recorded]:
         """Newest first, from before the event of this id."""
         query = select(AuditRow).order_by(AuditRow.id.desc())
-        return self._read(wanted.among(query if before is None else query.where(AuditRow.id < before)), limit)
+        return self._read(
+            wanted.among(query if before is None else query.where(AuditRow.id < before)), limit
+        )
 
     def next_chain(self, after: str = "") -> str | None:
         """The chain that follows in the database's order, be it that only seals of it are left."""
@@ -117,15 +143,25 @@ class AuditTrail:
     def stretch(self, chain: str, after: int, limit: int) -> list[Link]:
         """A chain's events that follow the one of this number."""
         self.write()
-        query = select(*COLUMNS, cast(AuditRow.details, Text).label("details")).order_by(AuditRow.number).limit(limit)
+        query = (
+            select(*COLUMNS, cast(AuditRow.details, Text).label("details"))
+            .order_by(AuditRow.number)
+            .limit(limit)
+        )
         query = query.where(AuditRow.chain == chain, AuditRow.number > after)
         return [_link(row) for row in self._session.execute(self._of_chain(query, AuditRow))]
 
-    def links(self, after: tuple[str, int] | None = None, limit: int = 1000) -> list[tuple[tuple[str, int], Link]]:
+    def links(
+        self, after: tuple[str, int] | None = None, limit: int = 1000
+    ) -> list[tuple[tuple[str, int], Link]]:
         """Chain after chain, each from its beginning; with each the place to go on from."""
         self.write()
         place = tuple_(AuditRow.chain, AuditRow.number)
-        query = select(*COLUMNS, cast(AuditRow.details, Text).label("details")).order_by(*place.clauses).limit(limit)
+        query = (
+            select(*COLUMNS, cast(AuditRow.details, Text).label("details"))
+            .order_by(*place.clauses)
+            .limit(limit)
+        )
         query = self._of_chain(query, AuditRow)
         if after:
             query = query.where(place > tuple_(*map(literal, after)))
@@ -148,7 +184,9 @@ def write_all(session: Session, trails: Iterable[AuditTrail]) -> None:
     """Write what these trails were told, chain after chain."""
     rows = [row for trail in trails for row in trail.take()]
     if rows:
-        session.execute(insert(AuditRow), sorted(rows, key=lambda row: chain_of(row["hospital_id"])))
+        session.execute(
+            insert(AuditRow), sorted(rows, key=lambda row: chain_of(row["hospital_id"]))
+        )
 
 
 def _link(row: Row) -> Link:
@@ -158,5 +196,8 @@ def _link(row: Row) -> Link:
         at=moment(row.at),
         case=row.case_id and str(row.case_id),
         job=row.job_id and str(row.job_id),
-        **{name: getattr(row, name) for name in ("number", "actor", "origin", "event", "details", "previous", "hash")},
+        **{
+            name: getattr(row, name)
+            for name in ("number", "actor", "origin", "event", "details", "previous", "hash")
+        },
     )

@@ -11,7 +11,9 @@ from shared.domain.jobs import Reason
 from shared.ledger.tables import HospitalRow, JobRow
 
 NOW = func.clock_timestamp()
-QUEUED, RUNNING, FAILED = (JobRow.state == literal_column(f"'{state}'") for state in ("queued", "running", "failed"))
+QUEUED, RUNNING, FAILED = (
+    JobRow.state == literal_column(f"'{state}'") for state in ("queued", "running", "failed")
+)
 """Written out, so that the partial indexes are used."""
 REASON = func.coalesce(JobRow.reason, literal_column(f"'{Reason.INTERNAL}'"))
 
@@ -67,15 +69,36 @@ class Backlog:
     def lines(self) -> list[Line]:
         """By hospital, the urgent lane first."""
         oldest = func.extract("epoch", NOW - func.min(JobRow.queued_at))
-        query = select(HospitalRow.name, JobRow.urgent, func.count(), oldest).join(JobRow).where(QUEUED)
-        grouped = query.group_by(HospitalRow.name, JobRow.urgent).order_by(HospitalRow.name, JobRow.urgent.desc())
-        return [Line(name, urgent, jobs, float(age)) for name, urgent, jobs, age in self._session.execute(grouped)]
+        query = (
+            select(HospitalRow.name, JobRow.urgent, func.count(), oldest).join(JobRow).where(QUEUED)
+        )
+        grouped = query.group_by(HospitalRow.name, JobRow.urgent).order_by(
+            HospitalRow.name, JobRow.urgent.desc()
+        )
+        return [
+            Line(name, urgent, jobs, float(age))
+            for name, urgent, jobs, age in self._session.execute(grouped)
+        ]
 
     def in_hand(self, most: int) -> list[InHand]:
         """Those whose leases end first; those that ran out lead."""
         left = func.extract("epoch", JobRow.lease_until - NOW)
-        names = (JobRow.id, HospitalRow.name, JobRow.urgent, JobRow.worker, JobRow.attempts, JobRow.lease_until, left)
-        query = select(*names).join(HospitalRow).where(RUNNING).order_by(JobRow.lease_until, JobRow.id).limit(most)
+        names = (
+            JobRow.id,
+            HospitalRow.name,
+            JobRow.urgent,
+            JobRow.worker,
+            JobRow.attempts,
+            JobRow.lease_until,
+            left,
+        )
+        query = (
+            select(*names)
+            .join(HospitalRow)
+            .where(RUNNING)
+            .order_by(JobRow.lease_until, JobRow.id)
+            .limit(most)
+        )
         return [InHand(*row[:-1], float(row[-1])) for row in self._session.execute(query)]
 
     def expired(self) -> int:

@@ -93,11 +93,17 @@ class Cases(Scoped):
 
     def find(self, case_id: UUID) -> Case | None:
         """Raises CaseErased."""
-        row = self._session.scalar(self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id))
+        row = self._session.scalar(
+            self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
+        )
         if row:
             check_kept(row)
         return row and Case(**{name: getattr(row, name) for name in Case.__dataclass_fields__})
 
     def jobs_of(self, case_id: UUID) -> list[UUID]:
-        query = self._mine(select(JobRow.id), JobRow).where(JobRow.case_id == case_id).order_by(JobRow.created_at)
+        query = (
+            self._mine(select(JobRow.id), JobRow)
+            .where(JobRow.case_id == case_id)
+            .order_by(JobRow.created_at)
+        )
         return list(self._session.scalars(query))

@@ -29,14 +29,25 @@ class Cleanings:
 
     def keep(self, dataset: UUID, cleanings: Iterable[Cleaning]) -> None:
         """Remember what was changed by cleaning; of a file that is known the first word stands."""
-        rows = {each.source_sha256: vars(each) for each in cleanings if each.source_sha256 != each.stored_sha256}
+        rows = {
+            each.source_sha256: vars(each)
+            for each in cleanings
+            if each.source_sha256 != each.stored_sha256
+        }
         if not rows:
             return
         kept = insert(CleaningRow).values(list(rows.values())).on_conflict_do_nothing()
         new = set(self._session.scalars(kept.returning(CleaningRow.source_sha256)))
-        removed = sum((Counter(row["removed"]) for source, row in rows.items() if source in new), Counter())
+        removed = sum(
+            (Counter(row["removed"]) for source, row in rows.items() if source in new), Counter()
+        )
         if new:
-            details = {"dataset": str(dataset), "change": "cleaned", "files": len(new), "removed": dict(removed)}
+            details = {
+                "dataset": str(dataset),
+                "change": "cleaned",
+                "files": len(new),
+                "removed": dict(removed),
+            }
             self._audit.record(Event.DATASET_CHANGED, **details)
 
     def names(self, hashes: Collection[str]) -> dict[str, str]:
@@ -45,12 +56,20 @@ class Cleanings:
         One that is held under the very hash keeps it: it came before files were cleaned, and versions know it so.
         """
         query = select(CleaningRow.source_sha256, CleaningRow.stored_sha256)
-        known = dict(self._session.execute(query.where(CleaningRow.source_sha256.in_(hashes))).all())
+        known = dict(
+            self._session.execute(query.where(CleaningRow.source_sha256.in_(hashes))).all()
+        )
         as_came = self._held(hashes)
         return {each: each if each in as_came else known.get(each, each) for each in hashes}
 
     def _held(self, hashes: Collection[str]) -> set[str]:
         columns = (
-            column for table in (DatasetImageRow, VersionImageRow) for column in (table.image_sha256, table.mask_sha256)
+            column
+            for table in (DatasetImageRow, VersionImageRow)
+            for column in (table.image_sha256, table.mask_sha256)
         )
-        return set(self._session.scalars(union(*(select(column).where(column.in_(hashes)) for column in columns))))
+        return set(
+            self._session.scalars(
+                union(*(select(column).where(column.in_(hashes)) for column in columns))
+            )
+        )

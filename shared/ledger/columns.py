@@ -26,7 +26,11 @@ def doubles(value: Any) -> Any:
 
 def buckets(value: Any, edges: Sequence[float]) -> Any:
     """An aggregate of the numbers of the buckets that values fall in: 0 below the first edge, up to len(edges)."""
-    return shorts(func.width_bucket(value, bindparam(None, np.asarray(edges, dtype=float).tolist(), ARRAY(Double))))
+    return shorts(
+        func.width_bucket(
+            value, bindparam(None, np.asarray(edges, dtype=float).tolist(), ARRAY(Double))
+        )
+    )
 
 
 def read_shorts(sent: memoryview | None) -> NDArray[np.int16]:

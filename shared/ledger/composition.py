@@ -45,7 +45,12 @@ class Compositions:
         return self._parts(VersionImageRow, VersionImageRow.version_id == version)
 
     def _parts(self, rows: Rows, which: object) -> dict[By, list[Part]]:
-        groups = {By.ALL: literal("all"), By.SPLIT: rows.split, By.SITE: rows.site, By.SIZE: _band(rows)}
+        groups = {
+            By.ALL: literal("all"),
+            By.SPLIT: rows.split,
+            By.SITE: rows.site,
+            By.SIZE: _band(rows),
+        }
         found = {by: self._counted(rows, which, group) for by, group in groups.items()}
         found[By.SIZE].sort(key=lambda part: SIZE_BANDS.index(part.name))
         return found
@@ -59,5 +64,10 @@ class Compositions:
 
 
 def _band(rows: Rows) -> object:
-    limits = [(rows.size_mm < limit, band) for limit, band in zip(SIZE_LIMITS_MM, SIZE_BANDS, strict=False)]
-    return case((rows.size_mm.is_(None), UNKNOWN_SIZE), *limits, else_=SIZE_BANDS[len(SIZE_LIMITS_MM)])
+    limits = [
+        (rows.size_mm < limit, band)
+        for limit, band in zip(SIZE_LIMITS_MM, SIZE_BANDS, strict=False)
+    ]
+    return case(
+        (rows.size_mm.is_(None), UNKNOWN_SIZE), *limits, else_=SIZE_BANDS[len(SIZE_LIMITS_MM)]
+    )

@@ -78,7 +78,11 @@ class Consents:
         self._drafts = Drafts(session, audit)
 
     def take(
-        self, dataset: UUID, since: datetime | None = None, hospital: str | None = None, tags: Tags = None
+        self,
+        dataset: UUID,
+        since: datetime | None = None,
+        hospital: str | None = None,
+        tags: Tags = None,
     ) -> Taken:
         """Bring the draft up to what hospitals say; the filters narrow what is added, never what is withdrawn."""
         lock(self._session, dataset, tags)
@@ -90,13 +94,19 @@ class Consents:
         cases = {each.image.image_sha256: each.case_id for each in reversed(readable)}
         answers = self._drafts.offer(dataset, [each.image for each in readable], cases)
         pairs = zip(readable, answers, strict=True)
-        refused += [_refusal(each, answer) for each, answer in pairs if isinstance(answer, Conflict)]
-        added, known = (answers.count(reception) for reception in (Reception.ADDED, Reception.KNOWN))
+        refused += [
+            _refusal(each, answer) for each, answer in pairs if isinstance(answer, Conflict)
+        ]
+        added, known = (
+            answers.count(reception) for reception in (Reception.ADDED, Reception.KNOWN)
+        )
         return Taken(added, corrected, known, withdrawn, refused)
 
     def withdraw(self, dataset: UUID) -> list[Withdrawn]:
         """Take rows out of the draft whose consent was withdrawn or whose case was erased; what is frozen stays."""
-        return self._take_out(dataset, "withdrawn", self._unconsented(dataset)) + self.forget(dataset)
+        return self._take_out(dataset, "withdrawn", self._unconsented(dataset)) + self.forget(
+            dataset
+        )
 
     def forget(self, dataset: UUID) -> list[Withdrawn]:
         """Take rows of erased cases out of the draft."""
@@ -107,7 +117,9 @@ class Consents:
 
     def with_erased(self) -> list[UUID]:
         """Datasets whose drafts hold rows of erased cases."""
-        query = select(DatasetImageRow.dataset_id).join(CaseRow).where(CaseRow.erased_at.is_not(None))
+        query = (
+            select(DatasetImageRow.dataset_id).join(CaseRow).where(CaseRow.erased_at.is_not(None))
+        )
         return list(self._session.scalars(query.distinct().order_by(DatasetImageRow.dataset_id)))
 
     def _unconsented(self, dataset: UUID) -> Select:
@@ -120,12 +132,17 @@ class Consents:
         )
 
     def _take_out(self, dataset: UUID, change: str, query: Select) -> list[Withdrawn]:
-        gone = [Withdrawn(of, image, self._holding(dataset, image)) for image, of in self._session.execute(query)]
+        gone = [
+            Withdrawn(of, image, self._holding(dataset, image))
+            for image, of in self._session.execute(query)
+        ]
         hashes = [each.image_sha256 for each in gone]
         here = DatasetImageRow.dataset_id == dataset, DatasetImageRow.image_sha256.in_(hashes)
         self._session.execute(delete(DatasetImageRow).where(*here))
         for each in gone:
-            self._record(dataset, change, each.case_id, each.image_sha256, versions=list(each.versions))
+            self._record(
+                dataset, change, each.case_id, each.image_sha256, versions=list(each.versions)
+            )
         return gone
 
     def _correct(self, dataset: UUID) -> int:
@@ -137,22 +154,32 @@ class Consents:
             .join(latest, _same_image(latest))
             .where(DatasetImageRow.dataset_id == dataset, latest.c.consent)
         )
-        return sum(self._corrected(dataset, row.DatasetImageRow, row) for row in self._session.execute(query).all())
+        return sum(
+            self._corrected(dataset, row.DatasetImageRow, row)
+            for row in self._session.execute(query).all()
+        )
 
     def _corrected(self, dataset: UUID, row: DatasetImageRow, told: Any) -> bool:
         before = labelled(row)
         after = replace(before, **_facts(told))
         if after == before:
             return False
-        self._drafts.write(dataset, self._drafts.placed(dataset, before, after, stated=False), told.case_id)
+        self._drafts.write(
+            dataset, self._drafts.placed(dataset, before, after, stated=False), told.case_id
+        )
         self._record(dataset, "corrected", told.case_id, before.image_sha256)
         return True
 
-    def _candidates(self, dataset: UUID, since: datetime | None, hospital: UUID | None) -> list[_Candidate]:
+    def _candidates(
+        self, dataset: UUID, since: datetime | None, hospital: UUID | None
+    ) -> list[_Candidate]:
         """Images with consent that did not come into this dataset as a case yet."""
         latest = _latest()
         of_case = DatasetImageRow.case_id.is_not(None)
-        in_dataset = and_(DatasetImageRow.dataset_id == dataset, DatasetImageRow.image_sha256 == latest.c.image_sha256)
+        in_dataset = and_(
+            DatasetImageRow.dataset_id == dataset,
+            DatasetImageRow.image_sha256 == latest.c.image_sha256,
+        )
         query = (
             select(latest, HospitalRow.name.label("site"), _failure(latest).label("failed"))
             .join(HospitalRow, HospitalRow.id == latest.c.hospital_id)
@@ -172,7 +199,9 @@ class Consents:
         return found
 
     def _holding(self, dataset: UUID, image: str) -> tuple[int, ...]:
-        query = select(VersionRow.number).join(VersionImageRow).where(VersionRow.dataset_id == dataset)
+        query = (
+            select(VersionRow.number).join(VersionImageRow).where(VersionRow.dataset_id == dataset)
+        )
         held = query.where(VersionImageRow.image_sha256 == image).order_by(VersionRow.number)
         return tuple(self._session.scalars(held))
 
@@ -191,7 +220,9 @@ def _latest() -> Subquery:
 
 
 def _same_image(latest: Subquery) -> Any:
-    return and_(latest.c.hospital_id == CaseRow.hospital_id, latest.c.image_sha256 == CaseRow.image_sha256)
+    return and_(
+        latest.c.hospital_id == CaseRow.hospital_id, latest.c.image_sha256 == CaseRow.image_sha256
+    )
 
 
 def _failure(latest: Subquery) -> Any:
@@ -207,7 +238,9 @@ def _candidate(row: Any) -> _Candidate:
 
 
 def _facts(row: Any) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in ("malignant", "patient", "roi", "frame", "size_mm")}
+    return {
+        name: getattr(row, name) for name in ("malignant", "patient", "roi", "frame", "size_mm")
+    }
 
 
 def _refusal(each: _Candidate, reason: Conflict) -> Refused:

@@ -52,7 +52,10 @@ class Datasets:
     def ensure(self, name: str, synthetic: bool = False) -> UUID:
         """The dataset of this name, created if it is new."""
         made = (
-            insert(DatasetRow).values(name=name, synthetic=synthetic).on_conflict_do_nothing().returning(DatasetRow.id)
+            insert(DatasetRow)
+            .values(name=name, synthetic=synthetic)
+            .on_conflict_do_nothing()
+            .returning(DatasetRow.id)
         )
         if new := self._session.scalar(made):
             self._audit.record(Event.DATASET_CREATED, dataset=str(new))
@@ -82,7 +85,10 @@ class Datasets:
 
     def all(self) -> list[Dataset]:
         """By name."""
-        return [Dataset(**row._mapping) for row in self._session.execute(_counted().order_by(DatasetRow.name))]
+        return [
+            Dataset(**row._mapping)
+            for row in self._session.execute(_counted().order_by(DatasetRow.name))
+        ]
 
     def shares(self, dataset: UUID) -> list[Share]:
         """The draft, counted by part and site."""
@@ -100,7 +106,10 @@ class Datasets:
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
         if split:
             query = query.where(DatasetImageRow.split == split)
-        return [labelled(row) for row in self._session.scalars(query.order_by(DatasetImageRow.image_sha256))]
+        return [
+            labelled(row)
+            for row in self._session.scalars(query.order_by(DatasetImageRow.image_sha256))
+        ]
 
 
 def _counted() -> Select:

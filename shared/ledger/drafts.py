@@ -119,7 +119,9 @@ class Drafts:
             self._record(dataset, "added", images=len(rows))
         return answers
 
-    def compare(self, dataset: UUID, images: Sequence[LabelledImage]) -> list[Reception | SeraError]:
+    def compare(
+        self, dataset: UUID, images: Sequence[LabelledImage]
+    ) -> list[Reception | SeraError]:
         """For each image whether the dataset has it just so; adds nothing."""
         held = self.held(dataset, [image.image_sha256 for image in images])
         return [_compared(held.get(image.image_sha256), image) for image in images]
@@ -130,7 +132,9 @@ class Drafts:
         rows = self._session.scalars(query.where(DatasetImageRow.image_sha256.in_(hashes)))
         return {row.image_sha256: labelled(row) for row in rows}
 
-    def change(self, dataset: UUID, image_sha256: str, changes: Mapping[str, Any], tags: Tags = None) -> LabelledImage:
+    def change(
+        self, dataset: UUID, image_sha256: str, changes: Mapping[str, Any], tags: Tags = None
+    ) -> LabelledImage:
         """Correct a row's label, patient, site or split."""
         lock(self._session, dataset, tags)
         row = self._row(dataset, image_sha256)
@@ -139,22 +143,33 @@ class Drafts:
         before = labelled(row)
         after = self.placed(dataset, before, replace(before, **changes), stated="split" in changes)
         if after != before:
-            columns = sorted(name for name in THINGS if getattr(after, name) != getattr(before, name))
+            columns = sorted(
+                name for name in THINGS if getattr(after, name) != getattr(before, name)
+            )
             self.write(dataset, after)
             self._record(dataset, "corrected", image=image_sha256, columns=columns)
         return after
 
-    def placed(self, dataset: UUID, before: LabelledImage, after: LabelledImage, *, stated: bool) -> LabelledImage:
+    def placed(
+        self, dataset: UUID, before: LabelledImage, after: LabelledImage, *, stated: bool
+    ) -> LabelledImage:
         """The corrected image in the part where it may be: another patient may bring it into another part."""
         joins = not stated and after.group != before.group
         mates = draft_parts(self._session, dataset, [after]) if joins else Parts()
         wanted = after if stated else replace(after, split=None)
-        return replace(after, split=part_of(wanted, frozen_parts(self._session, dataset, [after]), mates, before.split))
+        return replace(
+            after,
+            split=part_of(
+                wanted, frozen_parts(self._session, dataset, [after]), mates, before.split
+            ),
+        )
 
     def write(self, dataset: UUID, image: LabelledImage, case_id: UUID | None = None) -> None:
         """Put a row's columns; for callers that record the change themselves."""
         values = vars(image) | ({"case_id": case_id} if case_id else {})
-        self._session.execute(update(DatasetImageRow).where(*_is(dataset, [image.image_sha256])).values(values))
+        self._session.execute(
+            update(DatasetImageRow).where(*_is(dataset, [image.image_sha256])).values(values)
+        )
 
     def remove(self, dataset: UUID, image_sha256: str, tags: Tags = None) -> LabelledImage:
         """Take a row out of the draft; versions that have it keep it."""
@@ -176,16 +191,25 @@ class Drafts:
         known = sorted({image.site for image in images if image.site})
         for site in sorted(set(sites) - set(known)):
             raise SiteUnknown(site=site, known=", ".join(known) or "none")
-        parts = {image.group: Split.TEST if image.site in sites else Split.TRAIN for image in images}
+        parts = {
+            image.group: Split.TEST if image.site in sites else Split.TRAIN for image in images
+        }
         return self._part(dataset, images, frozen, parts, by="site", sites=sorted(sites))
 
     def _all(self, dataset: UUID, tags: Tags) -> tuple[list[LabelledImage], Parts]:
         lock(self._session, dataset, tags)
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
-        return [labelled(row) for row in self._session.scalars(query)], frozen_parts(self._session, dataset)
+        return [labelled(row) for row in self._session.scalars(query)], frozen_parts(
+            self._session, dataset
+        )
 
     def _part(
-        self, dataset: UUID, images: list[LabelledImage], frozen: Parts, parts: Mapping[str, Split], **how: Any
+        self,
+        dataset: UUID,
+        images: list[LabelledImage],
+        frozen: Parts,
+        parts: Mapping[str, Split],
+        **how: Any,
     ) -> Parted:
         asked = {image.image_sha256: parts[image.group] for image in images}
         fixed = {image.image_sha256: part for image in images if (part := frozen.of(image))}
@@ -193,7 +217,9 @@ class Drafts:
         moved = [image.image_sha256 for image in images if image.split != final[image.image_sha256]]
         for part in Split:
             here = [image for image in moved if final[image] is part]
-            self._session.execute(update(DatasetImageRow).where(*_is(dataset, here)).values(split=part))
+            self._session.execute(
+                update(DatasetImageRow).where(*_is(dataset, here)).values(split=part)
+            )
         test = sum(part is Split.TEST for part in final.values())
         if moved:
             self._record(dataset, "split", images=len(moved), **how)
@@ -271,7 +297,10 @@ def _shown(column: str, value: Any) -> str:
 
 def _groups(images: list[LabelledImage], frozen: Parts) -> list[Group]:
     ordered = sorted(images, key=lambda image: image.group)
-    return [_group(name, list(members), frozen) for name, members in groupby(ordered, lambda image: image.group)]
+    return [
+        _group(name, list(members), frozen)
+        for name, members in groupby(ordered, lambda image: image.group)
+    ]
 
 
 def _group(name: str, members: list[LabelledImage], frozen: Parts) -> Group:

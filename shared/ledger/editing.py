@@ -29,7 +29,10 @@ def check(tags: Tags, present: str, what: Callable[[], str]) -> None:
 
 def tag_of(settings: Mapping[str, Any]) -> str:
     """A word for settings in which each has its own place, so that two such words tell what differs."""
-    return ".".join(hashlib.sha256(f"{name}={value!r}".encode()).hexdigest()[:8] for name, value in settings.items())
+    return ".".join(
+        hashlib.sha256(f"{name}={value!r}".encode()).hexdigest()[:8]
+        for name, value in settings.items()
+    )
 
 
 def differing(settings: Mapping[str, Any], tags: Tags) -> list[str]:

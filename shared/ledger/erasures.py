@@ -36,7 +36,9 @@ DUE = """
         ORDER BY created_at LIMIT {most}) c
 """
 """By the database's clock. Where neither the hospital nor the installation says a number of days, nothing is due."""
-OLDEST = text(f"SELECT id FROM ({DUE.format(days='NULL::integer', most=':most')}) due ORDER BY created_at LIMIT :most")
+OLDEST = text(
+    f"SELECT id FROM ({DUE.format(days='NULL::integer', most=':most')}) due ORDER BY created_at LIMIT :most"
+)
 STILL_DUE = text(
     """
     SELECT c.id FROM cases c JOIN hospitals h ON h.id = c.hospital_id
@@ -78,7 +80,9 @@ class Erasures(Scoped):
         if row is None:
             return None
         if row.erased_at is None:
-            erase(self._session, self._audit, row, _jobs(self._session, case_id), ground, self._actor)
+            erase(
+                self._session, self._audit, row, _jobs(self._session, case_id), ground, self._actor
+            )
             self._session.refresh(row)
         return CaseErased.of(row)
 
@@ -130,7 +134,12 @@ class Retention:
 
 
 def erase(
-    session: Session, audit: AuditTrail, row: CaseRow, jobs: Sequence[JobRow], ground: Ground, actor: str
+    session: Session,
+    audit: AuditTrail,
+    row: CaseRow,
+    jobs: Sequence[JobRow],
+    ground: Ground,
+    actor: str,
 ) -> None:
     """Mark a locked case as erased; what was still to be done for it is cancelled."""
     marks = {"erased_at": func.clock_timestamp(), "erased_by": actor, "erased_for": ground}

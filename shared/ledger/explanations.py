@@ -51,19 +51,30 @@ class Wanted:
 class Explanations(Scoped):
     def ask(self, case_id: UUID) -> Explanation | None:
         """The explanation of the case's newest result, put on the list if it is new; None without a result."""
-        newest = select(ResultRow).join(JobRow, JobRow.id == ResultRow.job_id).where(JobRow.case_id == case_id)
-        result = self._session.scalar(self._mine(newest, ResultRow).order_by(ResultRow.created_at.desc()).limit(1))
+        newest = (
+            select(ResultRow)
+            .join(JobRow, JobRow.id == ResultRow.job_id)
+            .where(JobRow.case_id == case_id)
+        )
+        result = self._session.scalar(
+            self._mine(newest, ResultRow).order_by(ResultRow.created_at.desc()).limit(1)
+        )
         if result is None:
             return None
         place = result.job_id, result.model_digest
         row = self._session.get(ExplanationRow, place) or self._add(case_id, *place)
-        return Explanation(row.job_id, row.model_digest, row.png_sha256, row.reason, self._maps(row))
+        return Explanation(
+            row.job_id, row.model_digest, row.png_sha256, row.reason, self._maps(row)
+        )
 
     def _maps(self, row: ExplanationRow) -> tuple[Layer, ...]:
         """In their order; none while they are being made."""
         if row.made_at is None:
             return ()
-        this = ExplanationMapRow.job_id == row.job_id, ExplanationMapRow.model_digest == row.model_digest
+        this = (
+            ExplanationMapRow.job_id == row.job_id,
+            ExplanationMapRow.model_digest == row.model_digest,
+        )
         query = self._mine(select(ExplanationMapRow), ExplanationMapRow).where(*this)
         found = self._session.scalars(query.order_by(ExplanationMapRow.number))
         return tuple(Layer(each.heat_sha256, each.facts) for each in found)
@@ -71,7 +82,9 @@ class Explanations(Scoped):
     def _add(self, case_id: UUID, job_id: UUID, model_digest: str) -> ExplanationRow:
         """Under the case's lock, so that none is asked for of a case that is being erased (CaseErased)."""
         case = self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
-        check_kept(self._session.scalars(case.with_for_update(read=True), execution_options=FRESH).one())
+        check_kept(
+            self._session.scalars(case.with_for_update(read=True), execution_options=FRESH).one()
+        )
         wanted = {"job_id": job_id, "model_digest": model_digest, "hospital_id": self._hospital}
         self._session.execute(insert(ExplanationRow).values(wanted).on_conflict_do_nothing())
         return self._session.get_one(ExplanationRow, (job_id, model_digest))
@@ -87,7 +100,10 @@ class ExplanationQueue:
     def next(self) -> Wanted | None:
         """The oldest wanted explanation that no worker is at; taken for a `LEASE`."""
         asked = (ExplanationRow.job_id, ExplanationRow.model_digest, ExplanationRow.hospital_id)
-        free = or_(ExplanationRow.taken_until.is_(None), ExplanationRow.taken_until < func.clock_timestamp())
+        free = or_(
+            ExplanationRow.taken_until.is_(None),
+            ExplanationRow.taken_until < func.clock_timestamp(),
+        )
         query = (
             select(*asked, CaseRow.image_sha256, CaseRow.roi, CaseRow.frame)
             .join(JobRow, JobRow.id == ExplanationRow.job_id)
@@ -113,14 +129,30 @@ class ExplanationQueue:
 
     def still(self, wanted: Wanted) -> bool:
         """Whether it is wanted and not made yet; locked until the transaction ends, so that it stays so."""
-        query = select(ExplanationRow.job_id).where(*_this(wanted), ExplanationRow.made_at.is_(None))
+        query = select(ExplanationRow.job_id).where(
+            *_this(wanted), ExplanationRow.made_at.is_(None)
+        )
         return self._session.scalar(query.with_for_update()) is not None
 
-    def answer(self, wanted: Wanted, png_sha256: str | None, reason: str | None, maps: Sequence[Layer] = ()) -> None:
-        self._set(wanted, png_sha256=png_sha256, reason=reason, made_at=func.clock_timestamp(), taken_until=None)
-        ids = {"job_id": wanted.job_id, "model_digest": wanted.model_digest, "hospital_id": wanted.hospital_id}
+    def answer(
+        self, wanted: Wanted, png_sha256: str | None, reason: str | None, maps: Sequence[Layer] = ()
+    ) -> None:
+        self._set(
+            wanted,
+            png_sha256=png_sha256,
+            reason=reason,
+            made_at=func.clock_timestamp(),
+            taken_until=None,
+        )
+        ids = {
+            "job_id": wanted.job_id,
+            "model_digest": wanted.model_digest,
+            "hospital_id": wanted.hospital_id,
+        }
         for number, each in enumerate(maps):
-            row = ExplanationMapRow(**ids, number=number, heat_sha256=each.heat_sha256, facts=each.facts)
+            row = ExplanationMapRow(
+                **ids, number=number, heat_sha256=each.heat_sha256, facts=each.facts
+            )
             self._session.add(row)
 
     def _set(self, wanted: Wanted, **values: Any) -> None:
@@ -128,4 +160,7 @@ class ExplanationQueue:
 
 
 def _this(wanted: Wanted) -> tuple[ColumnElement[bool], ...]:
-    return ExplanationRow.job_id == wanted.job_id, ExplanationRow.model_digest == wanted.model_digest
+    return (
+        ExplanationRow.job_id == wanted.job_id,
+        ExplanationRow.model_digest == wanted.model_digest,
+    )

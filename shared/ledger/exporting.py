@@ -9,7 +9,7 @@ from uuid import UUID
 
 from shared.domain.chain import Link, Seal, chain_of
 from shared.domain.exported import lines
-from shared.ledger.ledger import Book, House, Ledger
+from shared.ledger.ledger import HospitalSession, Ledger, SystemSession
 
 AT_ONCE = 1000
 
@@ -21,15 +21,15 @@ class Trail:
         self._ledger, self._actor, self._hospital = ledger, actor, hospital
 
     def seals(self) -> list[Seal]:
-        with self._open() as book:
-            return book.seals.all()
+        with self._open() as session:
+            return session.seals.all()
 
     def links(self) -> Iterator[Link]:
         """Chain after chain, each from its beginning."""
         after: tuple[str, int] | None = None
         while True:
-            with self._open() as book:
-                page = book.audit.links(after, AT_ONCE)
+            with self._open() as session:
+                page = session.audit.links(after, AT_ONCE)
             yield from (link for _, link in page)
             if len(page) < AT_ONCE:
                 return
@@ -40,7 +40,7 @@ class Trail:
         seals = self.seals()
         yield from lines(self._hospital and chain_of(self._hospital), self.links(), seals)
 
-    def _open(self) -> AbstractContextManager[Book | House]:
+    def _open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
         if self._hospital:
-            return self._ledger.scoped(self._hospital, self._actor)
-        return self._ledger.whole(self._actor)
+            return self._ledger.hospital_session(self._hospital, self._actor)
+        return self._ledger.system_session(self._actor)

@@ -60,7 +60,9 @@ class Figures:
 
     def hurry(self, seconds: float) -> None:
         """Give up a question of this transaction that takes longer (Unavailable)."""
-        self._session.execute(select(func.set_config("statement_timeout", f"{int(seconds * 1000)}ms", True)))
+        self._session.execute(
+            select(func.set_config("statement_timeout", f"{int(seconds * 1000)}ms", True))
+        )
 
     def sent(self) -> list[Sent]:
         """Jobs that came within the last hour."""
@@ -78,14 +80,20 @@ class Figures:
     def models(self) -> dict[str, str]:
         """Name and version of each model by its digest."""
         query = select(ModelRow.digest, ModelRow.name, ModelRow.version)
-        return {digest: f"{name}/{version}" for digest, name, version in self._session.execute(query)}
+        return {
+            digest: f"{name}/{version}" for digest, name, version in self._session.execute(query)
+        }
 
     def audit(self) -> AuditAge:
         chains, unsealed_s = self._session.execute(UNSEALED).one()
-        return AuditAge(self._age_s(AuditRow), self._age_s(SealRow), float(unsealed_s or 0.0), chains)
+        return AuditAge(
+            self._age_s(AuditRow), self._age_s(SealRow), float(unsealed_s or 0.0), chains
+        )
 
     def _age_s(self, table: Any) -> float | None:
         """Of its newest row."""
-        at: datetime | None = self._session.scalar(select(table.at).order_by(table.id.desc()).limit(1))
+        at: datetime | None = self._session.scalar(
+            select(table.at).order_by(table.id.desc()).limit(1)
+        )
         now = self._session.scalar(select(func.clock_timestamp()))
         return None if at is None else max((now - at).total_seconds(), 0.0)

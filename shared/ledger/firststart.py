@@ -11,10 +11,10 @@ def first_operator(ledger: Ledger) -> str | None:
 
     Of several who start at once one makes it. The password is told to nobody else and kept nowhere.
     """
-    with ledger.whole(ACTOR) as house:
-        if house.people.all():
+    with ledger.system_session(ACTOR) as session:
+        if session.people.all():
             return None
     one_time = passwords.one_time()
     one_time_hash = passwords.hashed(one_time)
-    with ledger.whole(ACTOR) as house:
-        return one_time if house.people.make_first(one_time_hash) else None
+    with ledger.system_session(ACTOR) as session:
+        return one_time if session.people.make_first(one_time_hash) else None

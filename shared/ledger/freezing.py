@@ -78,5 +78,9 @@ def _training_in_test(session: Session, dataset: UUID, same: ColumnElement[bool]
 def _same_patient(dataset: UUID) -> ColumnElement[bool]:
     """A number means a person only within a site: of other datasets, rows without a site are nobody's."""
     told = and_(VersionImageRow.site.is_not(None), VersionImageRow.site == DatasetImageRow.site)
-    untold = and_(VersionImageRow.site.is_(None), DatasetImageRow.site.is_(None), VersionRow.dataset_id == dataset)
+    untold = and_(
+        VersionImageRow.site.is_(None),
+        DatasetImageRow.site.is_(None),
+        VersionRow.dataset_id == dataset,
+    )
     return and_(VersionImageRow.patient == DatasetImageRow.patient, or_(told, untold))

@@ -30,9 +30,13 @@ class Parts:
         return self._images.get(image.image_sha256) or self._groups.get(image.group)
 
 
-def frozen_parts(session: Session, dataset: UUID, among: Sequence[LabelledImage] | None = None) -> Parts:
+def frozen_parts(
+    session: Session, dataset: UUID, among: Sequence[LabelledImage] | None = None
+) -> Parts:
     """Parts in the dataset's versions; of these images and their patients only, where some are named."""
-    query = _places(VersionImageRow).join(VersionRow).where(VersionRow.dataset_id == dataset).distinct()
+    query = (
+        _places(VersionImageRow).join(VersionRow).where(VersionRow.dataset_id == dataset).distinct()
+    )
     if among is not None:
         query = query.where(_related(VersionImageRow, among))
     return Parts(session.execute(query))

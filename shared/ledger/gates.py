@@ -33,7 +33,9 @@ class Gate:
     @property
     def against(self) -> str:
         """What speaks against the candidate, in sentences."""
-        return " ".join(reason["sentence"] for reason in self.reasons if reason["weight"] == Weight.AGAINST)
+        return " ".join(
+            reason["sentence"] for reason in self.reasons if reason["weight"] == Weight.AGAINST
+        )
 
 
 class Gates:
@@ -62,7 +64,12 @@ class Gates:
         self._session.add(row)
         self._session.flush()
         codes = [reason.code for reason in judgement.reasons if reason.weight is Weight.AGAINST]
-        facts = {"model": model_digest, "live": live_digest, "verdict": judgement.verdict, "against": codes}
+        facts = {
+            "model": model_digest,
+            "live": live_digest,
+            "verdict": judgement.verdict,
+            "against": codes,
+        }
         self._audit.record(Event.MODEL_GATED, gate=row.id, **facts)
         return _gate(row)
 
@@ -72,17 +79,28 @@ class Gates:
 
     def of_model(self, model_digest: str) -> list[Gate]:
         """All judgements of a model, newest first."""
-        query = select(GateRow).where(GateRow.model_digest == model_digest).order_by(GateRow.id.desc())
+        query = (
+            select(GateRow).where(GateRow.model_digest == model_digest).order_by(GateRow.id.desc())
+        )
         return [_gate(row) for row in self._session.scalars(query)]
 
     def newest(self) -> dict[str, Gate]:
         """The judgement that counts of every model that has one, by digest."""
-        query = select(GateRow).ext(distinct_on(GateRow.model_digest)).order_by(GateRow.model_digest, GateRow.id.desc())
+        query = (
+            select(GateRow)
+            .ext(distinct_on(GateRow.model_digest))
+            .order_by(GateRow.model_digest, GateRow.id.desc())
+        )
         return {row.model_digest: _gate(row) for row in self._session.scalars(query)}
 
 
 def latest(session: Session, model_digest: str) -> Gate | None:
-    query = select(GateRow).where(GateRow.model_digest == model_digest).order_by(GateRow.id.desc()).limit(1)
+    query = (
+        select(GateRow)
+        .where(GateRow.model_digest == model_digest)
+        .order_by(GateRow.id.desc())
+        .limit(1)
+    )
     row = session.scalar(query)
     return _gate(row) if row else None
 

@@ -35,7 +35,9 @@ class HospitalUnknown(NotFound):
 
 class HospitalExists(Conflict):
     code = "hospital-exists"
-    text = "There is a hospital {name!r} already. Choose another name, or change that one's settings."
+    text = (
+        "There is a hospital {name!r} already. Choose another name, or change that one's settings."
+    )
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,10 @@ class Hospitals:
 
     def all(self) -> list[Hospital]:
         """By name."""
-        return [_hospital(row) for row in self._session.scalars(select(HospitalRow).order_by(HospitalRow.name))]
+        return [
+            _hospital(row)
+            for row in self._session.scalars(select(HospitalRow).order_by(HospitalRow.name))
+        ]
 
     def find(self, name: str) -> Hospital:
         """Raises HospitalUnknown."""
@@ -122,10 +127,15 @@ class Hospitals:
 
     def ensure(self, name: str) -> UUID:
         """The hospital of this name, added if it is new."""
-        return self._added(name) or self._session.scalars(select(HospitalRow.id).where(HospitalRow.name == name)).one()
+        return (
+            self._added(name)
+            or self._session.scalars(select(HospitalRow.id).where(HospitalRow.name == name)).one()
+        )
 
     def _added(self, name: str) -> UUID | None:
-        added = insert(HospitalRow).values(name=name).on_conflict_do_nothing().returning(HospitalRow.id)
+        added = (
+            insert(HospitalRow).values(name=name).on_conflict_do_nothing().returning(HospitalRow.id)
+        )
         new = self._session.scalar(added)
         if new:
             self._audit.record_all([Entry(Event.HOSPITAL_ADDED, new)])
@@ -134,7 +144,11 @@ class Hospitals:
 
 def _what(name: str, before: Mapping[str, Any], tags: Tags) -> str:
     changed = differing(before, tags)
-    return f"Of {name} was changed since: {', '.join(changed)}." if changed else f"This is no ETag of {name}."
+    return (
+        f"Of {name} was changed since: {', '.join(changed)}."
+        if changed
+        else f"This is no ETag of {name}."
+    )
 
 
 def _hospital(row: HospitalRow) -> Hospital:

@@ -70,7 +70,9 @@ class Jobs(Scoped):
         check_kept(row.CaseRow)
         return _job(row)
 
-    def page(self, state: JobState | None, before: tuple[datetime, UUID] | None, limit: int) -> list[Job]:
+    def page(
+        self, state: JobState | None, before: tuple[datetime, UUID] | None, limit: int
+    ) -> list[Job]:
         """Newest first, those of erased cases left out; `before` is the (created_at, id) of the last one seen."""
         query = (
             self._view()
@@ -81,12 +83,17 @@ class Jobs(Scoped):
         if state:
             query = query.where(JobRow.state == state)
         if before:
-            query = query.where(tuple_(JobRow.created_at, JobRow.id) < tuple_(literal(before[0]), literal(before[1])))
+            query = query.where(
+                tuple_(JobRow.created_at, JobRow.id)
+                < tuple_(literal(before[0]), literal(before[1]))
+            )
         return [_job(row) for row in self._session.execute(query)]
 
     def cancel(self, job_id: UUID) -> bool:
         """Cancel a queued job; False if there is none, NotCancellable or CaseErased if it is past that."""
-        row = self._session.scalar(self._mine(select(JobRow), JobRow).where(JobRow.id == job_id).with_for_update())
+        row = self._session.scalar(
+            self._mine(select(JobRow), JobRow).where(JobRow.id == job_id).with_for_update()
+        )
         if row is None:
             return False
         check_kept(self._session.get_one(CaseRow, row.case_id))
@@ -99,7 +106,9 @@ class Jobs(Scoped):
 
     def rerun(self, job_id: UUID) -> bool:
         """Queue a dead letter again with fresh attempts; False if there is none, NotADeadLetter or CaseErased."""
-        row = self._session.scalar(self._mine(select(JobRow), JobRow).where(JobRow.id == job_id).with_for_update())
+        row = self._session.scalar(
+            self._mine(select(JobRow), JobRow).where(JobRow.id == job_id).with_for_update()
+        )
         if row is None:
             return False
         check_kept(self._session.get_one(CaseRow, row.case_id))
@@ -111,7 +120,12 @@ class Jobs(Scoped):
     def rerun_all(self, reason: str, most: int) -> list[UUID]:
         """Queue dead letters of this reason again, the oldest first; those that others have in hand are passed over."""
         dead = (JobRow.state == JobState.FAILED, JobRow.reason == reason)
-        query = self._mine(select(JobRow), JobRow).where(*dead).order_by(JobRow.created_at, JobRow.id).limit(most)
+        query = (
+            self._mine(select(JobRow), JobRow)
+            .where(*dead)
+            .order_by(JobRow.created_at, JobRow.id)
+            .limit(most)
+        )
         rows = self._session.scalars(query.with_for_update(skip_locked=True)).all()
         self._again(rows)
         return [row.id for row in rows]
@@ -127,8 +141,12 @@ class Jobs(Scoped):
         line = JobRow.hospital_id, JobRow.urgent, JobRow.queued_at
         ahead = func.sera_jobs_ahead(*line, REMEMBERED, type_=BigInteger)
         position = case((JobRow.state == JobState.QUEUED, ahead + 1))
-        query = select(JobRow, position, ResultRow.body, CaseRow).join(CaseRow, CaseRow.id == JobRow.case_id)
-        query = query.options(load_only(CaseRow.erased_at, CaseRow.erased_for))  # an ROI may be long
+        query = select(JobRow, position, ResultRow.body, CaseRow).join(
+            CaseRow, CaseRow.id == JobRow.case_id
+        )
+        query = query.options(
+            load_only(CaseRow.erased_at, CaseRow.erased_for)
+        )  # an ROI may be long
         return self._mine(query.outerjoin(ResultRow, ResultRow.job_id == JobRow.id), JobRow)
 
 

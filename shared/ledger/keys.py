@@ -70,11 +70,15 @@ class Keys:
     def __init__(self, session: Session, audit: AuditTrail, hospital: UUID | None = None) -> None:
         self._session, self._audit, self._hospital = session, audit, hospital
 
-    def create(self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None = None) -> str:
+    def create(
+        self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None = None
+    ) -> str:
         """Make a key; the text returned is the only time its secret is seen."""
         return self.make(role, hospital, label, expires_at).text
 
-    def make(self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None = None) -> NewKey:
+    def make(
+        self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None = None
+    ) -> NewKey:
         """Raises KeyNeedsHospital, and Forbidden where a hospital's administrator asks for more than a staff key."""
         if self._hospital and role not in STAFF_ROLES:
             raise Forbidden(role=Role.HOSPITAL_ADMIN, needed=Role.OPERATOR)
@@ -92,7 +96,10 @@ class Keys:
     def all(self) -> list[Key]:
         """Newest first."""
         return [
-            _key(row) for row in self._session.scalars(self._mine(select(KeyRow)).order_by(KeyRow.created_at.desc()))
+            _key(row)
+            for row in self._session.scalars(
+                self._mine(select(KeyRow)).order_by(KeyRow.created_at.desc())
+            )
         ]
 
     def rotate(self, key_id: str, overlap: timedelta) -> NewKey:
@@ -109,7 +116,9 @@ class Keys:
         row.replaced_by = made.key.id
         row.expires_at = min(filter(None, (row.expires_at, now + overlap)))
         self._session.flush()
-        self._record(Event.KEY_ROTATED, _key(row), successor=made.key.id, until=row.expires_at.isoformat())
+        self._record(
+            Event.KEY_ROTATED, _key(row), successor=made.key.id, until=row.expires_at.isoformat()
+        )
         return made
 
     def revoke(self, key_id: str) -> Key:
@@ -126,7 +135,9 @@ class Keys:
         parts = text.split("_", 2)
         if len(parts) != 3 or parts[0] != PREFIX:
             return None
-        found = self._session.execute(select(KeyRow, STALE).where(KeyRow.id == parts[1], ALIVE)).first()
+        found = self._session.execute(
+            select(KeyRow, STALE).where(KeyRow.id == parts[1], ALIVE)
+        ).first()
         if found is None or not hmac.compare_digest(found.KeyRow.secret_sha256, _hash(parts[2])):
             return None
         row, stale = found
@@ -136,11 +147,22 @@ class Keys:
 
     def alive(self, key_id: str) -> bool:
         """Whether a key that was good is good still."""
-        return self._session.scalar(self._mine(select(KeyRow.id)).where(KeyRow.id == key_id, ALIVE)) is not None
+        return (
+            self._session.scalar(self._mine(select(KeyRow.id)).where(KeyRow.id == key_id, ALIVE))
+            is not None
+        )
 
-    def _add(self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None) -> NewKey:
+    def _add(
+        self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None
+    ) -> NewKey:
         secret = secrets.token_urlsafe(32)
-        row = KeyRow(id=secrets.token_hex(6), hospital_id=hospital, role=role, label=label, expires_at=expires_at)
+        row = KeyRow(
+            id=secrets.token_hex(6),
+            hospital_id=hospital,
+            role=role,
+            label=label,
+            expires_at=expires_at,
+        )
         row.secret_sha256 = _hash(secret)
         self._session.add(row)
         self._session.flush()

@@ -63,7 +63,7 @@ before it is asked whether it is there."""
 
 
 @dataclass(frozen=True)
-class Book:
+class HospitalSession:
     """What one hospital may see and write, inside one transaction."""
 
     cases: Cases
@@ -87,7 +87,7 @@ class Book:
 
 
 @dataclass(frozen=True)
-class House:
+class SystemSession:
     """What services and operators see: every hospital, inside one transaction."""
 
     hospitals: Hospitals
@@ -147,11 +147,11 @@ class Ledger:
         return Once(self.engine, asked, fingerprint)
 
     @contextmanager
-    def scoped(self, hospital: UUID, actor: str) -> Iterator[Book]:
+    def hospital_session(self, hospital: UUID, actor: str) -> Iterator[HospitalSession]:
         """A transaction in which only this hospital's rows exist."""
         with self._transaction(of_hospital(hospital)) as session:
             audit = AuditTrail(session, actor, hospital)
-            yield Book(
+            yield HospitalSession(
                 Cases(session, hospital),
                 Jobs(session, hospital, audit),
                 Worklist(session, hospital),
@@ -174,12 +174,12 @@ class Ledger:
             self._tell(audit)
 
     @contextmanager
-    def whole(self, actor: str) -> Iterator[House]:
+    def system_session(self, actor: str) -> Iterator[SystemSession]:
         """A transaction over every hospital, for services and operators."""
         with self._transaction(HOUSE) as session:
             audit = AuditTrail(session, actor)
             shadows, pseudonyms = Shadows(session, audit), Pseudonyms(session)
-            yield House(
+            yield SystemSession(
                 Hospitals(session, audit),
                 Keys(session, audit),
                 People(session, audit),

@@ -35,7 +35,9 @@ class MigrationBlocked(SeraError):
     )
 
 
-def migrate(url: str, *, lock_timeout_s: float = LOCK_TIMEOUT_S, patience_s: float = PATIENCE_S) -> None:
+def migrate(
+    url: str, *, lock_timeout_s: float = LOCK_TIMEOUT_S, patience_s: float = PATIENCE_S
+) -> None:
     """Run what migrations are missing, one process at a time. Raises MigrationBlocked, CodeBehind."""
     with _engine(url) as engine:
         give_up = time.monotonic() + patience_s
@@ -93,7 +95,11 @@ def _after(connection: Connection) -> str | None:
 
 def _say_terms(engine: Engine) -> None:
     with engine.begin() as connection:
-        told = update(TermsRow).where(TermsRow.oldest_code != OLDEST_SERVED).values(oldest_code=OLDEST_SERVED)
+        told = (
+            update(TermsRow)
+            .where(TermsRow.oldest_code != OLDEST_SERVED)
+            .values(oldest_code=OLDEST_SERVED)
+        )
         connection.execute(told)
 
 

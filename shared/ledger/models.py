@@ -14,14 +14,21 @@ from shared.errors import NotFound
 from shared.ledger import gates, promotions
 from shared.ledger.audit import AuditTrail
 from shared.ledger.editing import Tags
-from shared.ledger.promotions import AlreadyLive, NothingToRollBackTo, Promotion, PromotionNeedsReason
+from shared.ledger.promotions import (
+    AlreadyLive,
+    NothingToRollBackTo,
+    Promotion,
+    PromotionNeedsReason,
+)
 from shared.ledger.shadows import Shadows
 from shared.ledger.tables import ModelRow, PromotionRow
 
 
 class ModelUnknown(NotFound):
     code = "model-unknown"
-    text = "There is no model {name!r}. The models there are: ./sera models list, or GET /v1/models."
+    text = (
+        "There is no model {name!r}. The models there are: ./sera models list, or GET /v1/models."
+    )
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,11 @@ class Models:
         newest = select(func.coalesce(func.max(ModelRow.version), 0)).where(ModelRow.name == name)
         version = self._session.scalars(newest).one() + 1
         row = {"digest": digest, "name": name, "version": version, "recipe": recipe}
-        row |= {name: held for name, held in {"reference": reference, "card": card}.items() if held is not None}
+        row |= {
+            name: held
+            for name, held in {"reference": reference, "card": card}.items()
+            if held is not None
+        }
         self._session.add(ModelRow(**row, run_id=run_id, synthetic=synthetic, metrics=metrics))
         self._session.flush()
         self._audit.record(Event.MODEL_STORED, model=digest, name=name, version=version)
@@ -94,14 +105,23 @@ class Models:
         row = self._session.get(ModelRow, digest)
         if row is None:
             raise ModelUnknown(name=digest)
-        live, gate, name = self.live(), gates.latest(self._session, digest), f"{row.name}/{row.version}"
+        live, gate, name = (
+            self.live(),
+            gates.latest(self._session, digest),
+            f"{row.name}/{row.version}",
+        )
         if digest == live:
             raise AlreadyLive(name=name)
         said, why = promotions.objection(gate, live), (reason or "").strip()
         if said and len(why) < promotions.LEAST_REASON:
             raise PromotionNeedsReason(said=said, least=promotions.LEAST_REASON, name=name)
         self._append(PromotionKind.PROMOTE, digest, actor, why or None, gate and gate.id)
-        facts = {"before": live, "gate": gate and gate.id, "verdict": gate and gate.verdict, "objection": said}
+        facts = {
+            "before": live,
+            "gate": gate and gate.id,
+            "verdict": gate and gate.verdict,
+            "objection": said,
+        }
         self._audit.record(Event.MODEL_PROMOTED, model=digest, reason=why or None, **facts)
         self._shadows.end_of(digest, "The model was promoted.")
 
@@ -138,12 +158,21 @@ class Models:
         live = self.live()
         names = [name for name in Model.__dataclass_fields__ if name != "live"]
         rows = self._session.scalars(select(ModelRow).order_by(ModelRow.created_at.desc()))
-        return [Model(**{name: getattr(row, name) for name in names}, live=row.digest == live) for row in rows]
+        return [
+            Model(**{name: getattr(row, name) for name in names}, live=row.digest == live)
+            for row in rows
+        ]
 
-    def _append(self, kind: PromotionKind, digest: str, actor: str, reason: str | None, gate: int | None) -> None:
-        self._session.add(PromotionRow(kind=kind, model_digest=digest, actor=actor, reason=reason, gate_id=gate))
+    def _append(
+        self, kind: PromotionKind, digest: str, actor: str, reason: str | None, gate: int | None
+    ) -> None:
+        self._session.add(
+            PromotionRow(kind=kind, model_digest=digest, actor=actor, reason=reason, gate_id=gate)
+        )
         self._session.flush()
 
 
 def _means(text: str, model: Model) -> bool:
-    return text in (model.name, f"{model.name}/{model.version}") or (len(text) >= 8 and model.digest.startswith(text))
+    return text in (model.name, f"{model.name}/{model.version}") or (
+        len(text) >= 8 and model.digest.startswith(text)
+    )

@@ -163,12 +163,17 @@ class Observations:
 
     def references(self, digests: Collection[str]) -> list[Reference]:
         """What is known of these models; those that are not stored are left out."""
-        rows = self._session.scalars(select(ModelRow).where(ModelRow.digest.in_(digests)).order_by(ModelRow.created_at))
+        rows = self._session.scalars(
+            select(ModelRow).where(ModelRow.digest.in_(digests)).order_by(ModelRow.created_at)
+        )
         return [_reference(row) for row in rows]
 
     def model(self, which: str) -> str | None:
         """Digest of a model by itself, a start of it, NAME/VERSION, or NAME (its newest); None if there is none."""
-        meant = [ModelRow.name == which, ModelRow.name + "/" + cast(ModelRow.version, String) == which]
+        meant = [
+            ModelRow.name == which,
+            ModelRow.name + "/" + cast(ModelRow.version, String) == which,
+        ]
         if len(which) >= SURE:
             meant.append(ModelRow.digest.startswith(which, autoescape=True))
         return self._session.scalar(
@@ -178,7 +183,9 @@ class Observations:
     def decisions(self, window: Window) -> list[Decided]:
         """Counts by hospital, device, model and decision."""
         source = (ObservationRow.hospital_id, ObservationRow.device, ObservationRow.model_digest)
-        query = select(*source, ObservationRow.decision, func.count()).group_by(*source, ObservationRow.decision)
+        query = select(*source, ObservationRow.decision, func.count()).group_by(
+            *source, ObservationRow.decision
+        )
         return [Decided(*row) for row in self._session.execute(self._within(query, window))]
 
     def tallies(
@@ -189,7 +196,11 @@ class Observations:
         There is one reference of Q quantiles for each component of the quantity; a number is its only component. Each
         gets Q + 1 counts: below the first quantile, from each up to the next, from the last on.
         """
-        parts = _components(len(references)) if quantity is Quantity.EMBEDDING else [getattr(ObservationRow, quantity)]
+        parts = (
+            _components(len(references))
+            if quantity is Quantity.EMBEDDING
+            else [getattr(ObservationRow, quantity)]
+        )
         numbers = [buckets(part, table) for part, table in zip(parts, references, strict=True)]
         source = (ObservationRow.hospital_id, ObservationRow.device)
         query = select(*source, *numbers).where(ObservationRow.model_digest == model)
@@ -200,7 +211,9 @@ class Observations:
     def warnings(self, window: Window) -> list[Told]:
         """How many results carry each warning."""
         code = func.jsonb_array_elements_text(ObservationRow.warnings).label("code")
-        each = self._within(select(ObservationRow.hospital_id, ObservationRow.device, code), window).subquery()
+        each = self._within(
+            select(ObservationRow.hospital_id, ObservationRow.device, code), window
+        ).subquery()
         query = select(*each.c, func.count()).group_by(*each.c)
         return [Told(*row) for row in self._session.execute(query)]
 
@@ -209,7 +222,9 @@ class Observations:
         by = (JobRow.hospital_id, CaseRow.device, JobRow.reason)
         query = select(*by, func.count()).join(CaseRow, CaseRow.id == JobRow.case_id).group_by(*by)
         query = query.where(JobRow.state == literal_column(f"'{JobState.FAILED}'"))
-        query = self._of_hospital(_made(query, window, JobRow.created_at), window, JobRow.hospital_id)
+        query = self._of_hospital(
+            _made(query, window, JobRow.created_at), window, JobRow.hospital_id
+        )
         if window.device is not None:
             query = query.where(CaseRow.device == window.device)
         return [Told(*row) for row in self._session.execute(query)]
@@ -223,9 +238,23 @@ class Observations:
     def verified(self, window: Window, period: Period) -> list[Verified]:
         """Results of cases with an outcome, which is each case's last, by hospital, step, model and decision."""
         later = aliased(OutcomeRow)
-        corrected = select(later.id).where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id).exists()
-        kind = (ObservationRow.hospital_id, _step(period), ObservationRow.model_digest, ObservationRow.decision)
-        numbers = (ObservationRow.score, ObservationRow.risk, ObservationRow.benign_p, ObservationRow.malignant_p)
+        corrected = (
+            select(later.id)
+            .where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id)
+            .exists()
+        )
+        kind = (
+            ObservationRow.hospital_id,
+            _step(period),
+            ObservationRow.model_digest,
+            ObservationRow.decision,
+        )
+        numbers = (
+            ObservationRow.score,
+            ObservationRow.risk,
+            ObservationRow.benign_p,
+            ObservationRow.malignant_p,
+        )
         query = (
             select(*kind, *map(doubles, numbers), shorts(cast(OutcomeRow.malignant, Integer)))
             .join(OutcomeRow, OutcomeRow.case_id == ObservationRow.case_id)
@@ -233,14 +262,23 @@ class Observations:
             .group_by(*kind)
         )
         rows = self._session.execute(self._within(query, window))
-        return [Verified(*row[:4], *map(read_doubles, row[4:-1]), read_shorts(row[-1]) == 1) for row in rows]
+        return [
+            Verified(*row[:4], *map(read_doubles, row[4:-1]), read_shorts(row[-1]) == 1)
+            for row in rows
+        ]
 
     def _within(self, query: Select, window: Window) -> Select:
         """The one place where the hospital's scope and the window are applied to observations."""
-        query = self._of_hospital(_made(query, window, ObservationRow.created_at), window, ObservationRow.hospital_id)
+        query = self._of_hospital(
+            _made(query, window, ObservationRow.created_at), window, ObservationRow.hospital_id
+        )
         if window.device is not None:
             query = query.where(ObservationRow.device == window.device)
-        return query if window.model is None else query.where(ObservationRow.model_digest == window.model)
+        return (
+            query
+            if window.model is None
+            else query.where(ObservationRow.model_digest == window.model)
+        )
 
     def _of_hospital(self, query: Select, window: Window, column: Any) -> Select:
         for hospital in {self._hospital, window.hospital} - {None}:
@@ -254,7 +292,9 @@ def _made(query: Select, window: Window, column: Any) -> Select:
 
 
 def _step(period: Period) -> Any:
-    return func.date_trunc(literal_column(f"'{period}'"), ObservationRow.created_at, literal_column("'UTC'"))
+    return func.date_trunc(
+        literal_column(f"'{period}'"), ObservationRow.created_at, literal_column("'UTC'")
+    )
 
 
 def _components(count: int) -> list[Any]:
@@ -268,4 +308,6 @@ def _counts(bucket_numbers: memoryview | None, size: int) -> NDArray[np.int64]:
 def _reference(row: ModelRow) -> Reference:
     held = row.reference or {}
     images = held.get("images") or row.metrics.get("images")
-    return Reference(row.digest, row.name, row.version, int(images) if images else None, held.get("quantiles"))
+    return Reference(
+        row.digest, row.name, row.version, int(images) if images else None, held.get("quantiles")
+    )

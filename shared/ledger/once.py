@@ -128,7 +128,10 @@ class Once:
 
     def _reserve(self) -> None:
         with self._session() as session:
-            take(session, f"{self._asked.standing}; SET LOCAL lock_timeout = '{self._asked.wait_s:g}s'")
+            take(
+                session,
+                f"{self._asked.standing}; SET LOCAL lock_timeout = '{self._asked.wait_s:g}s'",
+            )
             try:
                 reserved = self._receipts(session).reserve(self._asked.key, self.fingerprint())
             except OperationalError as lost:

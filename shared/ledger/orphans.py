@@ -10,10 +10,19 @@ from collections.abc import Collection
 from sqlalchemy import ARRAY, String, bindparam, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from shared.ledger.tables import CaseRow, DatasetImageRow, ExplanationMapRow, ExplanationRow, OrphanRow, VersionImageRow
+from shared.ledger.tables import (
+    CaseRow,
+    DatasetImageRow,
+    ExplanationMapRow,
+    ExplanationRow,
+    OrphanRow,
+    VersionImageRow,
+)
 
 WAITING = OrphanRow.removed_at.is_(None)
-LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended('sera-object/' || left(:hash, 2), 0))")
+LOCK = text(
+    "SELECT pg_try_advisory_xact_lock(hashtextextended('sera-object/' || left(:hash, 2), 0))"
+)
 
 
 class Orphans:
@@ -34,7 +43,9 @@ class Orphans:
         return list(self._session.scalars(query))
 
     def count(self) -> int:
-        return self._session.scalars(select(func.count()).select_from(OrphanRow).where(WAITING)).one()
+        return self._session.scalars(
+            select(func.count()).select_from(OrphanRow).where(WAITING)
+        ).one()
 
     def take(self, sha256: str) -> bool:
         """Whether the object is to be removed, in this transaction; nobody can begin to refer to it meanwhile.

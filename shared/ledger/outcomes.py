@@ -61,7 +61,9 @@ class Outcomes(Scoped):
         row = OutcomeRow(case_id=case_id, hospital_id=self._hospital, actor=self._actor, **told)
         self._session.add(row)
         self._session.flush()
-        self._audit.record(Event.OUTCOME_RECORDED, case=case_id, outcome=row.id, consent=new.consent)
+        self._audit.record(
+            Event.OUTCOME_RECORDED, case=case_id, outcome=row.id, consent=new.consent
+        )
         return as_outcome(row)
 
     def latest(self, case_id: UUID) -> Outcome | None:

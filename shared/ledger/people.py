@@ -26,7 +26,9 @@ FREE, FIRST_LOCK_S, LONGEST_LOCK_S = 5, 30, 900
 
 class PersonNeedsHospital(InputError):
     code = "person-needs-hospital"
-    text = "A {role} belongs to one hospital; name it with --hospital NAME, or `hospital` in the body."
+    text = (
+        "A {role} belongs to one hospital; name it with --hospital NAME, or `hospital` in the body."
+    )
 
 
 class NameTaken(Conflict):
@@ -71,11 +73,16 @@ class People:
 
     def all(self) -> list[Person]:
         """By name."""
-        return [_person(row) for row in self._session.execute(self._mine(select(*KNOWN)).order_by(PersonRow.name))]
+        return [
+            _person(row)
+            for row in self._session.execute(self._mine(select(*KNOWN)).order_by(PersonRow.name))
+        ]
 
     def find(self, person: UUID) -> Person:
         """Raises PersonUnknown."""
-        row = self._session.execute(self._mine(select(*KNOWN)).where(PersonRow.id == person)).first()
+        row = self._session.execute(
+            self._mine(select(*KNOWN)).where(PersonRow.id == person)
+        ).first()
         if row is None:
             raise PersonUnknown(person=person)
         return _person(row)
@@ -85,7 +92,9 @@ class People:
         told = {"password_hash": one_time_hash, "must_change": True}
         return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
 
-    def make_for_show(self, name: str, role: Role, hospital: UUID | None, password_hash: str) -> Person | None:
+    def make_for_show(
+        self, name: str, role: Role, hospital: UUID | None, password_hash: str
+    ) -> Person | None:
         """A person of the demo, whose password stays as it is; None if somebody has the name. Raises as `make` does."""
         if not self.name_free(name):
             return None
@@ -99,13 +108,18 @@ class People:
         ).first()
         return row and _person(row)
 
-    def make_provided(self, name: str, role: Role, hospital: UUID | None, issuer: str, subject: str) -> Person:
+    def make_provided(
+        self, name: str, role: Role, hospital: UUID | None, issuer: str, subject: str
+    ) -> Person:
         """A person without a password, who comes by a provider. Raises as `make` does."""
         told = {"issuer": issuer, "subject": subject}
         return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
 
     def name_free(self, name: str) -> bool:
-        return self._session.scalar(select(PersonRow.id).where(PersonRow.name == sign_in_name(name))) is None
+        return (
+            self._session.scalar(select(PersonRow.id).where(PersonRow.name == sign_in_name(name)))
+            is None
+        )
 
     def make_first(self, one_time_hash: str) -> Person | None:
         """The operator, if there is nobody yet; of several who ask at once one makes it."""
@@ -116,7 +130,13 @@ class People:
 
     def reset(self, person: UUID, one_time_hash: str) -> Person:
         """A new password to be changed, without an authenticator; what was signed in is not any more."""
-        told = {"password_hash": one_time_hash, "must_change": True, **WITHOUT_TOTP, **UNLOCKED, **NEXT_GENERATION}
+        told = {
+            "password_hash": one_time_hash,
+            "must_change": True,
+            **WITHOUT_TOTP,
+            **UNLOCKED,
+            **NEXT_GENERATION,
+        }
         before = self._changeable(person)
         changed = self._change(person, told, Event.PASSWORD_RESET)
         if before.totp_since:
@@ -149,7 +169,9 @@ class People:
         if role == before.role:
             return before
         home = {} if role in HOSPITAL_ROLES else {"hospital_id": None}
-        return self._change(person, {"role": role, **home, **NEXT_GENERATION}, Event.PERSON_ROLE_CHANGED, role=role)
+        return self._change(
+            person, {"role": role, **home, **NEXT_GENERATION}, Event.PERSON_ROLE_CHANGED, role=role
+        )
 
     def _home(self, role: Role, hospital: UUID | None) -> dict[str, Any]:
         if self._hospital and role not in STAFF_ROLES:
@@ -177,7 +199,9 @@ class People:
             raise PersonUnknown(person=person)
         return _person(row)
 
-    def _change(self, person: UUID, told: Mapping[str, Any], event: Event, **details: object) -> Person:
+    def _change(
+        self, person: UUID, told: Mapping[str, Any], event: Event, **details: object
+    ) -> Person:
         changed = update(PersonRow).where(PersonRow.id == person).values(told).returning(*KNOWN)
         after = _person(self._session.execute(changed).one())
         self._record(event, after, **details)
@@ -187,7 +211,9 @@ class People:
         return query.where(PersonRow.hospital_id == self._hospital) if self._hospital else query
 
     def _record(self, event: Event, person: Person, **details: object) -> None:
-        self._audit.record_all([Entry(event, person.hospital_id, details={"person": str(person.id), **details})])
+        self._audit.record_all(
+            [Entry(event, person.hospital_id, details={"person": str(person.id), **details})]
+        )
 
 
 def sign_in_name(text: str) -> str:

@@ -63,12 +63,16 @@ def tag(session: Session) -> str:
 
 def live_digest(session: Session) -> str | None:
     """Digest of the live model; None before the first promotion."""
-    return session.scalar(select(PromotionRow.model_digest).order_by(PromotionRow.id.desc()).limit(1))
+    return session.scalar(
+        select(PromotionRow.model_digest).order_by(PromotionRow.id.desc()).limit(1)
+    )
 
 
 def last(session: Session) -> tuple[str, int] | None:
     """Digest of the live model, and the number of the row that made it so."""
-    query = select(PromotionRow.model_digest, PromotionRow.id).order_by(PromotionRow.id.desc()).limit(1)
+    query = (
+        select(PromotionRow.model_digest, PromotionRow.id).order_by(PromotionRow.id.desc()).limit(1)
+    )
     row = session.execute(query).first()
     return (row[0], row[1]) if row else None
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from shared.domain.chain import Link, Seal, chain_of
 from shared.domain.proof import Stretch, verify_stretch
-from shared.ledger.ledger import Book, House, Ledger
+from shared.ledger.ledger import HospitalSession, Ledger, SystemSession
 
 AT_ONCE, SEALS_AT_ONCE = 1000, 1000
 
@@ -38,9 +38,9 @@ class Prover:
     def stretches(self, place: Place | None = None) -> Iterator[tuple[Stretch, Place | None]]:
         """From this place to the end of the last chain; with each stretch the place that follows it."""
         while place := place or self._first():
-            with self._open() as book:
-                stretch = self._stretch(book, place)
-                place = self._next(book, stretch)
+            with self._open() as session:
+                stretch = self._stretch(session, place)
+                place = self._next(session, stretch)
             yield stretch, place
             if place is None:
                 return
@@ -49,18 +49,18 @@ class Prover:
         """Whether the chain is one that this actor may read."""
         return self._hospital is None or place.chain == chain_of(self._hospital)
 
-    def _stretch(self, book: Book | House, place: Place) -> Stretch:
+    def _stretch(self, session: HospitalSession | SystemSession, place: Place) -> Stretch:
         """Seals are read before events: one made meanwhile is of an event that is read."""
-        seals = book.seals.after(place.chain, place.seal, SEALS_AT_ONCE)
-        links = book.audit.stretch(place.chain, place.number, AT_ONCE)
+        seals = session.seals.after(place.chain, place.seal, SEALS_AT_ONCE)
+        links = session.audit.stretch(place.chain, place.number, AT_ONCE)
         ended = len(links) < AT_ONCE and len(seals) < SEALS_AT_ONCE
         if len(seals) == SEALS_AT_ONCE:
             links = [link for link in links if link.number <= seals[-1].number]
         if links and not ended:
             seals = _up_to(links[-1].number, seals)
-        last_seal = book.seals.find(place.chain, place.seal) if place.seal else None
+        last_seal = session.seals.find(place.chain, place.seal) if place.seal else None
         return verify_stretch(
-            self._before(book, place),
+            self._before(session, place),
             links,
             seals,
             self._signed,
@@ -70,25 +70,25 @@ class Prover:
             ended=ended,
         )
 
-    def _before(self, book: Book | House, place: Place) -> Link | None:
-        found = book.audit.stretch(place.chain, place.number - 1, 1) if place.number else []
+    def _before(self, session: HospitalSession | SystemSession, place: Place) -> Link | None:
+        found = session.audit.stretch(place.chain, place.number - 1, 1) if place.number else []
         return found[0] if found and found[0].number == place.number else None
 
-    def _next(self, book: Book | House, stretch: Stretch) -> Place | None:
+    def _next(self, session: HospitalSession | SystemSession, stretch: Stretch) -> Place | None:
         if not stretch.ended:
             return Place(stretch.chain, stretch.number, stretch.seal)
-        chain = book.audit.next_chain(stretch.chain)
+        chain = session.audit.next_chain(stretch.chain)
         return Place(chain) if chain else None
 
     def _first(self) -> Place | None:
-        with self._open() as book:
-            chain = book.audit.next_chain()
+        with self._open() as session:
+            chain = session.audit.next_chain()
         return Place(chain) if chain else None
 
-    def _open(self) -> AbstractContextManager[Book | House]:
+    def _open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
         if self._hospital:
-            return self._ledger.scoped(self._hospital, self._actor)
-        return self._ledger.whole(self._actor)
+            return self._ledger.hospital_session(self._hospital, self._actor)
+        return self._ledger.system_session(self._actor)
 
 
 def _up_to(number: int, seals: Sequence[Seal]) -> list[Seal]:

@@ -25,7 +25,11 @@ class Pseudonyms:
     def of(self, number: str | None) -> str | None:
         """The pseudonym of a hospital's number for a patient; it means a person only together with the site."""
         told = (number or "").strip()
-        return hmac.new(self._key(), told.encode(), hashlib.sha256).hexdigest()[:LETTERS] if told else None
+        return (
+            hmac.new(self._key(), told.encode(), hashlib.sha256).hexdigest()[:LETTERS]
+            if told
+            else None
+        )
 
     def key_for(self, purpose: str) -> bytes:
         """A key of this installation for something else, from which the secret itself cannot be had."""
@@ -35,5 +39,7 @@ class Pseudonyms:
         if self._secret is None:
             drawn = insert(SecretRow).values(name=SECRET, value=secrets.token_bytes(SECRET_BYTES))
             self._session.execute(drawn.on_conflict_do_nothing())
-            self._secret = self._session.scalars(select(SecretRow.value).where(SecretRow.name == SECRET)).one()
+            self._secret = self._session.scalars(
+                select(SecretRow.value).where(SecretRow.name == SECRET)
+            ).one()
         return self._secret

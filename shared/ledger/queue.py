@@ -6,7 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Double, Row, case, cast, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import (
+    Double,
+    Row,
+    case,
+    cast,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
@@ -116,7 +128,9 @@ class Queue:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session, self._audit = session, audit
 
-    def claim(self, worker: str, most: int, lease: timedelta, max_attempts: int, busy: bool = False) -> Lease:
+    def claim(
+        self, worker: str, most: int, lease: timedelta, max_attempts: int, busy: bool = False
+    ) -> Lease:
         """Lease up to `most` waiting jobs.
 
         A job that outlived a worker comes alone, and not to a worker that is `busy` with others: should it end that
@@ -135,7 +149,11 @@ class Queue:
         Those out of attempts go to the dead letters.
         """
         over = or_(JobRow.lease_until < NOW, JobRow.worker == lost_worker)
-        late = select(JobRow.id).where(JobRow.state == "running", over).with_for_update(skip_locked=True)
+        late = (
+            select(JobRow.id)
+            .where(JobRow.state == "running", over)
+            .with_for_update(skip_locked=True)
+        )
         spent = JobRow.attempts >= max_attempts
         lost = {
             "state": case((spent, JobState.FAILED), else_=JobState.QUEUED),
@@ -159,7 +177,12 @@ class Queue:
         """Write results of jobs still held under this token; returns those written, for a lost lease writes nothing."""
         moved = self._move(*_held(token, results), state=JobState.DONE, reason=None, message=None)
         rows = [
-            {"job_id": row.id, "hospital_id": row.hospital_id, "model_digest": digest, "body": results[row.id]}
+            {
+                "job_id": row.id,
+                "hospital_id": row.hospital_id,
+                "model_digest": digest,
+                "body": results[row.id],
+            }
             for row in moved
         ]
         if rows:
@@ -175,12 +198,22 @@ class Queue:
 
     def give_back(self, token: UUID, jobs: Sequence[UUID], delay: timedelta) -> None:
         """Return jobs unharmed, when an engine was away: the attempt does not count."""
-        back = {"state": JobState.QUEUED, "attempts": JobRow.attempts - 1, "available_at": NOW + delay}
-        self._record(self._move(*_held(token, jobs), **back), lambda _: Event.JOB_RETURNED, why="engine-unavailable")
+        back = {
+            "state": JobState.QUEUED,
+            "attempts": JobRow.attempts - 1,
+            "available_at": NOW + delay,
+        }
+        self._record(
+            self._move(*_held(token, jobs), **back),
+            lambda _: Event.JOB_RETURNED,
+            why="engine-unavailable",
+        )
 
     def rerun(self, job_id: UUID) -> bool:
         """Queue a dead letter again with fresh attempts; False if there is no such job."""
-        state = self._session.scalar(select(JobRow.state).where(JobRow.id == job_id).with_for_update())
+        state = self._session.scalar(
+            select(JobRow.state).where(JobRow.id == job_id).with_for_update()
+        )
         if state is None:
             return False
         if state != JobState.FAILED:
@@ -200,27 +233,39 @@ class Queue:
 
     def holder(self, job_id: UUID) -> str | None:
         """The worker that has this job in hand; None while it waits, and when it is final."""
-        return self._session.scalar(select(JobRow.worker).where(JobRow.id == job_id, JobRow.state == "running"))
+        return self._session.scalar(
+            select(JobRow.worker).where(JobRow.id == job_id, JobRow.state == "running")
+        )
 
     def depth(self) -> dict[str, int]:
         """Jobs by state, final ones left out."""
-        query = select(JobRow.state, func.count()).where(JobRow.state.in_(["queued", "running"])).group_by(JobRow.state)
+        query = (
+            select(JobRow.state, func.count())
+            .where(JobRow.state.in_(["queued", "running"]))
+            .group_by(JobRow.state)
+        )
         return {JobState.QUEUED: 0, JobState.RUNNING: 0} | dict(self._session.execute(query).all())
 
     def pace(self) -> float | None:
         """Jobs finished per second over the last minute; None if there were none."""
         minute = timedelta(minutes=1)
-        query = select(func.count(), func.min(ResultRow.created_at), NOW).where(ResultRow.created_at > NOW - minute)
+        query = select(func.count(), func.min(ResultRow.created_at), NOW).where(
+            ResultRow.created_at > NOW - minute
+        )
         done, first, now = self._session.execute(query).one()
         return done / max((now - first).total_seconds(), 1.0) if done else None
 
     def waiting(self) -> int:
         """Jobs of all hospitals in the queue."""
-        return self._session.scalar(select(func.count()).where(JobRow.state == literal_column("'queued'")))
+        return self._session.scalar(
+            select(func.count()).where(JobRow.state == literal_column("'queued'"))
+        )
 
     def progress(self) -> Progress:
         """Whether work is being completed, by the database's clock."""
-        due = select(func.min(JobRow.available_at)).where(JobRow.state == literal_column("'queued'"))
+        due = select(func.min(JobRow.available_at)).where(
+            JobRow.state == literal_column("'queued'")
+        )
         failed = select(func.count()).where(JobRow.state == literal_column("'failed'"))
         last = select(ResultRow.created_at).order_by(ResultRow.created_at.desc()).limit(1)
         asked = select(*(each.scalar_subquery() for each in (due, last, failed)), NOW)
@@ -242,7 +287,12 @@ class Queue:
 
     def _take(self, worker: str, chosen: Sequence[UUID], lease: timedelta) -> Lease:
         token = uuid4()
-        held = {"lease_token": token, "lease_until": NOW + lease, "worker": worker, "attempts": JobRow.attempts + 1}
+        held = {
+            "lease_token": token,
+            "lease_until": NOW + lease,
+            "worker": worker,
+            "attempts": JobRow.attempts + 1,
+        }
         moved = self._move(JobRow.id.in_(chosen), state=JobState.RUNNING, **held)
         self._record(moved, lambda _: Event.JOB_CLAIMED, worker=worker)
         needs = select(
@@ -268,8 +318,12 @@ class Queue:
         joined = needs.join(CaseRow, CaseRow.id == JobRow.case_id).join(
             HospitalRow, HospitalRow.id == JobRow.hospital_id
         )
-        ordered = joined.where(JobRow.lease_token == token).order_by(JobRow.urgent.desc(), JobRow.queued_at, JobRow.id)
-        return Lease(token, tuple(Claimed(**row._mapping) for row in self._session.execute(ordered)))
+        ordered = joined.where(JobRow.lease_token == token).order_by(
+            JobRow.urgent.desc(), JobRow.queued_at, JobRow.id
+        )
+        return Lease(
+            token, tuple(Claimed(**row._mapping) for row in self._session.execute(ordered))
+        )
 
     def _move(self, *which: Any, **values: Any) -> list[Row]:
         """Move the jobs of these conditions, as far as the table of moves lets them."""
@@ -286,13 +340,23 @@ class Queue:
 
     def _record(self, moved: Sequence[Row], event: Any, **details: Any) -> None:
         self._audit.record_all(
-            Entry(event(row), row.hospital_id, row.case_id, row.id, {**details, "attempt": row.attempts})
+            Entry(
+                event(row),
+                row.hospital_id,
+                row.case_id,
+                row.id,
+                {**details, "attempt": row.attempts},
+            )
             for row in moved
         )
 
 
 def _held(token: UUID, jobs: Any) -> tuple[Any, ...]:
-    return JobRow.id.in_(list(jobs)), JobRow.lease_token == token, JobRow.state == literal_column("'running'")
+    return (
+        JobRow.id.in_(list(jobs)),
+        JobRow.lease_token == token,
+        JobRow.state == literal_column("'running'"),
+    )
 
 
 def _age_s(moment: datetime | None, now: datetime) -> float | None:

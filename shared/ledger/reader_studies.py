@@ -117,7 +117,10 @@ class ReaderStudies(Scoped):
         self._session.flush()
         place = {"study_id": row.id, "hospital_id": self._hospital}
         members = [{**place, "case_id": each.case_id, "job_id": each.job_id} for each in cases]
-        readers = [{**place, "person_id": each, "number": number} for number, each in enumerate(new.readers, 1)]
+        readers = [
+            {**place, "person_id": each, "number": number}
+            for number, each in enumerate(new.readers, 1)
+        ]
         self._session.execute(insert(ReaderStudyCaseRow), members)
         self._session.execute(insert(ReaderStudyReaderRow), readers)
         counts = {"cases": len(cases), "readers": len(readers)}
@@ -127,11 +130,19 @@ class ReaderStudies(Scoped):
     def eligible(self) -> list[Eligible]:
         """Kept cases with a result and an outcome, newest first; what was sent twice counts once."""
         last = self._mine(select(func.max(OutcomeRow.id)), OutcomeRow).group_by(OutcomeRow.case_id)
-        query = select(CaseRow.id, JobRow.id, OutcomeRow.malignant).join(JobRow, JobRow.case_id == CaseRow.id)
-        query = query.join(ResultRow, ResultRow.job_id == JobRow.id).join(OutcomeRow, OutcomeRow.case_id == CaseRow.id)
-        query = self._mine(query, CaseRow).where(OutcomeRow.id.in_(last), JobRow.state == JobState.DONE)
+        query = select(CaseRow.id, JobRow.id, OutcomeRow.malignant).join(
+            JobRow, JobRow.case_id == CaseRow.id
+        )
+        query = query.join(ResultRow, ResultRow.job_id == JobRow.id).join(
+            OutcomeRow, OutcomeRow.case_id == CaseRow.id
+        )
+        query = self._mine(query, CaseRow).where(
+            OutcomeRow.id.in_(last), JobRow.state == JobState.DONE
+        )
         query = query.where(CaseRow.erased_at.is_(None), CaseRow.duplicate_of.is_(None))
-        rows = self._session.execute(query.order_by(CaseRow.created_at.desc(), CaseRow.id, JobRow.created_at.desc()))
+        rows = self._session.execute(
+            query.order_by(CaseRow.created_at.desc(), CaseRow.id, JobRow.created_at.desc())
+        )
         first: dict[UUID, Eligible] = {}
         for row in rows:
             first.setdefault(row[0], Eligible(*row))
@@ -139,7 +150,9 @@ class ReaderStudies(Scoped):
 
     def all(self, reader: UUID | None = None) -> list[ReaderStudy]:
         """Newest first; of one reader, those that were opened."""
-        query = self._mine(select(ReaderStudyRow), ReaderStudyRow).order_by(ReaderStudyRow.made_at.desc())
+        query = self._mine(select(ReaderStudyRow), ReaderStudyRow).order_by(
+            ReaderStudyRow.made_at.desc()
+        )
         return [_study(row) for row in self._session.scalars(self._for(query, reader))]
 
     def find(self, study: UUID, reader: UUID | None = None) -> ReaderStudy:
@@ -161,7 +174,9 @@ class ReaderStudies(Scoped):
         if state not in MOVES[StudyState(row.state)]:
             raise StudyNotThere(state=row.state)
         moved = {"state": state, STAMPS[state]: func.clock_timestamp()}
-        self._session.execute(update(ReaderStudyRow).where(ReaderStudyRow.id == study).values(moved))
+        self._session.execute(
+            update(ReaderStudyRow).where(ReaderStudyRow.id == study).values(moved)
+        )
         event = Event.READER_STUDY_OPENED if state is StudyState.OPEN else Event.READER_STUDY_CLOSED
         self._audit.record(event, study=str(study))
         self._session.refresh(row)
@@ -170,37 +185,61 @@ class ReaderStudies(Scoped):
     def progress(self, study: UUID) -> list[Progress]:
         """Every reader, by number, with the names that only the administrator is shown."""
         done = [func.count().filter(ReadingRow.phase == phase) for phase in ("blind", "aided")]
-        mine = (ReadingRow.study_id == study) & (ReadingRow.person_id == ReaderStudyReaderRow.person_id)
-        query = select(ReaderStudyReaderRow.person_id, ReaderStudyReaderRow.number, PersonRow.name, *done)
-        query = query.join(PersonRow, PersonRow.id == ReaderStudyReaderRow.person_id).outerjoin(ReadingRow, mine)
-        query = self._mine(query, ReaderStudyReaderRow).where(ReaderStudyReaderRow.study_id == study)
-        grouped = query.group_by(ReaderStudyReaderRow.person_id, ReaderStudyReaderRow.number, PersonRow.name)
-        return [Progress(*row) for row in self._session.execute(grouped.order_by(ReaderStudyReaderRow.number))]
+        mine = (ReadingRow.study_id == study) & (
+            ReadingRow.person_id == ReaderStudyReaderRow.person_id
+        )
+        query = select(
+            ReaderStudyReaderRow.person_id, ReaderStudyReaderRow.number, PersonRow.name, *done
+        )
+        query = query.join(PersonRow, PersonRow.id == ReaderStudyReaderRow.person_id).outerjoin(
+            ReadingRow, mine
+        )
+        query = self._mine(query, ReaderStudyReaderRow).where(
+            ReaderStudyReaderRow.study_id == study
+        )
+        grouped = query.group_by(
+            ReaderStudyReaderRow.person_id, ReaderStudyReaderRow.number, PersonRow.name
+        )
+        return [
+            Progress(*row)
+            for row in self._session.execute(grouped.order_by(ReaderStudyReaderRow.number))
+        ]
 
     def counts(self, study: UUID) -> Mapping[str, int]:
         """Cases of the study that are kept, and those that were erased since."""
         gone = func.count().filter(CaseRow.erased_at.is_not(None))
         query = select(func.count(), gone).select_from(ReaderStudyCaseRow)
-        query = self._mine(query.join(CaseRow, CaseRow.id == ReaderStudyCaseRow.case_id), ReaderStudyCaseRow)
-        all_, erased = self._session.execute(query.where(ReaderStudyCaseRow.study_id == study)).one()
+        query = self._mine(
+            query.join(CaseRow, CaseRow.id == ReaderStudyCaseRow.case_id), ReaderStudyCaseRow
+        )
+        all_, erased = self._session.execute(
+            query.where(ReaderStudyCaseRow.study_id == study)
+        ).one()
         return {"cases": all_ - erased, "erased": erased}
 
     def _for(self, query: Select[Any], reader: UUID | None) -> Select[Any]:
         if reader is None:
             return query
-        return query.where(ReaderStudyRow.id.in_(_studies_of(reader)), ReaderStudyRow.state != StudyState.DRAFT)
+        return query.where(
+            ReaderStudyRow.id.in_(_studies_of(reader)), ReaderStudyRow.state != StudyState.DRAFT
+        )
 
     def _check_readers(self, readers: Sequence[UUID]) -> None:
         fit = select(func.count()).where(PersonRow.id.in_(readers), PersonRow.disabled_at.is_(None))
         fit = fit.where(PersonRow.role.in_(HOSPITAL_ROLES))
-        if self._session.scalar(self._mine(fit, PersonRow)) != len(set(readers)) or len(set(readers)) != len(readers):
+        if self._session.scalar(self._mine(fit, PersonRow)) != len(set(readers)) or len(
+            set(readers)
+        ) != len(readers):
             raise ReaderUnfit
 
 
 def picked(eligible: Sequence[Eligible], new: NewStudy) -> list[Eligible]:
     """Raises TooFewCases."""
     if new.pick is Pick.IDS:
-        found, wanted = [each for each in eligible if each.case_id in set(new.cases)], len(set(new.cases))
+        found, wanted = (
+            [each for each in eligible if each.case_id in set(new.cases)],
+            len(set(new.cases)),
+        )
     elif new.pick is Pick.NEWEST:
         found, wanted = list(eligible[: new.count]), new.count
     else:
@@ -223,7 +262,11 @@ def _balanced(eligible: Sequence[Eligible], count: int, seed: int) -> list[Eligi
 
 
 def _studies_of(reader: UUID) -> ColumnElement[UUID]:
-    return select(ReaderStudyReaderRow.study_id).where(ReaderStudyReaderRow.person_id == reader).scalar_subquery()
+    return (
+        select(ReaderStudyReaderRow.study_id)
+        .where(ReaderStudyReaderRow.person_id == reader)
+        .scalar_subquery()
+    )
 
 
 def _study(row: ReaderStudyRow) -> ReaderStudy:

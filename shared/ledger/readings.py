@@ -42,7 +42,9 @@ class StudyNotOpen(Conflict):
 
 class BlindFirst(Forbidden):
     code = "blind-first"
-    text = "SERA's answer is shown after your own reading of this case is stored. Read it blind first."
+    text = (
+        "SERA's answer is shown after your own reading of this case is stored. Read it blind first."
+    )
 
 
 class ReadAlready(Conflict):
@@ -112,7 +114,9 @@ class Readings(Scoped):
         query = query.join(ReaderStudyReaderRow, ReaderStudyReaderRow.study_id == ReaderStudyRow.id)
         mine = (ReaderStudyRow.id == study, ReaderStudyReaderRow.person_id == person)
         row = self._session.execute(
-            self._mine(query, ReaderStudyRow).where(*mine).with_for_update(read=True, key_share=True, of=ReaderStudyRow)
+            self._mine(query, ReaderStudyRow)
+            .where(*mine)
+            .with_for_update(read=True, key_share=True, of=ReaderStudyRow)
         ).first()
         if row is None or row.state == StudyState.DRAFT:
             raise StudyUnknown
@@ -123,8 +127,12 @@ class Readings(Scoped):
 
     def of(self, seat: Seat) -> dict[tuple[UUID, Phase], Reading]:
         """This reader's own."""
-        query = self._query().where(ReadingRow.study_id == seat.study, ReadingRow.person_id == seat.person)
-        return {(each.case_id, each.phase): each for each in map(_reading, self._session.execute(query))}
+        query = self._query().where(
+            ReadingRow.study_id == seat.study, ReadingRow.person_id == seat.person
+        )
+        return {
+            (each.case_id, each.phase): each for each in map(_reading, self._session.execute(query))
+        }
 
     def show(self, seat: Seat, case: UUID, phase: Phase) -> None:
         """Note that the case is put before the reader now."""
@@ -133,11 +141,15 @@ class Readings(Scoped):
         self._session.add(ShowingRow(hospital_id=self._hospital, **place))
         self._session.flush()
         if first:
-            self._audit.record(Event.READER_STUDY_SHOWN, case=case, study=str(seat.study), phase=phase)
+            self._audit.record(
+                Event.READER_STUDY_SHOWN, case=case, study=str(seat.study), phase=phase
+            )
 
     def case(self, seat: Seat, case: UUID) -> Case:
         """A case of the study, for the reader's eyes. Raises NotFound, CaseErased."""
-        query = self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case, CaseRow.id.in_(self._ids(seat.study)))
+        query = self._mine(select(CaseRow), CaseRow).where(
+            CaseRow.id == case, CaseRow.id.in_(self._ids(seat.study))
+        )
         row = self._session.scalar(query)
         if row is None:
             raise NotFound(thing="case")
@@ -160,14 +172,27 @@ class Readings(Scoped):
         shown_at, showings = self._shown(seat, case, new.phase)
         if not showings:
             raise NotShown
-        place = {"study_id": seat.study, "case_id": case, "person_id": seat.person, "hospital_id": self._hospital}
-        told = {**vars(new), **place, "shown_at": shown_at, "showings": showings, "sent_at": func.clock_timestamp()}
+        place = {
+            "study_id": seat.study,
+            "case_id": case,
+            "person_id": seat.person,
+            "hospital_id": self._hospital,
+        }
+        told = {
+            **vars(new),
+            **place,
+            "shown_at": shown_at,
+            "showings": showings,
+            "sent_at": func.clock_timestamp(),
+        }
         try:
             with self._session.begin_nested():
                 self._session.execute(insert(ReadingRow).values(told))
         except IntegrityError as twice:
             raise ReadAlready(phase=new.phase) from twice
-        self._audit.record(Event.READER_STUDY_READ, case=case, study=str(seat.study), phase=new.phase)
+        self._audit.record(
+            Event.READER_STUDY_READ, case=case, study=str(seat.study), phase=new.phase
+        )
         return self.of(seat)[case, new.phase]
 
     def all(self, study: UUID) -> list[Reading]:
@@ -179,8 +204,12 @@ class Readings(Scoped):
         """The kept cases by id, with what they turned out to be by the last word on it."""
         last = select(OutcomeRow.malignant).where(OutcomeRow.case_id == ReaderStudyCaseRow.case_id)
         last = last.order_by(OutcomeRow.id.desc()).limit(1).lateral()
-        query = select(ReaderStudyCaseRow.case_id, ReaderStudyCaseRow.job_id, last.c.malignant, ResultRow.body)
-        query = query.join(ResultRow, ResultRow.job_id == ReaderStudyCaseRow.job_id).join(last, true())
+        query = select(
+            ReaderStudyCaseRow.case_id, ReaderStudyCaseRow.job_id, last.c.malignant, ResultRow.body
+        )
+        query = query.join(ResultRow, ResultRow.job_id == ReaderStudyCaseRow.job_id).join(
+            last, true()
+        )
         query = self._mine(query, ReaderStudyCaseRow).where(ReaderStudyCaseRow.study_id == study)
         ordered = query.order_by(ReaderStudyCaseRow.case_id, ResultRow.created_at)
         return list({row[0]: Studied(*row) for row in self._session.execute(ordered)}.values())
@@ -197,7 +226,9 @@ class Readings(Scoped):
         query = select(ReaderStudyCaseRow.study_id, ReaderStudyCaseRow.case_id)
         query = query.join(ReaderStudyRow, ReaderStudyRow.id == ReaderStudyCaseRow.study_id)
         query = query.join(ReaderStudyReaderRow, ReaderStudyReaderRow.study_id == ReaderStudyRow.id)
-        query = query.where(ReaderStudyReaderRow.person_id == person, ReaderStudyRow.state == StudyState.OPEN)
+        query = query.where(
+            ReaderStudyReaderRow.person_id == person, ReaderStudyRow.state == StudyState.OPEN
+        )
         query = query.where(ReaderStudyCaseRow.case_id.in_(cases), ~blind.exists())
         for row in self._session.execute(self._mine(query, ReaderStudyCaseRow)).all():
             self._breach(*row, person, event)
@@ -209,17 +240,26 @@ class Readings(Scoped):
             (ReaderStudyReaderRow.study_id == BreachRow.study_id)
             & (ReaderStudyReaderRow.person_id == BreachRow.person_id),
         )
-        rows = self._session.execute(self._mine(query, BreachRow).where(BreachRow.study_id == study))
+        rows = self._session.execute(
+            self._mine(query, BreachRow).where(BreachRow.study_id == study)
+        )
         return {(number, case) for number, case in rows}
 
     def seen_before(self, study: UUID) -> set[tuple[int, UUID]]:
         """(reader's number, case) of what a reader had looked at before the study was opened, by the audit trail."""
         actor = func.concat("person:", ReaderStudyReaderRow.person_id)
-        query = select(ReaderStudyReaderRow.number, AuditRow.case_id).join(AuditRow, AuditRow.actor == actor)
+        query = select(ReaderStudyReaderRow.number, AuditRow.case_id).join(
+            AuditRow, AuditRow.actor == actor
+        )
         query = query.join(ReaderStudyRow, ReaderStudyRow.id == ReaderStudyReaderRow.study_id)
         query = query.where(ReaderStudyRow.id == study, AuditRow.event.in_(LOOKS))
-        query = query.where(AuditRow.case_id.in_(self._ids(study)), AuditRow.at < ReaderStudyRow.opened_at)
-        return {(number, case) for number, case in self._session.execute(self._mine(query, ReaderStudyReaderRow))}
+        query = query.where(
+            AuditRow.case_id.in_(self._ids(study)), AuditRow.at < ReaderStudyRow.opened_at
+        )
+        return {
+            (number, case)
+            for number, case in self._session.execute(self._mine(query, ReaderStudyReaderRow))
+        }
 
     def _breach(self, study: UUID, case: UUID, person: UUID, event: Event) -> None:
         place = {"study_id": study, "case_id": case, "person_id": person, "what": event}
@@ -231,7 +271,9 @@ class Readings(Scoped):
         mine = (ShowingRow.study_id == seat.study, ShowingRow.person_id == seat.person)
         query = self._mine(select(func.min(ShowingRow.at), func.count()), ShowingRow)
         return tuple(
-            self._session.execute(query.where(*mine, ShowingRow.case_id == case, ShowingRow.phase == phase)).one()
+            self._session.execute(
+                query.where(*mine, ShowingRow.case_id == case, ShowingRow.phase == phase)
+            ).one()
         )
 
     def _cases(self, study: UUID) -> list[UUID]:
@@ -242,7 +284,9 @@ class Readings(Scoped):
         return select(ReaderStudyCaseRow.case_id).where(ReaderStudyCaseRow.study_id == study)
 
     def _query(self) -> Any:
-        names = [getattr(ReadingRow, name.name) for name in fields(Reading) if name.name != "reader"]
+        names = [
+            getattr(ReadingRow, name.name) for name in fields(Reading) if name.name != "reader"
+        ]
         query = select(*names, ReaderStudyReaderRow.number.label("reader")).join(
             ReaderStudyReaderRow,
             (ReaderStudyReaderRow.study_id == ReadingRow.study_id)

@@ -33,7 +33,9 @@ class Answer:
 class Receipts:
     """Of one hospital, or with None of the house."""
 
-    def __init__(self, session: Session, hospital: UUID | None = None, kept: timedelta = KEPT) -> None:
+    def __init__(
+        self, session: Session, hospital: UUID | None = None, kept: timedelta = KEPT
+    ) -> None:
         self._session, self._hospital, self._kept = session, hospital, kept
 
     def find(self, key: str, fingerprint: str) -> Answer | None:
@@ -43,7 +45,9 @@ class Receipts:
         """
         self._check_kept(key)
         mine = ReceiptRow.hospital_id.is_not_distinct_from(self._hospital)
-        row = self._session.scalar(select(ReceiptRow).where(mine, ReceiptRow.key == key, ~self._past()))
+        row = self._session.scalar(
+            select(ReceiptRow).where(mine, ReceiptRow.key == key, ~self._past())
+        )
         if row and row.fingerprint != fingerprint:
             raise KeyReused
         return row and Answer(row.status, row.headers, row.body, row.case_id)
@@ -56,13 +60,20 @@ class Receipts:
         self._check_kept(key)
         taken = {"fingerprint": fingerprint, "created_at": func.clock_timestamp()}
         row = insert(ReceiptRow).values(hospital_id=self._hospital, key=key, **taken)
-        ours = row.on_conflict_do_update(index_elements=["hospital_id", "key"], set_=taken, where=self._past())
+        ours = row.on_conflict_do_update(
+            index_elements=["hospital_id", "key"], set_=taken, where=self._past()
+        )
         return self._session.scalar(ours.returning(ReceiptRow.id)) is not None
 
     def keep(self, key: str, answer: Answer) -> None:
         """The answer to a key that was reserved."""
         mine = ReceiptRow.hospital_id.is_not_distinct_from(self._hospital), ReceiptRow.key == key
-        told = {"status": answer.status, "headers": answer.headers, "body": answer.body, "case_id": answer.case}
+        told = {
+            "status": answer.status,
+            "headers": answer.headers,
+            "body": answer.body,
+            "case_id": answer.case,
+        }
         self._session.execute(update(ReceiptRow).where(*mine).values(told))
 
     def sweep(self, kept: timedelta) -> int:

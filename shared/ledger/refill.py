@@ -70,7 +70,9 @@ class Refill:
     def bare(self) -> Iterator[list[str]]:
         """The tables' names, in the order in which rows refer to one another; empty, and without their triggers."""
         told = [row for row in self._connection.execute(REFERENCES) if row[0] not in OF_THE_SCHEMA]
-        order = list(TopologicalSorter({name: set(others) for name, others, _ in told}).static_order())
+        order = list(
+            TopologicalSorter({name: set(others) for name, others, _ in told}).static_order()
+        )
         for name in order:
             self._do(f'ALTER TABLE "{name}" DISABLE TRIGGER USER, NO FORCE ROW LEVEL SECURITY')
         for name in reversed(order):
@@ -146,7 +148,9 @@ def refilled(url: str) -> Iterator[Refill]:
 
 def _erase(session: Session, audit: AuditTrail, cases: Mapping[str, str]) -> int:
     retention = Retention(session, audit, ACTOR)
-    return sum(retention.erase_again(UUID(case), Ground(ground)) for case, ground in sorted(cases.items()))
+    return sum(
+        retention.erase_again(UUID(case), Ground(ground)) for case, ground in sorted(cases.items())
+    )
 
 
 def _revoke(session: Session, audit: AuditTrail, ids: frozenset[str]) -> int:

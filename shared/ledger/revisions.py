@@ -21,7 +21,9 @@ def lock(session: Session, dataset: UUID, tags: Tags = None) -> None:
 
 def count_up(session: Session, dataset: UUID) -> None:
     """The draft was changed."""
-    session.execute(update(DatasetRow).where(DatasetRow.id == dataset).values(revision=DatasetRow.revision + 1))
+    session.execute(
+        update(DatasetRow).where(DatasetRow.id == dataset).values(revision=DatasetRow.revision + 1)
+    )
 
 
 def _what(session: Session, dataset: UUID, held: Row, tags: Tags) -> str:

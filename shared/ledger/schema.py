@@ -69,8 +69,8 @@ def check_schema(url: str) -> None:
     """What a service asks before it begins; while the database is away it begins, and waits as it always does."""
     ledger = Ledger(url, pool_size=1)
     try:
-        with ledger.whole("start") as house:
-            found = house.terms.read()
+        with ledger.system_session("start") as session:
+            found = session.terms.read()
         check(found)
     except Unavailable as away:
         log().warning("schema.not-checked", problem=str(away))

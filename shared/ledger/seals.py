@@ -54,16 +54,26 @@ class Seals:
 
     def after(self, chain: str, seal: int, most: int) -> list[Seal]:
         """A chain's seals that follow the one of this number, in their order."""
-        query = select(SealRow).where(SealRow.chain == chain, SealRow.seal > seal).order_by(SealRow.seal).limit(most)
+        query = (
+            select(SealRow)
+            .where(SealRow.chain == chain, SealRow.seal > seal)
+            .order_by(SealRow.seal)
+            .limit(most)
+        )
         return [_seal(row) for row in self._session.scalars(query)]
 
     def find(self, chain: str, seal: int) -> Seal | None:
-        row = self._session.scalar(select(SealRow).where(SealRow.chain == chain, SealRow.seal == seal))
+        row = self._session.scalar(
+            select(SealRow).where(SealRow.chain == chain, SealRow.seal == seal)
+        )
         return row and _seal(row)
 
     def _made(self, head: Any, now: datetime, signer: Signer) -> Seal:
         last = self._session.scalar(
-            select(SealRow).where(SealRow.chain == head.chain).order_by(SealRow.seal.desc()).limit(1)
+            select(SealRow)
+            .where(SealRow.chain == head.chain)
+            .order_by(SealRow.seal.desc())
+            .limit(1)
         )
         place, previous = (last.seal + 1, _seal(last).made) if last else (1, ORIGINLESS)
         bare = Seal(head.chain, place, head.number, head.hash, moment(now), previous, signer.public)

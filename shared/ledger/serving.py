@@ -46,7 +46,11 @@ class Serving:
         self._session, self._audit = session, audit
 
     def report(
-        self, worker: str, digest: str | None, device: str | None = None, since_claim: timedelta | None = None
+        self,
+        worker: str,
+        digest: str | None,
+        device: str | None = None,
+        since_claim: timedelta | None = None,
     ) -> None:
         """Note that a worker is there and what it serves; a swap is audited once.
 
@@ -57,7 +61,9 @@ class Serving:
         row.seen_at, row.device = NOW, device
         if since_claim is not None:
             row.claimed_at = NOW - since_claim
-        if row.refused_digest and (row.refused_digest == digest or row.refused_digest != live_digest(self._session)):
+        if row.refused_digest and (
+            row.refused_digest == digest or row.refused_digest != live_digest(self._session)
+        ):
             row.refused_digest = row.refused_code = row.refused_message = None
         if row.model_digest == digest:
             return
@@ -76,7 +82,9 @@ class Serving:
 
     def alive(self, since: timedelta = PRESENT) -> list[Worker]:
         """Workers that told of themselves lately, by name."""
-        query = select(ServingRow).where(ServingRow.seen_at > NOW - since).order_by(ServingRow.worker)
+        query = (
+            select(ServingRow).where(ServingRow.seen_at > NOW - since).order_by(ServingRow.worker)
+        )
         return [_worker(row) for row in self._session.scalars(query)]
 
     def _row(self, worker: str) -> ServingRow:
@@ -88,5 +96,11 @@ class Serving:
 
 
 def _worker(row: ServingRow) -> Worker:
-    refusal = Refusal(row.refused_digest, row.refused_code, row.refused_message) if row.refused_digest else None
-    return Worker(row.worker, row.model_digest, row.since, refusal, row.seen_at, row.device, row.claimed_at)
+    refusal = (
+        Refusal(row.refused_digest, row.refused_code, row.refused_message)
+        if row.refused_digest
+        else None
+    )
+    return Worker(
+        row.worker, row.model_digest, row.since, refusal, row.seen_at, row.device, row.claimed_at
+    )

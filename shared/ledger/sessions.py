@@ -57,7 +57,9 @@ class Sessions:
         self._session.execute(delete(SessionRow).where(SessionRow.expires_at < NOW - KEPT))
         token = secrets.token_urlsafe(TOKEN_BYTES)
         generation = select(PersonRow.generation).where(PersonRow.id == person).scalar_subquery()
-        row = SessionRow(token_sha256=digest(token), person_id=person, generation=generation, origin=ORIGIN.get())
+        row = SessionRow(
+            token_sha256=digest(token), person_id=person, generation=generation, origin=ORIGIN.get()
+        )
         row.idle_at, row.expires_at = NOW + lifetime.idle, NOW + lifetime.most
         self._session.add(row)
         self._session.flush()
@@ -66,9 +68,17 @@ class Sessions:
     def verify(self, token: str, lifetime: Lifetime) -> SignedIn | None:
         """Whom this token speaks for, or None if its session is unknown or has ended."""
         stale = SessionRow.seen_at < NOW - USE_NOTED_EVERY
-        asked = select(SessionRow, PersonRow.role, PersonRow.hospital_id, PersonRow.must_change, stale.label("stale"))
+        asked = select(
+            SessionRow,
+            PersonRow.role,
+            PersonRow.hospital_id,
+            PersonRow.must_change,
+            stale.label("stale"),
+        )
         query = asked.join(PersonRow, PersonRow.id == SessionRow.person_id)
-        found = self._session.execute(query.where(SessionRow.token_sha256 == digest(token), LIVES, UNUSED_NOT_LONG))
+        found = self._session.execute(
+            query.where(SessionRow.token_sha256 == digest(token), LIVES, UNUSED_NOT_LONG)
+        )
         if (row := found.first()) is None:
             return None
         if row.stale:
@@ -80,15 +90,24 @@ class Sessions:
     def alive(self, token_sha256: str) -> bool:
         """Whether a session that was good is good still; a long answer under way is use enough."""
         query = select(SessionRow.person_id).join(PersonRow, PersonRow.id == SessionRow.person_id)
-        return self._session.scalar(query.where(SessionRow.token_sha256 == token_sha256, LIVES)) is not None
+        return (
+            self._session.scalar(query.where(SessionRow.token_sha256 == token_sha256, LIVES))
+            is not None
+        )
 
     def end(self, token_sha256: str) -> None:
         """Sign out."""
-        ended = update(SessionRow).where(SessionRow.token_sha256 == token_sha256, SessionRow.revoked_at.is_(None))
+        ended = update(SessionRow).where(
+            SessionRow.token_sha256 == token_sha256, SessionRow.revoked_at.is_(None)
+        )
         person = self._session.scalar(ended.values(revoked_at=NOW).returning(SessionRow.person_id))
         if person:
-            hospital = self._session.scalar(select(PersonRow.hospital_id).where(PersonRow.id == person))
-            self._audit.record_all([Entry(Event.PERSON_SIGNED_OUT, hospital, details={"person": str(person)})])
+            hospital = self._session.scalar(
+                select(PersonRow.hospital_id).where(PersonRow.id == person)
+            )
+            self._audit.record_all(
+                [Entry(Event.PERSON_SIGNED_OUT, hospital, details={"person": str(person)})]
+            )
 
     def _note_use(self, token_sha256: str, idle: timedelta) -> None:
         free = select(SessionRow.token_sha256).where(SessionRow.token_sha256 == token_sha256)

@@ -151,7 +151,9 @@ class Shadows:
         `after` is when the last result was made that this process claimed: older ones need not be looked at again.
         """
         since = max(shadow.started_at, after - SLACK) if after else shadow.started_at
-        unread = ~exists().where(ShadowResultRow.shadow_id == shadow.id, ShadowResultRow.job_id == ResultRow.job_id)
+        unread = ~exists().where(
+            ShadowResultRow.shadow_id == shadow.id, ShadowResultRow.job_id == ResultRow.job_id
+        )
         told = ResultRow.body
         query = (
             select(
@@ -178,7 +180,9 @@ class Shadows:
 
     def keep(self, shadow: Shadow, said: Sequence[tuple[Watched, Said]]) -> int:
         """Write what it said beside what the live model said; nothing once the shadow has ended."""
-        running = select(ShadowRow.id).where(ShadowRow.id == shadow.id, ShadowRow.ended_at.is_(None))
+        running = select(ShadowRow.id).where(
+            ShadowRow.id == shadow.id, ShadowRow.ended_at.is_(None)
+        )
         if not said or self._session.scalar(running.with_for_update(read=True)) is None:
             return 0
         rows = [{"shadow_id": shadow.id, **_live(watched), **vars(each)} for watched, each in said]
@@ -206,8 +210,14 @@ class Shadows:
 
     def waiting(self, shadow: Shadow) -> int:
         """Results it has still to read."""
-        read = exists().where(ShadowResultRow.shadow_id == shadow.id, ShadowResultRow.job_id == ResultRow.job_id)
-        made = (ResultRow.created_at > shadow.started_at, ~read, _drawn(ResultRow.job_id, shadow.share))
+        read = exists().where(
+            ShadowResultRow.shadow_id == shadow.id, ShadowResultRow.job_id == ResultRow.job_id
+        )
+        made = (
+            ResultRow.created_at > shadow.started_at,
+            ~read,
+            _drawn(ResultRow.job_id, shadow.share),
+        )
         return self._session.scalars(select(func.count()).select_from(ResultRow).where(*made)).one()
 
     def _end(self, which: Any, reason: str) -> Shadow | None:
@@ -217,7 +227,9 @@ class Shadows:
         row.ended_at, row.end_reason = NOW, reason
         self._session.flush()
         self._session.refresh(row)
-        self._audit.record(Event.SHADOW_ENDED, shadow=str(row.id), model=row.model_digest, reason=reason)
+        self._audit.record(
+            Event.SHADOW_ENDED, shadow=str(row.id), model=row.model_digest, reason=reason
+        )
         return _shadow(row)
 
 

@@ -61,7 +61,9 @@ class SignIns:
         level = _level(per_minute)
         first = insert(DoorstepRow).values(origin=told, tokens=per_minute - 1)
         taken = first.on_conflict_do_update(
-            index_elements=[DoorstepRow.origin], set_={"tokens": level - 1, "filled_at": NOW}, where=level >= 1
+            index_elements=[DoorstepRow.origin],
+            set_={"tokens": level - 1, "filled_at": NOW},
+            where=level >= 1,
         )
         if self._session.scalar(taken.returning(DoorstepRow.tokens)) is not None:
             return 0
@@ -81,7 +83,11 @@ class SignIns:
         if found:
             return Attempt(found.id, found.hospital_id, name, found.password_hash, found.failures)
         locked = self._session.scalar(select(_left_s(PersonRow)).where(PersonRow.name == name))
-        return Attempt(None, None, name, None, FREE, _whole(locked)) if locked is not None else self._stranger(name)
+        return (
+            Attempt(None, None, name, None, FREE, _whole(locked))
+            if locked is not None
+            else self._stranger(name)
+        )
 
     def succeed(self, attempt: Attempt, rehashed: str | None = None) -> bool:
         """The password was right: false if it was changed, or the person disabled, meanwhile."""
@@ -91,7 +97,9 @@ class SignIns:
     def arrive(self, person: UUID) -> bool:
         """A provider of identities vouched for this person: false if they are disabled."""
         told = update(PersonRow).where(PersonRow.id == person, PersonRow.disabled_at.is_(None))
-        found = self._session.execute(told.values(signed_in_at=NOW).returning(PersonRow.hospital_id)).first()
+        found = self._session.execute(
+            told.values(signed_in_at=NOW).returning(PersonRow.hospital_id)
+        ).first()
         if found:
             attempt = Attempt(person, found.hospital_id, "", None, 0)
             self._record(Event.PERSON_SIGNED_IN, attempt)
@@ -130,8 +138,12 @@ class SignIns:
         """A name that nobody has: what was typed may be a password, so only a keyed hash of it is kept."""
         key = self._pseudonyms.key_for("sign-in names")
         told = hmac.new(key, name.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
-        self._session.execute(delete(StrangerRow).where(StrangerRow.tried_at < NOW - FORGOTTEN_AFTER))
-        self._session.execute(delete(DoorstepRow).where(DoorstepRow.filled_at < NOW - FORGOTTEN_AFTER))
+        self._session.execute(
+            delete(StrangerRow).where(StrangerRow.tried_at < NOW - FORGOTTEN_AFTER)
+        )
+        self._session.execute(
+            delete(DoorstepRow).where(DoorstepRow.filled_at < NOW - FORGOTTEN_AFTER)
+        )
         failures = StrangerRow.failures + 1
         first = insert(StrangerRow).values(name_hmac=told, failures=1)
         counted = first.on_conflict_do_update(
@@ -141,7 +153,9 @@ class SignIns:
         )
         count = self._session.scalar(counted.returning(StrangerRow.failures))
         if count is None:
-            left = self._session.scalar(select(_left_s(StrangerRow)).where(StrangerRow.name_hmac == told))
+            left = self._session.scalar(
+                select(_left_s(StrangerRow)).where(StrangerRow.name_hmac == told)
+            )
             return Attempt(None, None, name, None, FREE, _whole(left))
         return Attempt(None, None, name, None, count)
 
@@ -156,7 +170,11 @@ def doorstep(origin: str | None) -> str:
         address = ip_address(origin or "")
     except ValueError:
         return origin or "nowhere"
-    return str(ip_network((address, NETWORK_BITS), strict=False)) if address.version == 6 else str(address)
+    return (
+        str(ip_network((address, NETWORK_BITS), strict=False))
+        if address.version == 6
+        else str(address)
+    )
 
 
 def _open(table: type[PersonRow | StrangerRow]) -> ColumnElement[bool]:

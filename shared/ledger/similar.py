@@ -49,8 +49,12 @@ class SimilarCases(Scoped):
     def place(self, case_id: UUID) -> Place | None:
         """By the newest result of the case; None without one."""
         query = self._mine(select(ObservationRow, CaseRow.image_sha256), ObservationRow)
-        query = query.join(CaseRow, CaseRow.id == ObservationRow.case_id).where(ObservationRow.case_id == case_id)
-        found = self._session.execute(query.order_by(ObservationRow.created_at.desc()).limit(1)).first()
+        query = query.join(CaseRow, CaseRow.id == ObservationRow.case_id).where(
+            ObservationRow.case_id == case_id
+        )
+        found = self._session.execute(
+            query.order_by(ObservationRow.created_at.desc()).limit(1)
+        ).first()
         if found is None:
             return None
         row, image = found
@@ -66,12 +70,22 @@ class SimilarCases(Scoped):
 
     def _known(self, place: Place, case_id: UUID) -> Subquery:
         """One row for each case to choose from, by its newest result and its last outcome."""
-        last = self._mine(select(OutcomeRow.case_id, func.max(OutcomeRow.id).label("outcome_id")), OutcomeRow)
+        last = self._mine(
+            select(OutcomeRow.case_id, func.max(OutcomeRow.id).label("outcome_id")), OutcomeRow
+        )
         outcomes = last.group_by(OutcomeRow.case_id).subquery()
         told = (ObservationRow.job_id, ObservationRow.risk, ObservationRow.decision)
-        case = (CaseRow.id.label("case_id"), CaseRow.external_id, CaseRow.size_mm, CaseRow.created_at)
+        case = (
+            CaseRow.id.label("case_id"),
+            CaseRow.external_id,
+            CaseRow.size_mm,
+            CaseRow.created_at,
+        )
         query = (
-            self._mine(select(*case, *told, outcomes.c.outcome_id, _distance(place.embedding)), ObservationRow)
+            self._mine(
+                select(*case, *told, outcomes.c.outcome_id, _distance(place.embedding)),
+                ObservationRow,
+            )
             .join(CaseRow, CaseRow.id == ObservationRow.case_id)
             .join(outcomes, outcomes.c.case_id == CaseRow.id)
             .where(ObservationRow.model_digest == place.model_digest, CaseRow.erased_at.is_(None))
@@ -84,7 +98,10 @@ class SimilarCases(Scoped):
 
 
 def _distance(embedding: Sequence[float]) -> ColumnElement[float]:
-    parts = (cast(ObservationRow.embedding[number].astext, Double) - value for number, value in enumerate(embedding))
+    parts = (
+        cast(ObservationRow.embedding[number].astext, Double) - value
+        for number, value in enumerate(embedding)
+    )
     return func.sqrt(sum(part * part for part in parts)).label("distance")
 
 

@@ -21,7 +21,9 @@ OF_THE_SCHEMA = ("alembic_version", "schema_terms")
 PASSING = ("arrivals", "doorsteps", "sessions")
 """What only holds for a while. Everybody signs in again after a restore, also those who had signed out."""
 AT_EASE = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
-READABLE = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 1"
+READABLE = (
+    "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 1"
+)
 TABLES = text(
     """
     SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' ORDER BY relname
@@ -33,7 +35,9 @@ COLUMNS = text(
     AND attgenerated = '' ORDER BY attnum
     """
 )
-HEADS = text("SELECT DISTINCT ON (chain) chain, number, hash FROM audit_events ORDER BY chain, number DESC")
+HEADS = text(
+    "SELECT DISTINCT ON (chain) chain, number, hash FROM audit_events ORDER BY chain, number DESC"
+)
 ERASED = "EXISTS (SELECT FROM cases c WHERE c.id = i.case_id AND c.erased_at IS NOT NULL)"
 NAMED = text(
     f"""
@@ -62,7 +66,11 @@ class Snapshot:
 
     def tables(self) -> dict[str, list[str]]:
         """The columns of each table that a backup holds; what the database computes is left out."""
-        names = [name for name in self._connection.scalars(TABLES) if name not in (*OF_THE_SCHEMA, *PASSING)]
+        names = [
+            name
+            for name in self._connection.scalars(TABLES)
+            if name not in (*OF_THE_SCHEMA, *PASSING)
+        ]
         return {name: list(self._connection.scalars(COLUMNS, {"table": name})) for name in names}
 
     def copy(self, table: str, columns: list[str], out: BinaryIO) -> int:
@@ -83,15 +91,23 @@ class Snapshot:
 
     def withdrawn(self) -> Withdrawn:
         """Every erased case and revoked key there ever was: their rows stay."""
-        cases = self._connection.execute(text("SELECT id, erased_for FROM cases WHERE erased_at IS NOT NULL"))
-        keys = self._connection.scalars(text("SELECT id FROM api_keys WHERE revoked_at IS NOT NULL"))
-        return Withdrawn(moment(self.at), {str(case): ground for case, ground in cases}, frozenset(keys))
+        cases = self._connection.execute(
+            text("SELECT id, erased_for FROM cases WHERE erased_at IS NOT NULL")
+        )
+        keys = self._connection.scalars(
+            text("SELECT id FROM api_keys WHERE revoked_at IS NOT NULL")
+        )
+        return Withdrawn(
+            moment(self.at), {str(case): ground for case, ground in cases}, frozenset(keys)
+        )
 
 
 @contextmanager
 def snapshot(url: str) -> Iterator[Snapshot]:
     """Raises SchemaBehind, CodeBehind, RolesMissing, Unavailable."""
-    engine = create_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ", connect_args=CONNECT)
+    engine = create_engine(
+        url, poolclass=NullPool, isolation_level="REPEATABLE READ", connect_args=CONNECT
+    )
     try:
         with reachable(), engine.connect() as connection:
             connection.exec_driver_sql(f"SET TRANSACTION READ ONLY; {AT_EASE}; {READABLE}; {HOUSE}")

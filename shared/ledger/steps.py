@@ -30,14 +30,20 @@ READY = """
         SELECT 1 FROM run_steps before
         WHERE before.run_id = s.run_id AND before.state <> 'done' AND s.after @> to_jsonb(before.name))
 """
-NEXT = text(f"SELECT s.run_id, s.name {READY} ORDER BY r.created_at, s.place LIMIT 1 FOR UPDATE OF s SKIP LOCKED")
+NEXT = text(
+    f"SELECT s.run_id, s.name {READY} ORDER BY r.created_at, s.place LIMIT 1 FOR UPDATE OF s SKIP LOCKED"
+)
 READY_OF_RUN = text(f"SELECT count(*) {READY} AND s.run_id = :run")
-OPEN = text(f"SELECT (SELECT count(*) {READY}) + (SELECT count(*) FROM run_steps WHERE state = 'running')")
+OPEN = text(
+    f"SELECT (SELECT count(*) {READY}) + (SELECT count(*) FROM run_steps WHERE state = 'running')"
+)
 
 
 class RunNotEnded(Conflict):
     code = "run-not-ended"
-    text = "The model's run is at work, so its gate is yet to come. Follow it: ./sera runs watch RUN."
+    text = (
+        "The model's run is at work, so its gate is yet to come. Follow it: ./sera runs watch RUN."
+    )
 
 
 @dataclass(frozen=True)
@@ -76,13 +82,28 @@ class Steps:
         if chosen is None:
             return None
         token = uuid4()
-        held = {"state": StepState.RUNNING, "owner": owner, "lease_token": token, "lease_until": NOW + lease}
+        held = {
+            "state": StepState.RUNNING,
+            "owner": owner,
+            "lease_token": token,
+            "lease_until": NOW + lease,
+        }
         told = (RunStepRow.kind, RunStepRow.subject, RunStepRow.attempts)
         this = (RunStepRow.run_id == chosen.run_id, RunStepRow.name == chosen.name)
-        values = {**held, "attempts": RunStepRow.attempts + 1, "started_at": NOW, "ended_at": None, "fraction": 0.0}
-        row = self._session.execute(update(RunStepRow).where(*this).values(**values).returning(*told)).one()
+        values = {
+            **held,
+            "attempts": RunStepRow.attempts + 1,
+            "started_at": NOW,
+            "ended_at": None,
+            "fraction": 0.0,
+        }
+        row = self._session.execute(
+            update(RunStepRow).where(*this).values(**values).returning(*told)
+        ).one()
         self._begin(chosen.run_id)
-        return ClaimedStep(token, chosen.run_id, chosen.name, StepKind(row.kind), row.subject, row.attempts)
+        return ClaimedStep(
+            token, chosen.run_id, chosen.name, StepKind(row.kind), row.subject, row.attempts
+        )
 
     def open(self) -> int:
         """Steps that are being done or could be now: as many trainers have something to do."""
@@ -105,7 +126,12 @@ class Steps:
             spent = attempts >= max_attempts
             self._set(*this, state=StepState.FAILED if spent else StepState.WAITING)
             if spent:
-                self._end(run_id, RunState.FAILED, reason=TRAINER_LOST, message=LOST_TEXT.format(step=name))
+                self._end(
+                    run_id,
+                    RunState.FAILED,
+                    reason=TRAINER_LOST,
+                    message=LOST_TEXT.format(step=name),
+                )
 
     def renew(self, tokens: Sequence[UUID], lease: timedelta) -> None:
         """Hold steps longer, while their trainer lives."""
@@ -113,13 +139,20 @@ class Steps:
         self._session.execute(update(RunStepRow).where(*held).values(lease_until=NOW + lease))
 
     def progress(
-        self, token: UUID, stage: str, fraction: float, message: str, metrics: Mapping[str, float] | None = None
+        self,
+        token: UUID,
+        stage: str,
+        fraction: float,
+        message: str,
+        metrics: Mapping[str, float] | None = None,
     ) -> bool:
         """Report how far a step is, with figures that are worth keeping; False if it is no longer this trainer's."""
         values = {"fraction": min(max(fraction, 0.0), 1.0), "message": message}
         held = (RunStepRow.lease_token == token, RunStepRow.state == StepState.RUNNING)
         told = (RunStepRow.run_id, RunStepRow.name)
-        row = self._session.execute(update(RunStepRow).where(*held).values(**values).returning(*told)).first()
+        row = self._session.execute(
+            update(RunStepRow).where(*held).values(**values).returning(*told)
+        ).first()
         if row is None:
             return False
         if metrics:
@@ -128,7 +161,11 @@ class Steps:
         return True
 
     def finish(
-        self, token: UUID, outcome: Mapping[str, Any], adding: Sequence[NewStep] = (), message: str = ""
+        self,
+        token: UUID,
+        outcome: Mapping[str, Any],
+        adding: Sequence[NewStep] = (),
+        message: str = "",
     ) -> int | None:
         """Mark a step done, with the steps that follow from it.
 
@@ -140,7 +177,9 @@ class Steps:
             return None
         run_id = row.run_id
         # Of two steps that end at once the later one sees the other's end, and so that it was the last.
-        self._session.execute(select(TrainingRunRow.id).where(TrainingRunRow.id == run_id).with_for_update())
+        self._session.execute(
+            select(TrainingRunRow.id).where(TrainingRunRow.id == run_id).with_for_update()
+        )
         self._add(run_id, adding)
         told = message or f"{row.name} is done"
         self._say(run_id, row.name, row.kind, 1.0, told, _figures(outcome))
@@ -157,30 +196,51 @@ class Steps:
 
     def give_back(self, token: UUID, delay: timedelta) -> None:
         """Return a step unharmed: the attempt does not count."""
-        back = {"state": StepState.WAITING, "attempts": RunStepRow.attempts - 1, "available_at": NOW + delay}
+        back = {
+            "state": StepState.WAITING,
+            "attempts": RunStepRow.attempts - 1,
+            "available_at": NOW + delay,
+        }
         self._set(RunStepRow.lease_token == token, **back)
 
     def outcomes(self, run_id: UUID, kind: StepKind) -> list[dict[str, Any]]:
         """What the finished steps of a kind found."""
-        this = (RunStepRow.run_id == run_id, RunStepRow.kind == kind, RunStepRow.state == StepState.DONE)
-        return list(self._session.scalars(select(RunStepRow.outcome).where(*this).order_by(RunStepRow.place)))
+        this = (
+            RunStepRow.run_id == run_id,
+            RunStepRow.kind == kind,
+            RunStepRow.state == StepState.DONE,
+        )
+        return list(
+            self._session.scalars(
+                select(RunStepRow.outcome).where(*this).order_by(RunStepRow.place)
+            )
+        )
 
     def gate_again(self, run_id: UUID) -> None:
         """Add a gate to a run that has ended well; raises RunNotEnded."""
         query = select(TrainingRunRow.state).where(TrainingRunRow.id == run_id).with_for_update()
         if self._session.scalar(query) != RunState.DONE:
             raise RunNotEnded
-        held = select(func.count()).where(RunStepRow.run_id == run_id, RunStepRow.kind == StepKind.GATE)
+        held = select(func.count()).where(
+            RunStepRow.run_id == run_id, RunStepRow.kind == StepKind.GATE
+        )
         number = self._session.scalars(held).one() + 1
         self._add(run_id, [NewStep(f"{StepKind.GATE}/{number}", StepKind.GATE)])
         again = {"state": RunState.QUEUED, "ended_at": None, "stage": StepKind.GATE}
-        self._session.execute(update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**again))
+        self._session.execute(
+            update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**again)
+        )
         notify(self._session, [run_id])
 
     def pace(self, recipe: str) -> dict[tuple[str, str], float]:
         """Seconds for each image, by kind of step and feature set, in the latest finished run of a recipe."""
         of_recipe = (TrainingRunRow.recipe == recipe, TrainingRunRow.state == RunState.DONE)
-        latest = select(TrainingRunRow.id).where(*of_recipe).order_by(TrainingRunRow.ended_at.desc()).limit(1)
+        latest = (
+            select(TrainingRunRow.id)
+            .where(*of_recipe)
+            .order_by(TrainingRunRow.ended_at.desc())
+            .limit(1)
+        )
         took = func.extract("epoch", RunStepRow.ended_at - RunStepRow.started_at)
         images = cast(RunStepRow.subject["images"].astext, Double)
         which = RunStepRow.subject["set"].astext
@@ -193,19 +253,35 @@ class Steps:
 
     def _begin(self, run_id: UUID) -> None:
         this = (TrainingRunRow.id == run_id, TrainingRunRow.state == RunState.QUEUED)
-        started = {"state": RunState.RUNNING, "started_at": func.coalesce(TrainingRunRow.started_at, NOW)}
-        begun = self._session.scalar(update(TrainingRunRow).where(*this).values(**started).returning(TrainingRunRow.id))
+        started = {
+            "state": RunState.RUNNING,
+            "started_at": func.coalesce(TrainingRunRow.started_at, NOW),
+        }
+        begun = self._session.scalar(
+            update(TrainingRunRow).where(*this).values(**started).returning(TrainingRunRow.id)
+        )
         if begun:
             self._audit.record(Event.RUN_STARTED, run=str(run_id))
         notify(self._session, [run_id])
 
     def _set(self, *which: Any, **values: Any) -> Row | None:
         free = {"lease_token": None, "lease_until": None, "owner": None}
-        changed = update(RunStepRow).where(*which, RunStepRow.state == StepState.RUNNING).values(**values, **free)
-        return self._session.execute(changed.returning(RunStepRow.run_id, RunStepRow.name, RunStepRow.kind)).first()
+        changed = (
+            update(RunStepRow)
+            .where(*which, RunStepRow.state == StepState.RUNNING)
+            .values(**values, **free)
+        )
+        return self._session.execute(
+            changed.returning(RunStepRow.run_id, RunStepRow.name, RunStepRow.kind)
+        ).first()
 
     def _add(self, run_id: UUID, steps: Sequence[NewStep]) -> None:
-        first = self._session.scalars(select(func.max(RunStepRow.place)).where(RunStepRow.run_id == run_id)).one() + 1
+        first = (
+            self._session.scalars(
+                select(func.max(RunStepRow.place)).where(RunStepRow.run_id == run_id)
+            ).one()
+            + 1
+        )
         rows = [
             {**vars(step), "run_id": run_id, "place": first + number, "after": list(step.after)}
             for number, step in enumerate(steps)
@@ -215,31 +291,56 @@ class Steps:
 
     def _open(self, run_id: UUID) -> int:
         unfinished = (RunStepRow.run_id == run_id, RunStepRow.state != StepState.DONE)
-        return self._session.scalars(select(func.count()).select_from(RunStepRow).where(*unfinished)).one()
+        return self._session.scalars(
+            select(func.count()).select_from(RunStepRow).where(*unfinished)
+        ).one()
 
     def _say(
-        self, run_id: UUID, step: str, stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+        self,
+        run_id: UUID,
+        step: str,
+        stage: str,
+        fraction: float,
+        message: str,
+        metrics: Mapping[str, float],
     ) -> None:
-        said = {"step": step, "stage": stage, "fraction": fraction, "message": message, "metrics": dict(metrics)}
+        said = {
+            "step": step,
+            "stage": stage,
+            "fraction": fraction,
+            "message": message,
+            "metrics": dict(metrics),
+        }
         self._session.execute(insert(RunEventRow).values(run_id=run_id, **said))
 
     def _sum_up(self, run_id: UUID, stage: str, message: str) -> None:
         """The run is as far as its steps are together."""
         whole = func.sum(RunStepRow.weight)
         done = func.sum(RunStepRow.weight * RunStepRow.fraction)
-        share = select(case((whole > 0, done / whole), else_=0.0)).where(RunStepRow.run_id == run_id).scalar_subquery()
+        share = (
+            select(case((whole > 0, done / whole), else_=0.0))
+            .where(RunStepRow.run_id == run_id)
+            .scalar_subquery()
+        )
         values = {"fraction": share, "stage": stage, "message": message}
-        self._session.execute(update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**values))
+        self._session.execute(
+            update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**values)
+        )
         notify(self._session, [run_id])
 
     def _end(self, run_id: UUID, state: RunState, **values: Any) -> None:
         this = (TrainingRunRow.id == run_id, TrainingRunRow.state == RunState.RUNNING)
         told = (TrainingRunRow.reason, TrainingRunRow.model_digest)
         row = self._session.execute(
-            update(TrainingRunRow).where(*this).values(state=state, ended_at=NOW, **values).returning(*told)
+            update(TrainingRunRow)
+            .where(*this)
+            .values(state=state, ended_at=NOW, **values)
+            .returning(*told)
         ).first()
         if row:
-            details = {"model": row.model_digest} if state is RunState.DONE else {"reason": row.reason}
+            details = (
+                {"model": row.model_digest} if state is RunState.DONE else {"reason": row.reason}
+            )
             event = Event.RUN_DONE if state is RunState.DONE else Event.RUN_FAILED
             self._audit.record(event, run=str(run_id), **details)
             notify(self._session, [run_id])

@@ -12,7 +12,9 @@ from shared.ledger.tables import TermsRow
 
 REVISION = select(table("alembic_version", column("version_num", Text)).c.version_num)
 OLDEST = select(TermsRow.oldest_code)
-TABLES = text("SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'")
+TABLES = text(
+    "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+)
 NOT_TO_BE_READ = ("42P01", "42501")
 """No such table, no leave to read it: schemas of before services could ask."""
 

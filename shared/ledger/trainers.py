@@ -43,7 +43,11 @@ class Trainers:
 
     def report(self, name: str, lacks: Mapping[str, Sequence[Lack]]) -> None:
         """Note that a trainer is there and what it lacks."""
-        told = {recipe: [asdict(lack) for lack in missing] for recipe, missing in lacks.items() if missing}
+        told = {
+            recipe: [asdict(lack) for lack in missing]
+            for recipe, missing in lacks.items()
+            if missing
+        }
         row = insert(TrainerRow).values(name=name, lacks=told)
         again = {"lacks": row.excluded.lacks, "seen_at": NOW}
         self._session.execute(row.on_conflict_do_update(index_elements=["name"], set_=again))
@@ -55,5 +59,7 @@ class Trainers:
 
 
 def _trainer(row: TrainerRow) -> Trainer:
-    lacks = {recipe: tuple(Lack(**lack) for lack in missing) for recipe, missing in row.lacks.items()}
+    lacks = {
+        recipe: tuple(Lack(**lack) for lack in missing) for recipe, missing in row.lacks.items()
+    }
     return Trainer(row.name, lacks, row.seen_at)

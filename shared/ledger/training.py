@@ -97,14 +97,20 @@ class TrainingRuns:
         table: Mapping[str, Any] | None = None,
     ) -> UUID:
         """Queue a run; its first step plans the others. `table` is the recipe as it stays for this run."""
-        row = TrainingRunRow(dataset_id=dataset, version_id=version, recipe=recipe, seed=seed, folds=folds)
+        row = TrainingRunRow(
+            dataset_id=dataset, version_id=version, recipe=recipe, seed=seed, folds=folds
+        )
         if table:
             row.recipe_table = dict(table)
         self._session.add(row)
         self._session.flush()
-        self._session.add(RunStepRow(run_id=row.id, name=StepKind.PLAN, place=0, kind=StepKind.PLAN, weight=0.0))
+        self._session.add(
+            RunStepRow(run_id=row.id, name=StepKind.PLAN, place=0, kind=StepKind.PLAN, weight=0.0)
+        )
         self._session.flush()
-        self._audit.record(Event.RUN_REQUESTED, run=str(row.id), recipe=recipe, version=str(version))
+        self._audit.record(
+            Event.RUN_REQUESTED, run=str(row.id), recipe=recipe, version=str(version)
+        )
         return row.id
 
     def find(self, run_id: UUID) -> TrainingRun | None:
@@ -117,17 +123,26 @@ class TrainingRuns:
 
     def steps(self, run_id: UUID) -> list[Step]:
         """In the order in which they are taken up."""
-        took = func.extract("epoch", func.coalesce(RunStepRow.ended_at, NOW) - RunStepRow.started_at)
+        took = func.extract(
+            "epoch", func.coalesce(RunStepRow.ended_at, NOW) - RunStepRow.started_at
+        )
         names = [field.name for field in fields(Step) if field.name != "seconds"]
         columns = [getattr(RunStepRow, name) for name in names]
-        query = select(*columns, took.label("seconds")).where(RunStepRow.run_id == run_id).order_by(RunStepRow.place)
+        query = (
+            select(*columns, took.label("seconds"))
+            .where(RunStepRow.run_id == run_id)
+            .order_by(RunStepRow.place)
+        )
         return [_step(row) for row in self._session.execute(query)]
 
     def events(self, run_id: UUID, after: int = 0, limit: int = 1000) -> list[RunEvent]:
         """What the run said of itself after that event."""
         query = select(RunEventRow).where(RunEventRow.run_id == run_id, RunEventRow.id > after)
         rows = self._session.scalars(query.order_by(RunEventRow.id).limit(limit))
-        return [RunEvent(**{field.name: getattr(row, field.name) for field in fields(RunEvent)}) for row in rows]
+        return [
+            RunEvent(**{field.name: getattr(row, field.name) for field in fields(RunEvent)})
+            for row in rows
+        ]
 
     def cancel(self, run_id: UUID) -> bool:
         """Stop a run; its trainers notice with their next word. False if there is no such run."""
@@ -136,7 +151,9 @@ class TrainingRuns:
             return False
         if state not in run_origins(RunState.CANCELLED):
             raise RunNotCancellable(state=state)
-        self._change(run_id, state=RunState.CANCELLED, ended_at=NOW, message="An operator cancelled it.")
+        self._change(
+            run_id, state=RunState.CANCELLED, ended_at=NOW, message="An operator cancelled it."
+        )
         self._audit.record(Event.RUN_CANCELLED, run=str(run_id))
         return True
 
@@ -147,7 +164,12 @@ class TrainingRuns:
             return False
         if state not in (RunState.FAILED, RunState.CANCELLED):
             raise RunNotResumable(state=state)
-        again = {"resumed": TrainingRunRow.resumed + 1, "reason": None, "message": None, "ended_at": None}
+        again = {
+            "resumed": TrainingRunRow.resumed + 1,
+            "reason": None,
+            "message": None,
+            "ended_at": None,
+        }
         self._change(run_id, state=RunState.QUEUED, **again)
         self._audit.record(Event.RUN_RESUMED, run=str(run_id))
         return True
@@ -157,7 +179,9 @@ class TrainingRuns:
         self._change(run_id, model_digest=digest, metrics=metrics)
 
     def _change(self, run_id: UUID, **values: Any) -> None:
-        self._session.execute(update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**values))
+        self._session.execute(
+            update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**values)
+        )
         notify(self._session, [run_id])
 
     def _let_go(self, run_id: UUID, **values: Any) -> RunState | None:
@@ -165,10 +189,18 @@ class TrainingRuns:
 
         Steps come before their run in every transaction, so that none waits for another in a circle.
         """
-        free = {"state": StepState.WAITING, "fraction": 0.0, "lease_token": None, "lease_until": None, "owner": None}
+        free = {
+            "state": StepState.WAITING,
+            "fraction": 0.0,
+            "lease_token": None,
+            "lease_until": None,
+            "owner": None,
+        }
         unfinished = (RunStepRow.run_id == run_id, RunStepRow.state != StepState.DONE)
         self._session.execute(update(RunStepRow).where(*unfinished).values(**free, **values))
-        return self._session.scalar(select(TrainingRunRow.state).where(TrainingRunRow.id == run_id).with_for_update())
+        return self._session.scalar(
+            select(TrainingRunRow.state).where(TrainingRunRow.id == run_id).with_for_update()
+        )
 
 
 def _runs() -> Select:
@@ -180,7 +212,11 @@ def _runs() -> Select:
 
 def _run(row: Sequence[Any]) -> TrainingRun:
     run, dataset, version = row
-    own = [field.name for field in fields(TrainingRun) if field.name not in ("dataset", "version", "state")]
+    own = [
+        field.name
+        for field in fields(TrainingRun)
+        if field.name not in ("dataset", "version", "state")
+    ]
     told = {name: getattr(run, name) for name in own}
     return TrainingRun(**told, dataset=dataset, version=version, state=RunState(run.state))
 
@@ -188,4 +224,6 @@ def _run(row: Sequence[Any]) -> TrainingRun:
 def _step(row: Any) -> Step:
     told = dict(row._mapping)
     seconds = None if told["seconds"] is None else float(told["seconds"])
-    return Step(**{**told, "kind": StepKind(row.kind), "state": StepState(row.state), "seconds": seconds})
+    return Step(
+        **{**told, "kind": StepKind(row.kind), "state": StepState(row.state), "seconds": seconds}
+    )

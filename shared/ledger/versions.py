@@ -18,7 +18,14 @@ from shared.ledger.editing import Tags
 from shared.ledger.freezing import check_locked, check_parts
 from shared.ledger.labelled import COLUMNS, LabelledImage, labelled
 from shared.ledger.revisions import lock
-from shared.ledger.tables import CaseRow, DatasetImageRow, ModelRow, TrainingRunRow, VersionImageRow, VersionRow
+from shared.ledger.tables import (
+    CaseRow,
+    DatasetImageRow,
+    ModelRow,
+    TrainingRunRow,
+    VersionImageRow,
+    VersionRow,
+)
 
 FREEZING = 7_300_004
 """One freeze at a time in all datasets, since each looks at the others' test sets."""
@@ -97,21 +104,33 @@ class Versions:
         check_parts(images)
         check_locked(self._session, dataset)
         print_ = fingerprint(images)
-        known = select(VersionRow).where(VersionRow.dataset_id == dataset, VersionRow.fingerprint == print_)
+        known = select(VersionRow).where(
+            VersionRow.dataset_id == dataset, VersionRow.fingerprint == print_
+        )
         same = self._session.scalar(known)
         return _frozen(same or self._add(dataset, images, print_), new=same is None)
 
     def find(self, dataset: UUID, number: int | None = None) -> Version:
         """A version by its number, or the newest."""
-        query = select(VersionRow).where(VersionRow.dataset_id == dataset).order_by(VersionRow.number.desc())
-        row = self._session.scalar((query if number is None else query.where(VersionRow.number == number)).limit(1))
+        query = (
+            select(VersionRow)
+            .where(VersionRow.dataset_id == dataset)
+            .order_by(VersionRow.number.desc())
+        )
+        row = self._session.scalar(
+            (query if number is None else query.where(VersionRow.number == number)).limit(1)
+        )
         if row is None:
             raise VersionUnknown(number=number or 1)
         return _version(row)
 
     def all(self, dataset: UUID) -> list[Version]:
         """Newest first."""
-        query = select(VersionRow).where(VersionRow.dataset_id == dataset).order_by(VersionRow.number.desc())
+        query = (
+            select(VersionRow)
+            .where(VersionRow.dataset_id == dataset)
+            .order_by(VersionRow.number.desc())
+        )
         return [_version(row) for row in self._session.scalars(query)]
 
     def get(self, version: UUID) -> Version:
@@ -122,16 +141,22 @@ class Versions:
         query = select(VersionImageRow).where(VersionImageRow.version_id == version)
         if split:
             query = query.where(VersionImageRow.split == split)
-        return [labelled(row) for row in self._session.scalars(query.order_by(VersionImageRow.image_sha256))]
+        return [
+            labelled(row)
+            for row in self._session.scalars(query.order_by(VersionImageRow.image_sha256))
+        ]
 
     def difference(self, older: UUID, newer: UUID) -> Difference:
         """What was added, removed, relabelled or otherwise changed from one version to another."""
         old, new = (
-            select(VersionImageRow).where(VersionImageRow.version_id == each).subquery() for each in (older, newer)
+            select(VersionImageRow).where(VersionImageRow.version_id == each).subquery()
+            for each in (older, newer)
         )
         both = old.join(new, old.c.image_sha256 == new.c.image_sha256, full=True)
         relabelled = old.c.malignant != new.c.malignant
-        other = or_(*(old.c[name].is_distinct_from(new.c[name]) for name in COLUMNS if name != "malignant"))
+        other = or_(
+            *(old.c[name].is_distinct_from(new.c[name]) for name in COLUMNS if name != "malignant")
+        )
         kinds = (
             old.c.image_sha256.is_(None),
             new.c.image_sha256.is_(None),
@@ -150,9 +175,13 @@ class Versions:
 
     def erased(self, version: UUID) -> set[str]:
         """Those of a version's images that came in as cases that were erased since."""
-        query = select(VersionImageRow.image_sha256).join(CaseRow, CaseRow.id == VersionImageRow.case_id)
+        query = select(VersionImageRow.image_sha256).join(
+            CaseRow, CaseRow.id == VersionImageRow.case_id
+        )
         return set(
-            self._session.scalars(query.where(VersionImageRow.version_id == version, CaseRow.erased_at.is_not(None)))
+            self._session.scalars(
+                query.where(VersionImageRow.version_id == version, CaseRow.erased_at.is_not(None))
+            )
         )
 
     def learned(self, model: str, hashes: Sequence[str]) -> set[str]:
@@ -170,7 +199,9 @@ class Versions:
         return set(self._session.scalars(query))
 
     def _add(self, dataset: UUID, images: Sequence[LabelledImage], print_: str) -> VersionRow:
-        newest = select(func.coalesce(func.max(VersionRow.number), 0)).where(VersionRow.dataset_id == dataset)
+        newest = select(func.coalesce(func.max(VersionRow.number), 0)).where(
+            VersionRow.dataset_id == dataset
+        )
         row = VersionRow(
             dataset_id=dataset,
             number=self._session.scalars(newest).one() + 1,
@@ -183,17 +214,24 @@ class Versions:
         self._session.add(row)
         self._session.flush()
         self._copy(dataset, row.id)
-        self._audit.record(Event.DATASET_FROZEN, dataset=str(dataset), version=row.number, fingerprint=print_)
+        self._audit.record(
+            Event.DATASET_FROZEN, dataset=str(dataset), version=row.number, fingerprint=print_
+        )
         return row
 
     def _hold_cases(self, dataset: UUID) -> None:
         """None of the draft's cases is erased while it is copied: an erasure goes before, or finds the copy."""
         held = select(DatasetImageRow.case_id).where(DatasetImageRow.dataset_id == dataset)
-        self._session.execute(select(CaseRow.id).where(CaseRow.id.in_(held)).with_for_update(read=True))
+        self._session.execute(
+            select(CaseRow.id).where(CaseRow.id.in_(held)).with_for_update(read=True)
+        )
 
     def _draft(self, dataset: UUID) -> list[LabelledImage]:
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
-        return [labelled(row) for row in self._session.scalars(query.order_by(DatasetImageRow.image_sha256))]
+        return [
+            labelled(row)
+            for row in self._session.scalars(query.order_by(DatasetImageRow.image_sha256))
+        ]
 
     def _copy(self, dataset: UUID, version: UUID) -> None:
         copied = (*COLUMNS, "case_id")

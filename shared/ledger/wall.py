@@ -14,7 +14,9 @@ from shared.ledger.tables import HospitalRow, JobRow, ObservationRow, ResultRow
 TOOK_S = cast(func.extract("epoch", ResultRow.created_at - JobRow.created_at), Double)
 """Submit to result. A dead letter that was run again counts from its submission."""
 REFER = literal_column("'refer'")
-QUEUED, RUNNING, FAILED = (JobRow.state == literal_column(f"'{state}'") for state in ("queued", "running", "failed"))
+QUEUED, RUNNING, FAILED = (
+    JobRow.state == literal_column(f"'{state}'") for state in ("queued", "running", "failed")
+)
 
 
 class Span(NamedTuple):
@@ -93,17 +95,29 @@ class Wall:
         )  # fmt: skip
 
     def _hospitals(self) -> dict[UUID, str]:
-        query = self._mine(select(HospitalRow.id, HospitalRow.name), HospitalRow.id).order_by(HospitalRow.name)
+        query = self._mine(select(HospitalRow.id, HospitalRow.name), HospitalRow.id).order_by(
+            HospitalRow.name
+        )
         return {row.id: row.name for row in self._session.execute(query)}
 
     def _paces(self, span: Span) -> list[Pace]:
         age_s = func.extract("epoch", ResultRow.created_at - span.since)
         bucket = cast(func.floor(age_s / span.bucket.total_seconds()), Integer).label("bucket")
-        made = select(ResultRow.hospital_id, bucket, TOOK_S.label("took")).join(JobRow, JobRow.id == ResultRow.job_id)
+        made = select(ResultRow.hospital_id, bucket, TOOK_S.label("took")).join(
+            JobRow, JobRow.id == ResultRow.job_id
+        )
         made = made.where(ResultRow.created_at >= span.since, ResultRow.created_at < span.until)
         each = self._mine(made, ResultRow.hospital_id).subquery()
-        query = select(each.c.hospital_id, each.c.bucket, func.count(), _quantile(0.5, each), _quantile(0.95, each))
-        sets = func.grouping_sets(tuple_(each.c.hospital_id), tuple_(each.c.bucket), literal_column("()"))
+        query = select(
+            each.c.hospital_id,
+            each.c.bucket,
+            func.count(),
+            _quantile(0.5, each),
+            _quantile(0.95, each),
+        )
+        sets = func.grouping_sets(
+            tuple_(each.c.hospital_id), tuple_(each.c.bucket), literal_column("()")
+        )
         return [Pace(*row) for row in self._session.execute(query.group_by(sets)) if row[2]]
 
     def _lanes(self) -> list[Lane]:
@@ -119,13 +133,22 @@ class Wall:
         by = (JobRow.hospital_id, JobRow.reason)
         lately = func.count().filter(JobRow.updated_at >= span.since)
         query = select(*by, func.count(), lately).where(FAILED).group_by(*by)
-        return [Failed(*row) for row in self._session.execute(self._mine(query, JobRow.hospital_id))]
+        return [
+            Failed(*row) for row in self._session.execute(self._mine(query, JobRow.hospital_id))
+        ]
 
     def _decided(self, span: Span) -> list[Decided]:
         refer = func.count().filter(ObservationRow.decision == REFER)
-        query = select(ObservationRow.hospital_id, func.count(), refer).group_by(ObservationRow.hospital_id)
-        query = query.where(ObservationRow.created_at >= span.since, ObservationRow.created_at < span.until)
-        return [Decided(*row) for row in self._session.execute(self._mine(query, ObservationRow.hospital_id))]
+        query = select(ObservationRow.hospital_id, func.count(), refer).group_by(
+            ObservationRow.hospital_id
+        )
+        query = query.where(
+            ObservationRow.created_at >= span.since, ObservationRow.created_at < span.until
+        )
+        return [
+            Decided(*row)
+            for row in self._session.execute(self._mine(query, ObservationRow.hospital_id))
+        ]
 
     def _mine(self, query: Select, column: Any) -> Select:
         return query if self._hospital is None else query.where(column == self._hospital)

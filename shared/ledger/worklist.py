@@ -118,22 +118,34 @@ class Worklist(Scoped):
         ordered = self._ordered(self._matching(asked), asked.order, after).limit(limit).subquery()
         latest = self._latest().lateral("latest")
         query = select(*LINE, latest).join_from(ordered, JobRow, JobRow.id == ordered.c.id)
-        query = query.join(CaseRow, CaseRow.id == JobRow.case_id).outerjoin(ResultRow, ResultRow.job_id == JobRow.id)
-        return [_line(row) for row in self._session.execute(_by(query.outerjoin(latest, true()), asked.order))]
+        query = query.join(CaseRow, CaseRow.id == JobRow.case_id).outerjoin(
+            ResultRow, ResultRow.job_id == JobRow.id
+        )
+        return [
+            _line(row)
+            for row in self._session.execute(_by(query.outerjoin(latest, true()), asked.order))
+        ]
 
     def count(self, asked: Asked, most: int = COUNTED) -> int:
         """How many there are; `most` + 1 where there are more than `most`."""
-        return self._session.scalar(select(func.count()).select_from(self._matching(asked).limit(most + 1).subquery()))
+        return self._session.scalar(
+            select(func.count()).select_from(self._matching(asked).limit(most + 1).subquery())
+        )
 
     def exact(self, asked: Asked) -> int:
-        return self._session.scalar(select(func.count()).select_from(self._matching(asked).subquery()))
+        return self._session.scalar(
+            select(func.count()).select_from(self._matching(asked).subquery())
+        )
 
     def dead(self) -> list[DeadLetters]:
         """By their reasons, the most frequent first."""
         number = func.count()
         query = self._mine(select(JobRow.reason, func.max(JobRow.message), number), JobRow)
         query = query.where(JobRow.state == JobState.FAILED).group_by(JobRow.reason)
-        return [DeadLetters(*row) for row in self._session.execute(query.order_by(number.desc(), JobRow.reason))]
+        return [
+            DeadLetters(*row)
+            for row in self._session.execute(query.order_by(number.desc(), JobRow.reason))
+        ]
 
     def now(self) -> datetime:
         """By the database's clock, which dates the cases."""
@@ -156,13 +168,22 @@ class Worklist(Scoped):
         return _by(query, order)
 
     def _latest(self) -> Select:
-        told = (OutcomeRow.malignant, OutcomeRow.source, OutcomeRow.determined_on, OutcomeRow.consent)
+        told = (
+            OutcomeRow.malignant,
+            OutcomeRow.source,
+            OutcomeRow.determined_on,
+            OutcomeRow.consent,
+        )
         query = self._mine(select(*told), OutcomeRow).where(OutcomeRow.case_id == CaseRow.id)
         return query.order_by(OutcomeRow.id.desc()).limit(1).correlate(CaseRow)
 
 
 def _keys(order: Order) -> tuple[Any, Any]:
-    return (ResultRow.risk, ResultRow.job_id) if order is Order.RISK else (JobRow.created_at, JobRow.id)
+    return (
+        (ResultRow.risk, ResultRow.job_id)
+        if order is Order.RISK
+        else (JobRow.created_at, JobRow.id)
+    )
 
 
 def _by(query: Select, order: Order) -> Select:
@@ -174,7 +195,10 @@ def _of_job(asked: Asked) -> list[ColumnElement[bool]]:
     urgent = asked.priority and JobRow.urgent.is_(asked.priority is Priority.URGENT)
     since = asked.since and JobRow.created_at >= asked.since
     until = asked.until and JobRow.created_at <= asked.until
-    told = (asked.state and JobRow.state == asked.state, asked.reason and JobRow.reason == asked.reason)
+    told = (
+        asked.state and JobRow.state == asked.state,
+        asked.reason and JobRow.reason == asked.reason,
+    )
     return [each for each in (*told, urgent, since, until) if each is not None]
 
 
@@ -196,7 +220,9 @@ def _begins(word: str) -> ColumnElement[bool]:
     digits = word.replace("-", "").lower()
     if not re.fullmatch(rf"[0-9a-f]{{{LEAST_HEX},32}}", digits):
         return numbered
-    return or_(numbered, CaseRow.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
+    return or_(
+        numbered, CaseRow.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f")))
+    )
 
 
 def _ended(outcome: Told) -> ColumnElement[bool]:
@@ -205,14 +231,22 @@ def _ended(outcome: Told) -> ColumnElement[bool]:
     if outcome in (Told.KNOWN, Told.UNKNOWN):
         return said.exists() if outcome is Told.KNOWN else ~said.exists()
     later = aliased(OutcomeRow)
-    last = ~select(later.id).where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id).exists()
+    last = (
+        ~select(later.id)
+        .where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id)
+        .exists()
+    )
     return said.where(OutcomeRow.malignant.is_(outcome is Told.MALIGNANT), last).exists()
 
 
 def _line(row: Any) -> Line:
-    case_id, job_id, number, batch, at, size_mm, state, urgent, attempts, reason, message, *told = row
+    case_id, job_id, number, batch, at, size_mm, state, urgent, attempts, reason, message, *told = (
+        row
+    )
     risk, decision, fna, warnings, *outcome = told
     priority = Priority.URGENT if urgent else Priority.ROUTINE
     work = JobState(state), priority, attempts, reason, message
     codes = tuple(warning["code"] for warning in warnings or ())
-    return Line(case_id, job_id, number, batch, at, size_mm, *work, risk, decision, fna, codes, *outcome)
+    return Line(
+        case_id, job_id, number, batch, at, size_mm, *work, risk, decision, fna, codes, *outcome
+    )

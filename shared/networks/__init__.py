@@ -15,7 +15,13 @@ from shared.networks import (
 )
 from shared.networks.card import IMAGENET, MID_GREY, Card, Normalisation, Pool, Tap, Weights
 from shared.networks.device import compute_device, device_name
-from shared.networks.errors import NetworkUnknown, TapUnknown, WeightsMissing, WeightsUnpublished, WeightsUnreadable
+from shared.networks.errors import (
+    NetworkUnknown,
+    TapUnknown,
+    WeightsMissing,
+    WeightsUnpublished,
+    WeightsUnreadable,
+)
 from shared.networks.gradcam import ClassActivation, grad_cam
 from shared.networks.registry import Network, blank, get_network, list_networks, network
 from shared.networks.tapped import TapNetwork, log_odds, new_head, pretrained_stages

@@ -5,12 +5,21 @@ from collections import OrderedDict
 from torch import nn
 
 from shared.networks._torchvision import models, published
-from shared.networks.card import IMAGENET, Card, Weights, connected_taps, of_grey_levels, pooled_taps
+from shared.networks.card import (
+    IMAGENET,
+    Card,
+    Weights,
+    connected_taps,
+    of_grey_levels,
+    pooled_taps,
+)
 from shared.networks.cutting import cut
 from shared.networks.registry import network
 
 _CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
-_ENDS = OrderedDict(conv1=2, pool1=4, conv2=6, pool2=8, conv3=10, conv4=12, conv5=14, pool5=15, fc1=19, fc2=22)
+_ENDS = OrderedDict(
+    conv1=2, pool1=4, conv2=6, pool2=8, conv3=10, conv4=12, conv5=14, pool5=15, fc1=19, fc2=22
+)
 _OWT_ENDS = OrderedDict(conv1=2, conv2=5, conv3=8, conv4=10, conv5=12, pool5=13)
 
 
@@ -31,7 +40,8 @@ class AlexNet:
         name="alexnet",
         input_px=227,
         normalise=of_grey_levels((122.679, 116.669, 104.007)),
-        taps=pooled_taps({"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256}) | _CONNECTED,
+        taps=pooled_taps({"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256})
+        | _CONNECTED,
         embedding="fc2",
         weights=Weights(
             files=("alexnet.pth", "alexnet.mat", "imagenet-caffe-alex.mat"),
@@ -85,7 +95,8 @@ class AlexNetOneTower:
         name="alexnet_owt",
         input_px=224,
         normalise=IMAGENET,
-        taps=pooled_taps({"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256}) | _CONNECTED,
+        taps=pooled_taps({"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256})
+        | _CONNECTED,
         embedding="fc2",
         weights=published("alexnet_owt", models.AlexNet_Weights.IMAGENET1K_V1),
         source="Krizhevsky 2014, arXiv:1404.5997",

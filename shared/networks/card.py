@@ -105,7 +105,11 @@ class Card:
 def pooled_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
     """Every pooling of each stage, named `stage.avg` and so on; the last stage's also without the stage."""
     last = list(widths)[-1]
-    named = {f"{stage}.{pool}": Tap(stage, pool, width) for stage, width in widths.items() for pool in OF_MAPS}
+    named = {
+        f"{stage}.{pool}": Tap(stage, pool, width)
+        for stage, width in widths.items()
+        for pool in OF_MAPS
+    }
     return named | {str(pool): Tap(last, pool, widths[last]) for pool in OF_MAPS}
 
 

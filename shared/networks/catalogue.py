@@ -31,20 +31,35 @@ torchvision's files fit as they are. The licence is the weights', not SERA's.
 def catalogue(cards: Iterable[Card]) -> str:
     """The whole page."""
     cards = list(cards)
-    networks = _table(("name", "input", "embedding", "stages with taps", "source"), map(_network, cards))
-    weights = _table(("name", "files looked for", "downloaded from", "licence"), map(_weights, cards))
+    networks = _table(
+        ("name", "input", "embedding", "stages with taps", "source"), map(_network, cards)
+    )
+    weights = _table(
+        ("name", "files looked for", "downloaded from", "licence"), map(_weights, cards)
+    )
     return OPENING + networks + WEIGHTS + weights
 
 
 def _network(card: Card) -> tuple[str, ...]:
     stages = dict.fromkeys(tap.stage for tap in card.taps.values())
-    return f"`{card.name}`", f"{card.input_px} x {card.input_px}", f"`{card.embedding}`", _codes(stages), card.source
+    return (
+        f"`{card.name}`",
+        f"{card.input_px} x {card.input_px}",
+        f"`{card.embedding}`",
+        _codes(stages),
+        card.source,
+    )
 
 
 def _weights(card: Card) -> tuple[str, ...]:
     if card.weights is None:
         return f"`{card.name}`", "none: trained from nothing", "", ""
-    return f"`{card.name}`", _codes(card.weights.files), card.weights.url or "no address known", card.weights.licence
+    return (
+        f"`{card.name}`",
+        _codes(card.weights.files),
+        card.weights.url or "no address known",
+        card.weights.licence,
+    )
 
 
 def _codes(words: Iterable[str]) -> str:

@@ -10,7 +10,9 @@ from torch import nn
 def cut(layers: nn.Sequential, ends: Mapping[str, int]) -> OrderedDict[str, nn.Module]:
     """Consecutive slices of `layers`: each stage ends before the layer of the number given for it."""
     places = pairwise((0, *ends.values()))
-    return OrderedDict((stage, layers[first:end]) for stage, (first, end) in zip(ends, places, strict=True))
+    return OrderedDict(
+        (stage, layers[first:end]) for stage, (first, end) in zip(ends, places, strict=True)
+    )
 
 
 def chain(module: nn.Module, *names: str) -> nn.Sequential:

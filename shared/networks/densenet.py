@@ -49,5 +49,7 @@ class DenseNet201:
             block1=features.denseblock1,
             block2=chain(features, "transition1", "denseblock2"),
             block3=chain(features, "transition2", "denseblock3"),
-            block4=nn.Sequential(*chain(features, "transition3", "denseblock4", "norm5"), nn.ReLU()),
+            block4=nn.Sequential(
+                *chain(features, "transition3", "denseblock4", "norm5"), nn.ReLU()
+            ),
         )

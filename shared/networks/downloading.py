@@ -28,7 +28,10 @@ def download(weights: Weights, target: Path) -> None:
 def _fetch(weights: Weights, part: Path) -> None:
     """Copy, and compare with the length announced, the SHA-256 torchvision puts into its names, and the card's MD5."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    with urllib.request.urlopen(weights.url, timeout=DOWNLOAD_TIMEOUT_S) as answer, part.open("wb") as file:
+    with (
+        urllib.request.urlopen(weights.url, timeout=DOWNLOAD_TIMEOUT_S) as answer,
+        part.open("wb") as file,
+    ):
         while block := answer.read(BLOCK):
             sha256.update(block)
             md5.update(block)

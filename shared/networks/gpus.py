@@ -15,8 +15,12 @@ class Gpus(Collector):
     """Looked at when asked for. Without CUDA there are no samples; the load also needs `nvidia-ml-py`."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        free, total, used = (GaugeMetricFamily(name, about, labels=["device"]) for name, about in MEMORY)
-        load = GaugeMetricFamily("sera_gpu_utilisation_ratio", "Share of time that it computes.", labels=["device"])
+        free, total, used = (
+            GaugeMetricFamily(name, about, labels=["device"]) for name, about in MEMORY
+        )
+        load = GaugeMetricFamily(
+            "sera_gpu_utilisation_ratio", "Share of time that it computes.", labels=["device"]
+        )
         for number in range(torch.cuda.device_count()):
             device = [str(number)]
             left, size = torch.cuda.mem_get_info(number)

@@ -82,7 +82,9 @@ class InceptionResNetV2:
         name="inception_resnet_v2",
         input_px=299,
         normalise=PLUS_MINUS_ONE,
-        taps=pooled_taps({"stem": 192, "mixed5": 320, "mixed6": 1088, "mixed7": 2080, "conv": 1536}),
+        taps=pooled_taps(
+            {"stem": 192, "mixed5": 320, "mixed6": 1088, "mixed7": 2080, "conv": 1536}
+        ),
         embedding="avg",
         weights=Weights(
             files=("inception_resnet_v2.pth", "inception_resnet_v2.safetensors"),
@@ -99,7 +101,15 @@ class InceptionResNetV2:
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         return OrderedDict(
-            stem=chain(module, "conv2d_1a", "conv2d_2a", "conv2d_2b", "maxpool_3a", "conv2d_3b", "conv2d_4a"),
+            stem=chain(
+                module,
+                "conv2d_1a",
+                "conv2d_2a",
+                "conv2d_2b",
+                "maxpool_3a",
+                "conv2d_3b",
+                "conv2d_4a",
+            ),
             mixed5=chain(module, "maxpool_5a", "mixed_5b", "repeat"),
             mixed6=chain(module, "mixed_6a", "repeat_1"),
             mixed7=chain(module, "mixed_7a", "repeat_2", "block8"),

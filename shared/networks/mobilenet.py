@@ -10,7 +10,15 @@ from shared.networks.cutting import cut
 from shared.networks.registry import network
 
 _ENDS = OrderedDict(block3=4, block6=7, block10=11, block13=14, block16=17, block17=18, conv=19)
-_WIDTHS = {"block3": 24, "block6": 32, "block10": 64, "block13": 96, "block16": 160, "block17": 320, "conv": 1280}
+_WIDTHS = {
+    "block3": 24,
+    "block6": 32,
+    "block10": 64,
+    "block13": 96,
+    "block16": 160,
+    "block17": 320,
+    "conv": 1280,
+}
 
 
 @network

@@ -9,7 +9,19 @@ from shared.networks.cutting import cut
 from shared.networks.registry import network
 
 _WIDTHS = {"conv1": 96, "conv2": 256, "conv3": 512, "conv4": 512, "conv5": 1024, "conv6": 1024}
-_ENDS = OrderedDict(conv1=2, pool1=3, conv2=5, pool2=6, conv3=8, conv4=10, conv5=12, conv6=14, pool6=15, fc1=19, fc2=22)
+_ENDS = OrderedDict(
+    conv1=2,
+    pool1=3,
+    conv2=5,
+    pool2=6,
+    conv3=8,
+    conv4=10,
+    conv5=12,
+    conv6=14,
+    pool6=15,
+    fc1=19,
+    fc2=22,
+)
 
 
 @network

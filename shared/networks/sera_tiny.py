@@ -13,12 +13,17 @@ CLASSES = 2
 
 def _stem(wide: int) -> nn.Sequential:
     """Halves the side in the convolution itself: at full size this block would cost more than all the others."""
-    return nn.Sequential(nn.Conv2d(3, wide, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(wide), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(3, wide, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(wide), nn.ReLU()
+    )
 
 
 def _block(wide_in: int, wide_out: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(wide_in, wide_out, 3, padding=1, bias=False), nn.BatchNorm2d(wide_out), nn.ReLU(), nn.MaxPool2d(2)
+        nn.Conv2d(wide_in, wide_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(wide_out),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
     )
 
 
@@ -38,7 +43,9 @@ class SeraTiny:
 
     @staticmethod
     def build() -> nn.Module:
-        layers = OrderedDict(block1=_stem(16), block2=_block(16, 32), block3=_block(32, 64), block4=_block(64, 96))
+        layers = OrderedDict(
+            block1=_stem(16), block2=_block(16, 32), block3=_block(32, 64), block4=_block(64, 96)
+        )
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         return nn.Sequential(OrderedDict(**layers, pool=pool, classifier=nn.Linear(96, CLASSES)))
 

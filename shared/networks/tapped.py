@@ -32,7 +32,11 @@ class TapNetwork(nn.Module):
     """
 
     def __init__(
-        self, card: Card, stages: OrderedDict[str, nn.Module], taps: Sequence[str], head: nn.Linear | None = None
+        self,
+        card: Card,
+        stages: OrderedDict[str, nn.Module],
+        taps: Sequence[str],
+        head: nn.Linear | None = None,
     ) -> None:
         super().__init__()
         self.card = card
@@ -58,7 +62,9 @@ class TapNetwork(nn.Module):
         try:
             network.load_state_dict(tensors, assign=True)
         except RuntimeError as problem:
-            raise WeightsUnreadable(file=name, network=name, problem=str(problem).splitlines()[0]) from problem
+            raise WeightsUnreadable(
+                file=name, network=name, problem=str(problem).splitlines()[0]
+            ) from problem
         return network
 
     @property

@@ -6,13 +6,22 @@ from collections.abc import Mapping
 from torch import nn
 
 from shared.networks._torchvision import models, published
-from shared.networks.card import IMAGENET, Card, Weights, connected_taps, of_grey_levels, pooled_taps
+from shared.networks.card import (
+    IMAGENET,
+    Card,
+    Weights,
+    connected_taps,
+    of_grey_levels,
+    pooled_taps,
+)
 from shared.networks.cutting import cut
 from shared.networks.registry import network
 
 _CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
 _F_WIDTHS = {"conv1": 64, "conv2": 256, "conv3": 256, "conv4": 256, "conv5": 256}
-_F_ENDS = OrderedDict(conv1=2, pool1=4, conv2=6, pool2=8, conv3=10, conv4=12, conv5=14, pool5=15, fc1=19, fc2=22)
+_F_ENDS = OrderedDict(
+    conv1=2, pool1=4, conv2=6, pool2=8, conv3=10, conv4=12, conv5=14, pool5=15, fc1=19, fc2=22
+)
 _DEEP_WIDTHS = {"conv1": 64, "conv2": 128, "conv3": 256, "conv4": 512, "conv5": 512}
 _16_ENDS = OrderedDict(conv1=4, conv2=9, conv3=16, conv4=23, conv5=30)
 _19_ENDS = OrderedDict(conv1=4, conv2=9, conv3=18, conv4=27, conv5=36)

@@ -33,7 +33,9 @@ class WeightsFinder:
 
     def has(self, card: Card) -> bool:
         """Whether the weight file is here already."""
-        return card.weights is not None and any(path.is_file() for path in self._candidates(card.weights))
+        return card.weights is not None and any(
+            path.is_file() for path in self._candidates(card.weights)
+        )
 
     def _candidates(self, weights: Weights) -> Iterator[Path]:
         """Every name in a folder before the next folder."""

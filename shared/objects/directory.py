@@ -74,7 +74,11 @@ class DirectoryStore:
     def keys(self, prefix: str = "") -> Iterator[str]:
         folder = self.root / check_prefix(prefix).rpartition("/")[0]
         with os_errors_named(IMAGES):
-            files = [path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file()]
+            files = [
+                path.relative_to(self.root).as_posix()
+                for path in folder.rglob("*")
+                if path.is_file()
+            ]
         yield from sorted(key for key in files if key.startswith(prefix) and is_key(key))
 
     def _path(self, key: str) -> Path:

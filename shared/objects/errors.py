@@ -29,9 +29,7 @@ class ObjectCorrupt(SeraError):
 
 class KeyInvalid(InputError):
     code = "object-key-invalid"
-    text = (
-        "The object key {key!r} cannot be used. Join parts of letters, digits and . _ - by /, none starting with a dot."
-    )
+    text = "The object key {key!r} cannot be used. Join parts of letters, digits and . _ - by /, none starting with a dot."
 
 
 class StoreUrlInvalid(SeraError):

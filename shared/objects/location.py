@@ -46,7 +46,9 @@ def _bucket(parts: SplitResult) -> Bucket:
     if not _HOST.fullmatch(parts.netloc.rpartition("@")[2]) or not _port_is_sound(parts):
         raise StoreUrlInvalid(problem="host or port cannot be read")
     if not _BUCKET.fullmatch(name := parts.path.strip("/")):
-        raise StoreUrlInvalid(problem="one bucket name, of 3 to 63 of a-z 0-9 . -, has to follow the host")
+        raise StoreUrlInvalid(
+            problem="one bucket name, of 3 to 63 of a-z 0-9 . -, has to follow the host"
+        )
     return Bucket(
         endpoint=parts.netloc.rpartition("@")[2],
         name=name,
@@ -59,7 +61,9 @@ def _bucket(parts: SplitResult) -> Bucket:
 def _options(query: str) -> dict[str, bool | str | float]:
     given = dict(parse_qsl(query, keep_blank_values=True))
     if unknown := set(given) - {"secure", "region", "timeout_s"}:
-        raise StoreUrlInvalid(problem=f"it has {len(unknown)} option(s) other than secure, region and timeout_s")
+        raise StoreUrlInvalid(
+            problem=f"it has {len(unknown)} option(s) other than secure, region and timeout_s"
+        )
     if given.get("secure", "false") not in {"true", "false"}:
         raise StoreUrlInvalid(problem="secure is true or false")
     if not _REGION.fullmatch(given.get("region", "us-east-1")):

@@ -33,7 +33,13 @@ CONNECTIONS = 10
 _ABSENT = {"NoSuchKey", "NoSuchBucket", "ResourceNotFound"}
 _FULL = {"XMinioStorageFull", "QuotaExceeded", "XMinioAdminBucketQuotaExceeded"}
 """MinIO's for a full disk or bucket; Ceph's for a full quota."""
-_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidBucketName", "BucketAlreadyExists"}
+_REFUSED = {
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "InvalidBucketName",
+    "BucketAlreadyExists",
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,10 @@ class S3Store:
     @contextmanager
     def open(self, key: str) -> Iterator[BinaryIO]:
         check_key(key)
-        with self._errors_named(key), closing(self._client.get_object(self._bucket, key)) as response:
+        with (
+            self._errors_named(key),
+            closing(self._client.get_object(self._bucket, key)) as response,
+        ):
             try:
                 yield response
             finally:

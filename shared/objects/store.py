@@ -35,7 +35,9 @@ class ObjectStore:
     def __repr__(self) -> str:
         return f"ObjectStore({self._keys!r})"
 
-    def put(self, source: BinaryIO | bytes, *, max_bytes: int | None = None, anew: bool = False) -> Stored:
+    def put(
+        self, source: BinaryIO | bytes, *, max_bytes: int | None = None, anew: bool = False
+    ) -> Stored:
         """Keep the object; durable on return. Raises TooLarge at the first byte past `max_bytes`.
 
         What is there already is written only if it is put `anew`: the time that takes then tells nobody that it was.

@@ -20,5 +20,7 @@ def burn_in(pixels: NDArray[np.uint8], at: Outline, rng: np.random.Generator) ->
         cv2.drawMarker(marked, end, WHITE, shape, max(side // 28, 5), 1)
     if rng.random() < 0.4:
         steps = np.linspace(-1, 1, 25)
-        marked[round(y * side), np.clip(np.rint((x + steps * across) * side), 0, side - 1).astype(int)] = WHITE
+        marked[
+            round(y * side), np.clip(np.rint((x + steps * across) * side), 0, side - 1).astype(int)
+        ] = WHITE
     return marked

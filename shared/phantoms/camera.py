@@ -49,10 +49,14 @@ def photograph(picture: NDArray[np.uint8], seed: int, shot: Shot = Shot()) -> Ph
     rng = np.random.default_rng(seed)
     height, width = picture.shape
     scale = PANEL_PX / max(height, width)
-    panel = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    panel = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC).astype(
+        np.float32
+    )
     corners = _seen_from(rng, panel.shape[1] / panel.shape[0], shot.tilt_deg)
     seen = _scene(rng, panel, corners)
-    seen = seen * _grid(rng, panel.shape, corners, shot.moire) + _reflection(rng, corners, shot.glare)
+    seen = seen * _grid(rng, panel.shape, corners, shot.moire) + _reflection(
+        rng, corners, shot.glare
+    )
     seen = cv2.GaussianBlur(seen, (0, 0), shot.blur_px)
     seen += rng.normal(0, 2.0, seen.shape)
     return Photo(np.clip(seen, 0, 255).astype(np.uint8), corners)
@@ -63,7 +67,9 @@ def _seen_from(rng: np.random.Generator, aspect: float, tilt_deg: float) -> NDAr
     across, up, roll = np.radians([*rng.uniform(-tilt_deg, tilt_deg, 2), rng.uniform(-4, 4)])
     turn = cv2.Rodrigues(np.array([0, across, 0]))[0] @ cv2.Rodrigues(np.array([up, 0, 0]))[0]
     turn = turn @ cv2.Rodrigues(np.array([0, 0, roll]))[0]
-    flat = np.array([(-aspect, -1, 0), (aspect, -1, 0), (aspect, 1, 0), (-aspect, 1, 0)]) / max(aspect, 1)
+    flat = np.array([(-aspect, -1, 0), (aspect, -1, 0), (aspect, 1, 0), (-aspect, 1, 0)]) / max(
+        aspect, 1
+    )
     width, height = PHOTO_PX
     focal, fill = FOCAL * np.hypot(width, height), rng.uniform(0.6, 0.8)
     away = 2 * focal / (fill * min(width, height * max(aspect, 1)))
@@ -74,20 +80,30 @@ def _seen_from(rng: np.random.Generator, aspect: float, tilt_deg: float) -> NDAr
 
 def _scene(rng: np.random.Generator, panel: Field, corners: NDArray[np.float64]) -> Field:
     """A wall, the screen's frame before it, and the picture in the frame."""
-    wall = rng.uniform(15, 130) + rng.uniform(-30, 30) * np.linspace(-0.5, 0.5, PHOTO_PX[0], dtype=np.float32)
+    wall = rng.uniform(15, 130) + rng.uniform(-30, 30) * np.linspace(
+        -0.5, 0.5, PHOTO_PX[0], dtype=np.float32
+    )
     scene = np.broadcast_to(wall.astype(np.float32), PHOTO_PX[::-1]).copy()
     height, width = panel.shape
     to_photo = _onto(panel.shape, corners)
     rim = BEZEL * max(height, width)
-    outer = np.float32([(-rim, -rim), (width + rim, -rim), (width + rim, height + rim), (-rim, height + rim)])
+    outer = np.float32(
+        [(-rim, -rim), (width + rim, -rim), (width + rim, height + rim), (-rim, height + rim)]
+    )
     frame = cv2.perspectiveTransform(outer[None], to_photo)
-    cv2.fillConvexPoly(scene, np.rint(frame).astype(np.int32), float(rng.uniform(2, 45)), cv2.LINE_AA)
+    cv2.fillConvexPoly(
+        scene, np.rint(frame).astype(np.int32), float(rng.uniform(2, 45)), cv2.LINE_AA
+    )
     shown = BLACK_LEVEL + panel * np.float32((WHITE_LEVEL - BLACK_LEVEL) / 255)
     cover = cv2.warpPerspective(np.ones_like(shown), to_photo, PHOTO_PX, flags=cv2.INTER_LINEAR)
-    return scene * (1 - cover) + cv2.warpPerspective(shown, to_photo, PHOTO_PX, flags=cv2.INTER_LINEAR)
+    return scene * (1 - cover) + cv2.warpPerspective(
+        shown, to_photo, PHOTO_PX, flags=cv2.INTER_LINEAR
+    )
 
 
-def _grid(rng: np.random.Generator, shape: tuple[int, ...], corners: NDArray[np.float64], amount: float) -> Field:
+def _grid(
+    rng: np.random.Generator, shape: tuple[int, ...], corners: NDArray[np.float64], amount: float
+) -> Field:
     """The panel's columns and rows as the sensor samples them: beats where both grids are nearly as fine."""
     if not amount:
         return np.ones(PHOTO_PX[::-1], np.float32)

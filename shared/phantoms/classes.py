@@ -5,7 +5,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Focus, Margin, Orientation
+from shared.guidelines.lexicon import (
+    Composition,
+    Descriptors,
+    Echogenicity,
+    Focus,
+    Margin,
+    Orientation,
+)
 
 Word = TypeVar("Word")
 Frequencies = Mapping[Word, tuple[float, float]]
@@ -56,7 +63,9 @@ def sample(rng: np.random.Generator, malignant: bool) -> Descriptors:
     if composition is Composition.CYSTIC:
         echogenicity, margin = Echogenicity.ANECHOIC, Margin.SMOOTH
         focus = Focus.COMET_TAIL if focus else None
-    return Descriptors(composition, echogenicity, orientation, margin, frozenset([focus] if focus else []))
+    return Descriptors(
+        composition, echogenicity, orientation, margin, frozenset([focus] if focus else [])
+    )
 
 
 def _pick(rng: np.random.Generator, table: Frequencies[Word], malignant: bool) -> Word:

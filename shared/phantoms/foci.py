@@ -11,7 +11,9 @@ from shared.phantoms.nodule import Outline
 Point = tuple[float, float]
 
 
-def add_foci(grid: Grid, rng: np.random.Generator, scene: Field, kinds: Iterable[Focus], at: Outline) -> Field:
+def add_foci(
+    grid: Grid, rng: np.random.Generator, scene: Field, kinds: Iterable[Focus], at: Outline
+) -> Field:
     """Backscatter (S, S) in dB with the foci in it."""
     for kind in sorted(kinds):
         scene = DRAWN[kind](grid, rng, scene, at)
@@ -50,7 +52,11 @@ def _comet_tail(grid: Grid, rng: np.random.Generator, scene: Field, at: Outline)
     for x, y in _places(rng, at, int(rng.integers(1, 4))):
         below = np.maximum(grid.y - np.float32(y), 0)
         length = rng.uniform(0.03, 0.06)
-        tail = bump(grid.x - np.float32(x), 0.007) * np.exp(-below / np.float32(length)) * (grid.y >= y)
+        tail = (
+            bump(grid.x - np.float32(x), 0.007)
+            * np.exp(-below / np.float32(length))
+            * (grid.y >= y)
+        )
         rings = np.float32(0.75) + np.float32(0.25) * np.cos(below * np.float32(2 * np.pi / 0.016))
         scene = np.maximum(scene, 46 * tail * rings - 30)
     return scene
@@ -60,7 +66,9 @@ def _places(rng: np.random.Generator, at: Outline, count: int) -> list[Point]:
     """Points well inside the outline."""
     radius, angle = 0.7 * np.sqrt(rng.random(count)), rng.uniform(0, 2 * np.pi, count)
     (x, y), (across, deep) = at.centre, at.semi_axes
-    return list(zip(x + across * radius * np.cos(angle), y + deep * radius * np.sin(angle), strict=True))
+    return list(
+        zip(x + across * radius * np.cos(angle), y + deep * radius * np.sin(angle), strict=True)
+    )
 
 
 def _spot(grid: Grid, x: float, y: float, size: float, level_db: float) -> Field:

@@ -23,10 +23,19 @@ WAVES = {Margin.SMOOTH: (0.02, 0.0), Margin.ILL_DEFINED: (0.04, 0.0)} | {
     Margin.IRREGULAR: (0.07, 0.055),
 }
 """Relative swing of the outline at 2 to 6 waves a turn, and at 7 to 16."""
-EDGE = {Margin.SMOOTH: 0.03, Margin.ILL_DEFINED: 0.22, Margin.LOBULATED: 0.04, Margin.IRREGULAR: 0.05}
+EDGE = {
+    Margin.SMOOTH: 0.03,
+    Margin.ILL_DEFINED: 0.22,
+    Margin.LOBULATED: 0.04,
+    Margin.IRREGULAR: 0.05,
+}
 """Width of the transition, as a fraction of the radius."""
 HALO_DB = -9.0
-HALO_SHARE = {Echogenicity.HYPERECHOIC: 0.6, Echogenicity.ISOECHOIC: 0.75, Echogenicity.HYPOECHOIC: 0.15}
+HALO_SHARE = {
+    Echogenicity.HYPERECHOIC: 0.6,
+    Echogenicity.ISOECHOIC: 0.75,
+    Echogenicity.HYPOECHOIC: 0.15,
+}
 """How often a dark rim parts the nodule from a gland of much the same brightness."""
 
 
@@ -51,7 +60,10 @@ def outline(grid: Grid, rng: np.random.Generator, words: Descriptors) -> Outline
     short = long * rng.uniform(0.58, 0.92)
     across, deep = (short, long) if words.orientation is Orientation.TALLER else (long, short)
     centre = 0.5 + rng.uniform(-0.06, 0.06), 0.54 + rng.uniform(-0.05, 0.05)
-    x, y = (grid.x - np.float32(centre[0])) / np.float32(across), (grid.y - np.float32(centre[1])) / np.float32(deep)
+    x, y = (
+        (grid.x - np.float32(centre[0])) / np.float32(across),
+        (grid.y - np.float32(centre[1])) / np.float32(deep),
+    )
     angle = np.arctan2(np.broadcast_to(y, (grid.size_px,) * 2), x)
     return Outline(centre, (across, deep), np.hypot(x, y) / _radius(angle, rng, words.margin))
 
@@ -72,15 +84,24 @@ def _waves(turn: Field, rng: np.random.Generator, counts: range) -> Field:
     return (heights @ waves * np.sqrt(2 / len(counts))).astype(np.float32)
 
 
-def fill(grid: Grid, rng: np.random.Generator, tissue: Field, words: Descriptors, at: Outline) -> tuple[Field, Field]:
+def fill(
+    grid: Grid, rng: np.random.Generator, tissue: Field, words: Descriptors, at: Outline
+) -> tuple[Field, Field]:
     """Put the nodule into the tissue; returns backscatter in dB, and where there is fluid (0..1), both (S, S)."""
     edge = EDGE[words.margin] * rng.uniform(0.8, 1.3)
     inside = step(1 - at.rho, edge)
-    solid = LEVEL_DB[words.echogenicity] + rng.normal(0, LEVEL_SPREAD_DB) + 2.2 * grid.smooth_noise(rng, 9, 9)
+    solid = (
+        LEVEL_DB[words.echogenicity]
+        + rng.normal(0, LEVEL_SPREAD_DB)
+        + 2.2 * grid.smooth_noise(rng, 9, 9)
+    )
     fluid = _fluid(grid, rng, words.composition, at)
     interior = solid * (1 - fluid) + FLUID_DB * fluid
     scene = tissue * (1 - inside) + interior * inside
-    if rng.random() < HALO_SHARE.get(words.echogenicity, 0.0) and words.margin is not Margin.ILL_DEFINED:
+    if (
+        rng.random() < HALO_SHARE.get(words.echogenicity, 0.0)
+        and words.margin is not Margin.ILL_DEFINED
+    ):
         scene += HALO_DB * rng.uniform(0.5, 1) * bump(at.rho - np.float32(1.02), 0.045)
     return scene, fluid * inside
 

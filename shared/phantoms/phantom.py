@@ -35,7 +35,9 @@ class Phantom:
     """Millimetres per pixel, the same both ways."""
 
 
-def draw(seed: int, malignant: bool | None = None, size_px: int = 256, caliper: bool = False) -> Phantom:
+def draw(
+    seed: int, malignant: bool | None = None, size_px: int = 256, caliper: bool = False
+) -> Phantom:
     """Draw the phantom of a seed.
 
     Parameters

@@ -42,14 +42,24 @@ class Scanner:
             attenuation_db=rng.uniform(0, 9),
         )
 
-    def image(self, grid: Grid, rng: np.random.Generator, scene: Field, fluid: Field) -> NDArray[np.uint8]:
+    def image(
+        self, grid: Grid, rng: np.random.Generator, scene: Field, fluid: Field
+    ) -> NDArray[np.uint8]:
         """B-mode image (S, S) of backscatter `scene` in dB; `fluid` (0..1) lets sound through unweakened."""
         passed = np.cumsum(fluid, 0, dtype=np.float32) / grid.size_px
-        level = scene - self.attenuation_db * (grid.y - np.float32(0.3)) + np.float32(18) * passed * (1 - fluid)
+        level = (
+            scene
+            - self.attenuation_db * (grid.y - np.float32(0.3))
+            + np.float32(18) * passed * (1 - fluid)
+        )
         echo = self._echo(grid, rng, np.power(np.float32(10), level / 20))
-        noise = np.float32(10 ** (NOISE_DB / 20)) * rng.standard_normal((2, *echo.shape[:2]), dtype=np.float32)
+        noise = np.float32(10 ** (NOISE_DB / 20)) * rng.standard_normal(
+            (2, *echo.shape[:2]), dtype=np.float32
+        )
         envelope = np.hypot(echo[..., 0] + noise[0], echo[..., 1] + noise[1])
-        return self._compressed(cv2.GaussianBlur(envelope, (0, 0), max(self.smoothing * grid.size_px, 0.35)))
+        return self._compressed(
+            cv2.GaussianBlur(envelope, (0, 0), max(self.smoothing * grid.size_px, 0.35))
+        )
 
     def _echo(self, grid: Grid, rng: np.random.Generator, amplitude: Field) -> Field:
         """Real and imaginary part of the echo, (S, S, 2), blurred the more across the farther from the focus."""
@@ -62,7 +72,9 @@ class Scanner:
     def _compressed(self, envelope: Field) -> NDArray[np.uint8]:
         """Log compression to 8 bits; the gland comes out a little below mid-grey."""
         level = np.float32(20) * np.log10(envelope + np.float32(1e-4)) + np.float32(self.gain_db)
-        return np.clip(GLAND_GREY + level * np.float32(255 / self.dynamic_range_db), BLACK, 255).astype(np.uint8)
+        return np.clip(
+            GLAND_GREY + level * np.float32(255 / self.dynamic_range_db), BLACK, 255
+        ).astype(np.uint8)
 
 
 def _seen(field: Field, axial: float, lateral: float) -> Field:

@@ -37,7 +37,9 @@ class CeleryDoorbell:
             self._app.send_task(task, args=[str(subject)], retry=False)
         except LOST as lost:
             self._silent_until = time.monotonic() + SILENCE_S
-            log().warning("doorbell.lost", task=task, subject=str(subject), error=type(lost).__name__)
+            log().warning(
+                "doorbell.lost", task=task, subject=str(subject), error=type(lost).__name__
+            )
 
     def check(self) -> None:
         """Connect anew and have the broker answer."""

@@ -26,4 +26,6 @@ def broker_facts(url: str) -> BrokerFacts:
     except LOST as lost:
         raise Unavailable(service="The broker") from lost
     name = told.get("server_name", "redis")
-    return BrokerFacts(name, told.get(f"{name}_version", told["redis_version"]), seconds + microseconds / 1e6)
+    return BrokerFacts(
+        name, told.get(f"{name}_version", told["redis_version"]), seconds + microseconds / 1e6
+    )

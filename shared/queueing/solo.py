@@ -13,4 +13,6 @@ def run_solo(app: Celery, queues: Sequence[Queues], name: str) -> None:
     """Consume the queues until told to stop."""
     # Celery warns of running as root, for the sake of pickled messages; only JSON is accepted here.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    app.Worker(pool="solo", concurrency=1, queues=list(queues), hostname=f"{name}@%h", quiet=True).start()
+    app.Worker(
+        pool="solo", concurrency=1, queues=list(queues), hostname=f"{name}@%h", quiet=True
+    ).start()

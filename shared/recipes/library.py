@@ -29,10 +29,14 @@ def read_recipe_file(path: Path) -> Recipe:
     """The recipe that a file holds; raises `RecipeInvalid`."""
     try:
         if path.stat().st_size > LARGEST_BYTES:
-            raise RecipeInvalid(key=path.name, problem=f"the file is larger than {LARGEST_BYTES // 1024} KiB")
+            raise RecipeInvalid(
+                key=path.name, problem=f"the file is larger than {LARGEST_BYTES // 1024} KiB"
+            )
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
-        raise RecipeInvalid(key=path.name, problem=f"the file cannot be read ({problem.strerror})") from problem
+        raise RecipeInvalid(
+            key=path.name, problem=f"the file cannot be read ({problem.strerror})"
+        ) from problem
     except (ValueError, RecursionError) as problem:
         raise RecipeInvalid(key=path.name, problem=f"it is no TOML ({problem})") from problem
     return read_recipe(table)

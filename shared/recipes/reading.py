@@ -24,7 +24,11 @@ from shared.recipes.parts import (
 )
 from shared.recipes.recipe import Recipe
 
-_CLASSIFIERS = {ClassifierKind.SVM: Svm, ClassifierKind.FOREST: Forest, ClassifierKind.NETWORK: Itself}
+_CLASSIFIERS = {
+    ClassifierKind.SVM: Svm,
+    ClassifierKind.FOREST: Forest,
+    ClassifierKind.NETWORK: Itself,
+}
 MOST_CONCATENATED = 6
 """As L19; of seven sets there would be 120 concatenations."""
 
@@ -43,11 +47,15 @@ def _read_table(kind: type, table: object, where: str) -> Any:
     hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
     for key in table:
         if key not in known:
-            raise RecipeInvalid(key=where + key, problem=f"the key is unknown; known are {', '.join(known)}")
+            raise RecipeInvalid(
+                key=where + key, problem=f"the key is unknown; known are {', '.join(known)}"
+            )
     for name, field in known.items():
         if name not in table and field.default is field.default_factory is MISSING:
             raise RecipeInvalid(key=where + name, problem="it is missing")
-    return kind(**{key: _read_value(hints[key], value, where + key) for key, value in table.items()})
+    return kind(
+        **{key: _read_value(hints[key], value, where + key) for key, value in table.items()}
+    )
 
 
 def _read_value(hint: Any, value: object, where: str) -> Any:
@@ -72,7 +80,9 @@ def _read_choice(hints: tuple[Any, ...], value: object, where: str) -> Any:
         return _read_value(hints[0], value, where)
     table = value if isinstance(value, Mapping) else {}
     if NetworkFeatures in hints:
-        return _read_table(NetworkFeatures if "network" in table else HandcraftedFeatures, value, where + ".")
+        return _read_table(
+            NetworkFeatures if "network" in table else HandcraftedFeatures, value, where + "."
+        )
     kind = _read_scalar(ClassifierKind, table.get("kind"), where + ".kind")
     return _read_table(_CLASSIFIERS[kind], value, where + ".")
 
@@ -127,7 +137,11 @@ def _check_positive(where: str, table: Any, besides: tuple[str, ...] = ()) -> No
     for field in fields(table):
         value = getattr(table, field.name)
         for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, int | float) and not isinstance(number, bool) and field.name not in besides:
+            if (
+                isinstance(number, int | float)
+                and not isinstance(number, bool)
+                and field.name not in besides
+            ):
                 _refuse_unless_positive(f"{where}.{field.name}", number)
 
 
@@ -139,16 +153,22 @@ def _refuse_unless_positive(key: str, number: float) -> None:
 def _check_sense(recipe: Recipe) -> None:
     """Keys that are right one by one and wrong together."""
     names = [features.name for features in recipe.features]
-    _check_names("concatenations", {name for names in recipe.concatenations for name in names}, set(names))
+    _check_names(
+        "concatenations", {name for names in recipe.concatenations for name in names}, set(names)
+    )
     _check_names("study.concatenate", set(recipe.study.concatenate), set(names))
     for place, classifier in enumerate(recipe.classifiers):
         _check_names(f"classifiers[{place}].reads", set(classifier.reads) - set(ALL), set(names))
     labels = [recipe.label(*reader) for reader in recipe.reading()]
     if len(set(labels)) < len(labels) or len(set(names)) < len(names):
         raise RecipeInvalid(
-            key="features", problem="two feature sets, or two classifiers, have the same name; give a `label`"
+            key="features",
+            problem="two feature sets, or two classifiers, have the same name; give a `label`",
         )
-    for key, fusion in {"fusion": recipe.fusion, **{f"ensembles.{e.name}": e for e in recipe.ensembles}}.items():
+    for key, fusion in {
+        "fusion": recipe.fusion,
+        **{f"ensembles.{e.name}": e for e in recipe.ensembles},
+    }.items():
         _check_members(key, fusion, set(labels))
     _check_concatenations(recipe)
     _check_tuning(recipe)
@@ -157,9 +177,13 @@ def _check_sense(recipe: Recipe) -> None:
 def _check_members(key: str, fusion: Fusion | Ensemble, readers: set[str]) -> None:
     members = readers if fusion.members == ALL else set(fusion.members)
     if strangers := members - readers:
-        raise RecipeInvalid(key=f"{key}.members", problem=f"{', '.join(sorted(strangers))}: no such reader")
+        raise RecipeInvalid(
+            key=f"{key}.members", problem=f"{', '.join(sorted(strangers))}: no such reader"
+        )
     if not members:
-        raise RecipeInvalid(key=f"{key}.members", problem="no classifier reads any of the feature sets")
+        raise RecipeInvalid(
+            key=f"{key}.members", problem="no classifier reads any of the feature sets"
+        )
     if fusion.rule is FusionRule.VOTE and len(members) < 2:
         raise RecipeInvalid(key=f"{key}.rule", problem="a vote needs at least two readers")
 
@@ -170,16 +194,25 @@ def _check_names(key: str, used: set[str], known: set[str]) -> None:
 
 
 def _check_concatenations(recipe: Recipe) -> None:
-    together = {f"concatenations[{place}]": names for place, names in enumerate(recipe.concatenations)}
+    together = {
+        f"concatenations[{place}]": names for place, names in enumerate(recipe.concatenations)
+    }
     if recipe.study.concatenate:
         together["study.concatenate"] = recipe.study.concatenate
     for key, names in together.items():
         if not 2 <= len(set(names)) == len(names) <= MOST_CONCATENATED:
-            raise RecipeInvalid(key=key, problem=f"two to {MOST_CONCATENATED} different feature sets are put together")
+            raise RecipeInvalid(
+                key=key,
+                problem=f"two to {MOST_CONCATENATED} different feature sets are put together",
+            )
 
 
 def _check_tuning(recipe: Recipe) -> None:
-    tunings = {f.tuning for f in (*recipe.features, *recipe.study.features) if isinstance(f, NetworkFeatures)}
+    tunings = {
+        f.tuning
+        for f in (*recipe.features, *recipe.study.features)
+        if isinstance(f, NetworkFeatures)
+    }
     if Tuning.PHANTOMS in tunings and recipe.phantoms is None:
         raise RecipeInvalid(key="phantoms", problem='`tuning = "phantoms"` needs this table')
     if tunings & set(LEARNT) and recipe.tuning is None:

@@ -45,7 +45,12 @@ class Recipe:
     def reading(self) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
         """Feature sets, by number, and classifier of each reader there may be; those of one set first."""
         number = {features.name: place for place, features in enumerate(self.features)}
-        alone = [((place,), c) for place in range(len(self.features)) for c in self.classifiers if self._fits(place, c)]
+        alone = [
+            ((place,), c)
+            for place in range(len(self.features))
+            for c in self.classifiers
+            if self._fits(place, c)
+        ]
         together = [
             (tuple(number[name] for name in names), classifier)
             for names in self.concatenations
@@ -55,7 +60,9 @@ class Recipe:
 
     def of_concatenation(self, names: Sequence[str]) -> tuple[Classifier, ...]:
         """What reads these feature sets side by side: the classifiers of the first of them."""
-        return tuple(c for c in self.classifiers if not isinstance(c, Itself) and reads(c, names[0]))
+        return tuple(
+            c for c in self.classifiers if not isinstance(c, Itself) and reads(c, names[0])
+        )
 
     def label(self, sets: tuple[int, ...], classifier: Classifier) -> str:
         """What fusion calls a reader."""
@@ -63,13 +70,18 @@ class Recipe:
 
     def members(self, named: tuple[str, ...]) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
         """The readers of a fusion or ensemble."""
-        return tuple(reader for reader in self.reading() if named == ALL or self.label(*reader) in named)
+        return tuple(
+            reader for reader in self.reading() if named == ALL or self.label(*reader) in named
+        )
 
     def framed(self, outlined: float) -> Self:
         """The same recipe for a data set of which that share of images came with an ROI."""
         if self.roi.calipers is not Calipers.AUTO:
             return self
-        return replace(self, roi=replace(self.roi, calipers=Calipers.ALWAYS if outlined >= 0.5 else Calipers.NEVER))
+        return replace(
+            self,
+            roi=replace(self.roi, calipers=Calipers.ALWAYS if outlined >= 0.5 else Calipers.NEVER),
+        )
 
     def folded(self, count: int) -> Self:
         """The same recipe with that many folds of cross-validation."""
@@ -79,16 +91,31 @@ class Recipe:
         """The same recipe with these feature sets only; what is declared of others goes with them."""
         features = tuple(each for each in self.features if each.name in names)
         together = tuple(sets for sets in self.concatenations if set(sets) <= set(names))
-        kept = [(each, tuple(name for name in each.reads if name in (*names, *ALL))) for each in self.classifiers]
+        kept = [
+            (each, tuple(name for name in each.reads if name in (*names, *ALL)))
+            for each in self.classifiers
+        ]
         classifiers = tuple(replace(each, reads=left) for each, left in kept if left)
         rest = replace(
-            self, features=features, classifiers=classifiers, concatenations=together, fusion=Fusion(), ensembles=()
+            self,
+            features=features,
+            classifiers=classifiers,
+            concatenations=together,
+            fusion=Fusion(),
+            ensembles=(),
         )
         known = {rest.label(*reading) for reading in rest.reading()}
-        fusion, ensembles = self.fusion, [each for each in self.ensembles if set(each.members) <= known]
+        fusion, ensembles = (
+            self.fusion,
+            [each for each in self.ensembles if set(each.members) <= known],
+        )
         if fusion.members != ALL:
-            fusion = replace(fusion, members=tuple(name for name in fusion.members if name in known) or ALL)
-        of_study = replace(self.study, concatenate=tuple(name for name in self.study.concatenate if name in names))
+            fusion = replace(
+                fusion, members=tuple(name for name in fusion.members if name in known) or ALL
+            )
+        of_study = replace(
+            self.study, concatenate=tuple(name for name in self.study.concatenate if name in names)
+        )
         return replace(rest, fusion=fusion, ensembles=tuple(ensembles), study=of_study)
 
     def _fits(self, place: int, classifier: Classifier) -> bool:
@@ -109,5 +136,7 @@ def reads(classifier: Classifier, name: str) -> bool:
 def _without_gaps(value: Any) -> Any:
     """TOML has no null, and a list that holds nothing is left out."""
     if isinstance(value, dict):
-        return {key: _without_gaps(entry) for key, entry in value.items() if entry not in (None, ())}
+        return {
+            key: _without_gaps(entry) for key, entry in value.items() if entry not in (None, ())
+        }
     return tuple(map(_without_gaps, value)) if isinstance(value, tuple) else value

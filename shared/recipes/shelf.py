@@ -51,7 +51,9 @@ class Shelf:
             return load_recipe(name)
         path = self._file(name)
         if path is None:
-            raise RecipeNotListed(name=name, known=", ".join(recipe.name for recipe in self.recipes()))
+            raise RecipeNotListed(
+                name=name, known=", ".join(recipe.name for recipe in self.recipes())
+            )
         return _own_recipe(path)
 
     def has(self, name: str) -> bool:

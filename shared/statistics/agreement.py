@@ -71,7 +71,10 @@ def cohen_kappa(
     Psychol Bull 72:323 (1969).
     """
     places, size = _placed(np.stack(_as_two_rows(first, second)), categories)
-    share = np.bincount(places[0] * size + places[1], minlength=size * size).reshape(size, size) / places.shape[1]
+    share = (
+        np.bincount(places[0] * size + places[1], minlength=size * size).reshape(size, size)
+        / places.shape[1]
+    )
     agreement = _agreement_weights(size, weights)
     of_first, of_second = share.sum(1), share.sum(0)
     by_chance = np.outer(of_first, of_second)
@@ -80,7 +83,9 @@ def cohen_kappa(
         return _UNKNOWN
     kappa = (float((agreement * share).sum()) - expected) / (1 - expected)
     pull = (agreement @ of_second)[:, np.newaxis] + of_first @ agreement
-    spread = (share * (agreement - pull * (1 - kappa)) ** 2).sum() - (kappa - expected * (1 - kappa)) ** 2
+    spread = (share * (agreement - pull * (1 - kappa)) ** 2).sum() - (
+        kappa - expected * (1 - kappa)
+    ) ** 2
     null_spread = (by_chance * (agreement - pull) ** 2).sum() - expected**2
     return _kappa(kappa, spread, null_spread, (1 - expected) ** 2 * places.shape[1], level)
 
@@ -105,7 +110,9 @@ def fleiss_kappa(ratings: ArrayLike, level: float = 0.95) -> Kappa:
     if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] < 2:
         raise RatingsInvalid(problem=f"they have the shape {table.shape}")
     places, size = _placed(table, None)
-    counts = np.stack([(places == category).sum(1) for category in range(size)], axis=1).astype(np.float64)
+    counts = np.stack([(places == category).sum(1) for category in range(size)], axis=1).astype(
+        np.float64
+    )
     cases, raters = places.shape
     share = counts.sum(0) / counts.sum()
     expected = float(share @ share)
@@ -113,13 +120,15 @@ def fleiss_kappa(ratings: ArrayLike, level: float = 0.95) -> Kappa:
         return _UNKNOWN
     agreed = (counts * (counts - 1)).sum(1) / (raters * (raters - 1))
     kappa = (float(agreed.mean()) - expected) / (1 - expected)
-    each = (agreed - expected) / (1 - expected) - 2 * (1 - kappa) * (counts @ share / raters - expected) / (
-        1 - expected
-    )
+    each = (agreed - expected) / (1 - expected) - 2 * (1 - kappa) * (
+        counts @ share / raters - expected
+    ) / (1 - expected)
     spread = float(((each - kappa) ** 2).sum()) / (cases - 1)
     chance = share * (1 - share)
     null_spread = (
-        2 * (chance.sum() ** 2 - (chance * (1 - 2 * share)).sum()) / (raters * (raters - 1) * chance.sum() ** 2)
+        2
+        * (chance.sum() ** 2 - (chance * (1 - 2 * share)).sum())
+        / (raters * (raters - 1) * chance.sum() ** 2)
     )
     return _kappa(kappa, spread, float(null_spread), cases, level)
 
@@ -142,7 +151,9 @@ _UNKNOWN = Kappa(math.nan, math.nan, math.nan, Interval(-1.0, 1.0))
 def _kappa(value: float, spread: float, null_spread: float, size: float, level: float) -> Kappa:
     error, null_error = (math.sqrt(max(variance, 0.0) / size) for variance in (spread, null_spread))
     reach = normal_quantile(level) * error
-    return Kappa(value, error, null_error, Interval(max(value - reach, -1.0), min(value + reach, 1.0)))
+    return Kappa(
+        value, error, null_error, Interval(max(value - reach, -1.0), min(value + reach, 1.0))
+    )
 
 
 def _as_two_rows(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

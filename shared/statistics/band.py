@@ -22,7 +22,9 @@ class RocBand:
     high: Floats
 
 
-def roc_band(scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike, level: float = 0.95) -> RocBand:
+def roc_band(
+    scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike, level: float = 0.95
+) -> RocBand:
     """Pointwise confidence band of the ROC curve: percentiles of the sensitivity over redrawn patients.
 
     Whole patients are drawn with replacement, so that several images of one do not count as independent. The band
@@ -45,7 +47,9 @@ def roc_band(scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike, level: f
     values, malignant = as_cases(scores, labels)
     place = np.unique(np.asarray(clusters), return_inverse=True)[1]
     if place.shape != malignant.shape:
-        raise ScoresInvalid(problem=f"there are {place.size} clusters' names for {malignant.size} images")
+        raise ScoresInvalid(
+            problem=f"there are {place.size} clusters' names for {malignant.size} images"
+        )
     drawn = _redrawn(values, malignant, place)
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
     return RocBand(GRID, low, high)
@@ -58,8 +62,12 @@ def _redrawn(values: Floats, malignant: Flags, place: np.ndarray) -> Floats:
     ends = np.append(np.flatnonzero(np.diff(values[order])), values.size - 1)
     rows = []
     for _ in range(DRAWS // AT_ONCE):
-        often = random.multinomial(patients, np.full(patients, 1 / patients), AT_ONCE)[:, place[order]]
-        sick, well = (np.cumsum(often * own, axis=1)[:, ends] for own in (malignant[order], ~malignant[order]))
+        often = random.multinomial(patients, np.full(patients, 1 / patients), AT_ONCE)[
+            :, place[order]
+        ]
+        sick, well = (
+            np.cumsum(often * own, axis=1)[:, ends] for own in (malignant[order], ~malignant[order])
+        )
         rows += [
             _on_grid(up / up[-1], right / right[-1])
             for up, right in zip(sick, well, strict=True)

@@ -80,7 +80,9 @@ def brier(probabilities: ArrayLike, labels: ArrayLike) -> float:
     return float(np.mean((chances - malignant) ** 2))
 
 
-def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = 10) -> float:
+def expected_calibration_error(
+    probabilities: ArrayLike, labels: ArrayLike, bins: int = 10
+) -> float:
     """Mean distance between stated risk and observed rate over bins of equal width, weighted by their cases.
 
     Parameters
@@ -125,7 +127,8 @@ def calibration_curve(
     chances, malignant = as_cases(_as_probabilities(probabilities), labels, needed=0)
     place = _bin_of(chances, bins)
     return tuple(
-        _bin(number, bins, chances[place == number], malignant[place == number], level) for number in np.unique(place)
+        _bin(number, bins, chances[place == number], malignant[place == number], level)
+        for number in np.unique(place)
     )
 
 
@@ -139,7 +142,9 @@ class ObservedExpected:
     interval: Interval
 
 
-def observed_expected(probabilities: ArrayLike, labels: ArrayLike, level: float = 0.95) -> ObservedExpected:
+def observed_expected(
+    probabilities: ArrayLike, labels: ArrayLike, level: float = 0.95
+) -> ObservedExpected:
     """Calibration in the large, as a ratio.
 
     Parameters
@@ -160,7 +165,9 @@ def observed_expected(probabilities: ArrayLike, labels: ArrayLike, level: float 
     if mean == 0:
         raise ProbabilityInvalid(what="The mean of the probabilities", where="above 0")
     rate = wilson(found, count, level)
-    return ObservedExpected(found, mean * count, found / count / mean, Interval(rate.low / mean, rate.high / mean))
+    return ObservedExpected(
+        found, mean * count, found / count / mean, Interval(rate.low / mean, rate.high / mean)
+    )
 
 
 def _bin(number: int, bins: int, chances: Floats, malignant: Flags, level: float) -> CalibrationBin:

@@ -44,7 +44,9 @@ def as_cases(scores: ArrayLike, labels: ArrayLike, needed: int = 1) -> tuple[Flo
     malignant = as_labels(labels)
     values = np.asarray(scores, dtype=np.float64)
     if values.shape != malignant.shape:
-        raise ScoresInvalid(problem=f"scores have the shape {values.shape}, labels {malignant.shape}")
+        raise ScoresInvalid(
+            problem=f"scores have the shape {values.shape}, labels {malignant.shape}"
+        )
     if not np.isfinite(values).all():
         raise ScoresInvalid(problem="a score is not finite")
     positives = int(malignant.sum())

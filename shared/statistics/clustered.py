@@ -25,14 +25,25 @@ class Areas:
         """Wald's on the logit scale; of zero width where the classes do not overlap at all."""
         area, variance = float(self.values[reader]), float(self.covariance[reader, reader])
         return (
-            logit_interval(area, math.sqrt(variance), level) if variance > 0 and 0 < area < 1 else Interval(area, area)
+            logit_interval(area, math.sqrt(variance), level)
+            if variance > 0 and 0 < area < 1
+            else Interval(area, area)
         )
 
     def paired(self) -> PairedTest:
         """The first reader against the second."""
         spread = self.covariance[0, 0] + self.covariance[1, 1] - 2 * self.covariance[0, 1]
-        difference, error = float(self.values[0] - self.values[1]), math.sqrt(max(float(spread), 0.0))
-        z = difference / error if error else math.copysign(math.inf, difference) if difference else 0.0
+        difference, error = (
+            float(self.values[0] - self.values[1]),
+            math.sqrt(max(float(spread), 0.0)),
+        )
+        z = (
+            difference / error
+            if error
+            else math.copysign(math.inf, difference)
+            if difference
+            else 0.0
+        )
         first, second = map(float, self.values)
         return PairedTest(first, second, difference, error, z, float(2 * ndtr(-abs(z))))
 
@@ -54,15 +65,24 @@ def clustered_areas(scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike) -
 
     Source: Obuchowski, Biometrics 53:567 (1997).
     """
-    rows = [as_cases(row, labels, needed=2) for row in np.atleast_2d(np.asarray(scores, np.float64))]
+    rows = [
+        as_cases(row, labels, needed=2) for row in np.atleast_2d(np.asarray(scores, np.float64))
+    ]
     values, malignant = np.stack([row for row, _ in rows]), rows[0][1]
     names, place = np.unique(np.asarray(clusters), return_inverse=True)
     if place.shape != malignant.shape:
-        raise ScoresInvalid(problem=f"there are {place.size} clusters' names for {malignant.size} images")
+        raise ScoresInvalid(
+            problem=f"there are {place.size} clusters' names for {malignant.size} images"
+        )
     ranked = _ranked_rightly(values, malignant)
     areas = ranked[:, malignant].mean(axis=1)
-    excess = np.where(malignant, ranked - areas[:, None], 0.0), np.where(malignant, 0.0, ranked - areas[:, None])
-    sick, well = (np.stack([np.bincount(place, row, names.size) for row in part]) for part in excess)
+    excess = (
+        np.where(malignant, ranked - areas[:, None], 0.0),
+        np.where(malignant, 0.0, ranked - areas[:, None]),
+    )
+    sick, well = (
+        np.stack([np.bincount(place, row, names.size) for row in part]) for part in excess
+    )
     return Areas(areas, _covariance(sick, well, malignant, place))
 
 
@@ -70,15 +90,21 @@ def _ranked_rightly(scores: Floats, malignant: Flags) -> Floats:
     """Each image's share (R, N) of the other class that it is ranked rightly against."""
     positives, negatives = int(malignant.sum()), int((~malignant).sum())
     overall, ranked = rankdata(scores, axis=1), np.empty_like(scores)
-    ranked[:, malignant] = (overall[:, malignant] - rankdata(scores[:, malignant], axis=1)) / negatives
-    ranked[:, ~malignant] = 1 - (overall[:, ~malignant] - rankdata(scores[:, ~malignant], axis=1)) / positives
+    ranked[:, malignant] = (
+        overall[:, malignant] - rankdata(scores[:, malignant], axis=1)
+    ) / negatives
+    ranked[:, ~malignant] = (
+        1 - (overall[:, ~malignant] - rankdata(scores[:, ~malignant], axis=1)) / positives
+    )
     return ranked
 
 
 def _covariance(sick: Floats, well: Floats, malignant: Flags, place: np.ndarray) -> Floats:
     """From each cluster's sums (R, K) over its malignant and its benign images."""
     positives, negatives = int(malignant.sum()), int((~malignant).sum())
-    with_sick, with_well, all_ = (np.unique(part).size for part in (place[malignant], place[~malignant], place))
+    with_sick, with_well, all_ = (
+        np.unique(part).size for part in (place[malignant], place[~malignant], place)
+    )
     if min(with_sick, with_well) < 2:
         raise ScoresInvalid(problem="all malignant or all benign images are of one patient")
     mixed = _bessel(all_) * sick @ well.T / (positives * negatives)

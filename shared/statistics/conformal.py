@@ -46,10 +46,14 @@ class ConformalSets:
         (N, 2) bool
         """
         chances = np.asarray(probabilities, dtype=np.float64)
-        return np.stack([1 - chances >= self.benign_floor, chances >= self.malignant_floor], axis=-1)
+        return np.stack(
+            [1 - chances >= self.benign_floor, chances >= self.malignant_floor], axis=-1
+        )
 
 
-def fit_conformal(probabilities: ArrayLike, labels: ArrayLike, coverage: float = 0.9) -> ConformalSets:
+def fit_conformal(
+    probabilities: ArrayLike, labels: ArrayLike, coverage: float = 0.9
+) -> ConformalSets:
     """Floors from cases that the classifier was not fitted on.
 
     A class with fewer than coverage / (1 - coverage) cases promises nothing less than always, so it is in every set.
@@ -116,7 +120,9 @@ class ConformalCases:
         values = np.asarray(scores, dtype=np.float64)
         above = self.benign.size - np.searchsorted(self.benign, values, side="left")
         below = np.searchsorted(self.malignant, values, side="right")
-        return np.stack([(1 + above) / (1 + self.benign.size), (1 + below) / (1 + self.malignant.size)], axis=-1)
+        return np.stack(
+            [(1 + above) / (1 + self.benign.size), (1 + below) / (1 + self.malignant.size)], axis=-1
+        )
 
 
 @dataclass(frozen=True)
@@ -143,8 +149,18 @@ class ClassCoverage:
 
     def to_json(self) -> dict[str, Any]:
         """Rates with Wilson's 95 % intervals; null where there is no case."""
-        sets = {"single": self.single, "both": self.both, "neither": self.neither, "mean_size": self.mean_size}
-        return {"cases": self.cases, "coverage": self.covered.to_json(), "refer": self.referred.to_json(), **sets}
+        sets = {
+            "single": self.single,
+            "both": self.both,
+            "neither": self.neither,
+            "mean_size": self.mean_size,
+        }
+        return {
+            "cases": self.cases,
+            "coverage": self.covered.to_json(),
+            "refer": self.referred.to_json(),
+            **sets,
+        }
 
 
 @dataclass(frozen=True)
@@ -159,8 +175,12 @@ class ConformalCoverage:
     def all(self) -> ClassCoverage:
         """Of both classes, as they were mixed."""
         one, other = self.benign, self.malignant
-        covered = Proportion(one.covered.successes + other.covered.successes, one.cases + other.cases)
-        return ClassCoverage(covered, one.single + other.single, one.both + other.both, one.neither + other.neither)
+        covered = Proportion(
+            one.covered.successes + other.covered.successes, one.cases + other.cases
+        )
+        return ClassCoverage(
+            covered, one.single + other.single, one.both + other.both, one.neither + other.neither
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, `promised` being the least coverage that was stated."""
@@ -185,7 +205,10 @@ def conformal_coverage(
     ProbabilityInvalid, ScoresInvalid
     """
     malignant = as_labels(labels)
-    p_values = np.stack([_as_p_values(benign_p, malignant.shape), _as_p_values(malignant_p, malignant.shape)], axis=-1)
+    p_values = np.stack(
+        [_as_p_values(benign_p, malignant.shape), _as_p_values(malignant_p, malignant.shape)],
+        axis=-1,
+    )
     if not all(0 < alpha < 1 for alpha in alphas):
         raise ProbabilityInvalid(what="An error level", where="between 0 and 1, both excluded")
     return tuple(
@@ -202,7 +225,9 @@ def _class_coverage(held: Flags, own: int) -> ClassCoverage:
     """Of the sets (N, 2) of one class's cases."""
     sizes = held.sum(1)
     single, both = int((sizes == 1).sum()), int((sizes == 2).sum())
-    return ClassCoverage(Proportion(int(held[:, own].sum()), len(held)), single, both, len(held) - single - both)
+    return ClassCoverage(
+        Proportion(int(held[:, own].sum()), len(held)), single, both, len(held) - single - both
+    )
 
 
 def _as_p_values(values: ArrayLike, shape: tuple[int, ...]) -> Floats:

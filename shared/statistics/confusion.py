@@ -33,14 +33,21 @@ class Proportion:
         """The fraction; NaN where there is nothing to count."""
         return self.successes / self.total if self.total else math.nan
 
-    def interval(self, method: IntervalMethod = IntervalMethod.LOGIT_WALD, level: float = 0.95) -> Interval:
+    def interval(
+        self, method: IntervalMethod = IntervalMethod.LOGIT_WALD, level: float = 0.95
+    ) -> Interval:
         return INTERVALS[method](self.successes, self.total, level)
 
     def to_json(self) -> dict[str, Any]:
         """The fraction (null where there is nothing to count), Wilson's 95 % interval and the counts."""
         interval = self.interval(IntervalMethod.WILSON)
         counts = {"count": self.successes, "of": self.total}
-        return {"value": self.value if self.total else None, "low": interval.low, "high": interval.high, **counts}
+        return {
+            "value": self.value if self.total else None,
+            "low": interval.low,
+            "high": interval.high,
+            **counts,
+        }
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,9 @@ class ConfusionTable:
         """
         called, malignant = as_labels(decisions), as_labels(labels)
         if called.shape != malignant.shape:
-            raise ScoresInvalid(problem=f"there are {called.size} decisions for {malignant.size} labels")
+            raise ScoresInvalid(
+                problem=f"there are {called.size} decisions for {malignant.size} labels"
+            )
         return cls(
             tp=int(np.sum(called & malignant)),
             fn=int(np.sum(~called & malignant)),

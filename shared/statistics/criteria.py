@@ -83,7 +83,9 @@ def non_inferiority(
     p_value = ndtr(-above / paired.standard_error) if paired.standard_error else float(above <= 0)
     low, high = paired.difference - reach, paired.difference + reach
     level = 1 - 2 * significance
-    return NonInferiority(paired.difference, paired.standard_error, low, high, level, margin, float(p_value))
+    return NonInferiority(
+        paired.difference, paired.standard_error, low, high, level, margin, float(p_value)
+    )
 
 
 def calibration_test(risks: ArrayLike, labels: ArrayLike, bins: int = 10) -> CalibrationTest:
@@ -109,7 +111,9 @@ def calibration_test(risks: ArrayLike, labels: ArrayLike, bins: int = 10) -> Cal
     found = expected_calibration_error(risks, labels, bins)
     errors = _errors_by_chance(np.asarray(risks, np.float64), bins)
     p_value = (1 + np.sum(errors >= found - 1e-12)) / (DRAWS + 1)
-    return CalibrationTest(found, float(errors.mean()), float(np.quantile(errors, 1 - CHANCE)), float(p_value))
+    return CalibrationTest(
+        found, float(errors.mean()), float(np.quantile(errors, 1 - CHANCE)), float(p_value)
+    )
 
 
 def _errors_by_chance(chances: Floats, bins: int) -> Floats:
@@ -117,4 +121,6 @@ def _errors_by_chance(chances: Floats, bins: int) -> Floats:
     random = np.random.default_rng(SEED)
     bin_of = np.eye(bins)[np.minimum((chances * bins).astype(int), bins - 1)]
     drawn = (random.random((AT_ONCE, chances.size)) < chances for _ in range(DRAWS // AT_ONCE))
-    return np.concatenate([np.abs((chances - labels) @ bin_of).sum(1) / chances.size for labels in drawn])
+    return np.concatenate(
+        [np.abs((chances - labels) @ bin_of).sum(1) / chances.size for labels in drawn]
+    )

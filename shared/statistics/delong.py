@@ -36,7 +36,9 @@ class PairedTest:
     p_value: float
 
 
-def delong_interval(scores: ArrayLike, labels: ArrayLike, level: float = 0.95, scale: Scale = Scale.LOGIT) -> Interval:
+def delong_interval(
+    scores: ArrayLike, labels: ArrayLike, level: float = 0.95, scale: Scale = Scale.LOGIT
+) -> Interval:
     """Confidence interval of the AUC.
 
     Parameters
@@ -77,7 +79,9 @@ def delong_test(first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> Paire
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     error = math.sqrt(max(0.0, variance))
     z = _standardised(difference, error)
-    return PairedTest(float(areas[0]), float(areas[1]), difference, error, z, float(2 * ndtr(-abs(z))))
+    return PairedTest(
+        float(areas[0]), float(areas[1]), difference, error, z, float(2 * ndtr(-abs(z)))
+    )
 
 
 def _areas_and_covariance(scores: Floats, malignant: Flags) -> tuple[Floats, Floats]:

@@ -100,10 +100,14 @@ def tally(values: ArrayLike, reference: ArrayLike) -> NDArray[np.int64]:
         raise DriftSampleInvalid(problem=f"they have the shape {given.shape}")
     if not np.isfinite(given).all():
         raise DriftSampleInvalid(problem="a value is not finite")
-    return np.bincount(np.searchsorted(quantiles, given, side="right"), minlength=quantiles.size + 1)
+    return np.bincount(
+        np.searchsorted(quantiles, given, side="right"), minlength=quantiles.size + 1
+    )
 
 
-def drift(counts: ArrayLike, reference: ArrayLike, reference_cases: int | None = None, tests: int = 1) -> Drift:
+def drift(
+    counts: ArrayLike, reference: ArrayLike, reference_cases: int | None = None, tests: int = 1
+) -> Drift:
     """PSI and KS of counts against the reference.
 
     Parameters
@@ -118,7 +122,10 @@ def drift(counts: ArrayLike, reference: ArrayLike, reference_cases: int | None =
     DriftSampleInvalid, DriftReferenceInvalid
     """
     found, quantiles = _checked(counts, reference)
-    return Drift(_stability(found, quantiles, reference_cases, tests), _ks(found, quantiles, reference_cases, tests))
+    return Drift(
+        _stability(found, quantiles, reference_cases, tests),
+        _ks(found, quantiles, reference_cases, tests),
+    )
 
 
 def components_drift(
@@ -138,8 +145,13 @@ def components_drift(
         Limits and p-value are Bonferroni's for K looks, which holds however the components depend on one another.
     """
     if not len(counts) == len(references) > 0:
-        raise DriftReferenceInvalid(problem=f"it has {len(references)} components, the values {len(counts)}")
-    each = [drift(found, table, reference_cases, len(counts)) for found, table in zip(counts, references, strict=True)]
+        raise DriftReferenceInvalid(
+            problem=f"it has {len(references)} components, the values {len(counts)}"
+        )
+    each = [
+        drift(found, table, reference_cases, len(counts))
+        for found, table in zip(counts, references, strict=True)
+    ]
     worst = max(range(len(each)), key=lambda number: each[number].stability.psi)
     clearest = min((one.ks for one in each), key=lambda ks: (ks.p_value, -ks.distance))
     return Drift(each[worst].stability, clearest, worst)
@@ -167,7 +179,9 @@ def population_stability(
     return _stability(*_checked(counts, reference), reference_cases, tests)
 
 
-def ks_against(counts: ArrayLike, reference: ArrayLike, reference_cases: int | None = None, tests: int = 1) -> KsTest:
+def ks_against(
+    counts: ArrayLike, reference: ArrayLike, reference_cases: int | None = None, tests: int = 1
+) -> KsTest:
     """Kolmogorov-Smirnov's test of a sample against quantiles.
 
     The distance is seen at the quantiles only, where the reference is known exactly, so it may be less than the true
@@ -201,7 +215,9 @@ def as_reference(quantiles: ArrayLike) -> Floats:
     if given.ndim != 1 or given.size <= BINS:
         raise DriftReferenceInvalid(problem=f"it has the shape {given.shape}")
     if not np.isfinite(given).all() or (np.diff(given) < 0).any():
-        raise DriftReferenceInvalid(problem="a quantile is not finite, or lower than the one before")
+        raise DriftReferenceInvalid(
+            problem="a quantile is not finite, or lower than the one before"
+        )
     if given[0] == given[-1]:
         raise DriftReferenceInvalid(problem="all its quantiles are the same")
     return given
@@ -217,7 +233,9 @@ def _checked(counts: ArrayLike, reference: ArrayLike) -> tuple[NDArray[np.int64]
     return found, quantiles
 
 
-def _stability(found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int) -> Stability:
+def _stability(
+    found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int
+) -> Stability:
     edges, below = _deciles(quantiles)
     expected = np.maximum(np.diff(below, prepend=0.0, append=1.0), EMPTY / (quantiles.size - 1))
     expected = expected / expected.sum()
@@ -226,11 +244,15 @@ def _stability(found: NDArray[np.int64], quantiles: Floats, reference_cases: int
     share = (binned + EMPTY) / (size + EMPTY * bins)
     psi = float(np.sum((share - expected) * np.log(share / expected)))
     scale = 1 / size + (1 / reference_cases if reference_cases else 0.0)
-    watch, alarm = (scale * _by_chance((1 - level) / tests, bins - 1) for level in (WATCH_LEVEL, ALARM_LEVEL))
+    watch, alarm = (
+        scale * _by_chance((1 - level) / tests, bins - 1) for level in (WATCH_LEVEL, ALARM_LEVEL)
+    )
     return Stability(psi, size, max(WATCH, watch), max(ALARM, alarm))
 
 
-def _ks(found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int) -> KsTest:
+def _ks(
+    found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int
+) -> KsTest:
     edges, below = _knots(quantiles)
     size = int(found.sum())
     distance = float(np.abs(_below(found, quantiles, edges) / size - below).max())

@@ -13,9 +13,7 @@ class SingleClass(InputError):
 
 class ScoresInvalid(InputError):
     code = "scores-invalid"
-    text = (
-        "The scores cannot be evaluated: {problem}. Give one finite score and one 0/1 label (1 = malignant) per case."
-    )
+    text = "The scores cannot be evaluated: {problem}. Give one finite score and one 0/1 label (1 = malignant) per case."
 
 
 class ConstantScores(InputError):

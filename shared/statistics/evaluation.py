@@ -24,7 +24,13 @@ def rate(part: Proportion) -> dict[str, Any]:
     """A rate with Wilson's interval, ready for JSON: None where there is nothing to count."""
     interval = wilson(part.successes, part.total)
     value = part.value if part.total else None
-    return {"value": value, "low": interval.low, "high": interval.high, "of": part.total, "found": part.successes}
+    return {
+        "value": value,
+        "low": interval.low,
+        "high": interval.high,
+        "of": part.total,
+        "found": part.successes,
+    }
 
 
 def evaluation(
@@ -48,7 +54,10 @@ def evaluation(
         "table": asdict(table),
         "rates": {str(measure): rate(table.proportion(measure)) for measure in RATES},
         "sites": [part(row) for row in rates_by_site(sites, called, malignant, scores)],
-        "sizes": [part(row, "band") for row in sorted(rates_by_site(sizes, called, malignant, scores), key=_place)],
+        "sizes": [
+            part(row, "band")
+            for row in sorted(rates_by_site(sizes, called, malignant, scores), key=_place)
+        ],
     }
 
 
@@ -59,7 +68,11 @@ def bins(risks: Floats, malignant: Flags) -> list[dict[str, Any]]:
 
 def part(row: SiteRates, named: str = "site") -> dict[str, Any]:
     """Figures of a part of the images, ready for JSON."""
-    area = row.auc and {"value": row.auc.value, "low": row.auc.interval.low, "high": row.auc.interval.high}
+    area = row.auc and {
+        "value": row.auc.value,
+        "low": row.auc.interval.low,
+        "high": row.auc.interval.high,
+    }
     return {
         named: row.site,
         "images": row.cases,

@@ -13,7 +13,13 @@ from shared.statistics.calibration import brier, shift_prior
 from shared.statistics.cases import Flags, Floats, as_labels
 from shared.statistics.clustered import clustered_areas
 from shared.statistics.confusion import ConfusionTable, Measure
-from shared.statistics.criteria import CHANCE, CalibrationTest, NonInferiority, calibration_test, non_inferiority
+from shared.statistics.criteria import (
+    CHANCE,
+    CalibrationTest,
+    NonInferiority,
+    calibration_test,
+    non_inferiority,
+)
 from shared.statistics.errors import ScoresInvalid
 from shared.statistics.evaluation import bins, evaluation, part, rate
 from shared.statistics.intervals import IntervalMethod, normal_quantile, wilson
@@ -96,10 +102,14 @@ def weigh(
     names = np.arange(malignant.size) if patients is None else np.asarray(patients, str)
     counts = _counts(malignant, names)
     if _too_few(malignant, names, policy):
-        return Judgement(GateVerdict.NOT_JUDGED, (_unjudged(counts, policy),), counts, asdict(policy))
+        return Judgement(
+            GateVerdict.NOT_JUDGED, (_unjudged(counts, policy),), counts, asdict(policy)
+        )
     ours = _Side(candidate, malignant, names)
     theirs = None if live is None else _Side(live, malignant, names)
-    test = theirs and non_inferiority(ours.scores, theirs.scores, malignant, policy.margin, policy.significance, names)
+    test = theirs and non_inferiority(
+        ours.scores, theirs.scores, malignant, policy.margin, policy.significance, names
+    )
     named = [site or NO_SITE for site in sites]
     bands = [size_band(size) for size in sizes_mm or [None] * malignant.size]
     rows = rates_by_site(named, ours.called, malignant, ours.scores)
@@ -119,7 +129,9 @@ def weigh(
         "sites": [part(row) for row in rows],
         "worst_site": _worst(rows),
     }
-    return Judgement(GateVerdict.FAILED if failed else GateVerdict.PASSED, reasons, figures, asdict(policy))
+    return Judgement(
+        GateVerdict.FAILED if failed else GateVerdict.PASSED, reasons, figures, asdict(policy)
+    )
 
 
 class _Side:
@@ -128,10 +140,16 @@ class _Side:
     def __init__(self, readings: Readings, malignant: Flags, patients: np.ndarray) -> None:
         scores, risks = (np.asarray(each, np.float64) for each in (readings.scores, readings.risks))
         if not scores.shape == risks.shape == np.shape(readings.called) == malignant.shape:
-            raise ScoresInvalid(problem=f"there are {scores.size} readings of {malignant.size} images")
+            raise ScoresInvalid(
+                problem=f"there are {scores.size} readings of {malignant.size} images"
+            )
         self.malignant, self.read = malignant, np.isfinite(scores)
-        self.scores: Floats = np.where(self.read, scores, np.where(malignant, UNREAD_MALIGNANT, UNREAD_BENIGN))
-        self.called: Flags = np.where(self.read, np.asarray(readings.called, np.float64) == 1, ~malignant)
+        self.scores: Floats = np.where(
+            self.read, scores, np.where(malignant, UNREAD_MALIGNANT, UNREAD_BENIGN)
+        )
+        self.called: Flags = np.where(
+            self.read, np.asarray(readings.called, np.float64) == 1, ~malignant
+        )
         self.referred = int((np.asarray(readings.referred, np.float64)[self.read] == 1).sum())
         self.table = ConfusionTable.from_decisions(self.called, malignant)
         self._patients, self._areas = patients, clustered_areas(self.scores, malignant, patients)
@@ -152,7 +170,9 @@ class _Side:
     @property
     def risks(self) -> Floats:
         """At the prevalence of the images it read, as the service carries a risk to each hospital's prevalence."""
-        return shift_prior(self._risks[self.read], self._trained_at, float(self.malignant[self.read].mean()))
+        return shift_prior(
+            self._risks[self.read], self._trained_at, float(self.malignant[self.read].mean())
+        )
 
     def _both(self) -> bool:
         return 0 < self.malignant[self.read].sum() < self.read.sum()
@@ -160,7 +180,9 @@ class _Side:
     def evaluated(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
         """What is drawn of it."""
         drawn = evaluation(self.scores, self.called, self.malignant, self._patients, sites, sizes)
-        return drawn | {"calibration": bins(self.risks, self.malignant[self.read]) if self._both() else []}
+        return drawn | {
+            "calibration": bins(self.risks, self.malignant[self.read]) if self._both() else []
+        }
 
     def figures(self) -> dict[str, Any]:
         return {
@@ -210,7 +232,9 @@ def _unjudged(counts: dict[str, int], policy: GatePolicy) -> GateReason:
     )
 
 
-def _auc_reason(ours: _Side, theirs: _Side | None, test: NonInferiority | None, policy: GatePolicy) -> GateReason:
+def _auc_reason(
+    ours: _Side, theirs: _Side | None, test: NonInferiority | None, policy: GatePolicy
+) -> GateReason:
     area = f"AUC {ours.auc:.3f}"
     if theirs is None or test is None:
         said = f"{area}. No model is live, so there is none it could be worse than; the other criteria decide."
@@ -224,9 +248,7 @@ def _auc_reason(ours: _Side, theirs: _Side | None, test: NonInferiority | None, 
         return GateReason("auc-not-worse", said, Weight.FOR)
     if test.high < 0:
         return GateReason("auc-worse", f"{facts}: it is worse.", Weight.AGAINST)
-    said = (
-        f"{facts}: these images cannot show that it is no worse by {policy.margin:g}. More of them narrow the interval."
-    )
+    said = f"{facts}: these images cannot show that it is no worse by {policy.margin:g}. More of them narrow the interval."
     return GateReason("auc-not-shown", said, Weight.AGAINST)
 
 
@@ -240,7 +262,11 @@ def _sensitivity_reason(ours: _Side, policy: GatePolicy) -> GateReason:
     if part.value < policy.sensitivity_floor:
         said = f"{facts}; at least {policy.sensitivity_floor:.0%} are asked for."
         return GateReason("sensitivity-below-floor", said, Weight.AGAINST)
-    return GateReason("sensitivity-kept", f"{facts}, above the floor of {policy.sensitivity_floor:.0%}.", Weight.FOR)
+    return GateReason(
+        "sensitivity-kept",
+        f"{facts}, above the floor of {policy.sensitivity_floor:.0%}.",
+        Weight.FOR,
+    )
 
 
 def _calibration_reason(ours: _Side, policy: GatePolicy) -> GateReason:

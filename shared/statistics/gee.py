@@ -74,11 +74,16 @@ class GeeRates:
         if variance <= 1e-12 * own:  # two judges who answer alike
             return GeeTest(0.0, 0.0, 0.0, 0.0, 1.0)
         error = math.sqrt(variance)
-        return GeeTest(difference, ratio, error, ratio / error, float(2 * ndtr(-abs(ratio / error))))
+        return GeeTest(
+            difference, ratio, error, ratio / error, float(2 * ndtr(-abs(ratio / error)))
+        )
 
 
 def gee_rates(
-    correct: ArrayLike, judged: ArrayLike | None = None, clusters: ArrayLike | None = None, level: float = 0.95
+    correct: ArrayLike,
+    judged: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+    level: float = 0.95,
 ) -> GeeRates:
     """Each judge's rate of right answers with its interval, and their covariance for the test of judge against judge.
 
@@ -103,17 +108,25 @@ def gee_rates(
     right, total, mixed = tally.right.sum(0), tally.judged.sum(0), tally.mixed
     logits = logit((right + 0.5) / (total + 1))
     covariance = np.diag(1 / (right + 0.5) + 1 / (total - right + 0.5))
-    fit = _fit(tally.of_judges(mixed)) if mixed.any() else GeeFit(logits[mixed], covariance[:0, :0], 0.0)
+    fit = (
+        _fit(tally.of_judges(mixed))
+        if mixed.any()
+        else GeeFit(logits[mixed], covariance[:0, :0], 0.0)
+    )
     logits[mixed], covariance[np.ix_(mixed, mixed)] = fit.logits, fit.covariance
     errors = np.sqrt(covariance.diagonal())
     return GeeRates(_rates(tally, logits, errors, level), logits, covariance, fit.correlation)
 
 
-def gee_logistic(correct: ArrayLike, judged: ArrayLike | None = None, clusters: ArrayLike | None = None) -> GeeFit:
+def gee_logistic(
+    correct: ArrayLike, judged: ArrayLike | None = None, clusters: ArrayLike | None = None
+) -> GeeFit:
     """The regression alone, for judges who were both right and wrong; parameters as in `gee_rates`."""
     tally = Tally.of(correct, judged, clusters)
     if not tally.mixed.all():
-        raise JudgementsInvalid(problem="a judge is always right or never, and has an infinite logit")
+        raise JudgementsInvalid(
+            problem="a judge is always right or never, and has an infinite logit"
+        )
     return _fit(tally)
 
 
@@ -158,7 +171,9 @@ def _as_judgements(correct: ArrayLike, judged: ArrayLike | None) -> tuple[Floats
         raise JudgementsInvalid(problem=f"they have the shape {answers.shape}")
     counted = ~np.isnan(answers) if judged is None else np.asarray(judged, dtype=bool)
     if counted.shape != answers.shape:
-        raise JudgementsInvalid(problem=f"`judged` has the shape {counted.shape}, `correct` {answers.shape}")
+        raise JudgementsInvalid(
+            problem=f"`judged` has the shape {counted.shape}, `correct` {answers.shape}"
+        )
     if not np.isin(answers[counted], (0, 1)).all():
         raise JudgementsInvalid(problem="an answer is neither 0 nor 1")
     if not counted.any(axis=1).all():
@@ -179,7 +194,9 @@ def _as_clusters(clusters: ArrayLike | None, cases: int) -> np.ndarray:
 def _rates(tally: Tally, logits: Floats, errors: Floats, level: float) -> tuple[GeeRate, ...]:
     right, judged = (table.sum(0).astype(int).tolist() for table in (tally.right, tally.judged))
     reach = normal_quantile(level) * errors
-    fitted = zip(*(expit(ends).tolist() for ends in (logits, logits - reach, logits + reach)), strict=True)
+    fitted = zip(
+        *(expit(ends).tolist() for ends in (logits, logits - reach, logits + reach)), strict=True
+    )
     return tuple(
         GeeRate(value, Interval(low, high), right[judge], judged[judge])
         if tally.mixed[judge]

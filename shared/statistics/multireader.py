@@ -39,7 +39,9 @@ class MultiReader:
     cases: int
 
 
-def obuchowski_rockette(first: ArrayLike, second: ArrayLike, labels: ArrayLike, level: float = 0.95) -> MultiReader:
+def obuchowski_rockette(
+    first: ArrayLike, second: ArrayLike, labels: ArrayLike, level: float = 0.95
+) -> MultiReader:
     """The test of two conditions, for readers and cases as samples of all there are.
 
     Parameters
@@ -54,7 +56,9 @@ def obuchowski_rockette(first: ArrayLike, second: ArrayLike, labels: ArrayLike, 
     """
     before, after = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if before.ndim != 2 or before.shape != after.shape or before.shape[0] < 2:
-        raise ScoresInvalid(problem=f"two or more readers are needed, and the shapes are {before.shape}, {after.shape}")
+        raise ScoresInvalid(
+            problem=f"two or more readers are needed, and the shapes are {before.shape}, {after.shape}"
+        )
     count = before.shape[1]
     found = clustered_areas(np.concatenate([before, after]), labels, np.arange(count))
     return from_areas(found.values.reshape(2, -1), found.covariance, count, level)
@@ -67,7 +71,9 @@ def from_areas(areas: Floats, covariance: Floats, cases: int, level: float = 0.9
     excess = areas - means[:, None] - areas.mean(axis=0) + areas.mean()
     between = readers * float(((means - areas.mean()) ** 2).sum())
     within = float((excess**2).sum()) / (readers - 1)
-    spread = within + readers * max(_same_condition(covariance, readers) - _neither(covariance, readers), 0.0)
+    spread = within + readers * max(
+        _same_condition(covariance, readers) - _neither(covariance, readers), 0.0
+    )
     spread = spread if spread > ROUNDING else 0.0
     difference = float(means[1] - means[0])
     degrees = (readers - 1) * (spread / within) ** 2 if within > ROUNDING else math.inf
@@ -75,7 +81,9 @@ def from_areas(areas: Floats, covariance: Floats, cases: int, level: float = 0.9
     reach = float(t_distribution.ppf((1 + level) / 2, degrees)) * math.sqrt(2 * spread / readers)
     interval = Interval(max(difference - reach, -1.0), min(difference + reach, 1.0))
     p_value = float(f_distribution.sf(f, 1, degrees)) if math.isfinite(degrees) else _normal(f)
-    return MultiReader(float(means[0]), float(means[1]), difference, interval, f, degrees, p_value, readers, cases)
+    return MultiReader(
+        float(means[0]), float(means[1]), difference, interval, f, degrees, p_value, readers, cases
+    )
 
 
 def _same_condition(covariance: Floats, readers: int) -> float:

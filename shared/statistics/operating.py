@@ -39,12 +39,18 @@ class OperatingPoint:
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
         """From what `to_json` gave."""
-        rates = (Proportion(told[name]["count"], told[name]["of"]) for name in ("sensitivity", "specificity"))
+        rates = (
+            Proportion(told[name]["count"], told[name]["of"])
+            for name in ("sensitivity", "specificity")
+        )
         return cls(told["target"], told["cutoff"], told["promised"], *rates)
 
     def to_json(self) -> dict[str, Any]:
         """Rates with Wilson's 95 % intervals."""
-        rates = {"sensitivity": self.sensitivity.to_json(), "specificity": self.specificity.to_json()}
+        rates = {
+            "sensitivity": self.sensitivity.to_json(),
+            "specificity": self.specificity.to_json(),
+        }
         return {"target": self.target, "cutoff": self.cutoff, "promised": self.promised, **rates}
 
 
@@ -68,7 +74,9 @@ def sensitivity_cutoff(scores: ArrayLike, labels: ArrayLike, target: float) -> S
     Source: the label-conditional conformal limit (see `conformal`), read as a cut-off.
     """
     if not 0 < target < 1:
-        raise ProbabilityInvalid(what="A target sensitivity", where="between 0 and 1, both excluded")
+        raise ProbabilityInvalid(
+            what="A target sensitivity", where="between 0 and 1, both excluded"
+        )
     values, malignant = as_cases(scores, labels)
     ordered = np.sort(values[malignant])
     place = math.floor((1 - target) * (ordered.size + 1) + 1e-9)
@@ -81,7 +89,9 @@ def point_for(points: Sequence[OperatingPoint], target: float) -> OperatingPoint
     return min(reached or [max(points, key=_target)], key=_target)
 
 
-def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float, float]:
+def predictive_values(
+    sensitivity: float, specificity: float, prevalence: float
+) -> tuple[float, float]:
     """Positive and negative predictive value at a prevalence (Bayes); NaN where nobody would be called so.
 
     Parameters

@@ -53,7 +53,9 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarTest:
         p_value = binomtest(fewer, discordant).pvalue if discordant else 1.0
         return McNemarTest(only_first, only_second, float(fewer), float(p_value), exact=True)
     statistic = max(abs(only_first - only_second) - 1, 0) ** 2 / discordant
-    return McNemarTest(only_first, only_second, statistic, float(chi2.sf(statistic, 1)), exact=False)
+    return McNemarTest(
+        only_first, only_second, statistic, float(chi2.sf(statistic, 1)), exact=False
+    )
 
 
 def compare_rates(
@@ -77,7 +79,9 @@ def compare_rates(
     counted = _counted(Measure(measure), malignant)
     if not counted.any():
         raise SingleClass(needed=1, malignant=int(malignant.sum()), benign=int((~malignant).sum()))
-    right_first, right_second = (_calls(called, malignant) == malignant for called in (first_called, second_called))
+    right_first, right_second = (
+        _calls(called, malignant) == malignant for called in (first_called, second_called)
+    )
     return mcnemar(right_first[counted], right_second[counted])
 
 

@@ -36,7 +36,9 @@ def roc_auc(scores: ArrayLike, labels: ArrayLike) -> float:
     values, malignant = as_cases(scores, labels)
     positives = int(malignant.sum())
     rank_sum = rankdata(values)[malignant].sum()
-    return float((rank_sum - positives * (positives + 1) / 2) / (positives * (malignant.size - positives)))
+    return float(
+        (rank_sum - positives * (positives + 1) / 2) / (positives * (malignant.size - positives))
+    )
 
 
 def roc_curve(scores: ArrayLike, labels: ArrayLike) -> RocCurve:
@@ -84,7 +86,9 @@ def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
     return _between(float(thresholds[best + 1]), float(thresholds[best]))
 
 
-def _counts_at_or_above(values: Floats, malignant: np.ndarray) -> tuple[Floats, np.ndarray, np.ndarray]:
+def _counts_at_or_above(
+    values: Floats, malignant: np.ndarray
+) -> tuple[Floats, np.ndarray, np.ndarray]:
     """Distinct scores, descending, with the numbers of malignant and benign cases at or above each."""
     distinct, position = np.unique(-values, return_inverse=True)
     size = distinct.size

@@ -170,7 +170,9 @@ def differences(values: Floats) -> Differences:
     spread = float(values.std(ddof=1)) if values.size > 1 else None
     cuts = np.quantile(values, QUANTILES)
     return Differences(
-        float(values.mean()), spread, {f"{at:g}": float(cut) for at, cut in zip(QUANTILES, cuts, strict=True)}
+        float(values.mean()),
+        spread,
+        {f"{at:g}": float(cut) for at, cut in zip(QUANTILES, cuts, strict=True)},
     )
 
 
@@ -193,27 +195,36 @@ class _Table:
     def week(self, day: str, mondays: np.ndarray) -> WeekRow:
         here = mondays == day
         so_far = self._auc(self.known & (mondays <= day))
-        return WeekRow(day, self.agreement(here), self._difference(here), self.outcomes(here), so_far)
+        return WeekRow(
+            day, self.agreement(here), self._difference(here), self.outcomes(here), so_far
+        )
 
     def agreement(self, here: Flags) -> Agreement:
         ours, theirs = self.decisions[here], self.live_decisions[here]
         kappa, same = cohen_kappa(theirs, ours, categories=DECISIONS), int((ours == theirs).sum())
         told = np.isfinite(kappa.value)
         low, high = (kappa.interval.low, kappa.interval.high) if told else (None, None)
-        return Agreement(ours.size, same, same / ours.size, float(kappa.value) if told else None, low, high)
+        return Agreement(
+            ours.size, same, same / ours.size, float(kappa.value) if told else None, low, high
+        )
 
     def crossed(self) -> dict[str, dict[str, int]]:
         return {
             theirs: {
-                ours: int(((self.live_decisions == theirs) & (self.decisions == ours)).sum()) for ours in DECISIONS
+                ours: int(((self.live_decisions == theirs) & (self.decisions == ours)).sum())
+                for ours in DECISIONS
             }
             for theirs in DECISIONS
         }
 
     def outcomes(self, here: Flags) -> Outcomes:
         known = here & self.known
-        live, candidate = (self._right(decisions, known) for decisions in (self.live_decisions, self.decisions))
-        return Outcomes(int(known.sum()), int((known & self.malignant).sum()), self._auc(known), live, candidate)
+        live, candidate = (
+            self._right(decisions, known) for decisions in (self.live_decisions, self.decisions)
+        )
+        return Outcomes(
+            int(known.sum()), int((known & self.malignant).sum()), self._auc(known), live, candidate
+        )
 
     def _difference(self, here: Flags) -> Differences:
         return differences((self.scores - self.live_scores)[here])
@@ -235,7 +246,9 @@ class _Table:
         test = delong_test(self.scores[known], self.live_scores[known], labels)
         reach = normal_quantile(0.95) * test.standard_error
         low, high = test.difference - reach, test.difference + reach
-        return AucDifference(test.auc_second, test.auc_first, test.difference, low, high, test.p_value)
+        return AucDifference(
+            test.auc_second, test.auc_first, test.difference, low, high, test.p_value
+        )
 
 
 def _share(part: Flags, whole: Flags) -> Share:

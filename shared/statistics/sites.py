@@ -56,7 +56,11 @@ class SiteRates:
 
 
 def rates_by_site(
-    sites: ArrayLike, called: ArrayLike, labels: ArrayLike, scores: ArrayLike | None = None, level: float = 0.95
+    sites: ArrayLike,
+    called: ArrayLike,
+    labels: ArrayLike,
+    scores: ArrayLike | None = None,
+    level: float = 0.95,
 ) -> tuple[SiteRates, ...]:
     """Sensitivity, specificity, accuracy and AUC at each site, sites sorted by name.
 
@@ -74,15 +78,23 @@ def rates_by_site(
     """
     names, calls, malignant = np.asarray(sites, dtype=str), as_labels(called), as_labels(labels)
     if not names.shape == calls.shape == malignant.shape:
-        raise ScoresInvalid(problem=f"there are {names.size} sites, {calls.size} decisions, {malignant.size} labels")
+        raise ScoresInvalid(
+            problem=f"there are {names.size} sites, {calls.size} decisions, {malignant.size} labels"
+        )
     values = None if scores is None else as_cases(scores, labels, needed=0)[0]
-    return tuple(_row(str(name), names == name, calls, malignant, values, level) for name in np.unique(names))
+    return tuple(
+        _row(str(name), names == name, calls, malignant, values, level) for name in np.unique(names)
+    )
 
 
-def _row(name: str, here: Flags, called: Flags, malignant: Flags, scores: Floats | None, level: float) -> SiteRates:
+def _row(
+    name: str, here: Flags, called: Flags, malignant: Flags, scores: Floats | None, level: float
+) -> SiteRates:
     table = ConfusionTable.from_decisions(called[here], malignant[here])
     area = None if scores is None else _area(scores[here], malignant[here], level)
-    return SiteRates(name, table, area, {measure: _rate(table, measure, level) for measure in MEASURES})
+    return SiteRates(
+        name, table, area, {measure: _rate(table, measure, level) for measure in MEASURES}
+    )
 
 
 def _rate(table: ConfusionTable, measure: Measure, level: float) -> Rate:

@@ -76,7 +76,13 @@ def agreement_table(study: Study) -> Table:
 
 
 def _compared(study: Study, model: Row, people: Sequence[Row]) -> list[Record]:
-    return _by_person([*_mcnemar(study, model, people), *_gee(study, model, people), *_delong(study, model, people)])
+    return _by_person(
+        [
+            *_mcnemar(study, model, people),
+            *_gee(study, model, people),
+            *_delong(study, model, people),
+        ]
+    )
 
 
 def _mcnemar(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Record]:
@@ -116,7 +122,11 @@ def _delong(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Record]
     for person in people:
         both = model.judged & person.judged
         positive = int(study.malignant[both].sum())
-        if model.scores is None or person.scores is None or min(positive, int(both.sum()) - positive) < 2:
+        if (
+            model.scores is None
+            or person.scores is None
+            or min(positive, int(both.sum()) - positive) < 2
+        ):
             continue
         test = delong_test(model.scores[both], person.scores[both], study.malignant[both])
         areas = [test.auc_first, test.auc_second]
@@ -129,7 +139,9 @@ def _counted(study: Study, rate: Measure) -> np.ndarray:
     return labels.get(rate, np.ones(len(study.malignant), bool))
 
 
-def _record(person: Row, what: str, test: str, count: int, values: Sequence[float], p: float) -> Record:
+def _record(
+    person: Row, what: str, test: str, count: int, values: Sequence[float], p: float
+) -> Record:
     ours, theirs = values
     facts = (person.name, str(what), test, count, ours, theirs, ours - theirs, p)
     return dict(zip(COLUMNS, facts, strict=False))
@@ -147,7 +159,10 @@ def _by_person(records: Sequence[Record]) -> list[Record]:
     """Persons in their order, then sensitivity, specificity, accuracy and AUC, each test after the other."""
     people = list(dict.fromkeys(record["person"] for record in records))
     measures = [*PAIRED, "auc"]
-    return sorted(records, key=lambda record: (people.index(record["person"]), measures.index(record["measure"])))
+    return sorted(
+        records,
+        key=lambda record: (people.index(record["person"]), measures.index(record["measure"])),
+    )
 
 
 def _shown(record: Record) -> tuple[Cell, ...]:
@@ -174,13 +189,17 @@ def _ends(record: Record, whose: str) -> tuple[str, ...]:
 
 def _cohen(first: Row, second: Row) -> tuple[int, Kappa | None]:
     both = first.judged & second.judged
-    return int(both.sum()), cohen_kappa(first.called[both], second.called[both]) if both.any() else None
+    return int(both.sum()), cohen_kappa(
+        first.called[both], second.called[both]
+    ) if both.any() else None
 
 
 def _fleiss(people: Sequence[Row]) -> tuple[int, Kappa | None]:
     everyone = np.all([row.judged for row in people], axis=0)
     count = int(everyone.sum())
-    return count, fleiss_kappa(np.stack([row.called[everyone] for row in people], axis=1)) if count > 1 else None
+    return count, fleiss_kappa(
+        np.stack([row.called[everyone] for row in people], axis=1)
+    ) if count > 1 else None
 
 
 def _agreement_cells(judges: str, kind: str, count: int, kappa: Kappa | None) -> tuple[Cell, ...]:

@@ -59,7 +59,9 @@ def run_experiment(
     SingleClass, TooFewSamples, NoneReadable, FeaturesNotFinite
     """
     feasible, left_out = without_missing(recipe.framed(folder.outlined), weights, seed)
-    with Workbench(folder.samples(framing(feasible)), feasible, weights, cache, seed, progress) as bench:
+    with Workbench(
+        folder.samples(framing(feasible)), feasible, weights, cache, seed, progress
+    ) as bench:
         experiment = _Experiment(bench, weights, progress)
         rows, settings = experiment.rows()
         model = assemble(bench, experiment.judged(bench.readings), progress)
@@ -77,7 +79,9 @@ def run_experiment(
             seed=seed,
             fingerprint=fingerprint(bench.table.samples),
             left_out=(*left_out, *experiment.left_out),
-            skipped=tuple(replace(each, key=folder.names[each.key]) for each in bench.table.skipped),
+            skipped=tuple(
+                replace(each, key=folder.names[each.key]) for each in bench.table.skipped
+            ),
             settings=settings,
         )
     return study, model
@@ -93,12 +97,22 @@ class _Experiment:
     def rows(self) -> tuple[list[Row], dict[str, dict[str, str]]]:
         """Rows of every section but people's, and what the folds chose for each."""
         lost = self._run_away()
-        judges = list({judge.reading: judge for judge in self._lineup.judges() if self._is_there(judge, lost)}.values())
-        readings = list(dict.fromkeys([*(judge.reading for judge in judges), *self._recipe.reading()]))
+        judges = list(
+            {
+                judge.reading: judge
+                for judge in self._lineup.judges()
+                if self._is_there(judge, lost)
+            }.values()
+        )
+        readings = list(
+            dict.fromkeys([*(judge.reading for judge in judges), *self._recipe.reading()])
+        )
         judged = self._bench.out_of_fold(readings, self._lineup.sets, self._progress)
         self._scores = dict(zip(readings, judged, strict=True))
         rows = [row for judge in judges for row in self._row(judge)]
-        settings = {judge.name: dict(common(self._scores[judge.reading].settings)) for judge in judges}
+        settings = {
+            judge.name: dict(common(self._scores[judge.reading].settings)) for judge in judges
+        }
         return [*rows, *self._ensembles(), *self._model()], self._with_courses(settings, judges)
 
     def judged(self, readings: Sequence[Reading]) -> list[OutOfFold]:
@@ -119,13 +133,19 @@ class _Experiment:
 
     def _is_there(self, judge: Judge, lost: Mapping[int, SeraError]) -> bool:
         problems = [lost[place] for place in judge.reading[0] if place in lost]
-        self.left_out += [LeftOut(judge.section, judge.name, str(problem)) for problem in problems[:1]]
+        self.left_out += [
+            LeftOut(judge.section, judge.name, str(problem)) for problem in problems[:1]
+        ]
         return not problems
 
     def _row(self, judge: Judge) -> Iterator[Row]:
-        yield from self._judged(judge.section, judge.name, judge.facts, self._scores[judge.reading].scores)
+        yield from self._judged(
+            judge.section, judge.name, judge.facts, self._scores[judge.reading].scores
+        )
 
-    def _judged(self, section: Section, name: str, facts: dict[str, str], scores: Scores) -> Iterator[Row]:
+    def _judged(
+        self, section: Section, name: str, facts: dict[str, str], scores: Scores
+    ) -> Iterator[Row]:
         """The row, unless its scores are all equal or no numbers in some fold: then it is left out and named."""
         trial = self._bench.trial
         try:
@@ -139,9 +159,13 @@ class _Experiment:
     def _ensembles(self) -> Iterator[Row]:
         own = [reading for reading in self._recipe.reading() if len(reading[0]) == 1]
         for number, features in enumerate(self._recipe.features):
-            yield from self._both_ways(f"(a) {named(features)}", [r for r in own if r[0] == (number,)])
+            yield from self._both_ways(
+                f"(a) {named(features)}", [r for r in own if r[0] == (number,)]
+            )
         for kind in dict.fromkeys(reading[1].kind for reading in own):
-            yield from self._both_ways(f"(b) {kind} of every set", [r for r in own if r[1].kind is kind])
+            yield from self._both_ways(
+                f"(b) {kind} of every set", [r for r in own if r[1].kind is kind]
+            )
         yield from self._both_ways("(c) all together", own)
         for ensemble in self._recipe.ensembles:
             readings = list(self._recipe.members(ensemble.members))
@@ -153,8 +177,13 @@ class _Experiment:
                 yield from self._fused(name, readings, rule)
 
     def _fused(self, name: str, readings: Sequence[Reading], rule: FusionRule) -> Iterator[Row]:
-        facts = {"members": ", ".join(self._recipe.label(*reading) for reading in readings), "rule": str(rule)}
-        yield from self._judged(Section.ENSEMBLES, f"{name} / {rule}", facts, self._fusion(readings, rule))
+        facts = {
+            "members": ", ".join(self._recipe.label(*reading) for reading in readings),
+            "rule": str(rule),
+        }
+        yield from self._judged(
+            Section.ENSEMBLES, f"{name} / {rule}", facts, self._fusion(readings, rule)
+        )
 
     def _model(self) -> Iterator[Row]:
         fusion = self._recipe.fusion
@@ -163,18 +192,24 @@ class _Experiment:
             "members": ", ".join(self._recipe.label(*reading) for reading in readings),
             "rule": str(fusion.rule),
         }
-        yield from self._judged(Section.MODEL, self._recipe.name, facts, self._fusion(readings, fusion.rule))
+        yield from self._judged(
+            Section.MODEL, self._recipe.name, facts, self._fusion(readings, fusion.rule)
+        )
 
     def _fusion(self, readings: Sequence[Reading], rule: FusionRule) -> Scores:
         trial = self._bench.trial
         scores = [of_one.scores for of_one in self.judged(readings)]
         return cross_fused(rule, scores, trial.malignant, trial.folds)
 
-    def _with_courses(self, settings: dict[str, dict[str, str]], judges: Sequence[Judge]) -> dict[str, dict[str, str]]:
+    def _with_courses(
+        self, settings: dict[str, dict[str, str]], judges: Sequence[Judge]
+    ) -> dict[str, dict[str, str]]:
         """Epochs, rate and decay of tuned networks, beside what their classifiers chose."""
         for judge in judges:
             if judge.section is Section.TUNED:
                 columns = self._bench.columns(self._lineup.sets[judge.reading[0][0]])
-                courses = [vars(columns.course(number)) for number in range(len(self._bench.trial.folds))]
+                courses = [
+                    vars(columns.course(number)) for number in range(len(self._bench.trial.folds))
+                ]
                 settings[judge.name] = dict(common(courses))
         return {name: chosen for name, chosen in settings.items() if chosen}

@@ -9,22 +9,38 @@ from shared.recipes import FeatureSet, NetworkFeatures, Recipe, Tuning
 from shared.study.results import LeftOut, Section
 
 
-def without_missing(recipe: Recipe, weights: WeightsFinder, seed: int) -> tuple[Recipe, list[LeftOut]]:
+def without_missing(
+    recipe: Recipe, weights: WeightsFinder, seed: int
+) -> tuple[Recipe, list[LeftOut]]:
     """The recipe without the feature sets whose weights are not to be had, and what that leaves out."""
-    problems = {each: problem for each in recipe.features if (problem := problem_of(each, recipe, weights, seed))}
+    problems = {
+        each: problem
+        for each in recipe.features
+        if (problem := problem_of(each, recipe, weights, seed))
+    }
     present = [each for each in recipe.features if each not in problems]
     if not present:
         raise next(iter(problems.values()))
-    left_out = [LeftOut(Section.FEATURES, each.name, str(problem)) for each, problem in problems.items()]
+    left_out = [
+        LeftOut(Section.FEATURES, each.name, str(problem)) for each, problem in problems.items()
+    ]
     reduced = recipe.keeping([each.name for each in present]) if problems else recipe
     gone = {each.name for each in problems}
     for section, named in _declared(recipe):
-        if missing := sorted(gone & {part for name in named for part in name.rpartition("/")[0].split("+")}):
-            left_out.append(LeftOut(section, ", ".join(named), f"It needs {', '.join(missing)}, left out above."))
+        if missing := sorted(
+            gone & {part for name in named for part in name.rpartition("/")[0].split("+")}
+        ):
+            left_out.append(
+                LeftOut(
+                    section, ", ".join(named), f"It needs {', '.join(missing)}, left out above."
+                )
+            )
     return reduced, left_out
 
 
-def problem_of(features: FeatureSet, recipe: Recipe, weights: WeightsFinder, seed: int) -> SeraError | None:
+def problem_of(
+    features: FeatureSet, recipe: Recipe, weights: WeightsFinder, seed: int
+) -> SeraError | None:
     """Why a feature set's weights cannot be had."""
     if not isinstance(features, NetworkFeatures) or features.tuning is Tuning.PHANTOMS:
         return None
@@ -37,6 +53,9 @@ def problem_of(features: FeatureSet, recipe: Recipe, weights: WeightsFinder, see
 
 def _declared(recipe: Recipe) -> Iterator[tuple[Section, tuple[str, ...]]]:
     """Members of what the recipe declares, by the table they would fill."""
-    yield Section.MODEL, tuple(recipe.label(*reading) for reading in recipe.members(recipe.fusion.members))
+    yield (
+        Section.MODEL,
+        tuple(recipe.label(*reading) for reading in recipe.members(recipe.fusion.members)),
+    )
     for ensemble in recipe.ensembles:
         yield Section.ENSEMBLES, ensemble.members

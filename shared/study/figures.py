@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.statistics import ConfusionTable, Interval, Measure, Proportion, SingleClass, delong_interval, roc_auc
+from shared.statistics import (
+    ConfusionTable,
+    Interval,
+    Measure,
+    Proportion,
+    SingleClass,
+    delong_interval,
+    roc_auc,
+)
 from shared.study.results import Flags, Row, Section, Study
 
 MEASURES = (Measure.ACCURACY, Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.PPV, Measure.NPV)
@@ -56,7 +64,11 @@ def lead(study: Study) -> Row | None:
 
 def best(rows: Iterable[Row], malignant: Flags) -> Row | None:
     """The row with the greatest AUC, the first of equals; None where no row has one."""
-    areas = {row: found.area.value for row in rows if row.judged.any() and (found := measure(row, malignant)).area}
+    areas = {
+        row: found.area.value
+        for row in rows
+        if row.judged.any() and (found := measure(row, malignant)).area
+    }
     return max(areas, key=areas.get, default=None)
 
 

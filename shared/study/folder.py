@@ -141,7 +141,9 @@ def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
     return [row for row in rows if row.judged.any()]
 
 
-def _reader_row(name: str, images: Sequence[LabelledImage], malignant: np.ndarray, decides: bool) -> Row:
+def _reader_row(
+    name: str, images: Sequence[LabelledImage], malignant: np.ndarray, decides: bool
+) -> Row:
     values = np.array([image.judgements.get(name, math.nan) for image in images], np.float64)
     judged = np.isfinite(values)
     if decides:
@@ -157,7 +159,10 @@ def _rating_cutoff(ratings: np.ndarray, malignant: np.ndarray) -> tuple[float, s
     try:
         cutoff = youden_cutoff(ratings, malignant)
     except (ConstantScores, SingleClass):
-        return math.inf, "none: equal ratings or one class only, so nothing counts as called malignant"
+        return (
+            math.inf,
+            "none: equal ratings or one class only, so nothing counts as called malignant",
+        )
     return cutoff, f"{cutoff:g}, by Youden over all images judged, so flattering"
 
 
@@ -170,14 +175,19 @@ def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
     """Where patients are unknown, images with the same pixels and different masks still stay together."""
     seen = Counter(image.pixels for image in images if image.patient is None)
     return [
-        image.sample(framing, image.patient or (f"of image {image.pixels}" if seen[image.pixels] > 1 else None))
+        image.sample(
+            framing,
+            image.patient or (f"of image {image.pixels}" if seen[image.pixels] > 1 else None),
+        )
         for image in images
     ]
 
 
 def _with_two_labels(images: Sequence[LabelledImage]) -> list[LabelledImage]:
     """Every line of an image that has both labels: nobody can say which one is right."""
-    both = {image.key for image in images if image.malignant} & {image.key for image in images if not image.malignant}
+    both = {image.key for image in images if image.malignant} & {
+        image.key for image in images if not image.malignant
+    }
     return [image for image in images if image.key in both]
 
 
@@ -199,7 +209,9 @@ def _checked(path: Path, lines: Sequence[Line]) -> list[LabelledImage]:
     """Every line, or the first problem with how many more there are."""
     found = [(line.line, _image(line)) for line in lines]
     if problems := [(number, image) for number, image in found if isinstance(image, str)]:
-        more = f"; {len(problems) - 1} more lines cannot be used either" if len(problems) > 1 else ""
+        more = (
+            f"; {len(problems) - 1} more lines cannot be used either" if len(problems) > 1 else ""
+        )
         raise RowInvalid(path=path, line=problems[0][0], problem=problems[0][1], more=more)
     return [image for _, image in found]
 

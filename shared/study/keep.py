@@ -33,7 +33,9 @@ class FolderCache:
     def put(self, key: str, vector: bytes) -> None:
         """Keep an entry; raises OutputUnwritable."""
         try:
-            write_whole(self._place(key), _digest(key, vector) + len(vector).to_bytes(LENGTH_BYTES) + vector)
+            write_whole(
+                self._place(key), _digest(key, vector) + len(vector).to_bytes(LENGTH_BYTES) + vector
+            )
         except OSError as error:
             raise OutputUnwritable(path=self._path, problem=error.strerror) from error
 

@@ -49,13 +49,22 @@ class Lineup:
         """The recipe's own first, then what they are compared with."""
         own = list(self._recipe.features)
         compared = [*own, *(each for each in self._recipe.study.features if self._to_be_had(each))]
-        return list(dict.fromkeys([*compared, *(other for each in compared for other in self._variants(each))]))
+        return list(
+            dict.fromkeys(
+                [*compared, *(other for each in compared for other in self._variants(each))]
+            )
+        )
 
     def _tuned_networks(self) -> list[NetworkFeatures]:
         """Each network of these sets tuned in both ways, with nothing read but its own verdict."""
         networks = [each for each in self._compared if self._tunable(each)]
         tuned = [
-            NetworkFeatures(each.network, (get_network(each.network).card.embedding,), tuning, _frozen(each, tuning))
+            NetworkFeatures(
+                each.network,
+                (get_network(each.network).card.embedding,),
+                tuning,
+                _frozen(each, tuning),
+            )
             for each in networks
             for tuning in LEARNT
         ]
@@ -103,14 +112,22 @@ class Lineup:
         places = [place for place, each in enumerate(self._recipe.features) if each.name in names]
         for size in range(2, len(places) + 1):
             for sets in combinations(places, size):
-                for classifier in self._recipe.of_concatenation([self._recipe.features[sets[0]].name]):
+                for classifier in self._recipe.of_concatenation(
+                    [self._recipe.features[sets[0]].name]
+                ):
                     yield self._concatenation(sets, classifier)
 
     def _concatenation(self, sets: tuple[int, ...], classifier: Classifier) -> Judge:
         members = [named(self.sets[place]) for place in sets]
-        facts = {"members": " + ".join(members), "sets": str(len(sets)), "classifier": str(classifier.kind)}
+        facts = {
+            "members": " + ".join(members),
+            "sets": str(len(sets)),
+            "classifier": str(classifier.kind),
+        }
         section = Section.FEW if len(sets) in FEW else Section.MANY
-        return Judge(section, f"{' + '.join(members)} / {classifier.kind}", facts, (sets, classifier))
+        return Judge(
+            section, f"{' + '.join(members)} / {classifier.kind}", facts, (sets, classifier)
+        )
 
 
 def _frozen(features: NetworkFeatures, tuning: Tuning) -> str:

@@ -7,12 +7,29 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from shared.drawing import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION, WIDTH_INCHES, Drawing, svg
+from shared.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    WIDTH_INCHES,
+    Drawing,
+    svg,
+)
 from shared.statistics import brier, calibration_curve, expected_calibration_error, roc_curve
 from shared.study.figures import best_of_each, in_section, lead, measure
 from shared.study.results import Row, Section, Study
 
-LINES = ((BLUE, "--"), (ORANGE, "-."), (GREEN, ":"), (PURPLE, (0, (5, 1))), (SKY, (0, (3, 1, 1, 1))))
+LINES = (
+    (BLUE, "--"),
+    (ORANGE, "-."),
+    (GREEN, ":"),
+    (PURPLE, (0, (5, 1))),
+    (SKY, (0, (3, 1, 1, 1))),
+)
 MARKERS = "osD^vPX*<>"
 BINS = 20
 LONGEST_NAME = 50
@@ -21,18 +38,31 @@ LONGEST_NAME = 50
 def draw_all(study: Study) -> dict[str, tuple[str, str]]:
     """Name -> SVG and caption, of every figure that the study has the numbers for."""
     row = lead(study)
-    drawn = {"roc": (svg("roc", "ROC curves", _draw_roc(study)), ROC)} if best_of_each(study) else {}
+    drawn = (
+        {"roc": (svg("roc", "ROC curves", _draw_roc(study)), ROC)} if best_of_each(study) else {}
+    )
     if row is None:
         return drawn
     truth = study.malignant[row.judged]
-    drawn["confusion"] = svg("confusion", "Confusion matrix", _draw_confusion(row, study)), CONFUSION
+    drawn["confusion"] = (
+        svg("confusion", "Confusion matrix", _draw_confusion(row, study)),
+        CONFUSION,
+    )
     if row.risks is not None:
         risks = row.risks[row.judged]
-        caption = CALIBRATION.format(brier=brier(risks, truth), error=expected_calibration_error(risks, truth))
-        drawn["calibration"] = svg("calibration", "Calibration", _draw_calibration(risks, truth)), caption
+        caption = CALIBRATION.format(
+            brier=brier(risks, truth), error=expected_calibration_error(risks, truth)
+        )
+        drawn["calibration"] = (
+            svg("calibration", "Calibration", _draw_calibration(risks, truth)),
+            caption,
+        )
     if row.scores is not None:
         scores = row.scores[row.judged]
-        drawn["scores"] = svg("scores", "Scores of benign and malignant nodules", _draw_scores(scores, truth)), SCORES
+        drawn["scores"] = (
+            svg("scores", "Scores of benign and malignant nodules", _draw_scores(scores, truth)),
+            SCORES,
+        )
     return drawn
 
 
@@ -45,7 +75,9 @@ CALIBRATION = (
     "intervals; below, how many images each bar of risk holds. Brier score {brier:.3f}, expected calibration error "
     "{error:.3f}."
 )
-CONFUSION = "What the model called benign and malignant, each image at a cut-off chosen on other folds."
+CONFUSION = (
+    "What the model called benign and malignant, each image at a cut-off chosen on other folds."
+)
 SCORES = "How the model's out-of-fold scores lie for benign and malignant nodules."
 
 
@@ -69,18 +101,30 @@ def _draw_roc(study: Study) -> Drawing:
     return draw
 
 
-def _plot_roc(axes: Axes, row: Row, study: Study, colour: str, dashes: object, width: float) -> None:
+def _plot_roc(
+    axes: Axes, row: Row, study: Study, colour: str, dashes: object, width: float
+) -> None:
     curve = roc_curve(row.scores[row.judged], study.malignant[row.judged])
     area = measure(row, study.malignant).area.value
     kind = "model" if row.section is Section.MODEL else row.section.value
     label = f"{area:.3f}  {_shortened(f'{kind}: {row.name}')}"
-    axes.plot(curve.false_positive_rate, curve.sensitivity, color=colour, ls=dashes, lw=width, label=label)
+    axes.plot(
+        curve.false_positive_rate, curve.sensitivity, color=colour, ls=dashes, lw=width, label=label
+    )
 
 
 def _plot_person(axes: Axes, person: Row, study: Study, marker: str) -> None:
     table = measure(person, study.malignant).table
     label = _shortened(f"person: {person.name}")
-    drawn = {"color": VERMILLION, "ls": "none", "marker": marker, "ms": 7, "mec": "white", "zorder": 4, "label": label}
+    drawn = {
+        "color": VERMILLION,
+        "ls": "none",
+        "marker": marker,
+        "ms": 7,
+        "mec": "white",
+        "zorder": 4,
+        "label": label,
+    }
     axes.plot([1 - table.specificity], [table.sensitivity], **drawn)
 
 
@@ -96,7 +140,15 @@ def _draw_calibration(risks: np.ndarray, malignant: np.ndarray) -> Drawing:
             [part.interval.high - part.observed for part in bins],
         ]
         axes.errorbar(
-            stated, seen, yerr=np.maximum(reach, 0), color=BLUE, ecolor=SKY, marker="o", ms=5, lw=1.2, capsize=2
+            stated,
+            seen,
+            yerr=np.maximum(reach, 0),
+            color=BLUE,
+            ecolor=SKY,
+            marker="o",
+            ms=5,
+            lw=1.2,
+            capsize=2,
         )
         axes.set(ylabel="share malignant", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         below.hist(risks, bins=np.linspace(0, 1, BINS + 1), color=BLUE)
@@ -114,7 +166,14 @@ def _draw_confusion(row: Row, study: Study) -> Drawing:
         for line, counts in enumerate(((table.tp, table.fn), (table.fp, table.tn))):
             for column, count in enumerate(counts):
                 _square_of_counts(axes, column, line, count, sum(counts))
-        axes.set(xlim=(0, 2), ylim=(2, 0), xticks=(0.5, 1.5), yticks=(0.5, 1.5), xlabel="called", ylabel="confirmed")
+        axes.set(
+            xlim=(0, 2),
+            ylim=(2, 0),
+            xticks=(0.5, 1.5),
+            yticks=(0.5, 1.5),
+            xlabel="called",
+            ylabel="confirmed",
+        )
         axes.set_xticklabels(("malignant", "benign"))
         axes.set_yticklabels(("malignant", "benign"), rotation=90, va="center")
         axes.tick_params(length=0)
@@ -126,9 +185,20 @@ def _draw_confusion(row: Row, study: Study) -> Drawing:
 
 def _square_of_counts(axes: Axes, column: int, line: int, count: int, total: int) -> None:
     share = count / total if total else 0.0
-    axes.add_patch(Rectangle((column, line), 1, 1, facecolor=BLUE, alpha=0.08 + 0.82 * share, edgecolor="white", lw=3))
+    axes.add_patch(
+        Rectangle(
+            (column, line), 1, 1, facecolor=BLUE, alpha=0.08 + 0.82 * share, edgecolor="white", lw=3
+        )
+    )
     told = f"{count}\n{100 * share:.0f} % of {total}"
-    axes.text(column + 0.5, line + 0.5, told, ha="center", va="center", color="white" if share > 0.5 else BLACK)
+    axes.text(
+        column + 0.5,
+        line + 0.5,
+        told,
+        ha="center",
+        va="center",
+        color="white" if share > 0.5 else BLACK,
+    )
 
 
 def _draw_scores(scores: np.ndarray, malignant: np.ndarray) -> Drawing:
@@ -138,9 +208,15 @@ def _draw_scores(scores: np.ndarray, malignant: np.ndarray) -> Drawing:
         low, high = float(scores.min()), float(scores.max())
         edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
         drawn = {"bins": edges, "alpha": 0.55, "edgecolor": "white", "lw": 0.5}
-        axes.hist(scores[~malignant], color=BLUE, label=f"benign ({int((~malignant).sum())})", **drawn)
         axes.hist(
-            scores[malignant], color=VERMILLION, hatch="///", label=f"malignant ({int(malignant.sum())})", **drawn
+            scores[~malignant], color=BLUE, label=f"benign ({int((~malignant).sum())})", **drawn
+        )
+        axes.hist(
+            scores[malignant],
+            color=VERMILLION,
+            hatch="///",
+            label=f"malignant ({int(malignant.sum())})",
+            **drawn,
         )
         axes.set(xlabel="score, out of fold", ylabel="images")
         figure.legend(loc="outside upper left", ncols=2)

@@ -96,10 +96,19 @@ def _theirs() -> tuple[tuple[Cell, ...], ...]:
         for name, table in LEE_2019.items()
     )
     deck = tuple(
-        (*_named(name, DECK), Cell(NOTHING), Cell(row.accuracy), Cell(row.sensitivity), Cell(row.specificity))
+        (
+            *_named(name, DECK),
+            Cell(NOTHING),
+            Cell(row.accuracy),
+            Cell(row.sensitivity),
+            Cell(row.specificity),
+        )
         for name, row in DECK_ROWS.items()
     )
-    koh = tuple((*_named(name, K20), Cell(auc), *[Cell(NOTHING)] * len(PAIRED)) for name, auc in KOH_2020.items())
+    koh = tuple(
+        (*_named(name, K20), Cell(auc), *[Cell(NOTHING)] * len(PAIRED))
+        for name, auc in KOH_2020.items()
+    )
     return lee + deck + koh
 
 
@@ -110,4 +119,7 @@ def _named(name: str, source: str) -> tuple[Cell, Cell]:
 def _record(row: tuple[Cell, ...]) -> dict[str, Value]:
     """As shown, without the intervals: rates in per cent."""
     told = [" / ".join((cell.text, *cell.notes)) if not cell.numeric else cell.text for cell in row]
-    return {column: None if text == NOTHING else text for column, text in zip(COLUMNS, told, strict=True)}
+    return {
+        column: None if text == NOTHING else text
+        for column, text in zip(COLUMNS, told, strict=True)
+    }

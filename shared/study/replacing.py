@@ -23,7 +23,9 @@ def save_bundle(model: FittedModel, folder: Path, *, synthetic: bool) -> str:
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent, ignore_cleanup_errors=True) as beside:
+        with tempfile.TemporaryDirectory(
+            prefix=".new-", dir=folder.parent, ignore_cleanup_errors=True
+        ) as beside:
             made = Path(beside) / folder.name
             digest = save(model, made, synthetic=synthetic)
             replace_folder(made, folder)

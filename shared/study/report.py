@@ -77,7 +77,9 @@ class Material:
         )
 
 
-def write_report(study: Study, material: Material, folder: Path, made: datetime | None = None) -> Path:
+def write_report(
+    study: Study, material: Material, folder: Path, made: datetime | None = None
+) -> Path:
     """Write report.html and a CSV file for each table into a folder, each whole or not at all; returns the page.
 
     Raises
@@ -85,7 +87,9 @@ def write_report(study: Study, material: Material, folder: Path, made: datetime 
     OutputUnwritable
     """
     page = render(study, material, made or datetime.now(UTC)).encode()
-    contents = {REPORT: page} | {f"{table.name}.csv": csv_bytes(table) for table in _all_tables(study, material)}
+    contents = {REPORT: page} | {
+        f"{table.name}.csv": csv_bytes(table) for table in _all_tables(study, material)
+    }
     try:
         for name, content in contents.items():
             write_whole(folder / name, content)
@@ -122,12 +126,22 @@ def render(study: Study, material: Material, made: datetime) -> str:
 
 def _figure_tables(study: Study) -> list[Table]:
     sections = [section_table(study, section) for section in ORDER]
-    others = [comparison_table(study), agreement_table(study), site_table(study), published_table(study)]
+    others = [
+        comparison_table(study),
+        agreement_table(study),
+        site_table(study),
+        published_table(study),
+    ]
     return sections + others
 
 
 def _all_tables(study: Study, material: Material) -> list[Table]:
-    plain = (left_out_table(study), skipped_table(study, material.names), settings_table(study), scores_table(study))
+    plain = (
+        left_out_table(study),
+        skipped_table(study, material.names),
+        settings_table(study),
+        scores_table(study),
+    )
     return [*_figure_tables(study), *plain]
 
 
@@ -136,7 +150,9 @@ def _summary(study: Study) -> list[str]:
     if row is None:
         return ["No judge could be fitted, so there is nothing to report but what was left out."]
     found = measure(row, study.malignant)
-    who = "The recipe's own model" if row.section is Section.MODEL else f"The best judge, {row.name},"
+    who = (
+        "The recipe's own model" if row.section is Section.MODEL else f"The best judge, {row.name},"
+    )
     sentences = [*_discrimination(who, found), _people(study), _gaps(study)]
     return [sentence for sentence in sentences if sentence]
 
@@ -144,7 +160,9 @@ def _summary(study: Study) -> list[str]:
 def _discrimination(who: str, found: Figures) -> list[str]:
     table, told = found.table, ""
     if found.area:
-        interval = f" (95 % interval {area_interval(found.area.interval)})" if found.area.interval else ""
+        interval = (
+            f" (95 % interval {area_interval(found.area.interval)})" if found.area.interval else ""
+        )
         told = f" with an AUC of {area(found.area.value)}{interval}"
     return [
         f"{who} told malignant from benign nodules{told}, on {found.images} images, each judged by a fit that had seen "
@@ -164,7 +182,9 @@ def _people(study: Study) -> str:
 def _gaps(study: Study) -> str:
     if not study.left_out:
         return ""
-    return f"{_counted(len(study.left_out), 'row', 'rows')} could not be made; see “Cells left out”."
+    return (
+        f"{_counted(len(study.left_out), 'row', 'rows')} could not be made; see “Cells left out”."
+    )
 
 
 def _facts(study: Study, material: Material, made: datetime) -> list[tuple[str, str]]:
@@ -172,7 +192,10 @@ def _facts(study: Study, material: Material, made: datetime) -> list[tuple[str, 
     share = f"{percent(malignant / count)} %" if count else "none"
     sites = sorted(set(study.sites) - {""})
     return [
-        ("Data", f"{material.title}: {count} images, {malignant} malignant ({share}), {count - malignant} benign"),
+        (
+            "Data",
+            f"{material.title}: {count} images, {malignant} malignant ({share}), {count - malignant} benign",
+        ),
         ("Left out of the data", _left_out_of_data(study, material)),
         ("Sites", ", ".join(map(str, sites)) or "not named"),
         (
@@ -195,7 +218,9 @@ def _left_out_of_data(study: Study, material: Material) -> str:
         "without a label": material.unlabelled,
         "held out by the manifest's split": material.held_out,
         "repeated": material.repeated,
-        f"labelled both benign and malignant ({', '.join(material.contradicted)})": len(material.contradicted),
+        f"labelled both benign and malignant ({', '.join(material.contradicted)})": len(
+            material.contradicted
+        ),
         "that could not be read": len(study.skipped),
     }
     return ", ".join(f"{count} {why}" for why, count in counts.items() if count) or "nothing"
@@ -250,7 +275,9 @@ def _limits(study: Study, material: Material) -> list[str]:
 
 def _versions() -> dict[str, str]:
     libraries = (*LIBRARIES, "matplotlib", "timm")
-    return {"SERA": VERSION, "Python": platform.python_version()} | {name: version(name) for name in libraries}
+    return {"SERA": VERSION, "Python": platform.python_version()} | {
+        name: version(name) for name in libraries
+    }
 
 
 def _counted(count: int, one: str, many: str) -> str:

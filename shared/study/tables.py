@@ -10,7 +10,16 @@ import numpy as np
 from shared.statistics import Interval, IntervalMethod, Proportion, SiteRates, rates_by_site
 from shared.study.figures import MEASURES, Area, Figures, best, in_section, lead, measure
 from shared.study.results import Row, Section, Study
-from shared.study.wording import ABOUT, NOTHING, TITLES, area, area_interval, percent, percent_interval, stem
+from shared.study.wording import (
+    ABOUT,
+    NOTHING,
+    TITLES,
+    area,
+    area_interval,
+    percent,
+    percent_interval,
+    stem,
+)
 
 Value = str | int | float | None
 Record = Mapping[str, Value]
@@ -64,7 +73,9 @@ def csv_bytes(table: Table) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(table.columns)
-    writer.writerows([_plain(record.get(column)) for column in table.columns] for record in table.records)
+    writer.writerows(
+        [_plain(record.get(column)) for column in table.columns] for record in table.records
+    )
     return out.getvalue().encode()
 
 
@@ -79,10 +90,13 @@ def section_table(study: Study, section: Section) -> Table:
         title=TITLES[section],
         legend=ABOUT[section],
         head=("judge", "n", "AUC", *SHORT.values()),
-        rows=tuple((_judge(row), *_cells(figures)) for row, figures in zip(rows, found, strict=True)),
+        rows=tuple(
+            (_judge(row), *_cells(figures)) for row, figures in zip(rows, found, strict=True)
+        ),
         columns=("name", *columns, *FIGURE_COLUMNS),
         records=tuple(
-            {"name": row.name, **row.facts, **_record(figures)} for row, figures in zip(rows, found, strict=True)
+            {"name": row.name, **row.facts, **_record(figures)}
+            for row, figures in zip(rows, found, strict=True)
         ),
         marked=None if top is None else rows.index(top),
     )
@@ -129,7 +143,9 @@ def skipped_table(study: Study, names: Mapping[str, str]) -> Table:
 def settings_table(study: Study) -> Table:
     """What was chosen for each judge."""
     chosen = [
-        (judge, name, _told(value)) for judge, settings in study.settings.items() for name, value in settings.items()
+        (judge, name, _told(value))
+        for judge, settings in study.settings.items()
+        for name, value in settings.items()
     ]
     return _plain_table(
         "settings",
@@ -143,7 +159,11 @@ def settings_table(study: Study) -> Table:
 def scores_table(study: Study) -> Table:
     """Per image what every judge said out of fold; for CSV only, it can have thousands of lines."""
     columns = {f"{row.section}: {row.name}": _said(row) for row in study.rows}
-    risks = {f"risk by {row.section}: {row.name}": row.risks for row in study.rows if row.risks is not None}
+    risks = {
+        f"risk by {row.section}: {row.name}": row.risks
+        for row in study.rows
+        if row.risks is not None
+    }
     base = ("image", "malignant", "group", "site")
     records = [
         {
@@ -152,7 +172,13 @@ def scores_table(study: Study) -> Table:
             **{name: risk[place].item() for name, risk in risks.items()},
         }
         for place, facts in enumerate(
-            zip(study.images, map(int, study.malignant), map(str, study.groups), map(str, study.sites), strict=True)
+            zip(
+                study.images,
+                map(int, study.malignant),
+                map(str, study.groups),
+                map(str, study.sites),
+                strict=True,
+            )
         )
     ]
     names = (*base, *columns, *risks)
@@ -161,7 +187,10 @@ def scores_table(study: Study) -> Table:
 
 def rate_cell(part: Proportion) -> Cell:
     """A rate in per cent over its two intervals."""
-    notes = (f"{name} {percent_interval(part.interval(method))}" for method, name in INTERVAL_NAMES.items())
+    notes = (
+        f"{name} {percent_interval(part.interval(method))}"
+        for method, name in INTERVAL_NAMES.items()
+    )
     return Cell(percent(part.value), tuple(notes) if part.total else ())
 
 
@@ -188,7 +217,11 @@ def _record(figures: Figures) -> dict[str, Value]:
         part = figures.proportion(rate)
         record[rate] = part.value
         for method in IntervalMethod:
-            record |= _ends(f"{rate}_{method.replace('-', '_')}", part.interval(method)) if part.total else {}
+            record |= (
+                _ends(f"{rate}_{method.replace('-', '_')}", part.interval(method))
+                if part.total
+                else {}
+            )
     return record
 
 
@@ -217,12 +250,24 @@ def _at_site(site: SiteRates) -> Figures:
 def _said(row: Row) -> list[Value]:
     """A score, or a call of 0 or 1 for who gives none; None where not judged."""
     values = row.called.astype(int) if row.scores is None else row.scores
-    return [value.item() if judged else None for value, judged in zip(values, row.judged, strict=True)]
+    return [
+        value.item() if judged else None for value, judged in zip(values, row.judged, strict=True)
+    ]
 
 
-def _plain_table(name: str, title: str, legend: str, head: tuple[str, ...], lines: Sequence[Sequence[str]]) -> Table:
+def _plain_table(
+    name: str, title: str, legend: str, head: tuple[str, ...], lines: Sequence[Sequence[str]]
+) -> Table:
     rows = tuple(tuple(Cell(text, numeric=False) for text in line) for line in lines)
-    return Table(name, title, legend, head, rows, head, tuple(dict(zip(head, line, strict=True)) for line in lines))
+    return Table(
+        name,
+        title,
+        legend,
+        head,
+        rows,
+        head,
+        tuple(dict(zip(head, line, strict=True)) for line in lines),
+    )
 
 
 def _told(value: object) -> str:

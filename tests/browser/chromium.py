@@ -23,7 +23,12 @@ def _present() -> str | None:
 def _driver_starts() -> bool:
     """Playwright's own Node.js needs a library that a small Debian lacks."""
     node = compute_driver_executable()[0]
-    return subprocess.run([node, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    return (
+        subprocess.run(
+            [node, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ).returncode
+        == 0
+    )
 
 
 def _install() -> bool:

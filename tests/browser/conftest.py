@@ -12,7 +12,14 @@ from uuid import uuid4
 import pytest
 from argon2 import PasswordHasher
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 from sqlalchemy import text
 
 from deploy.local import Backoff, Event, Stack
@@ -54,13 +61,21 @@ def own_recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stage(
-    chromium: Browser, tmp_path_factory: pytest.TempPathFactory, own_recipes: Path, first_bundle: Path
+    chromium: Browser,
+    tmp_path_factory: pytest.TempPathFactory,
+    own_recipes: Path,
+    first_bundle: Path,
 ) -> Iterator[Stage]:
     """The stack that `./sera up` runs, in a home of its own, with a first model live."""
     said: queue.Queue[Event] = queue.Queue()
     home = tmp_path_factory.mktemp("sera") / "home"
     told = {"SERA_RING_EVERY_S": "1", "SERA_RECIPES_DIR": str(own_recipes)}
-    settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": told, "observe": said.put}
+    settings = {
+        "durable": False,
+        "backoff": Backoff(0.1, 1.0),
+        "extra_env": told,
+        "observe": said.put,
+    }
     with Stack(home, free_port(), **settings) as stack:
         running = Stage(stack, said)
         running.publish(first_bundle)
@@ -80,12 +95,18 @@ def book(stage: Stage) -> Iterator[Ledger]:
 def make_person(book: Ledger) -> Callable[..., Person]:
     """A person with the password of the tests, who need not change it."""
 
-    def make(role: Role = Role.SUBMITTER, hospital: str = "north", name: str | None = None) -> Person:
-        with book.whole("test") as house:
+    def make(
+        role: Role = Role.SUBMITTER, hospital: str = "north", name: str | None = None
+    ) -> Person:
+        with book.system_session("test") as house:
             home = house.hospitals.ensure(hospital) if role in HOSPITAL_ROLES else None
-            made = house.people.make(name or f"{role}-{uuid4().hex[:6]}", role, home, CHEAP.hash(PASSWORD))
+            made = house.people.make(
+                name or f"{role}-{uuid4().hex[:6]}", role, home, CHEAP.hash(PASSWORD)
+            )
         with book.engine.begin() as line:
-            line.execute(text("UPDATE people SET must_change = false WHERE id = :id"), {"id": made.id})
+            line.execute(
+                text("UPDATE people SET must_change = false WHERE id = :id"), {"id": made.id}
+            )
         return made
 
     return make
@@ -127,7 +148,9 @@ class Door:
 
     def _context(self, phone: bool, language: str, dark: bool, zone: str | None) -> BrowserContext:
         size, light = PHONE if phone else DESK, "dark" if dark else "light"
-        touch: dict[str, Any] = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2} if phone else {}
+        touch: dict[str, Any] = (
+            {"has_touch": True, "is_mobile": True, "device_scale_factor": 2} if phone else {}
+        )
         made = self.browser.new_context(
             base_url=self.stage.stack.url,
             viewport=size,
@@ -141,7 +164,7 @@ class Door:
         return made
 
     def _session(self, person: Person) -> dict[str, str]:
-        with self.book.whole("test") as house:
+        with self.book.system_session("test") as house:
             token = house.sessions.open(person.id, lifetime(self.stage.settings))
         return {"name": COOKIE, "value": token, "url": self.stage.stack.url}
 
@@ -151,7 +174,9 @@ class Door:
 
 
 @pytest.fixture
-def door(chromium: Browser, stage: Stage, book: Ledger, make_person: Callable[..., Person]) -> Iterator[Door]:
+def door(
+    chromium: Browser, stage: Stage, book: Ledger, make_person: Callable[..., Person]
+) -> Iterator[Door]:
     opened = Door(chromium, stage, book, make_person)
     yield opened
     for context in opened.contexts:
@@ -186,7 +211,9 @@ def fits() -> Callable[[Page], None]:
 
     def check(page: Page) -> None:
         # A phone shows a page that is too wide from further off: its innerWidth would always do.
-        assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"], page.url
+        assert (
+            page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+        ), page.url
         if page.viewport_size == PHONE:
             wide = f"[...document.querySelectorAll('.scroll')].filter({sideways}).map(each => each.ariaLabel)"
             assert page.evaluate(wide) == [], page.url

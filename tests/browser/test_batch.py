@@ -37,7 +37,9 @@ UNDERSTOOD = {
 
 def images(count: int, first: int, **spoilt: bytes) -> list[dict[str, Any]]:
     """Files as a person chooses them: `north-1.png` and so on, each another phantom."""
-    drawn = {f"north-{n}.png": png(first + n) for n in range(1, count + 1)} | {f"{k}.png": v for k, v in spoilt.items()}
+    drawn = {f"north-{n}.png": png(first + n) for n in range(1, count + 1)} | {
+        f"{k}.png": v for k, v in spoilt.items()
+    }
     return [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in drawn.items()]
 
 
@@ -56,13 +58,19 @@ def test_a_size_is_understood_as_a_doctor_types_it(enter):
 
 def test_a_spoilt_image_and_one_without_a_size_hold_up_none_of_the_others(enter, axe, snap):
     page = enter(Role.SUBMITTER, path="/batch")
-    page.get_by_label("Images", exact=True).set_input_files([*images(5, 7000, spoilt=UNREADABLE), images(1, 7000)[0]])
+    page.get_by_label("Images", exact=True).set_input_files(
+        [*images(5, 7000, spoilt=UNREADABLE), images(1, 7000)[0]]
+    )
     expect(page.get_by_role("row")).to_have_count(8)
-    expect(page.locator("#checks")).to_contain_text("The same image chosen twice, sent once (1): north-1.png")
+    expect(page.locator("#checks")).to_contain_text(
+        "The same image chosen twice, sent once (1): north-1.png"
+    )
     page.get_by_label("One size for all that have none yet").fill("1.2 cm")
     page.get_by_role("button", name="Fill in").click()
     page.get_by_label("Size of north-5.png").fill("")
-    expect(page.locator("#checks")).to_contain_text("Without a size, left out until you type it (1): north-5.png")
+    expect(page.locator("#checks")).to_contain_text(
+        "Without a size, left out until you type it (1): north-5.png"
+    )
     snap(page, "batch-checks", full=True)
     page.get_by_role("button", name="Send (5)").click()
     expect(page.locator("#counts")).to_have_text("4 of 6 sent, 1 refused, 4 read")
@@ -87,7 +95,10 @@ def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(enter, sn
         elif len(posts) == 1 or len(posts) > 5:
             route.continue_()
 
-    page.route(CASES, lambda route: lose_most(route) if route.request.method == "POST" else route.continue_())
+    page.route(
+        CASES,
+        lambda route: lose_most(route) if route.request.method == "POST" else route.continue_(),
+    )
     page.get_by_label("Images", exact=True).set_input_files(files)
     for number in range(1, 7):
         page.get_by_label(f"Size of north-{number}.png").fill(str(10 + number))
@@ -97,7 +108,9 @@ def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(enter, sn
     expect(page.get_by_role("button", name="Send (1)")).to_be_enabled()
     assert len(accepted(page)) == 2
     page.reload()
-    expect(page.locator("#resume")).to_contain_text("1 of 6 images were sent. Choose the same files again to go on")
+    expect(page.locator("#resume")).to_contain_text(
+        "1 of 6 images were sent. Choose the same files again to go on"
+    )
     assert not re.search("north|png", page.evaluate("JSON.stringify(sessionStorage)"))
     page.get_by_label("Images", exact=True).set_input_files(files)
     page.get_by_role("button", name="Send (5)").click()
@@ -106,17 +119,28 @@ def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(enter, sn
     snap(page, "batch-again-dark", full=True)
 
 
-def test_a_csv_gives_sizes_numbers_and_urgency_also_over_plain_http_and_a_busy_sera_is_waited_for(enter, axe, snap):
+def test_a_csv_gives_sizes_numbers_and_urgency_also_over_plain_http_and_a_busy_sera_is_waited_for(
+    enter, axe, snap
+):
     page, busy = enter(Role.SUBMITTER, language="ko", phone=True), []
     page.add_init_script("Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined })")
     page.goto("/batch")
 
     def too_much_at_first(route: Route) -> None:
         busy.append(route)
-        later = {"status": 429, "headers": {"Retry-After": "1"}, "json": {"code": "rate-limited", "detail": "later"}}
+        later = {
+            "status": 429,
+            "headers": {"Retry-After": "1"},
+            "json": {"code": "rate-limited", "detail": "later"},
+        }
         route.fulfill(**later) if len(busy) == 1 else route.continue_()
 
-    page.route(CASES, lambda route: too_much_at_first(route) if route.request.method == "POST" else route.continue_())
+    page.route(
+        CASES,
+        lambda route: (
+            too_much_at_first(route) if route.request.method == "POST" else route.continue_()
+        ),
+    )
     files = [{**file, "name": f"결절-{n}.png"} for n, file in enumerate(images(2, 7200), 1)]
     sheet = {"name": "목록.csv", "mimeType": "text/csv", "buffer": TABLE.encode("cp949")}
     page.get_by_label("영상", exact=True).set_input_files(files)

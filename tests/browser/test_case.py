@@ -32,7 +32,9 @@ def north(stage):
 def read(north) -> str:
     """The path of a case that is read, like another one whose outcome is known."""
     earlier = north.read(png(1))
-    north.http.post(f"/v1/cases/{earlier['case_id']}/outcome", json={"malignant": True, "source": "histology"})
+    north.http.post(
+        f"/v1/cases/{earlier['case_id']}/outcome", json={"malignant": True, "source": "histology"}
+    )
     seen = json.dumps(EXAMPLE)
     return f"/cases/{north.read(png(2), roi=ROI, external_id='N-21', size_mm=8.5, descriptors=seen)['case_id']}"
 
@@ -73,7 +75,12 @@ def test_the_heatmap_lies_over_the_image_and_fades_by_the_keyboard(enter, read, 
     layer, slider = page.locator(".heatmap-layer"), page.get_by_role("slider")
     expect(slider).to_be_focused(timeout=PATIENCE_MS)
     picture, box = page.locator("#picture img").first.bounding_box(), layer.bounding_box()
-    assert picture["x"] - 1 <= box["x"] <= box["x"] + box["width"] <= picture["x"] + picture["width"] + 1
+    assert (
+        picture["x"] - 1
+        <= box["x"]
+        <= box["x"] + box["width"]
+        <= picture["x"] + picture["width"] + 1
+    )
     before = float(layer.evaluate("each => each.style.opacity"))
     page.keyboard.press("ArrowRight")
     assert float(layer.evaluate("each => each.style.opacity")) == pytest.approx(before + 0.05)
@@ -114,7 +121,9 @@ def test_from_the_sign_in_to_the_report_in_six_interactions(enter, make_person):
     person, page = make_person(Role.SUBMITTER), enter(None, path="/")
     steps = (
         lambda: page.get_by_label("Name", exact=True).fill(person.name),
-        lambda: page.get_by_label("Password", exact=True).fill(PASSWORD) or page.keyboard.press("Enter"),
+        lambda: (
+            page.get_by_label("Password", exact=True).fill(PASSWORD) or page.keyboard.press("Enter")
+        ),
         lambda: page.get_by_label("Largest diameter").fill("14.5"),
         lambda: page.get_by_label("Choose file").set_input_files(NODULE),
         lambda: page.get_by_role("button", name="Read the risk").click(),

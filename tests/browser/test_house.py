@@ -60,7 +60,7 @@ def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(e
 
 
 def test_a_key_works_until_it_is_revoked(enter, stage, book, snap):
-    with book.whole("test") as house:
+    with book.system_session("test") as house:
         house.hospitals.ensure("north")
     page = enter(Role.OPERATOR, path="/console/keys")
     page.get_by_label("Label").fill("PACS of the ward")
@@ -93,9 +93,9 @@ def test_whoever_comes_too_late_is_told_who_was_faster_and_loses_nothing(enter, 
 
 
 def test_failed_cases_are_queued_again_by_keyboard_alone(enter, book):
-    with book.whole("test") as house:
+    with book.system_session("test") as house:
         north = house.hospitals.ensure("north")
-    with book.scoped(north, "test") as scoped:
+    with book.hospital_session(north, "test") as scoped:
         scoped.jobs.open(scoped.cases.add(CASE), Priority.ROUTINE)
     page = enter(Role.OPERATOR, path="/console/queue")
     again = page.get_by_role("button", name="Run all again")
@@ -131,11 +131,17 @@ def test_an_authenticator_is_turned_on_and_asked_for(enter, make_person, snap):
 
 
 @pytest.mark.parametrize(("language", "phone", "dark"), [("en", False, False), ("ko", True, True)])
-def test_no_page_of_the_house_shuts_anybody_out(enter, axe, fits, snap, make_person, language, phone, dark):
+def test_no_page_of_the_house_shuts_anybody_out(
+    enter, axe, fits, snap, make_person, language, phone, dark
+):
     make_person(Role.READER, "north")
     page = enter(Role.OPERATOR, language=language, phone=phone, dark=dark)
     for path in PAGES:
         page.goto(path)
         axe(page)
-        snap(page, f"{path.strip('/').replace('/', '-')}-{language}-{'phone' if phone else 'desk'}", full=phone)
+        snap(
+            page,
+            f"{path.strip('/').replace('/', '-')}-{language}-{'phone' if phone else 'desk'}",
+            full=phone,
+        )
         fits(page)

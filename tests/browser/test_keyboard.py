@@ -19,7 +19,9 @@ def reach(page: Page, wanted: Locator, key: str = "Tab") -> None:
         if wanted.evaluate(FOCUSED):
             return
         page.keyboard.press(key)
-    raise AssertionError(f"{key} never comes to {wanted}, but to {page.evaluate('document.activeElement.outerHTML')}")
+    raise AssertionError(
+        f"{key} never comes to {wanted}, but to {page.evaluate('document.activeElement.outerHTML')}"
+    )
 
 
 def opens_and_closes(page: Page, button: Locator, dialog: Locator) -> None:
@@ -57,8 +59,13 @@ def chooses_an_image(page: Page) -> None:
     expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
 
 
-def test_everything_from_the_door_to_the_report_is_done_by_the_keyboard_alone(enter, stage, make_person, snap):
-    person, page = make_person(Role.SUBMITTER, "keys-only"), enter(None, path="/", language="ko", dark=True)
+def test_everything_from_the_door_to_the_report_is_done_by_the_keyboard_alone(
+    enter, stage, make_person, snap
+):
+    person, page = (
+        make_person(Role.SUBMITTER, "keys-only"),
+        enter(None, path="/", language="ko", dark=True),
+    )
     page.on("filechooser", lambda chooser: None)  # from now on the browser tells of them
     signs_in(page, person.name)
     skips_the_menu(page)

@@ -6,7 +6,15 @@ from playwright.sync_api import Page, expect
 
 from services.api.web.navigation import ENTRIES
 from shared.domain.roles import MAY, Role
-from shared.guidelines import Composition, Descriptors, Echogenicity, Focus, Margin, Orientation, describe
+from shared.guidelines import (
+    Composition,
+    Descriptors,
+    Echogenicity,
+    Focus,
+    Margin,
+    Orientation,
+    describe,
+)
 from shared.phantoms import draw
 from shared.phantoms.camera import photograph
 from tests.builders import Screen, dicom_file, encode, png
@@ -24,7 +32,9 @@ DESCRIBED = Descriptors(
 )
 
 
-def image(data: bytes | None = None, name: str = "nodule.png", kind: str = "image/png") -> dict[str, object]:
+def image(
+    data: bytes | None = None, name: str = "nodule.png", kind: str = "image/png"
+) -> dict[str, object]:
     return {"name": name, "mimeType": kind, "buffer": data or png(3)}
 
 
@@ -55,7 +65,10 @@ def drag(page: Page, *points: tuple[float, float]) -> None:
 
 
 def box_of(page: Page) -> list[int]:
-    return [int(page.locator(f"#roi-{side}").input_value() or -1) for side in ("x", "y", "width", "height")]
+    return [
+        int(page.locator(f"#roi-{side}").input_value() or -1)
+        for side in ("x", "y", "width", "height")
+    ]
 
 
 def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(enter, stage, axe, snap):
@@ -74,7 +87,11 @@ def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(enter, st
     page.get_by_label("Your own number").fill("N-17")
     snap(page, "new-case-desk", full=True)
     page.locator("#describe summary").click()
-    for name, term in (("Composition", "mixed"), ("Echogenicity", "isoechoic"), ("Shape", "wider-than-tall")):
+    for name, term in (
+        ("Composition", "mixed"),
+        ("Echogenicity", "isoechoic"),
+        ("Shape", "wider-than-tall"),
+    ):
         page.get_by_label(name).select_option(term)
     page.get_by_label("one side").check()
     page.get_by_label("Punctate").check()
@@ -91,7 +108,9 @@ def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(enter, st
     assert describe(case["descriptors"]) == DESCRIBED
 
 
-def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(enter, stage, axe, snap):
+def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(
+    enter, stage, axe, snap
+):
     page = enter(path="/", phone=True)
     photo = photograph(draw(6, size_px=300).pixels, 6).pixels
     snap(page, "new-case-phone-empty")
@@ -108,7 +127,12 @@ def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(ent
     snap(page, "new-case-phone", full=True)
     page.get_by_role("button", name="Read the risk").click()
     case = case_of(page, stage)
-    assert (case["size_mm"], case["source"], case["urgent"], case["descriptors"]) == (12.0, "photo", False, None)
+    assert (case["size_mm"], case["source"], case["urgent"], case["descriptors"]) == (
+        12.0,
+        "photo",
+        False,
+        None,
+    )
 
 
 def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(enter):
@@ -146,7 +170,9 @@ def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage
     page.get_by_label("Composition").select_option("mixed")
     page.get_by_role("button", name="Reset").click()
     expect(page.locator("#view")).to_be_hidden()
-    assert [page.locator(f"#{field}").input_value() for field in ("size", "external", "composition")] == [""] * 3
+    assert [
+        page.locator(f"#{field}").input_value() for field in ("size", "external", "composition")
+    ] == [""] * 3
     page.get_by_role("button", name="Read the risk").click()
     expect(page.locator("#status")).to_contain_text("size of the nodule")
     choose(page)
@@ -159,9 +185,13 @@ def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage
     assert case_of(page, stage)["cases"] == before + 1
 
 
-def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions_the_size(enter, axe, snap):
+def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions_the_size(
+    enter, axe, snap
+):
     page = enter(path="/", phone=True, language="ko", dark=True)
-    page.locator("#file").set_input_files(image(encode(Screen().end(100, 150).end(200, 150).pixels)))
+    page.locator("#file").set_input_files(
+        image(encode(Screen().end(100, 150).end(200, 150).pixels))
+    )
     expect(page.locator("#roi")).to_be_visible(timeout=PATIENCE_MS)
     page.locator("#size").fill("1.4")
     page.locator("#size").blur()

@@ -58,7 +58,9 @@ def folder(tmp_path: Path) -> Path:
         for seed in SEEDS:
             phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
             Image.fromarray(phantom.pixels).save(tmp_path / f"{seed}.png")
-            lines.writerow([f"{seed}.png", int(phantom.malignant), f"patient-{seed}", "clinic, east", 12.5])
+            lines.writerow(
+                [f"{seed}.png", int(phantom.malignant), f"patient-{seed}", "clinic, east", 12.5]
+            )
         lines.writerow(["absent.png", 1, "patient-1", "clinic, east", 9])
     return tmp_path
 
@@ -103,11 +105,17 @@ def upload(page: Page, folder: Path, snap) -> None:
     half = [folder / "manifest.csv", *(folder / f"{seed}.png" for seed in SEEDS[:22])]
     page.get_by_label("Images, masks and manifest.csv").set_input_files(half)
     page.get_by_role("button", name="Upload", exact=True).click()
-    expect(page.locator("#told")).to_have_text("22 images added, 0 were there already, 23 refused.", timeout=SLOW_MS)
+    expect(page.locator("#told")).to_have_text(
+        "22 images added, 0 were there already, 23 refused.", timeout=SLOW_MS
+    )
     page.get_by_label("Images, masks and manifest.csv").set_input_files(sorted(folder.glob("*.*")))
     page.get_by_role("button", name="Upload", exact=True).click()
-    expect(page.locator("#told")).to_have_text("22 images added, 22 were there already, 1 refused.", timeout=SLOW_MS)
-    expect(page.locator("#refusals tbody tr")).to_have_text(re.compile("^46absent.png.*No file named"))
+    expect(page.locator("#told")).to_have_text(
+        "22 images added, 22 were there already, 1 refused.", timeout=SLOW_MS
+    )
+    expect(page.locator("#refusals tbody tr")).to_have_text(
+        re.compile("^46absent.png.*No file named")
+    )
     expect(page.get_by_role("row", name="clinic, east")).to_contain_text("44")
     snap(page, "dataset", full=True)
     page.get_by_label("The image's file").set_input_files(folder / f"{SEEDS[0]}.png")
@@ -140,7 +148,9 @@ def begin_and_cancel(page: Page, axe, snap) -> None:
     page.get_by_role("radio", name="starter").check()
     page.get_by_role("button", name="Start training").click()
     expect(page.locator("tr[data-step='plan'][data-state='done']")).to_be_visible(timeout=SLOW_MS)
-    expect(page.locator("tr[data-state='running'] code").first).to_contain_text("/", timeout=SLOW_MS)
+    expect(page.locator("tr[data-state='running'] code").first).to_contain_text(
+        "/", timeout=SLOW_MS
+    )
     page.get_by_role("button", name="Cancel the run").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
     expect(page.locator("#state")).to_have_text("cancelled")
@@ -149,7 +159,9 @@ def begin_and_cancel(page: Page, axe, snap) -> None:
 
 def begin(page: Page, snap) -> None:
     page.get_by_role("link", name="Training runs").click()
-    expect(page.locator(".refused")).to_contain_text("starter.toml has the name of a recipe that ships")
+    expect(page.locator(".refused")).to_contain_text(
+        "starter.toml has the name of a recipe that ships"
+    )
     page.get_by_role("radio", name="quick").check()
     snap(page, "runs-own", full=True)
     page.get_by_role("button", name="Start training").click()
@@ -186,7 +198,9 @@ def on_a_phone(page: Page, axe, fits, snap) -> None:
     page.set_viewport_size(PHONE)
     for name in ("model", "run", "dataset"):
         if name != "model":
-            page.get_by_role("link", name={"run": "its training run", "dataset": "journey"}[name]).first.click()
+            page.get_by_role(
+                "link", name={"run": "its training run", "dataset": "journey"}[name]
+            ).first.click()
         page.wait_for_load_state()
         fits(page)
         axe(page)

@@ -5,7 +5,9 @@ from shared.domain.roles import Role
 from tests.signing_in import NEW, PASSWORD
 
 
-def test_whoever_comes_without_a_session_signs_in_and_gets_where_they_were_going(enter, make_person):
+def test_whoever_comes_without_a_session_signs_in_and_gets_where_they_were_going(
+    enter, make_person
+):
     person, page = make_person(Role.SUBMITTER), enter(None, path="/?lang=en")
     assert "/sign-in?next=" in page.url
     page.get_by_label("Name", exact=True).fill(person.name)

@@ -21,12 +21,22 @@ SAID = {
 def answered(stage):
     """Cases with a result and an outcome; by their ids, what a blind reader must not be told."""
     sender, secrets = stage.hospital(HOSPITAL), {}
-    sent = [sender.accepted(png(40 + n), external_id=f"mrn-70{n}", size_mm=8) for n in range(len(SICK))]
+    sent = [
+        sender.accepted(png(40 + n), external_id=f"mrn-70{n}", size_mm=8) for n in range(len(SICK))
+    ]
     for each, sick in zip(sent, SICK, strict=True):
         result = sender.job(each["job_id"])["result"]
         outcome = {"malignant": sick, "source": "histology"}
-        assert sender.http.post(f"/v1/cases/{each['case_id']}/outcome", json=outcome).status_code == 201
-        told = (result["score"], result["risk"], result["fna"]["text"], result["warnings"][0]["message"])
+        assert (
+            sender.http.post(f"/v1/cases/{each['case_id']}/outcome", json=outcome).status_code
+            == 201
+        )
+        told = (
+            result["score"],
+            result["risk"],
+            result["fna"]["text"],
+            result["warnings"][0]["message"],
+        )
         secrets[each["case_id"]] = [json.dumps(fact) for fact in told]
     return secrets
 
@@ -55,7 +65,9 @@ class Listener:
 def make_study(page: Page, people) -> str:
     """Made and opened by an administrator; its address."""
     page.get_by_label("Name", exact=True).fill("Winter study")
-    page.get_by_label("Question").fill("Do readers tell malignant nodules better with SERA's answer?")
+    page.get_by_label("Question").fill(
+        "Do readers tell malignant nodules better with SERA's answer?"
+    )
     page.get_by_label("The newest").check()
     page.get_by_label("How many cases").fill(str(len(SICK)))
     for person in people:
@@ -85,19 +97,29 @@ def read_all(page: Page, said: tuple[tuple[str, str], ...], listener: Listener, 
     """By keyboard only; what came before each blind reading told nothing of the case."""
     begin(page)
     for number in range(1, len(said) + 1):
-        shown = next(each for each in reversed(listener.heard) if each.url.endswith("/next")).json()["case_id"]
+        shown = next(
+            each for each in reversed(listener.heard) if each.url.endswith("/next")
+        ).json()["case_id"]
         before = "".join(listener.texts())
-        assert [fact for fact in [*secrets[shown], "mrn-70", "histology"] if fact.strip('"') in before] == []
+        assert [
+            fact for fact in [*secrets[shown], "mrn-70", "histology"] if fact.strip('"') in before
+        ] == []
         blind, aided = said[list(secrets).index(shown)]
         stored(page, blind)
-        expect(page.get_by_role("heading", name=f"Case {number} of 4: with SERA's answer")).to_be_visible()
+        expect(
+            page.get_by_role("heading", name=f"Case {number} of 4: with SERA's answer")
+        ).to_be_visible()
         expect(page.locator("#per-cent")).to_have_text(f"{blind[0]}0 %")
         expect(page.get_by_text("SERA's answer", exact=True)).to_be_visible()
         page.keyboard.press("p")
         page.keyboard.press("Escape")
         listener.heard.clear()
         stored(page, aided)
-        ahead = f"Case {number + 1} of 4: your own reading" if number < len(said) else "Every case is read"
+        ahead = (
+            f"Case {number + 1} of 4: your own reading"
+            if number < len(said)
+            else "Every case is read"
+        )
         expect(page.get_by_role("heading", name=ahead)).to_be_visible()
 
 
@@ -114,7 +136,10 @@ def test_two_readers_read_by_keyboard_and_the_administrator_sees_what_sera_chang
         page.goto(f"{study}/read")
         read_all(page, SAID[number], listener, answered)
     chief.reload()
-    for row, figures in (("#auc tr:has-text('Reader 1')", "+0.250"), ("#auc tr:has-text('Reader 2')", "+0.125")):
+    for row, figures in (
+        ("#auc tr:has-text('Reader 1')", "+0.250"),
+        ("#auc tr:has-text('Reader 2')", "+0.125"),
+    ):
         expect(chief.locator(row)).to_contain_text(figures)
     expect(chief.locator("#kappas tr", has_text="(Cohen)")).to_contain_text("-0.50")
     expect(chief.locator("#kappas tr", has_text="(Cohen)")).to_contain_text("almost perfect")
@@ -130,7 +155,9 @@ def test_two_readers_read_by_keyboard_and_the_administrator_sees_what_sera_chang
 
 
 @pytest.mark.parametrize(("phone", "dark", "language"), [(False, True, "en"), (True, False, "ko")])
-def test_the_reading_desk_shuts_nobody_out(enter, axe, snap, people, answered, phone, dark, language):
+def test_the_reading_desk_shuts_nobody_out(
+    enter, axe, snap, people, answered, phone, dark, language
+):
     study = make_study(enter(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies"), people)
     page = enter(person=people[0], phone=phone, dark=dark, language=language, path=f"{study}/read")
     name = f"reading-{'phone' if phone else 'desk'}-{language}-{'dark' if dark else 'light'}"

@@ -51,7 +51,7 @@ def test_it_is_read_from_afar_and_says_when_the_gateway_is_gone_and_back(hang, s
 
 
 def test_many_hospitals_pass_by_until_somebody_holds_them(hang, book):
-    with book.whole("test") as house:
+    with book.system_session("test") as house:
         for number in range(6):
             house.hospitals.ensure(f"wall {number}")
     page = hang(size={"width": 1280, "height": 480}, path="/wall?window=1h")

@@ -28,7 +28,9 @@ def read(hospital):
     """Three cases that have been read, two of them sent together."""
     images = {number: png(seed, malignant=seed == 1) for seed, number in enumerate(NUMBERS)}
     sent = {
-        number: hospital.accepted(image, external_id=number, size_mm=12.5, batch="spring" if number[0] == "W" else None)
+        number: hospital.accepted(
+            image, external_id=number, size_mm=12.5, batch="spring" if number[0] == "W" else None
+        )
         for number, image in images.items()
     }
     assert {hospital.job(each["job_id"])["state"] for each in sent.values()} == {"done"}
@@ -72,19 +74,25 @@ def test_a_case_is_found_told_of_and_taken_away_as_a_file(enter, axe, snap):
     with page.expect_download() as file:
         page.get_by_role("link", name="Download as CSV").click()
     lines = list(csv.DictReader(file.value.path().read_text("utf-8-sig").splitlines()))
-    told = [(line["external_id"], line["malignant"], line["source"], line["consent"]) for line in lines]
+    told = [
+        (line["external_id"], line["malignant"], line["source"], line["consent"]) for line in lines
+    ]
     assert told == [("W-2", "true", "histology", "true"), ("W-1", "", "", "")]
 
 
-def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(enter, snap, stage, hospital, book):
+def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(
+    enter, snap, stage, hospital, book
+):
     with resting(stage):
         hospital.accepted(png(5), external_id="D-1")
-        with book.whole("w") as house:
+        with book.system_session("w") as house:
             lease = house.queue.claim("w", 50, timedelta(minutes=1), 5)
             lost = Failure(Reason.WORKER_LOST, REASON_TEXT[Reason.WORKER_LOST])
             house.queue.fail(lease.token, {job.id: lost for job in lease.jobs})
         page = enter(Role.SUBMITTER, HOME, path="/worklist?q=D-")
-        expect(row(page, "D-1")).to_contain_text("The worker was lost every time it tried this image.")
+        expect(row(page, "D-1")).to_contain_text(
+            "The worker was lost every time it tried this image."
+        )
         snap(page, "worklist-dead-letters")
         page.get_by_role("button", name="Run all of these again").click()
         expect(row(page, "D-1")).to_contain_text("waiting")
@@ -126,7 +134,9 @@ def test_at_eight_in_the_morning_in_seoul_today_is_today(enter):
 @pytest.mark.usefixtures("read")
 @pytest.mark.parametrize(("phone", "language", "dark"), [(False, "en", False), (True, "ko", True)])
 def test_the_list_shuts_nobody_out(enter, axe, snap, phone, language, dark):
-    page = enter(Role.HOSPITAL_ADMIN, HOME, phone=phone, language=language, dark=dark, path="/worklist")
+    page = enter(
+        Role.HOSPITAL_ADMIN, HOME, phone=phone, language=language, dark=dark, path="/worklist"
+    )
     expect(page.locator("tr[data-job]").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     axe(page)

@@ -27,7 +27,9 @@ KILLS = bool(os.environ.get("SERA_KILLS"))
 IMAGES, CASES, BURST = 120, 24, 400
 
 pytestmark = [
-    pytest.mark.skipif(not (URL and PASSWORD), reason="needs a deployed stack: deploy/docker/verify.sh"),
+    pytest.mark.skipif(
+        not (URL and PASSWORD), reason="needs a deployed stack: deploy/docker/verify.sh"
+    ),
     pytest.mark.timeout(900),
 ]
 
@@ -76,9 +78,13 @@ def live(stack) -> str:
         data = {"malignant": str(phantom.malignant), "size_mm": str(phantom.size_mm)}
         files = {"image": ("phantom.png", png(phantom))}
         stack.operator.post("/v1/datasets/phantoms/images", data=data, files=files)
-    run = follow(stack.operator, request(stack.operator, "phantoms", "starter"), Console(stderr=True))
+    run = follow(
+        stack.operator, request(stack.operator, "phantoms", "starter"), Console(stderr=True)
+    )
     assert run["state"] == "done", run["message"]
-    stack.operator.post(f"/v1/models/{run['model_digest']}/promote", json={"reason": "the first model of a trial"})
+    stack.operator.post(
+        f"/v1/models/{run['model_digest']}/promote", json={"reason": "the first model of a trial"}
+    )
     return run["model_digest"]
 
 
@@ -88,9 +94,15 @@ def phantom_case(seed: int) -> CaseFile:
 
 
 def test_two_hospitals_at_once_get_a_result_for_each_of_their_cases(stack, live):
-    cases = [(name, phantom_case(300_000 + number)) for number in range(CASES) for name in stack.hospitals]
+    cases = [
+        (name, phantom_case(300_000 + number))
+        for number in range(CASES)
+        for name in stack.hospitals
+    ]
     with ThreadPoolExecutor(8) as pool:
-        jobs = list(pool.map(lambda each: submit_and_wait(stack.hospitals[each[0]], each[1]), cases))
+        jobs = list(
+            pool.map(lambda each: submit_and_wait(stack.hospitals[each[0]], each[1]), cases)
+        )
     assert {job["state"] for job in jobs} == {"done"}
     assert {job["result"]["model"]["digest"] for job in jobs} == {live}
     assert all(0 < job["result"]["risk"] < 1 and job["result"]["fna"]["rule"] for job in jobs)
@@ -129,7 +141,8 @@ def test_cases_outlive_the_worker_that_had_them_in_hand(stack, live):
     with ThreadPoolExecutor(16) as pool:
         jobs = list(
             pool.map(
-                lambda seed: submit_and_wait(stack.hospitals["south"], phantom_case(seed)), range(BURST, 2 * BURST)
+                lambda seed: submit_and_wait(stack.hospitals["south"], phantom_case(seed)),
+                range(BURST, 2 * BURST),
             )
         )
     assert {job["state"] for job in jobs} == {"done"}

@@ -27,7 +27,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Itera
     """The stack that `./sera up` runs, in a home of its own, with a first model live."""
     said: queue.Queue[Event] = queue.Queue()
     home, faster = tmp_path_factory.mktemp("sera") / "home", {"SERA_RING_EVERY_S": "1"}
-    settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": faster, "observe": said.put}
+    settings = {
+        "durable": False,
+        "backoff": Backoff(0.1, 1.0),
+        "extra_env": faster,
+        "observe": said.put,
+    }
     with Stack(home, free_port(), **settings) as stack:
         running = Stage(stack, said)
         running.publish(first_bundle)
@@ -43,9 +48,13 @@ def changeover(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Change
     with ThreadPoolExecutor(1) as hospital:
         submitting = hospital.submit(_submit_until, over, stage, before, jobs)
         try:
-            imported = stage.sera("dataset", "import", str(folder), "--name", "phantoms", "--synthetic")
+            imported = stage.sera(
+                "dataset", "import", str(folder), "--name", "phantoms", "--synthetic"
+            )
             asked = ("--dataset", "phantoms", "--recipe", "starter", "--json")
-            run = stage.sera("train", *asked, "--promote", "--reason", "no locked test set among phantoms")
+            run = stage.sera(
+                "train", *asked, "--promote", "--reason", "no locked test set among phantoms"
+            )
         finally:
             over.set()
         submitting.result()
@@ -63,7 +72,9 @@ def south(stage: Stage, changeover: Changeover) -> Hospital:
     return stage.hospital("south")
 
 
-def _submit_until(over: threading.Event, stage: Stage, before: str, jobs: list[dict[str, Any]]) -> None:
+def _submit_until(
+    over: threading.Event, stage: Stage, before: str, jobs: list[dict[str, Any]]
+) -> None:
     """One case after the other until it is over, and then until one is read by another model or fails."""
     east = stage.hospital("east")
     while not over.wait(PACE_S):
@@ -84,5 +95,13 @@ def _labelled(folder: Path) -> Path:
             Image.fromarray(phantom.pixels).save(folder / f"{seed}.png")
             Image.fromarray(phantom.mask.astype("uint8") * 255).save(folder / f"{seed}_mask.gif")
             patient = f"patient-{seed // 2}"
-            lines.writerow([f"{seed}.png", int(phantom.malignant), f"{seed}_mask.gif", patient, phantom.size_mm])
+            lines.writerow(
+                [
+                    f"{seed}.png",
+                    int(phantom.malignant),
+                    f"{seed}_mask.gif",
+                    patient,
+                    phantom.size_mm,
+                ]
+            )
     return folder

@@ -57,7 +57,9 @@ def free_port() -> int:
 
 def sera(home: Path, port: int, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """A command of `./sera` as a user with this home runs it."""
-    return subprocess.run(command(*arguments), **surroundings(home, port, more), timeout=300, stdout=-1, stderr=-1)
+    return subprocess.run(
+        command(*arguments), **surroundings(home, port, more), timeout=300, stdout=-1, stderr=-1
+    )
 
 
 def command(*arguments: str) -> tuple[str, ...]:
@@ -73,12 +75,18 @@ class Hospital:
     """A hospital's own software: it keeps every request's key, so that it may send it again while SERA is away."""
 
     def __init__(self, url: str, key: str) -> None:
-        self.http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        self.http = httpx2.Client(
+            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60
+        )
 
-    def submit(self, image: bytes | None = None, *, key: str | None = None, **fields: object) -> httpx2.Response:
+    def submit(
+        self, image: bytes | None = None, *, key: str | None = None, **fields: object
+    ) -> httpx2.Response:
         """Send a case until it is answered, whatever the answer."""
         headers = {"Idempotency-Key": key or str(uuid4())}
-        return self._patiently(lambda: self.http.post("/v1/cases", **form(image, **fields), headers=headers))
+        return self._patiently(
+            lambda: self.http.post("/v1/cases", **form(image, **fields), headers=headers)
+        )
 
     def job(self, job_id: str) -> dict[str, Any]:
         """The job once it is final."""
@@ -104,7 +112,9 @@ class Hospital:
             cursor = {"cursor": page["next_cursor"]}
 
     def _final(self, job_id: str) -> dict[str, Any] | None:
-        job = self._patiently(lambda: self.http.get(f"/v1/jobs/{job_id}", params={"wait": 10})).json()
+        job = self._patiently(
+            lambda: self.http.get(f"/v1/jobs/{job_id}", params={"wait": 10})
+        ).json()
         return job if job["state"] in FINAL else None
 
     def _patiently(self, call: Callable[[], httpx2.Response]) -> httpx2.Response:
@@ -132,7 +142,11 @@ class Stage:
 
     def __init__(self, stack: Stack, said: "queue.Queue[Event]") -> None:
         self.stack, self._said = stack, said
-        urls = {"database_url": stack.database_url, "broker_url": stack.broker_url, "objects_url": stack.objects_url}
+        urls = {
+            "database_url": stack.database_url,
+            "broker_url": stack.broker_url,
+            "objects_url": stack.objects_url,
+        }
         self.settings = Settings(home=stack.home.root, host=stack.host, port=stack.port, **urls)
         self._engine = sa.create_engine(stack.database_url, poolclass=sa.NullPool)
         self._open: list[Hospital] = []
@@ -186,7 +200,7 @@ class Stage:
 
 def publish_live(folder: Path, database_url: str, objects_url: str) -> str:
     digest, ledger = publish(folder, open_store(objects_url)), Ledger(database_url, pool_size=1)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.store(digest, "first", "small", None, synthetic=True, metrics={})
         house.models.promote(digest, "test", "made elsewhere")
     ledger.close()

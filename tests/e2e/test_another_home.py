@@ -29,7 +29,9 @@ ALSO_OURS = ("/dev/", "/proc/", "/sys/", "pipe:", "anon_inode:")
 def bucket() -> Iterator[str]:
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
-    yield "s3://KEY:SECRET@{}:{}/{}".format(*server.get_host_and_port(), f"sera-{secrets.token_hex(4)}")
+    yield "s3://KEY:SECRET@{}:{}/{}".format(
+        *server.get_host_and_port(), f"sera-{secrets.token_hex(4)}"
+    )
     server.stop()
 
 
@@ -55,7 +57,10 @@ def stay(tmp_path_factory: pytest.TempPathFactory, bucket: str, first_bundle: Pa
     folder, port = tmp_path_factory.mktemp("stay"), free_port()
     watched = Stay(folder / "home", folder / "elsewhere")
     watched.elsewhere.mkdir()
-    told = {name: str(watched.elsewhere) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+    told = {
+        name: str(watched.elsewhere)
+        for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+    }
     told |= {"SERA_OBJECTS_URL": bucket}
     image = folder / "nodule.png"
     image.write_bytes(png(1))
@@ -63,7 +68,9 @@ def stay(tmp_path_factory: pytest.TempPathFactory, bucket: str, first_bundle: Pa
         try:
             state = until(lambda: running(watched.home))
             publish_live(first_bundle, state.database_url, bucket)
-            done = sera(watched.home, port, "submit", str(image), "--size-mm", "12", "--json", **told)
+            done = sera(
+                watched.home, port, "submit", str(image), "--size-mm", "12", "--json", **told
+            )
             assert done.returncode == 0, done.stderr
             watched.job = json.loads(done.stdout)
             look(watched, up.pid)
@@ -96,14 +103,18 @@ def look(watched: Stay, pid: int) -> None:
         with suppress(psutil.NoSuchProcess):  # a database session that has just ended
             watched.written |= {file.path for file in process.open_files() if file.mode != "r"}
             maps = process.memory_maps(grouped=False)
-            watched.shared_memory |= {part.path for part in maps if part.path.startswith("/dev/shm/")}
+            watched.shared_memory |= {
+                part.path for part in maps if part.path.startswith("/dev/shm/")
+            }
 
 
 def test_a_case_goes_through_with_its_objects_in_s3(stay: Stay, bucket: str) -> None:
     assert stay.job["state"] == "done"
     assert stay.job["result"]["model"]["name"] == "first"
     assert open_store(bucket).get(hashlib.sha256(png(1)).hexdigest()) == png(1)
-    assert not list((stay.home / "objects").rglob("*")), "nothing lies in the folder that S3 stands in for"
+    assert not list((stay.home / "objects").rglob("*")), (
+        "nothing lies in the folder that S3 stands in for"
+    )
 
 
 def test_ctrl_c_ends_every_process_and_says_so(stay: Stay) -> None:
@@ -114,7 +125,9 @@ def test_ctrl_c_ends_every_process_and_says_so(stay: Stay) -> None:
         StackState.load(stay.home)
 
 
-def test_the_demo_goes_on_with_the_model_that_is_there_and_answers_two_hospitals(stay: Stay) -> None:
+def test_the_demo_goes_on_with_the_model_that_is_there_and_answers_two_hospitals(
+    stay: Stay,
+) -> None:
     assert stay.demo.returncode == 0, stay.demo.stderr
     assert "Live model: first/1." in stay.demo.stdout
     lines = stay.demo.stdout.splitlines()

@@ -41,7 +41,9 @@ def bomb(side: int) -> bytes:
     pixels = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
-    packed = (struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
+    packed = (
+        struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
@@ -51,19 +53,30 @@ def test_a_truncated_image_fails_alone_with_its_reason(north: Hospital, kind: st
     made = [north.accepted(image) for image in (png(1), whole[: len(whole) // 2], png(2))]
     good, broken, other = (north.job(each["job_id"]) for each in made)
     assert (good["state"], other["state"]) == ("done", "done")
-    assert (broken["state"], broken["reason"], broken["result"]) == ("failed", "image-unreadable", None)
+    assert (broken["state"], broken["reason"], broken["result"]) == (
+        "failed",
+        "image-unreadable",
+        None,
+    )
     assert broken["message"].endswith(".")
 
 
 @pytest.mark.parametrize(
     ("image", "status", "code"),
-    [(b"", 422, "image-empty"), (b"this is text, whatever its name says. " * 9, 415, "image-unsupported")],
+    [
+        (b"", 422, "image-empty"),
+        (b"this is text, whatever its name says. " * 9, 415, "image-unsupported"),
+    ],
 )
-def test_what_is_no_image_is_refused_at_once(north: Hospital, image: bytes, status: int, code: str) -> None:
+def test_what_is_no_image_is_refused_at_once(
+    north: Hospital, image: bytes, status: int, code: str
+) -> None:
     check_problem(north.submit(image), status, code)
 
 
-def test_a_small_file_that_unfolds_to_30000_by_30000_pixels_is_refused_at_once(north: Hospital) -> None:
+def test_a_small_file_that_unfolds_to_30000_by_30000_pixels_is_refused_at_once(
+    north: Hospital,
+) -> None:
     image = bomb(30_000)
     assert len(image) < MIB
     check_problem(north.submit(image), 413, "image-too-large")
@@ -94,7 +107,9 @@ def test_a_body_of_two_gib_is_refused_before_it_is_sent(stage: Stage, north: Hos
     assert_413(line)
 
 
-def test_a_body_without_a_length_is_refused_when_it_passes_the_cap(stage: Stage, north: Hospital) -> None:
+def test_a_body_without_a_length_is_refused_when_it_passes_the_cap(
+    stage: Stage, north: Hospital
+) -> None:
     line = begin(stage, north, {"Transfer-Encoding": "chunked"})
     for piece in (PART, *[bytes(MIB)] * (stage.settings.max_upload_mib + 1)):
         line.send(b"%x\r\n%b\r\n" % (len(piece), piece))

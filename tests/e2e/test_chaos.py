@@ -16,18 +16,27 @@ def test_a_small_storm_breaks_no_promise(tmp_path):
     asked = [part for kind in KINDS for part in ("--fault", kind)]
     told = ("chaos", "--cases", "24", "--minutes", "0.1", "--seed", "11", "--json", *asked)
     done = subprocess.run(
-        command(*told), **surroundings(tmp_path / "unused", 1, {"TMPDIR": str(tmp_path)}), capture_output=True
+        command(*told),
+        **surroundings(tmp_path / "unused", 1, {"TMPDIR": str(tmp_path)}),
+        capture_output=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert [report[name] for name in ("lost", "double", "stuck", "wrong", "internal")] == [0] * 5
-    assert (report["audit_ok"], report["passed"], report["cases"], report["done"]) == (True, True, 24, 24)
+    assert (report["audit_ok"], report["passed"], report["cases"], report["done"]) == (
+        True,
+        True,
+        24,
+        24,
+    )
     assert set(report["faults"]) == {*KINDS, "sent-again"}
     assert min(report["faults"].values()) >= 1
     assert list(tmp_path.glob("sera-chaos-*")) == []
 
 
 def test_a_fault_that_there_is_not_is_refused_with_those_there_are(tmp_path):
-    done = subprocess.run(command("chaos", "--fault", "flood"), **surroundings(tmp_path, 1, {}), capture_output=True)
+    done = subprocess.run(
+        command("chaos", "--fault", "flood"), **surroundings(tmp_path, 1, {}), capture_output=True
+    )
     assert done.returncode == 1
     assert "worker-killed" in done.stderr

@@ -69,26 +69,34 @@ def test_submit_of_a_broken_image_says_why_and_exits_1(stage: Stage, tmp_path: P
     assert len(done.stdout.splitlines()) == 1
 
 
-def test_submit_of_what_is_no_image_is_refused_in_one_sentence(stage: Stage, tmp_path: Path) -> None:
+def test_submit_of_what_is_no_image_is_refused_in_one_sentence(
+    stage: Stage, tmp_path: Path
+) -> None:
     (tmp_path / "text.png").write_text("no image at all, only words " * 10)
     done = stage.sera("submit", str(tmp_path / "text.png"), "--size-mm", "18")
     assert (done.returncode, done.stdout) == (1, "")
     one_sentence(done.stderr, "image-unsupported")
 
 
-def test_submit_with_an_roi_beyond_the_image_is_refused_in_one_sentence(stage: Stage, image: Path) -> None:
+def test_submit_with_an_roi_beyond_the_image_is_refused_in_one_sentence(
+    stage: Stage, image: Path
+) -> None:
     done = stage.sera("submit", str(image), "--size-mm", "18", "--roi", "100,100,90,90")
     assert done.returncode == 1
     assert "128 x 128" in one_sentence(done.stderr, "roi-outside-image")
 
 
-def test_submit_with_a_size_that_cannot_be_is_refused_in_one_sentence(stage: Stage, image: Path) -> None:
+def test_submit_with_a_size_that_cannot_be_is_refused_in_one_sentence(
+    stage: Stage, image: Path
+) -> None:
     done = stage.sera("submit", str(image), "--size-mm", "nan")
     assert done.returncode == 1
     assert "size_mm" in one_sentence(done.stderr, "invalid-request")
 
 
-def test_a_new_key_lets_a_hospital_submit_and_see_its_own_cases_only(stage: Stage, image: Path) -> None:
+def test_a_new_key_lets_a_hospital_submit_and_see_its_own_cases_only(
+    stage: Stage, image: Path
+) -> None:
     made = stage.sera("key", "create", "--hospital", "west")
     key = made.stdout.strip()
     assert (made.returncode, key[:5], len(key.split())) == (0, "sera_", 1)
@@ -117,7 +125,9 @@ def test_a_wrong_key_is_said_to_be_wrong(stage: Stage, image: Path) -> None:
     one_sentence(done.stderr, "unauthenticated")
 
 
-def test_models_are_listed_shown_and_promoted(stage: Stage, changeover: Changeover, model: str) -> None:
+def test_models_are_listed_shown_and_promoted(
+    stage: Stage, changeover: Changeover, model: str
+) -> None:
     listed = stage.told("models", "list", "--json")
     assert [(each["name"], each["version"], each["live"]) for each in listed] == [
         ("starter", 1, True),
@@ -161,7 +171,9 @@ def test_training_with_an_unknown_name_is_refused_in_one_sentence(
     one_sentence(done.stderr, code)
 
 
-def test_a_training_run_that_cannot_succeed_says_why_and_exits_1(stage: Stage, tmp_path: Path) -> None:
+def test_a_training_run_that_cannot_succeed_says_why_and_exits_1(
+    stage: Stage, tmp_path: Path
+) -> None:
     (tmp_path / "only.png").write_bytes(png(900))
     folder = manifest(tmp_path, [{"image": "only.png", "malignant": "1"}])
     assert stage.sera("dataset", "import", str(folder), "--name", "lonely").returncode == 0
@@ -177,7 +189,14 @@ def test_importing_twice_adds_nothing(stage: Stage, tmp_path: Path) -> None:
         phantom = draw(seed)
         Image.fromarray(phantom.pixels).save(tmp_path / f"{seed}.png")
         Image.fromarray(phantom.mask.astype("uint8") * 255).save(tmp_path / f"{seed}.gif")
-        rows.append({"image": f"{seed}.png", "malignant": str(seed % 2), "mask": f"{seed}.gif", "split": "test"})
+        rows.append(
+            {
+                "image": f"{seed}.png",
+                "malignant": str(seed % 2),
+                "mask": f"{seed}.gif",
+                "split": "test",
+            }
+        )
     folder = str(manifest(tmp_path, rows))
     first, again = (stage.sera("dataset", "import", folder, "--name", "twice") for _ in range(2))
     held = "It holds 2 images, 1 malignant."
@@ -186,7 +205,9 @@ def test_importing_twice_adds_nothing(stage: Stage, tmp_path: Path) -> None:
     assert (first.returncode, again.returncode) == (0, 0)
 
 
-def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(stage: Stage, tmp_path: Path) -> None:
+def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(
+    stage: Stage, tmp_path: Path
+) -> None:
     for seed in (911, 912):
         (tmp_path / f"{seed}.png").write_bytes(png(seed))
     (tmp_path / "text.png").write_text("words " * 50)
@@ -205,8 +226,17 @@ def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(sta
     summary, held, *refused = done.stdout.splitlines()
     assert summary == "mixed: 1 new, 0 already there, 6 refused."
     assert held == "It holds 1 image, 1 malignant."
-    assert [line.split(" (")[0].strip() for line in refused] == [f"line {number}" for number in range(3, 9)]
-    wanted = ["text.png", "malignant: Input should be true or false", "gone.png", "256 x 256", "gone.gif", "no image"]
+    assert [line.split(" (")[0].strip() for line in refused] == [
+        f"line {number}" for number in range(3, 9)
+    ]
+    wanted = [
+        "text.png",
+        "malignant: Input should be true or false",
+        "gone.png",
+        "256 x 256",
+        "gone.gif",
+        "no image",
+    ]
     assert all(word in line for word, line in zip(wanted, refused, strict=True)), done.stdout
 
 
@@ -225,7 +255,9 @@ def test_a_manifest_that_cannot_be_read_is_refused_in_one_sentence(
     assert stage.rows("SELECT 1 FROM datasets WHERE name = 'none'") == []
 
 
-def test_a_dataset_name_that_cannot_be_is_refused_in_one_sentence(stage: Stage, tmp_path: Path) -> None:
+def test_a_dataset_name_that_cannot_be_is_refused_in_one_sentence(
+    stage: Stage, tmp_path: Path
+) -> None:
     (tmp_path / "a.png").write_bytes(png(1))
     folder = manifest(tmp_path, [{"image": "a.png", "malignant": "1"}])
     done = stage.sera("dataset", "import", str(folder), "--name", "a/b c")

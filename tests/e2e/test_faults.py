@@ -26,7 +26,9 @@ class Told:
 
     def wait(self, child: str, phase: Phase) -> Event:
         """The next event of that kind."""
-        while (event := self._said.get(timeout=PATIENCE_S)).child != child or event.phase is not phase:
+        while (
+            event := self._said.get(timeout=PATIENCE_S)
+        ).child != child or event.phase is not phase:
             pass
         return event
 
@@ -47,12 +49,23 @@ def told() -> Told:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, first_bundle: Path, told: Told) -> Iterator[Stage]:
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, first_bundle: Path, told: Told
+) -> Iterator[Stage]:
     """A stack whose gateway and clock are a day ahead of the database's clock, and whose worker is a day behind it."""
     services = [shifted(child) if child.name in OFF_S else child for child in SERVICES]
     needed = [child for child in services if child.name in {"migrate", *OFF_S}]
-    env = {"SERA_RING_EVERY_S": "1", "SERA_STUCK_AFTER_S": f"{STUCK_AFTER_S:g}", "SERA_DECODE_S": "3"}
-    settings = {"durable": False, "backoff": Backoff(0.1, 1.0), "extra_env": env, "observe": told.put}
+    env = {
+        "SERA_RING_EVERY_S": "1",
+        "SERA_STUCK_AFTER_S": f"{STUCK_AFTER_S:g}",
+        "SERA_DECODE_S": "3",
+    }
+    settings = {
+        "durable": False,
+        "backoff": Backoff(0.1, 1.0),
+        "extra_env": env,
+        "observe": told.put,
+    }
     home = tmp_path_factory.mktemp("sera") / "home"
     with Stack(home, free_port(), services=needed, **settings) as stack:
         running = Stage(stack, queue.Queue())
@@ -77,9 +90,9 @@ def test_clocks_that_are_wrong_by_a_day_change_no_figure(stage: Stage, north: Ho
         assert all(0 <= age < NEARLY_NOW_S for age in ages), (table, ages)
     asked = {"role": "reader", "hospital": "north", "label": "a day", "expires_days": 1}
     key = stage.operator().http.post("/v1/keys", json=asked).json()
-    assert stage.rows("SELECT expires_at - now() < interval '1 day' FROM api_keys WHERE id = :id", id=key["id"]) == [
-        (True,)
-    ]
+    assert stage.rows(
+        "SELECT expires_at - now() < interval '1 day' FROM api_keys WHERE id = :id", id=key["id"]
+    ) == [(True,)]
     ready = north.http.get("/readyz")
     assert (ready.status_code, ready.json()["degraded"].keys() - {"space"}) == (200, set())
     assert north.submit().status_code == 202, "the hospital's rate is its own clock's matter"

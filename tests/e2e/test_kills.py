@@ -27,7 +27,8 @@ def all_answered_once(stage: Stage, north: Hospital) -> AllAnsweredOnce:
         ids = [job["job_id"] for job in jobs]
         assert len(set(ids)) == len(ids)
         counted = stage.rows(
-            "SELECT count(*), count(DISTINCT job_id) FROM results WHERE job_id::text = ANY(:ids)", ids=ids
+            "SELECT count(*), count(DISTINCT job_id) FROM results WHERE job_id::text = ANY(:ids)",
+            ids=ids,
         )
         assert counted == [(len(ids), len(ids))]
         attempts = [job["attempts"] for job in jobs]
@@ -59,7 +60,9 @@ def test_a_worker_killed_with_cases_in_hand_loses_none_and_doubles_none(
     attempts = all_answered_once(receipts)
     assert max(attempts) > 1, "cases were in hand when it was killed"
     trail = "SELECT count(*) FROM audit_events WHERE event = 'job.returned' AND job_id::text = ANY(:ids)"
-    assert stage.rows(trail, ids=[receipt["job_id"] for receipt in receipts]) == [(sum(attempts) - len(attempts),)]
+    assert stage.rows(trail, ids=[receipt["job_id"] for receipt in receipts]) == [
+        (sum(attempts) - len(attempts),)
+    ]
 
 
 def test_a_broker_that_comes_back_empty_costs_no_waiting_case(

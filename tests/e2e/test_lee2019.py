@@ -19,7 +19,9 @@ IMAGES = 12
 def recipe() -> Recipe:
     """Six networks, taps, tunings and classifiers as they are; fewer folds, epochs and trees."""
     whole = load_recipe("lee2019")
-    classifiers = [replace(each, trees=10) if isinstance(each, Forest) else each for each in whole.classifiers]
+    classifiers = [
+        replace(each, trees=10) if isinstance(each, Forest) else each for each in whole.classifiers
+    ]
     return replace(
         whole,
         classifiers=tuple(classifiers),
@@ -46,12 +48,16 @@ def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(recipe, weights, 
     model = fit(samples, recipe, weights)
     assert model.metrics["images"] == IMAGES
     assert {name for name in model.metrics if name.startswith("auc ")} == {
-        f"auc {features.network}/{kind}" for features in recipe.features for kind in ("svm", "forest")
+        f"auc {features.network}/{kind}"
+        for features in recipe.features
+        for kind in ("svm", "forest")
     }
     save(model, tmp_path / "bundle", synthetic=True)
     nodules = [sample.load() for sample in samples[:2]]
     read = load(tmp_path / "bundle").predict(nodules)
-    assert [each.score for each in read] == pytest.approx([each.score for each in model.predict(nodules)], abs=1e-4)
+    assert [each.score for each in read] == pytest.approx(
+        [each.score for each in model.predict(nodules)], abs=1e-4
+    )
     assert {(reader.network, reader.tap) for reader in read[0].readers} == {
         ("alexnet", "fc2"),
         ("overfeat_accurate", "fc2"),

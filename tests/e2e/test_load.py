@@ -18,7 +18,18 @@ def keys(stage: Stage) -> tuple[int, int]:
 
 
 def load(out: Path, minutes: float) -> tuple[str, ...]:
-    told = ("--hospitals", str(HOSPITALS), "--rate", "3", "--minutes", str(minutes), "--seed", "7", "--out", str(out))
+    told = (
+        "--hospitals",
+        str(HOSPITALS),
+        "--rate",
+        "3",
+        "--minutes",
+        str(minutes),
+        "--seed",
+        "7",
+        "--out",
+        str(out),
+    )
     return ("load", *told)
 
 
@@ -26,19 +37,25 @@ def rules(report: dict[str, Any]) -> dict[str, str]:
     return {rule["name"]: rule["state"] for rule in report["rules"]}
 
 
-def test_a_small_load_keeps_every_promise_and_leaves_a_report_and_no_key(stage: Stage, tmp_path: Path) -> None:
+def test_a_small_load_keeps_every_promise_and_leaves_a_report_and_no_key(
+    stage: Stage, tmp_path: Path
+) -> None:
     report = stage.told(*load(tmp_path / "report.html", minutes=0.07), "--json")
     assert json.loads((tmp_path / "report.json").read_text()) == report
     assert report["cases"]["sent"] == report["cases"]["done"] > 0
     assert (report["errors"], report["passed"], report["interrupted"]) == ({}, True, False)
-    assert {state for name, state in rules(report).items() if name not in ("fair", "flat memory")} == {"kept"}
+    assert {
+        state for name, state in rules(report).items() if name not in ("fair", "flat memory")
+    } == {"kept"}
     assert {"api", "worker", "postgres", "valkey"} <= set(report["samples"][0]["memory_mib"])
     assert (tmp_path / "report.html").stat().st_size < 1_000_000
     made, revoked = keys(stage)
     assert made == revoked >= HOSPITALS
 
 
-def test_ctrl_c_leaves_a_report_of_what_was_measured_and_no_key(stage: Stage, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_a_report_of_what_was_measured_and_no_key(
+    stage: Stage, tmp_path: Path
+) -> None:
     asked = command(*load(tmp_path / "report.html", minutes=60))
     told = surroundings(stage.stack.home.root, stage.stack.port, {"PYTHONUNBUFFERED": "1"})
     with subprocess.Popen(asked, **told, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:

@@ -12,13 +12,19 @@ TELLTALE, SIZE = "telltale", 97.31
 
 def test_no_service_writes_down_anything_of_a_patient(stage: Stage) -> None:
     east = stage.hospital("east")
-    whose = {"PatientName": f"{TELLTALE}^Jane", "PatientID": f"{TELLTALE}-1954", "StudyDescription": TELLTALE}
+    whose = {
+        "PatientName": f"{TELLTALE}^Jane",
+        "PatientID": f"{TELLTALE}-1954",
+        "StudyDescription": TELLTALE,
+    }
     image = dicom_file(draw(11, size_px=128).pixels, **whose)
     jobs = [read(east, each) for each in (image, png(1)[:400])]
     assert {job["state"] for job in jobs} == {"done", "failed"}
     logs = {path.name: path.read_text(errors="replace") for path in stage.stack.home.logs.iterdir()}
     assert all(f'"job": "{jobs[0]["job_id"]}"' in logs[name] for name in ("api.log", "worker.log"))
-    assert [name for name, text in logs.items() if TELLTALE in text.lower() or str(SIZE) in text] == []
+    assert [
+        name for name, text in logs.items() if TELLTALE in text.lower() or str(SIZE) in text
+    ] == []
 
 
 def read(hospital: Hospital, image: bytes) -> dict[str, Any]:

@@ -35,12 +35,21 @@ TRIED = {
     "./sera demo --once": ("tests/e2e/test_another_home.py", '"demo", "--once"'),
     "./sera demo": ("tests/e2e/test_another_home.py", '"demo", "--once"'),
     "./sera up": ("tests/e2e/test_another_home.py", 'command("up")'),
-    "SERA_TRAINERS=2 ./sera up": ("tests/unit/deploy/test_services.py", "with_trainers(SERVICES, 2)"),
+    "SERA_TRAINERS=2 ./sera up": (
+        "tests/unit/deploy/test_services.py",
+        "with_trainers(SERVICES, 2)",
+    ),
     "./sera test": ("tests/unit/deploy/test_launcher.py", 'ready.sera("test")'),
     "./sera chaos --cases 100": ("tests/e2e/test_chaos.py", '"chaos", "--cases"'),
     "./sera chaos --cases 500": ("tests/e2e/test_chaos.py", '"chaos", "--cases"'),
-    "./sera train --dataset NAME --recipe light": ("tests/e2e/test_command_line.py", '"train", "--dataset"'),
-    "./sera study FOLDER --recipe light --out DIR": ("tests/unit/cli/test_study.py", '"study", phantoms, "--recipe"'),
+    "./sera train --dataset NAME --recipe light": (
+        "tests/e2e/test_command_line.py",
+        '"train", "--dataset"',
+    ),
+    "./sera study FOLDER --recipe light --out DIR": (
+        "tests/unit/cli/test_study.py",
+        '"study", phantoms, "--recipe"',
+    ),
     "./sera models promote light": ("tests/e2e/test_the_life_of_a_model.py", '"models", "promote"'),
     "./sera models rollback": ("tests/e2e/test_the_life_of_a_model.py", '"models", "rollback"'),
     "./sera models shadow --status": ("tests/e2e/test_the_life_of_a_model.py", '"--status"'),
@@ -53,7 +62,10 @@ TRIED = {
         "compose exec -T api sera key create --hospital NORTH",
     ),
     "./sera backup FOLDER": ("tests/e2e/test_restore.py", '"backup", str(story.place)'),
-    "./sera backup verify FOLDER": ("tests/integration/cli/test_backup.py", 'run("backup", "verify", place)'),
+    "./sera backup verify FOLDER": (
+        "tests/integration/cli/test_backup.py",
+        'run("backup", "verify", place)',
+    ),
     "./sera restore FOLDER": ("tests/e2e/test_restore.py", '"restore", str(story.place)'),
     "./sera load --hospitals 50 --rate 3 --minutes 30": ("tests/e2e/test_load.py", '"load"'),
 }
@@ -62,7 +74,9 @@ TRIED = {
 
 def blocks() -> list[str]:
     """Commands of the fenced blocks: a line each, with those that it is continued on."""
-    lines = [line for block in SHELL.findall(README) for line in block.replace("\\\n", " ").splitlines()]
+    lines = [
+        line for block in SHELL.findall(README) for line in block.replace("\\\n", " ").splitlines()
+    ]
     bare = [re.sub(r"\s+#\s.*", "", line).strip() for line in lines]
     return [line for line in bare if line and not line.startswith("#")]
 
@@ -106,7 +120,12 @@ def desk(stage: Stage, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def own(command: str, desk: Path, bundle: Path, stage: Stage) -> list[str]:
     """The command's words, with one's own things for what stands in the README for them."""
-    things = {"FOLDER": str(desk / "labelled"), "NAME": "readme", "NORTH": "readme", "light": "first"}
+    things = {
+        "FOLDER": str(desk / "labelled"),
+        "NAME": "readme",
+        "NORTH": "readme",
+        "light": "first",
+    }
     things |= {"IMAGE...": "nodule.png", "DIR/bundle": str(bundle)}
     if "CASE" in words(command):
         things["CASE"] = stage.hospital(LOCAL_HOSPITAL).read(png(len(command)))["case_id"]
@@ -126,7 +145,9 @@ def understood(told: list[str]) -> None:
     command, name = get_command(app), "sera"
     while isinstance(command, TyperGroup):
         context = command.make_context(name, list(told))
-        name, command, told = command.resolve_command(context, [*context._protected_args, *context.args])
+        name, command, told = command.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
     command.make_context(name, list(told))
 
 
@@ -135,19 +156,29 @@ def test_the_readme_names_commands_that_a_test_tries():
     assert set(TRIED) <= set(commands()), "what the README no longer says"
     for path, said in TRIED.values():
         assert said in (ROOT / path).read_text()
-    strange = [each for each in blocks() if not OURS.match(each) and not each.startswith("curl ") and each not in TRIED]
+    strange = [
+        each
+        for each in blocks()
+        if not OURS.match(each) and not each.startswith("curl ") and each not in TRIED
+    ]
     assert strange == [], "a new kind of command: do it here, or name in TRIED the test that does"
 
 
 @pytest.mark.parametrize("command", [each for each in commands() if OURS.match(each)])
-def test_the_command_line_understands(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_understands(
+    command: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(folder)
     things = {"FOLDER": "labelled", "CASE": str(uuid4())}
     understood([things.get(word, word) for word in words(command)])
 
 
-@pytest.mark.parametrize("command", [each for each in commands() if OURS.match(each) and each not in TRIED])
-def test_the_command_does_it(command: str, desk: Path, first_bundle: Path, stage: Stage, monkeypatch, capsys) -> None:
+@pytest.mark.parametrize(
+    "command", [each for each in commands() if OURS.match(each) and each not in TRIED]
+)
+def test_the_command_does_it(
+    command: str, desk: Path, first_bundle: Path, stage: Stage, monkeypatch, capsys
+) -> None:
     told = own(command, desk, first_bundle, stage)
     assert run(told, monkeypatch) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
@@ -159,6 +190,12 @@ def test_the_command_does_it(command: str, desk: Path, first_bundle: Path, stage
 def test_the_request_is_taken(command: str, stage: Stage, desk: Path) -> None:
     key = create_key(stage.settings, Role.SUBMITTER, "readme", "test")
     line = command.replace("http://127.0.0.1:8000", stage.stack.url)
-    found = f"uuidgen() {{ cat /proc/sys/kernel/random/uuid; }}; {line}" if shutil.which("uuidgen") is None else line
-    done = subprocess.run(["bash", "-c", found], env=os.environ | {"KEY": key}, capture_output=True, text=True)
+    found = (
+        f"uuidgen() {{ cat /proc/sys/kernel/random/uuid; }}; {line}"
+        if shutil.which("uuidgen") is None
+        else line
+    )
+    done = subprocess.run(
+        ["bash", "-c", found], env=os.environ | {"KEY": key}, capture_output=True, text=True
+    )
     assert json.loads(done.stdout)["job_id"], done.stderr

@@ -66,7 +66,9 @@ class Disaster:
 @contextmanager
 def up(home: Path, port: int) -> Iterator[StackState]:
     """`./sera up`, ended by Ctrl-C unless it was ended otherwise."""
-    with subprocess.Popen(command("up"), stdout=subprocess.DEVNULL, **surroundings(home, port, QUICKER)) as stack:
+    with subprocess.Popen(
+        command("up"), stdout=subprocess.DEVNULL, **surroundings(home, port, QUICKER)
+    ) as stack:
         try:
             yield until(lambda: running(home))
         finally:
@@ -124,7 +126,10 @@ def live(story: Disaster, state: StackState, north: Hospital) -> None:
 
 
 def person_with_authenticator(story: Disaster, state: StackState) -> None:
-    with closing(Ledger(state.database_url, pool_size=1)) as ledger, ledger.whole("test") as house:
+    with (
+        closing(Ledger(state.database_url, pool_size=1)) as ledger,
+        ledger.system_session("test") as house,
+    ):
         north = house.hospitals.ensure("north")
         story.person = house.people.make_for_show("mara", Role.READER, north, hashed(PASSWORD)).id
     story.sealed = Vault(story.settings).seal(story.person, SECRET)
@@ -178,7 +183,9 @@ def test_what_a_client_sends_again_is_the_case_of_before_or_a_new_one(disaster: 
         assert again[first] == disaster.sent[first]
 
 
-def test_a_person_signs_in_and_the_authenticators_key_is_the_one_of_before(disaster: Disaster) -> None:
+def test_a_person_signs_in_and_the_authenticators_key_is_the_one_of_before(
+    disaster: Disaster,
+) -> None:
     told = {"name": "mara", "password": PASSWORD}
     with httpx2.Client(base_url=disaster.url) as browser:
         assert browser.post("/v1/session", json=told).status_code == 201

@@ -33,7 +33,10 @@ def encoded(kind: str, seed: int = 7) -> bytes:
 
 def check_contract(job: dict[str, Any], size_mm: float, live: str) -> dict[str, Any]:
     """The job is done, and its result has every field of the contract, each within its bounds."""
-    assert job | {"state": "done", "position": None, "eta_s": None, "attempts": 1, "reason": None} == job
+    assert (
+        job | {"state": "done", "position": None, "eta_s": None, "attempts": 1, "reason": None}
+        == job
+    )
     result = job["result"]
     assert 0 <= result["score"] <= 1
     assert 0 < result["risk"] < 1
@@ -52,7 +55,10 @@ def check_contract(job: dict[str, Any], size_mm: float, live: str) -> dict[str, 
 
 
 def check_readers(result: dict[str, Any]) -> None:
-    readers = {(reader["network"], reader["classifier"]): reader["probability"] for reader in result["readers"]}
+    readers = {
+        (reader["network"], reader["classifier"]): reader["probability"]
+        for reader in result["readers"]
+    }
     assert set(readers) == {(n, c) for n in ("sera_tiny", "handcrafted") for c in ("svm", "forest")}
     assert all(reader["tap"] for reader in result["readers"])
     assert result["score"] == pytest.approx(np.mean(list(readers.values())))
@@ -88,7 +94,9 @@ def test_a_dicom_image_gets_a_whole_result(stage: Stage, south: Hospital, name: 
     assert "multi-frame" not in codes(check_contract(job, 22, stage.live()))
 
 
-def test_of_a_dicom_loop_the_middle_frame_is_read_and_said_to_be(stage: Stage, south: Hospital) -> None:
+def test_of_a_dicom_loop_the_middle_frame_is_read_and_said_to_be(
+    stage: Stage, south: Hospital
+) -> None:
     job = south.read(examples.get_path("ybr_color").read_bytes(), size_mm=9.5)
     told = codes(check_contract(job, 9.5, stage.live()))
     assert "frame 16" in told["multi-frame"]
@@ -97,26 +105,38 @@ def test_of_a_dicom_loop_the_middle_frame_is_read_and_said_to_be(stage: Stage, s
 
 def test_a_case_without_an_roi_is_read_with_a_remark(north: Hospital) -> None:
     assert "roi-absent" in codes(north.read()["result"])
-    assert "roi-absent" not in codes(north.read(roi='{"polygon": [[20, 20], [100, 25], [60, 110]]}')["result"])
+    assert "roi-absent" not in codes(
+        north.read(roi='{"polygon": [[20, 20], [100, 25], [60, 110]]}')["result"]
+    )
 
 
-def test_many_cases_of_two_hospitals_at_once_lose_none_and_double_none(north: Hospital, south: Hospital) -> None:
+def test_many_cases_of_two_hospitals_at_once_lose_none_and_double_none(
+    north: Hospital, south: Hospital
+) -> None:
     before = {id(hospital): hospital.jobs() for hospital in (north, south)}
     cases = [
-        (hospital, number, str(uuid4())) for hospital, number in zip(cycle([north, south]), range(30), strict=False)
+        (hospital, number, str(uuid4()))
+        for hospital, number in zip(cycle([north, south]), range(30), strict=False)
     ]
     again = cases + cases[::3]
     with ThreadPoolExecutor(6) as clients:
         ids = list(
-            clients.map(lambda case: case[0].accepted(png(case[1] % 10), key=case[2], size_mm=10 + case[1]), again)
+            clients.map(
+                lambda case: case[0].accepted(png(case[1] % 10), key=case[2], size_mm=10 + case[1]),
+                again,
+            )
         )
         jobs = list(clients.map(lambda case, made: case[0].job(made["job_id"]), cases, ids))
     assert [job["state"] for job in jobs] == ["done"] * 30
-    assert [job["result"]["fna"]["size_mm"] for job in jobs] == [10 + number for number in range(30)]
+    assert [job["result"]["fna"]["size_mm"] for job in jobs] == [
+        10 + number for number in range(30)
+    ]
     assert [made["job_id"] for made in ids[30:]] == [job["job_id"] for job in jobs[::3]]
     for hospital in (north, south):
         new = set(hospital.jobs()) - set(before[id(hospital)])
-        assert new == {job["job_id"] for job, case in zip(jobs, cases, strict=True) if case[0] is hospital}
+        assert new == {
+            job["job_id"] for job, case in zip(jobs, cases, strict=True) if case[0] is hospital
+        }
 
 
 def test_equal_images_in_one_batch_and_alone_get_equal_scores(north: Hospital) -> None:
@@ -149,7 +169,9 @@ def codes(result: dict[str, Any]) -> dict[str, str]:
     return {warning["code"]: warning["message"] for warning in result["warnings"]}
 
 
-def test_no_case_fails_while_a_model_is_trained_and_replaces_the_live_one(changeover: Changeover, stage: Stage) -> None:
+def test_no_case_fails_while_a_model_is_trained_and_replaces_the_live_one(
+    changeover: Changeover, stage: Stage
+) -> None:
     assert changeover.imported.splitlines()[0] == "phantoms: 60 new, 0 already there, 0 refused."
     assert changeover.run["state"] == "done"
     assert {job["state"] for job in changeover.jobs} == {"done"}
@@ -165,7 +187,9 @@ def test_an_erased_case_takes_its_image_out_of_the_store(stage: Stage, north: Ho
     objects = open_store(stage.settings.objects)
     assert objects.exists(image)
     key = create_key(stage.settings, Role.HOSPITAL_ADMIN, "north", "test")
-    told = stage.told("case", "erase", job["case_id"], "--ground", "patient-request", "--json", SERA_KEY=key)
+    told = stage.told(
+        "case", "erase", job["case_id"], "--ground", "patient-request", "--json", SERA_KEY=key
+    )
     assert told["ground"] == "patient-request"
     assert north.http.get(f"/v1/jobs/{job['job_id']}").status_code == 410
     until(lambda: not objects.exists(image))

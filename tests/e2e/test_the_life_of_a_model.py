@@ -48,37 +48,63 @@ def known(stage: Stage, west: Hospital) -> list[str]:
     """Cases of before, whose outcome the hospital tells; it consents to all but the first."""
     cases = [west.read(png(seed, malignant=bool(seed % 2)))["case_id"] for seed in CASES]
     for seed, case in zip(CASES, cases, strict=True):
-        told = {"malignant": bool(seed % 2), "source": "histology", "consent": case != cases[0], "patient": f"p{seed}"}
+        told = {
+            "malignant": bool(seed % 2),
+            "source": "histology",
+            "consent": case != cases[0],
+            "patient": f"p{seed}",
+        }
         assert west.http.post(f"/v1/cases/{case}/outcome", json=told).status_code == 201
     return cases
 
 
 @pytest.fixture(scope="module")
-def run(stage: Stage, traffic: list, known: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def run(
+    stage: Stage, traffic: list, known: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """A run on a split and frozen version, whose trainer is killed in its midst."""
     folder = labelled(tmp_path_factory.mktemp("life"))
     assert stage.sera("dataset", "import", str(folder), "--name", "life").returncode == 0
     taken = stage.told("dataset", "take-outcomes", "life", "--json")
     assert (taken["added"], taken["refused"]) == (len(CASES) - 1, [])
-    stage.told("dataset", "split", "life", "--by", "patient", "--test-share", "0.35", "--seed", "1", "--json")
+    stage.told(
+        "dataset",
+        "split",
+        "life",
+        "--by",
+        "patient",
+        "--test-share",
+        "0.35",
+        "--seed",
+        "1",
+        "--json",
+    )
     asked = stage.told("train", "--dataset", "life", "--recipe", "starter", "--detach", "--json")
     path = f"/v1/training-runs/{asked['run_id']}"
     operator = stage.operator()
     until(lambda: operator.http.get(path).json()["fraction"] > 0.3)
     finished = done(operator.http.get(path).json())
     stage.kill("trainer")
-    ended = until(lambda: [run for run in [operator.http.get(path).json()] if run["state"] in ("done", "failed")])[0]
+    ended = until(
+        lambda: [
+            run for run in [operator.http.get(path).json()] if run["state"] in ("done", "failed")
+        ]
+    )[0]
     assert ended["state"] == "done", ended["message"]
     assert finished.items() <= done(ended).items()
     return ended
 
 
 @pytest.mark.slow
-def test_a_killed_trainer_costs_a_step_and_the_run_tells_what_each_came_to(run: dict[str, Any]) -> None:
+def test_a_killed_trainer_costs_a_step_and_the_run_tells_what_each_came_to(
+    run: dict[str, Any],
+) -> None:
     kinds = [step["kind"] for step in run["steps"]]
     assert kinds[-3:] == ["bundle", "evaluation", "gate"]
     assert max(step["attempts"] for step in run["steps"]) <= 2
-    assert run["metrics"]["images"] == sum(1 for _ in LABELLED) + len(CASES) - 1 - locked_images(run)
+    assert run["metrics"]["images"] == sum(1 for _ in LABELLED) + len(CASES) - 1 - locked_images(
+        run
+    )
 
 
 @pytest.mark.slow
@@ -97,12 +123,17 @@ def test_a_model_is_tried_in_the_shadow_promoted_and_taken_back_while_cases_come
     assert stage.told("models", "shadow", digest[:12], "--status", "--json")["ended_at"]
     stage.told("models", "rollback", "--reason", REASON, "--json")
     assert west.read(png(2))["result"]["model"]["digest"] == before
-    told = [(row["kind"], row["model"], row["reason"]) for row in stage.told("models", "history", "--json")[:2]]
+    told = [
+        (row["kind"], row["model"], row["reason"])
+        for row in stage.told("models", "history", "--json")[:2]
+    ]
     assert told == [("rollback", before, REASON), ("promote", digest, REASON)]
 
 
 @pytest.mark.slow
-def test_a_model_has_a_card_and_monitoring_knows_its_outcomes(stage: Stage, run: dict[str, Any], known: list) -> None:
+def test_a_model_has_a_card_and_monitoring_knows_its_outcomes(
+    stage: Stage, run: dict[str, Any], known: list
+) -> None:
     operator = stage.operator()
     card = operator.http.get(f"/v1/models/{run['model_digest']}/card.html")
     assert card.headers["content-type"].startswith("text/html")
@@ -134,5 +165,7 @@ def labelled(folder: Path) -> Path:
         for seed in LABELLED:
             phantom = draw(seed, malignant=seed % 4 < 2, size_px=128)
             Image.fromarray(phantom.pixels).save(folder / f"{seed}.png")
-            lines.writerow([f"{seed}.png", int(phantom.malignant), f"patient-{seed // 2}", "clinic"])
+            lines.writerow(
+                [f"{seed}.png", int(phantom.malignant), f"patient-{seed // 2}", "clinic"]
+            )
     return folder

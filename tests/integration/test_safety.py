@@ -74,7 +74,10 @@ def test_a_database_that_does_not_answer_is_said_to_be_away(closed, tmp_path):
         ("broker_url", "redis://:short@broker.example:6379/0"),
         ("broker_url", "redis://:passwordpassword@broker.example:6379/0"),
         ("objects_url", "s3://minioadmin:minioadmin@store.example:9000/sera?secure=true"),
-        ("objects_url", "s3://long-enough-name:long-enough-name@store.example:9000/sera?secure=true"),
+        (
+            "objects_url",
+            "s3://long-enough-name:long-enough-name@store.example:9000/sera?secure=true",
+        ),
     ],
 )
 def test_an_engine_on_the_network_with_no_secret_or_a_guessable_one_is_unsafe(closed, name, url):
@@ -98,11 +101,15 @@ def test_an_engine_of_this_machine_or_with_a_drawn_secret_is_safe(closed, name, 
 
 
 def test_images_in_the_clear_between_machines_are_unsafe(closed):
-    (told,) = warnings(changed(closed, objects_url="s3://sera:x9fQ2mLr81aT@store.example:9000/sera"))
+    (told,) = warnings(
+        changed(closed, objects_url="s3://sera:x9fQ2mLr81aT@store.example:9000/sera")
+    )
     assert "secure=true" in told
 
 
-@pytest.mark.parametrize(("proxies", "unsafe"), [("0.0.0.0/0", 1), ("10.0.0.1, ::/0", 1), ("10.0.0.0/8", 0), ("", 0)])
+@pytest.mark.parametrize(
+    ("proxies", "unsafe"), [("0.0.0.0/0", 1), ("10.0.0.1, ::/0", 1), ("10.0.0.0/8", 0), ("", 0)]
+)
 def test_believing_every_proxy_is_unsafe(closed, proxies, unsafe):
     assert len(warnings(changed(closed, trusted_proxies=proxies))) == unsafe
 
@@ -125,7 +132,12 @@ def test_production_starts_with_safe_settings_and_anything_else_with_any(closed)
 def test_no_service_starts_unsafe_in_production(service, tmp_path):
     env = {**os.environ, "SERA_PRODUCTION": "1", "SERA_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-m", f"services.{service}"], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", f"services.{service}"],
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode != 0
     assert "SERA_PUBLIC_URL=https://NAME" in done.stderr

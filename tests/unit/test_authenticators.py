@@ -12,12 +12,16 @@ RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
 """Of RFC 6238, appendix B."""
 
 
-@pytest.mark.parametrize(("now_s", "code"), [(59, "287082"), (1111111109, "081804"), (20000000000, "353130")])
+@pytest.mark.parametrize(
+    ("now_s", "code"), [(59, "287082"), (1111111109, "081804"), (20000000000, "353130")]
+)
 def test_codes_are_those_of_rfc_6238(now_s, code):
     assert authenticators.step_of(RFC_SECRET, code, now_s, None) == now_s // STEP_S
 
 
-@pytest.mark.parametrize(("steps", "good"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
+@pytest.mark.parametrize(
+    ("steps", "good"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)]
+)
 def test_a_code_of_the_step_before_or_after_is_taken_and_no_other(steps, good):
     now_s = 1_000_000_000
     code = pyotp.HOTP(RFC_SECRET).at(now_s // STEP_S + steps)
@@ -45,7 +49,9 @@ def test_a_code_may_be_typed_with_a_blank():
 def test_recovery_codes_are_ten_different_ones_known_however_they_are_typed():
     codes = authenticators.recovery_codes()
     assert len(set(codes)) == 10
-    assert authenticators.recovery_hash(codes[0]) == authenticators.recovery_hash(codes[0].upper().replace("-", " "))
+    assert authenticators.recovery_hash(codes[0]) == authenticators.recovery_hash(
+        codes[0].upper().replace("-", " ")
+    )
 
 
 def test_a_secret_is_read_again_by_its_person_only_and_is_not_in_what_is_kept(tmp_path):

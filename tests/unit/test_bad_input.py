@@ -36,7 +36,13 @@ def a_constant_image() -> None:
 
 
 def a_single_class() -> None:
-    Workbench([replace(s, malignant=True) for s in phantom_samples(8, 0, 0.1)], BY_FORMULA, NOWHERE, NoCache(), 0)
+    Workbench(
+        [replace(s, malignant=True) for s in phantom_samples(8, 0, 0.1)],
+        BY_FORMULA,
+        NOWHERE,
+        NoCache(),
+        0,
+    )
 
 
 def a_patient_on_both_sides() -> None:
@@ -65,7 +71,9 @@ def features_that_are_no_numbers() -> None:
         (features_that_are_no_numbers, "features-not-finite", "Outline the nodule again"),
     ],
 )
-def test_bad_input_is_a_named_error_that_says_what_to_do(fault: Callable[[], None], code: str, next_step: str):
+def test_bad_input_is_a_named_error_that_says_what_to_do(
+    fault: Callable[[], None], code: str, next_step: str
+):
     with pytest.raises(SeraError, match=next_step) as caught:
         fault()
     assert caught.value.code == code
@@ -76,5 +84,7 @@ def test_a_weight_file_of_wrong_shapes_is_named(tmp_path):
     state["features.0.weight"] = torch.zeros(3, 3)
     torch.save(state, tmp_path / "squeezenet1_1.pth")
     with pytest.raises(SeraError, match=r"squeezenet1_1\.pth.*networks\.md") as caught:
-        TapNetwork.pretrained("squeezenet", ["avg"], WeightsFinder(tmp_path, tmp_path, download=False))
+        TapNetwork.pretrained(
+            "squeezenet", ["avg"], WeightsFinder(tmp_path, tmp_path, download=False)
+        )
     assert caught.value.code == "weights-unreadable"

@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 LOCKED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==", re.MULTILINE)
 LET_IN = re.compile(
-    r"apache|\bMIT|\bBSD|\b0BSD|\bISC\b|\bPSF|python software foundation|mozilla|\bMPL|lesser|\bLGPL", re.I
+    r"apache|\bMIT|\bBSD|\b0BSD|\bISC\b|\bPSF|python software foundation|mozilla|\bMPL|lesser|\bLGPL",
+    re.I,
 )
 LEFT_OUT = re.compile(r"affero|\bAGPL|\bSSPL|non.?commercial", re.I)
 """Never, whatever else a licence says."""
@@ -28,14 +29,24 @@ def packages(lock: str) -> list[str]:
 def licence(package: str) -> str:
     """What the package says of itself: the expression, the classifiers, or the first line of the text."""
     told = metadata(package)
-    classified = [each.rpartition("::")[2].strip() for each in told.get_all("Classifier", []) if each.startswith("Lic")]
-    said = [told.get("License-Expression"), *classified, *(told.get("License") or "").splitlines()[:1]]
+    classified = [
+        each.rpartition("::")[2].strip()
+        for each in told.get_all("Classifier", [])
+        if each.startswith("Lic")
+    ]
+    said = [
+        told.get("License-Expression"),
+        *classified,
+        *(told.get("License") or "").splitlines()[:1],
+    ]
     return UNTOLD.get(package) or "; ".join(filter(None, said))
 
 
 def exceptions() -> set[str]:
     """Packages in CONTRIBUTING's table."""
-    return set(re.findall(r"^\| `([^`]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
+    return set(
+        re.findall(r"^\| `([^`]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    )
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])

@@ -24,7 +24,13 @@ def test_only_what_is_filled_in_is_sent(tmp_path: Path) -> None:
         write(tmp_path, f"{head} a.png , 1 ,m.gif,p-1,north, 12.5 ,test,5,old\nb.png,0,,, ,,,,\n")
     )
     assert full.mask == tmp_path / "m.gif"
-    assert full.fields == {"patient": "p-1", "site": "north", "size_mm": "12.5", "split": "test", "tirads": "5"}
+    assert full.fields == {
+        "patient": "p-1",
+        "site": "north",
+        "size_mm": "12.5",
+        "split": "test",
+        "tirads": "5",
+    }
     assert (full.image, full.malignant) == (tmp_path / "a.png", "1")
     assert (bare.mask, bare.fields) == (None, {})
 
@@ -47,7 +53,9 @@ def test_a_row_cut_short_is_kept_for_the_gateway_to_refuse(tmp_path: Path) -> No
         ("image,malignant\n" + "x" * 200_000 + ",1\n", "cannot be read as CSV"),
     ],
 )
-def test_a_manifest_that_is_no_table_of_images_says_what_it_lacks(tmp_path: Path, text: str, told: str) -> None:
+def test_a_manifest_that_is_no_table_of_images_says_what_it_lacks(
+    tmp_path: Path, text: str, told: str
+) -> None:
     with pytest.raises(ManifestInvalid, match=told):
         read_manifest(write(tmp_path, text))
 
@@ -64,7 +72,10 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
 
 def test_reader_columns_hold_what_people_said(tmp_path: Path) -> None:
     rows = read_manifest(
-        write(tmp_path, "image,malignant,reader_kim,reader_lee,reader_\na.png,1, 1 ,,2\nb.png,0,,3.5,\n")
+        write(
+            tmp_path,
+            "image,malignant,reader_kim,reader_lee,reader_\na.png,1, 1 ,,2\nb.png,0,,3.5,\n",
+        )
     )
     assert [row.readers for row in rows] == [{"kim": "1"}, {"lee": "3.5"}]
     assert reader_columns(rows) == ("kim", "lee")
@@ -91,5 +102,8 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
 def test_a_manifest_that_came_as_text_keeps_its_names_as_they_are() -> None:
     (row,) = parse_table("\ufeffimage,malignant,mask\r\n../a//b.png,1,./m.png\r\n", "The manifest")
     assert (row.line, row.name, row.mask_name) == (2, "../a//b.png", "./m.png")
-    with pytest.raises(ManifestInvalid, match="The manifest cannot be imported: its first line lacks image, malignant"):
+    with pytest.raises(
+        ManifestInvalid,
+        match="The manifest cannot be imported: its first line lacks image, malignant",
+    ):
         parse_table("", "The manifest")

@@ -16,14 +16,24 @@ from tests.e2e.stage import ROOT, free_port, until
 def test_beat_tells_prometheus_of_its_rings_its_disk_and_its_version(tmp_path):
     port = free_port()
     told = {"SERA_HOME": str(tmp_path), "SERA_BROKER_URL": f"redis+socket://{tmp_path}/none.sock"}
-    told |= {"SERA_METRICS_PORT": str(port), "SERA_METRICS_HOST": "127.0.0.1", "PYTHONPATH": str(ROOT)}
-    beat = subprocess.Popen([sys.executable, "-m", "services.beat"], env=os.environ | told, stdout=subprocess.DEVNULL)
+    told |= {
+        "SERA_METRICS_PORT": str(port),
+        "SERA_METRICS_HOST": "127.0.0.1",
+        "PYTHONPATH": str(ROOT),
+    }
+    beat = subprocess.Popen(
+        [sys.executable, "-m", "services.beat"], env=os.environ | told, stdout=subprocess.DEVNULL
+    )
     try:
         page = until(lambda: scraped(port), within_s=60)
     finally:
         beat.terminate()
         beat.wait()
-    assert {"sera_beat_rings_total", "sera_home_free_bytes", "process_resident_memory_bytes"} <= families(page)
+    assert {
+        "sera_beat_rings_total",
+        "sera_home_free_bytes",
+        "process_resident_memory_bytes",
+    } <= families(page)
     assert 'sera_build_info{version="' in page
 
 

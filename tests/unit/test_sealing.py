@@ -8,8 +8,12 @@ from shared.domain.chain import ORIGINLESS, Seal
 from shared.sealing import SealKey, SealKeyUnusable, SealKeyUnwritable, key_file, seal_key, signed
 from shared.settings import Settings
 
-SECRET = base64.b64encode(bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")).decode()
-PUBLIC = base64.b64encode(bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")).decode()
+SECRET = base64.b64encode(
+    bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+).decode()
+PUBLIC = base64.b64encode(
+    bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+).decode()
 """Test vector 1 of RFC 8032, section 7.1."""
 
 
@@ -21,14 +25,25 @@ def made(key: SealKey) -> Seal:
 def test_the_key_of_the_standards_test_vector_has_its_public_half_and_signature():
     key = SealKey(SECRET, "here")
     assert key.public == PUBLIC
-    assert base64.b64decode(key.sign(b"")).hex().startswith("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974")
+    assert (
+        base64.b64decode(key.sign(b""))
+        .hex()
+        .startswith("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974")
+    )
 
 
 def test_a_seal_is_valid_until_anything_in_it_changes():
     seal = made(SealKey(SECRET, "here"))
     assert signed(seal)
     other = SealKey(base64.b64encode(b"k" * 32).decode(), "here").public
-    for name, value in {"number": 8, "chain": "x", "at": "later", "key": other, "signature": "", "hash": "b"}.items():
+    for name, value in {
+        "number": 8,
+        "chain": "x",
+        "at": "later",
+        "key": other,
+        "signature": "",
+        "hash": "b",
+    }.items():
         assert not signed(replace(seal, **{name: value}))
 
 

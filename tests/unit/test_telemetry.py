@@ -15,7 +15,9 @@ logging.getLogger("uvicorn.error").warning("from a library")
 
 
 def test_every_line_is_json_with_its_service_and_rings_are_not_logged():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
+    )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(line["event"], line["service"]) for line in lines] == [
         ("batch.written", "worker"),

@@ -33,7 +33,9 @@ def collector():
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self):
-            told = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
+            told = ExportTraceServiceRequest.FromString(
+                self.rfile.read(int(self.headers["Content-Length"]))
+            )
             got.extend((self.path, whole) for whole in told.resource_spans)
             self.send_response(200)
             self.end_headers()
@@ -98,7 +100,9 @@ def test_what_was_not_chosen_to_be_traced_is_not_traced_by_the_worker_either(col
     assert got == []
 
 
-@pytest.mark.parametrize("wrong", ["", "00-0-0-01", "Jane Doe", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"])
+@pytest.mark.parametrize(
+    "wrong", ["", "00-0-0-01", "Jane Doe", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"]
+)
 def test_a_client_that_names_no_trace_begins_one(wrong):
     tracing.install("api", 1.0, SpanProcessor())
     with tracing.span("http.request", wrong):

@@ -2,7 +2,20 @@
 
 from random import Random
 
-EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFFE)
+EXTREMES = (
+    0,
+    1,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFF,
+    0xFFFFFFFE,
+)
 HEAD = 512
 MOST_RUN = 4096
 
@@ -56,7 +69,13 @@ def stretches_swapped(chance: Random, data: bytes) -> bytes:
     first, second = sorted((stretch(chance, data), stretch(chance, data)))
     if first[1] > second[0]:
         return data[::-1]
-    parts = data[: first[0]], data[slice(*second)], data[first[1] : second[0]], data[slice(*first)], data[second[1] :]
+    parts = (
+        data[: first[0]],
+        data[slice(*second)],
+        data[first[1] : second[0]],
+        data[slice(*first)],
+        data[second[1] :],
+    )
     return b"".join(parts)
 
 
@@ -71,7 +90,9 @@ def doubled(chance: Random, data: bytes) -> bytes:
 
 
 def trailing(chance: Random, data: bytes) -> bytes:
-    return data + chance.choice((bytes(1), b"\xff", chance.randbytes(1), b"PK\x03\x04")) * chance.randint(1, 20_000)
+    return data + chance.choice(
+        (bytes(1), b"\xff", chance.randbytes(1), b"PK\x03\x04")
+    ) * chance.randint(1, 20_000)
 
 
 def spliced(chance: Random, data: bytes, other: bytes) -> bytes:

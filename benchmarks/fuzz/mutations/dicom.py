@@ -11,17 +11,52 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from benchmarks.fuzz.mutations.blind import EXTREMES, bits_flipped, number_made_extreme
 
 LONG = {b"OB", b"OW", b"OF", b"OD", b"SQ", b"UN", b"UT", b"UC", b"UR", b"OL", b"OV", b"SV", b"UV"}
-VRS = (b"US", b"SS", b"UL", b"SL", b"OB", b"OW", b"SQ", b"UN", b"IS", b"DS", b"FD", b"AT", b"CS", b"PN", b"??", b"\0\0")
+VRS = (
+    b"US",
+    b"SS",
+    b"UL",
+    b"SL",
+    b"OB",
+    b"OW",
+    b"SQ",
+    b"UN",
+    b"IS",
+    b"DS",
+    b"FD",
+    b"AT",
+    b"CS",
+    b"PN",
+    b"??",
+    b"\0\0",
+)
 META_END = b"\x08\x00"
 ITEM, PIXELS = b"\xfe\xff\x00\xe0", b"\xe0\x7f\x10\x00"
 SYNTAX, FRAMES, PHOTOMETRIC = b"\x02\x00\x10\x00", b"\x28\x00\x08\x00", b"\x28\x00\x04\x00"
-NUMBERS = tuple(b"\x28\x00" + bytes([low, high]) for low, high in ((2, 0), (6, 0), (16, 0), (17, 0), (0, 1), (1, 1)))
+NUMBERS = tuple(
+    b"\x28\x00" + bytes([low, high])
+    for low, high in ((2, 0), (6, 0), (16, 0), (17, 0), (0, 1), (1, 1))
+)
 NUMBERS = (*NUMBERS, b"\x28\x00\x02\x01", b"\x28\x00\x03\x01")
 """Samples, planes, rows, columns, bits allocated and stored, high bit, sign."""
 SYNTAXES = (
-    *(b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1", b"1.2.840.10008.1.2.2", b"1.2.840.10008.1.2.1.99"),
-    *(b"1.2.840.10008.1.2.5", b"1.2.840.10008.1.2.4.50", b"1.2.840.10008.1.2.4.51", b"1.2.840.10008.1.2.4.57"),
-    *(b"1.2.840.10008.1.2.4.70", b"1.2.840.10008.1.2.4.80", b"1.2.840.10008.1.2.4.90", b"1.2.840.10008.1.2.4.91"),
+    *(
+        b"1.2.840.10008.1.2",
+        b"1.2.840.10008.1.2.1",
+        b"1.2.840.10008.1.2.2",
+        b"1.2.840.10008.1.2.1.99",
+    ),
+    *(
+        b"1.2.840.10008.1.2.5",
+        b"1.2.840.10008.1.2.4.50",
+        b"1.2.840.10008.1.2.4.51",
+        b"1.2.840.10008.1.2.4.57",
+    ),
+    *(
+        b"1.2.840.10008.1.2.4.70",
+        b"1.2.840.10008.1.2.4.80",
+        b"1.2.840.10008.1.2.4.90",
+        b"1.2.840.10008.1.2.4.91",
+    ),
     *(b"1.2.840.10008.1.2.4.100", b"1.2.840.10008.1.2.4.201", b"1.2.3", b""),
 )
 PHOTOMETRICS = (
@@ -65,7 +100,9 @@ def elements(data: bytes) -> Iterator[Element]:
 
 def _one(chance: Random, data: bytes, tags: tuple[bytes, ...] = ()) -> Element:
     found = list(elements(data))
-    return chance.choice([each for each in found if each.tag in tags] or found or [Element(0, 0, 0, b"")])
+    return chance.choice(
+        [each for each in found if each.tag in tags] or found or [Element(0, 0, 0, b"")]
+    )
 
 
 def _valued(data: bytes, element: Element, value: bytes) -> bytes:
@@ -77,11 +114,15 @@ def _valued(data: bytes, element: Element, value: bytes) -> bytes:
 
 def number_changed(chance: Random, data: bytes) -> bytes:
     value = chance.choice((*EXTREMES, 3, 8, 12, 16, 17, 32, 64, 95, 97, 1000, 6000)) & 0xFFFF
-    return _valued(data, _one(chance, data, NUMBERS), pack("<H", value) * chance.choice((1, 1, 1, 2, 0)))
+    return _valued(
+        data, _one(chance, data, NUMBERS), pack("<H", value) * chance.choice((1, 1, 1, 2, 0))
+    )
 
 
 def frames_changed(chance: Random, data: bytes) -> bytes:
-    said = chance.choice((b"0 ", b"-1", b"2 ", b"30", b"1e9 ", b"999999999999", b"1\\2 ", b"x ", b"", b"2147483648"))
+    said = chance.choice(
+        (b"0 ", b"-1", b"2 ", b"30", b"1e9 ", b"999999999999", b"1\\2 ", b"x ", b"", b"2147483648")
+    )
     added = b"\x28\x00\x08\x00IS" + pack("<H", len(said)) + said
     found = [each for each in elements(data) if each.tag == FRAMES]
     if found:
@@ -106,7 +147,11 @@ def vr_changed(chance: Random, data: bytes) -> bytes:
 
 def length_changed(chance: Random, data: bytes) -> bytes:
     element = _one(chance, data)
-    size = pack("<I", chance.choice(EXTREMES)) if element.value_at - element.at == 12 else chance.randbytes(2)
+    size = (
+        pack("<I", chance.choice(EXTREMES))
+        if element.value_at - element.at == 12
+        else chance.randbytes(2)
+    )
     return data[: element.value_at - len(size)] + size + data[element.value_at :]
 
 
@@ -137,7 +182,9 @@ def element_doubled(chance: Random, data: bytes) -> bytes:
 def value_replaced(chance: Random, data: bytes) -> bytes:
     """Not of the pixels, whose bytes the blind mutations spoil."""
     element = _one(chance, data, tuple({each.tag for each in elements(data)} - {PIXELS}))
-    value = chance.choice((b"", b"\0" * 2, b"\\" * 8, "é\u2028".encode() + b" ", chance.randbytes(64), b"9" * 1000))
+    value = chance.choice(
+        (b"", b"\0" * 2, b"\\" * 8, "é\u2028".encode() + b" ", chance.randbytes(64), b"9" * 1000)
+    )
     return _valued(data, element, value)
 
 
@@ -163,7 +210,10 @@ def meta_changed(chance: Random, data: bytes) -> bytes:
 def inflated_changed(chance: Random, data: bytes) -> bytes:
     """A deflated data set spoilt inside, or one that unfolds without end."""
     syntax = next((each for each in elements(data) if each.tag == SYNTAX), None)
-    if syntax is None or DeflatedExplicitVRLittleEndian.encode() not in data[syntax.value_at : syntax.end]:
+    if (
+        syntax is None
+        or DeflatedExplicitVRLittleEndian.encode() not in data[syntax.value_at : syntax.end]
+    ):
         return bits_flipped(chance, data)
     try:
         inside = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[syntax.end :], 1 << 24)

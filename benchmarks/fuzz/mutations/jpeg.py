@@ -37,13 +37,21 @@ def frame_changed(chance: Random, data: bytes) -> bytes:
 
 def size_said_larger(chance: Random, data: bytes) -> bytes:
     at = _one(chance, data, FRAMES)
-    return data[: at + 5] + pack(">HH", chance.randint(97, 6000), chance.randint(97, 6000)) + data[at + 9 :]
+    return (
+        data[: at + 5]
+        + pack(">HH", chance.randint(97, 6000), chance.randint(97, 6000))
+        + data[at + 9 :]
+    )
 
 
 def frame_kind_changed(chance: Random, data: bytes) -> bytes:
     """Baseline called progressive, lossless, arithmetic or JPEG-LS."""
     at = _one(chance, data, FRAMES)
-    return data[: at + 1] + bytes([chance.choice((0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xF7))]) + data[at + 2 :]
+    return (
+        data[: at + 1]
+        + bytes([chance.choice((0xC1, 0xC2, 0xC3, 0xC9, 0xCA, 0xF7))])
+        + data[at + 2 :]
+    )
 
 
 def sampling_changed(chance: Random, data: bytes) -> bytes:
@@ -79,7 +87,11 @@ def scans_repeated(chance: Random, data: bytes) -> bytes:
 
 
 def odd_exif_added(chance: Random, data: bytes) -> bytes:
-    content = b"Exif\0\0" + chance.choice((b"MM\0*\0\0\0\x08", b"II*\0\xff\xff\xff\xff", b"")) + chance.randbytes(40)
+    content = (
+        b"Exif\0\0"
+        + chance.choice((b"MM\0*\0\0\0\x08", b"II*\0\xff\xff\xff\xff", b""))
+        + chance.randbytes(40)
+    )
     return data[:2] + b"\xff\xe1" + pack(">H", len(content) + 2) + content + data[2:]
 
 

@@ -40,15 +40,27 @@ def written(parts: Chunks) -> bytes:
 
 
 def _edited(data: bytes, wanted: bytes, edit: Callable[[bytes], bytes]) -> bytes:
-    return written([(name, edit(content) if name == wanted else content) for name, content in chunks(data)])
+    return written(
+        [(name, edit(content) if name == wanted else content) for name, content in chunks(data)]
+    )
 
 
 def header_changed(chance: Random, data: bytes) -> bytes:
-    width, height = (chance.choice((*EXTREMES, 8, 96, 16_384, 6_324)) & 0xFFFFFFFF for _ in range(2))
-    kinds = (chance.choice((1, 2, 4, 8, 16, 3)), chance.choice((0, 2, 3, 4, 6, 7)), 0, 0, chance.choice((0, 1, 2)))
+    width, height = (
+        chance.choice((*EXTREMES, 8, 96, 16_384, 6_324)) & 0xFFFFFFFF for _ in range(2)
+    )
+    kinds = (
+        chance.choice((1, 2, 4, 8, 16, 3)),
+        chance.choice((0, 2, 3, 4, 6, 7)),
+        0,
+        0,
+        chance.choice((0, 1, 2)),
+    )
 
     def edit(content: bytes) -> bytes:
-        sides = chance.choice((content[:8], pack(">II", width, height), content[:4] + pack(">I", height)))
+        sides = chance.choice(
+            (content[:8], pack(">II", width, height), content[:4] + pack(">I", height))
+        )
         return sides + chance.choice((content[8:], bytes(kinds)))
 
     return _edited(data, b"IHDR", edit)
@@ -61,7 +73,11 @@ def size_said_larger(chance: Random, data: bytes) -> bytes:
 
 
 def chunk_length_changed(chance: Random, data: bytes) -> bytes:
-    places = [match for match in range(8, len(data) - 8) if data[match : match + 4] in (b"IDAT", b"PLTE", b"IEND")]
+    places = [
+        match
+        for match in range(8, len(data) - 8)
+        if data[match : match + 4] in (b"IDAT", b"PLTE", b"IEND")
+    ]
     at = chance.choice(places or [8])
     return data[: at - 4] + pack(">I", chance.choice(EXTREMES)) + data[at:]
 
@@ -92,7 +108,9 @@ def pixels_changed(chance: Random, data: bytes) -> bytes:
             rows = decompress(content)
         except error:
             return content
-        return compress(chance.choice((rows[: len(rows) // 2], rows * 3, bits_flipped(chance, rows), b"")))
+        return compress(
+            chance.choice((rows[: len(rows) // 2], rows * 3, bits_flipped(chance, rows), b""))
+        )
 
     return _edited(data, b"IDAT", edit)
 

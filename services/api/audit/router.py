@@ -24,7 +24,9 @@ def desk(wired: WiringDep, who: Auditor) -> AuditDesk:
 def question(
     hospital: Annotated[PlainText | None, Query(description="By name or id.")] = None,
     event: Annotated[Event | None, Query(description="Of this kind.")] = None,
-    actor: Annotated[PlainText | None, Query(description="Of this actor, as it stands in events.")] = None,
+    actor: Annotated[
+        PlainText | None, Query(description="Of this actor, as it stands in events.")
+    ] = None,
     case: Annotated[UUID | None, Query(description="About this case.")] = None,
     since: Annotated[AwareDatetime | None, Query(description="From this moment on.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Before this moment.")] = None,
@@ -44,7 +46,9 @@ def read_audit(
     after: Annotated[int, Query(ge=0, le=MOST, description="The last id seen.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     newest: Newest = False,
-    before: Annotated[int | None, Query(ge=1, le=MOST, description="The last id seen, newest first.")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=MOST, description="The last id seen, newest first.")
+    ] = None,
 ) -> list[EventView]:
     """Oldest first unless asked otherwise; a hospital's key sees its own hospital's events only."""
     return desk.newest(question, before, limit) if newest else desk.page(question, after, limit)
@@ -53,7 +57,9 @@ def read_audit(
 @router.get("/audit/verify")
 def verify_audit(
     desk: AuditDeskDep,
-    cursor: Annotated[str | None, Query(max_length=300, description="`next` of the answer before.")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=300, description="`next` of the answer before.")
+    ] = None,
 ) -> ProofView:
     """Prove a part of the trail's chains, some seconds of work; `next` goes on until it is null."""
     return desk.prove(cursor)
@@ -62,12 +68,19 @@ def verify_audit(
 @router.get(
     "/audit/export",
     response_class=Response,
-    responses={200: {"content": {LINES: {}}, "description": "JSON lines, for `./sera audit verify --file`."}},
+    responses={
+        200: {
+            "content": {LINES: {}},
+            "description": "JSON lines, for `./sera audit verify --file`.",
+        }
+    },
 )
 def export_audit(
     wired: WiringDep,
     who: Auditor,
-    hospital: Annotated[UUID | None, Query(description="Only this hospital's; a hospital's key gets its own.")] = None,
+    hospital: Annotated[
+        UUID | None, Query(description="Only this hospital's; a hospital's key gets its own.")
+    ] = None,
 ) -> Response:
     """Every event in its chain's order, then the signed seals: a file that is proven without SERA's database."""
     name = {"Content-Disposition": 'attachment; filename="sera-audit.jsonl"'}

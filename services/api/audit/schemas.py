@@ -15,13 +15,17 @@ class EventView(BaseModel):
     id: int
     at: datetime
     actor: str = Field(description="The key, or the service, that did it.")
-    origin: str | None = Field(description="Address the request came from; null where no request did.")
+    origin: str | None = Field(
+        description="Address the request came from; null where no request did."
+    )
     event: str
     hospital_id: UUID | None
     case_id: UUID | None
     job_id: UUID | None
     details: dict[str, Any]
-    number: int = Field(description="Place in the chain of its hospital, or in the house's; without gaps from 1.")
+    number: int = Field(
+        description="Place in the chain of its hospital, or in the house's; without gaps from 1."
+    )
     hash: str = Field(description="SHA-256 over this event and the hash before it.")
 
 
@@ -42,7 +46,9 @@ class StretchView(BaseModel):
     hospital: str | None = Field(description="By name; null for the house.")
     events: int = Field(description="Read this time.")
     number: int = Field(description="Number of the last event read.")
-    sealed: int = Field(description="Up to here a seal vouches; what came later only fits together.")
+    sealed: int = Field(
+        description="Up to here a seal vouches; what came later only fits together."
+    )
     sealed_at: datetime | None = Field(description="When the last seal was made.")
     ended: bool = Field(description="Whether this was the chain's end.")
 
@@ -52,6 +58,10 @@ class ProofView(BaseModel):
     wrong: list[FaultView] = Field(description="At most 50 of what was found.")
     found: int = Field(description="How many were found.")
     chains: list[StretchView]
-    keys: list[str] = Field(description="Public keys of the seals; compare with `./sera audit key`.")
-    trusted: bool = Field(description="This machine holds the sealing key: seals of any other were found wrong.")
+    keys: list[str] = Field(
+        description="Public keys of the seals; compare with `./sera audit key`."
+    )
+    trusted: bool = Field(
+        description="This machine holds the sealing key: seals of any other were found wrong."
+    )
     next: str | None = Field(description="Send it as `cursor` to go on; null when all was read.")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from shared.domain.events import Event
-from shared.ledger import Book
+from shared.ledger import HospitalSession
 from shared.ledger.hospitals import Caller
 from shared.ledger.once import after_commit
 
@@ -22,17 +22,19 @@ class Seen:
         self._most, self._lock = most, threading.Lock()
         self._known: OrderedDict[tuple[str, Event, Subject], None] = OrderedDict()
 
-    def note(self, book: Book, who: Caller, event: Event, subjects: Iterable[Subject]) -> list[Subject]:
+    def note(
+        self, session: HospitalSession, who: Caller, event: Event, subjects: Iterable[Subject]
+    ) -> list[Subject]:
         """Record first reads in the transaction that reads; returns what `remember` is told after its commit.
 
         Whoever has to read one of these cases blind in a reader study is told of there, each time.
         """
         subjects = list(subjects)
-        book.readings.note_looks(who.person, event, [case for case, _ in subjects])
+        session.readings.note_looks(who.person, event, [case for case, _ in subjects])
         with self._lock:
             fresh = [each for each in subjects if (who.actor, event, each) not in self._known]
         if fresh:
-            book.audit.record_reads(event, fresh)
+            session.audit.record_reads(event, fresh)
         return fresh
 
     def remember(self, who: Caller, event: Event, subjects: Iterable[Subject]) -> None:

@@ -59,7 +59,13 @@ class AuditDesk:
     def prove(self, cursor: str | None) -> ProofView:
         """As much of the trail as PROVE_S allows, from the cursor on. Raises CursorInvalid."""
         trusted = own_key(self._wired.settings)
-        prover = Prover(self._wired.ledger, self._who.actor, self._who.hospital_id, signed=signed, trusted=trusted)
+        prover = Prover(
+            self._wired.ledger,
+            self._who.actor,
+            self._who.hospital_id,
+            signed=signed,
+            trusted=trusted,
+        )
         place = _place(cursor)
         if place and not prover.allows(place):
             raise CursorInvalid
@@ -89,11 +95,13 @@ class AuditDesk:
     def _open(self) -> Iterator[tuple[AuditTrail, Names]]:
         """The trail that the caller may see, and the names of its hospitals."""
         if self._who.hospital_id:
-            with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
-                yield book.audit, book.observations.hospitals()
+            with self._wired.ledger.hospital_session(
+                self._who.hospital_id, self._who.actor
+            ) as hospital_session:
+                yield hospital_session.audit, hospital_session.observations.hospitals()
         else:
-            with self._wired.ledger.whole(self._who.actor) as house:
-                yield house.audit, house.observations.hospitals()
+            with self._wired.ledger.system_session(self._who.actor) as system_session:
+                yield system_session.audit, system_session.observations.hospitals()
 
 
 def view(recorded: Recorded) -> EventView:
@@ -102,7 +110,9 @@ def view(recorded: Recorded) -> EventView:
 
 def wanted(question: Question, names: Names) -> Wanted:
     """Raises NotFound."""
-    told = {name: value for name, value in vars(question).items() if name not in ("hospital", "case")}
+    told = {
+        name: value for name, value in vars(question).items() if name not in ("hospital", "case")
+    }
     return Wanted(hospital_id=_hospital(question.hospital, names), case_id=question.case, **told)
 
 
@@ -111,7 +121,11 @@ def joined(read: Sequence[Stretch], known: dict[str, str]) -> list[StretchView]:
     lines: dict[str, StretchView] = {}
     for each in read:
         before = lines[each.chain].events if each.chain in lines else 0
-        told = {"hospital": known.get(each.chain), "events": before + each.events, "sealed_at": each.seal_at}
+        told = {
+            "hospital": known.get(each.chain),
+            "events": before + each.events,
+            "sealed_at": each.seal_at,
+        }
         told |= {name: getattr(each, name) for name in ("chain", "number", "sealed", "ended")}
         lines[each.chain] = StretchView(**told)
     return list(lines.values())
@@ -149,10 +163,10 @@ def export(wired: Wiring, who: Caller, hospital: UUID | None) -> Iterator[str]:
     owner = hospital or who.hospital_id
     if who.hospital_id and owner != who.hospital_id:
         raise NotFound(thing="hospital")
-    with wired.ledger.whole(who.actor) as house:
-        if owner and owner not in {each.id for each in house.hospitals.all()}:
+    with wired.ledger.system_session(who.actor) as session:
+        if owner and owner not in {each.id for each in session.hospitals.all()}:
             raise NotFound(thing="hospital")
-        house.audit.record_all([Entry(Event.AUDIT_EXPORTED, owner)])
+        session.audit.record_all([Entry(Event.AUDIT_EXPORTED, owner)])
     return Trail(wired.ledger, who.actor, owner).exported()
 
 
@@ -161,4 +175,6 @@ def fault(each: Finding) -> FaultView:
     rows = f"{each.first}" if each.first == each.last else f"{each.first}–{each.last}"
     facts = {"rows": rows, "chain": each.chain, **each.facts}
     said, _ = sentence(f"fault-{each.fault}", facts, each.sentence)
-    return FaultView(fault=each.fault, chain=each.chain, first=each.first, last=each.last, sentence=said)
+    return FaultView(
+        fault=each.fault, chain=each.chain, first=each.first, last=each.last, sentence=said
+    )

@@ -30,13 +30,17 @@ class DescriptorsView(BaseModel):
     orientation: Orientation = Field(description="The lexicon's shape, on the transverse image.")
     margin: Margin
     foci: list[Focus] = Field(description="Echogenic foci, all kinds that were seen.")
-    eccentric: bool = Field(description="Of a mixed nodule: the solid part lies to one side. Only ATA 2015 asks.")
+    eccentric: bool = Field(
+        description="Of a mixed nodule: the solid part lies to one side. Only ATA 2015 asks."
+    )
 
 
 class ReaderAssessment(BaseModel):
     """The pure guidelines' answer to the descriptors and the size; no model has a part in it."""
 
-    points: int = Field(description="By ACR TI-RADS 2017, summed over all descriptors.", examples=[7])
+    points: int = Field(
+        description="By ACR TI-RADS 2017, summed over all descriptors.", examples=[7]
+    )
     level: str = Field(description="By ACR TI-RADS 2017.", examples=["TR5"])
     advice: list[dict[str, Any]] = Field(
         description="Each guideline's, in the form of a result's `fna`, ACR TI-RADS 2017 first. One that has no "
@@ -51,4 +55,6 @@ def assessed(descriptors: Mapping[str, Any] | None, size_mm: float) -> ReaderAss
         return None
     nodule = describe(descriptors)
     advice = [assess(nodule, size_mm, name).to_json() for name in ASSESSED]
-    return ReaderAssessment(points=GUIDELINES[ACR].points(nodule), level=advice[0]["level"], advice=advice)
+    return ReaderAssessment(
+        points=GUIDELINES[ACR].points(nodule), level=advice[0]["level"], advice=advice
+    )

@@ -12,8 +12,8 @@ from shared.queueing.app import Tasks
 
 def erase(wired: Wiring, who: Caller, case_id: UUID, ground: Ground) -> Tombstone:
     """What stays of the case; the ring has the image removed at once, and beat rings too."""
-    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-        erased = book.erasures.erase(case_id, ground)
+    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
+        erased = session.erasures.erase(case_id, ground)
         if erased is None:
             raise NotFound(thing="case")
     wired.doorbell.ring(Tasks.SWEEP, case_id)

@@ -6,14 +6,18 @@ from pydantic import BaseModel, Field
 
 
 class Region(BaseModel):
-    box: tuple[int, int, int, int] = Field(description="x, y, width and height of the crop, in pixels of the image.")
+    box: tuple[int, int, int, int] = Field(
+        description="x, y, width and height of the crop, in pixels of the image."
+    )
 
 
 class Deletion(BaseModel):
     """A deletion test: the crop is blurred away cell by cell, and the score is read after each step."""
 
     hidden: list[float] = Field(description="Shares of the crop blurred away, from 0 to 1.")
-    ordered: list[float] = Field(description="The score after each, the map's most important cells first.")
+    ordered: list[float] = Field(
+        description="The score after each, the map's most important cells first."
+    )
     random: list[float] = Field(description="The same in random order, mean of `orders` orders.")
     orders: int
     area: float = Field(
@@ -25,16 +29,22 @@ class Deletion(BaseModel):
 class MapView(BaseModel):
     kind: Literal["occlusion", "grad-cam"]
     of: str = Field(description="`ensemble`, or the network whose own verdict is explained.")
-    layer: str | None = Field(description="The network's layer whose maps were weighed; null for an occlusion map.")
+    layer: str | None = Field(
+        description="The network's layer whose maps were weighed; null for an occlusion map."
+    )
     label: str
     roi: Region
-    grid: tuple[int, int] = Field(description="Rows and columns of the map before it was scaled up.")
+    grid: tuple[int, int] = Field(
+        description="Rows and columns of the map before it was scaled up."
+    )
     strongest: float | None = Field(
         description="Fall of the score where the strongest place is hidden, negative where what is seen there speaks "
         "against malignancy; null for Grad-CAM, which has no unit."
     )
     unit: str
-    heat: str = Field(description="A transparent layer of the size of `roi`, to be laid over the image there.")
+    heat: str = Field(
+        description="A transparent layer of the size of `roi`, to be laid over the image there."
+    )
     faithfulness: Deletion
 
 

@@ -17,7 +17,10 @@ LABELS = {
     "occlusion": "Occlusion map of the whole ensemble",
     "grad-cam": "Grad-CAM of the tuned {of}, layer {layer}; not of the whole ensemble",
 }
-UNITS = {"occlusion": "change of the score, 0 to 1", "grad-cam": "none: relative to the strongest place"}
+UNITS = {
+    "occlusion": "change of the score, 0 to 1",
+    "grad-cam": "none: relative to the strongest place",
+}
 
 
 class NoResultYet(Conflict):
@@ -65,12 +68,12 @@ class ExplanationDesk:
         return asked
 
     def _ask(self, case_id: UUID) -> Explanation:
-        with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
-            if book.cases.find(case_id) is None:
+        with self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor) as session:
+            if session.cases.find(case_id) is None:
                 raise NotFound(thing="case")
-            asked = book.explanations.ask(case_id)
+            asked = session.explanations.ask(case_id)
             shown = [(case_id, asked.job_id)] if asked and asked.png_sha256 else []
-            read = self._wired.seen.note(book, self._who, Event.EXPLANATION_READ, shown)
+            read = self._wired.seen.note(session, self._who, Event.EXPLANATION_READ, shown)
         self._wired.seen.remember(self._who, Event.EXPLANATION_READ, read)
         if asked is None:
             raise NoResultYet

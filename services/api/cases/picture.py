@@ -31,10 +31,10 @@ def pixels(wired: Wiring, case: Case) -> NDArray[np.uint8]:
 
 
 def _case(wired: Wiring, who: Caller, case_id: UUID) -> Case:
-    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-        case = book.cases.find(case_id)
+    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
+        case = session.cases.find(case_id)
         if case is None:
             raise NotFound(thing="case")
-        read = wired.seen.note(book, who, Event.IMAGE_READ, [(case_id, None)])
+        read = wired.seen.note(session, who, Event.IMAGE_READ, [(case_id, None)])
     wired.seen.remember(who, Event.IMAGE_READ, read)
     return case

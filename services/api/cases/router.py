@@ -10,7 +10,14 @@ from services.api.cases.erasing import erase
 from services.api.cases.explained import ExplanationView
 from services.api.cases.explanation import LATER, ExplanationDesk
 from services.api.cases.picture import show
-from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, SimilarView, Tombstone
+from services.api.cases.schemas import (
+    CaseView,
+    NewOutcome,
+    OutcomeView,
+    Receipt,
+    SimilarView,
+    Tombstone,
+)
 from services.api.cases.service import CaseDesk, Submission
 from services.api.cases.similar import similar
 from services.api.dependencies import Administrator, HospitalReader, Submitter, WiringDep
@@ -47,17 +54,26 @@ def submission(
             examples=['{"box": [40, 30, 180, 160]}'],
         ),
     ] = None,
-    external_id: Annotated[OptionalText, Form(description="Your own number for the case; no patient data.")] = None,
+    external_id: Annotated[
+        OptionalText, Form(description="Your own number for the case; no patient data.")
+    ] = None,
     priority: Annotated[Priority, Form()] = Priority.ROUTINE,
     frame: Annotated[
         int | None,
-        Form(le=2**31 - 1, description="Which frame of a DICOM loop, counted from 1; left out, the middle one."),
+        Form(
+            le=2**31 - 1,
+            description="Which frame of a DICOM loop, counted from 1; left out, the middle one.",
+        ),
     ] = None,
     source: Annotated[
         Source,
-        Form(description="`photo` for a photo of a screen: the result says so, and what it spoilt."),
+        Form(
+            description="`photo` for a photo of a screen: the result says so, and what it spoilt."
+        ),
     ] = Source.FILE,
-    batch: Annotated[BatchLabel, Form(description="Your own label for what you send together.")] = None,
+    batch: Annotated[
+        BatchLabel, Form(description="Your own label for what you send together.")
+    ] = None,
     descriptors: Annotated[
         str | None,
         Form(
@@ -68,8 +84,13 @@ def submission(
         ),
     ] = None,
 ) -> Submission:
-    outline, described = Roi.parse(roi) if roi else None, describe(descriptors) if descriptors else None
-    return Submission(image.file, size_mm, outline, external_id, priority, frame, source, batch, described)
+    outline, described = (
+        Roi.parse(roi) if roi else None,
+        describe(descriptors) if descriptors else None,
+    )
+    return Submission(
+        image.file, size_mm, outline, external_id, priority, frame, source, batch, described
+    )
 
 
 @router.post("/cases", status_code=202)
@@ -108,10 +129,15 @@ def record_outcome(case_id: UUID, new: NewOutcome, wired: WiringDep, who: Submit
     return CaseDesk(wired, who).record_outcome(case_id, new)
 
 
-PICTURE = {200: {"content": {"image/png": {}}}, 202: {"description": "Being made; ask again after Retry-After."}}
+PICTURE = {
+    200: {"content": {"image/png": {}}},
+    202: {"description": "Being made; ask again after Retry-After."},
+}
 
 
-@router.get("/cases/{case_id}/explanation", response_model=ExplanationView, responses={202: PICTURE[202]})
+@router.get(
+    "/cases/{case_id}/explanation", response_model=ExplanationView, responses={202: PICTURE[202]}
+)
 def list_maps(case_id: UUID, wired: WiringDep, who: HospitalReader) -> ExplanationView | Response:
     """Which maps there are for a case, and how faithful each was measured to be; made when first asked for."""
     return ExplanationDesk(wired, who).maps(case_id) or Response(status_code=202, headers=LATER)
@@ -122,7 +148,9 @@ def show_map(
     case_id: UUID,
     wired: WiringDep,
     who: HospitalReader,
-    number: Annotated[int, Query(alias="map", ge=0, le=99, description="Which map, counted from 0.")] = 0,
+    number: Annotated[
+        int, Query(alias="map", ge=0, le=99, description="Which map, counted from 0.")
+    ] = 0,
 ) -> Response:
     """One map as a transparent layer of the size of its ROI."""
     return ExplanationDesk(wired, who).layer(case_id, number)
@@ -130,7 +158,10 @@ def show_map(
 
 @router.get("/cases/{case_id}/similar")
 def similar_cases(
-    case_id: UUID, wired: WiringDep, who: HospitalReader, limit: Annotated[int, Query(ge=1, le=50)] = 6
+    case_id: UUID,
+    wired: WiringDep,
+    who: HospitalReader,
+    limit: Annotated[int, Query(ge=1, le=50)] = 6,
 ) -> SimilarView:
     """This hospital's past cases with a known outcome that the same model finds nearest to this one."""
     return similar(wired, who, case_id, limit)
@@ -145,7 +176,10 @@ def explain_case(case_id: UUID, wired: WiringDep, who: HospitalReader) -> Respon
 @router.get(
     "/cases/{case_id}/image.png",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}}, 304: {"description": "Unchanged since the ETag was given."}},
+    responses={
+        200: {"content": {"image/png": {}}},
+        304: {"description": "Unchanged since the ETag was given."},
+    },
 )
 def show_case(case_id: UUID, wired: WiringDep, who: HospitalReader, request: Request) -> Response:
     """The case's cleaned image, or its frame of a loop, upright and in grey as SERA reads it."""

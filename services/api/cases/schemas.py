@@ -74,9 +74,12 @@ class NewOutcome(BaseModel):
     )
     malignant: bool
     source: OutcomeSource = Field(description="How it became known.")
-    determined_on: Annotated[date, AfterValidator(_not_ahead)] | None = Field(None, description="Not in the future.")
+    determined_on: Annotated[date, AfterValidator(_not_ahead)] | None = Field(
+        None, description="Not in the future."
+    )
     patient: OptionalText = Field(
-        None, description="Your own number, kept only as a keyed hash; left out, an earlier one stands."
+        None,
+        description="Your own number, kept only as a keyed hash; left out, an earlier one stands.",
     )
     consent: bool = Field(False, description="Whether the image may be used for training.")
 
@@ -103,13 +106,17 @@ class CaseView(BaseModel):
     external_id: str | None
     size_mm: float
     roi: dict[str, Any] | None
-    frame: int | None = Field(description="The frame of a loop that was asked for, from 1; null for the middle one.")
+    frame: int | None = Field(
+        description="The frame of a loop that was asked for, from 1; null for the middle one."
+    )
     source: Source = Field(description="`photo` where the image is a photo of a screen.")
     device: str | None = Field(
         description="Make and model of the scanner, from a DICOM header; null for other files.",
         examples=["Philips Medical Systems EPIQ 7G"],
     )
-    image: dict[str, Any] = Field(description="Format, width and height of the image, and sha256 of its cleaned copy.")
+    image: dict[str, Any] = Field(
+        description="Format, width and height of the image, and sha256 of its cleaned copy."
+    )
     removed: dict[str, int] | None = Field(
         description="What was taken out of the image before it was stored, by its name in DICOM or of the file format, "
         "counted; null for cases of before images were cleaned.",
@@ -126,7 +133,9 @@ class CaseView(BaseModel):
     )
     created_at: datetime
     jobs: list[UUID]
-    outcome: OutcomeView | None = Field(description="What the case turned out to be; null while nobody said.")
+    outcome: OutcomeView | None = Field(
+        description="What the case turned out to be; null while nobody said."
+    )
     links: dict[str, str]
 
 
@@ -160,7 +169,9 @@ class SimilarView(BaseModel):
 
 
 def outcome_view(outcome: Outcome) -> OutcomeView:
-    told = {name: getattr(outcome, name) for name in OutcomeView.model_fields if name != "patient_known"}
+    told = {
+        name: getattr(outcome, name) for name in OutcomeView.model_fields if name != "patient_known"
+    }
     return OutcomeView(patient_known=outcome.patient is not None, **told)
 
 

@@ -7,7 +7,14 @@ from typing import BinaryIO
 from uuid import UUID
 
 from services.api.cases.assessment import assessed
-from services.api.cases.schemas import CaseView, NewOutcome, OutcomeView, Receipt, links, outcome_view
+from services.api.cases.schemas import (
+    CaseView,
+    NewOutcome,
+    OutcomeView,
+    Receipt,
+    links,
+    outcome_view,
+)
 from services.api.dependencies import Wiring
 from shared import tracing
 from shared.domain.events import Event
@@ -16,7 +23,7 @@ from shared.domain.source import Source
 from shared.errors import NotFound, TooLarge
 from shared.guidelines import Descriptors, to_json
 from shared.imaging import Header, Roi, inspect
-from shared.ledger import Book, outcomes
+from shared.ledger import HospitalSession, outcomes
 from shared.ledger.cases import NewCase
 from shared.ledger.hospitals import Caller
 from shared.ledger.once import look_for_answer
@@ -84,31 +91,55 @@ class CaseDesk:
         original = self._read(submission.image)
         look_for_answer(submission.fingerprint(hashlib.sha256(original).hexdigest()))
         accepted = self._take(submission, header, original)
-        log().info("case.accepted", job=str(accepted.job_id), case=str(accepted.case_id), lane=submission.priority)
+        log().info(
+            "case.accepted",
+            job=str(accepted.job_id),
+            case=str(accepted.case_id),
+            lane=submission.priority,
+        )
         with tracing.span("job.ring", job=str(accepted.job_id)):
             self._wired.doorbell.ring(Tasks.RING, accepted.job_id)
         to = links(accepted.case_id, accepted.job_id)
         return Receipt(state=JobState.QUEUED, links=to, **vars(accepted))
 
     def find(self, case_id: UUID) -> CaseView:
-        with self._book() as book:
-            case = book.cases.find(case_id)
+        with self._book() as session:
+            case = session.cases.find(case_id)
             if case is None:
                 raise NotFound(thing="case")
-            jobs = book.cases.jobs_of(case_id)
-            outcome = book.outcomes.latest(case_id)
-            read = self._wired.seen.note(book, self._who, Event.CASE_READ, [(case_id, None)])
+            jobs = session.cases.jobs_of(case_id)
+            outcome = session.outcomes.latest(case_id)
+            read = self._wired.seen.note(session, self._who, Event.CASE_READ, [(case_id, None)])
         self._wired.seen.remember(self._who, Event.CASE_READ, read)
-        image = {"sha256": case.image_sha256, "format": case.image_format, "width": case.width, "height": case.height}
-        names = ("external_id", "size_mm", "roi", "frame", "device", "removed", "duplicate_of", "created_at", "source")
+        image = {
+            "sha256": case.image_sha256,
+            "format": case.image_format,
+            "width": case.width,
+            "height": case.height,
+        }
+        names = (
+            "external_id",
+            "size_mm",
+            "roi",
+            "frame",
+            "device",
+            "removed",
+            "duplicate_of",
+            "created_at",
+            "source",
+        )
         names += ("batch", "descriptors")
-        told = {name: getattr(case, name) for name in names} | {"outcome": outcome and outcome_view(outcome)}
+        told = {name: getattr(case, name) for name in names} | {
+            "outcome": outcome and outcome_view(outcome)
+        }
         told |= {"reader_assessment": assessed(case.descriptors, case.size_mm)}
-        return CaseView(case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told)
+        return CaseView(
+            case_id=case.id, image=image, jobs=jobs, links=links(case.id, jobs[-1]), **told
+        )
 
     def record_outcome(self, case_id: UUID, new: NewOutcome) -> OutcomeView:
-        with self._book() as book:
-            return outcome_view(book.outcomes.record(case_id, outcomes.NewOutcome(**dict(new))))
+        with self._book() as session:
+            return outcome_view(session.outcomes.record(case_id, outcomes.NewOutcome(**dict(new))))
 
     def _read(self, image: BinaryIO) -> bytes:
         limit = self._wired.settings.max_upload_bytes
@@ -122,11 +153,15 @@ class CaseDesk:
         """Only the cleaned image is ever stored; the original is gone with the request."""
         self._wired.admission.take(self._who.hospital_id, self._who.actor, submission.priority)
         cleaned = self._wired.cleaner.clean(original)
-        image = Kept(self._wired.objects.put(cleaned.data, anew=True), cleaned.data, dict(cleaned.removed))
-        with self._book() as book:
-            return self._open(book, submission, header, image)
+        image = Kept(
+            self._wired.objects.put(cleaned.data, anew=True), cleaned.data, dict(cleaned.removed)
+        )
+        with self._book() as session:
+            return self._open(session, submission, header, image)
 
-    def _open(self, book: Book, submission: Submission, header: Header, image: Kept) -> Accepted:
+    def _open(
+        self, session: HospitalSession, submission: Submission, header: Header, image: Kept
+    ) -> Accepted:
         roi = json.loads(submission.roi.to_json()) if submission.roi else None
         case = NewCase(
             image.stored.sha256,
@@ -144,14 +179,14 @@ class CaseDesk:
             batch=submission.batch,
             descriptors=submission.descriptors and to_json(submission.descriptors),
         )
-        if book.orphans.hold([image.stored.sha256]):
+        if session.orphans.hold([image.stored.sha256]):
             self._wired.objects.put(image.data)  # an erasure may have removed it since
-        first = book.cases.first_of(case)
-        case_id = book.cases.add(replace(case, duplicate_of=first))
-        job_id = book.jobs.open(case_id, submission.priority)
+        first = session.cases.first_of(case)
+        case_id = session.cases.add(replace(case, duplicate_of=first))
+        job_id = session.jobs.open(case_id, submission.priority)
         details = {"image": image.stored.sha256, "removed": image.removed}
-        book.audit.record(Event.CASE_ACCEPTED, case=case_id, job=job_id, **details)
+        session.audit.record(Event.CASE_ACCEPTED, case=case_id, job=job_id, **details)
         return Accepted(case_id, job_id, first)
 
     def _book(self):
-        return self._wired.ledger.scoped(self._who.hospital_id, self._who.actor)
+        return self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor)

@@ -6,7 +6,7 @@ from services.api.cases.schemas import SimilarCase, SimilarView, outcome_view
 from services.api.dependencies import Wiring
 from shared.domain.events import Event
 from shared.errors import NotFound
-from shared.ledger import Book
+from shared.ledger import HospitalSession
 from shared.ledger.hospitals import Caller
 from shared.ledger.similar import Neighbour
 
@@ -15,27 +15,37 @@ NO_RESULT, NO_EMBEDDING, NO_OUTCOME = "no-result", "model-without-embedding", "n
 
 def similar(wired: Wiring, who: Caller, case_id: UUID, limit: int) -> SimilarView:
     """The nearest past cases, each of them on record as read."""
-    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-        found, shown = _look(book, case_id, limit)
-        read = wired.seen.note(book, who, Event.CASE_READ, [(case_id, None)])
-        results = wired.seen.note(book, who, Event.RESULT_READ, [(each.case_id, each.job_id) for each in shown])
+    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
+        found, shown = _look(session, case_id, limit)
+        read = wired.seen.note(session, who, Event.CASE_READ, [(case_id, None)])
+        results = wired.seen.note(
+            session, who, Event.RESULT_READ, [(each.case_id, each.job_id) for each in shown]
+        )
     wired.seen.remember(who, Event.CASE_READ, read)
     wired.seen.remember(who, Event.RESULT_READ, results)
     return found
 
 
-def _look(book: Book, case_id: UUID, limit: int) -> tuple[SimilarView, list[Neighbour]]:
-    if book.cases.find(case_id) is None:
+def _look(
+    session: HospitalSession, case_id: UUID, limit: int
+) -> tuple[SimilarView, list[Neighbour]]:
+    if session.cases.find(case_id) is None:
         raise NotFound(thing="case")
-    place = book.similar.place(case_id)
+    place = session.similar.place(case_id)
     if place is None or place.embedding is None:
         model = place and place.model_digest
-        return SimilarView(model=model, among=0, cases=[], reason=NO_EMBEDDING if place else NO_RESULT), []
-    found = book.similar.nearest(place, case_id, limit)
+        return SimilarView(
+            model=model, among=0, cases=[], reason=NO_EMBEDDING if place else NO_RESULT
+        ), []
+    found = session.similar.nearest(place, case_id, limit)
     cases, reason = [_view(each) for each in found.nearest], None if found.among else NO_OUTCOME
-    return SimilarView(model=place.model_digest, among=found.among, cases=cases, reason=reason), found.nearest
+    return SimilarView(
+        model=place.model_digest, among=found.among, cases=cases, reason=reason
+    ), found.nearest
 
 
 def _view(near: Neighbour) -> SimilarCase:
     names = SimilarCase.model_fields.keys() - {"outcome"}
-    return SimilarCase(outcome=outcome_view(near.outcome), **{name: getattr(near, name) for name in names})
+    return SimilarCase(
+        outcome=outcome_view(near.outcome), **{name: getattr(near, name) for name in names}
+    )

@@ -16,7 +16,7 @@ from services.api.datasets.service import find, offered
 from services.api.dependencies import Wiring
 from services.api.errors import said
 from shared.errors import InputError, SeraError
-from shared.ledger import House
+from shared.ledger import SystemSession
 from shared.ledger.drafts import Reception
 from shared.ledger.hospitals import Caller
 from shared.manifest import NO_CSV, ManifestInvalid, Row, parse_table
@@ -72,11 +72,13 @@ class BatchDesk:
     def __init__(self, wired: Wiring, who: Caller) -> None:
         self._wired, self._who = wired, who
 
-    def take(self, name: str, manifest: UploadFile | str, uploads: Iterable[UploadFile]) -> BatchReport:
+    def take(
+        self, name: str, manifest: UploadFile | str, uploads: Iterable[UploadFile]
+    ) -> BatchReport:
         """Add the manifest's rows to the dataset; what became of each."""
         rows = read_rows(manifest)
-        with self._wired.ledger.whole(self._who.actor) as house:
-            find(house, name)
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            find(session, name)
         files = read_files(uploads)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             prepared = list(pool.map(lambda row: self._prepared(row, files), rows))
@@ -100,33 +102,55 @@ class BatchDesk:
         kept = keep(self._wired, _file(files, row.name), mask)
         return Prepared(as_came(kept), told, kept)
 
-    def _offered(self, name: str, rows: list[Row], prepared: list[Prepared | SeraError]) -> list[BatchRow]:
-        with self._wired.ledger.whole(self._who.actor) as house:
-            dataset = find(house, name).id
-            prepared = self._settled(house, dataset, prepared)
-            answers = self._answers(house, dataset, prepared)
-        return [_told(row, each, answer) for row, each, answer in zip(rows, prepared, answers, strict=True)]
+    def _offered(
+        self, name: str, rows: list[Row], prepared: list[Prepared | SeraError]
+    ) -> list[BatchRow]:
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            dataset = find(session, name).id
+            prepared = self._settled(session, dataset, prepared)
+            answers = self._answers(session, dataset, prepared)
+        return [
+            _told(row, each, answer)
+            for row, each, answer in zip(rows, prepared, answers, strict=True)
+        ]
 
-    def _settled(self, house: House, dataset: UUID, prepared: list[Prepared | SeraError]) -> list[Prepared | SeraError]:
+    def _settled(
+        self, session: SystemSession, dataset: UUID, prepared: list[Prepared | SeraError]
+    ) -> list[Prepared | SeraError]:
         """Rows by the hashes that their files go by in datasets."""
         rows = [each for each in prepared if isinstance(each, Prepared)]
-        settle(self._wired, house, dataset, [each.kept for each in rows if each.kept])
-        contents = iter(known_by(house, [each.content for each in rows]))
-        return [replace(each, content=next(contents)) if isinstance(each, Prepared) else each for each in prepared]
+        settle(self._wired, session, dataset, [each.kept for each in rows if each.kept])
+        contents = iter(known_by(session, [each.content for each in rows]))
+        return [
+            replace(each, content=next(contents)) if isinstance(each, Prepared) else each
+            for each in prepared
+        ]
 
-    def _answers(self, house: House, dataset: UUID, prepared: list[Prepared | SeraError]) -> list[Answer]:
+    def _answers(
+        self, session: SystemSession, dataset: UUID, prepared: list[Prepared | SeraError]
+    ) -> list[Answer]:
         """Rows without files are only compared: a hash alone brings nothing in."""
-        answers: dict[int, Answer] = {at: each for at, each in enumerate(prepared) if isinstance(each, SeraError)}
-        for came, receive in ((True, house.drafts.offer), (False, house.drafts.compare)):
-            these = {at: each for at, each in enumerate(prepared) if isinstance(each, Prepared) and each.came is came}
-            images = [offered(each.content, each.facts, house.pseudonyms) for each in these.values()]
+        answers: dict[int, Answer] = {
+            at: each for at, each in enumerate(prepared) if isinstance(each, SeraError)
+        }
+        for came, receive in ((True, session.drafts.offer), (False, session.drafts.compare)):
+            these = {
+                at: each
+                for at, each in enumerate(prepared)
+                if isinstance(each, Prepared) and each.came is came
+            }
+            images = [
+                offered(each.content, each.facts, session.pseudonyms) for each in these.values()
+            ]
             answers |= zip(these, receive(dataset, images), strict=True)
         return [answers[at] for at in range(len(prepared))]
 
 
 def read_rows(manifest: UploadFile | str) -> list[Row]:
     """The manifest came as a field of text or as a file."""
-    rows = parse_table(manifest if isinstance(manifest, str) else _decoded(manifest.file.read()), MANIFEST)
+    rows = parse_table(
+        manifest if isinstance(manifest, str) else _decoded(manifest.file.read()), MANIFEST
+    )
     if not rows:
         raise ManifestInvalid(path=MANIFEST, problem="it has no rows")
     if len(rows) > MOST_ROWS:

@@ -18,10 +18,14 @@ class CompositionView(BaseModel):
     all: PartView | None = Field(description="Null where there is no image.")
     splits: list[PartView]
     sites: list[PartView]
-    sizes: list[PartView] = Field(description="`under-10`, `10-20`, `20-40`, `over-40` mm and `unknown`.")
+    sizes: list[PartView] = Field(
+        description="`under-10`, `10-20`, `20-40`, `over-40` mm and `unknown`."
+    )
 
 
 def composition_view(parts: dict[By, list[Part]]) -> CompositionView:
     told = {by: [PartView(**vars(part)) for part in found] for by, found in parts.items()}
     whole = next(iter(told[By.ALL]), None)
-    return CompositionView(all=whole, splits=told[By.SPLIT], sites=told[By.SITE], sizes=told[By.SIZE])
+    return CompositionView(
+        all=whole, splits=told[By.SPLIT], sites=told[By.SITE], sizes=told[By.SIZE]
+    )

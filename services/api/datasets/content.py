@@ -8,7 +8,7 @@ from uuid import UUID
 from services.api.dependencies import Wiring
 from shared.errors import Unavailable
 from shared.imaging import decode
-from shared.ledger import House
+from shared.ledger import SystemSession
 from shared.ledger.cleanings import Cleaning
 
 
@@ -44,22 +44,24 @@ def keep(wired: Wiring, image: bytes, mask: bytes | None) -> Kept:
     )
 
 
-def settle(wired: Wiring, house: House, dataset: UUID, kept: Iterable[Kept]) -> None:
+def settle(wired: Wiring, session: SystemSession, dataset: UUID, kept: Iterable[Kept]) -> None:
     """Remember which files were changed by cleaning, and hold what was stored for the rows to come.
 
     Raises ErasedMeanwhile.
     """
     files = [each for pair in kept for each in (pair.image, pair.mask) if each]
-    let_go = house.orphans.hold({each.stored_sha256 for each in files})
+    let_go = session.orphans.hold({each.stored_sha256 for each in files})
     if not all(wired.objects.exists(each) for each in let_go):
         raise ErasedMeanwhile
-    house.cleanings.keep(dataset, files)
+    session.cleanings.keep(dataset, files)
 
 
-def known_by(house: House, told: Sequence[Content]) -> list[Content]:
+def known_by(session: SystemSession, told: Sequence[Content]) -> list[Content]:
     """What files go by in datasets, of the hashes they came under."""
-    hashes = {each for content in told for each in (content.image_sha256, content.mask_sha256) if each}
-    names = house.cleanings.names(hashes)
+    hashes = {
+        each for content in told for each in (content.image_sha256, content.mask_sha256) if each
+    }
+    names = session.cleanings.names(hashes)
     return [Content(names[each.image_sha256], names.get(each.mask_sha256 or "")) for each in told]
 
 

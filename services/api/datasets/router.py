@@ -41,7 +41,9 @@ MANIFEST = (
     "and `mask` are names of files of this request; of an image that the dataset has already they may be its hashes: "
     "the row is then only compared. At most 2,000 rows."
 )
-MANIFEST_EXAMPLE = "image,malignant,mask,patient,site\na.png,1,a-mask.png,P-17,north\nb.png,0,,P-18,north\n"
+MANIFEST_EXAMPLE = (
+    "image,malignant,mask,patient,site\na.png,1,a-mask.png,P-17,north\nb.png,0,,P-18,north\n"
+)
 
 
 def desk(wired: WiringDep, who: Operator) -> DatasetDesk:
@@ -56,16 +58,25 @@ ImageHash = Annotated[Sha256, Path(description="SHA-256 of the image file.", exa
 def labelled(
     image: Annotated[UploadFile, File()],
     malignant: Annotated[bool, Form(description="The label; malignant is the positive class.")],
-    mask: Annotated[UploadFile | None, File(description="Same size as the image, non-zero inside the nodule.")] = None,
-    patient: Annotated[OptionalText, Form(description="The hospital's number; only a keyed hash is kept.")] = None,
+    mask: Annotated[
+        UploadFile | None, File(description="Same size as the image, non-zero inside the nodule.")
+    ] = None,
+    patient: Annotated[
+        OptionalText, Form(description="The hospital's number; only a keyed hash is kept.")
+    ] = None,
     site: Annotated[OptionalText, Form()] = None,
     size_mm: Annotated[float | None, Form(gt=0, allow_inf_nan=False)] = None,
     tirads: Annotated[OptionalText, Form()] = None,
     split: Annotated[
-        Split | None, Form(description="`test` images are never learned from; left out, it follows from the patient.")
+        Split | None,
+        Form(
+            description="`test` images are never learned from; left out, it follows from the patient."
+        ),
     ] = None,
 ) -> Labelled:
-    facts = Facts(malignant=malignant, patient=patient, site=site, size_mm=size_mm, tirads=tirads, split=split)
+    facts = Facts(
+        malignant=malignant, patient=patient, site=site, size_mm=size_mm, tirads=tirads, split=split
+    )
     return Labelled(image.file, mask.file if mask else None, facts)
 
 
@@ -94,7 +105,8 @@ def read_composition(
     name: str,
     desk: DatasetDeskDep,
     version: Annotated[
-        int | None, Query(ge=1, le=LARGEST_NUMBER, description="A frozen version; left out: the draft.")
+        int | None,
+        Query(ge=1, le=LARGEST_NUMBER, description="A frozen version; left out: the draft."),
     ] = None,
 ) -> CompositionView:
     """Images, malignant ones and patients by part, site and size."""
@@ -102,7 +114,9 @@ def read_composition(
 
 
 @router.post("/datasets/{name}/images", status_code=201)
-def add_image(name: str, form: Annotated[Labelled, Depends(labelled)], desk: DatasetDeskDep) -> ImageAdded:
+def add_image(
+    name: str, form: Annotated[Labelled, Depends(labelled)], desk: DatasetDeskDep
+) -> ImageAdded:
     """Add one labelled image; deduplicated by content. The same image under another label is refused."""
     image_sha256, added = desk.add(name, form)
     return ImageAdded(image_sha256=image_sha256, added=added)
@@ -117,7 +131,9 @@ def correct_image(
 
 
 @router.delete("/datasets/{name}/images/{image_sha256}")
-def remove_image(name: str, image_sha256: ImageHash, desk: DatasetDeskDep, tags: IfMatch) -> ImageView:
+def remove_image(
+    name: str, image_sha256: ImageHash, desk: DatasetDeskDep, tags: IfMatch
+) -> ImageView:
     """Take a row out of the draft. One that came as a case comes back with the next taking of outcomes."""
     return desk.remove(name, image_sha256, tags)
 
@@ -138,7 +154,9 @@ def add_batch(
     manifest: Annotated[UploadFile | str, File(description=MANIFEST, examples=[MANIFEST_EXAMPLE])],
     wired: WiringDep,
     who: Operator,
-    files: Annotated[list[UploadFile] | None, File(description="Images and masks, at most 1,000.")] = None,
+    files: Annotated[
+        list[UploadFile] | None, File(description="Images and masks, at most 1,000.")
+    ] = None,
 ) -> BatchReport:
     """Add many labelled images; answers what became of each row. A batch sent again changes nothing."""
     return BatchDesk(wired, who).take(name, manifest, files or [])
@@ -151,15 +169,21 @@ def split_dataset(name: str, new: NewSplit, desk: DatasetDeskDep, tags: IfMatch)
 
 
 @router.post("/datasets/{name}/outcomes")
-def take_outcomes(name: str, which: OutcomeFilter, desk: DatasetDeskDep, tags: IfMatch) -> TakenView:
+def take_outcomes(
+    name: str, which: OutcomeFilter, desk: DatasetDeskDep, tags: IfMatch
+) -> TakenView:
     """Bring cases with consent and a known outcome into the draft; follow corrections and withdrawn consent."""
     return desk.take_outcomes(name, which, tags)
 
 
 @router.post(
-    "/datasets/{name}/versions", status_code=201, responses={200: {"description": "Unchanged since that version."}}
+    "/datasets/{name}/versions",
+    status_code=201,
+    responses={200: {"description": "Unchanged since that version."}},
 )
-def freeze_dataset(name: str, desk: DatasetDeskDep, response: Response, tags: IfMatch) -> FrozenView:
+def freeze_dataset(
+    name: str, desk: DatasetDeskDep, response: Response, tags: IfMatch
+) -> FrozenView:
     """Freeze the draft into a version that never changes; an unchanged draft gives the version it has."""
     frozen = desk.freeze(name, tags)
     response.status_code = 201 if frozen.new else 200
@@ -178,7 +202,12 @@ def read_version(
     number: Number,
     desk: DatasetDeskDep,
     against: Annotated[
-        int | None, Query(ge=1, le=LARGEST_NUMBER, description="Compare with this version instead of the one before.")
+        int | None,
+        Query(
+            ge=1,
+            le=LARGEST_NUMBER,
+            description="Compare with this version instead of the one before.",
+        ),
     ] = None,
 ) -> VersionDetail:
     """A version, and what changed since the one before it."""

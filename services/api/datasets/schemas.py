@@ -29,16 +29,26 @@ class Facts(BaseModel):
     """What is known of an image; what is left out is not known, and `split` then follows from the patient."""
 
     malignant: bool = Field(description="The label; malignant is the positive class.")
-    patient: OptionalText = Field(None, description="The hospital's number; only a keyed hash of it is kept.")
-    site: OptionalText = Field(None, description="The hospital; a patient's number counts within it.")
+    patient: OptionalText = Field(
+        None, description="The hospital's number; only a keyed hash of it is kept."
+    )
+    site: OptionalText = Field(
+        None, description="The hospital; a patient's number counts within it."
+    )
     size_mm: float | None = Field(None, gt=0, allow_inf_nan=False)
     tirads: OptionalText = None
     split: Split | None = Field(None, description="`test` images are never learned from.")
 
 
 class NewDataset(BaseModel):
-    name: str = Field(max_length=100, json_schema_extra={"pattern": f"^{NAME.pattern}$"}, examples=["severance-2026"])
-    synthetic: bool = Field(False, description="Phantoms, not patients; every result of a model from it says so.")
+    name: str = Field(
+        max_length=100,
+        json_schema_extra={"pattern": f"^{NAME.pattern}$"},
+        examples=["severance-2026"],
+    )
+    synthetic: bool = Field(
+        False, description="Phantoms, not patients; every result of a model from it says so."
+    )
 
 
 class DatasetView(BaseModel):
@@ -50,7 +60,9 @@ class DatasetView(BaseModel):
     images: int
     malignant: int
     versions: int = Field(description="How many frozen versions there are.")
-    revision: int = Field(description="Counts the draft's changes; in quotation marks it is the draft's ETag.")
+    revision: int = Field(
+        description="Counts the draft's changes; in quotation marks it is the draft's ETag."
+    )
 
 
 class ShareView(BaseModel):
@@ -107,8 +119,12 @@ class KnownImage(BaseModel):
 
 
 class KnownImages(BaseModel):
-    model_config = _example(known={SHA256: {"malignant": True, "split": "train", "mask_sha256": None}})
-    known: dict[str, KnownImage] = Field(description="Those of the images asked about that the dataset has.")
+    model_config = _example(
+        known={SHA256: {"malignant": True, "split": "train", "mask_sha256": None}}
+    )
+    known: dict[str, KnownImage] = Field(
+        description="Those of the images asked about that the dataset has."
+    )
 
 
 class BatchRow(BaseModel):
@@ -128,7 +144,14 @@ class BatchReport(BaseModel):
         known=0,
         refused=1,
         rows=[
-            {"line": 2, "image": "a.png", "outcome": "added", "image_sha256": SHA256, "code": None, "message": None},
+            {
+                "line": 2,
+                "image": "a.png",
+                "outcome": "added",
+                "image_sha256": SHA256,
+                "code": None,
+                "message": None,
+            },
             {
                 "line": 3,
                 "image": "b.png",
@@ -151,13 +174,24 @@ class NewSplit(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{"by": "patient", "test_share": 0.2, "seed": 0}, {"by": "site", "sites": ["north"]}]
+            "examples": [
+                {"by": "patient", "test_share": 0.2, "seed": 0},
+                {"by": "site", "sites": ["north"]},
+            ]
         },
     )
-    by: Annotated[str, StringConstraints(pattern="^(patient|site)$")] = Field(description="`patient` or `site`.")
-    test_share: float | None = Field(None, gt=0, lt=1, description="Of the images of each label; default 0.2.")
-    seed: int | None = Field(None, ge=0, le=LARGEST_NUMBER, description="Equal seeds draw equal parts; default 0.")
-    sites: list[PlainText] | None = Field(None, min_length=1, max_length=1000, description="Held back whole.")
+    by: Annotated[str, StringConstraints(pattern="^(patient|site)$")] = Field(
+        description="`patient` or `site`."
+    )
+    test_share: float | None = Field(
+        None, gt=0, lt=1, description="Of the images of each label; default 0.2."
+    )
+    seed: int | None = Field(
+        None, ge=0, le=LARGEST_NUMBER, description="Equal seeds draw equal parts; default 0."
+    )
+    sites: list[PlainText] | None = Field(
+        None, min_length=1, max_length=1000, description="Held back whole."
+    )
 
     @model_validator(mode="after")
     def _fitting(self) -> "NewSplit":
@@ -176,8 +210,12 @@ class SplitView(BaseModel):
     train: int
     test: int
     moved: int
-    fixed: int = Field(description="They, or their patient, are in a frozen version and keep their part.")
-    overruled: int = Field(description="Of those fixed, how many are in the other part than was asked for.")
+    fixed: int = Field(
+        description="They, or their patient, are in a frozen version and keep their part."
+    )
+    overruled: int = Field(
+        description="Of those fixed, how many are in the other part than was asked for."
+    )
 
 
 class DifferenceView(BaseModel):
@@ -185,13 +223,17 @@ class DifferenceView(BaseModel):
     added: int
     removed: int
     relabelled: int
-    changed: int = Field(description="Same label, but another mask, patient, site, part, size or category.")
+    changed: int = Field(
+        description="Same label, but another mask, patient, site, part, size or category."
+    )
 
 
 class VersionView(BaseModel):
     version_id: UUID
     number: int
-    fingerprint: str = Field(description="SHA-256 over all rows: equal fingerprints mean equal data.")
+    fingerprint: str = Field(
+        description="SHA-256 over all rows: equal fingerprints mean equal data."
+    )
     images: int
     malignant: int
     test_images: int
@@ -204,25 +246,35 @@ class FrozenView(VersionView):
 
 
 class VersionDetail(VersionView):
-    difference: DifferenceView | None = Field(description="Null for the first version, unless `against` is given.")
+    difference: DifferenceView | None = Field(
+        description="Null for the first version, unless `against` is given."
+    )
 
 
 class OutcomeFilter(BaseModel):
     """Narrows which outcomes are added; consent that was withdrawn and corrected labels always count."""
 
     model_config = ConfigDict(extra="forbid") | _example(since="2026-01-01", hospital="north")
-    since: datetime | None = Field(None, description="Recorded from then on: a day or a moment, in UTC if unsaid.")
+    since: datetime | None = Field(
+        None, description="Recorded from then on: a day or a moment, in UTC if unsaid."
+    )
     hospital: OptionalText = None
 
     @property
     def moment(self) -> datetime | None:
-        return self.since.replace(tzinfo=UTC) if self.since and self.since.tzinfo is None else self.since
+        return (
+            self.since.replace(tzinfo=UTC)
+            if self.since and self.since.tzinfo is None
+            else self.since
+        )
 
 
 class WithdrawnView(BaseModel):
     case_id: UUID
     image_sha256: str
-    versions: list[int] = Field(description="Frozen versions that still hold it; they never change.")
+    versions: list[int] = Field(
+        description="Frozen versions that still hold it; they never change."
+    )
 
 
 class RefusedView(BaseModel):
@@ -235,8 +287,12 @@ class RefusedView(BaseModel):
 class TakenView(BaseModel):
     added: int
     corrected: int = Field(description="Rows whose label, patient or ROI followed a newer outcome.")
-    known: int = Field(description="Images that had come into the dataset by an import, under the same label.")
-    withdrawn: list[WithdrawnView] = Field(description="Taken out of the draft, since consent was withdrawn.")
+    known: int = Field(
+        description="Images that had come into the dataset by an import, under the same label."
+    )
+    withdrawn: list[WithdrawnView] = Field(
+        description="Taken out of the draft, since consent was withdrawn."
+    )
     refused: list[RefusedView]
 
 
@@ -254,7 +310,9 @@ def image_view(image: LabelledImage) -> ImageView:
 
 def known_images(held: dict[str, LabelledImage]) -> KnownImages:
     names = KnownImage.model_fields
-    return KnownImages(known={sha: {name: getattr(image, name) for name in names} for sha, image in held.items()})
+    return KnownImages(
+        known={sha: {name: getattr(image, name) for name in names} for sha, image in held.items()}
+    )
 
 
 def report(rows: list[BatchRow]) -> BatchReport:
@@ -275,16 +333,22 @@ def frozen_view(frozen: Frozen) -> FrozenView:
     return FrozenView(**_of_version(frozen), new=frozen.new)
 
 
-def version_detail(version: Version, difference: Difference | None, against: int | None) -> VersionDetail:
+def version_detail(
+    version: Version, difference: Difference | None, against: int | None
+) -> VersionDetail:
     told = difference and DifferenceView(against=against, **vars(difference))
     return VersionDetail(**_of_version(version), difference=told)
 
 
 def _told(dataset: Dataset) -> dict[str, Any]:
-    told = {name: getattr(dataset, name) for name in DatasetView.model_fields if name != "dataset_id"}
+    told = {
+        name: getattr(dataset, name) for name in DatasetView.model_fields if name != "dataset_id"
+    }
     return told | {"dataset_id": dataset.id}
 
 
 def _of_version(version: Version) -> dict[str, Any]:
-    told = {name: getattr(version, name) for name in VersionView.model_fields if name != "version_id"}
+    told = {
+        name: getattr(version, name) for name in VersionView.model_fields if name != "version_id"
+    }
     return told | {"version_id": version.id}

@@ -32,7 +32,7 @@ from services.api.datasets.schemas import (
 )
 from services.api.dependencies import Wiring
 from shared.errors import Conflict, InputError
-from shared.ledger import House
+from shared.ledger import SystemSession
 from shared.ledger.consents import Taken
 from shared.ledger.datasets import Dataset, DatasetUnknown
 from shared.ledger.editing import Tags
@@ -72,104 +72,120 @@ class DatasetDesk:
         """The dataset of this name, made if it is new."""
         if not NAME.fullmatch(name):
             raise DatasetNameInvalid(name=name)
-        with self._house() as house:
-            house.datasets.ensure(name, synthetic)
-            dataset = house.datasets.find(name)
+        with self._house() as session:
+            session.datasets.ensure(name, synthetic)
+            dataset = session.datasets.find(name)
         if dataset.synthetic != synthetic:
-            raise DatasetOfOtherKind(name=name, kind=_kind(dataset.synthetic), other=_kind(synthetic))
+            raise DatasetOfOtherKind(
+                name=name, kind=_kind(dataset.synthetic), other=_kind(synthetic)
+            )
         return dataset
 
     def all(self) -> list[Dataset]:
-        with self._house() as house:
-            return house.datasets.all()
+        with self._house() as session:
+            return session.datasets.all()
 
     def read(self, name: str) -> DatasetDetail:
-        with self._house() as house:
-            dataset = find(house, name)
-            return detail(dataset, house.datasets.shares(dataset.id))
+        with self._house() as session:
+            dataset = find(session, name)
+            return detail(dataset, session.datasets.shares(dataset.id))
 
     def composition(self, name: str, number: int | None) -> CompositionView:
         """Of the draft, or of a version by its number."""
-        with self._house() as house:
-            dataset = find(house, name).id
+        with self._house() as session:
+            dataset = find(session, name).id
             if number is None:
-                return composition_view(house.compositions.of_draft(dataset))
-            return composition_view(house.compositions.of_version(house.versions.find(dataset, number).id))
+                return composition_view(session.compositions.of_draft(dataset))
+            return composition_view(
+                session.compositions.of_version(session.versions.find(dataset, number).id)
+            )
 
     def add(self, name: str, labelled: Labelled) -> tuple[str, bool]:
         """Store an image and its label; the same image under the same label changes nothing."""
-        with self._house() as house:
-            dataset = find(house, name)
-        kept = keep(self._wired, labelled.image.read(), labelled.mask.read() if labelled.mask else None)
-        with self._house() as house:
-            settle(self._wired, house, dataset.id, [kept])
-            [content] = known_by(house, [as_came(kept)])
-            row = offered(content, labelled.facts, house.pseudonyms)
-            return content.image_sha256, house.datasets.add(dataset.id, [row]) == 1
+        with self._house() as session:
+            dataset = find(session, name)
+        kept = keep(
+            self._wired, labelled.image.read(), labelled.mask.read() if labelled.mask else None
+        )
+        with self._house() as session:
+            settle(self._wired, session, dataset.id, [kept])
+            [content] = known_by(session, [as_came(kept)])
+            row = offered(content, labelled.facts, session.pseudonyms)
+            return content.image_sha256, session.datasets.add(dataset.id, [row]) == 1
 
     def known(self, name: str, hashes: list[str]) -> KnownImages:
-        with self._house() as house:
-            names = house.cleanings.names(set(hashes))
-            held = house.drafts.held(find(house, name).id, set(names.values()))
-            return known_images({asked: held[stored] for asked, stored in names.items() if stored in held})
+        with self._house() as session:
+            names = session.cleanings.names(set(hashes))
+            held = session.drafts.held(find(session, name).id, set(names.values()))
+            return known_images(
+                {asked: held[stored] for asked, stored in names.items() if stored in held}
+            )
 
-    def correct(self, name: str, image_sha256: str, correction: Correction, tags: Tags) -> ImageView:
+    def correct(
+        self, name: str, image_sha256: str, correction: Correction, tags: Tags
+    ) -> ImageView:
         changes = {column: getattr(correction, column) for column in correction.model_fields_set}
-        with self._house() as house:
+        with self._house() as session:
             if "patient" in changes:
-                changes["patient"] = house.pseudonyms.of(changes["patient"])
-            image = _named(house, image_sha256)
-            return image_view(house.drafts.change(find(house, name).id, image, changes, tags))
+                changes["patient"] = session.pseudonyms.of(changes["patient"])
+            image = _named(session, image_sha256)
+            return image_view(session.drafts.change(find(session, name).id, image, changes, tags))
 
     def remove(self, name: str, image_sha256: str, tags: Tags) -> ImageView:
-        with self._house() as house:
-            return image_view(house.drafts.remove(find(house, name).id, _named(house, image_sha256), tags))
+        with self._house() as session:
+            return image_view(
+                session.drafts.remove(find(session, name).id, _named(session, image_sha256), tags)
+            )
 
     def split(self, name: str, new: NewSplit, tags: Tags) -> SplitView:
-        with self._house() as house:
-            dataset = find(house, name).id
+        with self._house() as session:
+            dataset = find(session, name).id
             if new.sites:
-                return split_view(house.drafts.split_by_site(dataset, new.sites, tags))
+                return split_view(session.drafts.split_by_site(dataset, new.sites, tags))
             share, seed = new.test_share or TEST_SHARE, new.seed or 0
-            return split_view(house.drafts.split_by_patient(dataset, share, seed, tags))
+            return split_view(session.drafts.split_by_patient(dataset, share, seed, tags))
 
     def freeze(self, name: str, tags: Tags) -> FrozenView:
-        with self._house() as house:
-            return frozen_view(house.versions.freeze(find(house, name).id, tags))
+        with self._house() as session:
+            return frozen_view(session.versions.freeze(find(session, name).id, tags))
 
     def versions(self, name: str) -> list[VersionView]:
-        with self._house() as house:
-            return [version_view(version) for version in house.versions.all(find(house, name).id)]
+        with self._house() as session:
+            return [
+                version_view(version) for version in session.versions.all(find(session, name).id)
+            ]
 
     def version(self, name: str, number: int, against: int | None) -> VersionDetail:
         """A version, and what it changed against another one: the one before, if none is named."""
-        with self._house() as house:
-            dataset = find(house, name).id
-            version, other = house.versions.find(dataset, number), against or number - 1
-            older = house.versions.find(dataset, other) if other else None
-            return version_detail(version, older and house.versions.difference(older.id, version.id), other)
+        with self._house() as session:
+            dataset = find(session, name).id
+            version, other = session.versions.find(dataset, number), against or number - 1
+            older = session.versions.find(dataset, other) if other else None
+            return version_detail(
+                version, older and session.versions.difference(older.id, version.id), other
+            )
 
     def take_outcomes(self, name: str, which: OutcomeFilter, tags: Tags) -> TakenView:
-        with self._house() as house:
-            dataset = find(house, name)
+        with self._house() as session:
+            dataset = find(session, name)
             if dataset.synthetic:
                 raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
-            return _taken(house.consents.take(dataset.id, which.moment, which.hospital, tags))
+            return _taken(session.consents.take(dataset.id, which.moment, which.hospital, tags))
 
-    def _house(self) -> AbstractContextManager[House]:
-        return self._wired.ledger.whole(self._who.actor)
+    def _house(self) -> AbstractContextManager[SystemSession]:
+        return self._wired.ledger.system_session(self._who.actor)
 
 
-def find(house: House, name: str) -> Dataset:
+def find(session: SystemSession, name: str) -> Dataset:
     """The dataset of a name from an address, which may be anything."""
     if not NAME.fullmatch(name):
         raise DatasetUnknown(name=name)
-    return house.datasets.find(name)
+    return session.datasets.find(name)
 
 
-def _named(house: House, image_sha256: str) -> str:
+def _named(session: SystemSession, image_sha256: str) -> str:
     """The image's hash in datasets, of its file's."""
-    return house.cleanings.names([image_sha256])[image_sha256]
+    return session.cleanings.names([image_sha256])[image_sha256]
 
 
 def offered(content: Content, facts: Facts, pseudonyms: Pseudonyms) -> LabelledImage:

@@ -38,9 +38,15 @@ def expected(hospital: Hospital, prevalence: float, live: Live | None) -> LiveVi
     if live is None or live.reference is None:
         return None
     cutoff = _cutoff(hospital.target_sensitivity, prevalence, live.reference)
-    referral = None if hospital.refer_alpha is None else _referral(hospital.refer_alpha, prevalence, live.reference)
+    referral = (
+        None
+        if hospital.refer_alpha is None
+        else _referral(hospital.refer_alpha, prevalence, live.reference)
+    )
     model = live.model
-    return LiveView(model=f"{model.name}/{model.version}", digest=model.digest, cutoff=cutoff, referral=referral)
+    return LiveView(
+        model=f"{model.name}/{model.version}", digest=model.digest, cutoff=cutoff, referral=referral
+    )
 
 
 def notes(hospital: Hospital, live: Live | None) -> list[str]:
@@ -48,8 +54,14 @@ def notes(hospital: Hospital, live: Live | None) -> list[str]:
     if live is None:
         return [_note("note-no-model")]
     if live.reference is None:
-        return [_note("note-no-reference")] if hospital.target_sensitivity or hospital.refer_alpha else []
-    return _unproven(hospital.target_sensitivity, live.reference) + _too_few(hospital.refer_alpha, live.reference)
+        return (
+            [_note("note-no-reference")]
+            if hospital.target_sensitivity or hospital.refer_alpha
+            else []
+        )
+    return _unproven(hospital.target_sensitivity, live.reference) + _too_few(
+        hospital.refer_alpha, live.reference
+    )
 
 
 def _note(code: str, **facts: object) -> str:
@@ -65,7 +77,10 @@ def _cutoff(target: float | None, prevalence: float, reference: Mapping[str, Any
         held, rule = point.to_json(), point.rule
     rates = held.get("sensitivity"), held.get("specificity")
     ppv, npv = _predictive(rates, prevalence)
-    told = {name: rate and Rate(**rate) for name, rate in zip(("sensitivity", "specificity"), rates, strict=True)}
+    told = {
+        name: rate and Rate(**rate)
+        for name, rate in zip(("sensitivity", "specificity"), rates, strict=True)
+    }
     return CutoffView(rule=rule, cutoff=held["cutoff"], ppv=ppv, npv=npv, **told)
 
 
@@ -99,8 +114,13 @@ def _too_few(alpha: float | None, reference: Mapping[str, Any]) -> list[str]:
     needed = math.ceil(1 / alpha - 1 - 1e-9)
     counts = {name: reference["coverage"][0][name]["cases"] for name in CLASSES}
     few = {name: count for name, count in counts.items() if count < needed}
-    return [_note(f"note-too-few-{name}", of=count, alpha=alpha, needed=needed) for name, count in few.items()]
+    return [
+        _note(f"note-too-few-{name}", of=count, alpha=alpha, needed=needed)
+        for name, count in few.items()
+    ]
 
 
 def _point(target: float, reference: Mapping[str, Any]) -> OperatingPoint:
-    return point_for([OperatingPoint.from_json(told) for told in reference["operating_points"]], target)
+    return point_for(
+        [OperatingPoint.from_json(told) for told in reference["operating_points"]], target
+    )

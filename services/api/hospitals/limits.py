@@ -17,9 +17,7 @@ DAYS = (1, 36_500)
 
 class SettingOutside(InputError):
     code = "setting-outside-limits"
-    text = (
-        "{name} cannot be {value:g}: it has to lie from {low:g} to {high:g}. Send a value inside, or null for {null}."
-    )
+    text = "{name} cannot be {value:g}: it has to lie from {low:g} to {high:g}. Send a value inside, or null for {null}."
 
 
 def check(change: Mapping[str, Any], settings: Settings) -> None:

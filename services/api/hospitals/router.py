@@ -25,7 +25,8 @@ def operators_change(body: OperatorChange) -> dict[str, Any]:
 
 Change = Annotated[dict[str, Any], Depends(change)]
 DryRun = Annotated[
-    bool, Query(description="Only say what the settings would come to, how many cases are due among it.")
+    bool,
+    Query(description="Only say what the settings would come to, how many cases are due among it."),
 ]
 OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
 
@@ -43,10 +44,17 @@ def read_own(wired: WiringDep, who: HospitalReader, response: Response) -> Hospi
 
 @router.patch("/hospital")
 def change_own(
-    change: Change, wired: WiringDep, who: Administrator, tags: IfMatch, response: Response, dry_run: DryRun = False
+    change: Change,
+    wired: WiringDep,
+    who: Administrator,
+    tags: IfMatch,
+    response: Response,
+    dry_run: DryRun = False,
 ) -> HospitalView:
     """Change them; the next case that a worker takes up is judged by the new ones."""
-    return with_tag(HospitalDesk(wired, who).change(who.hospital_id, change, tags, dry_run), response)
+    return with_tag(
+        HospitalDesk(wired, who).change(who.hospital_id, change, tags, dry_run), response
+    )
 
 
 @router.get("/hospitals")
@@ -56,7 +64,9 @@ def list_hospitals(wired: WiringDep, who: Operator) -> list[HospitalView]:
 
 
 @router.post("/hospitals", status_code=201)
-def add_hospital(new: NewHospital, wired: WiringDep, who: Operator, response: Response) -> HospitalView:
+def add_hospital(
+    new: NewHospital, wired: WiringDep, who: Operator, response: Response
+) -> HospitalView:
     """A hospital of its own, behind walls; it goes by the installation's settings until it says otherwise."""
     return with_tag(HospitalDesk(wired, who).add(new.name), response)
 

@@ -22,20 +22,28 @@ class HospitalChange(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"prevalence": 0.18, "target_sensitivity": 0.95, "refer_alpha": 0.1}]},
+        json_schema_extra={
+            "examples": [{"prevalence": 0.18, "target_sensitivity": 0.95, "refer_alpha": 0.1}]
+        },
     )
     prevalence: float | None = Field(
-        None, description="Share of malignant nodules expected here, 0.01 to 0.9; null: the installation's."
+        None,
+        description="Share of malignant nodules expected here, 0.01 to 0.9; null: the installation's.",
     )
-    fna_rule: str | None = Field(None, description="FNA rule by its name; null: the installation's.")
+    fna_rule: str | None = Field(
+        None, description="FNA rule by its name; null: the installation's."
+    )
     target_sensitivity: float | None = Field(
-        None, description="Sensitivity that the cut-off is chosen for, 0.80 to 0.99 by default; null: Youden's cut-off."
+        None,
+        description="Sensitivity that the cut-off is chosen for, 0.80 to 0.99 by default; null: Youden's cut-off.",
     )
     refer_alpha: float | None = Field(
-        None, description="Refer cases that cannot be told at this error level, 0.01 to 0.3; null: off."
+        None,
+        description="Refer cases that cannot be told at this error level, 0.01 to 0.3; null: off.",
     )
     retention_days: int | None = Field(
-        None, description="Days after which a case is erased for ever, 1 to 36500; null: the installation's."
+        None,
+        description="Days after which a case is erased for ever, 1 to 36500; null: the installation's.",
     )
 
 
@@ -44,14 +52,20 @@ class OperatorChange(HospitalChange):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"rate_per_minute": 600, "inflight_quota": 2000, "weight": 2}]},
+        json_schema_extra={
+            "examples": [{"rate_per_minute": 600, "inflight_quota": 2000, "weight": 2}]
+        },
     )
-    rate_per_minute: Count | None = Field(None, description="Cases it may send in a minute; null: the installation's.")
+    rate_per_minute: Count | None = Field(
+        None, description="Cases it may send in a minute; null: the installation's."
+    )
     inflight_quota: Count | None = Field(
-        None, description="Cases of it that may wait or be read at a time; null: the installation's."
+        None,
+        description="Cases of it that may wait or be read at a time; null: the installation's.",
     )
     weight: float | None = Field(
-        None, description="Its share of the workers beside others with cases waiting, 0.1 to 10; null: 1."
+        None,
+        description="Its share of the workers beside others with cases waiting, 0.1 to 10; null: 1.",
     )
 
 
@@ -72,17 +86,25 @@ class CutoffView(BaseModel):
     cutoff: float = Field(description="A score at or above it is called malignant.")
     sensitivity: Rate | None
     specificity: Rate | None
-    ppv: float | None = Field(description="Expected share of malignant nodules among those called malignant here.")
-    npv: float | None = Field(description="Expected share of benign nodules among those called benign here.")
+    ppv: float | None = Field(
+        description="Expected share of malignant nodules among those called malignant here."
+    )
+    npv: float | None = Field(
+        description="Expected share of benign nodules among those called benign here."
+    )
 
 
 class ReferralView(BaseModel):
     """What referring uncertain cases comes to, out of fold at the nearest error level that was tried."""
 
     alpha: float
-    benign_coverage: Rate = Field(description="Benign nodules whose set holds benign; at least 1 - alpha is promised.")
+    benign_coverage: Rate = Field(
+        description="Benign nodules whose set holds benign; at least 1 - alpha is promised."
+    )
     malignant_coverage: Rate
-    refer_rate: float | None = Field(description="Expected share of cases referred here as uncertain.")
+    refer_rate: float | None = Field(
+        description="Expected share of cases referred here as uncertain."
+    )
 
 
 class LiveView(BaseModel):
@@ -103,13 +125,21 @@ class HospitalView(BaseModel):
     target_sensitivity: float | None
     refer_alpha: float | None
     rate_per_minute: int | None = Field(description="Cases it may send in a minute.")
-    inflight_quota: int | None = Field(description="Cases of it that may wait or be read at a time.")
-    weight: float | None = Field(description="Its share of the workers beside others with cases waiting.")
+    inflight_quota: int | None = Field(
+        description="Cases of it that may wait or be read at a time."
+    )
+    weight: float | None = Field(
+        description="Its share of the workers beside others with cases waiting."
+    )
     retention_days: int | None = Field(description="Days after which a case is erased.")
     due: int = Field(description="Cases older than that, which the next sweep erases.")
     in_use: dict[str, float | str | None] = Field(
         description="Prevalence, FNA rule, limits and retention with the defaults filled in; null keeps cases for ever."
     )
-    live: LiveView | None = Field(description="Null while no model is live, or if the live one does not know itself.")
-    tag: str = Field(description="Of the settings: send it in quotation marks as If-Match to change just these.")
+    live: LiveView | None = Field(
+        description="Null while no model is live, or if the live one does not know itself."
+    )
+    tag: str = Field(
+        description="Of the settings: send it in quotation marks as If-Match to change just these."
+    )
     notes: list[str] = Field(description="What an administrator should know of these settings.")

@@ -12,7 +12,7 @@ from services.api.hospitals.schemas import HospitalView
 from shared.ledger.editing import Tags
 from shared.ledger.erasures import Due
 from shared.ledger.hospitals import SETTINGS, Caller, Hospital
-from shared.ledger.ledger import House
+from shared.ledger.ledger import SystemSession
 from shared.settings import Settings
 
 
@@ -21,27 +21,27 @@ class HospitalDesk:
         self._wired, self._who = wired, who
 
     def read(self, hospital: UUID) -> HospitalView:
-        with self._wired.ledger.whole(self._who.actor) as house:
-            return self._view(house, house.hospitals.read(hospital))
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            return self._view(session, session.hospitals.read(hospital))
 
     def all(self) -> list[HospitalView]:
         """By name."""
-        with self._wired.ledger.whole(self._who.actor) as house:
-            serving, due = live(house), house.retention.due(self._wired.settings.retention_days)
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            serving, due = live(session), session.retention.due(self._wired.settings.retention_days)
             return [
                 view(hospital, serving, self._wired.settings, due.get(hospital.id, Due()).cases)
-                for hospital in house.hospitals.all()
+                for hospital in session.hospitals.all()
             ]
 
     def add(self, name: str) -> HospitalView:
         """Raises HospitalExists."""
-        with self._wired.ledger.whole(self._who.actor) as house:
-            return self._view(house, house.hospitals.add(name))
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            return self._view(session, session.hospitals.add(name))
 
     def named(self, name: str) -> UUID:
         """Raises HospitalUnknown."""
-        with self._wired.ledger.whole(self._who.actor) as house:
-            return house.hospitals.find(name).id
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            return session.hospitals.find(name).id
 
     def change(
         self, hospital: UUID, change: Mapping[str, Any], tags: Tags = None, dry_run: bool = False
@@ -51,26 +51,33 @@ class HospitalDesk:
         Raises SettingOutside, RuleUnknown, ChangedMeanwhile.
         """
         check(change, self._wired.settings)
-        with self._wired.ledger.whole(self._who.actor) as house:
+        with self._wired.ledger.system_session(self._who.actor) as session:
             if dry_run:
-                return self._view(house, replace(house.hospitals.read(hospital), **change))
-            return self._view(house, house.hospitals.change(hospital, change, tags))
+                return self._view(session, replace(session.hospitals.read(hospital), **change))
+            return self._view(session, session.hospitals.change(hospital, change, tags))
 
-    def _view(self, house: House, hospital: Hospital) -> HospitalView:
+    def _view(self, session: SystemSession, hospital: Hospital) -> HospitalView:
         settings = self._wired.settings
         days = hospital.retention_days or settings.retention_days
-        due = house.retention.would_be_due(hospital.id, days) if days else 0
-        return view(hospital, live(house), settings, due)
+        due = session.retention.would_be_due(hospital.id, days) if days else 0
+        return view(hospital, live(session), settings, due)
 
 
-def live(house: House) -> Live | None:
+def live(session: SystemSession) -> Live | None:
     """The live model with its reference; None before the first promotion."""
-    digest = house.models.live()
-    return None if digest is None else Live(house.models.find(digest), house.papers.reference(digest))
+    digest = session.models.live()
+    return (
+        None
+        if digest is None
+        else Live(session.models.find(digest), session.papers.reference(digest))
+    )
 
 
 def view(hospital: Hospital, serving: Live | None, settings: Settings, due: int) -> HospitalView:
-    prevalence, rule = hospital.prevalence or settings.prevalence, hospital.fna_rule or settings.fna_rule
+    prevalence, rule = (
+        hospital.prevalence or settings.prevalence,
+        hospital.fna_rule or settings.fna_rule,
+    )
     return HospitalView(
         name=hospital.name,
         **{name: getattr(hospital, name) for name in SETTINGS},

@@ -18,7 +18,7 @@ class Pace:
     def jobs_per_s(self) -> float | None:
         with self._lock:
             if time.monotonic() - self._read_at > FRESH_S:
-                with self._ledger.whole("gateway") as house:
-                    self._figure = house.queue.pace()
+                with self._ledger.system_session("gateway") as session:
+                    self._figure = session.queue.pace()
                 self._read_at = time.monotonic()
             return self._figure

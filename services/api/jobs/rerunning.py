@@ -19,8 +19,8 @@ def rerun(wired: Wiring, who: Caller, job_id: UUID) -> None:
 
 
 def rerun_all(wired: Wiring, who: Caller, reason: str) -> Reruns:
-    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-        queued = book.jobs.rerun_all(reason, AT_ONCE)
+    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
+        queued = session.jobs.rerun_all(reason, AT_ONCE)
     for job_id in queued[:1]:
         wired.doorbell.ring(Tasks.RING, job_id)
     return Reruns(queued=len(queued), more=len(queued) == AT_ONCE)
@@ -28,7 +28,7 @@ def rerun_all(wired: Wiring, who: Caller, reason: str) -> Reruns:
 
 def _queued(wired: Wiring, who: Caller, job_id: UUID) -> bool:
     if who.hospital_id is None:
-        with wired.ledger.whole(who.actor) as house:
-            return house.queue.rerun(job_id)
-    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-        return book.jobs.rerun(job_id)
+        with wired.ledger.system_session(who.actor) as system_session:
+            return system_session.queue.rerun(job_id)
+    with wired.ledger.hospital_session(who.hospital_id, who.actor) as hospital_session:
+        return hospital_session.jobs.rerun(job_id)

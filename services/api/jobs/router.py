@@ -22,9 +22,17 @@ def desk(wired: WiringDep, who: HospitalReader) -> JobDesk:
 
 
 JobDeskDep = Annotated[JobDesk, Depends(desk)]
-Wait = Annotated[float, Query(ge=0, le=120, allow_inf_nan=False, description="Seconds to wait for a final state.")]
+Wait = Annotated[
+    float,
+    Query(ge=0, le=120, allow_inf_nan=False, description="Seconds to wait for a final state."),
+]
 Reason = Annotated[
-    PlainText, Query(min_length=1, description="Code of why they failed, as a job says it.", examples=["worker-lost"])
+    PlainText,
+    Query(
+        min_length=1,
+        description="Code of why they failed, as a job says it.",
+        examples=["worker-lost"],
+    ),
 ]
 
 
@@ -38,7 +46,9 @@ async def read_job(
 ) -> JobView | Response:
     """A job's state and, when done, its result; with `wait` the answer comes as soon as it is final."""
     job = await desk.wait(job_id, wait)
-    headers = {"ETag": etag(job), "Vary": "Accept-Language"} | ({} if job.state in FINAL else {"Retry-After": "1"})
+    headers = {"ETag": etag(job), "Vary": "Accept-Language"} | (
+        {} if job.state in FINAL else {"Retry-After": "1"}
+    )
     if if_none_match == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
@@ -63,7 +73,9 @@ async def followed(job_id: UUID, desk: JobDeskDep) -> JobDesk:
 
 
 @router.get("/jobs/{job_id}/events", response_class=EventSourceResponse)
-async def follow_job(job_id: UUID, desk: Annotated[JobDesk, Depends(followed)]) -> AsyncIterable[ServerSentEvent]:
+async def follow_job(
+    job_id: UUID, desk: Annotated[JobDesk, Depends(followed)]
+) -> AsyncIterable[ServerSentEvent]:
     """Server-sent events: the job each time it changes, until it is final."""
     async for job in desk.follow(job_id):
         yield ServerSentEvent(event="job", data=job)

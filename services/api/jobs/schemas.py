@@ -29,7 +29,9 @@ RESULT = {
     },
     "readers": [{"network": "squeezenet", "tap": "avg", "classifier": "svm", "probability": 0.73}],
     "roi": None,
-    "warnings": [{"code": "roi-not-given", "message": "No ROI was given; the whole image was read."}],
+    "warnings": [
+        {"code": "roi-not-given", "message": "No ROI was given; the whole image was read."}
+    ],
     "model": {"name": "light", "version": 2, "digest": "9f2c..."},
     "timings_ms": {"waited": 12.0, "prepare": 3.1, "infer": 88.0},
 }
@@ -59,7 +61,9 @@ class JobView(BaseModel):
     case_id: UUID
     state: JobState
     position: int | None = Field(description="Place in the queue; 1 is next. Only while queued.")
-    eta_s: float | None = Field(description="Seconds until a result is likely, where recent work tells.")
+    eta_s: float | None = Field(
+        description="Seconds until a result is likely, where recent work tells."
+    )
     attempts: int
     reason: str | None = Field(description="Code of why it failed.")
     message: str | None = Field(description="The reason as a sentence that says the next step.")
@@ -70,7 +74,9 @@ class JobView(BaseModel):
 
 class JobPage(BaseModel):
     jobs: list[JobView]
-    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null at the end.")
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` for the next page; null at the end."
+    )
 
 
 class Reruns(BaseModel):
@@ -79,5 +85,8 @@ class Reruns(BaseModel):
 
 
 def view(job: Job, eta_s: float | None = None) -> JobView:
-    told = {name: getattr(job, name) for name in ("case_id", "state", "position", "attempts", "reason", "result")}
+    told = {
+        name: getattr(job, name)
+        for name in ("case_id", "state", "position", "attempts", "reason", "result")
+    }
     return JobView(job_id=job.id, eta_s=eta_s, message=told_again(job.reason, job.message), **told)

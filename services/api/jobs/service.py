@@ -18,7 +18,7 @@ from services.api.jobs.schemas import JobPage, JobView, view
 from shared.domain.events import Event
 from shared.domain.jobs import FINAL, JobState
 from shared.errors import InputError, NotFound, Unauthenticated
-from shared.ledger import Book
+from shared.ledger import HospitalSession
 from shared.ledger.cases import CaseErased
 from shared.ledger.hospitals import Caller
 from shared.ledger.jobs import Job
@@ -37,11 +37,11 @@ class JobDesk:
 
     def read(self, job_id: UUID) -> JobView:
         """The job now; raises NotFound for another hospital's as for none, CaseErased for an erased case's."""
-        with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
-            job = book.jobs.find(job_id)
+        with self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor) as session:
+            job = session.jobs.find(job_id)
             if job is None:
                 raise NotFound(thing="job")
-            read = self._note(book, [job])
+            read = self._note(session, [job])
         self._wired.seen.remember(self._who, Event.RESULT_READ, read)
         return view(job, self._eta_s(job))
 
@@ -73,22 +73,25 @@ class JobDesk:
                     return
 
     def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
-        with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
-            jobs = book.jobs.page(state, _seen(cursor), limit + 1)
-            read = self._note(book, jobs[:limit])
+        with self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor) as session:
+            jobs = session.jobs.page(state, _seen(cursor), limit + 1)
+            read = self._note(session, jobs[:limit])
         self._wired.seen.remember(self._who, Event.RESULT_READ, read)
         more = len(jobs) > limit
-        return JobPage(jobs=[view(job) for job in jobs[:limit]], next_cursor=_cursor(jobs[limit - 1]) if more else None)
+        return JobPage(
+            jobs=[view(job) for job in jobs[:limit]],
+            next_cursor=_cursor(jobs[limit - 1]) if more else None,
+        )
 
     def cancel(self, job_id: UUID) -> JobView:
-        with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
-            if not book.jobs.cancel(job_id):
+        with self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor) as session:
+            if not session.jobs.cancel(job_id):
                 raise NotFound(thing="job")
         return self.read(job_id)
 
-    def _note(self, book: Book, jobs: Sequence[Job]) -> list[Subject]:
+    def _note(self, session: HospitalSession, jobs: Sequence[Job]) -> list[Subject]:
         read = [(job.case_id, job.id) for job in jobs if job.result is not None]
-        return self._wired.seen.note(book, self._who, Event.RESULT_READ, read)
+        return self._wired.seen.note(session, self._who, Event.RESULT_READ, read)
 
     def _eta_s(self, job: Job) -> float | None:
         pace = self._wired.pace.jobs_per_s() if job.position else None

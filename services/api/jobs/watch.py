@@ -63,7 +63,11 @@ class JobWatch:
         return connection
 
     async def _relay(self, connection: psycopg2.extensions.connection) -> None:
-        loop, readable, descriptor = asyncio.get_running_loop(), asyncio.Event(), connection.fileno()
+        loop, readable, descriptor = (
+            asyncio.get_running_loop(),
+            asyncio.Event(),
+            connection.fileno(),
+        )
         loop.add_reader(descriptor, readable.set)
         self._wake_all()  # whatever was said while nobody listened
         try:

@@ -17,7 +17,9 @@ def desk(wired: WiringDep, who: KeyKeeper) -> KeyDesk:
 
 
 KeyDeskDep = Annotated[KeyDesk, Depends(desk)]
-KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="A key's id.", examples=["0123456789ab"])]
+KeyId = Annotated[
+    str, Path(pattern=r"^[0-9a-f]{12}$", description="A key's id.", examples=["0123456789ab"])
+]
 
 
 def unstored(response: Response) -> None:
@@ -44,7 +46,9 @@ def create_key(new: NewKey, desk: KeyDeskDep, request: Request) -> NewKeyView:
 
 
 @router.post("/keys/{key_id}/rotate", status_code=201, dependencies=[Depends(unstored)])
-def rotate_key(key_id: KeyId, desk: KeyDeskDep, request: Request, rotation: Rotation | None = None) -> NewKeyView:
+def rotate_key(
+    key_id: KeyId, desk: KeyDeskDep, request: Request, rotation: Rotation | None = None
+) -> NewKeyView:
     """Make a key's successor; the old one is good for the overlap still, and is replaced only once."""
     return shown_once(desk.rotate(key_id, (rotation or Rotation()).overlap_days), request)
 

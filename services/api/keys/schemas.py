@@ -15,19 +15,29 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"role": "submitter", "label": "PACS gateway", "expires_days": 365}]},
+        json_schema_extra={
+            "examples": [{"role": "submitter", "label": "PACS gateway", "expires_days": 365}]
+        },
     )
-    role: Role = Field(description="A hospital's administrator makes `submitter` and `reader` keys.")
+    role: Role = Field(
+        description="A hospital's administrator makes `submitter` and `reader` keys."
+    )
     label: PlainText = Field(description="A word to know it by; no secret, and no patient data.")
-    hospital: PlainText | None = Field(None, description="By name; left out by a hospital's own administrator.")
-    expires_days: int = Field(YEAR_DAYS, ge=1, le=MOST_DAYS, description="Days after which it ends by itself.")
+    hospital: PlainText | None = Field(
+        None, description="By name; left out by a hospital's own administrator."
+    )
+    expires_days: int = Field(
+        YEAR_DAYS, ge=1, le=MOST_DAYS, description="Days after which it ends by itself."
+    )
 
 
 class Rotation(BaseModel):
     """How long the old key and its successor are both good."""
 
     model_config = ConfigDict(extra="forbid")
-    overlap_days: int = Field(7, ge=0, le=MOST_OVERLAP_DAYS, description="0 ends the old key at once.")
+    overlap_days: int = Field(
+        7, ge=0, le=MOST_OVERLAP_DAYS, description="0 ends the old key at once."
+    )
 
 
 class KeyView(BaseModel):

@@ -53,11 +53,13 @@ class KeyDesk:
     def _open(self) -> Iterator[tuple[Keys, Names]]:
         """The keys that the caller may see, and the names of their hospitals."""
         if self._who.hospital_id:
-            with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
-                yield book.keys, book.observations.hospitals()
+            with self._wired.ledger.hospital_session(
+                self._who.hospital_id, self._who.actor
+            ) as hospital_session:
+                yield hospital_session.keys, hospital_session.observations.hospitals()
         else:
-            with self._wired.ledger.whole(self._who.actor) as house:
-                yield house.keys, house.observations.hospitals()
+            with self._wired.ledger.system_session(self._who.actor) as system_session:
+                yield system_session.keys, system_session.observations.hospitals()
 
 
 def told(key: Key, names: Names) -> dict[str, object]:

@@ -14,9 +14,15 @@ router = APIRouter(prefix="/v1", tags=["looks"])
 def glance(
     image: Annotated[UploadFile, File(description="PNG, JPEG, BMP, TIFF or DICOM.")],
     frame: Annotated[
-        int | None, Form(le=2**31 - 1, description="Which frame of a DICOM loop, from 1; left out, the middle one.")
+        int | None,
+        Form(
+            le=2**31 - 1,
+            description="Which frame of a DICOM loop, from 1; left out, the middle one.",
+        ),
     ] = None,
-    photo: Annotated[bool, Form(description="Whether it is a photo of a screen, to be made straight.")] = False,
+    photo: Annotated[
+        bool, Form(description="Whether it is a photo of a screen, to be made straight.")
+    ] = False,
     corners: Annotated[
         str | None,
         Form(

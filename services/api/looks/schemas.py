@@ -15,17 +15,29 @@ class Told(BaseModel):
 
 
 class SuggestedRoi(BaseModel):
-    box: tuple[float, float, float, float] = Field(description="x, y, width, height in pixels of the preview.")
+    box: tuple[float, float, float, float] = Field(
+        description="x, y, width, height in pixels of the preview."
+    )
 
 
 class PhotoSeen(BaseModel):
     """The photo as it was uploaded, upright, and what it spoils of the straight picture."""
 
-    corners: list[Point] = Field(description="Clockwise from the upper left, in pixels of the upright photo.")
-    found: bool = Field(description="Whether they were found or sent; if not, they are a start for moving them.")
-    glare: float = Field(description="Share of the picture under reflections; 0.003 at most is well.")
-    moire: float = Field(description="Decibels of the strongest regular pattern; 20 at most is well.")
-    blur: float = Field(description="Size of the finest detail, per mille of the picture; 50 at most is well.")
+    corners: list[Point] = Field(
+        description="Clockwise from the upper left, in pixels of the upright photo."
+    )
+    found: bool = Field(
+        description="Whether they were found or sent; if not, they are a start for moving them."
+    )
+    glare: float = Field(
+        description="Share of the picture under reflections; 0.003 at most is well."
+    )
+    moire: float = Field(
+        description="Decibels of the strongest regular pattern; 20 at most is well."
+    )
+    blur: float = Field(
+        description="Size of the finest detail, per mille of the picture; 50 at most is well."
+    )
     retake: bool
     advice: list[Told]
     width: int
@@ -46,7 +58,9 @@ class Look(BaseModel):
     roi: SuggestedRoi | None
     roi_from: Literal["calipers"] | None
     calipers: list[Point] = Field(description="Centres of the marks that end a diameter.")
-    size_mm: float | None = Field(description="Between the caliper marks, by the image's own calibration.")
+    size_mm: float | None = Field(
+        description="Between the caliper marks, by the image's own calibration."
+    )
     size_from: Literal["calipers"] | None
     spacing_mm: Point | None = Field(description="Millimetres between rows and between columns.")
     warnings: list[Told]

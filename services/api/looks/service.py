@@ -33,7 +33,9 @@ def look(wired: Wiring, asked: Glance) -> Look:
     data = _read(asked.image, wired.settings.max_upload_bytes)
     image = wired.eyes.decode(wired.cleaner.clean(data).data, asked.frame)
     image, photo = _straight(image, asked.corners) if asked.photo else (image, None)
-    return Look(format=header.format, frames=header.frames, frame=frame, photo=photo, **_seen(image))
+    return Look(
+        format=header.format, frames=header.frames, frame=frame, photo=photo, **_seen(image)
+    )
 
 
 def _read(image: BinaryIO, limit: int) -> bytes:
@@ -54,7 +56,13 @@ def _straight(image: UltrasoundImage, sent: str | None) -> tuple[UltrasoundImage
     picture = photos.straighten(image.pixels, seen.corners)
     faults = photos.measure(picture)
     advice = photos.findings(faults)
-    facts = {"found": seen.found, "retake": bool(advice), "advice": told(advice), "width": width, "height": height}
+    facts = {
+        "found": seen.found,
+        "retake": bool(advice),
+        "advice": told(advice),
+        "width": width,
+        "height": height,
+    }
     photo = PhotoSeen(corners=seen.corners.tolist(), **vars(faults), **facts)
     return replace(image, pixels=picture, spacing_mm=None, region=None), photo
 

@@ -15,12 +15,14 @@ POLICY = f"{NOTHING}; style-src 'unsafe-inline'"
 """The page brings its own style, and nothing else is fetched or run."""
 
 
-def found(model_id: str, wired: WiringDep, who: Annotated[Caller, Depends(caller)]) -> dict[str, Any]:
+def found(
+    model_id: str, wired: WiringDep, who: Annotated[Caller, Depends(caller)]
+) -> dict[str, Any]:
     """The card, with the name it is stored under and whether it answers now."""
-    with wired.ledger.whole(who.actor) as house:
-        model = house.models.find(model_id)
+    with wired.ledger.system_session(who.actor) as session:
+        model = session.models.find(model_id)
         stored = {"name": f"{model.name}/{model.version}", "live": model.live}
-        return house.papers.card(model.digest) | {"stored": stored}
+        return session.papers.card(model.digest) | {"stored": stored}
 
 
 Card = Annotated[dict[str, Any], Depends(found)]

@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field
 from shared.domain.models import GateVerdict, PromotionKind
 from shared.statistics.shadow import Comparison
 
-Digest = Annotated[str, Field(description="SHA-256 of the bundle's manifest: the model's name for good.")]
+Digest = Annotated[
+    str, Field(description="SHA-256 of the bundle's manifest: the model's name for good.")
+]
 Reason = Annotated[
     str | None,
     Field(
@@ -21,7 +23,9 @@ Reason = Annotated[
 
 class GateSummary(BaseModel):
     verdict: GateVerdict
-    judged_against: str | None = Field(description="Digest of the model that was live then; null where none was.")
+    judged_against: str | None = Field(
+        description="Digest of the model that was live then; null where none was."
+    )
     stale: bool = Field(description="Another model is live now than the one it was judged against.")
     at: datetime
 
@@ -38,12 +42,16 @@ class ModelView(BaseModel):
     version: int
     recipe: str
     run_id: UUID | None
-    synthetic: bool = Field(description="It was trained on phantoms: its answers mean nothing for a patient.")
+    synthetic: bool = Field(
+        description="It was trained on phantoms: its answers mean nothing for a patient."
+    )
     metrics: dict[str, Any] = Field(description="Of cross-validation on the training images.")
     created_at: datetime
     live: bool
     shadow: bool = Field(description="It reads live traffic in the shadow at present.")
-    gate: GateSummary | None = Field(description="The last judgement of the gate; null where there is none.")
+    gate: GateSummary | None = Field(
+        description="The last judgement of the gate; null where there is none."
+    )
     serving: list[str] = Field(description="Workers that answer with it.")
     refused: list[RefusalView] = Field(description="Workers that will not serve it, and why.")
 
@@ -57,7 +65,9 @@ class GateReasonView(BaseModel):
 class GateView(GateSummary):
     gate_id: int
     model: Digest
-    version_id: UUID | None = Field(description="The frozen dataset version whose test images were read.")
+    version_id: UUID | None = Field(
+        description="The frozen dataset version whose test images were read."
+    )
     run_id: UUID | None
     reasons: list[GateReasonView]
     figures: dict[str, Any] = Field(
@@ -74,7 +84,9 @@ class PromotionView(BaseModel):
     name: str
     version: int
     gate_id: int | None
-    verdict: GateVerdict | None = Field(description="What the gate had said; null where it had not judged.")
+    verdict: GateVerdict | None = Field(
+        description="What the gate had said; null where it had not judged."
+    )
     actor: str
     reason: str | None
     at: datetime
@@ -90,14 +102,22 @@ class WorkerView(BaseModel):
     worker: str
     model: str | None = Field(description="Digest of what it serves; null while it serves nothing.")
     since: datetime | None
-    refused: RefusedModel | None = Field(description="The live model, where it does not prove itself to this worker.")
+    refused: RefusedModel | None = Field(
+        description="The live model, where it does not prove itself to this worker."
+    )
     seen_at: datetime
-    device: str | None = Field(description="What it computes on, by its own word.", examples=["CPU, 2 threads"])
-    claimed_at: datetime | None = Field(description="When it last claimed cases; null until it first does.")
+    device: str | None = Field(
+        description="What it computes on, by its own word.", examples=["CPU, 2 threads"]
+    )
+    claimed_at: datetime | None = Field(
+        description="When it last claimed cases; null until it first does."
+    )
 
 
 class ShadowRequest(BaseModel):
-    share: float = Field(1.0, gt=0, le=1, description="Share of the cases it reads, chosen by their job's id.")
+    share: float = Field(
+        1.0, gt=0, le=1, description="Share of the cases it reads, chosen by their job's id."
+    )
 
 
 class ShadowView(BaseModel):
@@ -117,5 +137,7 @@ class ShadowReport(ShadowView):
     against: str | None = Field(
         description="Digest of the model it is compared with: the last that was live meanwhile."
     )
-    elsewhere: int = Field(description="Results of models that were live before that one, left out of the comparison.")
+    elsewhere: int = Field(
+        description="Results of models that were live before that one, left out of the comparison."
+    )
     comparison: Comparison | None = Field(description="null until both have read a case.")

@@ -17,7 +17,7 @@ from services.api.models.schemas import (
 )
 from shared.errors import Conflict, NotFound
 from shared.ledger.gates import Gate
-from shared.ledger.ledger import House
+from shared.ledger.ledger import SystemSession
 from shared.ledger.models import Model
 from shared.ledger.promotions import Promotion
 from shared.ledger.serving import Worker
@@ -42,13 +42,13 @@ def run_of(model: Model) -> UUID:
     return model.run_id
 
 
-def views(house: House, models: Sequence[Model]) -> list[ModelView]:
+def views(session: SystemSession, models: Sequence[Model]) -> list[ModelView]:
     """Models with their gates, and the workers that serve or refuse them."""
     gates, workers, shadow, live = (
-        house.gates.newest(),
-        house.serving.alive(),
-        house.shadows.current(),
-        house.models.live(),
+        session.gates.newest(),
+        session.serving.alive(),
+        session.shadows.current(),
+        session.models.live(),
     )
     return [
         ModelView(
@@ -62,8 +62,8 @@ def views(house: House, models: Sequence[Model]) -> list[ModelView]:
     ]
 
 
-def view(house: House, name_or_digest: str) -> ModelView:
-    return views(house, [house.models.find(name_or_digest)])[0]
+def view(session: SystemSession, name_or_digest: str) -> ModelView:
+    return views(session, [session.models.find(name_or_digest)])[0]
 
 
 def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
@@ -77,17 +77,19 @@ def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
 def summary(gate: Gate, live: str | None) -> GateSummary:
     """A live model's own gate is history, and so never stale."""
     stale = gate.model_digest != live and gate.live_digest != live
-    return GateSummary(verdict=gate.verdict, judged_against=gate.live_digest, stale=stale, at=gate.created_at)
+    return GateSummary(
+        verdict=gate.verdict, judged_against=gate.live_digest, stale=stale, at=gate.created_at
+    )
 
 
-def gate(house: House, name_or_digest: str) -> GateView:
+def gate(session: SystemSession, name_or_digest: str) -> GateView:
     """The last judgement of a model, in full."""
-    model = house.models.find(name_or_digest)
-    found = house.gates.latest(model.digest)
+    model = session.models.find(name_or_digest)
+    found = session.gates.latest(model.digest)
     if found is None:
         raise GateAbsent(name=f"{model.name}/{model.version}")
     return GateView(
-        **summary(found, house.models.live()).model_dump(),
+        **summary(found, session.models.live()).model_dump(),
         gate_id=found.id,
         model=found.model_digest,
         version_id=found.version_id,
@@ -105,7 +107,11 @@ def promotion(row: Promotion) -> PromotionView:
 
 def worker(row: Worker) -> WorkerView:
     refusal = row.refusal
-    refused = RefusedModel(model=refusal.digest, code=refusal.code, message=refusal.message) if refusal else None
+    refused = (
+        RefusedModel(model=refusal.digest, code=refusal.code, message=refusal.message)
+        if refusal
+        else None
+    )
     same = {name: getattr(row, name) for name in ("since", "seen_at", "device", "claimed_at")}
     return WorkerView(worker=row.name, model=row.model_digest, refused=refused, **same)
 
@@ -115,17 +121,17 @@ def shadow(row: Shadow) -> ShadowView:
     return ShadowView(shadow_id=facts.pop("id"), model=facts.pop("model_digest"), **facts)
 
 
-def shadow_report(house: House, name_or_digest: str) -> ShadowReport:
+def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
     """What a model said in the shadow, beside the last model that was live meanwhile."""
-    found = house.shadows.of_model(house.models.find(name_or_digest).digest)
-    pairs = house.shadows.pairs(found)
+    found = session.shadows.of_model(session.models.find(name_or_digest).digest)
+    pairs = session.shadows.pairs(found)
     against = pairs[-1].live_digest if pairs else None
     same = [pair for pair in pairs if pair.live_digest == against]
     return ShadowReport(
         **shadow(found).model_dump(),
         read=len(pairs),
         unread=sum(pair.score is None for pair in pairs),
-        waiting=0 if found.ended_at else house.shadows.waiting(found),
+        waiting=0 if found.ended_at else session.shadows.waiting(found),
         against=against,
         elsewhere=len(pairs) - len(same),
         comparison=comparison([pair for pair in same if pair.score is not None]),
@@ -144,6 +150,8 @@ def comparison(pairs: Sequence[Pair]) -> Comparison | None:
             decisions=[pair.decision for pair in pairs],
             hospitals=[pair.hospital for pair in pairs],
             made_at=[pair.made_at for pair in pairs],
-            malignant=[float("nan") if pair.malignant is None else float(pair.malignant) for pair in pairs],
+            malignant=[
+                float("nan") if pair.malignant is None else float(pair.malignant) for pair in pairs
+            ],
         )
     )

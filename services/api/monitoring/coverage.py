@@ -18,7 +18,9 @@ PROMISE = (
 NONE_KNOWN = "No result of this window has both conformal p-values and an outcome, so coverage cannot be told."
 
 
-def measure(observations: Observations, window: Window, alphas: Sequence[float] = ALPHAS) -> CoverageView:
+def measure(
+    observations: Observations, window: Window, alphas: Sequence[float] = ALPHAS
+) -> CoverageView:
     """Coverage, set sizes and refer rate at each alpha, for all results with an outcome and for each hospital."""
     names, by_hospital = observations.hospitals(), defaultdict(list)
     verified = observations.verified(window, Period.MONTH)
@@ -32,12 +34,16 @@ def measure(observations: Observations, window: Window, alphas: Sequence[float] 
     ]
     all_steps = _steps(verified, alphas)
     told = [PROMISE] if all_steps else [NONE_KNOWN]
-    return CoverageView(window=window_view(window), all=all_steps, hospitals=hospitals, sentences=told)
+    return CoverageView(
+        window=window_view(window), all=all_steps, hospitals=hospitals, sentences=told
+    )
 
 
 def _steps(verified: Sequence[Verified], alphas: Sequence[float]) -> list[CoverageStep]:
     """Of the results that tell both p-values; none where no result does."""
-    benign, malignant, labels = (joined(verified, name) for name in ("benign_p", "malignant_p", "malignant"))
+    benign, malignant, labels = (
+        joined(verified, name) for name in ("benign_p", "malignant_p", "malignant")
+    )
     told = ~(np.isnan(benign) | np.isnan(malignant))
     if not told.any():
         return []

@@ -16,7 +16,9 @@ TOLD = ", ".join(map(str, coverage.ALPHAS))
 WITHOUT_NUL = r"^[^\x00]*$"
 """PostgreSQL's text cannot hold it."""
 Alpha = Annotated[float, Query(gt=0, lt=1)]
-IfNoneMatch = Annotated[str | None, Header(description="The ETag of an earlier answer; 304 if it still holds.")]
+IfNoneMatch = Annotated[
+    str | None, Header(description="The ETag of an earlier answer; 304 if it still holds.")
+]
 
 
 def _words(most: int, told: str) -> Any:
@@ -24,9 +26,13 @@ def _words(most: int, told: str) -> Any:
 
 
 def asked(
-    hospital: Annotated[str | None, _words(200, "Name or id; left out, all that the key may see.")] = None,
+    hospital: Annotated[
+        str | None, _words(200, "Name or id; left out, all that the key may see.")
+    ] = None,
     device: Annotated[str | None, _words(80, "Make and model, as the answers name it.")] = None,
-    model: Annotated[str | None, _words(200, "Digest, a start of it, NAME (its newest) or NAME/VERSION.")] = None,
+    model: Annotated[
+        str | None, _words(200, "Digest, a start of it, NAME (its newest) or NAME/VERSION.")
+    ] = None,
     since: Annotated[
         AwareDatetime | None,
         Query(
@@ -34,7 +40,9 @@ def asked(
             examples=["2026-10-01T00:00:00Z"],
         ),
     ] = None,
-    until: Annotated[AwareDatetime | None, Query(description="And before this; left out, up to now.")] = None,
+    until: Annotated[
+        AwareDatetime | None, Query(description="And before this; left out, up to now.")
+    ] = None,
 ) -> Asked:
     return Asked(hospital, device, model, since, until)
 
@@ -48,13 +56,17 @@ MonitorDeskDep = Annotated[MonitorDesk, Depends(desk)]
 
 
 @router.get("/drift", response_model=DriftView)
-def read_drift(desk: MonitorDeskDep, asked: AskedDep, if_none_match: IfNoneMatch = None) -> Response:
+def read_drift(
+    desk: MonitorDeskDep, asked: AskedDep, if_none_match: IfNoneMatch = None
+) -> Response:
     """Score, strangeness and embedding of each hospital and device against the training images of their model."""
     return response(desk.answer(drift.measure, asked), if_none_match)
 
 
 @router.get("/quality", response_model=QualityView)
-def read_quality(desk: MonitorDeskDep, asked: AskedDep, if_none_match: IfNoneMatch = None) -> Response:
+def read_quality(
+    desk: MonitorDeskDep, asked: AskedDep, if_none_match: IfNoneMatch = None
+) -> Response:
     """How often each warning and each failure comes, and `refer`, by hospital and device."""
     return response(desk.answer(quality.measure, asked), if_none_match)
 
@@ -75,12 +87,15 @@ def read_coverage(
     desk: MonitorDeskDep,
     asked: AskedDep,
     alpha: Annotated[
-        list[Alpha] | None, Query(min_length=1, max_length=10, description=f"Errors to allow; {TOLD} if left out.")
+        list[Alpha] | None,
+        Query(min_length=1, max_length=10, description=f"Errors to allow; {TOLD} if left out."),
     ] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """How often conformal sets hold the true class at each error that is allowed, and how often they decide."""
-    return response(desk.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)), if_none_match)
+    return response(
+        desk.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)), if_none_match
+    )
 
 
 def response(answer: Answer, if_none_match: str | None, fresh_s: float = FRESH_S) -> Response:

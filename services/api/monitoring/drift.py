@@ -39,12 +39,21 @@ class Reading(NamedTuple):
 def measure(observations: Observations, window: Window) -> DriftView:
     """Drift of each hospital and device that had results in the window, model by model."""
     results = _results(observations, window)
-    known = {each.digest: each for each in observations.references({reading.model for reading in results})}
+    known = {
+        each.digest: each
+        for each in observations.references({reading.model for reading in results})
+    }
     tables = {digest: _tables(reference) for digest, reference in known.items()}
     measured = _measured(observations, window, known, tables)
     names = observations.hospitals()
     groups = [
-        _group(each, names[each.place.hospital], results[each], known.get(each.model), measured.get(each, {}))
+        _group(
+            each,
+            names[each.place.hospital],
+            results[each],
+            known.get(each.model),
+            measured.get(each, {}),
+        )
         for each in sorted(results, key=lambda each: (each.place.order(names), each.model))
     ]
     state = worst(group.state for group in groups)
@@ -81,9 +90,13 @@ def _measured(
     measured: dict[Reading, dict[Quantity, Drift]] = defaultdict(dict)
     for digest, quantities in tables.items():
         for quantity, parts in quantities.items():
-            for reading, counts in _counts(observations.tallies(window, digest, quantity, parts)).items():
+            for reading, counts in _counts(
+                observations.tallies(window, digest, quantity, parts)
+            ).items():
                 if all(part.any() for part in counts):
-                    measured[reading][quantity] = _drift(quantity, counts, parts, known[digest].cases)
+                    measured[reading][quantity] = _drift(
+                        quantity, counts, parts, known[digest].cases
+                    )
     return measured
 
 
@@ -93,18 +106,28 @@ def _counts(tallies: dict[Source, Counts]) -> dict[Reading, Counts]:
         for place in places(source.hospital, source.device):
             reading = Reading(place, source.model)
             before = counts.get(reading)
-            counts[reading] = parts if before is None else [one + more for one, more in zip(before, parts, strict=True)]
+            counts[reading] = (
+                parts
+                if before is None
+                else [one + more for one, more in zip(before, parts, strict=True)]
+            )
     return counts
 
 
-def _drift(quantity: Quantity, counts: Counts, parts: list[Sequence[float]], cases: int | None) -> Drift:
+def _drift(
+    quantity: Quantity, counts: Counts, parts: list[Sequence[float]], cases: int | None
+) -> Drift:
     if quantity is Quantity.EMBEDDING:
         return components_drift(counts, parts, cases)
     return drift(counts[0], parts[0], cases)
 
 
 def _group(
-    reading: Reading, hospital: str, results: int, model: Reference | None, measured: dict[Quantity, Drift]
+    reading: Reading,
+    hospital: str,
+    results: int,
+    model: Reference | None,
+    measured: dict[Quantity, Drift],
 ) -> DriftGroup:
     quantities = [_quantity(quantity, found) for quantity, found in measured.items()]
     state = worst(each.state for each in quantities)
@@ -113,7 +136,9 @@ def _group(
         hospital_id=reading.place.hospital,
         hospital=hospital,
         device=reading.place.device,
-        model=ModelNamed(digest=reading.model, name=model and model.name, version=model and model.version),
+        model=ModelNamed(
+            digest=reading.model, name=model and model.name, version=model and model.version
+        ),
         n=results,
         state=state,
         quantities=quantities,
@@ -138,8 +163,8 @@ def _quantity(quantity: Quantity, found: Drift) -> QuantityDrift:
 
 def _sentence(each: QuantityDrift) -> str:
     chance = "p < 0.001" if each.ks_p < 0.001 else f"p = {each.ks_p:.3f}"
-    which = f"{each.quantity} (direction {each.component})" if each.component else str(each.quantity)
-    limits = f"watch from {each.watch_from:.2f}, alarm from {each.alarm_from:.2f}"
-    return (
-        f"{which}: PSI {each.psi:.2f} ({limits}) over {each.n} results, KS distance {each.ks_distance:.2f} ({chance})."
+    which = (
+        f"{each.quantity} (direction {each.component})" if each.component else str(each.quantity)
     )
+    limits = f"watch from {each.watch_from:.2f}, alarm from {each.alarm_from:.2f}"
+    return f"{which}: PSI {each.psi:.2f} ({limits}) over {each.n} results, KS distance {each.ks_distance:.2f} ({chance})."

@@ -29,13 +29,15 @@ class Reading:
     fill: Fill
 
     @classmethod
-    def of_ledger(cls, name: str, fresh_s: float, fill: Callable[..., None], most_s: float = 2.0) -> Self:
+    def of_ledger(
+        cls, name: str, fresh_s: float, fill: Callable[..., None], most_s: float = 2.0
+    ) -> Self:
         """Read in a transaction of its own, whose questions may take `most_s` each."""
 
         def read(wired: Wiring, registry: CollectorRegistry) -> None:
-            with wired.ledger.whole(ACTOR) as house:
-                house.figures.hurry(most_s)
-                fill(house, registry)
+            with wired.ledger.system_session(ACTOR) as session:
+                session.figures.hurry(most_s)
+                fill(session, registry)
 
         return cls(name, fresh_s, read)
 
@@ -61,7 +63,12 @@ BY_NAME = (
 def page(wired: Wiring, named: bool) -> bytes:
     """`named`: also what names hospitals and models."""
     until, registry = time.monotonic() + PATIENCE_S, CollectorRegistry()
-    ok = Gauge("sera_reading_ok", "1 where the figures of this name could be read.", ["reading"], registry=registry)
+    ok = Gauge(
+        "sera_reading_ok",
+        "1 where the figures of this name could be read.",
+        ["reading"],
+        registry=registry,
+    )
     parts = [generate_latest(REGISTRY)]
     for reading in (*FOR_ALL, *BY_NAME) if named else FOR_ALL:
         text = _recalled(wired, reading) if time.monotonic() < until else None
@@ -71,7 +78,9 @@ def page(wired: Wiring, named: bool) -> bytes:
 
 
 def _recalled(wired: Wiring, reading: Reading) -> bytes | None:
-    return wired.memory.recall(("reading", reading.name), reading.fresh_s, lambda: _read(wired, reading))
+    return wired.memory.recall(
+        ("reading", reading.name), reading.fresh_s, lambda: _read(wired, reading)
+    )
 
 
 def _read(wired: Wiring, reading: Reading) -> bytes | None:

@@ -43,7 +43,9 @@ FEW = f"Fewer than {FEW_CASES} malignant or benign cases have an outcome, so rea
 SEVERAL = "Results of {count} models are pooled, whose scores may differ in scale. Add `model` to look at one."
 
 
-def measure(observations: Observations, window: Window, period: Period = Period.MONTH) -> PerformanceView:
+def measure(
+    observations: Observations, window: Window, period: Period = Period.MONTH
+) -> PerformanceView:
     """Figures of all results in the window, of each hospital, and of each step through time."""
     # In this order: what is written meanwhile then cannot make more outcomes than results.
     verified, shares = observations.verified(window, period), observations.shares(window, period)
@@ -55,11 +57,16 @@ def measure(observations: Observations, window: Window, period: Period = Period.
         window=window_view(window),
         all=everything,
         hospitals=[
-            PerformanceGroup(hospital_id=hospital, hospital=names[hospital], figures=_figures(*by_hospital[hospital]))
+            PerformanceGroup(
+                hospital_id=hospital,
+                hospital=names[hospital],
+                figures=_figures(*by_hospital[hospital]),
+            )
             for hospital in sorted(by_hospital, key=names.__getitem__)
         ],
         over_time=[
-            PerformanceStep(begins=begins, figures=_figures(*by_period[begins])) for begins in sorted(by_period)
+            PerformanceStep(begins=begins, figures=_figures(*by_period[begins]))
+            for begins in sorted(by_period)
         ],
         sentences=_sentences(everything),
     )
@@ -88,7 +95,9 @@ def _figures(shares: Sequence[Share], verified: Sequence[Verified]) -> Performan
     return PerformanceFigures(
         results=results.total(),
         with_outcome=rate(known.total(), results.total()),
-        outcome_known={decision: rate(known[decision], results[decision]) for decision in DECISIONS},
+        outcome_known={
+            decision: rate(known[decision], results[decision]) for decision in DECISIONS
+        },
         malignant=int(malignant.sum()),
         models=len({part.model for part in verified}),
         auc=_auc(scores, malignant),
@@ -99,7 +108,9 @@ def _figures(shares: Sequence[Share], verified: Sequence[Verified]) -> Performan
     )
 
 
-def _called_rightly(table: Counter[tuple[str, bool]], right: str, wrong: str, malignant: bool) -> RateView:
+def _called_rightly(
+    table: Counter[tuple[str, bool]], right: str, wrong: str, malignant: bool
+) -> RateView:
     rightly = table[right, malignant]
     return rate(rightly, rightly + table[wrong, malignant])
 
@@ -122,7 +133,9 @@ def _calibration(risks: np.ndarray, malignant: np.ndarray) -> CalibrationView:
         for each in calibration_curve(risks, malignant)
     ]
     ratio = _observed_expected(risks, malignant) if risks.any() else None
-    return CalibrationView(ece=expected_calibration_error(risks, malignant), observed_expected=ratio, bins=bins)
+    return CalibrationView(
+        ece=expected_calibration_error(risks, malignant), observed_expected=ratio, bins=bins
+    )
 
 
 def _observed_expected(risks: np.ndarray, labels: np.ndarray) -> ObservedExpectedView:

@@ -37,8 +37,8 @@ def degraded(wired: Wiring) -> dict[str, str]:
 
 def check_work(wired: Wiring) -> None:
     """Raises Stalled if cases wait and none is being answered."""
-    with wired.ledger.whole("gateway") as house:
-        progress, waited_s = house.queue.progress(), house.liveness.waited_s()
+    with wired.ledger.system_session("gateway") as session:
+        progress, waited_s = session.queue.progress(), session.liveness.waited_s()
     if replace(progress, oldest_queued_s=waited_s).stalled(wired.settings.stalled_after_s):
         raise Stalled(after_s=wired.settings.stalled_after_s)
 

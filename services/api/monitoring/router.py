@@ -24,7 +24,9 @@ def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", responses={503: {"description": "An engine is away; cases cannot be taken."}})
+@router.get(
+    "/readyz", responses={503: {"description": "An engine is away; cases cannot be taken."}}
+)
 def readyz(wired: WiringDep) -> JSONResponse:
     """The database and the object store answer, so that a case can be taken.
 
@@ -33,7 +35,9 @@ def readyz(wired: WiringDep) -> JSONResponse:
     checks = readiness.needed(wired)
     ready = all(state == "ok" for state in checks.values())
     degraded = readiness.degraded(wired) if ready else {}
-    return JSONResponse({"ready": ready, "checks": checks, "degraded": degraded}, 200 if ready else 503)
+    return JSONResponse(
+        {"ready": ready, "checks": checks, "degraded": degraded}, 200 if ready else 503
+    )
 
 
 @router.get(

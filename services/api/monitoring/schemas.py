@@ -58,21 +58,34 @@ class QuantityDrift(BaseModel):
     )
     quantity: Quantity
     n: int = Field(description="Results that carry it.")
-    psi: float = Field(description="Population stability index over the training images' deciles; 0 is no change.")
-    watch_from: float = Field(description="0.1, or what 5 % of looks exceed by chance with so few cases, if higher.")
-    alarm_from: float = Field(description="0.25, or what 1 % of looks exceed by chance with so few cases, if higher.")
-    ks_distance: float = Field(description="Largest distance between the two distribution functions.")
+    psi: float = Field(
+        description="Population stability index over the training images' deciles; 0 is no change."
+    )
+    watch_from: float = Field(
+        description="0.1, or what 5 % of looks exceed by chance with so few cases, if higher."
+    )
+    alarm_from: float = Field(
+        description="0.25, or what 1 % of looks exceed by chance with so few cases, if higher."
+    )
+    ks_distance: float = Field(
+        description="Largest distance between the two distribution functions."
+    )
     ks_p: float = Field(
         description="Kolmogorov-Smirnov's p-value; of an embedding the least, corrected for its number."
     )
-    component: int | None = Field(description="Of an embedding the principal direction, from 1, with the largest PSI.")
+    component: int | None = Field(
+        description="Of an embedding the principal direction, from 1, with the largest PSI."
+    )
     state: DriftState
 
 
 class DriftGroup(BaseModel):
     """One hospital, or one device of it, under one model."""
 
-    level: str = Field(description="`hospital`: all its devices together; `device`: one of them.", examples=["device"])
+    level: str = Field(
+        description="`hospital`: all its devices together; `device`: one of them.",
+        examples=["device"],
+    )
     hospital_id: UUID = Field(examples=[HOSPITAL])
     hospital: str = Field(examples=["north"])
     device: str | None = Field(
@@ -86,14 +99,20 @@ class DriftGroup(BaseModel):
     )
     quantities: list[QuantityDrift]
     sentences: list[str] = Field(
-        examples=[["score: PSI 0.31 (alarm from 0.25) over 412 results, KS distance 0.19 (p < 0.001)."]]
+        examples=[
+            ["score: PSI 0.31 (alarm from 0.25) over 412 results, KS distance 0.19 (p < 0.001)."]
+        ]
     )
 
 
 class DriftView(BaseModel):
     window: WindowView
-    state: DriftState | None = Field(description="The worst of the hospitals; null where nothing was measured.")
-    groups: list[DriftGroup] = Field(description="By hospital; first the hospital as a whole, then its devices.")
+    state: DriftState | None = Field(
+        description="The worst of the hospitals; null where nothing was measured."
+    )
+    groups: list[DriftGroup] = Field(
+        description="By hospital; first the hospital as a whole, then its devices."
+    )
 
 
 class CodeRate(BaseModel):
@@ -107,20 +126,29 @@ class CodeRate(BaseModel):
 class QualityGroup(BaseModel):
     """One hospital, or one device of it."""
 
-    level: str = Field(description="`hospital`: all its devices together; `device`: one of them.", examples=["device"])
+    level: str = Field(
+        description="`hospital`: all its devices together; `device`: one of them.",
+        examples=["device"],
+    )
     hospital_id: UUID = Field(examples=[HOSPITAL])
     hospital: str = Field(examples=["north"])
-    device: str | None = Field(description="Make and model; null where unknown, and in rows of level `hospital`.")
+    device: str | None = Field(
+        description="Make and model; null where unknown, and in rows of level `hospital`."
+    )
     results: int = Field(description="Results in the window.", examples=[400])
     failed: RateView = Field(description="Failed jobs among results and failed jobs.")
     refer: RateView = Field(description="Results that decide nothing and ask for a radiologist.")
     warnings: list[CodeRate] = Field(description="Among results; most frequent first.")
-    failures: list[CodeRate] = Field(description="Among results and failed jobs; most frequent first.")
+    failures: list[CodeRate] = Field(
+        description="Among results and failed jobs; most frequent first."
+    )
 
 
 class QualityView(BaseModel):
     window: WindowView
-    groups: list[QualityGroup] = Field(description="By hospital; first the hospital as a whole, then its devices.")
+    groups: list[QualityGroup] = Field(
+        description="By hospital; first the hospital as a whole, then its devices."
+    )
     sentences: list[str]
 
 
@@ -153,9 +181,15 @@ class CalibrationBinView(BaseModel):
 
 
 class CalibrationView(BaseModel):
-    ece: float = Field(description="Expected calibration error over ten bins of equal width.", examples=[0.04])
-    observed_expected: ObservedExpectedView | None = Field(description="null where every stated risk is 0.")
-    bins: list[CalibrationBinView] = Field(description="Stated risk against observed rate; empty bins are left out.")
+    ece: float = Field(
+        description="Expected calibration error over ten bins of equal width.", examples=[0.04]
+    )
+    observed_expected: ObservedExpectedView | None = Field(
+        description="null where every stated risk is 0."
+    )
+    bins: list[CalibrationBinView] = Field(
+        description="Stated risk against observed rate; empty bins are left out."
+    )
 
 
 class ReferredView(BaseModel):
@@ -169,14 +203,21 @@ class ReferredView(BaseModel):
 class PerformanceFigures(BaseModel):
     """Of results whose case has an outcome."""
 
-    results: int = Field(description="Results in the window, with an outcome or without.", examples=[400])
+    results: int = Field(
+        description="Results in the window, with an outcome or without.", examples=[400]
+    )
     with_outcome: RateView
     outcome_known: dict[str, RateView] = Field(
         description="Share with an outcome among results of each decision: how unequally cases are verified."
     )
     malignant: int = Field(description="Among those with an outcome.", examples=[31])
-    models: int = Field(description="How many models gave these results; scores of several are pooled.", examples=[1])
-    auc: AucView | None = Field(description="Of the score; null with fewer than two cases of a class.")
+    models: int = Field(
+        description="How many models gave these results; scores of several are pooled.",
+        examples=[1],
+    )
+    auc: AucView | None = Field(
+        description="Of the score; null with fewer than two cases of a class."
+    )
     calibration: CalibrationView | None = Field(description="Of the risk; null without outcomes.")
     sensitivity: RateView = Field(description="At the cut-off that each case was decided by.")
     specificity: RateView = Field(description="At the cut-off that each case was decided by.")
@@ -198,8 +239,12 @@ class PerformanceView(BaseModel):
     window: WindowView
     all: PerformanceFigures
     hospitals: list[PerformanceGroup]
-    over_time: list[PerformanceStep] = Field(description="Oldest first; steps without results are left out.")
-    sentences: list[str] = Field(description="What must be known to read these figures; show them beside the numbers.")
+    over_time: list[PerformanceStep] = Field(
+        description="Oldest first; steps without results are left out."
+    )
+    sentences: list[str] = Field(
+        description="What must be known to read these figures; show them beside the numbers."
+    )
 
 
 class SetsView(BaseModel):
@@ -216,7 +261,9 @@ class SetsView(BaseModel):
 
 class CoverageStep(BaseModel):
     alpha: float = Field(description="The error that was allowed.", examples=[0.1])
-    promised: float = Field(description="1 - alpha: the least coverage of each class.", examples=[0.9])
+    promised: float = Field(
+        description="1 - alpha: the least coverage of each class.", examples=[0.9]
+    )
     benign: SetsView
     malignant: SetsView
     all: SetsView

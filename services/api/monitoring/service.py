@@ -62,11 +62,13 @@ class MonitorDesk:
     def _observations(self) -> Iterator[Observations]:
         """A hospital's own for its keys, everybody's for those who belong to none."""
         if self._who.hospital_id:
-            with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
-                yield book.observations
+            with self._wired.ledger.hospital_session(
+                self._who.hospital_id, self._who.actor
+            ) as hospital_session:
+                yield hospital_session.observations
         else:
-            with self._wired.ledger.whole(self._who.actor) as house:
-                yield house.observations
+            with self._wired.ledger.system_session(self._who.actor) as system_session:
+                yield system_session.observations
 
 
 def answer_of(view: BaseModel) -> Answer:
@@ -98,7 +100,11 @@ def window(observations: Observations, asked: Asked) -> Window:
 
 def days_before(moment: datetime, days: int) -> datetime:
     """Midnight, UTC, so that an answer stays the same until there is a new result."""
-    return (moment - timedelta(days=days)).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (
+        (moment - timedelta(days=days))
+        .astimezone(UTC)
+        .replace(hour=0, minute=0, second=0, microsecond=0)
+    )
 
 
 def _hospital(observations: Observations, which: str) -> UUID:

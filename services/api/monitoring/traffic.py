@@ -28,9 +28,13 @@ REQUESTS = Counter(
     [*BY, "status"],
     registry=REGISTRY,
 )
-SECONDS = Histogram("sera_http_request_seconds", "Time to answer.", BY, buckets=BUCKETS_S, registry=REGISTRY)
+SECONDS = Histogram(
+    "sera_http_request_seconds", "Time to answer.", BY, buckets=BUCKETS_S, registry=REGISTRY
+)
 IN_FLIGHT = Gauge("sera_http_requests_in_flight", "Requests being answered.", registry=REGISTRY)
-REFUSALS = Counter("sera_http_refusals_total", "Requests refused or failed, by code.", ["code"], registry=REGISTRY)
+REFUSALS = Counter(
+    "sera_http_refusals_total", "Requests refused or failed, by code.", ["code"], registry=REGISTRY
+)
 
 
 def route_of(scope: Scope) -> str:
@@ -52,10 +56,16 @@ class Traffic:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id), _traced(scope, request_id) as span:
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            _traced(scope, request_id) as span,
+        ):
             IN_FLIGHT.inc()
             try:
                 await self._app(scope, receive, watched)
@@ -68,7 +78,9 @@ def _traced(scope: Scope, request_id: str) -> Any:
     """Part of the client's own trace, where it names one. What is asked all day is not worth a trace."""
     if scope["path"] in PROBES or scope["path"].startswith("/static/"):
         return nullcontext()
-    return tracing.span("http.request", Headers(scope=scope).get("traceparent"), request_id=request_id)
+    return tracing.span(
+        "http.request", Headers(scope=scope).get("traceparent"), request_id=request_id
+    )
 
 
 def _tell(scope: Scope, status: int, seconds: float, span: Any) -> None:
@@ -80,7 +92,20 @@ def _tell(scope: Scope, status: int, seconds: float, span: Any) -> None:
     hospital = {"hospital": str(caller.hospital_id)} if caller and caller.hospital_id else {}
     if span:
         span.update_name(f"{method} {route}")
-        span.set_attributes({"http.request.method": method, "http.route": route, "http.response.status_code": status})
+        span.set_attributes(
+            {
+                "http.request.method": method,
+                "http.route": route,
+                "http.response.status_code": status,
+            }
+        )
         span.set_attributes(hospital)
     if method in CHANGING or status >= 500:
-        log().info("request.answered", method=method, route=route, status=status, ms=round(seconds * 1000), **hospital)
+        log().info(
+            "request.answered",
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000),
+            **hospital,
+        )

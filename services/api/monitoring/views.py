@@ -38,7 +38,9 @@ def places(hospital: UUID, device: str | None) -> tuple[Place, Place]:
 def rate(count: int, of: int) -> RateView:
     found = Proportion(count, of)
     interval = found.interval(IntervalMethod.WILSON)
-    return RateView(value=found.value if of else None, low=interval.low, high=interval.high, count=count, of=of)
+    return RateView(
+        value=found.value if of else None, low=interval.low, high=interval.high, count=count, of=of
+    )
 
 
 def worst(states: Iterable[DriftState | None]) -> DriftState | None:

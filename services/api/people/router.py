@@ -23,7 +23,9 @@ PeopleDeskDep = Annotated[PeopleDesk, Depends(desk)]
 def shown_once(made: OneTimeView, request: Request) -> OneTimeView:
     """A repeat is told whose password it was and what to do if the answer was lost."""
     if made.one_time_password:
-        repeated_as(request, PasswordShownOnce(name=made.name, person=made.id), person_id=str(made.id))
+        repeated_as(
+            request, PasswordShownOnce(name=made.name, person=made.id), person_id=str(made.id)
+        )
     return made
 
 

@@ -14,13 +14,22 @@ SignInName = Annotated[PlainText, Field(min_length=3, max_length=100, pattern=r"
 
 class NewPerson(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"name": "a.reader@north.example", "role": "reader"}]}
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "a.reader@north.example", "role": "reader"}]},
     )
-    name: SignInName = Field(description="To sign in with, e.g. an address of the hospital's; kept in small letters.")
-    role: Role = Field(description="A hospital's administrator makes `submitter` and `reader` people.")
-    hospital: PlainText | None = Field(None, description="By name; left out by a hospital's own administrator.")
+    name: SignInName = Field(
+        description="To sign in with, e.g. an address of the hospital's; kept in small letters."
+    )
+    role: Role = Field(
+        description="A hospital's administrator makes `submitter` and `reader` people."
+    )
+    hospital: PlainText | None = Field(
+        None, description="By name; left out by a hospital's own administrator."
+    )
     subject: PlainText | None = Field(
-        None, min_length=1, description="Who it is (`sub`) to the provider of identities; comes without a password."
+        None,
+        min_length=1,
+        description="Who it is (`sub`) to the provider of identities; comes without a password.",
     )
 
 
@@ -35,7 +44,9 @@ class PersonView(BaseModel):
     role: Role
     hospital: str | None = Field(description="Null for people of the house.")
     must_change: bool = Field(description="The password is one for the next sign-in only.")
-    totp_since: datetime | None = Field(description="Since when an authenticator's code is asked for; null: it is not.")
+    totp_since: datetime | None = Field(
+        description="Since when an authenticator's code is asked for; null: it is not."
+    )
     failures: int = Field(description="Wrong tries in a row.")
     locked_until: datetime | None
     signed_in_at: datetime | None

@@ -45,14 +45,18 @@ class PeopleDesk:
             return await asyncio.to_thread(self._provided, new, new.subject)
 
         def made(people: People, names: Names, one_time_hash: str) -> Person:
-            return people.make(new.name, new.role, named(new.hospital, names, self._who), one_time_hash)
+            return people.make(
+                new.name, new.role, named(new.hospital, names, self._who), one_time_hash
+            )
 
         return await self._with_password(made)
 
     async def reset(self, person: UUID) -> OneTimeView:
         """Raises PersonUnknown, OneselfNot."""
         self._refuse_oneself(person)
-        return await self._with_password(lambda people, _names, one_time_hash: people.reset(person, one_time_hash))
+        return await self._with_password(
+            lambda people, _names, one_time_hash: people.reset(person, one_time_hash)
+        )
 
     def disable(self, person: UUID) -> PersonView:
         self._refuse_oneself(person)
@@ -73,7 +77,9 @@ class PeopleDesk:
         one_time_hash = await self._wired.bench.hashed(one_time)
         return await asyncio.to_thread(self._shown, change, one_time, one_time_hash)
 
-    def _shown(self, change: Callable[[People, Names, str], Person], one_time: str, one_time_hash: str) -> OneTimeView:
+    def _shown(
+        self, change: Callable[[People, Names, str], Person], one_time: str, one_time_hash: str
+    ) -> OneTimeView:
         with self._open() as (people, names):
             told = view(change(people, names, one_time_hash), names)
         return OneTimeView(**told.model_dump(), one_time_password=one_time)
@@ -83,7 +89,9 @@ class PeopleDesk:
             raise ProviderOff
         with self._open() as (people, names):
             home = named(new.hospital, names, self._who)
-            made = people.make_provided(new.name, new.role, home, self._wired.provider.issuer, subject)
+            made = people.make_provided(
+                new.name, new.role, home, self._wired.provider.issuer, subject
+            )
             return OneTimeView(**view(made, names).model_dump(), one_time_password=None)
 
     def _changed(self, change: Callable[[People], Person]) -> PersonView:
@@ -98,11 +106,13 @@ class PeopleDesk:
     def _open(self) -> Iterator[tuple[People, Names]]:
         """The people that the caller may see, and the names of their hospitals."""
         if self._who.hospital_id:
-            with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
-                yield book.people, book.observations.hospitals()
+            with self._wired.ledger.hospital_session(
+                self._who.hospital_id, self._who.actor
+            ) as hospital_session:
+                yield hospital_session.people, hospital_session.observations.hospitals()
         else:
-            with self._wired.ledger.whole(self._who.actor) as house:
-                yield house.people, house.observations.hospitals()
+            with self._wired.ledger.system_session(self._who.actor) as system_session:
+                yield system_session.people, system_session.observations.hospitals()
 
 
 def view(person: Person, names: Names) -> PersonView:

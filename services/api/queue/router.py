@@ -27,7 +27,8 @@ def read_queue(desk: QueueDeskDep) -> QueueView:
 
 @router.get("/dead-letters")
 def list_dead_letters(
-    desk: QueueDeskDep, reason: Annotated[PlainText, Query(min_length=1, description="Why they failed.")]
+    desk: QueueDeskDep,
+    reason: Annotated[PlainText, Query(min_length=1, description="Why they failed.")],
 ) -> list[DeadLetterView]:
     """The hundred of this reason that failed last; `POST /v1/jobs/{id}/rerun` queues one again."""
     return desk.dead_letters(reason)

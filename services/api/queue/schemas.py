@@ -31,7 +31,9 @@ class InHandView(BaseModel):
     worker: str
     attempts: int
     lease_until: datetime
-    left_s: float = Field(description="Seconds left of the lease; below 0 it ran out and is soon taken back.")
+    left_s: float = Field(
+        description="Seconds left of the lease; below 0 it ran out and is soon taken back."
+    )
 
 
 class DeadView(BaseModel):
@@ -57,15 +59,21 @@ class QueueView(BaseModel):
     in_hand: list[InHandView] = Field(description="At most 100, those whose leases end first.")
     expired: int = Field(description="Leases that ran out and were not taken back yet.")
     dead: list[DeadView] = Field(description="The most frequent reason first.")
-    per_minute: float | None = Field(description="Cases answered in a minute lately; null if there were none.")
+    per_minute: float | None = Field(
+        description="Cases answered in a minute lately; null if there were none."
+    )
     workers: list[WorkerView] = Field(description="Those that told of themselves lately.")
 
 
 class Rerun(BaseModel):
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "worker-lost"}]})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reason": "worker-lost"}]}
+    )
     reason: PlainText = Field(min_length=1, description="Of the dead letters to queue again.")
 
 
 class RerunView(BaseModel):
-    queued: int = Field(description=f"At most {AT_ONCE}; send the request again while `left` is not 0.")
+    queued: int = Field(
+        description=f"At most {AT_ONCE}; send the request again while `left` is not 0."
+    )
     left: int = Field(description="Dead letters of this reason that are still there.")

@@ -27,28 +27,31 @@ class QueueDesk:
         self._wired, self._who = wired, who
 
     def read(self) -> QueueView:
-        with self._wired.ledger.whole(self._who.actor) as house:
-            pace, backlog = house.queue.pace(), house.backlog
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            pace, backlog = session.queue.pace(), session.backlog
             return QueueView(
                 waiting=[LineView(**_laned(each)) for each in backlog.lines()],
-                running=house.queue.depth()[JobState.RUNNING],
+                running=session.queue.depth()[JobState.RUNNING],
                 in_hand=[InHandView(**_laned(each)) for each in backlog.in_hand(SHOWN)],
                 expired=backlog.expired(),
                 dead=[DeadView(**asdict(each)) for each in backlog.dead()],
                 per_minute=None if pace is None else round(pace * 60, 1),
-                workers=[worker(each) for each in house.serving.alive()],
+                workers=[worker(each) for each in session.serving.alive()],
             )
 
     def dead_letters(self, reason: str) -> list[DeadLetterView]:
         """Those that failed last."""
-        with self._wired.ledger.whole(self._who.actor) as house:
-            return [DeadLetterView(**asdict(each)) for each in house.backlog.dead_letters(reason, SHOWN)]
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            return [
+                DeadLetterView(**asdict(each))
+                for each in session.backlog.dead_letters(reason, SHOWN)
+            ]
 
     def rerun(self, reason: str) -> RerunView:
         """Queue dead letters of a reason again; one ring for each wakes every worker that is idle."""
-        with self._wired.ledger.whole(self._who.actor) as house:
-            queued = house.queue.rerun_all(reason, AT_ONCE)
-            left = sum(each.jobs for each in house.backlog.dead() if each.reason == reason)
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            queued = session.queue.rerun_all(reason, AT_ONCE)
+            left = sum(each.jobs for each in session.backlog.dead() if each.reason == reason)
         for job in queued:
             self._wired.doorbell.ring(Tasks.RING, job)
         return RerunView(queued=len(queued), left=left)

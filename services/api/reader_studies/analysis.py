@@ -87,7 +87,11 @@ class Analyst:
         return [case for case in self._truth if (number, case, Phase.AIDED) in self._read]
 
     def _all(self) -> list[UUID]:
-        return [case for case in self._truth if all((n, case, Phase.AIDED) in self._read for n in self._given.readers)]
+        return [
+            case
+            for case in self._truth
+            if all((n, case, Phase.AIDED) in self._read for n in self._given.readers)
+        ]
 
     def _labels(self, cases: Sequence[UUID]) -> np.ndarray:
         return np.array([self._truth[case].malignant for case in cases], bool)
@@ -101,7 +105,9 @@ class Analyst:
     def _reader(self, number: int) -> ReaderFigures:
         cases = self._both(number)
         labels = self._labels(cases)
-        scores, calls = ({p: of(number, cases, p) for p in Phase} for of in (self._scores, self._calls))
+        scores, calls = (
+            {p: of(number, cases, p) for p in Phase} for of in (self._scores, self._calls)
+        )
         conditions = {p: condition(scores[p], calls[p], labels) for p in Phase}
         return ReaderFigures(
             number=number,
@@ -109,7 +115,9 @@ class Analyst:
             blind=conditions[Phase.BLIND],
             aided=conditions[Phase.AIDED],
             auc_change=tried(lambda: change(scores[Phase.BLIND], scores[Phase.AIDED], labels)),
-            mcnemar={rate: tried(lambda rate=rate: mcnemar_p(calls, labels, rate)) for rate in RATES},
+            mcnemar={
+                rate: tried(lambda rate=rate: mcnemar_p(calls, labels, rate)) for rate in RATES
+            },
             seconds={p: self._times(number, p) for p in Phase},
             breaches=sum(reader == number for reader, _ in self._given.breaches),
             seen_before=sum(reader == number for reader, _ in self._given.seen_before),
@@ -117,9 +125,14 @@ class Analyst:
 
     def _times(self, number: int, phase: Phase) -> Times:
         """Seconds from shown to sent, less what the page was out of sight; interrupted readings left out."""
-        mine = [each for each in self._given.readings if (each.reader, each.phase) == (number, phase)]
+        mine = [
+            each for each in self._given.readings if (each.reader, each.phase) == (number, phase)
+        ]
         whole = [each for each in mine if each.showings == 1]
-        return times([max(each.server_ms - (each.hidden_ms or 0), 0) / 1000 for each in whole], len(mine) - len(whole))
+        return times(
+            [max(each.server_ms - (each.hidden_ms or 0), 0) / 1000 for each in whole],
+            len(mine) - len(whole),
+        )
 
     def _sera(self) -> SeraFigures:
         cases = list(self._truth)
@@ -137,24 +150,34 @@ class Analyst:
         calls = [self._calls(number, everyone, phase) for number in readers]
         enough = len(everyone) > 1 and len(readers) > 1
         together = kappa(fleiss_kappa(np.stack(calls, axis=1)), len(everyone)) if enough else None
-        return Agreement(fleiss=together, pairs=[self._pair(*pair, phase) for pair in combinations(readers, 2)])
+        return Agreement(
+            fleiss=together, pairs=[self._pair(*pair, phase) for pair in combinations(readers, 2)]
+        )
 
     def _pair(self, first: int, second: int, phase: Phase) -> PairKappa:
         cases = [case for case in self._both(first) if case in set(self._both(second))]
         calls = [self._calls(number, cases, phase) for number in (first, second)]
-        return PairKappa(first=first, second=second, cohen=kappa(cohen_kappa(*calls), len(cases)) if cases else None)
+        return PairKappa(
+            first=first,
+            second=second,
+            cohen=kappa(cohen_kappa(*calls), len(cases)) if cases else None,
+        )
 
     def _summary(self) -> Summary | None:
         cases, readers = self._all(), self._given.readers
         if len(readers) < 2 or not cases:
             return None
-        before, after = (np.stack([self._scores(number, cases, phase) for number in readers]) for phase in Phase)
+        before, after = (
+            np.stack([self._scores(number, cases, phase) for number in readers]) for phase in Phase
+        )
         return tried(lambda: summary(before, after, self._labels(cases)))
 
 
 def condition(scores: np.ndarray, calls: np.ndarray, labels: np.ndarray) -> Condition:
     """One judge under one condition."""
-    table = ConfusionTable.from_decisions(calls, labels) if labels.size else ConfusionTable(0, 0, 0, 0)
+    table = (
+        ConfusionTable.from_decisions(calls, labels) if labels.size else ConfusionTable(0, 0, 0, 0)
+    )
     rates = {rate: Rate(**table.proportion(rate).to_json()) for rate in RATES}
     return Condition(
         auc=tried(lambda: area(scores, labels)),
@@ -181,7 +204,10 @@ def area(scores: np.ndarray, labels: np.ndarray) -> Area:
 def curve(scores: np.ndarray, labels: np.ndarray) -> Curve:
     check(labels, 1)
     found = roc_curve(scores, labels)
-    return Curve(false_positive_rate=found.false_positive_rate.tolist(), sensitivity=found.sensitivity.tolist())
+    return Curve(
+        false_positive_rate=found.false_positive_rate.tolist(),
+        sensitivity=found.sensitivity.tolist(),
+    )
 
 
 def change(blind: np.ndarray, aided: np.ndarray, labels: np.ndarray) -> AreaChange:
@@ -223,7 +249,13 @@ def kappa(found: Kappa, cases: int) -> Estimate:
 
 def times(seconds: Sequence[float], interrupted: int) -> Times:
     if not seconds:
-        return Times(median=None, first_quartile=None, third_quartile=None, readings=0, interrupted=interrupted)
+        return Times(
+            median=None,
+            first_quartile=None,
+            third_quartile=None,
+            readings=0,
+            interrupted=interrupted,
+        )
     low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75))
     ends = {"median": float(middle), "first_quartile": float(low), "third_quartile": float(high)}
     return Times(readings=len(seconds), interrupted=interrupted, **ends)

@@ -9,7 +9,7 @@ from services.api.reader_studies.picture import png
 from services.api.reader_studies.schemas import AidedView, NewReadingView, NextCase, OwnReading
 from shared.domain.events import Event
 from shared.domain.reader_studies import Phase
-from shared.ledger import Book
+from shared.ledger import HospitalSession
 from shared.ledger.hospitals import Caller
 from shared.ledger.readings import NewReading, Reading, Seat
 
@@ -24,52 +24,59 @@ class ReadingDesk:
 
     def next(self) -> NextCase:
         """A case read blind comes again to be read aided; then the next one in this reader's order."""
-        with self._book() as book:
-            seat = self._seat(book)
-            known = book.readings.of(seat)
+        with self._book() as session:
+            seat = self._seat(session)
+            known = session.readings.of(seat)
             left = [case for case in seat.order if (case, Phase.AIDED) not in known]
             if not left:
                 return _nothing(seat)
             phase = Phase.AIDED if (left[0], Phase.BLIND) in known else Phase.BLIND
             if phase is Phase.BLIND:
-                book.readings.show(seat, left[0], phase)
-            case = book.readings.case(seat, left[0])
-        facts = {"width": case.width, "height": case.height, "size_mm": case.size_mm, "image": self._link(case.id)}
+                session.readings.show(seat, left[0], phase)
+            case = session.readings.case(seat, left[0])
+        facts = {
+            "width": case.width,
+            "height": case.height,
+            "size_mm": case.size_mm,
+            "image": self._link(case.id),
+        }
         done = len(seat.order) - len(left)
         return NextCase(phase=phase, case_id=case.id, done=done, cases=len(seat.order), **facts)
 
     def image(self, case_id: UUID) -> Response:
-        with self._book() as book:
-            case = book.readings.case(self._seat(book), case_id)
+        with self._book() as session:
+            case = session.readings.case(self._seat(session), case_id)
         return Response(png(self._wired, case), media_type="image/png", headers=SHOWN)
 
     def store(self, new: NewReadingView) -> OwnReading:
         told = new.model_dump(exclude={"case_id"})
-        with self._book() as book:
-            seat = self._seat(book)
-            book.readings.case(seat, new.case_id)
-            return own(book.readings.store(seat, new.case_id, NewReading(**told)))
+        with self._book() as session:
+            seat = self._seat(session)
+            session.readings.case(seat, new.case_id)
+            return own(session.readings.store(seat, new.case_id, NewReading(**told)))
 
     def aided(self, case_id: UUID) -> AidedView:
-        with self._book() as book:
-            seat = self._seat(book)
-            case = book.readings.case(seat, case_id)
-            answer = book.readings.answer(seat, case_id)
-            blind = own(book.readings.of(seat)[case_id, Phase.BLIND])
-            book.readings.show(seat, case_id, Phase.AIDED)
-            read = self._wired.seen.note(book, self._who, Event.RESULT_READ, [(case_id, answer.job_id)])
+        with self._book() as session:
+            seat = self._seat(session)
+            case = session.readings.case(seat, case_id)
+            answer = session.readings.answer(seat, case_id)
+            blind = own(session.readings.of(seat)[case_id, Phase.BLIND])
+            session.readings.show(seat, case_id, Phase.AIDED)
+            read = self._wired.seen.note(
+                session, self._who, Event.RESULT_READ, [(case_id, answer.job_id)]
+            )
         self._wired.seen.remember(self._who, Event.RESULT_READ, read)
         place = {"case_id": case_id, "image": self._link(case_id), "size_mm": case.size_mm}
         return AidedView(blind=blind, sera=answer.result, **place)
 
-    def _seat(self, book: Book) -> Seat:
-        return book.readings.seat(self._study, self._who.person)
+    def _seat(self, session: HospitalSession) -> Seat:
+        return session.readings.seat(self._study, self._who.person)
 
     def _link(self, case_id: UUID) -> str:
         return f"/v1/reader-studies/{self._study}/cases/{case_id}/image.png"
 
     def _book(self):
-        return self._wired.ledger.scoped(self._who.hospital_id, self._who.actor)
+        return self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor)
 
 
 def own(reading: Reading) -> OwnReading:

@@ -60,10 +60,16 @@ class ReaderFigures(BaseModel):
     blind: Condition
     aided: Condition
     auc_change: AreaChange | None
-    mcnemar: dict[Measure, float | None] = Field(description="Two-sided P of the decisions, blind against aided.")
+    mcnemar: dict[Measure, float | None] = Field(
+        description="Two-sided P of the decisions, blind against aided."
+    )
     seconds: dict[Phase, Times]
-    breaches: int = Field(description="Cases looked at elsewhere in the open study before they were read blind.")
-    seen_before: int = Field(description="Cases that the reader had looked at in SERA before the study was opened.")
+    breaches: int = Field(
+        description="Cases looked at elsewhere in the open study before they were read blind."
+    )
+    seen_before: int = Field(
+        description="Cases that the reader had looked at in SERA before the study was opened."
+    )
 
 
 class SeraFigures(BaseModel):
@@ -77,7 +83,9 @@ class SeraFigures(BaseModel):
 class Estimate(BaseModel):
     """A kappa with its 95 % interval."""
 
-    value: float | None = Field(description="Null where every call is the same, so that nothing is known.")
+    value: float | None = Field(
+        description="Null where every call is the same, so that nothing is known."
+    )
     low: float
     high: float
     words: str = Field(description="Landis & Koch's.")
@@ -91,7 +99,9 @@ class PairKappa(BaseModel):
 
 
 class Agreement(BaseModel):
-    fleiss: Estimate | None = Field(description="Of all readers on the cases that all have read both ways.")
+    fleiss: Estimate | None = Field(
+        description="Of all readers on the cases that all have read both ways."
+    )
     pairs: list[PairKappa]
 
 
@@ -118,4 +128,6 @@ class Analysis(BaseModel):
     readers: list[ReaderFigures]
     sera: SeraFigures
     agreement: dict[Phase, Agreement]
-    summary: Summary | None = Field(description="Null with one reader, or under two cases of either class.")
+    summary: Summary | None = Field(
+        description="Null with one reader, or under two cases of either class."
+    )

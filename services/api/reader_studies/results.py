@@ -54,20 +54,36 @@ class ResultsDesk:
 
     def material(self, study: UUID) -> Material:
         """Raises StudyUnknown."""
-        with self._wired.ledger.scoped(self._who.hospital_id, self._who.actor) as book:
-            book.reader_studies.find(study)
+        with self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor) as session:
+            session.reader_studies.find(study)
             return Material(
-                book.readings.studied(study),
-                book.reader_studies.counts(study)["erased"],
-                [each.number for each in book.reader_studies.progress(study)],
-                book.readings.all(study),
-                book.readings.breaches(study),
-                book.readings.seen_before(study),
+                session.readings.studied(study),
+                session.reader_studies.counts(study)["erased"],
+                [each.number for each in session.reader_studies.progress(study)],
+                session.readings.all(study),
+                session.readings.breaches(study),
+                session.readings.seen_before(study),
             )
 
 
 def _line(reading: Reading, case: Studied, breach: bool, before: bool) -> list[object]:
-    said = [reading.reader, reading.case_id, reading.phase, reading.probability, reading.malignant, reading.fna]
+    said = [
+        reading.reader,
+        reading.case_id,
+        reading.phase,
+        reading.probability,
+        reading.malignant,
+        reading.fna,
+    ]
     sera = [case.malignant, case.result["score"], case.result["risk"], case.result["decision"]]
     when = [reading.shown_at.isoformat(), reading.sent_at.isoformat(), reading.server_ms]
-    return [*said, *sera, *when, reading.seen_ms, reading.hidden_ms, reading.showings, breach, before]
+    return [
+        *said,
+        *sera,
+        *when,
+        reading.seen_ms,
+        reading.hidden_ms,
+        reading.showings,
+        breach,
+        before,
+    ]

@@ -101,7 +101,9 @@ def analyse_reader_study(study_id: UUID, desk: ResultsDeskDep) -> Analysis:
 
 
 @router.get(
-    "/{study_id}/readings.csv", response_class=Response, responses={200: {"content": {CSV: {}}, "description": "CSV."}}
+    "/{study_id}/readings.csv",
+    response_class=Response,
+    responses={200: {"content": {CSV: {}}, "description": "CSV."}},
 )
 def export_readings(study_id: UUID, desk: ResultsDeskDep) -> Response:
     """Every reading, by the readers' numbers."""

@@ -25,27 +25,43 @@ class Choice(BaseModel):
     """Which cases, of those with a result and a known outcome; what was sent twice counts once."""
 
     model_config = ConfigDict(extra="forbid")
-    by: Pick = Field(description="`newest`, `balanced` (as many malignant as benign, drawn by the seed), or `ids`.")
-    count: int = Field(0, ge=0, le=MOST_CASES, description="How many; not looked at where they are named.")
-    ids: list[UUID] = Field([], max_length=MOST_CASES, description="The cases themselves, where `by` is `ids`.")
+    by: Pick = Field(
+        description="`newest`, `balanced` (as many malignant as benign, drawn by the seed), or `ids`."
+    )
+    count: int = Field(
+        0, ge=0, le=MOST_CASES, description="How many; not looked at where they are named."
+    )
+    ids: list[UUID] = Field(
+        [], max_length=MOST_CASES, description="The cases themselves, where `by` is `ids`."
+    )
 
 
 class NewReaderStudy(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [NEW]})
     name: PlainText = Field(min_length=1, description="For lists; no patient data.")
     question: PlainText = Field(min_length=1, description="What the study is to answer.")
-    design: Design = Field(Design.SEQUENTIAL, description="`sequential`: each case blind, then aided at once.")
-    seed: int = Field(0, ge=0, lt=2**53, description="Of the readers' random orders, and of a balanced draw.")
+    design: Design = Field(
+        Design.SEQUENTIAL, description="`sequential`: each case blind, then aided at once."
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**53, description="Of the readers' random orders, and of a balanced draw."
+    )
     pick: Choice
     readers: list[UUID] = Field(
-        min_length=1, max_length=MOST_READERS, description="People of the hospital who may read, by their ids."
+        min_length=1,
+        max_length=MOST_READERS,
+        description="People of the hospital who may read, by their ids.",
     )
 
 
 class ReaderProgress(BaseModel):
     number: int = Field(description="The reader's pseudonym in analysis and export.")
-    person_id: UUID | None = Field(description="Null for other readers than oneself, unless an administrator asks.")
-    name: str | None = Field(description="Null for other readers than oneself, unless an administrator asks.")
+    person_id: UUID | None = Field(
+        description="Null for other readers than oneself, unless an administrator asks."
+    )
+    name: str | None = Field(
+        description="Null for other readers than oneself, unless an administrator asks."
+    )
     blind: int = Field(description="Blind readings stored.")
     aided: int = Field(description="Aided readings stored.")
 
@@ -61,7 +77,9 @@ class ReaderStudyView(BaseModel):
     opened_at: datetime | None
     closed_at: datetime | None
     cases: int = Field(description="Cases to be read; without those that were erased since.")
-    erased: int = Field(description="Cases that were erased since; they and their readings are gone.")
+    erased: int = Field(
+        description="Cases that were erased since; they and their readings are gone."
+    )
     readers: list[ReaderProgress]
 
 
@@ -73,7 +91,9 @@ class NextCase(BaseModel):
     image: str | None = Field(description="Where the image is, as a PNG.")
     width: int | None
     height: int | None
-    size_mm: float | None = Field(description="Largest diameter of the nodule, as it was submitted.")
+    size_mm: float | None = Field(
+        description="Largest diameter of the nodule, as it was submitted."
+    )
     done: int = Field(description="Cases that this reader has read both ways.")
     cases: int
 
@@ -81,18 +101,32 @@ class NextCase(BaseModel):
 class NewReadingView(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"case_id": READER, "phase": "blind", "probability": 70, "malignant": True}]},
+        json_schema_extra={
+            "examples": [
+                {"case_id": READER, "phase": "blind", "probability": 70, "malignant": True}
+            ]
+        },
     )
     case_id: UUID
     phase: Phase
-    probability: int = Field(ge=0, le=100, description="Of malignancy, in per cent, as the reader judges it.")
+    probability: int = Field(
+        ge=0, le=100, description="Of malignancy, in per cent, as the reader judges it."
+    )
     malignant: bool = Field(description="The reader's decision.")
-    fna: bool | None = Field(None, description="Whether the reader would have FNA done; left out: not said.")
+    fna: bool | None = Field(
+        None, description="Whether the reader would have FNA done; left out: not said."
+    )
     seen_ms: int | None = Field(
-        None, ge=0, le=LONGEST_MS, description="By the reader's own clock, while the page was in sight."
+        None,
+        ge=0,
+        le=LONGEST_MS,
+        description="By the reader's own clock, while the page was in sight.",
     )
     hidden_ms: int | None = Field(
-        None, ge=0, le=LONGEST_MS, description="By the reader's own clock, while it was out of sight or paused."
+        None,
+        ge=0,
+        le=LONGEST_MS,
+        description="By the reader's own clock, while it was out of sight or paused.",
     )
 
 

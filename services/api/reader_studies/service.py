@@ -6,7 +6,7 @@ from services.api.dependencies import Wiring
 from services.api.reader_studies.schemas import NewReaderStudy, ReaderProgress, ReaderStudyView
 from shared.domain.reader_studies import StudyState
 from shared.domain.roles import MAY, Act
-from shared.ledger import Book
+from shared.ledger import HospitalSession
 from shared.ledger.hospitals import Caller
 from shared.ledger.reader_studies import NewStudy, Progress, ReaderStudy
 
@@ -23,21 +23,21 @@ class StudyDesk:
     def make(self, new: NewReaderStudy) -> ReaderStudyView:
         told = {name: getattr(new, name) for name in ("name", "question", "design", "seed")}
         pick = {"pick": new.pick.by, "count": new.pick.count, "cases": tuple(new.pick.ids)}
-        with self._book() as book:
-            made = book.reader_studies.make(NewStudy(**told, **pick, readers=tuple(new.readers)))
-            return self._view(book, book.reader_studies.find(made))
+        with self._book() as session:
+            made = session.reader_studies.make(NewStudy(**told, **pick, readers=tuple(new.readers)))
+            return self._view(session, session.reader_studies.find(made))
 
     def all(self) -> list[ReaderStudyView]:
-        with self._book() as book:
-            return [self._view(book, each) for each in book.reader_studies.all(self._reader)]
+        with self._book() as session:
+            return [self._view(session, each) for each in session.reader_studies.all(self._reader)]
 
     def find(self, study: UUID) -> ReaderStudyView:
-        with self._book() as book:
-            return self._view(book, book.reader_studies.find(study, self._reader))
+        with self._book() as session:
+            return self._view(session, session.reader_studies.find(study, self._reader))
 
     def move(self, study: UUID, state: StudyState) -> ReaderStudyView:
-        with self._book() as book:
-            return self._view(book, book.reader_studies.move(study, state))
+        with self._book() as session:
+            return self._view(session, session.reader_studies.move(study, state))
 
     @property
     def _administers(self) -> bool:
@@ -47,16 +47,22 @@ class StudyDesk:
     def _reader(self) -> UUID | None:
         return None if self._administers else self._who.person or NOBODY
 
-    def _view(self, book: Book, study: ReaderStudy) -> ReaderStudyView:
-        readers = [self._progress(each) for each in book.reader_studies.progress(study.id)]
+    def _view(self, session: HospitalSession, study: ReaderStudy) -> ReaderStudyView:
+        readers = [self._progress(each) for each in session.reader_studies.progress(study.id)]
         told = {name: value for name, value in vars(study).items() if name != "id"}
-        return ReaderStudyView(study_id=study.id, readers=readers, **book.reader_studies.counts(study.id), **told)
+        return ReaderStudyView(
+            study_id=study.id, readers=readers, **session.reader_studies.counts(study.id), **told
+        )
 
     def _progress(self, of: Progress) -> ReaderProgress:
         """How far the others are is no secret among readers; who they are is."""
         known = self._administers or of.person == self._who.person
-        told = {"person_id": of.person, "name": of.name} if known else {"person_id": None, "name": None}
+        told = (
+            {"person_id": of.person, "name": of.name}
+            if known
+            else {"person_id": None, "name": None}
+        )
         return ReaderProgress(number=of.number, blind=of.blind, aided=of.aided, **told)
 
     def _book(self):
-        return self._wired.ledger.scoped(self._who.hospital_id, self._who.actor)
+        return self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor)

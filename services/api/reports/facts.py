@@ -65,18 +65,31 @@ class Report:
 
 def gather(wired: Wiring, who: Caller, case_id: UUID, language: Language, zone: tzinfo) -> Report:
     """Raises NotFound, CaseErased, NothingToPrint."""
-    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-        case = book.cases.find(case_id)
+    with wired.ledger.hospital_session(who.hospital_id, who.actor) as hospital_session:
+        case = hospital_session.cases.find(case_id)
         if case is None:
             raise NotFound(thing="case")
-        job, outcome = book.jobs.find(book.cases.jobs_of(case_id)[-1]), book.outcomes.latest(case_id)
+        job, outcome = (
+            hospital_session.jobs.find(hospital_session.cases.jobs_of(case_id)[-1]),
+            hospital_session.outcomes.latest(case_id),
+        )
         result = _result(job)
-        book.audit.record(Event.REPORT_PRINTED, case=case_id, job=job.id)
-    with wired.ledger.whole(who.actor) as house:
-        hospital = house.hospitals.read(who.hospital_id).name
-        person = house.people.find(who.person).name if who.person else None
+        hospital_session.audit.record(Event.REPORT_PRINTED, case=case_id, job=job.id)
+    with wired.ledger.system_session(who.actor) as system_session:
+        hospital = system_session.hospitals.read(who.hospital_id).name
+        person = system_session.people.find(who.person).name if who.person else None
     printed = Printed(person, who.credential, datetime.now(UTC).replace(microsecond=0))
-    return Report(hospital, case, result, job.updated_at, outcome, printed, language, zone, printable(wired, case))
+    return Report(
+        hospital,
+        case,
+        result,
+        job.updated_at,
+        outcome,
+        printed,
+        language,
+        zone,
+        printable(wired, case),
+    )
 
 
 def _result(job: Job) -> dict[str, Any]:

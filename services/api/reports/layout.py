@@ -66,7 +66,9 @@ def _picture(paper: Paper, say: Say, report: Report, top: float) -> None:
     below, right = paper.get_y(), paper.w - paper.r_margin
     height = picture.place(paper, report.roi, report.picture, (right, top), PICTURE_MM)
     paper.set_xy(right - PICTURE_MM[0], top + height + 1)
-    paper.multi_cell(PICTURE_MM[0], 3.5, say("report.image"), align="R", new_x="LMARGIN", new_y="NEXT")
+    paper.multi_cell(
+        PICTURE_MM[0], 3.5, say("report.image"), align="R", new_x="LMARGIN", new_y="NEXT"
+    )
     paper.set_y(max(below, paper.get_y()))
 
 
@@ -93,10 +95,19 @@ def _scale(paper: Paper, say: Say, report: Report) -> None:
     paper.rect(left, top, width, height, style="DF")
     paper.set_fill_color(*INK)
     paper.rect(left, top, max(width * result["risk"], 0.3), height, style="F")
-    marks = {"cutoff": (result.get("cutoff_risk"), top - 2), "prevalence": (result["prevalence"], top + height + 5)}
+    marks = {
+        "cutoff": (result.get("cutoff_risk"), top - 2),
+        "prevalence": (result["prevalence"], top + height + 5),
+    }
     for name, (share, foot) in marks.items():
         if share is not None:
-            _mark(paper, left + width * share, top, foot, say(f"result.risk.{name}", **{name: percent(share)}))
+            _mark(
+                paper,
+                left + width * share,
+                top,
+                foot,
+                say(f"result.risk.{name}", **{name: percent(share)}),
+            )
     paper.set_fill_color(*WHITE)
     paper.set_y(top + height + 7)
 
@@ -130,10 +141,16 @@ def _own(paper: Paper, say: Say, report: Report) -> None:
     """What the reader saw, and ACR's answer to it; nothing where nothing was described."""
     if (own := report.own) is None:
         return
-    paper.heading(f"{say('lexicon.title')}. {say('lexicon.level', level=own.level, points=own.points)}")
+    paper.heading(
+        f"{say('lexicon.title')}. {say('lexicon.level', level=own.level, points=own.points)}"
+    )
     paper.plain()
     paper.line_of(sentences.advice_says(say, own.advice[0]))
-    paper.line_of("; ".join(f"{name}: {seen}" for name, seen in sentences.described(say, report.case.descriptors)))
+    paper.line_of(
+        "; ".join(
+            f"{name}: {seen}" for name, seen in sentences.described(say, report.case.descriptors)
+        )
+    )
     paper.plain(SMALL_PT, QUIET)
     paper.line_of(say("lexicon.about"))
 
@@ -161,14 +178,21 @@ def _guidelines(paper: Paper, say: Say, report: Report) -> None:
     paper.grid(head, rows, (32, 18, 18, 60))
 
 
-def _beside(paper: Paper, say: Say, fna: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> None:
+def _beside(
+    paper: Paper, say: Say, fna: Mapping[str, Any], own: Sequence[Mapping[str, Any]]
+) -> None:
     head = [say(key) for key in ("result.guidelines.name", "lexicon.by_risk", "lexicon.by_reader")]
-    rows = [(name, *(_advice(say, each) for each in advice)) for name, *advice in sentences.beside(say, fna, own)]
+    rows = [
+        (name, *(_advice(say, each) for each in advice))
+        for name, *advice in sentences.beside(say, fna, own)
+    ]
     paper.grid(head, rows, (24, 52, 52))
 
 
 def _advice(say: Say, fna: Mapping[str, Any] | None) -> str:
-    return f"{sentences.level(say, fna['level'])}. {sentences.advice_says(say, fna)}" if fna else "–"
+    return (
+        f"{sentences.level(say, fna['level'])}. {sentences.advice_says(say, fna)}" if fna else "–"
+    )
 
 
 def _votes(paper: Paper, say: Say, report: Report) -> None:
@@ -203,4 +227,8 @@ def _roi(say: Say, roi: dict | None) -> str:
 
 def _outcome(say: Say, report: Report) -> str:
     known = report.outcome
-    return sentences.outcome(say, known.malignant, known.source) if known else say("result.outcome.unknown")
+    return (
+        sentences.outcome(say, known.malignant, known.source)
+        if known
+        else say("result.outcome.unknown")
+    )

@@ -57,15 +57,26 @@ class Paper(FPDF):
     def pairs(self, rows: Sequence[tuple[str, str]], width: float | None = None) -> None:
         """What something is called, and what it is; `width` in mm, None for the whole page."""
         self.plain()
-        look = {"borders_layout": "NONE", "first_row_as_headings": False, "line_height": LINE_MM, "align": "LEFT"}
+        look = {
+            "borders_layout": "NONE",
+            "first_row_as_headings": False,
+            "line_height": LINE_MM,
+            "align": "LEFT",
+        }
         with self.table(col_widths=(2, 4), width=width, text_align="LEFT", **look) as table:
             for row in rows:
                 table.row(row)
 
-    def grid(self, head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    def grid(
+        self, head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]
+    ) -> None:
         """A table with a head."""
         self.plain(SMALL_PT)
-        look = {"borders_layout": "HORIZONTAL_LINES", "line_height": 4.5, "headings_style": FontFace(emphasis="BOLD")}
+        look = {
+            "borders_layout": "HORIZONTAL_LINES",
+            "line_height": 4.5,
+            "headings_style": FontFace(emphasis="BOLD"),
+        }
         with self.table(col_widths=widths, text_align="LEFT", **look) as table:
             for row in (head, *rows):
                 table.row(row)
@@ -74,6 +85,8 @@ class Paper(FPDF):
 @cache
 def _letters(name: str) -> Path:
     """From the package that brings them, whose code is not run."""
-    logging.getLogger("fontTools.subset").setLevel(logging.ERROR)  # it warns of every table of hints that it drops
+    logging.getLogger("fontTools.subset").setLevel(
+        logging.ERROR
+    )  # it warns of every table of hints that it drops
     (home,) = find_spec("koreanize_matplotlib").submodule_search_locations
     return Path(home) / "fonts" / name

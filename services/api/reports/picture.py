@@ -33,7 +33,11 @@ def printable(wired: Wiring, case: Case) -> Pixels | None:
 
 
 def place(
-    paper: Paper, roi: Mapping[str, Any] | None, image: Pixels, at: tuple[float, float], room: tuple[float, float]
+    paper: Paper,
+    roi: Mapping[str, Any] | None,
+    image: Pixels,
+    at: tuple[float, float],
+    room: tuple[float, float],
 ) -> float:
     """Draw the image with its outline, as large as `room` (width and height in mm) lets it; its height.
 
@@ -60,4 +64,8 @@ def _outline(paper: Paper, roi: Mapping[str, Any], scale: float, at: tuple[float
 
 def _smaller(image: Pixels) -> Pixels:
     share = MOST_PX / max(image.shape)
-    return image if share >= 1 else cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    return (
+        image
+        if share >= 1
+        else cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    )

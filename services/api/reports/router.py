@@ -16,7 +16,9 @@ PDF = "application/pdf"
 ZONE = "In whose hours it is written, by IANA name (`Asia/Seoul`); UTC without, and where the name is not known here."
 
 
-@router.get("/cases/{case_id}/report.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}})
+@router.get(
+    "/cases/{case_id}/report.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}}
+)
 def report(
     case_id: UUID,
     wired: WiringDep,

@@ -61,7 +61,11 @@ def advice(say: Say, fna: Mapping[str, Any]) -> str:
 
 def advice_says(say: Say, fna: Mapping[str, Any]) -> str:
     """The advice with threshold and size in one sentence, and when to look again."""
-    told = {"size": plain(fna["size_mm"]), "threshold": f"{fna['threshold_mm'] or 0:g}", "level": _subject(say, fna)}
+    told = {
+        "size": plain(fna["size_mm"]),
+        "threshold": f"{fna['threshold_mm'] or 0:g}",
+        "level": _subject(say, fna),
+    }
     said = say(f"result.fna.{_form(fna)}", **told)
     years = ", ".join(map(str, fna.get("follow_up_years") or ()))
     return f"{said} {say('result.fna.follow-up', years=years)}" if years else said
@@ -77,12 +81,18 @@ def rule(say: Say, name: str) -> str:
     """A guideline's name, or that of SERA's rule after it; what is not known stands as it is."""
     band = RISK_BAND.fullmatch(name)
     if band:
-        return say("result.rule.risk-band", guideline=_guideline(say, band["guideline"]), version=band["version"])
+        return say(
+            "result.rule.risk-band",
+            guideline=_guideline(say, band["guideline"]),
+            version=band["version"],
+        )
     return _guideline(say, name)
 
 
 def rule_says(say: Say, fna: Mapping[str, Any]) -> str:
-    return say("result.fna.rule", rule=rule(say, fna["rule"]), source=fna.get("source") or fna["rule"])
+    return say(
+        "result.fna.rule", rule=rule(say, fna["rule"]), source=fna.get("source") or fna["rule"]
+    )
 
 
 def level(say: Say, name: str | None) -> str:
@@ -100,12 +110,17 @@ def beside(
     """Each guideline's name with its advice by the risk and by what the reader saw; None where there is none."""
     by_risk = {_of_band(each["rule"]): each for each in (fna, *fna["alternatives"])}
     by_reader = {each["rule"]: each for each in own}
-    return [(_guideline(say, name), by_risk.get(name), by_reader.get(name)) for name in by_risk | by_reader]
+    return [
+        (_guideline(say, name), by_risk.get(name), by_reader.get(name))
+        for name in by_risk | by_reader
+    ]
 
 
 def described(say: Say, seen: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the reader saw: what each descriptor is called, and which term was chosen."""
-    chosen = [(say(f"lexicon.{name}.title"), say(f"lexicon.{name}.{seen[name]}")) for name in CHOICES]
+    chosen = [
+        (say(f"lexicon.{name}.title"), say(f"lexicon.{name}.{seen[name]}")) for name in CHOICES
+    ]
     foci = ", ".join(say(f"lexicon.foci.{each}") for each in seen["foci"] or ["none"])
     if seen["eccentric"]:
         chosen[0] = (chosen[0][0], f"{chosen[0][1]}. {say('lexicon.eccentric')}")
@@ -140,7 +155,9 @@ def _form(fna: Mapping[str, Any]) -> str:
         return f"{outcome}-says"
     if mm is None:
         return "not-due-none"
-    return "due-any" if mm == 0 else f"{outcome}-{'from' if fna.get('inclusive', True) else 'above'}"
+    return (
+        "due-any" if mm == 0 else f"{outcome}-{'from' if fna.get('inclusive', True) else 'above'}"
+    )
 
 
 def _outcome(fna: Mapping[str, Any]) -> str:
@@ -149,7 +166,11 @@ def _outcome(fna: Mapping[str, Any]) -> str:
 
 def _subject(say: Say, fna: Mapping[str, Any]) -> str:
     named = level(say, fna.get("level"))
-    return named if fna.get("risk") is None else say("result.fna.subject", level=named, risk=percent(fna["risk"]))
+    return (
+        named
+        if fna.get("risk") is None
+        else say("result.fna.subject", level=named, risk=percent(fna["risk"]))
+    )
 
 
 def _of_band(name: str) -> str:

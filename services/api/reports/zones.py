@@ -14,7 +14,9 @@ def in_hours_of(zone: tzinfo, at: datetime) -> str:
     """A moment to the second, with how far its hours are from UTC: 2026-03-14 17:05:09 (UTC+09:00)."""
     local = at.astimezone(zone)
     apart = f"{local:%z}"
-    return f"{local:%Y-%m-%d %H:%M:%S} " + (f"(UTC{apart[:3]}:{apart[3:5]})" if zone is not UTC else "UTC")
+    return f"{local:%Y-%m-%d %H:%M:%S} " + (
+        f"(UTC{apart[:3]}:{apart[3:5]})" if zone is not UTC else "UTC"
+    )
 
 
 @cache

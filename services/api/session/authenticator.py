@@ -11,7 +11,7 @@ from services.api.session.errors import NoSession, PasswordWrong, TotpWrong
 from services.api.session.schemas import Removal, TotpBegun, TotpOn
 from shared import authenticators
 from shared.authenticators import Vault
-from shared.ledger import House
+from shared.ledger import SystemSession
 from shared.ledger.authenticators import Authenticator, AuthenticatorNotBegun
 from shared.ledger.hospitals import Caller
 from shared.ledger.signins import Attempt
@@ -27,23 +27,27 @@ class AuthenticatorDesk:
     def begin(self) -> TotpBegun:
         """Raises NoSession, AuthenticatorOn."""
         person, secret = self._person(), authenticators.new_secret()
-        with self._wired.ledger.whole(self._who.actor) as house:
-            house.authenticators.begin(person, self._wired.vault.seal(person, secret))
-            name = house.people.find(person).name
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            session.authenticators.begin(person, self._wired.vault.seal(person, secret))
+            name = session.people.find(person).name
         uri = authenticators.address(secret, name)
-        return TotpBegun(secret=secret, uri=uri, qr=segno.make_qr(uri).svg_data_uri(scale=QR_SCALE, light="#fff"))
+        return TotpBegun(
+            secret=secret, uri=uri, qr=segno.make_qr(uri).svg_data_uri(scale=QR_SCALE, light="#fff")
+        )
 
     def confirm(self, code: str) -> TotpOn:
         """Raises NoSession, AuthenticatorNotBegun, TotpWrong."""
         codes = authenticators.recovery_codes()
-        with self._wired.ledger.whole(self._who.actor) as house:
-            its = house.authenticators.of(self._person())
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            its = session.authenticators.of(self._person())
             if its.sealed is None or its.since:
                 raise AuthenticatorNotBegun
             step = _step(self._wired.vault, its, code)
             if step is None:
                 raise TotpWrong
-            house.authenticators.turn_on(its, step, [authenticators.recovery_hash(each) for each in codes])
+            session.authenticators.turn_on(
+                its, step, [authenticators.recovery_hash(each) for each in codes]
+            )
         return TotpOn(recovery_codes=codes)
 
     async def remove(self, told: Removal) -> None:
@@ -58,16 +62,16 @@ class AuthenticatorDesk:
             raise TotpWrong
 
     def _removed(self, attempt: Attempt, code: str) -> bool:
-        with self._wired.ledger.whole(self._who.actor) as house:
-            if not passes(house, self._wired.vault, attempt.person, code):
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            if not passes(session, self._wired.vault, attempt.person, code):
                 return False
-            house.sign_ins.give_back(attempt)
-            house.authenticators.turn_off(house.authenticators.of(attempt.person))
+            session.sign_ins.give_back(attempt)
+            session.authenticators.turn_off(session.authenticators.of(attempt.person))
             return True
 
     def _name(self, person: UUID) -> str:
-        with self._wired.ledger.whole(self._who.actor) as house:
-            return house.people.find(person).name
+        with self._wired.ledger.system_session(self._who.actor) as session:
+            return session.people.find(person).name
 
     def _person(self) -> UUID:
         if self._who.person is None:
@@ -75,23 +79,25 @@ class AuthenticatorDesk:
         return self._who.person
 
 
-def passes(house: House, vault: Vault, person: UUID, code: str | None) -> bool | None:
+def passes(session: SystemSession, vault: Vault, person: UUID, code: str | None) -> bool | None:
     """Whether the second factor is right, None if one is needed and none came; a code that was right is used up."""
-    its = house.authenticators.of(person)
+    its = session.authenticators.of(person)
     if its.since is None:
         return True
     if not code:
         return None
     step = _step(vault, its, code)
     if step is not None:
-        house.authenticators.use_step(its, step)
+        session.authenticators.use_step(its, step)
         return True
     used = authenticators.recovery_hash(code)
     if used not in its.recovery:
         return False
-    house.authenticators.use_recovery(its, used)
+    session.authenticators.use_recovery(its, used)
     return True
 
 
 def _step(vault: Vault, its: Authenticator, code: str) -> int | None:
-    return authenticators.step_of(vault.open(its.person, its.sealed), code, its.now_s, its.last_step)
+    return authenticators.step_of(
+        vault.open(its.person, its.sealed), code, its.now_s, its.last_step
+    )

@@ -17,9 +17,7 @@ class BenchBusy(SeraError):
     code = "sign-in-busy"
     status = 429
     retryable = True
-    text = (
-        "Too many people sign in at this moment. Nothing is wrong with your password; try again in {retry_after_s} s."
-    )
+    text = "Too many people sign in at this moment. Nothing is wrong with your password; try again in {retry_after_s} s."
 
 
 class Bench:

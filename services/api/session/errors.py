@@ -1,6 +1,14 @@
 """What keeps somebody from signing in, or from changing how they do."""
 
-from shared.errors import Conflict, Forbidden, InputError, NotFound, SeraError, Unauthenticated, Unavailable
+from shared.errors import (
+    Conflict,
+    Forbidden,
+    InputError,
+    NotFound,
+    SeraError,
+    Unauthenticated,
+    Unavailable,
+)
 
 
 class SignInRefused(Unauthenticated):
@@ -82,7 +90,8 @@ class ProvidedDisabled(Forbidden):
 
 
 PROBLEMS = {
-    each.code: each.text for each in (ProviderRefused, ArrivalUnknown, NobodyProvided, ClaimsUnclear, ProvidedDisabled)
+    each.code: each.text
+    for each in (ProviderRefused, ArrivalUnknown, NobodyProvided, ClaimsUnclear, ProvidedDisabled)
 }
 """What the sign-in page says to those who come back from a provider in vain, by code."""
 PROBLEMS |= {

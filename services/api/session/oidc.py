@@ -21,7 +21,7 @@ from services.api.session.errors import (
 from services.api.session.provider import Provider, Told
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.errors import SeraError
-from shared.ledger import House
+from shared.ledger import SystemSession
 from shared.ledger.arrivals import Arrival
 from shared.ledger.audit import ORIGIN
 from shared.ledger.people import Person
@@ -53,8 +53,8 @@ class OidcDesk:
         self._count()
         state, browser, arrival = _drawn(), _drawn(), Arrival(_drawn(), _drawn())
         address = self._provider.address(state, arrival, self._back)
-        with self._wired.ledger.whole(GATEWAY) as house:
-            house.arrivals.begin(state, browser, arrival)
+        with self._wired.ledger.system_session(GATEWAY) as session:
+            session.arrivals.begin(state, browser, arrival)
         return Departure(address, browser)
 
     def finish(self, state: str, code: str, browser: str, before: str | None) -> str:
@@ -62,8 +62,8 @@ class OidcDesk:
 
         Raises ArrivalUnknown, ProviderRefused, NobodyProvided, ClaimsUnclear, ProvidedDisabled, Unavailable.
         """
-        with self._wired.ledger.whole(GATEWAY) as house:
-            arrival = house.arrivals.finish(state, browser)
+        with self._wired.ledger.system_session(GATEWAY) as session:
+            arrival = session.arrivals.finish(state, browser)
         if arrival is None:
             raise ArrivalUnknown
         if not code:
@@ -78,39 +78,46 @@ class OidcDesk:
 
     def _person(self, told: Told) -> Person | SeraError:
         """A refusal is put on record, so nothing is raised here."""
-        with self._wired.ledger.whole(GATEWAY) as house:
+        with self._wired.ledger.system_session(GATEWAY) as session:
             try:
-                return house.people.provided(told.issuer, told.subject) or self._made(house, told)
+                return session.people.provided(told.issuer, told.subject) or self._made(
+                    session, told
+                )
             except (NobodyProvided, ClaimsUnclear) as error:
-                house.sign_ins.turn_away(None, None, error.code)
+                session.sign_ins.turn_away(None, None, error.code)
                 return error
 
     def _entered(self, person: Person, before: str | None) -> str | None:
-        with self._wired.ledger.whole(f"person:{person.id}") as house:
-            if not house.sign_ins.arrive(person.id):
-                house.sign_ins.turn_away(person.id, person.hospital_id, "disabled")
+        with self._wired.ledger.system_session(f"person:{person.id}") as session:
+            if not session.sign_ins.arrive(person.id):
+                session.sign_ins.turn_away(person.id, person.hospital_id, "disabled")
                 return None
             if before:
-                house.sessions.end(digest(before))
-            return house.sessions.open(person.id, lifetime(self._wired.settings))
+                session.sessions.end(digest(before))
+            return session.sessions.open(person.id, lifetime(self._wired.settings))
 
-    def _made(self, house: House, told: Told) -> Person:
+    def _made(self, session: SystemSession, told: Told) -> Person:
         """Raises NobodyProvided, ClaimsUnclear."""
         settings = self._wired.settings
         if not settings.oidc_create:
             raise NobodyProvided
         role = one_role(claimed(told.claims, settings.oidc_role_claim))
         names = claimed(told.claims, settings.oidc_hospital_claim)
-        hospital = one_hospital(house, names) if role in HOSPITAL_ROLES else None
-        free = (name for claim in NAMES for name in claimed(told.claims, claim)[:1] if house.people.name_free(name))
+        hospital = one_hospital(session, names) if role in HOSPITAL_ROLES else None
+        free = (
+            name
+            for claim in NAMES
+            for name in claimed(told.claims, claim)[:1]
+            if session.people.name_free(name)
+        )
         name = next(free, None)
         if name is None:
             raise ClaimsUnclear
-        return house.people.make_provided(name, role, hospital, told.issuer, told.subject)
+        return session.people.make_provided(name, role, hospital, told.issuer, told.subject)
 
     def _count(self) -> None:
-        with self._wired.ledger.whole(GATEWAY) as house:
-            wait_s = house.sign_ins.let_up(ORIGIN.get(), self._wired.settings.sign_ins_per_minute)
+        with self._wired.ledger.system_session(GATEWAY) as session:
+            wait_s = session.sign_ins.let_up(ORIGIN.get(), self._wired.settings.sign_ins_per_minute)
         if wait_s:
             raise SignInTooOften(retry_after_s=wait_s)
 
@@ -132,9 +139,9 @@ def one_role(words: list[str]) -> Role:
     return roles.pop()
 
 
-def one_hospital(house: House, words: list[str]) -> UUID:
+def one_hospital(session: SystemSession, words: list[str]) -> UUID:
     """Raises ClaimsUnclear; no hospital is made because a provider names it."""
-    known = {each.name: each.id for each in house.hospitals.all()}
+    known = {each.name: each.id for each in session.hospitals.all()}
     found = {known[word] for word in words if word in known}
     if len(found) != 1:
         raise ClaimsUnclear

@@ -41,7 +41,12 @@ def start(desk: DeskDep, wired: WiringDep) -> Response:
 
 @router.get(BACK, status_code=SEE_OTHER, response_class=RedirectResponse)
 def finish(
-    desk: DeskDep, wired: WiringDep, request: Request, before: TokenDep, state: Word = "", code: Word = ""
+    desk: DeskDep,
+    wired: WiringDep,
+    request: Request,
+    before: TokenDep,
+    state: Word = "",
+    code: Word = "",
 ) -> Response:
     """Where the provider sends the browser back to; the session comes as a cookie."""
     try:

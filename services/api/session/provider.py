@@ -23,7 +23,19 @@ from shared.telemetry import log
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 PATIENCE_S, BELIEVED_S, LEEWAY_S = 10.0, 3600.0, 60
-SIGNED_BY = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
+SIGNED_BY = [
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+    "Ed25519",
+]
 """Signatures of a private key only: no `none`, and nothing that who knows our secret could make."""
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
@@ -48,10 +60,19 @@ class Provider:
 
     def address(self, state: str, arrival: Arrival, back: str) -> str:
         """Where the browser goes, to come `back` with a code. Raises Unavailable."""
-        asked = {"nonce": arrival.nonce, "code_challenge": create_s256_code_challenge(arrival.verifier)}
-        more = {"code_challenge_method": "S256", "redirect_uri": back, "scope": self._settings.oidc_scopes}
+        asked = {
+            "nonce": arrival.nonce,
+            "code_challenge": create_s256_code_challenge(arrival.verifier),
+        }
+        more = {
+            "code_challenge_method": "S256",
+            "redirect_uri": back,
+            "scope": self._settings.oidc_scopes,
+        }
         where = self._told()["authorization_endpoint"]
-        return prepare_grant_uri(where, self._settings.oidc_client_id, "code", state=state, **more, **asked)
+        return prepare_grant_uri(
+            where, self._settings.oidc_client_id, "code", state=state, **more, **asked
+        )
 
     def exchange(self, code: str, arrival: Arrival, back: str) -> Told:
         """Raises ProviderRefused, Unavailable."""
@@ -68,7 +89,10 @@ class Provider:
         try:
             token = self._decoded(text)
             asked = {"iss": {"essential": True, "value": self._told()["issuer"]}}
-            asked |= {"aud": {"essential": True, "value": self._settings.oidc_client_id}, "sub": {"essential": True}}
+            asked |= {
+                "aud": {"essential": True, "value": self._settings.oidc_client_id},
+                "sub": {"essential": True},
+            }
             more = {"nonce": nonce, "client_id": self._settings.oidc_client_id}
             claims = CodeIDToken(token.claims, token.header, asked, more)
             claims.validate(leeway=LEEWAY_S)
@@ -91,7 +115,9 @@ class Provider:
         with self._lock:
             if anew or time.monotonic() - self._read_at > BELIEVED_S:
                 facts = self._ask("GET", self.issuer + WELL_KNOWN)
-                if str(facts.get("issuer", "")).rstrip("/") != self.issuer or not all(map(facts.get, ENDPOINTS)):
+                if str(facts.get("issuer", "")).rstrip("/") != self.issuer or not all(
+                    map(facts.get, ENDPOINTS)
+                ):
                     raise _refused("another-issuer")
                 self._keys = KeySet.import_key_set(self._ask("GET", facts["jwks_uri"]))
                 self._facts, self._read_at = facts, time.monotonic()
@@ -100,7 +126,9 @@ class Provider:
     def _ask(self, method: str, url: str, **parts: Any) -> dict[str, Any]:
         """A JSON object. No redirect is followed: it would take our secret elsewhere."""
         try:
-            answer = httpx2.request(method, url, timeout=PATIENCE_S, follow_redirects=False, **parts)
+            answer = httpx2.request(
+                method, url, timeout=PATIENCE_S, follow_redirects=False, **parts
+            )
             told = answer.json()
         except (httpx2.HTTPError, ValueError) as lost:
             raise Unavailable(service="The provider of identities") from lost

@@ -25,7 +25,9 @@ TokenDep = Annotated[str | None, Depends(token)]
 
 
 @router.post("/session", status_code=201)
-async def sign_in(told: SignIn, desk: SessionDeskDep, wired: WiringDep, before: TokenDep, answer: Response) -> WhoView:
+async def sign_in(
+    told: SignIn, desk: SessionDeskDep, wired: WiringDep, before: TokenDep, answer: Response
+) -> WhoView:
     """Sign in with a name and a password; the session comes as a cookie. Programs use keys instead."""
     return _kept(await desk.sign_in(told, before), wired, answer)
 

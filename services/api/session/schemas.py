@@ -14,17 +14,28 @@ LONGEST = 1000
 
 class SignIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    name: PlainText = Field(description="The name to sign in with; small and capital letters are the same.")
+    name: PlainText = Field(
+        description="The name to sign in with; small and capital letters are the same."
+    )
     password: str = Field(min_length=1, max_length=LONGEST)
-    totp: str | None = Field(None, max_length=64, description="The authenticator's six digits, or a recovery code.")
+    totp: str | None = Field(
+        None, max_length=64, description="The authenticator's six digits, or a recovery code."
+    )
 
 
 class NewPassword(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"old": "the present one", "new": "several words of no sense"}]}
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"old": "the present one", "new": "several words of no sense"}]
+        },
     )
-    old: str = Field(min_length=1, max_length=LONGEST, description="The present password, or the one-time one.")
-    new: str = Field(max_length=LONGEST, description="12 letters or more; of any kind, but not easily guessed.")
+    old: str = Field(
+        min_length=1, max_length=LONGEST, description="The present password, or the one-time one."
+    )
+    new: str = Field(
+        max_length=LONGEST, description="12 letters or more; of any kind, but not easily guessed."
+    )
 
 
 class WhoView(BaseModel):
@@ -34,15 +45,23 @@ class WhoView(BaseModel):
     hospital: str | None = Field(description="Null for people and keys of the house.")
     person_id: UUID | None = Field(description="Null for a key.")
     name: str | None = Field(description="The person's; null for a key.")
-    must_change: bool = Field(description="Whether the password has to be changed before anything else is done.")
+    must_change: bool = Field(
+        description="Whether the password has to be changed before anything else is done."
+    )
     totp: bool = Field(description="Whether an authenticator's code is asked for at sign-in.")
-    expires_at: datetime | None = Field(description="When the session ends however much it is used; null for a key.")
-    csrf: str | None = Field(description="To be sent as `X-CSRF-Token` with all that changes anything; null for a key.")
+    expires_at: datetime | None = Field(
+        description="When the session ends however much it is used; null for a key."
+    )
+    csrf: str | None = Field(
+        description="To be sent as `X-CSRF-Token` with all that changes anything; null for a key."
+    )
 
 
 class Code(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    code: str = Field(min_length=1, max_length=64, description="The six digits that the authenticator shows.")
+    code: str = Field(
+        min_length=1, max_length=64, description="The six digits that the authenticator shows."
+    )
 
 
 class Removal(Code):

@@ -19,13 +19,17 @@ from services.api.session.schemas import NewPassword, SignIn, WhoView
 from services.api.site import csrf
 from shared import passwords
 from shared.errors import Unauthenticated
-from shared.ledger import House
+from shared.ledger import SystemSession
 from shared.ledger.hospitals import Caller
 from shared.ledger.sessions import digest
 from shared.ledger.signins import UNFINISHED, Attempt
 
 Refusal = type[SignInRefused] | type[TotpNeeded] | type[TotpWrong]
-REFUSALS: dict[Refusal, str] = {SignInRefused: "disabled", TotpNeeded: UNFINISHED, TotpWrong: "code"}
+REFUSALS: dict[Refusal, str] = {
+    SignInRefused: "disabled",
+    TotpNeeded: UNFINISHED,
+    TotpWrong: "code",
+}
 """What stands in the trail beside a refusal after the right password."""
 
 
@@ -39,7 +43,11 @@ class Opened:
 
 class SessionDesk:
     def __init__(self, wired: Wiring) -> None:
-        self._wired, self._lifetime, self._attempts = wired, lifetime(wired.settings), Attempts(wired)
+        self._wired, self._lifetime, self._attempts = (
+            wired,
+            lifetime(wired.settings),
+            Attempts(wired),
+        )
 
     async def sign_in(self, told: SignIn, before: str | None) -> Opened:
         """Under a new token; a session that the browser had `before` ends.
@@ -71,61 +79,75 @@ class SessionDesk:
         if not await self._wired.bench.matches(attempt.password_hash, told.old):
             await self._attempts.refuse(attempt, "password")
             raise PasswordWrong
-        return await asyncio.to_thread(self._change, who, attempt, await self._wired.bench.hashed(told.new))
+        return await asyncio.to_thread(
+            self._change, who, attempt, await self._wired.bench.hashed(told.new)
+        )
 
     def sign_out(self, who: Caller) -> None:
         """Raises NoSession."""
         if who.person is None:
             raise NoSession
-        with self._wired.ledger.whole(who.actor) as house:
-            house.sessions.end(who.credential)
+        with self._wired.ledger.system_session(who.actor) as session:
+            session.sessions.end(who.credential)
 
     def who(self, who: Caller, token: str | None) -> WhoView:
-        with self._wired.ledger.whole(who.actor) as house:
-            return self._by_key(house, who) if who.person is None else self._by_token(house, token or "")
+        with self._wired.ledger.system_session(who.actor) as session:
+            return (
+                self._by_key(session, who)
+                if who.person is None
+                else self._by_token(session, token or "")
+            )
 
-    def _open(self, attempt: Attempt, code: str | None, rehashed: str | None, before: str | None) -> Opened | Refusal:
+    def _open(
+        self, attempt: Attempt, code: str | None, rehashed: str | None, before: str | None
+    ) -> Opened | Refusal:
         """What is refused is counted, so nothing is raised here."""
-        with self._wired.ledger.whole(f"person:{attempt.person}") as house:
-            second = passes(house, self._wired.vault, attempt.person, code)
+        with self._wired.ledger.system_session(f"person:{attempt.person}") as session:
+            second = passes(session, self._wired.vault, attempt.person, code)
             if second is None:
-                house.sign_ins.give_back(attempt)
+                session.sign_ins.give_back(attempt)
                 return TotpNeeded
             if not second:
                 return TotpWrong
-            if not house.sign_ins.succeed(attempt, rehashed):
+            if not session.sign_ins.succeed(attempt, rehashed):
                 return SignInRefused
             if before:
-                house.sessions.end(digest(before))
-            token = house.sessions.open(attempt.person, self._lifetime)
-            return Opened(token, self._by_token(house, token))
+                session.sessions.end(digest(before))
+            token = session.sessions.open(attempt.person, self._lifetime)
+            return Opened(token, self._by_token(session, token))
 
     def _change(self, who: Caller, attempt: Attempt, new_hash: str) -> Opened:
-        with self._wired.ledger.whole(who.actor) as house:
-            if not house.sign_ins.change_password(attempt, new_hash):
+        with self._wired.ledger.system_session(who.actor) as session:
+            if not session.sign_ins.change_password(attempt, new_hash):
                 raise Unauthenticated
-            token = house.sessions.open(attempt.person, self._lifetime)
-            return Opened(token, self._by_token(house, token))
+            token = session.sessions.open(attempt.person, self._lifetime)
+            return Opened(token, self._by_token(session, token))
 
     def _person(self, who: Caller):
         if who.person is None:
             raise NoSession
-        with self._wired.ledger.whole(who.actor) as house:
-            return house.people.find(who.person)
+        with self._wired.ledger.system_session(who.actor) as session:
+            return session.people.find(who.person)
 
-    def _by_key(self, house: House, who: Caller) -> WhoView:
+    def _by_key(self, session: SystemSession, who: Caller) -> WhoView:
         nothing = {"person_id": None, "name": None, "expires_at": None, "csrf": None}
-        return WhoView(role=who.role, hospital=_hospital(house, who), must_change=False, totp=False, **nothing)
+        return WhoView(
+            role=who.role,
+            hospital=_hospital(session, who),
+            must_change=False,
+            totp=False,
+            **nothing,
+        )
 
-    def _by_token(self, house: House, token: str) -> WhoView:
+    def _by_token(self, session: SystemSession, token: str) -> WhoView:
         """Raises Unauthenticated if the session ended this moment."""
-        found = house.sessions.verify(token, self._lifetime)
+        found = session.sessions.verify(token, self._lifetime)
         if found is None:
             raise Unauthenticated
-        person = house.people.find(found.caller.person)
+        person = session.people.find(found.caller.person)
         return WhoView(
             role=person.role,
-            hospital=_hospital(house, found.caller),
+            hospital=_hospital(session, found.caller),
             person_id=person.id,
             name=person.name,
             must_change=person.must_change,
@@ -135,5 +157,5 @@ class SessionDesk:
         )
 
 
-def _hospital(house: House, who: Caller) -> str | None:
-    return house.hospitals.read(who.hospital_id).name if who.hospital_id else None
+def _hospital(session: SystemSession, who: Caller) -> str | None:
+    return session.hospitals.read(who.hospital_id).name if who.hospital_id else None

@@ -14,7 +14,9 @@ class LackView(BaseModel):
     network: str
     files: str = Field(description="Names it may have, parted by slashes.")
     folder: str = Field(description="Where that trainer looks for it.")
-    url: str | None = Field(description="Where that trainer will fetch it; null where somebody has to put it there.")
+    url: str | None = Field(
+        description="Where that trainer will fetch it; null where somebody has to put it there."
+    )
 
 
 class RecipeView(BaseModel):
@@ -28,7 +30,9 @@ class RecipeView(BaseModel):
     ships: bool = Field(description="False of one that lies in SERA_RECIPES_DIR.")
     problem: str | None = Field(None, description="Why the file cannot be used; null where it can.")
     trainers: int = Field(description="Trainers that told of themselves in the last minutes.")
-    ready: bool | None = Field(description="Whether one of them lacks no file; null where none is there to tell.")
+    ready: bool | None = Field(
+        description="Whether one of them lacks no file; null where none is there to tell."
+    )
     lacks: list[LackView]
 
 
@@ -39,9 +43,18 @@ def recipes(shelf: Shelf, trainers: list[Trainer]) -> list[RecipeView]:
 
 
 def _refused(each: Refused, trainers: list[Trainer]) -> RecipeView:
-    nothing = {"version": None, "source": None, "networks": [], "folds": None, "ready": False, "lacks": []}
+    nothing = {
+        "version": None,
+        "source": None,
+        "networks": [],
+        "folds": None,
+        "ready": False,
+        "lacks": [],
+    }
     problem, _ = sentence(each.error.code, each.error.facts, str(each.error))
-    return RecipeView(name=each.file, ships=False, problem=problem, trainers=len(trainers), **nothing)
+    return RecipeView(
+        name=each.file, ships=False, problem=problem, trainers=len(trainers), **nothing
+    )
 
 
 def _view(recipe: Recipe, trainers: list[Trainer]) -> RecipeView:

@@ -36,7 +36,9 @@ def list_recipes(desk: RunDeskDep) -> list[RecipeView]:
 
 
 @router.get("/training-runs")
-def list_runs(desk: RunDeskDep, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[RunSummary]:
+def list_runs(
+    desk: RunDeskDep, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> list[RunSummary]:
     """Newest first."""
     return desk.newest(limit)
 

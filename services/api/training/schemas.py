@@ -14,7 +14,9 @@ from shared.ledger.training import RunEvent, Step, TrainingRun
 
 class NewRun(BaseModel):
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"dataset": "severance-2026", "version": 3, "recipe": "light", "seed": 0}]}
+        json_schema_extra={
+            "examples": [{"dataset": "severance-2026", "version": 3, "recipe": "light", "seed": 0}]
+        }
     )
     dataset: PlainText = Field(description="Name of the dataset.")
     version: int | None = Field(
@@ -27,8 +29,12 @@ class NewRun(BaseModel):
         description="Name of a recipe that ships, or of one in SERA_RECIPES_DIR. The run keeps it as it is now.",
         examples=["light"],
     )
-    folds: int | None = Field(None, ge=2, le=20, description="Folds of cross-validation, in place of the recipe's.")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Equal seeds on equal data make equal models.")
+    folds: int | None = Field(
+        None, ge=2, le=20, description="Folds of cross-validation, in place of the recipe's."
+    )
+    seed: int = Field(
+        0, ge=0, le=2**31 - 1, description="Equal seeds on equal data make equal models."
+    )
 
 
 class StepView(BaseModel):
@@ -38,8 +44,12 @@ class StepView(BaseModel):
     kind: StepKind
     state: StepState
     fraction: float
-    attempts: int = Field(description="How often it was taken up; more than one after a trainer was lost.")
-    owner: str | None = Field(description="The trainer that does it now: host/process/start; null while nobody does.")
+    attempts: int = Field(
+        description="How often it was taken up; more than one after a trainer was lost."
+    )
+    owner: str | None = Field(
+        description="The trainer that does it now: host/process/start; null while nobody does."
+    )
     seconds: float | None = Field(description="Of the last attempt, so far.")
     message: str | None
     outcome: dict[str, Any] | None
@@ -54,7 +64,9 @@ class EventView(BaseModel):
     stage: str
     fraction: float
     message: str
-    metrics: dict[str, Any] = Field(description="Such as `loss`, `auc` and `epoch` of a network being tuned.")
+    metrics: dict[str, Any] = Field(
+        description="Such as `loss`, `auc` and `epoch` of a network being tuned."
+    )
 
 
 class RunSummary(BaseModel):
@@ -80,7 +92,9 @@ class RunSummary(BaseModel):
 class RunView(RunSummary):
     """A run: poll it until `state` is done, failed or cancelled."""
 
-    eta_s: float | None = Field(description="Seconds it is likely to need still; null until some of it is done.")
+    eta_s: float | None = Field(
+        description="Seconds it is likely to need still; null until some of it is done."
+    )
     steps: list[StepView]
 
 
@@ -89,7 +103,9 @@ def summary(run: TrainingRun) -> RunSummary:
 
 
 def view(run: TrainingRun, steps: list[Step]) -> RunView:
-    seen = [StepView(**{name: getattr(step, name) for name in StepView.model_fields}) for step in steps]
+    seen = [
+        StepView(**{name: getattr(step, name) for name in StepView.model_fields}) for step in steps
+    ]
     return RunView(**_told(run), eta_s=eta_s(run, steps), steps=seen)
 
 

@@ -8,10 +8,18 @@ from services.api.dependencies import Wiring
 from services.api.doorman import still_known
 from services.api.jobs.patience import patiently
 from services.api.training.recipes import RecipeView, recipes
-from services.api.training.schemas import EventView, NewRun, RunSummary, RunView, event_view, summary, view
+from services.api.training.schemas import (
+    EventView,
+    NewRun,
+    RunSummary,
+    RunView,
+    event_view,
+    summary,
+    view,
+)
 from shared.domain.training import ENDED
 from shared.errors import NotFound
-from shared.ledger import House
+from shared.ledger import SystemSession
 from shared.ledger.hospitals import Caller
 from shared.ledger.versions import check_usable
 from shared.queueing.app import Tasks
@@ -26,40 +34,46 @@ class RunDesk:
     def request(self, new: NewRun) -> RunView:
         """Queue a run of a frozen version and of the recipe as it is now; a trainer takes it up."""
         recipe = self._shelf.load(new.recipe)
-        with self._house() as house:
-            dataset = house.datasets.find(new.dataset).id
-            frozen = house.versions.find(dataset, new.version) if new.version else house.versions.freeze(dataset)
-            check_usable(house.versions.erased(frozen.id))
-            run_id = house.runs.request(dataset, frozen.id, recipe.name, new.seed, new.folds, recipe.as_table())
+        with self._house() as session:
+            dataset = session.datasets.find(new.dataset).id
+            frozen = (
+                session.versions.find(dataset, new.version)
+                if new.version
+                else session.versions.freeze(dataset)
+            )
+            check_usable(session.versions.erased(frozen.id))
+            run_id = session.runs.request(
+                dataset, frozen.id, recipe.name, new.seed, new.folds, recipe.as_table()
+            )
         self._ring(run_id)
         return self.read(run_id)
 
     def read(self, run_id: UUID) -> RunView:
-        with self._house() as house:
-            return _read(house, run_id)
+        with self._house() as session:
+            return _read(session, run_id)
 
     def recipes(self) -> list[RecipeView]:
-        with self._house() as house:
-            return recipes(self._shelf, house.trainers.present())
+        with self._house() as session:
+            return recipes(self._shelf, session.trainers.present())
 
     def newest(self, limit: int) -> list[RunSummary]:
-        with self._house() as house:
-            return [summary(run) for run in house.runs.newest(limit)]
+        with self._house() as session:
+            return [summary(run) for run in session.runs.newest(limit)]
 
     def log(self, run_id: UUID, after: int) -> list[EventView]:
-        with self._house() as house:
-            _read(house, run_id)
-            return [event_view(event) for event in house.runs.events(run_id, after)]
+        with self._house() as session:
+            _read(session, run_id)
+            return [event_view(event) for event in session.runs.events(run_id, after)]
 
     def cancel(self, run_id: UUID) -> RunView:
-        with self._house() as house:
-            if not house.runs.cancel(run_id):
+        with self._house() as session:
+            if not session.runs.cancel(run_id):
                 raise NotFound(thing="training run")
         return self.read(run_id)
 
     def resume(self, run_id: UUID) -> RunView:
-        with self._house() as house:
-            if not house.runs.resume(run_id):
+        with self._house() as session:
+            if not session.runs.resume(run_id):
                 raise NotFound(thing="training run")
         self._ring(run_id)
         return self.read(run_id)
@@ -81,24 +95,29 @@ class RunDesk:
                     return
 
     def _news(self, run_id: UUID, after: int) -> tuple[RunView, list[EventView]]:
-        with self._house() as house:
-            run = _read(house, run_id)
-            return run, [event_view(event) for event in house.runs.events(run_id, after)]
+        with self._house() as session:
+            run = _read(session, run_id)
+            return run, [event_view(event) for event in session.runs.events(run_id, after)]
 
     def _ring(self, run_id: UUID) -> None:
         self._wired.doorbell.ring(Tasks.TRAIN, run_id)
 
     def _house(self):
-        return self._wired.ledger.whole(self._who.actor)
+        return self._wired.ledger.system_session(self._who.actor)
 
 
-def _read(house: House, run_id: UUID) -> RunView:
-    run = house.runs.find(run_id)
+def _read(session: SystemSession, run_id: UUID) -> RunView:
+    run = session.runs.find(run_id)
     if run is None:
         raise NotFound(thing="training run")
-    return view(run, house.runs.steps(run_id))
+    return view(run, session.runs.steps(run_id))
 
 
 def _visible(run: RunView) -> tuple:
     """What is worth a word; clocks that merely go on are not."""
-    return run.state, run.fraction, run.message, [(step.state, step.fraction, step.attempts) for step in run.steps]
+    return (
+        run.state,
+        run.fraction,
+        run.message,
+        [(step.state, step.fraction, step.attempts) for step in run.steps],
+    )

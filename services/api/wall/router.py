@@ -12,7 +12,11 @@ from services.api.wall.service import FRESH_S, WallDesk
 router = APIRouter(prefix="/v1/wall", tags=["monitoring"])
 
 
-@router.get("", response_model=WallView, responses={304: {"description": "Nothing newer than your If-None-Match."}})
+@router.get(
+    "",
+    response_model=WallView,
+    responses={304: {"description": "Nothing newer than your If-None-Match."}},
+)
 def read_wall(
     wired: WiringDep,
     who: Known,

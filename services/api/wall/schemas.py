@@ -24,11 +24,15 @@ class WallWindow(StrEnum):
 
 
 class BucketView(BaseModel):
-    model_config = _example(begins="2026-11-25T12:30:00Z", results=41, per_minute=41.0, p50_s=1.8, p95_s=4.2)
+    model_config = _example(
+        begins="2026-11-25T12:30:00Z", results=41, per_minute=41.0, p50_s=1.8, p95_s=4.2
+    )
     begins: datetime
     results: int
     per_minute: float
-    p50_s: float | None = Field(description="Median seconds from submit to result; null without results.")
+    p50_s: float | None = Field(
+        description="Median seconds from submit to result; null without results."
+    )
     p95_s: float | None
 
 
@@ -36,7 +40,9 @@ class LaneView(BaseModel):
     model_config = _example(lane="urgent", waiting=3, oldest_s=2.4)
     lane: Priority
     waiting: int
-    oldest_s: float | None = Field(description="Seconds that the longest waiting job has waited; null where none does.")
+    oldest_s: float | None = Field(
+        description="Seconds that the longest waiting job has waited; null where none does."
+    )
 
 
 class FailureView(BaseModel):
@@ -50,13 +56,19 @@ class FlowView(BaseModel):
 
     results: int = Field(description="In the window.", examples=[612])
     per_minute: float = Field(examples=[40.8])
-    p50_s: float | None = Field(description="Median seconds from submit to result; null without results.")
+    p50_s: float | None = Field(
+        description="Median seconds from submit to result; null without results."
+    )
     p95_s: float | None = Field(description="95 of 100 results took no longer.", examples=[4.2])
     waiting: list[LaneView] = Field(description="Jobs in the queue now, urgent ones first.")
     running: int = Field(description="Jobs that workers have in hand now.", examples=[8])
     failures: list[FailureView] = Field(description="In the window, most frequent first.")
-    dead_letters: int = Field(description="Failed jobs that nobody has run again, of any time.", examples=[3])
-    refer: RateView = Field(description="Results of the window that ask for a radiologist.", examples=[RATE])
+    dead_letters: int = Field(
+        description="Failed jobs that nobody has run again, of any time.", examples=[3]
+    )
+    refer: RateView = Field(
+        description="Results of the window that ask for a radiologist.", examples=[RATE]
+    )
 
 
 class WallHospital(BaseModel):
@@ -67,10 +79,14 @@ class WallHospital(BaseModel):
 
 class WallWorker(BaseModel):
     model_config = _example(name="w-1", alive=True, seen_s=1.2, model=DIGEST)
-    name: str | None = Field(description="null for a hospital, whom the house's machines do not concern.")
+    name: str | None = Field(
+        description="null for a hospital, whom the house's machines do not concern."
+    )
     alive: bool = Field(description="Whether it gave a sign of life in the last 15 s.")
     seen_s: float = Field(description="Seconds since its last sign of life.")
-    model: str | None = Field(description="Digest of the model that it serves; null where it serves none.")
+    model: str | None = Field(
+        description="Digest of the model that it serves; null where it serves none."
+    )
 
 
 class WallView(BaseModel):
@@ -80,8 +96,16 @@ class WallView(BaseModel):
     since: datetime
     bucket_s: float = Field(description="Seconds of each step of `series`.", examples=[60.0])
     house: FlowView = Field(description="All hospitals together, without names.")
-    series: list[BucketView] = Field(description="All hospitals together, oldest first, steps without results too.")
-    hospitals: list[WallHospital] = Field(description="By name: all for operators and auditors, else one's own.")
-    workers: list[WallWorker] = Field(description="Those that gave a sign of life in the last 10 minutes.")
+    series: list[BucketView] = Field(
+        description="All hospitals together, oldest first, steps without results too."
+    )
+    hospitals: list[WallHospital] = Field(
+        description="By name: all for operators and auditors, else one's own."
+    )
+    workers: list[WallWorker] = Field(
+        description="Those that gave a sign of life in the last 10 minutes."
+    )
     model: ModelNamed | None = Field(description="The live model; null before the first promotion.")
-    degraded: dict[str, str] = Field(description="As in /readyz: what is impaired, and the next step.", examples=[{}])
+    degraded: dict[str, str] = Field(
+        description="As in /readyz: what is impaired, and the next step.", examples=[{}]
+    )

@@ -22,7 +22,7 @@ from services.api.wall.schemas import (
 )
 from shared.domain.jobs import Priority
 from shared.ledger.hospitals import Caller
-from shared.ledger.ledger import House
+from shared.ledger.ledger import SystemSession
 from shared.ledger.serving import PRESENT, Worker
 from shared.ledger.wall import Lane, Pace, Reading, Span
 
@@ -55,13 +55,15 @@ class WallDesk:
         return house.model_copy(update={"hospitals": self._own(window), "workers": workers})
 
     def _house(self, window: WallWindow) -> tuple[WallView, list[WallHospital]]:
-        return self._wired.memory.recall(("wall", window), FRESH_S[window], lambda: self._read(window))
+        return self._wired.memory.recall(
+            ("wall", window), FRESH_S[window], lambda: self._read(window)
+        )
 
     def _read(self, window: WallWindow) -> tuple[WallView, list[WallHospital]]:
-        with self._wired.ledger.whole("gateway") as house:
-            now = house.wall.now()
-            reading = house.wall.read(Span(now, *STEPS[window]))
-            workers, model = house.serving.alive(SILENT), _live(house)
+        with self._wired.ledger.system_session("gateway") as session:
+            now = session.wall.now()
+            reading = session.wall.read(Span(now, *STEPS[window]))
+            workers, model = session.serving.alive(SILENT), _live(session)
         view = WallView(
             as_of=now,
             window=window,
@@ -78,8 +80,8 @@ class WallDesk:
 
     def _own(self, window: WallWindow) -> list[WallHospital]:
         """Read where only this hospital's rows exist."""
-        with self._wired.ledger.scoped(self._hospital, self._actor) as book:
-            return _rows(book.wall.read(Span(book.wall.now(), *STEPS[window])))
+        with self._wired.ledger.hospital_session(self._hospital, self._actor) as session:
+            return _rows(session.wall.read(Span(session.wall.now(), *STEPS[window])))
 
 
 def _rows(reading: Reading) -> list[WallHospital]:
@@ -92,7 +94,9 @@ def _rows(reading: Reading) -> list[WallHospital]:
 def _flow(reading: Reading, of: Sequence[UUID], hospital: UUID | None = None) -> FlowView:
     """Of these hospitals; `hospital` is the row of paces that is theirs, None that of all."""
     those = set(of)
-    pace = next((each for each in reading.paces if (each.hospital, each.bucket) == (hospital, None)), None)
+    pace = next(
+        (each for each in reading.paces if (each.hospital, each.bucket) == (hospital, None)), None
+    )
     failed = [each for each in reading.failed if each.hospital in those]
     decided = [each for each in reading.decided if each.hospital in those]
     minutes = (reading.span.until - reading.span.since) / timedelta(minutes=1)
@@ -109,12 +113,20 @@ def _flow(reading: Reading, of: Sequence[UUID], hospital: UUID | None = None) ->
 
 
 def _took(pace: Pace | None) -> dict[str, float | None]:
-    return {"p50_s": round(pace.p50_s, 3), "p95_s": round(pace.p95_s, 3)} if pace else {"p50_s": None, "p95_s": None}
+    return (
+        {"p50_s": round(pace.p50_s, 3), "p95_s": round(pace.p95_s, 3)}
+        if pace
+        else {"p50_s": None, "p95_s": None}
+    )
 
 
 def _lanes(reading: Reading, lanes: Sequence[Lane]) -> list[LaneView]:
     return [
-        LaneView(lane=lane, waiting=sum(each.jobs for each in waiting), oldest_s=_oldest_s(reading, waiting))
+        LaneView(
+            lane=lane,
+            waiting=sum(each.jobs for each in waiting),
+            oldest_s=_oldest_s(reading, waiting),
+        )
         for lane in (Priority.URGENT, Priority.ROUTINE)
         for waiting in [[each for each in lanes if each.urgent == (lane is Priority.URGENT)]]
     ]
@@ -133,7 +145,10 @@ def _failures(told: Iterable[tuple[str, int]]) -> list[FailureView]:
 
 
 def _series(reading: Reading) -> list[BucketView]:
-    span, made = reading.span, {each.bucket: each for each in reading.paces if each.bucket is not None}
+    span, made = (
+        reading.span,
+        {each.bucket: each for each in reading.paces if each.bucket is not None},
+    )
     minutes = span.bucket / timedelta(minutes=1)
     counts = [made[number].results if number in made else 0 for number in range(span.buckets)]
     return [
@@ -150,12 +165,16 @@ def _series(reading: Reading) -> list[BucketView]:
 def _worker(worker: Worker, reading: Reading) -> WallWorker:
     silent = max(reading.span.until - worker.seen_at, timedelta())
     seen_s = round(silent.total_seconds(), 1)
-    return WallWorker(name=worker.name, alive=silent <= PRESENT, seen_s=seen_s, model=worker.model_digest)
+    return WallWorker(
+        name=worker.name, alive=silent <= PRESENT, seen_s=seen_s, model=worker.model_digest
+    )
 
 
-def _live(house: House) -> ModelNamed | None:
-    digest = house.models.live()
-    known = {each.digest: each for each in house.observations.references([digest])} if digest else {}
+def _live(session: SystemSession) -> ModelNamed | None:
+    digest = session.models.live()
+    known = (
+        {each.digest: each for each in session.observations.references([digest])} if digest else {}
+    )
     if digest is None:
         return None
     model = known.get(digest)

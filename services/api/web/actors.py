@@ -23,8 +23,8 @@ def homes(wired: Wiring, caller: Caller) -> list[str]:
     """Hospitals to choose from; a hospital's own staff has no choice."""
     if caller.hospital_id:
         return []
-    with wired.ledger.whole(caller.actor) as house:
-        return [each.name for each in house.hospitals.all()]
+    with wired.ledger.system_session(caller.actor) as session:
+        return [each.name for each in session.hospitals.all()]
 
 
 def roles(caller: Caller) -> Sequence[Role]:

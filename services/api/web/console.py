@@ -23,6 +23,10 @@ SECTIONS = (
 )
 
 
-def show_console(request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+def show_console(
+    request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any
+) -> HTMLResponse:
     """A page of the console, with the sections that this person may open."""
-    return show(request, visitor, template, status, sections=entries(visitor.caller, SECTIONS), **facts)
+    return show(
+        request, visitor, template, status, sections=entries(visitor.caller, SECTIONS), **facts
+    )

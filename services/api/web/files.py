@@ -41,10 +41,14 @@ def takes_gzip(accepted: str) -> bool:
 
 def read(path: Path) -> StaticFile:
     body = path.read_bytes()
-    return StaticFile(body, gzip.compress(body, mtime=0), guess_type(path.name)[0], sha256(body).hexdigest()[:32])
+    return StaticFile(
+        body, gzip.compress(body, mtime=0), guess_type(path.name)[0], sha256(body).hexdigest()[:32]
+    )
 
 
 FILES = {path.name: read(path) for path in sorted(FOLDER.iterdir())}
-VERSION = sha256("".join(name + file.digest for name, file in FILES.items()).encode()).hexdigest()[:16]
+VERSION = sha256("".join(name + file.digest for name, file in FILES.items()).encode()).hexdigest()[
+    :16
+]
 HERE = f"/static/{VERSION}"
 """Where pages find them."""

@@ -25,11 +25,15 @@ def reasons(gate: GateView, language: Language) -> list[Said]:
     told = []
     for each in gate.reasons:
         own = next(below, {}) if each.code == "site-below-floor" else {}
-        told.append(Said(each.weight, *sentence(KEPT + each.code, facts | own, each.sentence, language)))
+        told.append(
+            Said(each.weight, *sentence(KEPT + each.code, facts | own, each.sentence, language))
+        )
     return told
 
 
-def objected(gate: Gate | None, live: str | None, english: str, language: Language) -> tuple[str, Language]:
+def objected(
+    gate: Gate | None, live: str | None, english: str, language: Language
+) -> tuple[str, Language]:
     """Why the gate does not speak for a promotion, short: what it found stands on the page already."""
     if gate is None:
         return sentence("objection-unjudged", {}, english, language)
@@ -49,7 +53,11 @@ def _facts(gate: GateView) -> dict[str, Any]:
         ("apart", figures.get("comparison"), ("difference", "level", "low", "high", "p_value")),
         ("sensitivity", ours.get("sensitivity"), ("value", "low", "high", "found", "of")),
         ("calibration", ours.get("calibration"), ("error", "by_chance", "p_value")),
-        ("asked", policy, ("margin", "sensitivity_floor", "calibration_limit", "least_of_each_class")),
+        (
+            "asked",
+            policy,
+            ("margin", "sensitivity_floor", "calibration_limit", "least_of_each_class"),
+        ),
     )
     return {
         f"{part}_{name}" if part else name: told[name]
@@ -64,4 +72,6 @@ def _sites_below(gate: GateView) -> list[dict[str, Any]]:
     floor, rows = gate.policy.get("sensitivity_floor"), gate.figures.get("sites") or []
     rates = [(row["site"], row["sensitivity"]) for row in rows if floor is not None]
     below = [(site, rate) for site, rate in rates if rate["of"] and rate["high"] < floor]
-    return [{"site": site, "site_found": rate["found"], "site_of": rate["of"]} for site, rate in below]
+    return [
+        {"site": site, "site_found": rate["found"], "site_of": rate["of"]} for site, rate in below
+    ]

@@ -50,7 +50,11 @@ def read_words(language: str, folder: Path = FOLDER) -> Words:
 def _flat(prefix: str, told: Mapping[str, Any]) -> dict[str, str]:
     flat: dict[str, str] = {}
     for key, value in told.items():
-        flat |= _flat(f"{prefix}.{key}", value) if isinstance(value, Mapping) else {f"{prefix}.{key}": value}
+        flat |= (
+            _flat(f"{prefix}.{key}", value)
+            if isinstance(value, Mapping)
+            else {f"{prefix}.{key}": value}
+        )
     return flat
 
 

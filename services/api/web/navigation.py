@@ -21,7 +21,14 @@ class Entry:
         return path == self.path or path.startswith(f"{self.path}/")
 
 
-HOUSEKEEPING = (Act.OPERATE, Act.AUDIT, Act.ADMINISTER, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
+HOUSEKEEPING = (
+    Act.OPERATE,
+    Act.AUDIT,
+    Act.ADMINISTER,
+    Act.MONITOR,
+    Act.MANAGE_KEYS,
+    Act.MANAGE_PEOPLE,
+)
 ENTRIES = (
     Entry("/", "common.nav.reader", [Act.SUBMIT]),
     Entry("/worklist", "worklist.nav", [Act.READ]),

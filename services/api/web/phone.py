@@ -14,7 +14,11 @@ from shared.errors import NotFound
 
 HERE = Path(__file__).parent
 INK, GROUND = "#0b5a8f", "#ffffff"
-ICONS = {"icon-192.png": (192, 0.0), "icon-512.png": (512, 0.0), "icon-maskable-512.png": (512, 0.12)}
+ICONS = {
+    "icon-192.png": (192, 0.0),
+    "icon-512.png": (512, 0.0),
+    "icon-maskable-512.png": (512, 0.12),
+}
 """Side in pixels, and how far the drawing keeps from the edge for phones that cut icons round."""
 FINER = 4
 """Icons are drawn so many times larger, then made small, for smooth edges."""
@@ -43,7 +47,9 @@ OFFLINE = (
     'content="width=device-width, initial-scale=1"><title>SERA</title><link rel="stylesheet" href="/static/sera.css">'
     "</head><body><main>{parts}</main></body></html>"
 )
-POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"}
+POLICY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -62,8 +68,13 @@ def icon(name: str) -> Response:
 
 @router.get("/service-worker.js")
 def service_worker() -> FileResponse:
-    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": "default-src 'none'; connect-src 'self'"}
-    return FileResponse(HERE / "static" / "service-worker.js", media_type="text/javascript", headers=headers)
+    headers = {
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": "default-src 'none'; connect-src 'self'",
+    }
+    return FileResponse(
+        HERE / "static" / "service-worker.js", media_type="text/javascript", headers=headers
+    )
 
 
 @router.get("/offline")
@@ -73,12 +84,17 @@ def offline() -> HTMLResponse:
         f'<section lang="{language}"><h1>{words["title"]}</h1><p>{words["text"]}</p></section>'
         for language, words in offline_words().items()
     )
-    return HTMLResponse(OFFLINE.format(first="en", parts=parts), headers=POLICY | {"Cache-Control": "no-cache"})
+    return HTMLResponse(
+        OFFLINE.format(first="en", parts=parts), headers=POLICY | {"Cache-Control": "no-cache"}
+    )
 
 
 @cache
 def offline_words() -> dict[str, dict[str, str]]:
-    return {each: tomllib.loads((HERE / "words" / each / "offline.toml").read_text()) for each in ("en", "ko")}
+    return {
+        each: tomllib.loads((HERE / "words" / each / "offline.toml").read_text())
+        for each in ("en", "ko")
+    }
 
 
 @cache
@@ -89,9 +105,17 @@ def drawn(side: int, inset: float) -> bytes:
     pen = ImageDraw.Draw(image)
     least, most = (0.14 + inset) * whole, (0.86 - inset) * whole
     span, middle, thick = most - least, whole / 2, max(round(0.025 * whole), 1)
-    pen.ellipse((least + 0.18 * span, least + 0.26 * span, most - 0.18 * span, most - 0.26 * span), fill=GROUND)
+    pen.ellipse(
+        (least + 0.18 * span, least + 0.26 * span, most - 0.18 * span, most - 0.26 * span),
+        fill=GROUND,
+    )
     arm = 0.1 * span
-    for x, y in ((least + arm, middle), (most - arm, middle), (middle, least + arm), (middle, most - arm)):
+    for x, y in (
+        (least + arm, middle),
+        (most - arm, middle),
+        (middle, least + arm),
+        (middle, most - arm),
+    ):
         pen.line((x - arm, y, x + arm, y), fill=GROUND, width=thick)
         pen.line((x, y - arm, x, y + arm), fill=GROUND, width=thick)
     stream = BytesIO()

@@ -32,9 +32,7 @@ def scale(say: Say, result: Mapping[str, Any]) -> str:
         f'<title id="scale-title">{escape(say("result.risk.title"))}</title>'
         f'<desc id="scale-desc">{escape(sentences.scale_says(say, result))}</desc>'
     )
-    opened = (
-        f'<svg class="plot scale" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" aria-labelledby="scale-title scale-desc">'
-    )
+    opened = f'<svg class="plot scale" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" aria-labelledby="scale-title scale-desc">'
     return f"{opened}{named}{bar}{''.join(marks)}{_ends()}</svg>"
 
 
@@ -62,4 +60,6 @@ def _mark(name: str, say: Say, share: float, top: float, foot: float, words: flo
 
 def _ends() -> str:
     low = f'<text class="tick" x="{LEFT}" y="{HEIGHT - 4}" text-anchor="start">0 %</text>'
-    return f'{low}<text class="tick" x="{LEFT + SPAN}" y="{HEIGHT - 4}" text-anchor="end">100 %</text>'
+    return (
+        f'{low}<text class="tick" x="{LEFT + SPAN}" y="{HEIGHT - 4}" text-anchor="end">100 %</text>'
+    )

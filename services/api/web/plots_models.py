@@ -100,7 +100,9 @@ def learning(series: Mapping[str, Sequence[Point]], said: Legend, most: float | 
     top = most or round_above(max((value for _, value in points), default=1.0))
     frame = Frame(high=(max(epochs, 2), top), low=(1, 0), height=220)
     drawn = [_line(frame, name, number, line) for number, (name, line) in enumerate(series.items())]
-    return _figure(frame, said, _epochs(int(max(epochs, 2))), [top * share for share in (0, 0.5, 1)], drawn)
+    return _figure(
+        frame, said, _epochs(int(max(epochs, 2))), [top * share for share in (0, 0.5, 1)], drawn
+    )
 
 
 def round_above(value: float) -> float:
@@ -108,11 +110,15 @@ def round_above(value: float) -> float:
     if value <= 0:
         return 1.0
     power = 10.0 ** ceil(log10(value) - 1)
-    return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= value * (1 - 1e-9))
+    return next(
+        step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= value * (1 - 1e-9)
+    )
 
 
 def _line(frame: Frame, name: str, number: int, line: Sequence[Point]) -> str:
-    mark = f'<circle cx="{frame.x(line[-1][0])}" cy="{frame.y(line[-1][1])}" r="3"/>' if line else ""
+    mark = (
+        f'<circle cx="{frame.x(line[-1][0])}" cy="{frame.y(line[-1][1])}" r="3"/>' if line else ""
+    )
     drawn = f'<polyline class="curve" points="{frame.at(line)}"/>{mark}'
     return f'<g class="line line-{number % 6}" data-step="{escape(name)}"><title>{escape(name)}</title>{drawn}</g>'
 
@@ -126,7 +132,9 @@ def _bin(frame: Frame, name: str, each: Mapping, most: int) -> str:
     radius = round(LEAST_RADIUS + (MOST_RADIUS - LEAST_RADIUS) * (each["count"] / most) ** 0.5, 1)
     x, y = frame.x(each["mean_probability"]), frame.y(each["observed"])
     told = f"{each['malignant']} / {each['count']}"
-    return f'<circle class="bin {name}" cx="{x}" cy="{y}" r="{radius}"><title>{told}</title></circle>'
+    return (
+        f'<circle class="bin {name}" cx="{x}" cy="{y}" r="{radius}"><title>{told}</title></circle>'
+    )
 
 
 def _middles(bins: Sequence[Mapping]) -> list[Point]:
@@ -142,10 +150,17 @@ def _epochs(most: int) -> list[int]:
     return list(range(1, most + 1, int(step)))
 
 
-def _figure(frame: Frame, said: Legend, x_ticks: Sequence[float], y_ticks: Sequence[float], drawn: list[str]) -> str:
+def _figure(
+    frame: Frame, said: Legend, x_ticks: Sequence[float], y_ticks: Sequence[float], drawn: list[str]
+) -> str:
     """The axes with what is drawn between them; title and description name it to who cannot see it."""
-    ticks = [_x_tick(frame, value) for value in x_ticks] + [_y_tick(frame, value) for value in y_ticks]
-    middle_x, middle_y = (frame.left + frame.width - frame.right) / 2, (frame.top + frame.height - frame.bottom) / 2
+    ticks = [_x_tick(frame, value) for value in x_ticks] + [
+        _y_tick(frame, value) for value in y_ticks
+    ]
+    middle_x, middle_y = (
+        (frame.left + frame.width - frame.right) / 2,
+        (frame.top + frame.height - frame.bottom) / 2,
+    )
     axes = (
         f'<text class="axis" x="{middle_x}" y="{frame.height - 10}" text-anchor="middle">{escape(said.x)}</text>'
         f'<text class="axis" transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">{escape(said.y)}</text>'  # noqa: E501
@@ -161,7 +176,9 @@ def _figure(frame: Frame, said: Legend, x_ticks: Sequence[float], y_ticks: Seque
 def _x_tick(frame: Frame, value: float) -> str:
     x, floor = frame.x(value), frame.height - frame.bottom
     line = f'<line class="grid" x1="{x}" x2="{x}" y1="{frame.top}" y2="{floor}"/>'
-    return f'{line}<text class="tick" x="{x}" y="{floor + 16}" text-anchor="middle">{value:g}</text>'
+    return (
+        f'{line}<text class="tick" x="{x}" y="{floor + 16}" text-anchor="middle">{value:g}</text>'
+    )
 
 
 def _y_tick(frame: Frame, value: float) -> str:

@@ -36,7 +36,12 @@ def through_time(steps: Sequence[Step], said: Legend) -> str:
     drawn += [_name(frame, place, step[0], len(steps)) for place, step in enumerate(steps)]
     drawn += [_interval(frame, place, step) for place, step in told]
     line = frame.at([(place, step[1]) for place, step in told])
-    return _svg(frame, said, "rates", [*drawn, f'<polyline class="first" points="{line}"/>', *_dots(frame, told)])
+    return _svg(
+        frame,
+        said,
+        "rates",
+        [*drawn, f'<polyline class="first" points="{line}"/>', *_dots(frame, told)],
+    )
 
 
 def _scaled(high: float) -> Frame:
@@ -46,9 +51,7 @@ def _scaled(high: float) -> Frame:
 def _zone(frame: Frame, name: str, low: float, high: float) -> str:
     left, right = frame.x(low), frame.x(high)
     height = frame.height - frame.top - frame.bottom
-    return (
-        f'<rect class="zone {name}" x="{left}" y="{frame.top}" width="{max(0, right - left):.1f}" height="{height}"/>'
-    )
+    return f'<rect class="zone {name}" x="{left}" y="{frame.top}" width="{max(0, right - left):.1f}" height="{height}"/>'
 
 
 def _limit(frame: Frame, value: float) -> str:

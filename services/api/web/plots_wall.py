@@ -17,7 +17,13 @@ def sparkline(key: str, title: str, desc: str, lines: Mapping[str, Values]) -> s
     title, desc : say the figure to who cannot see it
     lines : class of the line -> its values, oldest first; None leaves a gap
     """
-    top = max((value for values in lines.values() for value in values if value is not None), default=0.0) or 1.0
+    top = (
+        max(
+            (value for values in lines.values() for value in values if value is not None),
+            default=0.0,
+        )
+        or 1.0
+    )
     drawn = "".join(_line(name, values, top) for name, values in lines.items())
     return (
         f'<svg class="spark" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" '
@@ -28,8 +34,13 @@ def sparkline(key: str, title: str, desc: str, lines: Mapping[str, Values]) -> s
 
 def _line(name: str, values: Values, top: float) -> str:
     step, tall = WIDTH / max(len(values) - 1, 1), HEIGHT - 2 * PAD
-    runs_at = [[(place * step, HEIGHT - PAD - value / top * tall) for place, value in run] for run in runs(values)]
-    return "".join(_piece(name, points if len(points) > 1 else _dash(points[0], step)) for points in runs_at)
+    runs_at = [
+        [(place * step, HEIGHT - PAD - value / top * tall) for place, value in run]
+        for run in runs(values)
+    ]
+    return "".join(
+        _piece(name, points if len(points) > 1 else _dash(points[0], step)) for points in runs_at
+    )
 
 
 def _dash(point: Point, step: float) -> list[Point]:

@@ -68,7 +68,12 @@ def static(
     if name not in FILES:
         raise NotFound(thing="file")
     body, told = FILES[name].encoded(accept_encoding)
-    told |= {"Cache-Control": FOR_EVER if version == VERSION else "no-cache", "Vary": "Accept-Encoding"}
+    told |= {
+        "Cache-Control": FOR_EVER if version == VERSION else "no-cache",
+        "Vary": "Accept-Encoding",
+    }
     if if_none_match == told["ETag"]:
         return Response(status_code=304, headers={"Content-Security-Policy": POLICY} | told)
-    return Response(body, media_type=FILES[name].kind, headers={"Content-Security-Policy": POLICY} | told)
+    return Response(
+        body, media_type=FILES[name].kind, headers={"Content-Security-Policy": POLICY} | told
+    )

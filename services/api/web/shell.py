@@ -82,11 +82,15 @@ def anyone(request: Request) -> Visitor:
     wired, token = wiring(request), wiring(request).site.token(request.headers)
     caller, name, hospital = None, "", None
     if token is not None:
-        with wired.ledger.whole("gateway") as house:
-            if (found := house.sessions.verify(token, lifetime(wired.settings))) and not found.must_change:
-                caller, person = found.caller, house.people.find(found.caller.person)
+        with wired.ledger.system_session("gateway") as session:
+            if (
+                found := session.sessions.verify(token, lifetime(wired.settings))
+            ) and not found.must_change:
+                caller, person = found.caller, session.people.find(found.caller.person)
                 name = person.name
-                hospital = house.hospitals.read(person.hospital_id).name if person.hospital_id else None
+                hospital = (
+                    session.hospitals.read(person.hospital_id).name if person.hospital_id else None
+                )
     return Visitor(caller, name, hospital, csrf(token or ""), _words(request), _theme(request))
 
 
@@ -120,7 +124,9 @@ PageKeyKeeper = Annotated[Visitor, Depends(visitor(Act.MANAGE_KEYS))]
 PagePersonKeeper = Annotated[Visitor, Depends(visitor(Act.MANAGE_PEOPLE))]
 
 
-def show(request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+def show(
+    request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any
+) -> HTMLResponse:
     """A page in the visitor's language and light."""
     answering(visitor)
     shared = {
@@ -172,7 +178,9 @@ def _here(request: Request) -> str:
 
 def _words(request: Request) -> Words:
     chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
-    return SPOKEN[chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", ""))]
+    return SPOKEN[
+        chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", ""))
+    ]
 
 
 def _theme(request: Request) -> str:
@@ -182,6 +190,11 @@ def _theme(request: Request) -> str:
 
 def _keep(request: Request, answer: Response) -> None:
     secure = wiring(request).site.over_tls
-    for name, cookie, known in (("lang", LANGUAGE_COOKIE, LANGUAGES), ("theme", THEME_COOKIE, THEMES)):
+    for name, cookie, known in (
+        ("lang", LANGUAGE_COOKIE, LANGUAGES),
+        ("theme", THEME_COOKIE, THEMES),
+    ):
         if (chosen := request.query_params.get(name)) in known:
-            answer.set_cookie(cookie, chosen, KEPT_S, path="/", secure=secure, httponly=True, samesite="lax")
+            answer.set_cookie(
+                cookie, chosen, KEPT_S, path="/", secure=secure, httponly=True, samesite="lax"
+            )

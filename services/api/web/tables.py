@@ -51,7 +51,9 @@ class _Reading:
     def _end(self, part: re.Match[str]) -> str:
         if self._heading:
             told = " ".join(TAG.sub("", part.string[self._begun : part.start()]).split())
-            self._names += [told.replace('"', "&quot;")] + [""] * (self._column - len(self._names) - 1)
+            self._names += [told.replace('"', "&quot;")] + [""] * (
+                self._column - len(self._names) - 1
+            )
         return part[0]
 
 

@@ -4,7 +4,12 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-SHAPES = {"minute": "%Y-%m-%d %H:%M", "second": "%Y-%m-%d %H:%M:%S", "day": "%Y-%m-%d", "clock": "%H:%M:%S"}
+SHAPES = {
+    "minute": "%Y-%m-%d %H:%M",
+    "second": "%Y-%m-%d %H:%M:%S",
+    "day": "%Y-%m-%d",
+    "clock": "%H:%M:%S",
+}
 """How much of a moment is said; `times.js` knows the same names."""
 WHOLE = "%Y-%m-%d %H:%M:%S UTC"
 

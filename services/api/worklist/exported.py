@@ -40,10 +40,10 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def exported(wired: Wiring, who: Caller, asked: Asked) -> Iterator[str]:
     """The file piece by piece; what is accepted after the first is none of it. On record with its number of rows."""
-    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-        now = book.worklist.now()
+    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
+        now = session.worklist.now()
         until = replace(asked, until=min(asked.until or now, now))
-        book.audit.record(Event.CASES_EXPORTED, rows=book.worklist.exact(until))
+        session.audit.record(Event.CASES_EXPORTED, rows=session.worklist.exact(until))
     return _pieces(wired, who, until)
 
 
@@ -51,8 +51,8 @@ def _pieces(wired: Wiring, who: Caller, asked: Asked) -> Iterator[str]:
     yield BOM + _rows([list(COLUMNS)])
     after: Place | None = None
     while True:
-        with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-            lines = book.worklist.page(asked, after, AT_ONCE)
+        with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
+            lines = session.worklist.page(asked, after, AT_ONCE)
         yield from (_rows([_cells(line)]) for line in lines)
         if len(lines) < AT_ONCE:
             return

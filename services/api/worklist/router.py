@@ -12,17 +12,29 @@ from services.api.worklist.service import listed
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 CSV = "text/csv"
-TOLD = "UTF-8 with a byte order mark. Columns: " + "; ".join(f"`{name}` ({told})" for name, told in COLUMNS.items())
+TOLD = "UTF-8 with a byte order mark. Columns: " + "; ".join(
+    f"`{name}` ({told})" for name, told in COLUMNS.items()
+)
 
 
 @router.get("/cases")
-def list_cases(question: Annotated[PageQuestion, Query()], wired: WiringDep, who: HospitalReader) -> WorklistPage:
+def list_cases(
+    question: Annotated[PageQuestion, Query()], wired: WiringDep, who: HospitalReader
+) -> WorklistPage:
     """This hospital's cases, as asked for; erased ones are left out."""
     return listed(wired, who, question)
 
 
-@router.get("/cases.csv", response_class=Response, responses={200: {"content": {CSV: {}}, "description": f"{TOLD}."}})
-def export_cases(question: Annotated[Question, Query()], wired: WiringDep, who: HospitalReader) -> Response:
+@router.get(
+    "/cases.csv",
+    response_class=Response,
+    responses={200: {"content": {CSV: {}}, "description": f"{TOLD}."}},
+)
+def export_cases(
+    question: Annotated[Question, Query()], wired: WiringDep, who: HospitalReader
+) -> Response:
     """The same cases as a file for a spreadsheet, whole. A cell that a spreadsheet would compute begins with '."""
     name = {"Content-Disposition": 'attachment; filename="sera-cases.csv"'}
-    return StreamingResponse(exported(wired, who, question.asked()), media_type=f"{CSV}; charset=utf-8", headers=name)
+    return StreamingResponse(
+        exported(wired, who, question.asked()), media_type=f"{CSV}; charset=utf-8", headers=name
+    )

@@ -13,7 +13,18 @@ from shared.domain.outcomes import OutcomeSource
 from shared.ledger.worklist import COUNTED, Asked, Line, Order, Told
 
 Decision = Literal["benign", "malignant", "refer"]
-SAME = ("case_id", "job_id", "external_id", "batch", "created_at", "size_mm", "state", "priority", "attempts", "reason")
+SAME = (
+    "case_id",
+    "job_id",
+    "external_id",
+    "batch",
+    "created_at",
+    "size_mm",
+    "state",
+    "priority",
+    "attempts",
+    "reason",
+)
 READ = ("risk", "decision", "fna")
 
 
@@ -33,15 +44,24 @@ class Question(BaseModel):
     state: Annotated[JobState | None, Blank] = None
     decision: Annotated[Decision | None, Blank] = None
     fna: Annotated[bool | None, Blank] = Field(None, description="Whether FNA is advised.")
-    outcome: Annotated[Told | None, Blank] = Field(None, description="What is known of the case's end.")
+    outcome: Annotated[Told | None, Blank] = Field(
+        None, description="What is known of the case's end."
+    )
     priority: Annotated[Priority | None, Blank] = None
     reason: OptionalText = Field(None, description="Code of why it failed.")
-    since: Annotated[date | datetime | None, Blank] = Field(None, alias="from", description=f"Accepted from. {DAY}")
-    until: Annotated[date | datetime | None, Blank] = Field(None, alias="to", description=f"Accepted until. {DAY}")
-    q: OptionalText = Field(None, description="How your own number, or the case's id (8 digits or more), begins.")
+    since: Annotated[date | datetime | None, Blank] = Field(
+        None, alias="from", description=f"Accepted from. {DAY}"
+    )
+    until: Annotated[date | datetime | None, Blank] = Field(
+        None, alias="to", description=f"Accepted until. {DAY}"
+    )
+    q: OptionalText = Field(
+        None, description="How your own number, or the case's id (8 digits or more), begins."
+    )
     batch: BatchLabel = Field(None, description="The label it was sent with.")
     order: Annotated[Order | None, Blank] = Field(
-        None, description="`newest` (as where left out), `oldest`, or the highest `risk`, of cases that have a result."
+        None,
+        description="`newest` (as where left out), `oldest`, or the highest `risk`, of cases that have a result.",
     )
 
     def asked(self) -> Asked:
@@ -61,7 +81,9 @@ class Question(BaseModel):
 
 
 class PageQuestion(Question):
-    cursor: Annotated[str | None, Blank] = Field(None, max_length=300, description="`next_cursor` of the page before.")
+    cursor: Annotated[str | None, Blank] = Field(
+        None, max_length=300, description="`next_cursor` of the page before."
+    )
     limit: int = Field(50, ge=1, le=200)
 
 
@@ -92,13 +114,19 @@ class LineView(BaseModel):
     decision: str | None
     fna: bool | None = Field(description="Whether FNA is advised.")
     warnings: list[str] = Field(description="Codes of the result's warnings.")
-    outcome: Ending | None = Field(description="What the case turned out to be; null while nobody said.")
+    outcome: Ending | None = Field(
+        description="What the case turned out to be; null while nobody said."
+    )
 
 
 class WorklistPage(BaseModel):
     cases: list[LineView]
-    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null at the end.")
-    total: int = Field(description=f"How many cases were asked for; {COUNTED} stands for that many or more.")
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` for the next page; null at the end."
+    )
+    total: int = Field(
+        description=f"How many cases were asked for; {COUNTED} stands for that many or more."
+    )
     more_than_total: bool = Field(description=f"There are more than {COUNTED}.")
 
 

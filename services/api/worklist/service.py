@@ -19,21 +19,23 @@ from shared.ledger.worklist import COUNTED, DeadLetters, Line, Order, Place
 def listed(wired: Wiring, who: Caller, question: PageQuestion) -> WorklistPage:
     asked, limit = question.asked(), question.limit
     after = _place(question.cursor, asked.order)
-    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-        lines = book.worklist.page(asked, after, limit + 1)
-        found = book.worklist.count(asked)
+    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
+        lines = session.worklist.page(asked, after, limit + 1)
+        found = session.worklist.count(asked)
         shown = [(line.case_id, line.job_id) for line in lines[:limit] if line.risk is not None]
-        read = wired.seen.note(book, who, Event.RESULT_READ, shown)
+        read = wired.seen.note(session, who, Event.RESULT_READ, shown)
     wired.seen.remember(who, Event.RESULT_READ, read)
     more = _cursor(lines[limit - 1], asked.order) if len(lines) > limit else None
     views = [line_view(line) for line in lines[:limit]]
-    return WorklistPage(cases=views, next_cursor=more, total=min(found, COUNTED), more_than_total=found > COUNTED)
+    return WorklistPage(
+        cases=views, next_cursor=more, total=min(found, COUNTED), more_than_total=found > COUNTED
+    )
 
 
 def dead_letters(wired: Wiring, who: Caller) -> list[DeadLetters]:
     """This hospital's by their reasons, each with a sentence of one of them; most cases first."""
-    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-        dead = book.worklist.dead()
+    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
+        dead = session.worklist.dead()
     return [replace(each, message=told_again(each.reason, each.message)) for each in dead]
 
 

@@ -48,7 +48,9 @@ def letters(fine: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[
     found: dict[Box, Mark] = {}
     for mark, contrast in zip(ends, contrasts, strict=True):
         if box := _glyph_beside(blotted, mark, STROKE_SHARE * contrast):
-            found[box] = Mark(MarkKind.LETTER, box.x + (box.width - 1) / 2, box.y + (box.height - 1) / 2, box)
+            found[box] = Mark(
+                MarkKind.LETTER, box.x + (box.width - 1) / 2, box.y + (box.height - 1) / 2, box
+            )
     return list(found.values())
 
 
@@ -64,7 +66,9 @@ def _glyph_beside(fine: Grey, mark: Mark, least: float) -> Box | None:
         height, width = glyph.shape
         if height > window.shape[0] or width > window.shape[1]:
             continue
-        _, likeness, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(window, glyph, cv2.TM_CCOEFF_NORMED))
+        _, likeness, _, (x, y) = cv2.minMaxLoc(
+            cv2.matchTemplate(window, glyph, cv2.TM_CCOEFF_NORMED)
+        )
         strokes = window[y : y + height, x : x + width][glyph > FAINTEST_INK]
         if best < likeness < math.inf and strokes.mean() >= least:
             best, place = likeness, Box(left + x, top + y, width, height)
@@ -79,7 +83,9 @@ def _glyphs(across: int, deep: int) -> tuple[Grey, ...]:
         ink = _drawn(glyph)
         tall = height * deep
         wide = tall * ink.shape[1] / ink.shape[0] * across / deep
-        small = cv2.resize(ink, (max(round(wide), 3), max(round(tall), 3)), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            ink, (max(round(wide), 3), max(round(tall), 3)), interpolation=cv2.INTER_AREA
+        )
         drawn.append(cv2.copyMakeBorder(small, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0))
     return tuple(drawn)
 
@@ -99,11 +105,15 @@ def dots(pixels: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[M
     found: dict[tuple[int, int], None] = {}
     for (one, contrast), (other, least) in combinations(zip(ends, contrasts, strict=True), 2):
         if one.kind is other.kind:
-            found |= dict.fromkeys(_drawn_between(pixels, specks, one, other, DOT_SHARE * min(contrast, least)))
+            found |= dict.fromkeys(
+                _drawn_between(pixels, specks, one, other, DOT_SHARE * min(contrast, least))
+            )
     return [Mark(MarkKind.DOT, x, y, Box(x - 1, y - 1, 3, 3)) for x, y in found]
 
 
-def _drawn_between(pixels: Grey, specks: Grey, one: Mark, other: Mark, least: float) -> list[tuple[int, int]]:
+def _drawn_between(
+    pixels: Grey, specks: Grey, one: Mark, other: Mark, least: float
+) -> list[tuple[int, int]]:
     """Points of the line between two marks; of one that is dotted throughout, up to the marks' centres."""
     way = _way(one, other, CLEAR * max(*_sides(one), *_sides(other)) / 2)
     whole = _way(one, other, 0.0)
@@ -128,7 +138,9 @@ def _way(one: Mark, other: Mark, clear_px: float) -> NDArray[np.float64]:
     """Points (N, 2) a pixel apart from one mark to the other, those within `clear_px` of a mark left out."""
     start, end = np.array([one.x, one.y]), np.array([other.x, other.y])
     length = math.dist(start, end)
-    return start + np.arange(clear_px, length - clear_px, 1.0)[:, None] * (end - start) / max(length, 1.0)
+    return start + np.arange(clear_px, length - clear_px, 1.0)[:, None] * (end - start) / max(
+        length, 1.0
+    )
 
 
 def _dotted(pixels: Grey, way: NDArray[np.float64]) -> list[tuple[int, int]]:
@@ -138,7 +150,10 @@ def _dotted(pixels: Grey, way: NDArray[np.float64]) -> list[tuple[int, int]]:
     along = (way[-1] - way[0]) / math.dist(way[-1], way[0])
     aside = np.array([-along[1], along[0]])
     shifts = way[:, None] + np.arange(-FLANK_PX, FLANK_PX + 1)[:, None] * aside
-    x, y = (np.clip(np.rint(shifts[..., axis]).astype(int), 0, pixels.shape[1 - axis] - 1) for axis in (0, 1))
+    x, y = (
+        np.clip(np.rint(shifts[..., axis]).astype(int), 0, pixels.shape[1 - axis] - 1)
+        for axis in (0, 1)
+    )
     across = pixels[y, x].astype(int)
     near, flanks = across[:, FLANK_PX - 1 : FLANK_PX + 2], across[:, [0, -1]].max(1)
     if (near.max(1) - flanks >= RIDGE).mean() < RIDGE_SHARE:
@@ -152,7 +167,8 @@ def _single(specks: Grey, way: NDArray[np.float64], least: float) -> list[tuple[
     """Specks within a pixel of the line."""
     height, width = specks.shape
     columns, rows = (
-        np.clip(np.rint(way[:, axis]).astype(int), 1, size - 2) for axis, size in ((0, width), (1, height))
+        np.clip(np.rint(way[:, axis]).astype(int), 1, size - 2)
+        for axis, size in ((0, width), (1, height))
     )
     beside = [(dx, dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
     near = np.stack([specks[rows + dy, columns + dx] for dx, dy in beside], -1)

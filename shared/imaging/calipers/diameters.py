@@ -91,11 +91,18 @@ def _angle(one: Diameter, other: Diameter) -> float:
 
 def _box(diameter: Diameter, width: int, height: int) -> dict[str, list[float]]:
     (x, y), radius = _middle(diameter), _length(diameter) / 2
-    left, top, right, bottom = max(x - radius, 0), max(y - radius, 0), min(x + radius, width), min(y + radius, height)
+    left, top, right, bottom = (
+        max(x - radius, 0),
+        max(y - radius, 0),
+        min(x + radius, width),
+        min(y + radius, height),
+    )
     return {"box": [left, top, right - left, bottom - top]}
 
 
-def _ellipse(one: Diameter, other: Diameter, width: int, height: int) -> dict[str, list[list[float]]]:
+def _ellipse(
+    one: Diameter, other: Diameter, width: int, height: int
+) -> dict[str, list[list[float]]]:
     """The ellipse that has both as conjugate diameters, shifted to their common middle."""
     centre = np.mean([_middle(one), _middle(other)], 0)
     halves = np.array([np.subtract(end, start) / 2 for start, end in (one, other)])

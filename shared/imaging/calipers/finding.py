@@ -46,7 +46,12 @@ class _Candidate:
     @property
     def mark(self) -> Mark:
         across, deep = self.half
-        return Mark(self.kind, self.x, self.y, Box(self.x - across, self.y - deep, 2 * across + 1, 2 * deep + 1))
+        return Mark(
+            self.kind,
+            self.x,
+            self.y,
+            Box(self.x - across, self.y - deep, 2 * across + 1, 2 * deep + 1),
+        )
 
 
 def find_marks(pixels: Grey) -> tuple[Mark, ...]:
@@ -71,7 +76,9 @@ def find_marks(pixels: Grey) -> tuple[Mark, ...]:
 def _find(pixels: Grey) -> tuple[Mark, ...]:
     fine = thin(pixels)
     likely = [each for each in _candidates(pixels, fine) if _clear(each) or _meets(each, FAINT)]
-    standing = _apart([each for each in likely if _inside(pixels, each) and _has_spokes(pixels, each)])
+    standing = _apart(
+        [each for each in likely if _inside(pixels, each) and _has_spokes(pixels, each)]
+    )
     found = sorted(_believed(standing), key=lambda each: (each.x, each.y))
     if len(found) > MOST_ENDS:
         return ()
@@ -83,13 +90,23 @@ def _candidates(pixels: Grey, fine: Grey) -> list[_Candidate]:
     found = []
     for kind, at in places(pixels).items():
         fits = fit(fine, at.x, at.y, kind)
-        rows = zip(fits.centre.tolist(), fits.half.tolist(), fits.agreement.tolist(), at.contrast.tolist(), strict=True)
-        found += [_Candidate(kind, x, y, tuple(half), *strength) for (x, y), half, *strength in rows]
+        rows = zip(
+            fits.centre.tolist(),
+            fits.half.tolist(),
+            fits.agreement.tolist(),
+            at.contrast.tolist(),
+            strict=True,
+        )
+        found += [
+            _Candidate(kind, x, y, tuple(half), *strength) for (x, y), half, *strength in rows
+        ]
     return found
 
 
 def _meets(each: _Candidate, bars: tuple[tuple[float, int], ...]) -> bool:
-    return any(each.agreement >= agreement and each.contrast >= contrast for agreement, contrast in bars)
+    return any(
+        each.agreement >= agreement and each.contrast >= contrast for agreement, contrast in bars
+    )
 
 
 def _clear(each: _Candidate) -> bool:
@@ -132,9 +149,15 @@ def _has_spokes(pixels: Grey, each: _Candidate) -> bool:
     """Whether the arms are brighter than the gaps between them, as no round spot is."""
     straight = np.array([max(round(SPOKE_AT * half), 2) for half in each.half])
     slanted = np.maximum(np.rint(straight * np.sqrt(0.5)).astype(int), 2)
-    on_axes, on_diagonals = _mean_at(pixels, each, AXES * straight), _mean_at(pixels, each, DIAGONALS * slanted)
+    on_axes, on_diagonals = (
+        _mean_at(pixels, each, AXES * straight),
+        _mean_at(pixels, each, DIAGONALS * slanted),
+    )
     if each.kind is MarkKind.CROSS:
-        on_axes, on_diagonals = _mean_at(pixels, each, DIAGONALS * straight), _mean_at(pixels, each, AXES * straight)
+        on_axes, on_diagonals = (
+            _mean_at(pixels, each, DIAGONALS * straight),
+            _mean_at(pixels, each, AXES * straight),
+        )
     return on_axes - on_diagonals >= SPOKES * each.contrast
 
 

@@ -34,7 +34,11 @@ class Mark:
     def touches(self, frame: Box) -> bool:
         """Whether any of the mark's box lies in the frame."""
         across = self.box.x < frame.x + frame.width and frame.x < self.box.x + self.box.width
-        return across and self.box.y < frame.y + frame.height and frame.y < self.box.y + self.box.height
+        return (
+            across
+            and self.box.y < frame.y + frame.height
+            and frame.y < self.box.y + self.box.height
+        )
 
 
 def ends(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:

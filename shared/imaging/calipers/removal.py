@@ -43,7 +43,9 @@ def remove_marks(pixels: Grey, marks: Iterable[Mark]) -> Grey:
             slice(max(y - SURROUND_PX, 0), y + height + SURROUND_PX),
             slice(max(x - SURROUND_PX, 0), x + width + SURROUND_PX),
         )
-        cleaned[rows, columns] = cv2.inpaint(pixels[rows, columns], hidden[rows, columns], RADIUS_PX, cv2.INPAINT_TELEA)
+        cleaned[rows, columns] = cv2.inpaint(
+            pixels[rows, columns], hidden[rows, columns], RADIUS_PX, cv2.INPAINT_TELEA
+        )
     return cleaned
 
 

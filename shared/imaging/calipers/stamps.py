@@ -67,8 +67,12 @@ def fit(thin_: Grey, x: NDArray[np.intp], y: NDArray[np.intp], kind: MarkKind) -
         return best
     nudged = places[hopeful] + NUDGES[:, None]
     marks, spots = _agreements(thin_, nudged.reshape(-1, 2), kind)
-    agreements = np.where(marks >= spots + BETTER_BY, marks, 0).reshape(-1, len(NUDGES), len(hopeful))
-    size, nudge = np.unravel_index(agreements.reshape(-1, len(hopeful)).argmax(0), agreements.shape[:2])
+    agreements = np.where(marks >= spots + BETTER_BY, marks, 0).reshape(
+        -1, len(NUDGES), len(hopeful)
+    )
+    size, nudge = np.unravel_index(
+        agreements.reshape(-1, len(hopeful)).argmax(0), agreements.shape[:2]
+    )
     order = np.arange(len(hopeful))
     best.agreement[hopeful] = agreements[size, nudge, order]
     best.half[hopeful] = np.array(list(_stamps(kind)))[size]
@@ -80,17 +84,24 @@ def _agreements(thin_: Grey, centres: NDArray[np.intp], kind: MarkKind) -> NDArr
     """Of each centre (N, 2) with the best mark and the best spot of each size, (2, sizes, N)."""
     pad = HALVES[-1] + RIM + 1
     padded = cv2.copyMakeBorder(thin_, *(pad,) * 4, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
-    by_size = [_correlate(padded, centres + pad, half, stamps) for half, stamps in _stamps(kind).items()]
+    by_size = [
+        _correlate(padded, centres + pad, half, stamps) for half, stamps in _stamps(kind).items()
+    ]
     return np.stack(by_size, 1)
 
 
 def _correlate(
-    padded: NDArray[np.float32], centres: NDArray[np.intp], half: tuple[int, int], stamps: NDArray[np.float32]
+    padded: NDArray[np.float32],
+    centres: NDArray[np.intp],
+    half: tuple[int, int],
+    stamps: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Pearson correlation of each centre's surroundings with the best mark and with the best spot, (2, N)."""
     across, deep = half[0] + RIM, half[1] + RIM
     windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * deep + 1, 2 * across + 1))
-    seen = windows[centres[:, 1] - deep, centres[:, 0] - across].reshape(len(centres), stamps.shape[1])
+    seen = windows[centres[:, 1] - deep, centres[:, 0] - across].reshape(
+        len(centres), stamps.shape[1]
+    )
     seen = seen - seen.mean(1, keepdims=True)
     # Not `@`: its threads spin against those of other preparations, where OpenCV stays in this one.
     products = cv2.gemm(seen, stamps, 1, None, 0, flags=cv2.GEMM_2_T)
@@ -102,9 +113,19 @@ def _correlate(
 @cache
 def _stamps(kind: MarkKind) -> dict[tuple[int, int], NDArray[np.float32]]:
     """By half width and height, stamps (K, pixels) of marks and then of spots, of zero mean and unit length."""
-    sizes = [(across, deep) for across in HALVES for deep in HALVES if 1 / STRETCH <= across / deep <= STRETCH]
+    sizes = [
+        (across, deep)
+        for across in HALVES
+        for deep in HALVES
+        if 1 / STRETCH <= across / deep <= STRETCH
+    ]
     return {
-        size: np.stack([_unit(each) for each in (*(_drawn(shape, *size) for shape in SHAPES[kind]), *_spots(*size))])
+        size: np.stack(
+            [
+                _unit(each)
+                for each in (*(_drawn(shape, *size) for shape in SHAPES[kind]), *_spots(*size))
+            ]
+        )
         for size in sizes
     }
 
@@ -114,7 +135,10 @@ def _drawn(shape: tuple[Segment, ...], across: int, deep: int) -> NDArray[np.flo
     canvas = np.zeros((height * FINE, width * FINE), np.uint8)
     middle, scale = np.array([width, height]) * FINE / 2, np.array([across, deep]) * FINE
     for segment in shape:
-        start, end = (np.rint(middle + scale * point).astype(int).tolist() for point in (segment[:2], segment[2:]))
+        start, end = (
+            np.rint(middle + scale * point).astype(int).tolist()
+            for point in (segment[:2], segment[2:])
+        )
         cv2.line(canvas, start, end, 255, round(FINE * STROKE_PX))
     small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(small.astype(np.float32), (0, 0), BLUR_PX)
@@ -123,7 +147,10 @@ def _drawn(shape: tuple[Segment, ...], across: int, deep: int) -> NDArray[np.flo
 def _spots(across: int, deep: int) -> list[NDArray[np.float32]]:
     x = np.arange(-across - RIM, across + RIM + 1) / across
     y = np.arange(-deep - RIM, deep + RIM + 1)[:, None] / deep
-    return [np.exp(-0.5 * ((x / wide) ** 2 + (y / tall) ** 2)).astype(np.float32) for wide, tall in SPOTS]
+    return [
+        np.exp(-0.5 * ((x / wide) ** 2 + (y / tall) ** 2)).astype(np.float32)
+        for wide, tall in SPOTS
+    ]
 
 
 def _unit(stamp: NDArray[np.float32]) -> NDArray[np.float32]:

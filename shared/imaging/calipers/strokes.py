@@ -59,8 +59,14 @@ class Places:
 def places(pixels: Grey) -> dict[MarkKind, Places]:
     """Local maxima of the weakest arm, at or above `LEAST_CONTRAST` and on tissue, of each kind of end mark."""
     strength = {line: _strength(pixels, line) for line in (LEVEL, UPRIGHT, FALLING, RISING)}
-    black = cv2.blur((pixels <= BLACK).astype(np.uint8) * 255, (AROUND_PX, AROUND_PX)) > MOST_BLACK * 255
-    return {kind: _peaks(np.where(black, 0, _weakest_arm(strength, kind)).astype(np.uint8)) for kind in ARMS}
+    black = (
+        cv2.blur((pixels <= BLACK).astype(np.uint8) * 255, (AROUND_PX, AROUND_PX))
+        > MOST_BLACK * 255
+    )
+    return {
+        kind: _peaks(np.where(black, 0, _weakest_arm(strength, kind)).astype(np.uint8))
+        for kind in ARMS
+    }
 
 
 def _strength(pixels: Grey, line: Line) -> Grey:
@@ -82,14 +88,19 @@ def _shifted(padded: Grey, dx: int, dy: int) -> Grey:
 
 def _weakest_arm(strength: dict[Line, Grey], kind: MarkKind) -> Grey:
     at_radius = (
-        reduce(cv2.min, (_shifted(strength[line], radius * dx, radius * dy) for line, (dx, dy) in ARMS[kind]))
+        reduce(
+            cv2.min,
+            (_shifted(strength[line], radius * dx, radius * dy) for line, (dx, dy) in ARMS[kind]),
+        )
         for radius in RADII[kind]
     )
     return reduce(cv2.max, at_radius)
 
 
 def _peaks(contrast: Grey) -> Places:
-    highest = (contrast >= LEAST_CONTRAST) & (contrast == cv2.dilate(contrast, np.ones((7, 7), np.uint8)))
+    highest = (contrast >= LEAST_CONTRAST) & (
+        contrast == cv2.dilate(contrast, np.ones((7, 7), np.uint8))
+    )
     y, x = np.nonzero(highest)
     strongest = np.argsort(-contrast[y, x].astype(int), kind="stable")[:MOST_PLACES]
     return Places(x[strongest], y[strongest], contrast[y, x][strongest])

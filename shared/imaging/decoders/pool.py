@@ -29,7 +29,9 @@ TRIES = 2
 """An image whose decoder died is tried in another one: a decoder may also be killed through no fault of the image."""
 KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """All that a decoder sees of the environment: no password and no key stands in it."""
-LOST = Counter("sera_decoder_restarts_total", "Decoders replaced, by why.", ["why"], registry=REGISTRY)
+LOST = Counter(
+    "sera_decoder_restarts_total", "Decoders replaced, by why.", ["why"], registry=REGISTRY
+)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -45,7 +47,9 @@ class Decoder:
         for end in (ours, theirs):
             end.setsockopt(SOL_SOCKET, SO_SNDBUF, AT_ONCE)
         with theirs:
-            self.process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, cwd=ROOT, env=environment)
+            self.process = subprocess.Popen(
+                command, stdin=theirs, stdout=subprocess.DEVNULL, cwd=ROOT, env=environment
+            )
         self._channel = Channel(ours)
         try:
             self._channel.receive(0, time.monotonic() + START_S)
@@ -107,7 +111,9 @@ class Decoders:
                 outcome = decoder.decode(data, frame)
             except TimeoutError:
                 self._replace(decoder, "hangs")
-                raise ImageBrokeDecoder(problem=f"it takes longer than {self._bounds.seconds:g} s") from None
+                raise ImageBrokeDecoder(
+                    problem=f"it takes longer than {self._bounds.seconds:g} s"
+                ) from None
             except OSError:
                 self._replace(decoder, "died")
                 continue

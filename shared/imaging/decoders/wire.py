@@ -54,7 +54,9 @@ def refusal_told(refusal: SeraError) -> Head:
 def understood(head: Head, body: bytearray, limits: Limits) -> UltrasoundImage | InputError:
     """The image, or the error, that was told; raises something else where a sound decoder cannot have told it."""
     if "refused" in head:
-        return REFUSALS[head["refused"]](**{str(name): _plain(fact) for name, fact in head["facts"].items()})
+        return REFUSALS[head["refused"]](
+            **{str(name): _plain(fact) for name, fact in head["facts"].items()}
+        )
     height, width = (int(side) for side in head["size"])
     limits.check(width, height)
     return UltrasoundImage(
@@ -62,7 +64,10 @@ def understood(head: Head, body: bytearray, limits: Limits) -> UltrasoundImage |
         ImageFormat(head["format"]),
         _spacing(head["spacing_mm"]),
         _region(head["region"], Box(0, 0, width, height)),
-        tuple(Finding(_text(code), _text(message)) for code, message in head["findings"][:MOST_FINDINGS]),
+        tuple(
+            Finding(_text(code), _text(message))
+            for code, message in head["findings"][:MOST_FINDINGS]
+        ),
     )
 
 

@@ -27,7 +27,14 @@ ROOT = Path(__file__).resolve().parents[3]
 TIME_S, MEMORY_MIB, AT_ONCE = 60, 2048, 2
 REFUSALS = {
     each.code: each
-    for each in (UnsupportedImage, ImageUnreadable, ImageTruncated, ImageTooLarge, ImageTooSmall, ImageBrokeDecoder)
+    for each in (
+        UnsupportedImage,
+        ImageUnreadable,
+        ImageTruncated,
+        ImageTooLarge,
+        ImageTooSmall,
+        ImageBrokeDecoder,
+    )
 }
 _room = BoundedSemaphore(AT_ONCE)
 
@@ -40,13 +47,27 @@ def clean_apart(data: bytes, key: bytes, limits: Limits) -> Cleaned:
     ImageUnreadable
         also where the process died, took longer than a minute or more memory than it may have.
     """
-    told = json.dumps({"key": key.hex(), "limits": asdict(limits), "memory": MEMORY_MIB << 20}).encode() + b"\n"
+    told = (
+        json.dumps(
+            {"key": key.hex(), "limits": asdict(limits), "memory": MEMORY_MIB << 20}
+        ).encode()
+        + b"\n"
+    )
     command = [sys.executable, "-m", "shared.imaging.deidentify.apart"]
     try:
         with _room:
-            done = subprocess.run(command, input=told + data, capture_output=True, cwd=ROOT, timeout=TIME_S, check=True)
+            done = subprocess.run(
+                command,
+                input=told + data,
+                capture_output=True,
+                cwd=ROOT,
+                timeout=TIME_S,
+                check=True,
+            )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        raise ImageUnreadable(format="DICOM", problem="its frames cannot be decoded for cleaning") from None
+        raise ImageUnreadable(
+            format="DICOM", problem="its frames cannot be decoded for cleaning"
+        ) from None
     line, _, cleaned = done.stdout.partition(b"\n")
     answer = json.loads(line)
     if "refused" in answer:

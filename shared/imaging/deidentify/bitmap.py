@@ -28,7 +28,9 @@ def clean_bmp(data: bytes) -> Cleaned:
     if gap:
         kept[named:offset] = bytes(len(gap))
     trailing = bool(data[len(kept) :].strip(b"\0"))
-    return Cleaned(bytes(kept), +Counter(trailing=int(trailing), between=int(bool(gap.strip(b"\0")))))
+    return Cleaned(
+        bytes(kept), +Counter(trailing=int(trailing), between=int(bool(gap.strip(b"\0"))))
+    )
 
 
 def _pixel_bytes(data: bytes, header: int) -> int | None:

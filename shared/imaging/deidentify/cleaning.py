@@ -49,7 +49,9 @@ def clean(data: bytes, key: bytes, limits: Limits | None = None) -> Cleaned:
             return clean_apart(data, key, limits)
 
 
-def clean_mask(data: bytes, width: int, height: int, key: bytes, limits: Limits | None = None) -> Cleaned:
+def clean_mask(
+    data: bytes, width: int, height: int, key: bytes, limits: Limits | None = None
+) -> Cleaned:
     """The same for the mask of an image of that size; a GIF becomes a PNG.
 
     Raises

@@ -26,7 +26,12 @@ from shared.imaging.errors import ImageTruncated
 from shared.imaging.image import Header
 from shared.imaging.limits import Limits
 
-JPEGS = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"}
+JPEGS = {
+    "1.2.840.10008.1.2.4.50",
+    "1.2.840.10008.1.2.4.51",
+    "1.2.840.10008.1.2.4.57",
+    "1.2.840.10008.1.2.4.70",
+}
 JPEG_LS = {"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"}
 J2KS = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"}
 MOST_CODED_BITS, LEAST_CODED_PX = 16, 64
@@ -40,7 +45,9 @@ class DecodingNeeded(Exception):
     """The pixels have to be decoded to be cleaned, which is not done in this process."""
 
 
-def clean_dicom(data: bytes, key: bytes, header: Header, limits: Limits, may_decode: bool) -> Cleaned:
+def clean_dicom(
+    data: bytes, key: bytes, header: Header, limits: Limits, may_decode: bool
+) -> Cleaned:
     """The same image without anything of a patient.
 
     Compressed frames stay compressed; those whose pixels have to be cleaned become JPEG 2000 lossless.
@@ -72,14 +79,19 @@ def _has_to_be_decoded(source: Dataset, masked: bool) -> bool:
     syntax = source.file_meta.TransferSyntaxUID
     if syntax.is_encapsulated:
         return masked or syntax not in JPEGS | JPEG_LS | J2KS
-    return masked and (source.PhotometricInterpretation == "YBR_FULL_422" or source.BitsAllocated not in WHOLE_BYTES)
+    return masked and (
+        source.PhotometricInterpretation == "YBR_FULL_422"
+        or source.BitsAllocated not in WHOLE_BYTES
+    )
 
 
 def _copy_frames(kept: Dataset, source: Dataset, frames: int, removed: Counter[str]) -> bool:
     """Coded frames without their comments; False where one is so odd that it cannot be walked through."""
     clean = clean_j2k if source.file_meta.TransferSyntaxUID in J2KS else clean_jpeg
     try:
-        cleaned = [clean(frame) for frame in generate_frames(source.PixelData, number_of_frames=frames)]
+        cleaned = [
+            clean(frame) for frame in generate_frames(source.PixelData, number_of_frames=frames)
+        ]
     except (ValueError, IndexError, error):
         return False
     for frame in cleaned:
@@ -107,14 +119,20 @@ def _copy_stored(kept: Dataset, source: Dataset, mask: Mask, removed: Counter[st
 def _recode(kept: Dataset, source: Dataset, header: Header, mask: Mask, limits: Limits) -> None:
     """Frame by frame, so that never more than one is unfolded."""
     samples, bits = int(source.get("SamplesPerPixel", 1)), int(source.BitsAllocated)
-    if header.width * header.height * header.frames * samples * bits // 8 > limits.max_inflated_mib * 2**20:
+    if (
+        header.width * header.height * header.frames * samples * bits // 8
+        > limits.max_inflated_mib * 2**20
+    ):
         raise limits.too_large()
     if samples == 3:
         kept.PhotometricInterpretation, kept.PlanarConfiguration = "RGB", 0
     frames = _blanked_frames(source, kept, mask)
     plain = bits > MOST_CODED_BITS or min(header.width, header.height) < LEAST_CODED_PX
     if plain:
-        kept.file_meta.TransferSyntaxUID, kept.PixelData = ExplicitVRLittleEndian, b"".join(map(_raw, frames))
+        kept.file_meta.TransferSyntaxUID, kept.PixelData = (
+            ExplicitVRLittleEndian,
+            b"".join(map(_raw, frames)),
+        )
     else:
         kept.file_meta.TransferSyntaxUID = JPEG2000Lossless
         kept.PixelData = encapsulate([_lossless(frame, kept) for frame in frames])

@@ -17,7 +17,10 @@ from shared.imaging.device import named
 from shared.imaging.palette import unfold_palette
 
 BASIC, CLEAN_PIXELS = "113100", "113101"
-MEANINGS = {BASIC: "Basic Application Confidentiality Profile", CLEAN_PIXELS: "Clean Pixel Data Option"}
+MEANINGS = {
+    BASIC: "Basic Application Confidentiality Profile",
+    CLEAN_PIXELS: "Clean Pixel Data Option",
+}
 """Codes of what was done (PS3.16, CID 7050)."""
 AMBIGUOUS = {"US", "SS", "OB", "OW"}
 
@@ -40,7 +43,11 @@ def clean_header(source: Dataset, key: bytes, pixels_cleaned: bool) -> Dataset:
 
 def gone(source: Dataset, kept: Dataset) -> Counter[str]:
     """What went, counted by the standard's keywords; private and unknown ones have no name that may be told."""
-    lost = [tag for tag in source.keys() if tag not in kept or (_is_emptied(tag) and _filled(source, tag))]  # noqa: SIM118
+    lost = [
+        tag
+        for tag in source.keys()  # noqa: SIM118 (a pydicom Dataset iterates over its elements)
+        if tag not in kept or (_is_emptied(tag) and _filled(source, tag))
+    ]
     for keyword in profile.NESTED:
         for before, after in zip(source.get(keyword) or (), kept.get(keyword) or (), strict=False):
             lost += [tag for tag in before.keys() if tag not in after]  # noqa: SIM118
@@ -71,11 +78,17 @@ def _copy_numbers(kept: Dataset, source: Dataset, keyword: str, most: int) -> bo
     if keyword not in source or source.get(keyword) is None:
         return True
     element = source[keyword]
-    values = list(element.value) if isinstance(element.value, MultiValue | list) else [element.value]
+    values = (
+        list(element.value) if isinstance(element.value, MultiValue | list) else [element.value]
+    )
     if len(values) > most or not all(isinstance(value, int | float) for value in values):
         return False
     vr = dictionary_VR(tag_for_keyword(keyword))
-    kept.add(DataElement(element.tag, element.VR if "or" in vr and element.VR in AMBIGUOUS else vr, element.value))
+    kept.add(
+        DataElement(
+            element.tag, element.VR if "or" in vr and element.VR in AMBIGUOUS else vr, element.value
+        )
+    )
     return True
 
 
@@ -95,12 +108,16 @@ def _copy_tables(kept: Dataset, source: Dataset) -> None:
     for keyword in profile.TABLES:
         if isinstance(source.get(keyword), bytes):
             entries = int(source[keyword.replace("Data", "Descriptor")].value[0]) or 2**16
-            kept.add(DataElement(tag_for_keyword(keyword), "OW", source.get(keyword)[: 2 * entries]))
+            kept.add(
+                DataElement(tag_for_keyword(keyword), "OW", source.get(keyword)[: 2 * entries])
+            )
 
 
 def _copy_uids(kept: Dataset, source: Dataset, key: bytes) -> None:
     stated = source.get("SOPClassUID")
-    kept.SOPClassUID = stated if isinstance(stated, UID) and stated in UID_dictionary else UltrasoundImageStorage
+    kept.SOPClassUID = (
+        stated if isinstance(stated, UID) and stated in UID_dictionary else UltrasoundImageStorage
+    )
     for keyword in profile.REHASHED:
         if source.get(keyword) or keyword == "SOPInstanceUID":
             setattr(kept, keyword, rehashed(str(source.get(keyword, "")), key))
@@ -128,7 +145,10 @@ def _code(value: str) -> Dataset:
 def _meta(kept: Dataset, syntax: UID) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = kept.SOPClassUID, kept.SOPInstanceUID
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = (
+        kept.SOPClassUID,
+        kept.SOPInstanceUID,
+    )
     meta.TransferSyntaxUID = syntax
     meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
     meta.ImplementationVersionName = "SERA"

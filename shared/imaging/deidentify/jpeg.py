@@ -79,7 +79,13 @@ def _kept(marker: int, content: bytes, removed: Counter[str]) -> bytes:
 
 
 def _name(marker: int) -> str:
-    return "COM" if marker == COM else f"APP{marker - APP0}" if APP0 <= marker <= 0xEF else f"0x{marker:02X}"
+    return (
+        "COM"
+        if marker == COM
+        else f"APP{marker - APP0}"
+        if APP0 <= marker <= 0xEF
+        else f"0x{marker:02X}"
+    )
 
 
 def _segment(marker: int, content: bytes) -> bytes:

@@ -11,7 +11,20 @@ from shared.imaging.deidentify.orientation import exif_of
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 NAMED = {
-    *(b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME", b"iCCP", b"cHRM", b"gAMA", b"sRGB", b"sBIT", b"bKGD", b"hIST"),
+    *(
+        b"tEXt",
+        b"zTXt",
+        b"iTXt",
+        b"eXIf",
+        b"tIME",
+        b"iCCP",
+        b"cHRM",
+        b"gAMA",
+        b"sRGB",
+        b"sBIT",
+        b"bKGD",
+        b"hIST",
+    ),
     *(b"pHYs", b"sPLT", b"acTL", b"fcTL", b"fdAT", b"cICP", b"mDCV", b"cLLI"),
 }
 """Registered ones; the name of any other chunk is whatever its writer chose, and may not be repeated."""

@@ -33,11 +33,23 @@ PROFILE: dict[Action, tuple[str, ...]] = {
         *("StudyDate", "StudyID", "StudyTime"),
     ),
     Action.EMPTY_OR_DUMMY: (
-        *("ContentCreatorName", "ContentDate", "ContentTime", "ContrastBolusAgent", "PatientID", "PatientName"),
+        *(
+            "ContentCreatorName",
+            "ContentDate",
+            "ContentTime",
+            "ContrastBolusAgent",
+            "PatientID",
+            "PatientName",
+        ),
         "VerifyingObserverName",
     ),
     Action.REMOVE: (
-        *("AcquisitionComments", "AcquisitionProtocolDescription", "AdditionalPatientHistory", "AdmissionID"),
+        *(
+            "AcquisitionComments",
+            "AcquisitionProtocolDescription",
+            "AdditionalPatientHistory",
+            "AdmissionID",
+        ),
         *(
             "AdmittingDate",
             "AdmittingDiagnosesDescription",
@@ -45,40 +57,135 @@ PROFILE: dict[Action, tuple[str, ...]] = {
             "Allergies",
             "CommentsOnThePerformedProcedureStep",
         ),
-        *("ConfidentialityCode", "CountryOfResidence", "CurrentPatientLocation", "DataSetTrailingPadding"),
-        *("DerivationDescription", "DigitalSignaturesSequence", "EthnicGroup", "FrameComments", "IconImageSequence"),
-        *("ImageComments", "ImagePresentationComments", "InstitutionAddress", "InstitutionalDepartmentName"),
-        *("InsurancePlanIdentification", "IssuerOfPatientID", "LastMenstrualDate", "MACParametersSequence"),
+        *(
+            "ConfidentialityCode",
+            "CountryOfResidence",
+            "CurrentPatientLocation",
+            "DataSetTrailingPadding",
+        ),
+        *(
+            "DerivationDescription",
+            "DigitalSignaturesSequence",
+            "EthnicGroup",
+            "FrameComments",
+            "IconImageSequence",
+        ),
+        *(
+            "ImageComments",
+            "ImagePresentationComments",
+            "InstitutionAddress",
+            "InstitutionalDepartmentName",
+        ),
+        *(
+            "InsurancePlanIdentification",
+            "IssuerOfPatientID",
+            "LastMenstrualDate",
+            "MACParametersSequence",
+        ),
         *("MedicalAlerts", "MedicalRecordLocator", "MilitaryRank", "ModifiedAttributesSequence"),
-        *("NameOfPhysiciansReadingStudy", "Occupation", "OriginalAttributesSequence", "OtherPatientIDs"),
-        *("OtherPatientIDsSequence", "OtherPatientNames", "PatientAddress", "PatientAge", "PatientBirthName"),
-        *("PatientBirthTime", "PatientComments", "PatientMotherBirthName", "PatientPrimaryLanguageCodeSequence"),
+        *(
+            "NameOfPhysiciansReadingStudy",
+            "Occupation",
+            "OriginalAttributesSequence",
+            "OtherPatientIDs",
+        ),
+        *(
+            "OtherPatientIDsSequence",
+            "OtherPatientNames",
+            "PatientAddress",
+            "PatientAge",
+            "PatientBirthName",
+        ),
+        *(
+            "PatientBirthTime",
+            "PatientComments",
+            "PatientMotherBirthName",
+            "PatientPrimaryLanguageCodeSequence",
+        ),
         *("PatientReligiousPreference", "PatientSize", "PatientTelephoneNumbers", "PatientWeight"),
         *("PerformedLocation", "PerformedProcedureStepDescription", "PerformedProcedureStepID"),
-        *("PerformedProcedureStepStartDate", "PerformedProcedureStepStartTime", "PerformedStationName"),
-        *("PerformingPhysicianName", "PersonAddress", "PersonTelephoneNumbers", "PhysiciansOfRecord"),
-        *("PregnancyStatus", "ReasonForStudy", "ReferencedPatientSequence", "ReferringPhysicianAddress"),
+        *(
+            "PerformedProcedureStepStartDate",
+            "PerformedProcedureStepStartTime",
+            "PerformedStationName",
+        ),
+        *(
+            "PerformingPhysicianName",
+            "PersonAddress",
+            "PersonTelephoneNumbers",
+            "PhysiciansOfRecord",
+        ),
+        *(
+            "PregnancyStatus",
+            "ReasonForStudy",
+            "ReferencedPatientSequence",
+            "ReferringPhysicianAddress",
+        ),
         *("ReferringPhysicianTelephoneNumbers", "RegionOfResidence", "RequestAttributesSequence"),
-        *("RequestedProcedureComments", "RequestingPhysician", "RequestingService", "ResponsibleOrganization"),
-        *("ResponsiblePerson", "ScheduledProcedureStepDescription", "SeriesDescription", "SmokingStatus"),
-        *("SpecialNeeds", "StudyComments", "StudyDescription", "TimezoneOffsetFromUTC", "VisitComments"),
+        *(
+            "RequestedProcedureComments",
+            "RequestingPhysician",
+            "RequestingService",
+            "ResponsibleOrganization",
+        ),
+        *(
+            "ResponsiblePerson",
+            "ScheduledProcedureStepDescription",
+            "SeriesDescription",
+            "SmokingStatus",
+        ),
+        *(
+            "SpecialNeeds",
+            "StudyComments",
+            "StudyDescription",
+            "TimezoneOffsetFromUTC",
+            "VisitComments",
+        ),
     ),
     Action.REMOVE_OR_EMPTY: (
-        *("AcquisitionContextSequence", "AcquisitionDate", "AcquisitionTime", "OverlayDate", "OverlayTime"),
+        *(
+            "AcquisitionContextSequence",
+            "AcquisitionDate",
+            "AcquisitionTime",
+            "OverlayDate",
+            "OverlayTime",
+        ),
         *("ReferencedStudySequence", "RequestedProcedureDescription"),
     ),
     Action.REMOVE_OR_DUMMY: (
-        *("AcquisitionDeviceProcessingDescription", "PatientPosition", "ProtocolName", "SeriesDate", "SeriesTime"),
+        *(
+            "AcquisitionDeviceProcessingDescription",
+            "PatientPosition",
+            "ProtocolName",
+            "SeriesDate",
+            "SeriesTime",
+        ),
         *("InstanceCreationDate", "InstanceCreationTime", "DetectorID", "LensSpecification"),
     ),
     Action.REMOVE_EMPTY_OR_DUMMY: (
-        *("AcquisitionDateTime", "DeviceSerialNumber", "InstitutionCodeSequence", "InstitutionName", "OperatorsName"),
+        *(
+            "AcquisitionDateTime",
+            "DeviceSerialNumber",
+            "InstitutionCodeSequence",
+            "InstitutionName",
+            "OperatorsName",
+        ),
         *("PerformedProcedureStepEndDate", "StationName"),
     ),
     Action.REMOVE_EMPTY_OR_UID: ("ReferencedImageSequence", "SourceImageSequence"),
     Action.UID: (
-        *("FrameOfReferenceUID", "InstanceCreatorUID", "ReferencedSOPInstanceUID", "SOPInstanceUID"),
-        *("SeriesInstanceUID", "StudyInstanceUID", "SynchronizationFrameOfReferenceUID", "DeviceUID"),
+        *(
+            "FrameOfReferenceUID",
+            "InstanceCreatorUID",
+            "ReferencedSOPInstanceUID",
+            "SOPInstanceUID",
+        ),
+        *(
+            "SeriesInstanceUID",
+            "StudyInstanceUID",
+            "SynchronizationFrameOfReferenceUID",
+            "DeviceUID",
+        ),
     ),
 }
 ACTIONS = {keyword: action for action, keywords in PROFILE.items() for keyword in keywords}
@@ -92,7 +199,9 @@ WORDS: dict[str, frozenset[str | int]] = {
     "FrameIncrementPointer": frozenset((0x0018_1063, 0x0018_1065)),
     "BurnedInAnnotation": frozenset(("YES", "NO")),
     "LossyImageCompression": frozenset(("00", "01")),
-    "Modality": frozenset(("US", "IVUS", "OT", "SC", "MR", "CT", "NM", "PT", "CR", "DX", "XA", "MG", "RF")),
+    "Modality": frozenset(
+        ("US", "IVUS", "OT", "SC", "MR", "CT", "NM", "PT", "CR", "DX", "XA", "MG", "RF")
+    ),
     "PhotometricInterpretation": frozenset(
         (
             *("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB"),
@@ -106,9 +215,20 @@ WORDS: dict[str, frozenset[str | int]] = {
 
 _LUT = {"LUTDescriptor": 3, "LUTData": MANY}
 _REGION = (
-    *("RegionSpatialFormat", "RegionDataType", "RegionFlags", "TransducerFrequency", "PixelComponentOrganization"),
+    *(
+        "RegionSpatialFormat",
+        "RegionDataType",
+        "RegionFlags",
+        "TransducerFrequency",
+        "PixelComponentOrganization",
+    ),
     *("RegionLocationMinX0", "RegionLocationMinY0", "RegionLocationMaxX1", "RegionLocationMaxY1"),
-    *("ReferencePixelX0", "ReferencePixelY0", "ReferencePixelPhysicalValueX", "ReferencePixelPhysicalValueY"),
+    *(
+        "ReferencePixelX0",
+        "ReferencePixelY0",
+        "ReferencePixelPhysicalValueX",
+        "ReferencePixelPhysicalValueY",
+    ),
     *("PhysicalUnitsXDirection", "PhysicalUnitsYDirection", "PhysicalDeltaX", "PhysicalDeltaY"),
 )
 NESTED: dict[str, dict[str, int]] = {
@@ -117,10 +237,14 @@ NESTED: dict[str, dict[str, int]] = {
     "VOILUTSequence": _LUT,
 }
 NUMBERS: dict[str, int] = {
-    **dict.fromkeys(("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "NumberOfFrames"), 1),
+    **dict.fromkeys(
+        ("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "NumberOfFrames"), 1
+    ),
     **dict.fromkeys(("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"), 1),
     **dict.fromkeys(("PixelSpacing", "PixelAspectRatio"), 2),
-    **dict.fromkeys(("RescaleSlope", "RescaleIntercept", "PixelPaddingValue", "UltrasoundColorDataPresent"), 1),
+    **dict.fromkeys(
+        ("RescaleSlope", "RescaleIntercept", "PixelPaddingValue", "UltrasoundColorDataPresent"), 1
+    ),
     **dict.fromkeys(("WindowCenter", "WindowWidth"), 16),
     **{f"{colour}PaletteColorLookupTableDescriptor": 3 for colour in ("Red", "Green", "Blue")},
 }

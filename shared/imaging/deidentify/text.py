@@ -76,10 +76,16 @@ def _letters(pixels: NDArray[np.uint8]) -> list[_Letter]:
     if count == 1 or len(found) > MOST_CANDIDATES:
         return []
     near = cv2.dilate(strokes, np.ones((3, 3), np.uint8))
-    return [_Letter(*map(int, boxes[label, :4])) for label in found if _on_even_ground(pixels, near, boxes[label, :4])]
+    return [
+        _Letter(*map(int, boxes[label, :4]))
+        for label in found
+        if _on_even_ground(pixels, near, boxes[label, :4])
+    ]
 
 
-def _on_even_ground(pixels: NDArray[np.uint8], near: NDArray[np.uint8], box: NDArray[np.int32]) -> bool:
+def _on_even_ground(
+    pixels: NDArray[np.uint8], near: NDArray[np.uint8], box: NDArray[np.int32]
+) -> bool:
     """Whether grey hardly varies around a letter, its own soft edge and other strokes left out."""
     left, top, width, height = box
     across = slice(max(left - AROUND_PX, 0), left + width + AROUND_PX)

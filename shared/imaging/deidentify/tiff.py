@@ -10,12 +10,45 @@ from PIL import TiffTags
 from shared.imaging.deidentify.cleaned import OTHER, Cleaned
 from shared.imaging.deidentify.jpeg import clean_jpeg
 
-WIDTHS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 5: "II", 10: "ii", 11: "f", 12: "d", 7: "B"}
+WIDTHS = {
+    1: "B",
+    3: "H",
+    4: "I",
+    6: "b",
+    8: "h",
+    9: "i",
+    5: "II",
+    10: "ii",
+    11: "f",
+    12: "d",
+    7: "B",
+}
 OFFSETS = {273: 279, 324: 325}
 """StripOffsets and TileOffsets, with the tag that holds their byte counts."""
 COMPRESSION, JPEG_IN_TIFF, JPEG_TABLES = 259, 7, 347
 KEPT = {
-    *(256, 257, 258, COMPRESSION, 262, 266, 273, 274, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325),
+    *(
+        256,
+        257,
+        258,
+        COMPRESSION,
+        262,
+        266,
+        273,
+        274,
+        277,
+        278,
+        279,
+        284,
+        292,
+        293,
+        317,
+        320,
+        322,
+        323,
+        324,
+        325,
+    ),
     *(338, 339, JPEG_TABLES, 529, 530, 531, 532),
 }
 """Size, depth, compression, photometric, fill order, strips, orientation, planes, predictor, colour map, tiles, extra
@@ -71,10 +104,21 @@ def _field(data: bytes, order: str, at: int, removed: Counter[str]) -> _Field | 
         raise ValueError("a directory entry holds more than an image needs")
     code = order + WIDTHS[kind] * count
     inside = calcsize(code) <= 4
-    return _Field(tag, kind, unpack_from(code, data, at + 8 if inside else unpack_from(f"{order}I", data, at + 8)[0]))
+    return _Field(
+        tag,
+        kind,
+        unpack_from(code, data, at + 8 if inside else unpack_from(f"{order}I", data, at + 8)[0]),
+    )
 
 
-def _write(out: bytearray, order: str, link: int, data: bytes, told: dict[int, _Field], removed: Counter[str]) -> int:
+def _write(
+    out: bytearray,
+    order: str,
+    link: int,
+    data: bytes,
+    told: dict[int, _Field],
+    removed: Counter[str],
+) -> int:
     """Append a page and hang it into the chain at `link`; returns where the next one's address goes."""
     in_jpeg = told[COMPRESSION].values[0] == JPEG_IN_TIFF if COMPRESSION in told else False
     if in_jpeg and JPEG_TABLES in told:
@@ -85,7 +129,9 @@ def _write(out: bytearray, order: str, link: int, data: bytes, told: dict[int, _
             if sum(told[counts].values) > len(data):
                 raise ValueError("strips overlap")
             pairs = zip(told[offsets].values, told[counts].values, strict=True)
-            parts = [_coded(data[int(at) : int(at) + int(size)], in_jpeg, removed) for at, size in pairs]
+            parts = [
+                _coded(data[int(at) : int(at) + int(size)], in_jpeg, removed) for at, size in pairs
+            ]
             told[offsets] = _Field(offsets, LONG, tuple(_append(out, part) for part in parts))
             told[counts] = _Field(counts, LONG, tuple(len(part) for part in parts))
     entries = b"".join(_entry(out, order, told[tag]) for tag in sorted(told))
@@ -106,7 +152,9 @@ def _coded(part: bytes, in_jpeg: bool, removed: Counter[str]) -> bytes:
 def _entry(out: bytearray, order: str, field: _Field) -> bytes:
     code = WIDTHS[field.kind]
     content = pack(order + code * (len(field.values) // len(code)), *field.values)
-    value = content.ljust(4, b"\0") if len(content) <= 4 else pack(f"{order}I", _append(out, content))
+    value = (
+        content.ljust(4, b"\0") if len(content) <= 4 else pack(f"{order}I", _append(out, content))
+    )
     return pack(f"{order}HHI", field.tag, field.kind, len(field.values) // len(code)) + value
 
 

@@ -61,7 +61,9 @@ def find_corners(photo: Grey) -> Found:
     """
     height, width = photo.shape
     scale = min(COARSE_PX / max(height, width), 1.0)
-    coarse = cv2.GaussianBlur(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), (0, 0), 1.2)
+    coarse = cv2.GaussianBlur(
+        cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), (0, 0), 1.2
+    )
     seen = sorted(_candidates(coarse), key=_area, reverse=True)
     if not seen:
         return Found(inset(width, height), False)
@@ -70,7 +72,9 @@ def find_corners(photo: Grey) -> Found:
 
 def inset(width: int, height: int) -> Corners:
     """A rectangle a little inside the photo."""
-    share = np.array([(INSET, INSET), (1 - INSET, INSET), (1 - INSET, 1 - INSET), (INSET, 1 - INSET)])
+    share = np.array(
+        [(INSET, INSET), (1 - INSET, INSET), (1 - INSET, 1 - INSET), (INSET, 1 - INSET)]
+    )
     return share * (width - 1, height - 1)
 
 
@@ -117,8 +121,15 @@ def _framed(outer: Corners, inner: Corners) -> bool:
     gaps = np.linalg.norm(inner - outer, axis=1)
     least, most = FRAME
     longest = np.linalg.norm(np.roll(outer, -1, 0) - outer, axis=1).max()
-    inside = all(cv2.pointPolygonTest(outer.astype(np.float32), tuple(map(float, at)), True) > 0 for at in inner)
-    return bool(inside and gaps.min() >= least * longest and gaps.max() <= min(most * longest, 2 * gaps.min()))
+    inside = all(
+        cv2.pointPolygonTest(outer.astype(np.float32), tuple(map(float, at)), True) > 0
+        for at in inner
+    )
+    return bool(
+        inside
+        and gaps.min() >= least * longest
+        and gaps.max() <= min(most * longest, 2 * gaps.min())
+    )
 
 
 def _candidates(coarse: Grey) -> Iterator[Corners]:
@@ -160,7 +171,9 @@ def _area(corners: Corners) -> float:
 def _stands_out(coarse: Grey, corners: Corners) -> bool:
     """Whether it is brighter inside than outside, and no side goes on beyond its corners."""
     share = _rises(coarse, corners, *WITHIN).mean(1)
-    return bool(share.mean() >= LEAST_SUPPORT and share.min() >= LEAST_SIDE and _ends(coarse, corners))
+    return bool(
+        share.mean() >= LEAST_SUPPORT and share.min() >= LEAST_SIDE and _ends(coarse, corners)
+    )
 
 
 def _ends(coarse: Grey, corners: Corners) -> bool:
@@ -180,14 +193,18 @@ def _along(corners: Corners, start: float, end: float) -> tuple[Corners, Corners
     ends, share = np.roll(corners, -1, 0), np.linspace(start, end, SIDE_SAMPLES)[None, :, None]
     points = corners[:, None] * (1 - share) + ends[:, None] * share
     sides = ends - corners
-    normals = np.stack([-sides[:, 1], sides[:, 0]], 1) / np.linalg.norm(sides, axis=1, keepdims=True)
+    normals = np.stack([-sides[:, 1], sides[:, 0]], 1) / np.linalg.norm(
+        sides, axis=1, keepdims=True
+    )
     return points.reshape(-1, 2), np.repeat(normals, SIDE_SAMPLES, 0)
 
 
 def _at(photo: Grey, points: Corners) -> NDArray[np.float32]:
     """Grey between pixels; outside the photo that of its edge."""
     x, y = points.astype(np.float32).T
-    return cv2.remap(photo, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0].astype(np.float32)
+    return cv2.remap(photo, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
+        0
+    ].astype(np.float32)
 
 
 def _refined(photo: Grey, corners: Corners) -> Corners:
@@ -201,7 +218,9 @@ def _refined(photo: Grey, corners: Corners) -> Corners:
     place = rise.argmax(0)
     seen = rise.max(0) >= LEAST_STEP / 2
     edge = points + (steps[place] + 0.5)[:, None] * normals
-    lines = [_line(edge[one][seen[one]], corners, number) for number, one in enumerate(_each_side())]
+    lines = [
+        _line(edge[one][seen[one]], corners, number) for number, one in enumerate(_each_side())
+    ]
     met = np.array([_meeting(lines[number - 1], lines[number]) for number in range(4)])
     moved = np.linalg.norm(met - corners, axis=1).max()
     return met if np.isfinite(moved) and moved <= 4 * reach else corners
@@ -215,7 +234,9 @@ def _line(points: Corners, corners: Corners, number: int) -> tuple[Corners, Corn
     """A point of a side and its direction; the side as it was where too little of it is seen."""
     if len(points) < SIDE_SAMPLES // 3:
         return corners[number], corners[(number + 1) % 4] - corners[number]
-    across, down, x, y = cv2.fitLine(points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+    across, down, x, y = cv2.fitLine(
+        points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01
+    ).ravel()
     return np.array([x, y], float), np.array([across, down], float)
 
 

@@ -28,7 +28,8 @@ DETAIL_SHARE, MOST_BLUR = 0.9, 50.0
 by 7 of 1,000 pixels 51 to 71."""
 
 GLARE = Finding(
-    "glare", "A lamp or window is reflected in the photo and hides part of the picture. Turn it off or move, retake."
+    "glare",
+    "A lamp or window is reflected in the photo and hides part of the picture. Turn it off or move, retake.",
 )
 MOIRE = Finding(
     "moire",
@@ -36,7 +37,8 @@ MOIRE = Finding(
     "farther, or turn it a little, and retake.",
 )
 BLURRED = Finding(
-    "blurred", "The photo is blurred, so fine texture cannot be seen. Hold the phone still, tap to focus, and retake."
+    "blurred",
+    "The photo is blurred, so fine texture cannot be seen. Hold the phone still, tap to focus, and retake.",
 )
 
 
@@ -87,7 +89,9 @@ def _moire(picture: Grey) -> float:
     return float(np.median(heights)) if heights else 0.0
 
 
-def _highest(power: NDArray[np.float64], radius: NDArray[np.int_], looked: NDArray[np.bool_]) -> float:
+def _highest(
+    power: NDArray[np.float64], radius: NDArray[np.int_], looked: NDArray[np.bool_]
+) -> float:
     """Decibels of the highest peak above the median of its ring."""
     rings = np.array([np.median(power[radius == ring]) for ring in range(MOIRE_PX // 2 + 1)]) + 1e-3
     return float(10 * np.log10((power[looked] / rings[radius[looked]]).max() + 1e-9))
@@ -120,4 +124,6 @@ def _powers(picture: Grey, side: int, step: int) -> Iterator[NDArray[np.float64]
 
 def _radius(side: int) -> NDArray[np.int_]:
     """Cycles in a window of each part of its spectrum."""
-    return np.rint(np.hypot(*np.meshgrid(np.fft.rfftfreq(side), np.fft.fftfreq(side))) * side).astype(int)
+    return np.rint(
+        np.hypot(*np.meshgrid(np.fft.rfftfreq(side), np.fft.fftfreq(side))) * side
+    ).astype(int)

@@ -57,7 +57,9 @@ def straighten(photo: Grey, corners: Corners) -> Grey:
     shrink = math.sqrt(width * height / _area(corners))
     if shrink < 0.75:  # so that what is left out is averaged, not skipped
         photo = cv2.GaussianBlur(photo, (0, 0), 0.4 / shrink)
-    return cv2.warpPerspective(photo, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpPerspective(
+        photo, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def aspect_of(corners: Corners, photo_shape: tuple[int, ...]) -> float:
@@ -70,8 +72,14 @@ def aspect_of(corners: Corners, photo_shape: tuple[int, ...]) -> float:
     focal = FOCAL * math.hypot(width, height)
     upper_left, upper_right, lower_right, lower_left = _rays(corners, width, height)
     normal = np.cross(upper_left, lower_right)
-    across = normal @ lower_left / (np.cross(upper_right, lower_right) @ lower_left) * upper_right - upper_left
-    down = normal @ upper_right / (np.cross(lower_left, lower_right) @ upper_right) * lower_left - upper_left
+    across = (
+        normal @ lower_left / (np.cross(upper_right, lower_right) @ lower_left) * upper_right
+        - upper_left
+    )
+    down = (
+        normal @ upper_right / (np.cross(lower_left, lower_right) @ upper_right) * lower_left
+        - upper_left
+    )
     wide, tall = (math.hypot(side[0] / focal, side[1] / focal, side[2]) for side in (across, down))
     return min(max(wide / tall, 1 / MOST_ASPECT), MOST_ASPECT)
 

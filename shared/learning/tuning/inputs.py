@@ -35,10 +35,13 @@ class Pictures:
     folder : where they are kept as (S, S) grey
     """
 
-    def __init__(self, samples: Sequence[Sample], card: Card, device: torch.device, folder: Path) -> None:
+    def __init__(
+        self, samples: Sequence[Sample], card: Card, device: torch.device, folder: Path
+    ) -> None:
         self._samples, self._card, self._device, self._folder = samples, card, device, folder
         self._mean, self._std = (
-            torch.tensor(values, device=device)[:, None, None] for values in (card.normalise.mean, card.normalise.std)
+            torch.tensor(values, device=device)[:, None, None]
+            for values in (card.normalise.mean, card.normalise.std)
         )
         self._squares = self._kept("pictures", np.uint8, to_square)
 
@@ -53,7 +56,11 @@ class Pictures:
     def prepared(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
         """What an extractor prepares of these images, (B, 3, S, S), or (B, 4, S, S) with the nodule's mask."""
         images = self.batch(rows, np.zeros(len(rows), bool)).cpu().numpy()
-        return np.concatenate([images, self._masks[rows][:, np.newaxis]], axis=1) if with_mask else images
+        return (
+            np.concatenate([images, self._masks[rows][:, np.newaxis]], axis=1)
+            if with_mask
+            else images
+        )
 
     @cached_property
     def _masks(self) -> NDArray[np.float32]:
@@ -70,7 +77,9 @@ class Pictures:
 class Activations:
     """What frozen layers make of the images, straight and mirrored: computed once, since they never change."""
 
-    def __init__(self, pictures: Pictures, frozen: nn.Module, device: torch.device, folder: Path) -> None:
+    def __init__(
+        self, pictures: Pictures, frozen: nn.Module, device: torch.device, folder: Path
+    ) -> None:
         self._device = device
         self._maps: np.memmap | None = None
         everyone = np.arange(len(pictures))
@@ -78,10 +87,14 @@ class Activations:
             rows = everyone[start : start + STEP]
             for side in (0, 1):
                 with torch.inference_mode():
-                    maps = frozen(pictures.batch(rows, np.full(len(rows), bool(side)))).cpu().numpy()
+                    maps = (
+                        frozen(pictures.batch(rows, np.full(len(rows), bool(side)))).cpu().numpy()
+                    )
                 if self._maps is None:
                     shape = (len(everyone), 2, *maps.shape[1:])
-                    self._maps = np.memmap(folder / "activations.f32", np.float32, "w+", shape=shape)
+                    self._maps = np.memmap(
+                        folder / "activations.f32", np.float32, "w+", shape=shape
+                    )
                 self._maps[rows, side] = maps
 
     def batch(self, rows: Rows, mirrored: Flags) -> Tensor:

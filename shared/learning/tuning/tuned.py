@@ -55,7 +55,12 @@ class Tuning:
     """
 
     def __init__(
-        self, features: NetworkFeatures, body: Callable[[], Body], origin: str, ground: Ground, progress: Progress
+        self,
+        features: NetworkFeatures,
+        body: Callable[[], Body],
+        origin: str,
+        ground: Ground,
+        progress: Progress,
     ) -> None:
         self._features, self._body, self._ground, self._progress = features, body, ground, progress
         self._rows = np.arange(len(ground.samples))
@@ -150,7 +155,10 @@ class Tuning:
 
     def _curve(self, which: int, course: Course, number: int, span: tuple[float, float]) -> Array:
         """(epochs, test rows) of a fold; `span` is where on the scale of progress it begins, and how long it is."""
-        key, rows = f"curves/{self.digest}/{which}/{number}", len(self._ground.trial.folds[number].test)
+        key, rows = (
+            f"curves/{self.digest}/{which}/{number}",
+            len(self._ground.trial.folds[number].test),
+        )
         if (known := self._ground.keep.get(key)) is not None:
             return np.frombuffer(known, "<f4").reshape(-1, rows)
         curve = self._follow(which, course, number, span)
@@ -167,7 +175,9 @@ class Tuning:
             self._keep_snapshot((which, number, epoch), tail)
             told = f"fold {number + 1} of {len(trial.folds)}, rate {course.rate:g}, epoch {epoch} of {course.epochs}"
             figures = {"loss": loss, "epoch": epoch, **_area(curve[-1], trial.malignant[fold.test])}
-            self._progress("tuning", span[0] + span[1] * epoch / course.epochs, f"{self._how}: {told}", figures)
+            self._progress(
+                "tuning", span[0] + span[1] * epoch / course.epochs, f"{self._how}: {told}", figures
+            )
 
         self._tuner.run(fold.training, course, look)
         return np.stack(curve)
@@ -238,7 +248,9 @@ class TunedColumns:
     def verdicts(self, number: int) -> Array:
         """Known since the network was tuned, unless they are to be averaged over mirror images."""
         test = self._ground.trial.folds[number].test
-        return self._table(number)[test, -1] if self._features.flips else self._tuning.verdicts(number)
+        return (
+            self._table(number)[test, -1] if self._features.flips else self._tuning.verdicts(number)
+        )
 
     def extractor(self) -> NetworkExtractor:
         """Of the network tuned on all rows, for the bundle."""

@@ -38,11 +38,15 @@ class Body:
 
     def parted(self, features: NetworkFeatures) -> tuple[list[str], list[str]]:
         """Names of the stages that stay and of those that are tuned; raises `StageUnknown`."""
-        names = list(self.stages)[: list(self.stages).index(self.card.taps[self.card.embedding].stage) + 1]
+        names = list(self.stages)[
+            : list(self.stages).index(self.card.taps[self.card.embedding].stage) + 1
+        ]
         if features.tuning is not Tuning.FINE_TUNE:
             return names, []
         if features.frozen and features.frozen not in names:
-            raise StageUnknown(network=self.card.name, stage=features.frozen, known=", ".join(names))
+            raise StageUnknown(
+                network=self.card.name, stage=features.frozen, known=", ".join(names)
+            )
         stay = names.index(features.frozen) + 1 if features.frozen else 0
         return names[:stay], names[stay:]
 
@@ -125,13 +129,19 @@ class Tuner:
         with torch.inference_mode():
             for start in range(0, len(rows), WATCH_STEP):
                 part = rows[start : start + WATCH_STEP]
-                found.append(log_odds(tail(self._inputs.batch(part, np.zeros(len(part), bool))))[:, 0].cpu().numpy())
+                found.append(
+                    log_odds(tail(self._inputs.batch(part, np.zeros(len(part), bool))))[:, 0]
+                    .cpu()
+                    .numpy()
+                )
         return np.concatenate(found)
 
     def network(self, tail: Tail, taps: tuple[str, ...]) -> TapNetwork:
         """The whole tuned network, cut off behind its deepest tap or embedding; it shares its layers with `tail`."""
         layers = self._body.stages.items()
-        stages = OrderedDict((name, tail.stages[name] if name in self._tuned else layer) for name, layer in layers)
+        stages = OrderedDict(
+            (name, tail.stages[name] if name in self._tuned else layer) for name, layer in layers
+        )
         return TapNetwork(self._body.card, stages, taps, tail.head)
 
     def prepared(self, rows: Rows, with_mask: bool) -> NDArray[np.float32]:
@@ -142,10 +152,15 @@ class Tuner:
         stages = OrderedDict((name, deepcopy(self._body.stages[name])) for name in self._tuned)
         return Tail(stages, self._pool, new_head(self._body.card)).to(self._device)
 
-    def _descend(self, tail: Tail, rows: Rows, course: Course, after_epoch: AfterEpoch | None) -> Tail:
+    def _descend(
+        self, tail: Tail, rows: Rows, course: Course, after_epoch: AfterEpoch | None
+    ) -> Tail:
         tail.learn()
         optimiser = torch.optim.SGD(
-            tail.parameters(), lr=course.rate, momentum=self._plan.momentum, weight_decay=course.decay
+            tail.parameters(),
+            lr=course.rate,
+            momentum=self._plan.momentum,
+            weight_decay=course.decay,
         )
         average = _averaging(tail, self._plan.average)
         draw = np.random.default_rng(self._seed)
@@ -161,7 +176,9 @@ class Tuner:
                 tail.learn()
         return taken.eval().requires_grad_(False)
 
-    def _step(self, tail: Tail, optimiser: torch.optim.Optimizer, rows: Rows, mirrored: Flags) -> Tensor:
+    def _step(
+        self, tail: Tail, optimiser: torch.optim.Optimizer, rows: Rows, mirrored: Flags
+    ) -> Tensor:
         labels = torch.from_numpy(self._malignant[rows].astype(np.int64)).to(self._device)
         loss = nn.functional.cross_entropy(tail(self._inputs.batch(rows, mirrored)), labels)
         optimiser.zero_grad()
@@ -171,7 +188,11 @@ class Tuner:
 
     def _batches(self, rows: Rows, draw: np.random.Generator) -> Iterator[tuple[Rows, Flags]]:
         """Full batches in random order (594 / 6 = 99 images make three of 33); fewer images than one make one."""
-        shown, mirrored = balanced(rows, self._malignant, draw) if self._plan.balance else (rows, np.zeros_like(rows))
+        shown, mirrored = (
+            balanced(rows, self._malignant, draw)
+            if self._plan.balance
+            else (rows, np.zeros_like(rows))
+        )
         if self._plan.flips:
             mirrored = draw.integers(0, 2, len(shown))
         order = draw.permutation(len(shown))

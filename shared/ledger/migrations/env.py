@@ -4,6 +4,10 @@ from alembic import context
 
 from shared.ledger.tables import Table
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=Table.metadata, compare_type=True)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Table.metadata,
+    compare_type=True,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -12,9 +12,29 @@ from shared.ledger.tables.cases import (
     ReceiptRow,
     ResultRow,
 )
-from shared.ledger.tables.datasets import CleaningRow, DatasetImageRow, DatasetRow, VersionImageRow, VersionRow
-from shared.ledger.tables.hospitals import AllowanceRow, AuditRow, HospitalRow, KeyRow, SealRow, SecretRow
-from shared.ledger.tables.models import GateRow, ModelRow, PromotionRow, ServingRow, ShadowResultRow, ShadowRow
+from shared.ledger.tables.datasets import (
+    CleaningRow,
+    DatasetImageRow,
+    DatasetRow,
+    VersionImageRow,
+    VersionRow,
+)
+from shared.ledger.tables.hospitals import (
+    AllowanceRow,
+    AuditRow,
+    HospitalRow,
+    KeyRow,
+    SealRow,
+    SecretRow,
+)
+from shared.ledger.tables.models import (
+    GateRow,
+    ModelRow,
+    PromotionRow,
+    ServingRow,
+    ShadowResultRow,
+    ShadowRow,
+)
 from shared.ledger.tables.people import ArrivalRow, DoorstepRow, PersonRow, SessionRow, StrangerRow
 from shared.ledger.tables.reader_studies import (
     BreachRow,

@@ -52,7 +52,9 @@ class CaseRow(Table):
     erased_for: Mapped[str | None]
 
     __table_args__ = (
-        Index("cases_kept", "hospital_id", "created_at", postgresql_where=text("erased_at IS NULL")),
+        Index(
+            "cases_kept", "hospital_id", "created_at", postgresql_where=text("erased_at IS NULL")
+        ),
         Index("cases_of_image", "image_sha256", postgresql_where=text("erased_at IS NULL")),
         Index("cases_same_image", "hospital_id", "image_sha256", "created_at"),
         Index("cases_of_batch", "hospital_id", "batch", postgresql_where=text("batch IS NOT NULL")),
@@ -63,7 +65,9 @@ class CaseRow(Table):
             postgresql_ops={"external_id": "text_pattern_ops"},
             postgresql_where=text("external_id IS NOT NULL"),
         ),
-        Index("cases_duplicated", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
+        Index(
+            "cases_duplicated", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")
+        ),
     )
 
 
@@ -90,7 +94,9 @@ class JobRow(Table):
     """The trace (W3C) of the request that sent it, where traces are made."""
 
     __table_args__ = (
-        CheckConstraint("state IN ('queued','running','done','failed','cancelled')", name="jobs_state"),
+        CheckConstraint(
+            "state IN ('queued','running','done','failed','cancelled')", name="jobs_state"
+        ),
         Index(
             "jobs_waiting",
             "hospital_id",
@@ -99,11 +105,21 @@ class JobRow(Table):
             "id",
             postgresql_where=text("state = 'queued'"),
         ),
-        Index("jobs_suspect", "queued_at", postgresql_where=text("state = 'queued' AND attempts > 0")),
-        Index("jobs_leased", "lease_until", "hospital_id", postgresql_where=text("state = 'running'")),
+        Index(
+            "jobs_suspect", "queued_at", postgresql_where=text("state = 'queued' AND attempts > 0")
+        ),
+        Index(
+            "jobs_leased", "lease_until", "hospital_id", postgresql_where=text("state = 'running'")
+        ),
         Index("jobs_listed", "hospital_id", text("created_at DESC"), text("id DESC")),
         Index("jobs_by_state", "hospital_id", "state", text("created_at DESC"), text("id DESC")),
-        Index("jobs_urgent", "hospital_id", text("created_at DESC"), text("id DESC"), postgresql_where=text("urgent")),
+        Index(
+            "jobs_urgent",
+            "hospital_id",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("urgent"),
+        ),
         Index("jobs_of_case", "case_id"),
         Index("jobs_failed", "created_at", postgresql_where=text("state = 'failed'")),
     )
@@ -116,9 +132,13 @@ class ResultRow(Table):
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     model_digest: Mapped[str]
     body: Mapped[dict[str, Any]]
-    risk: Mapped[float | None] = mapped_column(Computed("(body->>'risk')::double precision", persisted=True))
+    risk: Mapped[float | None] = mapped_column(
+        Computed("(body->>'risk')::double precision", persisted=True)
+    )
     decision: Mapped[str | None] = mapped_column(Computed("body->>'decision'", persisted=True))
-    fna: Mapped[bool | None] = mapped_column(Computed("(body->'fna'->>'recommended')::boolean", persisted=True))
+    fna: Mapped[bool | None] = mapped_column(
+        Computed("(body->'fna'->>'recommended')::boolean", persisted=True)
+    )
     created_at: Mapped[datetime] = moment()
 
     __table_args__ = (
@@ -158,7 +178,9 @@ class ExplanationMapRow(Table):
     facts: Mapped[dict[str, Any]]
 
     __table_args__ = (
-        ForeignKeyConstraint(["job_id", "model_digest"], ["explanations.job_id", "explanations.model_digest"]),
+        ForeignKeyConstraint(
+            ["job_id", "model_digest"], ["explanations.job_id", "explanations.model_digest"]
+        ),
         Index("explanation_maps_heat", "heat_sha256"),
     )
 
@@ -171,7 +193,9 @@ class OrphanRow(Table):
     since: Mapped[datetime] = moment()
     removed_at: Mapped[datetime | None]
 
-    __table_args__ = (Index("orphans_waiting", "since", postgresql_where=text("removed_at IS NULL")),)
+    __table_args__ = (
+        Index("orphans_waiting", "since", postgresql_where=text("removed_at IS NULL")),
+    )
 
 
 class ReceiptRow(Table):
@@ -193,7 +217,9 @@ class ReceiptRow(Table):
     created_at: Mapped[datetime] = moment()
 
     __table_args__ = (
-        Index("receipts_once", "hospital_id", "key", unique=True, postgresql_nulls_not_distinct=True),
+        Index(
+            "receipts_once", "hospital_id", "key", unique=True, postgresql_nulls_not_distinct=True
+        ),
         Index("receipts_kept", "created_at"),
         Index("receipts_of_case", "case_id", postgresql_where=text("case_id IS NOT NULL")),
     )
@@ -214,7 +240,10 @@ class OutcomeRow(Table):
     actor: Mapped[str]
     recorded_at: Mapped[datetime] = moment()
 
-    __table_args__ = (Index("outcomes_of_case", "case_id", "id"), Index("outcomes_of_hospital", "hospital_id", "id"))
+    __table_args__ = (
+        Index("outcomes_of_case", "case_id", "id"),
+        Index("outcomes_of_hospital", "hospital_id", "id"),
+    )
 
 
 class ObservationRow(Table):

@@ -50,7 +50,12 @@ class DatasetImageRow(Labelled, Table):
     added_at: Mapped[datetime] = moment()
 
     __table_args__ = (
-        Index("dataset_images_of_case", "dataset_id", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+        Index(
+            "dataset_images_of_case",
+            "dataset_id",
+            "case_id",
+            postgresql_where=text("case_id IS NOT NULL"),
+        ),
     )
 
 
@@ -81,7 +86,12 @@ class VersionImageRow(Labelled, Table):
 
     __table_args__ = (
         Index("version_images_locked", "image_sha256", postgresql_where=text("split = 'test'")),
-        Index("version_images_patient", "patient", "site", postgresql_where=text("patient IS NOT NULL")),
+        Index(
+            "version_images_patient",
+            "patient",
+            "site",
+            postgresql_where=text("patient IS NOT NULL"),
+        ),
         Index("version_images_of_case", "case_id", postgresql_where=text("case_id IS NOT NULL")),
     )
 

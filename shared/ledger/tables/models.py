@@ -98,7 +98,12 @@ class ShadowRow(Table):
     end_reason: Mapped[str | None]
 
     __table_args__ = (
-        Index("shadows_one", text("(ended_at IS NULL)"), unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index(
+            "shadows_one",
+            text("(ended_at IS NULL)"),
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+        ),
     )
 
 

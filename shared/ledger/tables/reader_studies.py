@@ -3,7 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Identity, Index, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.ledger.tables.base import Table, moment, row_id
@@ -25,7 +33,9 @@ class ReaderStudyRow(Table):
     opened_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
 
-    __table_args__ = (CheckConstraint("state IN ('draft','open','closed')", name="reader_studies_state"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('draft','open','closed')", name="reader_studies_state"),
+    )
 
 
 class ReaderStudyCaseRow(Table):

@@ -44,7 +44,9 @@ class TrainingRunRow(Table):
     ended_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("state IN ('queued','running','done','failed','cancelled')", name="training_runs_state"),
+        CheckConstraint(
+            "state IN ('queued','running','done','failed','cancelled')", name="training_runs_state"
+        ),
     )
 
 
@@ -74,7 +76,12 @@ class RunStepRow(Table):
 
     __table_args__ = (
         CheckConstraint("state IN ('waiting','running','done','failed')", name="run_steps_state"),
-        Index("run_steps_open", "run_id", "place", postgresql_where=text("state IN ('waiting','running')")),
+        Index(
+            "run_steps_open",
+            "run_id",
+            "place",
+            postgresql_where=text("state IN ('waiting','running')"),
+        ),
     )
 
 

@@ -23,9 +23,14 @@ READERS: Mapping[str, Reader] = {
 def read_tensors(file: Path, module: nn.Module) -> dict[str, Tensor]:
     """The tensors of a weight file, in single precision; raises `ValueError` or `OSError` where there are none."""
     if file.suffix not in READERS:
-        raise ValueError(f"files that end in {file.suffix} are not weights; known are {', '.join(READERS)}")
+        raise ValueError(
+            f"files that end in {file.suffix} are not weights; known are {', '.join(READERS)}"
+        )
     tensors = READERS[file.suffix](file, module)
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 __all__ = ["READERS", "Reader", "read_tensors"]

@@ -5,4 +5,8 @@ from torch import nn
 
 def weighted_layers(module: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
     """Convolutions and fully connected layers by name, from input to output."""
-    return {name: layer for name, layer in module.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)}
+    return {
+        name: layer
+        for name, layer in module.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    }

@@ -47,5 +47,7 @@ def _convolutions(file: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     cells = variables["net"][0]["layers"] if "net" in variables else variables["layers"]
     for [layer] in cells:
         if layer["type"] == "conv":
-            filters, biases = layer["weights"] if "weights" in layer else (layer["filters"], layer["biases"])
+            filters, biases = (
+                layer["weights"] if "weights" in layer else (layer["filters"], layer["biases"])
+            )
             yield np.asarray(filters, np.float32), np.asarray(biases, np.float32)

@@ -17,7 +17,18 @@ HEADER_BYTES = 128
 LITTLE_ENDIAN_LEVEL_5 = b"\x00\x01IM"
 TAG = struct.Struct("<II")
 COMPRESSED = 15
-NUMBERS = {1: "i1", 2: "u1", 3: "<i2", 4: "<u2", 5: "<i4", 6: "<u4", 7: "<f4", 9: "<f8", 12: "<i8", 13: "<u8"}
+NUMBERS = {
+    1: "i1",
+    2: "u1",
+    3: "<i2",
+    4: "<u2",
+    5: "<i4",
+    6: "<u4",
+    7: "<f4",
+    9: "<f8",
+    12: "<i8",
+    13: "<u8",
+}
 """Kind of element -> how its numbers are stored; MATLAB stores each array in the smallest that holds it."""
 TEXT = {1: "utf-8", 2: "utf-8", 4: "utf-16-le", 16: "utf-8", 17: "utf-16-le"}
 CELL, STRUCT, CHAR = 1, 2, 4

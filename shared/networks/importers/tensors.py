@@ -9,7 +9,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-_BROKEN = (RuntimeError, EOFError, KeyError, IndexError, TypeError, AttributeError, pickle.UnpicklingError)
+_BROKEN = (
+    RuntimeError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    pickle.UnpicklingError,
+)
 
 
 def read_pth(file: Path, module: nn.Module) -> Mapping[str, Tensor]:
@@ -18,7 +26,9 @@ def read_pth(file: Path, module: nn.Module) -> Mapping[str, Tensor]:
         tensors = torch.load(file, map_location="cpu", weights_only=True)
     except _BROKEN as problem:
         raise ValueError(f"not a file of tensors: {problem}") from problem
-    if not isinstance(tensors, Mapping) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+    if not isinstance(tensors, Mapping) or not all(
+        isinstance(tensor, Tensor) for tensor in tensors.values()
+    ):
         raise ValueError("not tensors by name")
     return tensors
 

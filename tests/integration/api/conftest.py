@@ -27,14 +27,18 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 def settings(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Settings:
     objects = (tmp_path / "objects").as_uri()
     return Settings(
-        home=tmp_path, database_url=database_url, broker_url=engines.broker_url, objects_url=objects, max_upload_mib=1
+        home=tmp_path,
+        database_url=database_url,
+        broker_url=engines.broker_url,
+        objects_url=objects,
+        max_upload_mib=1,
     )
 
 
 @pytest.fixture
 def make_key(ledger: Ledger) -> MakeKey:
     def make(role: Role = Role.SUBMITTER, hospital: str = "north") -> str:
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             return house.keys.create(role, house.hospitals.ensure(hospital), "test")
 
     return make
@@ -64,7 +68,9 @@ def browser(gateway: TestClient) -> Callable[[], TestClient]:
     """The gateway as seen by a browser on one of its own pages."""
 
     def opened() -> TestClient:
-        client = TestClient(gateway.app, headers={"Origin": "http://testserver"}, raise_server_exceptions=False)
+        client = TestClient(
+            gateway.app, headers={"Origin": "http://testserver"}, raise_server_exceptions=False
+        )
         client.portal = gateway.portal
         return client
 
@@ -75,25 +81,33 @@ def browser(gateway: TestClient) -> Callable[[], TestClient]:
 def make_person(ledger: Ledger) -> MakePerson:
     """A person with a password of their own, which costs little to check."""
 
-    def make(role: Role = Role.SUBMITTER, hospital: str | None = "north", name: str | None = None) -> Person:
+    def make(
+        role: Role = Role.SUBMITTER, hospital: str | None = "north", name: str | None = None
+    ) -> Person:
         home = hospital if role in HOSPITAL_ROLES else None
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             hospital_id = house.hospitals.ensure(home) if home else None
-            made = house.people.make(name or f"{role}-{uuid4().hex}", role, hospital_id, CHEAP.hash(PASSWORD))
+            made = house.people.make(
+                name or f"{role}-{uuid4().hex}", role, hospital_id, CHEAP.hash(PASSWORD)
+            )
         with ledger.engine.begin() as line:
-            line.execute(text("UPDATE people SET must_change = false WHERE id = :id"), {"id": made.id})
+            line.execute(
+                text("UPDATE people SET must_change = false WHERE id = :id"), {"id": made.id}
+            )
         return made
 
     return make
 
 
 @pytest.fixture
-def signed_in(browser: Callable[[], TestClient], settings: Settings, ledger: Ledger) -> Callable[[Person], TestClient]:
+def signed_in(
+    browser: Callable[[], TestClient], settings: Settings, ledger: Ledger
+) -> Callable[[Person], TestClient]:
     """The gateway as seen by a person who has signed in."""
 
     def seen(person: Person) -> TestClient:
         client = browser()
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             token = house.sessions.open(person.id, lifetime(settings))
         client.cookies.set(COOKIE, token)
         client.headers[CSRF_HEADER] = csrf(token)
@@ -103,7 +117,9 @@ def signed_in(browser: Callable[[], TestClient], settings: Settings, ledger: Led
 
 
 @pytest.fixture
-def as_person(make_person: MakePerson, signed_in: Callable[[Person], TestClient]) -> Callable[..., TestClient]:
+def as_person(
+    make_person: MakePerson, signed_in: Callable[[Person], TestClient]
+) -> Callable[..., TestClient]:
     """The gateway as seen by a person of this role and hospital."""
 
     def seen(role: Role = Role.SUBMITTER, hospital: str = "north") -> TestClient:

@@ -43,7 +43,10 @@ def spend(ledger, tokens, seconds_ago=0.0):
     with ledger.engine.begin() as line:
         told = {"tokens": tokens, "ago": seconds_ago}
         line.execute(
-            text("UPDATE allowances SET tokens = :tokens, filled_at = clock_timestamp() - :ago * interval '1 s'"), told
+            text(
+                "UPDATE allowances SET tokens = :tokens, filled_at = clock_timestamp() - :ago * interval '1 s'"
+            ),
+            told,
         )
 
 
@@ -86,9 +89,14 @@ def test_a_clock_set_back_locks_nobody_out(north, limited, ledger):
 
 def test_processes_draw_from_one_bucket(north, limited, settings):
     limited(rate_per_minute=10)
-    with TestClient(create_app(settings), headers=north.headers) as beside, ThreadPoolExecutor(4) as pool:
+    with (
+        TestClient(create_app(settings), headers=north.headers) as beside,
+        ThreadPoolExecutor(4) as pool,
+    ):
         clients = [north, beside] * 8
-        answers = list(pool.map(lambda client: client.post("/v1/cases", **form()).status_code, clients))
+        answers = list(
+            pool.map(lambda client: client.post("/v1/cases", **form()).status_code, clients)
+        )
     assert (answers.count(202), answers.count(429)) == (9, 7)
 
 
@@ -106,7 +114,7 @@ def test_cases_under_way_are_limited_and_a_finished_one_makes_room(north, limite
 def test_what_comes_back_later_follows_the_pace(north, limited, ledger):
     limited(inflight_quota=2)
     first = sent(north, 1)[0].json()
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         hospital = house.hospitals.find("north").id
     with ledger.engine.begin() as line:
         line.execute(
@@ -141,7 +149,9 @@ def test_a_full_queue_refuses_all_but_urgent_cases(settings, make_key):
 def test_a_body_is_not_read_to_say_no(north, limited):
     limited(inflight_quota=1)
     assert sent(north, 1, priority="urgent")[0].status_code == 202
-    nonsense = north.post("/v1/cases", content=b"x" * 1000, headers={"Content-Type": "multipart/form-data"})
+    nonsense = north.post(
+        "/v1/cases", content=b"x" * 1000, headers={"Content-Type": "multipart/form-data"}
+    )
     refused(nonsense, "quota-reached")
 
 
@@ -157,13 +167,24 @@ def test_nothing_is_stored_of_a_refused_case(north, limited, gateway):
 def test_limits_are_an_operators_to_set_and_the_hospitals_to_see(as_role, operator, north):
     administrator = as_role(Role.HOSPITAL_ADMIN)
     assert administrator.patch("/v1/hospital", json={"weight": 5}).status_code == 422
-    assert operator.patch("/v1/hospitals/north", json={"weight": 5, "rate_per_minute": 60}).status_code == 200
+    assert (
+        operator.patch("/v1/hospitals/north", json={"weight": 5, "rate_per_minute": 60}).status_code
+        == 200
+    )
     told = north.get("/v1/hospital").json()
-    assert (told["weight"], told["rate_per_minute"], told["in_use"]["inflight_quota"]) == (5, 60, 5000)
-    assert operator.patch("/v1/hospitals/north", json={"weight": None}).json()["in_use"]["weight"] == 1
+    assert (told["weight"], told["rate_per_minute"], told["in_use"]["inflight_quota"]) == (
+        5,
+        60,
+        5000,
+    )
+    assert (
+        operator.patch("/v1/hospitals/north", json={"weight": None}).json()["in_use"]["weight"] == 1
+    )
 
 
-@pytest.mark.parametrize("wrong", [{"weight": 0}, {"weight": 11}, {"rate_per_minute": 0}, {"inflight_quota": 100_001}])
+@pytest.mark.parametrize(
+    "wrong", [{"weight": 0}, {"weight": 11}, {"rate_per_minute": 0}, {"inflight_quota": 100_001}]
+)
 def test_limits_outside_their_range_are_refused_with_the_range(operator, north, wrong):
     answer = operator.patch("/v1/hospitals/north", json=wrong)
     assert (answer.status_code, answer.json()["code"]) == (422, "setting-outside-limits")

@@ -18,11 +18,16 @@ def operator(as_role):
     return as_role(Role.OPERATOR)
 
 
-def test_an_unknown_name_a_wrong_password_and_a_disabled_account_get_one_answer(browser, make_person, operator):
+def test_an_unknown_name_a_wrong_password_and_a_disabled_account_get_one_answer(
+    browser, make_person, operator
+):
     person = make_person(name="reader-1")
     disabled = make_person(name="reader-2")
     operator.post(f"/v1/people/{disabled.id}/disable")
-    answers = [sign_in(browser(), *told) for told in (("reader-1", "wrong"), ("nobody", "wrong"), ("reader-2",))]
+    answers = [
+        sign_in(browser(), *told)
+        for told in (("reader-1", "wrong"), ("nobody", "wrong"), ("reader-2",))
+    ]
     assert [answer.status_code for answer in answers] == [401, 401, 401]
     assert len({answer.text for answer in answers}) == 1
     assert {answer.json()["code"] for answer in answers} == {"sign-in-refused"}
@@ -83,7 +88,9 @@ def test_guesses_sent_all_at_once_are_not_looked_at_more_often(browser, make_per
     make_person(name="reader-1")
     pages, statuses = [browser() for _ in range(12)], []
     threads = [
-        threading.Thread(target=lambda page=page: statuses.append(sign_in(page, "reader-1", "wrong").status_code))
+        threading.Thread(
+            target=lambda page=page: statuses.append(sign_in(page, "reader-1", "wrong").status_code)
+        )
         for page in pages
     ]
     for thread in threads:
@@ -105,8 +112,13 @@ def test_an_address_may_try_only_so_often_whatever_the_names(settings, ledger, m
 
 def test_guessing_the_present_password_from_a_session_locks_too(make_person, signed_in):
     page = signed_in(make_person())
-    answers = [page.post("/v1/session/password", json={"old": "wrong", "new": NEW}) for _ in range(FREE + 1)]
-    assert [answer.json()["code"] for answer in answers] == ["password-wrong"] * FREE + ["sign-in-locked"]
+    answers = [
+        page.post("/v1/session/password", json={"old": "wrong", "new": NEW})
+        for _ in range(FREE + 1)
+    ]
+    assert [answer.json()["code"] for answer in answers] == ["password-wrong"] * FREE + [
+        "sign-in-locked"
+    ]
 
 
 def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(browser, make_person, ledger):
@@ -128,7 +140,12 @@ def test_whoever_signs_in_sends_little_and_says_how_much(browser):
 
 def test_what_is_no_sign_in_is_answered_422(browser):
     page = browser()
-    for body in ({"name": "a\x00b", "password": "x"}, {"name": "a", "password": ""}, {"name": "a"}, {"password": "x"}):
+    for body in (
+        {"name": "a\x00b", "password": "x"},
+        {"name": "a", "password": ""},
+        {"name": "a"},
+        {"password": "x"},
+    ):
         assert page.post("/v1/session", json=body).status_code == 422
 
 
@@ -139,7 +156,7 @@ def test_a_flood_of_sign_ins_is_told_to_come_back(gateway, make_person, browser,
     answer = sign_in(browser(), "reader-1")
     assert (answer.status_code, answer.json()["code"]) == (429, "sign-in-busy")
     assert int(answer.headers["Retry-After"]) > 0
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.people.all()[0].failures == 0
     bench._most = 1
     assert sign_in(browser(), "reader-1").status_code == 201

@@ -24,9 +24,9 @@ SECRETS = ("Jane-Doe", "MRN-4711")
 def done(north, ledger):
     """A case with its result."""
     receipt = north.post("/v1/cases", **form(external_id=SECRETS[0])).json()
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, LEASE, 5)
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: {"risk": 0.4}})
     return receipt
 
@@ -41,7 +41,9 @@ def reads(trail):
     return [(each["event"], each["job_id"]) for each in trail() if each["event"].endswith(".read")]
 
 
-def test_a_result_read_is_on_record_once_for_each_key_however_often_it_is_polled(north, as_role, done, trail):
+def test_a_result_read_is_on_record_once_for_each_key_however_often_it_is_polled(
+    north, as_role, done, trail
+):
     job = done["job_id"]
     for _ in range(3):
         assert north.get(f"/v1/jobs/{job}").json()["result"] == {"risk": 0.4}
@@ -62,7 +64,7 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(north, ledger, gat
     north.get(done["links"]["case"])
     assert north.get(done["links"]["explanation"]).status_code == 202
     assert reads(trail) == [(Event.CASE_READ, None)]
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         wanted = house.explanations.next()
         stored = gateway.app.state.wiring.objects.put(png())
         house.explanations.answer(wanted, stored.sha256, None)
@@ -71,15 +73,17 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(north, ledger, gat
 
 
 def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_for(ledger, done):
-    with ledger.whole("test") as house:
-        who = house.keys.verify(house.keys.create(Role.READER, house.hospitals.find("north").id, "test"))
+    with ledger.system_session("test") as house:
+        who = house.keys.verify(
+            house.keys.create(Role.READER, house.hospitals.find("north").id, "test")
+        )
     subjects, seen = [(uuid4(), uuid4()) for _ in range(3)], Seen(most=2)
     for _ in range(2):
-        with ledger.scoped(who.hospital_id, who.actor) as book:
+        with ledger.hospital_session(who.hospital_id, who.actor) as book:
             fresh = seen.note(book, who, Event.RESULT_READ, subjects)
         seen.remember(who, Event.RESULT_READ, fresh)
     assert fresh == subjects[:1]
-    with ledger.scoped(who.hospital_id, who.actor) as book:
+    with ledger.hospital_session(who.hospital_id, who.actor) as book:
         assert [each.event for each in book.audit.page()].count(Event.RESULT_READ) == 3
 
 
@@ -102,9 +106,11 @@ def test_an_export_is_proven_by_the_file_alone(as_role, done, tmp_path):
     assert json.loads(answer.text.splitlines()[-2])["event"] == Event.AUDIT_EXPORTED
 
 
-def test_a_hospital_cannot_export_anothers_trail_and_an_auditor_can(as_role, done, make_key, ledger):
+def test_a_hospital_cannot_export_anothers_trail_and_an_auditor_can(
+    as_role, done, make_key, ledger
+):
     make_key(hospital="south")
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         south = house.hospitals.find("south").id
     admin, auditor = as_role(Role.HOSPITAL_ADMIN), as_role(Role.AUDITOR)
     unknown, other = (admin.get(f"/v1/audit/export?hospital={each}") for each in (uuid4(), south))
@@ -129,11 +135,18 @@ def test_the_trail_is_searched_and_read_from_its_newest_end(as_role, done, north
     auditor = as_role(Role.AUDITOR)
 
     def found(**asked):
-        return [each["event"] for each in auditor.get("/v1/audit", params={"newest": True, **asked}).json()]
+        return [
+            each["event"]
+            for each in auditor.get("/v1/audit", params={"newest": True, **asked}).json()
+        ]
 
     assert found(event="job.done") == found(case=done["case_id"], limit=1) == ["job.done"]
     assert found(actor="w") == ["job.done", "job.claimed"]
-    assert found(hospital="north", until="2020-01-01T00:00:00Z") == found(since="2100-01-01T00:00:00Z") == []
+    assert (
+        found(hospital="north", until="2020-01-01T00:00:00Z")
+        == found(since="2100-01-01T00:00:00Z")
+        == []
+    )
     every = auditor.get("/v1/audit?newest=true").json()
     assert [each["id"] for each in every] == sorted((each["id"] for each in every), reverse=True)
     rest = auditor.get(f"/v1/audit?newest=true&before={every[1]['id']}").json()
@@ -143,7 +156,7 @@ def test_the_trail_is_searched_and_read_from_its_newest_end(as_role, done, north
 @pytest.fixture
 def sealed(settings, ledger, done):
     Sealer(ledger, lambda: seal_key(settings)).seal()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return str(house.hospitals.find("north").id)
 
 
@@ -158,13 +171,18 @@ def test_the_gateway_proves_the_trail_and_tells_how_far_its_seals_reach(as_role,
     assert all(each["ended"] for each in told["chains"])
 
 
-def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_told(as_role, sealed, ledger):
+def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_told(
+    as_role, sealed, ledger
+):
     admin, other, auditor = (
-        as_role(*each) for each in ((Role.HOSPITAL_ADMIN,), (Role.HOSPITAL_ADMIN, "south"), (Role.AUDITOR,))
+        as_role(*each)
+        for each in ((Role.HOSPITAL_ADMIN,), (Role.HOSPITAL_ADMIN, "south"), (Role.AUDITOR,))
     )
     with ledger.engine.begin() as line:
         line.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        line.exec_driver_sql(f"UPDATE audit_events SET actor = 'x' WHERE number = 2 AND chain = '{sealed}'")
+        line.exec_driver_sql(
+            f"UPDATE audit_events SET actor = 'x' WHERE number = 2 AND chain = '{sealed}'"
+        )
     for client in (admin, auditor):
         told = client.get("/v1/audit/verify").json()
         assert (told["whole"], told["found"]) == (False, 1)
@@ -180,7 +198,9 @@ def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monke
     monkeypatch.setattr(service, "PROVE_MOST", 2)
     auditor, cursor, parts = as_role(Role.AUDITOR), None, []
     while not parts or cursor:
-        parts.append(auditor.get("/v1/audit/verify", params={"cursor": cursor} if cursor else {}).json())
+        parts.append(
+            auditor.get("/v1/audit/verify", params={"cursor": cursor} if cursor else {}).json()
+        )
         cursor = parts[-1]["next"]
     assert len(parts) > 2
     read = [each for part in parts for each in part["chains"] if each["chain"] == sealed]

@@ -34,11 +34,17 @@ def test_with_an_authenticator_the_password_alone_opens_nothing(totp, browser, l
     _, shown, _ = totp
     forget_use(ledger)
     bare, wrong = sign_in(browser()), sign_in(browser(), totp="000000x")
-    assert [(a.status_code, a.json()["code"]) for a in (bare, wrong)] == [(401, "totp-needed"), (403, "totp-wrong")]
+    assert [(a.status_code, a.json()["code"]) for a in (bare, wrong)] == [
+        (401, "totp-needed"),
+        (403, "totp-wrong"),
+    ]
     assert "set-cookie" not in bare.headers
     assert sign_in(browser(), totp=shown.now()).json()["totp"] is True
     trail = as_role("operator").get("/v1/audit?limit=1000").json()
-    assert [each["details"]["why"] for each in trail if each["event"] == "person.refused"] == ["code-missing", "code"]
+    assert [each["details"]["why"] for each in trail if each["event"] == "person.refused"] == [
+        "code-missing",
+        "code",
+    ]
     assert [each["event"] for each in trail if each["event"].startswith("totp")] == ["totp.on"]
 
 
@@ -54,7 +60,9 @@ def test_a_used_code_is_refused_and_so_is_the_one_that_confirmed(totp, browser, 
 
 def test_a_recovery_code_opens_once(totp, browser, ledger):
     *_, codes = totp
-    assert [sign_in(browser(), totp=code).status_code for code in (codes[3], codes[3], codes[4].upper())] == [
+    assert [
+        sign_in(browser(), totp=code).status_code for code in (codes[3], codes[3], codes[4].upper())
+    ] == [
         201,
         403,
         201,
@@ -86,7 +94,12 @@ def test_an_authenticator_is_removed_with_the_password_and_a_code_only(totp, bro
     for password, code, problem in told:
         answer = page.post("/v1/session/totp/remove", json={"password": password, "code": code})
         assert answer.json()["code"] == problem
-    assert page.post("/v1/session/totp/remove", json={"password": PASSWORD, "code": codes[0]}).status_code == 204
+    assert (
+        page.post(
+            "/v1/session/totp/remove", json={"password": PASSWORD, "code": codes[0]}
+        ).status_code
+        == 204
+    )
     assert sign_in(browser()).json()["totp"] is False
 
 
@@ -95,7 +108,10 @@ def test_what_was_not_confirmed_is_not_asked_for(make_person, signed_in, browser
     early = page.post("/v1/session/totp/confirm", json={"code": "123456"})
     assert early.json()["code"] == "totp-not-begun"
     page.post("/v1/session/totp")
-    assert page.post("/v1/session/totp/confirm", json={"code": "000000x"}).json()["code"] == "totp-wrong"
+    assert (
+        page.post("/v1/session/totp/confirm", json={"code": "000000x"}).json()["code"]
+        == "totp-wrong"
+    )
     assert sign_in(browser()).status_code == 201
 
 

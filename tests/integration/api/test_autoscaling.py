@@ -21,7 +21,9 @@ def scrape(gateway):
         for family in text_string_to_metric_families(gateway.get("/metrics").text):
             for sample in family.samples:
                 labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
-                figures.setdefault(f"{sample.name}{{{labels}}}" if labels else sample.name, []).append(sample.value)
+                figures.setdefault(
+                    f"{sample.name}{{{labels}}}" if labels else sample.name, []
+                ).append(sample.value)
         return figures
 
     return read
@@ -29,7 +31,11 @@ def scrape(gateway):
 
 def test_each_trigger_finds_one_figure(scrape):
     figures = scrape()
-    asked = [each for thing in of(lying_there(), "ScaledObject").values() for each in walk(thing, "valueLocation")]
+    asked = [
+        each
+        for thing in of(lying_there(), "ScaledObject").values()
+        for each in walk(thing, "valueLocation")
+    ]
     assert len(asked) == 3
     assert [figures.get(each) for each in asked] == [[0.0]] * 3
 
@@ -37,15 +43,19 @@ def test_each_trigger_finds_one_figure(scrape):
 def test_waiting_cases_and_open_steps_are_counted_from_the_ledger(scrape, as_role, ledger):
     for seed in range(3):
         assert as_role().post("/v1/cases", **form(png(seed))).status_code == 202
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("set")
         house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
         house.runs.request(dataset, house.versions.freeze(dataset).id, "light", 0)
         plan = house.steps.claim("me", timedelta(minutes=5), 3)
         left, right = NewStep("left", StepKind.FEATURES), NewStep("right", StepKind.FEATURES)
-        house.steps.finish(plan.token, {}, (left, right, NewStep("both", StepKind.TABLE, after=("left", "right"))))
+        house.steps.finish(
+            plan.token, {}, (left, right, NewStep("both", StepKind.TABLE, after=("left", "right")))
+        )
         house.steps.claim("me", timedelta(minutes=5), 3)
     figures = scrape()
     assert figures['sera_jobs{state="queued"}'] == [3.0]
     assert figures["sera_oldest_queued_seconds"][0] > 0
-    assert figures["sera_open_training_steps"] == [2.0], "one that is done, one that could be; the third must wait"
+    assert figures["sera_open_training_steps"] == [2.0], (
+        "one that is done, one that could be; the third must wait"
+    )

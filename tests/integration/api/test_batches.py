@@ -32,7 +32,11 @@ def send(operator):
 
     def sent(lines, files, name="set"):
         parts = [("files", (file, data, "image/png")) for file, data in files.items()]
-        manifest = lines if isinstance(lines, bytes) else (HEAD + "".join(f"{line}\n" for line in lines)).encode()
+        manifest = (
+            lines
+            if isinstance(lines, bytes)
+            else (HEAD + "".join(f"{line}\n" for line in lines)).encode()
+        )
         parts.append(("manifest", ("manifest.csv", manifest, "text/csv")))
         return operator.post(f"/v1/datasets/{name}/batches", files=parts)
 
@@ -57,8 +61,10 @@ def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, le
         "code": None,
         "message": None,
     }
-    with ledger.whole("test") as house:
-        rows = {row.image_sha256: row for row in house.datasets.images(house.datasets.find("set").id)}
+    with ledger.system_session("test") as house:
+        rows = {
+            row.image_sha256: row for row in house.datasets.images(house.datasets.find("set").id)
+        }
     held = rows[sha(png(1))]
     assert (held.mask_sha256, held.split, held.site) == (sha(mask(1)), "test", "north")
     assert gateway.app.state.wiring.objects.get(held.mask_sha256) == mask(1)
@@ -105,13 +111,20 @@ def test_one_bad_row_never_refuses_the_others(send, operator):
     assert [row["line"] for row in answer.json()["rows"]] == list(range(2, len(lines) + 2))
     refused = [row for row in answer.json()["rows"] if row["outcome"] == "refused"]
     assert all(row["message"].endswith((".", ")")) for row in refused)
-    assert (answer.json()["refused"], operator.get("/v1/datasets/set").json()["images"]) == (len(refused), 2)
+    assert (answer.json()["refused"], operator.get("/v1/datasets/set").json()["images"]) == (
+        len(refused),
+        2,
+    )
 
 
 def test_a_name_is_only_a_name_and_never_a_path(send, settings):
     for name in ("../../etc/passwd", "/etc/passwd", "..", "a/../b.png", "a\\b.png", "C:b.png"):
         assert codes(send([f"{name},1,,,,"], {})) == ["file-missing"]
-        assert codes(send([f"{name},1,,,,"], {name: png(1)})) in (["added"], ["known"], ["file-missing"])
+        assert codes(send([f"{name},1,,,,"], {name: png(1)})) in (
+            ["added"],
+            ["known"],
+            ["file-missing"],
+        )
     assert not list(settings.home.glob("**/passwd"))
 
 
@@ -120,7 +133,9 @@ def test_a_nul_in_a_name_is_no_more_than_a_name_that_is_not_there(send):
     assert (answer.status_code, codes(answer)) == (200, ["file-missing", "added"])
 
 
-def test_an_image_that_the_dataset_has_is_compared_by_its_hash_and_nothing_comes_in_by_one(send, gateway):
+def test_an_image_that_the_dataset_has_is_compared_by_its_hash_and_nothing_comes_in_by_one(
+    send, gateway
+):
     send(["a.png,1,m.png,P-1,,"], {"a.png": png(1), "m.png": mask(1)})
     stored = gateway.app.state.wiring.objects.put(png(2)).sha256
     lines = [
@@ -130,7 +145,13 @@ def test_an_image_that_the_dataset_has_is_compared_by_its_hash_and_nothing_comes
         f"{sha(png(1))},1,,P-2,,",
         f"{stored},1,,,,",
     ]
-    assert codes(send(lines, {})) == ["known", "label-differs", "mask-differs", "patient-differs", "image-unknown"]
+    assert codes(send(lines, {})) == [
+        "known",
+        "label-differs",
+        "mask-differs",
+        "patient-differs",
+        "image-unknown",
+    ]
 
 
 def test_a_manifest_that_is_none_is_refused_whole(send):
@@ -150,11 +171,16 @@ def test_a_batch_of_too_many_rows_or_of_twins_is_refused_whole(send, operator):
     assert send(["a.png,1,,,,"] * 2001, {}).json()["code"] == "batch-too-long"
     twins = [("files", ("a.png", png(seed), "image/png")) for seed in (1, 2)]
     twins.append(("manifest", ("m.csv", b"image,malignant\na.png,1\n", "text/csv")))
-    assert operator.post("/v1/datasets/set/batches", files=twins).json()["code"] == "files-ambiguous"
+    assert (
+        operator.post("/v1/datasets/set/batches", files=twins).json()["code"] == "files-ambiguous"
+    )
 
 
 def test_a_batch_without_a_manifest_or_a_dataset_is_refused(operator, send):
-    assert "manifest" in operator.post("/v1/datasets/set/batches", files={"files": png(1)}).json()["detail"]
+    assert (
+        "manifest"
+        in operator.post("/v1/datasets/set/batches", files={"files": png(1)}).json()["detail"]
+    )
     assert send(["a.png,1,,,,"], {"a.png": png(1)}, name="none").json()["code"] == "dataset-unknown"
 
 
@@ -167,6 +193,8 @@ def test_a_batch_over_the_cap_is_told_to_come_in_smaller_ones(send):
 def test_the_same_batch_sent_twice_at_once_is_added_once(send, operator):
     files = {f"{seed}.png": png(seed) for seed in range(6)}
     with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda _: send([f"{name},1,,,," for name in files], files).json(), range(3)))
+        answers = list(
+            pool.map(lambda _: send([f"{name},1,,,," for name in files], files).json(), range(3))
+        )
     assert sorted(answer["added"] for answer in answers) == [0, 0, 6]
     assert all(answer["refused"] == 0 for answer in answers)

@@ -17,7 +17,7 @@ def told(tmp_path_factory):
 def stored(ledger, told):
     """The digest of a model that is kept with its card, and live."""
     digest = told["model"]["digest"]
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.store(digest, "small", "small", None, True, {}, card=told)
         house.models.promote(digest, "test", None)
     return digest
@@ -33,7 +33,9 @@ def test_the_page_fetches_and_runs_nothing(north, stored):
     page = north.get("/v1/models/small/card.html")
     assert page.headers["content-type"].startswith("text/html")
     policy = page.headers["Content-Security-Policy"].split("; ")
-    assert {"default-src 'none'", "frame-ancestors 'none'", "style-src 'unsafe-inline'"} < set(policy)
+    assert {"default-src 'none'", "frame-ancestors 'none'", "style-src 'unsafe-inline'"} < set(
+        policy
+    )
     assert "<h1>small/1" in page.text
 
 
@@ -42,7 +44,7 @@ def test_without_a_key_there_is_no_card(gateway, stored):
 
 
 def test_a_model_from_before_cards_says_how_to_get_one(north, ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.store("cd" * 32, "old", "light", None, False, {})
     answer = north.get("/v1/models/old/card")
     assert (answer.status_code, answer.json()["code"]) == (404, "card-missing")

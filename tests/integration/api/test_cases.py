@@ -21,7 +21,9 @@ POLYGON = {"polygon": [[10, 10], [90, 20], [60, 100]]}
 
 def test_a_case_is_durable_when_it_is_accepted(north, gateway):
     roi = {"box": [10, 12, 80, 70]}
-    answer = north.post("/v1/cases", **form(roi=json.dumps(roi), external_id="A-7", priority="urgent"))
+    answer = north.post(
+        "/v1/cases", **form(roi=json.dumps(roi), external_id="A-7", priority="urgent")
+    )
     receipt = answer.json()
     assert (answer.status_code, receipt["state"]) == (202, "queued")
     assert answer.headers["Location"] == f"/v1/jobs/{receipt['job_id']}" == receipt["links"]["job"]
@@ -29,7 +31,17 @@ def test_a_case_is_durable_when_it_is_accepted(north, gateway):
     assert (case["size_mm"], case["external_id"], case["roi"]) == (14.5, "A-7", roi)
     assert gateway.app.state.wiring.objects.get(case["image"]["sha256"]) == png()
     job = north.get(receipt["links"]["job"]).json()
-    assert job | {"case_id": receipt["case_id"], "state": "queued", "position": 1, "attempts": 0, "result": None} == job
+    assert (
+        job
+        | {
+            "case_id": receipt["case_id"],
+            "state": "queued",
+            "position": 1,
+            "attempts": 0,
+            "result": None,
+        }
+        == job
+    )
 
 
 def test_dicom_is_accepted_like_any_image(north):
@@ -46,13 +58,19 @@ def test_a_picture_without_a_header_has_no_device(north):
 
 def test_a_frame_of_a_loop_is_kept_and_shown(north):
     loop = examples.get_path("ybr_color").read_bytes()
-    chosen, unsaid = (north.post("/v1/cases", **form(loop, frame=frame)).json() for frame in (30, None))
-    assert [north.get(receipt["links"]["case"]).json()["frame"] for receipt in (chosen, unsaid)] == [30, None]
+    chosen, unsaid = (
+        north.post("/v1/cases", **form(loop, frame=frame)).json() for frame in (30, None)
+    )
+    assert [
+        north.get(receipt["links"]["case"]).json()["frame"] for receipt in (chosen, unsaid)
+    ] == [30, None]
 
 
 @pytest.mark.parametrize("frame", [0, -3, 31])
 def test_a_frame_that_is_not_there_is_refused_before_the_case_is_taken(north, frame):
-    answer = north.post("/v1/cases", **form(examples.get_path("ybr_color").read_bytes(), frame=frame))
+    answer = north.post(
+        "/v1/cases", **form(examples.get_path("ybr_color").read_bytes(), frame=frame)
+    )
     assert (answer.status_code, answer.json()["code"]) == (422, "frame-absent")
     assert "holds 30" in answer.json()["detail"]
     assert north.get("/v1/jobs").json()["jobs"] == []
@@ -153,7 +171,7 @@ def test_what_the_reader_saw_is_kept_and_assessed_beside_the_model(north, gatewa
     own = case["reader_assessment"]
     assert (own["points"], own["level"], own["advice"][0]["threshold_mm"]) == (7, "TR5", 10)
     assert own["advice"][0]["text"].startswith("FNA is due: 14.5 mm reaches")
-    with gateway.app.state.wiring.ledger.whole("test") as house:
+    with gateway.app.state.wiring.ledger.system_session("test") as house:
         trail = json.dumps([link.details for _, link in house.audit.links(None, 1000)], default=str)
     assert "hypoechoic" not in trail
 
@@ -173,7 +191,9 @@ def test_descriptors_that_the_lexicon_has_not_are_refused_before_the_case_is_tak
 
 def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodule(north):
     key, seen = {"Idempotency-Key": "k"}, json.dumps(EXAMPLE)
-    first, again = (north.post("/v1/cases", **form(descriptors=seen), headers=key) for _ in range(2))
+    first, again = (
+        north.post("/v1/cases", **form(descriptors=seen), headers=key) for _ in range(2)
+    )
     assert again.json() == first.json()
     assert north.post("/v1/cases", **form(), headers=key).status_code == 409
     plain = north.get(north.post("/v1/cases", **form()).json()["links"]["case"]).json()
@@ -184,7 +204,10 @@ def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodu
 def test_descriptors_count_in_the_fingerprint_by_what_they_say():
     plain = Submission(BytesIO(), 14.5, None, None, Priority.ROUTINE)
     foci = (["rim", "punctate"], ["punctate", "rim"], ["rim"])
-    said = [replace(plain, descriptors=describe({**EXAMPLE, "foci": each})).fingerprint("a" * 64) for each in foci]
+    said = [
+        replace(plain, descriptors=describe({**EXAMPLE, "foci": each})).fingerprint("a" * 64)
+        for each in foci
+    ]
     assert said[0] == said[1]
     assert len({plain.fingerprint("a" * 64), *said}) == 3
 
@@ -217,7 +240,10 @@ def test_no_key_a_wrong_key_and_a_key_without_leave_are_told_apart(gateway, as_r
 def test_a_stranger_is_turned_away_before_the_body_is_parsed(gateway, north):
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     assert gateway.post("/v1/cases", content=b"no form at all", headers=headers).status_code == 401
-    assert north.post("/v1/cases", content=b"no form at all", headers=headers).status_code in (400, 422)
+    assert north.post("/v1/cases", content=b"no form at all", headers=headers).status_code in (
+        400,
+        422,
+    )
 
 
 def test_another_hospitals_case_is_not_there(as_role):
@@ -230,7 +256,11 @@ def test_another_hospitals_case_is_not_there(as_role):
 def test_an_explanation_before_the_result_is_refused_as_too_early(north):
     receipt = north.post("/v1/cases", **form()).json()
     answer = north.get(receipt["links"]["explanation"])
-    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "no-result-yet", True)
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (
+        409,
+        "no-result-yet",
+        True,
+    )
 
 
 def test_what_happened_stands_in_the_hospitals_trail_and_no_other(as_role):
@@ -244,7 +274,10 @@ def test_what_happened_stands_in_the_hospitals_trail_and_no_other(as_role):
 
 def test_the_same_content_sent_anew_is_another_case_that_names_the_first(north):
     roi = json.dumps({"box": [10, 12, 80, 70]})
-    first, *more = (north.post("/v1/cases", **form(roi=roi, external_id=name)).json() for name in ("A", "B", "C"))
+    first, *more = (
+        north.post("/v1/cases", **form(roi=roi, external_id=name)).json()
+        for name in ("A", "B", "C")
+    )
     assert first["duplicate_of"] is None
     for receipt in more:
         assert receipt["duplicate_of"] == first["case_id"] != receipt["case_id"]
@@ -254,7 +287,12 @@ def test_the_same_content_sent_anew_is_another_case_that_names_the_first(north):
 def test_another_image_size_roi_or_frame_is_no_duplicate(north):
     north.post("/v1/cases", **form(roi=json.dumps(POLYGON)))
     north.post("/v1/cases", **form())
-    for told in ({"size_mm": 15}, {"roi": '{"box": [1, 2, 30, 30]}'}, {"frame": 1}, {"image": png(1)}):
+    for told in (
+        {"size_mm": 15},
+        {"roi": '{"box": [1, 2, 30, 30]}'},
+        {"frame": 1},
+        {"image": png(1)},
+    ):
         assert north.post("/v1/cases", **form(**told)).json()["duplicate_of"] is None, told
 
 

@@ -29,7 +29,9 @@ def told(seed: int) -> bytes:
 
 def scan(seed: int = 1) -> bytes:
     pixels = decode(png(seed)).pixels
-    return dicom_file(pixels, PatientName=NAME, PatientID="4711", Manufacturer="ACME", StudyInstanceUID="1.2.3.4")
+    return dicom_file(
+        pixels, PatientName=NAME, PatientID="4711", Manufacturer="ACME", StudyInstanceUID="1.2.3.4"
+    )
 
 
 def sha(data: bytes) -> str:
@@ -63,7 +65,9 @@ def test_what_was_removed_is_on_record_by_name_and_count(as_role):
 
 
 def test_the_same_upload_twice_is_one_case_and_one_object(north, kept):
-    first, again = (north.post("/v1/cases", **form(scan()), headers={"Idempotency-Key": "k"}) for _ in range(2))
+    first, again = (
+        north.post("/v1/cases", **form(scan()), headers={"Idempotency-Key": "k"}) for _ in range(2)
+    )
     assert first.json() == again.json()
     size = len(kept())
     other = north.post("/v1/cases", **form(scan()))
@@ -73,10 +77,12 @@ def test_the_same_upload_twice_is_one_case_and_one_object(north, kept):
 def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(north, ledger):
     """Its receipt was kept under the hash of the very file."""
     receipt = north.post("/v1/cases", **form(png(2))).json()
-    fingerprint = sha(json.dumps([sha(told(1)), 14.5, None, None, "routine"], sort_keys=True).encode())
-    with ledger.whole("test") as house:
+    fingerprint = sha(
+        json.dumps([sha(told(1)), 14.5, None, None, "routine"], sort_keys=True).encode()
+    )
+    with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         book.receipts.reserve("old", fingerprint)
         book.receipts.keep("old", Answer(202, {}, json.dumps(receipt).encode()))
     again = north.post("/v1/cases", **form(told(1)), headers={"Idempotency-Key": "old"})
@@ -97,8 +103,14 @@ def operator(as_role):
 
 
 def batch(operator, table: str, files: dict[str, bytes]):
-    parts = [("manifest", ("m.csv", table, "text/csv")), *(("files", each) for each in files.items())]
-    return [row["outcome"] for row in operator.post("/v1/datasets/set/batches", files=parts).json()["rows"]]
+    parts = [
+        ("manifest", ("m.csv", table, "text/csv")),
+        *(("files", each) for each in files.items()),
+    ]
+    return [
+        row["outcome"]
+        for row in operator.post("/v1/datasets/set/batches", files=parts).json()["rows"]
+    ]
 
 
 def test_an_import_repeated_by_files_or_by_their_hashes_is_known(operator, kept):
@@ -117,28 +129,40 @@ def test_an_import_repeated_by_files_or_by_their_hashes_is_known(operator, kept)
 
 
 def test_an_image_is_corrected_and_removed_by_the_hash_of_its_file(operator):
-    answer = operator.post("/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))})
+    answer = operator.post(
+        "/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))}
+    )
     stored = answer.json()["image_sha256"]
     assert stored != sha(told(1))
-    changed = operator.put(f"/v1/datasets/set/images/{sha(told(1))}", json={"malignant": False}).json()
+    changed = operator.put(
+        f"/v1/datasets/set/images/{sha(told(1))}", json={"malignant": False}
+    ).json()
     assert (changed["image_sha256"], changed["malignant"]) == (stored, False)
-    assert operator.delete(f"/v1/datasets/set/images/{sha(told(1))}").json()["image_sha256"] == stored
+    assert (
+        operator.delete(f"/v1/datasets/set/images/{sha(told(1))}").json()["image_sha256"] == stored
+    )
 
 
 def test_an_image_of_before_files_were_cleaned_keeps_its_name(operator, gateway):
     """So that a frozen version and its locked test set know it again."""
     gateway.app.state.wiring.objects.put(told(1))
-    with gateway.app.state.wiring.ledger.whole("test") as house:
+    with gateway.app.state.wiring.ledger.system_session("test") as house:
         dataset = house.datasets.find("set").id
         house.datasets.add(dataset, [LabelledImage(sha(told(1)), True, "train")])
-    answer = operator.post("/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))})
+    answer = operator.post(
+        "/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))}
+    )
     assert answer.json() == {"image_sha256": sha(told(1)), "added": False}
 
 
 def test_what_went_from_an_import_is_on_record(operator, ledger):
-    operator.post("/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))})
-    with ledger.whole("test") as house:
-        [cleaned] = [each.details for each in house.audit.page() if each.details.get("change") == "cleaned"]
+    operator.post(
+        "/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))}
+    )
+    with ledger.system_session("test") as house:
+        [cleaned] = [
+            each.details for each in house.audit.page() if each.details.get("change") == "cleaned"
+        ]
     assert (cleaned["files"], cleaned["removed"]) == (1, {"tEXt": 1})
 
 
@@ -146,5 +170,7 @@ def test_pictures_of_cases_that_become_training_images_go_by_one_name(as_role, o
     pixels = np.tile(np.arange(64, dtype=np.uint8), (64, 1))
     data = dicom_file(pixels, PatientName=NAME)
     case = as_role().get(as_role().post("/v1/cases", **form(data)).json()["links"]["case"]).json()
-    answer = operator.post("/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.dcm", data)})
+    answer = operator.post(
+        "/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.dcm", data)}
+    )
     assert answer.json()["image_sha256"] == case["image"]["sha256"]

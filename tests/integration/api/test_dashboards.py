@@ -21,13 +21,28 @@ from tests.e2e.stage import ROOT
 PROMETHEUS, GRAFANA = ROOT / "deploy/prometheus", ROOT / "deploy/grafana"
 ALERTS = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())
 TARGETS = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
-BOARDS = {path.stem: json.loads(path.read_text()) for path in sorted((GRAFANA / "dashboards").glob("*.json"))}
+BOARDS = {
+    path.stem: json.loads(path.read_text())
+    for path in sorted((GRAFANA / "dashboards").glob("*.json"))
+}
 RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
 ALARMS = {rule["alert"]: rule for rule in RULES if "alert" in rule}
 RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 OF_PROMETHEUS = {"up"}
 """What Prometheus itself says of a target."""
-WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "offset", "bool"}
+WORDS = {
+    "and",
+    "or",
+    "unless",
+    "by",
+    "without",
+    "on",
+    "ignoring",
+    "group_left",
+    "group_right",
+    "offset",
+    "bool",
+}
 MADE = {"counter": ("",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 
 
@@ -37,7 +52,9 @@ def questions() -> Iterator[tuple[str, str]]:
         yield rule.get("alert") or rule["record"], rule["expr"]
     for name, board in BOARDS.items():
         for panel in board["panels"]:
-            yield from ((f"{name}: {panel['title']}", target["expr"]) for target in panel["targets"])
+            yield from (
+                (f"{name}: {panel['title']}", target["expr"]) for target in panel["targets"]
+            )
         for variable in board["templating"]["list"]:
             yield f"{name}: ${variable['name']}", variable["definition"].split("(")[1].split(",")[0]
 
@@ -53,7 +70,11 @@ def metrics(expression: str) -> set[str]:
 def selected(expression: str) -> set[tuple[str, str]]:
     """Pairs of a metric and a label that is asked of it."""
     found = re.findall(r"([a-zA-Z_:][\w:]*)\{([^}]*)\}", expression)
-    return {(name, label) for name, matchers in found for label in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", matchers)}
+    return {
+        (name, label)
+        for name, matchers in found
+        for label in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", matchers)
+    }
 
 
 @pytest.fixture
@@ -73,7 +94,9 @@ def exposed(pages: str) -> set[str]:
 
 def test_every_metric_that_a_dashboard_or_an_alert_names_is_exposed(pages):
     known = exposed(pages) | RECORDED | OF_PROMETHEUS
-    assert {where: missing for where, asked in questions() if (missing := metrics(asked) - known)} == {}
+    assert {
+        where: missing for where, asked in questions() if (missing := metrics(asked) - known)
+    } == {}
 
 
 def test_every_label_that_is_asked_for_is_one_of_its_metric(pages):
@@ -84,13 +107,13 @@ def test_every_label_that_is_asked_for_is_one_of_its_metric(pages):
     target = {"job", "instance"}
     asked = {pair for _, expression in questions() for pair in selected(expression)}
     assert len(asked) > 10
-    assert [pair for pair in asked if pair[0] in labels and pair[1] not in labels[pair[0]] | target] == []
+    assert [
+        pair for pair in asked if pair[0] in labels and pair[1] not in labels[pair[0]] | target
+    ] == []
 
 
 def test_names_are_read_out_of_promql_as_they_stand_there():
-    told = (
-        'histogram_quantile(0.95, sum by (le, lane) (rate(a_bucket{lane="b_total",le=~"c"}[5m]))) > 2 or d:e offset 1h'
-    )
+    told = 'histogram_quantile(0.95, sum by (le, lane) (rate(a_bucket{lane="b_total",le=~"c"}[5m]))) > 2 or d:e offset 1h'
     assert metrics(told) == {"a_bucket", "d:e"}
     assert metrics("count(max by (model) (f)) / g_total and absent(h)") == {"f", "g_total", "h"}
 
@@ -102,37 +125,55 @@ def test_every_alert_says_how_grave_it_is_and_leads_to_its_runbook(name):
     assert alarm["annotations"].keys() == {"summary", "description", "runbook_url"}
     path, _, anchor = alarm["annotations"]["runbook_url"].partition("#")
     headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(), re.MULTILINE)
-    assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert anchor in {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings
+    }
 
 
 def test_there_is_a_runbook_for_no_other_alert():
-    headings = re.findall(r"^### (Sera\w+)$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    headings = re.findall(
+        r"^### (Sera\w+)$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE
+    )
     assert sorted(headings) == sorted(ALARMS)
 
 
 def test_every_target_that_is_asked_for_is_one_that_prometheus_scrapes():
     jobs = {each["job_name"] for each in TARGETS["scrape_configs"]}
-    asked = [matcher for _, expression in questions() for matcher in re.findall(r'job=~?"([^"]+)"', expression)]
+    asked = [
+        matcher
+        for _, expression in questions()
+        for matcher in re.findall(r'job=~?"([^"]+)"', expression)
+    ]
     assert asked
-    assert [matcher for matcher in asked if not any(re.fullmatch(matcher, job) for job in jobs)] == []
+    assert [
+        matcher for matcher in asked if not any(re.fullmatch(matcher, job) for job in jobs)
+    ] == []
 
 
 def test_prometheus_keeps_of_the_second_look_what_only_a_key_may_see(gateway, pages):
     (job,) = [each for each in TARGETS["scrape_configs"] if each["job_name"] == "sera-hospitals"]
     kept = re.compile(job["metric_relabel_configs"][0]["regex"])
     named = exposed(pages) - exposed(gateway.get("/metrics").text)
-    gateways = {name for name in named if name.startswith("sera_") and not name.startswith("sera_gpu")}
+    gateways = {
+        name for name in named if name.startswith("sera_") and not name.startswith("sera_gpu")
+    }
     assert gateways == {name for name in exposed(pages) if kept.fullmatch(name)}
 
 
 def test_dashboards_are_told_apart_and_lie_side_by_side():
     assert len({board["uid"] for board in BOARDS.values()}) == len(BOARDS) == 5
-    source = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())["datasources"][0]
+    source = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())[
+        "datasources"
+    ][0]
     for board in BOARDS.values():
         taken = set()
         for panel in board["panels"]:
             place = panel["gridPos"]
-            cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+            cells = {
+                (place["x"] + x, place["y"] + y)
+                for x in range(place["w"])
+                for y in range(place["h"])
+            }
             assert not cells & taken
             assert max(x for x, _ in cells) < 24
             assert panel["datasource"]["uid"] == source["uid"]

@@ -42,7 +42,9 @@ class Database:
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
     said: queue.Queue[Event] = queue.Queue()
-    with EmbeddedEngines(tmp_path_factory.mktemp("engines"), durable=False, observe=said.put) as engines:
+    with EmbeddedEngines(
+        tmp_path_factory.mktemp("engines"), durable=False, observe=said.put
+    ) as engines:
         migrate(engines.database_url)
         yield Database(engines, said)
 
@@ -60,11 +62,13 @@ def north(database, ledger, tmp_path_factory):
     home, engines = tmp_path_factory.mktemp("home"), database.engines
     urls = {"database_url": engines.database_url, "broker_url": engines.broker_url}
     settings = Settings(home=home, objects_url=(home / "objects").as_uri(), **urls)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         key = house.keys.create(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
     with (
         gateway_of(settings) as gateway,
-        httpx2.Client(base_url=gateway.url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client,
+        httpx2.Client(
+            base_url=gateway.url, headers={"Authorization": f"Bearer {key}"}, timeout=60
+        ) as client,
     ):
         yield client
 
@@ -81,7 +85,9 @@ class Load:
         count = 0
         while not self._over.is_set():
             key = f"{id(self)}-{number}-{count}"
-            answer = self._client.post("/v1/cases", **form(png(number)), headers={"Idempotency-Key": key})
+            answer = self._client.post(
+                "/v1/cases", **form(png(number)), headers={"Idempotency-Key": key}
+            )
             self.answers += [answer, self._client.get("/v1/jobs")]
             if answer.status_code == 202:
                 self.accepted[key], count = answer.json()["job_id"], count + 1
@@ -90,8 +96,12 @@ class Load:
         self._over.set()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["fast shutdown", "kill -9"])
-def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(database, north, ledger, number):
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGKILL], ids=["fast shutdown", "kill -9"]
+)
+def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(
+    database, north, ledger, number
+):
     first = north.post("/v1/cases", **form()).json()["job_id"]
     load, path = Load(north), f"/v1/jobs/{first}"
     with ThreadPoolExecutor(CLIENTS + 2) as pool:
@@ -107,15 +117,17 @@ def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(database, no
         load.end()
         for client in clients:
             client.result()
-        with ledger.whole("w") as house:
+        with ledger.system_session("w") as house:
             lease = house.queue.claim("w", 1000, LEASE, 5)
-        with ledger.whole("w") as house:
+        with ledger.system_session("w") as house:
             house.queue.finish(lease.token, "d" * 64, {job.id: {"risk": 0.4} for job in lease.jobs})
         assert poll.result().json().get("state") == "done", poll.result().text
         assert '"done"' in events.result().text.split("event: job")[-1]
     assert {answer.status_code for answer in load.answers} <= {200, 202, 503}
     away = [answer for answer in load.answers if answer.status_code == 503]
-    assert {(answer.json()["code"], answer.json()["retryable"]) for answer in away} <= {("unavailable", True)}
+    assert {(answer.json()["code"], answer.json()["retryable"]) for answer in away} <= {
+        ("unavailable", True)
+    }
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in away)
     done = {job.id: job for job in lease.jobs}
     assert {str(each) for each in done} >= set(load.accepted.values())
@@ -125,18 +137,20 @@ def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(database, no
 
 def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, ledger):
     short, job = timedelta(seconds=30), north.post("/v1/cases", **form()).json()["job_id"]
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, short, 5)
     renewed = threading.Event()
 
     def renew(tokens):
-        with ledger.whole("w") as house:
+        with ledger.system_session("w") as house:
             house.queue.renew(tokens, short)
         renewed.set()
 
     def write():
-        with ledger.whole("w") as house:
-            house.queue.finish(lease.token, "d" * 64, {each.id: {"risk": 0.4} for each in lease.jobs})
+        with ledger.system_session("w") as house:
+            house.queue.finish(
+                lease.token, "d" * 64, {each.id: {"risk": 0.4} for each in lease.jobs}
+            )
 
     heartbeat = Heartbeat(renew, timedelta(seconds=0.3))
     heartbeat.start()

@@ -25,7 +25,9 @@ def operator(as_role):
 def add(operator):
     def added(seed, name="set", **fields):
         data = {"malignant": str(seed % 2), **fields}
-        return operator.post(f"/v1/datasets/{name}/images", data=data, files={"image": ("a.png", png(seed))})
+        return operator.post(
+            f"/v1/datasets/{name}/images", data=data, files={"image": ("a.png", png(seed))}
+        )
 
     return added
 
@@ -36,7 +38,9 @@ def test_the_same_image_under_another_label_is_refused_and_then_corrected(operat
     assert (refused.status_code, refused.json()["code"]) == (409, "label-differs")
     assert "(malignant)" in refused.json()["detail"]
     address = f"/v1/datasets/set/images/{sha(png(1))}"
-    changed = operator.put(address, json={"malignant": False, "site": "north", "patient": "P-1"}).json()
+    changed = operator.put(
+        address, json={"malignant": False, "site": "north", "patient": "P-1"}
+    ).json()
     assert changed | {"malignant": False, "site": "north", "patient_known": True} == changed
     assert "P-1" not in str(changed)
     assert add(1, malignant="0", patient="P-1", site="north").json()["added"] is False
@@ -50,10 +54,19 @@ def test_a_draft_and_its_versions_are_counted_by_part_site_and_size(operator, ad
     add(3)
     found = operator.get("/v1/datasets/set/composition").json()
     assert found["all"] == {"name": "all", "images": 3, "malignant": 2, "patients": 2}
-    assert [(row["name"], row["images"]) for row in found["sizes"]] == [("under-10", 1), ("20-40", 1), ("unknown", 1)]
+    assert [(row["name"], row["images"]) for row in found["sizes"]] == [
+        ("under-10", 1),
+        ("20-40", 1),
+        ("unknown", 1),
+    ]
     frozen = operator.get("/v1/datasets/set/composition", params={"version": 1}).json()
-    assert [(row["name"], row["images"], row["patients"]) for row in frozen["sites"]] == [("north", 2, 1)]
-    assert operator.get("/v1/datasets/set/composition", params={"version": 9}).json()["code"] == "version-unknown"
+    assert [(row["name"], row["images"], row["patients"]) for row in frozen["sites"]] == [
+        ("north", 2, 1)
+    ]
+    assert (
+        operator.get("/v1/datasets/set/composition", params={"version": 9}).json()["code"]
+        == "version-unknown"
+    )
 
 
 def test_a_row_is_removed_once(operator, add):
@@ -68,7 +81,9 @@ def test_a_correction_that_is_none_is_refused(operator, add):
     add(1)
     nul, half = {"site": "a\0b"}, {"site": "\ud800"}
     for wrong in ({}, {"malignant": None}, {"split": "mine"}, {"size_mm": 3}, nul, half):
-        answer = operator.put(f"/v1/datasets/set/images/{sha(png(1))}", content=json.dumps(wrong), headers=JSON)
+        answer = operator.put(
+            f"/v1/datasets/set/images/{sha(png(1))}", content=json.dumps(wrong), headers=JSON
+        )
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
 
 
@@ -85,7 +100,9 @@ def test_text_that_no_database_holds_is_refused(add):
 
 def test_a_truncated_image_is_refused_before_it_is_kept(operator):
     half = png(1)[: len(png(1)) // 2]
-    answer = operator.post("/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", half)})
+    answer = operator.post(
+        "/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", half)}
+    )
     assert (answer.status_code, answer.json()["code"]) == (422, "image-unreadable")
 
 
@@ -103,7 +120,10 @@ def test_datasets_are_listed_and_counted_by_part_and_site(operator, add):
     add(2, site="south")
     add(3, site="south")
     listed = operator.get("/v1/datasets").json()
-    assert [(each["name"], each["images"], each["versions"]) for each in listed] == [("another", 0, 0), ("set", 3, 0)]
+    assert [(each["name"], each["images"], each["versions"]) for each in listed] == [
+        ("another", 0, 0),
+        ("set", 3, 0),
+    ]
     shares = [tuple(share.values()) for share in operator.get("/v1/datasets/set").json()["shares"]]
     assert shares == [("train", "south", 2, 1), ("test", "north", 1, 1)]
 
@@ -116,8 +136,12 @@ def test_a_dataset_is_split_frozen_and_compared(operator, add):
     first, again = (operator.post("/v1/datasets/set/versions") for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json() | {"new": True}
-    assert first.json() | {"number": 1, "images": 8, "malignant": 4, "test_images": 4} == first.json()
-    parted = operator.post("/v1/datasets/set/split", json={"by": "patient", "test_share": 0.2}).json()
+    assert (
+        first.json() | {"number": 1, "images": 8, "malignant": 4, "test_images": 4} == first.json()
+    )
+    parted = operator.post(
+        "/v1/datasets/set/split", json={"by": "patient", "test_share": 0.2}
+    ).json()
     assert (parted["moved"], parted["fixed"]) == (0, 8)
     add(8)
     operator.post("/v1/datasets/set/versions")
@@ -153,7 +177,10 @@ def test_what_is_not_there_is_said_to_be_unknown(operator):
     assert operator.get("/v1/datasets/set/versions/1").json()["code"] == "version-unknown"
     assert operator.get(f"/v1/datasets/set/versions/{10**12}").status_code == 422
     assert operator.post("/v1/datasets/set/versions").json()["code"] == "dataset-empty"
-    assert operator.post("/v1/datasets/set/split", json={"by": "site", "sites": ["x"]}).json()["code"] == "site-unknown"
+    assert (
+        operator.post("/v1/datasets/set/split", json={"by": "site", "sites": ["x"]}).json()["code"]
+        == "site-unknown"
+    )
 
 
 def test_two_freezes_at_once_give_one_version(operator, add):

@@ -23,7 +23,15 @@ KEY = {"Idempotency-Key": "mrn-5521-first"}
 SEEN = json.dumps({**EXAMPLE, "margin": "extrathyroidal"})
 SENT = {"external_id": "MRN-5521", "size_mm": 17.4321, "roi": json.dumps({"box": [31, 32, 63, 64]})}
 SENT |= {"descriptors": SEEN, "source": "photo"}
-TRACES = ("MRN-5521", "mrn-5521-first", "17.4321", "31.0, 32.0, 63.0", "0.1357", "extrathyroidal", "photo")
+TRACES = (
+    "MRN-5521",
+    "mrn-5521-first",
+    "17.4321",
+    "31.0, 32.0, 63.0",
+    "0.1357",
+    "extrathyroidal",
+    "photo",
+)
 WHY = "patient-request"
 
 
@@ -36,7 +44,7 @@ def admin(as_role):
 def answered(north, ledger):
     """A case with its result and outcome."""
     receipt = north.post("/v1/cases", headers=KEY, **form(png(5), **SENT)).json()
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
         house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: {"risk": 0.1357}})
     outcome = {"malignant": True, "source": "histology", "patient": "P-5521", "consent": True}
@@ -65,20 +73,30 @@ def erase(client, receipt, ground=WHY):
     return client.delete(receipt["links"]["case"], params={"ground": ground})
 
 
-def test_an_erased_case_is_gone_for_every_question_and_leaves_a_tombstone(north, admin, as_role, answered):
+def test_an_erased_case_is_gone_for_every_question_and_leaves_a_tombstone(
+    north, admin, as_role, answered
+):
     answer = erase(admin, answered)
     assert (answer.status_code, answer.json()["ground"]) == (200, WHY)
     links = answered["links"]
     asked = [north.get(links[name]) for name in ("case", "job", "events", "explanation")]
-    asked.append(north.post(f"{links['case']}/outcome", json={"malignant": True, "source": "histology"}))
+    asked.append(
+        north.post(f"{links['case']}/outcome", json={"malignant": True, "source": "histology"})
+    )
     asked.append(north.post(f"{links['job']}/cancel"))
     asked.append(north.get(f"{links['job']}?wait=5"))
     for each in asked:
-        assert (each.status_code, each.json()["code"], each.json()["retryable"]) == (410, "case-erased", False)
+        assert (each.status_code, each.json()["code"], each.json()["retryable"]) == (
+            410,
+            "case-erased",
+            False,
+        )
         assert WHY in each.json()["detail"]
     assert north.get("/v1/jobs").json()["jobs"] == []
     south = as_role(Role.HOSPITAL_ADMIN, "south")
-    foreign = [south.get(links[name]).status_code for name in ("case", "job", "events", "explanation")]
+    foreign = [
+        south.get(links[name]).status_code for name in ("case", "job", "events", "explanation")
+    ]
     assert [*foreign, erase(south, answered).status_code] == [404] * 5
     assert erase(admin, answered, "sent-by-mistake").json() == answer.json()
 
@@ -91,7 +109,9 @@ def test_the_same_request_again_is_told_that_its_case_was_erased(north, admin, a
     assert north.post("/v1/cases", **form(png(5), **SENT)).status_code == 202
 
 
-def test_nothing_of_it_remains_in_any_table_or_in_the_store(north, admin, answered, ledger, gateway, sweep):
+def test_nothing_of_it_remains_in_any_table_or_in_the_store(
+    north, admin, answered, ledger, gateway, sweep
+):
     objects = gateway.app.state.wiring.objects
     sha256 = north.get(answered["links"]["case"]).json()["image"]["sha256"]
     assert traces(ledger) == set(TRACES)
@@ -105,7 +125,9 @@ def test_nothing_of_it_remains_in_any_table_or_in_the_store(north, admin, answer
     assert kept == {"cases", "audit_events", "orphans"}
 
 
-def test_another_hospitals_case_of_the_same_image_still_reads(north, admin, as_role, answered, gateway, sweep):
+def test_another_hospitals_case_of_the_same_image_still_reads(
+    north, admin, as_role, answered, gateway, sweep
+):
     south = as_role(Role.SUBMITTER, "south")
     theirs = south.post("/v1/cases", **form(png(5))).json()
     erase(admin, answered)
@@ -117,7 +139,9 @@ def test_another_hospitals_case_of_the_same_image_still_reads(north, admin, as_r
     assert not gateway.app.state.wiring.objects.exists(sha256)
 
 
-def test_an_image_that_was_removed_is_stored_again_when_it_comes_again(north, admin, answered, gateway, sweep):
+def test_an_image_that_was_removed_is_stored_again_when_it_comes_again(
+    north, admin, answered, gateway, sweep
+):
     erase(admin, answered)
     sweep()
     again = north.post("/v1/cases", **form(png(5))).json()
@@ -164,7 +188,11 @@ def test_a_labelled_image_that_is_removed_while_it_is_offered_is_asked_for_again
     app.state.wiring = replace(app.state.wiring, objects=SweptAfterPut(objects, sweep))
     sent = {"data": {"malignant": "true"}, "files": {"image": ("a.png", png(5), "image/png")}}
     first, again = (operator.post("/v1/datasets/set/images", **sent) for _ in range(2))
-    assert (first.status_code, first.json()["code"], first.json()["retryable"]) == (503, "erased-meanwhile", True)
+    assert (first.status_code, first.json()["code"], first.json()["retryable"]) == (
+        503,
+        "erased-meanwhile",
+        True,
+    )
     assert again.status_code < 300
     sweep()
     assert objects.get(again.json()["image_sha256"]) == png(5)
@@ -192,14 +220,22 @@ def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
     seal()
     live = of_ledger(settings, (), ())
     file = tmp_path / "north.jsonl"
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         hospital = house.hospitals.find("north").id
     file.write_text("".join(Trail(ledger, "test", hospital).exported()))
     exported = of_file(file, [seal_key(settings).public], ())
     assert (before.whole, live.whole, exported.whole) == (True, True, True)
-    assert live.events[str(hospital)] == exported.events[str(hospital)] == before.events[str(hospital)] + 1
+    assert (
+        live.events[str(hospital)]
+        == exported.events[str(hospital)]
+        == before.events[str(hospital)] + 1
+    )
     assert live.sealed == live.events
-    last = [each for each in admin.get("/v1/audit?limit=1000").json() if each["case_id"] == answered["case_id"]][-1]
+    last = [
+        each
+        for each in admin.get("/v1/audit?limit=1000").json()
+        if each["case_id"] == answered["case_id"]
+    ][-1]
     assert (last["event"], last["details"]["ground"]) == (Event.CASE_ERASED, WHY)
     assert not any(word in file.read_text() for word in TRACES)
 
@@ -220,13 +256,24 @@ def test_a_dry_run_says_how_many_would_go_and_changes_nothing(admin, as_role, an
     for days, due in ((30, 1), (50, 0)):
         told = admin.patch("/v1/hospital?dry_run=true", json={"retention_days": days}).json()
         assert (told["in_use"]["retention_days"], told["due"]) == (days, due)
-    operators = as_role(Role.OPERATOR).patch("/v1/hospitals/north?dry_run=true", json={"retention_days": 30}).json()
+    operators = (
+        as_role(Role.OPERATOR)
+        .patch("/v1/hospitals/north?dry_run=true", json={"retention_days": 30})
+        .json()
+    )
     assert operators["due"] == 1
     told = admin.get("/v1/hospital").json()
-    assert (told["retention_days"], told["in_use"]["retention_days"], told["due"]) == (None, None, 0)
+    assert (told["retention_days"], told["in_use"]["retention_days"], told["due"]) == (
+        None,
+        None,
+        0,
+    )
     assert admin.patch("/v1/hospital", json={"retention_days": 30}).json()["due"] == 1
     assert as_role(Role.OPERATOR).get("/v1/hospitals").json()[0]["due"] == 1
-    assert admin.patch("/v1/hospital", json={"retention_days": 0}).json()["code"] == "setting-outside-limits"
+    assert (
+        admin.patch("/v1/hospital", json={"retention_days": 0}).json()["code"]
+        == "setting-outside-limits"
+    )
 
 
 def test_a_run_of_a_version_that_holds_an_erased_image_is_refused_and_a_new_version_is_not(

@@ -49,7 +49,9 @@ WITHOUT_HOME = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS,
 """What may be done by those who belong to no hospital."""
 ALL = [
     route
-    for route in routes(create_app(Settings(database_url="postgresql://x/x", broker_url="redis://x")).openapi())
+    for route in routes(
+        create_app(Settings(database_url="postgresql://x/x", broker_url="redis://x")).openapi()
+    )
     if route.path.startswith("/v1/")
 ]
 
@@ -70,24 +72,49 @@ def north_data(as_role, ledger) -> North:
     sent = form(png(7), external_id="north-only-7")
     first = submitter.post("/v1/cases", headers=RECEIPT, **sent).json()
     last = submitter.post("/v1/cases", **form(png(8))).json()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
         house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: {"risk": 0.123456}})
         house.models.store(DIGEST, "light", "light", None, False, {}, card={"model": {}})
         house.datasets.add(house.datasets.ensure("set"), [LabelledImage(IMAGE, True, Split.TRAIN)])
-    submitter.post(f"/v1/cases/{first['case_id']}/outcome", json={"malignant": True, "source": "cytology"})
+    submitter.post(
+        f"/v1/cases/{first['case_id']}/outcome", json={"malignant": True, "source": "cytology"}
+    )
     assert submitter.get(f"/v1/cases/{first['case_id']}/explanation.png").status_code == 202
-    key = as_role(Role.HOSPITAL_ADMIN).post("/v1/keys", json={"role": "reader", "label": "north-only"}).json()
-    person = as_role(Role.HOSPITAL_ADMIN).post("/v1/people", json={"name": "north-reader", "role": "reader"}).json()
-    run = operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "light"}).json()["run_id"]
+    key = (
+        as_role(Role.HOSPITAL_ADMIN)
+        .post("/v1/keys", json={"role": "reader", "label": "north-only"})
+        .json()
+    )
+    person = (
+        as_role(Role.HOSPITAL_ADMIN)
+        .post("/v1/people", json={"name": "north-reader", "role": "reader"})
+        .json()
+    )
+    run = operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "light"}).json()[
+        "run_id"
+    ]
     cursor = submitter.get("/v1/jobs?limit=1").json()["next_cursor"]
     image = submitter.get(f"/v1/cases/{first['case_id']}").json()["image"]["sha256"]
     hospital = str(_hospital(ledger))
-    house_ids = {"run_id": run, "model_id": DIGEST, "datasets/name": "set", "image_sha256": IMAGE, "number": 1}
-    ids = {"case_id": first["case_id"], "job_id": last["job_id"], "key_id": key["id"], "hospitals/name": "north"}
+    house_ids = {
+        "run_id": run,
+        "model_id": DIGEST,
+        "datasets/name": "set",
+        "image_sha256": IMAGE,
+        "number": 1,
+    }
+    ids = {
+        "case_id": first["case_id"],
+        "job_id": last["job_id"],
+        "key_id": key["id"],
+        "hospitals/name": "north",
+    }
     reading = {"pick": {"by": "newest", "count": 1}, "readers": [person["id"]]}
     admin = as_role(Role.HOSPITAL_ADMIN)
-    study = admin.post("/v1/reader-studies", json={"name": "north-only-study", "question": "?", **reading}).json()
+    study = admin.post(
+        "/v1/reader-studies", json={"name": "north-only-study", "question": "?", **reading}
+    ).json()
     ids |= {"person_id": person["id"], "study_id": study["study_id"]}
     words = {
         study["study_id"],
@@ -102,21 +129,30 @@ def north_data(as_role, ledger) -> North:
         image,
     }
     return North(
-        ids | house_ids, hospital, cursor, frozenset(words | {"north", "north-only-7", "north-reader", "0.123456"})
+        ids | house_ids,
+        hospital,
+        cursor,
+        frozenset(words | {"north", "north-only-7", "north-reader", "0.123456"}),
     )
 
 
 @pytest.fixture
 def nobody() -> dict[str, object]:
     """Ids behind which there is nothing, of the same form."""
-    ids = {"case_id": uuid4(), "job_id": uuid4(), "run_id": uuid4(), "key_id": "0" * 12, "number": 999}
+    ids = {
+        "case_id": uuid4(),
+        "job_id": uuid4(),
+        "run_id": uuid4(),
+        "key_id": "0" * 12,
+        "number": 999,
+    }
     ids |= {"person_id": uuid4(), "study_id": uuid4()}
     names = {"model_id": "light-not", "datasets/name": "nothing", "hospitals/name": "nowhere"}
     return ids | names | {"image_sha256": ABSENT_HASH}
 
 
 def _hospital(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.hospitals.find("north").id
 
 
@@ -136,7 +172,9 @@ def call(client, route, ids, headers=None, **query):
     content, asked = route.content(), route.asked() | query
     if str(route) == "POST /v1/people":  # a name is taken once
         content["json"]["name"] = uuid4().hex
-    return client.request(route.method, route.address(ids), headers=headers, params=asked, **content)
+    return client.request(
+        route.method, route.address(ids), headers=headers, params=asked, **content
+    )
 
 
 def told(answer, ids) -> tuple[int, str]:
@@ -197,7 +235,9 @@ def test_another_hospital_learns_nothing_from_any_route_not_even_that_something_
 
 
 @pytest.mark.parametrize("role", sorted(HOSPITAL_ROLES))
-def test_a_question_that_names_another_hospital_is_answered_as_one_that_names_none(as_role, north_data, nobody, role):
+def test_a_question_that_names_another_hospital_is_answered_as_one_that_names_none(
+    as_role, north_data, nobody, role
+):
     south = as_role(role, "south")
     for route in ALL:
         if "hospital" in route.named("query"):
@@ -207,11 +247,15 @@ def test_a_question_that_names_another_hospital_is_answered_as_one_that_names_no
             assert len({told(answer, {}) for answer in named}) == 1, str(route)
             assert named[0].status_code in (403, 404), str(route)
         if "cursor" in route.named("query"):
-            _holds_nothing_of(north_data, call(south, route, nobody, cursor=north_data.cursor), route)
+            _holds_nothing_of(
+                north_data, call(south, route, nobody, cursor=north_data.cursor), route
+            )
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_that_may_not_is_refused_at_its_own_hospital_too(credential, north_data, nobody, role):
+def test_a_role_that_may_not_is_refused_at_its_own_hospital_too(
+    credential, north_data, nobody, role
+):
     client = credential(role)
     shut = [route for route in ALL if not may(role, route)]
     assert shut
@@ -237,6 +281,8 @@ def _seen(owner, admin, north: North) -> list[str]:
     """What the north has, by its own keys."""
     case, job = north.ids["case_id"], north.ids["job_id"]
     paths = (f"/v1/cases/{case}", f"/v1/jobs/{job}", "/v1/jobs", "/v1/hospital")
-    told = [re.sub(r'"(eta_s|position)":[\d.]+', "", owner.get(path).text) for path in paths]  # the queue moves
+    told = [
+        re.sub(r'"(eta_s|position)":[\d.]+', "", owner.get(path).text) for path in paths
+    ]  # the queue moves
     keys = [{**key, "last_used_at": None} for key in admin.get("/v1/keys").json()]
     return [*told, str(keys), admin.get("/v1/people").text]

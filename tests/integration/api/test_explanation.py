@@ -6,10 +6,17 @@ from shared.ledger.explanations import Layer
 from tests.builders import form, png
 
 TESTED = {"hidden": [0, 1], "ordered": [0.9, 0.2], "random": [0.9, 0.2], "orders": 3, "area": 0.125}
-FACTS = {"layer": None, "strongest": 0.31, "box": [12, 24, 96, 72], "grid": [8, 8], "faithfulness": TESTED}
+FACTS = {
+    "layer": None,
+    "strongest": 0.31,
+    "box": [12, 24, 96, 72],
+    "grid": [8, 8],
+    "faithfulness": TESTED,
+}
 MAPS = (
     FACTS | {"kind": "occlusion", "of": "ensemble"},
-    FACTS | {"kind": "grad-cam", "of": "vgg16", "layer": "conv5", "strongest": None, "grid": [14, 14]},
+    FACTS
+    | {"kind": "grad-cam", "of": "vgg16", "layer": "conv5", "strongest": None, "grid": [14, 14]},
 )
 
 
@@ -17,7 +24,7 @@ MAPS = (
 def address(north, ledger) -> str:
     """Of the explanation of a case that is done."""
     receipt = north.post("/v1/cases", **form()).json()
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
         house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: {"risk": 0.5}})
     return f"/v1/cases/{receipt['case_id']}/explanation"
@@ -27,14 +34,20 @@ def address(north, ledger) -> str:
 def make(ledger, gateway):
     def made(reason: str | None = None) -> None:
         objects = gateway.app.state.wiring.objects
-        layers = [Layer(objects.put(png(number)).sha256, facts) for number, facts in enumerate(MAPS)]
-        with ledger.whole("w") as house:
-            house.explanations.answer(house.explanations.next(), layers[0].heat_sha256, reason, layers)
+        layers = [
+            Layer(objects.put(png(number)).sha256, facts) for number, facts in enumerate(MAPS)
+        ]
+        with ledger.system_session("w") as house:
+            house.explanations.answer(
+                house.explanations.next(), layers[0].heat_sha256, reason, layers
+            )
 
     return made
 
 
-def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(north, address, make):
+def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(
+    north, address, make
+):
     waiting = north.get(address)
     assert (waiting.status_code, waiting.headers["Retry-After"], waiting.content) == (202, "2", b"")
     make()
@@ -44,7 +57,9 @@ def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(n
     assert whole["roi"] == {"box": [12, 24, 96, 72]}
     assert (whole["strongest"], whole["grid"]) == (0.31, [8, 8])
     assert whole["faithfulness"] == told["faithfulness"] == TESTED
-    assert of_network["label"] == "Grad-CAM of the tuned vgg16, layer conv5; not of the whole ensemble"
+    assert (
+        of_network["label"] == "Grad-CAM of the tuned vgg16, layer conv5; not of the whole ensemble"
+    )
     assert of_network["strongest"] is None
 
 

@@ -43,7 +43,11 @@ def noise(side):
 
 def check_full(answer):
     problem = answer.json()
-    assert (answer.status_code, problem["code"], problem["retryable"]) == (507, "storage-full", True)
+    assert (answer.status_code, problem["code"], problem["retryable"]) == (
+        507,
+        "storage-full",
+        True,
+    )
     assert "Nothing was taken. An administrator has to free space" in problem["detail"]
     assert answer.headers["Retry-After"] == "30"
 
@@ -55,13 +59,17 @@ def test_a_case_that_finds_no_room_leaves_nothing_and_is_taken_when_there_is_som
     assert len(png()) > LIMIT_BYTES < len(small) < OVER_MEMORY < len(large)
     with no_room(gateway):
         for image in (small, large):
-            check_full(north.post("/v1/cases", **form(image), headers={"Idempotency-Key": str(len(image))}))
+            check_full(
+                north.post("/v1/cases", **form(image), headers={"Idempotency-Key": str(len(image))})
+            )
         assert north.get("/v1/jobs").json()["jobs"] == []
         assert north.get("/healthz").status_code == 200
     kept = [path for path in (gateway.folder / "objects").rglob("*") if path.is_file()]
     assert kept == [path for path in gateway.temporary.rglob("*") if path.is_file()] == []
     for image in (small, large):
-        answer = north.post("/v1/cases", **form(image), headers={"Idempotency-Key": str(len(image))})
+        answer = north.post(
+            "/v1/cases", **form(image), headers={"Idempotency-Key": str(len(image))}
+        )
         assert answer.status_code == 202, answer.text
     assert len(north.get("/v1/jobs").json()["jobs"]) == 2
 
@@ -71,7 +79,9 @@ def tiny_disk(engines, tmp_path):
     """A folder of the database's on a disk of 1 MiB."""
     where = engines.home.root / "tiny"
     where.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", where], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", where], capture_output=True
+    ).returncode:
         where.rmdir()
         pytest.skip("needs the right to mount a disk of memory")
     shutil.chown(where, engines.home.database.stat().st_uid)
@@ -80,13 +90,18 @@ def tiny_disk(engines, tmp_path):
     where.rmdir()
 
 
-def test_a_database_without_room_refuses_the_case_alone(tiny_disk, database_url, gateway, north, ledger):
+def test_a_database_without_room_refuses_the_case_alone(
+    tiny_disk, database_url, gateway, north, ledger
+):
     url = f"CREATE TABLESPACE tiny LOCATION '{tiny_disk}'"
     with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as line:
         line.execute(text(url))
         line.execute(text("ALTER TABLE cases SET TABLESPACE tiny"))
         (tiny_disk / "filler").write_bytes(b"x" * (tiny_disk.stat().st_blksize * 250))
-        answers = (north.post("/v1/cases", **form(image, external_id="x" * 200)) for image in repeat(png(), 200))
+        answers = (
+            north.post("/v1/cases", **form(image, external_id="x" * 200))
+            for image in repeat(png(), 200)
+        )
         check_full(next(answer for answer in answers if answer.status_code != 202))
         jobs = len(north.get("/v1/jobs?limit=200").json()["jobs"])
         (tiny_disk / "filler").unlink()

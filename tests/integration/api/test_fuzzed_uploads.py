@@ -14,7 +14,9 @@ SEED, UPLOADS = 7, 120
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")  # the collector closes a temporary file
+@pytest.mark.filterwarnings(
+    "default::pytest.PytestUnraisableExceptionWarning"
+)  # the collector closes a temporary file
 def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_name(
     north, settings, decoders, tmp_path
 ):

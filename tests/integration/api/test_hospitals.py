@@ -11,7 +11,13 @@ DIGEST = "ab" * 32
 def reference(malignant=40):
     """As a bundle of 40 benign and some malignant images would give it."""
     points = [
-        OperatingPoint(target, round(1 - target, 2), target < 0.97, Proportion(36, malignant), Proportion(30, 40))
+        OperatingPoint(
+            target,
+            round(1 - target, 2),
+            target < 0.97,
+            Proportion(36, malignant),
+            Proportion(30, 40),
+        )
         for target in (0.8, 0.9, 0.95, 0.99)
     ]
     scores, labels = [place / 100 for place in range(100)], [place % 2 for place in range(100)]
@@ -40,8 +46,10 @@ def live(ledger):
     """Makes a model with this reference live."""
 
     def made(held):
-        with ledger.whole("test") as house:
-            house.models.store(DIGEST, "light", "light", None, False, {}, reference=held, card={"format": 1})
+        with ledger.system_session("test") as house:
+            house.models.store(
+                DIGEST, "light", "light", None, False, {}, reference=held, card={"format": 1}
+            )
             house.models.promote(DIGEST, "test", None)
 
     return made
@@ -49,7 +57,12 @@ def live(ledger):
 
 def test_a_hospital_that_said_nothing_goes_by_the_installations_defaults(north):
     told = north.get("/v1/hospital").json()
-    assert (told["name"], told["prevalence"], told["target_sensitivity"], told["live"]) == ("north", None, None, None)
+    assert (told["name"], told["prevalence"], told["target_sensitivity"], told["live"]) == (
+        "north",
+        None,
+        None,
+        None,
+    )
     assert told["in_use"] == {
         "prevalence": 0.23,
         "fna_rule": "risk-band/ACR-2017/1",
@@ -81,8 +94,13 @@ def test_an_operator_has_no_hospital_of_its_own_but_changes_any(operator, admini
 def test_an_administrator_changes_its_own_hospital_alone(administrator, as_role):
     as_role(Role.SUBMITTER, "south/2")
     assert administrator.patch("/v1/hospital", json={"prevalence": 0.1}).status_code == 200
-    assert administrator.patch("/v1/hospitals/south%2F2", json={"prevalence": 0.1}).status_code == 403
-    told = {each["name"]: each["prevalence"] for each in as_role(Role.OPERATOR).get("/v1/hospitals").json()}
+    assert (
+        administrator.patch("/v1/hospitals/south%2F2", json={"prevalence": 0.1}).status_code == 403
+    )
+    told = {
+        each["name"]: each["prevalence"]
+        for each in as_role(Role.OPERATOR).get("/v1/hospitals").json()
+    }
     assert told == {"north": 0.1, "south/2": None}
 
 
@@ -117,7 +135,10 @@ def test_the_limits_of_the_sensitivity_are_a_setting(settings, make_key):
     stricter = settings.model_copy(update={"least_target_sensitivity": 0.9})
     headers = {"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}"}
     with TestClient(create_app(stricter), headers=headers) as client:
-        assert "0.9 to 0.99" in client.patch("/v1/hospital", json={"target_sensitivity": 0.85}).json()["detail"]
+        assert (
+            "0.9 to 0.99"
+            in client.patch("/v1/hospital", json={"target_sensitivity": 0.85}).json()["detail"]
+        )
         assert client.patch("/v1/hospital", json={"target_sensitivity": 0.9}).status_code == 200
 
 
@@ -132,8 +153,14 @@ def test_the_answer_shows_the_cutoff_that_comes_of_it(administrator, live):
     live(reference())
     youden = administrator.get("/v1/hospital").json()["live"]
     assert (youden["model"], youden["digest"]) == ("light/1", DIGEST)
-    assert (youden["cutoff"]["rule"], youden["cutoff"]["cutoff"], youden["referral"]) == ("youden", 0.5, None)
-    told = administrator.patch("/v1/hospital", json={"target_sensitivity": 0.85, "prevalence": 0.2}).json()
+    assert (youden["cutoff"]["rule"], youden["cutoff"]["cutoff"], youden["referral"]) == (
+        "youden",
+        0.5,
+        None,
+    )
+    told = administrator.patch(
+        "/v1/hospital", json={"target_sensitivity": 0.85, "prevalence": 0.2}
+    ).json()
     cutoff = told["live"]["cutoff"]
     assert (cutoff["rule"], cutoff["cutoff"]) == ("sensitivity>=0.9", 0.1)
     assert cutoff["sensitivity"]["value"] == 0.9
@@ -153,7 +180,9 @@ def test_the_answer_shows_how_many_cases_would_be_referred(administrator, live):
 
 def test_an_administrator_is_told_what_cannot_be_promised(administrator, live):
     live(reference())
-    notes = administrator.patch("/v1/hospital", json={"target_sensitivity": 0.98, "refer_alpha": 0.01}).json()["notes"]
+    notes = administrator.patch(
+        "/v1/hospital", json={"target_sensitivity": 0.98, "refer_alpha": 0.01}
+    ).json()["notes"]
     assert "too few to promise a sensitivity of 0.99" in notes[0]
     assert "calibrated on 50 benign images" in notes[1]
     assert "needs at least 99" in notes[1]
@@ -168,7 +197,11 @@ def test_a_model_without_a_reference_leaves_youdens_and_says_so(administrator, l
 
 def test_a_change_is_audited_for_the_hospital_to_see(administrator):
     administrator.patch("/v1/hospital", json={"prevalence": 0.1})
-    (event,) = [each for each in administrator.get("/v1/audit").json() if each["event"] == "hospital.changed"]
+    (event,) = [
+        each
+        for each in administrator.get("/v1/audit").json()
+        if each["event"] == "hospital.changed"
+    ]
     assert event["details"] == {"before": {"prevalence": None}, "after": {"prevalence": 0.1}}
     assert event["actor"].startswith("key:")
 
@@ -177,7 +210,9 @@ def test_an_operator_adds_a_hospital_once_and_it_is_on_record(operator, administ
     answer = operator.post("/v1/hospitals", json={"name": " East "})
     told = answer.json()
     assert (answer.status_code, told["name"], told["prevalence"]) == (201, "East", None)
-    changed = operator.patch("/v1/hospitals/East", headers={"If-Match": answer.headers["ETag"]}, json={"weight": 2})
+    changed = operator.patch(
+        "/v1/hospitals/East", headers={"If-Match": answer.headers["ETag"]}, json={"weight": 2}
+    )
     assert changed.json()["weight"] == 2
     again = operator.post("/v1/hospitals", json={"name": "East"})
     assert (again.status_code, again.json()["code"]) == (409, "hospital-exists")

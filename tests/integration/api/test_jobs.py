@@ -20,9 +20,9 @@ def answer_next(ledger):
     """Does what a worker does with the next job."""
 
     def answer(result):
-        with ledger.whole("w") as house:
+        with ledger.system_session("w") as house:
             lease = house.queue.claim("w", 1, LEASE, 5)
-        with ledger.whole("w") as house:
+        with ledger.system_session("w") as house:
             house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: result})
 
     return answer
@@ -55,7 +55,10 @@ def test_events_follow_a_job_to_its_end(north, job, answer_next):
     text = north.get(f"/v1/jobs/{job}/events").text
     timer.join()
     assert text.count("event: job") >= 2
-    assert '"state":"done"' in text.replace(" ", "").splitlines()[-2 if text.endswith("\n") else -1] or '"done"' in text
+    assert (
+        '"state":"done"' in text.replace(" ", "").splitlines()[-2 if text.endswith("\n") else -1]
+        or '"done"' in text
+    )
 
 
 def test_events_of_an_unknown_job_are_a_problem_not_a_stream(north):
@@ -87,7 +90,7 @@ def test_a_queued_job_is_cancelled_once(north, job):
 def dead(job, ledger):
     """The job, after a worker was lost with it for the last time."""
     for _ in range(2):
-        with ledger.whole("w") as house:
+        with ledger.system_session("w") as house:
             house.queue.claim("w", 1, timedelta(seconds=-1), 1)
     return job
 

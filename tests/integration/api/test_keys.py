@@ -52,11 +52,16 @@ def test_a_key_ends_by_itself_after_a_year_unless_said_otherwise(admin):
 def test_an_expired_key_is_refused(gateway, admin, ledger):
     new = made(admin)
     with ledger.engine.begin() as line:
-        line.execute(text("UPDATE api_keys SET expires_at = clock_timestamp() WHERE id = :id"), {"id": new["id"]})
+        line.execute(
+            text("UPDATE api_keys SET expires_at = clock_timestamp() WHERE id = :id"),
+            {"id": new["id"]},
+        )
     assert calls(gateway, new["key"]) == 401
 
 
-def test_a_revoked_key_is_refused_from_the_next_request_on_and_it_is_on_record(gateway, admin, operator):
+def test_a_revoked_key_is_refused_from_the_next_request_on_and_it_is_on_record(
+    gateway, admin, operator
+):
     new = made(admin)
     assert calls(gateway, new["key"]) == 200
     first, again = (admin.delete(f"/v1/keys/{new['id']}").json() for _ in range(2))
@@ -70,7 +75,9 @@ def test_a_stream_of_events_ends_with_its_key(gateway, admin, as_role):
     job = as_role().post("/v1/cases", **form()).json()["job_id"]
     timer = threading.Timer(0.2, admin.delete, [f"/v1/keys/{new['id']}"])
     timer.start()
-    stream = gateway.get(f"/v1/jobs/{job}/events", headers={"Authorization": f"Bearer {new['key']}"})
+    stream = gateway.get(
+        f"/v1/jobs/{job}/events", headers={"Authorization": f"Bearer {new['key']}"}
+    )
     timer.join()
     assert stream.text.count("event: job") == 1
 
@@ -85,7 +92,9 @@ def test_a_rotated_key_and_its_successor_are_both_good_during_the_overlap(gatewa
     left = datetime.fromisoformat(kept[old["id"]]["expires_at"]) - datetime.now(UTC)
     assert timedelta(days=1) < left <= timedelta(days=2)
     assert datetime.fromisoformat(new["expires_at"]) - datetime.now(UTC) > timedelta(days=29)
-    assert [event["details"]["successor"] for event in events(operator, "key.rotated")] == [new["id"]]
+    assert [event["details"]["successor"] for event in events(operator, "key.rotated")] == [
+        new["id"]
+    ]
 
 
 def test_a_rotation_without_overlap_ends_the_old_key_at_once(gateway, admin):
@@ -107,7 +116,9 @@ def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
     new = made(admin)
 
     def used():
-        return next(key for key in admin.get("/v1/keys").json() if key["id"] == new["id"])["last_used_at"]
+        return next(key for key in admin.get("/v1/keys").json() if key["id"] == new["id"])[
+            "last_used_at"
+        ]
 
     assert used() is None
     calls(gateway, new["key"])
@@ -115,7 +126,9 @@ def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
     calls(gateway, new["key"])
     assert used() == first is not None
     with ledger.engine.begin() as line:
-        line.execute(text("UPDATE api_keys SET last_used_at = last_used_at - interval '61 seconds'"))
+        line.execute(
+            text("UPDATE api_keys SET last_used_at = last_used_at - interval '61 seconds'")
+        )
     calls(gateway, new["key"])
     assert datetime.fromisoformat(used()) >= datetime.fromisoformat(first)
 
@@ -129,17 +142,24 @@ def test_an_administrator_makes_and_ends_the_keys_of_its_staff_only(admin, opera
     assert operator.delete(f"/v1/keys/{boss['id']}").status_code == 200
 
 
-def test_an_administrator_can_neither_see_nor_change_nor_make_keys_of_another_hospital(admin, as_role):
+def test_an_administrator_can_neither_see_nor_change_nor_make_keys_of_another_hospital(
+    admin, as_role
+):
     other = as_role(Role.HOSPITAL_ADMIN, "south")
     theirs = made(other)
     assert theirs["id"] not in admin.get("/v1/keys").text
     nobodys = "0" * 12
     for path in ("{}", "{}/rotate"):
         method = "DELETE" if path == "{}" else "POST"
-        foreign, absent = (admin.request(method, f"/v1/keys/{path.format(key)}") for key in (theirs["id"], nobodys))
+        foreign, absent = (
+            admin.request(method, f"/v1/keys/{path.format(key)}") for key in (theirs["id"], nobodys)
+        )
         assert foreign.status_code == absent.status_code == 404
         assert foreign.text.replace(theirs["id"], nobodys) == absent.text
-    answers = [admin.post("/v1/keys", json={"role": "reader", "label": "x", "hospital": h}) for h in ("south", "none")]
+    answers = [
+        admin.post("/v1/keys", json={"role": "reader", "label": "x", "hospital": h})
+        for h in ("south", "none")
+    ]
     assert answers[0].status_code == 403
     assert answers[0].json() == answers[1].json()
 

@@ -73,7 +73,11 @@ def test_a_gateway_killed_with_uploads_under_way_leaves_nothing_and_takes_each_o
         for each in sent:
             each.result()
     line.close()
-    before = {number: answer.json()["job_id"] for number, answer in answers.items() if answer.status_code == 202}
+    before = {
+        number: answer.json()["job_id"]
+        for number, answer in answers.items()
+        if answer.status_code == 202
+    }
     assert KILLED_AFTER <= len(before) < 4 * KILLED_AFTER
     gateway.start()
     assert files(gateway.temporary) == files(gateway.folder / "objects" / ".partial") == []

@@ -16,7 +16,11 @@ def test_problems_are_told_in_the_language_that_the_caller_prefers(north, gatewa
     assert told == [("ko", "Accept-Language"), ("en", "Accept-Language")]
     stranger = gateway.get(missing, headers=KOREAN)
     assert (stranger.status_code, stranger.headers["Content-Language"]) == (401, "ko")
-    assert gateway.get("/nowhere", headers=KOREAN).json()["detail"].startswith("이 주소에는 아무것도 없습니다")
+    assert (
+        gateway.get("/nowhere", headers=KOREAN)
+        .json()["detail"]
+        .startswith("이 주소에는 아무것도 없습니다")
+    )
 
 
 def test_a_request_that_does_not_fit_names_its_fields_in_a_korean_sentence(north):
@@ -31,7 +35,7 @@ def test_a_request_that_does_not_fit_names_its_fields_in_a_korean_sentence(north
 def test_why_a_job_failed_is_told_in_the_language_that_the_caller_prefers(north, ledger):
     link = north.post("/v1/cases", **form()).json()["links"]["job"]
     why = "The image measures 12 x 9 pixels; at least 32 a side are needed. Send the original."
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
         house.queue.fail(lease.token, {lease.jobs[0].id: Failure("image-too-small", why)})
     korean, english = north.get(link, headers=KOREAN), north.get(link)

@@ -30,7 +30,10 @@ def calibrated(pixels: np.ndarray) -> bytes:
     region = Dataset()
     region.RegionSpatialFormat = region.RegionDataType = 1
     region.RegionLocationMinX0 = region.RegionLocationMinY0 = 0
-    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = pixels.shape[1] - 1, pixels.shape[0] - 1
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = (
+        pixels.shape[1] - 1,
+        pixels.shape[0] - 1,
+    )
     region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
     region.PhysicalDeltaX = region.PhysicalDeltaY = 0.01
     return dicom_file(pixels, SequenceOfUltrasoundRegions=[region], PatientName="Zzyzxqvist")
@@ -39,7 +42,13 @@ def calibrated(pixels: np.ndarray) -> bytes:
 def test_a_plain_image_is_seen_as_it_is_and_nothing_is_kept(north, settings):
     answer = look(north, png(3))
     told = answer.json()
-    assert (told["format"], told["width"], told["height"], told["frames"], told["frame"]) == ("png", 128, 128, 1, 1)
+    assert (told["format"], told["width"], told["height"], told["frames"], told["frame"]) == (
+        "png",
+        128,
+        128,
+        1,
+        1,
+    )
     assert (told["photo"], told["size_mm"], told["spacing_mm"]) == (None, None, None)
     assert (preview(answer) == decode(png(3)).pixels).all()
     assert not [path for path in (settings.home / "objects").rglob("*") if path.is_file()]
@@ -50,7 +59,11 @@ def test_calipers_of_a_calibrated_image_give_the_size_and_the_roi(north):
     pixels = Screen().end(100, 150).end(200, 150).pixels
     told = look(north, calibrated(pixels)).json()
     assert told["size_mm"] == pytest.approx(10, abs=0.2)
-    assert (told["size_from"], told["roi_from"], told["spacing_mm"]) == ("calipers", "calipers", [0.1, 0.1])
+    assert (told["size_from"], told["roi_from"], told["spacing_mm"]) == (
+        "calipers",
+        "calipers",
+        [0.1, 0.1],
+    )
     assert sorted(told["calipers"])[0] == pytest.approx([100, 150], abs=1)
     assert "roi-from-calipers" in {warning["code"] for warning in told["warnings"]}
 
@@ -58,9 +71,16 @@ def test_calipers_of_a_calibrated_image_give_the_size_and_the_roi(north):
 def test_a_photo_is_made_straight_between_the_corners_that_were_sent(north):
     picture = draw(6, size_px=300).pixels
     photo = photograph(picture, 6, Shot(glare=400))
-    answer = look(north, encode(photo.pixels), photo=True, corners=json.dumps(photo.corners.tolist()))
+    answer = look(
+        north, encode(photo.pixels), photo=True, corners=json.dumps(photo.corners.tolist())
+    )
     seen = answer.json()["photo"]
-    assert (seen["found"], seen["width"], seen["height"], seen["retake"]) == (True, 1600, 1200, True)
+    assert (seen["found"], seen["width"], seen["height"], seen["retake"]) == (
+        True,
+        1600,
+        1200,
+        True,
+    )
     assert "glare" in {advice["code"] for advice in seen["advice"]}
     height, width = preview(answer).shape
     assert width / height == pytest.approx(1, rel=0.03)
@@ -91,14 +111,20 @@ def test_what_cannot_be_looked_at_is_refused_by_its_name(image, fields, code, no
     assert look(north, image, **fields).json()["code"] == code
 
 
-def test_when_too_many_look_at_once_a_further_one_is_asked_to_come_back(north, gateway, monkeypatch):
+def test_when_too_many_look_at_once_a_further_one_is_asked_to_come_back(
+    north, gateway, monkeypatch
+):
     monkeypatch.setattr("services.api.eyes.WAIT_S", 0.01)
     room = gateway.app.state.wiring.eyes._room
     taken = [room.acquire(blocking=False) for _ in range(3)]
     answer = look(north, png(1))
     for _ in taken:
         room.release()
-    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, "too-many-looks", "2")
+    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (
+        503,
+        "too-many-looks",
+        "2",
+    )
     assert look(north, png(1)).status_code == 200
 
 
@@ -116,7 +142,9 @@ def test_the_image_of_a_case_is_shown_with_a_tag_and_on_record(as_role):
 
 def test_the_image_of_an_erased_case_is_gone(as_role):
     receipt = as_role().post("/v1/cases", **form(png(5))).json()
-    as_role(Role.HOSPITAL_ADMIN).delete(receipt["links"]["case"], params={"ground": "sent-by-mistake"})
+    as_role(Role.HOSPITAL_ADMIN).delete(
+        receipt["links"]["case"], params={"ground": "sent-by-mistake"}
+    )
     assert as_role().get(receipt["links"]["image"]).status_code == 410
 
 

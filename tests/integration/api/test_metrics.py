@@ -17,10 +17,16 @@ def told(gateway, make_key):
     """The page's figures, by name and labels, as Prometheus sees them with an auditor's key."""
 
     def read():
-        page = gateway.get("/metrics", headers={"Authorization": f"Bearer {make_key(Role.AUDITOR)}"})
+        page = gateway.get(
+            "/metrics", headers={"Authorization": f"Bearer {make_key(Role.AUDITOR)}"}
+        )
         assert page.status_code == 200
         families = text_string_to_metric_families(page.text)
-        return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
+        return {
+            (each.name, *each.labels.values()): each.value
+            for family in families
+            for each in family.samples
+        }
 
     return read
 
@@ -30,10 +36,16 @@ def test_what_waits_is_told_by_lane_and_hospital(as_role, told, ledger):
     for _ in range(2):
         as_role(hospital="south").post("/v1/cases", **form())
     with ledger.engine.begin() as line:
-        line.exec_driver_sql("UPDATE jobs SET queued_at = queued_at - interval '1 hour' WHERE urgent")
+        line.exec_driver_sql(
+            "UPDATE jobs SET queued_at = queued_at - interval '1 hour' WHERE urgent"
+        )
     figures = told()
     assert [figures["sera_queue_jobs", lane] for lane in ("urgent", "routine")] == [1, 2]
-    assert figures["sera_queue_oldest_seconds", "urgent"] >= 3600 > figures["sera_queue_oldest_seconds", "routine"]
+    assert (
+        figures["sera_queue_oldest_seconds", "urgent"]
+        >= 3600
+        > figures["sera_queue_oldest_seconds", "routine"]
+    )
     assert figures["sera_hospital_queue_jobs", "south", "routine"] == 2
     assert figures["sera_hospital_queue_oldest_seconds", "north", "urgent"] >= 3600
     assert figures["sera_sent_jobs", "queued"] == 3
@@ -41,12 +53,14 @@ def test_what_waits_is_told_by_lane_and_hospital(as_role, told, ledger):
 
 def test_leases_that_ran_out_and_jobs_that_outlived_a_worker_are_told(north, told, ledger):
     north.post("/v1/cases", **form())
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         house.queue.claim("w1", 1, timedelta(seconds=-1), 5)
     assert (figures := told())["sera_leases_overdue",] == 1
     assert figures["sera_queue_retried_jobs",] == 0
     with ledger.engine.begin() as line:
-        line.exec_driver_sql("UPDATE jobs SET state = 'queued', lease_until = NULL, lease_token = NULL")
+        line.exec_driver_sql(
+            "UPDATE jobs SET state = 'queued', lease_until = NULL, lease_token = NULL"
+        )
 
 
 def test_failures_are_told_by_their_code(told, ledger):
@@ -54,29 +68,38 @@ def test_failures_are_told_by_their_code(told, ledger):
     for reason in ("image-blank", "image-blank", "worker-lost"):
         observing.failed("north", reason)
     figures = told()
-    assert [figures["sera_dead_letters_by_reason", each] for each in ("image-blank", "worker-lost")] == [2, 1]
-    assert (figures["sera_sent_failed_jobs", "image-blank"], figures["sera_sent_jobs", "failed"]) == (2, 3)
+    assert [
+        figures["sera_dead_letters_by_reason", each] for each in ("image-blank", "worker-lost")
+    ] == [2, 1]
+    assert (
+        figures["sera_sent_failed_jobs", "image-blank"],
+        figures["sera_sent_jobs", "failed"],
+    ) == (2, 3)
 
 
 def test_workers_and_what_they_serve_are_told(told, ledger):
     Observing(ledger).model("a" * 64)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.promote("a" * 64, "test", "asked for by a test")
         house.serving.report("w1", "a" * 64)
         house.serving.report("w2", None)
         house.serving.refused("w2", "a" * 64, "bundle-tampered", "It was changed.")
     figures = told()
     assert [figures[f"sera_workers{which}",] for which in ("", "_idle", "_refusing")] == [2, 1, 1]
-    assert figures["sera_workers_serving", "light/1"] == figures["sera_live_model_info", "a" * 64, "light/1"] == 1
+    assert (
+        figures["sera_workers_serving", "light/1"]
+        == figures["sera_live_model_info", "a" * 64, "light/1"]
+        == 1
+    )
 
 
 def test_the_audit_trail_tells_how_long_it_is_without_a_seal(told, ledger, settings):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.hospitals.ensure("north")
     figures = told()
     assert figures["sera_audit_unsealed_chains",] >= 1
     assert 0 < figures["sera_audit_unsealed_seconds",] < 60
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.seals.add(seal_key(settings))
         age = house.figures.audit()
     assert (age.unsealed_chains, age.unsealed_s) == (0, 0.0)
@@ -100,7 +123,7 @@ def test_a_question_that_takes_too_long_is_given_up(ledger):
 
 
 def retried(ledger, within_s):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.figures.hurry(within_s)
         return house.figures.retried()
 
@@ -116,7 +139,9 @@ def test_a_client_cannot_make_up_labels(gateway, told):
     gateway.request("JANE", "/v1/Doe")
     gateway.get("/Doe/1954")
     figures = told()
-    names = {name: value for name, value in figures.items() if name[0] == "sera_http_requests_total"}
+    names = {
+        name: value for name, value in figures.items() if name[0] == "sera_http_requests_total"
+    }
     assert ("sera_http_requests_total", "other", "unmatched", "4xx") in names
     assert not any("Doe" in str(name) or "JANE" in str(name) for name in figures)
     assert figures["sera_http_refusals_total", "unauthenticated"] >= 1

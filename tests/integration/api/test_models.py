@@ -13,7 +13,7 @@ FIGURES = {"images": 30, "sites": [{"site": "north"}], "worst_site": "north"}
 @pytest.fixture
 def operator(as_role, ledger):
     """With two models stored."""
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         for digest in (A, B):
             house.models.store(digest, "light", "light", None, False, {"auc": 0.9})
     return as_role(Role.OPERATOR)
@@ -24,9 +24,12 @@ def gate(ledger):
     def gated(digest, verdict, live):
         weight = Weight.FOR if verdict is GateVerdict.PASSED else Weight.AGAINST
         judgement = Judgement(
-            verdict, (GateReason("auc", "The AUC is what it is.", weight),), FIGURES, {"margin": 0.05}
+            verdict,
+            (GateReason("auc", "The AUC is what it is.", weight),),
+            FIGURES,
+            {"margin": 0.05},
         )
-        with ledger.whole("trainer") as house:
+        with ledger.system_session("trainer") as house:
             house.gates.record(digest, live, None, None, judgement)
 
     return gated
@@ -36,7 +39,9 @@ def promote(operator, digest, **body):
     return operator.post(f"/v1/models/{digest}/promote", json=body)
 
 
-def test_a_promotion_without_the_gates_word_is_refused_with_what_it_said_and_what_to_do(operator, gate):
+def test_a_promotion_without_the_gates_word_is_refused_with_what_it_said_and_what_to_do(
+    operator, gate
+):
     assert promote(operator, A).json()["live"]
     gate(B, GateVerdict.FAILED, A)
     refused = promote(operator, B, reason="because")
@@ -54,11 +59,17 @@ def test_a_model_is_shown_with_its_gate_and_a_stale_one_is_marked(operator, gate
     gate(B, GateVerdict.PASSED, A)
     gate(A, GateVerdict.PASSED, None)
     shown = {model["digest"]: model["gate"] for model in operator.get("/v1/models").json()}
-    assert (shown[B]["verdict"], shown[B]["judged_against"], shown[B]["stale"]) == ("passed", A, False)
+    assert (shown[B]["verdict"], shown[B]["judged_against"], shown[B]["stale"]) == (
+        "passed",
+        A,
+        False,
+    )
     assert not shown[A]["stale"]
     full = operator.get(f"/v1/models/{B}/gate").json()
     assert (full["figures"], full["policy"]) == (FIGURES, {"margin": 0.05})
-    assert full["reasons"] == [{"code": "auc", "sentence": "The AUC is what it is.", "weight": "for"}]
+    assert full["reasons"] == [
+        {"code": "auc", "sentence": "The AUC is what it is.", "weight": "for"}
+    ]
     promote(operator, B)
     gate(A, GateVerdict.PASSED, None)
     assert operator.get(f"/v1/models/{A}").json()["gate"]["stale"]
@@ -82,27 +93,35 @@ def test_a_rollback_is_one_call_and_the_promotions_tell_of_it(operator):
 
 def test_workers_are_told_with_what_they_serve_and_refuse(operator, ledger):
     promote(operator, A)
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         house.serving.report("w1", A)
     promote(operator, B, reason=REASON)
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         house.serving.refused("w1", B, "bundle-tampered", "Its digest differs.")
     (worker,) = operator.get("/v1/workers").json()
     refused = {"model": B, "code": "bundle-tampered", "message": "Its digest differs."}
     assert (worker["worker"], worker["model"], worker["refused"]) == ("w1", A, refused)
     models = {model["digest"]: model for model in operator.get("/v1/models").json()}
     assert (models[A]["serving"], models[B]["serving"]) == (["w1"], [])
-    assert models[B]["refused"] == [{"worker": "w1", "code": "bundle-tampered", "message": "Its digest differs."}]
+    assert models[B]["refused"] == [
+        {"worker": "w1", "code": "bundle-tampered", "message": "Its digest differs."}
+    ]
 
 
 def test_one_shadow_at_a_time_and_it_is_marked(operator):
     promote(operator, A)
     assert operator.post(f"/v1/models/{A}/shadow").json()["code"] == "already-live"
     started = operator.post(f"/v1/models/{B}/shadow", json={"share": 0.5})
-    assert (started.status_code, started.json()["share"], started.json()["ended_at"]) == (201, 0.5, None)
+    assert (started.status_code, started.json()["share"], started.json()["ended_at"]) == (
+        201,
+        0.5,
+        None,
+    )
     again = operator.post(f"/v1/models/{B}/shadow")
     assert (again.status_code, again.json()["code"]) == (409, "shadow-running")
-    assert [model["digest"] for model in operator.get("/v1/models").json() if model["shadow"]] == [B]
+    assert [model["digest"] for model in operator.get("/v1/models").json() if model["shadow"]] == [
+        B
+    ]
     report = operator.get(f"/v1/models/{B}/shadow").json()
     assert (report["read"], report["waiting"], report["comparison"]) == (0, 0, None)
     ended = operator.delete("/v1/shadow", params={"reason": "seen enough"}).json()

@@ -9,10 +9,20 @@ from shared.domain.roles import Role
 from shared.statistics import conformal_coverage, delong_interval, roc_auc
 from tests.observing import MODEL, Observing
 
-VIEWS = {"drift": DriftView, "quality": QualityView, "performance": PerformanceView, "coverage": CoverageView}
+VIEWS = {
+    "drift": DriftView,
+    "quality": QualityView,
+    "performance": PerformanceView,
+    "coverage": CoverageView,
+}
 UNIFORM = np.linspace(0, 1, 101).tolist()
 NORMAL = np.quantile(np.random.default_rng(0).normal(size=5_000), UNIFORM).tolist()
-QUANTILES = {"score": UNIFORM, "risk": UNIFORM, "strangeness": UNIFORM, "embedding": [NORMAL, NORMAL]}
+QUANTILES = {
+    "score": UNIFORM,
+    "risk": UNIFORM,
+    "strangeness": UNIFORM,
+    "embedding": [NORMAL, NORMAL],
+}
 REFERENCE = {"images": 3_000, "quantiles": QUANTILES}
 
 
@@ -46,13 +56,18 @@ def test_where_nothing_happened_the_answer_is_empty_and_well_formed(operator):
         assert datetime.fromisoformat(told["window"]["since"]).hour == 0
 
 
-def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_reference(operator, observing):
+def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_reference(
+    operator, observing
+):
     observing.model(reference=REFERENCE)
     directions = np.random.default_rng(1).normal(size=(120, 2))
     steady = {"score": even(120), "strangeness": even(120), "embedding": directions.tolist()}
     observing.results(120, "north", "CX50", **steady)
     observing.results(
-        120, "south", "LOGIQ", **steady | {"score": even(120, 0.5), "embedding": (directions + 1).tolist()}
+        120,
+        "south",
+        "LOGIQ",
+        **steady | {"score": even(120, 0.5), "embedding": (directions + 1).tolist()},
     )
     observing.results(9, "south")
     told = read(operator, "drift")
@@ -63,7 +78,9 @@ def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_refer
     assert (states, told["state"]) == (["ok", "ok", "alarm", "too-few", "alarm"], "alarm")
     north, south = rows[order[1]], rows["south", "device", "LOGIQ"]
     assert north["model"] == {"digest": MODEL, "name": "light", "version": 1}
-    assert {each["quantity"]: each["state"] for each in north["quantities"]} == dict.fromkeys(steady, "ok")
+    assert {each["quantity"]: each["state"] for each in north["quantities"]} == dict.fromkeys(
+        steady, "ok"
+    )
     assert {each["quantity"]: each["state"] for each in south["quantities"]} == {
         "score": "alarm",
         "strangeness": "ok",
@@ -80,7 +97,10 @@ def test_a_model_of_before_references_says_that_drift_cannot_be_measured(operato
     observing.results(2)
     observing.results(1, model_digest="e" * 64)
     broken = "d" * 64
-    observing.model(broken, reference={"quantiles": {"score": [1, 1, 1], "embedding": 7, "strangeness": ["x"] * 20}})
+    observing.model(
+        broken,
+        reference={"quantiles": {"score": [1, 1, 1], "embedding": 7, "strangeness": ["x"] * 20}},
+    )
     observing.results(1, model_digest=broken)
     told = read(operator, "drift")
     assert told["state"] is None
@@ -92,14 +112,23 @@ def test_a_model_of_before_references_says_that_drift_cannot_be_measured(operato
 
 
 def test_quality_gives_the_rate_of_each_warning_and_failure(operator, observing):
-    observing.results(8, device="CX50", warnings=[("saturated",)] * 2 + [()] * 6, decision=["refer"] + ["benign"] * 7)
+    observing.results(
+        8,
+        device="CX50",
+        warnings=[("saturated",)] * 2 + [()] * 6,
+        decision=["refer"] + ["benign"] * 7,
+    )
     observing.failed("north", "image-blank", device="CX50")
     observing.failed("north", "image-unreadable")
     told = read(operator, "quality")
     whole, unknown, device = told["groups"]
     assert [group["device"] for group in (whole, unknown, device)] == [None, None, "CX50"]
     assert (whole["results"], whole["failed"]["count"], whole["failed"]["of"]) == (8, 2, 10)
-    assert (device["failed"]["count"], device["failed"]["of"], unknown["failed"]["value"]) == (1, 9, 1.0)
+    assert (device["failed"]["count"], device["failed"]["of"], unknown["failed"]["value"]) == (
+        1,
+        9,
+        1.0,
+    )
     (warning,) = device["warnings"]
     assert (warning["code"], warning["rate"]["value"]) == ("saturated", 0.25)
     assert warning["rate"]["low"] < 0.25 < warning["rate"]["high"]
@@ -115,7 +144,13 @@ def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, obse
     scores = np.clip(random.normal(0.35 + 0.3 * labels, 0.2), 0.01, 0.99)
     decisions = np.where(scores > 0.6, "malignant", np.where(scores < 0.4, "benign", "refer"))
     known = [bool(label) for label in labels]
-    observing.results(60, score=scores.tolist(), risk=scores.tolist(), decision=decisions.tolist(), malignant=known)
+    observing.results(
+        60,
+        score=scores.tolist(),
+        risk=scores.tolist(),
+        decision=decisions.tolist(),
+        malignant=known,
+    )
     observing.results(40, decision="benign")
     observing.results(3, "south", decision="benign", malignant=True, days_ago=20)
     told = read(operator, "performance", step="week")
@@ -123,17 +158,26 @@ def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, obse
     assert north["with_outcome"]["value"] == 0.6
     assert north["outcome_known"]["benign"]["of"] == 40 + (decisions == "benign").sum()
     interval = delong_interval(scores, labels)
-    assert north["auc"] == pytest.approx({"value": roc_auc(scores, labels), "low": interval.low, "high": interval.high})
+    assert north["auc"] == pytest.approx(
+        {"value": roc_auc(scores, labels), "low": interval.low, "high": interval.high}
+    )
     called = labels & (decisions == "malignant")
     missed = labels & (decisions == "benign")
-    assert (north["sensitivity"]["count"], north["sensitivity"]["of"]) == (called.sum(), called.sum() + missed.sum())
+    assert (north["sensitivity"]["count"], north["sensitivity"]["of"]) == (
+        called.sum(),
+        called.sum() + missed.sum(),
+    )
     assert sum(north["referred"].values()) == (decisions == "refer").sum()
     ratio = north["calibration"]["observed_expected"]
     assert ratio["ratio"] == pytest.approx(labels.sum() / scores.sum())
     assert ratio["low"] < ratio["ratio"] < ratio["high"]
     assert sum(each["malignant"]["of"] for each in north["calibration"]["bins"]) == 60
     south = next(group for group in told["hospitals"] if group["hospital"] == "south")["figures"]
-    assert (south["auc"], south["sensitivity"]["value"], south["specificity"]["value"]) == (None, 0.0, None)
+    assert (south["auc"], south["sensitivity"]["value"], south["specificity"]["value"]) == (
+        None,
+        0.0,
+        None,
+    )
     assert (told["all"]["results"], told["all"]["malignant"]) == (103, labels.sum() + 3)
     steps = [datetime.fromisoformat(step["begins"]) for step in told["over_time"]]
     assert len(steps) == 2
@@ -143,7 +187,9 @@ def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, obse
     assert "Fewer than 100" in told["sentences"][1]
 
 
-def test_without_outcomes_performance_says_how_to_send_them_and_pooled_models_are_named(operator, observing):
+def test_without_outcomes_performance_says_how_to_send_them_and_pooled_models_are_named(
+    operator, observing
+):
     observing.results(2)
     told = read(operator, "performance")
     assert "/outcome" in told["sentences"][0]
@@ -193,14 +239,24 @@ def test_a_hospitals_administrator_sees_the_own_hospital_only(as_role, observing
         assert (refused.status_code, refused.json()["code"]) == (404, "not-found")
 
 
-def test_operators_and_auditors_see_all_and_may_choose_while_others_see_none(as_role, observing, gateway):
+def test_operators_and_auditors_see_all_and_may_choose_while_others_see_none(
+    as_role, observing, gateway
+):
     for hospital, device in (("north", "CX50"), ("south", "LOGIQ")):
         observing.results(1, hospital, device)
     for role in (Role.OPERATOR, Role.AUDITOR):
         seen = as_role(role)
-        assert {group["hospital"] for group in read(seen, "quality")["groups"]} == {"north", "south"}
-        assert {group["hospital"] for group in read(seen, "quality", hospital="south")["groups"]} == {"south"}
-        assert [group["device"] for group in read(seen, "quality", device="CX50")["groups"]] == [None, "CX50"]
+        assert {group["hospital"] for group in read(seen, "quality")["groups"]} == {
+            "north",
+            "south",
+        }
+        assert {
+            group["hospital"] for group in read(seen, "quality", hospital="south")["groups"]
+        } == {"south"}
+        assert [group["device"] for group in read(seen, "quality", device="CX50")["groups"]] == [
+            None,
+            "CX50",
+        ]
     for role in (Role.SUBMITTER, Role.READER):
         assert as_role(role).get("/v1/monitoring/drift").status_code == 403
     assert gateway.get("/v1/monitoring/drift").status_code == 401
@@ -238,9 +294,11 @@ def test_a_dashboard_that_polls_is_told_that_nothing_changed(operator, observing
     assert other.headers["ETag"] != first.headers["ETag"]
 
 
-def test_metrics_tell_hospitals_only_to_who_may_see_all_of_them(gateway, observing, ledger, make_key):
+def test_metrics_tell_hospitals_only_to_who_may_see_all_of_them(
+    gateway, observing, ledger, make_key
+):
     observing.model(reference=REFERENCE)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.promote(MODEL, "test", None)
     observing.results(60, score=even(60, 0.6))
     observing.results(5, "south", decision="refer")
@@ -248,20 +306,31 @@ def test_metrics_tell_hospitals_only_to_who_may_see_all_of_them(gateway, observi
     assert 'sera_results{decision="malignant"} 60.0' in plain
     assert 'sera_results{decision="benign"} 0.0' in plain
     assert "north" not in plain
-    told = gateway.get("/metrics", headers={"Authorization": f"Bearer {make_key(Role.AUDITOR)}"}).text
+    told = gateway.get(
+        "/metrics", headers={"Authorization": f"Bearer {make_key(Role.AUDITOR)}"}
+    ).text
     assert 'sera_hospital_results{decision="refer",hospital="south"} 5.0' in told
     assert 'sera_drift_psi{hospital="north",quantity="score"}' in told
     assert 'sera_drift_state{hospital="north",quantity="score"} 2.0' in told
     assert 'sera_drift_state{hospital="south"' not in told
     assert 'sera_jobs{state="queued"} 65.0' in told
-    admin = gateway.get("/metrics", headers={"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}"})
+    admin = gateway.get(
+        "/metrics", headers={"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}"}
+    )
     assert (admin.status_code, admin.json()["code"]) == (403, "forbidden")
     assert gateway.get("/metrics", headers={"Authorization": "Bearer nobody"}).status_code == 401
 
 
 def test_every_dashboard_has_examples_and_descriptions(gateway):
     schemas = gateway.get("/openapi.json").json()["components"]["schemas"]
-    for name in ("DriftGroup", "QuantityDrift", "QualityGroup", "PerformanceFigures", "CoverageStep", "RateView"):
+    for name in (
+        "DriftGroup",
+        "QuantityDrift",
+        "QualityGroup",
+        "PerformanceFigures",
+        "CoverageStep",
+        "RateView",
+    ):
         fields = schemas[name]["properties"].values()
         assert "examples" in schemas[name] or any("examples" in field for field in fields)
         assert any("description" in field for field in fields)

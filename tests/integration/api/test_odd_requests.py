@@ -93,7 +93,9 @@ def test_an_idempotency_key_may_hold_any_letter_of_a_header(north, key):
     assert answer.status_code < 500, answer.text
 
 
-@pytest.mark.parametrize("external_id", ["\u202e", "\ufffe", "😀" * 100, "\ud800".encode("utf-8", "surrogatepass")])
+@pytest.mark.parametrize(
+    "external_id", ["\u202e", "\ufffe", "😀" * 100, "\ud800".encode("utf-8", "surrogatepass")]
+)
 def test_a_number_of_the_hospitals_own_may_hold_any_letter(north, external_id):
     told = form()
     told["data"]["external_id"] = external_id
@@ -109,7 +111,9 @@ def test_a_number_of_the_hospitals_own_may_hold_any_letter(north, external_id):
         ("/openapi.json", "GET, HEAD"),
     ],
 )
-def test_a_method_that_an_address_does_not_take_is_answered_with_those_that_it_does(as_role, path, methods):
+def test_a_method_that_an_address_does_not_take_is_answered_with_those_that_it_does(
+    as_role, path, methods
+):
     answer = as_role(Role.OPERATOR).put(path)
     assert (answer.status_code, answer.headers["allow"]) == (405, methods)
 

@@ -30,7 +30,7 @@ def provider() -> Iterator[Identities]:
 @pytest.fixture
 def opened(settings, provider, ledger) -> Iterator[Callable[..., TestClient]]:
     """A browser at a gateway that trusts the provider; accounts are made at the first sign-in."""
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.hospitals.ensure("north")
     told = {"oidc_issuer": provider.issuer, "oidc_client_secret": SECRET, "oidc_create": True}
     clients = []
@@ -66,17 +66,27 @@ def refused(browser, code) -> bool:
     return place == f"/sign-in?problem={code}"
 
 
-def test_a_person_comes_by_the_provider_and_works_for_the_hospital_it_names(opened, provider, as_role):
+def test_a_person_comes_by_the_provider_and_works_for_the_hospital_it_names(
+    opened, provider, as_role
+):
     provider.claims |= MAPPED
     browser = opened()
     assert arrive(browser) == "/"
     who = browser.get("/v1/session").json()
-    assert (who["name"], who["role"], who["hospital"], who["must_change"]) == ("a.reader", "submitter", "north", False)
+    assert (who["name"], who["role"], who["hospital"], who["must_change"]) == (
+        "a.reader",
+        "submitter",
+        "north",
+        False,
+    )
     browser.headers[CSRF_HEADER] = who["csrf"]
     assert browser.post("/v1/cases", **form()).status_code == 202
     trail = as_role(Role.OPERATOR).get("/v1/audit").json()
     told = [(each["event"], each["actor"]) for each in trail if each["event"].startswith("person.")]
-    assert told == [("person.created", "gateway"), ("person.signed-in", f"person:{who['person_id']}")]
+    assert told == [
+        ("person.created", "gateway"),
+        ("person.signed-in", f"person:{who['person_id']}"),
+    ]
 
 
 def test_a_person_is_known_again_by_issuer_and_subject_and_not_by_name(opened, provider):
@@ -87,14 +97,24 @@ def test_a_person_is_known_again_by_issuer_and_subject_and_not_by_name(opened, p
     provider.claims |= {"preferred_username": "another-name", "sera_role": "operator"}
     arrive(browser)
     again = browser.get("/v1/session").json()
-    assert (again["person_id"], again["name"], again["role"]) == (first["person_id"], "a.reader", "submitter")
-    provider.claims |= {"sub": "subject-2", "preferred_username": "a.reader", "sera_role": "submitter"}
+    assert (again["person_id"], again["name"], again["role"]) == (
+        first["person_id"],
+        "a.reader",
+        "submitter",
+    )
+    provider.claims |= {
+        "sub": "subject-2",
+        "preferred_username": "a.reader",
+        "sera_role": "submitter",
+    }
     arrive(browser)
     other = browser.get("/v1/session").json()
     assert (other["person_id"] != first["person_id"], other["name"]) == (True, "subject-2")
 
 
-def test_the_session_is_strict_and_the_way_there_is_lax_and_asks_with_pkce_state_and_nonce(opened, provider):
+def test_the_session_is_strict_and_the_way_there_is_lax_and_asks_with_pkce_state_and_nonce(
+    opened, provider
+):
     provider.claims |= MAPPED
     browser = opened()
     away = browser.get("/v1/session/oidc")
@@ -191,7 +211,7 @@ def test_claims_that_name_no_one_role_and_hospital_make_nobody(opened, provider,
     for told in UNCLEAR:
         provider.claims = known | told
         assert refused(browser, "oidc-claims"), told
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.people.all() == []
         assert [each.name for each in house.hospitals.all()] == ["north"]
 
@@ -201,7 +221,12 @@ def test_the_claims_may_lie_deeper_and_among_others(opened, provider):
     browser = opened(oidc_role_claim="realm.roles")
     assert arrive(browser) == "/"
     assert browser.get("/v1/session").json()["role"] == "auditor"
-    assert claimed({"a": {"b": "c"}}, "a.b.c") == claimed({}, "a") == claimed({"a": [1, None, " "]}, "a") == []
+    assert (
+        claimed({"a": {"b": "c"}}, "a.b.c")
+        == claimed({}, "a")
+        == claimed({"a": [1, None, " "]}, "a")
+        == []
+    )
 
 
 def test_where_accounts_are_not_made_an_operator_makes_them_by_subject(opened, provider, make_key):
@@ -247,7 +272,9 @@ def test_a_provider_that_is_away_or_another_is_said_to_be_so(opened, provider):
     assert gone.get("/v1/session/oidc").headers["Location"] == "/sign-in?problem=unavailable"
 
 
-def test_without_a_provider_there_is_no_way_by_one_and_no_button(gateway, provider, opened, as_role):
+def test_without_a_provider_there_is_no_way_by_one_and_no_button(
+    gateway, provider, opened, as_role
+):
     assert gateway.get("/v1/session/oidc").json()["code"] == "oidc-off"
     assert "/v1/session/oidc" not in gateway.get("/sign-in").text
     assert "/v1/session/oidc" in opened().get("/sign-in").text
@@ -257,7 +284,10 @@ def test_without_a_provider_there_is_no_way_by_one_and_no_button(gateway, provid
 
 def test_an_address_sets_out_only_so_often(opened, provider):
     browser = opened(sign_ins_per_minute=2)
-    statuses = [browser.get("/v1/session/oidc").headers["Location"].startswith(provider.issuer) for _ in range(3)]
+    statuses = [
+        browser.get("/v1/session/oidc").headers["Location"].startswith(provider.issuer)
+        for _ in range(3)
+    ]
     assert statuses == [True, True, False]
 
 

@@ -22,7 +22,9 @@ from tests.routes import routes
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 REASON = {"json": {"reason": "it finds what the other misses"}}
-BATCH = {"files": [("manifest", ("m.csv", "image,malignant\nx.png,1\n")), ("files", ("x.png", png(5)))]}
+BATCH = {
+    "files": [("manifest", ("m.csv", "image,malignant\nx.png,1\n")), ("files", ("x.png", png(5)))]
+}
 OTHERS = {
     "POST /v1/models/{model_id}/promote": REASON,
     "POST /v1/datasets/{name}/batches": BATCH,
@@ -62,34 +64,52 @@ def key(word: str | None = None) -> dict[str, str]:
 def ids(ledger, as_role):
     """Something that every route can be done to, by the parameters' names, and by the route where one is not enough."""
     as_role()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         north = house.hospitals.ensure("north")
         dataset = house.datasets.ensure("set")
-        house.datasets.add(dataset, [LabelledImage(image, image == A, Split.TRAIN) for image in (A, B)])
+        house.datasets.add(
+            dataset, [LabelledImage(image, image == A, Split.TRAIN) for image in (A, B)]
+        )
         version = house.versions.freeze(dataset).id
-        queued, ended, judged = (house.runs.request(dataset, version, "light", seed) for seed in range(3))
+        queued, ended, judged = (
+            house.runs.request(dataset, version, "light", seed) for seed in range(3)
+        )
         house.runs.cancel(ended)
         for digest in (A, B, C):
             house.models.store(digest, "light", "light", judged if digest == C else None, False, {})
         for digest in (A, C):
             house.models.promote(digest, "test", "so that there is something to go back to")
-        staff = {word: house.people.make(word, Role.READER, north, "hash").id for word in ("idle", "locked", "gone")}
+        staff = {
+            word: house.people.make(word, Role.READER, north, "hash").id
+            for word in ("idle", "locked", "gone")
+        }
         house.people.disable(staff["gone"])
         rotated, revoked = (house.keys.make(Role.READER, north, "old").key.id for _ in range(2))
-    with ledger.scoped(north, "test") as book:
-        some = ((case := book.cases.add(CASE), book.jobs.open(case, Priority.ROUTINE)) for _ in range(4))
+    with ledger.hospital_session(north, "test") as book:
+        some = (
+            (case := book.cases.add(CASE), book.jobs.open(case, Priority.ROUTINE)) for _ in range(4)
+        )
         waiting, failed, erased, lost = some
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         south = house.hospitals.ensure("south")
-    with ledger.scoped(south, "test") as book:
+    with ledger.hospital_session(south, "test") as book:
         elsewhere = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
     with ledger.engine.begin() as line:
         line.execute(text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": failed[1]})
         for dead in (lost[1], elsewhere):
-            line.execute(text("UPDATE jobs SET state = 'failed', reason = 'worker-lost' WHERE id = :id"), {"id": dead})
+            line.execute(
+                text("UPDATE jobs SET state = 'failed', reason = 'worker-lost' WHERE id = :id"),
+                {"id": dead},
+            )
         line.execute(text("UPDATE people SET failures = 3 WHERE name = 'locked'"))
         line.execute(text("UPDATE training_runs SET state = 'done' WHERE id = :id"), {"id": judged})
-    plain = {"case_id": waiting[0], "job_id": waiting[1], "key_id": rotated, "run_id": queued, "model_id": C}
+    plain = {
+        "case_id": waiting[0],
+        "job_id": waiting[1],
+        "key_id": rotated,
+        "run_id": queued,
+        "model_id": C,
+    }
     plain |= {"person_id": staff["idle"]}
     names = {"datasets/name": "set", "hospitals/name": "north", "image_sha256": A}
     return (
@@ -127,7 +147,9 @@ def state(ledger):
 def asks(client, route, ids, headers, **query):
     content = OTHERS.get(str(route)) or route.content()
     address = route.address(ids | ids.get(str(route), {}))
-    return client.request(route.method, address, headers=headers, params=route.asked() | query, **content)
+    return client.request(
+        route.method, address, headers=headers, params=route.asked() | query, **content
+    )
 
 
 def unlike(client, route, ids, headers):
@@ -160,24 +182,37 @@ def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(a
         if str(route) in NOT_TWICE:
             secret, whose = NOT_TWICE[str(route)]
             assert (again.status_code, again.json()["code"].endswith("-shown-once")) == (409, True)
-            assert (again.json()[whose], first.json()[secret] in again.text) == (first.json()["id"], False)
+            assert (again.json()[whose], first.json()[secret] in again.text) == (
+                first.json()["id"],
+                False,
+            )
         else:
             assert (again.status_code, again.text) == (first.status_code, first.text), str(route)
             assert again.headers.get("Location") == first.headers.get("Location")
         assert (first.headers.get(REPLAYED), again.headers.get(REPLAYED)) == (None, "true")
         other = unlike(client, route, ids, sent)
-        assert (other.status_code, other.json().get("code")) == (409, "idempotency-key-reused"), str(route)
+        assert (other.status_code, other.json().get("code")) == (409, "idempotency-key-reused"), (
+            str(route)
+        )
         assert state() == after, str(route)
         idle |= {str(route)} if before == after else set()
     assert idle == {"POST /v1/datasets/{name}/known", "POST /v1/datasets/{name}/outcomes"}
 
 
-def test_another_body_under_the_same_key_is_refused_and_the_order_of_words_is_no_other_body(as_role):
+def test_another_body_under_the_same_key_is_refused_and_the_order_of_words_is_no_other_body(
+    as_role,
+):
     admin, sent = as_role(Role.HOSPITAL_ADMIN), key()
     body = {"prevalence": 0.2, "refer_alpha": 0.1}
     admin.patch("/v1/hospital", json=body, headers=sent)
-    assert admin.patch("/v1/hospital", json=dict(reversed(body.items())), headers=sent).status_code == 200
-    assert admin.patch("/v1/hospital", json=body | {"prevalence": 0.3}, headers=sent).status_code == 409
+    assert (
+        admin.patch("/v1/hospital", json=dict(reversed(body.items())), headers=sent).status_code
+        == 200
+    )
+    assert (
+        admin.patch("/v1/hospital", json=body | {"prevalence": 0.3}, headers=sent).status_code
+        == 409
+    )
     assert admin.get("/v1/hospital").json()["prevalence"] == 0.2
 
 
@@ -192,7 +227,9 @@ def test_what_was_refused_is_not_kept_and_may_be_sent_again(as_role, ids, state)
 
 def test_a_role_that_may_not_is_given_no_answer_of_one_that_may(as_role):
     sent, body = key(), {"json": {"prevalence": 0.2}}
-    assert as_role(Role.HOSPITAL_ADMIN).patch("/v1/hospital", headers=sent, **body).status_code == 200
+    assert (
+        as_role(Role.HOSPITAL_ADMIN).patch("/v1/hospital", headers=sent, **body).status_code == 200
+    )
     assert as_role(Role.READER).patch("/v1/hospital", headers=sent, **body).status_code == 403
 
 
@@ -212,7 +249,9 @@ def test_eight_at_once_with_one_key_are_one_run_and_eight_equal_answers(as_role,
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(ask, range(8)))
-    assert {(answer.status_code, answer.json()["run_id"]) for answer in answers} == {(202, answers[0].json()["run_id"])}
+    assert {(answer.status_code, answer.json()["run_id"]) for answer in answers} == {
+        (202, answers[0].json()["run_id"])
+    }
     assert sorted(REPLAYED in answer.headers for answer in answers) == [False] + [True] * 7
     assert len(operator.get("/v1/training-runs").json()) == before + 1
 
@@ -235,7 +274,11 @@ def test_a_crash_between_the_write_and_its_commit_leaves_nothing_and_the_repeat_
     with ledger.engine.begin() as line:
         line.execute(text(CRASH))
     lost = asks(client, route, ids, sent)
-    assert (lost.status_code, lost.json()["code"], lost.json()["retryable"]) == (503, "unavailable", True)
+    assert (lost.status_code, lost.json()["code"], lost.json()["retryable"]) == (
+        503,
+        "unavailable",
+        True,
+    )
     assert state() == before
     with ledger.engine.begin() as line:
         line.execute(text("DROP TRIGGER crash ON receipts"))
@@ -248,9 +291,12 @@ def test_a_crash_between_the_write_and_its_commit_leaves_nothing_and_the_repeat_
 def test_a_repeat_while_the_first_is_under_way_is_told_to_come_again(settings, make_key, ledger):
     hurried = settings.model_copy(update={"same_key_wait_s": 0.1})
     headers = {"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}", NAME: "k"}
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         north = house.hospitals.ensure("north")
-    with ledger.scoped(north, "first") as book, TestClient(create_app(hurried), headers=headers) as client:
+    with (
+        ledger.hospital_session(north, "first") as book,
+        TestClient(create_app(hurried), headers=headers) as client,
+    ):
         assert book.receipts.reserve("k", "the first request")
         answer = client.patch("/v1/hospital", json={"prevalence": 0.2})
         assert (answer.status_code, answer.json()["code"]) == (409, "idempotency-key-in-use")
@@ -264,7 +310,9 @@ def test_a_ring_is_heard_when_what_it_rings_for_is_there(as_role, gateway, ledge
     class Bell:
         def ring(self, task, subject):
             with ledger.engine.connect() as line:
-                heard.append(line.scalar(text("SELECT count(*) FROM jobs WHERE id = :id"), {"id": subject}))
+                heard.append(
+                    line.scalar(text("SELECT count(*) FROM jobs WHERE id = :id"), {"id": subject})
+                )
 
     gateway.app.state.wiring.doorbell._bell = Bell()
     north = as_role()
@@ -274,7 +322,11 @@ def test_a_ring_is_heard_when_what_it_rings_for_is_there(as_role, gateway, ledge
 
 
 def test_what_is_kept_of_an_answer_that_shows_a_secret_holds_none(as_role, ledger):
-    new = as_role(Role.HOSPITAL_ADMIN).post("/v1/keys", json={"role": "reader", "label": "x"}, headers=key()).json()
+    new = (
+        as_role(Role.HOSPITAL_ADMIN)
+        .post("/v1/keys", json={"role": "reader", "label": "x"}, headers=key())
+        .json()
+    )
     with ledger.engine.connect() as line:
         kept = line.execute(text("SELECT convert_from(body, 'UTF8') FROM receipts")).scalars().all()
     assert len(kept) == 1
@@ -286,7 +338,9 @@ def test_a_receipt_that_was_kept_long_enough_is_swept_and_its_key_is_new_again(a
     first = north.post("/v1/cases", headers=sent, **form()).json()
     with ledger.engine.begin() as line:
         line.execute(text("UPDATE receipts SET created_at = created_at - interval '8 days'"))
-    assert north.post("/v1/cases", headers=sent, **form()).json()["duplicate_of"] == first["case_id"]
+    assert (
+        north.post("/v1/cases", headers=sent, **form()).json()["duplicate_of"] == first["case_id"]
+    )
     assert [sweep(ledger, timedelta(days=days)) for days in (7, 0)] == [0, 1]
 
 
@@ -296,26 +350,28 @@ def test_a_receipt_knows_its_case_so_that_both_can_be_forgotten(as_role, ledger)
     told = {"malignant": True, "source": "histology"}
     north.post(f"/v1/cases/{case}/outcome", json=told, headers=key())
     with ledger.engine.connect() as line:
-        assert line.execute(text("SELECT case_id FROM receipts")).scalars().all() == [UUID(case)] * 2
+        assert (
+            line.execute(text("SELECT case_id FROM receipts")).scalars().all() == [UUID(case)] * 2
+        )
 
 
 def test_the_standing_of_a_request_that_is_done_once_is_its_own_to_the_end(ledger):
     """Around another transaction it is the hospital's again when that has ended; and after it, it means nothing."""
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         north = house.hospitals.ensure("north")
     once = ledger.once(Asked(north, "k", timedelta(days=1), 1.0), lambda: "f")
     token = ONCE.set(once)
     try:
-        with ledger.scoped(north, "test") as book:
-            with ledger.whole("test") as house:
+        with ledger.hospital_session(north, "test") as book:
+            with ledger.system_session("test") as house:
                 assert house.hospitals.find("north")
             asked = text("SELECT current_user, current_setting('sera.hospital')")
             assert book.cases._session.execute(asked).one() == ("sera_hospital", str(north))
         once.undo()
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             assert house.receipts.sweep(timedelta(0)) == 0
             house.hospitals.ensure("south")
     finally:
         ONCE.reset(token)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.hospitals.find("south")

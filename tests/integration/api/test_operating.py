@@ -32,13 +32,15 @@ def test_a_dataset_is_filled_image_by_image_and_keeps_each_once(operator):
 def test_a_patients_number_is_not_kept(operator, ledger):
     operator.post("/v1/datasets", json={"name": "set"})
     operator.post("/v1/datasets/set/images", **labelled(png(1), patient="12345678"))
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         (row,) = house.datasets.images(house.datasets.find("set").id)
     assert row.patient
     assert "12345678" not in row.patient
 
 
-@pytest.mark.parametrize("fields", [{"malignant": "perhaps"}, {"split": "mine"}, {"size_mm": "nan"}])
+@pytest.mark.parametrize(
+    "fields", [{"malignant": "perhaps"}, {"split": "mine"}, {"size_mm": "nan"}]
+)
 def test_a_label_that_is_none_is_refused(operator, fields):
     operator.post("/v1/datasets", json={"name": "set"})
     assert operator.post("/v1/datasets/set/images", **labelled(png(1), **fields)).status_code == 422
@@ -46,8 +48,15 @@ def test_a_label_that_is_none_is_refused(operator, fields):
 
 def test_a_run_needs_a_known_dataset_and_a_known_recipe(operator):
     operator.post("/v1/datasets", json={"name": "set"})
-    assert operator.post("/v1/training-runs", json={"dataset": "none", "recipe": "light"}).status_code == 404
-    assert 400 <= operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "none"}).status_code < 500
+    assert (
+        operator.post("/v1/training-runs", json={"dataset": "none", "recipe": "light"}).status_code
+        == 404
+    )
+    assert (
+        400
+        <= operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "none"}).status_code
+        < 500
+    )
 
 
 def test_hospitals_can_neither_train_nor_promote(north):
@@ -69,7 +78,9 @@ def test_readiness_tells_which_engine_is_away(settings):
             "checks": {"database": "ok", "objects": "ok"},
             "degraded": {},
         }
-    lost = type(settings)(**{**settings.model_dump(), "database_url": "postgresql://x@127.0.0.1:1/x"})
+    lost = type(settings)(
+        **{**settings.model_dump(), "database_url": "postgresql://x@127.0.0.1:1/x"}
+    )
     with TestClient(create_app(lost)) as client:
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()["checks"]["objects"]) == (503, "ok")
@@ -78,11 +89,17 @@ def test_readiness_tells_which_engine_is_away(settings):
 
 
 def test_a_case_is_taken_while_the_broker_is_away(settings, make_key):
-    lost = type(settings)(**{**settings.model_dump(), "broker_url": "redis+socket:///nowhere/valkey.sock"})
+    lost = type(settings)(
+        **{**settings.model_dump(), "broker_url": "redis+socket:///nowhere/valkey.sock"}
+    )
     with TestClient(create_app(lost), headers={"Authorization": f"Bearer {make_key()}"}) as client:
         assert client.post("/v1/cases", **form()).status_code == 202
         told = client.get("/readyz")
-        assert (told.status_code, told.json()["ready"], list(told.json()["degraded"])) == (200, True, ["broker"])
+        assert (told.status_code, told.json()["ready"], list(told.json()["degraded"])) == (
+            200,
+            True,
+            ["broker"],
+        )
 
 
 def test_readiness_says_that_room_gets_short_while_cases_are_still_taken(settings, make_key):
@@ -96,7 +113,7 @@ def test_readiness_says_that_room_gets_short_while_cases_are_still_taken(setting
 
 def test_readiness_sees_a_case_that_a_silent_worker_holds(north, gateway, ledger):
     north.post("/v1/cases", **form())
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         house.queue.claim("w", 1, timedelta(minutes=1), 5)
     with ledger.engine.begin() as line:
         line.exec_driver_sql("UPDATE jobs SET lease_until = lease_until - interval '5 minutes'")
@@ -109,7 +126,10 @@ def test_readiness_says_that_cases_wait_and_none_is_answered(north, gateway, led
     with ledger.engine.begin() as line:
         line.exec_driver_sql("UPDATE jobs SET available_at = available_at - interval '5 minutes'")
     told = gateway.get("/readyz")
-    assert (told.status_code, "none was answered" in told.json()["degraded"]["workers"]) == (200, True)
+    assert (told.status_code, "none was answered" in told.json()["degraded"]["workers"]) == (
+        200,
+        True,
+    )
     metrics = gateway.get("/metrics").text
     assert "sera_last_result_seconds NaN" in metrics
     assert "sera_dead_letters 0.0" in metrics
@@ -145,9 +165,17 @@ def test_the_page_is_served_with_a_strict_policy_and_its_files(gateway):
     assert gateway.get("/static/../app.py").status_code == 404
 
 
-def test_files_are_kept_for_as_long_as_they_stay_the_same_and_sent_packed_to_who_takes_that(gateway):
-    packed, plain = (gateway.get(f"{HERE}/sera.css", headers={"Accept-Encoding": each}) for each in ("gzip", "br"))
-    assert (packed.content, packed.headers["Cache-Control"]) == (plain.content, "public, max-age=31536000, immutable")
+def test_files_are_kept_for_as_long_as_they_stay_the_same_and_sent_packed_to_who_takes_that(
+    gateway,
+):
+    packed, plain = (
+        gateway.get(f"{HERE}/sera.css", headers={"Accept-Encoding": each})
+        for each in ("gzip", "br")
+    )
+    assert (packed.content, packed.headers["Cache-Control"]) == (
+        plain.content,
+        "public, max-age=31536000, immutable",
+    )
     assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 2
     assert [each.headers.get("Content-Encoding") for each in (packed, plain)] == ["gzip", None]
     assert packed.headers["ETag"] != plain.headers["ETag"]
@@ -159,12 +187,22 @@ def test_files_are_kept_for_as_long_as_they_stay_the_same_and_sent_packed_to_who
 
 
 def test_no_page_is_packed(gateway):
-    assert "Content-Encoding" not in gateway.get("/sign-in", headers={"Accept-Encoding": "gzip"}).headers
+    assert (
+        "Content-Encoding"
+        not in gateway.get("/sign-in", headers={"Accept-Encoding": "gzip"}).headers
+    )
 
 
 def test_the_openapi_has_examples_and_problems_for_every_call(gateway):
     spec = gateway.get("/openapi.json").json()
-    assert {"/v1/cases", "/v1/jobs/{job_id}", "/v1/cases/{case_id}/explanation.png"} <= spec["paths"].keys()
-    calls = [call for path, calls in spec["paths"].items() if path.startswith("/v1") for call in calls.values()]
+    assert {"/v1/cases", "/v1/jobs/{job_id}", "/v1/cases/{case_id}/explanation.png"} <= spec[
+        "paths"
+    ].keys()
+    calls = [
+        call
+        for path, calls in spec["paths"].items()
+        if path.startswith("/v1")
+        for call in calls.values()
+    ]
     assert all("4XX" in call["responses"] for call in calls)
     assert spec["components"]["schemas"]["JobView"]["examples"]

@@ -8,7 +8,13 @@ from pydicom import examples
 from shared.domain.roles import Role
 from tests.builders import form, png
 
-YES = {"malignant": True, "source": "histology", "determined_on": "2026-03-14", "patient": "P-17", "consent": True}
+YES = {
+    "malignant": True,
+    "source": "histology",
+    "determined_on": "2026-03-14",
+    "patient": "P-17",
+    "consent": True,
+}
 
 JSON = {"Content-Type": "application/json"}
 """For bodies that httpx2 would not send as they are: half a surrogate pair is fine as an escape."""
@@ -30,7 +36,12 @@ def test_a_case_shows_its_latest_outcome_and_nothing_of_the_patient(north, case,
     assert north.get(case).json()["outcome"] is None
     answer = north.post(f"{case}/outcome", json=YES)
     assert answer.status_code == 201
-    told = {"malignant": True, "source": "histology", "determined_on": "2026-03-14", "consent": True}
+    told = {
+        "malignant": True,
+        "source": "histology",
+        "determined_on": "2026-03-14",
+        "consent": True,
+    }
     assert answer.json() | told | {"patient_known": True} == answer.json()
     north.post(f"{case}/outcome", json={"malignant": False, "source": "follow-up"})
     shown = as_role(Role.READER).get(case)
@@ -41,7 +52,9 @@ def test_a_case_shows_its_latest_outcome_and_nothing_of_the_patient(north, case,
     assert "P-17" not in shown.text + answer.text
 
 
-def test_only_those_who_may_submit_record_outcomes_and_only_of_their_own_cases(case, as_role, north):
+def test_only_those_who_may_submit_record_outcomes_and_only_of_their_own_cases(
+    case, as_role, north
+):
     south = as_role(hospital="south")
     for client, address, status in (
         (south, case, 404),
@@ -73,17 +86,23 @@ def test_an_outcome_that_is_none_is_refused_by_name(north, case):
         ("consent", "perhaps"),
         ("consented", True),
     ):
-        answer = north.post(f"{case}/outcome", content=json.dumps(YES | {name: value}), headers=JSON)
+        answer = north.post(
+            f"{case}/outcome", content=json.dumps(YES | {name: value}), headers=JSON
+        )
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
         assert name in answer.json()["detail"]
     assert north.get(case).json()["outcome"] is None
 
 
 def test_outcomes_flow_into_a_dataset_and_out_again_with_the_consent(operator, north, case):
-    loop = north.post("/v1/cases", **form(examples.get_path("ybr_color").read_bytes(), frame=7)).json()
+    loop = north.post(
+        "/v1/cases", **form(examples.get_path("ybr_color").read_bytes(), frame=7)
+    ).json()
     for address in (case, loop["links"]["case"]):
         north.post(f"{address}/outcome", json=YES)
-    assert operator.post("/v1/datasets/set/outcomes", json={"since": "2026-01-01", "hospital": "north"}).json() == {
+    assert operator.post(
+        "/v1/datasets/set/outcomes", json={"since": "2026-01-01", "hospital": "north"}
+    ).json() == {
         "added": 2,
         "corrected": 0,
         "known": 0,
@@ -121,15 +140,25 @@ def test_filters_that_are_none_are_refused(operator):
 
 
 def test_an_unknown_hospital_is_named(operator):
-    assert operator.post("/v1/datasets/set/outcomes", json={"hospital": "west"}).json()["code"] == "hospital-unknown"
+    assert (
+        operator.post("/v1/datasets/set/outcomes", json={"hospital": "west"}).json()["code"]
+        == "hospital-unknown"
+    )
 
 
-def test_a_patients_number_means_the_same_in_an_import_and_in_an_outcome(operator, north, case, ledger):
+def test_a_patients_number_means_the_same_in_an_import_and_in_an_outcome(
+    operator, north, case, ledger
+):
     north.post(f"{case}/outcome", json=YES)
     operator.post("/v1/datasets/set/outcomes", json={})
-    sent = {"data": {"malignant": "0", "patient": "P-17", "site": "north"}, "files": {"image": ("a.png", png(3))}}
+    sent = {
+        "data": {"malignant": "0", "patient": "P-17", "site": "north"},
+        "files": {"image": ("a.png", png(3))},
+    }
     operator.post("/v1/datasets", json={"name": "other"})
     operator.post("/v1/datasets/other/images", **sent)
-    with ledger.whole("test") as house:
-        (one,), (other,) = (house.datasets.images(house.datasets.find(name).id) for name in ("set", "other"))
+    with ledger.system_session("test") as house:
+        (one,), (other,) = (
+            house.datasets.images(house.datasets.find(name).id) for name in ("set", "other")
+        )
     assert one.group == other.group

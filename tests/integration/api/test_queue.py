@@ -22,7 +22,10 @@ def send(as_role):
 
     def sent(count, hospital="north", **more):
         client = as_role(Role.SUBMITTER, hospital)
-        return [client.post("/v1/cases", **form(png(seed), **more)).json()["job_id"] for seed in range(count)]
+        return [
+            client.post("/v1/cases", **form(png(seed), **more)).json()["job_id"]
+            for seed in range(count)
+        ]
 
     return sent
 
@@ -32,7 +35,7 @@ def fail(ledger):
     """Claims so many jobs and fails them for a reason."""
 
     def failed(count, reason):
-        with ledger.whole("w") as house:
+        with ledger.system_session("w") as house:
             lease = house.queue.claim("w", count, LEASE, 5)
             house.queue.fail(lease.token, {job.id: Failure(reason, "said") for job in lease.jobs})
         return [str(job.id) for job in lease.jobs]
@@ -52,13 +55,18 @@ def test_what_waits_is_told_by_hospital_and_lane_with_its_age(operator, send, le
     assert [each["oldest_s"] >= 3600 for each in waiting] == [False, True, False]
 
 
-def test_what_is_in_hand_is_told_with_its_worker_and_a_lease_that_ran_out_leads(operator, send, ledger):
+def test_what_is_in_hand_is_told_with_its_worker_and_a_lease_that_ran_out_leads(
+    operator, send, ledger
+):
     held, lost = send(2)
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         house.queue.claim("w", 2, LEASE, 5)
         house.serving.report("w", "d" * 64, "CPU, 2 threads", timedelta(minutes=1))
     with ledger.engine.begin() as line:
-        line.execute(text("UPDATE jobs SET lease_until = now() - interval '5 s' WHERE id = :id"), {"id": lost})
+        line.execute(
+            text("UPDATE jobs SET lease_until = now() - interval '5 s' WHERE id = :id"),
+            {"id": lost},
+        )
     told = operator.get("/v1/queue").json()
     assert (told["running"], told["expired"], told["waiting"]) == (2, 1, [])
     assert [(each["job_id"], each["worker"], each["left_s"] > 0) for each in told["in_hand"]] == [
@@ -68,15 +76,22 @@ def test_what_is_in_hand_is_told_with_its_worker_and_a_lease_that_ran_out_leads(
     assert [(each["worker"], each["model"], each["device"]) for each in told["workers"]] == [
         ("w", "d" * 64, "CPU, 2 threads")
     ]
-    seen, claimed = (datetime.fromisoformat(told["workers"][0][name]) for name in ("seen_at", "claimed_at"))
+    seen, claimed = (
+        datetime.fromisoformat(told["workers"][0][name]) for name in ("seen_at", "claimed_at")
+    )
     assert timedelta(seconds=59) < seen - claimed < timedelta(seconds=61)
 
 
-def test_dead_letters_are_counted_by_reason_and_those_of_one_are_queued_again_at_once(operator, send, fail, ledger):
+def test_dead_letters_are_counted_by_reason_and_those_of_one_are_queued_again_at_once(
+    operator, send, fail, ledger
+):
     send(4)
     lost, odd = fail(3, "worker-lost"), fail(1, "internal")
     dead = operator.get("/v1/queue").json()["dead"]
-    assert [(each["reason"], each["jobs"]) for each in dead] == [("worker-lost", 3), ("internal", 1)]
+    assert [(each["reason"], each["jobs"]) for each in dead] == [
+        ("worker-lost", 3),
+        ("internal", 1),
+    ]
     listed = operator.get("/v1/queue/dead-letters", params={"reason": "worker-lost"}).json()
     assert {each["job_id"] for each in listed} == set(lost)
     answer = operator.post("/v1/queue/rerun", json={"reason": "worker-lost"})
@@ -84,9 +99,16 @@ def test_dead_letters_are_counted_by_reason_and_those_of_one_are_queued_again_at
     told = operator.get("/v1/queue").json()
     assert [(each["reason"], each["jobs"]) for each in told["dead"]] == [("internal", 1)]
     assert [each["jobs"] for each in told["waiting"]] == [3]
-    assert operator.post("/v1/queue/rerun", json={"reason": "worker-lost"}).json() == {"queued": 0, "left": 0}
-    with ledger.whole("test") as house:
-        again = [str(each.job_id) for each in house.audit.page(limit=1000) if each.event == Event.JOB_RERUN]
+    assert operator.post("/v1/queue/rerun", json={"reason": "worker-lost"}).json() == {
+        "queued": 0,
+        "left": 0,
+    }
+    with ledger.system_session("test") as house:
+        again = [
+            str(each.job_id)
+            for each in house.audit.page(limit=1000)
+            if each.event == Event.JOB_RERUN
+        ]
     assert sorted(again) == sorted(lost)
     assert odd[0] not in again
 

@@ -59,11 +59,15 @@ def reading(case, phase="blind", **changes):
     return {"case_id": case, "phase": phase, "probability": 70, "malignant": True} | changes
 
 
-def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(admin, readers, study, cases):
+def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
+    admin, readers, study, cases
+):
     for reader, figures in zip(readers, (FIRST, SECOND), strict=True):
         read(reader, study, said(cases, figures))
     told = admin.get(f"/v1/reader-studies/{study}/analysis").json()
-    blind, aided = (np.array([[pair[n] for pair in each] for each in (FIRST, SECOND)]) for n in (0, 1))
+    blind, aided = (
+        np.array([[pair[n] for pair in each] for each in (FIRST, SECOND)]) for n in (0, 1)
+    )
     sick = np.array(SICK)
     assert (told["cases"], told["malignant"], told["malignant_share"]) == (6, 3, 0.5)
     for place, reader in enumerate(told["readers"]):
@@ -86,21 +90,28 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(admi
     together = obuchowski_rockette(blind, aided, sick)
     assert told["summary"]["difference"] == pytest.approx(together.difference)
     assert told["summary"]["p_value"] == pytest.approx(together.p_value)
-    lines = list(csv.DictReader(StringIO(admin.get(f"/v1/reader-studies/{study}/readings.csv").text)))
+    lines = list(
+        csv.DictReader(StringIO(admin.get(f"/v1/reader-studies/{study}/readings.csv").text))
+    )
     assert len(lines) == 24
     assert {line["reader"] for line in lines} == {"1", "2"}
     events = [each["event"] for each in admin.get("/v1/audit?limit=1000").json()]
     assert (events.count("reader-study.read"), events.count("reader-study.shown")) == (24, 24)
 
 
-def test_before_the_blind_reading_is_stored_nothing_of_sera_or_the_outcome_is_told(readers, study, cases):
+def test_before_the_blind_reading_is_stored_nothing_of_sera_or_the_outcome_is_told(
+    readers, study, cases
+):
     reader, at = readers[0], f"/v1/reader-studies/{study}"
     there = reader.get(f"{at}/next")
     shown = there.json()
     assert not any(secret in there.text + reader.get(at).text for secret in SECRETS)
     early = reader.get(f"{at}/aided/{shown['case_id']}")
     assert (early.status_code, early.json()["code"]) == (403, "blind-first")
-    assert reader.post(f"{at}/readings", json=reading(shown["case_id"], "aided")).json()["code"] == "blind-first"
+    assert (
+        reader.post(f"{at}/readings", json=reading(shown["case_id"], "aided")).json()["code"]
+        == "blind-first"
+    )
     unseen = next(case for case in cases if case != shown["case_id"])
     assert reader.post(f"{at}/readings", json=reading(unseen)).json()["code"] == "not-shown"
     image = reader.get(shown["image"])
@@ -122,14 +133,20 @@ def test_what_was_read_blind_stays_and_a_reader_goes_on_where_they_stopped(reade
     assert reader.get(f"{at}/next").json()["case_id"] != case
 
 
-def test_who_looks_at_a_result_before_reading_blind_breaches_the_study(admin, readers, people, study, cases):
+def test_who_looks_at_a_result_before_reading_blind_breaches_the_study(
+    admin, readers, people, study, cases
+):
     readers[0].get("/v1/jobs")
     readers[1].get(f"/v1/cases/{cases[0]}")
     read(readers[0], study, said(cases, FIRST))
     readers[0].get("/v1/jobs")
     told = admin.get(f"/v1/reader-studies/{study}/analysis").json()["readers"]
     assert [each["breaches"] for each in told] == [6, 1]
-    noted = [each for each in admin.get("/v1/audit?limit=1000").json() if each["event"] == "reader-study.breached"]
+    noted = [
+        each
+        for each in admin.get("/v1/audit?limit=1000").json()
+        if each["event"] == "reader-study.breached"
+    ]
     assert {each["actor"] for each in noted} == {f"person:{each.id}" for each in people}
     assert len(noted) == 7
 
@@ -142,7 +159,9 @@ def test_what_a_reader_had_looked_at_before_the_study_is_told_apart(admin, reade
     assert [(each["breaches"], each["seen_before"]) for each in told] == [(0, 6), (0, 0)]
 
 
-def test_a_page_opened_anew_shows_the_same_case_and_the_time_of_that_does_not_count(admin, readers, study):
+def test_a_page_opened_anew_shows_the_same_case_and_the_time_of_that_does_not_count(
+    admin, readers, study
+):
     at = f"/v1/reader-studies/{study}"
     for reader in readers:
         first, case = (reader.get(f"{at}/next").json()["case_id"] for _ in range(2))
@@ -163,7 +182,9 @@ def test_an_erased_case_drops_out_with_its_readings(admin, readers, study, cases
     assert cases[0] not in admin.get(f"/v1/reader-studies/{study}/readings.csv").text
 
 
-def test_only_its_readers_read_and_only_while_it_is_open(admin, as_person, as_role, readers, people, cases, study):
+def test_only_its_readers_read_and_only_while_it_is_open(
+    admin, as_person, as_role, readers, people, cases, study
+):
     stranger, key, at = as_person(Role.READER), as_role(Role.READER), f"/v1/reader-studies/{study}"
     for other in (stranger, key, as_person(Role.READER, "south")):
         assert [other.get(f"{at}/next").status_code, other.get(at).status_code] == [404, 404]
@@ -174,7 +195,10 @@ def test_only_its_readers_read_and_only_while_it_is_open(admin, as_person, as_ro
     assert readers[0].get(f"{at}/analysis").status_code == 403
     case = readers[0].get(f"{at}/next").json()["case_id"]
     assert admin.post(f"{at}/close").json()["state"] == "closed"
-    assert readers[0].post(f"{at}/readings", json=reading(case)).json()["code"] == "reader-study-not-open"
+    assert (
+        readers[0].post(f"{at}/readings", json=reading(case)).json()["code"]
+        == "reader-study-not-open"
+    )
     assert admin.post(f"{at}/open").json()["code"] == "reader-study-state"
     draft = admin.post("/v1/reader-studies", json=new_study([people[0].id])).json()["study_id"]
     assert readers[0].get(f"/v1/reader-studies/{draft}/next").status_code == 404
@@ -186,7 +210,11 @@ def test_cases_are_picked_by_number_by_balance_and_by_name(admin, people, cases)
 
     assert made(by="balanced", count=4).json()["cases"] == 4
     assert made(by="ids", ids=cases[:3]).json()["cases"] == 3
-    for refused in (made(by="newest", count=7), made(by="ids", ids=[str(uuid4())]), made(by="newest")):
+    for refused in (
+        made(by="newest", count=7),
+        made(by="ids", ids=[str(uuid4())]),
+        made(by="newest"),
+    ):
         assert (refused.status_code, refused.json()["code"]) == (409, "reader-study-too-few-cases")
     unfit = admin.post("/v1/reader-studies", json=new_study([uuid4()]))
     assert unfit.json()["code"] == "reader-study-reader-unfit"
@@ -217,7 +245,9 @@ def test_the_database_itself_keeps_a_study_as_it_was_read(ledger, readers, study
 def test_each_write_of_a_study_sent_again_under_its_key_is_done_once(admin, readers, cases, people):
     def twice(client, path, **told):
         headers = {"Idempotency-Key": str(uuid4())}
-        first, again = (client.post(f"/v1/reader-studies{path}", headers=headers, **told) for _ in range(2))
+        first, again = (
+            client.post(f"/v1/reader-studies{path}", headers=headers, **told) for _ in range(2)
+        )
         assert first.is_success, first.text
         assert (again.status_code, again.json()) == (first.status_code, first.json())
         assert again.headers["Idempotent-Replayed"] == "true"

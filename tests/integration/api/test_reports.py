@@ -8,7 +8,9 @@ from shared.domain.roles import Role
 from shared.guidelines import alternatives, recommend
 from tests.builders import form
 
-ADVICE = recommend(0.42, 14.5).to_json() | {"alternatives": [each.to_json() for each in alternatives(0.42, 14.5)]}
+ADVICE = recommend(0.42, 14.5).to_json() | {
+    "alternatives": [each.to_json() for each in alternatives(0.42, 14.5)]
+}
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def case(north) -> str:
 
 @pytest.fixture
 def done(case, ledger) -> str:
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
         house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: RESULT | {"fna": ADVICE}})
     return case
@@ -26,7 +28,9 @@ def done(case, ledger) -> str:
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_a_done_case_is_printed_by_whoever_may_read_it(done, as_person, language):
-    answer = as_person(Role.READER).get(f"{done}/report.pdf", params={"language": language, "zone": "Asia/Seoul"})
+    answer = as_person(Role.READER).get(
+        f"{done}/report.pdf", params={"language": language, "zone": "Asia/Seoul"}
+    )
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
     assert answer.content.startswith(b"%PDF")
     assert b"/Subtype /Image" in answer.content

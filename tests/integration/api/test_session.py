@@ -21,14 +21,22 @@ def operator(as_role):
 def test_a_person_signs_in_works_for_their_hospital_and_signs_out(browser, make_person, operator):
     person, page = make_person(name="A.Reader"), browser()
     who = entered(page, " a.READER ").json()
-    assert (who["name"], who["role"], who["hospital"], who["must_change"]) == ("a.reader", "submitter", "north", False)
+    assert (who["name"], who["role"], who["hospital"], who["must_change"]) == (
+        "a.reader",
+        "submitter",
+        "north",
+        False,
+    )
     assert page.get("/v1/session").json() == who
     assert page.post("/v1/cases", **form()).status_code == 202
     assert page.delete("/v1/session").status_code == 204
     assert COOKIE not in page.cookies
     assert page.get("/v1/session").status_code == 401
     actor = f"person:{person.id}"
-    told = [(each["event"], each["actor"]) for each in events(operator, "person.signed-in", "case.accepted")]
+    told = [
+        (each["event"], each["actor"])
+        for each in events(operator, "person.signed-in", "case.accepted")
+    ]
     assert told == [("person.signed-in", actor), ("case.accepted", actor)]
     (out,) = events(operator, "person.signed-out")
     assert (out["actor"], out["details"]) == (actor, {"person": str(person.id)})
@@ -56,12 +64,17 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(browser, make_
 def test_behind_tls_the_cookie_is_this_hosts_own_and_crosses_no_plain_line(settings, make_person):
     make_person(name="reader-1")
     app = create_app(settings.model_copy(update={"public_url": "https://sera.example"}))
-    with TestClient(app, base_url="https://sera.example", headers={"Origin": "https://sera.example"}) as page:
+    with TestClient(
+        app, base_url="https://sera.example", headers={"Origin": "https://sera.example"}
+    ) as page:
         told = entered(page, "reader-1").headers["set-cookie"]
         assert told.startswith("__Host-sera=")
         assert {"Secure", "HttpOnly", "SameSite=strict", "Path=/"} <= set(told.split("; ")[1:])
         assert page.post("/v1/cases", **form()).status_code == 202
-        assert page.post("/v1/cases", **form(), headers={"Origin": "http://sera.example"}).status_code == 403
+        assert (
+            page.post("/v1/cases", **form(), headers={"Origin": "http://sera.example"}).status_code
+            == 403
+        )
 
 
 def test_a_session_is_new_after_signing_in_and_the_one_before_has_ended(browser, make_person):
@@ -85,7 +98,8 @@ def test_only_hashes_of_password_and_token_are_kept(browser, make_person, ledger
     entered(page, "reader-1")
     with ledger.engine.connect() as line:
         kept = str(
-            line.execute(text("SELECT * FROM people")).all() + line.execute(text("SELECT * FROM sessions")).all()
+            line.execute(text("SELECT * FROM people")).all()
+            + line.execute(text("SELECT * FROM sessions")).all()
         )
     assert PASSWORD not in kept
     assert page.cookies[COOKIE] not in kept
@@ -107,7 +121,11 @@ FOREIGN = (
 def test_what_no_page_of_ours_sent_changes_nothing(as_person):
     page = as_person()
     for headers, code in FOREIGN:
-        for method, path in (("POST", "/v1/cases"), ("DELETE", "/v1/session"), ("PATCH", "/v1/hospital")):
+        for method, path in (
+            ("POST", "/v1/cases"),
+            ("DELETE", "/v1/session"),
+            ("PATCH", "/v1/hospital"),
+        ):
             answer = page.request(method, path, headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (403, code), headers
         assert page.get("/v1/jobs", headers=headers).status_code == 200
@@ -118,7 +136,10 @@ def test_a_request_that_says_nothing_of_where_it_comes_from_changes_nothing(as_p
     page = as_person()
     del page.headers["Origin"]
     assert page.post("/v1/cases", **form()).json()["code"] == "cross-site"
-    assert page.post("/v1/cases", **form(), headers={"Sec-Fetch-Site": "same-origin"}).status_code == 202
+    assert (
+        page.post("/v1/cases", **form(), headers={"Sec-Fetch-Site": "same-origin"}).status_code
+        == 202
+    )
 
 
 def test_no_other_site_signs_anybody_in(browser, make_person):
@@ -135,7 +156,12 @@ def test_where_both_come_the_key_speaks_and_the_session_is_not_looked_at(as_pers
     page = as_person(Role.SUBMITTER, "north")
     key = {"Authorization": f"Bearer {make_key(Role.READER, 'south')}"}
     who = page.get("/v1/session", headers=key).json()
-    assert (who["role"], who["hospital"], who["person_id"], who["csrf"]) == ("reader", "south", None, None)
+    assert (who["role"], who["hospital"], who["person_id"], who["csrf"]) == (
+        "reader",
+        "south",
+        None,
+        None,
+    )
     assert page.get("/v1/session", headers={"Authorization": "Bearer wrong"}).status_code == 401
 
 
@@ -145,7 +171,9 @@ def test_a_key_has_no_session_to_end_and_no_password_to_change(north):
         assert (answer.status_code, answer.json()["code"]) == (409, "no-session")
 
 
-def test_a_session_ends_when_it_is_not_used_and_lasts_no_longer_than_it_may(as_person, settings, ledger):
+def test_a_session_ends_when_it_is_not_used_and_lasts_no_longer_than_it_may(
+    as_person, settings, ledger
+):
     page = as_person()
     almost = settings.session_idle_min * 60 - 30
     for _ in range(3):
@@ -162,11 +190,17 @@ def test_a_session_ends_when_it_is_not_used_and_lasts_no_longer_than_it_may(as_p
 def test_a_persons_session_ends_at_once_when_they_are_disabled_reset_or_given_another_role(
     make_person, signed_in, operator
 ):
-    for method, path, body in (("PATCH", "", {"role": "reader"}), ("POST", "/reset", None), ("POST", "/disable", None)):
+    for method, path, body in (
+        ("PATCH", "", {"role": "reader"}),
+        ("POST", "/reset", None),
+        ("POST", "/disable", None),
+    ):
         person = make_person()
         page = signed_in(person)
         assert page.get("/v1/jobs").status_code == 200
-        assert operator.request(method, f"/v1/people/{person.id}{path}", json=body).status_code == 200
+        assert (
+            operator.request(method, f"/v1/people/{person.id}{path}", json=body).status_code == 200
+        )
         assert page.get("/v1/jobs").status_code == 401
 
 
@@ -195,7 +229,10 @@ def test_with_a_one_time_password_nothing_but_its_change_is_done(operator, brows
     shut = page.get("/v1/audit")
     assert (shut.status_code, shut.json()["code"]) == (403, "password-change-needed")
     body = {"old": made["one_time_password"], "new": NEW}
-    for new, code in ((made["one_time_password"], "password-unchanged"), ("auditor-1-auditor-1", "password-guessable")):
+    for new, code in (
+        (made["one_time_password"], "password-unchanged"),
+        ("auditor-1-auditor-1", "password-guessable"),
+    ):
         assert page.post("/v1/session/password", json={**body, "new": new}).json()["code"] == code
     who = page.post("/v1/session/password", json=body).json()
     assert who["must_change"] is False

@@ -19,7 +19,11 @@ def apart(ledger):
 
     def part() -> None:
         with ledger.engine.begin() as line:
-            line.execute(text("UPDATE cases SET image_sha256 = replace(id::text, '-', '') WHERE erased_at IS NULL"))
+            line.execute(
+                text(
+                    "UPDATE cases SET image_sha256 = replace(id::text, '-', '') WHERE erased_at IS NULL"
+                )
+            )
 
     return part
 
@@ -41,12 +45,17 @@ def test_the_nearest_with_a_known_outcome_come_first_with_their_distance(observi
     assert [each["case_id"] for each in told["cases"]] == [str(near), str(far)]
     assert [each["distance"] for each in told["cases"]] == pytest.approx([1.0, 5.0])
     assert [each["outcome"]["malignant"] for each in told["cases"]] == [False, True]
-    assert told["cases"][1] | {"risk": 0.9, "decision": "malignant", "size_mm": 14.5} == told["cases"][1]
+    assert (
+        told["cases"][1] | {"risk": 0.9, "decision": "malignant", "size_mm": 14.5}
+        == told["cases"][1]
+    )
     assert [each["case_id"] for each in look(north, case, limit=1)["cases"]] == [str(near)]
     assert look(north, case, limit=1)["among"] == 2
 
 
-def test_other_models_other_hospitals_and_the_same_image_are_left_out(observing, apart, north, as_role):
+def test_other_models_other_hospitals_and_the_same_image_are_left_out(
+    observing, apart, north, as_role
+):
     case = observing.result(embedding=(0.0, 0.0))
     observing.result(embedding=(0.0, 0.0), malignant=True)
     assert look(north, case)["reason"] == "no-known-outcome"
@@ -59,7 +68,10 @@ def test_other_models_other_hospitals_and_the_same_image_are_left_out(observing,
 
 
 def test_the_last_outcome_counts(observing, apart, north):
-    case, corrected = observing.result(embedding=(0.0,)), observing.result(embedding=(1.0,), malignant=True)
+    case, corrected = (
+        observing.result(embedding=(0.0,)),
+        observing.result(embedding=(1.0,), malignant=True),
+    )
     observing.outcome(corrected, malignant=False)
     apart()
     (only,) = look(north, case)["cases"]
@@ -74,7 +86,10 @@ def test_without_a_result_or_an_embedding_it_says_so(observing, north):
 
 
 def test_what_was_shown_is_on_record_as_read_once(observing, apart, north, as_role):
-    case, other = observing.result(embedding=(0.0,)), observing.result(embedding=(1.0,), malignant=True)
+    case, other = (
+        observing.result(embedding=(0.0,)),
+        observing.result(embedding=(1.0,), malignant=True),
+    )
     apart()
     look(north, case)
     look(north, case)

@@ -51,7 +51,11 @@ def test_a_case_is_refused_in_time_and_taken_when_the_store_answers_again(north,
     line.line, began, image = fault, time.monotonic(), png(5)
     answer = north.post("/v1/cases", **form(image), headers={"Idempotency-Key": "k"})
     assert time.monotonic() - began < BOUND_S
-    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (503, "objects-unavailable", True)
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (
+        503,
+        "objects-unavailable",
+        True,
+    )
     assert int(answer.headers["Retry-After"]) >= 1
     ready = north.get("/readyz")
     assert (ready.status_code, ready.json()["checks"]["database"]) == (503, "ok")
@@ -59,7 +63,9 @@ def test_a_case_is_refused_in_time_and_taken_when_the_store_answers_again(north,
     assert north.get("/healthz").status_code == 200
     line.line = Line.GOOD
     assert north.get("/readyz").status_code == 200
-    assert north.post("/v1/cases", **form(image), headers={"Idempotency-Key": "k"}).status_code == 202
+    assert (
+        north.post("/v1/cases", **form(image), headers={"Idempotency-Key": "k"}).status_code == 202
+    )
     assert len(north.get("/v1/jobs").json()["jobs"]) == 2
 
 
@@ -70,14 +76,16 @@ class Served:
         framing = Framing(0.1)
 
 
-def test_a_worker_that_cannot_fetch_gives_back_and_spends_no_attempt(north, line, url, ledger, decoders):
+def test_a_worker_that_cannot_fetch_gives_back_and_spends_no_attempt(
+    north, line, url, ledger, decoders
+):
     receipts = [north.post("/v1/cases", **form(png(seed))).json() for seed in (1, 2)]
     line.line = Line.SILENT
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 8, timedelta(minutes=1), 5)
     batch = Preparation(open_store(url), decoders).prepare(lease, Served, lambda: None)
     assert (len(batch.unreached), batch.ready, batch.failed) == (2, [], {})
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         house.queue.give_back(batch.token, batch.unreached, timedelta())
     jobs = [north.get(receipt["links"]["job"]).json() for receipt in receipts]
     assert [(job["state"], job["attempts"]) for job in jobs] == [("queued", 0)] * 2

@@ -20,7 +20,7 @@ LEASE = timedelta(minutes=5)
 @pytest.fixture
 def operator(as_role, ledger):
     """An operator's client; there is a dataset `set` of one image."""
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("set")
         house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
     return as_role(Role.OPERATOR)
@@ -32,15 +32,15 @@ def trainer(ledger):
 
     class Trainer:
         def claim(self):
-            with ledger.whole("trainer") as house:
+            with ledger.system_session("trainer") as house:
                 return house.steps.claim("me", LEASE, 3)
 
         def finish(self, step, adding=(), **outcome):
-            with ledger.whole("trainer") as house:
+            with ledger.system_session("trainer") as house:
                 house.steps.finish(step.token, outcome, adding, f"{step.name} is done")
 
         def say(self, step, fraction, **metrics):
-            with ledger.whole("trainer") as house:
+            with ledger.system_session("trainer") as house:
                 assert house.steps.progress(step.token, step.kind, fraction, "working", metrics)
 
         def plan(self, *names):
@@ -60,11 +60,17 @@ def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(operator,
 
     assert (told("starter")["ready"], told("starter")["networks"]) == (None, ["sera_tiny"])
     lack = Lack("vgg16", "vgg16-397923af.pth", "/weights", "")
-    with ledger.whole("trainer") as house:
-        house.trainers.report("north", {"sera_vgg16": [lack], "light": [replace(lack, url="https://there")]})
+    with ledger.system_session("trainer") as house:
+        house.trainers.report(
+            "north", {"sera_vgg16": [lack], "light": [replace(lack, url="https://there")]}
+        )
     assert told("sera_vgg16")["lacks"] == [{**vars(lack), "url": None, "trainer": "north"}]
-    assert [told(name)["ready"] for name in ("starter", "light", "sera_vgg16")] == [True, True, False]
-    with ledger.whole("trainer") as house:
+    assert [told(name)["ready"] for name in ("starter", "light", "sera_vgg16")] == [
+        True,
+        True,
+        False,
+    ]
+    with ledger.system_session("trainer") as house:
         house.trainers.report("south", {})
     assert (told("sera_vgg16")["ready"], told("sera_vgg16")["trainers"]) == (True, 2)
 
@@ -75,14 +81,20 @@ def own_recipes(settings, tmp_path):
     settings.recipes_dir = tmp_path / "own"
     settings.recipes_dir.mkdir()
     shipped = Path(recipes.__file__).with_name("light.toml").read_text()
-    (settings.recipes_dir / "mine.toml").write_text(shipped.replace('name = "light"', 'name = "mine"'))
+    (settings.recipes_dir / "mine.toml").write_text(
+        shipped.replace('name = "light"', 'name = "mine"')
+    )
     (settings.recipes_dir / "broken.toml").write_text("name = ")
     return settings.recipes_dir
 
 
 def test_own_recipes_are_listed_and_a_file_that_is_none_says_why(own_recipes, operator):
     listed = {each["name"]: each for each in operator.get("/v1/recipes").json()}
-    assert (listed["mine"]["ships"], listed["mine"]["problem"], listed["light"]["ships"]) == (False, None, True)
+    assert (listed["mine"]["ships"], listed["mine"]["problem"], listed["light"]["ships"]) == (
+        False,
+        None,
+        True,
+    )
     assert "broken.toml" in listed["broken.toml"]["problem"]
     told = operator.get("/v1/recipes", headers={"Accept-Language": "ko"}).json()[-1]["problem"]
     assert "레시피 파일 broken.toml" in told
@@ -93,7 +105,7 @@ def test_own_recipes_are_listed_and_a_file_that_is_none_says_why(own_recipes, op
 def test_a_run_keeps_its_recipe_however_the_file_changes(own_recipes, operator, ledger):
     run_id = ask(operator, recipe="mine").json()["run_id"]
     (own_recipes / "mine.toml").unlink()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         kept = read_recipe(house.runs.find(UUID(run_id)).recipe_table)
     assert kept == replace(load_recipe("light"), name="mine")
     assert ask(operator, recipe="mine").status_code == 404
@@ -102,7 +114,7 @@ def test_a_run_keeps_its_recipe_however_the_file_changes(own_recipes, operator, 
 def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(operator, ledger):
     first, second = ask(operator).json(), ask(operator, folds=6).json()
     assert (first["version"], second["version"], second["folds"]) == (1, 1, 6)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         dataset = house.datasets.find("set").id
         house.datasets.add(dataset, [LabelledImage("b" * 64, False, Split.TRAIN)])
     assert ask(operator).json()["version"] == 2
@@ -112,11 +124,20 @@ def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(o
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [({"version": 9}, 404), ({"version": 0}, 422), ({"folds": 1}, 422), ({"seed": -1}, 422), ({"recipe": "x"}, 404)],
+    [
+        ({"version": 9}, 404),
+        ({"version": 0}, 422),
+        ({"folds": 1}, 422),
+        ({"seed": -1}, 422),
+        ({"recipe": "x"}, 404),
+    ],
 )
 def test_a_run_that_cannot_be_asked_for_is_refused_with_the_reason(operator, body, status):
     answer = ask(operator, **body)
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        status,
+        "application/problem+json",
+    )
 
 
 def test_an_empty_dataset_is_not_trained_on(operator):
@@ -150,7 +171,11 @@ def test_a_stream_tells_of_epochs_and_ends_with_the_run(operator, trainer):
     trainer.say(step, 0.5, loss=0.4)
     trainer.finish(step)
     events = heard(operator, run_id)
-    assert [data["step"] for kind, _, data in events if kind == "log"] == ["plan", "fold/0", "fold/0"]
+    assert [data["step"] for kind, _, data in events if kind == "log"] == [
+        "plan",
+        "fold/0",
+        "fold/0",
+    ]
     assert events[-1][0] == "run"
     assert events[-1][2]["state"] == "done"
     (first, *_) = [place for kind, place, _ in events if kind == "log"]
@@ -172,7 +197,10 @@ def test_a_run_is_cancelled_and_resumed_and_neither_twice(operator, trainer):
 def test_an_unknown_run_is_not_found_and_a_hospital_has_no_business_here(operator, north, act):
     for client, status in ((operator, 404), (north, 403)):
         method = client.post if act in ("/cancel", "/resume") else client.get
-        assert method(f"/v1/training-runs/{'0' * 8}-0000-0000-0000-{'0' * 12}{act}").status_code == status
+        assert (
+            method(f"/v1/training-runs/{'0' * 8}-0000-0000-0000-{'0' * 12}{act}").status_code
+            == status
+        )
 
 
 def heard(client, run_id, headers=None):
@@ -180,7 +208,11 @@ def heard(client, run_id, headers=None):
     text = client.get(f"/v1/training-runs/{run_id}/events", headers=headers or {}).text
     events = []
     for block in text.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line.startswith(":"))
+        fields = dict(
+            line.split(": ", 1)
+            for line in block.splitlines()
+            if ": " in line and not line.startswith(":")
+        )
         if "data" in fields:
             events.append((fields["event"], fields.get("id"), json.loads(fields["data"])))
     return events

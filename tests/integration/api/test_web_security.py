@@ -43,24 +43,36 @@ def test_every_answer_tells_browsers_to_guess_frame_leak_and_keep_nothing(north,
 def test_a_page_runs_its_own_scripts_and_no_inline_ones(gateway, path):
     page = gateway.get(path)
     policy = page.headers["Content-Security-Policy"]
-    modules, words = '<script type="module" src="/static/', '<script type="application/json" id="words">'
+    modules, words = (
+        '<script type="module" src="/static/',
+        '<script type="application/json" id="words">',
+    )
     assert page.text.count("<script") == page.text.count(modules) + page.text.count(words) > 1
     assert not any(word in page.text for word in ("style=", "onclick", "onsubmit", "javascript:"))
     assert ("script-src 'self'" in policy, "unsafe" in policy) == (True, False)
 
 
 def test_an_answer_may_say_itself_how_long_it_is_good(as_role):
-    assert as_role(Role.OPERATOR).get("/v1/monitoring/drift").headers["Cache-Control"] == "private, max-age=30"
+    assert (
+        as_role(Role.OPERATOR).get("/v1/monitoring/drift").headers["Cache-Control"]
+        == "private, max-age=30"
+    )
 
 
 def test_refusals_carry_the_headers_too(north, gateway):
-    refused = (gateway.get("/v1/jobs"), north.get("/v1/hospitals"), north.post("/v1/cases", content=b"x" * 2_000_000))
+    refused = (
+        gateway.get("/v1/jobs"),
+        north.get("/v1/hospitals"),
+        north.post("/v1/cases", content=b"x" * 2_000_000),
+    )
     assert [answer.status_code for answer in refused] == [401, 403, 413]
     for answer in refused:
         assert {name: answer.headers[name] for name in UNLESS_SET} == UNLESS_SET
 
 
-@pytest.mark.parametrize(("url", "told"), [("https://sera.example", True), ("http://sera.example", False)])
+@pytest.mark.parametrize(
+    ("url", "told"), [("https://sera.example", True), ("http://sera.example", False)]
+)
 def test_behind_tls_browsers_are_told_to_come_by_nothing_else(settings, url, told):
     with TestClient(create_app(settings.model_copy(update={"public_url": url}))) as gateway:
         assert ("Strict-Transport-Security" in gateway.get("/healthz").headers) is told
@@ -90,7 +102,9 @@ def logs_of_the_service(monkeypatch):
     telemetry.configure("api", "DEBUG")
     (handler,) = root.handlers
     handler.setStream(written := StringIO())
-    monkeypatch.setattr(logging, "raiseExceptions", False)  # pytest's own handlers, which `configure` has closed
+    monkeypatch.setattr(
+        logging, "raiseExceptions", False
+    )  # pytest's own handlers, which `configure` has closed
     monkeypatch.setattr(logging.getLogger("httpx2"), "disabled", True)  # the hospital's own side
     yield written
     root.handlers[:] = before[0]
@@ -107,7 +121,9 @@ def test_an_error_of_ours_shows_no_trace_and_logs_no_secret(broken, make_key, lo
         headers={"Authorization": f"Bearer {key}", "Cookie": "session=in-a-cookie"},
     )
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
-    assert not any(word in answer.text for word in ("Traceback", "File ", "psycopg", "INSERT", "device"))
+    assert not any(
+        word in answer.text for word in ("Traceback", "File ", "psycopg", "INSERT", "device")
+    )
     assert {name: answer.headers[name] for name in UNLESS_SET} == UNLESS_SET
     lines = logs_of_the_service.getvalue().splitlines()
     (failed,) = [told for told in map(json.loads, lines) if told["event"] == "api.failed"]
@@ -115,4 +131,6 @@ def test_an_error_of_ours_shows_no_trace_and_logs_no_secret(broken, make_key, lo
     assert failed["request_id"] == answer.headers["X-Request-Id"]
     logged = "".join(lines)
     secret = key.rsplit("_", 1)[1]
-    assert [word for word in (secret, "in-the-query", "in-a-cookie", "A-secret-7") if word in logged] == []
+    assert [
+        word for word in (secret, "in-the-query", "in-a-cookie", "A-secret-7") if word in logged
+    ] == []

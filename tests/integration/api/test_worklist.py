@@ -11,7 +11,12 @@ from tests.builders import form, png
 DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
 SIZES = {"A-1": 5, "A-2": 12, "=B": 18, "C": 25}
 RESULTS = {
-    "A-1": {"risk": 0.1, "decision": "benign", "fna": {"recommended": False}, "warnings": [{"code": "small"}]},
+    "A-1": {
+        "risk": 0.1,
+        "decision": "benign",
+        "fna": {"recommended": False},
+        "warnings": [{"code": "small"}],
+    },
     "A-2": {"risk": 0.7, "decision": "malignant", "fna": {"recommended": True}, "warnings": []},
 }
 
@@ -51,16 +56,24 @@ def sent(north, ledger):
         told = form(png(size), size_mm=size, external_id=number, batch=batch, priority=urgent)
         cases[number] = north.post("/v1/cases", **told).json()
     numbers = {cases[number]["job_id"]: number for number in cases}
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 4, LEASE, 5)
         by_number = {numbers[str(job.id)]: job.id for job in lease.jobs}
-        house.queue.finish(lease.token, DIGEST, {by_number[number]: body for number, body in RESULTS.items()})
-        house.queue.fail(lease.token, {by_number["=B"]: Failure("image-unreadable", "It cannot be read. Export anew.")})
+        house.queue.finish(
+            lease.token, DIGEST, {by_number[number]: body for number, body in RESULTS.items()}
+        )
+        house.queue.fail(
+            lease.token,
+            {by_number["=B"]: Failure("image-unreadable", "It cannot be read. Export anew.")},
+        )
         house.queue.give_back(lease.token, [by_number["C"]], timedelta(hours=1))
     outcome = {"malignant": False, "source": "cytology"}
     path = f"/v1/cases/{cases['A-2']['case_id']}/outcome"
     assert north.post(path, json=outcome).status_code == 201
-    assert north.post(path, json=outcome | {"malignant": True, "source": "histology"}).status_code == 201
+    assert (
+        north.post(path, json=outcome | {"malignant": True, "source": "histology"}).status_code
+        == 201
+    )
     return cases
 
 
@@ -77,12 +90,35 @@ def test_a_list_holds_what_was_asked_for(north):
 
 
 def test_a_line_tells_what_is_known_of_its_case(north, sent):
-    read, dead = (north.get("/v1/cases", params={"q": number}).json()["cases"][0] for number in ("A-2", "=B"))
-    assert read["outcome"] == {"malignant": True, "source": "histology", "determined_on": None, "consent": False}
-    assert (read["risk"], read["decision"], read["fna"], read["batch"]) == (0.7, "malignant", True, "spring")
-    assert (dead["reason"], dead["message"]) == ("image-unreadable", "It cannot be read. Export anew.")
-    assert (dead["attempts"], dead["risk"], dead["outcome"], dead["warnings"]) == (1, None, None, [])
-    assert north.get(f"/v1/cases?q={sent['C']['case_id'][:8]}").json()["cases"][0]["external_id"] == "C"
+    read, dead = (
+        north.get("/v1/cases", params={"q": number}).json()["cases"][0] for number in ("A-2", "=B")
+    )
+    assert read["outcome"] == {
+        "malignant": True,
+        "source": "histology",
+        "determined_on": None,
+        "consent": False,
+    }
+    assert (read["risk"], read["decision"], read["fna"], read["batch"]) == (
+        0.7,
+        "malignant",
+        True,
+        "spring",
+    )
+    assert (dead["reason"], dead["message"]) == (
+        "image-unreadable",
+        "It cannot be read. Export anew.",
+    )
+    assert (dead["attempts"], dead["risk"], dead["outcome"], dead["warnings"]) == (
+        1,
+        None,
+        None,
+        [],
+    )
+    assert (
+        north.get(f"/v1/cases?q={sent['C']['case_id'][:8]}").json()["cases"][0]["external_id"]
+        == "C"
+    )
     assert north.get(f"/v1/cases/{sent['A-1']['case_id']}").json()["batch"] == "spring"
 
 
@@ -100,18 +136,26 @@ def test_pages_follow_one_another_without_gap_or_double(north):
 def test_a_cursor_that_is_none_or_of_another_order_is_refused(north):
     newest = north.get("/v1/cases?limit=1").json()["next_cursor"]
     asked = [f"order=risk&cursor={newest}", f"order=oldest&cursor={newest}"]
-    asked += [f"cursor={each}" for each in ("x", "W10=", "bnVsbA==", "WyJuZXdlc3QiLCAxLCAyXQ==", "%00")]
+    asked += [
+        f"cursor={each}" for each in ("x", "W10=", "bnVsbA==", "WyJuZXdlc3QiLCAxLCAyXQ==", "%00")
+    ]
     assert {north.get(f"/v1/cases?{each}").json()["code"] for each in asked} == {"cursor-invalid"}
 
 
-def test_the_file_holds_every_case_asked_for_and_nothing_that_a_spreadsheet_would_compute(north, sent):
+def test_the_file_holds_every_case_asked_for_and_nothing_that_a_spreadsheet_would_compute(
+    north, sent
+):
     answer = north.get("/v1/cases.csv?order=oldest")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.content.startswith(b"\xef\xbb\xbfcase_id,")
     rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert [row["external_id"] for row in rows] == ["A-1", "A-2", "'=B", "C"]
     assert (rows[0]["warnings"], rows[0]["risk"], rows[0]["fna"]) == ("small", "0.1", "false")
-    assert (rows[1]["malignant"], rows[1]["source"], rows[3]["malignant"]) == ("true", "histology", "")
+    assert (rows[1]["malignant"], rows[1]["source"], rows[3]["malignant"]) == (
+        "true",
+        "histology",
+        "",
+    )
     assert rows[0]["created_at"].endswith("+00:00")
     assert [row["case_id"] for row in rows] == [each["case_id"] for each in sent.values()]
 
@@ -123,12 +167,17 @@ def test_what_was_read_and_taken_away_is_on_record(as_role):
     reader.get("/v1/cases.csv?state=done")
     events = admin.get("/v1/audit?limit=1000").json()
     assert sum(each["event"] == "result.read" for each in events) == 2
-    assert [each["details"] for each in events if each["event"] == "cases.exported"] == [{"rows": 2}]
+    assert [each["details"] for each in events if each["event"] == "cases.exported"] == [
+        {"rows": 2}
+    ]
 
 
 def test_an_erased_case_and_its_batch_are_gone_from_every_list(as_role, north, sent):
     admin = as_role(Role.HOSPITAL_ADMIN)
-    assert admin.delete(f"/v1/cases/{sent['A-1']['case_id']}?ground=sent-by-mistake").status_code == 200
+    assert (
+        admin.delete(f"/v1/cases/{sent['A-1']['case_id']}?ground=sent-by-mistake").status_code
+        == 200
+    )
     assert numbers(north.get("/v1/cases?batch=spring")) == ["A-2"]
     assert sent["A-1"]["case_id"] not in north.get("/v1/cases.csv").text
 
@@ -137,7 +186,10 @@ def test_a_batch_counts_for_a_repeat_only_where_one_is_named(north):
     key = {"Idempotency-Key": "one"}
     first = north.post("/v1/cases", headers=key, **form()).json()
     assert north.post("/v1/cases", headers=key, **form()).json() == first
-    assert north.post("/v1/cases", headers=key, **form(batch="b")).json()["code"] == "idempotency-key-reused"
+    assert (
+        north.post("/v1/cases", headers=key, **form(batch="b")).json()["code"]
+        == "idempotency-key-reused"
+    )
 
 
 def test_a_label_that_is_too_long_is_refused(north):

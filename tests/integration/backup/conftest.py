@@ -65,19 +65,21 @@ class Ward:
     def submit(self, image: bytes) -> tuple[UUID, UUID]:
         """The ids of a case and its job."""
         kept = self.objects.put(image)
-        with self.ledger.scoped(self.hospital, "north") as book:
-            new = NewCase(kept.sha256, kept.size, "png", 300, 300, 14.5, None, f"case-{image.decode()}")
+        with self.ledger.hospital_session(self.hospital, "north") as book:
+            new = NewCase(
+                kept.sha256, kept.size, "png", 300, 300, 14.5, None, f"case-{image.decode()}"
+            )
             case = book.cases.add(new)
             return case, book.jobs.open(case, Priority.ROUTINE)
 
     def seal(self) -> None:
-        with self.ledger.whole("worker") as house:
+        with self.ledger.system_session("worker") as house:
             house.seals.add(SealKey(KEYS["audit-ed25519"], "the tests"))
 
 
 @pytest.fixture
 def ward(ledger: Ledger, database_url: str, tmp_path: Path) -> Ward:
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
         house.keys.create(Role.SUBMITTER, hospital, "test")
     return Ward(ledger, open_store((tmp_path / "objects").as_uri()), database_url, hospital)

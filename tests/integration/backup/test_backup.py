@@ -36,7 +36,10 @@ def trail(url: str) -> tuple[bool, int, int]:
 def cases(url: str) -> dict[str, str | None]:
     """Each case's own number; None for an erased one."""
     with closing(Ledger(url, pool_size=1)) as ledger, ledger.engine.connect() as line:
-        return {str(case): number for case, number in line.exec_driver_sql("SELECT id, external_id FROM cases")}
+        return {
+            str(case): number
+            for case, number in line.exec_driver_sql("SELECT id, external_id FROM cases")
+        }
 
 
 def test_a_restored_ledger_is_the_one_of_the_backup(ward, place, empty_url, fresh_objects):
@@ -49,9 +52,15 @@ def test_a_restored_ledger_is_the_one_of_the_backup(ward, place, empty_url, fres
     assert str(late) not in cases(empty_url)
     assert (restored.objects, restored.lost, restored.copied.new) == (1, [], 1)
     whole, events, sealed = trail(empty_url)
-    assert (whole, sealed) == (True, sum(int(head.split()[0]) for head in taken.manifest.heads.values()))
+    assert (whole, sealed) == (
+        True,
+        sum(int(head.split()[0]) for head in taken.manifest.heads.values()),
+    )
     assert events == sealed + 1, "the restore is on record"
-    with closing(Ledger(empty_url, pool_size=1)) as ledger, ledger.scoped(ward.hospital, "test") as book:
+    with (
+        closing(Ledger(empty_url, pool_size=1)) as ledger,
+        ledger.hospital_session(ward.hospital, "test") as book,
+    ):
         job = book.jobs.open(first, "routine")
         assert book.jobs.find(job).state == "queued"
 
@@ -66,7 +75,10 @@ def test_the_services_login_makes_it_and_an_owner_without_power_over_the_server_
     owned = owned_database(unsynced)
     restore(place, owned, fresh_objects)
     assert walls(owned) == walls(ward.url)
-    with closing(Ledger(owned, pool_size=1)) as ledger, ledger.scoped(ward.hospital, "test") as book:
+    with (
+        closing(Ledger(owned, pool_size=1)) as ledger,
+        ledger.hospital_session(ward.hospital, "test") as book,
+    ):
         assert book.cases.find(case)
     assert trail(owned)[0]
 
@@ -77,7 +89,7 @@ def test_a_second_backup_copies_what_is_new_and_says_in_the_trail_what_was_made(
     ward.submit(b"two")
     second = take(place, ward.source)
     assert (second.copied.new, second.copied.there) == (1, 1)
-    with ward.ledger.whole("test") as house:
+    with ward.ledger.system_session("test") as house:
         said = [each for each in house.audit.page(limit=1000) if each.event == "backup.made"]
     assert [each.details["backup"] for each in said] == place.names()
 
@@ -86,7 +98,12 @@ def test_nobody_but_the_owner_may_read_any_of_it(ward, place, tmp_path):
     ward.submit(b"one")
     take(place, ward.source, with_keys=True)
     paths = [place.root, *place.root.rglob("*")]
-    assert {path.name for path in paths} >= {"manifest.json", "audit-ed25519", "cases.gz", "withdrawn.json"}
+    assert {path.name for path in paths} >= {
+        "manifest.json",
+        "audit-ed25519",
+        "cases.gz",
+        "withdrawn.json",
+    }
     assert [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
     (tmp_path / "open").mkdir(mode=0o755)
     with pytest.raises(PlaceOpen, match="chmod o="):
@@ -152,7 +169,7 @@ def test_what_the_store_has_lost_is_said_and_what_an_erasure_removed_meanwhile_i
 
     def erase_when_the_ledger_was_read(stage: str, fraction: float, _message: str) -> None:
         if (stage, fraction) == ("ledger", 1.0):
-            with ward.ledger.scoped(ward.hospital, "north") as book:
+            with ward.ledger.hospital_session(ward.hospital, "north") as book:
                 book.erasures.erase(erased, Ground.SENT_BY_MISTAKE)
             ward.objects.delete(gone)
 
@@ -161,13 +178,15 @@ def test_what_the_store_has_lost_is_said_and_what_an_erasure_removed_meanwhile_i
     assert check(place).whole
 
 
-def test_erasures_and_revocations_of_after_the_backup_are_done_again(ward, place, empty_url, fresh_objects):
+def test_erasures_and_revocations_of_after_the_backup_are_done_again(
+    ward, place, empty_url, fresh_objects
+):
     gone, _ = ward.submit(b"one")
     stays, _ = ward.submit(b"two")
     old = take(place, ward.source)
-    with ward.ledger.scoped(ward.hospital, "north") as book:
+    with ward.ledger.hospital_session(ward.hospital, "north") as book:
         book.erasures.erase(gone, Ground.PATIENT_REQUEST)
-    with ward.ledger.whole("test") as house:
+    with ward.ledger.system_session("test") as house:
         (key,) = [key.id for key in house.keys.all()]
         house.keys.revoke(key)
     take(place, ward.source)
@@ -176,7 +195,7 @@ def test_erasures_and_revocations_of_after_the_backup_are_done_again(ward, place
     assert cases(empty_url) == {str(gone): None, str(stays): "case-two"}
     with pytest.raises(ObjectMissing):
         fresh_objects.get(ward.objects.put(b"one").sha256)
-    with closing(Ledger(empty_url, pool_size=1)) as ledger, ledger.whole("test") as house:
+    with closing(Ledger(empty_url, pool_size=1)) as ledger, ledger.system_session("test") as house:
         assert [each.id for each in house.keys.all() if each.revoked_at] == [key]
     assert trail(empty_url)[0]
 
@@ -198,7 +217,7 @@ def test_pruned_backups_take_with_them_what_only_they_hold(ward, place):
     gone, _ = ward.submit(b"one")
     ward.submit(b"two")
     take(place, ward.source)
-    with ward.ledger.scoped(ward.hospital, "north") as book:
+    with ward.ledger.hospital_session(ward.hospital, "north") as book:
         book.erasures.erase(gone, Ground.PATIENT_REQUEST)
     newest = take(place, ward.source).name
     dropped, objects = prune(place, keep=1)

@@ -33,7 +33,7 @@ def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator
 @pytest.fixture
 def operator(url: str, database_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment in which an operator gives commands."""
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         monkeypatch.setenv("SERA_KEY", house.keys.create(Role.OPERATOR, None, "test"))
     monkeypatch.setenv("SERA_URL", url)
     monkeypatch.setenv("SERA_DATABASE_URL", database_url)

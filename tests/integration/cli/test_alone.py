@@ -25,7 +25,9 @@ def sera(tmp_path: Path) -> Sera:
 
     def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
         command = (sys.executable, "-P", "-m", "cli", *arguments)
-        return subprocess.run(command, env=env | changed, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            command, env=env | changed, cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
 
     return run
 
@@ -39,7 +41,9 @@ def image(tmp_path: Path) -> str:
 
 def code(done: subprocess.CompletedProcess[str]) -> str:
     """The code at the end of the one line that an error is."""
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stdout + done.stderr
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), (
+        done.stdout + done.stderr
+    )
     assert done.stderr.startswith("SERA: ")
     return done.stderr.strip().rpartition("[")[2].rstrip("]")
 
@@ -57,7 +61,9 @@ def code(done: subprocess.CompletedProcess[str]) -> str:
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_without_a_stack_the_command_says_how_to_start_one(sera: Sera, image: str, arguments: tuple[str, ...]) -> None:
+def test_without_a_stack_the_command_says_how_to_start_one(
+    sera: Sera, image: str, arguments: tuple[str, ...]
+) -> None:
     done = sera(*arguments)
     assert code(done) == "stack-not-running"
     assert "./sera up" in done.stderr
@@ -79,7 +85,9 @@ def test_an_address_that_is_none_is_named(sera: Sera, image: str) -> None:
     assert "127.0.0.1:8000" in done.stderr
 
 
-@pytest.fixture(params=[(502, b"<html>Bad gateway</html>"), (200, b"<html>A page of another program</html>")])
+@pytest.fixture(
+    params=[(502, b"<html>Bad gateway</html>"), (200, b"<html>A page of another program</html>")]
+)
 def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a server that is not SERA's."""
     status, body = request.param
@@ -103,19 +111,26 @@ def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
         thread.join()
 
 
-def test_a_server_that_is_not_seras_is_said_to_be_none(sera: Sera, image: str, stranger: str) -> None:
+def test_a_server_that_is_not_seras_is_said_to_be_none(
+    sera: Sera, image: str, stranger: str
+) -> None:
     done = sera("submit", image, "--size-mm", "12", SERA_URL=stranger, SERA_KEY="sera_a_b")
     assert code(done) == "not-sera"
     assert stranger in done.stderr
 
 
 def test_a_key_with_letters_that_no_key_has_is_refused(sera: Sera, image: str) -> None:
-    done = sera("submit", image, "--size-mm", "12", SERA_URL="http://127.0.0.1:1", SERA_KEY="schlüssel…")
+    done = sera(
+        "submit", image, "--size-mm", "12", SERA_URL="http://127.0.0.1:1", SERA_KEY="schlüssel…"
+    )
     assert code(done) == "key-unusable"
 
 
 def test_an_roi_that_is_no_box_is_refused_before_anything_is_sent(sera: Sera, image: str) -> None:
-    assert code(sera("submit", image, "--size-mm", "12", "--roi", "a circle")) == "roi-argument-invalid"
+    assert (
+        code(sera("submit", image, "--size-mm", "12", "--roi", "a circle"))
+        == "roi-argument-invalid"
+    )
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(sera: Sera) -> None:

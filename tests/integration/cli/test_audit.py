@@ -30,11 +30,11 @@ def sera(monkeypatch, capsys, tmp_path):
 def trail(ledger, database_url, sera, monkeypatch, capsys):
     """A sealed trail of two hospitals and the house in the database the commands use."""
     monkeypatch.setenv("SERA_DATABASE_URL", database_url)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         north, south = house.hospitals.ensure("north"), house.hospitals.ensure("south")
         house.audit.record(Event.MODEL_STORED, model="d" * 64)
     for hospital in (north, south):
-        with ledger.scoped(hospital, "key:a") as book:
+        with ledger.hospital_session(hospital, "key:a") as book:
             book.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
     Sealer(ledger, lambda: seal_key(Settings())).seal()
     capsys.readouterr()
@@ -46,14 +46,18 @@ def test_the_live_trail_is_proven_and_a_change_in_the_database_is_named(sera, tr
     assert (code, said) == (0, "The audit trail is whole: 5 events in 3 chains, 5 vouched for.\n")
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        connection.exec_driver_sql(f"UPDATE audit_events SET actor = 'x' WHERE number = 2 AND chain = '{trail}'")
+        connection.exec_driver_sql(
+            f"UPDATE audit_events SET actor = 'x' WHERE number = 2 AND chain = '{trail}'"
+        )
     code, said = sera("verify")
     assert code == 1
     assert said.startswith(f"Event 2 of chain {trail} was changed")
     assert "is NOT whole" in said
 
 
-def test_a_hospitals_export_is_proven_without_a_database_and_shows_no_other(sera, trail, tmp_path, monkeypatch):
+def test_a_hospitals_export_is_proven_without_a_database_and_shows_no_other(
+    sera, trail, tmp_path, monkeypatch
+):
     file = tmp_path / "north.jsonl"
     assert sera("export", "--hospital", "north", "--out", str(file))[0] == 0
     _, key = sera("key")
@@ -61,7 +65,12 @@ def test_a_hospitals_export_is_proven_without_a_database_and_shows_no_other(sera
     monkeypatch.setenv("SERA_HOME", str(tmp_path / "elsewhere"))
     code, said = sera("verify", "--file", str(file), "--public-key", key.strip(), "--json")
     told = json.loads(said)
-    assert (code, told["whole"], told["events"], told["sealed"]) == (0, True, {str(trail): 3}, {str(trail): 2})
+    assert (code, told["whole"], told["events"], told["sealed"]) == (
+        0,
+        True,
+        {str(trail): 3},
+        {str(trail): 2},
+    )
     assert sera("verify", "--file", str(file), "--public-key", "another")[0] == 1
     code, said = sera("verify", "--file", str(file))
     assert code == 0
@@ -75,7 +84,9 @@ def test_a_file_cut_off_is_found_and_an_earlier_export_bears_witness(sera, trail
     cut = tmp_path / "cut.jsonl"
     cut.write_text("".join(lines[:2]))
     assert "does not end as it was written" in sera("verify", "--file", str(cut))[1]
-    cut.write_text(lines[0] + lines[1] + json.dumps({"kind": "end", "events": 1, "seals": 0}) + "\n")
+    cut.write_text(
+        lines[0] + lines[1] + json.dumps({"kind": "end", "events": 1, "seals": 0}) + "\n"
+    )
     assert sera("verify", "--file", str(cut))[0] == 0
     code, said = sera("verify", "--file", str(cut), "--against", str(file))
     assert code == 1
@@ -83,7 +94,9 @@ def test_a_file_cut_off_is_found_and_an_earlier_export_bears_witness(sera, trail
 
 
 def test_a_place_that_cannot_be_written_is_named(trail, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["sera", "audit", "export", "--out", str(tmp_path / "none" / "file")])
+    monkeypatch.setattr(
+        sys, "argv", ["sera", "audit", "export", "--out", str(tmp_path / "none" / "file")]
+    )
     with pytest.raises(SystemExit, match="1"):
         main()
     assert "[export-unwritable]" in capsys.readouterr().err

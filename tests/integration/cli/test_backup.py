@@ -28,7 +28,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_home_is_backed_up_while_it_is_stopped_and_comes_back_with_its_key(home: Path, tmp_path: Path) -> None:
+def test_a_home_is_backed_up_while_it_is_stopped_and_comes_back_with_its_key(
+    home: Path, tmp_path: Path
+) -> None:
     place, key = tmp_path / "backups", tmp_path / "audit-ed25519"
     said = run("backup", place).output
     assert "is whole" in said
@@ -44,13 +46,17 @@ def test_a_home_is_backed_up_while_it_is_stopped_and_comes_back_with_its_key(hom
     shutil.copy(key, home / "keys")
     done = run("restore", place)
     assert done.exit_code == 0, done.output
-    assert f"Restored from {run('backup', 'list', place).output.strip()}" in done.output.replace("\n", " ")
+    assert f"Restored from {run('backup', 'list', place).output.strip()}" in done.output.replace(
+        "\n", " "
+    )
     assert "The audit trail is whole" in done.output
     assert "no backup knows" in done.output
     assert getattr(run("restore", place).exception, "code", None) == "database-not-empty"
 
 
-def test_where_there_is_no_ledger_nothing_is_backed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_ledger_nothing_is_backed_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SERA_HOME", str(tmp_path / "nowhere"))
     assert run("backup", tmp_path / "backups").exception.code == "nothing-to-back-up"
     assert not (tmp_path / "nowhere").exists()

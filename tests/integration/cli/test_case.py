@@ -21,7 +21,7 @@ def sera(url: str, ledger: Ledger, monkeypatch, capsys) -> Callable[..., Ran]:
     monkeypatch.setenv("SERA_URL", url)
 
     def run(role: Role, *arguments: str) -> Ran:
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             home = None if role is Role.OPERATOR else house.hospitals.ensure("north")
             monkeypatch.setenv("SERA_KEY", house.keys.create(role, home, "test"))
         monkeypatch.setattr(sys, "argv", ["sera", *arguments])
@@ -34,10 +34,12 @@ def sera(url: str, ledger: Ledger, monkeypatch, capsys) -> Callable[..., Ran]:
 
 @pytest.fixture
 def case(url: str, ledger: Ledger) -> str:
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         key = house.keys.create(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
     sent = form(png(1), external_id="A-7", roi='{"box": [10, 12, 80, 70]}')
-    return httpx2.post(f"{url}/v1/cases", headers={"Authorization": f"Bearer {key}"}, **sent).json()["case_id"]
+    return httpx2.post(
+        f"{url}/v1/cases", headers={"Authorization": f"Bearer {key}"}, **sent
+    ).json()["case_id"]
 
 
 def test_a_case_is_shown_then_erased_then_told_to_be_gone(sera, case):
@@ -46,10 +48,14 @@ def test_a_case_is_shown_then_erased_then_told_to_be_gone(sera, case):
     assert said.startswith(f"Case {case} (A-7) of 20")
     assert "Nodule: 14.5 mm, ROI {" in said
     assert "Outcome: not known." in said
-    assert json.loads(sera(Role.SUBMITTER, "case", "show", case, "--json")[1])["external_id"] == "A-7"
+    assert (
+        json.loads(sera(Role.SUBMITTER, "case", "show", case, "--json")[1])["external_id"] == "A-7"
+    )
     code, said, _ = sera(Role.HOSPITAL_ADMIN, "case", "erase", case, "--ground", "sent-by-mistake")
     assert (code, "(sent-by-mistake)" in said) == (0, True)
-    told = json.loads(sera(Role.HOSPITAL_ADMIN, "case", "erase", case, "--ground", "retention", "--json")[1])
+    told = json.loads(
+        sera(Role.HOSPITAL_ADMIN, "case", "erase", case, "--ground", "retention", "--json")[1]
+    )
     assert told["ground"] == "sent-by-mistake"
     code, _, told = sera(Role.SUBMITTER, "case", "show", case)
     assert (code, "[case-erased]" in told) == (1, True)

@@ -32,7 +32,9 @@ COLUMNS = ("image", "malignant", "mask", "patient", "site", "split")
 def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator[str]:
     """Where a gateway that takes 1 MiB answers."""
     home = tmp_path / "home"
-    settings = Settings(home=home, database_url=database_url, broker_url=engines.broker_url, max_upload_mib=1)
+    settings = Settings(
+        home=home, database_url=database_url, broker_url=engines.broker_url, max_upload_mib=1
+    )
     with at_an_address(create_app(settings)) as address:
         yield address
 
@@ -40,7 +42,7 @@ def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator
 @pytest.fixture
 def key(ledger: Ledger) -> Callable[..., str]:
     def made(role: Role = Role.OPERATOR, hospital: str = "north") -> str:
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             return house.keys.create(role, house.hospitals.ensure(hospital), "test")
 
     return made
@@ -54,7 +56,9 @@ def api(url: str, key: Callable[..., str]) -> Iterator[Api]:
 
 
 @pytest.fixture
-def sera(url: str, key: Callable[..., str], monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., Ran]:
+def sera(
+    url: str, key: Callable[..., str], monkeypatch: pytest.MonkeyPatch, capsys
+) -> Callable[..., Ran]:
     """Runs a command with an operator's key, or another role's; exit code, stdout and stderr."""
 
     def run(*arguments: object, role: Role = Role.OPERATOR) -> Ran:
@@ -87,14 +91,20 @@ def phantoms(folder: Path, count: int) -> list:
     for seed in range(count):
         (folder / f"{seed}.png").write_bytes(png(seed))
         (folder / f"{seed}-mask.png").write_bytes(encode(draw(seed, size_px=128).mask * 255))
-    return write(folder, [(f"{n}.png", n % 2, f"{n}-mask.png", f"P-{n // 2}", "north", "") for n in range(count)])
+    return write(
+        folder,
+        [(f"{n}.png", n % 2, f"{n}-mask.png", f"P-{n // 2}", "north", "") for n in range(count)],
+    )
 
 
 def test_a_folder_is_imported_and_imported_again_it_is_there(sera, folder):
     phantoms(folder, 6)
     code, out, err = sera("dataset", "import", folder, "--name", "set")
     assert (code, err) == (0, "")
-    assert out.splitlines() == ["set: 6 new, 0 already there, 0 refused.", "It holds 6 images, 3 malignant."]
+    assert out.splitlines() == [
+        "set: 6 new, 0 already there, 0 refused.",
+        "It holds 6 images, 3 malignant.",
+    ]
     code, out, _ = sera("dataset", "import", folder, "--name", "set", "--json")
     told = {"dataset": "set", "added": 0, "known": 6, "refused": [], "images": 6, "malignant": 3}
     assert (code, json.loads(out)) == (0, told)
@@ -147,7 +157,9 @@ def test_refused_rows_are_told_line_by_line_with_exit_code_1(sera, folder):
     assert (code, err, summary) == (1, "", "set: 2 new, 0 already there, 11 refused.")
     assert held == "It holds 2 images, 0 malignant."
     lines = [(number, told) for number, told in enumerate(rows.values(), 2) if told]
-    assert [line.split(" (")[0].strip() for line in refused] == [f"line {number}" for number, _ in lines]
+    assert [line.split(" (")[0].strip() for line in refused] == [
+        f"line {number}" for number, _ in lines
+    ]
     assert all(told in line for (_, told), line in zip(lines, refused, strict=True)), out
 
 
@@ -165,12 +177,16 @@ def test_two_imports_of_a_folder_at_once_add_each_image_once(api, folder, monkey
     monkeypatch.setattr(importing, "BATCH_ROWS", 3)
     rows = phantoms(folder, 12)
     with ThreadPoolExecutor(2) as pool:
-        told = list(pool.map(lambda _: [new for _, new in importing.add_all(api, "set", rows)], range(2)))
+        told = list(
+            pool.map(lambda _: [new for _, new in importing.add_all(api, "set", rows)], range(2))
+        )
     assert sum(map(sum, told)) == 12
     assert api.get("/v1/datasets/set")["images"] == 12
 
 
-def test_a_batch_over_the_gateways_cap_is_halved_and_only_what_is_too_large_alone_is_refused(api, folder):
+def test_a_batch_over_the_gateways_cap_is_halved_and_only_what_is_too_large_alone_is_refused(
+    api, folder
+):
     noise = np.random.default_rng(0)
     for number, side in enumerate([300] * 16 + [1300]):
         (folder / f"{number}.png").write_bytes(encode(noise.integers(0, 256, (side, side))))
@@ -191,13 +207,17 @@ def test_a_dataset_is_split_frozen_corrected_and_told(sera, folder):
     phantoms(folder, 10)
     sera("dataset", "import", folder, "--name", "set")
     assert "No version yet" in sera("dataset", "versions", "set")[1]
-    parted = json.loads(sera("dataset", "split", "set", "--by", "patient", "--test-share", "0.4", "--json")[1])
+    parted = json.loads(
+        sera("dataset", "split", "set", "--by", "patient", "--test-share", "0.4", "--json")[1]
+    )
     assert (parted["test"], parted["train"]) == (4, 6)
     assert sera("dataset", "freeze", "set")[1].startswith("set version 1 (")
     assert sera("dataset", "freeze", "set")[1].startswith("set is unchanged since version 1 (")
     told = sera("dataset", "split", "set", "--by", "site", "--sites", "north")[1]
     assert "10 held by frozen versions (6 of them in the other part)" in told
-    changed = json.loads(sera("dataset", "correct", "set", folder / "1.png", "--benign", "--site", "")[1])
+    changed = json.loads(
+        sera("dataset", "correct", "set", folder / "1.png", "--benign", "--site", "")[1]
+    )
     assert (changed["malignant"], changed["site"]) == (False, None)
     removed = json.loads(sera("dataset", "remove", "set", folder / "0.png")[1])
     assert removed["malignant"] is False
@@ -206,7 +226,10 @@ def test_a_dataset_is_split_frozen_corrected_and_told(sera, folder):
     found = json.loads(sera("dataset", "versions", "set", "--json")[1])
     assert found[0]["difference"] | {"removed": 1, "relabelled": 1} == found[0]["difference"]
     assert "1 removed, 1 relabelled" in sera("dataset", "versions", "set")[1]
-    assert "9 images, 4 malignant, 2 versions, clinical data, revision" in sera("dataset", "show", "set")[1]
+    assert (
+        "9 images, 4 malignant, 2 versions, clinical data, revision"
+        in sera("dataset", "show", "set")[1]
+    )
     assert "set" in sera("dataset", "list")[1]
 
 
@@ -231,8 +254,14 @@ def test_an_outcome_is_recorded_and_taken_and_withdrawn(sera, api, url, key):
         case = hospital.post("/v1/cases", **form())["case_id"]
     telling = ("outcome", case, "--source", "histology", "--patient", "17", "--on", "2026-03-14")
     code, out, _ = sera(*telling, "--malignant", "--consent", role=Role.SUBMITTER)
-    assert (code, out.strip()) == (0, "Recorded: malignant (histology). The image may be used for training.")
-    assert sera("dataset", "take-outcomes", "set")[1].strip() == "set: 1 added, 0 corrected, 0 withdrawn, 0 refused."
+    assert (code, out.strip()) == (
+        0,
+        "Recorded: malignant (histology). The image may be used for training.",
+    )
+    assert (
+        sera("dataset", "take-outcomes", "set")[1].strip()
+        == "set: 1 added, 0 corrected, 0 withdrawn, 0 refused."
+    )
     sera("dataset", "freeze", "set")
     told = json.loads(sera(*telling, "--benign", "--json", role=Role.SUBMITTER)[1])
     assert (told["malignant"], told["consent"]) == (False, False)

@@ -7,7 +7,9 @@ from shared.settings import Settings
 
 
 @pytest.mark.parametrize(("production", "verdict"), [(False, Verdict.NOTE), (True, Verdict.FAIL)])
-def test_an_unsafe_setting_is_a_word_of_warning_and_in_production_a_fault(tmp_path, production, verdict):
+def test_an_unsafe_setting_is_a_word_of_warning_and_in_production_a_fault(
+    tmp_path, production, verdict
+):
     unsafe = Settings(home=tmp_path, production=production, trusted_proxies="0.0.0.0/0")
     assert safety(unsafe)[0] is verdict
 

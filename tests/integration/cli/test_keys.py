@@ -30,7 +30,9 @@ def good(url: str, key: str) -> bool:
 
 
 def test_a_key_is_made_rotated_and_revoked(sera, url):
-    old = sera("create", "--hospital", "north", "--label", "pacs", "--expires-days", "30")[1].strip()
+    old = sera("create", "--hospital", "north", "--label", "pacs", "--expires-days", "30")[
+        1
+    ].strip()
     code, new, told = sera("rotate", old.split("_")[1], "--overlap-days", "3")
     assert (code, good(url, old), good(url, new.strip())) == (0, True, True)
     assert "cannot be shown again" in told

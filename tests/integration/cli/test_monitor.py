@@ -60,7 +60,10 @@ def test_monitoring_is_shown_as_tables_and_as_json(sera, ledger):
     assert "100% (94-100)" in coverage
     assert line(coverage, "north [1]", "│      90% │")
 
-    assert json.loads(sera("drift", "--json", "--hospital", "south", "--days", "90"))["groups"][0]["n"] == 4
+    assert (
+        json.loads(sera("drift", "--json", "--hospital", "south", "--days", "90"))["groups"][0]["n"]
+        == 4
+    )
     assert "no reference" not in sera("drift", "--hospital", "south")
 
 

@@ -35,7 +35,7 @@ def status(url: str, name: str, password: str) -> int:
 
 
 def test_a_person_is_made_reset_disabled_and_let_in_again(person, url, ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.hospitals.ensure("north")
     code, password, told = person("create", "A.Reader", "--hospital", "north")
     assert (code, status(url, "a.reader", password.strip())) == (0, 201)

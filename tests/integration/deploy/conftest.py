@@ -80,7 +80,9 @@ def foreground() -> Iterator[Callable[..., Foreground]]:
 
     def start(home: Path, *arguments: str) -> Foreground:
         command = (sys.executable, "-c", RUN, str(home), *arguments)
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=-1, text=True)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=-1, text=True
+        )
         started.append(Foreground(process))
         return started[-1]
 

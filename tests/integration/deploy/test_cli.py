@@ -13,11 +13,18 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture
 def sera(tmp_path: Path, port: int):
     env = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
-    env |= {"PYTHONPATH": str(ROOT), "SERA_HOME": str(tmp_path / "home"), "SERA_PORT": str(port), "COLUMNS": "200"}
+    env |= {
+        "PYTHONPATH": str(ROOT),
+        "SERA_HOME": str(tmp_path / "home"),
+        "SERA_PORT": str(port),
+        "COLUMNS": "200",
+    }
 
     def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
         command = (sys.executable, "-P", "-m", "cli", *arguments)
-        return subprocess.run(command, env=env | changed, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            command, env=env | changed, cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
 
     return run
 
@@ -32,7 +39,9 @@ def test_help_loads_no_model_library() -> None:
     asked = "import sys\nfrom cli.app import COMMANDS\nfrom importlib import import_module\n"
     asked += "for module in COMMANDS.values(): import_module(module)\n"
     asked += "print({'torch', 'sklearn', 'fastapi', 'celery'} & set(sys.modules))"
-    said = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert said.stdout.strip() == "set()"
 
 

@@ -25,17 +25,31 @@ def ask(url: str, *statements: str) -> list[tuple]:
 
 def test_a_second_start_goes_on_with_all_data(tmp_path: Path) -> None:
     with EmbeddedEngines(tmp_path / "home", durable=False) as engines:
-        ask(engines.database_url, "CREATE TABLE nodule (id int)", "INSERT INTO nodule VALUES (7) RETURNING id")
+        ask(
+            engines.database_url,
+            "CREATE TABLE nodule (id int)",
+            "INSERT INTO nodule VALUES (7) RETURNING id",
+        )
     with EmbeddedEngines(tmp_path / "home", durable=False) as engines:
         assert ask(engines.database_url, "SELECT id FROM nodule") == [(7,)]
 
 
 def test_the_database_is_durable_and_cannot_be_reached_from_the_network(tmp_path: Path) -> None:
     with EmbeddedEngines(tmp_path) as engines:
-        names = ("fsync", "synchronous_commit", "full_page_writes", "listen_addresses", "server_encoding")
+        names = (
+            "fsync",
+            "synchronous_commit",
+            "full_page_writes",
+            "listen_addresses",
+            "server_encoding",
+        )
         asked = ", ".join(f"current_setting('{name}')" for name in names)
         assert ask(engines.database_url, f"SELECT {asked}") == [("on", "on", "on", "", "UTF8")]
-        ports = [line for pid in engines.state.pids.values() for line in psutil.Process(pid).net_connections("inet")]
+        ports = [
+            line
+            for pid in engines.state.pids.values()
+            for line in psutil.Process(pid).net_connections("inet")
+        ]
         assert ports == []
 
 
@@ -68,7 +82,11 @@ def test_a_home_whose_path_fits_no_socket_works_all_the_same(tmp_path: Path, nam
 def test_a_killed_database_comes_back_with_what_was_committed(tmp_path: Path) -> None:
     said: queue.Queue[Event] = queue.Queue()
     with EmbeddedEngines(tmp_path, observe=said.put) as engines:
-        ask(engines.database_url, "CREATE TABLE nodule (id int)", "INSERT INTO nodule VALUES (7) RETURNING id")
+        ask(
+            engines.database_url,
+            "CREATE TABLE nodule (id int)",
+            "INSERT INTO nodule VALUES (7) RETURNING id",
+        )
         psutil.Process(engines.state.pids["postgres"]).kill()
         while said.get(timeout=60) != Event("postgres", Phase.READY):
             pass  # the first start's own events
@@ -123,10 +141,14 @@ def test_only_the_user_who_runs_the_stack_may_connect(tmp_path: Path) -> None:
         pytest.skip("needs root, to be another user")
     with EmbeddedEngines(tmp_path, durable=False) as engines:
         sockets = f"{engines.state.sockets}/postgres"
-        asked = f"import psycopg2; psycopg2.connect(host={sockets!r}, user='postgres', dbname='sera')"
+        asked = (
+            f"import psycopg2; psycopg2.connect(host={sockets!r}, user='postgres', dbname='sera')"
+        )
         daemon = ("setpriv", "--reuid=1", "--regid=1", "--clear-groups", "--inh-caps=+dac_override")
         bits = ("--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup", "--")
-        said = subprocess.run([*daemon, *bits, sys.executable, "-c", asked], capture_output=True, text=True)
+        said = subprocess.run(
+            [*daemon, *bits, sys.executable, "-c", asked], capture_output=True, text=True
+        )
     assert "Peer authentication failed" in said.stderr
 
 

@@ -12,14 +12,20 @@ from deploy.local.errors import AlreadyRunning, ChildFailed, PortBusy, StackNotR
 from shared.settings import Settings
 
 ELSEWHERE = Urls(
-    database="postgresql://db.example/sera", broker="redis://broker.example", objects="s3://k:s@o.example/b"
+    database="postgresql://db.example/sera",
+    broker="redis://broker.example",
+    objects="s3://k:s@o.example/b",
 )
 
 
 @pytest.fixture
 def web(port: int) -> Child:
     """A stand-in for the API: a real HTTP server on the stack's port."""
-    command = ("/bin/sh", "-c", f'exec {" ".join(python("http.server"))} --bind "$SERA_HOST" "$SERA_PORT"')
+    command = (
+        "/bin/sh",
+        "-c",
+        f'exec {" ".join(python("http.server"))} --bind "$SERA_HOST" "$SERA_PORT"',
+    )
     return Child("api", command, ready=answers_http("/"))
 
 
@@ -48,7 +54,9 @@ def test_the_users_own_engines_are_used_and_none_started(tmp_path, toy) -> None:
     assert told["SERA_HOME"] == str(tmp_path)
 
 
-def test_only_the_migrations_are_told_how_to_reach_the_database_as_its_owner(tmp_path, toy, monkeypatch) -> None:
+def test_only_the_migrations_are_told_how_to_reach_the_database_as_its_owner(
+    tmp_path, toy, monkeypatch
+) -> None:
     monkeypatch.setenv("SERA_DATABASE_OWNER_URL", "postgresql://owner@database.example/sera")
     say = 'env | grep ^SERA_DATABASE; touch "$SERA_READY_FILE"; exec sleep 600'
     urls = replace(ELSEWHERE, database_owner="postgresql://owner@database.example/sera")
@@ -60,7 +68,11 @@ def test_only_the_migrations_are_told_how_to_reach_the_database_as_its_owner(tmp
 
 
 def test_settings_choose_home_port_and_engines(tmp_path, monkeypatch) -> None:
-    for name, value in {"HOME": str(tmp_path), "PORT": "18123", "BROKER_URL": "redis://broker.example"}.items():
+    for name, value in {
+        "HOME": str(tmp_path),
+        "PORT": "18123",
+        "BROKER_URL": "redis://broker.example",
+    }.items():
         monkeypatch.setenv(f"SERA_{name}", value)
     monkeypatch.delenv("SERA_DATABASE_URL", raising=False)
     stack = Stack.from_settings(Settings())
@@ -90,7 +102,12 @@ def test_a_child_that_fails_at_the_start_takes_the_others_with_it(tmp_path, toy)
     said: list[Event] = []
     bad = toy("bad", "echo no weights; exit 4", after=("api",))
     stack = Stack(tmp_path, services=(toy("api"), bad), urls=ELSEWHERE, observe=said.append)
-    with pytest.raises(ChildFailed, match=r"bad did not come up: it ended with exit code 4.*ends: no weights"), stack:
+    with (
+        pytest.raises(
+            ChildFailed, match=r"bad did not come up: it ended with exit code 4.*ends: no weights"
+        ),
+        stack,
+    ):
         pass
     assert said[-1] == Event("api", Phase.STOPPED)
     assert not stack.home.state_file.exists()
@@ -98,7 +115,9 @@ def test_a_child_that_fails_at_the_start_takes_the_others_with_it(tmp_path, toy)
 
 def test_a_crashed_service_comes_back_under_a_new_number(tmp_path, toy) -> None:
     said: queue.Queue[Event] = queue.Queue()
-    stack = Stack(tmp_path, services=(toy("api"),), urls=ELSEWHERE, backoff=Backoff(0.01), observe=said.put)
+    stack = Stack(
+        tmp_path, services=(toy("api"),), urls=ELSEWHERE, backoff=Backoff(0.01), observe=said.put
+    )
     with stack:
         first = stack.state.pids["api"]
         os.kill(first, 9)

@@ -17,9 +17,9 @@ def submit(ledger: Ledger) -> Submit:
     """Opens a case and its job for a hospital by name; returns the job's id."""
 
     def opened(hospital: str = "north", priority: Priority = Priority.ROUTINE) -> UUID:
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             hospital_id = house.hospitals.ensure(hospital)
-        with ledger.scoped(hospital_id, "test") as book:
+        with ledger.hospital_session(hospital_id, "test") as book:
             return book.jobs.open(book.cases.add(CASE), priority)
 
     return opened
@@ -28,9 +28,9 @@ def submit(ledger: Ledger) -> Submit:
 @pytest.fixture
 def state_of(ledger: Ledger) -> Callable[[UUID], str]:
     def state(job: UUID, hospital: str = "north") -> str:
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             hospital_id = house.hospitals.ensure(hospital)
-        with ledger.scoped(hospital_id, "test") as book:
+        with ledger.hospital_session(hospital_id, "test") as book:
             return book.jobs.find(job).state
 
     return state

@@ -17,14 +17,14 @@ def dataset(ledger):
         LabelledImage(sha * 64, malignant, split, site=site, patient=patient, size_mm=size)
         for sha, malignant, split, site, patient, size in rows
     ]
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("parts")
         house.datasets.add(dataset, images)
     return dataset
 
 
 def test_a_draft_and_its_version_are_counted_by_part_site_and_size(ledger, dataset):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         draft = house.compositions.of_draft(dataset)
         frozen = house.compositions.of_version(house.versions.freeze(dataset).id)
     assert draft[By.ALL] == [Part("all", 4, 2, 3)]

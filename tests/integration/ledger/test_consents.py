@@ -27,9 +27,9 @@ def case(ledger):
     """A hospital's case of an image by number."""
 
     def opened(number, hospital="north", **facts):
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             hospital_id = house.hospitals.ensure(hospital)
-        with ledger.scoped(hospital_id, "test") as book:
+        with ledger.hospital_session(hospital_id, "test") as book:
             return book.cases.add(replace(CASE, image_sha256=sha(number), **facts))
 
     return opened
@@ -40,9 +40,9 @@ def say(ledger):
     """A hospital says what a case turned out to be."""
 
     def told(case_id, outcome, hospital="north"):
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             hospital_id = house.hospitals.ensure(hospital)
-        with ledger.scoped(hospital_id, "key:a") as book:
+        with ledger.hospital_session(hospital_id, "key:a") as book:
             return book.outcomes.record(case_id, outcome)
 
     return told
@@ -51,7 +51,7 @@ def say(ledger):
 @pytest.fixture
 def take(ledger):
     def taken(**filters):
-        with ledger.whole("operator") as house:
+        with ledger.system_session("operator") as house:
             return house.consents.take(house.datasets.ensure("set"), **filters)
 
     return taken
@@ -60,14 +60,14 @@ def take(ledger):
 @pytest.fixture
 def rows(ledger):
     def found():
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             return house.datasets.images(house.datasets.ensure("set"))
 
     return found
 
 
 def freeze(ledger):
-    with ledger.whole("operator") as house:
+    with ledger.system_session("operator") as house:
         return house.versions.freeze(house.datasets.ensure("set"))
 
 
@@ -75,13 +75,16 @@ def test_the_last_outcome_counts_and_the_earlier_ones_stay(ledger, case, say):
     this = case(1)
     say(this, YES)
     say(this, replace(NO, malignant=False, patient=None))
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
         events = [entry for entry in house.audit.page() if entry.event == Event.OUTCOME_RECORDED]
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         latest = book.outcomes.latest(this)
     assert (latest.malignant, latest.consent, len(latest.patient)) == (False, False, 32)
-    assert [(entry.case_id, entry.details["consent"]) for entry in events] == [(this, True), (this, False)]
+    assert [(entry.case_id, entry.details["consent"]) for entry in events] == [
+        (this, True),
+        (this, False),
+    ]
     assert not {"malignant", "patient", "source"} & set(events[0].details)
 
 
@@ -92,15 +95,19 @@ def test_another_hospitals_case_has_no_outcome_to_record(case, say):
             say(wrong, YES, hospital="south")
 
 
-def test_a_case_with_consent_comes_into_the_draft_as_the_hospital_sent_it(case, say, take, rows, ledger):
+def test_a_case_with_consent_comes_into_the_draft_as_the_hospital_sent_it(
+    case, say, take, rows, ledger
+):
     roi = {"box": [1, 2, 30, 40]}
     say(case(1, roi=roi, frame=7, size_mm=11.5), YES)
     say(case(2), NO)
     case(3)
     assert take().added == 1
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         patient = house.pseudonyms.of("17")
-    assert rows() == [LabelledImage(sha(1), True, Split.TRAIN, roi, None, 7, patient, "north", 11.5, None)]
+    assert rows() == [
+        LabelledImage(sha(1), True, Split.TRAIN, roi, None, 7, patient, "north", 11.5, None)
+    ]
     assert (take().added, take().known) == (0, 0)
 
 
@@ -123,11 +130,13 @@ def test_a_corrected_label_corrects_the_draft_and_no_frozen_version(case, say, t
     say(this, replace(YES, malignant=False))
     assert (take().corrected, take().corrected) == (1, 0)
     assert rows()[0].malignant is False
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.versions.images(version.id)[0].malignant is True
 
 
-def test_withdrawn_consent_takes_the_image_out_and_says_which_versions_hold_it(case, say, take, rows, ledger):
+def test_withdrawn_consent_takes_the_image_out_and_says_which_versions_hold_it(
+    case, say, take, rows, ledger
+):
     this, frozen_only = case(1), case(2)
     say(this, YES)
     say(frozen_only, YES)
@@ -140,16 +149,20 @@ def test_withdrawn_consent_takes_the_image_out_and_says_which_versions_hold_it(c
     assert (take().withdrawn, take().added) == ([], 0)
 
 
-def test_consent_withdrawn_since_the_last_taking_is_honoured_by_the_freeze_itself(case, say, take, ledger):
+def test_consent_withdrawn_since_the_last_taking_is_honoured_by_the_freeze_itself(
+    case, say, take, ledger
+):
     this, other = case(1), case(2)
     say(this, YES)
     say(other, YES)
     take()
     say(this, NO)
     version = freeze(ledger)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert [row.image_sha256 for row in house.versions.images(version.id)] == [sha(2)]
-        recorded = [entry for entry in house.audit.page() if entry.details.get("change") == "withdrawn"]
+        recorded = [
+            entry for entry in house.audit.page() if entry.details.get("change") == "withdrawn"
+        ]
     assert [entry.case_id for entry in recorded] == [this]
 
 
@@ -157,7 +170,7 @@ def test_consent_given_again_brings_the_image_back_into_its_old_part(case, say, 
     this = case(1)
     say(this, YES)
     take()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.drafts.change(house.datasets.ensure("set"), sha(1), {"split": Split.TEST})
     freeze(ledger)
     for outcome in (NO, YES):
@@ -177,33 +190,45 @@ def test_an_image_sent_twice_is_one_image_and_the_last_word_on_it_counts(case, s
 
 
 def test_a_new_image_of_a_frozen_patient_goes_where_the_patient_is(case, say, take, rows, ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         dataset, patient = house.datasets.ensure("set"), house.pseudonyms.of("17")
-        house.drafts.offer(dataset, [LabelledImage(sha(9), False, Split.TEST, patient=patient, site="north")])
+        house.drafts.offer(
+            dataset, [LabelledImage(sha(9), False, Split.TEST, patient=patient, site="north")]
+        )
     freeze(ledger)
     say(case(1), YES)
     say(case(2, "south"), YES, "south")
     take()
-    assert {row.image_sha256: row.split for row in rows()} == {sha(1): "test", sha(2): "train", sha(9): "test"}
+    assert {row.image_sha256: row.split for row in rows()} == {
+        sha(1): "test",
+        sha(2): "train",
+        sha(9): "test",
+    }
 
 
-def test_an_imported_image_is_left_as_it_is_and_a_contradiction_reported(case, say, take, rows, ledger):
+def test_an_imported_image_is_left_as_it_is_and_a_contradiction_reported(
+    case, say, take, rows, ledger
+):
     imported = [LabelledImage(sha(1), True, Split.TRAIN), LabelledImage(sha(2), False, Split.TRAIN)]
     imported = [replace(image, site="north", size_mm=CASE.size_mm) for image in imported]
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.drafts.offer(house.datasets.ensure("set"), imported)
     for number in (1, 2):
         say(case(number), replace(YES, patient=None))
     taken = take()
-    assert (taken.added, taken.known, [each.reason.code for each in taken.refused]) == (0, 1, ["label-differs"])
+    assert (taken.added, taken.known, [each.reason.code for each in taken.refused]) == (
+        0,
+        1,
+        ["label-differs"],
+    )
     assert rows() == imported
 
 
 def test_a_case_whose_image_could_not_be_read_is_refused_with_the_reason(case, say, take, ledger):
     this = case(1)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         book.jobs.open(this, Priority.ROUTINE)
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE jobs SET state = 'failed', reason = 'image-unreadable'")

@@ -57,7 +57,9 @@ class Line:
         self._queue.finish(lease.token, "d" * 64, {job.id: {} for job in lease.jobs})
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     weights=st.lists(st.sampled_from([None, 0.5, 1.0, 2.0, 4.0]), min_size=2, max_size=4),
     batches=st.lists(st.integers(1, 6), min_size=2, max_size=8),
@@ -87,10 +89,14 @@ def test_a_newcomer_goes_ahead_until_it_is_even_with_one_served_all_along(ledger
         assert line.taken == {flooding: 22, newcomer: 22}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     hospitals=st.lists(
-        st.tuples(st.sampled_from([None, 0.5, 3.0]), st.integers(1, 5), st.integers(0, 2)), min_size=2, max_size=4
+        st.tuples(st.sampled_from([None, 0.5, 3.0]), st.integers(1, 5), st.integers(0, 2)),
+        min_size=2,
+        max_size=4,
     ),
     served=st.integers(0, 5),
 )

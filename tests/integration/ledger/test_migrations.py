@@ -31,7 +31,9 @@ def test_the_migrations_go_back_to_an_empty_database(database_url):
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
         connection.commit()
-        assert [name for name in engine.dialect.get_table_names(connection) if name != "alembic_version"] == []
+        assert [
+            name for name in engine.dialect.get_table_names(connection) if name != "alembic_version"
+        ] == []
     engine.dispose()
 
 
@@ -72,10 +74,14 @@ def test_receipts_of_before_whole_answers_were_kept_answer_still(database_url):
         connection.commit()
     engine.dispose()
     opened = Ledger(database_url)
-    with opened.scoped(hospital, "test") as book:
+    with opened.hospital_session(hospital, "test") as book:
         answer = book.receipts.find("k", "body")
     opened.close()
-    assert (answer.status, answer.headers["location"], answer.case) == (202, f"/v1/jobs/{job}", case)
+    assert (answer.status, answer.headers["location"], answer.case) == (
+        202,
+        f"/v1/jobs/{job}",
+        case,
+    )
     before = {name: link for name, link in links(case, job).items() if name != "image"}
     told = {"case_id": str(case), "job_id": str(job), "state": "queued", "links": before}
     assert json.loads(answer.body) == told

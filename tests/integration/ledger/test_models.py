@@ -7,7 +7,12 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.domain.events import Event
 from shared.domain.models import GateReason, GateVerdict, Judgement, PromotionKind, Weight
-from shared.ledger.models import AlreadyLive, ModelUnknown, NothingToRollBackTo, PromotionNeedsReason
+from shared.ledger.models import (
+    AlreadyLive,
+    ModelUnknown,
+    NothingToRollBackTo,
+    PromotionNeedsReason,
+)
 
 REASON = "the old one misses calcified nodules"
 A, B, C = (letter * 64 for letter in "abc")
@@ -16,7 +21,7 @@ A, B, C = (letter * 64 for letter in "abc")
 @pytest.fixture
 def models(ledger):
     """Three stored models, none live."""
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         for digest in (A, B, C):
             house.models.store(digest, "light", "light", None, False, {})
 
@@ -24,7 +29,7 @@ def models(ledger):
 @pytest.fixture
 def promote(ledger, models):
     def promoted(digest, reason=None):
-        with ledger.whole("operator") as house:
+        with ledger.system_session("operator") as house:
             house.models.promote(digest, "operator", reason)
 
     return promoted
@@ -33,7 +38,7 @@ def promote(ledger, models):
 @pytest.fixture
 def rollback(ledger):
     def back(reason=None):
-        with ledger.whole("operator") as house:
+        with ledger.system_session("operator") as house:
             return house.models.rollback("operator", reason)
 
     return back
@@ -45,15 +50,17 @@ def gate(ledger, models):
 
     def gated(digest, verdict, live=None):
         weight = Weight.FOR if verdict is GateVerdict.PASSED else Weight.AGAINST
-        judgement = Judgement(verdict, (GateReason("auc", "The AUC is what it is.", weight),), {"images": 3}, {"m": 1})
-        with ledger.whole("trainer") as house:
+        judgement = Judgement(
+            verdict, (GateReason("auc", "The AUC is what it is.", weight),), {"images": 3}, {"m": 1}
+        )
+        with ledger.system_session("trainer") as house:
             return house.gates.record(digest, live, None, None, judgement)
 
     return gated
 
 
 def live(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.models.live()
 
 
@@ -98,11 +105,17 @@ def test_a_model_the_gate_passed_against_the_live_one_needs_no_reason(ledger, pr
     kept = gate(B, GateVerdict.PASSED, live=A)
     promote(B)
     (row, _) = _history(ledger)
-    assert (row.model_digest, row.gate_id, row.verdict, row.reason) == (B, kept.id, GateVerdict.PASSED, None)
+    assert (row.model_digest, row.gate_id, row.verdict, row.reason) == (
+        B,
+        kept.id,
+        GateVerdict.PASSED,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
-    ("verdict", "said"), [(GateVerdict.FAILED, "failed this model"), (GateVerdict.NOT_JUDGED, "could not judge")]
+    ("verdict", "said"),
+    [(GateVerdict.FAILED, "failed this model"), (GateVerdict.NOT_JUDGED, "could not judge")],
 )
 def test_a_gate_that_did_not_pass_is_quoted(promote, gate, verdict, said):
     promote(A)
@@ -115,7 +128,9 @@ def test_a_gate_against_another_model_than_the_live_one_is_stale(promote, gate):
     promote(A)
     gate(B, GateVerdict.PASSED, live=A)
     promote(C, REASON)
-    with pytest.raises(PromotionNeedsReason, match=f"when model {A[:12]} was live, and {C[:12]} is live now"):
+    with pytest.raises(
+        PromotionNeedsReason, match=f"when model {A[:12]} was live, and {C[:12]} is live now"
+    ):
         promote(B)
 
 
@@ -125,9 +140,12 @@ def test_only_the_last_gate_counts(promote, gate, ledger):
     last = gate(B, GateVerdict.FAILED, live=A)
     with pytest.raises(PromotionNeedsReason):
         promote(B)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.gates.latest(B) == last
-        assert [each.verdict for each in house.gates.of_model(B)] == [GateVerdict.FAILED, GateVerdict.PASSED]
+        assert [each.verdict for each in house.gates.of_model(B)] == [
+            GateVerdict.FAILED,
+            GateVerdict.PASSED,
+        ]
         assert house.gates.newest() == {B: last}
         assert house.gates.latest(A) is None
 
@@ -167,7 +185,9 @@ def test_the_history_tells_who_made_what_live_and_why(ledger, promote, rollback)
     promote(A)
     promote(B, REASON)
     rollback("worse in the south")
-    told = [(row.kind, row.model_digest, row.version, row.actor, row.reason) for row in _history(ledger)]
+    told = [
+        (row.kind, row.model_digest, row.version, row.actor, row.reason) for row in _history(ledger)
+    ]
     assert told == [
         (PromotionKind.ROLLBACK, A, 1, "operator", "worse in the south"),
         (PromotionKind.PROMOTE, B, 2, "operator", REASON),
@@ -181,13 +201,24 @@ def test_every_change_is_audited_with_the_verdict_and_the_reason(ledger, promote
     promote(B, REASON)
     rollback()
     _, gated, promoted, back = _audited(ledger)
-    assert gated.details == {"gate": kept.id, "model": B, "live": A, "verdict": "failed", "against": ["auc"]}
-    assert promoted.details.items() >= {"model": B, "before": A, "verdict": "failed", "reason": REASON}.items()
+    assert gated.details == {
+        "gate": kept.id,
+        "model": B,
+        "live": A,
+        "verdict": "failed",
+        "against": ["auc"],
+    }
+    assert (
+        promoted.details.items()
+        >= {"model": B, "before": A, "verdict": "failed", "reason": REASON}.items()
+    )
     assert "failed this model" in promoted.details["objection"]
     assert (promoted.actor, back.details["model"], back.details["before"]) == ("operator", A, B)
 
 
-def test_of_two_operators_who_promote_at_once_the_second_is_judged_by_what_the_first_made_live(ledger, promote, gate):
+def test_of_two_operators_who_promote_at_once_the_second_is_judged_by_what_the_first_made_live(
+    ledger, promote, gate
+):
     promote(A)
     for digest in (B, C):
         gate(digest, GateVerdict.PASSED, live=A)
@@ -206,7 +237,8 @@ def test_of_two_operators_who_promote_at_once_the_second_is_judged_by_what_the_f
 
 
 @pytest.mark.parametrize(
-    "statement", ["UPDATE promotions SET reason = 'x'", "DELETE FROM promotions", "TRUNCATE promotions"]
+    "statement",
+    ["UPDATE promotions SET reason = 'x'", "DELETE FROM promotions", "TRUNCATE promotions"],
 )
 def test_the_database_itself_refuses_to_change_what_is_on_record(ledger, promote, statement):
     promote(A)
@@ -215,11 +247,11 @@ def test_the_database_itself_refuses_to_change_what_is_on_record(ledger, promote
 
 
 def _history(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.models.history()
 
 
 def _audited(ledger):
     told = (Event.MODEL_GATED, Event.MODEL_PROMOTED, Event.MODEL_ROLLED_BACK)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return [each for each in house.audit.page(limit=1000) if each.event in told]

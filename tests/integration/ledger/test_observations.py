@@ -32,20 +32,24 @@ def test_counts_between_quantiles_are_those_of_the_values_themselves(ledger, obs
     scores, embeddings = random.uniform(-0.1, 1.1, 60), random.normal(0.5, 0.3, (60, 3))
     scores[:5] = TABLE[10]
     for score, embedding in zip(scores, embeddings, strict=True):
-        observing.result("north", score=float(score), embedding=tuple(map(float, embedding)), device="CX50")
+        observing.result(
+            "north", score=float(score), embedding=tuple(map(float, embedding)), device="CX50"
+        )
     source = Source(observing.hospital("north"), "CX50", MODEL)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         found = house.observations.tallies(EVER, MODEL, Quantity.SCORE, [TABLE])
         parts = house.observations.tallies(EVER, MODEL, Quantity.EMBEDDING, [TABLE] * 3)
     assert found.keys() == parts.keys() == {source}
     assert found[source][0].tolist() == tally(scores, TABLE).tolist()
-    assert [part.tolist() for part in parts[source]] == [tally(column, TABLE).tolist() for column in embeddings.T]
+    assert [part.tolist() for part in parts[source]] == [
+        tally(column, TABLE).tolist() for column in embeddings.T
+    ]
 
 
 def test_results_of_a_bundle_that_cannot_tell_are_not_counted(ledger, observing):
     observing.result("north", strangeness=None, embedding=None)
     observing.result("north", strangeness=0.5, embedding=(0.5,))
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         for quantity in (Quantity.STRANGENESS, Quantity.EMBEDDING):
             (counts,) = house.observations.tallies(EVER, MODEL, quantity, [TABLE]).values()
             assert counts[0].sum() == 1
@@ -57,8 +61,12 @@ def test_the_window_parts_results_by_time_hospital_device_and_model(ledger, obse
     observing.result("north", device="LOGIQ", model_digest="b" * 64)
     observing.result("south")
     observing.result("north", device="CX50", days_ago=40)
-    with ledger.whole("test") as house:
-        count = lambda **parts: sum(row.results for row in house.observations.decisions(replace(EVER, **parts)))  # noqa: E731
+    with ledger.system_session("test") as house:
+
+        def count(**parts):
+            rows = house.observations.decisions(replace(EVER, **parts))
+            return sum(row.results for row in rows)
+
         recent = datetime.now(UTC) - timedelta(days=30)
         assert [count(), count(since=recent), count(until=recent)] == [4, 3, 1]
         assert [count(hospital=north), count(hospital=south), count(device="CX50")] == [3, 1, 2]
@@ -70,7 +78,7 @@ def test_a_hospital_reads_its_own_results_whatever_it_asks_for(ledger, observing
     observing.result("north", warnings=("saturated",), malignant=True)
     observing.failed("north", "image-unreadable")
     south, north = observing.hospital("south"), observing.hospital("north")
-    with ledger.scoped(south, "test") as book:
+    with ledger.hospital_session(south, "test") as book:
         mine = book.observations
         assert list(mine.hospitals().values()) == ["south"]
         for window in (EVER, replace(EVER, hospital=north)):
@@ -85,11 +93,14 @@ def test_the_last_outcome_of_a_case_counts(ledger, observing):
     corrected = observing.result("north", score=0.2, malignant=True)
     observing.outcome(corrected, malignant=False)
     observing.result("north", score=0.5)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         rows = house.observations.verified(EVER, Period.MONTH)
         shares = house.observations.shares(EVER, Period.MONTH)
     (part,) = rows
-    assert sorted(zip(part.score.tolist(), part.malignant.tolist(), strict=True)) == [(0.2, False), (0.9, True)]
+    assert sorted(zip(part.score.tolist(), part.malignant.tolist(), strict=True)) == [
+        (0.2, False),
+        (0.9, True),
+    ]
     assert np.isnan([part.benign_p, part.malignant_p]).all()
     assert sum(share.results for share in shares) == 3
     assert {row.period for row in rows} <= {share.period for share in shares}
@@ -102,12 +113,22 @@ def test_warnings_and_failures_are_counted_by_device(ledger, observing):
     observing.result("north", device="CX50", warnings=("saturated",))
     observing.failed("north", "image-blank", device="CX50")
     observing.failed("north", "image-blank", days_ago=40)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         warned, failed = house.observations.warnings(EVER), house.observations.failures(EVER)
-        recent = house.observations.failures(replace(EVER, since=datetime.now(UTC) - timedelta(days=30)))
-        other = house.observations.failures(replace(EVER, device="CX50", until=datetime(2020, 2, 1, tzinfo=UTC)))
-    assert set(warned) == {Told(north, "CX50", "saturated", 2), Told(north, "CX50", "roi-absent", 1)}
-    assert set(failed) == {Told(north, "CX50", "image-blank", 1), Told(north, None, "image-blank", 1)}
+        recent = house.observations.failures(
+            replace(EVER, since=datetime.now(UTC) - timedelta(days=30))
+        )
+        other = house.observations.failures(
+            replace(EVER, device="CX50", until=datetime(2020, 2, 1, tzinfo=UTC))
+        )
+    assert set(warned) == {
+        Told(north, "CX50", "saturated", 2),
+        Told(north, "CX50", "roi-absent", 1),
+    }
+    assert set(failed) == {
+        Told(north, "CX50", "image-blank", 1),
+        Told(north, None, "image-blank", 1),
+    }
     assert recent == [Told(north, "CX50", "image-blank", 1)]
     assert other == []
 
@@ -116,7 +137,7 @@ def test_a_model_is_found_by_name_version_and_digest(ledger, observing):
     observing.model(MODEL, {"images": 120, "quantiles": {"score": TABLE}})
     newer = "ab" * 32
     observing.model(newer, images=60.0)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         seen = house.observations
         assert [seen.model(which) for which in (MODEL, MODEL[:8], "light/1")] == [MODEL] * 3
         assert [seen.model(which) for which in ("light", "light/2", newer[:10])] == [newer] * 3
@@ -127,9 +148,15 @@ def test_a_model_is_found_by_name_version_and_digest(ledger, observing):
 
 
 def test_nothing_observed_reads_as_nothing(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         seen = house.observations
-        assert seen.decisions(EVER) == seen.warnings(EVER) == seen.failures(EVER) == seen.references([]) == []
+        assert (
+            seen.decisions(EVER)
+            == seen.warnings(EVER)
+            == seen.failures(EVER)
+            == seen.references([])
+            == []
+        )
         assert seen.shares(EVER, Period.WEEK) == seen.verified(EVER, Period.WEEK) == []
 
 
@@ -141,7 +168,7 @@ def test_nothing_observed_reads_as_nothing(ledger):
     ],
 )
 def test_a_window_of_all_hospitals_is_found_by_an_index(ledger, reading, index, statements):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         reading(house.observations, EVER)
     with ledger.engine.connect() as connection:
         statement, parameters = statements[-1]

@@ -19,12 +19,12 @@ def key(tmp_path):
 def north(ledger, key, monkeypatch):
     """The hospital's id: eleven events read in stretches of three, sealed after the eighth; the house has two."""
     monkeypatch.setattr(proving, "AT_ONCE", 3)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         north = house.hospitals.ensure("north")
         house.audit.record(Event.MODEL_STORED, model="d" * 64)
         house.audit.record(Event.MODEL_STORED, model="e" * 64)
     for length in (7, 3):
-        with ledger.scoped(north, "key:a") as book:
+        with ledger.hospital_session(north, "key:a") as book:
             for _ in range(length):
                 book.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
         if length == 7:
@@ -79,7 +79,7 @@ def test_many_seals_are_read_in_stretches_too(ledger, north, key, monkeypatch):
     sealer = Sealer(ledger, lambda: key)
     for _ in range(5):
         sealer.seal()
-        with ledger.scoped(north, "key:a") as book:
+        with ledger.hospital_session(north, "key:a") as book:
             book.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
     monkeypatch.setattr(proving, "SEALS_AT_ONCE", 2)
     read = [stretch for stretch, _ in prover(ledger, key, north).stretches()]

@@ -12,12 +12,12 @@ DIGEST = "d" * 64
 
 
 def claim(ledger, most=10, lease=LEASE, attempts=ATTEMPTS, worker="w1", busy=False):
-    with ledger.whole(worker) as house:
+    with ledger.system_session(worker) as house:
         return house.queue.claim(worker, most, lease, attempts, busy)
 
 
 def events(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return [each.event for each in house.audit.page()]
 
 
@@ -71,7 +71,7 @@ def test_a_job_that_outlives_every_attempt_becomes_a_dead_letter_that_an_operato
         assert claim(ledger, lease=OVER)
     assert not claim(ledger)
     assert state_of(job) is JobState.FAILED
-    with ledger.whole("operator") as house:
+    with ledger.system_session("operator") as house:
         assert house.queue.rerun(job)
     assert claim(ledger).jobs[0].attempts == 1
     assert events(ledger)[-3:] == [Event.JOB_FAILED, Event.JOB_RERUN, Event.JOB_CLAIMED]
@@ -79,15 +79,15 @@ def test_a_job_that_outlives_every_attempt_becomes_a_dead_letter_that_an_operato
 
 def test_only_a_dead_letter_can_be_run_again(ledger, submit):
     job = submit()
-    with pytest.raises(NotADeadLetter, match="queued"), ledger.whole("operator") as house:
+    with pytest.raises(NotADeadLetter, match="queued"), ledger.system_session("operator") as house:
         house.queue.rerun(job)
 
 
 def test_a_result_is_written_once_with_its_state_and_event(ledger, submit, state_of):
     job, lease = submit(), claim(ledger)
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         assert house.queue.finish(lease.token, DIGEST, {job: {"risk": 0.5}}) == {job}
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         assert house.queue.finish(lease.token, DIGEST, {job: {"risk": 0.9}}) == set()
     assert state_of(job) is JobState.DONE
     assert events(ledger).count(Event.JOB_DONE) == 1
@@ -97,20 +97,20 @@ def test_a_worker_that_lost_its_lease_writes_nothing(ledger, submit):
     job = submit()
     slow = claim(ledger, lease=OVER)
     quick = claim(ledger, worker="w2")
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         assert house.queue.finish(slow.token, DIGEST, {job: {"risk": 0.1}}) == set()
-    with ledger.whole("w2") as house:
+    with ledger.system_session("w2") as house:
         assert house.queue.finish(quick.token, DIGEST, {job: {"risk": 0.2}}) == {job}
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         assert book.jobs.find(job).result == {"risk": 0.2}
 
 
 def test_a_renewed_lease_does_not_run_out(ledger, submit):
     submit()
     lease = claim(ledger, lease=OVER)
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         house.queue.renew([lease.token], LEASE)
     assert not claim(ledger, worker="w2")
 
@@ -118,27 +118,31 @@ def test_a_renewed_lease_does_not_run_out(ledger, submit):
 def test_a_worker_that_comes_back_takes_up_what_it_left_at_once(ledger, submit):
     job = submit()
     claim(ledger, worker="w1")
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         assert house.queue.reclaim(ATTEMPTS, lost_worker="w1") == 1
     assert claim(ledger).jobs[0].id == job
 
 
 def test_a_failed_job_keeps_its_reason(ledger, submit):
     job, lease = submit(), claim(ledger)
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         house.queue.fail(lease.token, {job: Failure("image-unreadable", "Send it again.")})
         hospital = house.hospitals.ensure("north")
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         found = book.jobs.find(job)
-    assert (found.state, found.reason, found.message) == (JobState.FAILED, "image-unreadable", "Send it again.")
+    assert (found.state, found.reason, found.message) == (
+        JobState.FAILED,
+        "image-unreadable",
+        "Send it again.",
+    )
 
 
 def test_a_job_given_back_waits_its_delay_and_loses_no_attempt(ledger, submit):
     job, lease = submit(), claim(ledger)
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         house.queue.give_back(lease.token, [job], timedelta(minutes=1))
     assert not claim(ledger)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.queue.depth() == {"queued": 1, "running": 0}
 
 
@@ -146,13 +150,15 @@ def test_attempts_end_with_the_reason_worker_lost(ledger, submit):
     job = submit()
     claim(ledger, lease=OVER, attempts=1)
     claim(ledger, attempts=1)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         assert book.jobs.find(job).reason == Reason.WORKER_LOST
 
 
-def test_a_job_that_outlived_a_worker_comes_to_none_that_is_busy_and_is_not_passed_over(ledger, submit):
+def test_a_job_that_outlived_a_worker_comes_to_none_that_is_busy_and_is_not_passed_over(
+    ledger, submit
+):
     suspect = submit()
     claim(ledger, lease=OVER)
     fresh = submit()
@@ -165,7 +171,9 @@ def test_a_job_that_outlived_a_worker_comes_to_none_that_is_busy_and_is_not_pass
     assert not following.suspect
 
 
-def test_whatever_is_claimed_beside_a_poisonous_image_is_answered_once_and_no_dead_letter(ledger, submit, state_of):
+def test_whatever_is_claimed_beside_a_poisonous_image_is_answered_once_and_no_dead_letter(
+    ledger, submit, state_of
+):
     """Each worker that takes the poison is lost with all it has in hand, what it took ahead too."""
     jobs = [submit() for _ in range(6)]
     poison, done = jobs[2], []
@@ -178,11 +186,11 @@ def test_whatever_is_claimed_beside_a_poisonous_image_is_answered_once_and_no_de
         if not lost:
             break
         if poison in [job.id for lease in lost for job in lease.jobs]:
-            with ledger.whole("w1") as house:
+            with ledger.system_session("w1") as house:
                 house.queue.reclaim(2, lost_worker="w1")
             continue
         for lease in lost:
-            with ledger.whole("w1") as house:
+            with ledger.system_session("w1") as house:
                 done += house.queue.finish(lease.token, DIGEST, {job.id: {} for job in lease.jobs})
     assert sorted(done) == sorted({*jobs} - {poison})
     assert {state_of(job) for job in done} == {JobState.DONE}

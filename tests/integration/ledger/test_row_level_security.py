@@ -17,7 +17,7 @@ from shared.domain.outcomes import OutcomeSource
 from shared.domain.reader_studies import Design, Pick
 from shared.domain.roles import Role
 from shared.errors import NotFound
-from shared.ledger import Book, Ledger
+from shared.ledger import HospitalSession, Ledger
 from shared.ledger.allowances import Limits
 from shared.ledger.keys import Keys
 from shared.ledger.migrate import migrate
@@ -48,7 +48,9 @@ class Accepted:
 @pytest.fixture
 def services(database_url: str) -> Iterator[Ledger]:
     """The ledger under the login that the services have."""
-    opened = Ledger(make_url(database_url).set(username="sera_service").render_as_string(hide_password=False))
+    opened = Ledger(
+        make_url(database_url).set(username="sera_service").render_as_string(hide_password=False)
+    )
     yield opened
     opened.close()
 
@@ -56,7 +58,7 @@ def services(database_url: str) -> Iterator[Ledger]:
 @pytest.fixture
 def hospital(services: Ledger) -> Callable[[str], UUID]:
     def ensured(name: str) -> UUID:
-        with services.whole("test") as house:
+        with services.system_session("test") as house:
             return house.hospitals.ensure(name)
 
     return ensured
@@ -66,20 +68,20 @@ def hospital(services: Ledger) -> Callable[[str], UUID]:
 def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
     """A case of the north with something in every table of a hospital."""
     north = hospital("north")
-    with services.scoped(north, "test") as book:
+    with services.hospital_session(north, "test") as book:
         case = book.cases.add(CASE)
         accepted = Accepted(case, book.jobs.open(case, Priority.ROUTINE))
         book.receipts.reserve("k", "body")
         book.receipts.keep("k", Answer(202, {}, b"", case))
         book.outcomes.record(case, NewOutcome(True, OutcomeSource.CYTOLOGY, patient="7"))
         book.audit.record(Event.CASE_ACCEPTED, case=case)
-    with services.whole("worker") as house:
+    with services.system_session("worker") as house:
         house.keys.create(Role.HOSPITAL_ADMIN, north, "test")
         boss = house.people.make("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
         lease = house.queue.claim("w", 1, timedelta(seconds=60), 3)
         house.queue.finish(lease.token, MODEL, {accepted.job_id: {"risk": 0.5}})
         house.observations.keep([_observation(accepted, north)])
-    with services.scoped(north, "test") as book:
+    with services.hospital_session(north, "test") as book:
         assert book.explanations.ask(case)
         study = book.reader_studies.make(_study(boss.id))
     return replace(accepted, study_id=study)
@@ -101,15 +103,29 @@ def _study(*readers: UUID) -> NewStudy:
 
 def _observation(accepted: Accepted, hospital: UUID) -> Observation:
     numbers = {"score": 0.5, "risk": 0.5, "cutoff": 0.4, "strangeness": 1.0, "embedding": (0.1,)}
-    more = {"benign_p": 0.5, "malignant_p": 0.5, "warnings": ("small",), "decision": "malignant", "device": None}
-    ids = {"job_id": accepted.job_id, "case_id": accepted.case_id, "hospital_id": hospital, "model_digest": MODEL}
+    more = {
+        "benign_p": 0.5,
+        "malignant_p": 0.5,
+        "warnings": ("small",),
+        "decision": "malignant",
+        "device": None,
+    }
+    ids = {
+        "job_id": accepted.job_id,
+        "case_id": accepted.case_id,
+        "hospital_id": hospital,
+        "model_digest": MODEL,
+    }
     return Observation(**ids, **numbers, **more)
 
 
 ELSEWHERE = Place(MODEL, (0.1,), "e" * 64)
 DAYS = Span(datetime.now(UTC) + timedelta(days=1), timedelta(days=1), 3)
-READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
-    "cases": [lambda b, its: b.cases.find(its.case_id), lambda b, its: b.cases.jobs_of(its.case_id)],
+READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
+    "cases": [
+        lambda b, its: b.cases.find(its.case_id),
+        lambda b, its: b.cases.jobs_of(its.case_id),
+    ],
     "jobs": [
         lambda b, its: b.jobs.find(its.job_id),
         lambda b, its: b.jobs.page(None, None, 10),
@@ -164,18 +180,30 @@ READINGS: dict[str, list[Callable[[Book, Accepted], object]]] = {
     ],
 }
 """Every reading of every repository of a hospital's book."""
-UNTOLD = ("wall", "jobs", "observations", "allowance", "seals", "erasures", "orphans", "readings", "worklist")
+UNTOLD = (
+    "wall",
+    "jobs",
+    "observations",
+    "allowance",
+    "seals",
+    "erasures",
+    "orphans",
+    "readings",
+    "worklist",
+)
 """Not all of these find something for the owner of the rows."""
 
 
 def test_every_repository_of_a_book_is_read_here():
-    assert set(READINGS) == {field.name for field in fields(Book)}
+    assert set(READINGS) == {field.name for field in fields(HospitalSession)}
 
 
 @pytest.mark.usefixtures("forgetful")
 @pytest.mark.parametrize("repository", READINGS)
-def test_without_the_codes_own_scope_another_hospital_sees_nothing(services, hospital, rows, repository):
-    with services.scoped(hospital("south"), "test") as book:
+def test_without_the_codes_own_scope_another_hospital_sees_nothing(
+    services, hospital, rows, repository
+):
+    with services.hospital_session(hospital("south"), "test") as book:
         _as(hospital("north"), book.receipts)
         if repository == "audit":  # its scope is not `_mine`: take it away too
             book.audit._hospital = None
@@ -186,7 +214,7 @@ def test_without_the_codes_own_scope_another_hospital_sees_nothing(services, hos
 
 @pytest.mark.usefixtures("forgetful")
 def test_the_owner_of_the_rows_sees_them_all_the_same(services, hospital, rows):
-    with services.scoped(hospital("north"), "test") as book:
+    with services.hospital_session(hospital("north"), "test") as book:
         for name, reads in READINGS.items():
             assert name in UNTOLD or all(read(book, rows) for read in reads)
         assert book.jobs.find(rows.job_id)
@@ -201,9 +229,11 @@ def _as(hospital: UUID, receipts: Receipts) -> Receipts:
 
 
 @pytest.mark.usefixtures("forgetful")
-def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(services, hospital, rows):
+def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(
+    services, hospital, rows
+):
     south = hospital("south")
-    with pytest.raises(NotFound), services.scoped(south, "test") as book:
+    with pytest.raises(NotFound), services.hospital_session(south, "test") as book:
         book.outcomes.record(rows.case_id, NewOutcome(False, OutcomeSource.CYTOLOGY))
     writings = (
         lambda book: book.jobs.open(rows.case_id, Priority.ROUTINE),
@@ -211,7 +241,10 @@ def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(serv
         lambda book: book.observations.keep([_observation(rows, south)]),
     )
     for write in writings:
-        with pytest.raises(ProgrammingError, match=DENIED), services.scoped(south, "test") as book:
+        with (
+            pytest.raises(ProgrammingError, match=DENIED),
+            services.hospital_session(south, "test") as book,
+        ):
             write(book)
 
 
@@ -241,54 +274,77 @@ def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(serv
     ],
 )
 def test_a_hospitals_transaction_may_only_what_its_work_needs(services, hospital, rows, statement):
-    with pytest.raises(ProgrammingError, match=DENIED), services.scoped(hospital("north"), "test") as book:
+    with (
+        pytest.raises(ProgrammingError, match=DENIED),
+        services.hospital_session(hospital("north"), "test") as book,
+    ):
         book.cases._session.execute(text(statement))
 
 
 def test_a_hospital_reads_no_secret_but_the_one_that_hides_patients(services, hospital, rows):
-    with services.whole("test") as house:
-        house.pseudonyms._session.execute(text("INSERT INTO secrets (name, value) VALUES ('signing', 'x')"))
-    with services.scoped(hospital("north"), "test") as book:
+    with services.system_session("test") as house:
+        house.pseudonyms._session.execute(
+            text("INSERT INTO secrets (name, value) VALUES ('signing', 'x')")
+        )
+    with services.hospital_session(hospital("north"), "test") as book:
         assert book.cases._session.scalars(text("SELECT name FROM secrets")).all() == ["pseudonyms"]
 
 
 def test_what_is_on_record_no_service_may_change(services, hospital, rows):
-    for table in ("audit_events", "outcomes", "promotions", "gates", "dataset_versions", "version_images"):
+    for table in (
+        "audit_events",
+        "outcomes",
+        "promotions",
+        "gates",
+        "dataset_versions",
+        "version_images",
+    ):
         for statement in (f"DELETE FROM {table}", f"TRUNCATE {table}"):
-            with pytest.raises(ProgrammingError, match="permission denied"), services.whole("test") as house:
+            with (
+                pytest.raises(ProgrammingError, match="permission denied"),
+                services.system_session("test") as house,
+            ):
                 house.queue._session.execute(text(statement))
 
 
 def test_a_place_in_the_queue_counts_other_hospitals_jobs(services, hospital):
     for name, place in (("north", 1), ("south", 2)):
-        with services.scoped(hospital(name), "test") as book:
+        with services.hospital_session(hospital(name), "test") as book:
             job = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
-        with services.scoped(hospital(name), "test") as book:
+        with services.hospital_session(hospital(name), "test") as book:
             assert book.jobs.find(job).position == place
 
 
 def test_a_login_that_takes_on_no_role_sees_nothing(services, rows):
-    with pytest.raises(ProgrammingError, match="permission denied"), services.engine.connect() as line:
+    with (
+        pytest.raises(ProgrammingError, match="permission denied"),
+        services.engine.connect() as line,
+    ):
         line.execute(text("SELECT 1 FROM cases"))
 
 
 def test_connections_that_died_in_the_pool_cost_no_transaction(services, database_url, hospital):
     north = hospital("north")
-    with services.whole("test"), services.whole("test"):
+    with services.system_session("test"), services.system_session("test"):
         pass
     engine = create_engine(database_url)
     with engine.connect() as line:
-        ended = text("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'sera_service'")
+        ended = text(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'sera_service'"
+        )
         assert line.scalar(ended) >= 2
     engine.dispose()
     for _ in range(3):
-        with services.scoped(north, "test") as book, services.whole("test") as house:
+        with (
+            services.hospital_session(north, "test") as book,
+            services.system_session("test") as house,
+        ):
             assert book.jobs.page(None, None, 1) == []
             assert house.queue.depth()
 
 
 def test_a_standing_ends_with_its_transaction(services, hospital, rows):
-    with services.scoped(hospital("north"), "test"):
+    with services.hospital_session(hospital("north"), "test"):
         pass
     with services.engine.connect() as line:
         asked = text("SELECT current_user, current_setting('sera.hospital', true)")
@@ -307,10 +363,15 @@ def test_every_table_of_a_hospital_is_under_row_level_security(ledger):
 
 
 def test_a_login_without_the_roles_is_told_the_next_step(database_url):
-    name, engine = f"stranger_{uuid4().hex}", create_engine(database_url, isolation_level="AUTOCOMMIT")
+    name, engine = (
+        f"stranger_{uuid4().hex}",
+        create_engine(database_url, isolation_level="AUTOCOMMIT"),
+    )
     with engine.connect() as line:
         line.execute(text(f"CREATE ROLE {name} LOGIN"))
-    stranger = Ledger(make_url(database_url).set(username=name).render_as_string(hide_password=False))
+    stranger = Ledger(
+        make_url(database_url).set(username=name).render_as_string(hide_password=False)
+    )
     with pytest.raises(RolesMissing, match="sera_service"):
         stranger.ping()
     stranger.close()
@@ -318,14 +379,19 @@ def test_a_login_without_the_roles_is_told_the_next_step(database_url):
 
 
 def test_a_login_that_could_pass_the_walls_by_is_known(database_url):
-    service = make_url(database_url).set(username="sera_service").render_as_string(hide_password=False)
+    service = (
+        make_url(database_url).set(username="sera_service").render_as_string(hide_password=False)
+    )
     assert (passes_by(database_url), passes_by(service)) == (True, False)
 
 
 @pytest.fixture
 def owner(engines: EmbeddedEngines) -> Iterator[URL]:
     """An empty database of an ordinary owner, as an administrator may hand one out."""
-    name, engine = f"owner_{uuid4().hex}", create_engine(engines.database_url, isolation_level="AUTOCOMMIT")
+    name, engine = (
+        f"owner_{uuid4().hex}",
+        create_engine(engines.database_url, isolation_level="AUTOCOMMIT"),
+    )
     with engine.connect() as line:
         line.execute(text(f"CREATE ROLE {name} LOGIN"))
         line.execute(text(f"CREATE DATABASE {name} OWNER {name}"))
@@ -334,7 +400,9 @@ def owner(engines: EmbeddedEngines) -> Iterator[URL]:
     engine.dispose()
 
 
-def test_an_ordinary_owner_whom_an_administrator_gave_the_roles_migrates_and_is_walled_in_too(engines, owner, migrated):
+def test_an_ordinary_owner_whom_an_administrator_gave_the_roles_migrates_and_is_walled_in_too(
+    engines, owner, migrated
+):
     url = owner.render_as_string(hide_password=False)
     with pytest.raises(DBAPIError, match="GRANT sera_house, sera_hospital TO"):
         migrate(url)
@@ -342,14 +410,16 @@ def test_an_ordinary_owner_whom_an_administrator_gave_the_roles_migrates_and_is_
     migrate(url)
     ledger = Ledger(url)
     for name, place in (("north", 1), ("south", 2)):
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             hospital = house.hospitals.ensure(name)
-        with ledger.scoped(hospital, "test") as book:
+        with ledger.hospital_session(hospital, "test") as book:
             job = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
             assert book.jobs.find(job).position == place
             assert book.cases._session.scalar(text("SELECT count(*) FROM jobs")) == 1
-            book.outcomes.record(book.jobs.find(job).case_id, NewOutcome(True, OutcomeSource.CYTOLOGY))
-    with ledger.scoped(hospital, "test") as book:
+            book.outcomes.record(
+                book.jobs.find(job).case_id, NewOutcome(True, OutcomeSource.CYTOLOGY)
+            )
+    with ledger.hospital_session(hospital, "test") as book:
         assert book.erasures.erase(book.jobs.find(job).case_id, Ground.PATIENT_REQUEST)
         assert book.cases._session.scalar(text("SELECT count(*) FROM outcomes")) == 0
     ledger.close()

@@ -14,15 +14,15 @@ from shared.ledger.receipts import Answer, KeyReused
 
 
 def hospital(ledger, name):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.hospitals.ensure(name)
 
 
 def test_a_hospital_sees_neither_jobs_nor_cases_of_another(ledger, submit):
     job = submit("north")
-    with ledger.scoped(hospital(ledger, "north"), "test") as book:
+    with ledger.hospital_session(hospital(ledger, "north"), "test") as book:
         case = book.jobs.find(job).case_id
-    with ledger.scoped(hospital(ledger, "south"), "test") as book:
+    with ledger.hospital_session(hospital(ledger, "south"), "test") as book:
         assert book.jobs.find(job) is None
         assert book.cases.find(case) is None
         assert book.cases.jobs_of(case) == []
@@ -34,7 +34,7 @@ def test_a_hospital_sees_neither_jobs_nor_cases_of_another(ledger, submit):
 def test_pages_of_jobs_go_through_all_of_them_newest_first(ledger, submit):
     jobs = [submit() for _ in range(5)]
     seen, before = [], None
-    with ledger.scoped(hospital(ledger, "north"), "test") as book:
+    with ledger.hospital_session(hospital(ledger, "north"), "test") as book:
         while page := book.jobs.page(None, before, 2):
             seen += [job.id for job in page]
             before = (page[-1].created_at, page[-1].id)
@@ -44,54 +44,59 @@ def test_pages_of_jobs_go_through_all_of_them_newest_first(ledger, submit):
 def test_the_place_in_the_queue_counts_urgent_cases_first(ledger, submit):
     first, second = submit(), submit()
     urgent = submit(priority=Priority.URGENT)
-    with ledger.scoped(hospital(ledger, "north"), "test") as book:
+    with ledger.hospital_session(hospital(ledger, "north"), "test") as book:
         assert [book.jobs.find(job).position for job in (urgent, first, second)] == [1, 2, 3]
 
 
 def test_a_queued_job_can_be_cancelled_and_a_cancelled_one_not_again(ledger, submit, state_of):
     job = submit()
-    with ledger.scoped(hospital(ledger, "north"), "test") as book:
+    with ledger.hospital_session(hospital(ledger, "north"), "test") as book:
         assert book.jobs.cancel(job)
     assert state_of(job) is JobState.CANCELLED
-    with pytest.raises(NotCancellable), ledger.scoped(hospital(ledger, "north"), "test") as book:
+    with (
+        pytest.raises(NotCancellable),
+        ledger.hospital_session(hospital(ledger, "north"), "test") as book,
+    ):
         book.jobs.cancel(job)
 
 
 def test_a_receipt_answers_the_same_request_and_refuses_another(ledger):
     answer = Answer(202, {"location": "/v1/jobs/1"}, b"{}", uuid4())
-    with ledger.scoped(hospital(ledger, "north"), "test") as book:
+    with ledger.hospital_session(hospital(ledger, "north"), "test") as book:
         assert book.receipts.reserve("k", "body")
         book.receipts.keep("k", answer)
         assert not book.receipts.reserve("k", "body")
         assert book.receipts.find("k", "body") == answer
         with pytest.raises(KeyReused):
             book.receipts.find("k", "other body")
-    with ledger.scoped(hospital(ledger, "south"), "test") as book:
+    with ledger.hospital_session(hospital(ledger, "south"), "test") as book:
         assert book.receipts.find("k", "other body") is None
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.receipts.find("k", "other body") is None
 
 
 def test_a_receipt_is_swept_in_time(ledger):
     north = hospital(ledger, "north")
-    with ledger.scoped(north, "test") as book:
+    with ledger.hospital_session(north, "test") as book:
         for key in ("l", "m"):
             assert book.receipts.reserve(key, "body")
             book.receipts.keep(key, Answer(200, {}, b""))
     with ledger.engine.begin() as line:
-        line.execute(text("UPDATE receipts SET created_at = created_at - interval '8 days' WHERE key = 'l'"))
-    with ledger.scoped(north, "test") as book:
+        line.execute(
+            text("UPDATE receipts SET created_at = created_at - interval '8 days' WHERE key = 'l'")
+        )
+    with ledger.hospital_session(north, "test") as book:
         assert book.receipts.find("l", "other body") is None
         assert not book.receipts.reserve("m", "body")
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert [house.receipts.sweep(timedelta(days=days)) for days in (9, 7, 7)] == [0, 1, 0]
 
 
 def test_a_key_speaks_for_its_hospital_until_the_secret_differs(ledger):
     north = hospital(ledger, "north")
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         key = house.keys.create(Role.SUBMITTER, north, "test")
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         known = house.keys.verify(key)
         assert (known.role, known.hospital_id) == (Role.SUBMITTER, north)
         for wrong in (key[:-1], key + "x", "sera_x_y", "", "\0"):
@@ -99,9 +104,9 @@ def test_a_key_speaks_for_its_hospital_until_the_secret_differs(ledger):
 
 
 def test_an_operators_key_belongs_to_no_hospital_and_a_submitters_must(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         operator = house.keys.create(Role.OPERATOR, hospital(ledger, "north"), "test")
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.keys.verify(operator).hospital_id is None
         with pytest.raises(KeyNeedsHospital):
             house.keys.create(Role.SUBMITTER, None, "test")

@@ -18,7 +18,7 @@ KEY = SealKey(base64.b64encode(b"k" * 32).decode(), "the test")
 
 @pytest.fixture
 def north(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.audit.record(Event.MODEL_STORED, model="d" * 64)
         return house.hospitals.ensure("north")
 
@@ -27,7 +27,7 @@ def north(ledger):
 def seal(ledger):
     def sealed():
         Sealer(ledger, lambda: KEY).seal()
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             return house.seals.all()
 
     return sealed
@@ -41,7 +41,7 @@ def check(ledger):
 def test_only_chains_that_have_grown_are_sealed_again(ledger, north, seal):
     assert {each.chain for each in seal()} == {HOUSE, str(north)}
     assert len(seal()) == 2
-    with ledger.scoped(north, "test") as book:
+    with ledger.hospital_session(north, "test") as book:
         book.audit.record(Event.CASE_ACCEPTED)
     assert [(each.chain, each.seal, each.number) for each in seal() if each.chain != HOUSE] == [
         (str(north), 1, 1),
@@ -53,7 +53,7 @@ def test_only_chains_that_have_grown_are_sealed_again(ledger, north, seal):
 
 def test_a_hospital_is_given_the_seals_of_its_own_chain(ledger, north, seal):
     seal()
-    with ledger.scoped(north, "test") as book:
+    with ledger.hospital_session(north, "test") as book:
         assert [each.chain for each in book.seals.all()] == [str(north)]
 
 
@@ -66,14 +66,18 @@ def test_seals_can_only_be_added(ledger, north, seal):
 
 def test_what_the_owner_of_the_database_rewrites_is_named(ledger, north, seal):
     """Whoever owns the tables can switch the triggers off and chain anew; the seals still tell."""
-    with ledger.scoped(north, "test") as book:
+    with ledger.hospital_session(north, "test") as book:
         for number in range(4):
             book.audit.record(Event.CASE_ACCEPTED, image=str(number))
     seal()
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        connection.exec_driver_sql(f"DELETE FROM audit_events WHERE hospital_id = '{north}' AND number > 3")
-        connection.exec_driver_sql("UPDATE audit_events SET actor = 'nobody' WHERE hospital_id IS NULL")
+        connection.exec_driver_sql(
+            f"DELETE FROM audit_events WHERE hospital_id = '{north}' AND number > 3"
+        )
+        connection.exec_driver_sql(
+            "UPDATE audit_events SET actor = 'nobody' WHERE hospital_id IS NULL"
+        )
     found = [(each.fault, each.chain, each.first, each.last) for each in check(ledger).wrong]
     assert sorted(found) == [(Fault.CHANGED, HOUSE, 1, 1), (Fault.CUT, str(north), 4, 5)]
 

@@ -24,7 +24,7 @@ def ask(ledger):
     """Asks for a run of one image."""
 
     def asked():
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             dataset = house.datasets.ensure("set")
             house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
             return house.runs.request(dataset, house.versions.freeze(dataset).id, "light", 0)
@@ -36,19 +36,19 @@ def ask(ledger):
 def run(ledger, ask):
     """A run whose plan is a diamond: a, then b1 and b2, then c."""
     run_id = ask()
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         step = house.steps.claim("me", LEASE, 3)
         assert house.steps.finish(step.token, {}, DIAMOND) == 1
     return run_id
 
 
 def claim(ledger, owner="me", lease=LEASE):
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         return house.steps.claim(owner, lease, 3)
 
 
 def finish(ledger, step, **outcome):
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         return house.steps.finish(step.token, outcome)
 
 
@@ -62,35 +62,41 @@ def test_a_step_waits_for_those_before_it_and_two_trainers_share_the_rest(ledger
     assert finish(ledger, left) == 0
     assert finish(ledger, right) == 1
     assert finish(ledger, claim(ledger)) == 0
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         assert house.runs.find(run).state is RunState.DONE
 
 
 def test_two_last_steps_that_end_at_once_end_the_run(ledger, ask):
     for _ in range(8):
         run_id = ask()
-        with ledger.whole("t") as house:
+        with ledger.system_session("t") as house:
             plan = house.steps.claim("me", LEASE, 3)
-            house.steps.finish(plan.token, {}, [NewStep("x", StepKind.FIT), NewStep("y", StepKind.FIT)])
+            house.steps.finish(
+                plan.token, {}, [NewStep("x", StepKind.FIT), NewStep("y", StepKind.FIT)]
+            )
         steps = [claim(ledger), claim(ledger)]
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda step: finish(ledger, step), steps))
-        with ledger.whole("t") as house:
+        with ledger.system_session("t") as house:
             assert house.runs.find(run_id).state is RunState.DONE
 
 
 def test_a_step_is_claimed_by_one_of_many(ledger, run):
     finish(ledger, claim(ledger))
     with ThreadPoolExecutor(6) as pool:
-        claimed = [step for step in pool.map(lambda name: claim(ledger, str(name)), range(6)) if step]
+        claimed = [
+            step for step in pool.map(lambda name: claim(ledger, str(name)), range(6)) if step
+        ]
     assert sorted(step.name for step in claimed) == ["b1", "b2"]
 
 
-def test_a_lost_step_comes_back_with_one_attempt_more_and_its_old_owner_can_write_nothing(ledger, run):
+def test_a_lost_step_comes_back_with_one_attempt_more_and_its_old_owner_can_write_nothing(
+    ledger, run
+):
     lost = claim(ledger, lease=OVER)
     again = claim(ledger, "other")
     assert (again.name, again.attempts) == ("a", 2)
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         assert not house.steps.progress(lost.token, "features", 0.5, "")
         assert house.steps.finish(lost.token, {}) is None
         house.steps.fail(lost.token, "x", "y")
@@ -99,7 +105,7 @@ def test_a_lost_step_comes_back_with_one_attempt_more_and_its_old_owner_can_writ
 
 def test_a_step_given_back_has_lost_no_attempt(ledger, run):
     step = claim(ledger)
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         house.steps.give_back(step.token, timedelta())
     assert claim(ledger).attempts == 1
 
@@ -107,12 +113,16 @@ def test_a_step_given_back_has_lost_no_attempt(ledger, run):
 def test_a_failed_step_fails_its_run_and_no_other_is_taken_up(ledger, run):
     finish(ledger, claim(ledger))
     step = claim(ledger)
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         house.steps.fail(step.token, "weights-missing", "Put them there.")
     assert claim(ledger) is None
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         failed = house.runs.find(run)
-        assert (failed.state, failed.reason, failed.message) == (RunState.FAILED, "weights-missing", "Put them there.")
+        assert (failed.state, failed.reason, failed.message) == (
+            RunState.FAILED,
+            "weights-missing",
+            "Put them there.",
+        )
         assert house.runs.resume(run)
     assert {claim(ledger).name, claim(ledger).name} == {"b1", "b2"}
 
@@ -120,7 +130,7 @@ def test_a_failed_step_fails_its_run_and_no_other_is_taken_up(ledger, run):
 def test_a_run_is_as_far_as_its_steps_are_together_and_keeps_the_figures_of_epochs(ledger, run):
     finish(ledger, claim(ledger), images=7)
     step = claim(ledger)
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         assert house.steps.progress(step.token, "fold", 0.5, "half way", {"loss": 0.7, "epoch": 2})
         found, said = house.runs.find(run), house.runs.events(run)
         assert found.fraction == pytest.approx(1.5 / 4)
@@ -134,15 +144,15 @@ def test_a_run_is_as_far_as_its_steps_are_together_and_keeps_the_figures_of_epoc
 
 
 def test_what_has_ended_is_neither_cancelled_nor_resumed_unless_it_may(ledger, run):
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         assert house.runs.cancel(run)
-    with pytest.raises(RunNotCancellable), ledger.whole("t") as house:
+    with pytest.raises(RunNotCancellable), ledger.system_session("t") as house:
         house.runs.cancel(run)
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         assert house.runs.resume(run)
     while step := claim(ledger):
         finish(ledger, step)
-    with pytest.raises(RunNotResumable), ledger.whole("t") as house:
+    with pytest.raises(RunNotResumable), ledger.system_session("t") as house:
         house.runs.resume(run)
 
 
@@ -151,20 +161,27 @@ def test_the_oldest_run_comes_first_and_a_free_trainer_takes_the_next(ledger, ru
     assert (claim(ledger).name, claim(ledger).run_id) == ("a", younger)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.sampled_from(["claim", "finish", "fail", "lose", "give back", "cancel", "resume"]), max_size=14))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.sampled_from(["claim", "finish", "fail", "lose", "give back", "cancel", "resume"]),
+        max_size=14,
+    )
+)
 def test_a_run_moves_only_as_the_table_says(ledger, ask, acts):
     run_id, held, before = ask(), [], RunState.QUEUED
     for act in acts:
-        with ledger.whole("t") as house:
+        with ledger.system_session("t") as house:
             _act(house, act, run_id, held)
-        with ledger.whole("t") as house:
+        with ledger.system_session("t") as house:
             now = house.runs.find(run_id).state
             states = {step.state for step in house.runs.steps(run_id)}
         assert now is before or now in RUN_MOVES[before], (before, act, now)
         assert (now is RunState.DONE) == (states == {StepState.DONE})
         before = now
-    with ledger.whole("t") as house:
+    with ledger.system_session("t") as house:
         if before in (RunState.QUEUED, RunState.RUNNING):
             house.runs.cancel(run_id)
 

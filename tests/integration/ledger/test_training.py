@@ -11,7 +11,7 @@ def image(number, **facts):
 
 
 def test_a_dataset_keeps_each_image_once(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("set")
         assert house.datasets.add(dataset, [image(1), image(2)]) == 2
         assert house.datasets.add(dataset, [image(2), image(3)]) == 1
@@ -21,12 +21,12 @@ def test_a_dataset_keeps_each_image_once(ledger):
 
 
 def test_an_unknown_dataset_is_not_found(ledger):
-    with pytest.raises(NotFound), ledger.whole("test") as house:
+    with pytest.raises(NotFound), ledger.system_session("test") as house:
         house.datasets.find("none")
 
 
 def test_the_fingerprint_changes_with_a_label_and_not_with_the_order_of_adding(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         one, other = house.datasets.ensure("one"), house.datasets.ensure("other")
         house.datasets.add(one, [image(1), image(2)])
         house.datasets.add(other, [image(2), image(1)])
@@ -35,7 +35,7 @@ def test_the_fingerprint_changes_with_a_label_and_not_with_the_order_of_adding(l
 
 
 def test_models_of_one_name_count_their_versions_and_the_last_promoted_is_live(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.models.store("a" * 64, "light", "light", None, False, {}) == 1
         assert house.models.store("b" * 64, "light", "light", None, False, {}) == 2
         assert house.models.store("a" * 64, "light", "light", None, False, {}) == 1

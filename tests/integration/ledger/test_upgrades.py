@@ -12,7 +12,15 @@ from shared.domain.proof import Findings, verify
 from shared.ledger import Ledger
 from shared.ledger.exporting import Trail
 from shared.ledger.migrate import MigrationBlocked, downgrade, migrate, upgrade
-from shared.ledger.schema import OLDEST_SERVED, CodeBehind, SchemaBehind, check, check_schema, head, revisions
+from shared.ledger.schema import (
+    OLDEST_SERVED,
+    CodeBehind,
+    SchemaBehind,
+    check,
+    check_schema,
+    head,
+    revisions,
+)
 from shared.ledger.terms import Schema
 from shared.sealing import SealKey, signed
 from tests.previous_release import SCHEMA, PreviousRelease
@@ -30,7 +38,7 @@ def engine(database_url: str) -> Engine:
 def hospital(database_url: str) -> UUID:
     """Of one whose three cases were answered, one of them erased since; the trail is sealed."""
     with closing(Ledger(database_url, pool_size=1)) as ledger:
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             found = house.hospitals.ensure("north")
         old = PreviousRelease(database_url, found)
         for _ in range(3):
@@ -38,16 +46,18 @@ def hospital(database_url: str) -> UUID:
         assert old.work() == 3
         with ledger.engine.connect() as line:
             first = line.exec_driver_sql("SELECT id FROM cases LIMIT 1").scalar_one()
-        with ledger.scoped(found, "test") as book:
+        with ledger.hospital_session(found, "test") as book:
             book.erasures.erase(first, Ground.PATIENT_REQUEST)
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             house.seals.add(KEY)
     return found
 
 
 def rows(engine: Engine) -> dict[str, int]:
     with engine.connect() as line:
-        return {name: line.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in KEPT}
+        return {
+            name: line.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in KEPT
+        }
 
 
 def trail(url: str) -> Findings:
@@ -81,10 +91,18 @@ def test_cases_results_and_events_go_all_the_way_back_and_forth(engine, database
     to(engine, "head")
     assert rows(engine) == before
     after = trail(database_url)
-    assert (after.whole, sum(after.events.values()), sum(after.sealed.values())) == (True, events, 0)
+    assert (after.whole, sum(after.events.values()), sum(after.sealed.values())) == (
+        True,
+        events,
+        0,
+    )
     with engine.connect() as line:
-        erased = line.exec_driver_sql("SELECT count(*) FROM cases WHERE erased_at IS NOT NULL").scalar_one()
-    assert erased == 0, "below 0010 nobody knew of erasures: the case is empty, and no tombstone any more"
+        erased = line.exec_driver_sql(
+            "SELECT count(*) FROM cases WHERE erased_at IS NOT NULL"
+        ).scalar_one()
+    assert erased == 0, (
+        "below 0010 nobody knew of erasures: the case is empty, and no tombstone any more"
+    )
 
 
 def test_back_to_nothing_and_up_again_is_an_empty_ledger(engine, database_url, hospital):
@@ -94,7 +112,9 @@ def test_back_to_nothing_and_up_again_is_an_empty_ledger(engine, database_url, h
     check_schema(database_url)
 
 
-def test_the_release_before_submits_and_answers_while_the_newest_migrations_run(engine, database_url, hospital):
+def test_the_release_before_submits_and_answers_while_the_newest_migrations_run(
+    engine, database_url, hospital
+):
     assert SCHEMA == OLDEST_SERVED, "tests/previous_release.py is of another release"
     to(engine, OLDEST_SERVED)
     old, over, told = PreviousRelease(database_url, hospital), threading.Event(), []

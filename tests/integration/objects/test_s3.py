@@ -18,7 +18,9 @@ ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>refused</Messag
 
 
 @contextmanager
-def server_that_answers(status, body=b"", content_type="application/xml", announced=None, headers=None):
+def server_that_answers(
+    status, body=b"", content_type="application/xml", announced=None, headers=None
+):
     """An HTTP server with one answer to everything; counts the requests."""
 
     class Answer(BaseHTTPRequestHandler):
@@ -79,12 +81,18 @@ def test_many_writers_may_make_the_bucket_at_once(bucket):
     with ThreadPoolExecutor(8) as pool:
         digests = list(pool.map(put, range(16)))
     objects = ObjectStore(S3Store(bucket))
-    assert [objects.get(digest) for digest in digests] == [f"object {number}".encode() for number in range(16)]
+    assert [objects.get(digest) for digest in digests] == [
+        f"object {number}".encode() for number in range(16)
+    ]
 
 
 def test_a_server_that_is_down_is_a_store_to_try_again(closed_port):
     objects = open_store(f"s3://KEY:SECRET@127.0.0.1:{closed_port}/images")
-    for call in (lambda: objects.put(b"x"), lambda: objects.get("0" * 64), lambda: objects.get_named("a")):
+    for call in (
+        lambda: objects.put(b"x"),
+        lambda: objects.get("0" * 64),
+        lambda: objects.get_named("a"),
+    ):
         with pytest.raises(ObjectsUnavailable, match="Nothing was lost") as refused:
             call()
         assert (refused.value.status, refused.value.retryable) == (503, True)
@@ -107,7 +115,10 @@ def test_a_server_that_keeps_failing_is_asked_a_few_times_only():
 
 
 def test_an_answer_that_breaks_off_is_not_taken_for_the_value():
-    with server_that_answers(200, b"half", announced=8) as (endpoint, _), pytest.raises(ObjectsUnavailable):
+    with (
+        server_that_answers(200, b"half", announced=8) as (endpoint, _),
+        pytest.raises(ObjectsUnavailable),
+    ):
         store_at(endpoint).read("key")
 
 
@@ -132,13 +143,19 @@ def test_a_refused_key_is_not_worth_another_try(code):
 
 def test_a_store_without_room_is_told_apart_from_one_that_is_away():
     full = ERROR.format(code="XMinioStorageFull").encode()
-    with server_that_answers(507, full) as (endpoint, _), pytest.raises(StorageFull, match="images and models"):
+    with (
+        server_that_answers(507, full) as (endpoint, _),
+        pytest.raises(StorageFull, match="images and models"),
+    ):
         store_at(endpoint).write("key", io.BytesIO(b"value"), 5)
 
 
 def test_a_server_that_asks_to_come_back_in_an_hour_is_not_waited_for():
     later = {"Retry-After": "3600"}
-    with server_that_answers(503, ERROR.format(code="SlowDown").encode(), headers=later) as (endpoint, answer):
+    with server_that_answers(503, ERROR.format(code="SlowDown").encode(), headers=later) as (
+        endpoint,
+        answer,
+    ):
         with pytest.raises(ObjectsUnavailable):
             store_at(endpoint).read("key")
         assert answer.requests > 1

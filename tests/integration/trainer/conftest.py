@@ -75,13 +75,21 @@ def desk(make_desk: Callable[..., TrainingDesk]) -> TrainingDesk:
     return make_desk()
 
 
-def drawn_rows(objects: ObjectStore, seeds: range, split: Split = Split.TRAIN) -> list[LabelledImage]:
+def drawn_rows(
+    objects: ObjectStore, seeds: range, split: Split = Split.TRAIN
+) -> list[LabelledImage]:
     """Phantoms with masks, two of each patient."""
     rows = []
     for seed in seeds:
         phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
-        image, mask = (objects.put(encode(pixels)).sha256 for pixels in (phantom.pixels, phantom.mask * 255))
-        rows.append(LabelledImage(image, phantom.malignant, split, mask_sha256=mask, patient=f"p{seed // 2}"))
+        image, mask = (
+            objects.put(encode(pixels)).sha256 for pixels in (phantom.pixels, phantom.mask * 255)
+        )
+        rows.append(
+            LabelledImage(
+                image, phantom.malignant, split, mask_sha256=mask, patient=f"p{seed // 2}"
+            )
+        )
     return rows
 
 
@@ -89,7 +97,7 @@ def drawn_rows(objects: ObjectStore, seeds: range, split: Split = Split.TRAIN) -
 def dataset(ledger: Ledger, objects: ObjectStore) -> UUID:
     """Forty phantoms and four more that are held back."""
     rows = [*drawn_rows(objects, range(40)), *drawn_rows(objects, range(40, 44), Split.TEST)]
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("phantoms", synthetic=True)
         house.datasets.add(dataset, rows)
     return dataset
@@ -97,7 +105,7 @@ def dataset(ledger: Ledger, objects: ObjectStore) -> UUID:
 
 @pytest.fixture
 def version(ledger: Ledger, dataset: UUID) -> Version:
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.versions.freeze(dataset)
 
 
@@ -106,7 +114,7 @@ def ask(ledger: Ledger, dataset: UUID, version: Version) -> Callable[..., UUID]:
     """Asks for a run of a recipe."""
 
     def asked(recipe: object, folds: int | None = None) -> UUID:
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             return house.runs.request(dataset, version.id, str(recipe), 0, folds)
 
     return asked
@@ -119,7 +127,7 @@ def run(ledger: Ledger, ask: Callable[..., UUID]) -> Callable[..., TrainingRun]:
     def ran(desk: TrainingDesk, recipe: object) -> TrainingRun:
         run_id = ask(recipe)
         desk.work()
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             return house.runs.find(run_id)
 
     return ran

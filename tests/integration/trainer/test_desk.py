@@ -26,13 +26,15 @@ def recipe(tmp_path):
     return path
 
 
-def test_a_run_ends_in_a_stored_bundle_that_knows_only_the_training_rows(desk, run, recipe, ledger, objects, tmp_path):
+def test_a_run_ends_in_a_stored_bundle_that_knows_only_the_training_rows(
+    desk, run, recipe, ledger, objects, tmp_path
+):
     ended = run(desk, recipe)
     assert (ended.state, ended.fraction, ended.reason) == (RunState.DONE, 1.0, None)
     assert ended.metrics["images"] == 40
     bundle = load(fetch(ended.model_digest, objects, tmp_path / "shelf"), ended.model_digest)
     assert (bundle.manifest.training.images, bundle.manifest.synthetic) == (40, True)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         stored = house.models.find(ended.model_digest)
     assert (stored.name, stored.version, stored.live) == ("handcrafted", 1, False)
 
@@ -41,7 +43,7 @@ def test_a_second_run_computes_no_feature_again(desk, run, recipe, ledger):
     computed = []
     for _ in range(2):
         ended = run(desk, recipe)
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             steps = [step for step in house.runs.steps(ended.id) if step.kind is StepKind.FEATURES]
         computed.append(sum(step.outcome["computed"] for step in steps))
     assert computed == [40, 0]
@@ -55,7 +57,7 @@ def test_a_run_that_cannot_be_done_says_why_and_the_next_one_is_taken_up(desk, r
 
 
 def test_a_sample_is_cut_out_by_its_mask(objects, ledger, version):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         rows = house.versions.images(version.id)
     nodule = samples(rows, objects, Framing(0.1))[0].load()
     assert nodule.outlined
@@ -65,7 +67,7 @@ def test_a_sample_is_cut_out_by_its_mask(objects, ledger, version):
 
 def test_what_follows_is_rung_for_and_every_step_is_told_of(desk, run, recipe, rings, ledger):
     ended = run(desk, recipe)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         steps, said = house.runs.steps(ended.id), house.runs.events(ended.id)
     assert {step.state for step in steps} == {StepState.DONE}
     assert [step.kind for step in steps][:3] == [StepKind.PLAN, StepKind.FEATURES, StepKind.TABLE]
@@ -86,12 +88,16 @@ def test_a_trainer_killed_at_any_step_costs_that_step_only(make_desk, ask, recip
         again = desk._claim()
         assert (again.name, again.attempts) == (step.name, 2)
         desk._do(again)
-        with ledger.whole("test") as house:
-            now = {each.name: each.outcome for each in house.runs.steps(run_id) if each.state is StepState.DONE}
+        with ledger.system_session("test") as house:
+            now = {
+                each.name: each.outcome
+                for each in house.runs.steps(run_id)
+                if each.state is StepState.DONE
+            }
         assert done.items() <= now.items()
         done = now
     assert kills == len(done) > 8
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.runs.find(run_id).state is RunState.DONE
 
 
@@ -102,28 +108,32 @@ def test_a_trainer_that_lost_its_step_writes_nothing(make_desk, ask, recipe, led
     _run_out(ledger)
     make_desk().work()
     slow._do(step)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         run = house.runs.newest()[0]
         assert next(each.attempts for each in house.runs.steps(run.id)) == 2
         assert len(house.models.all()) == 1
 
 
-def test_steps_of_a_dead_process_of_this_machine_are_taken_up_at_once(make_desk, ask, recipe, ledger):
+def test_steps_of_a_dead_process_of_this_machine_are_taken_up_at_once(
+    make_desk, ask, recipe, ledger
+):
     run_id = ask(recipe)
     here = Owner.here()
     make_desk(owner=Owner(here.host, here.pid, here.began - 1000))._claim()
     make_desk().work()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.runs.find(run_id).state is RunState.DONE
 
 
-def test_a_step_that_takes_its_trainer_along_every_time_fails_its_run(make_desk, ask, recipe, ledger, settings):
+def test_a_step_that_takes_its_trainer_along_every_time_fails_its_run(
+    make_desk, ask, recipe, ledger, settings
+):
     run_id = ask(recipe)
     for _ in range(settings.max_attempts):
         assert make_desk(owner=Owner("elsewhere", 1, 0.0))._claim()
         _run_out(ledger)
     assert make_desk()._claim() is None
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         run = house.runs.find(run_id)
     assert (run.state, run.reason) == (RunState.FAILED, "trainer-lost")
 
@@ -133,23 +143,25 @@ def test_a_cancelled_run_stops_and_goes_on_where_it_was(make_desk, ask, recipe, 
     for _ in range(3):
         desk._do(desk._claim())
     step = desk._claim()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.runs.cancel(run_id)
     desk._do(step)
     assert desk._claim() is None
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         before = {each.name for each in house.runs.steps(run_id) if each.state is StepState.DONE}
         assert house.runs.resume(run_id)
     assert len(before) == 3
     desk.work()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         run, steps = house.runs.find(run_id), house.runs.steps(run_id)
     assert (run.state, run.resumed) == (RunState.DONE, 1)
     assert {each.name for each in steps if each.attempts == 1} >= before
 
 
-def test_a_version_with_a_training_image_of_a_locked_test_set_is_not_trained_on(desk, run, recipe, ledger, dataset):
-    with ledger.whole("test") as house:
+def test_a_version_with_a_training_image_of_a_locked_test_set_is_not_trained_on(
+    desk, run, recipe, ledger, dataset
+):
+    with ledger.system_session("test") as house:
         other = house.datasets.ensure("other", synthetic=True)
         image = house.datasets.images(dataset)[0]
         house.datasets.add(other, [replace(image, split=Split.TEST, patient=None)])
@@ -164,41 +176,52 @@ def _run_out(ledger) -> None:
         line.execute(update(RunStepRow).values(lease_until=text("now() - interval '1 second'")))
 
 
-def test_a_candidate_is_judged_against_what_is_live_on_the_locked_test_set(desk, run, recipe, ledger):
+def test_a_candidate_is_judged_against_what_is_live_on_the_locked_test_set(
+    desk, run, recipe, ledger
+):
     first = run(desk, recipe)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.promote(first.model_digest, "test", "the first model there is")
     second = run(desk, recipe)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         judged = [house.gates.latest(each.model_digest) for each in (first, second)]
         steps = {step.name: step for step in house.runs.steps(second.id)}
     assert [gate.live_digest for gate in judged] == [None, first.model_digest]
     assert [gate.verdict for gate in judged] == [GateVerdict.NOT_JUDGED] * 2
-    assert steps["gate"].outcome == {"verdict": "not-judged", "against": first.model_digest, "left_out": 0}
+    assert steps["gate"].outcome == {
+        "verdict": "not-judged",
+        "against": first.model_digest,
+        "left_out": 0,
+    }
     assert "could not judge" in steps["gate"].message
     assert steps["evaluation"].outcome["images"] == 4
 
 
 def test_a_gate_can_be_held_again_when_another_model_has_become_live(desk, run, recipe, ledger):
     first, second = run(desk, recipe), run(desk, recipe)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.promote(first.model_digest, "test", "the first model there is")
         house.steps.gate_again(second.id)
     desk.work()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.gates.latest(second.model_digest).live_digest == first.model_digest
         assert house.runs.find(second.id).state is RunState.DONE
 
 
-def test_what_the_live_model_learned_from_is_left_out_of_the_gate(desk, run, recipe, ledger, objects):
+def test_what_the_live_model_learned_from_is_left_out_of_the_gate(
+    desk, run, recipe, ledger, objects
+):
     first = run(desk, recipe)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.promote(first.model_digest, "test", "the first model there is")
         other = house.datasets.ensure("other", synthetic=True)
-        known, new = drawn_rows(objects, range(10), Split.TEST), drawn_rows(objects, range(100, 140))
+        known, new = (
+            drawn_rows(objects, range(10), Split.TEST),
+            drawn_rows(objects, range(100, 140)),
+        )
         house.datasets.add(other, [*known, *drawn_rows(objects, range(140, 143), Split.TEST), *new])
         run_id = house.runs.request(other, house.versions.freeze(other).id, str(recipe), 0)
     desk.work()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         steps = {step.name: step for step in house.runs.steps(run_id)}
     assert (steps["evaluation"].outcome["images"], steps["gate"].outcome["left_out"]) == (13, 10)

@@ -37,11 +37,18 @@ class Kept(dict):
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory) -> list[Bundle]:
     """Two bundles fitted on phantoms, alike but for their seed and their framing."""
-    root, weights = tmp_path_factory.mktemp("bundles"), WeightsFinder(None, Path("nowhere"), download=False)
+    root, weights = (
+        tmp_path_factory.mktemp("bundles"),
+        WeightsFinder(None, Path("nowhere"), download=False),
+    )
     made = []
     for number, margin in enumerate((0.1, 0.3)):
         recipe = read_recipe(SMALL_RECIPE | {"roi": {"margin": margin}})
-        save(fit(phantom_samples(24, 0, margin), recipe, weights, seed=number), root / str(number), synthetic=True)
+        save(
+            fit(phantom_samples(24, 0, margin), recipe, weights, seed=number),
+            root / str(number),
+            synthetic=True,
+        )
         made.append(load(root / str(number)))
     return made
 
@@ -57,9 +64,13 @@ def images(objects):
     rows = []
     for seed in range(800, 800 + TEST_IMAGES):
         phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
-        image, mask = (objects.put(encode(pixels)).sha256 for pixels in (phantom.pixels, phantom.mask * 255))
+        image, mask = (
+            objects.put(encode(pixels)).sha256 for pixels in (phantom.pixels, phantom.mask * 255)
+        )
         site = "north" if seed % 3 else None
-        rows.append(LabelledImage(image, phantom.malignant, Split.TEST, mask_sha256=mask, site=site))
+        rows.append(
+            LabelledImage(image, phantom.malignant, Split.TEST, mask_sha256=mask, site=site)
+        )
     return rows
 
 
@@ -89,7 +100,9 @@ def test_readings_that_are_kept_are_not_made_again(bundles, images, objects, kee
     assert len(keep) == TEST_IMAGES
     fetched = []
     get = type(objects).get
-    monkeypatch.setattr(type(objects), "get", lambda self, sha256: (fetched.append(sha256), get(self, sha256))[1])
+    monkeypatch.setattr(
+        type(objects), "get", lambda self, sha256: (fetched.append(sha256), get(self, sha256))[1]
+    )
     again = judge(live, None, images, objects, POLICY, keep, silent)
     assert (again, fetched) == (first, [])
     judge(candidate, live, images, objects, POLICY, keep, silent)
@@ -111,7 +124,9 @@ def test_never_more_than_a_batch_is_in_memory(bundles, images, objects, keep, mo
     monkeypatch.setattr(gate_module, "BATCH", 5)
     sizes, predict = [], Bundle.predict_each
     monkeypatch.setattr(
-        Bundle, "predict_each", lambda self, nodules: (sizes.append(len(nodules)), predict(self, nodules))[1]
+        Bundle,
+        "predict_each",
+        lambda self, nodules: (sizes.append(len(nodules)), predict(self, nodules))[1],
     )
     judge(bundles[0], None, images, objects, POLICY, keep, silent)
     assert sizes == [5, 5, 5, 5, 4]
@@ -127,7 +142,9 @@ def test_progress_goes_from_nothing_to_all(bundles, images, objects, keep):
     assert told[-1][2] == f"{2 * TEST_IMAGES} of {2 * TEST_IMAGES} readings"
 
 
-def test_an_image_that_is_gone_counts_as_called_wrongly_and_that_is_kept(bundles, images, objects, keep):
+def test_an_image_that_is_gone_counts_as_called_wrongly_and_that_is_kept(
+    bundles, images, objects, keep
+):
     whole = judge(bundles[0], None, images, objects, POLICY, keep, silent).figures["candidate"]
     objects.delete(images[0].image_sha256)
     fresh = Kept()
@@ -170,7 +187,12 @@ def test_the_policy_is_the_settings_and_its_defaults_are_theirs():
 
 @pytest.mark.parametrize(
     "unsafe",
-    [{"gate_margin": 0.5}, {"gate_margin": 0}, {"gate_sensitivity_floor": 1.1}, {"gate_least_of_each_class": 1}],
+    [
+        {"gate_margin": 0.5},
+        {"gate_margin": 0},
+        {"gate_sensitivity_floor": 1.1},
+        {"gate_least_of_each_class": 1},
+    ],
 )
 def test_a_policy_that_asks_for_nothing_is_refused(unsafe):
     with pytest.raises(ValueError, match="gate_"):

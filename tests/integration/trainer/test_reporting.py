@@ -11,7 +11,7 @@ from shared.ledger import Ledger
 def step(ask, ledger):
     """The plan of a run, claimed."""
     ask("light")
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.steps.claim("me", timedelta(minutes=1), 3)
 
 
@@ -20,8 +20,12 @@ def reporter(step, ledger):
 
 
 def losses(ledger, step):
-    with ledger.whole("test") as house:
-        return [event.metrics["loss"] for event in house.runs.events(step.run_id) if "loss" in event.metrics]
+    with ledger.system_session("test") as house:
+        return [
+            event.metrics["loss"]
+            for event in house.runs.events(step.run_id)
+            if "loss" in event.metrics
+        ]
 
 
 def test_every_epoch_is_told_and_how_far_it_is_not_more_often_than_one_can_look(step, ledger):
@@ -30,7 +34,7 @@ def test_every_epoch_is_told_and_how_far_it_is_not_more_often_than_one_can_look(
         tell("tuning", epoch / 10, f"epoch {epoch}", {"loss": 1 / (epoch + 1)})
     tell("tuning", 0.9, "just after", {})
     assert losses(ledger, step) == [1, 1 / 2, 1 / 3]
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.runs.steps(step.run_id)[0].fraction == pytest.approx(0.2)
 
 
@@ -43,7 +47,7 @@ def test_what_could_not_be_told_while_the_database_was_away_is_told_later(step, 
 
 
 def test_a_step_that_is_another_s_or_whose_trainer_stops_goes_no_further(step, ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.runs.cancel(step.run_id)
     with pytest.raises(StepLost):
         reporter(step, ledger)("tuning", 0.5, "half way", {})

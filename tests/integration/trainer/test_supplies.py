@@ -25,7 +25,9 @@ def test_a_file_that_is_there_is_lacked_no_more_and_one_with_an_address_is_fetch
 def test_own_recipes_are_looked_through_too_and_one_of_an_unknown_network_lacks_no_file(tmp_path):
     shipped = Path(recipes.__file__).with_name("sera_vgg16.toml").read_text()
     for name, network in {"mine": "vgg16", "odd": "vgg99"}.items():
-        text = shipped.replace('name = "sera_vgg16"', f'name = "{name}"').replace('"vgg16"', f'"{network}"')
+        text = shipped.replace('name = "sera_vgg16"', f'name = "{name}"').replace(
+            '"vgg16"', f'"{network}"'
+        )
         (tmp_path / f"{name}.toml").write_text(text.replace("vgg16/", f"{network}/"))
     assert [recipe.name for recipe in Shelf(tmp_path).own()] == ["mine", "odd"]
     lacks = lacking(WeightsFinder(tmp_path, tmp_path, download=False), Shelf(tmp_path))
@@ -35,7 +37,7 @@ def test_own_recipes_are_looked_through_too_and_one_of_an_unknown_network_lacks_
 
 def test_what_is_named_as_missing_is_what_a_run_would_fail_for(desk, run, ledger):
     told = run(desk, "sera_vgg16")
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         [trainer] = house.trainers.present()
     assert told.reason == WeightsMissing.code
     assert trainer.lacks["sera_vgg16"][0].files.split(" / ")[0] in told.message

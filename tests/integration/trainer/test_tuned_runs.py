@@ -46,9 +46,12 @@ inner_folds = 2
 @pytest.fixture
 def dataset(ledger, objects):
     """Sixteen phantoms and four more that are held back: a network is tuned six times on them."""
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("phantoms", synthetic=True)
-        house.datasets.add(dataset, [*drawn_rows(objects, range(16)), *drawn_rows(objects, range(16, 20), Split.TEST)])
+        house.datasets.add(
+            dataset,
+            [*drawn_rows(objects, range(16)), *drawn_rows(objects, range(16, 20), Split.TEST)],
+        )
     return dataset
 
 
@@ -73,8 +76,12 @@ def test_two_trainers_share_a_run_and_make_the_model_that_one_fit_makes(
     while held := [(desk, step) for desk in desks if (step := desk._claim())]:
         for desk, step in reversed(held):
             desk._do(step)
-    with ledger.whole("test") as house:
-        run, steps, said = house.runs.find(run_id), house.runs.steps(run_id), house.runs.events(run_id)
+    with ledger.system_session("test") as house:
+        run, steps, said = (
+            house.runs.find(run_id),
+            house.runs.steps(run_id),
+            house.runs.events(run_id),
+        )
         learned = house.versions.images(version.id, Split.TRAIN)
     assert run.state is RunState.DONE
     assert [step.name for step in steps if step.kind is StepKind.TUNING] == [
@@ -86,6 +93,10 @@ def test_two_trainers_share_a_run_and_make_the_model_that_one_fit_makes(
     whole = whole.folded(2)
     alone = fit(samples(learned, objects, framing(whole)), whole, weights)
     assert run.metrics == pytest.approx(dict(alone.metrics), abs=1e-6)
-    epochs = [event.metrics for event in said if event.step == "tuning/1-squeezenet/0" and "loss" in event.metrics]
+    epochs = [
+        event.metrics
+        for event in said
+        if event.step == "tuning/1-squeezenet/0" and "loss" in event.metrics
+    ]
     assert [each["epoch"] for each in epochs] == [1, 2]
     assert all(each["loss"] > 0 and 0 <= each["auc"] <= 1 for each in epochs)

@@ -39,7 +39,10 @@ def small_model() -> FittedModel:
 def bundles(small_model: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of two bundles that differ only in whether they are marked synthetic, by digest."""
     root = tmp_path_factory.mktemp("bundles")
-    return {save(small_model, root / str(mark), synthetic=mark): root / str(mark) for mark in (True, False)}
+    return {
+        save(small_model, root / str(mark), synthetic=mark): root / str(mark)
+        for mark in (True, False)
+    }
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def promote(ledger: Ledger, objects: ObjectStore, bundles: dict[str, Path]) -> C
     def promoted(number: int) -> str:
         digest, folder = list(bundles.items())[number]
         assert publish(folder, objects) == digest
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             house.models.store(digest, "small", "small", None, True, {})
             house.models.promote(digest, "test", "asked for by a test")
         return digest
@@ -76,8 +79,10 @@ def send(ledger: Ledger, objects: ObjectStore) -> Callable[..., UUID]:
 
     def sent(image: bytes | None = None, **facts: object) -> UUID:
         stored = objects.put(png(3) if image is None else image)
-        case = replace(CASE, **{"image_sha256": stored.sha256, "width": 128, "height": 128, **facts})
-        with ledger.scoped(hospital(ledger), "test") as book:
+        case = replace(
+            CASE, **{"image_sha256": stored.sha256, "width": 128, "height": 128, **facts}
+        )
+        with ledger.hospital_session(hospital(ledger), "test") as book:
             return book.jobs.open(book.cases.add(case), Priority.ROUTINE)
 
     return sent
@@ -86,12 +91,12 @@ def send(ledger: Ledger, objects: ObjectStore) -> Callable[..., UUID]:
 @pytest.fixture
 def find(ledger: Ledger) -> Callable[[UUID], Job]:
     def found(job: UUID) -> Job:
-        with ledger.scoped(hospital(ledger), "test") as book:
+        with ledger.hospital_session(hospital(ledger), "test") as book:
             return book.jobs.find(job)
 
     return found
 
 
 def hospital(ledger: Ledger) -> UUID:
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.hospitals.ensure("north")

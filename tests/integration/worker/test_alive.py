@@ -30,9 +30,9 @@ def silent(settings):
 @pytest.fixture
 def send(ledger):
     def sent():
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             north = house.hospitals.ensure("north")
-        with ledger.scoped(north, "test") as book:
+        with ledger.hospital_session(north, "test") as book:
             return book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
 
     return sent
@@ -42,11 +42,15 @@ def later(ledger, seconds):
     """All jobs as they were so many seconds ago."""
     ago = f"interval '{seconds} s'"
     with ledger.engine.begin() as line:
-        moved = ", ".join(f"{name} = {name} - {ago}" for name in ("available_at", "updated_at", "lease_until"))
+        moved = ", ".join(
+            f"{name} = {name} - {ago}" for name in ("available_at", "updated_at", "lease_until")
+        )
         line.execute(text(f"UPDATE jobs SET {moved}"))
 
 
-def test_a_worker_is_stuck_if_it_is_silent_while_cases_wait(settings, silent, send, ledger, monkeypatch):
+def test_a_worker_is_stuck_if_it_is_silent_while_cases_wait(
+    settings, silent, send, ledger, monkeypatch
+):
     assert not stuck(settings)
     send()
     assert not stuck(settings), "the case has just come"
@@ -56,9 +60,11 @@ def test_a_worker_is_stuck_if_it_is_silent_while_cases_wait(settings, silent, se
 
 
 @pytest.mark.parametrize(("worker", "verdict"), [("w1", True), ("w2", False)])
-def test_a_case_in_hand_for_long_is_its_own_workers_matter(settings, silent, send, ledger, worker, verdict):
+def test_a_case_in_hand_for_long_is_its_own_workers_matter(
+    settings, silent, send, ledger, worker, verdict
+):
     send()
-    with ledger.whole(worker) as house:
+    with ledger.system_session(worker) as house:
         house.queue.claim(worker, 1, LEASE, 5)
     later(ledger, 100)
     assert stuck(settings) is verdict
@@ -66,7 +72,7 @@ def test_a_case_in_hand_for_long_is_its_own_workers_matter(settings, silent, sen
 
 def test_a_case_whose_worker_is_gone_waits_for_all(settings, silent, send, ledger):
     send()
-    with ledger.whole("w2") as house:
+    with ledger.system_session("w2") as house:
         house.queue.claim("w2", 1, LEASE, 5)
     later(ledger, 400)
     assert stuck(settings)
@@ -82,10 +88,15 @@ def test_a_worker_that_gets_on_or_is_at_something_long_is_alive(settings, silent
 
 
 @pytest.mark.parametrize("away", ["database_url", "broker_url"])
-def test_nothing_is_held_against_a_worker_without_its_engines(settings, silent, send, ledger, tmp_path, away):
+def test_nothing_is_held_against_a_worker_without_its_engines(
+    settings, silent, send, ledger, tmp_path, away
+):
     send()
     later(ledger, 1000)
-    urls = {"database_url": f"postgresql://x@/sera?host={tmp_path}", "broker_url": f"redis+socket://{tmp_path}/none"}
+    urls = {
+        "database_url": f"postgresql://x@/sera?host={tmp_path}",
+        "broker_url": f"redis+socket://{tmp_path}/none",
+    }
     assert not stuck(Settings(**settings.model_dump() | {away: urls[away]}))
 
 

@@ -13,7 +13,7 @@ def choose(ledger):
     """Sets the hospital's settings as its administrator does."""
 
     def chosen(**settings):
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             house.hospitals.change(house.hospitals.ensure("north"), settings)
 
     return chosen
@@ -44,7 +44,11 @@ def codes(result):
 
 def test_without_settings_the_cutoff_is_youdens_and_no_set_is_made(answered, small_model):
     result = answered()
-    assert (result["cutoff"], result["cutoff_rule"], result["conformal"]) == (small_model.cutoff, "youden", None)
+    assert (result["cutoff"], result["cutoff_rule"], result["conformal"]) == (
+        small_model.cutoff,
+        "youden",
+        None,
+    )
 
 
 def test_a_target_sensitivity_takes_effect_with_the_next_case(answered, small_model):
@@ -68,7 +72,9 @@ def test_a_case_that_cannot_be_told_is_referred_with_a_sentence(answered):
     result = answered(refer_alpha=0.05)
     assert result["decision"] == "refer"
     assert result["conformal"]["set"] == ["benign", "malignant"]
-    told = next(warning["message"] for warning in result["warnings"] if warning["code"] == "uncertain")
+    told = next(
+        warning["message"] for warning in result["warnings"] if warning["code"] == "uncertain"
+    )
     assert "error limit of 5 %" in told
     assert "may be benign or malignant" in told
     assert "radiologist" in told
@@ -108,7 +114,7 @@ def test_a_lost_lease_leaves_no_observation(desk, send, promote, ledger):
     desk._live.current()
     batch = desk._take()
     answers = desk._infer(batch)
-    with ledger.whole("other") as house:
+    with ledger.system_session("other") as house:
         house.queue.give_back(batch.token, batch.jobs, desk._lease)
     desk._write(batch, answers)
     with ledger.engine.begin() as connection:
@@ -119,7 +125,7 @@ def test_a_model_without_evidence_goes_by_youdens_and_the_reader_is_told(
     desk, send, find, ledger, objects, choose, old_bundle
 ):
     digest = publish(old_bundle, objects)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.store(digest, "old", "small", None, False, {})
         house.models.promote(digest, "test", None)
     choose(target_sensitivity=0.95, refer_alpha=0.1)
@@ -127,7 +133,9 @@ def test_a_model_without_evidence_goes_by_youdens_and_the_reader_is_told(
     desk.work()
     result = find(job).result
     assert (result["cutoff_rule"], result["conformal"]) == ("youden", None)
-    told = next(warning["message"] for warning in result["warnings"] if warning["code"] == "setting-unmet")
+    told = next(
+        warning["message"] for warning in result["warnings"] if warning["code"] == "setting-unmet"
+    )
     assert "sensitivity and referring uncertain cases" in told
 
 
@@ -135,9 +143,14 @@ def test_a_change_is_on_record_with_before_and_after(ledger, choose):
     choose(prevalence=0.1, refer_alpha=0.2)
     choose(prevalence=0.2, refer_alpha=0.2)
     choose(prevalence=0.2)
-    with ledger.whole("test") as house:
-        details = [each.details for each in house.audit.page() if each.event == Event.HOSPITAL_CHANGED]
+    with ledger.system_session("test") as house:
+        details = [
+            each.details for each in house.audit.page() if each.event == Event.HOSPITAL_CHANGED
+        ]
     assert details == [
-        {"before": {"prevalence": None, "refer_alpha": None}, "after": {"prevalence": 0.1, "refer_alpha": 0.2}},
+        {
+            "before": {"prevalence": None, "refer_alpha": None},
+            "after": {"prevalence": 0.1, "refer_alpha": 0.2},
+        },
         {"before": {"prevalence": 0.1}, "after": {"prevalence": 0.2}},
     ]

@@ -9,7 +9,17 @@ from shared.phantoms import draw
 from shared.phantoms.camera import Shot, photograph
 from tests.builders import Screen, dicom_file, encode, png
 
-CONTRACT = {"score", "risk", "decision", "cutoff", "fna", "readers", "warnings", "model", "timings_ms"}
+CONTRACT = {
+    "score",
+    "risk",
+    "decision",
+    "cutoff",
+    "fna",
+    "readers",
+    "warnings",
+    "model",
+    "timings_ms",
+}
 
 
 def test_without_a_model_cases_wait(desk, send, find):
@@ -27,9 +37,17 @@ def test_a_case_gets_a_result_with_every_field_of_the_contract(desk, send, find,
     assert result["timings_ms"].keys() == {"waited", "prepare", "infer"}
     assert result["model"] == {"name": "small", "version": 1, "digest": digest}
     assert {(each["network"], each["classifier"]) for each in result["readers"]} == {
-        (network, classifier) for network in ("sera_tiny", "handcrafted") for classifier in ("svm", "forest")
+        (network, classifier)
+        for network in ("sera_tiny", "handcrafted")
+        for classifier in ("svm", "forest")
     }
-    assert result["fna"].keys() >= {"recommended", "rule", "threshold_mm", "size_mm", "alternatives"}
+    assert result["fna"].keys() >= {
+        "recommended",
+        "rule",
+        "threshold_mm",
+        "size_mm",
+        "alternatives",
+    }
     assert result["fna"]["size_mm"] == 14.5
 
 
@@ -62,7 +80,9 @@ def test_more_cases_than_a_batch_holds_are_all_answered(desk, send, find, promot
     assert {find(job).state for job in jobs} == {JobState.DONE}
 
 
-def test_the_risk_follows_the_hospitals_prevalence_and_the_score_does_not(desk, send, find, promote, ledger):
+def test_the_risk_follows_the_hospitals_prevalence_and_the_score_does_not(
+    desk, send, find, promote, ledger
+):
     promote(0)
     usual = send()
     desk.work()
@@ -76,7 +96,9 @@ def test_the_risk_follows_the_hospitals_prevalence_and_the_score_does_not(desk, 
     assert rare["prevalence"] == 0.02
 
 
-def test_a_case_of_the_same_content_as_an_earlier_one_is_read_and_warned_of(desk, send, find, promote):
+def test_a_case_of_the_same_content_as_an_earlier_one_is_read_and_warned_of(
+    desk, send, find, promote
+):
     promote(0)
     first = send()
     again = send(duplicate_of=find(first).case_id)
@@ -90,7 +112,9 @@ def test_warnings_tell_of_a_small_nodule_and_a_synthetic_model(desk, send, find,
     promote(0)
     small, large = send(size_mm=6), send(size_mm=16)
     desk.work()
-    codes = [{warning["code"] for warning in find(job).result["warnings"]} for job in (small, large)]
+    codes = [
+        {warning["code"] for warning in find(job).result["warnings"]} for job in (small, large)
+    ]
     assert codes[0] >= {"under-10-mm", "synthetic-model"}
     assert "under-10-mm" not in codes[1]
 
@@ -107,7 +131,8 @@ def test_the_frame_that_was_asked_for_is_read(desk, send, find, promote):
 
 
 @pytest.mark.parametrize(
-    ("size_mm", "told"), [(30, False), (25.5, False), (35.5, False), (24.5, True), (40, True), (3, True)]
+    ("size_mm", "told"),
+    [(30, False), (25.5, False), (35.5, False), (24.5, True), (40, True), (3, True)],
 )
 def test_a_size_unlike_the_images_own_is_told(size_mm, told, desk, send, find, promote):
     """Of a box 150 pixels wide at 0.2 mm a pixel; more than 20 % and more than 2 mm apart."""
@@ -131,7 +156,9 @@ def test_a_small_nodule_may_differ_by_two_millimetres(desk, send, find, promote)
 def test_marks_measure_a_calibrated_image_too(desk, send, find, promote):
     promote(0)
     marked = Screen().end(60, 150).end(220, 150)
-    job = send(dicom_file(marked.pixels, PixelSpacing=[0.1, 0.1]), width=300, height=300, size_mm=10)
+    job = send(
+        dicom_file(marked.pixels, PixelSpacing=[0.1, 0.1]), width=300, height=300, size_mm=10
+    )
     desk.work()
     assert "measures 16.0 mm" in _warning(find(job), "size-differs")
 
@@ -167,7 +194,9 @@ def test_an_even_grey_fails_by_name(desk, send, find, promote):
 
 
 def _warning(job, code: str) -> str | None:
-    return next((warning["message"] for warning in job.result["warnings"] if warning["code"] == code), None)
+    return next(
+        (warning["message"] for warning in job.result["warnings"] if warning["code"] == code), None
+    )
 
 
 def test_an_object_store_that_is_away_gives_the_job_back_without_an_attempt(
@@ -202,11 +231,13 @@ def test_a_promoted_model_takes_over_while_the_old_one_serves(desk, send, find, 
     assert digests == sorted(digests, key=[old, new].index)
 
 
-def test_a_tampered_bundle_never_replaces_the_one_that_serves(desk, send, find, promote, objects, ledger, tmp_path):
+def test_a_tampered_bundle_never_replaces_the_one_that_serves(
+    desk, send, find, promote, objects, ledger, tmp_path
+):
     good = promote(0)
     desk.work()
     bad = objects.put(b'{"format": 1}').sha256
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.store(bad, "bad", "bad", None, False, {})
         house.models.promote(bad, "test", "asked for by a test")
     for _ in range(3):
@@ -218,7 +249,7 @@ def test_a_tampered_bundle_never_replaces_the_one_that_serves(desk, send, find, 
 def test_a_worker_that_comes_back_takes_up_what_it_left(desk, send, find, promote, ledger):
     promote(0)
     job = send()
-    with ledger.whole("w1") as house:
+    with ledger.system_session("w1") as house:
         house.queue.claim("w1", 1, desk._lease, 3)
     desk.work()
     assert find(job).state is JobState.RUNNING
@@ -227,7 +258,9 @@ def test_a_worker_that_comes_back_takes_up_what_it_left(desk, send, find, promot
     assert (find(job).state, find(job).attempts) == (JobState.DONE, 2)
 
 
-def test_a_closing_worker_takes_nothing_more_and_leaves_the_rest_unharmed(desk, send, find, promote):
+def test_a_closing_worker_takes_nothing_more_and_leaves_the_rest_unharmed(
+    desk, send, find, promote
+):
     promote(0)
     job = send()
     desk.close()

@@ -36,10 +36,12 @@ def hire(ledger, objects, decoders, tmp_path):
 
     def hired(name, lease=SHORT, stuck=STUCK, decoders=decoders, attempts=3):
         def renew(tokens):
-            with ledger.whole(name) as house:
+            with ledger.system_session(name) as house:
                 house.queue.renew(tokens, lease)
 
-        settings = Settings(home=tmp_path, worker_name=name, max_attempts=attempts, lease_s=lease.total_seconds())
+        settings = Settings(
+            home=tmp_path, worker_name=name, max_attempts=attempts, lease_s=lease.total_seconds()
+        )
         hearts.append(Heartbeat(renew, lease, stuck))
         hearts[-1].start()
         live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), name)
@@ -56,7 +58,9 @@ def results(ledger):
 
     def counted():
         with ledger.engine.connect() as connection:
-            return connection.exec_driver_sql("SELECT count(*), count(DISTINCT job_id) FROM results").one()
+            return connection.exec_driver_sql(
+                "SELECT count(*), count(DISTINCT job_id) FROM results"
+            ).one()
 
     return counted
 
@@ -64,13 +68,15 @@ def results(ledger):
 @pytest.fixture
 def trail(ledger):
     def events(job):
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             return [each.event for each in house.audit.page(limit=1000) if each.job_id == job]
 
     return events
 
 
-def test_an_image_that_hangs_its_decoder_fails_alone_and_no_attempt_is_lost(hire, promote, send, find):
+def test_an_image_that_hangs_its_decoder_fails_alone_and_no_attempt_is_lost(
+    hire, promote, send, find
+):
     promote(0)
     frail = Decoders(Bounds(seconds=1), 2)
     desk = hire("w1", decoders=frail)
@@ -141,10 +147,12 @@ def test_fifty_rings_for_one_case_give_one_result(hire, promote, send, find, res
     assert results() == (1, 1)
 
 
-def test_a_case_that_outlived_a_worker_is_in_hand_alone(hire, promote, send, find, ledger, monkeypatch):
+def test_a_case_that_outlived_a_worker_is_in_hand_alone(
+    hire, promote, send, find, ledger, monkeypatch
+):
     promote(0)
     lost = [send(png(seed)) for seed in range(3)]
-    with ledger.whole("gone") as house:
+    with ledger.system_session("gone") as house:
         house.queue.claim("gone", 3, timedelta(seconds=-1), 3)
     fresh = [send(png(seed)) for seed in range(12)]
     desk, in_hand = hire("w1", timedelta(minutes=1)), {}
@@ -152,12 +160,16 @@ def test_a_case_that_outlived_a_worker_is_in_hand_alone(hire, promote, send, fin
 
     def count(jobs):
         with ledger.engine.connect() as connection:
-            running = connection.exec_driver_sql("SELECT count(*) FROM jobs WHERE state = 'running'").scalar()
+            running = connection.exec_driver_sql(
+                "SELECT count(*) FROM jobs WHERE state = 'running'"
+            ).scalar()
         for job in jobs:
             in_hand[job] = max(in_hand.get(job, 0), running)
 
     monkeypatch.setattr(
-        desk._preparation, "prepare", lambda lease, *rest: (count([j.id for j in lease.jobs]), prepare(lease, *rest))[1]
+        desk._preparation,
+        "prepare",
+        lambda lease, *rest: (count([j.id for j in lease.jobs]), prepare(lease, *rest))[1],
     )
     monkeypatch.setattr(desk, "_infer", lambda batch: (count(batch.jobs), infer(batch))[1])
     desk.work()
@@ -206,8 +218,12 @@ def test_an_image_that_kills_its_worker_is_a_dead_letter_and_its_batch_mates_are
         "SERA_DECODERS": "1",
     }
     command = [sys.executable, "-c", POISONED, objects.put(png(9)).sha256]
-    workers = subprocess.run(command, cwd=ROOT, env=os.environ | told, check=True, stdout=subprocess.PIPE, text=True)
-    left = [int(line.split()[1]) for line in workers.stdout.splitlines() if line.startswith("decoder ")]
+    workers = subprocess.run(
+        command, cwd=ROOT, env=os.environ | told, check=True, stdout=subprocess.PIPE, text=True
+    )
+    left = [
+        int(line.split()[1]) for line in workers.stdout.splitlines() if line.startswith("decoder ")
+    ]
     assert len(left) == 2
     desk = hire("poisoned", attempts=2)
     desk.open()

@@ -35,7 +35,7 @@ def spoil(bundles, objects, ledger, tmp_path):
         folder = shutil.copytree(next(iter(bundles.values())), tmp_path / "spoilt")
         change(folder)
         digest = publish(folder, objects)
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             house.models.store(digest, "spoilt", "small", None, False, {})
             house.models.promote(digest, "test", REASON)
         return digest
@@ -48,14 +48,16 @@ def serving(ledger):
     """What the worker told of itself."""
 
     def told():
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             (worker,) = house.serving.alive(LONG)
         return worker
 
     return told
 
 
-def test_a_worker_says_on_what_it_computes_and_when_it_last_claimed_cases(ledger, objects, tmp_path, serving):
+def test_a_worker_says_on_what_it_computes_and_when_it_last_claimed_cases(
+    ledger, objects, tmp_path, serving
+):
     presence = Presence("CPU, 2 threads")
     shelf = Shelf(ledger, objects, tmp_path / "cache")
     LiveModel(ledger, shelf, "w1", presence=presence).current()
@@ -97,7 +99,10 @@ def replace(path, content):
     def change(folder):
         (folder / path).write_bytes(content)
         files = json.loads((folder / "manifest.json").read_bytes())["files"]
-        rewrite(folder, files=files | {path: {"sha256": sha256(content).hexdigest(), "size": len(content)}})
+        rewrite(
+            folder,
+            files=files | {path: {"sha256": sha256(content).hexdigest(), "size": len(content)}},
+        )
 
     return change
 
@@ -128,8 +133,12 @@ def test_a_bundle_that_is_not_what_it_should_be_is_refused_and_the_old_one_goes_
     told = serving()
     assert (told.model_digest, told.refusal.digest, told.refusal.code) == (good, bad, code)
     assert len(told.refusal.message) > 20
-    with ledger.whole("test") as house:
-        refused = [each.details for each in house.audit.page(limit=1000) if each.event == Event.MODEL_REFUSED]
+    with ledger.system_session("test") as house:
+        refused = [
+            each.details
+            for each in house.audit.page(limit=1000)
+            if each.event == Event.MODEL_REFUSED
+        ]
     assert refused == [{"worker": "w1", "model": bad, "code": code}]
 
 
@@ -155,17 +164,19 @@ def test_a_file_tampered_with_on_the_workers_own_disk_is_refused_and_then_fetche
     monkeypatch.setattr(live_module, "RETRY_AFTER_S", 0)
     again = LiveModel(ledger, Shelf(ledger, objects, shelf), "w1")
     assert again.current() is None
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         (worker,) = house.serving.alive(LONG)
     assert (worker.model_digest, worker.refusal.code) == (None, "bundle-tampered")
     assert again.current().digest == digest
 
 
-def test_a_worker_that_starts_with_a_broken_live_model_serves_the_one_before(ledger, objects, promote, spoil, tmp_path):
+def test_a_worker_that_starts_with_a_broken_live_model_serves_the_one_before(
+    ledger, objects, promote, spoil, tmp_path
+):
     good, bad = promote(0), spoil(other_scores)
     fresh = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w2")
     assert fresh.current().digest == good
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         (worker,) = house.serving.alive(LONG)
     assert (worker.model_digest, worker.refusal.digest) == (good, bad)
 
@@ -185,7 +196,7 @@ def test_a_store_that_is_away_when_the_one_before_is_needed_is_asked_again(
         patched.setattr(Shelf, "take", partly_away)
         assert fresh.current() is None
     assert fresh.current().digest == good
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         (worker,) = house.serving.alive(LONG)
     assert worker.refusal.digest == bad
 
@@ -197,19 +208,21 @@ def test_what_was_refused_is_forgotten_after_a_rollback_and_tried_again_when_pro
     answer()
     bad = spoil(other_scores)
     until(lambda: serving().refusal, answer)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.models.rollback("test", None) == good
     answer()
     assert serving().refusal is None
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.promote(bad, "test", REASON)
     until(lambda: serving().refusal, answer)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         events = [each.event for each in house.audit.page(limit=1000)]
     assert events.count(Event.MODEL_REFUSED) == 2
 
 
-def test_a_model_that_was_rolled_back_while_it_was_loaded_never_serves(answer, promote, ledger, serving, monkeypatch):
+def test_a_model_that_was_rolled_back_while_it_was_loaded_never_serves(
+    answer, promote, ledger, serving, monkeypatch
+):
     old = promote(0)
     answer()
     loading, go_on = threading.Event(), threading.Event()
@@ -224,7 +237,7 @@ def test_a_model_that_was_rolled_back_while_it_was_loaded_never_serves(answer, p
     promote(1)
     assert answer() == old
     assert loading.wait(60)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.rollback("test", None)
     go_on.set()
     assert {answer() for _ in range(20)} == {old}
@@ -250,8 +263,12 @@ def test_each_swap_is_told_and_audited_once(answer, promote, serving, ledger):
     new = promote(1)
     until(lambda: serving().model_digest == new, answer)
     answer()
-    with ledger.whole("test") as house:
-        swaps = [each.details for each in house.audit.page(limit=1000) if each.event == Event.MODEL_SWAPPED]
+    with ledger.system_session("test") as house:
+        swaps = [
+            each.details
+            for each in house.audit.page(limit=1000)
+            if each.event == Event.MODEL_SWAPPED
+        ]
     assert [(each["before"], each["model"]) for each in swaps] == [(None, old), (old, new)]
 
 
@@ -307,4 +324,9 @@ def test_the_loading_thread_gives_way_and_leaves_the_others_as_they_are():
 
 def niceness() -> int:
     """Of the calling thread, which is a process of its own to Linux."""
-    return int(Path(f"/proc/self/task/{threading.get_native_id()}/stat").read_text().rpartition(")")[2].split()[16])
+    return int(
+        Path(f"/proc/self/task/{threading.get_native_id()}/stat")
+        .read_text()
+        .rpartition(")")[2]
+        .split()[16]
+    )

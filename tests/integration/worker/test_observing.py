@@ -29,7 +29,7 @@ def north(database_url, engines, ledger, objects, tmp_path):
     """The gateway as a hospital sees it, with the worker's own ledger and objects."""
     urls = {"database_url": database_url, "broker_url": engines.broker_url}
     settings = Settings(home=tmp_path, objects_url=(tmp_path / "objects").as_uri(), **urls)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         key = house.keys.create(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
     headers = {"Authorization": f"Bearer {key}"}
     with TestClient(create_app(settings), headers=headers, raise_server_exceptions=False) as client:
@@ -94,20 +94,32 @@ def test_figures_tell_of_the_batch_its_stages_and_what_came_of_it(desk, send, pr
     assert moved["sera_worker_batch_images_sum"] == 2
     assert [moved[f"sera_worker_jobs_total {outcome}"] for outcome in ("done", "failed")] == [1, 1]
     assert moved["sera_case_answer_seconds_count routine"] == 1
-    assert {stage for stage in STAGES if moved[f"sera_worker_stage_seconds_count {stage}"] > 0} == STAGES
+    assert {
+        stage for stage in STAGES if moved[f"sera_worker_stage_seconds_count {stage}"] > 0
+    } == STAGES
     assert moved["sera_worker_inference_image_seconds_count"] == 1
-    assert REGISTRY.get_sample_value("sera_worker_model_info", {"model": "small/1", "digest": digest}) == 1
+    assert (
+        REGISTRY.get_sample_value("sera_worker_model_info", {"model": "small/1", "digest": digest})
+        == 1
+    )
 
 
 def figures():
-    samples = [sample for family in REGISTRY.collect() for sample in family.samples if "le" not in sample.labels]
+    samples = [
+        sample
+        for family in REGISTRY.collect()
+        for sample in family.samples
+        if "le" not in sample.labels
+    ]
     return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
 
 
-def test_leases_of_a_worker_that_died_are_counted_when_they_are_taken_back(desk, send, promote, ledger):
+def test_leases_of_a_worker_that_died_are_counted_when_they_are_taken_back(
+    desk, send, promote, ledger
+):
     promote(0)
     send()
-    with ledger.whole("w2") as house:
+    with ledger.system_session("w2") as house:
         house.queue.claim("w2", 1, timedelta(minutes=1), 5)
     with ledger.engine.begin() as line:
         line.exec_driver_sql("UPDATE jobs SET lease_until = now() - interval '1 second'")
@@ -116,21 +128,42 @@ def test_leases_of_a_worker_that_died_are_counted_when_they_are_taken_back(desk,
     assert REGISTRY.get_sample_value("sera_leases_expired_total") == before + 1
 
 
-def test_logs_name_request_job_case_and_hospital_and_nothing_of_the_patient(north, desk, promote, logged):
+def test_logs_name_request_job_case_and_hospital_and_nothing_of_the_patient(
+    north, desk, promote, logged
+):
     promote(0)
     good = north.post("/v1/cases", **telling()).json()
     bad = north.post("/v1/cases", **telling(png(1)[:400])).json()
-    for wrong in ({"size_mm": NAME}, {"roi": NAME}, {"priority": NAME}, {"external_id": NAME * 100}):
+    for wrong in (
+        {"size_mm": NAME},
+        {"roi": NAME},
+        {"priority": NAME},
+        {"external_id": NAME * 100},
+    ):
         assert north.post("/v1/cases", **form(**wrong)).status_code == 422
-    north.post(f"/v1/{NUMBER}?name={NAME}", content=NAME, headers={"Authorization": f"Bearer {NAME}"})
+    north.post(
+        f"/v1/{NUMBER}?name={NAME}", content=NAME, headers={"Authorization": f"Bearer {NAME}"}
+    )
     north.post("/v1/session", json={"name": NAME, "password": NUMBER})
     desk.work()
     lines = logged()
     events = {line["event"] for line in lines}
     assert events >= {"case.accepted", "request.answered", "batch.written", "case.worked"}
     assert {(line["service"], line["worker"]) for line in lines} == {("test", "w1")}
-    (accepted,) = [line for line in lines if line["event"] == "case.accepted" and line["case"] == good["case_id"]]
+    (accepted,) = [
+        line
+        for line in lines
+        if line["event"] == "case.accepted" and line["case"] == good["case_id"]
+    ]
     assert accepted.keys() >= {"request_id", "job", "hospital"}
-    worked = {line["job"]: (line["outcome"], line.get("reason")) for line in lines if line["event"] == "case.worked"}
+    worked = {
+        line["job"]: (line["outcome"], line.get("reason"))
+        for line in lines
+        if line["event"] == "case.worked"
+    }
     assert worked == {good["job_id"]: ("done", None), bad["job_id"]: ("failed", "image-unreadable")}
-    assert not [line for line in lines if TELLTALE in json.dumps(line).lower() or str(SIZE) in json.dumps(line)]
+    assert not [
+        line
+        for line in lines
+        if TELLTALE in json.dumps(line).lower() or str(SIZE) in json.dumps(line)
+    ]

@@ -27,7 +27,7 @@ def sweeper(ledger, objects):
 @pytest.fixture
 def erase(ledger, find):
     def gone(job):
-        with ledger.scoped(hospital(ledger), "test") as book:
+        with ledger.hospital_session(hospital(ledger), "test") as book:
             return book.erasures.erase(find(job).case_id, Ground.PATIENT_REQUEST)
 
     return gone
@@ -72,7 +72,7 @@ class DiesAfterDeleting(StoreAway):
 
 
 def orphans(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.orphans.count()
 
 
@@ -86,7 +86,9 @@ def test_the_image_goes_with_its_only_case(sweeper, send, erase, objects):
         objects.get(sha256)
 
 
-def test_the_image_stays_while_another_case_has_it_and_goes_with_the_last(sweeper, send, erase, objects):
+def test_the_image_stays_while_another_case_has_it_and_goes_with_the_last(
+    sweeper, send, erase, objects
+):
     first, last = send(png(1)), send(png(1))
     sha256 = objects.put(png(1)).sha256
     for job, there in ((first, True), (last, False)):
@@ -96,7 +98,7 @@ def test_the_image_stays_while_another_case_has_it_and_goes_with_the_last(sweepe
 
 
 def test_what_is_due_is_erased_and_the_trail_names_the_sweep(sweeper, ledger, aged, find, objects):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.hospitals.change(hospital(ledger), {"retention_days": 9})
     jobs = aged(12)
     sweeper.sweep()
@@ -105,7 +107,7 @@ def test_what_is_due_is_erased_and_the_trail_names_the_sweep(sweeper, ledger, ag
             find(job)
     assert list(objects._keys.keys("objects/")) == []
     assert orphans(ledger) == 0
-    with ledger.scoped(hospital(ledger), "test") as book:
+    with ledger.hospital_session(hospital(ledger), "test") as book:
         told = [(each.actor, each.event) for each in book.audit.page(limit=1000)]
     assert told.count(("retention", Event.CASE_ERASED)) == 12
 
@@ -114,11 +116,13 @@ def test_a_sweep_that_has_had_its_time_leaves_the_rest_to_the_next(ledger, objec
     aged(3)
     for sweep_s, left in ((0, 3), (60, 0)):
         Sweeper(ledger, objects, default_days=9, sweep_s=sweep_s).sweep()
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             assert sum(each.cases for each in house.retention.due(9).values()) == left
 
 
-def test_an_object_that_cannot_be_removed_now_is_removed_by_a_later_sweep(ledger, objects, send, erase):
+def test_an_object_that_cannot_be_removed_now_is_removed_by_a_later_sweep(
+    ledger, objects, send, erase
+):
     erase(send(png(1)))
     away = Sweeper(ledger, StoreAway(objects, fails=1), None)
     away.sweep()
@@ -127,7 +131,9 @@ def test_an_object_that_cannot_be_removed_now_is_removed_by_a_later_sweep(ledger
     assert (orphans(ledger), list(objects._keys.keys("objects/"))) == (0, [])
 
 
-def test_a_crash_between_removal_and_commit_loses_nothing_and_is_made_good(ledger, objects, send, erase):
+def test_a_crash_between_removal_and_commit_loses_nothing_and_is_made_good(
+    ledger, objects, send, erase
+):
     erase(send(png(1)))
     dying = Sweeper(ledger, DiesAfterDeleting(objects, fails=1), None)
     with pytest.raises(MemoryError):
@@ -141,7 +147,7 @@ def test_the_same_image_may_come_again_after_it_was_removed(sweeper, ledger, obj
     erase(send(png(1)))
     sweeper.sweep()
     send(png(1))
-    with ledger.scoped(hospital(ledger), "test") as book:
+    with ledger.hospital_session(hospital(ledger), "test") as book:
         assert len(book.orphans.hold([objects.put(png(1)).sha256])) == 1
     sweeper.sweep()
     assert objects.get(objects.put(png(1)).sha256) == png(1)
@@ -153,13 +159,13 @@ def test_uploads_and_sweeps_at_the_same_moment_leave_no_case_without_its_image(l
 
     def upload(_):
         sha256 = objects.put(image).sha256
-        with ledger.scoped(home, "test") as book:
+        with ledger.hospital_session(home, "test") as book:
             case_id = book.cases.add(replace(CASE, image_sha256=sha256))
             if book.orphans.hold([sha256]):
                 objects.put(image)
             job = book.jobs.open(case_id, Priority.ROUTINE)
         assert objects.exists(sha256)
-        with ledger.scoped(home, "test") as book:
+        with ledger.hospital_session(home, "test") as book:
             book.erasures.erase(case_id, Ground.SENT_BY_MISTAKE)
         return job
 
@@ -182,14 +188,20 @@ def test_without_the_database_a_sweep_waits_for_the_next_ring(objects):
 
 def test_a_draft_loses_erased_cases_with_the_sweep(sweeper, ledger, send, find, erase):
     job = send(png(1))
-    with ledger.scoped(hospital(ledger), "test") as book:
-        book.outcomes.record(find(job).case_id, NewOutcome(True, OutcomeSource.HISTOLOGY, consent=True))
-    with ledger.whole("test") as house:
+    with ledger.hospital_session(hospital(ledger), "test") as book:
+        book.outcomes.record(
+            find(job).case_id, NewOutcome(True, OutcomeSource.HISTOLOGY, consent=True)
+        )
+    with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("set")
         assert house.consents.take(dataset).added == 1
     erase(job)
     sweeper.sweep()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.consents.with_erased() == []
-        told = [each.details["change"] for each in house.audit.page() if each.event == Event.DATASET_CHANGED]
+        told = [
+            each.details["change"]
+            for each in house.audit.page()
+            if each.event == Event.DATASET_CHANGED
+        ]
     assert told == ["added", "erased"]

@@ -26,7 +26,7 @@ def candidate(bundles, objects, ledger):
     """The second bundle, stored and not live."""
     digest, folder = list(bundles.items())[1]
     publish(folder, objects)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.store(digest, "candidate", "small", None, False, {})
     return digest
 
@@ -34,7 +34,9 @@ def candidate(bundles, objects, ledger):
 @pytest.fixture
 def settings(database_url, tmp_path):
     objects_url = (tmp_path / "objects").as_uri()
-    return Settings(home=tmp_path, database_url=database_url, objects_url=objects_url, shadow_batch=3)
+    return Settings(
+        home=tmp_path, database_url=database_url, objects_url=objects_url, shadow_batch=3
+    )
 
 
 @pytest.fixture
@@ -46,14 +48,16 @@ def renewed():
 @pytest.fixture
 def door(settings, ledger, decoders, renewed):
     return ShadowDoor(
-        ledger, lambda shadow: open_desk(settings, ledger, decoders, shadow), lambda: renewed.append(True)
+        ledger,
+        lambda shadow: open_desk(settings, ledger, decoders, shadow),
+        lambda: renewed.append(True),
     )
 
 
 @pytest.fixture
 def start(ledger, candidate):
     def started(digest=candidate, share=1.0):
-        with ledger.whole("operator") as house:
+        with ledger.system_session("operator") as house:
             return house.shadows.start(digest, "operator", share)
 
     return started
@@ -62,7 +66,7 @@ def start(ledger, candidate):
 @pytest.fixture
 def pairs(ledger):
     def told(shadow):
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             return house.shadows.pairs(shadow)
 
     return told
@@ -70,7 +74,9 @@ def pairs(ledger):
 
 def rows(ledger, table):
     with ledger.engine.connect() as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY id")]
+        return [
+            tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY id")
+        ]
 
 
 def test_a_shadow_reads_what_is_answered_from_its_start_and_touches_neither_results_nor_jobs(
@@ -79,7 +85,9 @@ def test_a_shadow_reads_what_is_answered_from_its_start_and_touches_neither_resu
     live, early = promote(0), send(png(1))
     desk.work()
     shadow = start()
-    jobs = [send(png(seed), roi={"box": [20, 20, 80, 80]} if seed % 2 else None) for seed in range(5)]
+    jobs = [
+        send(png(seed), roi={"box": [20, 20, 80, 80]} if seed % 2 else None) for seed in range(5)
+    ]
     desk.work()
     before = rows(ledger, "results"), rows(ledger, "jobs")
     door.work()
@@ -88,13 +96,19 @@ def test_a_shadow_reads_what_is_answered_from_its_start_and_touches_neither_resu
     assert len(said) == 5
     results = sorted(find(job).result["score"] for job in jobs)
     assert sorted(pair.live_score for pair in said) == results
-    assert all(pair.score == pytest.approx(pair.live_score, abs=1e-6) for pair in said), "the same model, twice"
+    assert all(pair.score == pytest.approx(pair.live_score, abs=1e-6) for pair in said), (
+        "the same model, twice"
+    )
     assert all(pair.risk == pytest.approx(pair.live_risk, abs=1e-6) for pair in said)
-    assert {(pair.hospital, pair.live_digest, pair.malignant) for pair in said} == {("north", live, None)}
+    assert {(pair.hospital, pair.live_digest, pair.malignant) for pair in said} == {
+        ("north", live, None)
+    }
     assert find(early).result
 
 
-def test_nothing_is_read_twice_and_what_comes_later_is_read_later(desk, send, promote, start, door, pairs):
+def test_nothing_is_read_twice_and_what_comes_later_is_read_later(
+    desk, send, promote, start, door, pairs
+):
     promote(0)
     shadow = start()
     for expected in (1, 2):
@@ -105,7 +119,9 @@ def test_nothing_is_read_twice_and_what_comes_later_is_read_later(desk, send, pr
         assert len(pairs(shadow)) == expected
 
 
-def test_the_risk_is_shifted_to_the_prevalence_of_the_live_result(desk, send, promote, start, door, pairs, ledger):
+def test_the_risk_is_shifted_to_the_prevalence_of_the_live_result(
+    desk, send, promote, start, door, pairs, ledger
+):
     promote(0)
     shadow = start()
     for prevalence in (0.05, 0.5):
@@ -119,7 +135,9 @@ def test_the_risk_is_shifted_to_the_prevalence_of_the_live_result(desk, send, pr
     assert rare.risk == pytest.approx(rare.live_risk, abs=1e-6)
 
 
-def test_an_image_that_cannot_be_read_is_kept_with_its_reason(desk, send, promote, start, door, pairs, objects, ledger):
+def test_an_image_that_cannot_be_read_is_kept_with_its_reason(
+    desk, send, promote, start, door, pairs, objects, ledger
+):
     promote(0)
     shadow = start()
     send(png(1))
@@ -129,11 +147,15 @@ def test_an_image_that_cannot_be_read_is_kept_with_its_reason(desk, send, promot
     door.work()
     assert sorted(pair.score is None for pair in pairs(shadow)) == [False, True]
     with ledger.engine.connect() as connection:
-        reasons = connection.exec_driver_sql("SELECT reason FROM shadow_results WHERE score IS NULL").all()
+        reasons = connection.exec_driver_sql(
+            "SELECT reason FROM shadow_results WHERE score IS NULL"
+        ).all()
     assert reasons == [("object-missing",)]
 
 
-def test_a_store_that_is_away_leaves_the_cases_for_later(desk, send, promote, start, door, pairs, monkeypatch):
+def test_a_store_that_is_away_leaves_the_cases_for_later(
+    desk, send, promote, start, door, pairs, monkeypatch
+):
     promote(0)
     shadow = start()
     send(png(1))
@@ -153,7 +175,9 @@ def test_a_store_that_is_away_leaves_the_cases_for_later(desk, send, promote, st
     assert [pair.score is None for pair in pairs(shadow)] == [False, False]
 
 
-def test_a_share_samples_jobs_and_always_the_same_ones(desk, send, promote, start, door, pairs, ledger):
+def test_a_share_samples_jobs_and_always_the_same_ones(
+    desk, send, promote, start, door, pairs, ledger
+):
     promote(0)
     drawn = []
     for _ in range(2):
@@ -163,10 +187,12 @@ def test_a_share_samples_jobs_and_always_the_same_ones(desk, send, promote, star
             desk.work()
         else:
             with ledger.engine.begin() as connection:
-                connection.exec_driver_sql("UPDATE shadows SET started_at = started_at - interval '1 hour'")
+                connection.exec_driver_sql(
+                    "UPDATE shadows SET started_at = started_at - interval '1 hour'"
+                )
         door.work()
         drawn.append(_jobs_of(ledger, shadow))
-        with ledger.whole("test") as house:
+        with ledger.system_session("test") as house:
             house.shadows.stop("enough")
     assert drawn[0] == drawn[1]
     assert 8 < len(drawn[0]) < 32
@@ -175,7 +201,9 @@ def test_a_share_samples_jobs_and_always_the_same_ones(desk, send, promote, star
 
 def _jobs_of(ledger, shadow):
     with ledger.engine.connect() as connection:
-        found = connection.exec_driver_sql(f"SELECT job_id FROM shadow_results WHERE shadow_id = '{shadow.id}'")
+        found = connection.exec_driver_sql(
+            f"SELECT job_id FROM shadow_results WHERE shadow_id = '{shadow.id}'"
+        )
         return {row[0] for row in found}
 
 
@@ -188,7 +216,8 @@ def test_two_shadow_processes_share_the_work_and_repeat_nothing(
         send(png(seed % 3))
     desk.work()
     doors = [
-        ShadowDoor(ledger, lambda each: open_desk(settings, ledger, decoders, each), pytest.fail) for _ in range(2)
+        ShadowDoor(ledger, lambda each: open_desk(settings, ledger, decoders, each), pytest.fail)
+        for _ in range(2)
     ]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda each: each.work(), doors))
@@ -197,12 +226,14 @@ def test_two_shadow_processes_share_the_work_and_repeat_nothing(
     assert len(pairs(shadow)) == 20
 
 
-def test_a_shadow_whose_bundle_cannot_be_proven_ends_and_says_why(promote, start, door, objects, ledger, candidate):
+def test_a_shadow_whose_bundle_cannot_be_proven_ends_and_says_why(
+    promote, start, door, objects, ledger, candidate
+):
     promote(0)
     shadow = start()
     objects.delete(candidate)
     door.work()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.shadows.current() is None
         ended = house.shadows.of_model(candidate)
         events = [each.event for each in house.audit.page(limit=100)]
@@ -216,12 +247,12 @@ def test_what_is_said_after_the_end_is_not_kept(desk, send, promote, start, ledg
     shadow = start()
     send()
     desk.work()
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         watched = house.shadows.claim(shadow, 5)
         assert house.shadows.waiting(shadow) == len(watched) == 1
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.shadows.stop("enough")
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.shadows.keep(shadow, [(watched[0], Said(0.5, 0.5, "benign"))]) == 0
     assert pairs(shadow) == []
 
@@ -245,7 +276,10 @@ def test_one_shadow_at_a_time_and_never_the_live_model(promote, start, ledger, c
     live = promote(0)
     with pytest.raises(AlreadyLive):
         start(live)
-    with pytest.raises(ShadowAbsent, match="was never in the shadow"), ledger.whole("test") as house:
+    with (
+        pytest.raises(ShadowAbsent, match="was never in the shadow"),
+        ledger.system_session("test") as house,
+    ):
         house.shadows.of_model(candidate)
     start()
     with pytest.raises(ShadowRunning, match=candidate[:12]):
@@ -262,7 +296,9 @@ def test_an_idle_shadow_process_loads_no_pytorch_and_stays_small():
         "assert not {'torch', 'sklearn', 'scipy', 'cv2'} & set(sys.modules)\n"
         "print(psutil.Process().memory_info().rss // 2**20)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 130
 
@@ -272,14 +308,16 @@ def test_without_a_shadow_no_desk_is_opened(ledger, settings):
     door.work()
 
 
-def test_when_a_shadow_has_ended_the_process_begins_anew_once(desk, send, promote, start, door, renewed, ledger):
+def test_when_a_shadow_has_ended_the_process_begins_anew_once(
+    desk, send, promote, start, door, renewed, ledger
+):
     promote(0)
     start()
     send()
     desk.work()
     door.work()
     assert renewed == []
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.shadows.stop("enough")
     door.work()
     door.work()

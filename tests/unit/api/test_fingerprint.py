@@ -67,5 +67,9 @@ def test_method_address_and_query_count_too():
 
 
 def test_what_is_no_form_though_it_says_so_is_followed_to_its_end():
-    assert digest("multipart/form-data; boundary=b", b"no form") != digest("multipart/form-data; boundary=b", b"nor so")
-    assert digest("multipart/form-data", b"no boundary") != digest("multipart/form-data", b"none here")
+    assert digest("multipart/form-data; boundary=b", b"no form") != digest(
+        "multipart/form-data; boundary=b", b"nor so"
+    )
+    assert digest("multipart/form-data", b"no boundary") != digest(
+        "multipart/form-data", b"none here"
+    )

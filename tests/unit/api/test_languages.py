@@ -5,7 +5,16 @@ import pytest
 
 from services.api import languages
 from services.api.hospitals.expected import NOTES
-from services.api.languages import SPOKEN, Language, errors, fields, korean, preferred, sentence, told_again
+from services.api.languages import (
+    SPOKEN,
+    Language,
+    errors,
+    fields,
+    korean,
+    preferred,
+    sentence,
+    told_again,
+)
 from shared.domain.jobs import REASON_TEXT
 from shared.domain.proof import TEXT
 from shared.errors import SeraError
@@ -67,8 +76,14 @@ def sentences():
     for module in ELSEWHERE:
         importlib.import_module(module)
     for kind in errors(SeraError):
-        if kind.__module__.startswith(("shared.", "services.api")) and not kind.__module__.startswith(NEVER_TOLD):
-            for code in {f"{thing}-differs" for thing in THINGS.values()} if kind is ImageDiffers else {kind.code}:
+        if kind.__module__.startswith(
+            ("shared.", "services.api")
+        ) and not kind.__module__.startswith(NEVER_TOLD):
+            for code in (
+                {f"{thing}-differs" for thing in THINGS.values()}
+                if kind is ImageDiffers
+                else {kind.code}
+            ):
                 yield code, kind.text
     yield from REASON_TEXT.items()
     yield from NOTES.items()
@@ -111,7 +126,10 @@ def test_of_sentences_with_one_code_the_one_of_its_facts_is_told(in_korean):
 
 def test_what_is_not_known_stays_in_english(in_korean):
     assert sentence("of-tomorrow", {}, "A new one.") == ("A new one.", Language.ENGLISH)
-    assert told_again("image-blank", "Said otherwise by an older worker.") == "Said otherwise by an older worker."
+    assert (
+        told_again("image-blank", "Said otherwise by an older worker.")
+        == "Said otherwise by an older worker."
+    )
     assert told_again(None, None) is None
 
 

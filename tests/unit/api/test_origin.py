@@ -34,7 +34,10 @@ def test_a_proxy_that_says_nothing_is_itself_the_origin():
 
 
 def test_without_trusted_proxies_nobody_is_believed():
-    assert origin({"client": ("127.0.0.1", 1), "headers": [(b"x-forwarded-for", b"1.1.1.1")]}, []) == "127.0.0.1"
+    assert (
+        origin({"client": ("127.0.0.1", 1), "headers": [(b"x-forwarded-for", b"1.1.1.1")]}, [])
+        == "127.0.0.1"
+    )
 
 
 @pytest.mark.parametrize("setting", ["nobody", "10.0.0.1/8", "10.0.0.0/99"])

@@ -8,7 +8,13 @@ from services.api.web.plots_models import Frame, Legend, calibration, learning, 
 
 SAID = Legend("fig", "A & B", "described", "x", "y")
 FRAME = Frame()
-BIN = {"mean_probability": 0.5, "observed": 0.25, "count": 4, "malignant": 1, "interval": {"low": 0.05, "high": 0.7}}
+BIN = {
+    "mean_probability": 0.5,
+    "observed": 0.25,
+    "count": 4,
+    "malignant": 1,
+    "interval": {"low": 0.05, "high": 0.7},
+}
 
 
 def parts(svg, tag, kind):
@@ -60,6 +66,8 @@ def test_before_the_first_epoch_there_are_axes_and_no_line():
     assert parts(learning({}, SAID), "polyline", "curve") == []
 
 
-@pytest.mark.parametrize(("value", "above"), [(0, 1), (0.7, 1), (1, 1), (1.2, 2), (0.03, 0.05), (6, 10), (20, 20)])
+@pytest.mark.parametrize(
+    ("value", "above"), [(0, 1), (0.7, 1), (1, 1), (1.2, 2), (0.03, 0.05), (6, 10), (20, 20)]
+)
 def test_a_round_number_is_found_above(value, above):
     assert round_above(value) == pytest.approx(above)

@@ -88,7 +88,10 @@ def test_a_job_that_an_image_broke_does_not_pass(reason, tmp_path):
 
 
 def test_a_process_that_dies_swells_or_grows_does_not_pass(tmp_path):
-    usage = {"api": Usage(own=[MOST_MIB["api"] + 1]), "worker": Usage(own=[100.0] * 8 + [400.0] * 8)}
+    usage = {
+        "api": Usage(own=[MOST_MIB["api"] + 1]),
+        "worker": Usage(own=[100.0] * 8 + [400.0] * 8),
+    }
     faults = of_uploads(1, 1.0, Tally(tmp_path), usage, ["worker died: killed"])["faults"]
     assert faults[0] == "worker died: killed"
     assert ["api took" in faults[1], "worker grew by 300" in faults[2]] == [True, True]
@@ -115,9 +118,9 @@ def test_an_api_that_fails_or_answers_otherwise_than_documented_does_not_pass():
     def lies() -> dict:
         return {}
 
-    app.openapi()["paths"]["/lies"]["get"]["responses"]["200"]["content"]["application/json"]["schema"] = {
-        "type": "integer"
-    }
+    app.openapi()["paths"]["/lies"]["get"]["responses"]["200"]["content"]["application/json"][
+        "schema"
+    ] = {"type": "integer"}
     with at_an_address(app) as url:
         faults = " ".join(fuzz_api(url, "key", seed=1, examples=2, edges=False).faults)
     assert "GET /fails: not_a_server_error" in faults

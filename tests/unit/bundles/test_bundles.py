@@ -52,7 +52,11 @@ def test_a_loaded_bundle_predicts_as_the_model_that_was_saved(saved, model, nodu
     assert bundle.digest == saved[1]
     for found, expected in zip(bundle.predict(nodules), model.predict(nodules), strict=True):
         assert found.score == pytest.approx(expected.score, abs=1e-6)
-        assert (found.decision, found.cutoff, found.findings) == (expected.decision, expected.cutoff, expected.findings)
+        assert (found.decision, found.cutoff, found.findings) == (
+            expected.decision,
+            expected.cutoff,
+            expected.findings,
+        )
         assert [(r.network, r.tap, r.classifier) for r in found.readers] == [
             (r.network, r.tap, r.classifier) for r in expected.readers
         ]
@@ -136,7 +140,11 @@ def test_a_bundle_of_format_2_answers_without_p_values(copied, saved, nodules):
     assert reference(old) is None
     for before, after in zip(old.predict(nodules), new.predict(nodules), strict=True):
         assert (before.benign_p, before.malignant_p) == (None, None)
-        assert (before.score, before.risk, before.decision) == (after.score, after.risk, after.decision)
+        assert (before.score, before.risk, before.decision) == (
+            after.score,
+            after.risk,
+            after.decision,
+        )
         assert (before.strangeness, before.embedding) == (after.strangeness, after.embedding)
 
 
@@ -151,7 +159,9 @@ def test_evidence_comes_back_as_it_was_saved(saved, model):
     for name in ("operating_points", "coverage", "calibration"):
         assert getattr(found, name) == getattr(expected, name)
     for name in ("score", "risk", "strangeness", "embedding"):
-        np.testing.assert_array_equal(getattr(found.reference, name), getattr(expected.reference, name))
+        np.testing.assert_array_equal(
+            getattr(found.reference, name), getattr(expected.reference, name)
+        )
     np.testing.assert_array_equal(found.conformal.benign, expected.conformal.benign)
     np.testing.assert_array_equal(found.conformal.malignant, expected.conformal.malignant)
 
@@ -179,7 +189,13 @@ def test_the_reference_is_plain_and_whole(saved):
     assert {len(told["quantiles"][name]) for name in ("score", "risk", "strangeness")} == {101}
     assert {len(component) for component in told["quantiles"]["embedding"]} == {101}
     assert (told["youden"]["sensitivity"]["of"], len(told["coverage"])) == (12, 30)
-    assert told["operating_points"][0].keys() == {"target", "cutoff", "promised", "sensitivity", "specificity"}
+    assert told["operating_points"][0].keys() == {
+        "target",
+        "cutoff",
+        "promised",
+        "sensitivity",
+        "specificity",
+    }
     assert (told["youden"]["cutoff"], told["prevalence"]) == (bundle.model.cutoff, 0.5)
 
 
@@ -215,7 +231,9 @@ def test_a_bundle_is_never_overwritten(saved, model):
 
 
 def test_saving_leaves_nothing_but_the_bundle(model, tmp_path):
-    save(model, tmp_path / "deep" / "one", synthetic=False, created=datetime(2026, 1, 2, tzinfo=UTC))
+    save(
+        model, tmp_path / "deep" / "one", synthetic=False, created=datetime(2026, 1, 2, tzinfo=UTC)
+    )
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["one"]
     assert load(tmp_path / "deep" / "one").manifest.created == "2026-01-02T00:00:00+00:00"
 

@@ -42,7 +42,10 @@ def bundle(saved):
 @pytest.fixture(scope="session")
 def blinkered(bundle):
     return replace(
-        bundle, model=replace(bundle.model, extractors=tuple(Blinkered(each) for each in bundle.model.extractors))
+        bundle,
+        model=replace(
+            bundle.model, extractors=tuple(Blinkered(each) for each in bundle.model.extractors)
+        ),
     )
 
 
@@ -79,14 +82,18 @@ def test_a_true_map_makes_the_score_fall_faster_than_chance_and_a_false_one_slow
 
 
 def test_the_area_is_that_between_the_curves():
-    tested = deletion_test(brightness_of_a_corner, Veil.over(bright_corner(), 8), np.eye(8), no_pause)
+    tested = deletion_test(
+        brightness_of_a_corner, Veil.over(bright_corner(), 8), np.eye(8), no_pause
+    )
     gaps = np.array(tested.random) - np.array(tested.ordered)
     assert tested.area == pytest.approx(((gaps[1:] + gaps[:-1]) / 2 / STEPS).sum(), abs=1e-3)
 
 
 def test_a_nodule_that_cannot_be_read_with_parts_hidden_shows_no_fall():
     def unreadable(nodules):
-        return [0.5 if np.array_equal(each.pixels, bright_corner().pixels) else None for each in nodules]
+        return [
+            0.5 if np.array_equal(each.pixels, bright_corner().pixels) else None for each in nodules
+        ]
 
     tested = deletion_test(unreadable, Veil.over(bright_corner(), 8), np.eye(8), no_pause)
     assert set(tested.ordered) == set(tested.random) == {0.5}
@@ -118,7 +125,10 @@ def test_a_tuned_network_has_a_map_of_its_own_and_one_as_it_came_has_none(bundle
     model = replace(
         bundle.model,
         extractors=(*bundle.model.extractors, tuned),
-        recipe=replace(bundle.model.recipe, features=(*bundle.model.recipe.features, HandcraftedFeatures(("shape",)))),
+        recipe=replace(
+            bundle.model.recipe,
+            features=(*bundle.model.recipe.features, HandcraftedFeatures(("shape",))),
+        ),
     )
     made = explain(replace(bundle, model=model), nodules[0], lambda: pauses.append(1))
     of_ensemble, of_network = made.maps

@@ -49,14 +49,24 @@ def test_the_page_is_whole_and_fetches_and_runs_nothing(told):
     page = render(told)
     read = parsed(page)
     assert not {"script", "link", "img", "iframe"} & set(read.seen)
-    assert not [name for name, _ in read.attributes if name.startswith("on") or name in ("src", "href", "style")]
+    assert not [
+        name
+        for name, _ in read.attributes
+        if name.startswith("on") or name in ("src", "href", "style")
+    ]
     assert "url(" not in page
     assert "@import" not in page
 
 
 def test_the_page_says_what_must_not_be_missed(told):
     page = render(told)
-    for each in ("Synthetic.", "not a certified medical device", "Not meant for", "95 % interval", "follicular"):
+    for each in (
+        "Synthetic.",
+        "not a certified medical device",
+        "Not meant for",
+        "95 % interval",
+        "follicular",
+    ):
         assert each in page
     assert told["model"]["digest"] in page
     assert "prefers-color-scheme: dark" in page

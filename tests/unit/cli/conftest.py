@@ -16,7 +16,9 @@ Ran = tuple[int, str, str]
 @pytest.fixture(scope="session")
 def small_model() -> FittedModel:
     return fit(
-        phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), WeightsFinder(None, Path("nowhere"), download=False)
+        phantom_samples(24, 0, 0.1),
+        read_recipe(SMALL_RECIPE),
+        WeightsFinder(None, Path("nowhere"), download=False),
     )
 
 

@@ -17,7 +17,13 @@ RUN = {
     "reason": None,
     "message": None,
     "model_digest": "9f2c" * 16,
-    "metrics": {"images": 60.0, "prevalence": 0.25, "auc": 0.9312, "auc_low": 0.9, "auc_high": 0.96},
+    "metrics": {
+        "images": 60.0,
+        "prevalence": 0.25,
+        "auc": 0.9312,
+        "auc_low": 0.9,
+        "auc_high": 0.96,
+    },
 }
 
 
@@ -43,11 +49,18 @@ def test_a_finished_run_is_told_with_its_figures_the_gates_word_and_the_next_ste
 
 def test_a_model_that_was_not_promoted_is_told_with_the_reason() -> None:
     refused = ApiProblem("promotion-needs-reason", "Give the reason in writing.")
-    assert report(RUN, refused)[-1] == "Not promoted: Give the reason in writing. [promotion-needs-reason]"
+    assert (
+        report(RUN, refused)[-1]
+        == "Not promoted: Give the reason in writing. [promotion-needs-reason]"
+    )
 
 
 def test_a_failed_run_is_told_in_one_sentence_with_the_way_on() -> None:
-    failed = RUN | {"state": "failed", "reason": "too-few-images", "message": "There are too few images."}
+    failed = RUN | {
+        "state": "failed",
+        "reason": "too-few-images",
+        "message": "There are too few images.",
+    }
     (said,) = report(failed, None)
     assert said.startswith("The run ended as failed: There are too few images.")
     assert said.endswith("./sera runs resume a1b2c3d4")
@@ -57,10 +70,14 @@ class Gateway:
     """Knows two models, the newest first."""
 
     def get(self, _path: str) -> list[dict]:
-        return [{"name": "light", "version": number, "digest": f"{number}" * 64} for number in (2, 1)]
+        return [
+            {"name": "light", "version": number, "digest": f"{number}" * 64} for number in (2, 1)
+        ]
 
 
-@pytest.mark.parametrize(("which", "version"), [("light", 2), ("light/1", 1), ("1" * 12, 1), ("2" * 64, 2)])
+@pytest.mark.parametrize(
+    ("which", "version"), [("light", 2), ("light/1", 1), ("1" * 12, 1), ("2" * 64, 2)]
+)
 def test_a_model_is_found_by_name_version_or_digest(which: str, version: int) -> None:
     assert find(Gateway(), which)["version"] == version
 

@@ -35,7 +35,11 @@ class Crowded(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         Crowded.asked += 1
-        body = b'{"code": "rate-limited", "detail": "Too many."}' if Crowded.asked != 3 else b'{"asked": 3}'
+        body = (
+            b'{"code": "rate-limited", "detail": "Too many."}'
+            if Crowded.asked != 3
+            else b'{"asked": 3}'
+        )
         self.send_response(200 if Crowded.asked == 3 else 429)
         self.send_header("Content-Length", str(len(body)))
         if self.path != "/for-ever":
@@ -95,7 +99,11 @@ def test_where_too_many_ask_one_comes_back_when_told_to():
 
 def test_a_refusal_that_says_no_time_is_told_at_once():
     Crowded.asked = 0
-    with serving(Crowded) as url, Api(url, "key") as api, pytest.raises(ApiProblem, match="Too many"):
+    with (
+        serving(Crowded) as url,
+        Api(url, "key") as api,
+        pytest.raises(ApiProblem, match="Too many"),
+    ):
         api.get("/for-ever")
     assert Crowded.asked == 1
 

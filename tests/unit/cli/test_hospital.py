@@ -1,9 +1,26 @@
 import pytest
 
-from cli.commands.hospital import NotANumber, cutoff_line, days, kept, load, number, outcome, referral_line, settings
+from cli.commands.hospital import (
+    NotANumber,
+    cutoff_line,
+    days,
+    kept,
+    load,
+    number,
+    outcome,
+    referral_line,
+    settings,
+)
 
 RATE = {"value": 0.912, "low": 0.88, "high": 0.94, "count": 91, "of": 100}
-CUTOFF = {"rule": "sensitivity>=0.9", "cutoff": 0.31, "sensitivity": RATE, "specificity": RATE, "ppv": 0.5, "npv": 0.97}
+CUTOFF = {
+    "rule": "sensitivity>=0.9",
+    "cutoff": 0.31,
+    "sensitivity": RATE,
+    "specificity": RATE,
+    "ppv": 0.5,
+    "npv": 0.97,
+}
 REFERRAL = {"alpha": 0.1, "benign_coverage": RATE, "malignant_coverage": RATE, "refer_rate": 0.234}
 LIVE = {"model": "light/2", "digest": "9f2c" * 16, "cutoff": CUTOFF, "referral": REFERRAL}
 
@@ -14,12 +31,18 @@ def test_a_setting_is_a_number_or_the_word_that_takes_it_back(text, value):
 
 
 def test_another_word_is_refused_with_an_example():
-    with pytest.raises(NotANumber, match=r"--target-sensitivity takes a number such as 0\.9, or the word `default`"):
+    with pytest.raises(
+        NotANumber, match=r"--target-sensitivity takes a number such as 0\.9, or the word `default`"
+    ):
         number("target_sensitivity", "high")
 
 
 def test_what_the_installation_decides_stands_in_brackets():
-    used = {"in_use": {"prevalence": 0.23, "fna_rule": "rule/1"}, "prevalence": None, "fna_rule": "rule/1"}
+    used = {
+        "in_use": {"prevalence": 0.23, "fna_rule": "rule/1"},
+        "prevalence": None,
+        "fna_rule": "rule/1",
+    }
     assert settings(used) == ("(23%)", "rule/1")
 
 
@@ -37,16 +60,23 @@ def test_the_outcome_is_told_in_a_line_of_the_table_and_in_words():
 def test_how_much_it_may_send_is_told_in_a_line():
     used = {"rate_per_minute": 600, "inflight_quota": 50, "weight": 2.0}
     told = load({"in_use": used})
-    assert told == "It may send 600 cases a minute, 50 unanswered at a time; its share beside others counts 2."
+    assert (
+        told
+        == "It may send 600 cases a minute, 50 unanswered at a time; its share beside others counts 2."
+    )
 
 
 def test_how_long_cases_are_kept_is_told_in_a_line():
     assert kept({"in_use": {"retention_days": None}, "due": 0}) == "Its cases are kept for ever."
     told = kept({"in_use": {"retention_days": 365.0}, "due": 3})
-    assert told == "Its cases are erased after 365 days; older now, and erased with the next sweep: 3."
+    assert (
+        told == "Its cases are erased after 365 days; older now, and erased with the next sweep: 3."
+    )
 
 
-@pytest.mark.parametrize(("own", "used", "told"), [(30, 30.0, "30 days"), (None, 365.0, "(365 days)")])
+@pytest.mark.parametrize(
+    ("own", "used", "told"), [(30, 30.0, "30 days"), (None, 365.0, "(365 days)")]
+)
 def test_how_long_cases_are_kept_stands_in_the_table(own, used, told):
     assert days({"retention_days": own, "in_use": {"retention_days": used}}) == told
     assert days({"retention_days": None, "in_use": {"retention_days": None}}) == "(for ever)"

@@ -13,7 +13,14 @@ def test_loopback_addresses_are_on_this_machine(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://10.0.0.7:8000", "https://sera.example", "http://localhost.example", "http://0.0.0.0:8000", "sera"]
+    "url",
+    [
+        "http://10.0.0.7:8000",
+        "https://sera.example",
+        "http://localhost.example",
+        "http://0.0.0.0:8000",
+        "sera",
+    ],
 )
 def test_others_are_not(url):
     assert not on_this_machine(url)
@@ -26,7 +33,9 @@ def test_another_machine_is_not_loaded_without_consent(sera, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_server_that_only_a_variable_names_is_not_loaded_even_with_consent(sera, tmp_path, monkeypatch):
+def test_a_server_that_only_a_variable_names_is_not_loaded_even_with_consent(
+    sera, tmp_path, monkeypatch
+):
     monkeypatch.setenv("SERA_URL", "https://sera.example")
     code, _, told = sera(*ASKED, "--yes-load-this-server", "--out", tmp_path / "report.html")
     assert code == 1

@@ -3,7 +3,12 @@ import pytest
 from cli.modelpages import comparison_lines, gate_lines, gate_word, page
 
 RATE = {"value": 0.9, "low": 0.8, "high": 0.95, "found": 9, "of": 10}
-SITE = {"images": 20, "malignant": 10, "auc": {"value": 0.91, "low": 0.8, "high": 1}, "sensitivity": RATE}
+SITE = {
+    "images": 20,
+    "malignant": 10,
+    "auc": {"value": 0.91, "low": 0.8, "high": 1},
+    "sensitivity": RATE,
+}
 GATE = {
     "verdict": "failed",
     "judged_against": "b" * 64,
@@ -14,7 +19,9 @@ GATE = {
         {"code": "calibrated", "sentence": "It is calibrated.", "weight": "for"},
         {"code": "images-unread", "sentence": "One was not read.", "weight": "note"},
     ],
-    "figures": {"sites": [{"site": name, "specificity": RATE, **SITE} for name in ("north", "south")]},
+    "figures": {
+        "sites": [{"site": name, "specificity": RATE, **SITE} for name in ("north", "south")]
+    },
 }
 MODEL = {
     "name": "light",
@@ -36,7 +43,10 @@ def test_a_judgement_is_told_with_a_sign_for_each_criterion_and_a_line_for_each_
     lines = gate_lines(GATE)
     assert lines[0] == f"Gate: failed, judged 2026-11-25 03:00 UTC against model {'b' * 12}."
     assert lines[1:4] == ["  - It is worse.", "  + It is calibrated.", "    One was not read."]
-    assert lines[4] == "    north: 20 images, AUC 0.910, sensitivity 90% (9/10), specificity 90% (9/10)"
+    assert (
+        lines[4]
+        == "    north: 20 images, AUC 0.910, sensitivity 90% (9/10), specificity 90% (9/10)"
+    )
     assert len(lines) == 6
 
 
@@ -46,7 +56,12 @@ def test_a_single_site_has_no_line_of_its_own_and_a_gate_that_did_not_judge_has_
 
 
 @pytest.mark.parametrize(
-    ("gate", "word"), [(None, "-"), (GATE, "failed"), (GATE | {"verdict": "passed", "stale": True}, "passed (stale)")]
+    ("gate", "word"),
+    [
+        (None, "-"),
+        (GATE, "failed"),
+        (GATE | {"verdict": "passed", "stale": True}, "passed (stale)"),
+    ],
 )
 def test_the_gates_word_in_a_table(gate, word):
     assert gate_word(gate) == word
@@ -54,7 +69,12 @@ def test_the_gates_word_in_a_table(gate, word):
 
 def test_a_models_page_says_what_an_administrator_asks():
     text = "\n".join(page(MODEL, GATE))
-    for told in ("light/2", ": live", "AUC 0.931 (95 % interval 0.900-0.960)", "mean nothing for a patient"):
+    for told in (
+        "light/2",
+        ": live",
+        "AUC 0.931 (95 % interval 0.900-0.960)",
+        "mean nothing for a patient",
+    ):
         assert told in text
     assert "Served by w1." in text
     assert "Refused by w2: Its digest differs. [bundle-tampered]" in text
@@ -75,7 +95,14 @@ def test_a_shadow_is_told_with_and_without_outcomes():
     }
     assert comparison_lines(report)[-1] == "Nothing to compare yet."
     right = {"sensitivity": RATE, "specificity": RATE | {"of": 0, "value": None}, "referred": 1}
-    auc = {"candidate": 0.95, "live": 0.9, "difference": 0.05, "low": -0.01, "high": 0.11, "p_value": 0.1}
+    auc = {
+        "candidate": 0.95,
+        "live": 0.9,
+        "difference": 0.05,
+        "low": -0.01,
+        "high": 0.11,
+        "p_value": 0.1,
+    }
     found = {
         "agreement": {"cases": 10, "same": 9, "share": 0.9, "kappa": 0.8},
         "score_difference": {"mean": 0.01, "quantiles": {"0.05": -0.1, "0.95": 0.12}},

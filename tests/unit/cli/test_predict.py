@@ -47,7 +47,13 @@ def test_json_holds_score_risk_and_decision_in_the_order_given(sera, bundle, ima
 
 def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(sera, bundle, images):
     code, out, _ = sera(
-        "predict", images / "broken.png", images / "0.png", images / "gone.png", "--bundle", bundle, "--json"
+        "predict",
+        images / "broken.png",
+        images / "0.png",
+        images / "gone.png",
+        "--bundle",
+        bundle,
+        "--json",
     )
     broken, good, gone = json.loads(out)
     assert code == 1
@@ -61,10 +67,18 @@ def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(sera, bund
 
 def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, images):
     code, out, _ = sera(
-        "predict", images / "0.png", "--bundle", bundle, "--manifest", images / "manifest.csv", "--json"
+        "predict",
+        images / "0.png",
+        "--bundle",
+        bundle,
+        "--manifest",
+        images / "manifest.csv",
+        "--json",
     )
     named, masked, broken, again = json.loads(out)
-    outlined = load(bundle).predict([read_nodule(images / "2.png", images / "mask2.png", Framing(0.1))])[0]
+    outlined = load(bundle).predict(
+        [read_nodule(images / "2.png", images / "mask2.png", Framing(0.1))]
+    )[0]
     assert code == 1
     assert [one["image"] for one in (named, masked, broken, again)] == [
         str(images / "0.png"),
@@ -103,12 +117,20 @@ def test_people_get_a_table(sera, bundle, images, monkeypatch):
         (["{images}/0.png", "--bundle", "{images}/nowhere"], r"[bundle-missing]"),
         (["--bundle", "{bundle}"], "[nothing-to-predict]"),
         (["--bundle", "{bundle}", "--manifest", "{images}/header.csv"], "[nothing-to-predict]"),
-        (["--bundle", "{bundle}", "--manifest", "{images}/empty.csv"], "lacks image. [manifest-invalid]"),
-        (["--bundle", "{bundle}", "--manifest", "{images}/gone.csv"], "there is no such file. [manifest-invalid]"),
+        (
+            ["--bundle", "{bundle}", "--manifest", "{images}/empty.csv"],
+            "lacks image. [manifest-invalid]",
+        ),
+        (
+            ["--bundle", "{bundle}", "--manifest", "{images}/gone.csv"],
+            "there is no such file. [manifest-invalid]",
+        ),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(sera, bundle, images, arguments, told):
-    code, out, err = sera("predict", *(argument.format(images=images, bundle=bundle) for argument in arguments))
+    code, out, err = sera(
+        "predict", *(argument.format(images=images, bundle=bundle) for argument in arguments)
+    )
     assert (code, out) == (1, "")
     assert err.startswith("SERA: ")
     assert err.strip().endswith(told)

@@ -12,7 +12,10 @@ def test_a_log_gets_the_first_word_of_each_stage_and_not_every_step():
         for done in range(1, 11):
             progress("features", done / 10, f"{done} of 10 images", {})
         progress("readers", 0.5, "[alexnet] svm", {"auc": 0.9})
-    assert out.getvalue().splitlines() == ["features 10%: 1 of 10 images", "readers 50%: [alexnet] svm"]
+    assert out.getvalue().splitlines() == [
+        "features 10%: 1 of 10 images",
+        "readers 50%: [alexnet] svm",
+    ]
 
 
 def test_a_terminal_gets_a_bar_for_each_stage():
@@ -40,6 +43,8 @@ def test_what_is_left_is_estimated_from_what_is_done(fraction, spent_s, told):
     assert line("features", fraction, "x", spent_s) == told
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0, "0 s"), (89, "89 s"), (120, "2 min"), (9000, "2.5 h")])
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0, "0 s"), (89, "89 s"), (120, "2 min"), (9000, "2.5 h")]
+)
 def test_durations_are_told_in_a_fitting_unit(seconds, told):
     assert duration(seconds) == told

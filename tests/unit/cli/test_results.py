@@ -24,12 +24,26 @@ RESULT = {
     "model": {"name": "light", "version": 2, "digest": "9f2c" * 16},
 }
 DONE = {"state": "done", "reason": None, "message": None, "result": RESULT}
-FAILED = {"state": "failed", "reason": "image-unreadable", "message": "The PNG is cut short.", "result": None}
+FAILED = {
+    "state": "failed",
+    "reason": "image-unreadable",
+    "message": "The PNG is cut short.",
+    "result": None,
+}
 
 
 def test_a_line_of_the_table_leaves_out_the_remarks_that_all_have() -> None:
     told = row("a.png", 14.5, DONE)
-    assert told == ("a.png", "14.5 mm", "42%", "malignant", "yes", "TR5", ">= 10 mm", "caliper-marks")
+    assert told == (
+        "a.png",
+        "14.5 mm",
+        "42%",
+        "malignant",
+        "yes",
+        "TR5",
+        ">= 10 mm",
+        "caliper-marks",
+    )
     assert len(told) == len(COLUMNS)
 
 
@@ -39,9 +53,12 @@ def test_a_failed_case_keeps_its_line_and_shows_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size_mm", "inclusive", "shown"), [(10.0, True, ">= 10 mm"), (12.5, False, "> 12.5 mm"), (None, True, "never")]
+    ("size_mm", "inclusive", "shown"),
+    [(10.0, True, ">= 10 mm"), (12.5, False, "> 12.5 mm"), (None, True, "never")],
 )
-def test_a_threshold_shows_whether_it_is_itself_included(size_mm: float | None, inclusive: bool, shown: str) -> None:
+def test_a_threshold_shows_whether_it_is_itself_included(
+    size_mm: float | None, inclusive: bool, shown: str
+) -> None:
     assert threshold({"threshold_mm": size_mm, "inclusive": inclusive}) == shown
 
 
@@ -55,7 +72,11 @@ def test_a_result_in_words_has_risk_advice_model_and_every_remark() -> None:
 
 
 def test_the_readers_own_reading_stands_apart_and_only_where_there_is_one() -> None:
-    own = {"points": 7, "level": "TR5", "advice": [FNA | {"rule": "ACR-2017", "text": "FNA is due."}]}
+    own = {
+        "points": 7,
+        "level": "TR5",
+        "advice": [FNA | {"rule": "ACR-2017", "text": "FNA is due."}],
+    }
     head, advice = reading(own)
     assert "7 points, TR5" in head
     assert advice == "FNA is due. [ACR-2017]"

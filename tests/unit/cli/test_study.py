@@ -79,7 +79,11 @@ def folder(path: Path, manifest: str | None) -> Path:
 @pytest.mark.parametrize(
     ("manifest", "recipe", "told"),
     [
-        ("image,malignant\n", "nonesuch", "There is no recipe 'nonesuch'. Choose one of koh2020, lee2019, light"),
+        (
+            "image,malignant\n",
+            "nonesuch",
+            "There is no recipe 'nonesuch'. Choose one of koh2020, lee2019, light",
+        ),
         ("image,malignant\n", "light", "has no labelled image to study"),
         ("", "light", "its first line lacks image, malignant"),
         (None, "light", "there is no such file"),
@@ -95,7 +99,9 @@ def test_bad_input_is_told_in_one_sentence(sera, tmp_path, manifest, recipe, tol
     assert len(err.splitlines()) == 1
 
 
-def test_a_finished_study_leaves_report_tables_and_bundle_and_replaces_those_of_an_earlier_run(small_model, tmp_path):
+def test_a_finished_study_leaves_report_tables_and_bundle_and_replaces_those_of_an_earlier_run(
+    small_model, tmp_path
+):
     made, out = study(), tmp_path / "out"
     for synthetic in (False, True):
         report = finish(made, small_model, Material("phantoms", synthetic=synthetic), out)
@@ -120,20 +126,29 @@ def test_a_folder_is_studied_and_its_bundle_predicts(sera_done, phantoms, by_for
     told = sera_done("study", phantoms, "--recipe", by_formula, "--out", out, "--synthetic")
     assert "The recipe's own model" in told
     assert "kim" in told
-    assert told.splitlines()[-1] == f"Rows left out: 0. Images skipped: 1. Report: {out / 'report.html'}"
+    assert (
+        told.splitlines()[-1]
+        == f"Rows left out: 0. Images skipped: 1. Report: {out / 'report.html'}"
+    )
     assert "broken.png" in (out / "skipped.csv").read_text()
     assert (out / "scores.csv").read_text().count("\n") == 17
     assert load(out / "bundle").manifest.synthetic
-    assert "malignant" in sera_done("predict", "--bundle", out / "bundle", phantoms / "1.png", phantoms / "3.png")
+    assert "malignant" in sera_done(
+        "predict", "--bundle", out / "bundle", phantoms / "1.png", phantoms / "3.png"
+    )
 
 
-def test_the_same_command_again_gives_the_same_tables_from_what_was_kept(sera_done, phantoms, by_formula, tmp_path):
+def test_the_same_command_again_gives_the_same_tables_from_what_was_kept(
+    sera_done, phantoms, by_formula, tmp_path
+):
     out = tmp_path / "out"
     runs = []
     for _ in range(2):
         sera_done("study", phantoms, "--recipe", by_formula, "--out", out)
         runs.append({path.name: path.read_bytes() for path in out.glob("*.csv")})
-        kept = {path: path.stat().st_mtime_ns for path in (out / "cache").rglob("*") if path.is_file()}
+        kept = {
+            path: path.stat().st_mtime_ns for path in (out / "cache").rglob("*") if path.is_file()
+        }
         runs.append(kept)
     assert runs[0] == runs[2]
     assert runs[1] == runs[3] != {}
@@ -141,11 +156,28 @@ def test_the_same_command_again_gives_the_same_tables_from_what_was_kept(sera_do
 
 def test_ctrl_c_says_that_the_same_command_goes_on(phantoms, tmp_path):
     (tmp_path / "slow.toml").write_text(SLOW)
-    command = [sys.executable, "-m", "cli", "study", phantoms, "--recipe", tmp_path / "slow.toml", "--out", tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "cli",
+        "study",
+        phantoms,
+        "--recipe",
+        tmp_path / "slow.toml",
+        "--out",
+        tmp_path,
+    ]
     with subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
     ) as running:
         assert running.stderr.readline().startswith("network 0%")
         running.send_signal(signal.SIGINT)
-        assert running.stderr.read().splitlines()[-1] == "Stopped. The same command goes on where it was."
+        assert (
+            running.stderr.read().splitlines()[-1]
+            == "Stopped. The same command goes on where it was."
+        )
     assert running.returncode == 130

@@ -9,7 +9,11 @@ QUIET = Console(file=StringIO())
 
 
 def worker(name, model, refused=None):
-    told = {"model": refused, "code": "bundle-tampered", "message": "Its digest differs."} if refused else None
+    told = (
+        {"model": refused, "code": "bundle-tampered", "message": "Its digest differs."}
+        if refused
+        else None
+    )
     return {"worker": name, "model": model, "refused": told}
 
 
@@ -37,7 +41,9 @@ def test_a_worker_that_takes_too_long_is_named():
 
 
 def test_a_worker_that_refuses_is_not_waited_for_and_the_way_back_is_told():
-    swap = wait_for_workers(Gateway([worker("w1", OLD, refused=NEW), worker("w2", NEW)]), NEW, QUIET)
+    swap = wait_for_workers(
+        Gateway([worker("w1", OLD, refused=NEW), worker("w2", NEW)]), NEW, QUIET
+    )
     assert (swap.done, swap.waiting, swap.serving) == (False, [], ["w2"])
     assert "w1 refuses it: Its digest differs. [bundle-tampered]" in swap.lines()
     assert "./sera models rollback" in " ".join(swap.lines())

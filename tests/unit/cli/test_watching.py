@@ -6,7 +6,14 @@ from cli.watching import Screen, drawn, headline, line
 
 
 def step(name, kind, state="waiting", fraction=0.0, seconds=None):
-    return {"name": name, "kind": kind, "state": state, "fraction": fraction, "seconds": seconds, "message": None}
+    return {
+        "name": name,
+        "kind": kind,
+        "state": state,
+        "fraction": fraction,
+        "seconds": seconds,
+        "message": None,
+    }
 
 
 RUN = {

@@ -30,7 +30,9 @@ def toy() -> Callable[..., Child]:
 
 
 @pytest.fixture(scope="session", params=["files", *OVERLAYS, "everything"])
-def things(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
+def things(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[Object]:
     """Kubernetes' objects: as the files have them, or as they are applied."""
     if request.param == "files":
         return lying_there()

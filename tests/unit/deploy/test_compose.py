@@ -18,7 +18,18 @@ from shared.settings import Settings
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-OURS = ("api", "beat", "worker", "worker-gpu", "shadow", "trainer", "trainer-gpu", "migrate", "operator", "secrets")
+OURS = (
+    "api",
+    "beat",
+    "worker",
+    "worker-gpu",
+    "shadow",
+    "trainer",
+    "trainer-gpu",
+    "migrate",
+    "operator",
+    "secrets",
+)
 DOCKERFILES = sorted((ROOT / "deploy" / "docker").glob("*.Dockerfile"))
 OF_COMPOSE = {"SERA_TLS", "SERA_MAX_UPLOAD_MIB", "SERA_PUBLIC_HOST"}
 """What the proxy alone is told."""
@@ -59,8 +70,13 @@ def test_every_image_is_pinned_and_every_volume_and_network_is_there(service):
     told = SERVICES[service]
     image = re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", told["image"])
     assert re.fullmatch(r"\S+:[\w.-]*\d[\w.-]*", image)
-    mounts = [re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", mount).partition(":")[0] for mount in told.get("volumes", [])]
-    assert {mount for mount in mounts if not mount.startswith((".", "/"))} <= set(COMPOSE["volumes"])
+    mounts = [
+        re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", mount).partition(":")[0]
+        for mount in told.get("volumes", [])
+    ]
+    assert {mount for mount in mounts if not mount.startswith((".", "/"))} <= set(
+        COMPOSE["volumes"]
+    )
     assert all((ROOT / mount).exists() for mount in mounts if mount.startswith("."))
     assert set(told.get("networks", [])) <= set(COMPOSE["networks"])
 
@@ -72,11 +88,20 @@ def test_an_image_is_made_of_files_that_are_there(dockerfile):
 
 @pytest.mark.parametrize(("service", "roots"), ROOTS.items())
 def test_an_images_list_has_all_that_its_service_imports(service, roots):
-    ours = f"(module.__file__ for name, module in sys.modules.items() if name.startswith({OUR_OWN}))"
+    ours = (
+        f"(module.__file__ for name, module in sys.modules.items() if name.startswith({OUR_OWN}))"
+    )
     script = f"import {roots}, sys; print(*{ours}, sep='\\n')"
-    loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     homes = packages_distributions()
-    needed = {homes[name][0] for path in loaded.stdout.split() for name in imported(Path(path)) if name in homes}
+    needed = {
+        homes[name][0]
+        for path in loaded.stdout.split()
+        for name in imported(Path(path))
+        if name in homes
+    }
     listed = (ROOT / "deploy" / "docker" / "packages" / f"{service}.txt").read_text().splitlines()
     there = {canonicalize_name(Requirement(line).name) for line in listed if line[:1] not in "#-"}
     assert {canonicalize_name(name) for name in needed} - there == set()
@@ -110,5 +135,7 @@ def test_every_part_that_is_drawn_secrets_for_mounts_them_and_no_other_does():
 
 
 def test_the_image_has_a_folder_of_its_user_for_each_part_that_secrets_are_drawn_for():
-    made = re.search(r"for part in ([\w ]+);", (ROOT / "deploy" / "docker" / "api.Dockerfile").read_text())
+    made = re.search(
+        r"for part in ([\w ]+);", (ROOT / "deploy" / "docker" / "api.Dockerfile").read_text()
+    )
     assert set(made[1].split()) == set(share_out(Drawn()))

@@ -17,7 +17,11 @@ def test_a_new_home_is_private(home: Home) -> None:
 
 
 def test_a_held_home_names_its_holder(home: Home) -> None:
-    with home.held(), pytest.raises(AlreadyRunning, match=rf"process {os.getpid()} of user"), home.held():
+    with (
+        home.held(),
+        pytest.raises(AlreadyRunning, match=rf"process {os.getpid()} of user"),
+        home.held(),
+    ):
         pass
 
 
@@ -39,7 +43,9 @@ def test_sockets_lie_in_the_home_where_their_paths_fit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["d" * 120, "with space", "comma,percent%", "ä"])
-def test_sockets_move_to_a_short_private_folder_and_leave_it_clean(tmp_path: Path, name: str) -> None:
+def test_sockets_move_to_a_short_private_folder_and_leave_it_clean(
+    tmp_path: Path, name: str
+) -> None:
     home = Home(tmp_path / name)
     home.make()
     with home.sockets() as sockets:

@@ -36,10 +36,15 @@ def ended(promise: Promise) -> tuple[Event, ...]:
 
 def story(promise: Promise, *events: Event) -> list[Link]:
     told = events or (*STORY, *ended(promise))
-    return [replace(BARE, number=place, event=event, job=promise.job["job_id"]) for place, event in enumerate(told)]
+    return [
+        replace(BARE, number=place, event=event, job=promise.job["job_id"])
+        for place, event in enumerate(told)
+    ]
 
 
-def judged(*promises: Promise, links: list[Link] | None = None, listed: list[str] | None = None) -> Verdict:
+def judged(
+    *promises: Promise, links: list[Link] | None = None, listed: list[str] | None = None
+) -> Verdict:
     present = [promise for promise in promises if promise.job]
     jobs = [{"job_id": job} for promise in promises for job in sorted(promise.jobs)]
     told = [link for promise in present for link in story(promise)] if links is None else links
@@ -152,6 +157,11 @@ def test_a_trail_that_tells_another_story_than_the_job_is_not_intact(events):
 
 def test_a_chain_that_is_not_whole_is_passed_on():
     promise = kept()
-    verdict = judge([promise], {"north": [{"job_id": promise.job["job_id"]}]}, story(promise), ["event 3: removed."])
+    verdict = judge(
+        [promise],
+        {"north": [{"job_id": promise.job["job_id"]}]},
+        story(promise),
+        ["event 3: removed."],
+    )
     assert verdict.trail == ("event 3: removed.",)
     assert not verdict.kept

@@ -32,7 +32,10 @@ from tests.manifests import (
 OLDEST, NEWEST = "1.30", "1.37"
 """A pod's `preStop.sleep` is there by default from 1.30 on; the newest is what the schemas know."""
 OTHERS_NEED = {
-    "ScaledObject": ("keda.sh/v1alpha1", ("scaleTargetRef.name", "minReplicaCount", "maxReplicaCount", "triggers")),
+    "ScaledObject": (
+        "keda.sh/v1alpha1",
+        ("scaleTargetRef.name", "minReplicaCount", "maxReplicaCount", "triggers"),
+    ),
     "ExternalSecret": ("external-secrets.io/v1", ("secretStoreRef.name", "target.name", "data")),
     "PodMonitor": ("monitoring.coreos.com/v1", ("selector.matchLabels", "podMetricsEndpoints")),
 }
@@ -44,7 +47,10 @@ SECRET = {name for name, field in FIELDS.items() if SecretStr in get_args(field.
 
 def test_every_file_is_named_by_a_kustomization_and_every_named_one_is_there():
     read = {path.resolve() for kustomization in KUSTOMIZATIONS for path in named_in(kustomization)}
-    files = {path for path in FOLDER.rglob("*") if path.is_file()} - {FOLDER / "README.md", *KUSTOMIZATIONS}
+    files = {path for path in FOLDER.rglob("*") if path.is_file()} - {
+        FOLDER / "README.md",
+        *KUSTOMIZATIONS,
+    }
     folders = {path.parent for path in KUSTOMIZATIONS if path.parent.parent.name == "components"}
     assert {path for path in read if path.is_file()} == files
     assert {path for path in read if path.is_dir()} <= {FOLDER / "base", *folders}
@@ -89,7 +95,9 @@ def test_what_an_object_refers_to_is_there(things):
         assert {each["claimName"] for each in walk(spec, "persistentVolumeClaim")} <= set(claims)
         assert not made or set(secrets(spec)) <= set(made)
         kept = {volume["name"] for volume in spec["volumes"]}
-        assert {mount["name"] for each in containers(spec) for mount in each["volumeMounts"]} <= kept
+        assert {
+            mount["name"] for each in containers(spec) for mount in each["volumeMounts"]
+        } <= kept
 
 
 def test_a_secret_from_the_vault_has_every_key_that_a_pod_asks_it_for(things):
@@ -97,10 +105,17 @@ def test_a_secret_from_the_vault_has_every_key_that_a_pod_asks_it_for(things):
         name: {each["secretKey"] for each in thing["spec"]["data"]}
         for name, thing in of(things, "ExternalSecret").items()
     }
-    asked = {(name, key) for spec in pods(things).values() for name, keys in secrets(spec).items() for key in keys}
+    asked = {
+        (name, key)
+        for spec in pods(things).values()
+        for name, keys in secrets(spec).items()
+        for key in keys
+    }
     if made:
         optional = set(made) - {name for name, _ in asked}
-        assert asked == {(name, key) for name, keys in made.items() for key in keys if name not in optional}
+        assert asked == {
+            (name, key) for name, keys in made.items() for key in keys if name not in optional
+        }
         assert optional <= {"oidc"}
 
 
@@ -119,31 +134,45 @@ def test_every_selector_takes_some_pod(things):
 
 def test_every_named_port_is_one_that_a_container_has(things):
     ports = {
-        port["name"] for spec in pods(things).values() for each in containers(spec) for port in each.get("ports", ())
+        port["name"]
+        for spec in pods(things).values()
+        for each in containers(spec)
+        for port in each.get("ports", ())
     }
     asked = {port for port in walk(things, "targetPort") if isinstance(port, str)}
     policies, monitors = of(things, "NetworkPolicy").values(), of(things, "PodMonitor").values()
     asked |= {port for each in policies for port in walk(each, "port") if isinstance(port, str)}
     asked |= {port for each in monitors for port in walk(each, "port")}
     assert asked <= ports
-    offered = {(name, port["name"]) for name, each in of(things, "Service").items() for port in each["spec"]["ports"]}
+    offered = {
+        (name, port["name"])
+        for name, each in of(things, "Service").items()
+        for port in each["spec"]["ports"]
+    }
     backends = [each["service"] for each in walk(things, "backend")]
     assert {(each["name"], each["port"]["name"]) for each in backends} <= offered
 
 
 def test_each_autoscaler_has_one_deployment_that_names_no_number_of_its_own(things):
-    scalers = [*of(things, "HorizontalPodAutoscaler").values(), *of(things, "ScaledObject").values()]
+    scalers = [
+        *of(things, "HorizontalPodAutoscaler").values(),
+        *of(things, "ScaledObject").values(),
+    ]
     targets = [each["spec"]["scaleTargetRef"]["name"] for each in scalers]
     assert len(targets) == len(set(targets))
     deployments = of(things, "Deployment")
     assert set(targets) <= set(deployments)
     if things is not lying_there():
-        assert {name for name, each in deployments.items() if "replicas" not in each["spec"]} == set(targets)
+        assert {
+            name for name, each in deployments.items() if "replicas" not in each["spec"]
+        } == set(targets)
 
 
 def test_an_autoscaler_asks_a_service_that_is_there_for_the_gateways_figures(things):
     offered = {f"{name}.sera.svc" for name in of(things, "Service")}
-    for url in {each for thing in of(things, "ScaledObject").values() for each in walk(thing, "url")}:
+    for url in {
+        each for thing in of(things, "ScaledObject").values() for each in walk(thing, "url")
+    }:
         asked = urlsplit(url)
         assert asked.hostname in offered
         assert asked.path in {route.path for route in router.routes}
@@ -151,9 +180,16 @@ def test_an_autoscaler_asks_a_service_that_is_there_for_the_gateways_figures(thi
 
 def test_every_variable_is_a_setting_and_no_secret_stands_in_the_open(things):
     told = {name for each in of(things, "ConfigMap").values() for name in each["data"]}
-    told |= {each["name"] for spec in pods(things).values() for box in containers(spec) for each in box.get("env", ())}
+    told |= {
+        each["name"]
+        for spec in pods(things).values()
+        for box in containers(spec)
+        for each in box.get("env", ())
+    }
     assert {name for name in told if name.startswith("SERA_")} <= set(FIELDS) - SECRET
-    asked = {key for spec in pods(things).values() for keys in secrets(spec).values() for key in keys}
+    asked = {
+        key for spec in pods(things).values() for keys in secrets(spec).values() for key in keys
+    }
     assert asked <= SECRET
     assert not of(things, "Secret")
 

@@ -8,7 +8,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-TOOLS = ("bash cat chmod dirname env flock grep mkdir mv readlink rm sha256sum sleep sh tail").split()  # noqa: SIM905
+TOOLS = [
+    "bash",
+    "cat",
+    "chmod",
+    "dirname",
+    "env",
+    "flock",
+    "grep",
+    "mkdir",
+    "mv",
+    "readlink",
+    "rm",
+    "sha256sum",
+    "sleep",
+    "sh",
+    "tail",
+]
 
 STAND_IN = """#!/bin/sh
 case "$*" in
@@ -49,13 +65,19 @@ class Machine:
         (self.path / name).write_text(STAND_IN)
         (self.path / name).chmod(0o755)
 
-    def start(self, *arguments: str, sera: Path | None = None, **fake: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, sera: Path | None = None, **fake: str
+    ) -> subprocess.Popen[str]:
         env = {"PATH": str(self.path), "RECORD": str(self.record), **fake}
         command = (str(sera or self.checkout / "sera"), *arguments)
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=env, cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            command, env=env, cwd=self.folder, stdout=pipe, stderr=pipe, text=True
+        )
 
-    def sera(self, *arguments: str, sera: Path | None = None, **fake: str) -> subprocess.CompletedProcess[str]:
+    def sera(
+        self, *arguments: str, sera: Path | None = None, **fake: str
+    ) -> subprocess.CompletedProcess[str]:
         with self.start(*arguments, sera=sera, **fake) as process:
             out, err = process.communicate(timeout=60)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
@@ -194,7 +216,10 @@ def test_every_package_is_pinned_and_none_twice() -> None:
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     runtime = (ROOT / "requirements.lock").read_text().lower().replace("_", "-").splitlines()
-    everything = runtime + (ROOT / "requirements-dev.lock").read_text().lower().replace("_", "-").splitlines()
+    everything = (
+        runtime
+        + (ROOT / "requirements-dev.lock").read_text().lower().replace("_", "-").splitlines()
+    )
 
     def missing(wanted: list[str], pins: list[str]) -> list[str]:
         return [pin for pin in wanted if plain(pin) not in pins]

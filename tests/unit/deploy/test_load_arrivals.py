@@ -19,7 +19,9 @@ def test_cases_come_in_order_and_within_the_time_at_about_the_rate():
     assert times == sorted(times)
     assert times[0] > 0
     assert times[-1] < LOAD.seconds
-    assert len(times) == pytest.approx(LOAD.rate * LOAD.seconds, abs=4 * (LOAD.rate * LOAD.seconds) ** 0.5)
+    assert len(times) == pytest.approx(
+        LOAD.rate * LOAD.seconds, abs=4 * (LOAD.rate * LOAD.seconds) ** 0.5
+    )
 
 
 def test_gaps_are_those_of_a_poisson_process():

@@ -44,12 +44,18 @@ class Desk(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path.startswith("/v1/jobs?"):
-            self.tell(200, {"jobs": [self.job(key) for key in reversed(self.cases)], "next_cursor": None})
+            self.tell(
+                200, {"jobs": [self.job(key) for key in reversed(self.cases)], "next_cursor": None}
+            )
         else:
             self.tell(200, self.job(self.path.removeprefix("/v1/jobs/").partition("?")[0]))
 
     def job(self, key: str) -> dict[str, object]:
-        return DONE | {"job_id": key, "case_id": f"case-{key}", "result": {"fna": {"size_mm": float(self.cases[key])}}}
+        return DONE | {
+            "job_id": key,
+            "case_id": f"case-{key}",
+            "result": {"fna": {"size_mm": float(self.cases[key])}},
+        }
 
     def tell(self, status: int, told: object) -> None:
         body = json.dumps(told).encode()

@@ -9,7 +9,9 @@ MINUTES = 12 * 30
 
 
 def waiting(hospital: str, waits: list[float], first: int) -> list:
-    return [answered(case(first + place, hospital), answered_s=wait) for place, wait in enumerate(waits)]
+    return [
+        answered(case(first + place, hospital), answered_s=wait) for place, wait in enumerate(waits)
+    ]
 
 
 def test_latencies_of_a_hundred_cases():
@@ -25,32 +27,53 @@ def test_latencies_of_nothing_are_none():
 def test_a_hospital_is_told_of_by_what_it_sent_and_what_was_answered():
     sent = [*waiting("load-02", [1.0, 2.0, 3.0], 0), unanswered(case(9, "load-01"))]
     first, second = by_hospital(sent)
-    assert (first.hospital, first.sent, first.submit.count, first.result.count) == ("load-01", 1, 1, 0)
+    assert (first.hospital, first.sent, first.submit.count, first.result.count) == (
+        "load-01",
+        1,
+        1,
+        0,
+    )
     assert (second.hospital, second.sent, second.result.p50) == ("load-02", 3, 2.0)
 
 
 def test_hospitals_that_wait_alike_are_treated_fairly():
     sent = waiting("load-01", [0.5] * 40, 0) + waiting("load-02", [0.5] * 20, 40)
     found = fairness(by_hospital(sent), Latency.of([0.5] * 60))
-    assert (found.hospitals, found.jain, found.worst_median_ratio) == (2, pytest.approx(1.0), pytest.approx(1.0))
+    assert (found.hospitals, found.jain, found.worst_median_ratio) == (
+        2,
+        pytest.approx(1.0),
+        pytest.approx(1.0),
+    )
 
 
 def test_a_hospital_that_waits_long_is_named():
     sent = waiting("load-01", [0.5] * 100, 0) + waiting("load-02", [4.5] * 20, 100)
     found = fairness(by_hospital(sent), Latency.of([0.5] * 100 + [4.5] * 20))
-    assert (found.worst_p95_hospital, found.worst_p95, found.worst_median_ratio) == ("load-02", 4.5, pytest.approx(9))
+    assert (found.worst_p95_hospital, found.worst_p95, found.worst_median_ratio) == (
+        "load-02",
+        4.5,
+        pytest.approx(9),
+    )
     assert found.jain == pytest.approx(0.61, abs=0.005)
 
 
 def test_a_hospital_that_sends_more_than_its_share_is_told_of_apart_from_those_that_do_not():
-    sent = waiting("load-01", [9.0] * 60, 0) + waiting("load-02", [0.5] * 20, 60) + waiting("load-03", [0.7] * 25, 80)
+    sent = (
+        waiting("load-01", [9.0] * 60, 0)
+        + waiting("load-02", [0.5] * 20, 60)
+        + waiting("load-03", [0.7] * 25, 80)
+    )
     found = fairness(by_hospital(sent), Latency.of([0.5]))
     assert (found.worst_p95_hospital, found.within) == ("load-01", 2)
     assert (found.within_p95_hospital, found.within_p95) == ("load-03", pytest.approx(0.7))
 
 
 def test_where_only_those_with_more_than_their_share_have_enough_cases_none_is_within():
-    sent = waiting("load-01", [1.0] * 40, 0) + waiting("load-02", [1.0] * 40, 40) + waiting("load-03", [1.0], 80)
+    sent = (
+        waiting("load-01", [1.0] * 40, 0)
+        + waiting("load-02", [1.0] * 40, 40)
+        + waiting("load-03", [1.0], 80)
+    )
     found = fairness(by_hospital(sent), Latency.of([1.0]))
     assert (found.hospitals, found.within, found.within_p95_hospital) == (2, 0, "")
 

@@ -62,7 +62,10 @@ def test_the_json_beside_it_has_the_same_figures(tmp_path):
 def test_the_json_of_a_broken_load_has_every_sentence():
     told = to_json(course(answers=Answers(lost=("one", "two"))))
     assert not told["passed"]
-    assert next(rule for rule in told["rules"] if rule["name"] == "none lost")["broken"] == ["one", "two"]
+    assert next(rule for rule in told["rules"] if rule["name"] == "none lost")["broken"] == [
+        "one",
+        "two",
+    ]
 
 
 def test_a_load_that_was_interrupted_at_once_is_reported_too():

@@ -60,7 +60,9 @@ def test_a_look_tells_how_much_waits_and_what_each_child_takes(home):
     watch = Watch(Desk(), home.root, lambda: 12.0)
     sample = watch.look()
     assert (sample.at_s, sample.waiting, sample.running) == (12.0, 7, 8)
-    assert sample.memory_mib == {"api": pytest.approx(memory_mib({"api": os.getpid()})["api"], rel=0.2)}
+    assert sample.memory_mib == {
+        "api": pytest.approx(memory_mib({"api": os.getpid()})["api"], rel=0.2)
+    }
     assert sample.memory_mib["api"] > 10
 
 

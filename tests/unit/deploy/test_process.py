@@ -29,7 +29,9 @@ def test_a_child_writes_to_its_log(toy, tmp_path: Path) -> None:
 
 
 def test_a_child_is_in_a_session_of_its_own(toy, tmp_path: Path) -> None:
-    process = Process(toy("a"), {**os.environ, "SERA_READY_FILE": str(tmp_path / "r")}, tmp_path / "a.log")
+    process = Process(
+        toy("a"), {**os.environ, "SERA_READY_FILE": str(tmp_path / "r")}, tmp_path / "a.log"
+    )
     assert os.getsid(process.pid) == process.pid
     process.send(signal.SIGTERM)
     assert ended(process) == -signal.SIGTERM

@@ -22,7 +22,9 @@ def parts(drawn):
 
 def test_what_each_service_is_told_makes_settings_that_production_takes(parts):
     told = {
-        name.removeprefix("SERA_").lower(): value for name, value in parts["api"].items() if name.startswith("SERA_")
+        name.removeprefix("SERA_").lower(): value
+        for name, value in parts["api"].items()
+        if name.startswith("SERA_")
     }
     settings = Settings(**told)
     assert settings.objects_url.get_secret_value().endswith("?secure=true")
@@ -32,7 +34,9 @@ def test_what_each_service_is_told_makes_settings_that_production_takes(parts):
 
 def test_no_part_learns_more_than_it_needs(parts):
     holders = {
-        name: {part for part, files in parts.items() if name in files} for files in parts.values() for name in files
+        name: {part for part, files in parts.items() if name in files}
+        for files in parts.values()
+        for name in files
     }
     assert holders["SERA_AUDIT_KEY"] == {"worker"}
     assert holders["SERA_PEOPLE_KEY"] == {"api"}
@@ -45,7 +49,9 @@ def test_the_audit_key_seals(parts):
     assert SealKey(parts["worker"]["SERA_AUDIT_KEY"], "here").public
 
 
-def test_a_client_that_trusts_the_stacks_authority_trusts_its_object_store_and_no_other_host(tmp_path):
+def test_a_client_that_trusts_the_stacks_authority_trusts_its_object_store_and_no_other_host(
+    tmp_path,
+):
     authority, certificate, private = certify(OBJECTS_HOST)
     (tmp_path / "public.crt").write_text(certificate)
     (tmp_path / "private.key").write_text(private)

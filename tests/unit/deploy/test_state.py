@@ -14,7 +14,15 @@ from deploy.local.state import ProcessId, StackState, clear_leftovers
 @pytest.fixture
 def state(home: Home) -> StackState:
     me = ProcessId.of(os.getpid())
-    return StackState(str(home.root), me, str(home.run / "sockets"), "db", "broker", "objects", children={"api": me})
+    return StackState(
+        str(home.root),
+        me,
+        str(home.run / "sockets"),
+        "db",
+        "broker",
+        "objects",
+        children={"api": me},
+    )
 
 
 @pytest.fixture
@@ -48,7 +56,9 @@ def test_the_file_of_a_killed_supervisor_means_no_stack(home: Home, state: Stack
         StackState.load(home.root)
 
 
-def test_leftovers_of_a_killed_supervisor_are_ended(home: Home, state: StackState, sleeper, monkeypatch) -> None:
+def test_leftovers_of_a_killed_supervisor_are_ended(
+    home: Home, state: StackState, sleeper, monkeypatch
+) -> None:
     monkeypatch.setattr("deploy.local.state.LEFTOVER_S", 0.1)
     replace(state, children={"worker": ProcessId.of(sleeper.pid)}).save(home)
     clear_leftovers(home)
@@ -56,14 +66,18 @@ def test_leftovers_of_a_killed_supervisor_are_ended(home: Home, state: StackStat
     assert not home.state_file.exists()
 
 
-def test_a_later_process_with_the_same_number_is_left_alone(home: Home, state: StackState, sleeper) -> None:
+def test_a_later_process_with_the_same_number_is_left_alone(
+    home: Home, state: StackState, sleeper
+) -> None:
     earlier = ProcessId(sleeper.pid, ProcessId.of(sleeper.pid).started - 100)
     replace(state, children={"worker": earlier}).save(home)
     clear_leftovers(home)
     assert sleeper.poll() is None
 
 
-def test_only_a_socket_folder_of_ours_is_removed(home: Home, state: StackState, tmp_path: Path) -> None:
+def test_only_a_socket_folder_of_ours_is_removed(
+    home: Home, state: StackState, tmp_path: Path
+) -> None:
     for name in ("sera-abc", "precious"):
         (tmp_path / name).mkdir()
         replace(state, children={}, sockets=str(tmp_path / name)).save(home)

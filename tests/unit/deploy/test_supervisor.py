@@ -25,7 +25,12 @@ class Stage:
 
     def play(self, *children, **settings) -> Supervisor:
         self.supervisor = Supervisor(
-            children, self.home, os.environ, observe=self.said.append, clock=lambda: self.now, **settings
+            children,
+            self.home,
+            os.environ,
+            observe=self.said.append,
+            clock=lambda: self.now,
+            **settings,
         )
         return self.supervisor
 
@@ -91,7 +96,9 @@ def test_a_crashed_child_rests_and_is_started_again(stage: Stage, toy) -> None:
     assert supervisor.pids()["api"] != first.pid
 
 
-def test_the_rest_grows_with_each_crash_and_is_forgotten_after_healthy_time(stage: Stage, toy) -> None:
+def test_the_rest_grows_with_each_crash_and_is_forgotten_after_healthy_time(
+    stage: Stage, toy
+) -> None:
     supervisor = stage.play(toy("api"), backoff=Backoff(first_s=1, cap_s=100, healthy_s=60))
     rests = []
     for healthy_s in (0, 0, 0, 61):
@@ -112,10 +119,13 @@ def test_a_child_that_never_gets_ready_is_ended_and_counts_as_crashed(stage: Sta
     assert stage.said[-1].detail.startswith("it was not ready within 5 s")
 
 
-def test_a_program_that_cannot_be_started_ends_the_start_with_its_last_words(stage: Stage, toy) -> None:
+def test_a_program_that_cannot_be_started_ends_the_start_with_its_last_words(
+    stage: Stage, toy
+) -> None:
     stage.play(toy("api", "echo first; echo no such table; exit 3"))
     with pytest.raises(
-        ChildFailed, match=r"api did not come up: it ended with exit code 3.*api\.log and ends: no such table"
+        ChildFailed,
+        match=r"api did not come up: it ended with exit code 3.*api\.log and ends: no such table",
     ):
         stage.until(lambda: False)
 
@@ -150,29 +160,41 @@ SILENT = 'echo 0 > "$SERA_ALIVE_FILE"; touch "$SERA_READY_FILE"; exec sleep 600'
 """It may have been silent since the machine was started, and no longer."""
 
 
-def test_a_child_that_lives_but_completes_nothing_is_ended_and_started_again(stage: Stage, toy) -> None:
-    supervisor = stage.play(toy("worker", SILENT, alive=("/bin/sh", "-c", "exit 1")), backoff=Backoff(first_s=2))
+def test_a_child_that_lives_but_completes_nothing_is_ended_and_started_again(
+    stage: Stage, toy
+) -> None:
+    supervisor = stage.play(
+        toy("worker", SILENT, alive=("/bin/sh", "-c", "exit 1")), backoff=Backoff(first_s=2)
+    )
     stage.until(lambda: supervisor.settled)
     first = psutil.Process(supervisor.pids()["worker"])
     first.suspend()
     stage.until(lambda: stage.phase("worker") is Phase.RESTING)
-    assert stage.said[-1].detail == "it lives, but completes nothing while work waits; next try in 2 s"
+    assert (
+        stage.said[-1].detail == "it lives, but completes nothing while work waits; next try in 2 s"
+    )
     assert not first.is_running()
     stage.now += 2.1
     stage.until(lambda: stage.phase("worker") is Phase.READY)
 
 
 @pytest.mark.parametrize("answer", ["exit 0", "exit 3", "kill -9 $$"])
-def test_a_silent_child_is_left_alone_where_it_is_not_known_to_be_stuck(stage: Stage, toy, tmp_path, answer) -> None:
+def test_a_silent_child_is_left_alone_where_it_is_not_known_to_be_stuck(
+    stage: Stage, toy, tmp_path, answer
+) -> None:
     ask = ("/bin/sh", "-c", f"touch {tmp_path}/asked; {answer}")
     supervisor = stage.play(toy("worker", SILENT, alive=ask))
-    stage.until(lambda: (tmp_path / "asked").exists() and not supervisor.members["worker"]._vigil.asking)
+    stage.until(
+        lambda: (tmp_path / "asked").exists() and not supervisor.members["worker"]._vigil.asking
+    )
     assert stage.phase("worker") is Phase.READY
 
 
 def test_a_child_that_keeps_its_promise_is_not_asked_for(stage: Stage, toy, tmp_path) -> None:
     busy = SILENT.replace("echo 0", "echo 99999999999")
-    supervisor = stage.play(toy("worker", busy, alive=("/bin/sh", "-c", f"touch {tmp_path}/asked; exit 1")))
+    supervisor = stage.play(
+        toy("worker", busy, alive=("/bin/sh", "-c", f"touch {tmp_path}/asked; exit 1"))
+    )
     stage.until(lambda: supervisor.settled)
     for _ in range(3):
         supervisor.step()
@@ -180,7 +202,9 @@ def test_a_child_that_keeps_its_promise_is_not_asked_for(stage: Stage, toy, tmp_
     assert not (tmp_path / "asked").exists()
 
 
-def test_the_rest_is_short_again_for_a_child_that_worked_before_it_crashed(stage: Stage, toy) -> None:
+def test_the_rest_is_short_again_for_a_child_that_worked_before_it_crashed(
+    stage: Stage, toy
+) -> None:
     stage.play(toy("worker"), backoff=Backoff(first_s=1, cap_s=100, healthy_s=60))
     rests = []
     for worked in (False, False, True):

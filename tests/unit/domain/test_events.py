@@ -27,7 +27,16 @@ ALLOWED = {
         "backup",
         "schema",
     },
-    "counts and shares": {"images", "files", "attempt", "share", "columns", "rows", "cases", "readers"},
+    "counts and shares": {
+        "images",
+        "files",
+        "attempt",
+        "share",
+        "columns",
+        "rows",
+        "cases",
+        "readers",
+    },
     "names of tags and chunks, with counts": {"removed"},
     "a key's last moment": {"until"},
     "how a dataset was split": {"by", "seed", "sites"},
@@ -57,7 +66,11 @@ def recorders() -> Iterator[tuple[str, ast.FunctionDef]]:
         for file in sorted((ROOT / folder).rglob("*.py")):
             source = file.read_text()
             if "Event." in source and "audit" in source:
-                functions = (each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.FunctionDef))
+                functions = (
+                    each
+                    for each in ast.walk(ast.parse(source))
+                    if isinstance(each, ast.FunctionDef)
+                )
                 yield from ((f"{file.relative_to(ROOT)}:{each.name}", each) for each in functions)
 
 
@@ -82,7 +95,9 @@ def _of_dict(function: ast.FunctionDef, value: ast.expr) -> Iterator[str]:
         for key, member in zip(value.keys, value.values, strict=True):
             yield from [key.value] if key else _of_dict(function, member)
     elif isinstance(value, ast.IfExp):
-        yield from (word for each in (value.body, value.orelse) for word in _of_dict(function, each))
+        yield from (
+            word for each in (value.body, value.orelse) for word in _of_dict(function, each)
+        )
     elif isinstance(value, ast.Name):
         for each in ast.walk(function):
             if isinstance(each, ast.Assign) and value.id in map(_name, each.targets):

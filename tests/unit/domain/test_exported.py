@@ -53,7 +53,9 @@ def test_a_line_that_is_none_is_named(file, line):
         (list(Exported(file).links()), Exported(file).seals())
 
 
-@pytest.mark.parametrize(("name", "value"), [("number", "1"), ("number", True), ("number", 1.0), ("actor", None)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("number", "1"), ("number", True), ("number", 1.0), ("actor", None)]
+)
 def test_an_event_of_other_types_is_refused(file, name, value):
     event = {"kind": "event", **vars(LINKS[0]), name: value}
     file.write_text(json.dumps(event))

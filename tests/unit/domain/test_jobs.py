@@ -20,7 +20,11 @@ def test_no_state_moves_to_itself_and_done_is_for_ever(state):
 
 def test_every_state_has_its_moves_and_only_final_ones_may_rest():
     assert set(MOVES) == set(JobState)
-    assert {state for state in JobState if JobState.DONE not in MOVES[state] and state is not JobState.QUEUED} == FINAL
+    assert {
+        state
+        for state in JobState
+        if JobState.DONE not in MOVES[state] and state is not JobState.QUEUED
+    } == FINAL
 
 
 def test_hospital_roles_never_operate_and_operators_never_read_cases():

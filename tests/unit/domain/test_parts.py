@@ -19,7 +19,9 @@ groups = st.lists(
 
 
 @given(groups, st.floats(0.01, 0.99), st.integers(0, 99))
-def test_a_draw_keeps_what_is_fixed_and_comes_as_near_to_the_share_as_whole_groups_allow(groups, share, seed):
+def test_a_draw_keeps_what_is_fixed_and_comes_as_near_to_the_share_as_whole_groups_allow(
+    groups, share, seed
+):
     parts = draw_test(groups, share, seed)
     assert parts.keys() == {group.name for group in groups}
     for label in (False, True):

@@ -13,10 +13,24 @@ TEXT_FIELDS = ("at", "actor", "origin", "event", "case", "job", "details", "prev
 places = st.integers(min_value=1, max_value=12)
 
 
-def chain(name: str, length: int = 12, first: int = 1, previous: str = ORIGINLESS, actor: str = "key:a") -> list[Link]:
+def chain(
+    name: str, length: int = 12, first: int = 1, previous: str = ORIGINLESS, actor: str = "key:a"
+) -> list[Link]:
     links = []
     for number in range(first, length + 1):
-        bare = Link(name, number, "2026-01-01", actor, None, "job.done", f"case {number}", None, "{}", previous, "")
+        bare = Link(
+            name,
+            number,
+            "2026-01-01",
+            actor,
+            None,
+            "job.done",
+            f"case {number}",
+            None,
+            "{}",
+            previous,
+            "",
+        )
         links.append(replace(bare, hash=bare.made))
         previous = links[-1].hash
     return links
@@ -26,7 +40,9 @@ def seals(links: list[Link], *numbers: int) -> list[Seal]:
     made, previous = [], ORIGINLESS
     for count, number in enumerate(numbers, start=1):
         link = links[number - 1]
-        made.append(sign(Seal(link.chain, count, number, link.hash, f"seal {count}", previous, KEY)))
+        made.append(
+            sign(Seal(link.chain, count, number, link.hash, f"seal {count}", previous, KEY))
+        )
         previous = made[-1].made
     return made
 
@@ -40,7 +56,10 @@ def signed(seal: Seal) -> bool:
 
 
 def found(links, sealed=(), **more):
-    return [(each.fault, each.chain, each.first, each.last) for each in verify(links, sealed, signed, **more).wrong]
+    return [
+        (each.fault, each.chain, each.first, each.last)
+        for each in verify(links, sealed, signed, **more).wrong
+    ]
 
 
 LINKS = [*chain("north"), *chain(HOUSE)]
@@ -99,12 +118,18 @@ def test_rows_that_changed_lines_are_found_and_named(one, other):
 
 
 @settings(max_examples=60, deadline=None)
-@given(places, places, st.sampled_from([("number",), ("number", "previous"), ("number", "previous", "hash")]))
+@given(
+    places,
+    places,
+    st.sampled_from([("number",), ("number", "previous"), ("number", "previous", "hash")]),
+)
 def test_rows_that_changed_places_are_found_and_named(one, other, kept):
     """Each takes the other's number, and perhaps its link and its hash."""
     links = list(LINKS)
     for at, from_ in ((one, other), (other, one)):
-        links[at - 1] = replace(LINKS[from_ - 1], **{name: getattr(LINKS[at - 1], name) for name in kept})
+        links[at - 1] = replace(
+            LINKS[from_ - 1], **{name: getattr(LINKS[at - 1], name) for name in kept}
+        )
     expected = sorted({one, other}) if one != other else []
     assert found(links) == [(Fault.REORDERED, "north", number, number) for number in expected]
 
@@ -113,7 +138,9 @@ def test_rows_that_changed_places_are_found_and_named(one, other, kept):
 @given(places.filter(lambda number: number < 12))
 def test_a_row_replaced_with_its_hash_is_found_by_the_next(number):
     forged = replace(LINKS[number - 1], actor="nobody")
-    links = [replace(forged, hash=forged.made) if link is LINKS[number - 1] else link for link in LINKS]
+    links = [
+        replace(forged, hash=forged.made) if link is LINKS[number - 1] else link for link in LINKS
+    ]
     assert found(links) == [(Fault.REPLACED, "north", number, number)]
 
 
@@ -155,7 +182,11 @@ def test_a_changed_seal_is_named_and_vouches_for_nothing(place, name):
     value = 1 if name == "number" else "changed"
     changed[place] = replace(SEALS[place], **{name: value})
     findings = verify(LINKS, changed, signed)
-    assert any(f"seal {place + 1} " in each.sentence for each in findings.wrong if each.fault is Fault.SEAL_BROKEN)
+    assert any(
+        f"seal {place + 1} " in each.sentence
+        for each in findings.wrong
+        if each.fault is Fault.SEAL_BROKEN
+    )
     assert findings.sealed["north"] == (10 if place == 0 else 4)
 
 
@@ -167,7 +198,9 @@ def test_a_removed_seal_is_found_by_the_next():
 
 def test_seals_of_another_key_are_refused_when_the_right_one_is_known():
     assert found(LINKS, SEALS, trusted=[KEY]) == []
-    assert {fault for fault, *_ in found(LINKS, SEALS, trusted=["another"])} == {Fault.SEAL_UNTRUSTED}
+    assert {fault for fault, *_ in found(LINKS, SEALS, trusted=["another"])} == {
+        Fault.SEAL_UNTRUSTED
+    }
 
 
 def test_seals_kept_elsewhere_find_a_chain_whose_own_seals_were_cut_with_it():
@@ -198,7 +231,11 @@ def stretches(links, sealed, length):
         ended = len(some) < length
         reached = some[-1].number if some else number
         taken = following if ended else [seal for seal in following if seal.number <= reached]
-        read.append(verify_stretch(before, some, taken, signed, chain="north", last_seal=last_seal, ended=ended))
+        read.append(
+            verify_stretch(
+                before, some, taken, signed, chain="north", last_seal=last_seal, ended=ended
+            )
+        )
         before, last_seal = (some[-1] if some else before), (taken[-1] if taken else last_seal)
     return read
 
@@ -207,13 +244,20 @@ def stretches(links, sealed, length):
 def test_a_whole_chain_is_whole_in_stretches_of_any_length(length):
     read = stretches(LINKS[:12], SEALS, length)
     assert [each.wrong for each in read] == [()] * len(read)
-    assert (sum(each.events for each in read), read[-1].number, read[-1].sealed, read[-1].seal) == (12, 12, 10, 2)
+    assert (sum(each.events for each in read), read[-1].number, read[-1].sealed, read[-1].seal) == (
+        12,
+        12,
+        10,
+        2,
+    )
     assert read[-1].seal_at == "seal 2"
 
 
 @given(places, st.sampled_from(TEXT_FIELDS), st.integers(min_value=1, max_value=14))
 def test_a_change_is_named_in_stretches_too(number, name, length):
-    changed = [replace(link, **{name: "another"}) if link.number == number else link for link in LINKS[:12]]
+    changed = [
+        replace(link, **{name: "another"}) if link.number == number else link for link in LINKS[:12]
+    ]
     told = [finding for each in stretches(changed, SEALS, length) for finding in each.wrong]
     whole = [(each.fault, each.first) for each in verify(changed, SEALS, signed).wrong]
     assert set(whole) <= {(each.fault, each.first) for each in told}
@@ -222,7 +266,9 @@ def test_a_change_is_named_in_stretches_too(number, name, length):
 @given(places, st.integers(min_value=1, max_value=14))
 def test_a_removal_is_named_in_stretches_too(number, length):
     left = [link for link in LINKS[:12] if link.number != number]
-    told = {(each.fault, each.first) for read in stretches(left, SEALS, length) for each in read.wrong}
+    told = {
+        (each.fault, each.first) for read in stretches(left, SEALS, length) for each in read.wrong
+    }
     assert ((Fault.REMOVED, number) in told) is (number < 12)
 
 
@@ -231,6 +277,8 @@ def test_a_chain_that_was_made_anew_or_cut_is_told_by_its_seals_in_stretches_too
     anew = stretches(chain("north", actor="key:b"), SEALS, length)
     assert {each.fault for read in anew for each in read.wrong} == {Fault.REWRITTEN}
     cut = stretches(LINKS[:8], SEALS, length)
-    assert [(each.fault, each.first, each.last) for read in cut for each in read.wrong] == [(Fault.CUT, 9, 10)]
+    assert [(each.fault, each.first, each.last) for read in cut for each in read.wrong] == [
+        (Fault.CUT, 9, 10)
+    ]
     unsealed = stretches(LINKS[:12], SEALS[1:], length)
     assert {each.fault for read in unsealed for each in read.wrong} == {Fault.SEAL_REMOVED}

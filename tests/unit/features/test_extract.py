@@ -36,7 +36,9 @@ def test_names_and_values_belong_together(speckle, disc):
     assert found.values.shape == (len(found.names),)
     assert found.values.dtype == np.float64
     assert len(set(found.names)) == len(found.names)
-    assert {"glcm_contrast_avg", "wavelet_hh_stat_mean", "shape_circularity", "ih_entropy"} <= set(found.names)
+    assert {"glcm_contrast_avg", "wavelet_hh_stat_mean", "shape_circularity", "ih_entropy"} <= set(
+        found.names
+    )
 
 
 def test_families_come_in_the_order_asked_for(speckle, disc):
@@ -47,7 +49,9 @@ def test_families_come_in_the_order_asked_for(speckle, disc):
 def test_only_pixels_under_the_mask_count(speckle, disc):
     elsewhere = np.where(disc, speckle, 255 - speckle)
     families = ("shape", "intensity", "glcm", "glrlm")
-    assert (extract(speckle, disc, families).values == extract(elsewhere, disc, families).values).all()
+    assert (
+        extract(speckle, disc, families).values == extract(elsewhere, disc, families).values
+    ).all()
 
 
 def test_place_in_the_image_does_not_count(speckle, disc):
@@ -59,11 +63,16 @@ def test_place_in_the_image_does_not_count(speckle, disc):
 def test_gain_does_not_change_texture(speckle, disc):
     dim = (speckle // 2).astype(np.uint8)
     bright = (dim * 2).astype(np.uint8)
-    assert (extract(dim, disc, ("glcm", "glrlm")).values == extract(bright, disc, ("glcm", "glrlm")).values).all()
+    assert (
+        extract(dim, disc, ("glcm", "glrlm")).values
+        == extract(bright, disc, ("glcm", "glrlm")).values
+    ).all()
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 256]))
+@given(
+    st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 256])
+)
 def test_every_feature_is_finite_down_to_one_pixel_and_one_grey_level(height, width, seed, greys):
     rng = np.random.default_rng(seed)
     mask = rng.random((height, width)) < 0.5
@@ -85,7 +94,9 @@ def test_an_unknown_family_is_named(speckle, disc):
 
 
 @pytest.mark.parametrize(("levels", "distance"), [(2, 1), (16, 3), (256, 1), (256, 40), (65535, 2)])
-def test_any_levels_and_distance_keep_the_names_and_are_told_by_the_vector(speckle, disc, levels, distance):
+def test_any_levels_and_distance_keep_the_names_and_are_told_by_the_vector(
+    speckle, disc, levels, distance
+):
     found = extract(speckle, disc, ALL, levels=levels, distance=distance)
     assert found.names == names(ALL)
     assert found.texture == Texture(levels, distance)
@@ -100,12 +111,19 @@ def test_texture_is_measured_with_the_levels_and_the_distance_given(speckle, dis
     assert named["glcm_contrast_avg"] == pytest.approx(glcm.texture(cut, 64, 2)["contrast_avg"])
     by_default = extract(speckle, disc, ("intensity", "glcm"))
     assert by_default.texture == Texture(levels=16, distance=1)
-    assert (by_default.values == extract(speckle, disc, ("intensity", "glcm"), levels=16, distance=1).values).all()
+    assert (
+        by_default.values
+        == extract(speckle, disc, ("intensity", "glcm"), levels=16, distance=1).values
+    ).all()
 
 
 def test_shape_and_statistics_know_no_levels(speckle, disc):
-    coarse, fine = (extract(speckle, disc, ("shape", "intensity"), levels=levels) for levels in (4, 256))
-    same = [name for name, a, b in zip(coarse.names, coarse.values, fine.values, strict=True) if a == b]
+    coarse, fine = (
+        extract(speckle, disc, ("shape", "intensity"), levels=levels) for levels in (4, 256)
+    )
+    same = [
+        name for name, a, b in zip(coarse.names, coarse.values, fine.values, strict=True) if a == b
+    ]
     assert {name for name in coarse.names if not name.startswith("ih_")} <= set(same)
 
 

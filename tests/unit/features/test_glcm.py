@@ -8,14 +8,21 @@ from shared.features.glcm import FEATURES, Cooccurrence, cooccurrence, texture
 
 LEVELS = 4
 images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(
-    lambda drawn: np.random.default_rng(drawn[2]).integers(0, LEVELS + 1, drawn[:2]).astype(np.uint16)
+    lambda drawn: (
+        np.random.default_rng(drawn[2]).integers(0, LEVELS + 1, drawn[:2]).astype(np.uint16)
+    )
 )
 
 
 def pairs_one_by_one(image: np.ndarray, dy: int, dx: int) -> np.ndarray:
     counts = np.zeros((LEVELS, LEVELS), int)
     for y, x in np.ndindex(image.shape):
-        if 0 <= y + dy < image.shape[0] and 0 <= x + dx < image.shape[1] and image[y, x] and image[y + dy, x + dx]:
+        if (
+            0 <= y + dy < image.shape[0]
+            and 0 <= x + dx < image.shape[1]
+            and image[y, x]
+            and image[y + dy, x + dx]
+        ):
             counts[image[y, x] - 1, image[y + dy, x + dx] - 1] += 1
             counts[image[y + dy, x + dx] - 1, image[y, x] - 1] += 1
     return counts
@@ -31,10 +38,17 @@ def as_matrices(pairs: Cooccurrence) -> np.ndarray:
 @given(images.filter(lambda image: image.any()), st.integers(1, 9))
 def test_pairs_are_those_counted_one_by_one(image, distance):
     steps = [(0, distance), (distance, distance), (distance, 0), (distance, -distance)]
-    for counted, (dy, dx) in zip(as_matrices(cooccurrence(image, LEVELS, distance)), steps, strict=True):
+    for counted, (dy, dx) in zip(
+        as_matrices(cooccurrence(image, LEVELS, distance)), steps, strict=True
+    ):
         expected = pairs_one_by_one(image, dy, dx)
         assert (
-            counted == (expected if expected.any() else np.diag(np.bincount(image.ravel(), minlength=LEVELS + 1)[1:]))
+            counted
+            == (
+                expected
+                if expected.any()
+                else np.diag(np.bincount(image.ravel(), minlength=LEVELS + 1)[1:])
+            )
         ).all()
 
 

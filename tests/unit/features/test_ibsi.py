@@ -34,11 +34,16 @@ def measured() -> dict[str, float]:
     found = {f"stat_{name}": value for name, value in statistics(Distribution.of(inside)).items()}
     found |= {f"ih_{name}": value for name, value in histogram(inside, LEVELS).items()}
     slices = np.where(MASK, IMAGE, 0).astype(np.uint16)
-    for prefix, texture in (("cm", lambda image: glcm.texture(image, LEVELS)), ("rlm", glrlm.texture)):
+    for prefix, texture in (
+        ("cm", lambda image: glcm.texture(image, LEVELS)),
+        ("rlm", glrlm.texture),
+    ):
         by_slice = [texture(image) for image in slices]
         for name in by_slice[0]:
             stem, _, kind = name.rpartition("_")
-            found[f"{prefix}_{stem}_2D_{kind}"] = float(np.mean([values[name] for values in by_slice]))
+            found[f"{prefix}_{stem}_2D_{kind}"] = float(
+                np.mean([values[name] for values in by_slice])
+            )
     return found
 
 
@@ -53,7 +58,11 @@ def test_every_consensus_value_is_met(measured, path):
         pytest.skip("the IBSI reference table is not beside the checkout")
     rows = read(path)
     assert len(rows) == 123
-    astray = {row["feature"]: measured[row["feature"]] for row in rows if not _meets(measured[row["feature"]], row)}
+    astray = {
+        row["feature"]: measured[row["feature"]]
+        for row in rows
+        if not _meets(measured[row["feature"]], row)
+    }
     assert astray == {}
 
 

@@ -16,13 +16,23 @@ def test_a_disc_is_round_by_every_measure(radius):
     found = shape(ellipse(radius, radius))
     assert found["area"] == pytest.approx(np.pi * radius**2, rel=0.02)
     assert found["perimeter"] == pytest.approx(2 * np.pi * radius, rel=0.03)
-    for name in ("circularity", "sphericity", "roundness", "convexity", "solidity", "elongation", "height_to_width"):
+    for name in (
+        "circularity",
+        "sphericity",
+        "roundness",
+        "convexity",
+        "solidity",
+        "elongation",
+        "height_to_width",
+    ):
         assert found[name] == pytest.approx(1, abs=0.04), name
 
 
 def test_sphericity_is_circularity_squared():
     found = shape(ellipse(80, 40))
-    assert found["circularity"] == pytest.approx(2 * np.sqrt(np.pi * found["area"]) / found["perimeter"])
+    assert found["circularity"] == pytest.approx(
+        2 * np.sqrt(np.pi * found["area"]) / found["perimeter"]
+    )
     assert found["sphericity"] == pytest.approx(found["circularity"] ** 2)
 
 
@@ -101,6 +111,8 @@ def test_a_drawn_figure_has_the_values_of_the_decks_formulas(drawn, degrees):
 def test_ratios_follow_from_the_measured_area_and_perimeter(drawn):
     found = shape(drawn(20)[0])
     area, outline = found["area"], found["perimeter"]
-    assert found["circularity"] == pytest.approx(min(2 * np.pi * np.sqrt(area / np.pi) / outline, 1))
+    assert found["circularity"] == pytest.approx(
+        min(2 * np.pi * np.sqrt(area / np.pi) / outline, 1)
+    )
     assert found["sphericity"] == pytest.approx(found["circularity"] ** 2)
     assert found["compactness"] == pytest.approx(outline**2 / area)

@@ -6,7 +6,9 @@ from scipy import stats
 
 from shared.features.statistics import Distribution, entropy, histogram, statistics
 
-samples = st.lists(st.integers(0, 255), min_size=2, max_size=80).map(lambda values: np.array(values, np.uint8))
+samples = st.lists(st.integers(0, 255), min_size=2, max_size=80).map(
+    lambda values: np.array(values, np.uint8)
+)
 
 
 @settings(max_examples=40)
@@ -16,7 +18,9 @@ def test_statistics_agree_with_numpy_and_scipy(sample):
     assert found["mean"] == pytest.approx(values.mean())
     assert found["var"] == pytest.approx(values.var())
     assert found["rms"] == pytest.approx(np.sqrt((values**2).mean()))
-    assert [found["p10"], found["median"], found["p90"]] == pytest.approx(np.percentile(values, [10, 50, 90]))
+    assert [found["p10"], found["median"], found["p90"]] == pytest.approx(
+        np.percentile(values, [10, 50, 90])
+    )
     assert found["mad"] == pytest.approx(np.abs(values - values.mean()).mean())
     if values.var() > 0:
         assert found["skew"] == pytest.approx(stats.skew(values), abs=1e-9)
@@ -26,13 +30,18 @@ def test_statistics_agree_with_numpy_and_scipy(sample):
 @settings(max_examples=20)
 @given(samples)
 def test_counted_and_sorted_samples_give_the_same(sample):
-    assert statistics(Distribution.of(sample)) == pytest.approx(statistics(Distribution.of(sample.astype(float))))
+    assert statistics(Distribution.of(sample)) == pytest.approx(
+        statistics(Distribution.of(sample.astype(float)))
+    )
 
 
 def test_a_constant_sample_has_no_spread_and_no_shape():
     found = statistics(Distribution.of(np.full(9, 7, np.uint8)))
     assert found["mean"] == found["median"] == found["rms"] == 7
-    assert all(found[name] == 0 for name in ("var", "std", "skew", "kurt", "iqr", "mad", "rmad", "cov", "qcod"))
+    assert all(
+        found[name] == 0
+        for name in ("var", "std", "skew", "kurt", "iqr", "mad", "rmad", "cov", "qcod")
+    )
 
 
 def test_black_has_ratios_of_zero():

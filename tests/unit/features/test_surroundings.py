@@ -12,7 +12,9 @@ def scene(inside: float, around: float, blur: int = 0) -> tuple[np.ndarray, np.n
     mask = (x - 48) ** 2 + (y - 48) ** 2 < 24**2
     pixels = np.where(mask, inside, around).astype(np.float64)
     for _ in range(blur):
-        pixels = (pixels + sum(np.roll(pixels, step, axis) for step in (1, -1) for axis in (0, 1))) / 5
+        pixels = (
+            pixels + sum(np.roll(pixels, step, axis) for step in (1, -1) for axis in (0, 1))
+        ) / 5
     return np.rint(pixels).astype(np.uint8), mask
 
 
@@ -64,4 +66,6 @@ def test_features_do_not_turn_with_a_mirror_image():
     pixels, mask = random.integers(0, 255, (SIDE, SIDE), np.uint8), scene(0, 0)[1]
     families = ("contrast", "outline")
     mirrored = extract(pixels[:, ::-1], mask[:, ::-1], families)
-    assert mirrored.values == pytest.approx(extract(pixels, mask, families).values, rel=1e-4, abs=1e-4)
+    assert mirrored.values == pytest.approx(
+        extract(pixels, mask, families).values, rel=1e-4, abs=1e-4
+    )

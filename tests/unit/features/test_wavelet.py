@@ -13,7 +13,10 @@ def all_inside(values: np.ndarray) -> Region:
 
 def test_bands_of_one_block_by_hand():
     """Haar of [[1, 2], [3, 4]]: sum, differences along y and x, and across, each halved."""
-    found = {name: band.values.item() for name, band in bands(all_inside(np.array([[1, 2], [3, 4]], np.uint8))).items()}
+    found = {
+        name: band.values.item()
+        for name, band in bands(all_inside(np.array([[1, 2], [3, 4]], np.uint8))).items()
+    }
     assert found == pytest.approx({"ll": 5, "lh": -2, "hl": -1, "hh": 0})
 
 
@@ -52,7 +55,10 @@ def lesion() -> Region:
 def along_one_axis_after_the_other(region: Region) -> dict[str, np.ndarray]:
     """The four bands by two passes of the one-dimensional transform: columns (x) first, then rows (y)."""
     by_x = dict(zip("lh", pywt.dwt(region.values.astype(float), "haar", axis=1), strict=True))
-    by_y = {first: dict(zip("lh", pywt.dwt(half, "haar", axis=0), strict=True)) for first, half in by_x.items()}
+    by_y = {
+        first: dict(zip("lh", pywt.dwt(half, "haar", axis=0), strict=True))
+        for first, half in by_x.items()
+    }
     return {first + second: by_y[first][second] for first in "lh" for second in "lh"}
 
 
@@ -76,7 +82,9 @@ def test_each_band_has_its_own_statistics_and_cooccurrence(lesion):
         assert found[f"{name}_stat_skew"] == pytest.approx(scipy.stats.skew(inside))
         assert found[f"{name}_stat_energy"] == pytest.approx((inside**2).sum())
         band = bands(lesion)[name].values
-        assert found[f"{name}_glcm_contrast_comb"] == pytest.approx(contrast_pair_by_pair(band, mask, levels=8))
+        assert found[f"{name}_glcm_contrast_comb"] == pytest.approx(
+            contrast_pair_by_pair(band, mask, levels=8)
+        )
 
 
 def contrast_pair_by_pair(values: np.ndarray, mask: np.ndarray, levels: int) -> float:

@@ -20,11 +20,16 @@ def test_what_is_kept_reads_as_the_same_nodule(described):
 
 
 def test_the_order_of_foci_and_their_repeats_say_nothing():
-    once, again = (describe({**EXAMPLE, "foci": foci}) for foci in (["rim", "punctate"], ["punctate", "rim", "rim"]))
+    once, again = (
+        describe({**EXAMPLE, "foci": foci})
+        for foci in (["rim", "punctate"], ["punctate", "rim", "rim"])
+    )
     assert to_json(once) == to_json(again)
 
 
-@pytest.mark.parametrize("sent", ["", "solid", "[]", "null", "7", "[" * 1900, {**EXAMPLE, "size": 3}])
+@pytest.mark.parametrize(
+    "sent", ["", "solid", "[]", "null", "7", "[" * 1900, {**EXAMPLE, "size": 3}]
+)
 def test_what_is_no_description_is_refused(sent):
     with pytest.raises(DescriptorsUnreadable, match="composition, echogenicity"):
         describe(sent)

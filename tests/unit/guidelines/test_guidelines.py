@@ -95,7 +95,11 @@ def test_acr_sums_its_points(described, points, expected):
 @given(nodules)
 def test_acr_adds_nothing_to_a_spongiform_nodule(described):
     spongiform = Descriptors(
-        Composition.SPONGIFORM, described.echogenicity, described.orientation, described.margin, described.foci
+        Composition.SPONGIFORM,
+        described.echogenicity,
+        described.orientation,
+        described.margin,
+        described.foci,
     )
     assert (GUIDELINES["ACR-2017"].points(spongiform), level("ACR-2017", spongiform)) == (0, "TR1")
 
@@ -212,7 +216,16 @@ def test_kim_does_not_look_at_the_size():
         (nodule("solid", "hypoechoic"), "4b"),
         (nodule("solid", "very-hypoechoic", margin="irregular"), "4c"),
         (nodule("solid", "hypoechoic", "punctate", margin="lobulated"), "4c"),
-        (nodule("solid", "hypoechoic", "punctate", margin="irregular", orientation="taller-than-wide"), "5"),
+        (
+            nodule(
+                "solid",
+                "hypoechoic",
+                "punctate",
+                margin="irregular",
+                orientation="taller-than-wide",
+            ),
+            "5",
+        ),
     ],
 )
 def test_kwak_counts_five_signs(described, expected):
@@ -262,7 +275,9 @@ def test_ata_only_considers_fna_of_a_very_low_suspicion():
 
 @settings(max_examples=150, deadline=None)
 @given(names, nodules, st.floats(0.1, 80), st.floats(0.1, 80))
-def test_a_larger_nodule_of_the_same_description_never_needs_less(guideline, described, first, second):
+def test_a_larger_nodule_of_the_same_description_never_needs_less(
+    guideline, described, first, second
+):
     small, large = (assess(described, size, guideline) for size in sorted([first, second]))
     assert small.level == large.level
     if small.outcome is not Outcome.UNDECIDED:
@@ -270,7 +285,10 @@ def test_a_larger_nodule_of_the_same_description_never_needs_less(guideline, des
 
 
 @settings(max_examples=150, deadline=None)
-@given(nodules, st.sampled_from(["ACR-2017", "K-TIRADS-2021", "EU-TIRADS-2017", "Kim-2002", "Kwak-2011"]))
+@given(
+    nodules,
+    st.sampled_from(["ACR-2017", "K-TIRADS-2021", "EU-TIRADS-2017", "Kim-2002", "Kwak-2011"]),
+)
 def test_punctate_foci_never_lower_the_level(described, guideline):
     with_foci = Descriptors(
         described.composition,
@@ -286,7 +304,9 @@ def test_punctate_foci_never_lower_the_level(described, guideline):
 
 @pytest.mark.parametrize("guideline", GUIDELINES.values(), ids=GUIDELINES)
 def test_every_case_names_a_level_of_its_guideline(guideline):
-    assert {case.level for case in guideline.cases} == {category.name for category in guideline.levels}
+    assert {case.level for case in guideline.cases} == {
+        category.name for category in guideline.levels
+    }
 
 
 def test_bad_size_and_unknown_guideline_are_refused():

@@ -103,7 +103,9 @@ def test_at_the_threshold_at_least_and_above_are_told_apart(rule, risk, size_mm,
 @settings(max_examples=100, deadline=None)
 @given(rules, risks, sizes, sizes)
 def test_a_larger_nodule_never_needs_less(rule, risk, first, second):
-    small, large = (URGENCY.index(recommend(risk, size, rule).outcome) for size in sorted([first, second]))
+    small, large = (
+        URGENCY.index(recommend(risk, size, rule).outcome) for size in sorted([first, second])
+    )
     assert small <= large
 
 
@@ -138,8 +140,18 @@ def test_the_shown_threshold_and_size_explain_the_advice(rule, risk, size_mm):
             "No FNA: 15.0 mm is below the 25 mm threshold of TR3 (risk 3 %); ultrasound again after 1, 3 and 5 years.",
         ),
         (ACR, 0.012, 30, "No FNA at any size: TR2 (risk 1.2 %)."),
-        (K2021, 0.05, 20, "No FNA: 20.0 mm does not exceed the 20 mm threshold of K-TIRADS 3 (risk 5 %)."),
-        (K2021, 0.05, 21, "FNA is due: 21.0 mm exceeds the 20 mm threshold of K-TIRADS 3 (risk 5 %)."),
+        (
+            K2021,
+            0.05,
+            20,
+            "No FNA: 20.0 mm does not exceed the 20 mm threshold of K-TIRADS 3 (risk 5 %).",
+        ),
+        (
+            K2021,
+            0.05,
+            21,
+            "FNA is due: 21.0 mm exceeds the 20 mm threshold of K-TIRADS 3 (risk 5 %).",
+        ),
         (
             K2021,
             0.7,
@@ -194,7 +206,12 @@ def test_advice_travels_as_json():
     sent = json.loads(json.dumps(recommend(0.31, 14.0).to_json()))
     assert sent["recommended"] is True
     assert sent["consider"] is False
-    assert (sent["rule"], sent["threshold_mm"], sent["size_mm"], sent["outcome"]) == (ACR, 10, 14.0, "due")
+    assert (sent["rule"], sent["threshold_mm"], sent["size_mm"], sent["outcome"]) == (
+        ACR,
+        10,
+        14.0,
+        "due",
+    )
 
 
 @pytest.mark.parametrize("size_mm", [0, -3, math.nan, math.inf, -math.inf])

@@ -34,15 +34,23 @@ def test_warnings_outside_are_heard_again_after_several_threads_were_inside():
     assert len(heard) == 1
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyError, EOFError, RecursionError, NotImplementedError])
+@pytest.mark.parametrize(
+    "error", [ValueError, KeyError, EOFError, RecursionError, NotImplementedError]
+)
 def test_whatever_a_library_throws_has_a_name(error):
-    with pytest.raises(ImageUnreadable, match="damaged") as refusal, reading(ImageFormat.DICOM, Limits()):
+    with (
+        pytest.raises(ImageUnreadable, match="damaged") as refusal,
+        reading(ImageFormat.DICOM, Limits()),
+    ):
         raise error("Doe^Jane")
     assert "Doe" not in str(refusal.value)
 
 
 def test_a_file_that_takes_too_much_memory_is_not_called_damaged():
-    with pytest.raises(ImageBrokeDecoder, match="more memory") as refusal, reading(ImageFormat.DICOM, Limits()):
+    with (
+        pytest.raises(ImageBrokeDecoder, match="more memory") as refusal,
+        reading(ImageFormat.DICOM, Limits()),
+    ):
         raise MemoryError("Doe^Jane")
     assert "Doe" not in str(refusal.value)
 

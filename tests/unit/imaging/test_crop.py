@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from shared.imaging import Box, Finding, Framing, ImageBlank, ImageFormat, Roi, RoiOutsideImage, UltrasoundImage, crop
+from shared.imaging import (
+    Box,
+    Finding,
+    Framing,
+    ImageBlank,
+    ImageFormat,
+    Roi,
+    RoiOutsideImage,
+    UltrasoundImage,
+    crop,
+)
 from shared.phantoms import draw
 from tests.builders import MARK_GREY, Screen
 
@@ -77,12 +87,16 @@ def test_marks_are_painted_over_and_counted():
     image = marked(*ACROSS)
     nodule = crop(image, Roi.parse({"box": [40, 60, 200, 180]}))
     assert "calipers-removed" in codes(nodule)
-    assert "2 burnt-in caliper marks" in next(f.message for f in nodule.findings if f.code == "calipers-removed")
+    assert "2 burnt-in caliper marks" in next(
+        f.message for f in nodule.findings if f.code == "calipers-removed"
+    )
     assert nodule.pixels.max() < MARK_GREY == image.pixels.max()
 
 
 def test_marks_inside_an_outlined_nodule_are_painted_over_as_well():
-    nodule = crop(marked(*BOTH_WAYS), Roi.parse({"polygon": [[20, 150], [140, 60], [260, 150], [140, 250]]}))
+    nodule = crop(
+        marked(*BOTH_WAYS), Roi.parse({"polygon": [[20, 150], [140, 60], [260, 150], [140, 250]]})
+    )
     assert nodule.outlined
     assert nodule.pixels[nodule.mask].max() < MARK_GREY
 
@@ -146,7 +160,10 @@ def test_phantoms_are_read_alike_with_and_without_marks():
     """What the model sees of a marked nodule is within a grey level of what it sees of the plain one."""
     for seed in range(6):
         plain, over = (
-            crop(UltrasoundImage(draw(seed, caliper=caliper).pixels, ImageFormat.PNG), Roi.parse(WHOLE))
+            crop(
+                UltrasoundImage(draw(seed, caliper=caliper).pixels, ImageFormat.PNG),
+                Roi.parse(WHOLE),
+            )
             for caliper in (False, True)
         )
         assert np.abs(plain.pixels.astype(int) - over.pixels).mean() < 1
@@ -162,4 +179,8 @@ def test_a_framing_may_leave_the_roi_that_marks_enclose_alone():
 
 
 def test_two_framings_are_told_apart_in_a_key():
-    assert {str(Framing(0.3)), str(Framing(0.3, calipers=False)), str(Framing(0.1))} == {"0.3", "0.3-whole", "0.1"}
+    assert {str(Framing(0.3)), str(Framing(0.3, calipers=False)), str(Framing(0.1))} == {
+        "0.3",
+        "0.3-whole",
+        "0.1",
+    }

@@ -34,14 +34,23 @@ def test_real_scanners_are_told_by_make_and_model(file, told):
 
 
 def test_neither_serial_number_nor_station_nor_hospital_is_told(speckle):
-    elements = {"StationName": "ROOM-4", "DeviceSerialNumber": "US2419B7", "InstitutionName": "North Clinic"}
-    elements |= {"Manufacturer": "Samsung Medison US2419B7", "ManufacturerModelName": "RS80A 20260314 00481516"}
+    elements = {
+        "StationName": "ROOM-4",
+        "DeviceSerialNumber": "US2419B7",
+        "InstitutionName": "North Clinic",
+    }
+    elements |= {
+        "Manufacturer": "Samsung Medison US2419B7",
+        "ManufacturerModelName": "RS80A 20260314 00481516",
+    }
     assert device_of(speckle, **elements) == "Samsung Medison RS80A"
 
 
 def test_a_patient_repeated_in_the_makers_field_is_left_out(speckle):
     elements = {"PatientName": "Doe^Jane", "PatientID": "A-7761", "PatientBirthDate": "19610203"}
-    told = device_of(speckle, **elements, Manufacturer="DOE JANE 19610203", ManufacturerModelName="EPIQ 7 A-7761")
+    told = device_of(
+        speckle, **elements, Manufacturer="DOE JANE 19610203", ManufacturerModelName="EPIQ 7 A-7761"
+    )
     assert told == "EPIQ 7"
 
 

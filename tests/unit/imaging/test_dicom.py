@@ -40,7 +40,9 @@ def test_grey_comes_back_as_it_was(speckle, dicom):
 
 
 def test_inverse_grey_is_turned_round(speckle, dicom):
-    assert (decode(dicom(speckle, PhotometricInterpretation="MONOCHROME1")).pixels == 255 - speckle).all()
+    assert (
+        decode(dicom(speckle, PhotometricInterpretation="MONOCHROME1")).pixels == 255 - speckle
+    ).all()
 
 
 def test_the_first_window_is_applied(dicom):
@@ -53,7 +55,9 @@ def test_the_first_window_is_applied(dicom):
 
 def test_rescale_comes_before_the_window(dicom):
     wide = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
-    pixels = decode(dicom(wide, RescaleSlope=2, RescaleIntercept=-100, WindowCenter=1900.5, WindowWidth=1001)).pixels
+    pixels = decode(
+        dicom(wide, RescaleSlope=2, RescaleIntercept=-100, WindowCenter=1900.5, WindowWidth=1001)
+    ).pixels
     assert pixels.ravel()[1000] in (127, 128)
 
 
@@ -69,8 +73,13 @@ def test_colour_is_turned_to_grey(speckle, dicom):
 
 def test_a_palette_is_looked_up(speckle, dicom):
     ramp = np.arange(256, dtype=np.uint16)[::-1] * 257
-    colours = {f"{name}PaletteColorLookupTableData": ramp.tobytes() for name in ("Red", "Green", "Blue")}
-    shape = {f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16] for name in ("Red", "Green", "Blue")}
+    colours = {
+        f"{name}PaletteColorLookupTableData": ramp.tobytes() for name in ("Red", "Green", "Blue")
+    }
+    shape = {
+        f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16]
+        for name in ("Red", "Green", "Blue")
+    }
     image = decode(dicom(speckle, PhotometricInterpretation="PALETTE COLOR", **shape, **colours))
     assert (image.pixels == 255 - speckle).all()
 
@@ -90,7 +99,10 @@ def test_a_region_gives_place_and_spacing(speckle, dicom):
 
 def test_regions_of_doppler_and_traces_do_not_count(speckle, dicom):
     image = decode(
-        dicom(speckle, SequenceOfUltrasoundRegions=[region(RegionDataType=2), region(RegionSpatialFormat=3)])
+        dicom(
+            speckle,
+            SequenceOfUltrasoundRegions=[region(RegionDataType=2), region(RegionSpatialFormat=3)],
+        )
     )
     assert (image.region, image.spacing_mm) == (None, None)
 
@@ -102,7 +114,9 @@ def test_a_region_in_other_units_gives_no_spacing(speckle, dicom):
 
 
 def test_a_region_beyond_the_image_is_not_believed(speckle, dicom):
-    image = decode(dicom(speckle, SequenceOfUltrasoundRegions=[region(right=120)], PixelSpacing=[0.1, 0.1]))
+    image = decode(
+        dicom(speckle, SequenceOfUltrasoundRegions=[region(right=120)], PixelSpacing=[0.1, 0.1])
+    )
     assert (image.region, image.spacing_mm, codes(image)) == (None, None, ["calibration-refused"])
 
 
@@ -113,7 +127,9 @@ def test_of_two_regions_the_larger_is_taken_and_said(speckle, dicom):
 
 
 def test_pixel_spacing_serves_where_there_is_no_region(speckle, dicom):
-    assert decode(dicom(speckle, PixelSpacing=[0.11, 0.12])).spacing_mm == pytest.approx((0.11, 0.12))
+    assert decode(dicom(speckle, PixelSpacing=[0.11, 0.12])).spacing_mm == pytest.approx(
+        (0.11, 0.12)
+    )
 
 
 @pytest.mark.parametrize("spacing", [[0, 0], [50, 50], [0.1, 1e-9]])
@@ -182,7 +198,11 @@ def test_every_file_that_ships_with_pydicom_is_read_or_refused_by_name():
                 assert decode(path.read_bytes()).pixels.ndim == 2
             except SeraError as refusal:
                 refused.append((path.name, refusal.code))
-    assert {code for _, code in refused} <= {"image-unsupported", "image-unreadable", "image-too-small"}
+    assert {code for _, code in refused} <= {
+        "image-unsupported",
+        "image-unreadable",
+        "image-too-small",
+    }
     images = [name for name, code in refused if code != "image-unsupported"]
     assert len(images) <= BROKEN_OR_TINY, images
 

@@ -20,14 +20,23 @@ from shared.imaging import (
 
 def png_that_claims(width: int, height: int) -> bytes:
     """A PNG with a header and nothing else worth reading."""
-    chunks = ((b"IHDR", pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
-    framed = (pack(">I", len(body)) + name + body + pack(">I", zlib.crc32(name + body)) for name, body in chunks)
+    chunks = (
+        (b"IHDR", pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"")),
+        (b"IEND", b""),
+    )
+    framed = (
+        pack(">I", len(body)) + name + body + pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])
 def test_size_and_format_come_from_the_header(kind, speckle, encode):
-    assert inspect(BytesIO(encode(speckle, kind))) == Header(ImageFormat(kind.lower()), width=64, height=48)
+    assert inspect(BytesIO(encode(speckle, kind))) == Header(
+        ImageFormat(kind.lower()), width=64, height=48
+    )
 
 
 def test_a_sideways_photograph_is_measured_as_displayed(speckle, encode):

@@ -27,4 +27,6 @@ def test_shrinking_averages():
 
 def test_an_even_scale_is_kept_as_it_is():
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32)).astype(np.uint8)
-    assert to_input(nodule(pixels), 32, (0, 0, 0), (1, 1, 1))[1] == pytest.approx(pixels / 255, abs=1e-6)
+    assert to_input(nodule(pixels), 32, (0, 0, 0), (1, 1, 1))[1] == pytest.approx(
+        pixels / 255, abs=1e-6
+    )

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from shared.imaging.photos import CornersInvalid, find_corners, findings, measure, read_corners, straighten
+from shared.imaging.photos import (
+    CornersInvalid,
+    find_corners,
+    findings,
+    measure,
+    read_corners,
+    straighten,
+)
 from shared.imaging.photos.straight import aspect_of
 from shared.phantoms import draw
 from shared.phantoms.camera import Shot, photograph
@@ -23,7 +30,8 @@ def test_a_good_photo_is_not_faulted(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
-    ("shot", "fault"), [(Shot(glare=300), "glare"), (Shot(moire=0.06), "moire"), (Shot(blur_px=9), "blurred")]
+    ("shot", "fault"),
+    [(Shot(glare=300), "glare"), (Shot(moire=0.06), "moire"), (Shot(blur_px=9), "blurred")],
 )
 def test_what_spoils_a_photo_is_told(seed, shot, fault):
     assert fault in told(seed, shot)
@@ -45,14 +53,18 @@ def test_where_there_is_no_screen_the_corners_lie_inside_the_photo():
 @pytest.mark.parametrize("shape", [(300, 400), (300, 300), (480, 300)])
 def test_the_aspect_of_the_screen_is_told_from_a_slanted_view(shape):
     photo = photograph(np.full(shape, 160, np.uint8), 4, Shot(tilt_deg=25))
-    assert aspect_of(photo.corners, photo.pixels.shape) == pytest.approx(shape[1] / shape[0], rel=0.03)
+    assert aspect_of(photo.corners, photo.pixels.shape) == pytest.approx(
+        shape[1] / shape[0], rel=0.03
+    )
 
 
 def test_a_straight_picture_has_no_more_pixels_than_the_photo_had_of_it():
     photo = photograph(draw(5, size_px=200).pixels, 5)
     straight = straighten(photo.pixels, photo.corners)
     x, y = photo.corners.T
-    assert straight.size == pytest.approx(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2, rel=0.02)
+    assert straight.size == pytest.approx(
+        abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2, rel=0.02
+    )
 
 
 def test_a_straight_picture_shows_what_was_on_the_screen():
@@ -61,7 +73,12 @@ def test_a_straight_picture_shows_what_was_on_the_screen():
     straight = straighten(photo.pixels, photo.corners)
     rows, columns = (np.linspace(0, side - 1, 40).astype(int) for side in straight.shape)
     there = np.linspace(0, 399, 40).astype(int)
-    assert np.corrcoef(straight[np.ix_(rows, columns)].ravel(), picture[np.ix_(there, there)].ravel())[0, 1] > 0.8
+    assert (
+        np.corrcoef(straight[np.ix_(rows, columns)].ravel(), picture[np.ix_(there, there)].ravel())[
+            0, 1
+        ]
+        > 0.8
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,18 @@ MOST_FALSE_ALARMS = 0.01
 
 
 def codes(pixels, mask=None) -> list[str]:
-    return [finding.code for finding in judge(pixels, np.ones(pixels.shape, bool) if mask is None else mask)]
+    return [
+        finding.code
+        for finding in judge(pixels, np.ones(pixels.shape, bool) if mask is None else mask)
+    ]
 
 
 def text_page() -> np.ndarray:
     page = np.full((256, 256), 255, np.uint8)
     for row in range(10):
-        cv2.putText(page, "nodule, left lobe", (8, 24 + 24 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 0, 1)
+        cv2.putText(
+            page, "nodule, left lobe", (8, 24 + 24 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 0, 1
+        )
     return page
 
 

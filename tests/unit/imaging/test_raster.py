@@ -17,7 +17,9 @@ def test_lossless_grey_comes_back_as_it_was(kind, speckle, encode):
 
 
 def test_jpeg_comes_back_nearly(speckle, encode):
-    assert np.abs(decode(encode(speckle, "JPEG", quality=95)).pixels.astype(int) - speckle).mean() < 3
+    assert (
+        np.abs(decode(encode(speckle, "JPEG", quality=95)).pixels.astype(int) - speckle).mean() < 3
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])
@@ -36,7 +38,16 @@ def test_exif_orientation_is_applied(kind, orientation, speckle, encode):
     exif[ORIENTATION] = orientation
     upright = decode(encode(picture, kind, exif=exif)).pixels
     height, width = (128, 96) if orientation >= 5 else (96, 128)
-    corner = {1: (0, 0), 2: (0, 1), 3: (1, 1), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (1, 1), 8: (1, 0)}[orientation]
+    corner = {
+        1: (0, 0),
+        2: (0, 1),
+        3: (1, 1),
+        4: (1, 0),
+        5: (0, 0),
+        6: (0, 1),
+        7: (1, 1),
+        8: (1, 0),
+    }[orientation]
     rows, columns = (slice(0, 28) if end == 0 else slice(-28, None) for end in corner)
     assert upright.shape == (height, width)
     assert upright[rows, columns].mean() > 230
@@ -76,7 +87,10 @@ def test_a_doppler_overlay_is_reported(speckle, encode):
 
 
 def test_cmyk_jpeg_is_read(speckle, encode):
-    assert decode(encode(Image.fromarray(speckle).convert("CMYK"), "JPEG")).pixels.shape == speckle.shape
+    assert (
+        decode(encode(Image.fromarray(speckle).convert("CMYK"), "JPEG")).pixels.shape
+        == speckle.shape
+    )
 
 
 def test_of_several_pages_the_first_is_read(speckle, encode):

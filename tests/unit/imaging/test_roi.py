@@ -11,7 +11,11 @@ TRIANGLE = {"polygon": [[10, 10], [50, 10], [30, 40.5]]}
 
 
 def test_a_box_is_read_from_text_and_from_fields():
-    assert Roi.parse('{"box": [3, 4, 20, 30]}') == Roi.parse({"box": (3, 4, 20, 30)}) == Roi(box=(3, 4, 20, 30))
+    assert (
+        Roi.parse('{"box": [3, 4, 20, 30]}')
+        == Roi.parse({"box": (3, 4, 20, 30)})
+        == Roi(box=(3, 4, 20, 30))
+    )
     assert Roi.parse('{"box": [3, 4, 20, 30]}').bounds == Box(3, 4, 20, 30)
 
 
@@ -61,7 +65,9 @@ def test_less_than_eight_pixels_is_too_small(box):
         Roi.parse({"box": box})
 
 
-@pytest.mark.parametrize("box", [[-1, 0, 20, 20], [0, -0.5, 20, 20], [90, 0, 20, 20], [0, 50, 20, 20]])
+@pytest.mark.parametrize(
+    "box", [[-1, 0, 20, 20], [0, -0.5, 20, 20], [90, 0, 20, 20], [0, 50, 20, 20]]
+)
 def test_beyond_the_image_is_said_with_both_sizes(box):
     with pytest.raises(RoiOutsideImage, match="100 x 60"):
         Roi.parse({"box": box}).check_inside(100, 60)

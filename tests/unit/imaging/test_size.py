@@ -30,13 +30,17 @@ def test_a_polygon_measures_between_its_farthest_corners():
 
 
 def test_corners_on_one_line_and_repeated_corners_are_measured_too():
-    assert measured_mm(Roi(polygon=((1, 1), (1, 1), (1, 11), (1, 6))), (0.3, 0.1)) == pytest.approx(3)
+    assert measured_mm(Roi(polygon=((1, 1), (1, 1), (1, 11), (1, 6))), (0.3, 0.1)) == pytest.approx(
+        3
+    )
 
 
 @given(rois, spacings, st.floats(0.1, 10))
 def test_the_measure_scales_with_the_spacing(roi, spacing, factor):
     scaled = (spacing[0] * factor, spacing[1] * factor)
-    assert measured_mm(roi, scaled) == pytest.approx(factor * measured_mm(roi, spacing), rel=1e-5, abs=1e-6)
+    assert measured_mm(roi, scaled) == pytest.approx(
+        factor * measured_mm(roi, spacing), rel=1e-5, abs=1e-6
+    )
 
 
 @given(rois, spacings)

@@ -113,7 +113,8 @@ def recoded(data: bytes, syntax: str, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "syntax", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, RLELossless, JPEG2000Lossless]
+    "syntax",
+    [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, RLELossless, JPEG2000Lossless],
 )
 @pytest.mark.parametrize("colour", [False, True])
 def test_what_we_encode_without_loss_comes_back_as_it_was(syntax, colour, speckle, dicom):
@@ -158,7 +159,14 @@ def test_inverse_grey_is_turned_round_in_compressed_frames_too(speckle, dicom):
 def test_a_segmented_palette_is_looked_up_in_compressed_frames_too(speckle, dicom):
     """One linear segment from 0 to white after a first value, which is a ramp."""
     ramp = np.array([0, 1, 0, 1, 255, 65535], np.uint16).tobytes()
-    colours = {f"Segmented{name}PaletteColorLookupTableData": ramp for name in ("Red", "Green", "Blue")}
-    shape = {f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16] for name in ("Red", "Green", "Blue")}
-    data = recoded(dicom(speckle, PhotometricInterpretation="PALETTE COLOR", **shape, **colours), RLELossless)
+    colours = {
+        f"Segmented{name}PaletteColorLookupTableData": ramp for name in ("Red", "Green", "Blue")
+    }
+    shape = {
+        f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16]
+        for name in ("Red", "Green", "Blue")
+    }
+    data = recoded(
+        dicom(speckle, PhotometricInterpretation="PALETTE COLOR", **shape, **colours), RLELossless
+    )
     assert (decode(data).pixels == speckle).all()

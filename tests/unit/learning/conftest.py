@@ -12,7 +12,12 @@ SMALL = {
     "source": "the tests",
     "roi": {"margin": 0.1},
     "features": [
-        {"network": "sera_tiny", "taps": ["block3.avg", "avg"], "tuning": "phantoms", "flips": True},
+        {
+            "network": "sera_tiny",
+            "taps": ["block3.avg", "avg"],
+            "tuning": "phantoms",
+            "flips": True,
+        },
         {"families": ["shape", "intensity"]},
     ],
     "classifiers": [

@@ -30,16 +30,22 @@ def test_scores_rise_with_malignancy(classifier):
 def test_a_forest_scores_as_scikit_learn_does(balanced):
     classifier = Forest(trees=20, min_leaf=(3,), balanced=balanced)
     scorer = fit_classifier(classifier, {"min_leaf": 3}, FEATURES, MALIGNANT, seed=0)
-    np.testing.assert_allclose(scorer.score(FEATURES), scorer.model.predict_proba(FEATURES)[:, 1], atol=1e-12)
+    np.testing.assert_allclose(
+        scorer.score(FEATURES), scorer.model.predict_proba(FEATURES)[:, 1], atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("classifier", [SVM, FOREST], ids=["svm", "forest"])
 def test_the_same_seed_gives_the_same_classifier(classifier):
     settings = candidates(classifier)[0]
-    first, second = (fit_classifier(classifier, settings, FEATURES, MALIGNANT, seed=3) for _ in range(2))
+    first, second = (
+        fit_classifier(classifier, settings, FEATURES, MALIGNANT, seed=3) for _ in range(2)
+    )
     np.testing.assert_array_equal(first.score(FEATURES), second.score(FEATURES))
 
 
 def test_the_width_of_the_rbf_kernel_follows_the_number_of_features():
-    scorer = fit_classifier(SVM, {"kernel": "rbf", "C": 1.0, "gamma": 0.5}, FEATURES, MALIGNANT, seed=0)
+    scorer = fit_classifier(
+        SVM, {"kernel": "rbf", "C": 1.0, "gamma": 0.5}, FEATURES, MALIGNANT, seed=0
+    )
     assert scorer.model["svm"].gamma == 0.1

@@ -12,13 +12,19 @@ def evidence(count=400, seed=0):
     scores = 1 / (1 + np.exp(-(random.normal(size=count) + 2 * malignant - 1)))
     folds = split(malignant, np.arange(count).astype(str), 6, 0)
     strangeness, embedding = random.random(count) + 0.5, random.normal(size=(count, 8)).astype("f4")
-    return gather_evidence(scores, malignant, folds, fit_sigmoid(scores, malignant), strangeness, embedding), scores
+    return gather_evidence(
+        scores, malignant, folds, fit_sigmoid(scores, malignant), strangeness, embedding
+    ), scores
 
 
 def test_the_reference_spans_the_training_images():
     found, scores = evidence()
     held = found.reference
-    assert (held.score[0], held.score[50], held.score[100]) == (scores.min(), np.median(scores), scores.max())
+    assert (held.score[0], held.score[50], held.score[100]) == (
+        scores.min(),
+        np.median(scores),
+        scores.max(),
+    )
     assert held.embedding.shape == (8, 101)
     for quantiles in (held.score, held.risk, held.strangeness, *held.embedding):
         assert len(quantiles) == 101

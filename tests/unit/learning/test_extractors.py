@@ -10,7 +10,9 @@ FAMILIES = ("shape", "glcm")
 
 def test_other_levels_or_distances_are_cached_apart():
     chosen = [{}, {"levels": 256}, {"distance": 2}, {"levels": 2}, {"levels": 256, "distance": 2}]
-    digests = {HandcraftedExtractor(HandcraftedFeatures(FAMILIES, **options)).digest for options in chosen}
+    digests = {
+        HandcraftedExtractor(HandcraftedFeatures(FAMILIES, **options)).digest for options in chosen
+    }
     assert len(digests) == len(chosen)
 
 

@@ -51,7 +51,9 @@ def test_every_feature_set_is_read_by_every_classifier(model, nodules):
         ("handcrafted", "forest"),
     ]
     assert prediction.readers[2].tap == "shape+intensity"
-    assert prediction.score == pytest.approx(np.mean([reader.probability for reader in prediction.readers]))
+    assert prediction.score == pytest.approx(
+        np.mean([reader.probability for reader in prediction.readers])
+    )
 
 
 def test_the_decision_follows_the_cutoff_and_the_risk_the_score(model, nodules):
@@ -72,9 +74,18 @@ def test_an_image_unlike_the_training_images_is_referred(model):
 def test_the_metrics_name_every_reader_and_the_interval(model):
     metrics = model.metrics
     assert metrics["auc_low"] <= metrics["auc"] <= metrics["auc_high"]
-    assert {"auc sera_tiny/svm", "auc handcrafted/forest", "sensitivity", "specificity", "brier"} <= set(metrics)
+    assert {
+        "auc sera_tiny/svm",
+        "auc handcrafted/forest",
+        "sensitivity",
+        "specificity",
+        "brier",
+    } <= set(metrics)
     assert metrics["images"] == 40
-    counts = [metrics[name] for name in ("true_positives", "false_negatives", "false_positives", "true_negatives")]
+    counts = [
+        metrics[name]
+        for name in ("true_positives", "false_negatives", "false_positives", "true_negatives")
+    ]
     assert sum(counts) == 40
     assert metrics["sensitivity"] == counts[0] / (counts[0] + counts[1])
     assert metrics["prevalence"] == model.training.prevalence == 0.5
@@ -82,7 +93,9 @@ def test_the_metrics_name_every_reader_and_the_interval(model):
 
 def test_patients_and_sites_are_counted_where_they_are_named(recipe, no_weights):
     named = [
-        replace(sample, patient=f"p{place // 2}", site="north" if place < 10 else None) if place < 30 else sample
+        replace(sample, patient=f"p{place // 2}", site="north" if place < 10 else None)
+        if place < 30
+        else sample
         for place, sample in enumerate(phantom_samples(40, 0, recipe.roi.margin))
     ]
     training = fit(named, recipe, no_weights).training
@@ -93,7 +106,9 @@ def test_patients_and_sites_are_counted_where_they_are_named(recipe, no_weights)
 def test_the_same_seed_gives_the_same_model(model, recipe, no_weights, nodules):
     again = fit(phantom_samples(40, 0, recipe.roi.margin), recipe, no_weights)
     assert again.metrics == pytest.approx(dict(model.metrics))
-    assert [p.score for p in again.predict(nodules)] == pytest.approx([p.score for p in model.predict(nodules)])
+    assert [p.score for p in again.predict(nodules)] == pytest.approx(
+        [p.score for p in model.predict(nodules)]
+    )
 
 
 def test_progress_ends_each_stage_at_one(recipe, no_weights):
@@ -111,7 +126,9 @@ def test_declared_members_alone_take_part(recipe, no_weights, nodules):
     fusion = {"members": ["handcrafted/svm"], "rule": "mean"}
     declared = read_recipe({**recipe.as_table(), "fusion": fusion})
     (prediction,) = fit(phantom_samples(24, 0, 0.1), declared, no_weights).predict(nodules[:1])
-    assert [(reader.network, reader.classifier) for reader in prediction.readers] == [("handcrafted", "svm")]
+    assert [(reader.network, reader.classifier) for reader in prediction.readers] == [
+        ("handcrafted", "svm")
+    ]
 
 
 def test_one_class_alone_is_refused_before_any_work(recipe, no_weights):
@@ -122,7 +139,9 @@ def test_one_class_alone_is_refused_before_any_work(recipe, no_weights):
 
 def test_too_few_patients_are_refused(recipe, no_weights):
     formula_only = read_recipe({**recipe.as_table(), "features": [{"families": ["shape"]}]})
-    same = [replace(sample, patient=f"p{sample.malignant}") for sample in phantom_samples(24, 0, 0.1)]
+    same = [
+        replace(sample, patient=f"p{sample.malignant}") for sample in phantom_samples(24, 0, 0.1)
+    ]
     with pytest.raises(TooFewSamples):
         fit(same, formula_only, no_weights)
 

@@ -13,7 +13,9 @@ def fixed(rule: FusionRule) -> Fuser:
     return Fuser(rule, weights=(1 / 3, 1 / 3, 1 / 3), bias=0.0, prevalence=0.3)
 
 
-def readers(seed: int, skills: tuple[float, ...], count: int = 200) -> tuple[np.ndarray, np.ndarray]:
+def readers(
+    seed: int, skills: tuple[float, ...], count: int = 200
+) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (R, N) of readers of different skill, and the labels (N,)."""
     rng, malignant = np.random.default_rng(seed), np.arange(count) % 2 == 0
     evidence = np.array([skill * (malignant - 0.5) + rng.normal(size=count) for skill in skills])
@@ -36,8 +38,12 @@ def test_the_better_reader_gets_the_greater_weight_and_none_a_negative_one():
 
 def test_weights_help_where_one_reader_is_much_better():
     probabilities, malignant = readers(1, (3.0, 0.3, 0.3, 0.3))
-    mean, weighted = (fit_fuser(rule, probabilities, malignant) for rule in (FusionRule.MEAN, FusionRule.WEIGHTED))
-    assert roc_auc(weighted.fuse(probabilities), malignant) > roc_auc(mean.fuse(probabilities), malignant)
+    mean, weighted = (
+        fit_fuser(rule, probabilities, malignant) for rule in (FusionRule.MEAN, FusionRule.WEIGHTED)
+    )
+    assert roc_auc(weighted.fuse(probabilities), malignant) > roc_auc(
+        mean.fuse(probabilities), malignant
+    )
 
 
 def test_certain_readers_give_a_finite_score():
@@ -53,5 +59,8 @@ def test_a_fold_s_labels_do_not_change_its_own_fused_scores(rule):
     rows = np.arange(60)
     folds = [Fold(np.setdiff1d(rows, test), test) for test in np.array_split(rows, 3)]
     flipped = np.where(rows < 20, ~malignant, malignant)
-    before, after = (cross_fused(rule, list(probabilities), labels, folds)[:20] for labels in (malignant, flipped))
+    before, after = (
+        cross_fused(rule, list(probabilities), labels, folds)[:20]
+        for labels in (malignant, flipped)
+    )
     np.testing.assert_array_equal(before, after)

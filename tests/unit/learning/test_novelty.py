@@ -7,15 +7,18 @@ from shared.learning.novelty import Novelty
 
 def table(rows: int, width: int = 30, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return (rng.normal(size=(rows, 3)) @ rng.normal(size=(3, width)) + 0.1 * rng.normal(size=(rows, width))).astype(
-        "f4"
-    )
+    return (
+        rng.normal(size=(rows, 3)) @ rng.normal(size=(3, width))
+        + 0.1 * rng.normal(size=(rows, width))
+    ).astype("f4")
 
 
 def test_what_leaves_the_training_images_subspace_is_strange():
     training = table(200)
     novelty = Novelty.fit(training)
-    stranger = np.random.default_rng(1).normal(size=(5, 30)).astype("f4") * training.std(0) + training.mean(0)
+    stranger = np.random.default_rng(1).normal(size=(5, 30)).astype("f4") * training.std(
+        0
+    ) + training.mean(0)
     assert novelty.score(stranger).min() > 2 * np.quantile(novelty.score(training), 0.99)
 
 
@@ -28,7 +31,9 @@ def test_training_images_have_a_mean_of_one():
 def test_units_do_not_matter(scale, shift):
     training = table(80)
     moved = (training * np.float32(scale) + np.float32(shift)).astype("f4")
-    np.testing.assert_allclose(Novelty.fit(moved).score(moved), Novelty.fit(training).score(training), rtol=0.05)
+    np.testing.assert_allclose(
+        Novelty.fit(moved).score(moved), Novelty.fit(training).score(training), rtol=0.05
+    )
 
 
 def test_features_that_never_vary_do_no_harm():

@@ -53,17 +53,28 @@ def refuse() -> Nodule:
 
 
 def samples(count: int) -> list[Sample]:
-    return [Sample(f"s{seed}", bool(seed % 2), lambda seed=seed: nodule(seed)) for seed in range(count)]
+    return [
+        Sample(f"s{seed}", bool(seed % 2), lambda seed=seed: nodule(seed)) for seed in range(count)
+    ]
 
 
 def test_a_bad_image_fails_alone():
-    outcomes = compute_each([BY_FORMULA], [nodule(0), nodule(1, masked=False), Unreadable(), nodule(2)])
-    assert [getattr(outcome, "code", "fine") for outcome in outcomes] == ["fine", "region-empty", "unreadable", "fine"]
+    outcomes = compute_each(
+        [BY_FORMULA], [nodule(0), nodule(1, masked=False), Unreadable(), nodule(2)]
+    )
+    assert [getattr(outcome, "code", "fine") for outcome in outcomes] == [
+        "fine",
+        "region-empty",
+        "unreadable",
+        "fine",
+    ]
     np.testing.assert_array_equal(outcomes[3][0], compute_each([BY_FORMULA], [nodule(2)])[0][0])
 
 
 def test_a_batch_of_bad_images_gives_an_error_each():
-    assert [error.code for error in compute_each([BY_FORMULA], [Unreadable(), Unreadable()])] == ["unreadable"] * 2
+    assert [error.code for error in compute_each([BY_FORMULA], [Unreadable(), Unreadable()])] == [
+        "unreadable"
+    ] * 2
 
 
 def test_what_cannot_be_read_is_skipped_and_named(tmp_path):
@@ -79,7 +90,14 @@ def test_an_engine_that_is_away_ends_the_fit_rather_than_the_image(tmp_path):
         raise Unavailable(service="The object store")
 
     with pytest.raises(Unavailable):
-        gather([*samples(2), Sample("far", True, away)], [BY_FORMULA], NoCache(), Framing(0.0), silent, tmp_path)
+        gather(
+            [*samples(2), Sample("far", True, away)],
+            [BY_FORMULA],
+            NoCache(),
+            Framing(0.0),
+            silent,
+            tmp_path,
+        )
 
 
 def test_cached_features_are_taken_without_loading_the_image(tmp_path):
@@ -112,7 +130,9 @@ def test_a_stored_table_comes_back_as_it_was_piece_by_piece(tmp_path):
     count, shelf = PIECE_ROWS + 3, Shelf()
     numbers = np.random.default_rng(0).normal(size=(count, 4)).astype(np.float32)
     many = [Sample(str(place), bool(place % 2), refuse) for place in range(count)]
-    stored = StoredTable.store(FeatureTable(tuple(many), (numbers,), ("d",), ()), shelf, Framing(0.1))
+    stored = StoredTable.store(
+        FeatureTable(tuple(many), (numbers,), ("d",), ()), shelf, Framing(0.1)
+    )
     back = stored.restore([*many, Sample("skipped", True, refuse)], shelf, tmp_path)
     np.testing.assert_array_equal(back.features[0], numbers)
     assert (back.samples, back.digests) == (tuple(many), ("d",))
@@ -121,7 +141,9 @@ def test_a_stored_table_comes_back_as_it_was_piece_by_piece(tmp_path):
         stored.restore(many, shelf, tmp_path)
 
 
-def network_extractor(flips: bool = False, root: bool = False, spoil: bool = False) -> NetworkExtractor:
+def network_extractor(
+    flips: bool = False, root: bool = False, spoil: bool = False
+) -> NetworkExtractor:
     torch.manual_seed(0)
     definition = get_network("sera_tiny")
     network = TapNetwork(definition.card, definition.stages(definition.build()), ("avg",))

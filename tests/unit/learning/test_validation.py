@@ -61,7 +61,9 @@ def test_an_image_s_own_label_does_not_change_its_out_of_fold_score_nor_its_cali
     flipped[first.test] = ~flipped[first.test]
     other = judged(Trial(flipped, case.groups, case.folds, 3, 0, "another"), features)
     np.testing.assert_array_equal(scores[first.test], other[first.test])
-    calibrated, other = (cross_fitted(scores, labels, case.folds)[first.test] for labels in (case.malignant, flipped))
+    calibrated, other = (
+        cross_fitted(scores, labels, case.folds)[first.test] for labels in (case.malignant, flipped)
+    )
     np.testing.assert_array_equal(calibrated, other)
 
 
@@ -97,7 +99,9 @@ def directly(case: Trial, fold: Fold, table: np.ndarray) -> tuple[np.ndarray, di
         return roc_auc(scores, labels)
 
     chosen = max(candidates(BOTH), key=area)
-    return svm(chosen).fit(scaled[fold.training], labels).decision_function(scaled[fold.test]), chosen
+    return svm(chosen).fit(scaled[fold.training], labels).decision_function(
+        scaled[fold.test]
+    ), chosen
 
 
 def test_every_concatenation_of_six_sets_scores_as_if_it_were_fitted_directly(tables):
@@ -123,7 +127,9 @@ def test_the_settings_of_the_final_fit_are_those_a_pipeline_of_the_bundle_reprod
     scores, chosen = directly(case, whole, table)
     assert settings == chosen
     np.testing.assert_allclose(
-        fit_classifier(BOTH, settings, table, case.malignant, 0).score(table), scores, atol=SOLVED_TO
+        fit_classifier(BOTH, settings, table, case.malignant, 0).score(table),
+        scores,
+        atol=SOLVED_TO,
     )
 
 

@@ -25,6 +25,9 @@ def test_the_settings_that_differ_are_named(change):
 
 
 def test_of_several_tags_the_nearest_tells_what_differs():
-    near, far = tag_of(SETTINGS | {"weight": 1.0}), tag_of({"prevalence": 0.1, "fna_rule": "x", "weight": 1.0})
+    near, far = (
+        tag_of(SETTINGS | {"weight": 1.0}),
+        tag_of({"prevalence": 0.1, "fna_rule": "x", "weight": 1.0}),
+    )
     assert differing(SETTINGS, frozenset({near, far})) == ["weight"]
     assert differing(SETTINGS, frozenset({"7"})) == differing(SETTINGS, None) == []

@@ -17,7 +17,11 @@ def write_mat() -> Callable[..., None]:
     def write(file: Path, layers: list[Layer], old: bool = False, under_net: bool = False) -> None:
         structs = []
         for number, (filters, biases) in enumerate(layers, 1):
-            fields = {"filters": filters, "biases": biases} if old else {"weights": cell([filters, biases])}
+            fields = (
+                {"filters": filters, "biases": biases}
+                if old
+                else {"weights": cell([filters, biases])}
+            )
             structs += [{"type": "conv", "name": f"conv{number}", "stride": 1.0, **fields}]
             structs += [{"type": "relu", "name": f"relu{number}"}]
         contents = {"layers": cell(structs)}

@@ -7,7 +7,9 @@ PAGE = Path(__file__).parents[3] / "docs" / "networks.md"
 
 
 def test_the_page_is_what_the_cards_say():
-    assert PAGE.read_text() == catalogue(list_networks()), "run: python -m shared.networks.catalogue > docs/networks.md"
+    assert PAGE.read_text() == catalogue(list_networks()), (
+        "run: python -m shared.networks.catalogue > docs/networks.md"
+    )
 
 
 def test_every_network_has_a_row_in_both_tables_with_its_files_and_licence():

@@ -7,7 +7,9 @@ from shared.networks.cutting import chain, cut
 
 
 def layers() -> nn.Sequential:
-    parts = OrderedDict(conv1=nn.Conv2d(3, 4, 3), relu1=nn.ReLU(), pool=nn.MaxPool2d(2), flat=nn.Flatten())
+    parts = OrderedDict(
+        conv1=nn.Conv2d(3, 4, 3), relu1=nn.ReLU(), pool=nn.MaxPool2d(2), flat=nn.Flatten()
+    )
     return nn.Sequential(parts)
 
 

@@ -52,7 +52,8 @@ def test_a_stated_md5_is_checked(address, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "problem"), [("net-00000000.pth", "hash"), ("cut/model.safetensors", "connection ended"), ("gone", "404")]
+    ("path", "problem"),
+    [("net-00000000.pth", "hash"), ("cut/model.safetensors", "connection ended"), ("gone", "404")],
 )
 def test_what_is_not_whole_leaves_nothing(address, tmp_path, path, problem):
     with pytest.raises((ValueError, OSError), match=problem):

@@ -79,7 +79,10 @@ def embedding_in_a_whole_pass(module: nn.Module, images: torch.Tensor) -> torch.
     """What the network's own forward hands to its last layer with weights, (N, C)."""
     caught = []
     last = list(weighted_layers(module).values())[-1]
-    with torch.inference_mode(), last.register_forward_pre_hook(lambda layer, inputs: caught.append(inputs[0])):
+    with (
+        torch.inference_mode(),
+        last.register_forward_pre_hook(lambda layer, inputs: caught.append(inputs[0])),
+    ):
         module(images)
     return caught[0].mean((2, 3)) if caught[0].dim() == 4 else caught[0]
 
@@ -90,7 +93,9 @@ def test_a_tap_is_as_wide_as_its_stage_and_flat_where_there_is_no_map(card):
     assert {name: shapes[tap.stage][0] for name, tap in card.taps.items()} == {
         name: tap.width for name, tap in card.taps.items()
     }
-    assert all((tap.pool is Pool.FLAT) == (len(shapes[tap.stage]) == 1) for tap in card.taps.values())
+    assert all(
+        (tap.pool is Pool.FLAT) == (len(shapes[tap.stage]) == 1) for tap in card.taps.values()
+    )
 
 
 @EVERY_CARD
@@ -100,8 +105,12 @@ def test_all_taps_read_two_phantoms_and_the_embedding_is_what_the_last_layer_rea
     features = TapNetwork(card, get_network(card.name).stages(module), tuple(card.taps))(images)
     assert features.dtype == torch.float32
     assert features.isfinite().all()
-    by_tap = dict(zip(card.taps, features.split([tap.width for tap in card.taps.values()], 1), strict=True))
-    assert [name for name, (benign, malignant) in by_tap.items() if torch.equal(benign, malignant)] == []
+    by_tap = dict(
+        zip(card.taps, features.split([tap.width for tap in card.taps.values()], 1), strict=True)
+    )
+    assert [
+        name for name, (benign, malignant) in by_tap.items() if torch.equal(benign, malignant)
+    ] == []
     torch.testing.assert_close(by_tap[card.embedding][:1], whole_pass, rtol=1e-3, atol=1e-4)
 
 
@@ -124,7 +133,9 @@ def test_no_stage_has_an_auxiliary_classifier_or_the_last_layer(card):
     assert all(name.lower().startswith(("aux", "classif", "fc")) for name in left), left
 
 
-@pytest.mark.parametrize(("name", "table"), [("alexnet", ALEXNET), ("overfeat_accurate", OVERFEAT), ("vgg_f", VGG_F)])
+@pytest.mark.parametrize(
+    ("name", "table"), [("alexnet", ALEXNET), ("overfeat_accurate", OVERFEAT), ("vgg_f", VGG_F)]
+)
 def test_every_stage_of_a_network_of_our_own_has_the_published_shape(name, table):
     assert shapes_of_stages(get_network(name).card) == table
 
@@ -178,7 +189,10 @@ def test_between_connected_layers_there_is_the_dropout_of_the_original():
     kinds = {}
     for name in ("alexnet", "alexnet_owt", "overfeat_accurate", "vgg16", "vgg_f"):
         stages = get_network(name).stages(blank(get_network(name)))
-        kinds[name] = [sum(isinstance(layer, nn.Dropout) for layer in stages[stage]) for stage in ("fc1", "fc2")]
+        kinds[name] = [
+            sum(isinstance(layer, nn.Dropout) for layer in stages[stage])
+            for stage in ("fc1", "fc2")
+        ]
     assert kinds == {
         "alexnet": [1, 1],
         "alexnet_owt": [1, 1],

@@ -21,7 +21,9 @@ def test_the_regions_are_the_nodule_a_band_along_its_outline_and_a_ring_beyond_i
 def test_a_region_s_features_are_its_own_mean():
     maps = torch.arange(96 * 96, dtype=torch.float32).reshape(1, 1, 96, 96)
     regions = nodule_regions(square())
-    torch.testing.assert_close(pooled(maps, Pool.INSIDE, regions), maps[..., 32:64, 32:64].mean((2, 3)))
+    torch.testing.assert_close(
+        pooled(maps, Pool.INSIDE, regions), maps[..., 32:64, 32:64].mean((2, 3))
+    )
 
 
 def test_without_an_outline_the_inside_is_the_whole_crop_and_nothing_is_around():

@@ -37,7 +37,9 @@ def test_an_unknown_network_is_refused_with_the_known_ones():
 def test_a_blank_network_has_the_names_of_a_built_one_and_no_numbers():
     definition = get_network("sera_tiny")
     empty, built = blank(definition).state_dict(), definition.build().state_dict()
-    assert {name: tensor.shape for name, tensor in empty.items()} == {name: t.shape for name, t in built.items()}
+    assert {name: tensor.shape for name, tensor in empty.items()} == {
+        name: t.shape for name, t in built.items()
+    }
     assert {tensor.device for tensor in empty.values()} == {torch.device("meta")}
 
 
@@ -47,7 +49,9 @@ def test_a_card_names_its_source_and_its_embedding_among_its_taps(card):
     assert card.embedding in card.taps
 
 
-@pytest.mark.parametrize("card", [card for card in list_networks() if card.weights], ids=lambda card: card.name)
+@pytest.mark.parametrize(
+    "card", [card for card in list_networks() if card.weights], ids=lambda card: card.name
+)
 def test_weights_have_a_licence_our_own_name_and_a_secure_address_or_none(card):
     assert card.weights.licence
     assert f"{card.name}.pth" in card.weights.files
@@ -55,7 +59,9 @@ def test_weights_have_a_licence_our_own_name_and_a_secure_address_or_none(card):
 
 
 @pytest.mark.parametrize(
-    "card", [card for card in list_networks() if card.weights and card.weights.url], ids=lambda card: card.name
+    "card",
+    [card for card in list_networks() if card.weights and card.weights.url],
+    ids=lambda card: card.name,
 )
 def test_a_download_is_kept_under_a_name_that_says_its_format(card):
     assert card.weights.kept_as in card.weights.files

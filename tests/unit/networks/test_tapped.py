@@ -36,7 +36,12 @@ def test_a_batch_gives_each_image_the_features_it_gets_alone(name):
 
 
 def test_layers_behind_the_deepest_tap_are_not_kept():
-    assert list(random_network("squeezenet", ("fire6.avg", "fire4.max")).layers) == ["conv1", "fire3", "fire4", "fire6"]
+    assert list(random_network("squeezenet", ("fire6.avg", "fire4.max")).layers) == [
+        "conv1",
+        "fire3",
+        "fire4",
+        "fire6",
+    ]
 
 
 def test_a_cut_network_gives_what_the_whole_one_gives_there():
@@ -44,7 +49,9 @@ def test_a_cut_network_gives_what_the_whole_one_gives_there():
     module, batch = definition.build().eval(), images("squeezenet", 2)
     with torch.no_grad():
         expected = module.features(batch[:, :3]).mean((2, 3))
-    torch.testing.assert_close(TapNetwork(definition.card, definition.stages(module), ("avg",))(batch), expected)
+    torch.testing.assert_close(
+        TapNetwork(definition.card, definition.stages(module), ("avg",))(batch), expected
+    )
 
 
 def test_it_stays_in_eval_mode_and_keeps_no_gradient():
@@ -81,4 +88,6 @@ def test_other_weights_have_another_digest():
 
 def test_tensors_of_another_network_are_refused():
     with pytest.raises(WeightsUnreadable):
-        TapNetwork.from_tensors("squeezenet", ("avg",), random_network("sera_tiny", ("avg",)).state_dict())
+        TapNetwork.from_tensors(
+            "squeezenet", ("avg",), random_network("sera_tiny", ("avg",)).state_dict()
+        )

@@ -67,7 +67,9 @@ def test_missing_weights_say_what_is_missing_and_where_to_put_it(tmp_path):
 
 def test_without_a_known_address_the_error_says_where_to_put_the_file(tmp_path):
     card = get_network("overfeat_accurate").card
-    with pytest.raises(WeightsMissing, match=r"net_weight_1 .* no address is known .* SERA_WEIGHTS_DIR"):
+    with pytest.raises(
+        WeightsMissing, match=r"net_weight_1 .* no address is known .* SERA_WEIGHTS_DIR"
+    ):
         WeightsFinder(None, tmp_path / "cache").find(card)
     assert not (tmp_path / "cache").exists()
 
@@ -81,7 +83,11 @@ def test_the_folder_goes_before_the_cache_and_our_own_name_before_the_publisher_
     card, folder, cache = get_network("vgg_f").card, tmp_path / "folder", tmp_path / "cache"
     finder = WeightsFinder(folder, cache, download=False)
     found = []
-    for where, name in ((cache, "vgg_f.pth"), (folder, "imagenet-vgg-f.mat"), (folder, "vgg_f.pth")):
+    for where, name in (
+        (cache, "vgg_f.pth"),
+        (folder, "imagenet-vgg-f.mat"),
+        (folder, "vgg_f.pth"),
+    ):
         where.mkdir(exist_ok=True)
         (where / name).touch()
         found.append(finder.find(card).relative_to(tmp_path).as_posix())
@@ -103,7 +109,9 @@ def test_a_blank_network_is_filled_like_a_random_one(weight_file):
         load_weights(module, weight_file, "squeezenet")
     expected = torch.load(weight_file, weights_only=True)
     for module in (empty, random):
-        assert all(torch.equal(tensor, expected[name]) for name, tensor in module.state_dict().items())
+        assert all(
+            torch.equal(tensor, expected[name]) for name, tensor in module.state_dict().items()
+        )
 
 
 def test_a_file_of_another_network_is_refused(weight_file):
@@ -125,7 +133,9 @@ def test_a_file_that_would_run_code_is_refused(tmp_path, monkeypatch):
     assert not Path("planted").exists()
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="real weights lie beside the checkout only during development")
+@pytest.mark.skipif(
+    not REAL.is_dir(), reason="real weights lie beside the checkout only during development"
+)
 @pytest.mark.parametrize("name", ["squeezenet", "mobilenet_v2"])
 def test_real_weights_give_finite_features_that_differ_between_images(name, tmp_path):
     network = TapNetwork.pretrained(name, ("avg",), WeightsFinder(REAL, tmp_path, download=False))

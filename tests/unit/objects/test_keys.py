@@ -6,7 +6,9 @@ from shared.objects.errors import KeyInvalid
 from shared.objects.keys import check_key, check_prefix, is_key
 
 
-@pytest.mark.parametrize("key", ["a", "objects/ab/cd", "named/features-v2/vgg16_fc1.npz", "A.b-c_d/0"])
+@pytest.mark.parametrize(
+    "key", ["a", "objects/ab/cd", "named/features-v2/vgg16_fc1.npz", "A.b-c_d/0"]
+)
 def test_plain_names_are_keys(key):
     assert check_key(key) == key
 

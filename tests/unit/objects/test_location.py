@@ -13,7 +13,9 @@ def test_a_file_address_opens_a_directory(tmp_path):
 
 
 def test_an_s3_address_opens_a_bucket_without_connecting():
-    objects = open_store(f"s3://KEY:{QUOTED}@objects.invalid:9000/images?secure=true&region=eu-west-1")
+    objects = open_store(
+        f"s3://KEY:{QUOTED}@objects.invalid:9000/images?secure=true&region=eu-west-1"
+    )
     assert repr(objects) == "ObjectStore(S3Store('objects.invalid:9000/images'))"
 
 

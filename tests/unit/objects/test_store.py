@@ -33,7 +33,9 @@ def test_an_object_is_named_by_its_hash(objects):
     assert objects.get(DIGEST) == IMAGE
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.binary(max_size=4000))
 def test_bytes_and_streams_are_kept_alike(objects, data):
     assert objects.put(data) == objects.put(io.BytesIO(data))
@@ -92,7 +94,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(objects, root):
 
 
 @pytest.mark.parametrize(
-    "read", [lambda objects: objects.get(DIGEST), lambda objects: objects.copy_to(DIGEST, io.BytesIO())]
+    "read",
+    [lambda objects: objects.get(DIGEST), lambda objects: objects.copy_to(DIGEST, io.BytesIO())],
 )
 def test_a_changed_object_is_corrupt(objects, root, read):
     objects.put(IMAGE)
@@ -111,7 +114,9 @@ def test_a_deleted_object_is_missing_and_can_be_put_again(objects):
     assert objects.get(DIGEST) == IMAGE
 
 
-@pytest.mark.parametrize("digest", ["", "abc", "../" * 20 + "etc/passwd", DIGEST.upper(), DIGEST + "0"])
+@pytest.mark.parametrize(
+    "digest", ["", "abc", "../" * 20 + "etc/passwd", DIGEST.upper(), DIGEST + "0"]
+)
 def test_what_is_no_hash_is_refused(objects, digest):
     with pytest.raises(KeyInvalid):
         objects.get(digest)

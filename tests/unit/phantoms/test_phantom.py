@@ -17,7 +17,11 @@ def test_pixels_and_mask_have_the_size_asked_for(size_px):
 def test_the_same_seed_draws_the_same_pixels():
     first, second = draw(7), draw(7)
     assert (first.pixels == second.pixels).all()
-    assert (first.malignant, first.size_mm, first.descriptors) == (second.malignant, second.size_mm, second.descriptors)
+    assert (first.malignant, first.size_mm, first.descriptors) == (
+        second.malignant,
+        second.size_mm,
+        second.descriptors,
+    )
 
 
 def test_another_seed_draws_another_nodule():
@@ -70,9 +74,16 @@ def test_dark_words_make_dark_nodules():
     for phantom in SERIES:
         if phantom.descriptors.composition is Composition.SOLID and not phantom.descriptors.foci:
             around = phantom.pixels[40:100][~phantom.mask[40:100]].mean()
-            contrast[phantom.descriptors.echogenicity].append(phantom.pixels[phantom.mask].mean() - around)
-    assert np.mean(contrast[Echogenicity.VERY_HYPOECHOIC]) < np.mean(contrast[Echogenicity.HYPOECHOIC]) - 10
-    assert np.mean(contrast[Echogenicity.HYPOECHOIC]) < np.mean(contrast[Echogenicity.ISOECHOIC]) - 10
+            contrast[phantom.descriptors.echogenicity].append(
+                phantom.pixels[phantom.mask].mean() - around
+            )
+    assert (
+        np.mean(contrast[Echogenicity.VERY_HYPOECHOIC])
+        < np.mean(contrast[Echogenicity.HYPOECHOIC]) - 10
+    )
+    assert (
+        np.mean(contrast[Echogenicity.HYPOECHOIC]) < np.mean(contrast[Echogenicity.ISOECHOIC]) - 10
+    )
 
 
 def test_cysts_are_black():

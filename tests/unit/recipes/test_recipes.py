@@ -36,7 +36,11 @@ def labels(recipe, named) -> list[str]:
 
 def test_light_reads_two_networks_and_handcrafted_features():
     light = load_recipe("light")
-    assert [features.network for features in light.features] == ["squeezenet", "mobilenet_v2", "handcrafted"]
+    assert [features.network for features in light.features] == [
+        "squeezenet",
+        "mobilenet_v2",
+        "handcrafted",
+    ]
     assert labels(light, light.fusion.members) == [
         "squeezenet/svm",
         "mobilenet_v2/svm",
@@ -77,7 +81,9 @@ def test_the_deployed_recipe_is_vgg16_tuned_end_to_end():
 def test_every_feature_set_of_a_recipe_that_ships_has_a_reader():
     for recipe in map(load_recipe, list_recipes()):
         read = {member.rpartition("/")[0] for member in recipe.fusion.members}
-        assert recipe.fusion.members == ("all",) or read == {features.name for features in recipe.features}
+        assert recipe.fusion.members == ("all",) or read == {
+            features.name for features in recipe.features
+        }
 
 
 def test_starter_needs_no_weights():
@@ -188,7 +194,11 @@ def test_one_reader_cannot_vote(table):
 def test_a_recipe_keeps_what_can_be_made_of_some_of_its_feature_sets():
     light = load_recipe("light")
     left = light.keeping(["mobilenet_v2", "handcrafted"])
-    assert labels(left, left.fusion.members) == ["mobilenet_v2/svm", "handcrafted/svm", "handcrafted/forest"]
+    assert labels(left, left.fusion.members) == [
+        "mobilenet_v2/svm",
+        "handcrafted/svm",
+        "handcrafted/forest",
+    ]
     assert read_recipe(json.loads(json.dumps(left.as_table()))) == left
 
 
@@ -207,8 +217,11 @@ def test_two_feature_sets_of_one_name_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("asked", "share", "taken"), [("auto", 0.6, "always"), ("auto", 0.4, "never"), ("never", 1.0, "never")]
+    ("asked", "share", "taken"),
+    [("auto", 0.6, "always"), ("auto", 0.4, "never"), ("never", 1.0, "never")],
 )
 def test_marks_stand_in_for_an_roi_where_most_training_images_had_one(asked, share, taken):
-    recipe = read_recipe({**load_recipe("light").as_table(), "roi": {"margin": 0.3, "calipers": asked}})
+    recipe = read_recipe(
+        {**load_recipe("light").as_table(), "roi": {"margin": 0.3, "calipers": asked}}
+    )
     assert recipe.framed(share).roi.calipers == taken

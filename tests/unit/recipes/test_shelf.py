@@ -55,20 +55,42 @@ def test_without_a_folder_there_is_what_ships(folder, tmp_path):
 @pytest.mark.parametrize(
     ("file", "text", "error", "told"),
     [
-        ("light.toml", TEXT, RecipeNameTaken, "light.toml has the name of a recipe that ships, light"),
-        ("mine.toml", TEXT.replace("mine", "light"), RecipeNameTaken, "mine.toml has the name .* light"),
+        (
+            "light.toml",
+            TEXT,
+            RecipeNameTaken,
+            "light.toml has the name of a recipe that ships, light",
+        ),
+        (
+            "mine.toml",
+            TEXT.replace("mine", "light"),
+            RecipeNameTaken,
+            "mine.toml has the name .* light",
+        ),
         ("other.toml", TEXT, RecipeMisnamed, "other.toml says that its `name` is 'mine'"),
         ("a b.toml", TEXT.replace("mine", "a b"), RecipeMisnamed, "letters, digits"),
         ("mine.toml", "name = ", RecipeFileRefused, "mine.toml .* no TOML"),
         ("mine.toml", f"a = {'[' * 5000}{']' * 5000}", RecipeFileRefused, "mine.toml .* no TOML"),
         ("mine.toml", f"a = {'9' * 5000}", RecipeFileRefused, "mine.toml .* no TOML"),
         ("mine.toml", f"{TEXT}#{'.' * 1024 * 1024}", RecipeFileRefused, "larger than 1024 KiB"),
-        ("mine.toml", TEXT.replace("[1]", "[0]"), RecipeFileRefused, r"mine.toml .* `classifiers\[0\].C`: 0.0 is not"),
+        (
+            "mine.toml",
+            TEXT.replace("[1]", "[0]"),
+            RecipeFileRefused,
+            r"mine.toml .* `classifiers\[0\].C`: 0.0 is not",
+        ),
         ("mine.toml", TEXT.replace("[1]", f"[1{'0' * 400}]"), RecipeFileRefused, "is no float"),
-        ("mine.toml", TEXT.replace("a test", "\\u0000"), RecipeFileRefused, "`source`: .* is no str"),
+        (
+            "mine.toml",
+            TEXT.replace("a test", "\\u0000"),
+            RecipeFileRefused,
+            "`source`: .* is no str",
+        ),
     ],
 )
-def test_a_file_that_is_no_recipe_is_refused_by_name_and_takes_nothing_from_the_others(lay, file, text, error, told):
+def test_a_file_that_is_no_recipe_is_refused_by_name_and_takes_nothing_from_the_others(
+    lay, file, text, error, told
+):
     lay("fine.toml", TEXT.replace("mine", "fine"))
     shelf = lay(file, text)
     [refused] = shelf.refused()

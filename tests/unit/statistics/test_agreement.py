@@ -46,7 +46,9 @@ DIAGNOSES = np.array(
 )
 """Thirty patients, six psychiatrists, five diagnoses (Fleiss 1971, table 1)."""
 
-ratings = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=60).map(np.array)
+ratings = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=60).map(
+    np.array
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -70,15 +72,22 @@ def test_without_named_categories_those_that_occur_are_ordered():
     pairs = np.array([[1, 1], [1, 2], [2, 5], [5, 5], [5, 2]])
     expected = sklearn.metrics.cohen_kappa_score(*pairs.T, weights="quadratic")
     assert cohen_kappa(*pairs.T, "quadratic").value == pytest.approx(expected)
-    assert cohen_kappa(*pairs.T, "quadratic", categories=range(1, 6)).value != pytest.approx(expected, abs=1e-3)
+    assert cohen_kappa(*pairs.T, "quadratic", categories=range(1, 6)).value != pytest.approx(
+        expected, abs=1e-3
+    )
 
 
 def test_names_and_flags_are_categories_too():
     first, second = [1, 0, 1, 1], [1, 0, 0, 1]
     named = cohen_kappa(
-        ["malignant", "benign", "malignant", "malignant"], ["malignant", "benign", "benign", "malignant"]
+        ["malignant", "benign", "malignant", "malignant"],
+        ["malignant", "benign", "benign", "malignant"],
     )
-    assert named == cohen_kappa(first, second) == cohen_kappa(np.array(first, bool), np.array(second, bool))
+    assert (
+        named
+        == cohen_kappa(first, second)
+        == cohen_kappa(np.array(first, bool), np.array(second, bool))
+    )
 
 
 def test_the_interval_is_the_estimate_with_its_error_either_way():
@@ -97,7 +106,9 @@ def test_full_agreement_has_no_error():
     assert (found.value, found.standard_error, found.interval) == (1.0, 0.0, Interval(1.0, 1.0))
 
 
-@pytest.mark.parametrize("found", [cohen_kappa([1, 1], [1, 1]), fleiss_kappa([[1, 1, 1], [1, 1, 1]])])
+@pytest.mark.parametrize(
+    "found", [cohen_kappa([1, 1], [1, 1]), fleiss_kappa([[1, 1, 1], [1, 1, 1]])]
+)
 def test_one_category_alone_says_nothing(found):
     assert math.isnan(found.value)
     assert found.interval == Interval(-1.0, 1.0)
@@ -116,7 +127,9 @@ def test_fleiss_error_is_close_to_the_jackknifes(seed):
     random = np.random.default_rng(seed)
     truth = random.integers(0, 3, (120, 1))
     table = np.where(random.random((120, 4)) < 0.7, truth, random.integers(0, 3, (120, 4)))
-    without_one = np.array([fleiss_kappa(np.delete(table, case, axis=0)).value for case in range(120)])
+    without_one = np.array(
+        [fleiss_kappa(np.delete(table, case, axis=0)).value for case in range(120)]
+    )
     jackknife = math.sqrt(119 * without_one.var())
     assert fleiss_kappa(table).standard_error == pytest.approx(jackknife, rel=0.02)
 

@@ -35,7 +35,9 @@ def logistic_regression_on_platts_targets(scores, labels):
     design = np.concatenate([scores, scores])[:, None]
     outcomes = np.repeat([1, 0], scores.size)
     weights = np.concatenate([targets, 1 - targets])
-    model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(design, outcomes, sample_weight=weights)
+    model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(
+        design, outcomes, sample_weight=weights
+    )
     return model.coef_[0, 0], model.intercept_[0]
 
 
@@ -107,7 +109,9 @@ def test_an_even_score_from_balanced_training_means_the_clinics_prevalence(preva
 @settings(max_examples=50, deadline=None)
 @given(fractions, fractions, fractions)
 def test_shifting_there_and_back_changes_nothing(probability, first, second):
-    assert shift_prior(shift_prior(probability, first, second), second, first) == pytest.approx(probability)
+    assert shift_prior(shift_prior(probability, first, second), second, first) == pytest.approx(
+        probability
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -121,7 +125,9 @@ def test_certainty_is_not_shifted():
     assert shift_prior([0.0, 1.0], 0.5, 0.2).tolist() == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("arguments", [(50, 0.5, 0.2), (float("nan"), 0.5, 0.2), (0.5, 0.0, 0.2), (0.5, 0.5, 1.0)])
+@pytest.mark.parametrize(
+    "arguments", [(50, 0.5, 0.2), (float("nan"), 0.5, 0.2), (0.5, 0.0, 0.2), (0.5, 0.5, 1.0)]
+)
 def test_percentages_and_impossible_prevalences_are_refused(arguments):
     with pytest.raises(ProbabilityInvalid):
         shift_prior(*arguments)
@@ -129,7 +135,9 @@ def test_percentages_and_impossible_prevalences_are_refused(arguments):
 
 def test_brier_is_scikit_learns():
     scores, labels = drawn(seed=2)
-    assert brier(expit(scores), labels) == pytest.approx(sklearn.metrics.brier_score_loss(labels, expit(scores)))
+    assert brier(expit(scores), labels) == pytest.approx(
+        sklearn.metrics.brier_score_loss(labels, expit(scores))
+    )
 
 
 def test_calibration_error_of_two_bins_by_hand():
@@ -163,21 +171,34 @@ def test_the_curve_counts_every_case_once_and_gives_wilsons_interval():
 
 def test_bins_without_a_case_are_left_out():
     curve = calibration_curve([0.05, 0.1, 1.0], [0, 1, 1])
-    assert [(point.low, point.high, point.count) for point in curve] == [(0.0, 0.1, 1), (0.1, 0.2, 1), (0.9, 1.0, 1)]
+    assert [(point.low, point.high, point.count) for point in curve] == [
+        (0.0, 0.1, 1),
+        (0.1, 0.2, 1),
+        (0.9, 1.0, 1),
+    ]
 
 
 def test_the_curve_and_the_calibration_error_look_at_the_same_bins():
     scores, labels = drawn(seed=6)
     curve = calibration_curve(expit(scores), labels)
     gaps = [point.count * abs(point.mean_probability - point.observed) for point in curve]
-    assert expected_calibration_error(expit(scores), labels) == pytest.approx(sum(gaps) / labels.size)
+    assert expected_calibration_error(expit(scores), labels) == pytest.approx(
+        sum(gaps) / labels.size
+    )
 
 
 def test_observed_over_expected_is_one_where_risks_sum_to_what_was_found():
     found = observed_expected([0.1, 0.4, 0.5, 1.0], [0, 1, 0, 1])
-    assert (found.observed, found.expected, found.ratio) == (2, pytest.approx(2.0), pytest.approx(1.0))
+    assert (found.observed, found.expected, found.ratio) == (
+        2,
+        pytest.approx(2.0),
+        pytest.approx(1.0),
+    )
     rate = wilson(2, 4)
-    assert (found.interval.low, found.interval.high) == (pytest.approx(2 * rate.low), pytest.approx(2 * rate.high))
+    assert (found.interval.low, found.interval.high) == (
+        pytest.approx(2 * rate.low),
+        pytest.approx(2 * rate.high),
+    )
 
 
 def test_risks_that_are_half_of_what_was_found_have_a_ratio_of_two_and_none_found_an_interval():

@@ -24,10 +24,15 @@ def test_images_shown_twice_tell_no_more_than_once():
     """DeLong's error would shrink by the root of two; the cluster's stays but for Bessel's correction."""
     scores, labels = readers(np.random.default_rng(2), 80)
     once = clustered_areas(scores, labels, np.arange(80)).paired()
-    twice = clustered_areas(np.tile(scores, 2), np.tile(labels, 2), np.tile(np.arange(80), 2)).paired()
+    twice = clustered_areas(
+        np.tile(scores, 2), np.tile(labels, 2), np.tile(np.arange(80), 2)
+    ).paired()
     assert twice.difference == pytest.approx(once.difference)
     assert twice.standard_error == pytest.approx(once.standard_error)
-    assert delong_test(*np.tile(scores, 2), np.tile(labels, 2)).standard_error < 0.75 * once.standard_error
+    assert (
+        delong_test(*np.tile(scores, 2), np.tile(labels, 2)).standard_error
+        < 0.75 * once.standard_error
+    )
 
 
 def test_its_interval_covers_the_truth_where_patients_bring_several_images():
@@ -37,7 +42,11 @@ def test_its_interval_covers_the_truth_where_patients_bring_several_images():
     def sample(patients):
         labels = np.repeat(np.arange(patients) % 2 == 0, 5)
         own = np.repeat(random.normal(size=patients), 5)
-        return own + 0.5 * random.normal(size=labels.size) + labels, labels, np.repeat(np.arange(patients), 5)
+        return (
+            own + 0.5 * random.normal(size=labels.size) + labels,
+            labels,
+            np.repeat(np.arange(patients), 5),
+        )
 
     scores, labels, _ = sample(20_000)
     truth = clustered_areas(scores, labels, np.arange(labels.size)).values[0]

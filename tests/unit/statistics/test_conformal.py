@@ -27,7 +27,9 @@ def test_a_class_is_in_the_set_where_its_p_value_exceeds_the_error(seed, coverag
     sets = fit_conformal(chances, labels, coverage).sets(new)
     error = 1 - coverage + 1e-9
     assert sets[:, 1].tolist() == [p_value(chances[labels], chance) > error for chance in new]
-    assert sets[:, 0].tolist() == [p_value(1 - chances[~labels], 1 - chance) > error for chance in new]
+    assert sets[:, 0].tolist() == [
+        p_value(1 - chances[~labels], 1 - chance) > error for chance in new
+    ]
 
 
 def draw(random, cases):
@@ -98,7 +100,9 @@ def test_coverage_tells_each_class_apart_with_counts_and_intervals():
     told = found.to_json()
     assert told["promised"] == pytest.approx(0.9)
     assert told["malignant"]["coverage"]["value"] == 0.5
-    assert 0 < told["malignant"]["coverage"]["low"] < 0.5 < told["malignant"]["coverage"]["high"] < 1
+    assert (
+        0 < told["malignant"]["coverage"]["low"] < 0.5 < told["malignant"]["coverage"]["high"] < 1
+    )
     assert told["all"]["mean_size"] == pytest.approx(1.2)
 
 
@@ -110,7 +114,8 @@ def test_a_class_without_cases_has_no_coverage():
 
 
 @pytest.mark.parametrize(
-    ("p_values", "alpha", "error"), [([0.0], 0.1, ProbabilityInvalid), ([0.5], 1.0, ProbabilityInvalid)]
+    ("p_values", "alpha", "error"),
+    [([0.0], 0.1, ProbabilityInvalid), ([0.5], 1.0, ProbabilityInvalid)],
 )
 def test_coverage_refuses_what_is_no_p_value_or_error_level(p_values, alpha, error):
     with pytest.raises(error):

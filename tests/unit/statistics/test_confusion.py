@@ -6,7 +6,14 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.statistics import ConfusionTable, IntervalMethod, Measure, ScoresInvalid, logit_wald, wilson
+from shared.statistics import (
+    ConfusionTable,
+    IntervalMethod,
+    Measure,
+    ScoresInvalid,
+    logit_wald,
+    wilson,
+)
 
 FACULTY_1 = ConfusionTable(tp=91, fn=9, fp=24, tn=26)
 
@@ -24,11 +31,15 @@ def test_the_rates_of_a_published_reader():
 def test_the_counts_are_scikit_learns_with_malignant_as_positive(cases):
     called, malignant = np.array(cases).T
     (tn, fp), (fn, tp) = sklearn.metrics.confusion_matrix(malignant, called, labels=[False, True])
-    assert ConfusionTable.from_decisions(called, malignant) == ConfusionTable(tp=tp, fn=fn, fp=fp, tn=tn)
+    assert ConfusionTable.from_decisions(called, malignant) == ConfusionTable(
+        tp=tp, fn=fn, fp=fp, tn=tn
+    )
 
 
 def test_a_score_at_the_cutoff_is_called_malignant():
-    assert ConfusionTable.from_scores([0.4, 0.5, 0.6], [0, 1, 1], cutoff=0.5) == ConfusionTable(2, 0, 0, 1)
+    assert ConfusionTable.from_scores([0.4, 0.5, 0.6], [0, 1, 1], cutoff=0.5) == ConfusionTable(
+        2, 0, 0, 1
+    )
 
 
 def test_one_class_alone_can_be_counted():

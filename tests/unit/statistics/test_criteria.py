@@ -23,7 +23,8 @@ def test_a_model_that_is_worse_by_just_the_margin_passes_as_often_as_the_signifi
     """Of 600 samples 5 % are expected; the binomial's 99.9 % interval is 2.3 % to 8.2 %."""
     random = np.random.default_rng(1)
     tests = [
-        non_inferiority(*paired_scores(random, 200, 0.85, 0.90), MARGIN, significance=0.05).shown for _ in range(600)
+        non_inferiority(*paired_scores(random, 200, 0.85, 0.90), MARGIN, significance=0.05).shown
+        for _ in range(600)
     ]
     assert 0.023 < np.mean(tests) < 0.082
 
@@ -31,7 +32,12 @@ def test_a_model_that_is_worse_by_just_the_margin_passes_as_often_as_the_signifi
 def test_an_equally_good_model_passes_more_often_the_more_images_there_are():
     random = np.random.default_rng(2)
     power = {
-        cases: np.mean([non_inferiority(*paired_scores(random, cases, 0.9, 0.9), MARGIN).shown for _ in range(150)])
+        cases: np.mean(
+            [
+                non_inferiority(*paired_scores(random, cases, 0.9, 0.9), MARGIN).shown
+                for _ in range(150)
+            ]
+        )
         for cases in (40, 160, 640)
     }
     assert power[40] < power[160] < power[640]
@@ -59,7 +65,9 @@ def test_the_p_value_is_delongs_with_the_margin_added():
     first, second, labels = paired_scores(np.random.default_rng(4), 100, 0.85, 0.9)
     paired = delong_test(first, second, labels)
     margin = 2 * paired.standard_error - paired.difference
-    assert non_inferiority(first, second, labels, margin).p_value == pytest.approx(0.02275, abs=1e-5)
+    assert non_inferiority(first, second, labels, margin).p_value == pytest.approx(
+        0.02275, abs=1e-5
+    )
 
 
 def test_perfectly_calibrated_risks_are_found_off_as_rarely_as_chance_says():

@@ -58,7 +58,9 @@ def test_a_reference_of_few_cases_widens_the_limits_as_its_own_chance_asks():
     states = []
     for _ in range(400):
         table = np.quantile(random.normal(size=120), LEVELS)
-        states.append(drift(tally(random.normal(size=400), table), table, reference_cases=120).state)
+        states.append(
+            drift(tally(random.normal(size=400), table), table, reference_cases=120).state
+        )
     assert states.count(DriftState.OK) >= 370
     assert states.count(DriftState.ALARM) <= 8
 
@@ -95,14 +97,19 @@ def test_against_the_reference_cases_themselves_it_is_the_two_sample_test():
     random = np.random.default_rng(8)
     training, values = random.normal(size=2_001), random.normal(0.12, 1, 900)
     table = np.quantile(training, LEVELS)
-    found, exact = ks_against(tally(values, table), table, 2_001), ks_2samp(values, training, method="asymp")
+    found, exact = (
+        ks_against(tally(values, table), table, 2_001),
+        ks_2samp(values, training, method="asymp"),
+    )
     assert found.distance == pytest.approx(exact.statistic, abs=0.012)
     assert found.p_value == pytest.approx(exact.pvalue, rel=1.0)
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.integers(0, 6), min_size=11, max_size=60).filter(lambda values: len(set(values)) > 1),
+    st.lists(st.integers(0, 6), min_size=11, max_size=60).filter(
+        lambda values: len(set(values)) > 1
+    ),
     st.lists(st.integers(-2, 8), min_size=1, max_size=80),
 )
 def test_ties_are_counted_like_any_value(reference, values):
@@ -110,7 +117,10 @@ def test_ties_are_counted_like_any_value(reference, values):
     counts = tally(values, table)
     assert counts.sum() == len(values)
     ks = ks_against(counts, table)
-    below = [abs(np.mean(np.array(values) < edge) - np.searchsorted(table, edge) / steps) for edge in np.unique(table)]
+    below = [
+        abs(np.mean(np.array(values) < edge) - np.searchsorted(table, edge) / steps)
+        for edge in np.unique(table)
+    ]
     assert ks.distance == pytest.approx(max(below))
     assert 0 <= population_stability(counts, table).psi < np.inf
 
@@ -132,14 +142,19 @@ def test_of_several_components_the_worst_counts_and_looking_often_costs():
     assert together.stability.psi == alone.stability.psi
     assert together.ks.p_value == pytest.approx(4 * alone.ks.p_value)
     few = [tally(column[:60], NORMAL) for column in values.T]
-    assert components_drift(few, [NORMAL] * 4).stability.watch_from > drift(few[2], NORMAL).stability.watch_from
+    assert (
+        components_drift(few, [NORMAL] * 4).stability.watch_from
+        > drift(few[2], NORMAL).stability.watch_from
+    )
 
 
 def test_many_components_without_drift_raise_no_more_alarms_than_one():
     random = np.random.default_rng(10)
     tables = [NORMAL] * 8
     states = [
-        components_drift([tally(column, NORMAL) for column in random.normal(size=(8, 80))], tables).state
+        components_drift(
+            [tally(column, NORMAL) for column in random.normal(size=(8, 80))], tables
+        ).state
         for _ in range(150)
     ]
     assert states.count(DriftState.OK) >= 138
@@ -151,7 +166,9 @@ def test_values_that_are_none_are_refused(values):
         tally(values, NORMAL)
 
 
-@pytest.mark.parametrize("counts", [np.zeros(102, int), np.ones(101, int), np.ones(102), -np.ones(102, int)])
+@pytest.mark.parametrize(
+    "counts", [np.zeros(102, int), np.ones(101, int), np.ones(102), -np.ones(102, int)]
+)
 def test_counts_that_are_none_are_refused(counts):
     with pytest.raises(DriftSampleInvalid):
         drift(counts, NORMAL)
@@ -159,7 +176,16 @@ def test_counts_that_are_none_are_refused(counts):
 
 @pytest.mark.parametrize(
     "reference",
-    [[], [1.0] * 101, NORMAL[::-1], [*NORMAL[:-1], np.nan], LEVELS[:10], ["low"] * 20, None, [[1.0, 2.0]] * 20],
+    [
+        [],
+        [1.0] * 101,
+        NORMAL[::-1],
+        [*NORMAL[:-1], np.nan],
+        LEVELS[:10],
+        ["low"] * 20,
+        None,
+        [[1.0, 2.0]] * 20,
+    ],
 )
 def test_a_reference_that_is_none_is_refused(reference):
     with pytest.raises(DriftReferenceInvalid):

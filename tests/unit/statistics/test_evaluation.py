@@ -17,7 +17,15 @@ def told(scores=SCORES, malignant=MALIGNANT, **changes):
 
 def test_the_curve_begins_and_ends_in_its_corners_with_a_point_for_each_score():
     roc = told()["roc"]
-    assert roc["points"] == [[0, 0], [0, 0.33333], [0, 0.66667], [0.33333, 0.66667], [0.33333, 1], [0.66667, 1], [1, 1]]
+    assert roc["points"] == [
+        [0, 0],
+        [0, 0.33333],
+        [0, 0.66667],
+        [0.33333, 0.66667],
+        [0.33333, 1],
+        [0.66667, 1],
+        [1, 1],
+    ]
     assert all(low <= high for _, low, high in roc["band"])
 
 
@@ -35,7 +43,10 @@ def test_parts_are_counted_by_site_and_by_size():
         ("north", 3, 1),
         ("south", 3, 2),
     ]
-    assert [(row["band"], row["auc"]) for row in found["sizes"]] == [("10-20", None), ("unknown", None)]
+    assert [(row["band"], row["auc"]) for row in found["sizes"]] == [
+        ("10-20", None),
+        ("unknown", None),
+    ]
 
 
 def test_a_curve_of_many_images_is_thinned_and_can_be_kept():

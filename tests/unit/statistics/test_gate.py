@@ -16,9 +16,17 @@ LABELS = np.random.default_rng(1).random(CASES) < 0.5
 
 def readings(quality=3.0, cutoff=0.5, seed=2, **changes):
     """A model's calibrated readings; the higher its quality, the fewer it confuses."""
-    logits = np.random.default_rng(seed).normal(size=CASES) * quality**0.5 + (LABELS - 0.5) * quality
+    logits = (
+        np.random.default_rng(seed).normal(size=CASES) * quality**0.5 + (LABELS - 0.5) * quality
+    )
     risks = 1 / (1 + np.exp(-logits))
-    given = {"scores": risks, "risks": risks, "called": risks >= cutoff, "referred": np.zeros(CASES), "prevalence": 0.5}
+    given = {
+        "scores": risks,
+        "risks": risks,
+        "called": risks >= cutoff,
+        "referred": np.zeros(CASES),
+        "prevalence": 0.5,
+    }
     return Readings(**given | changes)
 
 
@@ -103,7 +111,12 @@ def test_too_few_images_of_a_class_are_not_judged(malignant):
     judgement = judged(readings(), readings(), labels=labels)
     assert judgement.verdict is GateVerdict.NOT_JUDGED
     assert codes(judgement, Weight.AGAINST) == {"too-few-test-images"}
-    counts = {"images": CASES, "malignant": malignant, "benign": CASES - malignant, "patients": CASES}
+    counts = {
+        "images": CASES,
+        "malignant": malignant,
+        "benign": CASES - malignant,
+        "patients": CASES,
+    }
     assert judgement.figures == counts
 
 
@@ -159,7 +172,9 @@ def test_images_of_the_same_patients_widen_the_intervals():
     patients = [f"p{case // 4}" for case in np.argsort(readings(8).scores).argsort()]
     together = judged(readings(8), readings(8, seed=3), patients=patients).figures
     assert (alone["patients"], together["patients"]) == (CASES, CASES // 4)
-    assert together["candidate"]["auc"]["value"] == pytest.approx(alone["candidate"]["auc"]["value"])
+    assert together["candidate"]["auc"]["value"] == pytest.approx(
+        alone["candidate"]["auc"]["value"]
+    )
     assert together["candidate"]["auc"]["low"] < alone["candidate"]["auc"]["low"]
     assert together["comparison"]["standard_error"] != alone["comparison"]["standard_error"]
 

@@ -5,7 +5,13 @@ import pytest
 import statsmodels.api as sm
 from statsmodels.genmod.cov_struct import Exchangeable
 
-from shared.statistics import GeeNotConverged, JudgementsInvalid, gee_logistic, gee_rates, logit_wald
+from shared.statistics import (
+    GeeNotConverged,
+    JudgementsInvalid,
+    gee_logistic,
+    gee_rates,
+    logit_wald,
+)
 
 
 def readers(seed, judges=4, cases=90, missing=0.0):
@@ -56,8 +62,12 @@ def test_intervals_and_comparisons_are_statsmodels_wald():
     rates = gee_rates(correct)
     error = math.sqrt(covariance[1, 1])
     ends = [1 / (1 + math.exp(-(logits[1] + side * 1.959964 * error))) for side in (-1, 1)]
-    assert (rates.rates[1].interval.low, rates.rates[1].interval.high) == pytest.approx(ends, abs=1e-6)
-    z = (logits[0] - logits[3]) / math.sqrt(covariance[0, 0] + covariance[3, 3] - 2 * covariance[0, 3])
+    assert (rates.rates[1].interval.low, rates.rates[1].interval.high) == pytest.approx(
+        ends, abs=1e-6
+    )
+    z = (logits[0] - logits[3]) / math.sqrt(
+        covariance[0, 0] + covariance[3, 3] - 2 * covariance[0, 3]
+    )
     test = rates.compare(0, 3)
     assert test.z == pytest.approx(z, abs=1e-6)
     assert test.p_value == pytest.approx(math.erfc(abs(z) / math.sqrt(2)))

@@ -5,9 +5,18 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.statistics import Interval, IntervalMethod, Proportion, logit_interval, logit_wald, wilson
+from shared.statistics import (
+    Interval,
+    IntervalMethod,
+    Proportion,
+    logit_interval,
+    logit_wald,
+    wilson,
+)
 
-proportions = st.integers(1, 300).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
+proportions = st.integers(1, 300).flatmap(
+    lambda total: st.tuples(st.integers(0, total), st.just(total))
+)
 
 # Lee et al., Sci Rep 9:19854 (2019): (correct, of, printed low, printed high), 100 malignant and 50 benign nodules.
 L19 = {

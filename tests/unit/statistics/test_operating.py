@@ -48,15 +48,24 @@ def test_a_target_outside_the_unit_interval_and_a_single_class_are_refused():
         sensitivity_cutoff([0.1, 0.9], [0, 0], 0.9)
 
 
-@pytest.mark.parametrize(("asked", "given"), [(0.8, 0.8), (0.81, 0.9), (0.9, 0.9), (0.85 + 0.05, 0.9), (0.95, 0.9)])
+@pytest.mark.parametrize(
+    ("asked", "given"), [(0.8, 0.8), (0.81, 0.9), (0.9, 0.9), (0.85 + 0.05, 0.9), (0.95, 0.9)]
+)
 def test_the_point_of_a_target_is_never_less_sensitive_where_one_is_as_sensitive(asked, given):
-    points = [OperatingPoint(target, 1 - target, True, Proportion(1, 2), Proportion(1, 2)) for target in (0.8, 0.9)]
+    points = [
+        OperatingPoint(target, 1 - target, True, Proportion(1, 2), Proportion(1, 2))
+        for target in (0.8, 0.9)
+    ]
     assert point_for(points, asked).target == given
 
 
 def test_a_point_tells_counts_and_intervals():
     told = OperatingPoint(0.9, 0.3, False, Proportion(9, 10), Proportion(0, 0)).to_json()
     assert (told["target"], told["cutoff"], told["promised"]) == (0.9, 0.3, False)
-    assert (told["sensitivity"]["value"], told["sensitivity"]["count"], told["sensitivity"]["of"]) == (0.9, 9, 10)
+    assert (
+        told["sensitivity"]["value"],
+        told["sensitivity"]["count"],
+        told["sensitivity"]["of"],
+    ) == (0.9, 9, 10)
     assert told["sensitivity"]["low"] < 0.9 < told["sensitivity"]["high"]
     assert told["specificity"]["value"] is None

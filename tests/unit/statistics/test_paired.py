@@ -4,7 +4,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats import contingency_tables
 
-from shared.statistics import Measure, MeasureUnpaired, ScoresInvalid, SingleClass, compare_rates, mcnemar
+from shared.statistics import (
+    Measure,
+    MeasureUnpaired,
+    ScoresInvalid,
+    SingleClass,
+    compare_rates,
+    mcnemar,
+)
 
 
 def answers(both, only_first, only_second, neither):
@@ -22,7 +29,9 @@ def test_mcnemar_is_that_of_statsmodels(both, only_first, only_second, neither):
     assert test.exact == (only_first + only_second < 25)
     assert (test.only_first, test.only_second) == (only_first, only_second)
     if test.exact or only_first != only_second:
-        assert (test.statistic, test.p_value) == pytest.approx((expected.statistic, expected.pvalue))
+        assert (test.statistic, test.p_value) == pytest.approx(
+            (expected.statistic, expected.pvalue)
+        )
     else:
         assert (test.statistic, test.p_value) == (0.0, 1.0)
 

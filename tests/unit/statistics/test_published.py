@@ -36,12 +36,18 @@ CLASSES = ((100, 50), (50, 100))
 
 def possible(row):
     """The (malignant, benign) numbers that the row can come from."""
-    return [classes for classes in CLASSES if tables_behind(*row, malignant=classes[0], benign=classes[1])]
+    return [
+        classes
+        for classes in CLASSES
+        if tables_behind(*row, malignant=classes[0], benign=classes[1])
+    ]
 
 
 def test_the_deck_mixes_two_conventions_and_the_checker_finds_exactly_this():
     found = {name: possible(row) for name, row in (READERS | NETWORKS).items()}
-    assert found == {name: [(100, 50)] for name in READERS} | {name: [(50, 100)] for name in NETWORKS}
+    assert found == {name: [(100, 50)] for name in READERS} | {
+        name: [(50, 100)] for name in NETWORKS
+    }
 
 
 @pytest.mark.parametrize("row", NETWORKS.values(), ids=NETWORKS)
@@ -50,7 +56,12 @@ def test_a_network_of_the_deck_took_benign_as_positive(row):
     accuracy, sensitivity, specificity = row
     (mirrored,) = tables_behind(*row, malignant=50, benign=100)
     (table,) = tables_behind(accuracy, specificity, sensitivity, malignant=100, benign=50)
-    assert (table.tp, table.fn, table.fp, table.tn) == (mirrored.tn, mirrored.fp, mirrored.fn, mirrored.tp)
+    assert (table.tp, table.fn, table.fp, table.tn) == (
+        mirrored.tn,
+        mirrored.fp,
+        mirrored.fn,
+        mirrored.tp,
+    )
 
 
 @pytest.mark.parametrize(("table", "printed"), L19.values(), ids=L19)
@@ -62,7 +73,9 @@ def test_a_row_of_l19_gives_back_its_counts_and_only_those(table, printed):
 @pytest.mark.parametrize(("table", "printed"), L19.values(), ids=L19)
 def test_the_counts_of_l19_print_as_its_rates(table, printed):
     measures = (Measure.ACCURACY, Measure.SENSITIVITY, Measure.SPECIFICITY)
-    assert [round(100 * table.proportion(measure).value, 2) for measure in measures] == list(printed)
+    assert [round(100 * table.proportion(measure).value, 2) for measure in measures] == list(
+        printed
+    )
 
 
 def test_a_row_that_no_whole_cases_give_is_impossible():

@@ -4,7 +4,14 @@ import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.statistics import ConstantScores, ScoresInvalid, SingleClass, roc_auc, roc_curve, youden_cutoff
+from shared.statistics import (
+    ConstantScores,
+    ScoresInvalid,
+    SingleClass,
+    roc_auc,
+    roc_curve,
+    youden_cutoff,
+)
 
 tied_cases = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40).filter(
     lambda cases: len({label for _, label in cases}) == 2
@@ -12,14 +19,18 @@ tied_cases = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, m
 
 
 def columns(cases):
-    return np.array([score for score, _ in cases], dtype=float), np.array([label for _, label in cases])
+    return np.array([score for score, _ in cases], dtype=float), np.array(
+        [label for _, label in cases]
+    )
 
 
 @settings(max_examples=50, deadline=None)
 @given(tied_cases)
 def test_the_area_is_scikit_learns_also_with_ties(cases):
     scores, labels = columns(cases)
-    assert roc_auc(scores, labels) == pytest.approx(sklearn.metrics.roc_auc_score(labels, scores), abs=1e-12)
+    assert roc_auc(scores, labels) == pytest.approx(
+        sklearn.metrics.roc_auc_score(labels, scores), abs=1e-12
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -27,7 +38,9 @@ def test_the_area_is_scikit_learns_also_with_ties(cases):
 def test_the_curve_is_scikit_learns_with_every_point_kept(cases):
     scores, labels = columns(cases)
     curve = roc_curve(scores, labels)
-    false_positive_rate, sensitivity, thresholds = sklearn.metrics.roc_curve(labels, scores, drop_intermediate=False)
+    false_positive_rate, sensitivity, thresholds = sklearn.metrics.roc_curve(
+        labels, scores, drop_intermediate=False
+    )
     assert curve.false_positive_rate == pytest.approx(false_positive_rate)
     assert curve.sensitivity == pytest.approx(sensitivity)
     assert curve.thresholds == pytest.approx(thresholds)
@@ -38,7 +51,9 @@ def test_the_curve_is_scikit_learns_with_every_point_kept(cases):
 def test_the_area_under_the_points_is_the_rank_statistic(cases):
     scores, labels = columns(cases)
     curve = roc_curve(scores, labels)
-    assert np.trapezoid(curve.sensitivity, curve.false_positive_rate) == pytest.approx(roc_auc(scores, labels))
+    assert np.trapezoid(curve.sensitivity, curve.false_positive_rate) == pytest.approx(
+        roc_auc(scores, labels)
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -100,7 +115,13 @@ def test_one_class_alone_is_named_with_the_next_step():
 
 @pytest.mark.parametrize(
     ("scores", "labels"),
-    [([0.1, float("nan")], [0, 1]), ([0.1], [0, 1]), ([0.1, 0.2], [0, 2]), ([], []), ([[0.1, 0.2]], [[0, 1]])],
+    [
+        ([0.1, float("nan")], [0, 1]),
+        ([0.1], [0, 1]),
+        ([0.1, 0.2], [0, 2]),
+        ([], []),
+        ([[0.1, 0.2]], [[0, 1]]),
+    ],
 )
 def test_scores_that_cannot_be_evaluated_are_refused(scores, labels):
     with pytest.raises(ScoresInvalid):

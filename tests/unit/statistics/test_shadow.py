@@ -39,7 +39,9 @@ def test_agreement_is_that_of_the_decisions(pairs):
     found = compare(pairs)
     same = np.asarray(pairs.decisions) == pairs.live_decisions
     assert (found.agreement.cases, found.agreement.same) == (CASES, same.sum())
-    assert found.agreement.kappa == pytest.approx(cohen_kappa_score(pairs.live_decisions, pairs.decisions))
+    assert found.agreement.kappa == pytest.approx(
+        cohen_kappa_score(pairs.live_decisions, pairs.decisions)
+    )
     assert found.agreement.kappa_low < found.agreement.kappa < found.agreement.kappa_high
     assert sum(found.decisions[each][each] for each in DECISIONS) == same.sum()
     assert sum(sum(row.values()) for row in found.decisions.values()) == CASES
@@ -63,7 +65,10 @@ def test_sensitivity_is_of_the_cases_a_model_decided(pairs):
     assert found.candidate.sensitivity.of == (sick & decided).sum()
     assert found.candidate.sensitivity.found == (sick & (pairs.decisions == "malignant")).sum()
     assert found.candidate.referred == (known & ~decided).sum()
-    assert found.live.specificity.of == (known & (pairs.malignant == 0) & (pairs.live_decisions != "refer")).sum()
+    assert (
+        found.live.specificity.of
+        == (known & (pairs.malignant == 0) & (pairs.live_decisions != "refer")).sum()
+    )
 
 
 def test_each_hospital_and_each_week_has_its_own_cases(pairs):
@@ -106,6 +111,8 @@ def test_a_single_case_is_compared_and_none_is_not():
     assert compare(Pairs([], [], [], [], [], [], [], [], [])) is None
 
 
-@pytest.mark.parametrize(("day", "begins"), [(22, "2026-11-16"), (23, "2026-11-23"), (29, "2026-11-23")])
+@pytest.mark.parametrize(
+    ("day", "begins"), [(22, "2026-11-16"), (23, "2026-11-23"), (29, "2026-11-23")]
+)
 def test_a_week_begins_on_monday(day, begins):
     assert monday(datetime(2026, 11, day, 23, 59, tzinfo=UTC)) == begins

@@ -21,8 +21,14 @@ def made() -> Study:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Files by name: four phantoms, a mask of the first and an empty one."""
     phantoms = [draw(seed, size_px=96) for seed in range(4)]
-    files = {f"{name}.png": encode(phantom.pixels) for name, phantom in zip("abcd", phantoms, strict=True)}
-    return files | {"mask.png": encode(phantoms[0].mask * 255), "empty.png": encode(phantoms[0].mask * 0)}
+    files = {
+        f"{name}.png": encode(phantom.pixels)
+        for name, phantom in zip("abcd", phantoms, strict=True)
+    }
+    return files | {
+        "mask.png": encode(phantoms[0].mask * 255),
+        "empty.png": encode(phantoms[0].mask * 0),
+    }
 
 
 @pytest.fixture

@@ -8,7 +8,11 @@ from tests.studies import study
 
 
 def by(table, **wanted):
-    return [record for record in table.records if all(record[name] == value for name, value in wanted.items())]
+    return [
+        record
+        for record in table.records
+        if all(record[name] == value for name, value in wanted.items())
+    ]
 
 
 def test_each_person_is_tested_against_the_model_on_the_images_both_judged(made):
@@ -16,7 +20,9 @@ def test_each_person_is_tested_against_the_model_on_the_images_both_judged(made)
     model, lee = (next(row for row in made.rows if row.name == name) for name in ("light", "lee"))
     (record,) = by(table, person="lee", measure="accuracy", test="McNemar")
     truth = made.malignant[lee.judged]
-    expected = compare_rates(model.called[lee.judged], lee.called[lee.judged], truth, Measure.ACCURACY)
+    expected = compare_rates(
+        model.called[lee.judged], lee.called[lee.judged], truth, Measure.ACCURACY
+    )
     assert (record["n"], record["p_value"]) == (51, expected.p_value)
     assert record["other"] == (lee.called[lee.judged] == truth).mean()
     assert record["difference"] == record["model"] - record["other"]
@@ -32,7 +38,9 @@ def test_auc_is_compared_where_the_person_rates(made):
 def test_gee_covers_sensitivity_and_specificity_with_intervals(made):
     records = by(comparison_table(made), test="GEE")
     assert [(record["person"], record["measure"]) for record in records] == [
-        (person, rate) for person in ("kim", "lee", "park") for rate in ("sensitivity", "specificity")
+        (person, rate)
+        for person in ("kim", "lee", "park")
+        for rate in ("sensitivity", "specificity")
     ]
     assert all(record["other_low"] < record["other"] < record["other_high"] for record in records)
 

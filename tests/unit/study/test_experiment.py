@@ -31,7 +31,10 @@ RECIPE = {
         {"families": ["shape", "intensity"]},
         {"families": ["glcm"], "label": "texture"},
     ],
-    "classifiers": [{"kind": "svm", "kernel": ["linear"], "C": [0.1, 1]}, {"kind": "forest", "trees": 10}],
+    "classifiers": [
+        {"kind": "svm", "kernel": ["linear"], "C": [0.1, 1]},
+        {"kind": "forest", "trees": 10},
+    ],
     "tuning": {"epochs": 2, "rates": [0.001], "batch": 8},
     "validation": {"folds": 2, "inner_folds": 2},
     "fusion": {"members": ["squeezenet/svm", "absent/svm", "handcrafted/forest"], "rule": "mean"},
@@ -70,7 +73,9 @@ def folder(tmp_path_factory) -> LabelledFolder:
         (root / f"{seed}.png").write_bytes(encode(phantom.pixels))
         (root / f"{seed}.mask.png").write_bytes(encode(phantom.mask * 255))
         ann = int(seed % 2 if seed % 5 else 1 - seed % 2)
-        lines.append(f"{seed}.png,{seed}.mask.png,{seed % 2},p{seed // 4 * 2 + seed % 2},s{seed % 3},{ann},{seed % 7}")
+        lines.append(
+            f"{seed}.png,{seed}.mask.png,{seed % 2},p{seed // 4 * 2 + seed % 2},s{seed % 3},{ann},{seed % 7}"
+        )
     (root / "manifest.csv").write_text("\n".join(lines))
     return LabelledFolder.open(root)
 
@@ -102,13 +107,21 @@ def test_every_section_is_filled(outcome):
     ]
     assert list(of(study, Section.FEATURES)) == [
         f"{name} / {kind}"
-        for name in ("squeezenet avg, fine-tuned", "handcrafted", "texture", "squeezenet avg, not tuned")
+        for name in (
+            "squeezenet avg, fine-tuned",
+            "handcrafted",
+            "texture",
+            "squeezenet avg, not tuned",
+        )
         for kind in ("svm", "forest")
     ]
     assert len(of(study, Section.FEW)) == (3 + 1) * 2
     assert len(of(study, Section.MANY)) == 0
     names = list(of(study, Section.ENSEMBLES))
-    assert names[:2] == ["(a) squeezenet avg, fine-tuned / mean", "(a) squeezenet avg, fine-tuned / vote"]
+    assert names[:2] == [
+        "(a) squeezenet avg, fine-tuned / mean",
+        "(a) squeezenet avg, fine-tuned / vote",
+    ]
     assert "(b) svm of every set / vote" in names
     assert "(c) all together / mean" in names
     assert names[-1] == "one, as declared / mean"
@@ -180,7 +193,9 @@ def test_the_final_model_is_saved_and_loaded_with_its_tuned_network(outcome, fol
     save(model, tmp_path / "bundle", synthetic=True)
     nodules = [sample.load() for sample in folder.samples(framing(model.recipe))[:4]]
     loaded = load(tmp_path / "bundle")
-    assert [p.score for p in loaded.predict(nodules)] == pytest.approx([p.score for p in model.predict(nodules)])
+    assert [p.score for p in loaded.predict(nodules)] == pytest.approx(
+        [p.score for p in model.predict(nodules)]
+    )
     assert loaded.model.extractors[0].network.head is not None
 
 
@@ -193,9 +208,16 @@ def test_a_recipe_without_any_weights_is_refused(recipe, tmp_path):
 def test_a_network_whose_tuning_runs_away_is_left_out_and_named(folder, weights, tmp_path):
     table = {name: value for name, value in RECIPE.items() if name != "ensembles"}
     table |= {"features": [{"network": "squeezenet", "taps": ["avg"], "frozen": "fire8"}]}
-    table |= {"fusion": {"members": ["squeezenet/svm"]}, "tuning": {"epochs": 2, "rates": [1e30], "batch": 8}}
-    study, _ = run_experiment(folder, read_recipe(table), weights, cache=FolderCache(tmp_path), progress=Steps())
-    lost = {(each.section, each.name) for each in study.left_out if "smaller `rates`" in each.problem}
+    table |= {
+        "fusion": {"members": ["squeezenet/svm"]},
+        "tuning": {"epochs": 2, "rates": [1e30], "batch": 8},
+    }
+    study, _ = run_experiment(
+        folder, read_recipe(table), weights, cache=FolderCache(tmp_path), progress=Steps()
+    )
+    lost = {
+        (each.section, each.name) for each in study.left_out if "smaller `rates`" in each.problem
+    }
     assert (Section.TUNED, "squeezenet, fine-tuned / softmax") in lost
     assert (Section.FEATURES, "squeezenet avg, fine-tuned / svm") in lost
     assert list(of(study, Section.FEATURES)) == [

@@ -13,7 +13,10 @@ from shared.study.results import Section
 
 def test_labelled_rows_become_samples_in_the_manifests_order(opened):
     folder = opened("image,malignant,patient,site\nb.png,1,p1,north\na.png,0,,\nc.png,,,\n")
-    assert [(image.name, image.malignant) for image in folder.images] == [("b.png", True), ("a.png", False)]
+    assert [(image.name, image.malignant) for image in folder.images] == [
+        ("b.png", True),
+        ("a.png", False),
+    ]
     assert folder.unlabelled == 1
     first, second = folder.samples(Framing())
     assert (first.group, first.site) == ("patient north/p1", "north")
@@ -53,7 +56,9 @@ def test_an_image_with_both_labels_is_left_out_and_named(opened):
 
 
 def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(opened):
-    first, second, other = opened("image,malignant,mask\na.png,1,mask.png\na.png,0,\nb.png,0,\n").samples(Framing())
+    first, second, other = opened(
+        "image,malignant,mask\na.png,1,mask.png\na.png,0,\nb.png,0,\n"
+    ).samples(Framing())
     assert first.group == second.group != other.group
 
 

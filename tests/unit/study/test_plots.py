@@ -24,12 +24,21 @@ def test_every_figure_is_drawn_with_letters_as_text(drawn):
     assert "1 − specificity" in words(drawn["roc"][0])
     assert "stated risk of malignancy" in words(drawn["calibration"][0])
     assert any(word.startswith("benign (40") for word in words(drawn["scores"][0]))
-    assert re.fullmatch(r".*Brier score 0\.\d{3}, expected calibration error 0\.\d{3}\.", drawn["calibration"][1])
+    assert re.fullmatch(
+        r".*Brier score 0\.\d{3}, expected calibration error 0\.\d{3}\.", drawn["calibration"][1]
+    )
 
 
 def test_the_roc_names_the_model_the_best_of_each_table_and_the_people(drawn):
     told = " | ".join(words(drawn["roc"][0]))
-    for name in ("model: light", "tuned: ", "features: ", "ensembles: (a) alexnet", "person: kim", "person: park"):
+    for name in (
+        "model: light",
+        "tuned: ",
+        "features: ",
+        "ensembles: (a) alexnet",
+        "person: kim",
+        "person: park",
+    ):
         assert name in told
 
 
@@ -58,8 +67,12 @@ def test_names_are_drawn_as_they_are(made):
 
 
 def test_long_names_are_shortened_behind_their_auc(made):
-    named = tuple(replace(row, name="very long " * 20) for row in made.rows if row.section is Section.MODEL)
-    told = next(word for word in words(draw_all(study(rows=named))["roc"][0]) if "very long" in word)
+    named = tuple(
+        replace(row, name="very long " * 20) for row in made.rows if row.section is Section.MODEL
+    )
+    told = next(
+        word for word in words(draw_all(study(rows=named))["roc"][0]) if "very long" in word
+    )
     assert re.fullmatch(r"0\.\d{3}\s+model: (very long )+.*…", told)
     assert len(told) <= 58
 

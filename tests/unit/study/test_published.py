@@ -3,7 +3,12 @@ import pytest
 from shared.statistics import tables_behind
 from shared.study.published import DECK_ROWS, LEE_2019, published_table
 
-PRINTED = {"Faculty 1": (78, 91, 52), "Faculty 2": (82.67, 76, 96), "Resident 2": (66, 63, 72), "CNN 3": (94, 98, 86)}
+PRINTED = {
+    "Faculty 1": (78, 91, 52),
+    "Faculty 2": (82.67, 76, 96),
+    "Resident 2": (66, 63, 72),
+    "CNN 3": (94, 98, 86),
+}
 
 
 @pytest.mark.parametrize(("name", "rates"), PRINTED.items())

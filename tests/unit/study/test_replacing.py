@@ -16,7 +16,9 @@ def refuse(first: Path, second: Path) -> None:
     raise OSError("no exchange here")
 
 
-@pytest.mark.parametrize("exchange", [replacing.exchange, refuse], ids=["in one step", "in two steps"])
+@pytest.mark.parametrize(
+    "exchange", [replacing.exchange, refuse], ids=["in one step", "in two steps"]
+)
 def test_a_folder_takes_the_place_of_another(tmp_path: Path, monkeypatch, exchange):
     monkeypatch.setattr(replacing, "exchange", exchange)
     target = tmp_path / "bundle"

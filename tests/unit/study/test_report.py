@@ -15,11 +15,32 @@ from tests.studies import study
 
 MADE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 MATERIAL = Material(
-    "thyroid-set", names={"key-of-a-broken-one": "images/broken.png"}, unlabelled=3, held_out=10, with_patient=60
+    "thyroid-set",
+    names={"key-of-a-broken-one": "images/broken.png"},
+    unlabelled=3,
+    held_out=10,
+    with_patient=60,
 )
 FILES = {
-    *("tuned", "features", "concatenation_2_3", "concatenation_4_6", "ensembles", "model", "readers"),
-    *("comparisons", "agreement", "sites", "published", "left_out", "skipped", "settings", "scores"),
+    *(
+        "tuned",
+        "features",
+        "concatenation_2_3",
+        "concatenation_4_6",
+        "ensembles",
+        "model",
+        "readers",
+    ),
+    *(
+        "comparisons",
+        "agreement",
+        "sites",
+        "published",
+        "left_out",
+        "skipped",
+        "settings",
+        "scores",
+    ),
 }
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
@@ -61,7 +82,11 @@ def page(made) -> Page:
 
 def test_the_page_is_well_formed_and_fetches_nothing(page):
     assert page.open == []
-    fetched = [value for name, value in page.attributes if name in ("src", "href", "xlink:href", "action", "poster")]
+    fetched = [
+        value
+        for name, value in page.attributes
+        if name in ("src", "href", "xlink:href", "action", "poster")
+    ]
     assert all(value.startswith("#") for value in fetched)
     assert not {"script", "link", "iframe", "img", "object"} & set(page.tags)
     assert "@import" not in page.text
@@ -89,14 +114,23 @@ def test_the_page_says_first_what_was_studied_and_how(page):
 
 
 def test_every_section_that_is_present_has_its_table(page):
-    for title in (*TITLES.values(), "The model against people", "Agreement", "The model at each site"):
+    for title in (
+        *TITLES.values(),
+        "The model against people",
+        "Agreement",
+        "The model at each site",
+    ):
         assert title in page.text
     assert "published, other data" in page.text
 
 
 def test_sections_without_a_row_are_not_shown(made):
     rows = tuple(row for row in made.rows if row.section in (Section.MODEL, Section.FEATURES))
-    ids = [value for name, value in Page(render(study(rows=rows), MATERIAL, MADE)).attributes if name == "id"]
+    ids = [
+        value
+        for name, value in Page(render(study(rows=rows), MATERIAL, MADE)).attributes
+        if name == "id"
+    ]
     assert {"model", "features"} <= set(ids)
     assert not {"tuned", "readers", "comparisons", "agreement"} & set(ids)
 
@@ -104,8 +138,12 @@ def test_sections_without_a_row_are_not_shown(made):
 def test_names_are_escaped(made):
     bad = '<script>alert("x")</script>'
     rows = tuple(replace(row, name=bad, facts={"network": bad}) for row in made.rows)
-    hostile = study(rows=rows, left_out=(LeftOut(Section.TUNED, bad, bad),), settings={bad: {bad: bad}})
-    page = Page(render(hostile, replace(MATERIAL, title=bad, names={"key-of-a-broken-one": bad}), MADE))
+    hostile = study(
+        rows=rows, left_out=(LeftOut(Section.TUNED, bad, bad),), settings={bad: {bad: bad}}
+    )
+    page = Page(
+        render(hostile, replace(MATERIAL, title=bad, names={"key-of-a-broken-one": bad}), MADE)
+    )
     assert "script" not in page.tags
     assert bad in page.text
 
@@ -122,7 +160,10 @@ def test_images_with_both_labels_are_named(made):
 
 def test_unknown_patients_are_told_as_a_limit(made, page):
     assert "Where the patient is not known" not in page.text
-    assert "Where the patient is not known" in Page(render(made, replace(MATERIAL, with_patient=59), MADE)).text
+    assert (
+        "Where the patient is not known"
+        in Page(render(made, replace(MATERIAL, with_patient=59), MADE)).text
+    )
 
 
 def test_a_study_in_which_nothing_could_be_fitted_still_has_a_report():
@@ -133,7 +174,10 @@ def test_a_study_in_which_nothing_could_be_fitted_still_has_a_report():
 def test_every_table_is_a_csv_file_beside_the_page(made, tmp_path: Path):
     report = write_report(made, MATERIAL, tmp_path / "out", MADE)
     assert report == tmp_path / "out" / "report.html"
-    assert {path.name for path in report.parent.iterdir()} == {"report.html", *(f"{name}.csv" for name in FILES)}
+    assert {path.name for path in report.parent.iterdir()} == {
+        "report.html",
+        *(f"{name}.csv" for name in FILES),
+    }
     with (report.parent / "scores.csv").open(newline="") as source:
         lines = list(csv.DictReader(source))
     assert [line["image"] for line in lines] == list(made.images)

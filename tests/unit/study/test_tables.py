@@ -22,7 +22,9 @@ from tests.studies import study
 MALIGNANT = np.array([1, 1, 1, 1, 0, 0, 0, 0], bool)
 
 
-def row(section: Section, name: str, scores: list[float], judged: list[bool] | None = None, **facts: str) -> Row:
+def row(
+    section: Section, name: str, scores: list[float], judged: list[bool] | None = None, **facts: str
+) -> Row:
     values = np.array(scores, float)
     flags = np.ones(8, bool) if judged is None else np.array(judged)
     return Row(section, name, facts, flags & (values >= 0.5), values, None, flags)
@@ -56,7 +58,15 @@ def test_a_sections_table_holds_counts_auc_and_both_intervals():
     first, second = read(section_table(small(GOOD, FAIR), Section.FEATURES))
     assert list(first) == ["name", "tap", "classifier", *FIGURE_COLUMNS]
     golden = {"name": "good", "tap": "fc2", "classifier": "", "n": "8", "malignant": "4"}
-    golden |= {"tp": "3", "fn": "1", "fp": "1", "tn": "3", "auc": "0.9375", "accuracy": "0.75", "ppv": "0.75"}
+    golden |= {
+        "tp": "3",
+        "fn": "1",
+        "fp": "1",
+        "tn": "3",
+        "auc": "0.9375",
+        "accuracy": "0.75",
+        "ppv": "0.75",
+    }
     golden |= {"sensitivity_logit_wald_low": "0.23784", "sensitivity_logit_wald_high": "0.966489"}
     golden |= {"sensitivity_wilson_low": "0.300642", "sensitivity_wilson_high": "0.954413"}
     assert {column: first[column] for column in golden} == golden
@@ -74,7 +84,9 @@ def test_a_table_shows_the_intervals_by_name_and_marks_the_best_row():
 
 
 def test_a_judge_is_measured_on_what_it_judged():
-    half = row(Section.READERS, "half", [1, 0, 0, 0, 0, 0, 0, 0], [True] * 2 + [False] * 4 + [True] * 2)
+    half = row(
+        Section.READERS, "half", [1, 0, 0, 0, 0, 0, 0, 0], [True] * 2 + [False] * 4 + [True] * 2
+    )
     found = measure(half, MALIGNANT)
     assert (found.images, found.malignant, found.table.fn, found.area.value) == (4, 2, 1, 0.75)
 
@@ -130,7 +142,11 @@ def test_risks_stand_beside_scores():
 def test_what_is_missing_is_told_with_its_reason():
     made = study(left_out=(LeftOut(Section.FEW, "A+O svm", "no weights, so: none"),))
     assert read(left_out_table(made)) == [
-        {"table": "Concatenations of two or three feature sets", "row": "A+O svm", "reason": "no weights, so: none"}
+        {
+            "table": "Concatenations of two or three feature sets",
+            "row": "A+O svm",
+            "reason": "no weights, so: none",
+        }
     ]
     assert read(skipped_table(made, {"key-of-a-broken-one": "x.png"}))[0]["image"] == "x.png"
     assert read(skipped_table(made, {}))[0]["image"] == "key-of-a-broken-one"

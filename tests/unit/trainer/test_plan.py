@@ -43,5 +43,7 @@ def test_the_number_of_folds_is_the_recipes():
 
 def test_what_a_step_took_in_an_earlier_run_weighs_it_in_the_next():
     pace = {("features", "0"): 2.0}
-    (step,) = [s for s in plan(load_recipe("light"), 50, 0, pace) if s.name == "features/squeezenet/0"]
+    (step,) = [
+        s for s in plan(load_recipe("light"), 50, 0, pace) if s.name == "features/squeezenet/0"
+    ]
     assert step.weight == pytest.approx(100.0)

@@ -12,6 +12,6 @@ router = pages()
 
 @router.get("/account", response_class=HTMLResponse)
 def account_page(request: Request, visitor: PagePerson, wired: WiringDep) -> HTMLResponse:
-    with wired.ledger.whole(visitor.caller.actor) as house:
-        person = house.people.find(visitor.caller.person)
+    with wired.ledger.system_session(visitor.caller.actor) as session:
+        person = session.people.find(visitor.caller.person)
     return show(request, visitor, "account.html", person=person, least=LEAST)

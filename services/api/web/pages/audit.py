@@ -28,7 +28,14 @@ def filters(
     until: Day = None,
 ) -> dict[str, object]:
     """What the form was filled in with."""
-    told = {"hospital": hospital, "event": event, "actor": actor, "case": case, "since": since, "until": until}
+    told = {
+        "hospital": hospital,
+        "event": event,
+        "actor": actor,
+        "case": case,
+        "since": since,
+        "until": until,
+    }
     return {name: value for name, value in told.items() if value is not None}
 
 
@@ -51,4 +58,6 @@ def audit_page(
 
 
 def question(asked: dict[str, object]) -> Question:
-    return Question(**asked | {"since": beginning(asked.get("since")), "until": end(asked.get("until"))})
+    return Question(
+        **asked | {"since": beginning(asked.get("since")), "until": end(asked.get("until"))}
+    )

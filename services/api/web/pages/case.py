@@ -26,7 +26,9 @@ NEAREST = 6
 
 
 @router.get("/cases/{case_id}", response_class=HTMLResponse)
-def case_page(request: Request, case_id: UUID, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+def case_page(
+    request: Request, case_id: UUID, visitor: PageReader, wired: WiringDep
+) -> HTMLResponse:
     who, say = visitor.caller, speaker(visitor.language)
     case = CaseDesk(wired, who).find(case_id)
     job = JobDesk(wired, who).read(case.jobs[-1])

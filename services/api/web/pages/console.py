@@ -16,5 +16,8 @@ def console_page(visitor: PagePerson) -> RedirectResponse:
     """Raises Forbidden for whoever may open none."""
     found = entries(visitor.caller, SECTIONS)
     if not found:
-        raise Forbidden(role=visitor.caller.role, needed=f"{Role.HOSPITAL_ADMIN}, {Role.OPERATOR} or {Role.AUDITOR}")
+        raise Forbidden(
+            role=visitor.caller.role,
+            needed=f"{Role.HOSPITAL_ADMIN}, {Role.OPERATOR} or {Role.AUDITOR}",
+        )
     return RedirectResponse(found[0].path, 303)

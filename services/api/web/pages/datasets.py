@@ -21,7 +21,13 @@ Chosen = Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)]
 @router.get("/console/datasets", response_class=HTMLResponse)
 def datasets_page(request: Request, visitor: PageOperator, wired: WiringDep) -> HTMLResponse:
     found = DatasetDesk(wired, visitor.caller).all()
-    return show_console(request, visitor, "datasets.html", datasets=found, pattern=NAME.pattern.replace("._-", r"._\-"))
+    return show_console(
+        request,
+        visitor,
+        "datasets.html",
+        datasets=found,
+        pattern=NAME.pattern.replace("._-", r"._\-"),
+    )
 
 
 @router.get("/console/datasets/{name}", response_class=HTMLResponse)

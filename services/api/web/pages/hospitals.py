@@ -25,7 +25,9 @@ WHOLE = ("rate_per_minute", "inflight_quota", "retention_days")
 
 @router.get("/console/hospitals", response_class=HTMLResponse)
 def hospitals_page(request: Request, visitor: PageOperator, wired: WiringDep) -> HTMLResponse:
-    return show_console(request, visitor, "hospitals.html", hospitals=HospitalDesk(wired, visitor.caller).all())
+    return show_console(
+        request, visitor, "hospitals.html", hospitals=HospitalDesk(wired, visitor.caller).all()
+    )
 
 
 @router.get("/console/hospitals/{name:path}", response_class=HTMLResponse)
@@ -38,23 +40,41 @@ def hospital_page(
 
 
 @router.get("/console/hospital", response_class=HTMLResponse)
-def own_hospital_page(request: Request, visitor: PageAdministrator, wired: WiringDep) -> HTMLResponse:
+def own_hospital_page(
+    request: Request, visitor: PageAdministrator, wired: WiringDep
+) -> HTMLResponse:
     answering(visitor)
     desk = HospitalDesk(wired, visitor.caller)
     return _settings(request, visitor, wired, desk.read(visitor.caller.hospital_id))
 
 
-def _settings(request: Request, visitor: Visitor, wired: Wiring, hospital: HospitalView) -> HTMLResponse:
+def _settings(
+    request: Request, visitor: Visitor, wired: Wiring, hospital: HospitalView
+) -> HTMLResponse:
     """The form of a hospital's settings, with the last change for whoever comes too late."""
-    latest = AuditDesk(wired, visitor.caller).newest(Question(hospital.name, Event.HOSPITAL_CHANGED), None, 1)
+    latest = AuditDesk(wired, visitor.caller).newest(
+        Question(hospital.name, Event.HOSPITAL_CHANGED), None, 1
+    )
     body = OperatorChange if visitor.may(Act.OPERATE) else HospitalChange
     facts = {"hospital": hospital, "latest": latest, "names": names(wired, visitor.caller)}
-    facts |= {"allowed": list(body.model_fields), "rules": list(RULES), "bounds": bounds(wired), "whole": WHOLE}
-    return show_console(request, visitor, "hospital.html", own=not visitor.may(Act.OPERATE), **facts)
+    facts |= {
+        "allowed": list(body.model_fields),
+        "rules": list(RULES),
+        "bounds": bounds(wired),
+        "whole": WHOLE,
+    }
+    return show_console(
+        request, visitor, "hospital.html", own=not visitor.may(Act.OPERATE), **facts
+    )
 
 
 def bounds(wired: Wiring) -> dict[str, tuple[float, float]]:
     """From where to where each number may be set."""
     sensitivities = wired.settings.least_target_sensitivity, wired.settings.most_target_sensitivity
     limits = {"prevalence": PREVALENCES, "target_sensitivity": sensitivities, "refer_alpha": ALPHAS}
-    return limits | {"rate_per_minute": CASES, "inflight_quota": CASES, "weight": WEIGHTS, "retention_days": DAYS}
+    return limits | {
+        "rate_per_minute": CASES,
+        "inflight_quota": CASES,
+        "weight": WEIGHTS,
+        "retention_days": DAYS,
+    }

@@ -11,7 +11,12 @@ from services.api.web.console import show_console
 from services.api.web.shell import PageKeyKeeper, pages
 
 router = pages()
-DAYS = {"year": YEAR_DAYS, "most": MOST_DAYS, "overlap": Rotation().overlap_days, "most_overlap": MOST_OVERLAP_DAYS}
+DAYS = {
+    "year": YEAR_DAYS,
+    "most": MOST_DAYS,
+    "overlap": Rotation().overlap_days,
+    "most_overlap": MOST_OVERLAP_DAYS,
+}
 SOON_DAYS = 30
 """A key that ends within these is marked."""
 
@@ -19,7 +24,13 @@ SOON_DAYS = 30
 @router.get("/console/keys", response_class=HTMLResponse)
 def keys_page(request: Request, visitor: PageKeyKeeper, wired: WiringDep) -> HTMLResponse:
     caller = visitor.caller
-    with wired.ledger.whole(caller.actor) as house:
-        now = house.keys.now()
-    facts = {"now": now, "days": DAYS, "soon_days": SOON_DAYS, "roles": roles(caller), "homes": homes(wired, caller)}
+    with wired.ledger.system_session(caller.actor) as session:
+        now = session.keys.now()
+    facts = {
+        "now": now,
+        "days": DAYS,
+        "soon_days": SOON_DAYS,
+        "roles": roles(caller),
+        "homes": homes(wired, caller),
+    }
     return show_console(request, visitor, "keys.html", keys=KeyDesk(wired, caller).all(), **facts)

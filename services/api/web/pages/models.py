@@ -14,7 +14,7 @@ from services.api.web.actors import names
 from services.api.web.console import show_console
 from services.api.web.plots_models import Legend
 from services.api.web.shell import PageOperator, Visitor, pages
-from shared.ledger import House
+from shared.ledger import SystemSession
 from shared.ledger.gates import Gate
 from shared.ledger.promotions import LEAST_REASON, objection
 from shared.ledger.shadows import ShadowAbsent
@@ -25,35 +25,43 @@ SIDES = ("candidate", "live")
 
 @router.get("/console/models", response_class=HTMLResponse)
 def models_page(request: Request, visitor: PageOperator, wired: WiringDep) -> HTMLResponse:
-    with wired.ledger.whole(visitor.caller.actor) as house:
+    with wired.ledger.system_session(visitor.caller.actor) as session:
         facts = {
-            "models": service.views(house, house.models.all()),
-            "history": [service.promotion(row) for row in house.models.history()],
-            "workers": [service.worker(row) for row in house.serving.alive()],
-            "before": before(house),
+            "models": service.views(session, session.models.all()),
+            "history": [service.promotion(row) for row in session.models.history()],
+            "workers": [service.worker(row) for row in session.serving.alive()],
+            "before": before(session),
         }
-    return show_console(request, visitor, "models.html", **facts, names=names(wired, visitor.caller))
+    return show_console(
+        request, visitor, "models.html", **facts, names=names(wired, visitor.caller)
+    )
 
 
 @router.get("/console/models/{model_id}", response_class=HTMLResponse)
-def model_page(request: Request, model_id: str, visitor: PageOperator, wired: WiringDep) -> HTMLResponse:
-    with wired.ledger.whole(visitor.caller.actor) as house:
-        model, live = service.view(house, model_id), house.models.live()
-        latest = house.gates.latest(model.digest)
+def model_page(
+    request: Request, model_id: str, visitor: PageOperator, wired: WiringDep
+) -> HTMLResponse:
+    with wired.ledger.system_session(visitor.caller.actor) as session:
+        model, live = service.view(session, model_id), session.models.live()
+        latest = session.gates.latest(model.digest)
         facts = {
             "model": model,
-            "live": house.models.find(live) if live else None,
-            "gate": service.gate(house, model.digest) if latest else None,
-            "against": _named(house, latest.live_digest) if latest else None,
-            "shadow": _shadow(house, model),
-            "workers": [service.worker(row) for row in house.serving.alive()],
+            "live": session.models.find(live) if live else None,
+            "gate": service.gate(session, model.digest) if latest else None,
+            "against": _named(session, latest.live_digest) if latest else None,
+            "shadow": _shadow(session, model),
+            "workers": [service.worker(row) for row in session.serving.alive()],
             "least_reason": LEAST_REASON,
         }
         facts |= _judged(facts["gate"], latest, live, Language(visitor.language))
-    return show_console(request, visitor, "model.html", **facts | {"drawn": drawn(facts["gate"], visitor)})
+    return show_console(
+        request, visitor, "model.html", **facts | {"drawn": drawn(facts["gate"], visitor)}
+    )
 
 
-def _judged(gate: GateView | None, latest: Gate | None, live: str | None, language: Language) -> dict[str, Any]:
+def _judged(
+    gate: GateView | None, latest: Gate | None, live: str | None, language: Language
+) -> dict[str, Any]:
     """What the gate found, and why it does not speak for a promotion, as the page says it."""
     against = objection(latest, live)
     return {
@@ -62,10 +70,10 @@ def _judged(gate: GateView | None, latest: Gate | None, live: str | None, langua
     }
 
 
-def before(house: House) -> ModelView | None:
+def before(session: SystemSession) -> ModelView | None:
     """The model that a rollback leads to."""
-    standing = house.models.standing()
-    return service.view(house, standing[1]) if len(standing) > 1 else None
+    standing = session.models.standing()
+    return service.view(session, standing[1]) if len(standing) > 1 else None
 
 
 def drawn(gate: GateView | None, visitor: Visitor) -> dict[str, str]:
@@ -89,16 +97,18 @@ def evaluated(gate: GateView | None) -> dict[str, Any]:
 
 
 def _legend(key: str, visitor: Visitor) -> Legend:
-    return Legend(key, *(visitor.words(f"models.{key}.{name}") for name in ("title", "desc", "x", "y")))
+    return Legend(
+        key, *(visitor.words(f"models.{key}.{name}") for name in ("title", "desc", "x", "y"))
+    )
 
 
-def _named(house: House, digest: str | None) -> str | None:
-    model = house.models.find(digest) if digest else None
+def _named(session: SystemSession, digest: str | None) -> str | None:
+    model = session.models.find(digest) if digest else None
     return model and f"{model.name}/{model.version}"
 
 
-def _shadow(house: House, model: ModelView) -> Any:
+def _shadow(session: SystemSession, model: ModelView) -> Any:
     try:
-        return service.shadow_report(house, model.digest)
+        return service.shadow_report(session, model.digest)
     except ShadowAbsent:
         return None

@@ -40,7 +40,11 @@ NOTES = {
 
 
 def filters(
-    hospital: Words = None, device: Words = None, model: Words = None, since: Day = None, until: Day = None
+    hospital: Words = None,
+    device: Words = None,
+    model: Words = None,
+    since: Day = None,
+    until: Day = None,
 ) -> dict[str, object]:
     """What the form was filled in with."""
     told = {"hospital": hospital, "device": device, "model": model, "since": since, "until": until}
@@ -51,19 +55,29 @@ Filters = Annotated[dict[str, object], Depends(filters)]
 
 
 @router.get("/console/monitoring", response_class=HTMLResponse)
-def monitoring_page(request: Request, visitor: PageMonitor, wired: WiringDep, filled: Filters) -> HTMLResponse:
+def monitoring_page(
+    request: Request, visitor: PageMonitor, wired: WiringDep, filled: Filters
+) -> HTMLResponse:
     desk = MonitorDesk(wired, visitor.caller)
-    asked = Asked(**filled | {"since": beginning(filled.get("since")), "until": end(filled.get("until"))})
+    asked = Asked(
+        **filled | {"since": beginning(filled.get("since")), "until": end(filled.get("until"))}
+    )
     drifts = DriftView.model_validate_json(desk.answer(drift.measure, asked).body)
-    figures = PerformanceView.model_validate_json(desk.answer(performance.measure, asked, Period.MONTH).body)
+    figures = PerformanceView.model_validate_json(
+        desk.answer(performance.measure, asked, Period.MONTH).body
+    )
     facts = {
-        "drift": [(group, gauges(group, number, visitor)) for number, group in enumerate(drifts.groups)],
+        "drift": [
+            (group, gauges(group, number, visitor)) for number, group in enumerate(drifts.groups)
+        ],
         "drift_state": drifts.state,
         "window": drifts.window,
         "performance": figures,
         "over_time": over_time(figures, visitor),
         "quality": QualityView.model_validate_json(desk.answer(quality.measure, asked).body),
-        "coverage": CoverageView.model_validate_json(desk.answer(coverage.measure, asked, coverage.ALPHAS).body),
+        "coverage": CoverageView.model_validate_json(
+            desk.answer(coverage.measure, asked, coverage.ALPHAS).body
+        ),
         "notes": NOTES,
         "fewest": FEWEST,
         "few_cases": performance.FEW_CASES,
@@ -74,13 +88,20 @@ def monitoring_page(request: Request, visitor: PageMonitor, wired: WiringDep, fi
 
 def gauges(group: DriftGroup, number: int, visitor: Visitor) -> list[tuple[QuantityDrift, str]]:
     """Each quantity with its figure."""
-    return [(each, plots_monitoring.gauge(each, _told(each, number, visitor))) for each in group.quantities]
+    return [
+        (each, plots_monitoring.gauge(each, _told(each, number, visitor)))
+        for each in group.quantities
+    ]
 
 
 def _told(each: QuantityDrift, number: int, visitor: Visitor) -> Legend:
     t = visitor.words
     title = t(f"monitoring.quantity.{each.quantity}")
-    limits = {"psi": f"{each.psi:.2f}", "watch": f"{each.watch_from:.2f}", "alarm": f"{each.alarm_from:.2f}"}
+    limits = {
+        "psi": f"{each.psi:.2f}",
+        "watch": f"{each.watch_from:.2f}",
+        "alarm": f"{each.alarm_from:.2f}",
+    }
     return Legend(f"drift-{number}-{each.quantity}", title, t("monitoring.gauge", **limits), "", "")
 
 
@@ -89,14 +110,24 @@ def over_time(view: PerformanceView, visitor: Visitor) -> dict[str, str]:
     if len(view.over_time) < 2:
         return {}
     months = [(step.begins.strftime("%Y-%m"), rates(step.figures)) for step in view.over_time]
-    lines = {name: [(month, *told[name]) for month, told in months] for name in ("auc", "sensitivity", "specificity")}
-    return {name: plots_monitoring.through_time(line, _named(name, visitor)) for name, line in lines.items()}
+    lines = {
+        name: [(month, *told[name]) for month, told in months]
+        for name in ("auc", "sensitivity", "specificity")
+    }
+    return {
+        name: plots_monitoring.through_time(line, _named(name, visitor))
+        for name, line in lines.items()
+    }
 
 
 def rates(figures: PerformanceFigures) -> dict[str, tuple[float | None, float, float]]:
     told = {name: getattr(figures, name) for name in ("sensitivity", "specificity")}
     found = {name: (each.value, each.low, each.high) for name, each in told.items()}
-    return found | {"auc": (figures.auc.value, figures.auc.low, figures.auc.high) if figures.auc else (None, 0.0, 1.0)}
+    return found | {
+        "auc": (figures.auc.value, figures.auc.low, figures.auc.high)
+        if figures.auc
+        else (None, 0.0, 1.0)
+    }
 
 
 def _named(name: str, visitor: Visitor) -> Legend:

@@ -17,5 +17,11 @@ router = pages()
 @router.get("/console/people", response_class=HTMLResponse)
 def people_page(request: Request, visitor: PagePersonKeeper, wired: WiringDep) -> HTMLResponse:
     caller = visitor.caller
-    choices = {"roles": roles(caller), "homes": homes(wired, caller), "roles_within": partial(roles_within, caller)}
-    return show_console(request, visitor, "people.html", people=PeopleDesk(wired, caller).all(), **choices)
+    choices = {
+        "roles": roles(caller),
+        "homes": homes(wired, caller),
+        "roles_within": partial(roles_within, caller),
+    }
+    return show_console(
+        request, visitor, "people.html", people=PeopleDesk(wired, caller).all(), **choices
+    )

@@ -13,7 +13,11 @@ router = pages()
 
 
 @router.get("/console/queue", response_class=HTMLResponse)
-def queue_page(request: Request, visitor: PageOperator, wired: WiringDep, reason: PlainText = "") -> HTMLResponse:
+def queue_page(
+    request: Request, visitor: PageOperator, wired: WiringDep, reason: PlainText = ""
+) -> HTMLResponse:
     desk = QueueDesk(wired, visitor.caller)
     letters = desk.dead_letters(reason) if reason else []
-    return show_console(request, visitor, "queue.html", queue=desk.read(), reason=reason, letters=letters)
+    return show_console(
+        request, visitor, "queue.html", queue=desk.read(), reason=reason, letters=letters
+    )

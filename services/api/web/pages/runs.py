@@ -46,7 +46,9 @@ def runs_page(
 
 
 @router.get("/console/runs/{run_id}", response_class=HTMLResponse)
-def run_page(request: Request, run_id: UUID, visitor: PageOperator, wired: WiringDep) -> HTMLResponse:
+def run_page(
+    request: Request, run_id: UUID, visitor: PageOperator, wired: WiringDep
+) -> HTMLResponse:
     desk = RunDesk(wired, visitor.caller)
     run, log = desk.read(run_id), whole_log(desk, run_id)
     facts = {
@@ -88,7 +90,9 @@ def series(log: Sequence[EventView], figure: str) -> Series:
         epoch = event.metrics.get("epoch", after + 1)
         if name is None or epoch <= after:
             begun[event.step] += 1
-            name = latest[event.step] = event.step + (f" ({begun[event.step]})" if begun[event.step] > 1 else "")
+            name = latest[event.step] = event.step + (
+                f" ({begun[event.step]})" if begun[event.step] > 1 else ""
+            )
             lines[name] = []
         lines[name].append((epoch, event.metrics.get(figure)))
     told = {name: [point for point in line if point[1] is not None] for name, line in lines.items()}
@@ -107,4 +111,6 @@ def drawn(log: Sequence[EventView], visitor: Visitor) -> dict[str, str]:
 
 
 def _legend(figure: str, visitor: Visitor) -> Legend:
-    return Legend(figure, *(visitor.words(f"runs.{figure}.{name}") for name in ("title", "desc", "x", "y")))
+    return Legend(
+        figure, *(visitor.words(f"runs.{figure}.{name}") for name in ("title", "desc", "x", "y"))
+    )

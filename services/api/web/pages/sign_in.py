@@ -12,6 +12,10 @@ router = pages()
 
 
 @router.get("/sign-in", response_class=HTMLResponse)
-def sign_in_page(request: Request, wired: WiringDep, visitor: Anyone, problem: str = "") -> HTMLResponse:
+def sign_in_page(
+    request: Request, wired: WiringDep, visitor: Anyone, problem: str = ""
+) -> HTMLResponse:
     told = PROBLEMS.get(problem, "")
-    return show(request, visitor, "sign-in.html", least=LEAST, problem=told, provider=wired.provider)
+    return show(
+        request, visitor, "sign-in.html", least=LEAST, problem=told, provider=wired.provider
+    )

@@ -29,37 +29,50 @@ router = pages()
 @router.get("/studies", response_class=HTMLResponse)
 def studies_page(request: Request, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
     studies = StudyDesk(wired, visitor.caller).all()
-    facts = {"studies": [(each, own(each, visitor.caller)) for each in studies], "most_cases": MOST_CASES}
+    facts = {
+        "studies": [(each, own(each, visitor.caller)) for each in studies],
+        "most_cases": MOST_CASES,
+    }
     if visitor.may(Act.ADMINISTER):
         facts |= offered(wired, visitor.caller)
     return show(request, visitor, "studies.html", **facts)
 
 
 @router.get("/studies/{study_id}", response_class=HTMLResponse)
-def study_page(request: Request, study_id: UUID, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+def study_page(
+    request: Request, study_id: UUID, visitor: PageReader, wired: WiringDep
+) -> HTMLResponse:
     study = StudyDesk(wired, visitor.caller).find(study_id)
     mine = own(study, visitor.caller)
     administers = visitor.may(Act.ADMINISTER)
     wanted = administers and study.state is not StudyState.DRAFT
     blind = wanted and unread(study, mine)
-    analysis = ResultsDesk(wired, visitor.caller).analysis(study_id) if wanted and not blind else None
+    analysis = (
+        ResultsDesk(wired, visitor.caller).analysis(study_id) if wanted and not blind else None
+    )
     facts = {"study": study, "mine": mine, "blind": blind, "administers": administers}
     figures = {"analysis": analysis, "phases": list(Phase), "curves": curves(analysis, visitor)}
     return show(request, visitor, "study.html", **facts, **figures)
 
 
 @router.get("/studies/{study_id}/read", response_class=HTMLResponse)
-def reading_page(request: Request, study_id: UUID, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+def reading_page(
+    request: Request, study_id: UUID, visitor: PageReader, wired: WiringDep
+) -> HTMLResponse:
     """The desk without a case on it: the first is asked for when the reader begins, for then its time does too."""
     study = StudyDesk(wired, visitor.caller).find(study_id)
     return show(request, visitor, "reading.html", study=study, mine=own(study, visitor.caller))
 
 
 @router.get("/studies/{study_id}/read/{case_id}/sera", response_class=HTMLResponse)
-def sera_part(request: Request, study_id: UUID, case_id: UUID, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+def sera_part(
+    request: Request, study_id: UUID, case_id: UUID, visitor: PageReader, wired: WiringDep
+) -> HTMLResponse:
     """SERA's answer as a part of the desk. As GET /v1/.../aided/{case_id}: refused before the blind reading."""
     aided = ReadingDesk(wired, visitor.caller, study_id).aided(case_id)
-    return show(request, visitor, "reading_sera.html", blind=aided.blind, **told(visitor.words, aided.sera))
+    return show(
+        request, visitor, "reading_sera.html", blind=aided.blind, **told(visitor.words, aided.sera)
+    )
 
 
 def own(study: ReaderStudyView, who: Caller) -> ReaderProgress | None:
@@ -74,10 +87,14 @@ def unread(study: ReaderStudyView, mine: ReaderProgress | None) -> bool:
 
 def offered(wired: Wiring, who: Caller) -> dict[str, Any]:
     """What a new study can be made of: people who may read, and how many cases of either class."""
-    with wired.ledger.scoped(who.hospital_id, who.actor) as book:
-        eligible = book.reader_studies.eligible()
+    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
+        eligible = session.reader_studies.eligible()
     malignant = sum(each.malignant for each in eligible)
-    people = [each for each in PeopleDesk(wired, who).all() if each.disabled_at is None and each.role in HOSPITAL_ROLES]
+    people = [
+        each
+        for each in PeopleDesk(wired, who).all()
+        if each.disabled_at is None and each.role in HOSPITAL_ROLES
+    ]
     return {"people": people, "malignant": malignant, "benign": len(eligible) - malignant}
 
 
@@ -87,7 +104,9 @@ def curves(analysis: Analysis | None, visitor: Visitor) -> dict[int, str]:
     for reader in analysis.readers if analysis else ():
         sides = {"sera": analysis.sera.figures, "blind": reader.blind, "aided": reader.aided}
         if reader.blind.roc and reader.aided.roc:
-            drawn[reader.number] = plots_models.roc(_points(sides), _legend(reader.number, visitor.words))
+            drawn[reader.number] = plots_models.roc(
+                _points(sides), _legend(reader.number, visitor.words)
+            )
     return drawn
 
 
@@ -107,11 +126,16 @@ def told(words: Words, result: Mapping[str, Any]) -> dict[str, Any]:
 def _points(sides: Mapping[str, Condition]) -> dict[str, Any]:
     found = {name: side.roc for name, side in sides.items() if side.roc}
     return {
-        name: {"points": list(zip(each.false_positive_rate, each.sensitivity, strict=True)), "band": []}
+        name: {
+            "points": list(zip(each.false_positive_rate, each.sensitivity, strict=True)),
+            "band": [],
+        }
         for name, each in found.items()
     }
 
 
 def _legend(number: int, words: Words) -> Legend:
-    said = {name: words(f"studies.roc.{name}", reader=number) for name in ("title", "desc", "x", "y")}
+    said = {
+        name: words(f"studies.roc.{name}", reader=number) for name in ("title", "desc", "x", "y")
+    }
     return Legend(f"roc-{number}", **said)

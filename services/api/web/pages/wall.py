@@ -129,7 +129,9 @@ def _facts(view: WallView, words: Words) -> dict[str, Any]:
         "failed": _failed,
         "alive": len(alive),
         "silent": [worker for worker in view.workers if not worker.alive],
-        "other_model": [worker for worker in alive if view.model and worker.model != view.model.digest],
+        "other_model": [
+            worker for worker in alive if view.model and worker.model != view.model.digest
+        ],
         "sparks": _sparks(view.series, words),
     }
 

@@ -44,9 +44,13 @@ Asked = Annotated[PageQuestion, Query()]
 
 
 @router.get(HERE, response_class=HTMLResponse)
-def worklist_page(request: Request, question: Asked, visitor: PageReader, wired: WiringDep) -> HTMLResponse:
+def worklist_page(
+    request: Request, question: Asked, visitor: PageReader, wired: WiringDep
+) -> HTMLResponse:
     page = _listed(question, visitor, wired)
-    return show(request, visitor, "worklist.html", **_facts(question, visitor, wired, page), **CHOICES)
+    return show(
+        request, visitor, "worklist.html", **_facts(question, visitor, wired, page), **CHOICES
+    )
 
 
 @router.get(f"{HERE}/rows", response_class=HTMLResponse)
@@ -69,7 +73,9 @@ def _listed(question: PageQuestion, visitor: Visitor, wired: WiringDep) -> Workl
     return listed(wired, visitor.caller, question)
 
 
-def _facts(question: PageQuestion, visitor: Visitor, wired: WiringDep, page: WorklistPage) -> dict[str, Any]:
+def _facts(
+    question: PageQuestion, visitor: Visitor, wired: WiringDep, page: WorklistPage
+) -> dict[str, Any]:
     asked = told(question)
     return {
         "asked": asked,
@@ -89,5 +95,10 @@ def _facts(question: PageQuestion, visitor: Visitor, wired: WiringDep, page: Wor
 
 def told(question: PageQuestion) -> dict[str, str]:
     """What a question asks for, as an address has it."""
-    given = question.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"cursor", "limit"})
-    return {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
+    given = question.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude={"cursor", "limit"}
+    )
+    return {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in given.items()
+    }

@@ -17,7 +17,10 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("synthetic", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
@@ -29,7 +32,10 @@ def upgrade() -> None:
         sa.Column("prevalence", sa.Double(), nullable=True),
         sa.Column("fna_rule", sa.String(), nullable=True),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
@@ -42,7 +48,10 @@ def upgrade() -> None:
         sa.Column("label", sa.String(), nullable=False),
         sa.Column("secret_sha256", sa.String(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
@@ -55,14 +64,22 @@ def upgrade() -> None:
     op.create_table(
         "audit_events",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.Column("hospital_id", sa.Uuid(), nullable=True),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("event", sa.String(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=True),
         sa.Column("job_id", sa.Uuid(), nullable=True),
         sa.Column(
-            "details", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+            "details",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
         ),
         sa.ForeignKeyConstraint(
             ["hospital_id"],
@@ -84,7 +101,10 @@ def upgrade() -> None:
         sa.Column("roi", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("external_id", sa.String(), nullable=True),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.ForeignKeyConstraint(
             ["hospital_id"],
@@ -104,7 +124,12 @@ def upgrade() -> None:
         sa.Column("site", sa.String(), nullable=True),
         sa.Column("size_mm", sa.Double(), nullable=True),
         sa.Column("tirads", sa.String(), nullable=True),
-        sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "added_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
             ["dataset_id"],
             ["datasets.id"],
@@ -128,11 +153,16 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_token", sa.Uuid(), nullable=True),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("state IN ('queued','running','done','failed','cancelled')", name="training_runs_state"),
+        sa.CheckConstraint(
+            "state IN ('queued','running','done','failed','cancelled')", name="training_runs_state"
+        ),
         sa.ForeignKeyConstraint(
             ["dataset_id"],
             ["datasets.id"],
@@ -148,21 +178,37 @@ def upgrade() -> None:
         sa.Column("urgent", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column(
-            "available_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "queued_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "available_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_token", sa.Uuid(), nullable=True),
         sa.Column("worker", sa.String(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("message", sa.String(), nullable=True),
-        sa.CheckConstraint("state IN ('queued','running','done','failed','cancelled')", name="jobs_state"),
+        sa.CheckConstraint(
+            "state IN ('queued','running','done','failed','cancelled')", name="jobs_state"
+        ),
         sa.ForeignKeyConstraint(
             ["case_id"],
             ["cases.id"],
@@ -211,7 +257,10 @@ def upgrade() -> None:
         sa.Column("synthetic", sa.Boolean(), nullable=False),
         sa.Column("metrics", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.ForeignKeyConstraint(
             ["run_id"],
@@ -228,7 +277,10 @@ def upgrade() -> None:
         sa.Column("png_sha256", sa.String(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column(
-            "requested_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "requested_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -247,7 +299,12 @@ def upgrade() -> None:
         sa.Column("model_digest", sa.String(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
             ["model_digest"],
             ["models.digest"],
@@ -262,7 +319,10 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("job_id", sa.Uuid(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.ForeignKeyConstraint(
             ["case_id"],
@@ -286,7 +346,10 @@ def upgrade() -> None:
         sa.Column("model_digest", sa.String(), nullable=False),
         sa.Column("body", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.ForeignKeyConstraint(
             ["hospital_id"],
@@ -299,7 +362,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("job_id", "model_digest", name="results_once"),
     )
-    op.create_index("results_newest", "results", [sa.literal_column("created_at DESC")], unique=False)
+    op.create_index(
+        "results_newest", "results", [sa.literal_column("created_at DESC")], unique=False
+    )
 
 
 def downgrade() -> None:
@@ -310,7 +375,11 @@ def downgrade() -> None:
     op.drop_table("explanations")
     op.drop_table("models")
     op.drop_index("jobs_waiting", table_name="jobs", postgresql_where=sa.text("state = 'queued'"))
-    op.drop_index("jobs_suspect", table_name="jobs", postgresql_where=sa.text("state = 'queued' AND attempts > 0"))
+    op.drop_index(
+        "jobs_suspect",
+        table_name="jobs",
+        postgresql_where=sa.text("state = 'queued' AND attempts > 0"),
+    )
     op.drop_index("jobs_of_case", table_name="jobs")
     op.drop_index("jobs_listed", table_name="jobs")
     op.drop_index("jobs_leased", table_name="jobs", postgresql_where=sa.text("state = 'running'"))

@@ -58,8 +58,12 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION sera_refuse_change")
     op.drop_index("jobs_failed", "jobs")
     op.add_column("training_runs", sa.Column("lease_token", sa.Uuid(), nullable=True))
-    op.add_column("training_runs", sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("training_runs", sa.Column("attempts", sa.Integer(), server_default="0", nullable=False))
+    op.add_column(
+        "training_runs", sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True)
+    )
+    op.add_column(
+        "training_runs", sa.Column("attempts", sa.Integer(), server_default="0", nullable=False)
+    )
 
 
 def _datasets() -> None:
@@ -74,7 +78,10 @@ def _datasets() -> None:
         sa.Column("test_images", sa.Integer(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.ForeignKeyConstraint(
             ["dataset_id"],
@@ -122,7 +129,10 @@ def _datasets() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("name"),
     )
@@ -138,7 +148,10 @@ def _datasets() -> None:
         sa.Column("consent", sa.Boolean(), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.ForeignKeyConstraint(
             ["case_id"],
@@ -162,10 +175,16 @@ def _runs() -> None:
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column(
-            "subject", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
+            "subject",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
         ),
         sa.Column(
-            "after", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
+            "after",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'[]'::jsonb"),
+            nullable=False,
         ),
         sa.Column("weight", sa.Double(), server_default="1", nullable=False),
         sa.Column("state", sa.String(), server_default="waiting", nullable=False),
@@ -176,13 +195,18 @@ def _runs() -> None:
         sa.Column("lease_token", sa.Uuid(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
-            "available_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "available_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
-        sa.CheckConstraint("state IN ('waiting','running','done','failed')", name="run_steps_state"),
+        sa.CheckConstraint(
+            "state IN ('waiting','running','done','failed')", name="run_steps_state"
+        ),
         sa.ForeignKeyConstraint(
             ["run_id"],
             ["training_runs.id"],
@@ -200,7 +224,12 @@ def _runs() -> None:
         "run_events",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("run_id", sa.Uuid(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.Column("step", sa.String(), nullable=False),
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("fraction", sa.Double(), nullable=False),
@@ -228,7 +257,10 @@ def _models() -> None:
         sa.Column("figures", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("policy", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.ForeignKeyConstraint(
             ["live_digest"],
@@ -257,7 +289,12 @@ def _models() -> None:
         sa.Column("refused_digest", sa.String(), nullable=True),
         sa.Column("refused_code", sa.String(), nullable=True),
         sa.Column("refused_message", sa.String(), nullable=True),
-        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "seen_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.PrimaryKeyConstraint("worker"),
     )
     op.create_table(
@@ -267,7 +304,10 @@ def _models() -> None:
         sa.Column("share", sa.Double(), server_default="1", nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column(
-            "started_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "started_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("end_reason", sa.String(), nullable=True),
@@ -297,7 +337,12 @@ def _models() -> None:
         sa.Column("risk", sa.Double(), nullable=True),
         sa.Column("decision", sa.String(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
-        sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "made_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
             ["hospital_id"],
             ["hospitals.id"],
@@ -329,7 +374,10 @@ def _models() -> None:
         sa.Column("malignant_p", sa.Double(), nullable=True),
         sa.Column("warnings", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.ForeignKeyConstraint(
             ["case_id"],
@@ -346,16 +394,24 @@ def _models() -> None:
         sa.PrimaryKeyConstraint("job_id", "model_digest"),
     )
     op.create_index("observations_made", "observations", ["created_at"], unique=False)
-    op.create_index("observations_of_hospital", "observations", ["hospital_id", "created_at"], unique=False)
-    op.create_index("observations_of_model", "observations", ["model_digest", "created_at"], unique=False)
+    op.create_index(
+        "observations_of_hospital", "observations", ["hospital_id", "created_at"], unique=False
+    )
+    op.create_index(
+        "observations_of_model", "observations", ["model_digest", "created_at"], unique=False
+    )
 
 
 def _columns() -> None:
-    op.create_index("jobs_failed", "jobs", ["created_at"], postgresql_where=sa.text("state = 'failed'"))
+    op.create_index(
+        "jobs_failed", "jobs", ["created_at"], postgresql_where=sa.text("state = 'failed'")
+    )
     op.add_column("cases", sa.Column("device", sa.String(), nullable=True))
     op.add_column("dataset_images", sa.Column("case_id", sa.Uuid(), nullable=True))
     op.add_column("dataset_images", sa.Column("frame", sa.Integer(), nullable=True))
-    op.create_foreign_key("dataset_images_case_id_fkey", "dataset_images", "cases", ["case_id"], ["id"])
+    op.create_foreign_key(
+        "dataset_images_case_id_fkey", "dataset_images", "cases", ["case_id"], ["id"]
+    )
     op.create_index(
         "dataset_images_of_case",
         "dataset_images",
@@ -365,15 +421,25 @@ def _columns() -> None:
     )
     op.add_column("hospitals", sa.Column("target_sensitivity", sa.Double(), nullable=True))
     op.add_column("hospitals", sa.Column("refer_alpha", sa.Double(), nullable=True))
-    op.add_column("models", sa.Column("reference", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
-    op.add_column("models", sa.Column("card", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
-    op.add_column("promotions", sa.Column("kind", sa.String(), server_default="promote", nullable=False))
+    op.add_column(
+        "models", sa.Column("reference", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
+    )
+    op.add_column(
+        "models", sa.Column("card", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
+    )
+    op.add_column(
+        "promotions", sa.Column("kind", sa.String(), server_default="promote", nullable=False)
+    )
     op.add_column("promotions", sa.Column("gate_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key("promotions_gate_id_fkey", "promotions", "gates", ["gate_id"], ["id"])
     op.add_column("training_runs", sa.Column("version_id", sa.Uuid(), nullable=True))
     op.add_column("training_runs", sa.Column("folds", sa.Integer(), nullable=True))
-    op.add_column("training_runs", sa.Column("resumed", sa.Integer(), server_default="0", nullable=False))
-    op.create_foreign_key("training_runs_version_id_fkey", "training_runs", "dataset_versions", ["version_id"], ["id"])
+    op.add_column(
+        "training_runs", sa.Column("resumed", sa.Integer(), server_default="0", nullable=False)
+    )
+    op.create_foreign_key(
+        "training_runs_version_id_fkey", "training_runs", "dataset_versions", ["version_id"], ["id"]
+    )
     op.drop_column("training_runs", "attempts")
     op.drop_column("training_runs", "lease_until")
     op.drop_column("training_runs", "lease_token")

@@ -8,7 +8,13 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-ADDED = {"origin": sa.String, "chain": sa.String, "number": sa.BigInteger, "previous": sa.String, "hash": sa.String}
+ADDED = {
+    "origin": sa.String,
+    "chain": sa.String,
+    "number": sa.BigInteger,
+    "previous": sa.String,
+    "hash": sa.String,
+}
 TABLES = ("audit_events", "audit_checkpoints")
 READS = "event IN ('case.read', 'result.read', 'explanation.read')"
 
@@ -109,7 +115,9 @@ def _columns() -> None:
 def _details(kind: str) -> None:
     """`json` keeps the very text that was hashed; `jsonb` would write it anew."""
     op.execute("ALTER TABLE audit_events ALTER COLUMN details DROP DEFAULT")
-    op.execute(f"ALTER TABLE audit_events ALTER COLUMN details TYPE {kind} USING details::text::{kind}")
+    op.execute(
+        f"ALTER TABLE audit_events ALTER COLUMN details TYPE {kind} USING details::text::{kind}"
+    )
     op.execute(f"ALTER TABLE audit_events ALTER COLUMN details SET DEFAULT '{{}}'::{kind}")
 
 
@@ -120,7 +128,9 @@ def _constraints() -> None:
     op.create_check_constraint(
         "audit_chain_of_hospital", "audit_events", "chain = coalesce(hospital_id::text, 'house')"
     )
-    op.create_index("audit_reads", "audit_events", ["case_id", "actor"], postgresql_where=sa.text(READS))
+    op.create_index(
+        "audit_reads", "audit_events", ["case_id", "actor"], postgresql_where=sa.text(READS)
+    )
 
 
 def _checkpoints() -> None:

@@ -49,18 +49,38 @@ POLICIES = {
 
 GRANTS = {
     "SELECT": (*(table for table, policies in POLICIES.items() if policies), "models"),
-    "INSERT": ("cases", "jobs", "explanations", "receipts", "outcomes", "audit_events", "api_keys", "secrets"),
+    "INSERT": (
+        "cases",
+        "jobs",
+        "explanations",
+        "receipts",
+        "outcomes",
+        "audit_events",
+        "api_keys",
+        "secrets",
+    ),
     "UPDATE": ("cases", "jobs", "api_keys"),
 }
 """Of cases nothing is changed, but a row can only be locked with leave to update it."""
-KEPT = ("audit_events", "audit_checkpoints", "dataset_versions", "version_images", "outcomes", "gates", "promotions")
+KEPT = (
+    "audit_events",
+    "audit_checkpoints",
+    "dataset_versions",
+    "version_images",
+    "outcomes",
+    "gates",
+    "promotions",
+)
 """What is on record no service may change."""
 
 
 def upgrade() -> None:
     schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
     op.add_column("api_keys", sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("api_keys", sa.Column("replaced_by", sa.String(), sa.ForeignKey("api_keys.id"), nullable=True))
+    op.add_column(
+        "api_keys",
+        sa.Column("replaced_by", sa.String(), sa.ForeignKey("api_keys.id"), nullable=True),
+    )
     _roles()
     _grants(schema)
     for table, policies in POLICIES.items():
@@ -126,7 +146,9 @@ def _roles() -> None:
 def _grants(schema: str) -> None:
     op.execute(f"GRANT USAGE ON SCHEMA {schema} TO {', '.join(ROLES)}")
     op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {HOUSE}")
-    op.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {HOUSE}")
+    op.execute(
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {HOUSE}"
+    )
     op.execute(f"REVOKE UPDATE, DELETE ON {', '.join(KEPT)} FROM {HOUSE}")
     op.execute(f"REVOKE ALL ON alembic_version FROM {HOUSE}")
     for command, tables in GRANTS.items():
@@ -137,8 +159,12 @@ def _protect(table: str, policies: dict[str, tuple[str | None, str | None]]) -> 
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY house ON {table} TO {HOUSE} USING (true) WITH CHECK (true)")
     for command, (using, check) in policies.items():
-        clauses = (f" USING ({using})" if using else "") + (f" WITH CHECK ({check})" if check else "")
-        op.execute(f"CREATE POLICY hospital_{command.lower()} ON {table} FOR {command} TO {HOSPITAL}{clauses}")
+        clauses = (f" USING ({using})" if using else "") + (
+            f" WITH CHECK ({check})" if check else ""
+        )
+        op.execute(
+            f"CREATE POLICY hospital_{command.lower()} ON {table} FOR {command} TO {HOSPITAL}{clauses}"
+        )
 
 
 def _queue_place(schema: str) -> None:

@@ -11,14 +11,19 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("cases", sa.Column("removed", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.add_column(
+        "cases", sa.Column("removed", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
+    )
     op.create_table(
         "cleanings",
         sa.Column("source_sha256", sa.String(), nullable=False),
         sa.Column("stored_sha256", sa.String(), nullable=False),
         sa.Column("removed", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("source_sha256"),
     )

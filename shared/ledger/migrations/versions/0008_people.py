@@ -33,9 +33,15 @@ def upgrade() -> None:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY house ON {table} TO {HOUSE} USING (true) WITH CHECK (true)")
     op.execute(f"CREATE POLICY hospital_select ON people FOR SELECT TO {HOSPITAL} USING ({OWN})")
-    op.execute(f"CREATE POLICY hospital_insert ON people FOR INSERT TO {HOSPITAL} WITH CHECK ({STAFF})")
-    op.execute(f"CREATE POLICY hospital_update ON people FOR UPDATE TO {HOSPITAL} USING ({STAFF}) WITH CHECK ({STAFF})")
-    op.execute(f"GRANT SELECT ({SHOWN}), INSERT ({MADE}), UPDATE ({CHANGED}) ON people TO {HOSPITAL}")
+    op.execute(
+        f"CREATE POLICY hospital_insert ON people FOR INSERT TO {HOSPITAL} WITH CHECK ({STAFF})"
+    )
+    op.execute(
+        f"CREATE POLICY hospital_update ON people FOR UPDATE TO {HOSPITAL} USING ({STAFF}) WITH CHECK ({STAFF})"
+    )
+    op.execute(
+        f"GRANT SELECT ({SHOWN}), INSERT ({MADE}), UPDATE ({CHANGED}) ON people TO {HOSPITAL}"
+    )
 
 
 def downgrade() -> None:
@@ -57,7 +63,9 @@ def _people() -> None:
         sa.Column("totp_secret", sa.LargeBinary(), nullable=True),
         _moment("totp_since", False),
         sa.Column("totp_step", sa.BigInteger(), nullable=True),
-        sa.Column("recovery", postgresql.JSONB(), server_default=sa.text("'[]'::jsonb"), nullable=False),
+        sa.Column(
+            "recovery", postgresql.JSONB(), server_default=sa.text("'[]'::jsonb"), nullable=False
+        ),
         sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
         _moment("locked_until", False),
         _moment("signed_in_at", False),

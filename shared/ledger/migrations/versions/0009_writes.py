@@ -29,10 +29,14 @@ def upgrade() -> None:
     op.drop_constraint("receipts_pkey", "receipts", type_="primary")
     for name in ("receipts_case_id_fkey", "receipts_job_id_fkey"):
         op.drop_constraint(name, "receipts", type_="foreignkey")
-    op.add_column("receipts", sa.Column("id", sa.BigInteger(), sa.Identity(always=True), primary_key=True))
+    op.add_column(
+        "receipts", sa.Column("id", sa.BigInteger(), sa.Identity(always=True), primary_key=True)
+    )
     op.create_primary_key("receipts_pkey", "receipts", ["id"])
     op.add_column("receipts", sa.Column("status", sa.Integer(), nullable=True))
-    op.add_column("receipts", sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.add_column(
+        "receipts", sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
+    )
     op.add_column("receipts", sa.Column("body", sa.LargeBinary(), nullable=True))
     _as_house(ANSWERS)
     op.drop_column("receipts", "job_id")
@@ -43,14 +47,18 @@ def upgrade() -> None:
     op.create_index("receipts_kept", "receipts", ["created_at"])
     known = sa.text("case_id IS NOT NULL")
     op.create_index("receipts_of_case", "receipts", ["case_id"], postgresql_where=known)
-    op.execute(f"CREATE POLICY hospital_all ON receipts TO sera_hospital USING ({OWN}) WITH CHECK ({OWN})")
+    op.execute(
+        f"CREATE POLICY hospital_all ON receipts TO sera_hospital USING ({OWN}) WITH CHECK ({OWN})"
+    )
     op.execute("GRANT UPDATE ON receipts TO sera_hospital")
     first = sa.ForeignKey("cases.id", name="cases_duplicate_of_fkey", ondelete="SET NULL")
     op.add_column("cases", sa.Column("duplicate_of", sa.Uuid(), first, nullable=True))
     op.create_index("cases_same_image", "cases", ["hospital_id", "image_sha256", "created_at"])
     known = sa.text("duplicate_of IS NOT NULL")
     op.create_index("cases_duplicated", "cases", ["duplicate_of"], postgresql_where=known)
-    op.add_column("datasets", sa.Column("revision", sa.Integer(), server_default="0", nullable=False))
+    op.add_column(
+        "datasets", sa.Column("revision", sa.Integer(), server_default="0", nullable=False)
+    )
 
 
 def downgrade() -> None:
@@ -72,7 +80,9 @@ def downgrade() -> None:
     for name, table in (("case_id", "cases"), ("job_id", "jobs")):
         op.create_foreign_key(f"receipts_{name}_fkey", "receipts", table, [name], ["id"])
     check = f"{OWN} AND {OWN_CASE} AND {OWN_JOB}"
-    op.execute(f"CREATE POLICY hospital_all ON receipts FOR ALL TO sera_hospital USING ({OWN}) WITH CHECK ({check})")
+    op.execute(
+        f"CREATE POLICY hospital_all ON receipts FOR ALL TO sera_hospital USING ({OWN}) WITH CHECK ({check})"
+    )
 
 
 def _as_house(statement: str) -> None:

@@ -12,7 +12,11 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-MARKS = {"erased_at": sa.DateTime(timezone=True), "erased_by": sa.String(), "erased_for": sa.String()}
+MARKS = {
+    "erased_at": sa.DateTime(timezone=True),
+    "erased_by": sa.String(),
+    "erased_for": sa.String(),
+}
 EMPTIED = ("image_bytes", "image_format", "width", "height", "size_mm")
 """Told of every case that is kept, and of none that is erased."""
 INDEXES = (
@@ -177,7 +181,9 @@ def _cases() -> None:
     whole = " AND ".join(f"{name} IS NOT NULL" for name in EMPTIED)
     told = " AND ".join(f"{name} IS NOT NULL" for name in MARKS)
     op.create_check_constraint(
-        "cases_erased", "cases", f"CASE WHEN erased_at IS NULL THEN {whole} ELSE {told} AND size_mm IS NULL END"
+        "cases_erased",
+        "cases",
+        f"CASE WHEN erased_at IS NULL THEN {whole} ELSE {told} AND size_mm IS NULL END",
     )
     kept = sa.text("erased_at IS NULL")
     op.create_index("cases_kept", "cases", ["hospital_id", "created_at"], postgresql_where=kept)
@@ -195,14 +201,18 @@ def _orphans() -> None:
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("sha256"),
     )
-    op.create_index("orphans_waiting", "orphans", ["since"], postgresql_where=sa.text("removed_at IS NULL"))
+    op.create_index(
+        "orphans_waiting", "orphans", ["since"], postgresql_where=sa.text("removed_at IS NULL")
+    )
     op.execute("ALTER TABLE orphans ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
     op.execute("CREATE POLICY house ON orphans TO sera_house USING (true) WITH CHECK (true)")
 
 
 def _versions() -> None:
     """Frozen images that are in their draft still are told by it; others of before count as imported."""
-    op.add_column("version_images", sa.Column("case_id", sa.Uuid(), sa.ForeignKey("cases.id"), nullable=True))
+    op.add_column(
+        "version_images", sa.Column("case_id", sa.Uuid(), sa.ForeignKey("cases.id"), nullable=True)
+    )
     op.execute("ALTER TABLE version_images DISABLE TRIGGER version_images_append_only")
     op.execute(
         "UPDATE version_images i SET case_id = d.case_id FROM dataset_versions v, dataset_images d "
@@ -211,11 +221,15 @@ def _versions() -> None:
     )
     op.execute("ALTER TABLE version_images ENABLE TRIGGER version_images_append_only")
     of_case = sa.text("case_id IS NOT NULL")
-    op.create_index("version_images_of_case", "version_images", ["case_id"], postgresql_where=of_case)
+    op.create_index(
+        "version_images_of_case", "version_images", ["case_id"], postgresql_where=of_case
+    )
 
 
 def _triggers() -> None:
-    op.execute("CREATE TRIGGER cases_blank BEFORE UPDATE ON cases FOR EACH ROW EXECUTE FUNCTION sera_blank_case()")
+    op.execute(
+        "CREATE TRIGGER cases_blank BEFORE UPDATE ON cases FOR EACH ROW EXECUTE FUNCTION sera_blank_case()"
+    )
     op.execute(
         "CREATE TRIGGER cases_forget AFTER UPDATE ON cases FOR EACH ROW WHEN (NEW.erased_at IS NOT NULL) "
         "EXECUTE FUNCTION sera_forget_case()"

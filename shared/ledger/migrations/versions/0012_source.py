@@ -41,4 +41,6 @@ def downgrade() -> None:
 
 def _index(which: str) -> None:
     op.drop_index("audit_reads", "audit_events")
-    op.create_index("audit_reads", "audit_events", ["case_id", "actor"], postgresql_where=sa.text(which))
+    op.create_index(
+        "audit_reads", "audit_events", ["case_id", "actor"], postgresql_where=sa.text(which)
+    )

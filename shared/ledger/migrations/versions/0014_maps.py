@@ -65,14 +65,18 @@ LET_GO = """
 def upgrade() -> None:
     op.execute(LET_GO)
     op.execute("DELETE FROM explanations")
-    op.add_column("explanations", sa.Column("taken_until", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "explanations", sa.Column("taken_until", sa.DateTime(timezone=True), nullable=True)
+    )
     _maps()
     _forget(WITH_MAPS)
 
 
 def downgrade() -> None:
     _forget(WITHOUT)
-    op.execute(LET_GO.replace("png_sha256", "heat_sha256").replace("explanations", "explanation_maps"))
+    op.execute(
+        LET_GO.replace("png_sha256", "heat_sha256").replace("explanations", "explanation_maps")
+    )
     op.drop_table("explanation_maps")
     op.drop_column("explanations", "taken_until")
 
@@ -87,12 +91,18 @@ def _maps() -> None:
         sa.Column("heat_sha256", sa.String(), nullable=False),
         sa.Column("facts", postgresql.JSONB(), nullable=False),
         sa.PrimaryKeyConstraint("job_id", "model_digest", "number"),
-        sa.ForeignKeyConstraint(["job_id", "model_digest"], ["explanations.job_id", "explanations.model_digest"]),
+        sa.ForeignKeyConstraint(
+            ["job_id", "model_digest"], ["explanations.job_id", "explanations.model_digest"]
+        ),
     )
     op.create_index("explanation_maps_heat", "explanation_maps", ["heat_sha256"])
     op.execute("ALTER TABLE explanation_maps ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-    op.execute("CREATE POLICY house ON explanation_maps TO sera_house USING (true) WITH CHECK (true)")
-    op.execute(f"CREATE POLICY hospital_select ON explanation_maps FOR SELECT TO sera_hospital USING ({OWN})")
+    op.execute(
+        "CREATE POLICY house ON explanation_maps TO sera_house USING (true) WITH CHECK (true)"
+    )
+    op.execute(
+        f"CREATE POLICY hospital_select ON explanation_maps FOR SELECT TO sera_hospital USING ({OWN})"
+    )
     op.execute("GRANT SELECT ON explanation_maps TO sera_hospital")
     op.execute("REVOKE DELETE ON explanation_maps FROM sera_house")
 

@@ -37,7 +37,9 @@ def upgrade() -> None:
     op.add_column("cases", sa.Column("batch", sa.String(), nullable=True))
     op.execute(BLANK.replace("{also}", "NEW.batch := NULL;"))
     for name, (told, kind) in TOLD.items():
-        op.add_column("results", sa.Column(name, kind, sa.Computed(told, persisted=True), nullable=True))
+        op.add_column(
+            "results", sa.Column(name, kind, sa.Computed(told, persisted=True), nullable=True)
+        )
     op.create_index("cases_of_batch", "cases", ["hospital_id", "batch"], postgresql_where=HAS_BATCH)
     op.create_index(
         "cases_numbered",
@@ -47,9 +49,13 @@ def upgrade() -> None:
         postgresql_where=HAS_NUMBER,
     )
     op.create_index("jobs_by_state", "jobs", ["hospital_id", "state", *LISTED])
-    op.create_index("jobs_urgent", "jobs", ["hospital_id", *LISTED], postgresql_where=sa.text("urgent"))
+    op.create_index(
+        "jobs_urgent", "jobs", ["hospital_id", *LISTED], postgresql_where=sa.text("urgent")
+    )
     op.create_index("results_told", "results", ["hospital_id", "decision", "fna"])
-    op.create_index("results_by_risk", "results", ["hospital_id", sa.text("risk DESC"), sa.text("job_id DESC")])
+    op.create_index(
+        "results_by_risk", "results", ["hospital_id", sa.text("risk DESC"), sa.text("job_id DESC")]
+    )
 
 
 def downgrade() -> None:

@@ -16,7 +16,12 @@ def upgrade() -> None:
         "trainers",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("lacks", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "seen_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.PrimaryKeyConstraint("name"),
     )
 

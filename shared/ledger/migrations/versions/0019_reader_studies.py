@@ -77,7 +77,12 @@ BEGIN
     RETURN NULL;
 END $$
 """
-FUNCTIONS = ("sera_only_in_draft()", "sera_move_study()", "sera_check_reading()", "sera_forget_readings()")
+FUNCTIONS = (
+    "sera_only_in_draft()",
+    "sera_move_study()",
+    "sera_check_reading()",
+    "sera_forget_readings()",
+)
 
 
 def upgrade() -> None:
@@ -92,7 +97,9 @@ def upgrade() -> None:
     for table, check in CHECKS.items():
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY house ON {table} TO {HOUSE} USING (true) WITH CHECK (true)")
-        op.execute(f"CREATE POLICY hospital_all ON {table} TO {HOSPITAL} USING ({OWN}) WITH CHECK ({check})")
+        op.execute(
+            f"CREATE POLICY hospital_all ON {table} TO {HOSPITAL} USING ({OWN}) WITH CHECK ({check})"
+        )
         op.execute(f"GRANT SELECT, INSERT ON {table} TO {HOSPITAL}")
     op.execute(f"GRANT UPDATE (state, opened_at, closed_at) ON reader_studies TO {HOSPITAL}")
     op.execute(f"REVOKE UPDATE, DELETE ON {', '.join(CHECKS)} FROM {HOUSE}")
@@ -153,7 +160,9 @@ def _showings() -> None:
         sa.PrimaryKeyConstraint("id"),
         *_of_study("reader_showings"),
     )
-    op.create_index("reader_showings_of", "reader_showings", ["study_id", "person_id", "case_id", "phase"])
+    op.create_index(
+        "reader_showings_of", "reader_showings", ["study_id", "person_id", "case_id", "phase"]
+    )
     op.create_index("reader_showings_case", "reader_showings", ["case_id"])
 
 
@@ -173,7 +182,9 @@ def _readings() -> None:
         sa.Column("hidden_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         *_of_study("reader_readings"),
-        sa.UniqueConstraint("study_id", "person_id", "case_id", "phase", name="reader_readings_once"),
+        sa.UniqueConstraint(
+            "study_id", "person_id", "case_id", "phase", name="reader_readings_once"
+        ),
         sa.CheckConstraint("probability BETWEEN 0 AND 100", name="reader_readings_probability"),
         sa.CheckConstraint("phase IN ('blind','aided')", name="reader_readings_phase"),
     )
@@ -242,4 +253,9 @@ def _append_only(table: str, what: str) -> None:
 
 
 def _moment(name: str) -> sa.Column:
-    return sa.Column(name, sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False)
+    return sa.Column(
+        name,
+        sa.DateTime(timezone=True),
+        server_default=sa.text("clock_timestamp()"),
+        nullable=False,
+    )

@@ -11,7 +11,9 @@ from shared.guidelines import alternatives, recommend
 from shared.ledger.queue import Failure
 from tests.builders import form
 
-FNA = recommend(0.42, 14.5).to_json() | {"alternatives": [each.to_json() for each in alternatives(0.42, 14.5)]}
+FNA = recommend(0.42, 14.5).to_json() | {
+    "alternatives": [each.to_json() for each in alternatives(0.42, 14.5)]
+}
 SYNTHETIC = {"code": "synthetic-model", "message": "The model was trained on synthetic phantoms."}
 LANGUAGES = ("en", "ko")
 
@@ -19,13 +21,15 @@ LANGUAGES = ("en", "ko")
 @pytest.fixture
 def case(north) -> str:
     """Its path as a page."""
-    sent = north.post("/v1/cases", **form(external_id="P-17", roi='{"box": [20, 30, 60, 50]}')).json()
+    sent = north.post(
+        "/v1/cases", **form(external_id="P-17", roi='{"box": [20, 30, 60, 50]}')
+    ).json()
     return f"/cases/{sent['case_id']}"
 
 
 @pytest.fixture
 def read(case, ledger) -> str:
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
         result = RESULT | {"fna": FNA, "warnings": [*RESULT["warnings"], SYNTHETIC]}
         house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: result})
@@ -43,7 +47,18 @@ def test_a_case_that_waits_says_where_in_the_queue_it_is(case, as_person, langua
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_read_case_tells_everything_on_one_page(read, as_person, language):
     page = as_person(Role.SUBMITTER).get(read, params={"lang": language})
-    for found in ("42 %", "14.5 mm", "TR5", "K-TIRADS 2021", "squeezenet", "73 %", "P-17", "9f2c...", "<desc", "north"):
+    for found in (
+        "42 %",
+        "14.5 mm",
+        "TR5",
+        "K-TIRADS 2021",
+        "squeezenet",
+        "73 %",
+        "P-17",
+        "9f2c...",
+        "<desc",
+        "north",
+    ):
         assert found in page.text
     assert page.text.count('class="note bad synthetic"') == 1
     assert 'class="line" x="20" y="30" width="60" height="50"' in page.text
@@ -67,11 +82,12 @@ def test_a_known_outcome_and_no_similar_case_are_said(read, as_person, ledger, n
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_failed_case_says_why_and_what_to_do(case, as_person, ledger, language):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
         house.queue.fail(lease.token, {lease.jobs[0].id: Failure("image-blank", "One even grey.")})
     submitter, reader = (
-        as_person(role).get(case, params={"lang": language}).text for role in (Role.SUBMITTER, Role.READER)
+        as_person(role).get(case, params={"lang": language}).text
+        for role in (Role.SUBMITTER, Role.READER)
     )
     assert {"en": "one even grey", "ko": "균일한 회색"}[language] in submitter
     assert 'id="rerun"' in submitter

@@ -15,16 +15,16 @@ LANGUAGES = ("en", "ko")
 
 @pytest.fixture
 def north_id(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.hospitals.ensure("north")
 
 
 @pytest.fixture
 def dead(ledger, north_id):
     """A case that failed with its worker."""
-    with ledger.scoped(north_id, "test") as book:
+    with ledger.hospital_session(north_id, "test") as book:
         job = book.jobs.open(book.cases.add(CASE), Priority.URGENT)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         lease = house.queue.claim("worker-1", 1, timedelta(minutes=1), 5)
         house.queue.fail(lease.token, {job: Failure("worker-lost", "It went away.")})
     return job
@@ -61,14 +61,25 @@ def test_dead_letters_stand_by_reason_and_one_by_one(as_person, dead, language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_events_are_found_by_kind_case_and_day(as_person, ledger, north_id, language):
-    with ledger.scoped(north_id, "key:abc") as book:
+    with ledger.hospital_session(north_id, "key:abc") as book:
         case = book.cases.add(CASE)
         book.audit.record_reads(Event.CASE_READ, [(case, None)])
     auditor = as_person(Role.AUDITOR)
-    told = {"lang": language, "hospital": "north", "event": "case.read", "actor": "", "case": str(case)}
+    told = {
+        "lang": language,
+        "hospital": "north",
+        "event": "case.read",
+        "actor": "",
+        "case": str(case),
+    }
     assert str(case) in auditor.get("/console/audit", params=told | {"since": "", "until": ""}).text
-    assert f"?case={case}" in auditor.get("/console/audit", params=told | {"since": "2026-01-01"}).text
-    assert f"?case={case}" not in auditor.get("/console/audit", params=told | {"until": "2020-01-01"}).text
+    assert (
+        f"?case={case}" in auditor.get("/console/audit", params=told | {"since": "2026-01-01"}).text
+    )
+    assert (
+        f"?case={case}"
+        not in auditor.get("/console/audit", params=told | {"until": "2020-01-01"}).text
+    )
 
 
 def test_a_day_that_is_none_is_said_on_a_page(as_person):
@@ -78,7 +89,7 @@ def test_a_day_that_is_none_is_said_on_a_page(as_person):
 
 
 def test_older_events_are_a_link_away(as_person, ledger, north_id):
-    with ledger.scoped(north_id, "key:abc") as book:
+    with ledger.hospital_session(north_id, "key:abc") as book:
         book.audit.record_reads(Event.CASE_READ, [(book.cases.add(CASE), None) for _ in range(101)])
     auditor = as_person(Role.AUDITOR)
     assert "before=" in auditor.get("/console/audit", params={"event": "case.read"}).text

@@ -12,14 +12,17 @@ LANGUAGES = ("en", "ko")
 @pytest.fixture
 def places(ledger):
     """Two hospitals, one with a slash in its name."""
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.hospitals.ensure("north"), house.hospitals.ensure("south/2")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_operator_is_shown_every_hospital_and_its_limits(as_person, places, language):
     operator = as_person(Role.OPERATOR)
-    assert 'href="/console/hospitals/south/2"' in operator.get("/console/hospitals", params={"lang": language}).text
+    assert (
+        'href="/console/hospitals/south/2"'
+        in operator.get("/console/hospitals", params={"lang": language}).text
+    )
     page = operator.get("/console/hospitals/south/2", params={"lang": language}).text
     assert 'data-ask="PATCH /v1/hospitals/south/2"' in page
     assert 'name="weight"' in page
@@ -34,7 +37,9 @@ def test_an_administrator_sets_its_own_hospital_without_its_limits(as_person, pl
     assert 'name="weight"' not in page
 
 
-def test_who_changed_the_settings_last_stands_ready_for_whoever_comes_too_late(as_person, make_person, signed_in):
+def test_who_changed_the_settings_last_stands_ready_for_whoever_comes_too_late(
+    as_person, make_person, signed_in
+):
     chief = make_person(Role.HOSPITAL_ADMIN, "north", "chief.north")
     administrator = signed_in(chief)
     administrator.patch("/v1/hospital", json={"prevalence": 0.2})
@@ -71,9 +76,11 @@ def test_nobody_is_offered_to_disable_themselves(make_person, signed_in):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_keys_that_end_soon_or_have_ended_say_so(as_person, ledger, places, language):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         made = [
-            house.keys.make(Role.SUBMITTER, places[0], label, house.keys.now() + timedelta(days=days)).key
+            house.keys.make(
+                Role.SUBMITTER, places[0], label, house.keys.now() + timedelta(days=days)
+            ).key
             for label, days in (("pacs", 400), ("trial", 5), ("old", 300))
         ]
         house.keys.revoke(made[2].id)

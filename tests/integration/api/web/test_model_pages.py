@@ -21,13 +21,15 @@ def judgement() -> Judgement:
         return Readings(risks, risks, risks >= 0.5, np.zeros(200), 0.5)
 
     sizes = [5.0, 15.0, 25.0, None] * 50
-    return weigh(readings(2), readings(3), labels, ["north", None] * 100, GatePolicy(), sizes_mm=sizes)
+    return weigh(
+        readings(2), readings(3), labels, ["north", None] * 100, GatePolicy(), sizes_mm=sizes
+    )
 
 
 @pytest.fixture
 def operator(as_person, ledger):
     """An operator; `first/1` is live, `second/1` was judged against it and `third/1` before figures were kept."""
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         for digest, name in ((LIVE, "first"), (CANDIDATE, "second"), (OLD, "third")):
             house.models.store(digest, name, "starter", None, True, {"auc": 0.9})
         house.models.promote(LIVE, "test", None)
@@ -42,7 +44,14 @@ def operator(as_person, ledger):
 def test_a_candidate_stands_beside_the_live_model(operator, language):
     page = operator.get(f"/console/models/{CANDIDATE[:12]}", params={"lang": language})
     assert page.status_code == 200
-    for found in ("second/1", "first/1", 'class="curve candidate"', 'class="curve live"', 'id="paired"', "north"):
+    for found in (
+        "second/1",
+        "first/1",
+        'class="curve candidate"',
+        'class="curve live"',
+        'id="paired"',
+        "north",
+    ):
         assert found in page.text
     assert len(page.content) < 200_000
     assert "style=" not in page.text
@@ -65,18 +74,25 @@ def test_a_model_that_the_gate_passed_needs_no_reason(operator):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_list_says_what_is_live_and_what_each_worker_serves(operator, ledger, language):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.promote(CANDIDATE, "chief", "better on our own images")
-        house.serving.refused("worker-1", CANDIDATE, "golden-mismatch", "It does not reproduce its golden cases.")
+        house.serving.refused(
+            "worker-1", CANDIDATE, "golden-mismatch", "It does not reproduce its golden cases."
+        )
     page = operator.get("/console/models", params={"lang": language}).text
-    for found in ("better on our own images", "worker-1", "It does not reproduce its golden cases.", "second/1"):
+    for found in (
+        "better on our own images",
+        "worker-1",
+        "It does not reproduce its golden cases.",
+        "second/1",
+    ):
         assert found in page
     assert page.count("badge live") == 1
     assert 'data-to="/v1/models/rollback"' in page
 
 
 def test_a_shadow_that_has_read_nothing_yet_says_how_much_waits(operator, ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.shadows.start(CANDIDATE, "test", 1.0)
     page = operator.get(f"/console/models/{CANDIDATE[:12]}").text
     assert "0 cases read" in page

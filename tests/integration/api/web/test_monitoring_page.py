@@ -24,8 +24,12 @@ def watched(ledger):
     observing.model(reference=REFERENCE)
     known = {"malignant": [number % 2 for number in range(60)], "benign_p": 0.3, "malignant_p": 0.4}
     observing.results(60, "north", "CX50", score=even(60), strangeness=even(60), **known)
-    observing.results(60, "north", "CX50", days_ago=40, score=even(60), strangeness=even(60), **known)
-    observing.results(60, "south", "LOGIQ <9>", score=even(60, 0.6), strangeness=even(60), warnings=("saturated",))
+    observing.results(
+        60, "north", "CX50", days_ago=40, score=even(60), strangeness=even(60), **known
+    )
+    observing.results(
+        60, "south", "LOGIQ <9>", score=even(60, 0.6), strangeness=even(60), warnings=("saturated",)
+    )
     observing.failed("south", "image-unreadable", "LOGIQ <9>")
 
 
@@ -54,7 +58,11 @@ def test_every_figure_is_named_once(as_person, watched):
 
 def test_months_stand_beside_one_another_where_there_are_several(as_person, watched):
     since = np.datetime64("today") - np.timedelta64(60, "D")
-    page = as_person(Role.AUDITOR).get("/console/monitoring", params={"since": str(since), "hospital": "north"}).text
+    page = (
+        as_person(Role.AUDITOR)
+        .get("/console/monitoring", params={"since": str(since), "hospital": "north"})
+        .text
+    )
     assert page.count('class="plot rates"') == 3
     assert "LOGIQ" not in page
 
@@ -67,7 +75,9 @@ def test_an_administrator_watches_its_own_hospital(as_person, watched):
 
 
 def test_a_window_too_long_is_said_on_a_page(as_person):
-    page = as_person(Role.OPERATOR).get("/console/monitoring", params={"since": "2020-01-01", "until": ""})
+    page = as_person(Role.OPERATOR).get(
+        "/console/monitoring", params={"since": "2020-01-01", "until": ""}
+    )
     assert page.status_code == 422
     assert "<h1" in page.text
 

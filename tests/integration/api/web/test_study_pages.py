@@ -34,12 +34,16 @@ def cases(north, ledger):
 def study(chief, admin, reader, cases):
     """An open one that its administrator reads too."""
     pick = {"by": "newest", "count": 4}
-    made = chief.post("/v1/reader-studies", json=new_study([reader.id, admin.id], pick=pick)).json()["study_id"]
+    made = chief.post(
+        "/v1/reader-studies", json=new_study([reader.id, admin.id], pick=pick)
+    ).json()["study_id"]
     assert chief.post(f"/v1/reader-studies/{made}/open").status_code == 200
     return made
 
 
-def test_a_reader_is_shown_nothing_of_sera_before_the_blind_reading(signed_in, as_person, reader, study):
+def test_a_reader_is_shown_nothing_of_sera_before_the_blind_reading(
+    signed_in, as_person, reader, study
+):
     desk, at = signed_in(reader), f"/studies/{study}"
     case = desk.get(f"/v1/reader-studies/{study}/next").json()["case_id"]
     pages = [desk.get(path, params={"lang": "en"}) for path in ("/studies", at, f"{at}/read")]
@@ -50,7 +54,13 @@ def test_a_reader_is_shown_nothing_of_sera_before_the_blind_reading(signed_in, a
     blind = {"case_id": case, "phase": "blind", "probability": 70, "malignant": True, "fna": False}
     assert desk.post(f"/v1/reader-studies/{study}/readings", json=blind).status_code == 201
     answer = desk.get(f"{at}/read/{case}/sera", params={"lang": "ko"}).text
-    for found in ('data-probability="70"', 'data-malignant="true"', 'data-fna="false"', "TR5", "악성 위험도"):
+    for found in (
+        'data-probability="70"',
+        'data-malignant="true"',
+        'data-fna="false"',
+        "TR5",
+        "악성 위험도",
+    ):
         assert found in answer
     stranger = as_person(Role.READER)
     assert stranger.get(at).status_code == 404
@@ -69,7 +79,10 @@ def test_an_administrator_who_reads_too_sees_the_figures_after_their_own_reading
         for found in ('class="curve sera"', 'id="together"', 'id="kappas"', 'id="times"'):
             assert found in page.text
         assert len(page.content) < 200_000
-    assert "All readers together: with SERA the AUC changes by" in chief.get(f"/studies/{study}?lang=en").text
+    assert (
+        "All readers together: with SERA the AUC changes by"
+        in chief.get(f"/studies/{study}?lang=en").text
+    )
 
 
 def test_a_new_study_is_offered_what_there_is_to_choose_from(chief, reader, cases):

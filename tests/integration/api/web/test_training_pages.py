@@ -23,10 +23,16 @@ def operator(as_person):
 def version(ledger):
     """Four images of two sites, frozen, and one more in the draft."""
     rows = [
-        LabelledImage(f"{n:064x}", n % 2 == 0, Split.TEST if n > 2 else Split.TRAIN, patient=f"p{n}", site="north")
+        LabelledImage(
+            f"{n:064x}",
+            n % 2 == 0,
+            Split.TEST if n > 2 else Split.TRAIN,
+            patient=f"p{n}",
+            site="north",
+        )
         for n in range(4)
     ]
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("nodules", synthetic=False)
         house.datasets.add(dataset, rows)
         version = house.versions.freeze(dataset)
@@ -36,7 +42,7 @@ def version(ledger):
 
 @pytest.fixture
 def run_id(ledger, version):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.runs.request(house.datasets.find("nodules").id, version.id, "starter", 0, 2)
 
 
@@ -44,14 +50,21 @@ def run_id(ledger, version):
 def test_a_data_set_is_counted_and_its_versions_bear_their_fingerprint(operator, version, language):
     page = operator.get("/console/datasets/nodules", params={"lang": language})
     assert page.status_code == 200
-    for found in (version.fingerprint, "north", 'href="?version=1"', "dataset=nodules&amp;version=1"):
+    for found in (
+        version.fingerprint,
+        "north",
+        'href="?version=1"',
+        "dataset=nodules&amp;version=1",
+    ):
         assert found in page.text
     assert "style=" not in page.text
     assert len(page.content) < 200_000
 
 
 def test_a_version_is_counted_apart_from_the_draft(operator, version):
-    draft, frozen = (operator.get(f"/console/datasets/nodules{asked}").text for asked in ("", "?version=1"))
+    draft, frozen = (
+        operator.get(f"/console/datasets/nodules{asked}").text for asked in ("", "?version=1")
+    )
     assert ">20 to 40 mm<" in draft
     assert ">20 to 40 mm<" not in frozen
     assert "What version 1 holds" in frozen
@@ -60,7 +73,7 @@ def test_a_version_is_counted_apart_from_the_draft(operator, version):
 def test_whoever_froze_or_promoted_is_named(ledger, make_person, signed_in):
     person = make_person(Role.OPERATOR, None, "kim.minji")
     actor = f"person:{person.id}"
-    with ledger.whole(actor) as house:
+    with ledger.system_session(actor) as house:
         dataset = house.datasets.ensure("nodules")
         house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
         house.versions.freeze(dataset)
@@ -86,16 +99,20 @@ def test_a_run_needs_something_frozen_first(operator):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_a_recipe_lacks_is_said_before_a_run_starts(operator, ledger, version, language):
-    with ledger.whole("test") as house:
-        house.trainers.report("trainer-1", {"light": [Lack("squeezenet", "a.pth/b.pth", "/weights", "")]})
-    page = operator.get("/console/runs", params={"lang": language, "dataset": "nodules", "version": 1}).text
+    with ledger.system_session("test") as house:
+        house.trainers.report(
+            "trainer-1", {"light": [Lack("squeezenet", "a.pth/b.pth", "/weights", "")]}
+        )
+    page = operator.get(
+        "/console/runs", params={"lang": language, "dataset": "nodules", "version": 1}
+    ).text
     assert "a.pth/b.pth" in page
     assert 'value="nodules/1" selected' in page
     assert page.count("badge bad") == 1
 
 
 def test_a_step_that_failed_says_why_and_the_run_can_be_resumed(operator, ledger, run_id):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         step = house.steps.claim("host/1/a", timedelta(minutes=1), 3)
         house.steps.fail(step.token, "classes-missing", "Only benign images are there.")
     page = operator.get(f"/console/runs/{run_id}").text
@@ -110,7 +127,11 @@ def told(number: int, step: str, **metrics: float) -> EventView:
 
 
 def test_a_setting_that_is_tried_anew_begins_a_line_of_its_own():
-    log = [told(1, "a", loss=0.9, epoch=1), told(2, "a", loss=0.8, epoch=2), told(3, "a", loss=0.7, epoch=1)]
+    log = [
+        told(1, "a", loss=0.9, epoch=1),
+        told(2, "a", loss=0.8, epoch=2),
+        told(3, "a", loss=0.7, epoch=1),
+    ]
     assert series(log, "loss") == {"a": [(1, 0.9), (2, 0.8)], "a (2)": [(1, 0.7)]}
     assert series(log, "auc") == {}
 

@@ -19,7 +19,9 @@ def both(as_role, monkeypatch):
 
 def test_an_operators_wall_names_every_hospital_in_every_window_and_language(as_person, both):
     operator = as_person(Role.OPERATOR)
-    for asked in ({"window": window, "lang": language} for window in WallWindow for language in LANGUAGES):
+    for asked in (
+        {"window": window, "lang": language} for window in WallWindow for language in LANGUAGES
+    ):
         page = operator.get("/wall", params=asked)
         assert page.status_code == 200, asked
         assert "north" in page.text

@@ -19,11 +19,13 @@ def sent(north, ledger):
     """A case that was read, and one that is a dead letter."""
     for seed in (1, 2):
         assert north.post("/v1/cases", **form(png(seed))).status_code == 202
-    with ledger.whole("w") as house:
+    with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 2, LEASE, 5)
         read, lost = (job.id for job in lease.jobs)
         house.queue.finish(lease.token, DIGEST, {read: RESULT})
-        house.queue.fail(lease.token, {lost: Failure(Reason.WORKER_LOST, REASON_TEXT[Reason.WORKER_LOST])})
+        house.queue.fail(
+            lease.token, {lost: Failure(Reason.WORKER_LOST, REASON_TEXT[Reason.WORKER_LOST])}
+        )
 
 
 def acts(page: str) -> set[str]:
@@ -66,11 +68,15 @@ def test_the_next_page_and_the_file_keep_what_was_asked_for(as_person):
 
 
 @pytest.mark.usefixtures("sent")
-def test_the_part_that_changes_comes_again_when_it_has_changed_and_what_it_shows_is_on_record(as_person):
+def test_the_part_that_changes_comes_again_when_it_has_changed_and_what_it_shows_is_on_record(
+    as_person,
+):
     reader, admin = as_person(Role.READER), as_person(Role.HOSPITAL_ADMIN)
     first = reader.get("/worklist/rows?q=")
     known = {"If-None-Match": first.headers["ETag"]}
-    again, other = (reader.get(f"/worklist/rows?{asked}", headers=known) for asked in ("q=", "state=done"))
+    again, other = (
+        reader.get(f"/worklist/rows?{asked}", headers=known) for asked in ("q=", "state=done")
+    )
     assert [each.status_code for each in (first, again, other)] == [200, 304, 200]
     assert "<html" not in other.text
     events = admin.get("/v1/audit?limit=1000").json()

@@ -16,7 +16,11 @@ from tests.builders import CASE
 
 DIGEST, PNG, HEAT = "d" * 64, "b" * 64, "c" * 64
 MINE = replace(
-    CASE, size_mm=17.4321, roi={"box": [401, 402, 403, 404]}, external_id="MRN-99417", device="Brand Scanner-5"
+    CASE,
+    size_mm=17.4321,
+    roi={"box": [401, 402, 403, 404]},
+    external_id="MRN-99417",
+    device="Brand Scanner-5",
 )
 
 
@@ -27,7 +31,7 @@ class Accepted(NamedTuple):
 
 @pytest.fixture
 def hospital(ledger):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         return house.hospitals.ensure("north")
 
 
@@ -36,7 +40,7 @@ def opened(ledger, hospital):
     """A case with its job, and a receipt for its key where one is given."""
 
     def make(case=MINE, key=None, of=None):
-        with ledger.scoped(of or hospital, "test") as book:
+        with ledger.hospital_session(of or hospital, "test") as book:
             case_id = book.cases.add(case)
             accepted = Accepted(case_id, book.jobs.open(case_id, Priority.ROUTINE))
             if key:
@@ -52,7 +56,7 @@ def finish(ledger):
     """Reads the oldest job and writes all that can come of it."""
 
     def done():
-        with ledger.whole("worker") as house:
+        with ledger.system_session("worker") as house:
             lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
             job = lease.jobs[0]
             written = house.queue.finish(lease.token, DIGEST, {job.id: result()})
@@ -64,7 +68,7 @@ def finish(ledger):
 @pytest.fixture
 def erase(ledger, hospital):
     def gone(case_id, ground=Ground.PATIENT_REQUEST, of=None):
-        with ledger.scoped(of or hospital, "key:abc") as book:
+        with ledger.hospital_session(of or hospital, "key:abc") as book:
             return book.erasures.erase(case_id, ground)
 
     return gone
@@ -75,7 +79,13 @@ def result():
 
 
 def observation(job):
-    scores = {"score": 0.7177, "risk": 0.7177, "decision": "benign", "cutoff": 0.5, "strangeness": None}
+    scores = {
+        "score": 0.7177,
+        "risk": 0.7177,
+        "decision": "benign",
+        "cutoff": 0.5,
+        "strangeness": None,
+    }
     return Observation(
         job_id=job.id,
         case_id=job.case_id,

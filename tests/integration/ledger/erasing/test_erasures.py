@@ -19,7 +19,14 @@ from shared.ledger.queue import NotADeadLetter
 from shared.ledger.shadows import Said
 from shared.ledger.tables import Table
 from tests.builders import CASE
-from tests.integration.ledger.erasing.conftest import DIGEST, HEAT, PNG, observation, result, waits_for_a_lock
+from tests.integration.ledger.erasing.conftest import (
+    DIGEST,
+    HEAT,
+    PNG,
+    observation,
+    result,
+    waits_for_a_lock,
+)
 
 TRACES = (
     "MRN-99417",
@@ -44,40 +51,63 @@ def rows(ledger):
     """Every row of every table, as text, by table."""
     with ledger.engine.connect() as connection:
         names = [table.name for table in Table.metadata.sorted_tables]
-        return {name: [str(row) for row in connection.execute(text(f"SELECT t::text FROM {name} t"))] for name in names}
+        return {
+            name: [str(row) for row in connection.execute(text(f"SELECT t::text FROM {name} t"))]
+            for name in names
+        }
 
 
 def traces(ledger, words=TRACES):
-    return {(name, word) for name, found in rows(ledger).items() for row in found for word in words if word in row}
+    return {
+        (name, word)
+        for name, found in rows(ledger).items()
+        for row in found
+        for word in words
+        if word in row
+    }
 
 
 def test_nothing_of_an_erased_case_is_left_in_any_table(ledger, hospital, opened, finish, erase):
     accepted = opened(key="key-of-99417")
     finish()
     told = NewOutcome(True, OutcomeSource.CYTOLOGY, patient="P-1", consent=True)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.models.store(DIGEST, "light", "light", None, False, {})
         shadow = house.shadows.start(DIGEST, "test")
     with ledger.engine.begin() as owner:
         owner.exec_driver_sql("UPDATE shadows SET started_at = started_at - interval '1 hour'")
         owner.exec_driver_sql("UPDATE jobs SET message = 'a sentence'")
-    with ledger.whole("shadow") as house:
-        watched = house.shadows.claim(replace(shadow, started_at=shadow.started_at - timedelta(hours=1)), 5)
-        assert house.shadows.keep(shadow, [(each, Said(0.7177, 0.7177, "benign")) for each in watched]) == 1
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.system_session("shadow") as house:
+        watched = house.shadows.claim(
+            replace(shadow, started_at=shadow.started_at - timedelta(hours=1)), 5
+        )
+        assert (
+            house.shadows.keep(shadow, [(each, Said(0.7177, 0.7177, "benign")) for each in watched])
+            == 1
+        )
+    with ledger.hospital_session(hospital, "test") as book:
         book.outcomes.record(accepted.case_id, told)
         book.explanations.ask(accepted.case_id)
-    with ledger.whole("worker") as house:
-        house.explanations.answer(house.explanations.next(), PNG, None, [Layer(HEAT, {"kind": "occlusion"})])
+    with ledger.system_session("worker") as house:
+        house.explanations.answer(
+            house.explanations.next(), PNG, None, [Layer(HEAT, {"kind": "occlusion"})]
+        )
     assert {word for _, word in traces(ledger)} == set(TRACES)
 
     erase(accepted.case_id)
 
     assert traces(ledger) == set()
     left = rows(ledger)
-    for name in ("results", "observations", "outcomes", "explanations", "explanation_maps", "shadow_results"):
+    for name in (
+        "results",
+        "observations",
+        "outcomes",
+        "explanations",
+        "explanation_maps",
+        "shadow_results",
+    ):
         assert left[name] == [], name
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert sorted(house.orphans.waiting(10)) == sorted([CASE.image_sha256, PNG, HEAT])
 
 
@@ -89,16 +119,18 @@ def test_who_asks_for_an_erased_case_is_told_when_and_why(ledger, hospital, open
         lambda book: book.cases.find(accepted.case_id),
         lambda book: book.jobs.find(accepted.job_id),
         lambda book: book.jobs.cancel(accepted.job_id),
-        lambda book: book.outcomes.record(accepted.case_id, NewOutcome(True, OutcomeSource.CYTOLOGY)),
+        lambda book: book.outcomes.record(
+            accepted.case_id, NewOutcome(True, OutcomeSource.CYTOLOGY)
+        ),
         lambda book: book.receipts.find("k", "f" * 64),
         lambda book: book.receipts.find("k", "another body"),
         lambda book: book.receipts.reserve("k", "f" * 64),
     )
     for ask in asked:
         told = pytest.raises(CaseErased, match=r"erased on \d{4}-\d\d-\d\d \(patient-request\)")
-        with told, ledger.scoped(hospital, "test") as book:
+        with told, ledger.hospital_session(hospital, "test") as book:
             ask(book)
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         assert book.jobs.page(None, None, 10) == []
         assert book.receipts.find("another key", "f" * 64) is None
 
@@ -111,19 +143,21 @@ def test_erased_twice_the_first_word_stands(opened, erase):
 
 def test_another_hospital_erases_nothing(ledger, hospital, opened, erase):
     case_id = opened().case_id
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         south = house.hospitals.ensure("south")
     assert erase(case_id, of=south) is None
     assert erase(uuid4()) is None
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         assert book.cases.find(case_id).external_id == "MRN-99417"
 
 
 def test_the_trail_says_who_when_and_on_what_ground(ledger, hospital, opened, erase):
     accepted = opened()
     erase(accepted.case_id)
-    with ledger.scoped(hospital, "test") as book:
-        told = [(each.event, each.actor, each.case_id, each.details) for each in book.audit.page()[-2:]]
+    with ledger.hospital_session(hospital, "test") as book:
+        told = [
+            (each.event, each.actor, each.case_id, each.details) for each in book.audit.page()[-2:]
+        ]
     image = {"ground": "patient-request", "image": CASE.image_sha256}
     assert told == [
         (Event.JOB_CANCELLED, "key:abc", accepted.case_id, {"why": "case-erased"}),
@@ -133,10 +167,10 @@ def test_the_trail_says_who_when_and_on_what_ground(ledger, hospital, opened, er
 
 def test_a_worker_that_comes_late_writes_nothing(ledger, opened, erase):
     accepted = opened()
-    with ledger.whole("worker") as house:
+    with ledger.system_session("worker") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
     erase(accepted.case_id)
-    with ledger.whole("worker") as house:
+    with ledger.system_session("worker") as house:
         assert house.queue.finish(lease.token, DIGEST, {accepted.job_id: result()}) == set()
         house.queue.fail(lease.token, {})
         assert house.queue.reclaim(5) == 0
@@ -145,14 +179,18 @@ def test_a_worker_that_comes_late_writes_nothing(ledger, opened, erase):
     assert "cancelled" in left["jobs"][0]
 
 
-def test_a_result_that_is_being_written_at_this_moment_is_waited_for_and_erased_too(ledger, opened, erase):
+def test_a_result_that_is_being_written_at_this_moment_is_waited_for_and_erased_too(
+    ledger, opened, erase
+):
     accepted = opened()
     with ThreadPoolExecutor(1) as pool:
-        with ledger.whole("worker") as house:
+        with ledger.system_session("worker") as house:
             lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
             house.audit.write()
-        with ledger.whole("worker") as house:
-            assert house.queue.finish(lease.token, DIGEST, {accepted.job_id: result()}) == {accepted.job_id}
+        with ledger.system_session("worker") as house:
+            assert house.queue.finish(lease.token, DIGEST, {accepted.job_id: result()}) == {
+                accepted.job_id
+            }
             house.observations.keep([observation(lease.jobs[0])])
             erasing = pool.submit(erase, accepted.case_id)
             assert waits_for_a_lock(ledger)
@@ -165,9 +203,9 @@ def test_a_dead_letter_of_an_erased_case_cannot_be_run_again(ledger, opened, era
     with ledger.engine.begin() as owner:
         owner.exec_driver_sql("UPDATE jobs SET state = 'failed', reason = 'worker-lost'")
     erase(accepted.case_id)
-    with pytest.raises(NotADeadLetter), ledger.whole("test") as house:
+    with pytest.raises(NotADeadLetter), ledger.system_session("test") as house:
         house.queue.rerun(accepted.job_id)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         assert house.queue.progress().dead_letters == 0
 
 
@@ -180,7 +218,9 @@ def test_a_dead_letter_of_an_erased_case_cannot_be_run_again(ledger, opened, era
     ],
 )
 @pytest.mark.parametrize("role", SERVICE_ROLES)
-def test_no_service_deletes_rows_of_a_case_or_writes_on_a_tombstone(ledger, hospital, opened, erase, role, statement):
+def test_no_service_deletes_rows_of_a_case_or_writes_on_a_tombstone(
+    ledger, hospital, opened, erase, role, statement
+):
     erase(opened().case_id)
     opened()
     tables = (
@@ -205,8 +245,12 @@ def test_a_hospital_marks_a_case_and_writes_nothing_else_of_it(ledger, hospital,
 
 
 def test_not_even_the_owner_deletes_an_outcome_of_a_case_that_is_kept(ledger, hospital, opened):
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         book.outcomes.record(opened().case_id, NewOutcome(True, OutcomeSource.CYTOLOGY))
-    for statement in ("DELETE FROM outcomes", "UPDATE outcomes SET malignant = false", "TRUNCATE outcomes"):
+    for statement in (
+        "DELETE FROM outcomes",
+        "UPDATE outcomes SET malignant = false",
+        "TRUNCATE outcomes",
+    ):
         with pytest.raises(DBAPIError, match="append-only"), ledger.engine.begin() as owner:
             owner.exec_driver_sql(statement)

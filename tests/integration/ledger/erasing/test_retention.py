@@ -10,7 +10,7 @@ from shared.ledger.cases import CaseErased
 
 
 def chain(ledger, hospital):
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         return [(each.event, each.details) for each in book.audit.page()]
 
 
@@ -23,34 +23,36 @@ def age(ledger, case_id, days):
 
 def erase_due(ledger, default=None):
     """As the sweeper does it; how many it erased."""
-    with ledger.whole("retention") as house:
+    with ledger.system_session("retention") as house:
         due = house.retention.oldest_due(default, 20)
     erased = 0
     for case_id in due:
-        with ledger.whole("retention") as house:
+        with ledger.system_session("retention") as house:
             erased += house.retention.erase(case_id, default)
     return erased
 
 
 def due(ledger, hospital, default=None):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         found = house.retention.due(default).get(hospital)
         return found and (found.cases, found.overdue)
 
 
-def test_a_case_goes_when_its_hospitals_time_is_over_and_not_before(ledger, hospital, opened, finish):
+def test_a_case_goes_when_its_hospitals_time_is_over_and_not_before(
+    ledger, hospital, opened, finish
+):
     old, young = opened().case_id, opened().case_id
     finish()
     finish()
     age(ledger, old, 30.5)
     age(ledger, young, 29.5)
     assert (erase_due(ledger), due(ledger, hospital)) == (0, None)
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         house.hospitals.change(hospital, {"retention_days": 30})
         assert [house.retention.would_be_due(hospital, days) for days in (29, 30, 31)] == [2, 1, 0]
     assert due(ledger, hospital) == (1, 0)
     assert (erase_due(ledger), erase_due(ledger)) == (1, 0)
-    with ledger.scoped(hospital, "test") as book:
+    with ledger.hospital_session(hospital, "test") as book:
         assert book.cases.find(young).external_id == "MRN-99417"
         with pytest.raises(CaseErased, match="retention"):
             book.cases.find(old)
@@ -58,7 +60,7 @@ def test_a_case_goes_when_its_hospitals_time_is_over_and_not_before(ledger, hosp
 
 
 def test_the_installations_days_hold_where_a_hospital_says_none(ledger, hospital, opened, finish):
-    with ledger.whole("test") as house:
+    with ledger.system_session("test") as house:
         south = house.hospitals.ensure("south")
         house.hospitals.change(south, {"retention_days": 365})
     for each in (opened(), opened(of=south)):

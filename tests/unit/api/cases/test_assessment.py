@@ -4,7 +4,12 @@ import pytest
 
 from services.api.cases.assessment import ASSESSED, assessed
 
-SOLID = {"composition": "solid", "echogenicity": "hypoechoic", "orientation": "wider-than-tall", "margin": "smooth"}
+SOLID = {
+    "composition": "solid",
+    "echogenicity": "hypoechoic",
+    "orientation": "wider-than-tall",
+    "margin": "smooth",
+}
 
 
 @pytest.mark.parametrize(

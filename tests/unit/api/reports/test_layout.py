@@ -15,8 +15,21 @@ from shared.guidelines import EXAMPLE, alternatives, describe, recommend, to_jso
 from shared.ledger.cases import Case
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
-ADVICE = recommend(0.42, 14.5).to_json() | {"alternatives": [each.to_json() for each in alternatives(0.42, 14.5)]}
-CASE = Case("a" * 64, 1, "png", 300, 300, 14.5, {"box": [40, 30, 180, 160]}, "갑-17", id=UUID(int=7), created_at=NOON)
+ADVICE = recommend(0.42, 14.5).to_json() | {
+    "alternatives": [each.to_json() for each in alternatives(0.42, 14.5)]
+}
+CASE = Case(
+    "a" * 64,
+    1,
+    "png",
+    300,
+    300,
+    14.5,
+    {"box": [40, 30, 180, 160]},
+    "갑-17",
+    id=UUID(int=7),
+    created_at=NOON,
+)
 
 
 def report(language: Language = Language.ENGLISH, **changed) -> Report:
@@ -78,7 +91,9 @@ def test_a_result_of_before_its_cut_off_had_a_risk_is_printed():
     assert pages(pdf(older)) == 1
 
 
-@pytest.mark.parametrize("roi", [None, {"box": [40, 30, 180, 160]}, {"polygon": [[40, 30], [220, 30], [130, 190]]}])
+@pytest.mark.parametrize(
+    "roi", [None, {"box": [40, 30, 180, 160]}, {"polygon": [[40, 30], [220, 30], [130, 190]]}]
+)
 def test_the_image_stands_on_the_page_with_its_outline(roi):
     made = pdf(with_picture(roi))
     assert pages(made) == 1

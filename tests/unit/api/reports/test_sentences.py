@@ -37,7 +37,11 @@ def codes() -> Iterator[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _id(node.func) == "Finding" and node.args:
                 yield from _word(node.args[0], named)
-            if isinstance(node, ast.Subscript) and _id(node.value) == "told" and isinstance(node.ctx, ast.Store):
+            if (
+                isinstance(node, ast.Subscript)
+                and _id(node.value) == "told"
+                and isinstance(node.ctx, ast.Store)
+            ):
                 yield from _word(node.slice, named)
 
 
@@ -60,19 +64,30 @@ def _id(node: ast.expr) -> str:
 @pytest.mark.parametrize("language", Language)
 def test_every_warning_of_the_code_has_words(language):
     found = set(codes())
-    assert {"under-10-mm", "synthetic-model", "uncertain", "roi-absent", "out-of-distribution"} <= found
+    assert {
+        "under-10-mm",
+        "synthetic-model",
+        "uncertain",
+        "roi-absent",
+        "out-of-distribution",
+    } <= found
     assert sorted(found - _said(language, "result.warning.")) == []
 
 
 @pytest.mark.parametrize("language", Language)
-def test_every_reason_that_an_image_itself_can_give_has_words_or_falls_back_to_its_sentence(language):
+def test_every_reason_that_an_image_itself_can_give_has_words_or_falls_back_to_its_sentence(
+    language,
+):
     say = speaker(language)
     assert sentences.reason(say, errors.ImageBlank.code, None) != sentences.reason(say, None, None)
     assert sentences.reason(say, "unheard-of", "Do this.") == "Do this."
 
 
 def test_a_warning_keeps_its_figures_in_every_language():
-    told = {"code": "size-differs", "message": results.SIZE_DIFFERS.format(typed=14.5, measured=20.13)}
+    told = {
+        "code": "size-differs",
+        "message": results.SIZE_DIFFERS.format(typed=14.5, measured=20.13),
+    }
     assert sentences.warning(SAY, told) == told["message"]
     korean = sentences.warning(speaker(Language.KOREAN), told)
     assert "14.5 mm" in korean
@@ -91,13 +106,17 @@ def test_english_advice_says_what_the_guidelines_say(rule, risk, size_mm):
     advice = recommend(risk, size_mm, rule)
     said = sentences.advice_says(SAY, advice.to_json())
     if advice.outcome in (Outcome.DUE, Outcome.NOT_DUE) and advice.threshold_mm is not None:
-        assert said.split(". Ultrasound")[0].rstrip(".") == advice.text.split("; ultrasound")[0].rstrip(".")
+        assert said.split(". Ultrasound")[0].rstrip(".") == advice.text.split("; ultrasound")[
+            0
+        ].rstrip(".")
     assert bool(advice.follow_up_years) is ("Ultrasound again" in said)
     assert sentences.advice_says(speaker(Language.KOREAN), advice.to_json())
 
 
 def test_a_guideline_that_cannot_say_is_told_so():
-    nodule = Descriptors(Composition.MIXED, Echogenicity.HYPOECHOIC, Orientation.WIDER, Margin.IRREGULAR)
+    nodule = Descriptors(
+        Composition.MIXED, Echogenicity.HYPOECHOIC, Orientation.WIDER, Margin.IRREGULAR
+    )
     kwak = assess(nodule, 12, "Kwak-2011").to_json()
     assert sentences.advice(SAY, kwak) == "FNA: no advice"
     assert sentences.advice_says(SAY, kwak).startswith("No advice")
@@ -127,32 +146,52 @@ def _said(language: Language, start: str) -> set[str]:
 
 @pytest.mark.parametrize("language", Language)
 def test_every_term_of_the_lexicon_has_words(language):
-    asked = {f"{name}.{term}" for name, terms in {**CHOICES, "foci": Focus}.items() for term in (*terms, "title")}
+    asked = {
+        f"{name}.{term}"
+        for name, terms in {**CHOICES, "foci": Focus}.items()
+        for term in (*terms, "title")
+    }
     assert sorted(asked - _said(language, "lexicon.")) == []
 
 
 def test_a_description_is_said_in_words_and_none_seen_is_said_too():
     seen = {**EXAMPLE, "composition": "mixed", "foci": [], "eccentric": True}
     told = dict(sentences.described(SAY, seen))
-    assert told["Composition"] == "Mixed cystic and solid. The solid part lies to one side (eccentric)"
+    assert (
+        told["Composition"] == "Mixed cystic and solid. The solid part lies to one side (eccentric)"
+    )
     assert (told["Shape"], told["Echogenic foci"]) == ("Wider than tall", "None")
 
 
 def test_each_guideline_stands_once_beside_itself():
     fna = recommend(0.42, 14.5, "risk-band/K-TIRADS-2021/1").to_json()
-    fna["alternatives"] = [each.to_json() for each in alternatives(0.42, 14.5, "risk-band/K-TIRADS-2021/1")]
+    fna["alternatives"] = [
+        each.to_json() for each in alternatives(0.42, 14.5, "risk-band/K-TIRADS-2021/1")
+    ]
     own = [assess(describe(EXAMPLE), 14.5, name).to_json() for name in ("ACR-2017", "ATA-2015")]
     rows = sentences.beside(SAY, fna, own)
-    assert [name for name, _, _ in rows] == ["K-TIRADS 2021", "ACR TI-RADS 2017", "K-TIRADS 2016", "ATA 2015"]
-    assert rows[1][1:] == (next(each for each in fna["alternatives"] if "ACR" in each["rule"]), own[0])
+    assert [name for name, _, _ in rows] == [
+        "K-TIRADS 2021",
+        "ACR TI-RADS 2017",
+        "K-TIRADS 2016",
+        "ATA 2015",
+    ]
+    assert rows[1][1:] == (
+        next(each for each in fna["alternatives"] if "ACR" in each["rule"]),
+        own[0],
+    )
     assert (rows[0][2], rows[3][1]) == (None, None)
 
 
-@pytest.mark.parametrize("name", sorted({level.name for each in GUIDELINES.values() for level in each.levels}))
+@pytest.mark.parametrize(
+    "name", sorted({level.name for each in GUIDELINES.values() for level in each.levels})
+)
 def test_a_level_is_said_in_english_as_its_guideline_names_it(name):
     assert sentences.level(SAY, name) == name
 
 
 def test_a_level_is_said_in_korean_where_it_is_a_word():
-    said = [sentences.level(speaker(Language.KOREAN), name) for name in ("high suspicion", "TR5", None)]
+    said = [
+        sentences.level(speaker(Language.KOREAN), name) for name in ("high suspicion", "TR5", None)
+    ]
     assert said == ["높은 의심", "TR5", "–"]

@@ -27,20 +27,35 @@ POLICY = GatePolicy()
 
 def of(judgement: Judgement, **changed) -> GateView:
     told = [GateReasonView(**vars(each)) for each in judgement.reasons]
-    facts = {"verdict": judgement.verdict, "judged_against": None, "stale": False, "at": NOON, "gate_id": 1}
+    facts = {
+        "verdict": judgement.verdict,
+        "judged_against": None,
+        "stale": False,
+        "at": NOON,
+        "gate_id": 1,
+    }
     facts |= {"model": "a" * 64, "version_id": None, "run_id": None, "reasons": told}
     return GateView(**facts | {"figures": judgement.figures, "policy": judgement.policy} | changed)
 
 
 def weighed(candidate: Readings, live: Readings | None = None, images: int = 200) -> GateView:
     parts = [
-        each and Readings(*(np.asarray(part)[:images] for part in vars(each).values() if np.ndim(part)), 0.5)
+        each
+        and Readings(
+            *(np.asarray(part)[:images] for part in vars(each).values() if np.ndim(part)), 0.5
+        )
         for each in (candidate, live)
     ]
     return of(weigh(*parts, LABELS[:images], ["north"] * images, POLICY))
 
 
-JUDGED = (weighed(GOOD, GOOD), weighed(BAD, GOOD), weighed(GOOD), weighed(NONE), weighed(GOOD, images=4))
+JUDGED = (
+    weighed(GOOD, GOOD),
+    weighed(BAD, GOOD),
+    weighed(GOOD),
+    weighed(NONE),
+    weighed(GOOD, images=4),
+)
 
 
 @pytest.mark.parametrize("gate", JUDGED)
@@ -59,7 +74,9 @@ def test_every_reason_that_has_a_korean_sentence_is_given():
 
 @pytest.mark.parametrize("language", Language)
 def test_a_judgement_without_figures_keeps_the_english_it_was_made_in(language):
-    (said, *_) = reasons(of(weigh(BAD, GOOD, LABELS, ["north"] * 200, POLICY), figures={}), language)
+    (said, *_) = reasons(
+        of(weigh(BAD, GOOD, LABELS, ["north"] * 200, POLICY), figures={}), language
+    )
     assert said.language is Language.ENGLISH
 
 

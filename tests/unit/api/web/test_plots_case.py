@@ -19,9 +19,13 @@ def by_class(figure: ElementTree.Element, name: str) -> ElementTree.Element | No
 
 def test_the_bar_is_filled_up_to_the_risk_and_the_marks_stand_at_their_shares():
     figure = drawn()
-    assert float(by_class(figure, "risk malignant").get("width")) == pytest.approx(0.42 * SPAN, abs=0.1)
+    assert float(by_class(figure, "risk malignant").get("width")) == pytest.approx(
+        0.42 * SPAN, abs=0.1
+    )
     for name, share in (("cutoff", 0.19), ("prevalence", 0.23)):
-        assert float(by_class(figure, f"mark {name}").get("x1")) == pytest.approx(LEFT + share * SPAN, abs=0.1)
+        assert float(by_class(figure, f"mark {name}").get("x1")) == pytest.approx(
+            LEFT + share * SPAN, abs=0.1
+        )
 
 
 def test_the_figure_is_said_in_words():
@@ -41,7 +45,8 @@ def test_the_words_of_a_mark_at_an_end_stay_inside(share):
 
 
 @pytest.mark.parametrize(
-    ("roi", "shape"), [({"box": [1, 2, 30, 40]}, "rect"), ({"polygon": [[0, 0], [9, 0], [5, 9]]}, "polygon")]
+    ("roi", "shape"),
+    [({"box": [1, 2, 30, 40]}, "rect"), ({"polygon": [[0, 0], [9, 0], [5, 9]]}, "polygon")],
 )
 def test_an_outline_lies_over_the_image_in_its_own_pixels(roi, shape):
     figure = ElementTree.fromstring(outline(roi, 300, 200))

@@ -8,7 +8,8 @@ from services.api.web.plots_wall import HEIGHT, PAD, WIDTH, runs, sparkline
 def lines(values):
     drawn = ElementTree.fromstring(sparkline("key", "Title & more", "Desc", {"first": values}))
     return [
-        [tuple(map(float, point.split(","))) for point in each.get("points").split()] for each in drawn.iter("polyline")
+        [tuple(map(float, point.split(","))) for point in each.get("points").split()]
+        for each in drawn.iter("polyline")
     ]
 
 

@@ -7,9 +7,13 @@ HEAD = '<thead><tr><td></td><th scope="col"><b>Size</b>\n "of"</th><th scope="co
 
 
 def test_a_cell_bears_its_columns_name_and_every_part_its_role():
-    made = cards(f'<table id="a">{HEAD}<tbody><tr><th scope="row">x</th><td class="number">3</td></tr></tbody></table>')
+    made = cards(
+        f'<table id="a">{HEAD}<tbody><tr><th scope="row">x</th><td class="number">3</td></tr></tbody></table>'
+    )
     assert isinstance(made, Markup)
-    assert '<table role="table" id="a"><thead role="rowgroup"><tr role="row"><td role="cell">' in made
+    assert (
+        '<table role="table" id="a"><thead role="rowgroup"><tr role="row"><td role="cell">' in made
+    )
     assert '<th role="columnheader" scope="col"><b>Size</b>' in made
     body = made.partition("</thead>")[2]
     assert body == (

@@ -37,13 +37,17 @@ SAID = re.compile(r"""(["'`])((?:(?!\1).)*)\1""")
 """What a script holds between quotes."""
 
 
-@pytest.mark.parametrize("source", [each for each in SOURCES if each.suffix == ".html"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "source", [each for each in SOURCES if each.suffix == ".html"], ids=lambda path: path.name
+)
 def test_no_sentence_stands_in_a_template_itself(source):
     bare = re.sub(r"\{[{%#].*?[}%#]\}|<[^>]*>", " ", source.read_text(), flags=re.DOTALL)
     assert SENTENCE.findall(bare) == []
 
 
-@pytest.mark.parametrize("source", [each for each in SOURCES if each.suffix == ".js"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "source", [each for each in SOURCES if each.suffix == ".js"], ids=lambda path: path.name
+)
 def test_no_sentence_stands_in_a_script_itself(source):
     code = re.sub(r"^\s*//.*$", "", source.read_text(), flags=re.MULTILINE)
     assert [said for _, said in SAID.findall(code) if SENTENCE.search(said)] == []

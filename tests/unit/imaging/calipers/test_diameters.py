@@ -28,7 +28,9 @@ def test_four_marks_end_the_axes_of_an_ellipse():
     found = roi((60, 120), (220, 124), (140, 72), (138, 170))
     assert found.polygon
     bounds = found.bounds
-    assert (bounds.x, bounds.y, bounds.width, bounds.height) == pytest.approx((59, 72, 161, 99), abs=3)
+    assert (bounds.x, bounds.y, bounds.width, bounds.height) == pytest.approx(
+        (59, 72, 161, 99), abs=3
+    )
 
 
 def test_four_marks_are_paired_whatever_their_order():
@@ -78,7 +80,9 @@ def test_an_ellipse_from_axes_lies_inside_the_image(a, b, c, d):
 def test_marks_measure_in_millimetres_along_their_own_direction():
     assert caliper_mm(marks((100, 100), (130, 140)), (0.1, 0.1)) == pytest.approx(5)
     assert caliper_mm(marks((100, 100), (130, 140)), (0.2, 0.1)) == pytest.approx(math.hypot(3, 8))
-    assert caliper_mm(marks((60, 120), (220, 120), (140, 70), (140, 170)), (0.1, 0.1)) == pytest.approx(16)
+    assert caliper_mm(
+        marks((60, 120), (220, 120), (140, 70), (140, 170)), (0.1, 0.1)
+    ) == pytest.approx(16)
 
 
 def test_marks_that_measure_nothing_give_no_millimetres():

@@ -25,14 +25,20 @@ def places(pixels) -> list[tuple[float, float]]:
 @pytest.mark.parametrize("half", [5, 7, 10])
 def test_marks_are_found_where_they_were_drawn(kind, half, screen):
     screen.end(60, 150, kind, half).end(240, 162, kind, half)
-    assert places(screen.pixels) == [pytest.approx((60, 150), abs=1), pytest.approx((240, 162), abs=1)]
+    assert places(screen.pixels) == [
+        pytest.approx((60, 150), abs=1),
+        pytest.approx((240, 162), abs=1),
+    ]
     expected = MarkKind.PLUS if kind == "+" else MarkKind.CROSS
     assert {mark.kind for mark in ends(find_marks(screen.pixels))} == {expected}
 
 
 def test_an_open_plus_is_a_plus(screen):
     screen.open_plus(60, 150).open_plus(240, 162)
-    assert places(screen.pixels) == [pytest.approx((60, 150), abs=1), pytest.approx((240, 162), abs=1)]
+    assert places(screen.pixels) == [
+        pytest.approx((60, 150), abs=1),
+        pytest.approx((240, 162), abs=1),
+    ]
 
 
 def test_the_box_of_a_mark_holds_its_strokes(screen):
@@ -54,7 +60,10 @@ def test_dots_between_marks_are_found(count, screen):
     screen.end(60, 150).end(240, 150).dotted((60, 150), (240, 150), count)
     found = {(mark.x, mark.y) for mark in find_marks(screen.pixels) if mark.kind is MarkKind.DOT}
     between = np.flatnonzero((screen.pixels != screen.plain)[150, 75:226]) + 75
-    assert np.mean([any(abs(x - at) <= 1 and abs(y - 150) <= 1 for x, y in found) for at in between]) > 0.9
+    assert (
+        np.mean([any(abs(x - at) <= 1 and abs(y - 150) <= 1 for x, y in found) for at in between])
+        > 0.9
+    )
 
 
 def test_a_large_image_is_searched_scaled_down_and_answered_in_its_own_pixels(screen):
@@ -66,7 +75,9 @@ def test_a_large_image_is_searched_scaled_down_and_answered_in_its_own_pixels(sc
 def test_text_beside_the_image_is_no_mark():
     pixels = np.zeros((400, 500), np.uint8)
     for row in range(8):
-        cv2.putText(pixels, "t+x 12L5 +t", (10, 40 + 45 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 220, 1)
+        cv2.putText(
+            pixels, "t+x 12L5 +t", (10, 40 + 45 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 220, 1
+        )
     assert find_marks(pixels) == ()
 
 
@@ -97,8 +108,20 @@ def test_marks_on_real_images_are_found():
 def test_real_images_without_marks_have_none():
     with (DDTI / "manifest.csv").open() as table:
         images = [row["image"] for row in csv.DictReader(table)]
-    patients = {name.split("_")[0] for name in MARKED} | {"106", "158", "173", "230", "234", "145", "64", "96", "58"}
-    plain = [image for image in images if Path(image).stem.split("_")[0] not in patients][:PLAIN_REAL]
+    patients = {name.split("_")[0] for name in MARKED} | {
+        "106",
+        "158",
+        "173",
+        "230",
+        "234",
+        "145",
+        "64",
+        "96",
+        "58",
+    }
+    plain = [image for image in images if Path(image).stem.split("_")[0] not in patients][
+        :PLAIN_REAL
+    ]
     assert [image for image in plain if find_marks(_real(image))] == []
 
 

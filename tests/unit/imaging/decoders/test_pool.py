@@ -35,7 +35,12 @@ from tests.builders import dicom_file, png
 
 ROOT = Path(__file__).parents[4]
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
-DICOM = ["SC_rgb_jpeg_gdcm.dcm", "SC_rgb_rle_16bit.dcm", "MR_small_jp2klossless.dcm", "examples_palette.dcm"]
+DICOM = [
+    "SC_rgb_jpeg_gdcm.dcm",
+    "SC_rgb_rle_16bit.dcm",
+    "MR_small_jp2klossless.dcm",
+    "examples_palette.dcm",
+]
 
 
 def until(holds, seconds=30):
@@ -48,13 +53,24 @@ def until(holds, seconds=30):
 
 
 def same(one, other):
-    alike = all(getattr(one, name) == getattr(other, name) for name in ("format", "spacing_mm", "region", "findings"))
-    return alike and one.pixels.dtype == other.pixels.dtype and np.array_equal(one.pixels, other.pixels)
+    alike = all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("format", "spacing_mm", "region", "findings")
+    )
+    return (
+        alike
+        and one.pixels.dtype == other.pixels.dtype
+        and np.array_equal(one.pixels, other.pixels)
+    )
 
 
 def raster(kind, size=(200, 200), plain=False, **options):
     stream = BytesIO()
-    picture = Image.new("RGB", size) if plain else Image.fromarray(draw(5, size_px=200).pixels).convert("RGB")
+    picture = (
+        Image.new("RGB", size)
+        if plain
+        else Image.fromarray(draw(5, size_px=200).pixels).convert("RGB")
+    )
     picture = picture if plain else picture.resize(size)
     picture.save(stream, kind, **options)
     return stream.getvalue()
@@ -76,7 +92,10 @@ def pages():
         pytest.param(raster("TIFF", compression="tiff_lzw"), id="tiff"),
         pytest.param(pages(), id="pages"),
         pytest.param(dicom_file(draw(3).pixels, PixelSpacing=[0.1, 0.2]), id="calibrated"),
-        *(pytest.param(examples.get_path(name).read_bytes(), id=name) for name in ("ybr_color", "rgb_color")),
+        *(
+            pytest.param(examples.get_path(name).read_bytes(), id=name)
+            for name in ("ybr_color", "rgb_color")
+        ),
         *(pytest.param((FILES / name).read_bytes(), id=name) for name in DICOM),
     ],
 )
@@ -155,11 +174,15 @@ def only(decoders):
     return pid
 
 
-def test_an_image_that_crashes_its_decoders_fails_by_name_and_the_next_is_read_by_a_fresh_one(frail, slow):
+def test_an_image_that_crashes_its_decoders_fails_by_name_and_the_next_is_read_by_a_fresh_one(
+    frail, slow
+):
     before = only(frail)
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(kill_at_work, frail, 2)
-        with pytest.raises(ImageBrokeDecoder, match=r"crash on it\. Other cases are not affected\. Export it"):
+        with pytest.raises(
+            ImageBrokeDecoder, match=r"crash on it\. Other cases are not affected\. Export it"
+        ):
             frail.decode(slow)
         killing.result()
     assert same(frail.decode(png(2)), decode(png(2)))
@@ -183,7 +206,9 @@ def test_a_decoder_that_hangs_is_ended_and_costs_its_image_only(frail):
     assert same(frail.decode(png(2)), decode(png(2)))
 
 
-def test_an_image_that_takes_too_much_memory_fails_by_name_and_its_decoder_is_replaced(frail, swollen):
+def test_an_image_that_takes_too_much_memory_fails_by_name_and_its_decoder_is_replaced(
+    frail, swollen
+):
     before = only(frail)
     with pytest.raises(ImageBrokeDecoder, match="more memory"):
         frail.decode(swollen)
@@ -227,7 +252,9 @@ def test_no_decoder_outlives_a_worker_killed_with_it_hanging():
         "print(pid, flush=True)\n"
         "decoders.decode(picture.getvalue())\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as worker:
         decoder = psutil.Process(int(worker.stdout.readline()))
         worker.kill()
     until(lambda: gone(decoder))

@@ -26,7 +26,9 @@ TEXTS = (tag for tag, entry in DicomDictionary.items() if entry[0] in TEXT_VRS a
 TEXT_TAGS = sorted(tag for tag in TEXTS if tag != CHARACTER_SET)
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 PIXELS = np.random.default_rng(1).integers(0, 120, (24, 32)).astype(np.uint8)
-WINDOWED = dicom_file(PIXELS, PatientName=NAME, WindowCenter=60.5, WindowWidth=61, PixelSpacing=[0.1, 0.2])
+WINDOWED = dicom_file(
+    PIXELS, PatientName=NAME, WindowCenter=60.5, WindowWidth=61, PixelSpacing=[0.1, 0.2]
+)
 OWN = {"PixelData", "PhotometricInterpretation", "PatientIdentityRemoved", "DeidentificationMethod"}
 
 
@@ -63,7 +65,9 @@ def test_the_name_is_nowhere_whatever_attribute_held_it():
     assert (decode(cleaned.data).pixels == PIXELS).all()
 
 
-@given(st.lists(st.sampled_from(TEXT_TAGS), max_size=6), st.text("BCDFGHJKLM", min_size=6, max_size=12))
+@given(
+    st.lists(st.sampled_from(TEXT_TAGS), max_size=6), st.text("BCDFGHJKLM", min_size=6, max_size=12)
+)
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_no_text_survives_in_any_sequence_private_block_preamble_or_tail(tags, name):
     dataset = read(dicom_file(PIXELS, PatientName=name))
@@ -78,13 +82,18 @@ def test_no_text_survives_in_any_sequence_private_block_preamble_or_tail(tags, n
     dataset.private_block(0x0009, name, create=True).add_new(1, "LO", name)
     dataset.private_block(0x0019, "ACME", create=True).add_new(2, "SQ", [inner])
     dataset.file_meta.SourceApplicationEntityTitle = name
-    dataset.file_meta.PrivateInformationCreatorUID, dataset.file_meta.PrivateInformation = "1.2.3", name.encode()
+    dataset.file_meta.PrivateInformationCreatorUID, dataset.file_meta.PrivateInformation = (
+        "1.2.3",
+        name.encode(),
+    )
     dataset.preamble = name.encode().ljust(128, b"\0")
     data = written(dataset) + name.encode() * 3
     assert name.encode() not in clean(data, KEY).data
 
 
-@pytest.mark.parametrize("keyword", ["Rows", "WindowCenter", "FrameTime", "PhotometricInterpretation", "Modality"])
+@pytest.mark.parametrize(
+    "keyword", ["Rows", "WindowCenter", "FrameTime", "PhotometricInterpretation", "Modality"]
+)
 def test_words_in_the_place_of_what_is_kept_are_dropped_or_refused(keyword):
     dataset = read(dicom_file(PIXELS))
     dataset[keyword] = DataElement(pydicom.datadict.tag_for_keyword(keyword), "LO", NAME)
@@ -114,7 +123,11 @@ def test_what_went_is_counted_by_keyword_and_never_told_by_value():
 
 
 def test_the_cleaned_file_says_so_and_keeps_empty_what_must_be_there():
-    cleaned = read(clean(dicom_file(PIXELS, PatientName=NAME, StudyID="7", Manufacturer=f"ACME {NAME}"), KEY).data)
+    cleaned = read(
+        clean(
+            dicom_file(PIXELS, PatientName=NAME, StudyID="7", Manufacturer=f"ACME {NAME}"), KEY
+        ).data
+    )
     assert (cleaned.PatientIdentityRemoved, cleaned.DeidentificationMethod) == ("YES", METHOD)
     assert [item.CodeValue for item in cleaned.DeidentificationMethodCodeSequence] == ["113100"]
     assert (str(cleaned.PatientName), cleaned.StudyID, cleaned.Manufacturer) == ("", "", "ACME")
@@ -123,17 +136,30 @@ def test_the_cleaned_file_says_so_and_keeps_empty_what_must_be_there():
 def test_uids_are_replaced_by_ones_that_only_this_installation_makes():
     data = dicom_file(PIXELS, StudyInstanceUID="1.2.840.99.20200102.4711")
     here, there = read(clean(data, KEY).data), read(clean(data, b"another").data)
-    assert here.StudyInstanceUID == rehashed("1.2.840.99.20200102.4711", KEY) != there.StudyInstanceUID
-    assert here.file_meta.MediaStorageSOPInstanceUID == here.SOPInstanceUID != read(data).SOPInstanceUID
+    assert (
+        here.StudyInstanceUID == rehashed("1.2.840.99.20200102.4711", KEY) != there.StudyInstanceUID
+    )
+    assert (
+        here.file_meta.MediaStorageSOPInstanceUID
+        == here.SOPInstanceUID
+        != read(data).SOPInstanceUID
+    )
     assert clean(data, KEY).data == clean(data, KEY).data
 
 
 def test_what_a_picture_needs_stays():
     ramp = np.arange(256, dtype=np.uint16)[::-1] * 257
-    palette = {f"{name}PaletteColorLookupTableData": ramp.tobytes() for name in ("Red", "Green", "Blue")}
-    shape = {f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16] for name in ("Red", "Green", "Blue")}
+    palette = {
+        f"{name}PaletteColorLookupTableData": ramp.tobytes() for name in ("Red", "Green", "Blue")
+    }
+    shape = {
+        f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16]
+        for name in ("Red", "Green", "Blue")
+    }
     coloured = dicom_file(PIXELS, PhotometricInterpretation="PALETTE COLOR", **shape, **palette)
-    windowed = dicom_file(PIXELS, WindowCenter=[60.5, 5], WindowWidth=[61, 9], PixelSpacing=[0.1, 0.2], FrameTime=33.3)
+    windowed = dicom_file(
+        PIXELS, WindowCenter=[60.5, 5], WindowWidth=[61, 9], PixelSpacing=[0.1, 0.2], FrameTime=33.3
+    )
     for data in (coloured, windowed):
         before, after = decode(data), decode(clean(data, KEY).data)
         assert (before.pixels == after.pixels).all()

@@ -47,13 +47,19 @@ FILES = {
     "png": lambda: picture("PNG", pnginfo=texts(), exif=exif(6)),
     "palette png": lambda: picture("PNG", "P", pnginfo=texts()),
     "transparent png": lambda: picture("PNG", "LA", pnginfo=texts()),
-    "jpeg": lambda: picture("JPEG", exif=exif(8), comment=NAME, icc_profile=NAME.encode() * 20, dpi=(72, 72)),
+    "jpeg": lambda: picture(
+        "JPEG", exif=exif(8), comment=NAME, icc_profile=NAME.encode() * 20, dpi=(72, 72)
+    ),
     "progressive jpeg": lambda: picture("JPEG", "RGB", exif=exif(), comment=NAME, progressive=True),
     "cmyk jpeg": lambda: picture("JPEG", "CMYK", exif=exif(), comment=NAME),
     "tiff": lambda: picture("TIFF", tiffinfo=tags(), exif=exif(3)),
-    "packed tiff": lambda: picture("TIFF", "RGB", tiffinfo=tags(), compression="tiff_adobe_deflate"),
+    "packed tiff": lambda: picture(
+        "TIFF", "RGB", tiffinfo=tags(), compression="tiff_adobe_deflate"
+    ),
     "jpeg in tiff": lambda: picture("TIFF", "RGB", tiffinfo=tags(), compression="jpeg"),
-    "pages": lambda: picture("TIFF", tiffinfo=tags(), save_all=True, append_images=[Image.new("L", (9, 9))]),
+    "pages": lambda: picture(
+        "TIFF", tiffinfo=tags(), save_all=True, append_images=[Image.new("L", (9, 9))]
+    ),
     "bmp": lambda: picture("BMP"),
     "palette bmp": lambda: picture("BMP", "P"),
 }
@@ -73,7 +79,12 @@ def test_no_word_survives_and_the_picture_is_the_same(kind):
 def test_what_went_is_told_by_the_names_of_the_format_only():
     removed = clean(FILES["png"](), KEY).removed
     assert removed == {"tEXt": 1, "zTXt": 1, "iTXt": 1, "eXIf": 1, "other": 1}
-    assert clean(FILES["jpeg"]() + b"more", KEY).removed == {"APP1": 1, "APP2": 1, "COM": 1, "trailing": 1}
+    assert clean(FILES["jpeg"]() + b"more", KEY).removed == {
+        "APP1": 1,
+        "APP2": 1,
+        "COM": 1,
+        "trailing": 1,
+    }
     removed = clean(picture("TIFF", tiffinfo=tags()), KEY).removed
     assert removed == {"ImageDescription": 1, "Artist": 1, "Software": 1, "other": 1}
 
@@ -113,7 +124,9 @@ def test_damaged_files_are_cleaned_or_refused_and_never_crash(kind, draw):
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF"])
 def test_a_mask_is_cleaned_whatever_its_format(kind):
     stream = BytesIO()
-    Image.fromarray((PIXELS > 99).astype(np.uint8) * 255).save(stream, kind, comment=NAME, pnginfo=texts())
+    Image.fromarray((PIXELS > 99).astype(np.uint8) * 255).save(
+        stream, kind, comment=NAME, pnginfo=texts()
+    )
     cleaned = clean_mask(stream.getvalue() + NAME.encode(), 56, 40, KEY)
     assert NAME.encode() not in cleaned.data
     assert (read_mask(cleaned.data, 56, 40) == (PIXELS > 99)).all()

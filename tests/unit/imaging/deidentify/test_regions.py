@@ -55,7 +55,9 @@ def test_every_frame_of_a_loop_is_blanked():
 
 
 def test_black_is_what_the_picture_shows_as_black():
-    inverse = dicom_file(PIXELS, PhotometricInterpretation="MONOCHROME1", SequenceOfUltrasoundRegions=TWO)
+    inverse = dicom_file(
+        PIXELS, PhotometricInterpretation="MONOCHROME1", SequenceOfUltrasoundRegions=TWO
+    )
     assert (decode(clean(inverse, KEY).data).pixels[~INSIDE] == 0).all()
     planes = np.repeat(PIXELS[None], 3, 0)
     data = dicom_file(np.repeat(PIXELS[..., None], 3, 2), SequenceOfUltrasoundRegions=TWO)
@@ -84,7 +86,11 @@ def test_run_length_coding_is_decoded_apart_and_colours_stay():
 
 
 def test_regions_that_do_not_fit_the_image_or_show_no_image_blank_nothing():
-    for regions in ([region(4, 6, 300, 40)], [region(4, 6, 30, 40, shown=4)], [region(0, 0, 95, 63)]):
+    for regions in (
+        [region(4, 6, 300, 40)],
+        [region(4, 6, 30, 40, shown=4)],
+        [region(0, 0, 95, 63)],
+    ):
         cleaned = clean(dicom_file(PIXELS, SequenceOfUltrasoundRegions=regions), KEY)
         assert (frames(cleaned.data) == PIXELS).all()
         assert "pixels-outside-regions" not in cleaned.removed

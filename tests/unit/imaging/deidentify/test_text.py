@@ -16,7 +16,9 @@ def screen(text: str, size: float = 0.5, bar: int = 0, seed: int = 1) -> np.ndar
     """A phantom with a line of text on a bar above it, as scanners show a name."""
     tissue = draw(seed, size_px=200).pixels
     head = np.full((40, 200), bar, np.uint8)
-    cv2.putText(head, text, (6, 26), cv2.FONT_HERSHEY_SIMPLEX, size, min(bar + 150, 255), 1, cv2.LINE_AA)
+    cv2.putText(
+        head, text, (6, 26), cv2.FONT_HERSHEY_SIMPLEX, size, min(bar + 150, 255), 1, cv2.LINE_AA
+    )
     return np.vstack([head, tissue])
 
 

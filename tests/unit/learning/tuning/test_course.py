@@ -49,7 +49,10 @@ def test_of_equals_the_first_and_shortest_is_taken():
 
 def test_a_descent_that_ran_away_is_not_chosen():
     lost, found = np.full(4, np.nan), np.array([1.0, 1, -1, -1])
-    assert curves([[found, lost, lost], [lost, lost, lost]]).best(MALIGNANT, np.arange(4)) == (0, Course(0.1, 0.0, 1))
+    assert curves([[found, lost, lost], [lost, lost, lost]]).best(MALIGNANT, np.arange(4)) == (
+        0,
+        Course(0.1, 0.0, 1),
+    )
 
 
 def test_if_all_ran_away_the_rates_are_named():

@@ -27,7 +27,9 @@ def body(request, filled, phantoms) -> Body:
     definition = get_network(request.param)
     stages, card = definition.stages(filled(request.param)), definition.card
     norm = card.normalise
-    maps = torch.from_numpy(np.stack([to_input(s.load(), card.input_px, norm.mean, norm.std) for s in phantoms]))
+    maps = torch.from_numpy(
+        np.stack([to_input(s.load(), card.input_px, norm.mean, norm.std) for s in phantoms])
+    )
     for layer in stages.values():
         for module in layer.modules():
             if isinstance(module, nn.BatchNorm2d):

@@ -45,13 +45,17 @@ def tuned(body, samples, trial):
         tuning.close()
 
 
-def test_a_fold_s_table_holds_features_and_last_the_verdict_of_its_own_network(tuned, trial, samples):
+def test_a_fold_s_table_holds_features_and_last_the_verdict_of_its_own_network(
+    tuned, trial, samples
+):
     _, columns = tuned()
     tables = [columns.of_fold(number) for number in (0, 1)]
     assert tables[0].shape == (len(samples), 64 + 1)
     assert not np.array_equal(tables[0][:, -1], tables[1][:, -1])
     for number, fold in enumerate(trial.folds):
-        np.testing.assert_allclose(columns.verdicts(number), tables[number][fold.test, -1], atol=1e-4)
+        np.testing.assert_allclose(
+            columns.verdicts(number), tables[number][fold.test, -1], atol=1e-4
+        )
 
 
 def test_the_table_of_the_bundle_comes_from_the_extractor_of_the_bundle(tuned, samples):
@@ -78,7 +82,9 @@ def test_weights_for_which_there_was_no_room_are_tuned_again(tuned, monkeypatch)
 
 
 def test_another_plan_is_another_entry(tuned):
-    digests = {tuned(plan=plan)[0].digest for plan in (PLAN, TuningPlan(epochs=3, rates=(0.003,), batch=8))}
+    digests = {
+        tuned(plan=plan)[0].digest for plan in (PLAN, TuningPlan(epochs=3, rates=(0.003,), batch=8))
+    }
     assert len(digests) == 2
 
 

@@ -24,7 +24,11 @@ def changed(before: dict, after: dict) -> set[str]:
 
 def state_of(body) -> dict:
     layers = body.stages.items()
-    return {f"{stage}.{name}": tensor for stage, layer in layers for name, tensor in layer.state_dict().items()}
+    return {
+        f"{stage}.{name}": tensor
+        for stage, layer in layers
+        for name, tensor in layer.state_dict().items()
+    }
 
 
 def copied(state: dict) -> dict:
@@ -55,7 +59,9 @@ def test_fine_tuning_leaves_frozen_stages_and_the_body_it_started_from(new_tuner
     assert changed(before, state_of(body)) == set()
 
 
-def test_without_a_frozen_stage_every_stage_is_tuned_and_batch_norm_keeps_its_statistics(new_tuner, body):
+def test_without_a_frozen_stage_every_stage_is_tuned_and_batch_norm_keeps_its_statistics(
+    new_tuner, body
+):
     tuner = new_tuner(Tuning.FINE_TUNE)
     network = tuner.network(tuner.run(ROWS, COURSE), ("avg",))
     after = layers_of(network)
@@ -74,7 +80,9 @@ def test_the_whole_network_says_what_the_tuned_layers_said(new_tuner, samples, t
     tail = tuner.run(ROWS, COURSE)
     network = tuner.network(tail, ("block3.avg",))
     norm = network.card.normalise
-    images = np.stack([to_input(s.load(), network.card.input_px, norm.mean, norm.std) for s in samples[:6]])
+    images = np.stack(
+        [to_input(s.load(), network.card.input_px, norm.mean, norm.std) for s in samples[:6]]
+    )
     verdicts = network(torch.from_numpy(images))[:, -1].numpy()
     np.testing.assert_allclose(verdicts, tuner.margins(tail, ROWS[:6]), atol=1e-4)
     assert network.width == 64 + 1
@@ -89,7 +97,9 @@ def test_tuning_learns_what_it_is_shown(new_tuner, malignant):
 def test_the_same_seed_gives_the_same_weights_and_looking_on_changes_nothing(new_tuner):
     tuner = new_tuner(Tuning.FINE_TUNE, "block3")
     first, seen = tuner.run(ROWS, COURSE), []
-    second = tuner.run(ROWS, COURSE, lambda epoch, tail, loss: seen.append((epoch, tuner.margins(tail, ROWS))))
+    second = tuner.run(
+        ROWS, COURSE, lambda epoch, tail, loss: seen.append((epoch, tuner.margins(tail, ROWS)))
+    )
     assert [epoch for epoch, _ in seen] == [1, 2, 3]
     np.testing.assert_array_equal(tuner.margins(first, ROWS), tuner.margins(second, ROWS))
     np.testing.assert_array_equal(tuner.margins(first, ROWS), seen[-1][1])
@@ -103,10 +113,15 @@ def test_fewer_epochs_are_the_beginning_of_more(new_tuner):
     np.testing.assert_array_equal(tuner.margins(short, ROWS), seen[1])
 
 
-def test_labels_of_images_it_is_not_tuned_on_have_no_part_in_a_network(body, samples, malignant, tmp_path):
+def test_labels_of_images_it_is_not_tuned_on_have_no_part_in_a_network(
+    body, samples, malignant, tmp_path
+):
     known, other = ROWS[:20], malignant.copy()
     other[20:] = ~other[20:]
-    features, device = NetworkFeatures("sera_tiny", ("avg",), Tuning.FINE_TUNE, "block3"), torch.device("cpu")
+    features, device = (
+        NetworkFeatures("sera_tiny", ("avg",), Tuning.FINE_TUNE, "block3"),
+        torch.device("cpu"),
+    )
     margins = []
     for labels in (malignant, other):
         tuner = Tuner(body, features, samples, labels, PLAN, 0, device, tmp_path)
@@ -115,10 +130,16 @@ def test_labels_of_images_it_is_not_tuned_on_have_no_part_in_a_network(body, sam
 
 
 def test_averaged_weights_move_less(new_tuner):
-    plain, averaged = (new_tuner(Tuning.FINE_TUNE, "block3", replace(PLAN, average=share)) for share in (0.0, 0.9))
+    plain, averaged = (
+        new_tuner(Tuning.FINE_TUNE, "block3", replace(PLAN, average=share)) for share in (0.0, 0.9)
+    )
     still = averaged.run(ROWS, replace(COURSE, epochs=0)).state_dict()
     moved = [
-        sum((after[name] - still[name]).norm() for name in still if "block4" in name and "weight" in name)
+        sum(
+            (after[name] - still[name]).norm()
+            for name in still
+            if "block4" in name and "weight" in name
+        )
         for after in (plain.run(ROWS, COURSE).state_dict(), averaged.run(ROWS, COURSE).state_dict())
     ]
     assert 0 < moved[1] < moved[0]

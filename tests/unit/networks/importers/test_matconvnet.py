@@ -33,7 +33,9 @@ def layers_of_small() -> list[tuple[np.ndarray, np.ndarray]]:
     return [filters(3, 3, 3, 4), filters(1, 1, 2, 4), filters(4, 4, 4, 5), filters(1, 1, 5, 2)]
 
 
-def convolved(image: np.ndarray, bank: tuple[np.ndarray, np.ndarray], groups: int = 1) -> np.ndarray:
+def convolved(
+    image: np.ndarray, bank: tuple[np.ndarray, np.ndarray], groups: int = 1
+) -> np.ndarray:
     """MatConvNet's vl_nnconv on one image (H, W, C), straight from its definition."""
     kernels, biases = bank
     height, width, depth, count = kernels.shape
@@ -78,7 +80,9 @@ def test_a_whole_file_puts_each_filter_into_its_layer(scratch, write_mat):
     for number, layer in enumerate(weighted_layers(module).values(), 1):
         count, depth, *sides = layer.weight.shape
         sides = sides or ([6, 6] if number == 6 else [1, 1])
-        bank = np.zeros((*sides, depth // (sides[0] * sides[1] if number == 6 else 1), count), np.float32)
+        bank = np.zeros(
+            (*sides, depth // (sides[0] * sides[1] if number == 6 else 1), count), np.float32
+        )
         bank[-1, 0, 1, 2] = number
         layers.append((bank, np.full((count, 1), number, np.float32)))
     write_mat(scratch / "whole.mat", layers)
@@ -86,13 +90,26 @@ def test_a_whole_file_puts_each_filter_into_its_layer(scratch, write_mat):
     assert module.conv2.weight[2, 1, 4, 0] == 2
     assert module.fc6.weight[2, 1 * 36 + 5 * 6 + 0] == 6
     assert module.fc8.weight[2, 1] == 8
-    assert [layer.bias[0].item() for layer in weighted_layers(module).values()] == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert sum(layer.weight.count_nonzero().item() for layer in weighted_layers(module).values()) == 8
+    assert [layer.bias[0].item() for layer in weighted_layers(module).values()] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+    ]
+    assert (
+        sum(layer.weight.count_nonzero().item() for layer in weighted_layers(module).values()) == 8
+    )
 
 
 def test_a_missing_layer_is_refused(tmp_path, write_mat):
     write_mat(tmp_path / "short.mat", layers_of_small()[:-1])
-    with pytest.raises(WeightsUnreadable, match=r"3 layers with weights where the network has 4.*docs/networks\.md"):
+    with pytest.raises(
+        WeightsUnreadable, match=r"3 layers with weights where the network has 4.*docs/networks\.md"
+    ):
         load_weights(small(), tmp_path / "short.mat", "small")
 
 

@@ -36,7 +36,11 @@ def test_arrays_come_back_in_their_shape_and_order(file, compressed, kind, shape
 
 
 def test_cells_structs_and_text_nest(file):
-    written = {"name": "conv1", "weights": cell(np.eye(2), np.float32(3)), "more": {"note": "ü", "empty": ""}}
+    written = {
+        "name": "conv1",
+        "weights": cell(np.eye(2), np.float32(3)),
+        "more": {"note": "ü", "empty": ""},
+    }
     savemat(file, {"layers": cell(written, "text")})
     [[layer], text] = read_mat(file, ("layers",))["layers"]
     assert (layer["name"], text) == ("conv1", "text")
@@ -65,7 +69,11 @@ def test_doubles_that_matlab_stored_in_a_byte_each_are_read(file):
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_cut_anywhere_it_is_refused_or_has_lost_only_padding(file, compressed):
-    savemat(file, {"layers": cell({"type": "conv", "weights": cell(np.eye(3), np.ones(3))})}, do_compression=compressed)
+    savemat(
+        file,
+        {"layers": cell({"type": "conv", "weights": cell(np.eye(3), np.ones(3))})},
+        do_compression=compressed,
+    )
     whole = file.read_bytes()
     for length in range(129, len(whole) - 8):
         file.write_bytes(whole[:length])

@@ -49,11 +49,15 @@ def test_a_convolution_as_large_as_its_input_is_the_connected_layer(tmp_path):
     draw = torch.Generator().manual_seed(0)
     kernels, biases = torch.randn(4, 3, 2, 2, generator=draw), torch.randn(4, generator=draw)
     file = tmp_path / "weights"
-    file.write_bytes(np.concatenate([kernels.numpy().ravel(), biases.numpy()]).astype("<f4").tobytes())
+    file.write_bytes(
+        np.concatenate([kernels.numpy().ravel(), biases.numpy()]).astype("<f4").tobytes()
+    )
     module = nn.Sequential(nn.Flatten(), nn.Linear(12, 4))
     load_weights(module, file, "one layer")
     image = torch.randn(1, 3, 2, 2, generator=draw)
-    torch.testing.assert_close(module(image).detach(), nn.functional.conv2d(image, kernels, biases).flatten(1))
+    torch.testing.assert_close(
+        module(image).detach(), nn.functional.conv2d(image, kernels, biases).flatten(1)
+    )
 
 
 @pytest.mark.parametrize("size", [0, 4 * 16 - 4, 4 * 16 + 1, 4 * 16 + 4])

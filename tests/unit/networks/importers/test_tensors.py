@@ -22,7 +22,9 @@ def test_a_timm_network_comes_back_from_safetensors_as_it_was(scratch, filled):
 
 
 def test_half_precision_is_read_as_single(tmp_path, tensors):
-    save_file({name: tensor.half() for name, tensor in tensors.items()}, tmp_path / "layer.safetensors")
+    save_file(
+        {name: tensor.half() for name, tensor in tensors.items()}, tmp_path / "layer.safetensors"
+    )
     module = nn.Linear(3, 4)
     load_weights(module, tmp_path / "layer.safetensors", "layer")
     assert module.weight.dtype == torch.float32
@@ -48,7 +50,8 @@ def test_a_file_cut_short_is_refused(tmp_path, tensors, ending, keep):
 
 
 @pytest.mark.parametrize(
-    "contents", [[torch.ones(2)], torch.ones(2), {"weight": 3}, {"state": {"weight": torch.ones(2)}}]
+    "contents",
+    [[torch.ones(2)], torch.ones(2), {"weight": 3}, {"state": {"weight": torch.ones(2)}}],
 )
 def test_a_pth_file_of_anything_but_named_tensors_is_refused(tmp_path, contents):
     torch.save(contents, tmp_path / "layer.pth")
@@ -59,7 +62,11 @@ def test_a_pth_file_of_anything_but_named_tensors_is_refused(tmp_path, contents)
 @pytest.mark.parametrize("ending", [".pth", ".safetensors"])
 def test_missing_wrong_and_surplus_tensors_are_refused(tmp_path, tensors, ending):
     save = torch.save if ending == ".pth" else save_file
-    for spoilt in ({"bias": tensors["bias"]}, tensors | {"more": torch.ones(1)}, tensors | {"bias": torch.ones(5)}):
+    for spoilt in (
+        {"bias": tensors["bias"]},
+        tensors | {"more": torch.ones(1)},
+        tensors | {"bias": torch.ones(5)},
+    ):
         save(spoilt, tmp_path / f"layer{ending}")
         with pytest.raises(WeightsUnreadable):
             load_weights(nn.Linear(3, 4), tmp_path / f"layer{ending}", "layer")
@@ -79,7 +86,9 @@ def test_densenet_s_file_with_its_old_names_is_read(scratch, filled):
         layer, _, kind = name.rpartition(".")
         dotted = f"{layer[:-1]}.{layer[-1]}" if ".denselayer" in name else layer
         old[f"{dotted}.{kind}"] = tensor
-    without_counts = {name: tensor for name, tensor in old.items() if not name.endswith("num_batches_tracked")}
+    without_counts = {
+        name: tensor for name, tensor in old.items() if not name.endswith("num_batches_tracked")
+    }
     assert "features.denseblock1.denselayer1.norm.1.weight" in without_counts
     torch.save(without_counts, scratch / "densenet201.pth")
     module = blank(get_network("densenet201"))
