@@ -21,10 +21,9 @@ def hospital(ledger, name):
 
 def authenticated(ledger, key):
     transaction = ledger.transaction()
-    try:
-        return authenticate_key(transaction, key)
-    finally:
-        transaction.rollback()
+    caller = authenticate_key(transaction, key)
+    transaction.commit()
+    return caller
 
 
 def test_a_hospital_sees_neither_jobs_nor_cases_of_another(ledger, submit):
