@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, case, func, literal, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Select,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session, load_only
 
 from shared.domain.events import Event
@@ -20,6 +30,9 @@ from shared.tracing import traceparent
 
 CHANGED = "sera_jobs"
 """Postgres channel on which a job's id is notified when it changes."""
+
+NOTIFICATION = func.pg_notify(CHANGED, cast(JobRow.id, Text))
+"""For the RETURNING of an update: at commit, listeners are notified of each job that it changed."""
 
 REMEMBERED = timedelta(seconds=30)
 """How far back results count: half of it is the longest that a newcomer goes ahead of those served all along."""

@@ -16,6 +16,7 @@ from shared.ledger.audit import AuditTrail
 from shared.ledger.editing import Tags
 from shared.ledger.promotions import (
     AlreadyLive,
+    LivePromotion,
     NothingToRollBackTo,
     Promotion,
     PromotionNeedsReason,
@@ -82,8 +83,8 @@ class Models:
         """Digest of the live model; None before the first promotion."""
         return promotions.live_digest(self._session)
 
-    def last(self) -> tuple[str, int] | None:
-        """Digest of the live model, and the number of the promotion or rollback that made it so."""
+    def last(self) -> LivePromotion | None:
+        """What is live; None before the first promotion."""
         return promotions.last(self._session)
 
     def tag(self) -> str:
