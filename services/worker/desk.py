@@ -75,7 +75,8 @@ class InferenceDesk:
                 self._return(ahead)
                 raise
             taken = ahead.result() if ahead else Taken()
-            following, drained = taken.batch, taken.drained
+            following = taken.batch
+            drained = taken.drained
         if following:
             self._hand_back(following)
         return drained

@@ -38,7 +38,8 @@ class Trail:
     def exported(self) -> Iterator[str]:
         """The lines of an export."""
         seals = self.seals()
-        yield from lines(self._hospital and chain_of(self._hospital), self.links(), seals)
+        of = chain_of(self._hospital) if self._hospital else None
+        yield from lines(of, self.links(), seals)
 
     def _open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
         if self._hospital:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
-    Select,
     Text,
     case,
     cast,
@@ -25,7 +24,7 @@ from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import check_kept
 from shared.ledger.scope import Scoped
-from shared.ledger.tables import CaseRow, JobRow, ResultRow
+from shared.ledger.tables import AnySelect, CaseRow, JobRow, ResultRow
 from shared.tracing import traceparent
 
 CHANGED = "sera_jobs"
@@ -150,7 +149,7 @@ class Jobs(Scoped):
             self._audit.record(Event.JOB_RERUN, case=row.case_id, job=row.id, attempt=0)
         notify(self._session, [row.id for row in rows])
 
-    def _view(self) -> Select:
+    def _view(self) -> AnySelect:
         line = JobRow.hospital_id, JobRow.urgent, JobRow.queued_at
         ahead = func.sera_jobs_ahead(*line, REMEMBERED, type_=BigInteger)
         position = case((JobRow.state == JobState.QUEUED, ahead + 1))

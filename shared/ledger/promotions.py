@@ -126,7 +126,8 @@ def objection(gate: Gate | None, live: str | None) -> str | None:
         return f"The gate could not judge this model. {gate.against}"
     if gate.live_digest != live:
         before = f"model {gate.live_digest[:12]}" if gate.live_digest else "none"
-        return f"The gate passed this model when {before} was live, and {live[:12]} is live now. Have it judged again."
+        now = live[:12] if live else "none"
+        return f"The gate passed this model when {before} was live, and {now} is live now. Have it judged again."
     return None
 
 

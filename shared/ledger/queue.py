@@ -14,6 +14,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     text,
@@ -301,7 +302,7 @@ class Queue:
 
     def rerun_all(self, reason: str, most: int) -> list[UUID]:
         """Queue the oldest dead letters of this reason again, with fresh attempts; returns them."""
-        dead = select(JobRow.id).where(FAILED, reason == REASON)
+        dead = select(JobRow.id).where(FAILED, literal(reason) == REASON)
         chosen = dead.order_by(JobRow.created_at).limit(most).with_for_update(skip_locked=True)
         again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "message": None}
         moved = self._move(JobRow.id.in_(chosen.scalar_subquery()), **again)
