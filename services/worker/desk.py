@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,11 +22,19 @@ from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.insistence import insist
-from shared.ledger.queue import Failure, Lease
+from shared.ledger.queue import Failure, Lease, Outlook
 from shared.settings import Settings
 from shared.telemetry import log
 
 AWAY = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a claim brought; `drained`: nothing waited, and nothing of what is claimed is overdue."""
+
+    batch: Batch | None = None
+    drained: bool = False
 
 
 class InferenceDesk:
@@ -46,21 +55,31 @@ class InferenceDesk:
 
     def work(self) -> None:
         """Work until nothing waits, there is no model to work with, or the worker is closing."""
-        while batch := self._take():
-            self._work_through(batch)
+        while batch := self._take().batch:
+            if self._work_through(batch):
+                return  # what has come since then rings for itself
 
-    def _work_through(self, batch: Batch | None) -> None:
-        """This batch and all that follow it without a gap; one with a job that outlived a worker is read alone."""
-        while batch and not self._closing.is_set():
-            following = self._ahead.submit(self._take, busy=True) if not batch.suspect else None
+    def _work_through(self, batch: Batch) -> bool:
+        """This batch and all that follow it without a gap; one with a job that outlived a worker is read alone.
+
+        Returns whether the look ahead saw that nothing waits any more.
+        """
+        following: Batch | None = batch
+        drained = False
+        while following and not self._closing.is_set():
+            batch = following
+            ahead = None if batch.suspect else self._ahead.submit(self._take, busy=True)
             try:
                 self._answer(batch)
             except BaseException:
-                self._return(following)
+                self._return(ahead)
                 raise
-            batch = following.result() if following else None
-        if batch:
-            self._hand_back(batch)
+            taken = ahead.result() if ahead else Taken()
+            following = taken.batch
+            drained = taken.drained
+        if following:
+            self._hand_back(following)
+        return drained
 
     def close(self) -> None:
         """Take no more batches; safe from a signal handler."""
@@ -75,25 +94,33 @@ class InferenceDesk:
         meters.EXPIRED.inc(lost)
         self._live.current()
 
-    def _take(self, busy: bool = False) -> Batch | None:
-        served = None if self._closing.is_set() else self._live.current()
+    def _take(self, busy: bool = False) -> Taken:
+        """Claim the next batch and prepare it."""
+        served = None if self._closing.is_set() else self._live.ready()
         if served is None:
-            return None
-        lease = self._claim(busy)
+            return Taken()
+        outlook, lease = self._claim(busy)
+        served = self._live.follow(outlook.live) or served
         if not lease:
-            return None
+            return Taken(drained=outlook.empty)
         self._live.presence.claimed()
-        return self._preparation.prepare(lease, served, self._holding(lease.token))
+        return Taken(self._preparation.prepare(lease, served, self._holding(lease.token)))
 
-    def _claim(self, busy: bool) -> Lease:
-        most, attempts = self._appetite.images(), self._settings.max_attempts
+    def _claim(self, busy: bool) -> tuple[Outlook, Lease]:
+        """What is live, and what there is to be claimed, in one transaction."""
         with (
             taking() as laps,
             lap("claim"),
             self._ledger.system_session(self._settings.worker_name) as session,
         ):
+            outlook = session.queue.outlook()
             lease = session.queue.claim(
-                self._settings.worker_name, most, self._lease, attempts, busy
+                self._settings.worker_name,
+                self._appetite.images(),
+                self._lease,
+                self._settings.max_attempts,
+                busy,
+                outlook,
             )
         meters.EXPIRED.inc(lease.expired)
         if lease:
@@ -101,7 +128,7 @@ class InferenceDesk:
             meters.BATCH.observe(len(lease.jobs))
         for job in lease.jobs:
             meters.WAITED.labels(meters.lane(job.urgent)).observe(job.waited_ms / 1000)
-        return lease
+        return outlook, lease
 
     def _holding(self, token: UUID) -> Callable[[], None]:
         """Holds the lease, and says each time it is called that something of the batch moved."""
@@ -167,10 +194,10 @@ class InferenceDesk:
         log().info("batch.written", lost=len(answers) - len(written), **counts)
         return written
 
-    def _return(self, following: Future[Batch | None] | None) -> None:
+    def _return(self, ahead: Future[Taken] | None) -> None:
         """Give back the batch that was prepared in vain; if that fails too, its lease runs out."""
         with suppress(SeraError):
-            if following and (batch := following.result()):
+            if ahead and (batch := ahead.result().batch):
                 self._hand_back(batch)
 
     def _hand_back(self, batch: Batch) -> None:

@@ -42,9 +42,17 @@ def _tell_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Lap]) -> 
         )
     more = {"reason": code} if code else {}
     log().info("case.worked", **whose, outcome=outcome, lane=lane, attempt=job.attempts, **more)
-    sizes = {"attempt": job.attempts, "batch": len(batch.lease.jobs), "model": batch.served.digest}
     tracing.tell(
-        "case.work", job.traceparent, laps, code, **whose, outcome=outcome, lane=lane, **sizes
+        "case.work",
+        job.traceparent,
+        laps,
+        code,
+        **whose,
+        outcome=outcome,
+        lane=lane,
+        attempt=job.attempts,
+        batch=len(batch.lease.jobs),
+        model=batch.served.digest,
     )
 
 

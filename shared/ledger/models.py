@@ -16,6 +16,7 @@ from shared.ledger.audit import AuditTrail
 from shared.ledger.editing import Tags
 from shared.ledger.promotions import (
     AlreadyLive,
+    LivePromotion,
     NothingToRollBackTo,
     Promotion,
     PromotionNeedsReason,
@@ -82,8 +83,8 @@ class Models:
         """Digest of the live model; None before the first promotion."""
         return promotions.live_digest(self._session)
 
-    def last(self) -> tuple[str, int] | None:
-        """Digest of the live model, and the number of the promotion or rollback that made it so."""
+    def last(self) -> LivePromotion | None:
+        """What is live; None before the first promotion."""
         return promotions.last(self._session)
 
     def tag(self) -> str:
@@ -115,14 +116,16 @@ class Models:
         said, why = promotions.objection(gate, live), (reason or "").strip()
         if said and len(why) < promotions.LEAST_REASON:
             raise PromotionNeedsReason(said=said, least=promotions.LEAST_REASON, name=name)
-        self._append(PromotionKind.PROMOTE, digest, actor, why or None, gate and gate.id)
-        facts = {
-            "before": live,
-            "gate": gate and gate.id,
-            "verdict": gate and gate.verdict,
-            "objection": said,
-        }
-        self._audit.record(Event.MODEL_PROMOTED, model=digest, reason=why or None, **facts)
+        self._append(PromotionKind.PROMOTE, digest, actor, why or None, gate.id if gate else None)
+        self._audit.record(
+            Event.MODEL_PROMOTED,
+            model=digest,
+            reason=why or None,
+            before=live,
+            gate=gate.id if gate else None,
+            verdict=gate.verdict if gate else None,
+            objection=said,
+        )
         self._shadows.end_of(digest, "The model was promoted.")
 
     def rollback(self, actor: str, reason: str | None, tags: Tags = None) -> str:

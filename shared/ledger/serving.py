@@ -96,11 +96,13 @@ class Serving:
 
 
 def _worker(row: ServingRow) -> Worker:
-    refusal = (
-        Refusal(row.refused_digest, row.refused_code, row.refused_message)
-        if row.refused_digest
-        else None
-    )
+    refusal = None
+    if row.refused_digest:
+        refusal = Refusal(
+            digest=row.refused_digest,
+            code=row.refused_code or "",
+            message=row.refused_message or "",
+        )
     return Worker(
         row.worker, row.model_digest, row.since, refusal, row.seen_at, row.device, row.claimed_at
     )
