@@ -70,7 +70,7 @@ class Compositions:
     ) -> list[Part]:
         patient = func.concat(rows.site, "/", func.coalesce(rows.patient, rows.image_sha256))
         counts = (func.count(), func.count().filter(rows.malignant), func.count(distinct(patient)))
-        named = group.label("part")
+        named: Label[Any] = group.label("part")
         query = select(named, *counts).where(which).group_by(text("part")).order_by(text("part"))
         return [Part(*row) for row in self._session.execute(query)]
 
