@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Label,
     SQLColumnExpression,
     case,
     distinct,
