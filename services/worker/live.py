@@ -57,12 +57,16 @@ class LiveModel:
     ) -> None:
         """`loading` is told before a model is loaded that work waits for."""
         self.presence = presence or Presence()
-        self._ledger, self._shelf, self._worker, self._loading = ledger, shelf, worker, loading
+        self._ledger = ledger
+        self._shelf = shelf
+        self._worker = worker
+        self._loading = loading
         self._served: Served | None = None
         self._refused: Refused | None = None
-        self._first, self._telling = threading.Lock(), threading.Lock()
-        self._told: tuple[str | None, Refused | None] | None = None
-        self._tell_at = 0.0
+        self._load_lock = threading.Lock()
+        self._report_lock = threading.Lock()
+        self._reported: tuple[str | None, Refused | None] | None = None
+        self._report_at = 0.0
         self._loader = ThreadPoolExecutor(
             1, thread_name_prefix="bundle-loader", initializer=give_way
         )
@@ -106,7 +110,7 @@ class LiveModel:
 
     def _load_first(self, wanted: LivePromotion) -> None:
         """Load the live model, or the newest before it that can be proven."""
-        with self._first:
+        with self._load_lock:
             if self._served or self._settled(wanted):
                 return
             self._loading()
@@ -160,10 +164,10 @@ class LiveModel:
 
     def _report(self) -> None:
         """Write down what serves and what was refused, at once when it changed and else from time to time."""
-        with self._telling:
+        with self._report_lock:
             served, refused = self._served, self._refused
             digest = served.digest if served else None
-            if self._told == (digest, refused) and time.monotonic() < self._tell_at:
+            if self._reported == (digest, refused) and time.monotonic() < self._report_at:
                 return
             with self._ledger.system_session(self._worker) as session:
                 if refused:
@@ -174,7 +178,8 @@ class LiveModel:
                     self._worker, digest, self.presence.device, self.presence.since_claim()
                 )
             meters.serves(served)
-            self._told, self._tell_at = (digest, refused), time.monotonic() + PRESENCE_S
+            self._reported = (digest, refused)
+            self._report_at = time.monotonic() + PRESENCE_S
 
 
 class Follower(threading.Thread):

@@ -66,7 +66,7 @@ A job that outlived a worker is never among them: it comes alone.
 
 DUE = JobRow.available_at <= NOW
 EXPIRED = JobRow.lease_until < NOW
-OUTLOOK = select(
+STATUS = select(
     exists().where(RUNNING, EXPIRED).label("expired"),
     exists().where(QUEUED, JobRow.attempts > 0, DUE).label("suspect"),
     exists().where(QUEUED, JobRow.attempts == 0, DUE).label("queued"),
@@ -76,7 +76,7 @@ OUTLOOK = select(
 
 
 @dataclass(frozen=True)
-class Outlook:
+class QueueStatus:
     """What a worker sees before it claims.
 
     `live` is what is live. `expired`: a lease ran out. `suspect`: a job that outlived a worker waits. `queued`: another
@@ -136,7 +136,7 @@ class Lease:
 
 
 @dataclass(frozen=True)
-class Moved:
+class MovedJob:
     """A job whose state was changed; `state` and `attempts` are the new ones."""
 
     id: UUID
@@ -146,9 +146,9 @@ class Moved:
     attempts: int
 
 
-MOVED = (JobRow.id, JobRow.case_id, JobRow.hospital_id, JobRow.state, JobRow.attempts)
-NEEDED = (
-    *MOVED,
+MOVED_COLUMNS = (JobRow.id, JobRow.case_id, JobRow.hospital_id, JobRow.state, JobRow.attempts)
+CLAIMED_COLUMNS = (
+    *MOVED_COLUMNS,
     JobRow.urgent,
     JobRow.queued_at,
     WAITED_MS.label("waited_ms"),
@@ -192,11 +192,11 @@ class Queue:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
         self._session, self._audit = session, audit
 
-    def outlook(self) -> Outlook:
+    def status(self) -> QueueStatus:
         """One quick look at what is live and at whether anything is there to be claimed."""
-        row = self._session.execute(OUTLOOK).one()
+        row = self._session.execute(STATUS).one()
         live = None if row.digest is None else LivePromotion(digest=row.digest, number=row.number)
-        return Outlook(live=live, expired=row.expired, suspect=row.suspect, queued=row.queued)
+        return QueueStatus(live=live, expired=row.expired, suspect=row.suspect, queued=row.queued)
 
     def claim(
         self,
@@ -205,19 +205,19 @@ class Queue:
         lease: timedelta,
         max_attempts: int,
         busy: bool = False,
-        outlook: Outlook | None = None,
+        status: QueueStatus | None = None,
     ) -> Lease:
         """Lease up to `most` waiting jobs.
 
         A job that outlived a worker comes alone, and not to a worker that is `busy` with others: should it end that
         one too, it takes none along. Nothing at all comes to a busy worker then, so that it is soon free for it.
-        `outlook` is what this transaction has seen already; without it, claim looks itself.
+        `status` is what this transaction has seen already; without it, claim looks itself.
         """
-        outlook = outlook or self.outlook()
-        expired = self.reclaim(max_attempts) if outlook.expired else 0
-        suspect = self._suspect() if outlook.suspect or expired else []
+        status = status or self.status()
+        expired = self.reclaim(max_attempts) if status.expired else 0
+        suspect = self._suspect() if status.suspect or expired else []
         chosen = suspect
-        if not suspect and outlook.queued:
+        if not suspect and status.queued:
             chosen = self._fair(most)
         token = uuid4()
         if not chosen or (suspect and busy):
@@ -377,18 +377,18 @@ class Queue:
                 "worker": worker,
                 "attempts": JobRow.attempts + 1,
             },
-            NEEDED,
+            CLAIMED_COLUMNS,
         )
-        self._record(_moved(rows), lambda _: Event.JOB_CLAIMED, worker=worker)
+        self._record(_moved_jobs(rows), lambda _: Event.JOB_CLAIMED, worker=worker)
         ordered = sorted(rows, key=lambda row: (not row.urgent, row.queued_at, row.id))
         names = [field.name for field in fields(Claimed)]
         return tuple(Claimed(**{name: getattr(row, name) for name in names}) for row in ordered)
 
-    def _move(self, *conditions: ColumnElement[bool], state: Any, **values: Any) -> list[Moved]:
+    def _move(self, *conditions: ColumnElement[bool], state: Any, **values: Any) -> list[MovedJob]:
         """End the leases of the jobs of these conditions, as far as the table of moves lets them."""
         allowed = [JobRow.state.in_(origins(state))] if isinstance(state, JobState) else []
         ended = {"state": state, "lease_until": None, "lease_token": None}
-        return _moved(self._update([*conditions, *allowed], ended | values, MOVED))
+        return _moved_jobs(self._update([*conditions, *allowed], ended | values, MOVED_COLUMNS))
 
     def _update(
         self,
@@ -401,7 +401,7 @@ class Queue:
         return self._session.execute(statement.returning(*columns, NOTIFICATION)).all()
 
     def _record(
-        self, moved: Sequence[Moved], event: Callable[[Moved], Event], **details: Any
+        self, moved: Sequence[MovedJob], event: Callable[[MovedJob], Event], **details: Any
     ) -> None:
         self._audit.record_all(
             Entry(
@@ -415,9 +415,9 @@ class Queue:
         )
 
 
-def _moved(rows: Iterable[AnyRow]) -> list[Moved]:
+def _moved_jobs(rows: Iterable[AnyRow]) -> list[MovedJob]:
     return [
-        Moved(
+        MovedJob(
             id=row.id,
             case_id=row.case_id,
             hospital_id=row.hospital_id,

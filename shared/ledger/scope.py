@@ -1,21 +1,19 @@
 """The one place where a hospital's scope is applied."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeVarTuple
 from uuid import UUID
 
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
+Columns = TypeVarTuple("Columns")
 
 
 class Scoped:
     """A repository that sees one hospital's rows; each query passes through `_mine`."""
 
     def __init__(self, session: Session, hospital: UUID) -> None:
-        self._session = session
-        self._hospital = hospital
+        self._session, self._hospital = session, hospital
 
-    def _mine(self, query: Query, table: type[Any]) -> Query:
-        """Of a table with a `hospital_id`, only this hospital's rows."""
+    def _mine(self, query: Select[*Columns], table: type[Any]) -> Select[*Columns]:
         return query.where(table.hospital_id == self._hospital)

@@ -1,4 +1,4 @@
-"""The worker's day: claim, prepare, infer, write; while one batch is inferred the next is being prepared."""
+"""The worker's loop: claim, prepare, infer, write; while one batch is inferred the next is being prepared."""
 
 import threading
 import time
@@ -9,20 +9,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from services.worker import meters
-from services.worker.appetite import Appetite
+from services.worker import batch_telemetry, meters
+from services.worker.adaptive_batch import AdaptiveBatch
 from services.worker.live import LiveModel
 from services.worker.preparation import Batch, Preparation, Prepared, internal
 from services.worker.results import Answer, answer
 from services.worker.shelf import Served
-from services.worker.telling import tell
 from shared.errors import SeraError
 from shared.laps import lap, taking
 from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.insistence import insist
-from shared.ledger.queue import Failure, Lease, Outlook
+from shared.ledger.queue import Failure, Lease, QueueStatus
 from shared.settings import Settings
 from shared.telemetry import log
 
@@ -30,14 +29,14 @@ AWAY = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What a claim brought; `drained`: nothing waited, and nothing of what is claimed is overdue."""
+class Intake:
+    """What one claim brought; `drained`: nothing was there to be claimed."""
 
     batch: Batch | None = None
     drained: bool = False
 
 
-class InferenceDesk:
+class InferenceService:
     def __init__(
         self,
         settings: Settings,
@@ -46,10 +45,13 @@ class InferenceDesk:
         preparation: Preparation,
         heartbeat: Heartbeat,
     ) -> None:
-        self._settings, self._ledger, self._live = settings, ledger, live
-        self._preparation, self._heartbeat = preparation, heartbeat
+        self._settings = settings
+        self._ledger = ledger
+        self._live = live
+        self._preparation = preparation
+        self._heartbeat = heartbeat
         self._lease = timedelta(seconds=settings.lease_s)
-        self._appetite = Appetite(settings.max_images, settings.batch_s)
+        self._batch_size = AdaptiveBatch(settings.max_images, settings.batch_s)
         self._closing = threading.Event()
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
@@ -74,9 +76,9 @@ class InferenceDesk:
             except BaseException:
                 self._return(ahead)
                 raise
-            taken = ahead.result() if ahead else Taken()
-            following = taken.batch
-            drained = taken.drained
+            intake = ahead.result() if ahead else Intake()
+            following = intake.batch
+            drained = intake.drained
         if following:
             self._hand_back(following)
         return drained
@@ -94,33 +96,33 @@ class InferenceDesk:
         meters.EXPIRED.inc(lost)
         self._live.current()
 
-    def _take(self, busy: bool = False) -> Taken:
+    def _take(self, busy: bool = False) -> Intake:
         """Claim the next batch and prepare it."""
         served = None if self._closing.is_set() else self._live.ready()
         if served is None:
-            return Taken()
-        outlook, lease = self._claim(busy)
-        served = self._live.follow(outlook.live) or served
+            return Intake()
+        status, lease = self._claim(busy)
+        served = self._live.follow(status.live) or served
         if not lease:
-            return Taken(drained=outlook.empty)
+            return Intake(drained=status.empty)
         self._live.presence.claimed()
-        return Taken(self._preparation.prepare(lease, served, self._holding(lease.token)))
+        return Intake(self._preparation.prepare(lease, served, self._holding(lease.token)))
 
-    def _claim(self, busy: bool) -> tuple[Outlook, Lease]:
+    def _claim(self, busy: bool) -> tuple[QueueStatus, Lease]:
         """What is live, and what there is to be claimed, in one transaction."""
         with (
             taking() as laps,
             lap("claim"),
             self._ledger.system_session(self._settings.worker_name) as session,
         ):
-            outlook = session.queue.outlook()
+            status = session.queue.status()
             lease = session.queue.claim(
-                self._settings.worker_name,
-                self._appetite.images(),
-                self._lease,
-                self._settings.max_attempts,
-                busy,
-                outlook,
+                worker=self._settings.worker_name,
+                most=self._batch_size.images(),
+                lease=self._lease,
+                max_attempts=self._settings.max_attempts,
+                busy=busy,
+                status=status,
             )
         meters.EXPIRED.inc(lease.expired)
         if lease:
@@ -128,7 +130,7 @@ class InferenceDesk:
             meters.BATCH.observe(len(lease.jobs))
         for job in lease.jobs:
             meters.WAITED.labels(meters.lane(job.urgent)).observe(job.waited_ms / 1000)
-        return outlook, lease
+        return status, lease
 
     def _holding(self, token: UUID) -> Callable[[], None]:
         """Holds the lease, and says each time it is called that something of the batch moved."""
@@ -141,7 +143,7 @@ class InferenceDesk:
                 answers = self._infer(batch)
                 with lap("write"):
                     written = insist(lambda: self._write(batch, answers), self._lease)
-            tell(batch, written, laps)
+            batch_telemetry.record(batch, written, laps)
         finally:
             self._heartbeat.let_go(batch.token)
 
@@ -150,7 +152,7 @@ class InferenceDesk:
         began = time.perf_counter()
         outcomes = self._predict(batch.served, batch.ready)
         infer_ms = (time.perf_counter() - began) * 1000
-        self._appetite.took(len(batch.ready), infer_ms / 1000)
+        self._batch_size.took(len(batch.ready), infer_ms / 1000)
         if batch.ready:
             meters.INFERENCE.observe(infer_ms / 1000 / len(batch.ready))
         answers = {}
@@ -194,7 +196,7 @@ class InferenceDesk:
         log().info("batch.written", lost=len(answers) - len(written), **counts)
         return written
 
-    def _return(self, ahead: Future[Taken] | None) -> None:
+    def _return(self, ahead: Future[Intake] | None) -> None:
         """Give back the batch that was prepared in vain; if that fails too, its lease runs out."""
         with suppress(SeraError):
             if ahead and (batch := ahead.result().batch):
