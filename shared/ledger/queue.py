@@ -1,7 +1,7 @@
 """The workers' side of the jobs: claim with a lease, renew, finish, give back, dead letter."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,16 +13,19 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    literal,
     literal_column,
     or_,
     select,
     text,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
-from shared.domain.jobs import REASON_TEXT, JobState, Reason, origins
+from shared.domain.jobs import JobState, Reason, origins
+from shared.domain.messages import Facts, to_json
 from shared.ledger.audit import AuditTrail, Entry
 from shared.ledger.backlog import FAILED, REASON
 from shared.ledger.jobs import REMEMBERED, NotADeadLetter, notify
@@ -106,8 +109,10 @@ class Lease:
 
 @dataclass(frozen=True)
 class Failure:
+    """Why a job failed: a code, and the facts that its text names."""
+
     reason: str
-    message: str
+    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -158,7 +163,7 @@ class Queue:
         lost = {
             "state": case((spent, JobState.FAILED), else_=JobState.QUEUED),
             "reason": case((spent, Reason.WORKER_LOST)),
-            "message": case((spent, REASON_TEXT[Reason.WORKER_LOST])),
+            "facts": case((spent, literal({}, JSONB))),
         }
         moved = self._move(JobRow.id.in_(late.scalar_subquery()), **lost)
         self._record(
@@ -175,7 +180,7 @@ class Queue:
 
     def finish(self, token: UUID, digest: str, results: Mapping[UUID, dict[str, Any]]) -> set[UUID]:
         """Write results of jobs still held under this token; returns those written, for a lost lease writes nothing."""
-        moved = self._move(*_held(token, results), state=JobState.DONE, reason=None, message=None)
+        moved = self._move(*_held(token, results), state=JobState.DONE, reason=None, facts=None)
         rows = [
             {
                 "job_id": row.id,
@@ -193,7 +198,8 @@ class Queue:
     def fail(self, token: UUID, failures: Mapping[UUID, Failure]) -> None:
         """Send jobs to the dead letters with the reason of each."""
         for job, failure in failures.items():
-            moved = self._move(*_held(token, [job]), state=JobState.FAILED, **vars(failure))
+            why = {"reason": failure.reason, "facts": to_json(failure.facts)}
+            moved = self._move(*_held(token, [job]), state=JobState.FAILED, **why)
             self._record(moved, lambda _: Event.JOB_FAILED, reason=failure.reason)
 
     def give_back(self, token: UUID, jobs: Sequence[UUID], delay: timedelta) -> None:
@@ -218,7 +224,7 @@ class Queue:
             return False
         if state != JobState.FAILED:
             raise NotADeadLetter(state=state)
-        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "message": None}
+        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "facts": None}
         self._record(self._move(JobRow.id == job_id, **again), lambda _: Event.JOB_RERUN)
         return True
 
@@ -226,7 +232,7 @@ class Queue:
         """Queue the oldest dead letters of this reason again, with fresh attempts; returns them."""
         dead = select(JobRow.id).where(FAILED, reason == REASON)
         chosen = dead.order_by(JobRow.created_at).limit(most).with_for_update(skip_locked=True)
-        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "message": None}
+        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "facts": None}
         moved = self._move(JobRow.id.in_(chosen.scalar_subquery()), **again)
         self._record(moved, lambda _: Event.JOB_RERUN)
         return [row.id for row in moved]

@@ -17,7 +17,7 @@ from services.api.dependencies import may, wiring
 from services.api.doorman import PasswordChangeNeeded, lifetime
 from services.api.errors import said as told
 from services.api.languages import SPOKEN as CALLERS
-from services.api.languages import Language, preferred, sentence, told_again
+from services.api.languages import Language, preferred, sentence
 from services.api.site import csrf
 from services.api.web.files import HERE
 from services.api.web.languages import LANGUAGES, SPOKEN, Words
@@ -31,7 +31,7 @@ from shared.version import VERSION
 
 PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
 PAGES.env.filters["cards"] = cards
-PAGES.env.globals |= {"moment": moment, "static": HERE, "told_again": told_again}
+PAGES.env.globals |= {"moment": moment, "static": HERE}
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -94,11 +94,6 @@ def anyone(request: Request) -> Visitor:
     return Visitor(caller, name, hospital, csrf(token or ""), _words(request), _theme(request))
 
 
-def answering(visitor: Visitor) -> None:
-    """Have what the API says from here on said in the language of the page, whatever the browser prefers."""
-    CALLERS.set(Language(visitor.language))
-
-
 def visitor(act: Act | None = None) -> Callable[[Visitor], Visitor]:
     """A dependency that lets only people through who have signed in and may do this; None for all who signed in."""
 
@@ -128,7 +123,6 @@ def show(
     request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any
 ) -> HTMLResponse:
     """A page in the visitor's language and light."""
-    answering(visitor)
     shared = {
         "t": visitor.words,
         "visitor": visitor,
@@ -143,12 +137,16 @@ def show(
 
 
 class PageRoute(APIRoute):
-    """A page says what went wrong as a page, and sends a stranger to sign in first."""
+    """A page says what went wrong as a page, and sends a stranger to sign in first.
+
+    What the API says for it is said in the language of the page, whatever the browser prefers.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
+            CALLERS.set(Language(_words(request).language))
             try:
                 return await inner(request)
             except (Unauthenticated, PasswordChangeNeeded):
