@@ -11,8 +11,9 @@ import numpy as np
 from services.trainer.samples import samples
 from shared.bundles import Bundle
 from shared.domain.models import Judgement
+from shared.domain.prediction import Prediction
 from shared.errors import SeraError
-from shared.learning import Prediction, Sample
+from shared.learning import Sample
 from shared.learning.cache import FeatureCache
 from shared.learning.progress import Progress
 from shared.ledger.datasets import LabelledImage

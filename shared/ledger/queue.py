@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.domain.jobs import REASON_TEXT, JobState, Reason, origins
+from shared.domain.result import Result
 from shared.ledger.audit import AuditTrail, Entry
 from shared.ledger.backlog import FAILED, REASON
 from shared.ledger.jobs import REMEMBERED, NotADeadLetter, notify
@@ -173,7 +174,7 @@ class Queue:
         held = (JobRow.lease_token.in_(tokens), JobRow.state == "running")
         self._session.execute(update(JobRow).where(*held).values(lease_until=NOW + lease))
 
-    def finish(self, token: UUID, digest: str, results: Mapping[UUID, dict[str, Any]]) -> set[UUID]:
+    def finish(self, token: UUID, digest: str, results: Mapping[UUID, Result]) -> set[UUID]:
         """Write results of jobs still held under this token; returns those written, for a lost lease writes nothing."""
         moved = self._move(*_held(token, results), state=JobState.DONE, reason=None, message=None)
         rows = [
@@ -181,7 +182,7 @@ class Queue:
                 "job_id": row.id,
                 "hospital_id": row.hospital_id,
                 "model_digest": digest,
-                "body": results[row.id],
+                "body": results[row.id].to_json(),
             }
             for row in moved
         ]
