@@ -35,9 +35,9 @@ class Kept:
 
 def keep(wired: Wiring, image: bytes, mask: bytes | None) -> Kept:
     """Clean and decode both, then store what is clean; raises what is wrong with them."""
-    cleaned = wired.cleaner.clean(image)
+    cleaned = wired.deidentifier.clean(image)
     height, width = decode(cleaned.data).pixels.shape
-    cleaned_mask = wired.cleaner.clean_mask(mask, width, height) if mask is not None else None
+    cleaned_mask = wired.deidentifier.clean_mask(mask, width, height) if mask is not None else None
     return Kept(
         _store(wired, image, cleaned.data, cleaned.removed),
         _store(wired, mask, cleaned_mask.data, cleaned_mask.removed) if cleaned_mask else None,

@@ -13,8 +13,8 @@ from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 
-from services.api.dependencies import may, wiring
-from services.api.doorman import PasswordChangeNeeded, lifetime
+from services.api.authentication import ACTOR, PasswordChangeNeeded, lifetime
+from services.api.dependencies import TransactionDep, hospital_of, may, wiring
 from services.api.errors import said as told
 from services.api.languages import SPOKEN as CALLERS
 from services.api.languages import Language, preferred, sentence, told_again
@@ -25,7 +25,9 @@ from services.api.web.navigation import entries
 from services.api.web.tables import cards
 from services.api.web.times import moment
 from shared.domain.roles import Act, needed_for
-from shared.errors import Forbidden, InputError, SeraError, Unauthenticated
+from shared.errors import Forbidden, InputError, SeraError, Unauthenticated, Unavailable
+from shared.ledger import HospitalSession, SystemSession, Transaction
+from shared.ledger.db_role import reachable
 from shared.ledger.hospitals import Caller
 from shared.version import VERSION
 
@@ -77,21 +79,28 @@ class Visitor:
         return self.caller is not None and may(self.caller.role, act)
 
 
-def anyone(request: Request) -> Visitor:
+def anyone(request: Request, transaction: TransactionDep) -> Visitor:
     """Somebody, signed in or not."""
-    wired, token = wiring(request), wiring(request).site.token(request.headers)
+    wired = wiring(request)
+    token = wired.site.token(request.headers)
     caller, name, hospital = None, "", None
     if token is not None:
-        with wired.ledger.system_session("gateway") as session:
-            if (
-                found := session.sessions.verify(token, lifetime(wired.settings))
-            ) and not found.must_change:
-                caller, person = found.caller, session.people.find(found.caller.person)
-                name = person.name
-                hospital = (
-                    session.hospitals.read(person.hospital_id).name if person.hospital_id else None
-                )
+        session = SystemSession(transaction, ACTOR)
+        signed_in = session.sessions.verify(token, lifetime(wired.settings))
+        if signed_in and signed_in.caller.person and not signed_in.must_change:
+            caller = signed_in.caller
+            person = session.people.find(signed_in.caller.person)
+            name = person.name
+            if person.hospital_id:
+                hospital = session.hospitals.read(person.hospital_id).name
     return Visitor(caller, name, hospital, csrf(token or ""), _words(request), _theme(request))
+
+
+def signed_in(visitor: Visitor) -> Caller:
+    """Whom a page that needs a person speaks for. Raises Unauthenticated."""
+    if visitor.caller is None:
+        raise Unauthenticated
+    return visitor.caller
 
 
 def answering(visitor: Visitor) -> None:
@@ -113,6 +122,21 @@ def visitor(act: Act | None = None) -> Callable[[Visitor], Visitor]:
 
 
 Anyone = Annotated[Visitor, Depends(anyone)]
+
+
+def page_hospital_session(transaction: TransactionDep, visitor: Anyone) -> HospitalSession:
+    """The page's transaction within the visitor's hospital; it comes after the parameter that checks the visitor."""
+    caller = signed_in(visitor)
+    return HospitalSession(transaction, hospital_of(caller), caller.actor)
+
+
+def page_system_session(transaction: TransactionDep, visitor: Anyone) -> SystemSession:
+    """The page's transaction over every hospital; it comes after the parameter that checks the visitor."""
+    return SystemSession(transaction, signed_in(visitor).actor)
+
+
+PageHospitalSessionDep = Annotated[HospitalSession, Depends(page_hospital_session)]
+PageSystemSessionDep = Annotated[SystemSession, Depends(page_system_session)]
 PagePerson = Annotated[Visitor, Depends(visitor())]
 PageReader = Annotated[Visitor, Depends(visitor(Act.READ))]
 PageSubmitter = Annotated[Visitor, Depends(visitor(Act.SUBMIT))]
@@ -150,7 +174,8 @@ class PageRoute(APIRoute):
 
         async def handled(request: Request) -> Response:
             try:
-                return await inner(request)
+                with reachable():
+                    return await inner(request)
             except (Unauthenticated, PasswordChangeNeeded):
                 return RedirectResponse(f"/sign-in?next={quote(_here(request))}", 303)
             except SeraError as error:
@@ -167,7 +192,14 @@ def pages() -> APIRouter:
 
 
 def _problem(request: Request, error: SeraError) -> HTMLResponse:
-    visitor = anyone(request)
+    """In a transaction of its own: that of the request is undone, for it may have failed."""
+    transaction: Transaction = request.state.transaction
+    transaction.rollback()
+    try:
+        visitor = anyone(request, transaction)
+    except Unavailable:
+        words, theme = _words(request), _theme(request)
+        visitor = Visitor(None, "", None, csrf(""), words, theme)
     said = sentence(error.code, error.facts, str(error), Language(visitor.language))[0]
     return show(request, visitor, "problem.html", error.status, code=error.code, said=said)
 
