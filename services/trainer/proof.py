@@ -4,13 +4,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from services.trainer.gate import judge
 from shared.bundles import Bundle, load, save
 from shared.bundles.depot import fetch, publish
 from shared.domain.models import GateVerdict, Judgement
+from shared.domain.steps import EvaluationOutcome
 from shared.learning import FittedModel, Progress
 from shared.learning.cache import FeatureCache
 from shared.ledger import SystemSession
@@ -52,14 +52,17 @@ def taken(digest: str, bench: Bench) -> Bundle:
 
 def evaluated(
     digest: str, tests: Sequence[LabelledImage], bench: Bench, progress: Progress
-) -> dict[str, Any]:
+) -> EvaluationOutcome:
     """The candidate's own figures on the locked test set; none where there are too few images."""
     judgement = _judged(taken(digest, bench), None, tests, bench, progress)
-    own = judgement.figures.get("candidate") or {}
-    figures = (
-        {"auc": own["auc"]["value"], "sensitivity": own["sensitivity"]["value"]} if own else {}
+    own = judgement.figures.get("candidate")
+    if not own:
+        return EvaluationOutcome(images=len(tests))
+    return EvaluationOutcome(
+        images=len(tests),
+        auc=own["auc"]["value"],
+        sensitivity=own["sensitivity"]["value"],
     )
-    return {"images": len(tests), **figures}
 
 
 def gated(

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.languages import told_again
 from services.api.text import PlainText
+from shared.domain.steps import AnyOutcome, outcome_from_json
 from shared.domain.training import RunState, StepKind, StepState
 from shared.ledger.training import RunEvent, Step, TrainingRun
 
@@ -40,6 +41,7 @@ class NewRun(BaseModel):
 class StepView(BaseModel):
     """A piece of a run, done by one trainer at a time."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
     name: str
     kind: StepKind
     state: StepState
@@ -52,7 +54,9 @@ class StepView(BaseModel):
     )
     seconds: float | None = Field(description="Of the last attempt, so far.")
     message: str | None
-    outcome: dict[str, Any] | None
+    outcome: AnyOutcome | None = Field(
+        description="What it found, by the kind of step; null until it is done."
+    )
 
 
 class EventView(BaseModel):
@@ -103,10 +107,23 @@ def summary(run: TrainingRun) -> RunSummary:
 
 
 def view(run: TrainingRun, steps: list[Step]) -> RunView:
-    seen = [
-        StepView(**{name: getattr(step, name) for name in StepView.model_fields}) for step in steps
-    ]
-    return RunView(**_told(run), eta_s=eta_s(run, steps), steps=seen)
+    return RunView(
+        **_told(run), eta_s=eta_s(run, steps), steps=[_step_view(step) for step in steps]
+    )
+
+
+def _step_view(step: Step) -> StepView:
+    return StepView(
+        name=step.name,
+        kind=step.kind,
+        state=step.state,
+        fraction=step.fraction,
+        attempts=step.attempts,
+        owner=step.owner,
+        seconds=step.seconds,
+        message=step.message,
+        outcome=None if step.outcome is None else outcome_from_json(step.kind, step.outcome),
+    )
 
 
 def event_view(event: RunEvent) -> EventView:
