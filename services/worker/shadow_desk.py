@@ -7,17 +7,17 @@ import torch
 from services.worker import meters
 from services.worker.preparation import Preparation
 from services.worker.shelf import Served, Shelf
+from shared.cases.result import risk_at
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
+from shared.domain.prediction import Prediction
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
 from shared.imaging.decoders.pool import Decoders
-from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.shadows import Said, Shadow, Watched
 from shared.objects import open_store
 from shared.settings import Settings
-from shared.statistics import shift_prior
 from shared.telemetry import log
 
 ACTOR = "shadow"
@@ -127,5 +127,5 @@ def said(watched: Watched, outcome: Prediction | SeraError, served: Served) -> S
     """Its risk at the prevalence the live model's result was given at."""
     if isinstance(outcome, SeraError):
         return Said(reason=outcome.code)
-    risk = float(shift_prior(outcome.risk, served.bundle.prevalence, watched.prevalence))
+    risk = risk_at(watched.prevalence, outcome.risk, served.bundle.prevalence)
     return Said(outcome.score, risk, outcome.decision)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from shared.imaging.image import Box, Finding
+from shared.domain.findings import Finding
+from shared.imaging.image import Box
 
 CENTIMETRES = 3
 """Physical units code (PS3.3, C.8.5.5.1.15)."""

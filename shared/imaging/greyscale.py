@@ -6,8 +6,8 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
+from shared.domain.findings import Finding
 from shared.imaging.grey import scale_to_byte, to_grey
-from shared.imaging.image import Finding
 from shared.imaging.palette import apply_palette
 
 

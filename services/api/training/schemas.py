@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.languages import word_message
 from services.api.text import PlainText
 from shared.domain.messages import Message
+from shared.domain.steps import AnyOutcome, outcome_from_json
 from shared.domain.training import RunState, StepKind, StepState
 from shared.ledger.training import RunEvent, Step, TrainingRun
 
@@ -46,6 +47,7 @@ class NewRun(BaseModel):
 class StepView(BaseModel):
     """A piece of a run, done by one trainer at a time."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
     name: str
     kind: StepKind
     state: StepState
@@ -60,7 +62,9 @@ class StepView(BaseModel):
     message: str | None = Field(description=SENTENCE)
     message_code: str | None = Field(description=CODE)
     facts: dict[str, Any] | None = Field(description=FACTS)
-    outcome: dict[str, Any] | None
+    outcome: AnyOutcome | None = Field(
+        description="What it found, by the kind of step; null until it is done."
+    )
 
 
 class EventView(BaseModel):
@@ -115,8 +119,13 @@ def summary(run: TrainingRun) -> RunSummary:
 
 
 def view(run: TrainingRun, steps: list[Step]) -> RunView:
-    step_views = [StepView(**_fields(step, StepView)) for step in steps]
+    step_views = [_step_view(step) for step in steps]
     return RunView(**_of_run(run), eta_s=eta_s(run, steps), steps=step_views)
+
+
+def _step_view(step: Step) -> StepView:
+    outcome = None if step.outcome is None else outcome_from_json(step.kind, step.outcome)
+    return StepView(**_fields(step, StepView) | {"outcome": outcome})
 
 
 def event_view(event: RunEvent) -> EventView:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.image import Finding
+from shared.domain.findings import Finding
 
 STROKE_PX, CONTRAST = 11, 50
 """What is narrower and brighter than its surroundings by so much, of 255, may be a stroke of a letter."""

@@ -57,8 +57,8 @@ def test_a_loaded_bundle_predicts_as_the_model_that_was_saved(saved, model, nodu
             expected.cutoff,
             expected.findings,
         )
-        assert [(r.network, r.tap, r.classifier) for r in found.readers] == [
-            (r.network, r.tap, r.classifier) for r in expected.readers
+        assert [(r.network, r.tap, r.classifier) for r in found.components] == [
+            (r.network, r.tap, r.classifier) for r in expected.components
         ]
 
 
