@@ -1,15 +1,15 @@
 """What is said of jobs, runs, steps, refusals and shadows is kept as a code and facts, no longer as an English sentence.
 
 A sentence of before cannot be taken apart again and goes; the code that stood beside it stays. Nothing is rewritten: a
-column is dropped and another added.
+column is dropped and another added, at once and not over two releases, since none that reads the sentences was ever made.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
