@@ -15,7 +15,7 @@ from shared.domain.models import Judgement
 from shared.learning import FittedModel, Progress
 from shared.learning.cache import FeatureCache
 from shared.ledger import SystemSession
-from shared.ledger.datasets import LabelledImage
+from shared.ledger.labelled import LabelledImage
 from shared.objects import ObjectStore
 from shared.statistics.gate import GatePolicy
 
@@ -66,7 +66,9 @@ def gated(
     return _judged(taken(digest, bench), against, tests, bench, progress)
 
 
-def recorded(digest: str, live: str | None, version: UUID, run: UUID, judgement: Judgement) -> Also:
+def recorded(
+    digest: str, live: str | None, version: UUID | None, run: UUID, judgement: Judgement
+) -> Also:
     """Writes the judgement with the step's end."""
 
     def record(session: SystemSession) -> None:

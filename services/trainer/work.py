@@ -17,6 +17,7 @@ from shared.domain.training import StepKind
 from shared.errors import Conflict
 from shared.learning import (
     Progress,
+    Sample,
     Skipped,
     StoredTable,
     Workbench,
@@ -31,7 +32,7 @@ from shared.learning import (
 )
 from shared.learning.errors import NoneReadable
 from shared.ledger import SystemSession
-from shared.ledger.datasets import LabelledImage
+from shared.ledger.labelled import LabelledImage
 from shared.ledger.steps import ClaimedStep, NewStep
 from shared.ledger.training import TrainingRun
 from shared.ledger.versions import check_usable
@@ -268,7 +269,7 @@ class RunWork:
         return [image for image in self._material.tests if image.image_sha256 not in besides]
 
     @cached_property
-    def _samples(self) -> list:
+    def _samples(self) -> list[Sample]:
         return samples(list(self._material.images), self._objects, framing(self._recipe))
 
     def _extractor(self, features: FeatureSet) -> Any:
@@ -286,7 +287,7 @@ class RunWork:
             )
         return self._bench
 
-    def _new_bench(self, learned: Sequence, table: StoredTable | None = None) -> Workbench:
+    def _new_bench(self, learned: Sequence[Sample], table: StoredTable | None = None) -> Workbench:
         made = (learned, self._recipe, self._weights, self._keep, self.run.seed, self._progress)
         return Workbench(*made, table=table, extractors=self._extractors)
 

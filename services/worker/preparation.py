@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from structlog.contextvars import bound_contextvars
@@ -115,7 +116,7 @@ class Preparation:
     def nodule(
         self,
         image_sha256: str,
-        roi: dict | None,
+        roi: dict[str, Any] | None,
         frame: int | None,
         framing: Framing,
         source: str = Source.FILE,

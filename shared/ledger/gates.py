@@ -63,13 +63,14 @@ class Gates:
         self._session.add(row)
         self._session.flush()
         codes = [reason.code for reason in judgement.reasons if reason.weight is Weight.AGAINST]
-        facts = {
-            "model": model_digest,
-            "live": live_digest,
-            "verdict": judgement.verdict,
-            "against": codes,
-        }
-        self._audit.record(Event.MODEL_GATED, gate=row.id, **facts)
+        self._audit.record(
+            Event.MODEL_GATED,
+            gate=row.id,
+            model=model_digest,
+            live=live_digest,
+            verdict=judgement.verdict,
+            against=codes,
+        )
         return _gate(row)
 
     def latest(self, model_digest: str) -> Gate | None:

@@ -6,7 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, case, func, literal, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session, load_only
 
 from shared.domain.events import Event
@@ -15,11 +24,14 @@ from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import check_kept
 from shared.ledger.scope import Scoped
-from shared.ledger.tables import CaseRow, JobRow, ResultRow
+from shared.ledger.tables import AnySelect, CaseRow, JobRow, ResultRow
 from shared.tracing import traceparent
 
 CHANGED = "sera_jobs"
 """Postgres channel on which a job's id is notified when it changes."""
+
+NOTIFICATION = func.pg_notify(CHANGED, cast(JobRow.id, Text))
+"""For the RETURNING of an update: at commit, listeners are notified of each job that it changed."""
 
 REMEMBERED = timedelta(seconds=30)
 """How far back results count: half of it is the longest that a newcomer goes ahead of those served all along."""
@@ -137,7 +149,7 @@ class Jobs(Scoped):
             self._audit.record(Event.JOB_RERUN, case=row.case_id, job=row.id, attempt=0)
         notify(self._session, [row.id for row in rows])
 
-    def _view(self) -> Select:
+    def _view(self) -> AnySelect:
         line = JobRow.hospital_id, JobRow.urgent, JobRow.queued_at
         ahead = func.sera_jobs_ahead(*line, REMEMBERED, type_=BigInteger)
         position = case((JobRow.state == JobState.QUEUED, ahead + 1))

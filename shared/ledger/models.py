@@ -17,6 +17,7 @@ from shared.ledger.audit import AuditTrail
 from shared.ledger.editing import Tags
 from shared.ledger.promotions import (
     AlreadyLive,
+    LivePromotion,
     NothingToRollBackTo,
     Promotion,
     PromotionNeedsReason,
@@ -83,8 +84,8 @@ class Models:
         """Digest of the live model; None before the first promotion."""
         return promotions.live_digest(self._session)
 
-    def last(self) -> tuple[str, int] | None:
-        """Digest of the live model, and the number of the promotion or rollback that made it so."""
+    def last(self) -> LivePromotion | None:
+        """What is live; None before the first promotion."""
         return promotions.last(self._session)
 
     def tag(self) -> str:
@@ -119,14 +120,16 @@ class Models:
             raise PromotionNeedsReason(
                 objection=objection, least=promotions.LEAST_REASON, name=name
             )
-        self._append(PromotionKind.PROMOTE, digest, actor, why or None, gate and gate.id)
-        facts = {
-            "before": live,
-            "gate": gate and gate.id,
-            "verdict": gate and gate.verdict,
-            "objection": objection and objection.code,
-        }
-        self._audit.record(Event.MODEL_PROMOTED, model=digest, reason=why or None, **facts)
+        self._append(PromotionKind.PROMOTE, digest, actor, why or None, gate.id if gate else None)
+        self._audit.record(
+            Event.MODEL_PROMOTED,
+            model=digest,
+            reason=why or None,
+            before=live,
+            gate=gate.id if gate else None,
+            verdict=gate.verdict if gate else None,
+            objection=objection.code if objection else None,
+        )
         self._shadows.end_of(digest, Message("shadow-promoted"))
 
     def rollback(self, actor: str, reason: str | None, tags: Tags = None) -> str:

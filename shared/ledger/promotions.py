@@ -50,6 +50,20 @@ class Promotion:
     at: datetime
 
 
+@dataclass(frozen=True)
+class LivePromotion:
+    """The digest of the live model, and the number of the promotion or rollback that made it so."""
+
+    digest: str
+    number: int
+
+
+NEWEST = (
+    select(PromotionRow.model_digest, PromotionRow.id).order_by(PromotionRow.id.desc()).limit(1)
+)
+"""The row that made the live model live."""
+
+
 def hold(session: Session, tags: Tags = None) -> None:
     """Let one promotion or rollback happen at a time, until the transaction ends; raises ChangedMeanwhile."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('sera.promotions'))"))
@@ -58,24 +72,20 @@ def hold(session: Session, tags: Tags = None) -> None:
 
 def tag(session: Session) -> str:
     """The number of the row that made the live model live; changes with it."""
-    found = last(session)
-    return str(found[1]) if found else "0"
+    newest = last(session)
+    return str(newest.number) if newest else "0"
 
 
 def live_digest(session: Session) -> str | None:
     """Digest of the live model; None before the first promotion."""
-    return session.scalar(
-        select(PromotionRow.model_digest).order_by(PromotionRow.id.desc()).limit(1)
-    )
+    newest = last(session)
+    return newest.digest if newest else None
 
 
-def last(session: Session) -> tuple[str, int] | None:
-    """Digest of the live model, and the number of the row that made it so."""
-    query = (
-        select(PromotionRow.model_digest, PromotionRow.id).order_by(PromotionRow.id.desc()).limit(1)
-    )
-    row = session.execute(query).first()
-    return (row[0], row[1]) if row else None
+def last(session: Session) -> LivePromotion | None:
+    """What is live; None before the first promotion."""
+    row = session.execute(NEWEST).first()
+    return LivePromotion(digest=row.model_digest, number=row.id) if row else None
 
 
 def standing(session: Session) -> list[str]:

@@ -101,7 +101,7 @@ def _worker(row: ServingRow) -> Worker:
     refusal = None
     if row.refused_digest and row.refused_code:
         reason = Message(row.refused_code, row.refused_facts or {})
-        refusal = Refusal(row.refused_digest, reason)
+        refusal = Refusal(digest=row.refused_digest, reason=reason)
     return Worker(
         row.worker, row.model_digest, row.since, refusal, row.seen_at, row.device, row.claimed_at
     )

@@ -105,7 +105,8 @@ class Steps:
 
     def open(self) -> int:
         """Steps that are being done or could be now: as many trainers have something to do."""
-        return self._session.scalar(OPEN)
+        steps: int = self._session.scalars(OPEN).one()
+        return steps
 
     def owners(self) -> list[str]:
         """Who holds steps now."""
@@ -181,7 +182,8 @@ class Steps:
         self._sum_up(run_id, row.kind, news)
         if not self._open(run_id):
             self._end(run_id, RunState.DONE, stage="done", message=None)
-        return self._session.scalars(READY_OF_RUN, {"run": run_id}).one()
+        ready: int = self._session.scalars(READY_OF_RUN, {"run": run_id}).one()
+        return ready
 
     def fail(self, token: UUID, reason: Message) -> None:
         """A step cannot be done, and so its run cannot."""
@@ -259,7 +261,7 @@ class Steps:
             self._audit.record(Event.RUN_STARTED, run=str(run_id))
         notify(self._session, [run_id])
 
-    def _set(self, *which: Any, **values: Any) -> Row | None:
+    def _set(self, *which: Any, **values: Any) -> Row[UUID, str, str] | None:
         free = {"lease_token": None, "lease_until": None, "owner": None}
         changed = (
             update(RunStepRow)

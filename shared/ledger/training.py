@@ -6,16 +6,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.domain.messages import Message
 from shared.domain.training import RunState, StepKind, StepState, run_origins
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
 from shared.ledger.audit import AuditTrail
 from shared.ledger.jobs import notify
-from shared.ledger.tables import DatasetRow, RunEventRow, RunStepRow, TrainingRunRow, VersionRow
+from shared.ledger.tables import (
+    AnySelect,
+    DatasetRow,
+    RunEventRow,
+    RunStepRow,
+    TrainingRunRow,
+    VersionRow,
+)
 
 NOW = func.clock_timestamp()
 
@@ -117,7 +124,14 @@ class TrainingRuns:
 
     def find(self, run_id: UUID) -> TrainingRun | None:
         row = self._session.execute(_runs().where(TrainingRunRow.id == run_id)).first()
-        return row and _run(row)
+        return _run(row) if row else None
+
+    def get(self, run_id: UUID) -> TrainingRun:
+        """Raises NotFound."""
+        run = self.find(run_id)
+        if run is None:
+            raise NotFound(thing="training run")
+        return run
 
     def newest(self, limit: int = 50) -> list[TrainingRun]:
         query = _runs().order_by(TrainingRunRow.created_at.desc()).limit(limit)
@@ -196,12 +210,13 @@ class TrainingRuns:
         }
         unfinished = (RunStepRow.run_id == run_id, RunStepRow.state != StepState.DONE)
         self._session.execute(update(RunStepRow).where(*unfinished).values(**free, **values))
-        return self._session.scalar(
+        state = self._session.scalar(
             select(TrainingRunRow.state).where(TrainingRunRow.id == run_id).with_for_update()
         )
+        return RunState(state) if state else None
 
 
-def _runs() -> Select:
+def _runs() -> AnySelect:
     query = select(TrainingRunRow, DatasetRow.name, VersionRow.number)
     return query.join(DatasetRow, DatasetRow.id == TrainingRunRow.dataset_id).outerjoin(
         VersionRow, VersionRow.id == TrainingRunRow.version_id

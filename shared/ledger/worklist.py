@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Select,
     Text,
     and_,
     cast,
@@ -24,8 +23,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from shared.domain.jobs import JobState, Priority
+from shared.ledger.backlog import REASON
+from shared.ledger.clock import database_time
 from shared.ledger.scope import Scoped
-from shared.ledger.tables import CaseRow, JobRow, OutcomeRow, ResultRow
+from shared.ledger.tables import AnySelect, CaseRow, JobRow, OutcomeRow, ResultRow
 
 COUNTED = 10_000
 """A list longer than this is only said to be longer: counting on would cost more than the page itself."""
@@ -113,7 +114,9 @@ class Line:
     consent: bool | None
 
     def place(self, order: Order) -> Place:
-        return (self.risk if order is Order.RISK else self.created_at), self.job_id
+        if order is Order.RISK and self.risk is not None:
+            return self.risk, self.job_id
+        return self.created_at, self.job_id
 
 
 @dataclass(frozen=True)
@@ -141,31 +144,29 @@ class Worklist(Scoped):
 
     def count(self, asked: Asked, most: int = COUNTED) -> int:
         """How many there are; `most` + 1 where there are more than `most`."""
-        return self._session.scalar(
-            select(func.count()).select_from(self._matching(asked).limit(most + 1).subquery())
-        )
+        listed = self._matching(asked).limit(most + 1).subquery()
+        return self._session.scalars(select(func.count()).select_from(listed)).one()
 
     def exact(self, asked: Asked) -> int:
-        return self._session.scalar(
-            select(func.count()).select_from(self._matching(asked).subquery())
-        )
+        listed = self._matching(asked).subquery()
+        return self._session.scalars(select(func.count()).select_from(listed)).one()
 
     def dead(self) -> list[DeadLetters]:
         """By their reasons, the most frequent first."""
         number = func.count()
         one = cast(func.max(cast(JobRow.facts, Text)), JSONB)
-        query = self._mine(select(JobRow.reason, one, number), JobRow)
-        query = query.where(JobRow.state == JobState.FAILED).group_by(JobRow.reason)
+        query = self._mine(select(REASON, one, number), JobRow)
+        query = query.where(JobRow.state == JobState.FAILED).group_by(REASON)
         return [
             DeadLetters(*row)
-            for row in self._session.execute(query.order_by(number.desc(), JobRow.reason))
+            for row in self._session.execute(query.order_by(number.desc(), REASON))
         ]
 
     def now(self) -> datetime:
         """By the database's clock, which dates the cases."""
-        return self._session.scalar(select(func.clock_timestamp()))
+        return database_time(self._session)
 
-    def _matching(self, asked: Asked) -> Select:
+    def _matching(self, asked: Asked) -> AnySelect:
         """Ids of the jobs asked for."""
         query = self._mine(select(JobRow.id), JobRow).join(CaseRow, CaseRow.id == JobRow.case_id)
         query = query.where(CaseRow.hospital_id == JobRow.hospital_id, CaseRow.erased_at.is_(None))
@@ -174,14 +175,14 @@ class Worklist(Scoped):
             query = query.where(ResultRow.risk.is_not(None)) if asked.order is Order.RISK else query
         return query.where(*_of_job(asked), *_of_case(asked), *_of_result(asked))
 
-    def _ordered(self, query: Select, order: Order, after: Place | None) -> Select:
+    def _ordered(self, query: AnySelect, order: Order, after: Place | None) -> AnySelect:
         key = tuple_(*_keys(order))
         if after:
             seen = tuple_(*map(literal, after))
             query = query.where(key > seen if order is Order.OLDEST else key < seen)
         return _by(query, order)
 
-    def _latest(self) -> Select:
+    def _latest(self) -> AnySelect:
         told = (
             OutcomeRow.malignant,
             OutcomeRow.source,
@@ -200,20 +201,24 @@ def _keys(order: Order) -> tuple[Any, Any]:
     )
 
 
-def _by(query: Select, order: Order) -> Select:
+def _by(query: AnySelect, order: Order) -> AnySelect:
     keys = _keys(order)
     return query.order_by(*(key if order is Order.OLDEST else key.desc() for key in keys))
 
 
 def _of_job(asked: Asked) -> list[ColumnElement[bool]]:
-    urgent = asked.priority and JobRow.urgent.is_(asked.priority is Priority.URGENT)
-    since = asked.since and JobRow.created_at >= asked.since
-    until = asked.until and JobRow.created_at <= asked.until
-    told = (
-        asked.state and JobRow.state == asked.state,
-        asked.reason and JobRow.reason == asked.reason,
-    )
-    return [each for each in (*told, urgent, since, until) if each is not None]
+    conditions: list[ColumnElement[bool]] = []
+    if asked.state is not None:
+        conditions.append(JobRow.state == asked.state)
+    if asked.reason is not None:
+        conditions.append(JobRow.reason == asked.reason)
+    if asked.priority is not None:
+        conditions.append(JobRow.urgent.is_(asked.priority is Priority.URGENT))
+    if asked.since is not None:
+        conditions.append(JobRow.created_at >= asked.since)
+    if asked.until is not None:
+        conditions.append(JobRow.created_at <= asked.until)
+    return conditions
 
 
 def _of_case(asked: Asked) -> list[ColumnElement[bool]]:
