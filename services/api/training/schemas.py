@@ -16,7 +16,7 @@ from shared.ledger.training import RunEvent, Step, TrainingRun
 SENTENCE = "A sentence in the caller's language."
 CODE = "The code of `message`."
 FACTS = "What `message` is made of: numbers and names."
-SAID = ("message", "message_code", "facts")
+MESSAGE_FIELDS = ("message", "message_code", "facts")
 
 
 class NewRun(BaseModel):
@@ -149,13 +149,13 @@ def _of_run(run: TrainingRun) -> dict[str, Any]:
 
 def _fields(source: TrainingRun | Step | RunEvent, view: type[BaseModel]) -> dict[str, Any]:
     """The fields of a view: those of the ledger by their names, and the message in words."""
-    names = [name for name in view.model_fields if name not in ("run_id", *SAID)]
-    return {name: getattr(source, name) for name in names} | _said(source.message)
+    names = [name for name in view.model_fields if name not in ("run_id", *MESSAGE_FIELDS)]
+    return {name: getattr(source, name) for name in names} | _message_fields(source.message)
 
 
-def _said(message: Message | None) -> dict[str, Any]:
+def _message_fields(message: Message | None) -> dict[str, Any]:
     if message is None:
-        return dict.fromkeys(SAID)
+        return dict.fromkeys(MESSAGE_FIELDS)
     return {
         "message": word_message(message),
         "message_code": message.code,
