@@ -258,7 +258,8 @@ class RunWork:
         return Done(outcome, proof.sentence(judgement), also=record)
 
     def _digest(self, found: Found) -> str:
-        return found.outcomes[StepKind.BUNDLE][0]["digest"]
+        digest: str = found.outcomes[StepKind.BUNDLE][0]["digest"]
+        return digest
 
     def _tests(self, besides: frozenset[str]) -> list[LabelledImage]:
         return [image for image in self._material.tests if image.image_sha256 not in besides]
@@ -287,7 +288,8 @@ class RunWork:
         return Workbench(*made, table=table, extractors=self._extractors)
 
     def _is_there(self, fold: int, found: Found) -> bool:
-        return fold < found.outcomes[StepKind.TABLE][0]["folds"]
+        folds: int = found.outcomes[StepKind.TABLE][0]["folds"]
+        return fold < folds
 
     def _progress(
         self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]

@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, cast, func, insert, literal, select, tuple_, union_all
+from sqlalchemy import Text, cast, func, insert, literal, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from shared.domain.chain import Link, chain_of, moment
 from shared.domain.events import Event
 from shared.ledger.db_role import DatabaseRole
-from shared.ledger.tables import AuditRow, SealRow
+from shared.ledger.tables import AnyRow, AnySelect, AuditRow, SealRow
 
 ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
 """From where the request came that is being answered; None in services that answer none."""
@@ -71,7 +71,7 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
 
-    def among(self, query: Select) -> Select:
+    def among(self, query: AnySelect) -> AnySelect:
         equal = {name: getattr(self, name) for name in ("hospital_id", "event", "actor", "case_id")}
         for name, value in equal.items():
             query = query if value is None else query.where(getattr(AuditRow, name) == value)
@@ -149,7 +149,8 @@ class AuditTrail:
             for table in (AuditRow, SealRow)
         ]
         found = union_all(*first).subquery()
-        return self._session.scalar(select(func.min(found.c[0])))
+        chain: str | None = self._session.scalar(select(func.min(found.c[0])))
+        return chain
 
     def stretch(self, chain: str, after: int, limit: int) -> list[Link]:
         """A chain's events that follow the one of this number."""
@@ -178,16 +179,16 @@ class AuditTrail:
             query = query.where(place > tuple_(*map(literal, after)))
         return [((row.chain, row.number), _link(row)) for row in self._session.execute(query)]
 
-    def _read(self, query: Select, limit: int) -> list[Recorded]:
+    def _read(self, query: AnySelect, limit: int) -> list[Recorded]:
         self.write()
         names = Recorded.__dataclass_fields__
         rows = self._session.scalars(self._mine(query).limit(limit))
         return [Recorded(**{name: getattr(row, name) for name in names}) for row in rows]
 
-    def _of_chain(self, query: Select, table: type[AuditRow] | type[SealRow]) -> Select:
+    def _of_chain(self, query: AnySelect, table: type[AuditRow] | type[SealRow]) -> AnySelect:
         return query.where(table.chain == chain_of(self._hospital)) if self._hospital else query
 
-    def _mine(self, query: Select) -> Select:
+    def _mine(self, query: AnySelect) -> AnySelect:
         return query.where(AuditRow.hospital_id == self._hospital) if self._hospital else query
 
 
@@ -200,7 +201,7 @@ def write_all(session: Session, trails: Iterable[AuditTrail]) -> None:
         )
 
 
-def _link(row: Row) -> Link:
+def _link(row: AnyRow) -> Link:
     """The chain is told by the hospital, so that an event moved to another hospital is found."""
     return Link(
         chain=chain_of(row.hospital_id),

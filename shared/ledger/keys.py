@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import TypeVarTuple
 from uuid import UUID
 
 from sqlalchemy import Select, and_, func, or_, select, update
@@ -13,7 +14,10 @@ from shared.domain.events import Event
 from shared.domain.roles import HOSPITAL_ROLES, STAFF_ROLES, Role
 from shared.errors import Conflict, Forbidden, InputError, NotFound
 from shared.ledger.audit import AuditTrail, Entry
+from shared.ledger.clock import database_time
 from shared.ledger.tables import KeyRow
+
+Columns = TypeVarTuple("Columns")
 
 PREFIX = "sera"
 NOW = func.clock_timestamp()
@@ -89,7 +93,7 @@ class Keys:
 
     def now(self) -> datetime:
         """The database's clock, which says when a key ends."""
-        return self._session.scalar(select(NOW))
+        return database_time(self._session)
 
     def all(self) -> list[Key]:
         """Newest first."""
@@ -109,8 +113,10 @@ class Keys:
         now = self.now()
         if row.replaced_by or not _alive(row, now):
             raise KeyEnded(key=key_id)
-        lifetime = row.expires_at and row.expires_at - row.created_at
-        made = self._add(Role(row.role), row.hospital_id, row.label, lifetime and now + lifetime)
+        ends = None
+        if row.expires_at is not None:
+            ends = now + (row.expires_at - row.created_at)
+        made = self._add(Role(row.role), row.hospital_id, row.label, ends)
         row.replaced_by = made.key.id
         row.expires_at = min(filter(None, (row.expires_at, now + overlap)))
         self._session.flush()
@@ -166,7 +172,7 @@ class Keys:
             raise KeyUnknown(key=key_id)
         return row
 
-    def _mine(self, query: Select) -> Select:
+    def _mine(self, query: Select[*Columns]) -> Select[*Columns]:
         return query.where(KeyRow.hospital_id == self._hospital) if self._hospital else query
 
     def _record(self, event: Event, key: Key, **details: object) -> None:
