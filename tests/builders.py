@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
@@ -22,6 +23,7 @@ from shared.ledger.cases import NewCase
 from shared.networks import WeightsFinder
 from shared.phantoms import draw
 from shared.recipes import read_recipe
+from tests.run_cache import RunCache
 
 MARK_GREY = 210
 CASE = NewCase("a" * 64, 1000, "png", 300, 300, 14.5, None, "case-1")
@@ -62,6 +64,11 @@ SMALL_RECIPE = RECIPE | {"name": "small", "source": "the tests"}
 @cache
 def small_model() -> FittedModel:
     """A model of the small recipe, fitted once in a test run."""
+    file = RunCache.path("small-model", lambda path: torch.save(_fit_small_model(), path))
+    return torch.load(file, weights_only=False)
+
+
+def _fit_small_model() -> FittedModel:
     weights = WeightsFinder(None, Path("nowhere"), download=False)
     return fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights)
 
