@@ -9,12 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-import torch
-
 from services.worker import meters
 from services.worker.presence import Presence
 from services.worker.shelf import Served, Shelf
 from shared.domain.jobs import Reason
+from shared.engines import limit_threads, settle_threads
 from shared.errors import SeraError, Unavailable
 from shared.ledger import Ledger
 from shared.telemetry import log
@@ -74,7 +73,7 @@ class LiveModel:
             1, thread_name_prefix="bundle-loader", initializer=give_way
         )
         self._pending: Future[None] | None = None
-        torch.get_num_threads()  # settles the number for the thread that infers, before the loader's is set
+        settle_threads()  # of the thread that infers, before the loader's are limited
 
     def current(self) -> Served | None:
         """What serves now; None until a first model was promoted. A newly promoted one is loaded meanwhile."""
@@ -196,7 +195,7 @@ class Follower(threading.Thread):
 
 def give_way() -> None:
     """Let the calling thread, and those that its sums start, run only where inference leaves the cores free."""
-    torch.set_num_threads(1)
+    limit_threads(1)
     with suppress(OSError):  # only Linux lets one thread be nicer than its process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
