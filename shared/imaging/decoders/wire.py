@@ -44,7 +44,7 @@ def image_told(image: UltrasoundImage) -> tuple[Head, memoryview]:
         "region": box and [box.x, box.y, box.width, box.height],
         "findings": [[finding.code, finding.message] for finding in image.findings],
     }
-    return head, memoryview(np.ascontiguousarray(image.pixels)).cast("B")
+    return head, np.ascontiguousarray(image.pixels).data.cast("B")
 
 
 def refusal_told(refusal: SeraError) -> Head:
