@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-import torch
-
 from services.worker import meters
 from services.worker.preparation import Preparation
 from services.worker.shelf import Served, Shelf
@@ -11,6 +9,7 @@ from shared.cases.result import risk_at
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
 from shared.domain.prediction import Prediction
+from shared.engines import limit_threads
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
 from shared.imaging.decoders.pool import Decoders
@@ -27,7 +26,7 @@ def open_desk(
     settings: Settings, ledger: Ledger, decoders: Decoders, shadow: Shadow
 ) -> "ShadowDesk":
     """A desk for this shadow, on one core."""
-    torch.set_num_threads(1)
+    limit_threads(1)
     objects = open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
     return ShadowDesk(

@@ -80,11 +80,12 @@ class FittedModel:
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
         """One prediction for each nodule; raises the error of the first that cannot be read."""
-        outcomes = self.predict_each(nodules)
-        for outcome in outcomes:
+        predictions = []
+        for outcome in self.predict_each(nodules):
             if isinstance(outcome, SeraError):
                 raise outcome
-        return outcomes
+            predictions.append(outcome)
+        return predictions
 
     def predict_each(self, nodules: Sequence[Nodule | SeraError]) -> list[Prediction | SeraError]:
         """For each nodule its prediction, or the error that kept it from being read: a bad image fails alone.
