@@ -72,6 +72,7 @@ def test_what_follows_is_rung_for_and_every_step_is_told_of(desk, run, recipe, r
     assert {step.state for step in steps} == {StepState.DONE}
     assert [step.kind for step in steps][:3] == [StepKind.PLAN, StepKind.FEATURES, StepKind.TABLE]
     assert {event.step for event in said} == {step.name for step in steps}
+    assert [event for event in said if str(event.message) == event.message.code] == []
     assert set(rings.rung) == {ended.id}
 
 

@@ -1,4 +1,6 @@
+import ast
 import json
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
@@ -7,7 +9,10 @@ import pytest
 
 from shared.bundles.errors import BundleNotReproduced
 from shared.domain.messages import Message, fields, fill, fitting, to_json
+from shared.domain.texts import TEXTS
 from shared.errors import InputError
+
+ROOT = Path(__file__).parents[3]
 
 
 class Colour(StrEnum):
@@ -68,6 +73,37 @@ def test_facts_that_are_messages_become_sentences_of_their_own():
         "plan is done And: plan is done plan is done"
     )
     assert fill("{none}", {"none": []}, str) == ""
+
+
+def messages_in_the_code() -> Iterator[tuple[str, str, set[str] | None]]:
+    """Where a message is made: its code and the names of its facts, None where they are no literal."""
+    for folder in ("shared", "services", "cli"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            for call in ast.walk(ast.parse(file.read_text())):
+                if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "Message":
+                    continue
+                code, *facts = call.args
+                if isinstance(code, ast.Constant):
+                    yield f"{file.relative_to(ROOT)}:{call.lineno}", code.value, _names(facts)
+
+
+def _names(facts: list[ast.expr]) -> set[str] | None:
+    if not facts:
+        return set()
+    literal = facts[0] if isinstance(facts[0], ast.Dict) else None
+    return literal and {key.value for key in literal.keys if isinstance(key, ast.Constant)}
+
+
+def test_every_message_that_the_code_makes_has_a_text_that_its_facts_fill():
+    made = list(messages_in_the_code())
+    assert [(place, code) for place, code, _ in made if code not in TEXTS] == []
+    unfilled = [
+        (place, code, names)
+        for place, code, names in made
+        if names is not None and fitting(TEXTS[code], dict.fromkeys(names)) is None
+    ]
+    assert unfilled == []
+    assert len(made) > 20
 
 
 def test_a_code_without_a_text_is_told_as_it_is():
