@@ -11,7 +11,8 @@ from services.trainer.reporting import Closing, Reporter, StepLost
 from services.trainer.samples import outlined
 from services.trainer.supplies import lacking
 from services.trainer.work import Done, Found, Material, RunWork, Tools
-from shared.domain.jobs import REASON_TEXT, Reason
+from shared.domain.jobs import Reason
+from shared.domain.messages import Message
 from shared.domain.training import ENDED, Split, StepKind
 from shared.errors import NotFound, SeraError, Unavailable
 from shared.ledger import Ledger, SystemSession
@@ -97,13 +98,11 @@ class TrainingDesk:
             return "given-back"
         except SeraError as error:
             log().warning("step.failed", run=str(step.run_id), step=step.name, code=error.code)
-            insist(partial(self._fail, step, error.code, str(error)), self._lease)
+            insist(partial(self._fail, step, error.message), self._lease)
         except Exception as error:  # noqa: BLE001 (written to the run, and logged)
             log().error("step.broke", run=str(step.run_id), step=step.name, exc_info=error)
-            insist(
-                partial(self._fail, step, Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL]),
-                self._lease,
-            )
+            broken = Message(Reason.INTERNAL, {"step": step.name})
+            insist(partial(self._fail, step, broken), self._lease)
         return "failed"
 
     def _work_on(self, run_id: UUID) -> RunWork:
@@ -141,9 +140,9 @@ class TrainingDesk:
         with self._ledger.system_session(ACTOR) as session:
             session.steps.give_back(step.token, AWAY)
 
-    def _fail(self, step: ClaimedStep, reason: str, message: str) -> None:
+    def _fail(self, step: ClaimedStep, reason: Message) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            session.steps.fail(step.token, reason, message)
+            session.steps.fail(step.token, reason)
 
     def _let_go_of_ended(self) -> None:
         if self._work:

@@ -10,6 +10,7 @@ import numpy as np
 
 from services.trainer.samples import samples
 from shared.bundles import Bundle
+from shared.domain.messages import Message
 from shared.domain.models import Judgement
 from shared.errors import SeraError
 from shared.imaging import Nodule
@@ -117,9 +118,8 @@ class _Desk:
         metrics: Mapping[str, float] = {
             "unread": sum(reading.unread is not None for reading in readings)
         }
-        self._progress(
-            STAGE, self._done / self._total, f"{self._done} of {self._total} readings", metrics
-        )
+        message = Message("progress-readings", {"done": self._done, "readings": self._total})
+        self._progress(STAGE, self._done / self._total, message, metrics)
         return readings
 
 

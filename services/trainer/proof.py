@@ -10,7 +10,8 @@ from uuid import UUID
 from services.trainer.gate import judge
 from shared.bundles import Bundle, load, save
 from shared.bundles.depot import fetch, publish
-from shared.domain.models import GateVerdict, Judgement
+from shared.domain.messages import Message
+from shared.domain.models import Judgement
 from shared.learning import FittedModel, Progress
 from shared.learning.cache import FeatureCache
 from shared.ledger import SystemSession
@@ -19,11 +20,6 @@ from shared.objects import ObjectStore
 from shared.statistics.gate import GatePolicy
 
 Also = Callable[[SystemSession], None]
-WORDS = {
-    GateVerdict.PASSED: "The gate lets it pass.",
-    GateVerdict.FAILED: "The gate does not let it pass:",
-    GateVerdict.NOT_JUDGED: "The gate could not judge it:",
-}
 
 
 @dataclass(frozen=True)
@@ -81,9 +77,9 @@ def recorded(
     return record
 
 
-def sentence(judgement: Judgement) -> str:
+def message(judgement: Judgement) -> Message:
     """The verdict, and what speaks against the candidate."""
-    return " ".join([WORDS[judgement.verdict], *judgement.against])
+    return Message(f"gate-{judgement.verdict.value}", {"against": judgement.against})
 
 
 def _judged(

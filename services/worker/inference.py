@@ -176,7 +176,7 @@ class InferenceService:
                 return [internal(ready[0].job.id, error)]
             return [self._predict(served, [prepared])[0] for prepared in ready]
         return [
-            Failure(each.code, str(each)) if isinstance(each, SeraError) else each
+            Failure(each.code, each.facts) if isinstance(each, SeraError) else each
             for each in outcomes
         ]
 

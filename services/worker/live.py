@@ -15,6 +15,7 @@ from services.worker import meters
 from services.worker.presence import Presence
 from services.worker.shelf import Served, Shelf
 from shared.domain.jobs import Reason
+from shared.domain.messages import Message
 from shared.errors import SeraError, Unavailable
 from shared.ledger import Ledger
 from shared.ledger.promotions import LivePromotion
@@ -27,7 +28,6 @@ FOLLOW_S = 2.0
 NICENESS = 10
 SWITCH_S = 0.0005
 """How long the loading thread may keep the interpreter when inference wants it; Python's own 5 ms are felt."""
-BROKEN = "The bundle broke while it was loaded, for a reason of SERA's own. See the worker's log, or roll back."
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ class Refused:
     """A bundle that did not prove itself, and until when this stands."""
 
     promoted: LivePromotion
-    code: str
-    message: str
+    reason: Message
     until: float
 
 
@@ -155,12 +154,12 @@ class LiveModel:
         except Unavailable:
             raise
         except SeraError as error:
-            code, message = error.code, str(error)
+            reason = error.message
         except Exception as error:  # noqa: BLE001 (whatever a bundle does to us, the old one goes on serving)
             log().error("model.broke", digest=wanted.digest, exc_info=error)
-            code, message = Reason.INTERNAL, BROKEN
-        log().error("model.refused", digest=wanted.digest, code=code, problem=message)
-        return Refused(wanted, code, message, time.monotonic() + RETRY_AFTER_S)
+            reason = Message(Reason.INTERNAL, {"process": self._worker})
+        log().error("model.refused", digest=wanted.digest, **reason.to_json())
+        return Refused(wanted, reason, time.monotonic() + RETRY_AFTER_S)
 
     def _report(self) -> None:
         """Write down what serves and what was refused, at once when it changed and else from time to time."""
@@ -171,9 +170,7 @@ class LiveModel:
                 return
             with self._ledger.system_session(self._worker) as session:
                 if refused:
-                    session.serving.refused(
-                        self._worker, refused.promoted.digest, refused.code, refused.message
-                    )
+                    session.serving.refused(self._worker, refused.promoted.digest, refused.reason)
                 session.serving.report(
                     self._worker, digest, self.presence.device, self.presence.since_claim()
                 )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Label,
     SQLColumnExpression,
     case,
     distinct,
@@ -70,12 +71,12 @@ class Compositions:
     ) -> list[Part]:
         patient = func.concat(rows.site, "/", func.coalesce(rows.patient, rows.image_sha256))
         counts = (func.count(), func.count().filter(rows.malignant), func.count(distinct(patient)))
-        named: ColumnElement[Any] = group.label("part")
+        named: Label[Any] = group.label("part")
         query = select(named, *counts).where(which).group_by(text("part")).order_by(text("part"))
         return [Part(*row) for row in self._session.execute(query)]
 
 
-def _band(rows: Rows) -> ColumnElement[str]:
+def _band(rows: Rows) -> SQLColumnExpression[Any]:
     limits = [
         (rows.size_mm < limit, band)
         for limit, band in zip(SIZE_LIMITS_MM, SIZE_BANDS, strict=False)

@@ -57,7 +57,7 @@ class Job:
     created_at: datetime
     updated_at: datetime
     reason: str | None
-    message: str | None
+    facts: dict[str, Any] | None
     position: int | None
     result: dict[str, Any] | None
 
@@ -144,7 +144,7 @@ class Jobs(Scoped):
 
     def _again(self, rows: Sequence[JobRow]) -> None:
         for row in rows:
-            row.state, row.attempts, row.reason, row.message = JobState.QUEUED, 0, None, None
+            row.state, row.attempts, row.reason, row.facts = JobState.QUEUED, 0, None, None
             row.updated_at = func.clock_timestamp()
             self._audit.record(Event.JOB_RERUN, case=row.case_id, job=row.id, attempt=0)
         notify(self._session, [row.id for row in rows])
@@ -179,7 +179,7 @@ def _job(row: Any) -> Job:
         job.created_at,
         job.updated_at,
         job.reason,
-        job.message,
+        job.facts,
         position,
         result,
     )

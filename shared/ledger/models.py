@@ -9,6 +9,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
+from shared.domain.messages import Message
 from shared.domain.models import PromotionKind
 from shared.errors import NotFound
 from shared.ledger import gates, promotions
@@ -113,9 +114,12 @@ class Models:
         )
         if digest == live:
             raise AlreadyLive(name=name)
-        said, why = promotions.objection(gate, live), (reason or "").strip()
-        if said and len(why) < promotions.LEAST_REASON:
-            raise PromotionNeedsReason(said=said, least=promotions.LEAST_REASON, name=name)
+        objection = promotions.objection(gate, live)
+        why = (reason or "").strip()
+        if objection and len(why) < promotions.LEAST_REASON:
+            raise PromotionNeedsReason(
+                objection=objection, least=promotions.LEAST_REASON, name=name
+            )
         self._append(PromotionKind.PROMOTE, digest, actor, why or None, gate.id if gate else None)
         self._audit.record(
             Event.MODEL_PROMOTED,
@@ -124,9 +128,9 @@ class Models:
             before=live,
             gate=gate.id if gate else None,
             verdict=gate.verdict if gate else None,
-            objection=said,
+            objection=objection.code if objection else None,
         )
-        self._shadows.end_of(digest, "The model was promoted.")
+        self._shadows.end_of(digest, Message("shadow-promoted"))
 
     def rollback(self, actor: str, reason: str | None, tags: Tags = None) -> str:
         """Make the model live again that was live before the present one; returns its digest.
@@ -142,7 +146,7 @@ class Models:
         why = (reason or "").strip() or None
         self._append(PromotionKind.ROLLBACK, stack[1], actor, why, None)
         self._audit.record(Event.MODEL_ROLLED_BACK, model=stack[1], before=stack[0], reason=why)
-        self._shadows.end_of(stack[1], "The model was made live again.")
+        self._shadows.end_of(stack[1], Message("shadow-live-again"))
         return stack[1]
 
     def history(self, limit: int = 100) -> list[Promotion]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from shared.domain.messages import Message
 from shared.domain.models import GateVerdict, PromotionKind
 from shared.errors import Conflict
 from shared.ledger.editing import Tags, check
@@ -28,7 +29,7 @@ class NothingToRollBackTo(Conflict):
 class PromotionNeedsReason(Conflict):
     code = "promotion-needs-reason"
     text = (
-        "{said} To promote it all the same, say why in at least {least} characters, which go into the audit trail: "
+        "{objection} To promote it all the same, say why in at least {least} characters, which go into the audit trail: "
         "./sera models promote {name} --reason '...', or `reason` in the request."
     )
 
@@ -111,23 +112,24 @@ def history(session: Session, limit: int) -> list[Promotion]:
     return [_promotion(*row) for row in session.execute(query)]
 
 
-def objection(gate: Gate | None, live: str | None) -> str | None:
-    """Why the gate does not speak for a promotion, in a sentence; None where it does.
+def objection(gate: Gate | None, live: str | None) -> Message | None:
+    """Why the gate does not speak for a promotion; None where it does.
 
     Nothing live is nothing to be inferior to, so a first model needs no gate, unless it failed one.
     """
     if live is None and (gate is None or gate.verdict is not GateVerdict.FAILED):
         return None
     if gate is None:
-        return "The gate has not judged this model against the live one."
+        return Message("objection-unjudged")
     if gate.verdict is GateVerdict.FAILED:
-        return f"The gate failed this model. {gate.against}"
+        return Message("objection-failed", {"against": gate.against})
     if gate.verdict is GateVerdict.NOT_JUDGED:
-        return f"The gate could not judge this model. {gate.against}"
+        return Message("objection-not-judged", {"against": gate.against})
     if gate.live_digest != live:
-        before = f"model {gate.live_digest[:12]}" if gate.live_digest else "none"
-        now = live[:12] if live else "none"
-        return f"The gate passed this model when {before} was live, and {now} is live now. Have it judged again."
+        facts = {"live": (live or "")[:12]}
+        if gate.live_digest:
+            facts["before"] = gate.live_digest[:12]
+        return Message("objection-passed", facts)
     return None
 
 

@@ -1,7 +1,7 @@
 """The workers' side of the jobs: claim with a lease, renew, finish, give back, dead letter."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,10 +20,12 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
-from shared.domain.jobs import REASON_TEXT, JobState, Reason, origins
+from shared.domain.jobs import JobState, Reason, origins
+from shared.domain.messages import Facts, to_json
 from shared.ledger.audit import AuditTrail, Entry
 from shared.ledger.backlog import FAILED, QUEUED, REASON, RUNNING
 from shared.ledger.jobs import NOTIFICATION, REMEMBERED, NotADeadLetter
@@ -170,8 +172,10 @@ CLAIMED_COLUMNS = (
 
 @dataclass(frozen=True)
 class Failure:
+    """Why a job failed: a code, and the facts that its text names."""
+
     reason: str
-    message: str
+    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -236,7 +240,7 @@ class Queue:
             JobRow.id.in_(late.scalar_subquery()),
             state=case((spent, JobState.FAILED), else_=JobState.QUEUED),
             reason=case((spent, Reason.WORKER_LOST)),
-            message=case((spent, REASON_TEXT[Reason.WORKER_LOST])),
+            facts=case((spent, literal({}, JSONB))),
         )
         self._record(
             moved,
@@ -254,7 +258,7 @@ class Queue:
         """Write results of jobs still held under this token; returns those written, for a lost lease writes nothing."""
         if not results:
             return set()
-        moved = self._move(*_held(token, results), state=JobState.DONE, reason=None, message=None)
+        moved = self._move(*_held(token, results), state=JobState.DONE, reason=None, facts=None)
         rows = [
             {
                 "job_id": row.id,
@@ -272,7 +276,8 @@ class Queue:
     def fail(self, token: UUID, failures: Mapping[UUID, Failure]) -> None:
         """Send jobs to the dead letters with the reason of each."""
         for job, failure in failures.items():
-            moved = self._move(*_held(token, [job]), state=JobState.FAILED, **vars(failure))
+            why = {"reason": failure.reason, "facts": to_json(failure.facts)}
+            moved = self._move(*_held(token, [job]), state=JobState.FAILED, **why)
             self._record(moved, lambda _: Event.JOB_FAILED, reason=failure.reason)
 
     def give_back(self, token: UUID, jobs: Sequence[UUID], delay: timedelta) -> None:
@@ -296,7 +301,7 @@ class Queue:
             return False
         if state != JobState.FAILED:
             raise NotADeadLetter(state=state)
-        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "message": None}
+        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "facts": None}
         self._record(self._move(JobRow.id == job_id, **again), lambda _: Event.JOB_RERUN)
         return True
 
@@ -304,7 +309,7 @@ class Queue:
         """Queue the oldest dead letters of this reason again, with fresh attempts; returns them."""
         dead = select(JobRow.id).where(FAILED, literal(reason) == REASON)
         chosen = dead.order_by(JobRow.created_at).limit(most).with_for_update(skip_locked=True)
-        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "message": None}
+        again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "facts": None}
         moved = self._move(JobRow.id.in_(chosen.scalar_subquery()), **again)
         self._record(moved, lambda _: Event.JOB_RERUN)
         return [row.id for row in moved]

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    CursorResult,
     Interval,
     String,
     Uuid,
@@ -90,7 +88,7 @@ class Receipts:
         if row.fingerprint != fingerprint:
             raise KeyReused
         if row.status is None or row.headers is None or row.body is None:
-            return None  # reserved, and not answered yet
+            return None  # reserved in this very transaction
         return Answer(row.status, row.headers, row.body, row.case_id)
 
     def reserve(self, key: str, fingerprint: str, wait_s: float | None = None) -> bool:
@@ -129,8 +127,8 @@ class Receipts:
     def sweep(self, kept: timedelta) -> int:
         """Drop what was kept for so long, whoever's it is; returns how many there were."""
         past = ReceiptRow.created_at < func.clock_timestamp() - kept
-        dropped = cast(CursorResult[Any], self._session.execute(delete(ReceiptRow).where(past)))
-        return dropped.rowcount
+        dropped = self._session.scalars(delete(ReceiptRow).where(past).returning(ReceiptRow.id))
+        return len(dropped.all())
 
     def _check_kept(self, key: str) -> None:
         """Raises CaseErased for the key of a case that is gone; of such a key only a mark is kept."""

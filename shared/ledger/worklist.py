@@ -7,7 +7,19 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from shared.domain.jobs import JobState, Priority
@@ -68,7 +80,7 @@ LINE = (
     JobRow.urgent,
     JobRow.attempts,
     JobRow.reason,
-    JobRow.message,
+    JobRow.facts,
     ResultRow.risk,
     ResultRow.decision,
     ResultRow.fna,
@@ -91,7 +103,7 @@ class Line:
     priority: Priority
     attempts: int
     reason: str | None
-    message: str | None
+    facts: dict[str, Any] | None
     risk: float | None
     decision: str | None
     fna: bool | None
@@ -109,10 +121,10 @@ class Line:
 
 @dataclass(frozen=True)
 class DeadLetters:
-    """How many cases failed with this reason, and the sentence of one of them."""
+    """How many cases failed with this reason, and the facts of one of them."""
 
     reason: str
-    message: str | None
+    facts: dict[str, Any] | None
     cases: int
 
 
@@ -142,7 +154,8 @@ class Worklist(Scoped):
     def dead(self) -> list[DeadLetters]:
         """By their reasons, the most frequent first."""
         number = func.count()
-        query = self._mine(select(REASON, func.max(JobRow.message), number), JobRow)
+        one = cast(func.max(cast(JobRow.facts, Text)), JSONB)
+        query = self._mine(select(REASON, one, number), JobRow)
         query = query.where(JobRow.state == JobState.FAILED).group_by(REASON)
         return [
             DeadLetters(*row)
@@ -246,12 +259,10 @@ def _ended(outcome: Told) -> ColumnElement[bool]:
 
 
 def _line(row: Any) -> Line:
-    case_id, job_id, number, batch, at, size_mm, state, urgent, attempts, reason, message, *told = (
-        row
-    )
+    case_id, job_id, number, batch, at, size_mm, state, urgent, attempts, reason, facts, *told = row
     risk, decision, fna, warnings, *outcome = told
     priority = Priority.URGENT if urgent else Priority.ROUTINE
-    work = JobState(state), priority, attempts, reason, message
+    work = JobState(state), priority, attempts, reason, facts
     codes = tuple(warning["code"] for warning in warnings or ())
     return Line(
         case_id, job_id, number, batch, at, size_mm, *work, risk, decision, fna, codes, *outcome

@@ -14,7 +14,7 @@ from services.api.datasets.content import Content, Kept, as_came, keep, known_by
 from services.api.datasets.schemas import BatchReport, BatchRow, Facts, report
 from services.api.datasets.service import find, offered
 from services.api.dependencies import Wiring
-from services.api.errors import said
+from services.api.errors import refusal, said
 from shared.errors import InputError, SeraError
 from shared.ledger import SystemSession
 from shared.ledger.drafts import Reception
@@ -193,5 +193,5 @@ def _told(row: Row, prepared: Prepared | SeraError, answer: Answer) -> BatchRow:
     if isinstance(prepared, Prepared):
         line["image_sha256"] = prepared.content.image_sha256
     if isinstance(answer, SeraError):
-        return BatchRow(**line, outcome=REFUSED, code=answer.code, message=str(answer))
+        return BatchRow(**line, outcome=REFUSED, **refusal(answer))
     return BatchRow(**line, outcome=answer)

@@ -17,6 +17,7 @@ from services.api.models.schemas import (
     ShadowView,
     WorkerView,
 )
+from shared.domain.messages import Message
 from shared.queueing.app import Tasks
 
 router = APIRouter(prefix="/v1", tags=["models"])
@@ -115,5 +116,6 @@ def stop_shadow(
     wired: WiringDep, who: Operator, reason: Annotated[str | None, Query(max_length=2000)] = None
 ) -> ShadowView:
     """End the shadow that runs; what it said is kept."""
+    ending = Message("shadow-stopped", {"reason": reason} if reason else {})
     with wired.ledger.system_session(who.actor) as session:
-        return service.shadow(session.shadows.stop(reason or "An operator stopped it."))
+        return service.shadow(session.shadows.stop(ending))

@@ -17,7 +17,7 @@ from services.api.authentication import ACTOR, PasswordChangeNeeded, lifetime
 from services.api.dependencies import TransactionDep, hospital_of, may, wiring
 from services.api.errors import said as told
 from services.api.languages import SPOKEN as CALLERS
-from services.api.languages import Language, preferred, sentence, told_again
+from services.api.languages import Language, preferred, sentence
 from services.api.site import csrf
 from services.api.web.files import HERE
 from services.api.web.languages import LANGUAGES, SPOKEN, Words
@@ -33,7 +33,7 @@ from shared.version import VERSION
 
 PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
 PAGES.env.filters["cards"] = cards
-PAGES.env.globals |= {"moment": moment, "static": HERE, "told_again": told_again}
+PAGES.env.globals |= {"moment": moment, "static": HERE}
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -103,11 +103,6 @@ def signed_in(visitor: Visitor) -> Caller:
     return visitor.caller
 
 
-def answering(visitor: Visitor) -> None:
-    """Have what the API says from here on said in the language of the page, whatever the browser prefers."""
-    CALLERS.set(Language(visitor.language))
-
-
 def visitor(act: Act | None = None) -> Callable[[Visitor], Visitor]:
     """A dependency that lets only people through who have signed in and may do this; None for all who signed in."""
 
@@ -152,7 +147,6 @@ def show(
     request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any
 ) -> HTMLResponse:
     """A page in the visitor's language and light."""
-    answering(visitor)
     shared = {
         "t": visitor.words,
         "visitor": visitor,
@@ -167,12 +161,16 @@ def show(
 
 
 class PageRoute(APIRoute):
-    """A page says what went wrong as a page, and sends a stranger to sign in first."""
+    """A page says what went wrong as a page, and sends a stranger to sign in first.
+
+    What the API says for it is said in the language of the page, whatever the browser prefers.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
+            CALLERS.set(Language(_words(request).language))
             try:
                 with reachable():
                     return await inner(request)

@@ -3,17 +3,21 @@
 import base64
 import binascii
 import json
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from services.api.dependencies import Wiring
 from services.api.jobs.service import CursorInvalid
-from services.api.languages import told_again
-from services.api.worklist.schemas import PageQuestion, WorklistPage, line_view
+from services.api.worklist.schemas import (
+    DeadLettersView,
+    PageQuestion,
+    WorklistPage,
+    dead_letters_view,
+    line_view,
+)
 from shared.domain.events import Event
 from shared.ledger.hospitals import Caller
-from shared.ledger.worklist import COUNTED, DeadLetters, Line, Order, Place
+from shared.ledger.worklist import COUNTED, Line, Order, Place
 
 
 def listed(wired: Wiring, who: Caller, question: PageQuestion) -> WorklistPage:
@@ -31,11 +35,11 @@ def listed(wired: Wiring, who: Caller, question: PageQuestion) -> WorklistPage:
     )
 
 
-def dead_letters(wired: Wiring, who: Caller) -> list[DeadLetters]:
+def dead_letters(wired: Wiring, who: Caller) -> list[DeadLettersView]:
     """This hospital's by their reasons, each with a sentence of one of them; most cases first."""
     with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
         dead = session.worklist.dead()
-    return [replace(each, message=told_again(each.reason, each.message)) for each in dead]
+    return [dead_letters_view(of_reason) for of_reason in dead]
 
 
 def _cursor(line: Line, order: Order) -> str:

@@ -127,14 +127,17 @@ def test_a_worker_that_comes_back_takes_up_what_it_left_at_once(ledger, submit):
 def test_a_failed_job_keeps_its_reason(ledger, submit):
     job, lease = submit(), claim(ledger)
     with ledger.system_session("w1") as house:
-        house.queue.fail(lease.token, {job: Failure("image-unreadable", "Send it again.")})
+        house.queue.fail(
+            lease.token,
+            {job: Failure("image-unreadable", {"format": "PNG", "problem": "cut short"})},
+        )
         hospital = house.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as book:
         found = book.jobs.find(job)
-    assert (found.state, found.reason, found.message) == (
+    assert (found.state, found.reason, found.facts) == (
         JobState.FAILED,
         "image-unreadable",
-        "Send it again.",
+        {"format": "PNG", "problem": "cut short"},
     )
 
 

@@ -13,7 +13,7 @@ from services.api.hospitals.service import HospitalDesk
 from services.api.text import PlainText
 from services.api.web.actors import names
 from services.api.web.console import show_console
-from services.api.web.shell import PageAdministrator, PageOperator, Visitor, answering, pages
+from services.api.web.shell import PageAdministrator, PageOperator, Visitor, pages
 from shared.domain.events import Event
 from shared.domain.roles import Act
 from shared.guidelines import RULES
@@ -34,7 +34,6 @@ def hospitals_page(request: Request, visitor: PageOperator, wired: WiringDep) ->
 def hospital_page(
     request: Request, name: Annotated[PlainText, Path()], visitor: PageOperator, wired: WiringDep
 ) -> HTMLResponse:
-    answering(visitor)
     desk = HospitalDesk(wired, visitor.caller)
     return _settings(request, visitor, wired, desk.read(desk.named(name)))
 
@@ -43,7 +42,6 @@ def hospital_page(
 def own_hospital_page(
     request: Request, visitor: PageAdministrator, wired: WiringDep
 ) -> HTMLResponse:
-    answering(visitor)
     desk = HospitalDesk(wired, visitor.caller)
     return _settings(request, visitor, wired, desk.read(visitor.caller.hospital_id))
 

@@ -6,16 +6,15 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import WiringDep
-from services.api.languages import Language
+from services.api.languages import word_message
 from services.api.models import service
 from services.api.models.schemas import GateView, ModelView
-from services.api.web import judged, plots_models
+from services.api.web import plots_models
 from services.api.web.actors import names
 from services.api.web.console import show_console
 from services.api.web.plots_models import Legend
 from services.api.web.shell import PageOperator, Visitor, pages
 from shared.ledger import SystemSession
-from shared.ledger.gates import Gate
 from shared.ledger.promotions import LEAST_REASON, objection
 from shared.ledger.shadows import ShadowAbsent
 
@@ -53,21 +52,11 @@ def model_page(
             "workers": [service.worker(row) for row in session.serving.alive()],
             "least_reason": LEAST_REASON,
         }
-        facts |= _judged(facts["gate"], latest, live, Language(visitor.language))
+        against = objection(latest, live)
+        facts["objection"] = word_message(against) if against else None
     return show_console(
         request, visitor, "model.html", **facts | {"drawn": drawn(facts["gate"], visitor)}
     )
-
-
-def _judged(
-    gate: GateView | None, latest: Gate | None, live: str | None, language: Language
-) -> dict[str, Any]:
-    """What the gate found, and why it does not speak for a promotion, as the page says it."""
-    against = objection(latest, live)
-    return {
-        "reasons": judged.reasons(gate, language) if gate else [],
-        "objection": against and judged.objected(latest, live, against, language),
-    }
 
 
 def before(session: SystemSession) -> ModelView | None:

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from services.api.dependencies import WiringDep
-from services.api.web.shell import PageReader, Visitor, answering, pages, show
+from services.api.web.shell import PageReader, Visitor, pages, show
 from services.api.worklist.schemas import Decision, PageQuestion, WorklistPage
 from services.api.worklist.service import dead_letters, listed
 from shared.domain.erasure import Ground
@@ -69,7 +69,6 @@ def worklist_rows(
 
 
 def _listed(question: PageQuestion, visitor: Visitor, wired: WiringDep) -> WorklistPage:
-    answering(visitor)
     return listed(wired, visitor.caller, question)
 
 
