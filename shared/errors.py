@@ -13,7 +13,7 @@ from shared.domain.texts import add_text
 class SeraError(Exception):
     """An error a person or a program can act on."""
 
-    code: ClassVar[str] = "internal"
+    code: str = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
     retry_after_s: ClassVar[int] = 1

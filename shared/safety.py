@@ -154,7 +154,8 @@ def _engines(settings: Settings) -> Iterator[tuple[str, SplitResult]]:
 
 def _over_the_network(parts: SplitResult) -> bool:
     """Neither a socket or folder of this machine nor a loopback address."""
-    return bool(parts.hostname) and not within_this_machine(parts.hostname)
+    host = parts.hostname
+    return host is not None and not within_this_machine(host)
 
 
 def _guessable(parts: SplitResult) -> bool:

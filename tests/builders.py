@@ -1,22 +1,29 @@
 """Valid examples that tests change where it matters."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 
 from deploy.chaos.model import RECIPE
+from services.api.jobs.schemas import RESULT
+from shared.domain.fna import FnaAdvice
+from shared.domain.result import Result
+from shared.guidelines import recommend
 from shared.learning import FittedModel, fit, phantom_samples
 from shared.ledger.cases import NewCase
 from shared.networks import WeightsFinder
 from shared.phantoms import draw
 from shared.recipes import read_recipe
+from tests.run_cache import RunCache
 
 MARK_GREY = 210
 CASE = NewCase("a" * 64, 1000, "png", 300, 300, 14.5, None, "case-1")
@@ -29,6 +36,16 @@ def png(seed: int = 0, malignant: bool | None = None) -> bytes:
 
 def encode(pixels: NDArray) -> bytes:
     return cv2.imencode(".png", pixels.astype(np.uint8))[1].tobytes()
+
+
+def result(**changes: object) -> Result:
+    """A finished case's answer."""
+    return replace(RESULT, **changes)
+
+
+def fna_advice(recommended: bool) -> FnaAdvice:
+    """Advice for a nodule of 14.5 mm."""
+    return recommend(0.42 if recommended else 0.01, 14.5)
 
 
 def form(image: bytes | None = None, **fields: object) -> dict[str, dict]:
@@ -47,6 +64,11 @@ SMALL_RECIPE = RECIPE | {"name": "small", "source": "the tests"}
 @cache
 def small_model() -> FittedModel:
     """A model of the small recipe, fitted once in a test run."""
+    file = RunCache.path("small-model", lambda path: torch.save(_fit_small_model(), path))
+    return torch.load(file, weights_only=False)
+
+
+def _fit_small_model() -> FittedModel:
     weights = WeightsFinder(None, Path("nowhere"), download=False)
     return fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights)
 

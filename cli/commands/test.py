@@ -17,7 +17,8 @@ def run_tests(
 ) -> None:
     """Install what the tests need, then run them all.
 
-    Without ARGS: ruff, the import contracts and the whole suite. With ARGS, which go to pytest: only pytest, started in
-    the project's root.
+    Without ARGS: the checks of the source (ruff, import contracts) and every test, the heavy ones in a short form.
+    With --long alone: the same with every test in its long form. Other ARGS go to pytest, which then runs without the
+    checks, in the project's root.
     """
     os.execv(ROOT / "sera", ["sera", "test", *(arguments or [])])

@@ -123,6 +123,19 @@ until_healthy() { # service, seconds
     echo "$1 is healthy"
 }
 
+running_jobs() { compose exec -T database psql -U sera -d sera -tAc "SELECT count(*) FROM jobs WHERE state = 'running'"; }
+
+# Stops the worker's processes and asks the ledger. With a job in hand they are killed; without one they go on for a while.
+kill_worker_with_a_job() {
+    local until=$((SECONDS + 120))
+    until compose exec -T worker sh -c 'kill -s STOP -- -1' && [ "$(running_jobs)" -gt 0 ]; do
+        compose exec -T worker sh -c 'kill -s CONT -- -1'
+        [ $SECONDS -lt $until ] || { say "the worker had no job in hand within 120 s"; return 1; }
+        sleep 0.3
+    done
+    compose exec -T worker sh -c 'kill -9 -1' || true
+}
+
 started=$SECONDS
 choose_images
 say "building SERA's images"
@@ -159,8 +172,7 @@ say "a worker is killed with cases in hand: they are answered all the same, and 
 export ONE_TIME="five words for one trial" # what the test before has chosen
 compose run --rm -e SERA_KILLS=1 e2e python -m pytest -q -p no:cacheprovider tests/deployed -k outlive &
 burst=$!
-sleep 12
-compose exec -T worker sh -c 'kill -9 -1' || true
+kill_worker_with_a_job
 wait "$burst"
 until_healthy worker 120
 

@@ -41,6 +41,8 @@ SETTINGS = {
     "timezone": "UTC",
 }
 """fsync, synchronous_commit and full_page_writes stay on, as PostgreSQL has them."""
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+"""For tests. A commit still outlives a killed server, for synchronous_commit stays on; it does not outlive a power cut."""
 
 
 def binaries() -> Path:
@@ -89,7 +91,7 @@ class Postgres:
     def child(self) -> Child:
         """The server as a child of the supervisor."""
         settings = SETTINGS | {"unix_socket_directories": str(self.sockets)}
-        settings |= {} if self.durable else {"fsync": "off"}
+        settings |= {} if self.durable else NOT_DURABLE
         options = (part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
         return Child(
             name="postgres",

@@ -71,7 +71,7 @@ def sentence(
     text = _korean(code, facts) if (language or SPOKEN.get()) is Language.KOREAN else None
     if text is None:
         return english, Language.ENGLISH
-    return _filled(text, facts, Language.KOREAN), Language.KOREAN
+    return _fill(text, facts, Language.KOREAN), Language.KOREAN
 
 
 def word(code: str, facts: Facts, language: Language | None = None) -> str | None:
@@ -79,7 +79,7 @@ def word(code: str, facts: Facts, language: Language | None = None) -> str | Non
     wanted = language or SPOKEN.get()
     text = _korean(code, facts) if wanted is Language.KOREAN else None
     text = text or fitting(TEXTS.get(code, ()), facts)
-    return None if text is None else _filled(text, facts, wanted)
+    return None if text is None else _fill(text, facts, wanted)
 
 
 def word_message(message: Message, language: Language | None = None) -> str:
@@ -87,7 +87,7 @@ def word_message(message: Message, language: Language | None = None) -> str:
     return word(message.code, message.facts, language) or message.code
 
 
-def _filled(text: str, facts: Facts, language: Language) -> str:
+def _fill(text: str, facts: Facts, language: Language) -> str:
     return fill(text, facts, partial(word_message, language=language))
 
 

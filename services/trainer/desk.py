@@ -13,6 +13,7 @@ from services.trainer.supplies import lacking
 from services.trainer.work import Done, Found, Material, RunWork, Tools
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
+from shared.domain.steps import BundleOutcome, FeaturesOutcome, TableOutcome
 from shared.domain.training import ENDED, Split, StepKind
 from shared.errors import NotFound, SeraError, Unavailable
 from shared.ledger import Ledger, SystemSession
@@ -28,8 +29,6 @@ from shared.telemetry import log
 
 ACTOR = "trainer"
 AWAY = timedelta(seconds=2)
-FOUND = (StepKind.FEATURES, StepKind.TABLE, StepKind.BUNDLE)
-"""Steps whose outcomes later ones go by."""
 
 
 class TrainingDesk:
@@ -116,7 +115,9 @@ class TrainingDesk:
 
     def _found(self, step: ClaimedStep) -> Found:
         with self._ledger.system_session(ACTOR) as session:
-            outcomes = {kind: session.steps.outcomes(step.run_id, kind) for kind in FOUND}
+            features = session.steps.outcomes(step.run_id, StepKind.FEATURES)
+            tables = session.steps.outcomes(step.run_id, StepKind.TABLE)
+            bundles = session.steps.outcomes(step.run_id, StepKind.BUNDLE)
             live = session.models.live()
             learned = (
                 _learned(session, step.run_id, live)
@@ -124,11 +125,19 @@ class TrainingDesk:
                 else set()
             )
             erased = session.versions.erased(_version(session.runs.get(step.run_id)))
-            return Found(outcomes, live, frozenset(learned), frozenset(erased))
+            return Found(
+                features=[FeaturesOutcome.from_json(body) for body in features],
+                table=TableOutcome.from_json(tables[0]) if tables else None,
+                bundle=BundleOutcome.from_json(bundles[0]) if bundles else None,
+                live=live,
+                learned=frozenset(learned),
+                erased=frozenset(erased),
+            )
 
     def _finish(self, step: ClaimedStep, done: Done) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            ready = session.steps.finish(step.token, done.outcome, done.adding, done.message)
+            outcome = done.outcome.to_json()
+            ready = session.steps.finish(step.token, outcome, done.adding, done.message)
             if ready is None:
                 raise StepLost
             done.also(session)

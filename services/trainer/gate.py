@@ -12,9 +12,10 @@ from services.trainer.samples import samples
 from shared.bundles import Bundle
 from shared.domain.messages import Message
 from shared.domain.models import Judgement
+from shared.domain.prediction import Prediction
 from shared.errors import SeraError
 from shared.imaging import Nodule
-from shared.learning import Prediction, Sample
+from shared.learning import Sample
 from shared.learning.cache import FeatureCache
 from shared.learning.progress import Progress
 from shared.ledger.labelled import LabelledImage

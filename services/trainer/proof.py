@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from services.trainer.gate import judge
@@ -12,6 +11,7 @@ from shared.bundles import Bundle, load, save
 from shared.bundles.depot import fetch, publish
 from shared.domain.messages import Message
 from shared.domain.models import Judgement
+from shared.domain.steps import EvaluationOutcome
 from shared.learning import FittedModel, Progress
 from shared.learning.cache import FeatureCache
 from shared.ledger import SystemSession
@@ -48,14 +48,17 @@ def taken(digest: str, bench: Bench) -> Bundle:
 
 def evaluated(
     digest: str, tests: Sequence[LabelledImage], bench: Bench, progress: Progress
-) -> dict[str, Any]:
+) -> EvaluationOutcome:
     """The candidate's own figures on the locked test set; none where there are too few images."""
     judgement = _judged(taken(digest, bench), None, tests, bench, progress)
-    own = judgement.figures.get("candidate") or {}
-    figures = (
-        {"auc": own["auc"]["value"], "sensitivity": own["sensitivity"]["value"]} if own else {}
+    own = judgement.figures.get("candidate")
+    if not own:
+        return EvaluationOutcome(images=len(tests))
+    return EvaluationOutcome(
+        images=len(tests),
+        auc=own["auc"]["value"],
+        sensitivity=own["sensitivity"]["value"],
     )
-    return {"images": len(tests), **figures}
 
 
 def gated(

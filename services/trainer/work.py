@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from services.trainer import proof
 from services.trainer.plan import Pace, plan
@@ -13,6 +13,29 @@ from services.trainer.stores import StoredFeatures, StoredFits
 from shared.bundles.card import card
 from shared.bundles.facts import reference
 from shared.domain.messages import Message
+from shared.domain.steps import (
+    BundleArguments,
+    BundleOutcome,
+    EvaluationArguments,
+    FeaturesArguments,
+    FeaturesOutcome,
+    FitArguments,
+    FitOutcome,
+    FoldArguments,
+    FoldOutcome,
+    GateArguments,
+    GateOutcome,
+    NetworkArguments,
+    NetworkOutcome,
+    PlanArguments,
+    PlanOutcome,
+    StepOutcome,
+    TableArguments,
+    TableOutcome,
+    TuningArguments,
+    TuningOutcome,
+    arguments_from_json,
+)
 from shared.domain.training import StepKind
 from shared.errors import Conflict
 from shared.learning import (
@@ -50,6 +73,8 @@ class TrainsOnTestImages(Conflict):
     )
 
 
+Made = TypeVar("Made", bound=StepOutcome)
+
 JUDGING = (StepKind.EVALUATION, StepKind.GATE)
 """Steps of a model that is there already: it is judged without test images that were erased."""
 
@@ -69,13 +94,16 @@ class Material:
 
 @dataclass(frozen=True)
 class Found:
-    """What a step goes by: the outcomes of finished steps by kind, and the digest of the model that is live now.
+    """What a step goes by: the outcomes of finished steps, and the digest of the model that is live now.
 
+    `table` and `bundle` are None until their steps are done.
     `learned` are the test images, by hash, that the live model was trained on, `erased` images of any part whose cases
     were erased since the version was frozen.
     """
 
-    outcomes: Mapping[StepKind, Sequence[Mapping[str, Any]]]
+    features: Sequence[FeaturesOutcome]
+    table: TableOutcome | None
+    bundle: BundleOutcome | None
     live: str | None
     learned: frozenset[str] = frozenset()
     erased: frozenset[str] = frozenset()
@@ -85,7 +113,7 @@ class Found:
 class Done:
     """What a step found, the steps that follow from it, and what else is to be written in the same transaction."""
 
-    outcome: Mapping[str, Any]
+    outcome: StepOutcome
     message: Message
     adding: Sequence[NewStep] = ()
     also: Callable[[SystemSession], None] = field(default=lambda session: None)
@@ -123,47 +151,63 @@ class RunWork:
         self._tell = progress
         if step.kind not in JUDGING:
             check_usable(found.erased)
-        return STEPS[step.kind](self, step.subject, found)
+        arguments = arguments_from_json(step.kind, step.subject)
+        match arguments:
+            case NetworkArguments():
+                return self.network(arguments)
+            case FeaturesArguments():
+                return self.features(arguments)
+            case TableArguments():
+                return self.table(found)
+            case TuningArguments():
+                return self.tuning(arguments, found)
+            case FoldArguments():
+                return self.fold(arguments, found)
+            case FitArguments():
+                return self.fit(arguments, found)
+            case BundleArguments():
+                return self.bundle(found)
+            case EvaluationArguments():
+                return self.evaluation(found)
+            case GateArguments():
+                return self.gate(found)
+            case PlanArguments():
+                return self.plan()
+        raise TypeError(f"no step takes {type(arguments).__name__}")
 
-    def plan(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def plan(self) -> Done:
         """Check what can be checked without pixels, and lay out the steps."""
         material = self._material
         if material.locked:
             raise TrainsOnTestImages(count=len(material.locked), example=min(material.locked)[:12])
         check_classes(self._samples)
         steps = plan(self._recipe, len(material.images), len(material.tests), material.pace)
-        return Done({"steps": len(steps)}, Message("plan-done", {"steps": len(steps)}), steps)
+        message = Message("plan-done", {"steps": len(steps)})
+        return Done(PlanOutcome(steps=len(steps)), message, steps)
 
-    def network(self, subject: Mapping[str, Any], found: Found) -> Done:
-        features = self._recipe.features[subject["set"]]
+    def network(self, arguments: NetworkArguments) -> Done:
+        features = self._recipe.features[arguments.feature_set]
         self._extractor(features)
-        return Done({}, Message("network-done", {"features": features.name}))
+        return Done(NetworkOutcome(), Message("network-done", {"features": features.name}))
 
-    def features(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def features(self, arguments: FeaturesArguments) -> Done:
         """One feature set of a part of the images; those known from before are not computed again."""
-        features, part = (
-            self._recipe.features[subject["set"]],
-            self._samples[subject["from"] : subject["to"]],
-        )
+        features = self._recipe.features[arguments.feature_set]
+        part = self._samples[arguments.start : arguments.end]
         extractors, cut = [self._extractor(features)], framing(self._recipe)
         computed, skipped = precompute(part, extractors, self._keep, cut, self._progress)
-        facts = {
-            "features": features.name,
-            "computed": computed,
-            "known": len(part) - computed - len(skipped),
-        }
-        outcome = {
-            "computed": computed,
-            "images": len(part),
-            "skipped": [[each.key, each.code] for each in skipped],
-        }
+        known = len(part) - computed - len(skipped)
+        outcome = FeaturesOutcome(
+            computed=computed,
+            images=len(part),
+            skipped=tuple((image.key, image.code) for image in skipped),
+        )
+        facts = {"features": features.name, "computed": computed, "known": known}
         return Done(outcome, Message("features-done", facts))
 
-    def table(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def table(self, found: Found) -> Done:
         """All numbers of the images that can be read, side by side, for the steps that follow."""
-        skipped = dict(
-            pair for outcome in found.outcomes[StepKind.FEATURES] for pair in outcome["skipped"]
-        )
+        skipped = dict(pair for outcome in found.features for pair in outcome.skipped)
         readable = [sample for sample in self._samples if sample.key not in skipped]
         if not readable:
             raise NoneReadable(count=len(skipped), code=next(iter(skipped.values())))
@@ -173,43 +217,45 @@ class RunWork:
             self._bench.table, skipped=(*known, *self._bench.table.skipped)
         )
         stored = StoredTable.store(table, self._keep, framing(self._recipe))
-        facts = {
-            "images": len(table.samples),
-            "skipped": len(table.skipped),
-            "folds": len(self._bench.trial.folds),
-        }
-        return Done(
-            {"key": stored.key, **facts},
-            Message("table-done", facts),
+        outcome = TableOutcome(
+            key=stored.key,
+            images=len(table.samples),
+            skipped=len(table.skipped),
+            folds=len(self._bench.trial.folds),
         )
+        facts = {"images": outcome.images, "skipped": outcome.skipped, "folds": outcome.folds}
+        return Done(outcome, Message("table-done", facts))
 
-    def tuning(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def tuning(self, arguments: TuningArguments, found: Found) -> Done:
         """A network tuned without one fold's images, or on all of them."""
-        tuning = self._laid(found).tuning(tuning_keys(self._recipe)[subject["tuning"]])
-        fold = subject["fold"]
+        tuning = self._laid(found).tuning(tuning_keys(self._recipe)[arguments.tuning])
+        fold = arguments.fold
         if fold is None:
             tuning.finish()
-            return Done(vars(tuning.course(None)), Message("tuning-done"))
+            course = tuning.course(None)
+            outcome = TuningOutcome(rate=course.rate, decay=course.decay, epochs=course.epochs)
+            return Done(outcome, Message("tuning-done"))
         if self._is_there(fold, found):
             tuning.follow(fold)
-        return Done({"fold": fold}, Message("tuning-done", {"fold": fold + 1}))
+        return Done(TuningOutcome(fold=fold), Message("tuning-done", {"fold": fold + 1}))
 
-    def fold(self, subject: Mapping[str, Any], found: Found) -> Done:
-        """Every reader's scores of one fold's images."""
-        fold = subject["fold"]
+    def fold(self, arguments: FoldArguments, found: Found) -> Done:
+        """Every component's scores of one fold's images."""
+        fold = arguments.fold
+        outcome = FoldOutcome(fold=fold)
         if not self._is_there(fold, found):
-            return Done({"fold": fold}, Message("fold-absent", {"fold": fold + 1}))
+            return Done(outcome, Message("fold-absent", {"fold": fold + 1}))
         self._laid(found).judge_fold(fold, self._progress)
-        return Done({"fold": fold}, Message("fold-done", {"fold": fold + 1}))
+        return Done(outcome, Message("fold-done", {"fold": fold + 1}))
 
-    def fit(self, subject: Mapping[str, Any], found: Found) -> Done:
-        """One reader, fitted on all images."""
+    def fit(self, arguments: FitArguments, found: Found) -> Done:
+        """One component, fitted on all images."""
         bench = self._laid(found)
-        fit_reading(bench, subject["reading"], self._fits)
-        reader = self._recipe.label(*bench.readings[subject["reading"]])
-        return Done({}, Message("fit-done", {"reader": reader}))
+        fit_reading(bench, arguments.reading, self._fits)
+        reader = self._recipe.label(*bench.readings[arguments.reading])
+        return Done(FitOutcome(), Message("fit-done", {"reader": reader}))
 
-    def bundle(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def bundle(self, found: Found) -> Done:
         """The model, saved, proven, and stored."""
         bench = self._laid(found)
         judged = bench.out_of_fold(bench.readings, self._recipe.features, silent)
@@ -229,24 +275,24 @@ class RunWork:
             session.models.store(*known, reference=reference(bundle), card=card(bundle))
             session.runs.produced(self.run.id, bundle.digest, metrics)
 
-        figures = {
-            name: metrics[name]
-            for name in ("auc", "auc_low", "auc_high", "sensitivity", "specificity")
-        }
-        return Done(
-            {"digest": bundle.digest, **figures},
-            Message("bundle-done", {"auc": metrics["auc"]}),
-            also=store,
+        outcome = BundleOutcome(
+            digest=bundle.digest,
+            auc=metrics["auc"],
+            auc_low=metrics["auc_low"],
+            auc_high=metrics["auc_high"],
+            sensitivity=metrics["sensitivity"],
+            specificity=metrics["specificity"],
         )
+        return Done(outcome, Message("bundle-done", {"auc": outcome.auc}), also=store)
 
-    def evaluation(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def evaluation(self, found: Found) -> Done:
         """The new model on the locked test set, which nothing was learned from."""
-        figures = proof.evaluated(
+        outcome = proof.evaluated(
             self._digest(found), self._tests(found.erased), self._proofs, self._progress
         )
-        return Done(figures, Message("evaluation-done", figures))
+        return Done(outcome, Message("evaluation-done", outcome.to_json()))
 
-    def gate(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def gate(self, found: Found) -> Done:
         """The new model against the live one on the locked test set.
 
         Left out are images that the live one learned from, and those that were erased.
@@ -255,16 +301,15 @@ class RunWork:
         tests = self._tests(found.learned | found.erased)
         judgement = proof.gated(digest, live, tests, self._proofs, self._progress)
         record = proof.recorded(digest, live, self.run.version_id, self.run.id, judgement)
-        outcome = {
-            "verdict": judgement.verdict,
-            "against": live,
-            "left_out": len(self._material.tests) - len(tests),
-        }
+        outcome = GateOutcome(
+            verdict=judgement.verdict,
+            against=live,
+            left_out=len(self._material.tests) - len(tests),
+        )
         return Done(outcome, proof.message(judgement), also=record)
 
     def _digest(self, found: Found) -> str:
-        digest: str = found.outcomes[StepKind.BUNDLE][0]["digest"]
-        return digest
+        return _made(found.bundle, StepKind.BUNDLE).digest
 
     def _tests(self, besides: frozenset[str]) -> list[LabelledImage]:
         return [image for image in self._material.tests if image.image_sha256 not in besides]
@@ -284,7 +329,7 @@ class RunWork:
         """The workbench with the table that the step before made."""
         if self._bench is None:
             self._bench = self._new_bench(
-                self._samples, StoredTable(found.outcomes[StepKind.TABLE][0]["key"])
+                self._samples, StoredTable(_made(found.table, StepKind.TABLE).key)
             )
         return self._bench
 
@@ -293,8 +338,7 @@ class RunWork:
         return Workbench(*made, table=table, extractors=self._extractors)
 
     def _is_there(self, fold: int, found: Found) -> bool:
-        folds: int = found.outcomes[StepKind.TABLE][0]["folds"]
-        return fold < folds
+        return fold < _made(found.table, StepKind.TABLE).folds
 
     def _progress(
         self, stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
@@ -303,15 +347,8 @@ class RunWork:
         self._tell(stage, fraction, message, metrics)
 
 
-STEPS: dict[StepKind, Callable[[RunWork, Mapping[str, Any], Found], Done]] = {
-    StepKind.PLAN: RunWork.plan,
-    StepKind.NETWORK: RunWork.network,
-    StepKind.FEATURES: RunWork.features,
-    StepKind.TABLE: RunWork.table,
-    StepKind.TUNING: RunWork.tuning,
-    StepKind.FOLD: RunWork.fold,
-    StepKind.FIT: RunWork.fit,
-    StepKind.BUNDLE: RunWork.bundle,
-    StepKind.EVALUATION: RunWork.evaluation,
-    StepKind.GATE: RunWork.gate,
-}
+def _made(outcome: Made | None, kind: StepKind) -> Made:
+    """The outcome of a step that this one comes after."""
+    if outcome is None:
+        raise RuntimeError(f"a step was taken up before {kind} was done")
+    return outcome

@@ -17,11 +17,11 @@ from services.worker.retention import Sweeper
 from services.worker.sealing import Sealer
 from services.worker.shelf import Shelf
 from shared import metering, telemetry, tracing
+from shared.engines import open_engine
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat, Renew
 from shared.ledger.schema import check_schema
 from shared.liveness import Progress
-from shared.networks import device_name
 from shared.networks.gpus import Gpus
 from shared.objects import open_store
 from shared.queueing import Queues, celery_app, run_solo
@@ -52,9 +52,10 @@ def bootstrap(
     """All wiring of the worker."""
     decoders = open_decoders(settings, settings.decoders)
     ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
-    shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
+    engine = open_engine()
+    shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles", engine)
     live = LiveModel(
-        ledger, shelf, settings.worker_name, progress.takes_long, Presence(device_name())
+        ledger, shelf, settings.worker_name, progress.takes_long, Presence(engine.device)
     )
     preparation, heartbeat = Preparation(objects, decoders), _heartbeat(ledger, settings, progress)
     service = InferenceService(settings, ledger, live, preparation, heartbeat)

@@ -15,9 +15,9 @@ from services.worker.live import LiveModel
 from services.worker.preparation import Batch, Preparation, Prepared, internal
 from services.worker.results import Answer, answer
 from services.worker.shelf import Served
+from shared.domain.prediction import Prediction
 from shared.errors import SeraError
 from shared.laps import lap, taking
-from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.insistence import insist
@@ -182,9 +182,9 @@ class InferenceService:
 
     def _write(self, batch: Batch, answers: dict[UUID, Answer]) -> set[UUID]:
         """The jobs whose results were written."""
-        bodies = {job: each.body for job, each in answers.items()}
+        results = {job: answer.result for job, answer in answers.items()}
         with self._ledger.system_session(self._settings.worker_name) as session:
-            written = session.queue.finish(batch.token, batch.served.digest, bodies)
+            written = session.queue.finish(batch.token, batch.served.digest, results)
             session.observations.keep([answers[job].observation for job in written])
             session.queue.fail(batch.token, batch.failed)
             session.queue.give_back(batch.token, batch.unreached, AWAY)

@@ -9,13 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-import torch
-
 from services.worker import meters
 from services.worker.presence import Presence
 from services.worker.shelf import Served, Shelf
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
+from shared.engines import limit_threads, settle_threads
 from shared.errors import SeraError, Unavailable
 from shared.ledger import Ledger
 from shared.ledger.promotions import LivePromotion
@@ -70,7 +69,7 @@ class LiveModel:
             1, thread_name_prefix="bundle-loader", initializer=give_way
         )
         self._pending: Future[None] | None = None
-        torch.get_num_threads()  # settles the number for the thread that infers, before the loader's is set
+        settle_threads()  # of the thread that infers, before the loader's are limited
 
     def ready(self) -> Served | None:
         """What serves now; where nothing does, the live model is looked up and loaded first."""
@@ -202,7 +201,7 @@ class Follower(threading.Thread):
 
 def give_way() -> None:
     """Let the calling thread, and those that its sums start, run only where inference leaves the cores free."""
-    torch.set_num_threads(1)
+    limit_threads(1)
     with suppress(OSError):  # only Linux lets one thread be nicer than its process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 

@@ -2,22 +2,21 @@
 
 from datetime import datetime
 
-import torch
-
 from services.worker import meters
 from services.worker.preparation import Preparation
 from services.worker.shelf import Served, Shelf
+from shared.cases.result import risk_at
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
+from shared.domain.prediction import Prediction
+from shared.engines import limit_threads
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
 from shared.imaging.decoders.pool import Decoders
-from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.shadows import Said, Shadow, Watched
 from shared.objects import open_store
 from shared.settings import Settings
-from shared.statistics import shift_prior
 from shared.telemetry import log
 
 ACTOR = "shadow"
@@ -27,7 +26,7 @@ def open_desk(
     settings: Settings, ledger: Ledger, decoders: Decoders, shadow: Shadow
 ) -> "ShadowDesk":
     """A desk for this shadow, on one core."""
-    torch.set_num_threads(1)
+    limit_threads(1)
     objects = open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
     return ShadowDesk(
@@ -127,5 +126,5 @@ def said(watched: Watched, outcome: Prediction | SeraError, served: Served) -> S
     """Its risk at the prevalence the live model's result was given at."""
     if isinstance(outcome, SeraError):
         return Said(reason=outcome.code)
-    risk = float(shift_prior(outcome.risk, served.bundle.prevalence, watched.prevalence))
+    risk = risk_at(watched.prevalence, outcome.risk, served.bundle.prevalence)
     return Said(outcome.score, risk, outcome.decision)

@@ -49,7 +49,7 @@ def fitting(texts: Sequence[str], facts: Facts) -> str | None:
 
 def fill(text: str, facts: Facts, word: Callable[[Message], str]) -> str:
     """The sentence. `word` makes sentences of facts that are messages, stored or not."""
-    return text.format(**{name: _spoken(fact, word) for name, fact in facts.items()})
+    return text.format(**{name: _in_words(fact, word) for name, fact in facts.items()})
 
 
 class _Text(str):
@@ -62,13 +62,13 @@ class _Text(str):
             return str(self)
 
 
-def _spoken(fact: object, word: Callable[[Message], str]) -> object:
+def _in_words(fact: object, word: Callable[[Message], str]) -> object:
     if isinstance(fact, Message):
         return word(fact)
     if isinstance(fact, Mapping) and fact.keys() == {"code", "facts"}:
         return word(Message.from_json(fact))
     if isinstance(fact, list | tuple) and _are_messages(fact):
-        return " ".join(str(_spoken(one, word)) for one in fact)
+        return " ".join(str(_in_words(one, word)) for one in fact)
     return _Text(fact) if isinstance(fact, str) else fact
 
 

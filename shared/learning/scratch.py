@@ -47,10 +47,11 @@ def kept_phantom_network(
     features: NetworkFeatures, recipe: Recipe, seed: int, progress: Progress, keep: FeatureCache
 ) -> TapNetwork:
     """The recipe's network trained on phantoms, from `keep` where it is there."""
+    training = recipe.phantom_training()
     facts = {
         "network": features.network,
         "taps": features.taps,
-        "phantoms": asdict(recipe.phantoms),
+        "phantoms": asdict(training),
         "margin": recipe.roi.margin,
         "seed": seed,
         "preprocessing": PREPROCESSING,
@@ -60,7 +61,7 @@ def kept_phantom_network(
         return TapNetwork.from_tensors(
             features.network, features.taps, safetensors.torch.load(known)
         )
-    network = train_on_phantoms(features, recipe.phantoms, recipe.roi.margin, seed, progress)
+    network = train_on_phantoms(features, training, recipe.roi.margin, seed, progress)
     keep.put(
         key,
         safetensors.torch.save(

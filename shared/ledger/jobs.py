@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, load_only
 
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Priority
+from shared.domain.result import Result
 from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import check_kept
@@ -59,7 +60,7 @@ class Job:
     reason: str | None
     facts: dict[str, Any] | None
     position: int | None
-    result: dict[str, Any] | None
+    result: Result | None
 
 
 class Jobs(Scoped):
@@ -169,7 +170,7 @@ def notify(session: Session, jobs: list[UUID]) -> None:
 
 
 def _job(row: Any) -> Job:
-    job, position, result, _ = row
+    job, position, body, _ = row
     return Job(
         job.id,
         job.case_id,
@@ -181,5 +182,5 @@ def _job(row: Any) -> Job:
         job.reason,
         job.facts,
         position,
-        result,
+        Result.from_json(body) if body else None,
     )

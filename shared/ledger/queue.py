@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Reason, origins
 from shared.domain.messages import Facts, to_json
+from shared.domain.result import Result
 from shared.ledger.audit import AuditTrail, Entry
 from shared.ledger.backlog import FAILED, QUEUED, REASON, RUNNING
 from shared.ledger.jobs import NOTIFICATION, REMEMBERED, NotADeadLetter
@@ -254,7 +255,7 @@ class Queue:
         leased = JobRow.lease_token.in_(tokens)
         self._session.execute(update(JobRow).where(leased, RUNNING).values(lease_until=NOW + lease))
 
-    def finish(self, token: UUID, digest: str, results: Mapping[UUID, dict[str, Any]]) -> set[UUID]:
+    def finish(self, token: UUID, digest: str, results: Mapping[UUID, Result]) -> set[UUID]:
         """Write results of jobs still held under this token; returns those written, for a lost lease writes nothing."""
         if not results:
             return set()
@@ -264,7 +265,7 @@ class Queue:
                 "job_id": row.id,
                 "hospital_id": row.hospital_id,
                 "model_digest": digest,
-                "body": results[row.id],
+                "body": results[row.id].to_json(),
             }
             for row in moved
         ]

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.domain.reader_studies import Phase, StudyState, reading_order
+from shared.domain.result import Result
 from shared.errors import Conflict, Forbidden, NotFound
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import Case, check_kept
@@ -100,7 +101,7 @@ class Studied:
     case_id: UUID
     job_id: UUID
     malignant: bool
-    result: dict[str, Any]
+    result: Result
 
 
 class Readings(Scoped):
@@ -212,7 +213,12 @@ class Readings(Scoped):
         )
         query = self._mine(query, ReaderStudyCaseRow).where(ReaderStudyCaseRow.study_id == study)
         ordered = query.order_by(ReaderStudyCaseRow.case_id, ResultRow.created_at)
-        return list({row[0]: Studied(*row) for row in self._session.execute(ordered)}.values())
+        rows = self._session.execute(ordered)
+        studied = {
+            case_id: Studied(case_id, job_id, malignant, Result.from_json(body))
+            for case_id, job_id, malignant, body in rows
+        }
+        return list(studied.values())
 
     def note_looks(self, person: UUID | None, event: Event, cases: Sequence[UUID]) -> None:
         """A breach in every open study in which this person has one of the cases still to read blind."""

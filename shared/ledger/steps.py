@@ -240,7 +240,7 @@ class Steps:
         )
         took = func.extract("epoch", RunStepRow.ended_at - RunStepRow.started_at)
         images = cast(RunStepRow.subject["images"].astext, Double)
-        which = RunStepRow.subject["set"].astext
+        which = RunStepRow.subject["feature_set"].astext
         query = (
             select(RunStepRow.kind, func.coalesce(which, ""), func.sum(took) / func.sum(images))
             .where(RunStepRow.run_id == latest.scalar_subquery(), images > 0)

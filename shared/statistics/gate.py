@@ -98,7 +98,7 @@ def weigh(
     ------
     ScoresInvalid
     """
-    malignant = as_labels(labels) if len(labels) else np.zeros(0, bool)
+    malignant = as_labels(labels) if np.size(labels) else np.zeros(0, bool)
     names = np.arange(malignant.size) if patients is None else np.asarray(patients, str)
     counts = _counts(malignant, names)
     if _too_few(malignant, names, policy):
@@ -107,9 +107,16 @@ def weigh(
         )
     ours = _Side(candidate, malignant, names)
     theirs = None if live is None else _Side(live, malignant, names)
-    test = theirs and non_inferiority(
-        ours.scores, theirs.scores, malignant, policy.margin, policy.significance, names
-    )
+    test = None
+    if theirs is not None:
+        test = non_inferiority(
+            ours.scores,
+            theirs.scores,
+            malignant,
+            margin=policy.margin,
+            significance=policy.significance,
+            patients=names,
+        )
     named = [site or NO_SITE for site in sites]
     bands = [size_band(size) for size in sizes_mm or [None] * malignant.size]
     rows = rates_by_site(named, ours.called, malignant, ours.scores)
@@ -175,7 +182,8 @@ class _Side:
         )
 
     def _both(self) -> bool:
-        return 0 < self.malignant[self.read].sum() < self.read.sum()
+        malignant = int(self.malignant[self.read].sum())
+        return 0 < malignant < int(self.read.sum())
 
     def evaluated(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
         """What is drawn of it."""
@@ -216,10 +224,10 @@ def _counts(malignant: np.ndarray, names: np.ndarray) -> dict[str, int]:
 
 def _too_few(malignant: Flags, patients: np.ndarray, policy: GatePolicy) -> bool:
     """Whether a class has too few images, or all of its images are of one patient."""
-    for own in (malignant, ~malignant):
-        if own.sum() < policy.least_of_each_class or np.unique(patients[own]).size < 2:
-            return True
-    return False
+    return any(
+        images.sum() < policy.least_of_each_class or np.unique(patients[images]).size < 2
+        for images in (malignant, ~malignant)
+    )
 
 
 def _unjudged(counts: dict[str, int], policy: GatePolicy) -> GateReason:

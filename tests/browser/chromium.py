@@ -3,11 +3,13 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 from playwright._impl._driver import compute_driver_executable
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-HOW = "apt-get install chromium fonts-nanum libatomic1"
+PACKAGES = (Path(__file__).parents[2] / ".ci" / "packages.txt").read_text().split()
+HOW = " ".join(("apt-get", "install", *PACKAGES))
 
 
 def find_chromium() -> str | None:

@@ -43,12 +43,18 @@ EXPECTED = re.compile("Failed to load resource")
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium_path() -> str:
     path = find_chromium()
     if path is None:
         pytest.skip(f"no Chromium: {HOW}")
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_path: str) -> Iterator[Browser]:
+    """Ended with the module, since no test may call `asyncio.run` while Playwright's event loop runs."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
+        browser = playwright.chromium.launch(executable_path=chromium_path)
         yield browser
         browser.close()
 
@@ -61,7 +67,7 @@ def own_recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stage(
-    chromium: Browser,
+    chromium_path: str,
     tmp_path_factory: pytest.TempPathFactory,
     own_recipes: Path,
     first_bundle: Path,

@@ -58,7 +58,7 @@ def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(recipe, weights, 
     assert [each.score for each in read] == pytest.approx(
         [each.score for each in model.predict(nodules)], abs=1e-4
     )
-    assert {(reader.network, reader.tap) for reader in read[0].readers} == {
+    assert {(reader.network, reader.tap) for reader in read[0].components} == {
         ("alexnet", "fc2"),
         ("overfeat_accurate", "fc2"),
         ("vgg_f", "fc1"),

@@ -57,10 +57,10 @@ def check_contract(job: dict[str, Any], size_mm: float, live: str) -> dict[str, 
 def check_readers(result: dict[str, Any]) -> None:
     readers = {
         (reader["network"], reader["classifier"]): reader["probability"]
-        for reader in result["readers"]
+        for reader in result["components"]
     }
     assert set(readers) == {(n, c) for n in ("sera_tiny", "handcrafted") for c in ("svm", "forest")}
-    assert all(reader["tap"] for reader in result["readers"])
+    assert all(reader["tap"] for reader in result["components"])
     assert result["score"] == pytest.approx(np.mean(list(readers.values())))
 
 

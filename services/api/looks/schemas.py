@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from shared.imaging import Finding, ImageFormat
+from shared.domain.findings import Finding
+from shared.imaging import ImageFormat
 
 Point = tuple[float, float]
 

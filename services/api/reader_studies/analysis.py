@@ -27,6 +27,7 @@ from services.api.reader_studies.figures import (
     Summary,
     Times,
 )
+from shared.domain.prediction import Verdict
 from shared.domain.reader_studies import Phase
 from shared.ledger.readings import Reading, Studied
 from shared.statistics import (
@@ -46,7 +47,6 @@ from shared.statistics import (
 )
 from shared.statistics.intervals import normal_quantile
 
-BENIGN = "benign"
 Found = TypeVar("Found")
 RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY)
 
@@ -137,11 +137,11 @@ class Analyst:
     def _sera(self) -> SeraFigures:
         cases = list(self._truth)
         results = [self._truth[case].result for case in cases]
-        scores = np.array([each["score"] for each in results], float)
-        calls = np.array([each["decision"] != BENIGN for each in results], bool)
-        referred = sum(each["decision"] == "refer" for each in results)
+        scores = np.array([result.score for result in results], float)
+        calls = np.array([result.decision is not Verdict.BENIGN for result in results], bool)
+        referred = sum(result.decision is Verdict.REFER for result in results)
         figures = condition(scores, calls, self._labels(cases))
-        models = sorted({f"{each['model']['name']} {each['model']['version']}" for each in results})
+        models = sorted({f"{result.model.name} {result.model.version}" for result in results})
         return SeraFigures(figures=figures, referred=referred, models=models)
 
     def _agreement(self, phase: Phase) -> Agreement:

@@ -75,7 +75,7 @@ def _line(reading: Reading, case: Studied, breach: bool, before: bool) -> list[o
         reading.malignant,
         reading.fna,
     ]
-    sera = [case.malignant, case.result["score"], case.result["risk"], case.result["decision"]]
+    sera = [case.malignant, case.result.score, case.result.risk, case.result.decision]
     when = [reading.shown_at.isoformat(), reading.sent_at.isoformat(), reading.server_ms]
     return [
         *said,

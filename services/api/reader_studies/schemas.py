@@ -1,13 +1,13 @@
 """Reader studies from outside: what is asked for, what a reader is shown and sends, how far everybody is."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.text import PlainText
 from shared.domain.reader_studies import Design, Phase, Pick, StudyState
+from shared.domain.result import Result
 
 MOST_CASES, MOST_READERS = 500, 20
 LONGEST_MS = 7 * 24 * 3600 * 1000
@@ -143,8 +143,9 @@ class OwnReading(BaseModel):
 class AidedView(BaseModel):
     """What SERA said of a case that was read blind, and what the reader said then."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
     case_id: UUID
     image: str
     size_mm: float
     blind: OwnReading
-    sera: dict[str, Any] = Field(description="The case's `result`, as GET /v1/jobs/{id} gives it.")
+    sera: Result = Field(description="The case's `result`, as GET /v1/jobs/{id} gives it.")

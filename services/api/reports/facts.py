@@ -11,6 +11,7 @@ from services.api.languages import Language
 from services.api.reports.picture import Pixels, printable
 from shared.domain.events import Event
 from shared.domain.jobs import JobState
+from shared.domain.result import Result
 from shared.errors import Conflict, NotFound
 from shared.ledger.cases import Case
 from shared.ledger.hospitals import Caller
@@ -38,7 +39,7 @@ class Printed:
 class Report:
     hospital: str
     case: Case
-    result: dict[str, Any]
+    result: Result
     read_at: datetime
     outcome: Outcome | None
     printed: Printed
@@ -50,12 +51,15 @@ class Report:
     @property
     def roi(self) -> dict[str, Any] | None:
         """What was given, else what caliper marks enclose."""
-        return self.case.roi or self.result.get("roi")
+        if self.case.roi:
+            return self.case.roi
+        found = self.result.roi
+        return {"box": found.box} if found else None
 
     @property
     def synthetic(self) -> bool:
         """Whether the model has seen phantoms only."""
-        return any(told["code"] == SYNTHETIC for told in self.result["warnings"])
+        return self.result.warns(SYNTHETIC)
 
     @property
     def own(self) -> ReaderAssessment | None:
@@ -92,7 +96,7 @@ def gather(wired: Wiring, who: Caller, case_id: UUID, language: Language, zone: 
     )
 
 
-def _result(job: Job) -> dict[str, Any]:
+def _result(job: Job) -> Result:
     if job.state is not JobState.DONE or job.result is None:
         raise NothingToPrint(state=job.state)
     return job.result

@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.languages import word_message
 from services.api.text import PlainText
 from shared.domain.messages import Message
+from shared.domain.steps import AnyOutcome, outcome_from_json
 from shared.domain.training import RunState, StepKind, StepState
 from shared.ledger.training import RunEvent, Step, TrainingRun
 
 SENTENCE = "A sentence in the caller's language."
 CODE = "The code of `message`."
 FACTS = "What `message` is made of: numbers and names."
-SAID = ("message", "message_code", "facts")
+MESSAGE_FIELDS = ("message", "message_code", "facts")
 
 
 class NewRun(BaseModel):
@@ -46,6 +47,7 @@ class NewRun(BaseModel):
 class StepView(BaseModel):
     """A piece of a run, done by one trainer at a time."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
     name: str
     kind: StepKind
     state: StepState
@@ -60,7 +62,9 @@ class StepView(BaseModel):
     message: str | None = Field(description=SENTENCE)
     message_code: str | None = Field(description=CODE)
     facts: dict[str, Any] | None = Field(description=FACTS)
-    outcome: dict[str, Any] | None
+    outcome: AnyOutcome | None = Field(
+        description="What it found, by the kind of step; null until it is done."
+    )
 
 
 class EventView(BaseModel):
@@ -115,8 +119,13 @@ def summary(run: TrainingRun) -> RunSummary:
 
 
 def view(run: TrainingRun, steps: list[Step]) -> RunView:
-    step_views = [StepView(**_fields(step, StepView)) for step in steps]
+    step_views = [_step_view(step) for step in steps]
     return RunView(**_of_run(run), eta_s=eta_s(run, steps), steps=step_views)
+
+
+def _step_view(step: Step) -> StepView:
+    outcome = None if step.outcome is None else outcome_from_json(step.kind, step.outcome)
+    return StepView(**_fields(step, StepView) | {"outcome": outcome})
 
 
 def event_view(event: RunEvent) -> EventView:
@@ -140,13 +149,13 @@ def _of_run(run: TrainingRun) -> dict[str, Any]:
 
 def _fields(source: TrainingRun | Step | RunEvent, view: type[BaseModel]) -> dict[str, Any]:
     """The fields of a view: those of the ledger by their names, and the message in words."""
-    names = [name for name in view.model_fields if name not in ("run_id", *SAID)]
-    return {name: getattr(source, name) for name in names} | _said(source.message)
+    names = [name for name in view.model_fields if name not in ("run_id", *MESSAGE_FIELDS)]
+    return {name: getattr(source, name) for name in names} | _message_fields(source.message)
 
 
-def _said(message: Message | None) -> dict[str, Any]:
+def _message_fields(message: Message | None) -> dict[str, Any]:
     if message is None:
-        return dict.fromkeys(SAID)
+        return dict.fromkeys(MESSAGE_FIELDS)
     return {
         "message": word_message(message),
         "message_code": message.code,

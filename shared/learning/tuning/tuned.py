@@ -14,13 +14,16 @@ import safetensors.torch
 import torch
 
 from shared.domain.messages import Message
+from shared.engines import Engine
 from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache
-from shared.learning.extractors import Array, NetworkExtractor
+from shared.learning.classifiers import Labels
+from shared.learning.extractors import Array, NetworkExtractor, precision_fact
 from shared.learning.progress import Progress
 from shared.learning.sample import Sample
 from shared.learning.table import BATCH
 from shared.learning.tuning.course import Course, Curves, courses
+from shared.learning.tuning.inputs import Rows
 from shared.learning.tuning.tuner import Body, Tail, Tuner
 from shared.learning.validation import Trial
 from shared.networks import TapNetwork, compute_device
@@ -35,7 +38,8 @@ SNAPSHOT_BYTES = 4 * 2**30
 class Ground:
     """What every network of a data set is tuned on.
 
-    `samples` can all be read; `framing` is the recipe's.
+    `samples` can all be read; `framing` is the recipe's. `engine` runs the tuned networks; tuning itself needs gradients
+    and is PyTorch's.
     """
 
     samples: list[Sample]
@@ -43,6 +47,7 @@ class Ground:
     plan: TuningPlan
     framing: Framing
     keep: FeatureCache
+    engine: Engine
 
 
 class Tuning:
@@ -107,14 +112,16 @@ class Tuning:
     def verdicts(self, number: int) -> Array:
         """Log-odds (M,) of a fold's test rows by the network tuned without them."""
         which, course = self._chosen(number)
-        return self._curves.margins[which, course.epochs - 1, self._ground.trial.folds[number].test]
+        test = self._ground.trial.folds[number].test
+        verdicts: Array = self._curves.margins[which, course.epochs - 1, test]
+        return verdicts
 
     def network(self, number: int | None, taps: tuple[str, ...]) -> TapNetwork:
         """The network tuned for a fold, or on all rows."""
         tail = self._final if number is None else self._of_fold(number)
         return self._tuner.network(tail, taps)
 
-    def prepared(self, rows: np.ndarray, with_mask: bool) -> Array:
+    def prepared(self, rows: Rows, with_mask: bool) -> Array:
         """What an extractor prepares of these images."""
         return self._tuner.prepared(rows, with_mask)
 
@@ -233,7 +240,8 @@ class TunedColumns:
 
     def __init__(self, features: NetworkFeatures, tuning: Tuning, ground: Ground) -> None:
         self._features, self._tuning, self._ground = features, tuning, ground
-        how = json.dumps([features.taps, features.flips, features.root])
+        precision = precision_fact(ground.engine.precision)
+        how = json.dumps([features.taps, features.flips, features.root, *precision.values()])
         self.digest = hashlib.sha256(f"{tuning.digest}/{how}".encode()).hexdigest()
         self._made: dict[int | None, Path] = {}
 
@@ -254,20 +262,23 @@ class TunedColumns:
     def verdicts(self, number: int) -> Array:
         """Known since the network was tuned, unless they are to be averaged over mirror images."""
         test = self._ground.trial.folds[number].test
-        return (
-            self._table(number)[test, -1] if self._features.flips else self._tuning.verdicts(number)
-        )
+        if not self._features.flips:
+            return self._tuning.verdicts(number)
+        verdicts: Array = self._table(number)[test, -1]
+        return verdicts
 
     def extractor(self) -> NetworkExtractor:
         """Of the network tuned on all rows, for the bundle."""
-        return NetworkExtractor(self._features, self._tuning.network(None, self._features.taps))
+        network = self._tuning.network(None, self._features.taps)
+        return NetworkExtractor(self._features, network, self._ground.engine)
 
     def _table(self, number: int | None) -> Array:
         if number not in self._made:
             path = self._tuning.folder / f"{self.digest[:16]}-{number}.npy"
             np.save(path, self._gathered(number))
             self._made[number] = path
-        return np.load(self._made[number], mmap_mode="r")
+        table: Array = np.load(self._made[number], mmap_mode="r")
+        return table
 
     def _gathered(self, number: int | None) -> Array:
         """From `keep` where the table is there."""
@@ -276,10 +287,10 @@ class TunedColumns:
         if (known := self._ground.keep.get(key)) is not None:
             return np.frombuffer(known, "<f4").reshape(count, -1)
         network = self._tuning.network(number, self._features.taps)
-        extractor = NetworkExtractor(self._features, network)
+        extractor = NetworkExtractor(self._features, network, self._ground.engine)
         batches = np.array_split(np.arange(count), -(-count // BATCH))
         prepared = (self._tuning.prepared(rows, network.takes_mask) for rows in batches)
-        table = np.concatenate([extractor.compute(each) for each in prepared])
+        table = np.concatenate([extractor.compute(list(images)) for images in prepared])
         self._ground.keep.put(key, table.astype("<f4").tobytes())
         return table
 
@@ -288,7 +299,7 @@ def _state(tail: Tail) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tail.state_dict().items()}
 
 
-def _area(margins: Array, malignant: np.ndarray) -> dict[str, float]:
+def _area(margins: Array, malignant: Labels) -> dict[str, float]:
     """The AUC (), or nothing where it has none: one class only, or a descent that ran away."""
     if len(set(malignant)) < 2 or not np.isfinite(margins).all():
         return {}

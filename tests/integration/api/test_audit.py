@@ -15,7 +15,7 @@ from shared.domain.roles import Role
 from shared.ledger import proving
 from shared.ledger.hospitals import Caller
 from shared.sealing import seal_key, signed
-from tests.builders import form, png
+from tests.builders import form, png, result
 from tests.statements import count_statements
 
 DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
@@ -29,7 +29,7 @@ def done(north, ledger):
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, LEASE, 5)
     with ledger.system_session("w") as house:
-        house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: {"risk": 0.4}})
+        house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: result(risk=0.4)})
     return receipt
 
 
@@ -48,7 +48,7 @@ def test_a_result_read_is_on_record_once_for_each_key_however_often_it_is_polled
 ):
     job = done["job_id"]
     for _ in range(3):
-        assert north.get(f"/v1/jobs/{job}").json()["result"] == {"risk": 0.4}
+        assert north.get(f"/v1/jobs/{job}").json()["result"]["risk"] == 0.4
     north.get("/v1/jobs")
     assert reads(trail) == [(Event.RESULT_READ, job)]
     as_role(Role.READER).get("/v1/jobs")

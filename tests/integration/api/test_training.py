@@ -9,6 +9,7 @@ import pytest
 from shared import recipes
 from shared.domain.messages import Message
 from shared.domain.roles import Role
+from shared.domain.steps import FoldOutcome, PlanOutcome
 from shared.domain.training import Split, StepKind
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.steps import NewStep
@@ -17,6 +18,9 @@ from shared.recipes import load_recipe, read_recipe
 
 LEASE = timedelta(minutes=5)
 EPOCH = Message("progress-epoch", {"epoch": 2, "epochs": 4})
+
+
+OUTCOMES = {StepKind.PLAN: PlanOutcome(steps=2), StepKind.FOLD: FoldOutcome(fold=0)}
 
 
 @pytest.fixture
@@ -37,7 +41,8 @@ def trainer(ledger):
             with ledger.system_session("trainer") as house:
                 return house.steps.claim("me", LEASE, 3)
 
-        def finish(self, step, adding=(), **outcome):
+        def finish(self, step, adding=()):
+            outcome = OUTCOMES[step.kind].to_json()
             with ledger.system_session("trainer") as house:
                 house.steps.finish(
                     step.token, outcome, adding, Message("step-done", {"step": step.name})
@@ -158,6 +163,7 @@ def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(operator, 
     run = operator.get(path).json()
     assert run["fraction"] == pytest.approx(0.75)
     assert run["eta_s"] >= 0
+    assert run["steps"][0]["outcome"] == {"steps": 2}
     assert [(step["name"], step["state"]) for step in run["steps"]] == [
         ("plan", "done"),
         ("fold/0", "done"),

@@ -9,7 +9,7 @@ from shared.domain.training import Split
 from shared.ledger import Ledger
 from shared.ledger.datasets import LabelledImage, Share
 from shared.ledger.drafts import ImageDiffers, ImageUnknown, PartFrozen, Reception, SiteUnknown
-from tests.conftest import fresh_database
+from tests.fixtures import fresh_database
 
 TRAIN, TEST = Split.TRAIN, Split.TEST
 

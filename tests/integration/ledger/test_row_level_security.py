@@ -31,7 +31,7 @@ from shared.ledger.scope import Scoped
 from shared.ledger.similar import Place
 from shared.ledger.wall import Span, Wall
 from shared.ledger.worklist import Asked
-from tests.builders import CASE
+from tests.builders import CASE, result
 
 MODEL = "d" * 64
 OPEN = Window(datetime.now(UTC) - timedelta(days=1))
@@ -79,7 +79,7 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         house.keys.create(Role.HOSPITAL_ADMIN, north, "test")
         boss = house.people.make("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
         lease = house.queue.claim("w", 1, timedelta(seconds=60), 3)
-        house.queue.finish(lease.token, MODEL, {accepted.job_id: {"risk": 0.5}})
+        house.queue.finish(lease.token, MODEL, {accepted.job_id: result()})
         house.observations.keep([_observation(accepted, north)])
     with services.hospital_session(north, "test") as book:
         assert book.explanations.ask(case)

@@ -16,23 +16,15 @@ from shared.bundles import save
 from shared.bundles.depot import publish
 from shared.domain.jobs import Priority
 from shared.imaging.decoders.pool import Decoders
-from shared.learning import FittedModel, fit, phantom_samples
+from shared.learning import FittedModel
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.jobs import Job
-from shared.networks import WeightsFinder
 from shared.objects import ObjectStore, open_store
-from shared.recipes import read_recipe
 from shared.settings import Settings
-from tests.builders import CASE, SMALL_RECIPE, png
+from tests.builders import CASE, png
 
 LEASE = timedelta(minutes=1)
-
-
-@pytest.fixture(scope="session")
-def small_model() -> FittedModel:
-    weights = WeightsFinder(None, Path("nowhere"), download=False)
-    return fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights)
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def answer(desk, send, find):
     def answered():
         job = send()
         desk.work()
-        return find(job).result["model"]["digest"]
+        return find(job).result.model.digest
 
     return answered
 

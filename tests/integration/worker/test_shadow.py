@@ -95,7 +95,7 @@ def test_a_shadow_reads_what_is_answered_from_its_start_and_touches_neither_resu
     assert (rows(ledger, "results"), rows(ledger, "jobs")) == before
     said = pairs(shadow)
     assert len(said) == 5
-    results = sorted(find(job).result["score"] for job in jobs)
+    results = sorted(find(job).result.score for job in jobs)
     assert sorted(pair.live_score for pair in said) == results
     assert all(pair.score == pytest.approx(pair.live_score, abs=1e-6) for pair in said), (
         "the same model, twice"

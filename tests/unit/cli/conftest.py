@@ -1,25 +1,11 @@
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from cli.app import main
-from shared.learning import FittedModel, fit, phantom_samples
-from shared.networks import WeightsFinder
-from shared.recipes import read_recipe
-from tests.builders import SMALL_RECIPE
 
 Ran = tuple[int, str, str]
-
-
-@pytest.fixture(scope="session")
-def small_model() -> FittedModel:
-    return fit(
-        phantom_samples(24, 0, 0.1),
-        read_recipe(SMALL_RECIPE),
-        WeightsFinder(None, Path("nowhere"), download=False),
-    )
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The launcher against a stand-in for Python that records how it was called: no network, no real environment."""
 
+import os
 import shutil
 import subprocess
 import tomllib
@@ -182,9 +183,24 @@ def test_the_tests_bring_their_own_packages_and_end_with_pytests_line(ready: Mac
     assert len(ready.calls("-m pip install")) == 1
 
 
+def test_the_long_form_has_the_checks_and_the_workers_of_the_short_one(ready: Machine) -> None:
+    ready.sera("test")
+    ready.sera("test", "--long")
+    short, long = ready.calls("-m pytest")
+    assert "--numprocesses=3" in short
+    assert long == f"{short} --long"
+    assert len(ready.calls("ruff check")) == len(ready.calls("lint_imports")) == 2
+
+
 def test_arguments_of_the_tests_go_to_pytest_alone(ready: Machine) -> None:
     ready.sera("test", "-k", "one thing")
     assert ready.calls("-m pytest") == ["-m pytest -k one thing"]
+    assert not ready.calls("-m ruff")
+
+
+def test_the_long_form_of_some_tests_goes_to_pytest_alone(ready: Machine) -> None:
+    ready.sera("test", "--long", "tests/e2e")
+    assert ready.calls("-m pytest") == ["-m pytest --long tests/e2e"]
     assert not ready.calls("-m ruff")
 
 
@@ -194,11 +210,48 @@ def test_failed_lint_fails_the_tests_but_does_not_hide_them(ready: Machine) -> N
     assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
 
 
-def test_the_ci_script_runs_the_tests(ready: Machine) -> None:
-    (ready.checkout / ".ci").mkdir()
-    shutil.copy(ROOT / ".ci" / "run", ready.checkout / ".ci")
-    done = ready.sera(sera=ready.checkout / ".ci" / "run")
+@pytest.fixture
+def ci(ready: Machine) -> Path:
+    """The script that a change must pass, on a machine that has all packages but one."""
+    folder = ready.checkout / ".ci"
+    folder.mkdir()
+    shutil.copy(ROOT / ".ci" / "run", folder)
+    (folder / "packages.txt").write_text("there\nmissing\n")
+    return folder / "run"
+
+
+def add_debian(machine: Machine) -> None:
+    """An apt-get that records how it was called, and a dpkg-query that knows one package."""
+    programs = {
+        "apt-get": 'echo "apt-get $*" >>"$RECORD"; test -z "$FAKE_NO_NETWORK"',
+        "dpkg-query": 'case "$*" in *there) echo "install ok installed" ;; *) exit 1 ;; esac',
+    }
+    for name, script in programs.items():
+        (machine.path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (machine.path / name).chmod(0o755)
+
+
+def test_the_ci_script_runs_the_tests(ready: Machine, ci: Path) -> None:
+    done = ready.sera(sera=ci)
     assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="packages are installed by root")
+def test_the_ci_script_installs_the_packages_that_are_missing(ready: Machine, ci: Path) -> None:
+    add_debian(ready)
+    assert ready.sera(sera=ci).returncode == 0
+    assert [call.split()[-1] for call in ready.calls("apt-get install")] == ["missing"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="packages are installed by root")
+def test_packages_that_cannot_be_installed_do_not_keep_the_tests_from_running(
+    ready: Machine, ci: Path
+) -> None:
+    ready.sera("test")
+    add_debian(ready)
+    done = ready.sera("tests/unit", sera=ci, FAKE_NO_NETWORK="1")
+    assert "could not be installed" in done.stderr
+    assert ready.calls("-m pytest")[-1] == "-m pytest tests/unit"
 
 
 def test_every_package_is_pinned_and_none_twice() -> None:

@@ -10,7 +10,6 @@ from services.api.cases.schemas import CaseView
 from services.api.cases.service import CaseService
 from services.api.cases.similar import similar
 from services.api.dependencies import WiringDep
-from services.api.jobs.schemas import JobView
 from services.api.jobs.service import JobService
 from services.api.reports import sentences
 from services.api.reports.facts import SYNTHETIC
@@ -24,7 +23,7 @@ from services.api.web.shell import (
     show,
     signed_in,
 )
-from shared.domain.jobs import JobState
+from shared.domain.result import Result
 from shared.domain.roles import Act
 
 router = pages()
@@ -45,9 +44,9 @@ def case_page(
     case = CaseService(session, caller, wired.read_audit).find(case_id)
     job = JobService(session, caller, wired).read(case.jobs[-1])
     facts = {"case": case, "job": job, "say": say, "sentences": sentences, **rights(visitor)}
-    if job.state is JobState.DONE:
-        nearest = similar(session, caller, wired.read_audit, case_id, NEAREST)
-        facts |= told(say, case, job) | {"similar": nearest}
+    if job.result:
+        facts |= result_facts(say, case, job.result)
+        facts |= {"similar": similar(session, caller, wired.read_audit, case_id, NEAREST)}
     return show(request, visitor, "case.html", **facts)
 
 
@@ -56,16 +55,18 @@ def rights(visitor: Visitor) -> dict[str, bool]:
     return {"may_submit": visitor.may(Act.SUBMIT), "may_rerun": visitor.may(Act.RERUN)}
 
 
-def told(say: Say, case: CaseView, job: JobView) -> dict[str, Any]:
+def result_facts(say: Say, case: CaseView, result: Result) -> dict[str, Any]:
     """A result, with what is drawn of it."""
-    result = job.result
-    warned = [each for each in result["warnings"] if each["code"] != SYNTHETIC]
-    found = result.get("roi")
+    found = {"box": result.roi.box} if result.roi else None
     return {
         "result": result,
         "found": found,
-        "synthetic": len(warned) < len(result["warnings"]),
-        "warnings": [sentences.warning(say, each) for each in warned],
+        "synthetic": result.warns(SYNTHETIC),
+        "warnings": [
+            sentences.warning(say, warning)
+            for warning in result.warnings
+            if warning.code != SYNTHETIC
+        ],
         "scale": plots_case.scale(say, result),
         "outline": plots_case.outline(case.roi or found, case.image["width"], case.image["height"]),
     }

@@ -20,6 +20,7 @@ from services.api.web.languages import Words
 from services.api.web.plots_models import Legend
 from services.api.web.shell import PageReader, Visitor, pages, show
 from shared.domain.reader_studies import Phase, StudyState
+from shared.domain.result import Result
 from shared.domain.roles import HOSPITAL_ROLES, Act
 from shared.ledger.hospitals import Caller
 
@@ -70,9 +71,8 @@ def sera_part(
 ) -> HTMLResponse:
     """SERA's answer as a part of the desk. As GET /v1/.../aided/{case_id}: refused before the blind reading."""
     aided = ReadingDesk(wired, visitor.caller, study_id).aided(case_id)
-    return show(
-        request, visitor, "reading_sera.html", blind=aided.blind, **told(visitor.words, aided.sera)
-    )
+    facts = answer_facts(visitor.words, aided.sera)
+    return show(request, visitor, "reading_sera.html", blind=aided.blind, **facts)
 
 
 def own(study: ReaderStudyView, who: Caller) -> ReaderProgress | None:
@@ -110,16 +110,16 @@ def curves(analysis: Analysis | None, visitor: Visitor) -> dict[int, str]:
     return drawn
 
 
-def told(words: Words, result: Mapping[str, Any]) -> dict[str, Any]:
+def answer_facts(words: Words, result: Result) -> dict[str, Any]:
     """SERA's answer in the visitor's language."""
     return {
-        "risk": sentences.percent(result["risk"]),
-        "decision": result["decision"],
-        "advice": sentences.advice(words, result["fna"]),
-        "advice_says": sentences.advice_says(words, result["fna"]),
-        "rule": sentences.rule(words, result["fna"]["rule"]),
-        "warnings": [sentences.warning(words, each) for each in result["warnings"]],
-        "model": result["model"],
+        "risk": sentences.percent(result.risk),
+        "decision": result.decision,
+        "advice": sentences.advice(words, result.fna),
+        "advice_says": sentences.advice_says(words, result.fna),
+        "rule": sentences.rule(words, result.fna.rule) if result.fna else None,
+        "warnings": [sentences.warning(words, warning) for warning in result.warnings],
+        "model": result.model,
     }
 
 

@@ -1,7 +1,7 @@
 """What is said of jobs, runs, steps, refusals and shadows is kept as a code and facts, no longer as an English sentence.
 
 A sentence of before cannot be taken apart again and goes; the code that stood beside it stays. Nothing is rewritten: a
-column is dropped and another added.
+column is dropped and another added, at once and not over two releases, since none that reads the sentences was ever made.
 """
 
 import sqlalchemy as sa

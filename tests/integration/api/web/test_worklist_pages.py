@@ -9,10 +9,10 @@ from shared.domain.jobs import Reason
 from shared.domain.roles import Role
 from shared.domain.texts import JOBS
 from shared.ledger.queue import Failure
-from tests.builders import form, png
+from tests.builders import fna_advice, form, png, result
 
 DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
-RESULT = {"risk": 0.7, "decision": "malignant", "fna": {"recommended": True}, "warnings": []}
+RESULT = result(risk=0.7, fna=fna_advice(recommended=True), warnings=())
 
 
 @pytest.fixture
