@@ -110,24 +110,30 @@ def view(recorded: Recorded) -> EventView:
 
 def wanted(question: Question, names: Names) -> Wanted:
     """Raises NotFound."""
-    told = {
-        name: value for name, value in vars(question).items() if name not in ("hospital", "case")
-    }
-    return Wanted(hospital_id=_hospital(question.hospital, names), case_id=question.case, **told)
+    return Wanted(
+        hospital_id=_hospital(question.hospital, names),
+        event=question.event,
+        actor=question.actor,
+        case_id=question.case,
+        since=question.since,
+        until=question.until,
+    )
 
 
 def joined(read: Sequence[Stretch], known: dict[str, str]) -> list[StretchView]:
     """Stretches of one chain in one line."""
     lines: dict[str, StretchView] = {}
-    for each in read:
-        before = lines[each.chain].events if each.chain in lines else 0
-        told = {
-            "hospital": known.get(each.chain),
-            "events": before + each.events,
-            "sealed_at": each.seal_at,
-        }
-        told |= {name: getattr(each, name) for name in ("chain", "number", "sealed", "ended")}
-        lines[each.chain] = StretchView(**told)
+    for stretch in read:
+        before = lines[stretch.chain].events if stretch.chain in lines else 0
+        lines[stretch.chain] = StretchView(
+            chain=stretch.chain,
+            hospital=known.get(stretch.chain),
+            events=before + stretch.events,
+            number=stretch.number,
+            sealed=stretch.sealed,
+            sealed_at=datetime.fromisoformat(stretch.seal_at) if stretch.seal_at else None,
+            ended=stretch.ended,
+        )
     return list(lines.values())
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.api.dependencies import Wiring
 from shared.errors import Unavailable
 from shared.imaging import decode
+from shared.imaging.deidentify import Cleaned
 from shared.ledger import SystemSession
 from shared.ledger.cleanings import Cleaning
 
@@ -37,11 +38,10 @@ def keep(wired: Wiring, image: bytes, mask: bytes | None) -> Kept:
     """Clean and decode both, then store what is clean; raises what is wrong with them."""
     cleaned = wired.cleaner.clean(image)
     height, width = decode(cleaned.data).pixels.shape
-    cleaned_mask = wired.cleaner.clean_mask(mask, width, height) if mask is not None else None
-    return Kept(
-        _store(wired, image, cleaned.data, cleaned.removed),
-        _store(wired, mask, cleaned_mask.data, cleaned_mask.removed) if cleaned_mask else None,
-    )
+    if mask is None:
+        return Kept(image=_store(wired, image, cleaned), mask=None)
+    cleaned_mask = wired.cleaner.clean_mask(mask, width, height)
+    return Kept(image=_store(wired, image, cleaned), mask=_store(wired, mask, cleaned_mask))
 
 
 def settle(wired: Wiring, session: SystemSession, dataset: UUID, kept: Iterable[Kept]) -> None:
@@ -66,10 +66,13 @@ def known_by(session: SystemSession, told: Sequence[Content]) -> list[Content]:
 
 
 def as_came(kept: Kept) -> Content:
-    return Content(kept.image.source_sha256, kept.mask and kept.mask.source_sha256)
+    return Content(
+        image_sha256=kept.image.source_sha256,
+        mask_sha256=kept.mask.source_sha256 if kept.mask else None,
+    )
 
 
-def _store(wired: Wiring, original: bytes, cleaned: bytes, removed: dict[str, int]) -> Cleaning:
+def _store(wired: Wiring, original: bytes, cleaned: Cleaned) -> Cleaning:
     """An original above the cap is refused by the receive path; a cleaned loop may be larger."""
     source = hashlib.sha256(original).hexdigest()
-    return Cleaning(source, wired.objects.put(cleaned).sha256, dict(removed))
+    return Cleaning(source, wired.objects.put(cleaned.data).sha256, dict(cleaned.removed))

@@ -160,10 +160,11 @@ class DatasetDesk:
         with self._house() as session:
             dataset = find(session, name).id
             version, other = session.versions.find(dataset, number), against or number - 1
-            older = session.versions.find(dataset, other) if other else None
-            return version_detail(
-                version, older and session.versions.difference(older.id, version.id), other
-            )
+            if not other:
+                return version_detail(version, None, against=0)
+            older = session.versions.find(dataset, other)
+            difference = session.versions.difference(older.id, version.id)
+            return version_detail(version, difference, against=other)
 
     def take_outcomes(self, name: str, which: OutcomeFilter, tags: Tags) -> TakenView:
         with self._house() as session:

@@ -9,6 +9,11 @@ from shared.ledger.hospitals import Caller, HospitalUnknown
 Names = dict[UUID, str]
 
 
+def name_of(hospital: UUID | None, names: Names) -> str | None:
+    """None for what belongs to no hospital."""
+    return names.get(hospital) if hospital else None
+
+
 def named(name: str | None, names: Names, who: Caller) -> UUID | None:
     """Another hospital's name is answered as one that nobody has. Raises HospitalUnknown, Forbidden."""
     if not name:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from services.api.dependencies import Wiring
-from services.api.hospitals.named import Names, named
+from services.api.hospitals.named import Names, name_of, named
 from services.api.keys import schemas
 from services.api.keys.schemas import KeyView, NewKeyView
 from shared.errors import Conflict
@@ -30,7 +30,7 @@ class KeyDesk:
     def all(self) -> list[KeyView]:
         """Newest first."""
         with self._open() as (keys, names):
-            return [KeyView(**told(key, names)) for key in keys.all()]
+            return [view(key, names) for key in keys.all()]
 
     def make(self, new: schemas.NewKey) -> NewKeyView:
         """Raises HospitalUnknown, KeyNeedsHospital, Forbidden."""
@@ -47,7 +47,7 @@ class KeyDesk:
     def revoke(self, key_id: str) -> KeyView:
         """Raises KeyUnknown."""
         with self._open() as (keys, names):
-            return KeyView(**told(keys.revoke(key_id), names))
+            return view(keys.revoke(key_id), names)
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Keys, Names]]:
@@ -62,10 +62,19 @@ class KeyDesk:
                 yield system_session.keys, system_session.observations.hospitals()
 
 
-def told(key: Key, names: Names) -> dict[str, object]:
-    facts = {name: value for name, value in vars(key).items() if name != "hospital_id"}
-    return facts | {"hospital": names.get(key.hospital_id)}
+def view(key: Key, names: Names) -> KeyView:
+    return KeyView(
+        id=key.id,
+        role=key.role,
+        hospital=name_of(key.hospital_id, names),
+        label=key.label,
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        last_used_at=key.last_used_at,
+        replaced_by=key.replaced_by,
+    )
 
 
 def shown(new: NewKey, names: Names) -> NewKeyView:
-    return NewKeyView(**told(new.key, names), key=new.text)
+    return NewKeyView(**view(new.key, names).model_dump(), key=new.text)

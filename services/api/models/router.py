@@ -69,10 +69,11 @@ def judge_again(model_id: str, wired: WiringDep, who: Operator) -> ModelView:
     """Hold the gate again, against what is live now; a trainer does it, and the model shows its word."""
     with wired.ledger.system_session(who.actor) as session:
         model = session.models.find(model_id)
-        session.steps.gate_again(service.run_of(model))
-        seen = service.view(session, model.digest)
-    wired.doorbell.ring(Tasks.TRAIN, model.run_id)
-    return seen
+        run_id = service.run_of(model)
+        session.steps.gate_again(run_id)
+        view = service.view(session, model.digest)
+    wired.doorbell.ring(Tasks.TRAIN, run_id)
+    return view
 
 
 @router.get("/promotions")

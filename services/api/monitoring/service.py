@@ -20,7 +20,8 @@ FRESH_S = 30.0
 DAYS, MOST_DAYS = 30, 400
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
-Measure = Callable[[Observations, Window], BaseModel]
+Measure = Callable[..., BaseModel]
+"""Called with the observations, the window, and further arguments of its own."""
 
 
 class WindowInvalid(InputError):

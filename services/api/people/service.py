@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from services.api.dependencies import Wiring
-from services.api.hospitals.named import Names, named
+from services.api.hospitals.named import Names, name_of, named
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView
 from services.api.session.errors import ProviderOff
 from shared import passwords
@@ -117,4 +117,4 @@ class PeopleDesk:
 
 def view(person: Person, names: Names) -> PersonView:
     facts = {name: value for name, value in vars(person).items() if name != "hospital_id"}
-    return PersonView(**facts, hospital=names.get(person.hospital_id))
+    return PersonView(**facts, hospital=name_of(person.hospital_id, names))

@@ -34,14 +34,16 @@ class ReadingDesk:
             if phase is Phase.BLIND:
                 session.readings.show(seat, left[0], phase)
             case = session.readings.case(seat, left[0])
-        facts = {
-            "width": case.width,
-            "height": case.height,
-            "size_mm": case.size_mm,
-            "image": self._link(case.id),
-        }
-        done = len(seat.order) - len(left)
-        return NextCase(phase=phase, case_id=case.id, done=done, cases=len(seat.order), **facts)
+        return NextCase(
+            phase=phase,
+            case_id=case.id,
+            image=self._link(case.id),
+            width=case.width,
+            height=case.height,
+            size_mm=case.size_mm,
+            done=len(seat.order) - len(left),
+            cases=len(seat.order),
+        )
 
     def image(self, case_id: UUID) -> Response:
         with self._book() as session:
@@ -66,8 +68,13 @@ class ReadingDesk:
                 session, self._who, Event.RESULT_READ, [(case_id, answer.job_id)]
             )
         self._wired.seen.remember(self._who, Event.RESULT_READ, read)
-        place = {"case_id": case_id, "image": self._link(case_id), "size_mm": case.size_mm}
-        return AidedView(blind=blind, sera=answer.result, **place)
+        return AidedView(
+            case_id=case_id,
+            image=self._link(case_id),
+            size_mm=case.size_mm,
+            blind=blind,
+            sera=answer.result,
+        )
 
     def _seat(self, session: HospitalSession) -> Seat:
         return session.readings.seat(self._study, self._who.person)
@@ -84,5 +91,13 @@ def own(reading: Reading) -> OwnReading:
 
 
 def _nothing(seat: Seat) -> NextCase:
-    none = dict.fromkeys(("phase", "case_id", "image", "width", "height", "size_mm"))
-    return NextCase(done=len(seat.order), cases=len(seat.order), **none)
+    return NextCase(
+        phase=None,
+        case_id=None,
+        image=None,
+        width=None,
+        height=None,
+        size_mm=None,
+        done=len(seat.order),
+        cases=len(seat.order),
+    )

@@ -21,10 +21,18 @@ class StudyDesk:
         self._wired, self._who = wired, who
 
     def make(self, new: NewReaderStudy) -> ReaderStudyView:
-        told = {name: getattr(new, name) for name in ("name", "question", "design", "seed")}
-        pick = {"pick": new.pick.by, "count": new.pick.count, "cases": tuple(new.pick.ids)}
+        study = NewStudy(
+            name=new.name,
+            question=new.question,
+            design=new.design,
+            seed=new.seed,
+            pick=new.pick.by,
+            count=new.pick.count,
+            cases=tuple(new.pick.ids),
+            readers=tuple(new.readers),
+        )
         with self._book() as session:
-            made = session.reader_studies.make(NewStudy(**told, **pick, readers=tuple(new.readers)))
+            made = session.reader_studies.make(study)
             return self._view(session, session.reader_studies.find(made))
 
     def all(self) -> list[ReaderStudyView]:
@@ -48,10 +56,20 @@ class StudyDesk:
         return None if self._administers else self._who.person or NOBODY
 
     def _view(self, session: HospitalSession, study: ReaderStudy) -> ReaderStudyView:
-        readers = [self._progress(each) for each in session.reader_studies.progress(study.id)]
-        told = {name: value for name, value in vars(study).items() if name != "id"}
+        counts = session.reader_studies.counts(study.id)
         return ReaderStudyView(
-            study_id=study.id, readers=readers, **session.reader_studies.counts(study.id), **told
+            study_id=study.id,
+            name=study.name,
+            question=study.question,
+            design=study.design,
+            seed=study.seed,
+            state=study.state,
+            made_at=study.made_at,
+            opened_at=study.opened_at,
+            closed_at=study.closed_at,
+            cases=counts["cases"],
+            erased=counts["erased"],
+            readers=[self._progress(each) for each in session.reader_studies.progress(study.id)],
         )
 
     def _progress(self, of: Progress) -> ReaderProgress:

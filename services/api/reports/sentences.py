@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.api.languages import Language
 from services.api.web.languages import SPOKEN
 from shared.guidelines import CHOICES
 
@@ -15,7 +16,7 @@ RISK_BAND = re.compile(r"risk-band/(?P<guideline>.+)/(?P<version>\d+)")
 ADVICE = {"due": "yes", "not-due": "no", "consider": "consider", "undecided": "undecided"}
 
 
-def speaker(language: str) -> Say:
+def speaker(language: Language) -> Say:
     """Says the words of the pages."""
     words = SPOKEN[language]
     return lambda key, /, **facts: words(key).format(**facts)

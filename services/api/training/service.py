@@ -113,7 +113,7 @@ def _read(session: SystemSession, run_id: UUID) -> RunView:
     return view(run, session.runs.steps(run_id))
 
 
-def _visible(run: RunView) -> tuple:
+def _visible(run: RunView) -> tuple[object, ...]:
     """What is worth a word; clocks that merely go on are not."""
     return (
         run.state,

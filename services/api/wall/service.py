@@ -138,7 +138,7 @@ def _oldest_s(reading: Reading, lanes: Sequence[Lane]) -> float | None:
 
 
 def _failures(told: Iterable[tuple[str, int]]) -> list[FailureView]:
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for reason, jobs in told:
         counts[reason] += jobs
     return [FailureView(reason=reason, jobs=jobs) for reason, jobs in counts.most_common() if jobs]
@@ -178,4 +178,8 @@ def _live(session: SystemSession) -> ModelNamed | None:
     if digest is None:
         return None
     model = known.get(digest)
-    return ModelNamed(digest=digest, name=model and model.name, version=model and model.version)
+    return ModelNamed(
+        digest=digest,
+        name=model.name if model else None,
+        version=model.version if model else None,
+    )

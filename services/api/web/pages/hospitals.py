@@ -13,7 +13,13 @@ from services.api.hospitals.service import HospitalDesk
 from services.api.text import PlainText
 from services.api.web.actors import names
 from services.api.web.console import show_console
-from services.api.web.shell import PageAdministrator, PageOperator, Visitor, answering, pages
+from services.api.web.shell import (
+    PageAdministrator,
+    PageOperator,
+    SignedInVisitor,
+    answering,
+    pages,
+)
 from shared.domain.events import Event
 from shared.domain.roles import Act
 from shared.guidelines import RULES
@@ -49,7 +55,7 @@ def own_hospital_page(
 
 
 def _settings(
-    request: Request, visitor: Visitor, wired: Wiring, hospital: HospitalView
+    request: Request, visitor: SignedInVisitor, wired: Wiring, hospital: HospitalView
 ) -> HTMLResponse:
     """The form of a hospital's settings, with the last change for whoever comes too late."""
     latest = AuditDesk(wired, visitor.caller).newest(

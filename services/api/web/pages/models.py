@@ -53,7 +53,7 @@ def model_page(
             "workers": [service.worker(row) for row in session.serving.alive()],
             "least_reason": LEAST_REASON,
         }
-        facts |= _judged(facts["gate"], latest, live, Language(visitor.language))
+        facts |= _judged(facts["gate"], latest, live, visitor.language)
     return show_console(
         request, visitor, "model.html", **facts | {"drawn": drawn(facts["gate"], visitor)}
     )
@@ -103,8 +103,10 @@ def _legend(key: str, visitor: Visitor) -> Legend:
 
 
 def _named(session: SystemSession, digest: str | None) -> str | None:
-    model = session.models.find(digest) if digest else None
-    return model and f"{model.name}/{model.version}"
+    if digest is None:
+        return None
+    model = session.models.find(digest)
+    return f"{model.name}/{model.version}"
 
 
 def _shadow(session: SystemSession, model: ModelView) -> Any:

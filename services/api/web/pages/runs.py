@@ -81,7 +81,7 @@ def epochs(log: Sequence[EventView]) -> list[EventView]:
 
 def series(log: Sequence[EventView], figure: str) -> Series:
     """A figure by epoch, a line for each step; a step that began anew, or tries another setting, begins a line."""
-    lines: Series = {}
+    lines: dict[str, list[tuple[float, float | None]]] = {}
     latest: dict[str, str] = {}
     begun: defaultdict[str, int] = defaultdict(int)
     for event in epochs(log):
@@ -95,8 +95,11 @@ def series(log: Sequence[EventView], figure: str) -> Series:
             )
             lines[name] = []
         lines[name].append((epoch, event.metrics.get(figure)))
-    told = {name: [point for point in line if point[1] is not None] for name, line in lines.items()}
-    return {name: line for name, line in told.items() if line}
+    points = {
+        name: [(epoch, value) for epoch, value in line if value is not None]
+        for name, line in lines.items()
+    }
+    return {name: line for name, line in points.items() if line}
 
 
 def drawn(log: Sequence[EventView], visitor: Visitor) -> dict[str, str]:

@@ -17,8 +17,8 @@ from services.api.reader_studies.service import StudyDesk
 from services.api.reports import sentences
 from services.api.web import plots_models
 from services.api.web.languages import Words
-from services.api.web.plots_models import Legend
-from services.api.web.shell import PageReader, Visitor, pages, show
+from services.api.web.plots_models import Legend, RocCurve
+from services.api.web.shell import PageReader, SignedInVisitor, pages, show
 from shared.domain.reader_studies import Phase, StudyState
 from shared.domain.roles import HOSPITAL_ROLES, Act
 from shared.ledger.hospitals import Caller
@@ -98,10 +98,12 @@ def offered(wired: Wiring, who: Caller) -> dict[str, Any]:
     return {"people": people, "malignant": malignant, "benign": len(eligible) - malignant}
 
 
-def curves(analysis: Analysis | None, visitor: Visitor) -> dict[int, str]:
+def curves(analysis: Analysis | None, visitor: SignedInVisitor) -> dict[int, str]:
     """ROC curves of each reader beside SERA's, by the reader's number; none under a case of either class."""
+    if analysis is None:
+        return {}
     drawn: dict[int, str] = {}
-    for reader in analysis.readers if analysis else ():
+    for reader in analysis.readers:
         sides = {"sera": analysis.sera.figures, "blind": reader.blind, "aided": reader.aided}
         if reader.blind.roc and reader.aided.roc:
             drawn[reader.number] = plots_models.roc(
@@ -123,14 +125,13 @@ def told(words: Words, result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _points(sides: Mapping[str, Condition]) -> dict[str, Any]:
-    found = {name: side.roc for name, side in sides.items() if side.roc}
+def _points(sides: Mapping[str, Condition]) -> dict[str, RocCurve]:
+    curves = {name: side.roc for name, side in sides.items() if side.roc}
     return {
-        name: {
-            "points": list(zip(each.false_positive_rate, each.sensitivity, strict=True)),
-            "band": [],
-        }
-        for name, each in found.items()
+        name: RocCurve(
+            points=list(zip(curve.false_positive_rate, curve.sensitivity, strict=True)), band=[]
+        )
+        for name, curve in curves.items()
     }
 
 

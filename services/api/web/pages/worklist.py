@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from services.api.dependencies import WiringDep
-from services.api.web.shell import PageReader, Visitor, answering, pages, show
+from services.api.web.shell import PageReader, SignedInVisitor, answering, pages, show
 from services.api.worklist.schemas import Decision, PageQuestion, WorklistPage
 from services.api.worklist.service import dead_letters, listed
 from shared.domain.erasure import Ground
@@ -68,13 +68,13 @@ def worklist_rows(
     return Response(status_code=304, headers={"ETag": tag}) if if_none_match == tag else answer
 
 
-def _listed(question: PageQuestion, visitor: Visitor, wired: WiringDep) -> WorklistPage:
+def _listed(question: PageQuestion, visitor: SignedInVisitor, wired: WiringDep) -> WorklistPage:
     answering(visitor)
     return listed(wired, visitor.caller, question)
 
 
 def _facts(
-    question: PageQuestion, visitor: Visitor, wired: WiringDep, page: WorklistPage
+    question: PageQuestion, visitor: SignedInVisitor, wired: WiringDep, page: WorklistPage
 ) -> dict[str, Any]:
     asked = told(question)
     return {
