@@ -176,8 +176,8 @@ def test_the_tests_bring_their_own_packages_and_end_with_pytests_line(ready: Mac
     done = ready.sera("test")
     assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
     assert "requirements-dev.lock" in ready.calls("-m pip install")[0]
-    steps = ("ruff check", "ruff format --check", "lint_imports", "pytest")
-    assert all(step in call for step, call in zip(steps, ready.calls("")[-4:], strict=True))
+    steps = ("ruff check", "ruff format --check", "lint_imports", "-m mypy", "pytest")
+    assert all(step in call for step, call in zip(steps, ready.calls("")[-5:], strict=True))
     ready.sera("up")
     assert len(ready.calls("-m pip install")) == 1
 
