@@ -59,7 +59,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEngines]:
     """PostgreSQL and Valkey, the ones `./sera up` starts."""
-    with EmbeddedEngines(tmp_path_factory.mktemp("engines")) as running:
+    with EmbeddedEngines(tmp_path_factory.mktemp("engines"), durable=False) as running:
         yield running
 
 

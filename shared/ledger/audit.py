@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.chain import Link, chain_of, moment
 from shared.domain.events import Event
+from shared.ledger.db_role import DatabaseRole
 from shared.ledger.tables import AuditRow, SealRow
 
 ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
@@ -107,12 +108,22 @@ class AuditTrail:
             Entry(event, self._hospital, *subject) for subject in subjects if subject not in seen
         )
 
+    @property
+    def pending(self) -> bool:
+        """Whether something was recorded that is not written yet."""
+        return bool(self._told)
+
+    @property
+    def role(self) -> DatabaseRole:
+        """Under which its events may be written."""
+        return DatabaseRole(self._hospital)
+
     def write(self) -> None:
         """Write what was told, at the end of the transaction."""
         write_all(self._session, [self])
 
     def take(self) -> list[dict[str, Any]]:
-        """What was told and is not written yet, as rows."""
+        """What was recorded and is not written yet, as rows."""
         told, self._told = self._told, []
         return [{**vars(entry), "actor": self._actor, "origin": ORIGIN.get()} for entry in told]
 

@@ -18,13 +18,13 @@ from shared.domain.events import Event
 from shared.domain.withdrawn import Withdrawn
 from shared.errors import SeraError
 from shared.ledger.audit import AuditTrail
+from shared.ledger.db_role import TAKE_SYSTEM_ROLE, reachable
 from shared.ledger.erasures import Retention
 from shared.ledger.keys import Keys
 from shared.ledger.ledger import CONNECT
 from shared.ledger.migrate import upgrade
 from shared.ledger.schema import CodeBehind, head, revisions
 from shared.ledger.snapshot import AT_EASE, OF_THE_SCHEMA, READABLE, heads, models, named
-from shared.ledger.standing import HOUSE, reachable
 from shared.ledger.terms import is_empty
 
 ACTOR = "restore"
@@ -109,7 +109,7 @@ class Refill:
         Returns how many cases were erased and keys revoked.
         """
         session = Session(self._connection, join_transaction_mode="create_savepoint")
-        self._do(HOUSE)
+        self._do(TAKE_SYSTEM_ROLE)
         audit = AuditTrail(session, ACTOR)
         audit.record(Event.LEDGER_RESTORED, **facts)
         done = _erase(session, audit, withdrawn.cases), _revoke(session, audit, withdrawn.keys)

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 
 from shared.domain.chain import moment
 from shared.domain.withdrawn import Withdrawn
+from shared.ledger.db_role import TAKE_SYSTEM_ROLE, reachable
 from shared.ledger.ledger import CONNECT
 from shared.ledger.schema import check
-from shared.ledger.standing import HOUSE, reachable
 from shared.ledger.terms import read
 
 OF_THE_SCHEMA = ("alembic_version", "schema_terms")
@@ -110,7 +110,9 @@ def snapshot(url: str) -> Iterator[Snapshot]:
     )
     try:
         with reachable(), engine.connect() as connection:
-            connection.exec_driver_sql(f"SET TRANSACTION READ ONLY; {AT_EASE}; {READABLE}; {HOUSE}")
+            connection.exec_driver_sql(
+                f"SET TRANSACTION READ ONLY; {AT_EASE}; {READABLE}; {TAKE_SYSTEM_ROLE}"
+            )
             found = read(connection)
             check(found)
             yield Snapshot(connection, found.revision)
@@ -137,7 +139,7 @@ def let_go(url: str, hashes: list[str]) -> set[str]:
     engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT)
     try:
         with reachable(), engine.connect() as connection:
-            connection.exec_driver_sql(HOUSE)
+            connection.exec_driver_sql(TAKE_SYSTEM_ROLE)
             return set(connection.scalars(LET_GO, {"hashes": hashes}))
     finally:
         engine.dispose()

@@ -36,11 +36,11 @@ class Kept:
 
 def keep(wired: Wiring, image: bytes, mask: bytes | None) -> Kept:
     """Clean and decode both, then store what is clean; raises what is wrong with them."""
-    cleaned = wired.cleaner.clean(image)
+    cleaned = wired.deidentifier.clean(image)
     height, width = decode(cleaned.data).pixels.shape
     if mask is None:
         return Kept(image=_store(wired, image, cleaned), mask=None)
-    cleaned_mask = wired.cleaner.clean_mask(mask, width, height)
+    cleaned_mask = wired.deidentifier.clean_mask(mask, width, height)
     return Kept(image=_store(wired, image, cleaned), mask=_store(wired, mask, cleaned_mask))
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 
 from services.api.dependencies import PersonKeeper, WiringDep
-from services.api.once import repeated_as
+from services.api.idempotency import repeated_as
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView, RoleChange
 from services.api.people.service import PasswordShownOnce, PeopleDesk
 

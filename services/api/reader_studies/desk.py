@@ -64,10 +64,8 @@ class ReadingDesk:
             answer = session.readings.answer(seat, case_id)
             blind = own(session.readings.of(seat)[case_id, Phase.BLIND])
             session.readings.show(seat, case_id, Phase.AIDED)
-            read = self._wired.seen.note(
-                session, self._who, Event.RESULT_READ, [(case_id, answer.job_id)]
-            )
-        self._wired.seen.remember(self._who, Event.RESULT_READ, read)
+            read = [(case_id, answer.job_id)]
+            self._wired.read_audit.note(session, self._who, Event.RESULT_READ, read)
         return AidedView(
             case_id=case_id,
             image=self._link(case_id),

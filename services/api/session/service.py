@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from services.api.authentication import lifetime
 from services.api.dependencies import Wiring
-from services.api.doorman import lifetime
 from services.api.session.attempts import Attempts
 from services.api.session.authenticator import passes
 from services.api.session.errors import (

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from functools import partial
 from uuid import UUID
 
+from services.api.authentication import still_valid
 from services.api.dependencies import Wiring
-from services.api.doorman import still_known
 from services.api.jobs.patience import patiently
 from services.api.training.recipes import RecipeView, recipes
 from services.api.training.schemas import (
@@ -91,13 +91,17 @@ class RunDesk:
             seen = run
             if seen.state not in ENDED:
                 await self._wired.watch.changed(run_id, self._wired.settings.long_poll_max_s)
-                if not await patiently(partial(still_known, self._wired.ledger, self._who)):
+                if not await patiently(self._valid):
                     return
 
     def _news(self, run_id: UUID, after: int) -> tuple[RunView, list[EventView]]:
         with self._house() as session:
             run = _read(session, run_id)
             return run, [event_view(event) for event in session.runs.events(run_id, after)]
+
+    def _valid(self) -> bool:
+        with self._house() as session:
+            return still_valid(session.transaction, self._who)
 
     def _ring(self, run_id: UUID) -> None:
         self._wired.doorbell.ring(Tasks.TRAIN, run_id)

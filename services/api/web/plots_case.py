@@ -46,7 +46,7 @@ def outline(roi: Mapping[str, Any] | None, width: int, height: int) -> str:
     else:
         shape = f'<polygon class="{{}}" points="{" ".join(f"{x:g},{y:g}" for x, y in roi["polygon"])}"/>'
     drawn = shape.format("halo") + shape.format("line")
-    return f'<svg class="outline" viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'  # noqa: E501
+    return f'<svg class="outline" viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
 
 
 def _mark(name: str, say: Say, share: float, top: float, foot: float, words: float) -> str:

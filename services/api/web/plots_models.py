@@ -149,7 +149,7 @@ def _line(frame: Frame, name: str, number: int, line: Sequence[Point]) -> str:
 
 def _whisker(frame: Frame, name: str, each: CalibrationBin) -> str:
     x, interval = frame.x(each["mean_probability"]), each["interval"]
-    return f'<line class="whisker {name}" x1="{x}" x2="{x}" y1="{frame.y(interval["low"])}" y2="{frame.y(interval["high"])}"/>'  # noqa: E501
+    return f'<line class="whisker {name}" x1="{x}" x2="{x}" y1="{frame.y(interval["low"])}" y2="{frame.y(interval["high"])}"/>'
 
 
 def _bin(frame: Frame, name: str, each: CalibrationBin, most: int) -> str:
@@ -187,11 +187,11 @@ def _figure(
     )
     axes = (
         f'<text class="axis" x="{middle_x}" y="{frame.height - 10}" text-anchor="middle">{escape(said.x)}</text>'
-        f'<text class="axis" transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">{escape(said.y)}</text>'  # noqa: E501
+        f'<text class="axis" transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">{escape(said.y)}</text>'
     )
     named = f"{said.key}-title", f"{said.key}-desc"
     return (
-        f'<svg class="plot" role="img" viewBox="0 0 {frame.width} {frame.height}" aria-labelledby="{named[0]} {named[1]}">'  # noqa: E501
+        f'<svg class="plot" role="img" viewBox="0 0 {frame.width} {frame.height}" aria-labelledby="{named[0]} {named[1]}">'
         f'<title id="{named[0]}">{escape(said.title)}</title><desc id="{named[1]}">{escape(said.desc)}</desc>'
         f"{''.join(ticks)}{axes}{''.join(drawn)}</svg>"
     )

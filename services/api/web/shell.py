@@ -13,8 +13,15 @@ from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 
-from services.api.dependencies import may, wiring
-from services.api.doorman import PasswordChangeNeeded, lifetime
+from services.api.authentication import ACTOR, PasswordChangeNeeded, lifetime
+from services.api.dependencies import (
+    CallerSession,
+    TransactionDep,
+    hospital_of,
+    may,
+    session_of,
+    wiring,
+)
 from services.api.errors import said as told
 from services.api.languages import SPOKEN as CALLERS
 from services.api.languages import Language, preferred, sentence, told_again
@@ -25,7 +32,9 @@ from services.api.web.navigation import entries
 from services.api.web.tables import cards
 from services.api.web.times import moment
 from shared.domain.roles import Act, needed_for
-from shared.errors import Forbidden, InputError, SeraError, Unauthenticated
+from shared.errors import Forbidden, InputError, SeraError, Unauthenticated, Unavailable
+from shared.ledger import HospitalSession, SystemSession, Transaction
+from shared.ledger.db_role import reachable
 from shared.ledger.hospitals import Caller
 from shared.version import VERSION
 
@@ -84,19 +93,19 @@ class SignedInVisitor(Visitor):
     caller: Caller
 
 
-def anyone(request: Request) -> Visitor:
+def anyone(request: Request, transaction: TransactionDep) -> Visitor:
     """Somebody, signed in or not."""
     dependencies = wiring(request)
     words, theme = _words(request), _theme(request)
     token = dependencies.site.token(request.headers)
     if token is None:
         return Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
-    with dependencies.ledger.system_session("gateway") as session:
-        verified = session.sessions.verify(token, lifetime(dependencies.settings))
-        if verified is None or verified.must_change or verified.caller.person is None:
-            return Visitor(caller=None, csrf=csrf(token), words=words, theme=theme)
-        person = session.people.find(verified.caller.person)
-        hospital = session.hospitals.read(person.hospital_id) if person.hospital_id else None
+    session = SystemSession(transaction, ACTOR)
+    verified = session.sessions.verify(token, lifetime(dependencies.settings))
+    if verified is None or verified.must_change or verified.caller.person is None:
+        return Visitor(caller=None, csrf=csrf(token), words=words, theme=theme)
+    person = session.people.find(verified.caller.person)
+    hospital = session.hospitals.read(person.hospital_id) if person.hospital_id else None
     return SignedInVisitor(
         caller=verified.caller,
         csrf=csrf(token),
@@ -127,6 +136,26 @@ def signed_in(act: Act | None = None) -> Callable[[Visitor], SignedInVisitor]:
 
 Anyone = Annotated[Visitor, Depends(anyone)]
 PagePerson = Annotated[SignedInVisitor, Depends(signed_in())]
+
+
+def page_hospital_session(transaction: TransactionDep, visitor: PagePerson) -> HospitalSession:
+    """The page's transaction within the visitor's hospital; it comes after the parameter that checks the visitor."""
+    return HospitalSession(transaction, hospital_of(visitor.caller), visitor.caller.actor)
+
+
+def page_system_session(transaction: TransactionDep, visitor: PagePerson) -> SystemSession:
+    """The page's transaction over every hospital; it comes after the parameter that checks the visitor."""
+    return SystemSession(transaction, visitor.caller.actor)
+
+
+def page_caller_session(transaction: TransactionDep, visitor: PagePerson) -> CallerSession:
+    """The page's transaction over what the visitor may see."""
+    return session_of(transaction, visitor.caller)
+
+
+PageHospitalSessionDep = Annotated[HospitalSession, Depends(page_hospital_session)]
+PageSystemSessionDep = Annotated[SystemSession, Depends(page_system_session)]
+PageCallerSessionDep = Annotated[CallerSession, Depends(page_caller_session)]
 PageReader = Annotated[SignedInVisitor, Depends(signed_in(Act.READ))]
 PageSubmitter = Annotated[SignedInVisitor, Depends(signed_in(Act.SUBMIT))]
 PageAdministrator = Annotated[SignedInVisitor, Depends(signed_in(Act.ADMINISTER))]
@@ -163,7 +192,8 @@ class PageRoute(APIRoute):
 
         async def handled(request: Request) -> Response:
             try:
-                return await inner(request)
+                with reachable():
+                    return await inner(request)
             except (Unauthenticated, PasswordChangeNeeded):
                 return RedirectResponse(f"/sign-in?next={quote(_here(request))}", 303)
             except SeraError as error:
@@ -180,7 +210,14 @@ def pages() -> APIRouter:
 
 
 def _problem(request: Request, error: SeraError) -> HTMLResponse:
-    visitor = anyone(request)
+    """In a transaction of its own: that of the request is undone, for it may have failed."""
+    transaction: Transaction = request.state.transaction
+    transaction.rollback()
+    try:
+        visitor = anyone(request, transaction)
+    except Unavailable:
+        words, theme = _words(request), _theme(request)
+        visitor = Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
     said = sentence(error.code, error.facts, str(error), visitor.language)[0]
     return show(request, visitor, "problem.html", error.status, code=error.code, said=said)
 

@@ -23,8 +23,7 @@ def listed(wired: Wiring, who: Caller, question: PageQuestion) -> WorklistPage:
         lines = session.worklist.page(asked, after, limit + 1)
         found = session.worklist.count(asked)
         shown = [(line.case_id, line.job_id) for line in lines[:limit] if line.risk is not None]
-        read = wired.seen.note(session, who, Event.RESULT_READ, shown)
-    wired.seen.remember(who, Event.RESULT_READ, read)
+        wired.read_audit.note(session, who, Event.RESULT_READ, shown)
     more = _cursor(lines[limit - 1], asked.order) if len(lines) > limit else None
     views = [line_view(line) for line in lines[:limit]]
     return WorklistPage(

@@ -7,16 +7,16 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.api.cases.schemas import CaseView
-from services.api.cases.service import CaseDesk
+from services.api.cases.service import CaseService
 from services.api.cases.similar import similar
 from services.api.dependencies import WiringDep
 from services.api.jobs.schemas import JobView
-from services.api.jobs.service import JobDesk
+from services.api.jobs.service import JobService
 from services.api.reports import sentences
 from services.api.reports.facts import SYNTHETIC
 from services.api.reports.sentences import Say, speaker
 from services.api.web import plots_case
-from services.api.web.shell import PageReader, Visitor, pages, show
+from services.api.web.shell import PageHospitalSessionDep, PageReader, Visitor, pages, show
 from shared.domain.jobs import JobState
 from shared.domain.roles import Act
 
@@ -27,14 +27,20 @@ NEAREST = 6
 
 @router.get("/cases/{case_id}", response_class=HTMLResponse)
 def case_page(
-    request: Request, case_id: UUID, visitor: PageReader, wired: WiringDep
+    request: Request,
+    case_id: UUID,
+    visitor: PageReader,
+    session: PageHospitalSessionDep,
+    wired: WiringDep,
 ) -> HTMLResponse:
-    who, say = visitor.caller, speaker(visitor.language)
-    case = CaseDesk(wired, who).find(case_id)
-    job = JobDesk(wired, who).read(case.jobs[-1])
+    caller = visitor.caller
+    say = speaker(visitor.language)
+    case = CaseService(session, caller, wired.read_audit).find(case_id)
+    job = JobService(session, caller, wired).read(case.jobs[-1])
     facts = {"case": case, "job": job, "say": say, "sentences": sentences, **rights(visitor)}
     if job.state is JobState.DONE:
-        facts |= told(say, case, job) | {"similar": similar(wired, who, case_id, NEAREST)}
+        nearest = similar(session, caller, wired.read_audit, case_id, NEAREST)
+        facts |= told(say, case, job) | {"similar": nearest}
     return show(request, visitor, "case.html", **facts)
 
 

@@ -10,12 +10,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from services.api.app import create_app
-from services.api.once import NAME, REPLAYED, UNSAFE, done_once, sweep
+from services.api.idempotency import NAME, REPLAYED, UNSAFE, done_once, sweep
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.domain.training import Split
+from shared.ledger import HospitalSession, SystemSession
 from shared.ledger.datasets import LabelledImage
-from shared.ledger.once import ONCE, Asked
+from shared.ledger.hospitals import HospitalUnknown
 from shared.settings import Settings
 from tests.builders import CASE, form, png
 from tests.routes import routes
@@ -303,18 +304,18 @@ def test_a_repeat_while_the_first_is_under_way_is_told_to_come_again(settings, m
         assert (answer.json()["retryable"], answer.headers["Retry-After"]) == (True, "1")
 
 
-def test_a_ring_is_heard_when_what_it_rings_for_is_there(as_role, gateway, ledger):
+def test_a_ring_is_heard_when_what_it_rings_for_is_there(as_role, gateway, ledger, monkeypatch):
     """The bell asks the ledger for the job as another transaction sees it."""
     heard = []
 
-    class Bell:
+    class Notifier:
         def ring(self, task, subject):
             with ledger.engine.connect() as line:
                 heard.append(
                     line.scalar(text("SELECT count(*) FROM jobs WHERE id = :id"), {"id": subject})
                 )
 
-    gateway.app.state.wiring.doorbell._bell = Bell()
+    monkeypatch.setattr(gateway.app.state.wiring.acceptance, "_doorbell", Notifier())
     north = as_role()
     for headers in ({}, key()):
         assert north.post("/v1/cases", headers=headers, **form()).status_code == 202
@@ -355,23 +356,31 @@ def test_a_receipt_knows_its_case_so_that_both_can_be_forgotten(as_role, ledger)
         )
 
 
-def test_the_standing_of_a_request_that_is_done_once_is_its_own_to_the_end(ledger):
-    """Around another transaction it is the hospital's again when that has ended; and after it, it means nothing."""
-    with ledger.system_session("test") as house:
-        north = house.hospitals.ensure("north")
-    once = ledger.once(Asked(north, "k", timedelta(days=1), 1.0), lambda: "f")
-    token = ONCE.set(once)
-    try:
-        with ledger.hospital_session(north, "test") as book:
-            with ledger.system_session("test") as house:
-                assert house.hospitals.find("north")
-            asked = text("SELECT current_user, current_setting('sera.hospital')")
-            assert book.cases._session.execute(asked).one() == ("sera_hospital", str(north))
-        once.undo()
-        with ledger.system_session("test") as house:
-            assert house.receipts.sweep(timedelta(0)) == 0
-            house.hospitals.ensure("south")
-    finally:
-        ONCE.reset(token)
-    with ledger.system_session("test") as house:
-        assert house.hospitals.find("south")
+def test_a_transaction_has_the_role_of_the_session_that_is_used_in_it(ledger):
+    """One transaction, two sessions: each use takes the role on, whichever the last one was."""
+    with ledger.system_session("test") as session:
+        north = session.hospitals.ensure("north")
+    transaction = ledger.transaction()
+    hospital = HospitalSession(transaction, north, "test")
+    system = SystemSession(transaction, "test")
+    role = text("SELECT current_user, current_setting('sera.hospital', true)")
+    assert hospital.cases.find(uuid4()) is None
+    assert system.hospitals.find("north")
+    assert transaction.session.execute(role).one()[0] == "sera_house"
+    assert hospital.cases.find(uuid4()) is None
+    assert transaction.session.execute(role).one() == ("sera_hospital", str(north))
+    system.hospitals.ensure("south")
+    transaction.rollback()
+    with ledger.system_session("test") as session, pytest.raises(HospitalUnknown):
+        session.hospitals.find("south")
+
+
+def test_what_follows_a_commit_is_done_once_and_not_after_an_undone_one(ledger):
+    done = []
+    transaction = ledger.transaction()
+    transaction.on_commit(lambda: done.append("undone"))
+    transaction.rollback()
+    transaction.on_commit(lambda: done.append("done"))
+    transaction.commit()
+    transaction.commit()
+    assert done == ["done"]

@@ -1,15 +1,16 @@
-"""Nothing is stored before it is cleaned."""
+"""Nothing is stored before it is de-identified."""
 
 from functools import cached_property
 
 from shared.imaging.deidentify import Cleaned, clean, clean_mask
 from shared.ledger import Ledger
 
-ACTOR, PURPOSE = "api", "dicom-uids"
+ACTOR = "api"
+PURPOSE = "dicom-uids"
 
 
-class Cleaner:
-    """Cleans uploads under the installation's key, which is asked for with the first of them."""
+class Deidentifier:
+    """Cleans images under the installation's key, which is asked for with the first of them."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -22,5 +23,6 @@ class Cleaner:
 
     @cached_property
     def _key(self) -> bytes:
+        """In a transaction of its own, since the first request that needs it may be undone."""
         with self._ledger.system_session(ACTOR) as session:
             return session.pseudonyms.key_for(PURPOSE)

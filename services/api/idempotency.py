@@ -7,27 +7,22 @@ rather than 422: 422 says here that a body cannot be used as it is.
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Scope
 
-from services.api.errors import of_error, problem, told
-from services.api.fingerprint import Fingerprint
-from services.api.limits import has_body, refuse
+from services.api.errors import problem, told
 from shared.errors import InputError, SeraError
 from shared.ledger import Ledger
-from shared.ledger.once import ONCE, Answered, Asked, Once, after_commit
+from shared.ledger.idempotency import Answered
 from shared.ledger.receipts import Answer
-from shared.queueing import Doorbell
-from shared.queueing.app import Tasks
 from shared.settings import Settings
 from shared.telemetry import log
 
@@ -53,43 +48,7 @@ class KeyUnusable(InputError):
     text = "An Idempotency-Key has 1 to {longest} printable letters. Take a UUID, for example."
 
 
-class OnceEach:
-    """Does what comes with a key inside one transaction; what failed is undone and may be sent again."""
-
-    def __init__(self, app: ASGIApp, ledger: Ledger, settings: Settings) -> None:
-        self._app, self._ledger = app, ledger
-        self._kept, self._wait_s = (
-            timedelta(hours=settings.receipts_kept_h),
-            settings.same_key_wait_s,
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = _key(scope)
-        caller = scope.get("state", {}).get("caller")
-        if key is None or caller is None:
-            return await self._app(scope, receive, send)
-        if not (0 < len(key) <= LONGEST and key.isprintable()):
-            return await refuse(KeyUnusable(longest=LONGEST), scope, receive, send, has_body(scope))
-        asked = Asked(caller.hospital_id, key, self._kept, self._wait_s)
-        await self._once(asked, scope, receive, send)
-
-    async def _once(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
-        body, reply = Fingerprint(scope, receive), _Reply()
-        once = self._ledger.once(asked, body.digest)
-        try:
-            with _set(once):
-                await self._app(scope, body.receive, reply.take)
-            if reply.good and not once.answered:
-                await run_in_threadpool(once.keep, reply.answer(scope))
-        except SeraError as error:
-            return await of_error(error)(scope, receive, send)
-        finally:
-            await run_in_threadpool(once.undo)
-        for message in reply.messages:
-            await send(message)
-
-
-class _Reply:
+class BufferedReply:
     """An answer held back until it is on record."""
 
     def __init__(self) -> None:
@@ -102,29 +61,20 @@ class _Reply:
     def good(self) -> bool:
         return bool(self.messages) and self.messages[0]["status"] < 400
 
+    @property
+    def replayed(self) -> bool:
+        """Whether it is an earlier request's answer."""
+        return REPLAYED in Headers(raw=self.messages[0]["headers"])
+
     def answer(self, scope: Scope) -> Answer:
         """What a repeat is given: this, or what the route said instead."""
         instead = scope["state"].get("repeated_as")
         if instead is not None:
-            return _kept(instead.status_code, instead.headers, instead.body, scope)
+            return _answer(instead.status_code, instead.headers, instead.body, scope)
         start, *rest = self.messages
         headers = Headers(raw=start["headers"])
-        return _kept(
-            start["status"], headers, b"".join(message.get("body", b"") for message in rest), scope
-        )
-
-
-class RingsAfter:
-    """A doorbell that is rung when what it rings for is there for others."""
-
-    def __init__(self, bell: Doorbell) -> None:
-        self._bell = bell
-
-    def ring(self, task: Tasks, subject: UUID) -> None:
-        after_commit(lambda: self._bell.ring(task, subject))
-
-    def check(self) -> None:
-        self._bell.check()
+        body = b"".join(message.get("body", b"") for message in rest)
+        return _answer(start["status"], headers, body, scope)
 
 
 def repeated_as(request: Request, error: SeraError, **more: object) -> None:
@@ -132,13 +82,17 @@ def repeated_as(request: Request, error: SeraError, **more: object) -> None:
     request.scope["state"]["repeated_as"] = problem(error.status, error.code, told(error), **more)
 
 
+def replay(answer: Answer) -> Response:
+    """The answer that the first request got."""
+    return Response(answer.body, answer.status, {**answer.headers, REPLAYED: "true"})
+
+
 def install(app: FastAPI) -> None:
     """Teach the app to give an answer again, and to say in its document that it does."""
 
     @app.exception_handler(Answered)
     def again(request: Request, answered: Answered) -> Response:
-        kept = answered.answer
-        return Response(kept.body, kept.status, {**kept.headers, REPLAYED: "true"})
+        return replay(answered.answer)
 
     plain = app.openapi
 
@@ -179,15 +133,6 @@ def sweep(ledger: Ledger, kept: timedelta) -> int:
         return session.receipts.sweep(kept)
 
 
-@contextmanager
-def _set(once: Once) -> Iterator[None]:
-    token = ONCE.set(once)
-    try:
-        yield
-    finally:
-        ONCE.reset(token)
-
-
 def done_once(path: str) -> bool:
     """Whether a key counts here.
 
@@ -197,14 +142,14 @@ def done_once(path: str) -> bool:
     return path.startswith("/v1/") and not path.startswith(("/v1/session", "/v1/looks"))
 
 
-def _key(scope: Scope) -> str | None:
+def key_of(scope: Scope) -> str | None:
     """The key of a request that changes something."""
     if scope["type"] != "http" or scope["method"] not in UNSAFE or not done_once(scope["path"]):
         return None
     return Headers(scope=scope).get(NAME)
 
 
-def _kept(status: int, headers: Any, body: bytes, scope: Scope) -> Answer:
+def _answer(status: int, headers: Any, body: bytes, scope: Scope) -> Answer:
     return Answer(
         status,
         {name: headers[name] for name in MATTER if name in headers},
