@@ -16,8 +16,8 @@ from services.api.models.schemas import (
     WorkerView,
 )
 from shared.errors import Conflict, NotFound
+from shared.ledger import SystemSession
 from shared.ledger.gates import Gate
-from shared.ledger.ledger import SystemSession
 from shared.ledger.models import Model
 from shared.ledger.promotions import Promotion
 from shared.ledger.serving import Worker

@@ -1,4 +1,4 @@
-"""The reading desk: puts the next case before a reader, takes what they say, and only then shows what SERA said."""
+"""Reading a study: shows a reader the next case, stores what they say, and only then shows what SERA said."""
 
 from uuid import UUID
 
@@ -16,24 +16,28 @@ from shared.ledger.readings import NewReading, Reading, Seat
 SHOWN = {"Cache-Control": "private, max-age=3600"}
 
 
-class ReadingDesk:
-    """Of a person; a key has no seat at it."""
+class ReadingService:
+    """Of a person; a key is no reader of any study."""
 
-    def __init__(self, wired: Wiring, who: Caller, study: UUID) -> None:
-        self._wired, self._who, self._study = wired, who, study
+    def __init__(
+        self, session: HospitalSession, caller: Caller, wired: Wiring, study: UUID
+    ) -> None:
+        self._session = session
+        self._caller = caller
+        self._wired = wired
+        self._study = study
 
     def next(self) -> NextCase:
         """A case read blind comes again to be read aided; then the next one in this reader's order."""
-        with self._book() as session:
-            seat = self._seat(session)
-            known = session.readings.of(seat)
-            left = [case for case in seat.order if (case, Phase.AIDED) not in known]
-            if not left:
-                return _nothing(seat)
-            phase = Phase.AIDED if (left[0], Phase.BLIND) in known else Phase.BLIND
-            if phase is Phase.BLIND:
-                session.readings.show(seat, left[0], phase)
-            case = session.readings.case(seat, left[0])
+        seat = self._seat()
+        known = self._session.readings.of(seat)
+        left = [case for case in seat.order if (case, Phase.AIDED) not in known]
+        if not left:
+            return _nothing(seat)
+        phase = Phase.AIDED if (left[0], Phase.BLIND) in known else Phase.BLIND
+        if phase is Phase.BLIND:
+            self._session.readings.show(seat, left[0], phase)
+        case = self._session.readings.case(seat, left[0])
         return NextCase(
             phase=phase,
             case_id=case.id,
@@ -46,26 +50,27 @@ class ReadingDesk:
         )
 
     def image(self, case_id: UUID) -> Response:
-        with self._book() as session:
-            case = session.readings.case(self._seat(session), case_id)
+        """The transaction ends before the image is read and decoded."""
+        case = self._session.readings.case(self._seat(), case_id)
+        self._session.transaction.commit()
         return Response(png(self._wired, case), media_type="image/png", headers=SHOWN)
 
     def store(self, new: NewReadingView) -> OwnReading:
-        told = new.model_dump(exclude={"case_id"})
-        with self._book() as session:
-            seat = self._seat(session)
-            session.readings.case(seat, new.case_id)
-            return own(session.readings.store(seat, new.case_id, NewReading(**told)))
+        seat = self._seat()
+        self._session.readings.case(seat, new.case_id)
+        reading = NewReading(**new.model_dump(exclude={"case_id"}))
+        return own(self._session.readings.store(seat, new.case_id, reading))
 
     def aided(self, case_id: UUID) -> AidedView:
-        with self._book() as session:
-            seat = self._seat(session)
-            case = session.readings.case(seat, case_id)
-            answer = session.readings.answer(seat, case_id)
-            blind = own(session.readings.of(seat)[case_id, Phase.BLIND])
-            session.readings.show(seat, case_id, Phase.AIDED)
-            read = [(case_id, answer.job_id)]
-            self._wired.read_audit.note(session, self._who, Event.RESULT_READ, read)
+        readings = self._session.readings
+        seat = self._seat()
+        case = readings.case(seat, case_id)
+        answer = readings.answer(seat, case_id)
+        blind = own(readings.of(seat)[case_id, Phase.BLIND])
+        readings.show(seat, case_id, Phase.AIDED)
+        self._wired.read_audit.note(
+            self._session, self._caller, Event.RESULT_READ, [(case_id, answer.job_id)]
+        )
         return AidedView(
             case_id=case_id,
             image=self._link(case_id),
@@ -74,14 +79,11 @@ class ReadingDesk:
             sera=answer.result,
         )
 
-    def _seat(self, session: HospitalSession) -> Seat:
-        return session.readings.seat(self._study, self._who.person)
+    def _seat(self) -> Seat:
+        return self._session.readings.seat(self._study, self._caller.person)
 
     def _link(self, case_id: UUID) -> str:
         return f"/v1/reader-studies/{self._study}/cases/{case_id}/image.png"
-
-    def _book(self):
-        return self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor)
 
 
 def own(reading: Reading) -> OwnReading:

@@ -9,12 +9,11 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from services.api.audit.service import AuditDesk, Question
-from services.api.dependencies import WiringDep
+from services.api.audit.service import AuditService, Question
 from services.api.web.actors import homes, names
 from services.api.web.console import show_console
 from services.api.web.forms import Blank, Day, Words, beginning, end
-from services.api.web.shell import PageAuditor, pages
+from services.api.web.shell import PageAuditor, PageCallerSessionDep, pages
 from shared.domain.events import Event
 
 router = pages()
@@ -65,11 +64,11 @@ FiltersDep = Annotated[Filters, Depends(filters)]
 def audit_page(
     request: Request,
     visitor: PageAuditor,
-    wired: WiringDep,
+    session: PageCallerSessionDep,
     filters: FiltersDep,
     before: Annotated[int | None, Query(ge=1, le=MOST)] = None,
 ) -> HTMLResponse:
-    events = AuditDesk(wired, visitor.caller).newest(filters.question(), before, SHOWN + 1)
+    events = AuditService(session, visitor.caller).newest(filters.question(), before, SHOWN + 1)
     chosen = filters.chosen()
     older = urlencode(chosen | {"before": events[SHOWN - 1].id}) if len(events) > SHOWN else None
     return show_console(
@@ -80,6 +79,6 @@ def audit_page(
         asked=chosen,
         kinds=sorted(Event),
         older=older,
-        names=names(wired, visitor.caller),
-        homes=homes(wired, visitor.caller),
+        names=names(session, visitor.caller),
+        homes=homes(session),
     )

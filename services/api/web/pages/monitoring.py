@@ -19,13 +19,13 @@ from services.api.monitoring.schemas import (
     QualityView,
     QuantityDrift,
 )
-from services.api.monitoring.service import Asked, MonitorDesk
+from services.api.monitoring.service import Asked, MonitoringService
 from services.api.web import plots_monitoring
 from services.api.web.actors import homes
 from services.api.web.console import show_console
 from services.api.web.forms import Day, Words, beginning, end
 from services.api.web.plots_models import Legend
-from services.api.web.shell import PageMonitor, Visitor, pages
+from services.api.web.shell import PageCallerSessionDep, PageMonitor, Visitor, pages
 from shared.ledger.observations import Period
 from shared.statistics.drift import FEWEST
 
@@ -80,16 +80,20 @@ FiltersDep = Annotated[Filters, Depends(filters)]
 
 @router.get("/console/monitoring", response_class=HTMLResponse)
 def monitoring_page(
-    request: Request, visitor: PageMonitor, wired: WiringDep, filters: FiltersDep
+    request: Request,
+    visitor: PageMonitor,
+    session: PageCallerSessionDep,
+    wired: WiringDep,
+    filters: FiltersDep,
 ) -> HTMLResponse:
-    desk = MonitorDesk(wired, visitor.caller)
+    service = MonitoringService(session, visitor.caller, wired.memory)
     asked = filters.asked()
-    drifts = DriftView.model_validate_json(desk.answer(drift.measure, asked).body)
+    drifts = DriftView.model_validate_json(service.answer(drift.measure, asked).body)
     figures = PerformanceView.model_validate_json(
-        desk.answer(performance.measure, asked, Period.MONTH).body
+        service.answer(performance.measure, asked, Period.MONTH).body
     )
     covered = CoverageView.model_validate_json(
-        desk.answer(coverage.measure, asked, coverage.ALPHAS).body
+        service.answer(coverage.measure, asked, coverage.ALPHAS).body
     )
     return show_console(
         request,
@@ -102,14 +106,14 @@ def monitoring_page(
         window=drifts.window,
         performance=figures,
         over_time=over_time(figures, visitor),
-        quality=QualityView.model_validate_json(desk.answer(quality.measure, asked).body),
+        quality=QualityView.model_validate_json(service.answer(quality.measure, asked).body),
         coverage=covered,
         notes=NOTES,
         fewest=FEWEST,
         few_cases=performance.FEW_CASES,
         asked=filters.chosen(),
         query=urlencode(filters.chosen()),
-        homes=homes(wired, visitor.caller),
+        homes=homes(session),
     )
 
 
