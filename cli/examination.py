@@ -138,7 +138,7 @@ def workers(_: Settings, where: Addresses) -> Finding:
     told = ", ".join(
         f"{each.name} serves {(each.model_digest or 'nothing')[:12]}" for each in alive
     )
-    refused = [each.refusal.message for each in alive if each.refusal]
+    refused = [str(each.refusal.reason) for each in alive if each.refusal]
     if refused:
         return Verdict.FAIL, f"{told}. A worker refuses the live model: {refused[0]}"
     if live is None:

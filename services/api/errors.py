@@ -14,6 +14,7 @@ from services.api import languages
 from services.api.headers import UNLESS_SET
 from services.api.languages import Language
 from services.api.monitoring.traffic import REFUSALS, route_of
+from shared.domain.messages import to_json
 from shared.errors import SeraError, StorageFull, Unavailable
 from shared.space import says_full
 from shared.telemetry import log
@@ -78,6 +79,11 @@ def problem(
 def told(error: SeraError) -> tuple[str, Language]:
     """Its sentence in the caller's language."""
     return languages.sentence(error.code, error.facts, str(error))
+
+
+def refusal(error: SeraError) -> dict[str, Any]:
+    """An error that is told beside others in one answer."""
+    return {"code": error.code, "message": told(error)[0], "facts": to_json(error.facts)}
 
 
 def of_error(error: SeraError) -> JSONResponse:

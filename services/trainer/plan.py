@@ -64,10 +64,13 @@ class _Planner:
         return [step for place in range(len(self._recipe.features)) for step in self._of_set(place)]
 
     def _of_set(self, place: int) -> list[NewStep]:
-        features, network = self._recipe.features[place], []
-        if isinstance(features, NetworkFeatures) and features.tuning is Tuning.PHANTOMS:
-            count = self._recipe.phantoms.count
-            network = [self._step(f"network/{features.name}", StepKind.NETWORK, count, set=place)]
+        features = self._recipe.features[place]
+        phantoms = self._recipe.phantoms
+        network: list[NewStep] = []
+        on_phantoms = isinstance(features, NetworkFeatures) and features.tuning is Tuning.PHANTOMS
+        if on_phantoms and phantoms is not None:
+            name = f"network/{features.name}"
+            network = [self._step(name, StepKind.NETWORK, phantoms.count, set=place)]
         shards = []
         for number, start in enumerate(range(0, self._images, SHARD_IMAGES)):
             end = min(start + SHARD_IMAGES, self._images)
@@ -142,13 +145,13 @@ class _Planner:
 
     def _effort(self, kind: StepKind, subject: Mapping[str, int | None]) -> float:
         """How much more than the usual a step is for each image."""
-        if kind is StepKind.FEATURES and isinstance(
-            self._recipe.features[subject["set"]], HandcraftedFeatures
-        ):
-            return 0.5
-        if kind is StepKind.TUNING:
-            plan = self._recipe.tuning
-            return plan.epochs * len(plan.rates) * len(plan.decays)
+        place = subject.get("set")
+        tuning = self._recipe.tuning
+        if kind is StepKind.FEATURES and place is not None:
+            handcrafted = isinstance(self._recipe.features[place], HandcraftedFeatures)
+            return 0.5 if handcrafted else 1.0
+        if kind is StepKind.TUNING and tuning is not None:
+            return tuning.epochs * len(tuning.rates) * len(tuning.decays)
         return 1.0
 
 

@@ -10,20 +10,16 @@ from uuid import UUID
 from services.trainer.gate import judge
 from shared.bundles import Bundle, load, save
 from shared.bundles.depot import fetch, publish
-from shared.domain.models import GateVerdict, Judgement
+from shared.domain.messages import Message
+from shared.domain.models import Judgement
 from shared.learning import FittedModel, Progress
 from shared.learning.cache import FeatureCache
 from shared.ledger import SystemSession
-from shared.ledger.datasets import LabelledImage
+from shared.ledger.labelled import LabelledImage
 from shared.objects import ObjectStore
 from shared.statistics.gate import GatePolicy
 
 Also = Callable[[SystemSession], None]
-WORDS = {
-    GateVerdict.PASSED: "The gate lets it pass.",
-    GateVerdict.FAILED: "The gate does not let it pass:",
-    GateVerdict.NOT_JUDGED: "The gate could not judge it:",
-}
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,9 @@ def gated(
     return _judged(taken(digest, bench), against, tests, bench, progress)
 
 
-def recorded(digest: str, live: str | None, version: UUID, run: UUID, judgement: Judgement) -> Also:
+def recorded(
+    digest: str, live: str | None, version: UUID | None, run: UUID, judgement: Judgement
+) -> Also:
     """Writes the judgement with the step's end."""
 
     def record(session: SystemSession) -> None:
@@ -79,9 +77,9 @@ def recorded(digest: str, live: str | None, version: UUID, run: UUID, judgement:
     return record
 
 
-def sentence(judgement: Judgement) -> str:
+def message(judgement: Judgement) -> Message:
     """The verdict, and what speaks against the candidate."""
-    return " ".join([WORDS[judgement.verdict], *judgement.against])
+    return Message(f"gate-{judgement.verdict.value}", {"against": judgement.against})
 
 
 def _judged(

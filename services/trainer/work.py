@@ -12,10 +12,12 @@ from services.trainer.samples import samples
 from services.trainer.stores import StoredFeatures, StoredFits
 from shared.bundles.card import card
 from shared.bundles.facts import reference
+from shared.domain.messages import Message
 from shared.domain.training import StepKind
 from shared.errors import Conflict
 from shared.learning import (
     Progress,
+    Sample,
     Skipped,
     StoredTable,
     Workbench,
@@ -30,7 +32,7 @@ from shared.learning import (
 )
 from shared.learning.errors import NoneReadable
 from shared.ledger import SystemSession
-from shared.ledger.datasets import LabelledImage
+from shared.ledger.labelled import LabelledImage
 from shared.ledger.steps import ClaimedStep, NewStep
 from shared.ledger.training import TrainingRun
 from shared.ledger.versions import check_usable
@@ -84,7 +86,7 @@ class Done:
     """What a step found, the steps that follow from it, and what else is to be written in the same transaction."""
 
     outcome: Mapping[str, Any]
-    message: str
+    message: Message
     adding: Sequence[NewStep] = ()
     also: Callable[[SystemSession], None] = field(default=lambda session: None)
 
@@ -130,12 +132,12 @@ class RunWork:
             raise TrainsOnTestImages(count=len(material.locked), example=min(material.locked)[:12])
         check_classes(self._samples)
         steps = plan(self._recipe, len(material.images), len(material.tests), material.pace)
-        return Done({"steps": len(steps)}, f"{len(steps)} steps planned", steps)
+        return Done({"steps": len(steps)}, Message("plan-done", {"steps": len(steps)}), steps)
 
     def network(self, subject: Mapping[str, Any], found: Found) -> Done:
         features = self._recipe.features[subject["set"]]
         self._extractor(features)
-        return Done({}, f"{features.name} has been trained on phantoms")
+        return Done({}, Message("network-done", {"features": features.name}))
 
     def features(self, subject: Mapping[str, Any], found: Found) -> Done:
         """One feature set of a part of the images; those known from before are not computed again."""
@@ -145,13 +147,17 @@ class RunWork:
         )
         extractors, cut = [self._extractor(features)], framing(self._recipe)
         computed, skipped = precompute(part, extractors, self._keep, cut, self._progress)
-        told = f"{features.name}: {computed} images computed, {len(part) - computed - len(skipped)} known before"
+        facts = {
+            "features": features.name,
+            "computed": computed,
+            "known": len(part) - computed - len(skipped),
+        }
         outcome = {
             "computed": computed,
             "images": len(part),
             "skipped": [[each.key, each.code] for each in skipped],
         }
-        return Done(outcome, told)
+        return Done(outcome, Message("features-done", facts))
 
     def table(self, subject: Mapping[str, Any], found: Found) -> Done:
         """All numbers of the images that can be read, side by side, for the steps that follow."""
@@ -174,7 +180,7 @@ class RunWork:
         }
         return Done(
             {"key": stored.key, **facts},
-            f"{len(table.samples)} images, {len(table.skipped)} skipped",
+            Message("table-done", facts),
         )
 
     def tuning(self, subject: Mapping[str, Any], found: Found) -> Done:
@@ -183,24 +189,25 @@ class RunWork:
         fold = subject["fold"]
         if fold is None:
             tuning.finish()
-            return Done(vars(tuning.course(None)), "tuned on all images")
+            return Done(vars(tuning.course(None)), Message("tuning-done"))
         if self._is_there(fold, found):
             tuning.follow(fold)
-        return Done({"fold": fold}, f"tuned without fold {fold + 1}")
+        return Done({"fold": fold}, Message("tuning-done", {"fold": fold + 1}))
 
     def fold(self, subject: Mapping[str, Any], found: Found) -> Done:
         """Every reader's scores of one fold's images."""
         fold = subject["fold"]
         if not self._is_there(fold, found):
-            return Done({"fold": fold}, f"there is no fold {fold + 1}: patients are too few")
+            return Done({"fold": fold}, Message("fold-absent", {"fold": fold + 1}))
         self._laid(found).judge_fold(fold, self._progress)
-        return Done({"fold": fold}, f"fold {fold + 1} is judged")
+        return Done({"fold": fold}, Message("fold-done", {"fold": fold + 1}))
 
     def fit(self, subject: Mapping[str, Any], found: Found) -> Done:
         """One reader, fitted on all images."""
         bench = self._laid(found)
         fit_reading(bench, subject["reading"], self._fits)
-        return Done({}, f"{self._recipe.label(*bench.readings[subject['reading']])} is fitted")
+        reader = self._recipe.label(*bench.readings[subject["reading"]])
+        return Done({}, Message("fit-done", {"reader": reader}))
 
     def bundle(self, subject: Mapping[str, Any], found: Found) -> Done:
         """The model, saved, proven, and stored."""
@@ -228,7 +235,7 @@ class RunWork:
         }
         return Done(
             {"digest": bundle.digest, **figures},
-            f"cross-validated AUC {metrics['auc']:.3f}",
+            Message("bundle-done", {"auc": metrics["auc"]}),
             also=store,
         )
 
@@ -237,8 +244,7 @@ class RunWork:
         figures = proof.evaluated(
             self._digest(found), self._tests(found.erased), self._proofs, self._progress
         )
-        told = f"AUC {figures['auc']:.3f}" if "auc" in figures else "too few to tell"
-        return Done(figures, f"{figures['images']} locked test images: {told}")
+        return Done(figures, Message("evaluation-done", figures))
 
     def gate(self, subject: Mapping[str, Any], found: Found) -> Done:
         """The new model against the live one on the locked test set.
@@ -254,7 +260,7 @@ class RunWork:
             "against": live,
             "left_out": len(self._material.tests) - len(tests),
         }
-        return Done(outcome, proof.sentence(judgement), also=record)
+        return Done(outcome, proof.message(judgement), also=record)
 
     def _digest(self, found: Found) -> str:
         return found.outcomes[StepKind.BUNDLE][0]["digest"]
@@ -263,7 +269,7 @@ class RunWork:
         return [image for image in self._material.tests if image.image_sha256 not in besides]
 
     @cached_property
-    def _samples(self) -> list:
+    def _samples(self) -> list[Sample]:
         return samples(list(self._material.images), self._objects, framing(self._recipe))
 
     def _extractor(self, features: FeatureSet) -> Any:
@@ -281,7 +287,7 @@ class RunWork:
             )
         return self._bench
 
-    def _new_bench(self, learned: Sequence, table: StoredTable | None = None) -> Workbench:
+    def _new_bench(self, learned: Sequence[Sample], table: StoredTable | None = None) -> Workbench:
         made = (learned, self._recipe, self._weights, self._keep, self.run.seed, self._progress)
         return Workbench(*made, table=table, extractors=self._extractors)
 
@@ -289,7 +295,7 @@ class RunWork:
         return fold < found.outcomes[StepKind.TABLE][0]["folds"]
 
     def _progress(
-        self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+        self, stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
     ) -> None:
         """To whoever listens to the step that is being done: what is shared outlives a step."""
         self._tell(stage, fraction, message, metrics)

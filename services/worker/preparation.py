@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from structlog.contextvars import bound_contextvars
 
 from services.worker.shelf import Served
-from shared.domain.jobs import REASON_TEXT, Reason
+from shared.domain.jobs import Reason
 from shared.domain.source import Source
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Finding, Framing, Nodule, Roi, UltrasoundImage, crop, photos
@@ -70,7 +71,7 @@ class Batch:
 def internal(job: UUID, error: Exception) -> Failure:
     """The failure of a job that met a fault of SERA's own."""
     log().error("job.broke", job=str(job), exc_info=error)
-    return Failure(Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL])
+    return Failure(Reason.INTERNAL, {"job": str(job)})
 
 
 def looked_at(image: UltrasoundImage) -> UltrasoundImage:
@@ -115,7 +116,7 @@ class Preparation:
     def nodule(
         self,
         image_sha256: str,
-        roi: dict | None,
+        roi: dict[str, Any] | None,
         frame: int | None,
         framing: Framing,
         source: str = Source.FILE,
@@ -145,7 +146,7 @@ class Preparation:
         except Unavailable:
             return None
         except SeraError as error:
-            return Failure(error.code, str(error))
+            return Failure(error.code, error.facts)
         except Exception as error:  # noqa: BLE001 (one image's fault must not take its batch-mates along)
             return internal(job.id, error)
         return Prepared(job, nodule, (time.perf_counter() - began) * 1000)

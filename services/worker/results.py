@@ -96,7 +96,9 @@ def risk_of(served: Served, score: float, prevalence: float) -> float:
 
 def roi_found(box: Box | None) -> dict[str, Any] | None:
     """The ROI that was read where the case gave none, to be checked by who sees the result."""
-    return box and {"box": [box.x, box.y, box.width, box.height], "source": "calipers"}
+    if box is None:
+        return None
+    return {"box": [box.x, box.y, box.width, box.height], "source": "calipers"}
 
 
 def fna(risk: float, size_mm: float, rule: str) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import torch
 from services.worker import meters
 from services.worker.preparation import Preparation
 from services.worker.shelf import Served, Shelf
+from shared.domain.jobs import Reason
+from shared.domain.messages import Message
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
 from shared.imaging.decoders.pool import Decoders
@@ -19,7 +21,6 @@ from shared.statistics import shift_prior
 from shared.telemetry import log
 
 ACTOR = "shadow"
-BROKEN = "internal"
 
 
 def open_desk(
@@ -70,15 +71,15 @@ class ShadowDesk:
             except Unavailable as away:
                 log().warning("shadow.waits", problem=str(away))
             except SeraError as error:
-                self._end(error.code, str(error))
+                self._end(error.message)
             except Exception as error:  # noqa: BLE001 (whatever the bundle is, the shadow ends and says so)
                 log().error("shadow.broke", exc_info=error)
-                self._end(BROKEN, "The bundle broke while it was loaded. See shadow.log.")
+                self._end(Message(Reason.INTERNAL, {"process": ACTOR}))
         return self._served
 
-    def _end(self, code: str, message: str) -> None:
+    def _end(self, reason: Message) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            session.shadows.end_of(self.shadow.model_digest, f"{code}: {message}")
+            session.shadows.end_of(self.shadow.model_digest, reason)
 
     def _read(self, served: Served, watched: list[Watched]) -> list[tuple[Watched, Said]]:
         """What it says of each; an image that an absent engine keeps from it is left for later."""

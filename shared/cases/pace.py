@@ -12,8 +12,10 @@ class Pace:
     """Remembers the figure for a moment, so that a thousand polls cost one count."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger, self._lock = ledger, threading.Lock()
-        self._read_at, self._figure = float("-inf"), None
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
+        self._figure: float | None = None
 
     def jobs_per_s(self) -> float | None:
         with self._lock:

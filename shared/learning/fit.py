@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from shared.domain.messages import Message
 from shared.learning.cache import FeatureCache, NoCache
 from shared.learning.classifiers import SCORERS, Labels, Scorer, Scores, Settings, fit_classifier
 from shared.learning.columns import seen
@@ -146,7 +147,8 @@ class _Assembly:
     def _reader(self, desk: FoldDesk, reading: Reading, scores: Scores) -> FittedReader:
         sets, classifier = reading
         settings, scorer = _fitted(self._bench, desk, reading, self._fits)
-        self._progress("final", 0.0, self._recipe.label(*reading), {})
+        message = Message("progress-reader", {"reader": self._recipe.label(*reading)})
+        self._progress("final", 0.0, message, {})
         return FittedReader(
             sets, classifier.kind, settings, scorer, fit_sigmoid(scores, self._malignant)
         )
@@ -185,5 +187,5 @@ class _Assembly:
         metrics = measure(honest, self._malignant, self._bench.trial.folds)
         for reading, of_one in zip(self._readings, self._scores, strict=True):
             metrics |= measure_reader(self._recipe.label(*reading), of_one, self._malignant)
-        self._progress("final", 1.0, "cross-validated", metrics)
+        self._progress("final", 1.0, Message("progress-validated"), metrics)
         return metrics

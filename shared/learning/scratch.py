@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from shared.domain.messages import Message
 from shared.imaging.normalise import to_input
 from shared.learning.cache import FeatureCache
 from shared.learning.extractors import PREPROCESSING
@@ -79,7 +80,8 @@ def _draw(
         rows.append(
             to_input(sample.load(), card.input_px, card.normalise.mean, card.normalise.std)[:1]
         )
-        progress("network", place / count / 2, f"{place + 1} of {count} phantoms drawn", {})
+        message = Message("progress-phantoms", {"drawn": place + 1, "phantoms": count})
+        progress("network", place / count / 2, message, {})
     return torch.from_numpy(np.stack(rows)), torch.tensor(
         [int(sample.malignant) for sample in samples]
     )
@@ -107,9 +109,8 @@ def _descend(
         ]
         done = (epoch + 1) / training.epochs
         loss = sum(losses) / len(losses)
-        progress(
-            "network", 0.5 + done / 2, f"epoch {epoch + 1} of {training.epochs}", {"loss": loss}
-        )
+        message = Message("progress-epoch", {"epoch": epoch + 1, "epochs": training.epochs})
+        progress("network", 0.5 + done / 2, message, {"loss": loss})
 
 
 def _step(

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain.messages import Message
 from shared.errors import SeraError
 from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache
@@ -215,12 +216,8 @@ def _watched(
         batch = samples[start : start + BATCH]
         yield batch
         done = start + len(batch)
-        progress(
-            "features",
-            done / len(samples),
-            f"{done} of {len(samples)} images",
-            {"skipped": len(skipped)},
-        )
+        message = Message("progress-images", {"done": done, "images": len(samples)})
+        progress("features", done / len(samples), message, {"skipped": len(skipped)})
 
 
 def _new_file(folder: Path) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.svm import SVC
 
+from shared.domain.messages import Message
 from shared.learning.cache import FeatureCache
 from shared.learning.classifiers import (
     Labels,
@@ -78,7 +79,7 @@ def out_of_fold(
         def partly(
             stage: str,
             fraction: float,
-            message: str,
+            message: Message,
             metrics: Mapping[str, float],
             number: int = number,
         ) -> None:
@@ -105,7 +106,7 @@ def judge_fold(
     with FoldDesk(columns, trial, number) as desk:
         for reading in readings:
             judged.append(_kept(desk, reading, keep))
-            message = f"fold {number + 1} of {len(trial.folds)}"
+            message = Message("progress-fold", {"fold": number + 1, "folds": len(trial.folds)})
             progress("readers", len(judged) / len(readings), message, {})
     return judged
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.domain.messages import Message
 from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache, NoCache
 from shared.learning.columns import Columns, Fixed
@@ -178,7 +179,7 @@ class Workbench:
         place = len(self._tunings)
 
         def progress(
-            stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+            stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
         ) -> None:
             self._progress(stage, (place + fraction) / len(self._tunings), message, metrics)
 

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, and_, func, or_, select, update
@@ -15,6 +16,7 @@ from shared.errors import Conflict, Forbidden, InputError, NotFound
 from shared.ledger.audit import AuditTrail, Entry
 from shared.ledger.tables import KeyRow
 
+Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
 PREFIX = "sera"
 NOW = func.clock_timestamp()
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -89,7 +91,8 @@ class Keys:
 
     def now(self) -> datetime:
         """The database's clock, which says when a key ends."""
-        return self._session.scalar(select(NOW))
+        now: datetime = self._session.scalars(select(NOW)).one()
+        return now
 
     def all(self) -> list[Key]:
         """Newest first."""
@@ -109,8 +112,8 @@ class Keys:
         now = self.now()
         if row.replaced_by or not _alive(row, now):
             raise KeyEnded(key=key_id)
-        lifetime = row.expires_at and row.expires_at - row.created_at
-        made = self._add(Role(row.role), row.hospital_id, row.label, lifetime and now + lifetime)
+        expires_at = now + (row.expires_at - row.created_at) if row.expires_at else None
+        made = self._add(Role(row.role), row.hospital_id, row.label, expires_at)
         row.replaced_by = made.key.id
         row.expires_at = min(filter(None, (row.expires_at, now + overlap)))
         self._session.flush()
@@ -161,13 +164,15 @@ class Keys:
         query = self._mine(select(KeyRow)).where(KeyRow.id == key_id)
         if self._hospital:
             query = query.where(KeyRow.role.in_(STAFF_ROLES))
-        row = self._session.scalar(query.with_for_update())
+        row: KeyRow | None = self._session.scalar(query.with_for_update())
         if row is None:
             raise KeyUnknown(key=key_id)
         return row
 
-    def _mine(self, query: Select) -> Select:
-        return query.where(KeyRow.hospital_id == self._hospital) if self._hospital else query
+    def _mine(self, query: Query) -> Query:
+        if self._hospital is None:
+            return query
+        return query.where(KeyRow.hospital_id == self._hospital)
 
     def _record(self, event: Event, key: Key, **details: object) -> None:
         self._audit.record_all([Entry(event, key.hospital_id, details={"key": key.id, **details})])

@@ -83,9 +83,13 @@ class Receipts:
         row = self._session.scalar(
             select(ReceiptRow).where(mine, ReceiptRow.key == key, ~self._past())
         )
-        if row and row.fingerprint != fingerprint:
+        if row is None:
+            return None
+        if row.fingerprint != fingerprint:
             raise KeyReused
-        return row and Answer(row.status, row.headers, row.body, row.case_id)
+        if row.status is None or row.headers is None or row.body is None:
+            return None  # reserved in this very transaction
+        return Answer(row.status, row.headers, row.body, row.case_id)
 
     def reserve(self, key: str, fingerprint: str, wait_s: float | None = None) -> bool:
         """Take the key for this transaction; False if it has an answer. Raises CaseErased.
@@ -123,7 +127,8 @@ class Receipts:
     def sweep(self, kept: timedelta) -> int:
         """Drop what was kept for so long, whoever's it is; returns how many there were."""
         past = ReceiptRow.created_at < func.clock_timestamp() - kept
-        return self._session.execute(delete(ReceiptRow).where(past)).rowcount
+        dropped = self._session.scalars(delete(ReceiptRow).where(past).returning(ReceiptRow.id))
+        return len(dropped.all())
 
     def _check_kept(self, key: str) -> None:
         """Raises CaseErased for the key of a case that is gone; of such a key only a mark is kept."""

@@ -67,7 +67,7 @@ class SignIns:
         )
         if self._session.scalar(taken.returning(DoorstepRow.tokens)) is not None:
             return 0
-        left = self._session.scalar(select(level).where(DoorstepRow.origin == told))
+        left = self._session.scalars(select(level).where(DoorstepRow.origin == told)).one()
         return max(math.ceil(60 * (1 - left) / per_minute), 1)
 
     def begin(self, name: str) -> Attempt:
@@ -153,9 +153,9 @@ class SignIns:
         )
         count = self._session.scalar(counted.returning(StrangerRow.failures))
         if count is None:
-            left = self._session.scalar(
+            left = self._session.scalars(
                 select(_left_s(StrangerRow)).where(StrangerRow.name_hmac == told)
-            )
+            ).one()
             return Attempt(None, None, name, None, FREE, _whole(left))
         return Attempt(None, None, name, None, count)
 

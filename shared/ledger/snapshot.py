@@ -6,8 +6,9 @@ Rows are read as the house, so that the login may be the services' own or the ta
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from psycopg2 import extensions
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from shared.domain.chain import moment
@@ -76,7 +77,7 @@ class Snapshot:
     def copy(self, table: str, columns: list[str], out: BinaryIO) -> int:
         """Write a table's rows as PostgreSQL's COPY does, in text; returns how many."""
         told = ", ".join(f'"{name}"' for name in columns)
-        with self._connection.connection.cursor() as cursor:
+        with driver_connection(self._connection).cursor() as cursor:
             cursor.copy_expert(f'COPY (SELECT {told} FROM "{table}") TO STDOUT', out)
             return cursor.rowcount
 
@@ -113,11 +114,14 @@ def snapshot(url: str) -> Iterator[Snapshot]:
             connection.exec_driver_sql(
                 f"SET TRANSACTION READ ONLY; {AT_EASE}; {READABLE}; {TAKE_SYSTEM_ROLE}"
             )
-            found = read(connection)
-            check(found)
-            yield Snapshot(connection, found.revision)
+            yield Snapshot(connection, check(read(connection)))
     finally:
         engine.dispose()
+
+
+def driver_connection(connection: Connection) -> extensions.connection:
+    """For COPY, which SQLAlchemy has no words for."""
+    return cast(extensions.connection, connection.connection.driver_connection)
 
 
 def named(connection: Connection) -> list[str]:

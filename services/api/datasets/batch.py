@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from services.api.datasets.content import Content, ImageFiles, Kept, as_came, known_by
 from services.api.datasets.schemas import BatchReport, BatchRow, Facts, report
 from services.api.datasets.service import find, offered
-from services.api.errors import said
+from services.api.errors import refusal, said
 from shared.errors import InputError, SeraError
 from shared.ledger import SystemSession
 from shared.ledger.drafts import Reception
@@ -197,5 +197,5 @@ def _told(row: Row, prepared: Prepared | SeraError, answer: Answer) -> BatchRow:
     if isinstance(prepared, Prepared):
         line["image_sha256"] = prepared.content.image_sha256
     if isinstance(answer, SeraError):
-        return BatchRow(**line, outcome=REFUSED, code=answer.code, message=str(answer))
+        return BatchRow(**line, outcome=REFUSED, **refusal(answer))
     return BatchRow(**line, outcome=answer)

@@ -135,7 +135,12 @@ class BatchRow(BaseModel):
     outcome: str = Field(description="`added`, `known` (the dataset has it just so) or `refused`.")
     image_sha256: str | None = None
     code: str | None = None
-    message: str | None = Field(None, description="Why it was refused, and what to do.")
+    message: str | None = Field(
+        None, description="Why it was refused, and what to do, in the caller's language."
+    )
+    facts: dict[str, Any] | None = Field(
+        None, description="What `message` is made of: numbers and names."
+    )
 
 
 class BatchReport(BaseModel):
@@ -151,6 +156,7 @@ class BatchReport(BaseModel):
                 "image_sha256": SHA256,
                 "code": None,
                 "message": None,
+                "facts": None,
             },
             {
                 "line": 3,
@@ -159,6 +165,7 @@ class BatchReport(BaseModel):
                 "image_sha256": None,
                 "code": "image-unreadable",
                 "message": "The PNG image cannot be decoded (it is cut short or damaged). Export it again.",
+                "facts": {"format": "PNG", "problem": "it is cut short or damaged"},
             },
         ],
     )
@@ -281,7 +288,8 @@ class RefusedView(BaseModel):
     case_id: UUID
     image_sha256: str
     code: str
-    message: str
+    message: str = Field(description="Why it was refused, in the caller's language.")
+    facts: dict[str, Any] = Field(description="What `message` is made of: numbers and names.")
 
 
 class TakenView(BaseModel):

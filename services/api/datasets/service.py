@@ -29,6 +29,7 @@ from services.api.datasets.schemas import (
     version_detail,
     version_view,
 )
+from services.api.errors import refusal
 from shared.errors import Conflict, InputError
 from shared.ledger import SystemSession
 from shared.ledger.consents import Taken
@@ -199,8 +200,7 @@ def _taken(taken: Taken) -> TakenView:
         RefusedView(
             case_id=each.case_id,
             image_sha256=each.image_sha256,
-            code=each.reason.code,
-            message=str(each.reason),
+            **refusal(each.reason),
         )
         for each in taken.refused
     ]

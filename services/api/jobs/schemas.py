@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.languages import told_again
+from services.api.languages import word
 from shared.domain.jobs import JobState
 from shared.ledger.jobs import Job
 
@@ -52,6 +52,7 @@ class JobView(BaseModel):
                     "attempts": 1,
                     "reason": None,
                     "message": None,
+                    "facts": None,
                     "result": RESULT,
                 }
             ]
@@ -66,7 +67,12 @@ class JobView(BaseModel):
     )
     attempts: int
     reason: str | None = Field(description="Code of why it failed.")
-    message: str | None = Field(description="The reason as a sentence that says the next step.")
+    message: str | None = Field(
+        description="The reason as a sentence that says the next step, in the caller's language."
+    )
+    facts: dict[str, Any] | None = Field(
+        description="What the sentence is made of: numbers and names."
+    )
     result: dict[str, Any] | None = Field(
         description="`roi` is what was read where the case gave none: a `box` with its `source`, `calipers`; else null."
     )
@@ -87,6 +93,7 @@ class Reruns(BaseModel):
 def view(job: Job, eta_s: float | None = None) -> JobView:
     told = {
         name: getattr(job, name)
-        for name in ("case_id", "state", "position", "attempts", "reason", "result")
+        for name in ("case_id", "state", "position", "attempts", "reason", "facts", "result")
     }
-    return JobView(job_id=job.id, eta_s=eta_s, message=told_again(job.reason, job.message), **told)
+    message = word(job.reason, job.facts or {}) if job.reason else None
+    return JobView(job_id=job.id, eta_s=eta_s, message=message, **told)

@@ -18,6 +18,7 @@ from services.api.models.schemas import (
     ShadowView,
     WorkerView,
 )
+from shared.domain.messages import Message
 from shared.queueing.app import Tasks
 
 router = APIRouter(prefix="/v1", tags=["models"])
@@ -119,4 +120,5 @@ def stop_shadow(
     reason: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> ShadowView:
     """End the shadow that runs; what it said is kept."""
-    return service.shadow(session.shadows.stop(reason or "An operator stopped it."))
+    ending = Message("shadow-stopped", {"reason": reason} if reason else {})
+    return service.shadow(session.shadows.stop(ending))

@@ -24,7 +24,7 @@ from services.api.dependencies import (
 )
 from services.api.errors import said as told
 from services.api.languages import SPOKEN as CALLERS
-from services.api.languages import Language, preferred, sentence, told_again
+from services.api.languages import Language, preferred, sentence
 from services.api.site import csrf
 from services.api.web.files import HERE
 from services.api.web.languages import LANGUAGES, SPOKEN, Words
@@ -40,7 +40,7 @@ from shared.version import VERSION
 
 PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
 PAGES.env.filters["cards"] = cards
-PAGES.env.globals |= {"moment": moment, "static": HERE, "told_again": told_again}
+PAGES.env.globals |= {"moment": moment, "static": HERE}
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -116,11 +116,6 @@ def anyone(request: Request, transaction: TransactionDep) -> Visitor:
     )
 
 
-def answering(visitor: Visitor) -> None:
-    """Have what the API says from here on said in the language of the page, whatever the browser prefers."""
-    CALLERS.set(visitor.language)
-
-
 def signed_in(act: Act | None = None) -> Callable[[Visitor], SignedInVisitor]:
     """A dependency that lets only people through who have signed in and may do this; None for all who signed in."""
 
@@ -170,7 +165,6 @@ def show(
     request: Request, visitor: Visitor, template: str, status: int = 200, /, **facts: object
 ) -> HTMLResponse:
     """A page in the visitor's language and light."""
-    answering(visitor)
     shared = {
         "t": visitor.words,
         "visitor": visitor,
@@ -185,12 +179,16 @@ def show(
 
 
 class PageRoute(APIRoute):
-    """A page says what went wrong as a page, and sends a stranger to sign in first."""
+    """A page says what went wrong as a page, and sends a stranger to sign in first.
+
+    What the API says for it is said in the language of the page, whatever the browser prefers.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
+            CALLERS.set(_words(request).language)
             try:
                 with reachable():
                     return await inner(request)

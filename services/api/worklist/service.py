@@ -3,18 +3,22 @@
 import base64
 import binascii
 import json
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from services.api.audit.read_audit import ReadAudit
 from services.api.jobs.service import CursorInvalid
-from services.api.languages import told_again
-from services.api.worklist.schemas import PageQuestion, WorklistPage, line_view
+from services.api.worklist.schemas import (
+    DeadLettersView,
+    PageQuestion,
+    WorklistPage,
+    dead_letters_view,
+    line_view,
+)
 from shared.domain.events import Event
 from shared.ledger import HospitalSession
 from shared.ledger.hospitals import Caller
-from shared.ledger.worklist import COUNTED, DeadLetters, Line, Order, Place
+from shared.ledger.worklist import COUNTED, Line, Order, Place
 
 
 class WorklistService:
@@ -38,12 +42,9 @@ class WorklistService:
             more_than_total=count > COUNTED,
         )
 
-    def dead_letters(self) -> list[DeadLetters]:
+    def dead_letters(self) -> list[DeadLettersView]:
         """This hospital's by their reasons, each with a sentence of one of them; most cases first."""
-        return [
-            replace(dead, message=told_again(dead.reason, dead.message))
-            for dead in self._session.worklist.dead()
-        ]
+        return [dead_letters_view(of_reason) for of_reason in self._session.worklist.dead()]
 
 
 def _cursor(line: Line, order: Order) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
+from shared.domain.messages import Message
 from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache
 from shared.learning.extractors import Array, NetworkExtractor
@@ -173,18 +174,23 @@ class Tuning:
         def look(epoch: int, tail: Tail, loss: float) -> None:
             curve.append(self._tuner.margins(tail, fold.test))
             self._keep_snapshot((which, number, epoch), tail)
-            told = f"fold {number + 1} of {len(trial.folds)}, rate {course.rate:g}, epoch {epoch} of {course.epochs}"
-            figures = {"loss": loss, "epoch": epoch, **_area(curve[-1], trial.malignant[fold.test])}
-            self._progress(
-                "tuning", span[0] + span[1] * epoch / course.epochs, f"{self._how}: {told}", figures
+            message = self._message(
+                epoch, course, fold=number + 1, folds=len(trial.folds), rate=course.rate
             )
+            figures = {"loss": loss, "epoch": epoch, **_area(curve[-1], trial.malignant[fold.test])}
+            self._progress("tuning", span[0] + span[1] * epoch / course.epochs, message, figures)
 
         self._tuner.run(fold.training, course, look)
         return np.stack(curve)
 
-    @property
-    def _how(self) -> str:
-        return f"{self._features.network}, {self._features.tuning}"
+    def _message(self, epoch: int, course: Course, **of_fold: float) -> Message:
+        facts = {
+            "network": self._features.network,
+            "tuning": self._features.tuning,
+            "epoch": epoch,
+            "epochs": course.epochs,
+        }
+        return Message("progress-tuning", facts | of_fold)
 
     @cached_property
     def _final(self) -> Tail:
@@ -194,8 +200,8 @@ class Tuning:
             return self._tuner.new_tail(safetensors.torch.load(known))
 
         def look(epoch: int, tail: Tail, loss: float) -> None:
-            told = f"{self._how}: on all images, epoch {epoch} of {course.epochs}"
-            self._progress("network", epoch / course.epochs, told, {"loss": loss, "epoch": epoch})
+            figures = {"loss": loss, "epoch": epoch}
+            self._progress("network", epoch / course.epochs, self._message(epoch, course), figures)
 
         tail = self._tuner.run(self._rows, course, look)
         self._ground.keep.put(key, safetensors.torch.save(_state(tail)))

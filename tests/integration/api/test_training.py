@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from shared import recipes
+from shared.domain.messages import Message
 from shared.domain.roles import Role
 from shared.domain.training import Split, StepKind
 from shared.ledger.datasets import LabelledImage
@@ -15,6 +16,7 @@ from shared.ledger.trainers import Lack
 from shared.recipes import load_recipe, read_recipe
 
 LEASE = timedelta(minutes=5)
+EPOCH = Message("progress-epoch", {"epoch": 2, "epochs": 4})
 
 
 @pytest.fixture
@@ -37,11 +39,13 @@ def trainer(ledger):
 
         def finish(self, step, adding=(), **outcome):
             with ledger.system_session("trainer") as house:
-                house.steps.finish(step.token, outcome, adding, f"{step.name} is done")
+                house.steps.finish(
+                    step.token, outcome, adding, Message("step-done", {"step": step.name})
+                )
 
         def say(self, step, fraction, **metrics):
             with ledger.system_session("trainer") as house:
-                assert house.steps.progress(step.token, step.kind, fraction, "working", metrics)
+                assert house.steps.progress(step.token, step.kind, fraction, EPOCH, metrics)
 
         def plan(self, *names):
             step = self.claim()
@@ -162,6 +166,22 @@ def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(operator, 
     said = operator.get(path + "/log").json()
     assert said[-1]["metrics"] == {"loss": 0.4}
     assert operator.get(path + "/log", params={"after": said[-2]["id"]}).json() == said[-1:]
+
+
+def test_what_a_run_says_is_told_in_the_language_that_the_caller_prefers(operator, trainer):
+    path = f"/v1/training-runs/{ask(operator).json()['run_id']}"
+    trainer.plan("fold/0")
+    trainer.say(trainer.claim(), 0.5, loss=0.4)
+    korean = {"Accept-Language": "ko"}
+    for headers, message in (({}, "epoch 2 of 4"), (korean, "에폭 2/4")):
+        run = operator.get(path, headers=headers).json()
+        event = operator.get(path + "/log", headers=headers).json()[-1]
+        for told in (run, run["steps"][-1], event):
+            assert told["message"] == message
+            assert (told["message_code"], told["facts"]) == (EPOCH.code, EPOCH.facts)
+    operator.post(path + "/cancel")
+    cancelled = operator.get(path, headers=korean).json()
+    assert (cancelled["message"], cancelled["reason"]) == ("운영자가 취소했습니다.", None)
 
 
 def test_a_stream_tells_of_epochs_and_ends_with_the_run(operator, trainer):

@@ -9,6 +9,7 @@ from shared.ledger.queue import Failure
 from tests.builders import form, png
 
 DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
+UNREADABLE = {"format": "PNG", "problem": "cut short"}
 SIZES = {"A-1": 5, "A-2": 12, "=B": 18, "C": 25}
 RESULTS = {
     "A-1": {
@@ -64,7 +65,7 @@ def sent(north, ledger):
         )
         house.queue.fail(
             lease.token,
-            {by_number["=B"]: Failure("image-unreadable", "It cannot be read. Export anew.")},
+            {by_number["=B"]: Failure("image-unreadable", UNREADABLE)},
         )
         house.queue.give_back(lease.token, [by_number["C"]], timedelta(hours=1))
     outcome = {"malignant": False, "source": "cytology"}
@@ -107,7 +108,7 @@ def test_a_line_tells_what_is_known_of_its_case(north, sent):
     )
     assert (dead["reason"], dead["message"]) == (
         "image-unreadable",
-        "It cannot be read. Export anew.",
+        "The PNG image cannot be decoded (cut short). Export it again from its source and resend it.",
     )
     assert (dead["attempts"], dead["risk"], dead["outcome"], dead["warnings"]) == (
         1,

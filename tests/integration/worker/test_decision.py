@@ -112,7 +112,7 @@ def test_a_lost_lease_leaves_no_observation(desk, send, promote, ledger):
     promote(1)
     send()
     desk._live.current()
-    batch = desk._take()
+    batch = desk._take().batch
     answers = desk._infer(batch)
     with ledger.system_session("other") as house:
         house.queue.give_back(batch.token, batch.jobs, desk._lease)

@@ -132,7 +132,7 @@ def test_a_bundle_that_is_not_what_it_should_be_is_refused_and_the_old_one_goes_
     assert set(answers) | {answer()} == {good}
     told = serving()
     assert (told.model_digest, told.refusal.digest, told.refusal.code) == (good, bad, code)
-    assert len(told.refusal.message) > 20
+    assert len(str(told.refusal.reason)) > 20
     with ledger.system_session("test") as house:
         refused = [
             each.details

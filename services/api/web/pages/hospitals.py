@@ -19,7 +19,6 @@ from services.api.web.shell import (
     PageOperator,
     PageSystemSessionDep,
     SignedInVisitor,
-    answering,
     pages,
 )
 from shared.domain.events import Event
@@ -48,7 +47,6 @@ def hospital_page(
     session: PageSystemSessionDep,
     wired: WiringDep,
 ) -> HTMLResponse:
-    answering(visitor)
     service = HospitalService(session, wired.settings)
     hospital = service.read(service.named(name))
     return _settings(request, visitor, session, wired.settings, hospital)
@@ -62,7 +60,6 @@ def own_hospital_page(
     session: PageCallerSessionDep,
     wired: WiringDep,
 ) -> HTMLResponse:
-    answering(visitor)
     service = HospitalService(system_session, wired.settings)
     hospital = service.read(hospital_of(visitor.caller))
     return _settings(request, visitor, session, wired.settings, hospital)

@@ -5,16 +5,15 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.languages import Language
+from services.api.languages import word_message
 from services.api.models import service
 from services.api.models.schemas import GateView, ModelView
-from services.api.web import judged, plots_models
+from services.api.web import plots_models
 from services.api.web.actors import names
 from services.api.web.console import show_console
 from services.api.web.plots_models import Legend
 from services.api.web.shell import PageOperator, PageSystemSessionDep, Visitor, pages
 from shared.ledger import SystemSession
-from shared.ledger.gates import Gate
 from shared.ledger.promotions import LEAST_REASON, objection
 from shared.ledger.shadows import ShadowAbsent
 
@@ -46,6 +45,7 @@ def model_page(
     live = session.models.live()
     latest = session.gates.latest(model.digest)
     gate = service.gate(session, model.digest) if latest else None
+    against = objection(latest, live)
     return show_console(
         request,
         visitor,
@@ -57,18 +57,9 @@ def model_page(
         shadow=_shadow(session, model),
         workers=[service.worker(row) for row in session.serving.alive()],
         least_reason=LEAST_REASON,
-        reasons=judged.reasons(gate, visitor.language) if gate else [],
-        objection=_objection(latest, live, visitor.language),
+        objection=word_message(against) if against else None,
         drawn=drawn(gate, visitor),
     )
-
-
-def _objection(
-    latest: Gate | None, live: str | None, language: Language
-) -> tuple[str, Language] | None:
-    """Why the gate does not speak for a promotion, as the page says it; None where it does."""
-    against = objection(latest, live)
-    return judged.objected(latest, live, against, language) if against else None
 
 
 def before(session: SystemSession) -> ModelView | None:

@@ -13,7 +13,6 @@ from services.api.web.shell import (
     PageHospitalSessionDep,
     PageReader,
     SignedInVisitor,
-    answering,
     pages,
     show,
 )
@@ -84,7 +83,6 @@ def worklist_rows(
 def _facts(
     question: PageQuestion, visitor: SignedInVisitor, service: WorklistService
 ) -> dict[str, Any]:
-    answering(visitor)
     page = service.page(question)
     asked = told(question)
     return {

@@ -84,7 +84,7 @@ def test_a_known_outcome_and_no_similar_case_are_said(read, as_person, ledger, n
 def test_a_failed_case_says_why_and_what_to_do(case, as_person, ledger, language):
     with ledger.system_session("test") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.fail(lease.token, {lease.jobs[0].id: Failure("image-blank", "One even grey.")})
+        house.queue.fail(lease.token, {lease.jobs[0].id: Failure("image-blank")})
     submitter, reader = (
         as_person(role).get(case, params={"lang": language}).text
         for role in (Role.SUBMITTER, Role.READER)

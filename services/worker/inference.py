@@ -1,34 +1,42 @@
-"""The worker's day: claim, prepare, infer, write; while one batch is inferred the next is being prepared."""
+"""The worker's loop: claim, prepare, infer, write; while one batch is inferred the next is being prepared."""
 
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from services.worker import meters
-from services.worker.appetite import Appetite
+from services.worker import batch_telemetry, meters
+from services.worker.adaptive_batch import AdaptiveBatch
 from services.worker.live import LiveModel
 from services.worker.preparation import Batch, Preparation, Prepared, internal
 from services.worker.results import Answer, answer
 from services.worker.shelf import Served
-from services.worker.telling import tell
 from shared.errors import SeraError
 from shared.laps import lap, taking
 from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.insistence import insist
-from shared.ledger.queue import Failure, Lease
+from shared.ledger.queue import Failure, Lease, QueueStatus
 from shared.settings import Settings
 from shared.telemetry import log
 
 AWAY = timedelta(seconds=2)
 
 
-class InferenceDesk:
+@dataclass(frozen=True)
+class Intake:
+    """What one claim brought; `drained`: nothing was there to be claimed."""
+
+    batch: Batch | None = None
+    drained: bool = False
+
+
+class InferenceService:
     def __init__(
         self,
         settings: Settings,
@@ -37,30 +45,43 @@ class InferenceDesk:
         preparation: Preparation,
         heartbeat: Heartbeat,
     ) -> None:
-        self._settings, self._ledger, self._live = settings, ledger, live
-        self._preparation, self._heartbeat = preparation, heartbeat
+        self._settings = settings
+        self._ledger = ledger
+        self._live = live
+        self._preparation = preparation
+        self._heartbeat = heartbeat
         self._lease = timedelta(seconds=settings.lease_s)
-        self._appetite = Appetite(settings.max_images, settings.batch_s)
+        self._batch_size = AdaptiveBatch(settings.max_images, settings.batch_s)
         self._closing = threading.Event()
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
     def work(self) -> None:
         """Work until nothing waits, there is no model to work with, or the worker is closing."""
-        while batch := self._take():
-            self._work_through(batch)
+        while batch := self._take().batch:
+            if self._work_through(batch):
+                return  # what has come since then rings for itself
 
-    def _work_through(self, batch: Batch | None) -> None:
-        """This batch and all that follow it without a gap; one with a job that outlived a worker is read alone."""
-        while batch and not self._closing.is_set():
-            following = self._ahead.submit(self._take, busy=True) if not batch.suspect else None
+    def _work_through(self, batch: Batch) -> bool:
+        """This batch and all that follow it without a gap; one with a job that outlived a worker is read alone.
+
+        Returns whether the look ahead saw that nothing waits any more.
+        """
+        following: Batch | None = batch
+        drained = False
+        while following and not self._closing.is_set():
+            batch = following
+            ahead = None if batch.suspect else self._ahead.submit(self._take, busy=True)
             try:
                 self._answer(batch)
             except BaseException:
-                self._return(following)
+                self._return(ahead)
                 raise
-            batch = following.result() if following else None
-        if batch:
-            self._hand_back(batch)
+            intake = ahead.result() if ahead else Intake()
+            following = intake.batch
+            drained = intake.drained
+        if following:
+            self._hand_back(following)
+        return drained
 
     def close(self) -> None:
         """Take no more batches; safe from a signal handler."""
@@ -75,25 +96,33 @@ class InferenceDesk:
         meters.EXPIRED.inc(lost)
         self._live.current()
 
-    def _take(self, busy: bool = False) -> Batch | None:
-        served = None if self._closing.is_set() else self._live.current()
+    def _take(self, busy: bool = False) -> Intake:
+        """Claim the next batch and prepare it."""
+        served = None if self._closing.is_set() else self._live.ready()
         if served is None:
-            return None
-        lease = self._claim(busy)
+            return Intake()
+        status, lease = self._claim(busy)
+        served = self._live.follow(status.live) or served
         if not lease:
-            return None
+            return Intake(drained=status.empty)
         self._live.presence.claimed()
-        return self._preparation.prepare(lease, served, self._holding(lease.token))
+        return Intake(self._preparation.prepare(lease, served, self._holding(lease.token)))
 
-    def _claim(self, busy: bool) -> Lease:
-        most, attempts = self._appetite.images(), self._settings.max_attempts
+    def _claim(self, busy: bool) -> tuple[QueueStatus, Lease]:
+        """What is live, and what there is to be claimed, in one transaction."""
         with (
             taking() as laps,
             lap("claim"),
             self._ledger.system_session(self._settings.worker_name) as session,
         ):
+            status = session.queue.status()
             lease = session.queue.claim(
-                self._settings.worker_name, most, self._lease, attempts, busy
+                worker=self._settings.worker_name,
+                most=self._batch_size.images(),
+                lease=self._lease,
+                max_attempts=self._settings.max_attempts,
+                busy=busy,
+                status=status,
             )
         meters.EXPIRED.inc(lease.expired)
         if lease:
@@ -101,7 +130,7 @@ class InferenceDesk:
             meters.BATCH.observe(len(lease.jobs))
         for job in lease.jobs:
             meters.WAITED.labels(meters.lane(job.urgent)).observe(job.waited_ms / 1000)
-        return lease
+        return status, lease
 
     def _holding(self, token: UUID) -> Callable[[], None]:
         """Holds the lease, and says each time it is called that something of the batch moved."""
@@ -114,7 +143,7 @@ class InferenceDesk:
                 answers = self._infer(batch)
                 with lap("write"):
                     written = insist(lambda: self._write(batch, answers), self._lease)
-            tell(batch, written, laps)
+            batch_telemetry.record(batch, written, laps)
         finally:
             self._heartbeat.let_go(batch.token)
 
@@ -123,7 +152,7 @@ class InferenceDesk:
         began = time.perf_counter()
         outcomes = self._predict(batch.served, batch.ready)
         infer_ms = (time.perf_counter() - began) * 1000
-        self._appetite.took(len(batch.ready), infer_ms / 1000)
+        self._batch_size.took(len(batch.ready), infer_ms / 1000)
         if batch.ready:
             meters.INFERENCE.observe(infer_ms / 1000 / len(batch.ready))
         answers = {}
@@ -147,7 +176,7 @@ class InferenceDesk:
                 return [internal(ready[0].job.id, error)]
             return [self._predict(served, [prepared])[0] for prepared in ready]
         return [
-            Failure(each.code, str(each)) if isinstance(each, SeraError) else each
+            Failure(each.code, each.facts) if isinstance(each, SeraError) else each
             for each in outcomes
         ]
 
@@ -167,10 +196,10 @@ class InferenceDesk:
         log().info("batch.written", lost=len(answers) - len(written), **counts)
         return written
 
-    def _return(self, following: Future[Batch | None] | None) -> None:
+    def _return(self, ahead: Future[Intake] | None) -> None:
         """Give back the batch that was prepared in vain; if that fails too, its lease runs out."""
         with suppress(SeraError):
-            if following and (batch := following.result()):
+            if ahead and (batch := ahead.result().batch):
                 self._hand_back(batch)
 
     def _hand_back(self, batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""What is told of a batch once it is written: figures, a line of the log and a trace for each case."""
+"""Of a batch that is written: metrics, and for each case a line in the log and a trace."""
 
 import time
 from collections.abc import Collection
@@ -22,16 +22,16 @@ class Outcome(StrEnum):
     """Answered, but another worker has the job by now."""
 
 
-def tell(batch: Batch, written: Collection[UUID], laps: list[Lap]) -> None:
+def record(batch: Batch, written: Collection[UUID], laps: list[Lap]) -> None:
     """Of every job of the batch; `laps` are the stages that the whole batch went through."""
     meters.went_through(laps)
     for job in batch.lease.jobs:
         own = batch.laps.get(job.id, ())
         meters.went_through(own)
-        _tell_one(batch, job, _outcome(batch, job.id, written), [*own, *laps])
+        _record_one(batch, job, _outcome(batch, job.id, written), [*own, *laps])
 
 
-def _tell_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Lap]) -> None:
+def _record_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Lap]) -> None:
     failure = batch.failed.get(job.id)
     code, lane = failure.reason if failure else None, meters.lane(job.urgent)
     whose = {"job": str(job.id), "case": str(job.case_id), "hospital": str(job.hospital_id)}
@@ -42,9 +42,17 @@ def _tell_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Lap]) -> 
         )
     more = {"reason": code} if code else {}
     log().info("case.worked", **whose, outcome=outcome, lane=lane, attempt=job.attempts, **more)
-    sizes = {"attempt": job.attempts, "batch": len(batch.lease.jobs), "model": batch.served.digest}
     tracing.tell(
-        "case.work", job.traceparent, laps, code, **whose, outcome=outcome, lane=lane, **sizes
+        "case.work",
+        job.traceparent,
+        laps,
+        code,
+        **whose,
+        outcome=outcome,
+        lane=lane,
+        attempt=job.attempts,
+        batch=len(batch.lease.jobs),
+        model=batch.served.digest,
     )
 
 

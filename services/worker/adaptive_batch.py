@@ -5,11 +5,12 @@ come, waits beside a flood.
 """
 
 
-class Appetite:
+class AdaptiveBatch:
     """Remembers what an image lately took; the newest batch counts as much as all before it."""
 
     def __init__(self, most: int, batch_s: float) -> None:
-        self._most, self._batch_s = most, batch_s
+        self._most = most
+        self._batch_s = batch_s
         self._image_s: float | None = None
 
     def images(self) -> int:
