@@ -138,8 +138,28 @@ def hospital_session(
     return HospitalSession(transaction, hospital_id, who.actor)
 
 
+CallerSession = SystemSession | HospitalSession
+"""What a caller may see: its own hospital, or every hospital for those who belong to none."""
+
+
+def session_of(transaction: Transaction, caller: Caller) -> CallerSession:
+    if caller.hospital_id is None:
+        return SystemSession(transaction, caller.actor)
+    return HospitalSession(transaction, caller.hospital_id, caller.actor)
+
+
+def caller_session(
+    transaction: TransactionDep, idempotent: IdempotentRequestDep, who: Known
+) -> CallerSession:
+    """The request's transaction over what the caller may see. Raises Answered for a repeat."""
+    if idempotent is not None:
+        idempotent.reserve()
+    return session_of(transaction, who)
+
+
 SystemSessionDep = Annotated[SystemSession, Depends(system_session)]
 HospitalSessionDep = Annotated[HospitalSession, Depends(hospital_session)]
+CallerSessionDep = Annotated[CallerSession, Depends(caller_session)]
 
 
 ABROAD = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)

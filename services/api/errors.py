@@ -127,7 +127,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> JSONResponse:
         # Starlette calls this outside of every middleware, so what they would add is added here.
-        request_id = request.scope.get("state", {}).get("request_id", "")
+        request_id: str = request.scope.get("state", {}).get("request_id", "")
         languages.SPOKEN.set(languages.preferred(request.headers.get("accept-language", "")))
         log().error(
             "api.failed", route=route_of(request.scope), request_id=request_id, exc_info=error
@@ -156,7 +156,8 @@ def said(errors: Sequence[Any]) -> str:
 
 
 def _problem(error: dict[str, Any]) -> str:
-    return CLEARER.get(error["type"], error["msg"])
+    message: str = error["msg"]
+    return CLEARER.get(error["type"], message)
 
 
 def _field(error: dict[str, Any]) -> str:

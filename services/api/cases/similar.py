@@ -31,15 +31,17 @@ def _look(
         raise NotFound(thing="case")
     place = session.similar.place(case_id)
     if place is None or place.embedding is None:
-        model = place and place.model_digest
-        return SimilarView(
-            model=model, among=0, cases=[], reason=NO_EMBEDDING if place else NO_RESULT
-        ), []
+        model = place.model_digest if place else None
+        reason = NO_EMBEDDING if place else NO_RESULT
+        return SimilarView(model=model, among=0, cases=[], reason=reason), []
     found = session.similar.nearest(place, case_id, limit)
-    cases, reason = [_view(each) for each in found.nearest], None if found.among else NO_OUTCOME
-    return SimilarView(
-        model=place.model_digest, among=found.among, cases=cases, reason=reason
-    ), found.nearest
+    view = SimilarView(
+        model=place.model_digest,
+        among=found.among,
+        cases=[_view(neighbour) for neighbour in found.nearest],
+        reason=None if found.among else NO_OUTCOME,
+    )
+    return view, found.nearest
 
 
 def _view(near: Neighbour) -> SimilarCase:

@@ -317,9 +317,11 @@ def image_view(image: LabelledImage) -> ImageView:
 
 
 def known_images(held: dict[str, LabelledImage]) -> KnownImages:
-    names = KnownImage.model_fields
     return KnownImages(
-        known={sha: {name: getattr(image, name) for name in names} for sha, image in held.items()}
+        known={
+            sha256: KnownImage.model_validate(image, from_attributes=True)
+            for sha256, image in held.items()
+        }
     )
 
 
@@ -341,11 +343,10 @@ def frozen_view(frozen: Frozen) -> FrozenView:
     return FrozenView(**_of_version(frozen), new=frozen.new)
 
 
-def version_detail(
-    version: Version, difference: Difference | None, against: int | None
-) -> VersionDetail:
-    told = difference and DifferenceView(against=against, **vars(difference))
-    return VersionDetail(**_of_version(version), difference=told)
+def version_detail(version: Version, difference: Difference | None, against: int) -> VersionDetail:
+    """`against` is the number of the version that this one is compared with; 0 for none."""
+    compared = DifferenceView(against=against, **vars(difference)) if difference else None
+    return VersionDetail(**_of_version(version), difference=compared)
 
 
 def _told(dataset: Dataset) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is seen in an image."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -72,5 +73,5 @@ class Look(BaseModel):
     )
 
 
-def told(findings: tuple[Finding, ...]) -> list[Told]:
+def told(findings: Sequence[Finding]) -> list[Told]:
     return [Told(code=finding.code, message=finding.message) for finding in findings]

@@ -20,8 +20,8 @@ from services.api.models.schemas import (
 from shared.domain.messages import to_json
 from shared.domain.models import GateReason
 from shared.errors import Conflict, NotFound
+from shared.ledger import SystemSession
 from shared.ledger.gates import Gate
-from shared.ledger.ledger import SystemSession
 from shared.ledger.models import Model
 from shared.ledger.promotions import Promotion
 from shared.ledger.serving import Refusal, Worker
@@ -153,24 +153,25 @@ def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
         waiting=0 if found.ended_at else session.shadows.waiting(found),
         against=against,
         elsewhere=len(pairs) - len(same),
-        comparison=comparison([pair for pair in same if pair.score is not None]),
+        comparison=comparison(same),
     )
 
 
 def comparison(pairs: Sequence[Pair]) -> Comparison | None:
-    """Of cases that both have read."""
+    """Of cases that both have read: a pair of which the shadow could not read the image has no score."""
+    read = [pair for pair in pairs if pair.score is not None]
     return compare(
         Pairs(
-            live_scores=[pair.live_score for pair in pairs],
-            scores=[pair.score for pair in pairs],
-            live_risks=[pair.live_risk for pair in pairs],
-            risks=[pair.risk for pair in pairs],
-            live_decisions=[pair.live_decision for pair in pairs],
-            decisions=[pair.decision for pair in pairs],
-            hospitals=[pair.hospital for pair in pairs],
-            made_at=[pair.made_at for pair in pairs],
+            live_scores=[pair.live_score for pair in read],
+            scores=[pair.score for pair in read if pair.score is not None],
+            live_risks=[pair.live_risk for pair in read],
+            risks=[pair.risk for pair in read if pair.risk is not None],
+            live_decisions=[pair.live_decision for pair in read],
+            decisions=[pair.decision for pair in read if pair.decision is not None],
+            hospitals=[pair.hospital for pair in read],
+            made_at=[pair.made_at for pair in read],
             malignant=[
-                float("nan") if pair.malignant is None else float(pair.malignant) for pair in pairs
+                float("nan") if pair.malignant is None else float(pair.malignant) for pair in read
             ],
         )
     )

@@ -6,6 +6,7 @@ all have read both ways. SERA's `refer` counts as called malignant: it lets nobo
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import TypeVar
 from uuid import UUID
@@ -115,9 +116,7 @@ class Analyst:
             blind=conditions[Phase.BLIND],
             aided=conditions[Phase.AIDED],
             auc_change=tried(lambda: change(scores[Phase.BLIND], scores[Phase.AIDED], labels)),
-            mcnemar={
-                rate: tried(lambda rate=rate: mcnemar_p(calls, labels, rate)) for rate in RATES
-            },
+            mcnemar={rate: tried(partial(mcnemar_p, calls, labels, rate)) for rate in RATES},
             seconds={p: self._times(number, p) for p in Phase},
             breaches=sum(reader == number for reader, _ in self._given.breaches),
             seen_before=sum(reader == number for reader, _ in self._given.seen_before),
@@ -156,12 +155,11 @@ class Analyst:
 
     def _pair(self, first: int, second: int, phase: Phase) -> PairKappa:
         cases = [case for case in self._both(first) if case in set(self._both(second))]
-        calls = [self._calls(number, cases, phase) for number in (first, second)]
-        return PairKappa(
-            first=first,
-            second=second,
-            cohen=kappa(cohen_kappa(*calls), len(cases)) if cases else None,
-        )
+        if not cases:
+            return PairKappa(first=first, second=second, cohen=None)
+        firsts, seconds = (self._calls(number, cases, phase) for number in (first, second))
+        agreement = kappa(cohen_kappa(firsts, seconds), len(cases))
+        return PairKappa(first=first, second=second, cohen=agreement)
 
     def _summary(self) -> Summary | None:
         cases, readers = self._all(), self._given.readers

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from services.api.text import PlainText
 from shared.domain.reader_studies import Design, Phase, Pick, StudyState
@@ -12,7 +13,7 @@ from shared.domain.result import Result
 MOST_CASES, MOST_READERS = 500, 20
 LONGEST_MS = 7 * 24 * 3600 * 1000
 READER = "5d0b6c9a-7c52-4b6e-9f5b-0d6a3c1e8f10"
-NEW = {
+NEW: JsonDict = {
     "name": "Thyroid 2026",
     "question": "Do readers tell malignant nodules better with SERA's answer?",
     "pick": {"by": "balanced", "count": 40},

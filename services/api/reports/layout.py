@@ -141,7 +141,8 @@ def _warnings(paper: Paper, say: Say, report: Report) -> None:
 
 def _own(paper: Paper, say: Say, report: Report) -> None:
     """What the reader saw, and ACR's answer to it; nothing where nothing was described."""
-    if (own := report.own) is None:
+    own, descriptors = report.own, report.case.descriptors
+    if own is None or descriptors is None:
         return
     paper.heading(
         f"{say('lexicon.title')}. {say('lexicon.level', level=own.level, points=own.points)}"
@@ -149,9 +150,7 @@ def _own(paper: Paper, say: Say, report: Report) -> None:
     paper.plain()
     paper.line_of(sentences.advice_says(say, own.advice[0]))
     paper.line_of(
-        "; ".join(
-            f"{name}: {seen}" for name, seen in sentences.described(say, report.case.descriptors)
-        )
+        "; ".join(f"{name}: {seen}" for name, seen in sentences.described(say, descriptors))
     )
     paper.plain(SMALL_PT, QUIET)
     paper.line_of(say("lexicon.about"))

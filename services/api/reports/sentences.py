@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.api.languages import Language
 from services.api.web.languages import SPOKEN
 from shared.domain.findings import Finding
 from shared.domain.fna import FnaAdvice, FnaOutcome
@@ -22,7 +23,7 @@ ADVICE = {
 }
 
 
-def speaker(language: str) -> Say:
+def speaker(language: Language) -> Say:
     """Says the words of the pages."""
     words = SPOKEN[language]
     return lambda key, /, **facts: words(key).format(**facts)

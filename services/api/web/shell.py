@@ -14,7 +14,14 @@ from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 
 from services.api.authentication import ACTOR, PasswordChangeNeeded, lifetime
-from services.api.dependencies import TransactionDep, hospital_of, may, wiring
+from services.api.dependencies import (
+    CallerSession,
+    TransactionDep,
+    hospital_of,
+    may,
+    session_of,
+    wiring,
+)
 from services.api.errors import said as told
 from services.api.languages import SPOKEN as CALLERS
 from services.api.languages import Language, preferred, sentence
@@ -60,91 +67,102 @@ class QueryUnusable(InputError):
     text = "This address cannot be used: {problem}. Open the page anew from the menu."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Visitor:
     """Who looks at a page; `caller` is None before signing in."""
 
     caller: Caller | None
-    name: str
-    hospital: str | None
     csrf: str
     words: Words
     theme: str
+    name: str = ""
+    hospital: str | None = None
 
     @property
-    def language(self) -> str:
+    def language(self) -> Language:
         return self.words.language
 
     def may(self, act: Act) -> bool:
         return self.caller is not None and may(self.caller.role, act)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SignedInVisitor(Visitor):
+    """A visitor who has signed in."""
+
+    caller: Caller
+
+
 def anyone(request: Request, transaction: TransactionDep) -> Visitor:
     """Somebody, signed in or not."""
-    wired = wiring(request)
-    token = wired.site.token(request.headers)
-    caller, name, hospital = None, "", None
-    if token is not None:
-        session = SystemSession(transaction, ACTOR)
-        signed_in = session.sessions.verify(token, lifetime(wired.settings))
-        if signed_in and signed_in.caller.person and not signed_in.must_change:
-            caller = signed_in.caller
-            person = session.people.find(signed_in.caller.person)
-            name = person.name
-            if person.hospital_id:
-                hospital = session.hospitals.read(person.hospital_id).name
-    return Visitor(caller, name, hospital, csrf(token or ""), _words(request), _theme(request))
+    dependencies = wiring(request)
+    words, theme = _words(request), _theme(request)
+    token = dependencies.site.token(request.headers)
+    if token is None:
+        return Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
+    session = SystemSession(transaction, ACTOR)
+    verified = session.sessions.verify(token, lifetime(dependencies.settings))
+    if verified is None or verified.must_change or verified.caller.person is None:
+        return Visitor(caller=None, csrf=csrf(token), words=words, theme=theme)
+    person = session.people.find(verified.caller.person)
+    hospital = session.hospitals.read(person.hospital_id) if person.hospital_id else None
+    return SignedInVisitor(
+        caller=verified.caller,
+        csrf=csrf(token),
+        words=words,
+        theme=theme,
+        name=person.name,
+        hospital=hospital.name if hospital else None,
+    )
 
 
-def signed_in(visitor: Visitor) -> Caller:
-    """Whom a page that needs a person speaks for. Raises Unauthenticated."""
-    if visitor.caller is None:
-        raise Unauthenticated
-    return visitor.caller
-
-
-def visitor(act: Act | None = None) -> Callable[[Visitor], Visitor]:
+def signed_in(act: Act | None = None) -> Callable[[Visitor], SignedInVisitor]:
     """A dependency that lets only people through who have signed in and may do this; None for all who signed in."""
 
-    def check(found: Annotated[Visitor, Depends(anyone)]) -> Visitor:
-        if found.caller is None:
+    def check(visitor: Annotated[Visitor, Depends(anyone)]) -> SignedInVisitor:
+        if not isinstance(visitor, SignedInVisitor):
             raise Unauthenticated
-        if act is not None and not found.may(act):
-            raise Forbidden(role=found.caller.role, needed=needed_for(act))
-        return found
+        if act is not None and not visitor.may(act):
+            raise Forbidden(role=visitor.caller.role, needed=needed_for(act))
+        return visitor
 
     return check
 
 
 Anyone = Annotated[Visitor, Depends(anyone)]
+PagePerson = Annotated[SignedInVisitor, Depends(signed_in())]
 
 
-def page_hospital_session(transaction: TransactionDep, visitor: Anyone) -> HospitalSession:
+def page_hospital_session(transaction: TransactionDep, visitor: PagePerson) -> HospitalSession:
     """The page's transaction within the visitor's hospital; it comes after the parameter that checks the visitor."""
-    caller = signed_in(visitor)
-    return HospitalSession(transaction, hospital_of(caller), caller.actor)
+    return HospitalSession(transaction, hospital_of(visitor.caller), visitor.caller.actor)
 
 
-def page_system_session(transaction: TransactionDep, visitor: Anyone) -> SystemSession:
+def page_system_session(transaction: TransactionDep, visitor: PagePerson) -> SystemSession:
     """The page's transaction over every hospital; it comes after the parameter that checks the visitor."""
-    return SystemSession(transaction, signed_in(visitor).actor)
+    return SystemSession(transaction, visitor.caller.actor)
+
+
+def page_caller_session(transaction: TransactionDep, visitor: PagePerson) -> CallerSession:
+    """The page's transaction over what the visitor may see."""
+    return session_of(transaction, visitor.caller)
 
 
 PageHospitalSessionDep = Annotated[HospitalSession, Depends(page_hospital_session)]
 PageSystemSessionDep = Annotated[SystemSession, Depends(page_system_session)]
-PagePerson = Annotated[Visitor, Depends(visitor())]
-PageReader = Annotated[Visitor, Depends(visitor(Act.READ))]
-PageSubmitter = Annotated[Visitor, Depends(visitor(Act.SUBMIT))]
-PageAdministrator = Annotated[Visitor, Depends(visitor(Act.ADMINISTER))]
-PageOperator = Annotated[Visitor, Depends(visitor(Act.OPERATE))]
-PageAuditor = Annotated[Visitor, Depends(visitor(Act.AUDIT))]
-PageMonitor = Annotated[Visitor, Depends(visitor(Act.MONITOR))]
-PageKeyKeeper = Annotated[Visitor, Depends(visitor(Act.MANAGE_KEYS))]
-PagePersonKeeper = Annotated[Visitor, Depends(visitor(Act.MANAGE_PEOPLE))]
+PageCallerSessionDep = Annotated[CallerSession, Depends(page_caller_session)]
+PageReader = Annotated[SignedInVisitor, Depends(signed_in(Act.READ))]
+PageSubmitter = Annotated[SignedInVisitor, Depends(signed_in(Act.SUBMIT))]
+PageAdministrator = Annotated[SignedInVisitor, Depends(signed_in(Act.ADMINISTER))]
+PageOperator = Annotated[SignedInVisitor, Depends(signed_in(Act.OPERATE))]
+PageAuditor = Annotated[SignedInVisitor, Depends(signed_in(Act.AUDIT))]
+PageMonitor = Annotated[SignedInVisitor, Depends(signed_in(Act.MONITOR))]
+PageKeyKeeper = Annotated[SignedInVisitor, Depends(signed_in(Act.MANAGE_KEYS))]
+PagePersonKeeper = Annotated[SignedInVisitor, Depends(signed_in(Act.MANAGE_PEOPLE))]
 
 
 def show(
-    request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any
+    request: Request, visitor: Visitor, template: str, status: int = 200, /, **facts: object
 ) -> HTMLResponse:
     """A page in the visitor's language and light."""
     shared = {
@@ -170,7 +188,7 @@ class PageRoute(APIRoute):
         inner = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
-            CALLERS.set(Language(_words(request).language))
+            CALLERS.set(_words(request).language)
             try:
                 with reachable():
                     return await inner(request)
@@ -197,8 +215,8 @@ def _problem(request: Request, error: SeraError) -> HTMLResponse:
         visitor = anyone(request, transaction)
     except Unavailable:
         words, theme = _words(request), _theme(request)
-        visitor = Visitor(None, "", None, csrf(""), words, theme)
-    said = sentence(error.code, error.facts, str(error), Language(visitor.language))[0]
+        visitor = Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
+    said = sentence(error.code, error.facts, str(error), visitor.language)[0]
     return show(request, visitor, "problem.html", error.status, code=error.code, said=said)
 
 
@@ -208,9 +226,9 @@ def _here(request: Request) -> str:
 
 def _words(request: Request) -> Words:
     chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
-    return SPOKEN[
-        chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", ""))
-    ]
+    if chosen in LANGUAGES:
+        return SPOKEN[Language(chosen)]
+    return SPOKEN[preferred(request.headers.get("accept-language", ""))]
 
 
 def _theme(request: Request) -> str:
@@ -224,7 +242,8 @@ def _keep(request: Request, answer: Response) -> None:
         ("lang", LANGUAGE_COOKIE, LANGUAGES),
         ("theme", THEME_COOKIE, THEMES),
     ):
-        if (chosen := request.query_params.get(name)) in known:
+        chosen = request.query_params.get(name)
+        if chosen is not None and chosen in known:
             answer.set_cookie(
                 cookie, chosen, KEPT_S, path="/", secure=secure, httponly=True, samesite="lax"
             )

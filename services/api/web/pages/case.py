@@ -15,14 +15,7 @@ from services.api.reports import sentences
 from services.api.reports.facts import SYNTHETIC
 from services.api.reports.sentences import Say, speaker
 from services.api.web import plots_case
-from services.api.web.shell import (
-    PageHospitalSessionDep,
-    PageReader,
-    Visitor,
-    pages,
-    show,
-    signed_in,
-)
+from services.api.web.shell import PageHospitalSessionDep, PageReader, Visitor, pages, show
 from shared.domain.result import Result
 from shared.domain.roles import Act
 
@@ -39,7 +32,7 @@ def case_page(
     session: PageHospitalSessionDep,
     wired: WiringDep,
 ) -> HTMLResponse:
-    caller = signed_in(visitor)
+    caller = visitor.caller
     say = speaker(visitor.language)
     case = CaseService(session, caller, wired.read_audit).find(case_id)
     job = JobService(session, caller, wired).read(case.jobs[-1])
