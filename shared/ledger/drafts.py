@@ -53,7 +53,7 @@ class ImageDiffers(Conflict):
 
     def __init__(self, column: str, held: str) -> None:
         super().__init__(thing=THINGS[column], held=held)
-        self.code = f"{THINGS[column]}-differs"  # type: ignore[misc]  # the code names what differs
+        self.code = f"{THINGS[column]}-differs"
 
 
 class PartFrozen(Conflict):
