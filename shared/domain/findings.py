@@ -1,8 +1,10 @@
 """What somebody who uses a result has to know of its image, its model or its decision."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
+
+from shared.domain.plain import plain_fields
 
 Fact = bool | int | float | str
 
@@ -24,4 +26,4 @@ class Finding:
         return cls(code=body["code"], message=body["message"], facts=body["facts"])
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return plain_fields(self)

@@ -1,9 +1,11 @@
 """What one rule says about fine-needle aspiration (FNA) of one nodule."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
+
+from shared.domain.plain import plain_fields
 
 
 class FnaOutcome(StrEnum):
@@ -67,4 +69,4 @@ class FnaAdvice:
         )
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return plain_fields(self)

@@ -1,12 +1,13 @@
 """The answer of a case as one type: what the worker writes, the ledger stores and everything else reads."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
 from shared.domain.findings import Finding
 from shared.domain.fna import FnaAdvice
+from shared.domain.plain import plain_fields
 from shared.domain.prediction import Component, Verdict
 
 YOUDEN = "youden"
@@ -155,7 +156,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """Values that JSON can hold, by the fields' names."""
-        return asdict(self)
+        return plain_fields(self)
 
     def warns(self, code: str) -> bool:
         """Whether a warning of this code is among its warnings."""

@@ -1,10 +1,11 @@
 """What the steps of a training run are given and what they find: a type for each kind, stored as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from shared.domain.models import GateVerdict
+from shared.domain.plain import plain_fields
 from shared.domain.training import StepKind
 
 
@@ -16,7 +17,7 @@ class StepArguments:
     images: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return plain_fields(self)
 
 
 class PlanArguments(StepArguments):
@@ -116,7 +117,7 @@ class StepOutcome:
         return cls(**body)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return plain_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,11 +19,11 @@ def job(north):
 def answer_next(ledger):
     """Does what a worker does with the next job."""
 
-    def answer(made):
+    def answer(finished):
         with ledger.system_session("w") as house:
             lease = house.queue.claim("w", 1, LEASE, 5)
         with ledger.system_session("w") as house:
-            house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: made})
+            house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: finished})
 
     return answer
 

@@ -71,8 +71,8 @@ def test_prevalence_and_rule_are_those_stated(sera, bundle, images):
 def test_settings_of_the_environment_are_the_defaults(sera, bundle, images, monkeypatch):
     monkeypatch.setenv("SERA_PREVALENCE", "0.4")
     monkeypatch.setenv("SERA_FNA_RULE", "risk-band/K-TIRADS-2016/1")
-    told = ("--json", "--size-mm", "9")
-    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, *told)
+    options = ("--json", "--size-mm", "9")
+    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, *options)
     (answer,) = json.loads(out)
     assert (answer["prevalence"], answer["fna"]["rule"]) == (0.4, "risk-band/K-TIRADS-2016/1")
 
@@ -110,8 +110,8 @@ def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(sera, bund
 
 def test_a_manifests_own_sizes_come_before_the_one_stated(sera, bundle, images):
     (images / "sizes.csv").write_text("image,size_mm\n0.png,8.5\n1.png,\n")
-    told = ("--manifest", images / "sizes.csv", "--size-mm", "20", "--json")
-    _, out, _ = sera("predict", "--bundle", bundle, *told)
+    options = ("--manifest", images / "sizes.csv", "--size-mm", "20", "--json")
+    _, out, _ = sera("predict", "--bundle", bundle, *options)
     assert [answer["fna"]["size_mm"] for answer in json.loads(out)] == [8.5, 20.0]
 
 
@@ -152,8 +152,8 @@ def test_batches_give_what_one_batch_gives(sera, bundle, images, monkeypatch):
 
 def test_people_get_a_table(sera, bundle, images, monkeypatch):
     monkeypatch.chdir(images)
-    asked = ("1.png", "broken.png", "--bundle", bundle, "--size-mm", "12")
-    code, out, _ = sera("predict", *asked)
+    arguments = ("1.png", "broken.png", "--bundle", bundle, "--size-mm", "12")
+    code, out, _ = sera("predict", *arguments)
     assert code == 1
     head, good, bad, *_ = (line for line in out.splitlines() if not line.startswith(" "))
     assert tuple(head.split()) == predict.COLUMNS
