@@ -150,13 +150,14 @@ def backup(settings: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
         last = session.audit.newest(limit=1, wanted=Wanted(event=Event.BACKUP_MADE))
         now = session.terms.now()
-    if not last:
+    made_at = last[0].at if last else None
+    if made_at is None:
         return (
             Verdict.NOTE,
             "None was ever made. Make one: `./sera backup FOLDER`, and every day from then on",
         )
-    told = f"{last[0].details['backup']}, {_age(last[0].at, now)} ago"
-    if (now - last[0].at).total_seconds() <= settings.backup_within_h * HOUR_S:
+    told = f"{last[0].details['backup']}, {_age(made_at, now)} ago"
+    if (now - made_at).total_seconds() <= settings.backup_within_h * HOUR_S:
         return Verdict.OK, told
     return (
         Verdict.NOTE,

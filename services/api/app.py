@@ -120,7 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
         site=site,
         bench=bench,
         vault=Vault(settings),
-        provider=Provider(settings) if settings.oidc_issuer else None,
+        provider=Provider(settings, settings.oidc_issuer) if settings.oidc_issuer else None,
     )
 
     @asynccontextmanager
@@ -132,8 +132,15 @@ def create_app(settings: Settings) -> FastAPI:
         ledger.close()
         counters.close()
 
-    told = {"title": "SERA", "version": VERSION, "description": ABOUT}
-    app = FastAPI(**told, lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=SILENT)
+    app = FastAPI(
+        title="SERA",
+        version=VERSION,
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=SILENT,
+    )
     app.state.wiring = wired
     app.add_middleware(TransactionMiddleware, settings=settings)
     app.add_middleware(

@@ -54,7 +54,8 @@ class Wiring:
 
 
 def wiring(request: Request) -> Wiring:
-    return request.app.state.wiring
+    its: Wiring = request.app.state.wiring
+    return its
 
 
 WiringDep = Annotated[Wiring, Depends(wiring)]
@@ -75,7 +76,8 @@ def caller(
     _session: Annotated[object, Depends(SESSION)],
 ) -> Caller:
     """Whom the request's key or session speaks for; others were refused by AuthenticationMiddleware."""
-    return request.state.caller
+    its: Caller = request.state.caller
+    return its
 
 
 Known = Annotated[Caller, Depends(caller)]

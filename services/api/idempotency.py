@@ -77,7 +77,7 @@ class BufferedReply:
         return _answer(start["status"], headers, body, scope)
 
 
-def repeated_as(request: Request, error: SeraError, **more: object) -> None:
+def repeated_as(request: Request, error: SeraError, **more: Any) -> None:
     """Have a repeat told this instead of the answer, which holds what is shown once and kept by nobody."""
     request.scope["state"]["repeated_as"] = problem(error.status, error.code, told(error), **more)
 
@@ -104,7 +104,7 @@ def install(app: FastAPI) -> None:
                     _document(described)
         return document
 
-    app.openapi = documented
+    app.openapi = documented  # type: ignore[method-assign]  # FastAPI's own way to change it
 
 
 @asynccontextmanager

@@ -44,6 +44,13 @@ class Attempt:
     wait_s: int = 0
     """More than 0: the name is locked, and no password is looked at."""
 
+    @property
+    def matched_person(self) -> UUID:
+        """Whose password it was; only of a try whose password was right."""
+        if self.person is None:
+            raise ValueError("nobody has this name")
+        return self.person
+
     @classmethod
     def none(cls) -> Self:
         return cls(None, None, "", None, 0)

@@ -44,7 +44,9 @@ class ExplanationService:
     def answer(self, case_id: UUID) -> Response:
         """The PNG over the image, or 202 while it is being made."""
         made = self._made(case_id)
-        return self._picture(made.png_sha256) if made else Response(status_code=202, headers=LATER)
+        if made is None or made.png_sha256 is None:
+            return Response(status_code=202, headers=LATER)
+        return self._picture(made.png_sha256)
 
     def maps(self, case_id: UUID) -> ExplanationView | None:
         """All maps; None while they are being made."""

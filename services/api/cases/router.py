@@ -1,7 +1,7 @@
 """Cases: submit one, read one, see its explanation and those like it, erase one."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
@@ -174,7 +174,7 @@ def record_outcome(
     return CaseService(session, caller, wired.read_audit).record_outcome(case_id, new)
 
 
-PICTURE = {
+PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {}}},
     202: {"description": "Being made; ask again after Retry-After."},
 }
