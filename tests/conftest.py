@@ -1,5 +1,6 @@
 """The run itself: its options, the order of the tests, and how they are spread over worker processes."""
 
+import resource
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.browser.chromium import HOW
 from tests.run_cache import RunCache
 from tests.scheduling import ByGroup, in_order, shuffled
 
+PEAKS_MIB = pytest.StashKey[list[int]]()
 LONG_FORM = "the long form: ./sera test --long"
 SKIPS = {
     "no Chromium": f"browser tests were skipped, for there is no Chromium. To run them, as root: {HOW}",
@@ -58,6 +60,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = in_order(items) if seed is None else shuffled(items, seed)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells the most memory that it, or a process it started and saw the end of, has taken."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peak_mib"] = peak_mib()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    output = getattr(node, "workeroutput", None) or {}
+    node.config.stash.setdefault(PEAKS_MIB, []).append(output.get("peak_mib", 0))
+
+
+def peak_mib() -> int:
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(user).ru_maxrss for user in users) // 1024
+
+
 @pytest.fixture(scope="session")
 def long(pytestconfig: pytest.Config) -> bool:
     """Whether heavy tests run in their long form."""
@@ -65,7 +84,9 @@ def long(pytestconfig: pytest.Config) -> bool:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in the end what this run has not tried."""
+    """Say in the end how much memory the tests took, and what this run has not tried."""
+    peak = max(terminalreporter.config.stash.get(PEAKS_MIB, []), default=peak_mib())
+    terminalreporter.write_line(f"SERA: the largest process of the tests took {peak} MiB")
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     for reason, sentence in SKIPS.items():
         if count := sum(reason in cause for cause in skipped):

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 import torch
+from hypothesis import settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from torch import Tensor, nn
@@ -28,6 +29,11 @@ from shared.ledger.migrate import migrate
 from shared.networks import blank, get_network
 from tests import builders
 from tests.run_cache import RunCache
+
+settings.register_profile(
+    "tests", deadline=None
+)  # how fast an example is says nothing of a busy machine
+settings.load_profile("tests")
 
 MEMORY = Path("/dev/shm")
 """A file system in memory. A database is copied in a tenth of the time that an ext4 disk takes."""

@@ -1,10 +1,16 @@
 """Requests for every route of the OpenAPI, made from what it says of itself."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from services.api.app import create_app
+from shared.settings import Settings
 from tests.builders import png
+from tests.run_cache import RunCache
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,18 @@ class Route:
             if some
             else schema
         )
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """What the gateway says of its routes; made once in a test run, for it takes a second."""
+    path = RunCache.path("openapi.json", _write_openapi)
+    return json.loads(path.read_text())
+
+
+def _write_openapi(path: Path) -> None:
+    settings = Settings(database_url="postgresql://x/x", broker_url="redis://x")
+    path.write_text(json.dumps(create_app(settings).openapi()))
 
 
 def routes(document: Mapping[str, Any]) -> Iterator[Route]:

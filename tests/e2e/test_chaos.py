@@ -7,14 +7,18 @@ import pytest
 
 from tests.e2e.stage import command, surroundings
 
+CASES_SHORT, CASES_LONG = 24, 100
+MINUTES_SHORT, MINUTES_LONG = "0.1", "0.5"
 KINDS = ("worker-killed", "gateway-killed", "broker-emptied", "upload-cut")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_a_small_storm_breaks_no_promise(tmp_path):
+@pytest.mark.timeout(900)
+def test_a_small_storm_breaks_no_promise(tmp_path, long):
+    cases = CASES_LONG if long else CASES_SHORT
+    minutes = MINUTES_LONG if long else MINUTES_SHORT
     asked = [part for kind in KINDS for part in ("--fault", kind)]
-    told = ("chaos", "--cases", "24", "--minutes", "0.1", "--seed", "11", "--json", *asked)
+    told = ("chaos", "--cases", str(cases), "--minutes", minutes, "--seed", "11", "--json", *asked)
     done = subprocess.run(
         command(*told),
         **surroundings(tmp_path / "unused", 1, {"TMPDIR": str(tmp_path)}),
@@ -26,8 +30,8 @@ def test_a_small_storm_breaks_no_promise(tmp_path):
     assert (report["audit_ok"], report["passed"], report["cases"], report["done"]) == (
         True,
         True,
-        24,
-        24,
+        cases,
+        cases,
     )
     assert set(report["faults"]) == {*KINDS, "sent-again"}
     assert min(report["faults"].values()) >= 1

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 
-from services.api.app import create_app
 from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, Role
 from shared.domain.training import Split
 from shared.ledger.datasets import LabelledImage
@@ -16,9 +15,8 @@ from shared.ledger.observations import Observations
 from shared.ledger.people import People
 from shared.ledger.scope import Scoped
 from shared.ledger.wall import Wall
-from shared.settings import Settings
 from tests.builders import form, png, result
-from tests.routes import routes
+from tests.routes import openapi_document, routes
 
 DIGEST, IMAGE, ABSENT_HASH = "d" * 64, "a" * 64, "e" * 64
 RECEIPT = {"Idempotency-Key": "north-1"}
@@ -47,13 +45,7 @@ NEEDS = {
 """The leave that a route asks for, the first that matches; None: any key or session will do."""
 WITHOUT_HOME = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
 """What may be done by those who belong to no hospital."""
-ALL = [
-    route
-    for route in routes(
-        create_app(Settings(database_url="postgresql://x/x", broker_url="redis://x")).openapi()
-    )
-    if route.path.startswith("/v1/")
-]
+ALL = [route for route in routes(openapi_document()) if route.path.startswith("/v1/")]
 
 
 @dataclass(frozen=True)
@@ -192,7 +184,7 @@ def test_the_walk_knows_every_route_and_every_parameter(nobody):
         assert "{" not in route.address(nobody)
 
 
-@pytest.fixture(params=["scope of the code", "row-level security alone"])
+@pytest.fixture
 def wall(request, monkeypatch) -> None:
     """What keeps hospitals apart: both, or the database alone."""
     if request.param == "row-level security alone":
@@ -209,7 +201,18 @@ def credential(request, as_role, as_person):
     return {"key": as_role, "session": as_person}[request.param]
 
 
+BOTH_WALLS, ONE_WALL = "scope of the code", "row-level security alone"
+WALKS = [
+    (BOTH_WALLS, "session"),
+    (ONE_WALL, "key"),
+    pytest.param(BOTH_WALLS, "key", marks=pytest.mark.long),
+    pytest.param(ONE_WALL, "session", marks=pytest.mark.long),
+]
+"""In the short form each wall and each kind of credential is walked with every role, but not all of their pairs."""
+
+
 @pytest.mark.usefixtures("wall")
+@pytest.mark.parametrize(("wall", "credential"), WALKS, indirect=True)
 @pytest.mark.parametrize("role", sorted(HOSPITAL_ROLES))
 def test_another_hospital_learns_nothing_from_any_route_not_even_that_something_exists(
     credential, as_role, north_data, nobody, role

@@ -10,7 +10,8 @@ from shared.errors import SeraError
 from shared.imaging import Framing
 from shared.objects import open_store
 
-SEED, UPLOADS = 7, 120
+SEED = 7
+UPLOADS_SHORT, UPLOADS_LONG = 40, 120
 
 
 @pytest.mark.slow
@@ -18,13 +19,14 @@ SEED, UPLOADS = 7, 120
     "default::pytest.PytestUnraisableExceptionWarning"
 )  # the collector closes a temporary file
 def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_name(
-    north, settings, decoders, tmp_path
+    north, settings, decoders, tmp_path, long
 ):
+    uploads = UPLOADS_LONG if long else UPLOADS_SHORT
     tally = Tally(tmp_path / "kept")
-    send_all(north, (upload(SEED, number) for number in range(UPLOADS)), tally, at_once=1)
+    send_all(north, (upload(SEED, number) for number in range(uploads)), tally, at_once=1)
     assert tally.faults == []
-    assert tally.statuses.total() == UPLOADS
-    assert len(tally.jobs) > UPLOADS / 4
+    assert tally.statuses.total() == uploads
+    assert len(tally.jobs) > uploads / 4
     preparation = Preparation(open_store(settings.objects), decoders)
     ends = [decoded(preparation, north, job) for job in tally.jobs]
     assert {"done", "image-unreadable"} <= set(ends)

@@ -17,9 +17,8 @@ from shared.domain.training import Split
 from shared.ledger import HospitalSession, SystemSession
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.hospitals import HospitalUnknown
-from shared.settings import Settings
 from tests.builders import CASE, form, png
-from tests.routes import routes
+from tests.routes import openapi_document, routes
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 REASON = {"json": {"reason": "it finds what the other misses"}}
@@ -53,7 +52,7 @@ NOT_TWICE = {
 }
 """What shows a secret, and shows it once: where the secret is, and by what the repeat names whose it was."""
 LEFT_OUT = ("receipts", "allowances", "secrets", "alembic_version")
-DOCUMENT = create_app(Settings(database_url="postgresql://x/x", broker_url="redis://x")).openapi()
+DOCUMENT = openapi_document()
 WRITES = [route for route in routes(DOCUMENT) if done_once(route.path) and route.method in UNSAFE]
 
 

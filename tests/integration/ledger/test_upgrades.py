@@ -81,6 +81,7 @@ def test_the_newest_release_goes_back_and_forth_with_its_seals(engine, database_
     assert trail(database_url) == before
 
 
+@pytest.mark.long
 def test_cases_results_and_events_go_all_the_way_back_and_forth(engine, database_url, hospital):
     """Below 0004 there were no chains: they are made anew on the way up, and no seal vouches for them."""
     before = rows(engine)
@@ -105,6 +106,7 @@ def test_cases_results_and_events_go_all_the_way_back_and_forth(engine, database
     )
 
 
+@pytest.mark.long
 def test_back_to_nothing_and_up_again_is_an_empty_ledger(engine, database_url, hospital):
     to(engine, "base")
     migrate(database_url)

@@ -109,10 +109,16 @@ def directly(case: Trial, fold: Fold, table: np.ndarray) -> tuple[np.ndarray, di
     ), chosen
 
 
-def test_every_concatenation_of_six_sets_scores_as_if_it_were_fitted_directly(tables):
+@pytest.mark.parametrize(
+    ("count", "concatenations"), [(4, 11), pytest.param(6, 57, marks=pytest.mark.long)]
+)
+def test_every_concatenation_of_sets_scores_as_if_it_were_fitted_directly(
+    tables, count, concatenations
+):
     case = trial(72, 0, folds=2)
-    subsets = [sets for size in range(2, 7) for sets in combinations(range(6), size)]
-    assert len(subsets) == 57
+    sizes = range(2, count + 1)
+    subsets = [sets for size in sizes for sets in combinations(range(count), size)]
+    assert len(subsets) == concatenations
     columns = [Fixed(str(place), table) for place, table in enumerate(tables)]
     found = out_of_fold([(sets, BOTH) for sets in subsets], columns, case, NoCache(), silent)
     for sets, of_one in zip(subsets, found, strict=True):

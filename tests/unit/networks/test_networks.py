@@ -12,6 +12,15 @@ from shared.networks.importers.layers import weighted_layers
 
 CARDS = list_networks()
 EVERY_CARD = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+LARGE = frozenset({"inception_resnet_v2", "resnet101", "vgg19"})
+"""Whole passes through these are for the long form: each has a smaller network of the same kind."""
+EVERY_PASS = pytest.mark.parametrize(
+    "card",
+    [
+        pytest.param(card, marks=[pytest.mark.long] if card.name in LARGE else [], id=card.name)
+        for card in CARDS
+    ],
+)
 
 ALEXNET = {  # the deck's table
     "conv1": (96, 55, 55),
@@ -98,7 +107,7 @@ def test_a_tap_is_as_wide_as_its_stage_and_flat_where_there_is_no_map(card):
     )
 
 
-@EVERY_CARD
+@EVERY_PASS
 def test_all_taps_read_two_phantoms_and_the_embedding_is_what_the_last_layer_reads(card, filled):
     module, images = filled(card.name), two_phantoms(card)
     whole_pass = embedding_in_a_whole_pass(module, images[:1, :3])

@@ -14,6 +14,24 @@ from shared.recipes import NetworkFeatures, Tuning, TuningPlan
 PLAN = TuningPlan(epochs=1, rates=(1e-4,), batch=2, balance=False)
 COURSE = Course(1e-4, 0.0, 1)
 ROWS = np.arange(2)
+LARGE = frozenset(
+    {
+        "densenet201",
+        "inception_resnet_v2",
+        "inception_v3",
+        "overfeat_accurate",
+        "resnet101",
+        "resnet50",
+        "vgg16",
+        "vgg19",
+        "xception",
+    }
+)
+"""Tuned in the long form only: each takes several seconds, and most have a smaller network of the same kind."""
+NETWORKS = [
+    pytest.param(card.name, marks=[pytest.mark.long] if card.name in LARGE else [])
+    for card in list_networks()
+]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +39,7 @@ def phantoms() -> list[Sample]:
     return phantom_samples(2, 70, 0.1)
 
 
-@pytest.fixture(params=[card.name for card in list_networks()])
+@pytest.fixture(params=NETWORKS)
 def body(request, filled, phantoms) -> Body:
     """Its batch norm has seen the phantoms, without which the maps of a deep random network overflow."""
     definition = get_network(request.param)
