@@ -53,10 +53,10 @@ class Entry:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recorded(Entry):
     id: int = 0
-    at: datetime | None = None
+    at: datetime
     actor: str = ""
     origin: str | None = None
     number: int = 0
