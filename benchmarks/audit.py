@@ -23,8 +23,10 @@ from alembic import command
 from sqlalchemy import Engine, create_engine, text
 
 from deploy.local import EmbeddedEngines
+from services.api.jobs.schemas import RESULT
 from shared.domain.jobs import Priority
 from shared.domain.proof import verify
+from shared.domain.result import Result
 from shared.ledger import Ledger
 from shared.ledger.cases import NewCase
 from shared.ledger.exporting import Trail
@@ -103,13 +105,13 @@ def batches(engine: Engine, rounds: int) -> float:
                 )
         with ledger.system_session("bench") as system_session:
             lease = system_session.queue.claim("bench", EVENTS, LEASE, 5)
-        results = {job.id: {"risk": 0.5} for job in lease.jobs}
+        results = {job.id: RESULT for job in lease.jobs}
         taken.append(timed(lambda held=lease.token, told=results: finish(ledger, held, told)))
     ledger.close()
     return statistics.median(taken)
 
 
-def finish(ledger: Ledger, token: UUID, results: dict[UUID, dict]) -> None:
+def finish(ledger: Ledger, token: UUID, results: dict[UUID, Result]) -> None:
     with ledger.system_session("bench") as session:
         session.queue.finish(token, "d" * 64, results)
 

@@ -20,7 +20,7 @@ from argon2 import PasswordHasher
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from deploy.local import Stack
-from services.api.doorman import lifetime
+from services.api.authentication import lifetime
 from services.api.site import COOKIE
 from services.api.web.console import SECTIONS
 from services.api.web.navigation import ENTRIES, entries

@@ -37,7 +37,7 @@ JOBS = text(
 )
 RESULTS = text(
     "INSERT INTO results (id, job_id, hospital_id, model_digest, body) SELECT gen_random_uuid(), id, hospital_id, 'm', "
-    "jsonb_build_object('risk', random(), 'decision', 'benign', 'readers', repeat('x', 1500)) FROM jobs j "
+    "jsonb_build_object('risk', random(), 'decision', 'benign', 'components', repeat('x', 1500)) FROM jobs j "
     "WHERE NOT EXISTS (SELECT FROM results WHERE job_id = j.id)"
 )
 TOLD = text(

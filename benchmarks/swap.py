@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from deploy.local import EmbeddedEngines
-from services.worker.desk import InferenceDesk
+from services.worker.inference import InferenceService
 from services.worker.live import Follower, LiveModel
 from services.worker.preparation import Preparation, open_decoders
 from services.worker.shelf import Shelf
@@ -72,7 +72,7 @@ class Bench:
         self._ledger, self._objects = ledger, objects
         settings = Settings(home=home, worker_name="bench", lease_s=60)
         self.live = LiveModel(ledger, Shelf(ledger, objects, home / "cache"), "bench")
-        self.desk = InferenceDesk(
+        self.desk = InferenceService(
             settings,
             ledger,
             self.live,

@@ -6,6 +6,7 @@ all, so what is slow to import (torch, scikit-learn) is imported inside the comm
 
 import sys
 from importlib import import_module
+from typing import Any
 
 import typer
 from pydantic import ValidationError
@@ -44,10 +45,11 @@ COMMANDS = {
 class CommandTable(TyperGroup):
     """A group that finds its commands in COMMANDS."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: object) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str):
+    def get_command(self, ctx: object, cmd_name: str) -> Any:
+        """The command of that name, of a class that Typer keeps to itself; None where there is none."""
         if cmd_name not in COMMANDS:
             return None
         command = typer.main.get_command(import_module(COMMANDS[cmd_name]).app)

@@ -65,7 +65,9 @@ class Api:
     def __init__(self, url: str, key: str) -> None:
         if not (key.isascii() and key.isprintable()):
             raise KeyUnusable
-        self.url, self._met, self._tag = url, False, None
+        self.url = url
+        self._met = False
+        self._tag: str | None = None
         self._http = httpx2.Client(
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE_S
         )
@@ -132,7 +134,9 @@ class Api:
 
     def _call(self, method: str, path: str, **parts: Any) -> Any:
         answer = self._in_turn(method, path, **parts)
-        told, self._met, self._tag = _told(answer), True, answer.headers.get("ETag")
+        told = _told(answer)
+        self._met = True
+        self._tag = answer.headers.get("ETag")
         if answer.is_success and told is not None:
             return told
         if isinstance(told, dict) and {"code", "detail"} <= set(told):

@@ -49,6 +49,8 @@ def ensure_model(settings: Settings, console: Console) -> dict[str, Any]:
             )
             _train(api, settings, console)
             live = _live(api)
+    if live is None:
+        raise DemoTrainingFailed(problem="No model is live.", logs=settings.home / "logs")
     return live
 
 

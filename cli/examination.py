@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -138,7 +137,7 @@ def workers(_: Settings, where: Addresses) -> Finding:
     told = ", ".join(
         f"{each.name} serves {(each.model_digest or 'nothing')[:12]}" for each in alive
     )
-    refused = [each.refusal.message for each in alive if each.refusal]
+    refused = [str(each.refusal.reason) for each in alive if each.refusal]
     if refused:
         return Verdict.FAIL, f"{told}. A worker refuses the live model: {refused[0]}"
     if live is None:
@@ -151,13 +150,14 @@ def backup(settings: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
         last = session.audit.newest(limit=1, wanted=Wanted(event=Event.BACKUP_MADE))
         now = session.terms.now()
-    if not last:
+    made_at = last[0].at if last else None
+    if made_at is None:
         return (
             Verdict.NOTE,
             "None was ever made. Make one: `./sera backup FOLDER`, and every day from then on",
         )
-    told = f"{last[0].details['backup']}, {_age(last[0].at, now)} ago"
-    if (now - last[0].at).total_seconds() <= settings.backup_within_h * HOUR_S:
+    told = f"{last[0].details['backup']}, {_age(made_at, now)} ago"
+    if (now - made_at).total_seconds() <= settings.backup_within_h * HOUR_S:
         return Verdict.OK, told
     return (
         Verdict.NOTE,
@@ -187,7 +187,7 @@ def certificate(settings: Settings) -> Finding:
     if parts.scheme != "https":
         return Verdict.OK, "SERA_PUBLIC_URL names no https:// address"
     try:
-        left = _certificate_days(parts.hostname, parts.port or 443)
+        left = _certificate_days(parts.hostname or "", parts.port or 443)
     except ssl.SSLCertVerificationError as refused:
         return (
             Verdict.FAIL,
@@ -219,15 +219,24 @@ ENGINE_CHECKS: dict[str, Callable[[Settings, Addresses], Finding]] = {
 }
 
 
-def checks(settings: Settings) -> dict[str, Callable[[Settings], Finding]]:
+Check = Callable[[Settings], Finding]
+
+
+def checks(settings: Settings) -> dict[str, Check]:
     """Those that can be made now."""
     try:
         where = addresses(settings)
     except StackNotRunning:
         return {"service": lambda _: (Verdict.NOTE, NOT_SERVING), "certificate": certificate}
-    return {name: partial(look, where=where) for name, look in ENGINE_CHECKS.items()} | {
-        "certificate": certificate
-    }
+    engines = {name: _at(look, where) for name, look in ENGINE_CHECKS.items()}
+    return engines | {"certificate": certificate}
+
+
+def _at(look: Callable[[Settings, Addresses], Finding], where: Addresses) -> Check:
+    def check(settings: Settings) -> Finding:
+        return look(settings, where)
+
+    return check
 
 
 def _certificate_days(host: str, port: int) -> float:
@@ -236,7 +245,9 @@ def _certificate_days(host: str, port: int) -> float:
         socket.create_connection((host, port), timeout=PATIENCE_S) as line,
         context.wrap_socket(line, server_hostname=host) as secured,
     ):
-        return (ssl.cert_time_to_seconds(secured.getpeercert()["notAfter"]) - time.time()) / DAY_S
+        certificate = secured.getpeercert() or {}
+        ends_at = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+        return (ends_at - time.time()) / DAY_S
 
 
 def _ahead_s(ask: Callable[[], float]) -> float:

@@ -3,11 +3,12 @@
 import csv
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cli.connection import Api, ApiProblem
 from shared.errors import InputError
@@ -116,7 +117,7 @@ def _send(api: Api, dataset: str, batch: list[Hashed]) -> list[Answered]:
     return [(each.row, _outcome(line)) for each, line in zip(batch, told, strict=True)]
 
 
-def _body(batch: list[Hashed]) -> dict:
+def _body(batch: list[Hashed]) -> dict[str, Any]:
     """The parts of the request; files go by their hashes, so that rows may share one."""
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS)
@@ -131,8 +132,10 @@ def _body(batch: list[Hashed]) -> dict:
     }
 
 
-def _outcome(line: dict) -> Outcome:
-    return ApiProblem(line["code"], line["message"]) if line["code"] else line["outcome"] == "added"
+def _outcome(line: Mapping[str, Any]) -> Outcome:
+    if line["code"]:
+        return ApiProblem(line["code"], line["message"])
+    return bool(line["outcome"] == "added")
 
 
 def _hashed(row: Row) -> Hashed | RowUnusable:

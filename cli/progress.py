@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from shared.domain.messages import Message
+
 EVERY_S = 30.0
 SPEED_OVER_S = 600.0
 
@@ -44,12 +46,12 @@ class StageProgress:
         self._bars.stop()
 
     def __call__(
-        self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+        self, stage: str, fraction: float, message: Message | str, metrics: Mapping[str, float]
     ) -> None:
         if self._console.is_terminal:
-            self._draw(stage, fraction, message)
+            self._draw(stage, fraction, str(message))
         else:
-            self._tell(stage, fraction, message)
+            self._tell(stage, fraction, str(message))
 
     def _draw(self, stage: str, fraction: float, message: str) -> None:
         if stage not in self._tasks:
@@ -76,7 +78,11 @@ class PlainProgress(StageProgress):
     """The same for work that has no figures of its own."""
 
     def __call__(
-        self, stage: str, fraction: float, message: str, metrics: Mapping[str, float] | None = None
+        self,
+        stage: str,
+        fraction: float,
+        message: Message | str,
+        metrics: Mapping[str, float] | None = None,
     ) -> None:
         super().__call__(stage, fraction, message, metrics or {})
 

@@ -5,10 +5,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from shared.domain.fna import FnaAdvice
+from shared.domain.prediction import Verdict
+from shared.domain.result import Result
+
 LEAST_WIDTH = 118
 COLUMNS = ("case", "size", "risk", "decision", "FNA", "level", "threshold", "remarks")
 RIGHT = {"size", "risk", "threshold"}
-DECISIONS = {"refer": "refer, let a radiologist decide whatever stands below"}
+DECISIONS = {Verdict.REFER: "refer, let a radiologist decide whatever stands below"}
 COMMON = {"synthetic-model", "roi-absent"}
 """Remarks that would stand in every line of the demo."""
 
@@ -33,36 +37,47 @@ def row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...]:
     size = f"{size_mm:g} mm"
     if job["state"] != "done":
         return case, size, "-", job["state"], "-", "-", "-", job["reason"] or ""
-    result = job["result"]
-    fna, codes = result["fna"], [warning["code"] for warning in result["warnings"]]
-    advice = "yes" if fna["recommended"] else "no"
-    told = f"{result['risk']:.0%}", result["decision"], advice, fna["level"] or "-", threshold(fna)
-    return case, size, *told, ", ".join(code for code in codes if code not in COMMON)
+    result = Result.from_json(job["result"])
+    remarks = [warning.code for warning in result.warnings if warning.code not in COMMON]
+    return (
+        case,
+        size,
+        f"{result.risk:.0%}",
+        result.decision,
+        *advice_cells(result.fna),
+        ", ".join(remarks),
+    )
 
 
-def threshold(fna: dict[str, Any]) -> str:
+def advice_cells(fna: FnaAdvice | None) -> tuple[str, str, str]:
+    """Whether FNA is due, the level and the threshold; dashes where there is no advice."""
+    if fna is None:
+        return "-", "-", "-"
+    return "yes" if fna.recommended else "no", fna.level or "-", threshold(fna)
+
+
+def threshold(fna: FnaAdvice) -> str:
     """The size from which FNA is due at this level."""
-    if fna["threshold_mm"] is None:
+    if fna.threshold_mm is None:
         return "never"
-    return f"{'>=' if fna['inclusive'] else '>'} {fna['threshold_mm']:g} mm"
+    return f"{'>=' if fna.inclusive else '>'} {fna.threshold_mm:g} mm"
 
 
 def sentences(job: dict[str, Any]) -> list[str]:
     """A single result in words."""
     if job["state"] != "done":
         return [f"The case ended as {job['state']}: {job['message'] or job['reason']}"]
-    result = job["result"]
-    fna, model = result["fna"], result["model"]
-    rule = result.get(
-        "cutoff_rule", "youden"
-    )  # results from before there were others do not name it
+    result = Result.from_json(job["result"])
+    decision = DECISIONS.get(result.decision, result.decision)
     lines = [
-        f"Risk of malignancy {result['risk']:.0%}, decision: {DECISIONS.get(result['decision'], result['decision'])} "
-        f"(score {result['score']:.3f}, cut-off {result['cutoff']:.3f} by {rule}).",
-        f"{fna['text']} [{fna['rule']}]",
-        f"Model {model['name']}/{model['version']} ({model['digest'][:12]}).",
+        f"Risk of malignancy {result.risk:.0%}, decision: {decision} "
+        f"(score {result.score:.3f}, cut-off {result.cutoff:.3f} by {result.cutoff_rule}).",
     ]
-    return lines + [f"Note: {warning['message']}" for warning in result["warnings"]]
+    if result.fna:
+        lines.append(f"{result.fna.text} [{result.fna.rule}]")
+    model = result.model
+    lines.append(f"Model {model.name}/{model.version} ({model.digest[:12]}).")
+    return lines + [f"Note: {warning.message}" for warning in result.warnings]
 
 
 def reading(own: dict[str, Any] | None) -> list[str]:

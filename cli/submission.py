@@ -33,13 +33,15 @@ def submit(api: Api, case: CaseFile) -> dict[str, Any]:
     names = ("size_mm", "roi", "priority", "external_id", "frame", "source", "descriptors")
     kind = mimetypes.guess_type(case.name)[0] or "application/octet-stream"
     fields = {name: str(value) for name in names if (value := getattr(case, name)) is not None}
-    return api.post("/v1/cases", data=fields, files={"image": (case.name, case.data, kind)})
+    files = {"image": (case.name, case.data, kind)}
+    receipt: dict[str, Any] = api.post("/v1/cases", data=fields, files=files)
+    return receipt
 
 
 def wait(api: Api, job_id: str, waiting: Waiting = lambda job: None) -> dict[str, Any]:
     """The job once it is final; `waiting` hears of it every `POLL_S` until then."""
     while True:
-        job = api.get(f"/v1/jobs/{job_id}", wait=POLL_S)
+        job: dict[str, Any] = api.get(f"/v1/jobs/{job_id}", wait=POLL_S)
         if job["state"] in FINAL:
             return job
         waiting(job)

@@ -46,7 +46,9 @@ class Screen:
     """Draws a run on a terminal; on anything else prints finished steps and epochs as lines."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._epochs, self._told = console, [], float("-inf")
+        self._console = console
+        self._epochs: list[Mapping[str, Any]] = []
+        self._told = float("-inf")
         self._live = (
             Live(console=console, transient=True, refresh_per_second=4)
             if console.is_terminal

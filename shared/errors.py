@@ -1,16 +1,19 @@
 """One tree of errors: a code, an HTTP status, a sentence that says the next step, retryable or not.
 
 A module's own errors subclass the nearest class here and fill `code` and `text`; `text` is formatted with the facts
-given at the raise. Nothing about a patient may be a fact.
+given at the raise, and joins the texts by code. Nothing about a patient may be a fact.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from shared.domain.messages import Message, fill
+from shared.domain.texts import add_text
 
 
 class SeraError(Exception):
     """An error a person or a program can act on."""
 
-    code: ClassVar[str] = "internal"
+    code: str = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
     retry_after_s: ClassVar[int] = 1
@@ -19,9 +22,21 @@ class SeraError(Exception):
         "Something went wrong inside SERA. Report it to your administrator with the request id."
     )
 
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        add_text(cls.code, cls.text)
+
     def __init__(self, **facts: object) -> None:
         self.facts = facts
-        super().__init__(self.text.format(**facts))
+        super().__init__(fill(self.text, facts, str))
+
+    @property
+    def message(self) -> Message:
+        """What is kept of it where it is to be told later."""
+        return Message(self.code, self.facts)
+
+
+add_text(SeraError.code, SeraError.text)
 
 
 class InputError(SeraError):

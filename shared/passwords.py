@@ -32,8 +32,6 @@ COMMON = (
     "azerty",
     "iloveyou",
     "admin",
-)
-COMMON += (
     "administrator",
     "operator",
     "hospital",
@@ -43,8 +41,6 @@ COMMON += (
     "sera",
     "changeme",
     "secret",
-)
-COMMON += (
     "doctor",
     "monkey",
     "dragon",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from shared.errors import SeraError
-from shared.ledger.standing import passes_by
+from shared.ledger.db_role import could_pass_by
 from shared.settings import ROOT, Settings
 
 OTHERS = stat.S_IRWXO
@@ -73,7 +73,7 @@ def default_home(settings: Settings) -> Told:
 
 def database_role(settings: Settings) -> Told:
     """A service needs a login that owns nothing and that the hospitals' row-level security holds for."""
-    if settings.database_url is None or not passes_by(settings.database):
+    if settings.database_url is None or not could_pass_by(settings.database):
         return None
     return (
         "The login of SERA_DATABASE_URL owns the tables or is a superuser: every transaction gives that up, but a "
@@ -154,7 +154,8 @@ def _engines(settings: Settings) -> Iterator[tuple[str, SplitResult]]:
 
 def _over_the_network(parts: SplitResult) -> bool:
     """Neither a socket or folder of this machine nor a loopback address."""
-    return bool(parts.hostname) and not within_this_machine(parts.hostname)
+    host = parts.hostname
+    return host is not None and not within_this_machine(host)
 
 
 def _guessable(parts: SplitResult) -> bool:

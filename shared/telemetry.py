@@ -16,7 +16,7 @@ def configure(service: str, level: str = "INFO", **named: str) -> None:
 
     Each line names the service and what else is `named`, whichever thread writes it.
     """
-    stamps = [
+    stamps: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         _naming({"service": service, **named}),
         structlog.processors.add_log_level,

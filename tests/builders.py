@@ -1,6 +1,7 @@
 """Valid examples that tests change where it matters."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +14,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 
 from deploy.chaos.model import RECIPE
+from services.api.jobs.schemas import RESULT
+from shared.domain.fna import FnaAdvice
+from shared.domain.result import Result
+from shared.guidelines import recommend
 from shared.learning import FittedModel, fit, phantom_samples
 from shared.ledger.cases import NewCase
 from shared.networks import WeightsFinder
@@ -31,6 +36,16 @@ def png(seed: int = 0, malignant: bool | None = None) -> bytes:
 
 def encode(pixels: NDArray) -> bytes:
     return cv2.imencode(".png", pixels.astype(np.uint8))[1].tobytes()
+
+
+def result(**changes: object) -> Result:
+    """A finished case's answer."""
+    return replace(RESULT, **changes)
+
+
+def fna_advice(recommended: bool) -> FnaAdvice:
+    """Advice for a nodule of 14.5 mm."""
+    return recommend(0.42 if recommended else 0.01, 14.5)
 
 
 def form(image: bytes | None = None, **fields: object) -> dict[str, dict]:

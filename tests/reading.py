@@ -2,28 +2,26 @@
 
 from datetime import timedelta
 
-from tests.builders import form, png
+from shared.domain.findings import Finding
+from shared.domain.prediction import Verdict
+from shared.domain.result import ModelReference, Result
+from tests import builders
+from tests.builders import fna_advice, form, png
 
 DIGEST = "d" * 64
-MODEL = {"name": "light", "version": 2, "digest": DIGEST}
-FNA = {
-    "recommended": True,
-    "rule": "risk-band/ACR-2017/1",
-    "text": "FNA is due: 14.5 mm reaches the 10 mm threshold.",
-    "size_mm": 14.5,
-    "threshold_mm": 10,
-    "level": "TR5",
-}
+MODEL = ModelReference(name="light", version=2, digest=DIGEST)
 
 
-def result(score: float) -> dict:
-    decision = "malignant" if score >= 0.5 else "benign"
-    told = {"score": score, "risk": round(score / 2, 6), "decision": decision, "cutoff": 0.5}
-    return told | {
-        "fna": FNA,
-        "warnings": [{"code": "under-10-mm", "message": "Small."}],
-        "model": MODEL,
-    }
+def result(score: float) -> Result:
+    return builders.result(
+        score=score,
+        risk=round(score / 2, 6),
+        decision=Verdict.MALIGNANT if score >= 0.5 else Verdict.BENIGN,
+        cutoff=0.5,
+        fna=fna_advice(recommended=True),
+        warnings=(Finding("under-10-mm", "Small."),),
+        model=MODEL,
+    )
 
 
 def studied(submitter, ledger, malignant: list[bool], scores: list[float]) -> list[str]:

@@ -1,7 +1,7 @@
 """`./sera backup`: the ledger and its objects into a folder, while SERA serves."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,7 +23,8 @@ Folder = Annotated[Path, typer.Argument(help="The folder of the backups.", show_
 class MakesByDefault(TyperGroup):
     """`./sera backup FOLDER` makes one; a first word that is a command's name is that command."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """`ctx` is of a class that Typer keeps to itself."""
         if args and args[0] not in (*self.commands, *ctx.help_option_names):
             args = [MAKE, *args]
         return super().parse_args(ctx, args)

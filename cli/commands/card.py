@@ -51,7 +51,8 @@ def of_bundle(folder: Path) -> dict[str, Any]:
 
 def of_model(which: str) -> dict[str, Any]:
     with connect(Role.OPERATOR) as api:
-        return api.get(f"/v1/models/{find(api, which)['digest']}/card")
+        card: dict[str, Any] = api.get(f"/v1/models/{find(api, which)['digest']}/card")
+        return card
 
 
 def write(path: Path, page: str) -> None:

@@ -90,7 +90,7 @@ def list_datasets(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             each["name"],
             str(each["images"]),
@@ -302,8 +302,14 @@ def digest(image: str) -> str:
 def watched(outcomes: Iterable[T], count: int) -> Iterable[T]:
     """With a progress bar, where somebody looks."""
     console = Console(stderr=True)
-    shown = {"console": console, "transient": True, "disable": not console.is_terminal}
-    return track(outcomes, "importing", total=count, **shown)
+    return track(
+        outcomes,
+        "importing",
+        total=count,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
 
 def _tag(api: Api, name: str, revision: int | None) -> str | None:

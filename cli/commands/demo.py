@@ -38,12 +38,14 @@ def demo(
 
 
 def show(console: Console, stack: Stack, stay: bool = False) -> None:
-    urls = {
-        "database_url": stack.database_url,
-        "broker_url": stack.broker_url,
-        "objects_url": stack.objects_url,
-    }
-    settings = Settings(home=stack.home.root, host=stack.host, port=stack.port, **urls)
+    settings = Settings(
+        home=stack.home.root,
+        host=stack.host,
+        port=stack.port,
+        database_url=stack.database_url,
+        broker_url=stack.broker_url,
+        objects_url=stack.objects_url,
+    )
     model = ensure_model(settings, console)
     console.print(
         f"Live model: {model['name']}/{model['version']}. Two hospitals submit their sample cases at once ...\n"

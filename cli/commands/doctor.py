@@ -142,9 +142,8 @@ def port(settings: Settings) -> Finding:
 def gateway_answers(port: int) -> bool:
     """Whether a gateway has the port, as in a container of its own."""
     try:
-        return httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S).json() == {
-            "status": "alive"
-        }
+        answer = httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_S)
+        return bool(answer.json() == {"status": "alive"})
     except (httpx2.TransportError, ValueError):
         return False
 

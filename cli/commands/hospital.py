@@ -108,7 +108,7 @@ def change(
         "weight": weight,
         "retention_days": retention_days,
     }
-    wanted = {
+    wanted: dict[str, float | str | None] = {
         option: number(option, value) for option, value in numbers.items() if value is not None
     }
     if fna_rule is not None:

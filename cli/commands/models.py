@@ -166,7 +166,8 @@ def history(as_json: AsJson = False) -> None:
 
 def find(api: Any, which: str) -> dict[str, Any]:
     """The newest of what `which` may mean; a name/version cannot stand in a path, so it is looked for here."""
-    for model in api.get("/v1/models"):
+    models: list[dict[str, Any]] = api.get("/v1/models")
+    for model in models:
         if which in (name(model), model["name"]) or (
             len(which) >= SURE and model["digest"].startswith(which)
         ):
@@ -177,8 +178,8 @@ def find(api: Any, which: str) -> dict[str, Any]:
 def _shadowed(api: Any, which: str | None) -> str:
     """The digest of the model named, else of the one in the shadow."""
     if which:
-        return find(api, which)["digest"]
-    running = [model["digest"] for model in api.get("/v1/models") if model["shadow"]]
+        return str(find(api, which)["digest"])
+    running = [str(model["digest"]) for model in api.get("/v1/models") if model["shadow"]]
     if not running:
         raise ShadowNeedsModel
     return running[0]

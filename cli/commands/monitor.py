@@ -81,4 +81,5 @@ def _show(
 
 
 def _sentences(told: dict[str, Any]) -> list[str]:
-    return told["sentences"]
+    sentences: list[str] = told["sentences"]
+    return sentences

@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Argument(help="The name that the person signs in wit
 
 
 class NobodyByName(NotFound):
-    code: ClassVar[str] = "person-unknown"
+    code = "person-unknown"
     text: ClassVar[str] = "Nobody signs in as {name}. Those there are: `./sera person list`."
 
 
@@ -85,7 +85,7 @@ def identity(api: Api, name: str) -> str:
     wanted = name.strip().casefold()
     for person in api.get("/v1/people"):
         if person["name"] == wanted:
-            return person["id"]
+            return str(person["id"])
     raise NobodyByName(name=name)
 
 

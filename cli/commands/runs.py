@@ -98,7 +98,7 @@ def find(api: Api, which: str) -> str:
     """The id of the run that `which` means, the newest of those that fit."""
     for run in api.get("/v1/training-runs", limit=200):
         if which == "last" or (len(which) >= SURE and run["run_id"].startswith(which)):
-            return run["run_id"]
+            return str(run["run_id"])
     raise RunUnknown(name=which)
 
 

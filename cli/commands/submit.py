@@ -60,8 +60,16 @@ def submit(
     """Submit an image, wait for the answer and print it."""
     priority = Priority.URGENT if urgent else Priority.ROUTINE
     source = Source.PHOTO if photo else None
-    told = {"frame": frame, "source": source, "descriptors": description(descriptors)}
-    case = CaseFile(image.name, image.read_bytes(), size_mm, roi_json(roi), priority, **told)
+    case = CaseFile(
+        name=image.name,
+        data=image.read_bytes(),
+        size_mm=size_mm,
+        roi=roi_json(roi),
+        priority=priority,
+        frame=frame,
+        source=source,
+        descriptors=description(descriptors),
+    )
     with connect(Role.SUBMITTER) as api:
         job = submit_and_wait(api, case, say_so)
         own = (

@@ -82,15 +82,14 @@ def _asked(
     newest = api.get("/v1/training-runs", limit=1) if watch and not (dataset or recipe) else []
     if not newest:
         raise NothingToTrain
-    return newest[0]["run_id"]
+    return str(newest[0]["run_id"])
 
 
 def request(api: Api, dataset: str, recipe: str, **more: int | None) -> str:
     """Ask for a run; `more` are version, folds and seed where they matter."""
-    told = {name: value for name, value in more.items() if value is not None}
-    return api.post("/v1/training-runs", json={"dataset": dataset, "recipe": recipe, **told})[
-        "run_id"
-    ]
+    options = {name: value for name, value in more.items() if value is not None}
+    body = {"dataset": dataset, "recipe": recipe, **options}
+    return str(api.post("/v1/training-runs", json=body)["run_id"])
 
 
 def watched(api: Api, run_id: str, console: Console) -> dict[str, Any]:
@@ -107,9 +106,12 @@ def watched(api: Api, run_id: str, console: Console) -> dict[str, Any]:
 def promotion(api: Api, run: dict[str, Any], reason: str | None) -> dict[str, Any] | ApiProblem:
     """The model that is live now, or why this one may not be without a reason."""
     try:
-        return api.post(f"/v1/models/{run['model_digest']}/promote", json={"reason": reason})
+        live: dict[str, Any] = api.post(
+            f"/v1/models/{run['model_digest']}/promote", json={"reason": reason}
+        )
     except ApiProblem as problem:
         return problem
+    return live
 
 
 def report(run: dict[str, Any], promoted: dict[str, Any] | ApiProblem | None) -> list[str]:

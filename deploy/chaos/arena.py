@@ -92,7 +92,7 @@ class Arena:
     def worker(self) -> str:
         return self.random.choice(WORKERS)
 
-    def in_hand(self, job: UUID, hospital: str) -> tuple[str | None, Job]:
+    def in_hand(self, job: UUID, hospital: str) -> tuple[str | None, Job | None]:
         """The worker that has this job, and the job."""
         with self.ledger.system_session("chaos") as system_session:
             worker = system_session.queue.holder(job)

@@ -27,7 +27,8 @@ def plan(count: int, seed: int) -> list[Planned]:
 
 def poison(number: int) -> Planned:
     """A case like all others, but so large that whoever reads it is busy with it for a while."""
-    pixels = cv2.resize(draw(number, size_px=IMAGE_PX).pixels, (POISON_PX, POISON_PX))
+    drawn = draw(number, size_px=IMAGE_PX).pixels
+    pixels = np.asarray(cv2.resize(drawn, (POISON_PX, POISON_PX)), np.uint8)
     return Planned(
         number,
         HOSPITALS[number % len(HOSPITALS)],

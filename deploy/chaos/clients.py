@@ -100,7 +100,8 @@ class Clients:
 
     def listed(self, hospital: str) -> list[dict[str, Any]]:
         """Every job the hospital finds when it looks through its list."""
-        found, more = [], {}
+        found: list[dict[str, Any]] = []
+        more: dict[str, str] = {}
         while True:
             answer = self._patiently(hospital, "GET", "/v1/jobs", params={"limit": 100, **more})
             if answer is None:

@@ -159,7 +159,7 @@ def _holder(arena: Arena, job: UUID, promise: Promise) -> str | None:
     until = time.monotonic() + POISON_S
     while time.monotonic() < until:
         worker, now = arena.in_hand(job, promise.planned.hospital)
-        if now.state in FINAL:
+        if now is None or now.state in FINAL:
             return None
         if worker and now.attempts > promise.killed:
             return worker

@@ -49,7 +49,8 @@ def shares(hospitals: int) -> list[float]:
 
 def schedule(load: Load) -> list[Arrival]:
     """A Poisson process, each case to a hospital by its share; the same seed gives the same cases at the same times."""
-    drawn, arrivals = random.Random(load.seed), []
+    drawn = random.Random(load.seed)
+    arrivals: list[Arrival] = []
     names, bounds = load.names, list(accumulate(shares(load.hospitals)))
     at_s = drawn.expovariate(load.rate)
     while at_s < load.seconds:

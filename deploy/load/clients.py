@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -183,8 +182,10 @@ class Clients:
     ) -> httpx2.Response:
         """The first answer that does not ask to come again; all others are noted."""
         headers = {"Authorization": f"Bearer {self._keys[hospital]}"} | parts.pop("headers", {})
-        for tries in count():
+        tries = 0
+        while True:
             pause_s = min(PAUSE_S * 2 ** min(tries, 10), LONGEST_PAUSE_S)
+            tries += 1
             with self._noted():
                 answer = await self._http.request(method, path, headers=headers, **parts)
                 if answer.status_code < httpx2.codes.BAD_REQUEST:
@@ -210,7 +211,8 @@ class Clients:
 
     async def _jobs(self, hospital: str) -> list[dict[str, Any]]:
         """Newest first, up to the last one of before."""
-        found, more = [], {}
+        found: list[dict[str, Any]] = []
+        more: dict[str, str] = {}
         while True:
             page = await self._page(hospital, limit=PAGE, **more)
             for job in page["jobs"]:
@@ -224,7 +226,8 @@ class Clients:
     async def _page(self, hospital: str, **parameters: Any) -> dict[str, Any]:
         answer = await self._patiently(hospital, "GET", "/v1/jobs", params=parameters)
         answer.raise_for_status()
-        return answer.json()
+        page: dict[str, Any] = answer.json()
+        return page
 
 
 def _short(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,5 +243,6 @@ def _short(job: Mapping[str, Any]) -> dict[str, Any]:
 def _code(answer: httpx2.Response) -> str:
     """Of a problem, or the bare status of an answer that is none."""
     with suppress(ValueError, KeyError, TypeError):
-        return answer.json()["code"]
+        code: str = answer.json()["code"]
+        return code
     return str(answer.status_code)

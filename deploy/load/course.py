@@ -67,10 +67,8 @@ class Course:
 
     @property
     def done(self) -> int:
-        return sum(
-            bool(each.promise.job) and each.promise.job["state"] == JobState.DONE
-            for each in self.sent
-        )
+        jobs = (each.promise.job for each in self.sent)
+        return sum(job["state"] == JobState.DONE for job in jobs if job)
 
     @property
     def open(self) -> int:

@@ -45,7 +45,8 @@ class Album:
             {e.size_px for e in formats},
         )
         self._drawn = {
-            size: [cv2.resize(pixels, (size, size)) for pixels in drawn] for size in sizes
+            size: [np.asarray(cv2.resize(pixels, (size, size)), np.uint8) for pixels in drawn]
+            for size in sizes
         }
 
     def image(self, number: int) -> tuple[str, bytes]:

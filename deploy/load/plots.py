@@ -187,12 +187,12 @@ def _hospitals(course: Course) -> Drawing:
 def _queue(course: Course) -> Drawing:
     def draw() -> Figure:
         figure, axes = _figure()
-        told = [each for each in course.samples if each.waiting is not None]
-        at = [each.at_s / 60 for each in told]
-        axes.plot(
-            at, [each.waiting for each in told], color=VERMILLION, ls="--", lw=1.2, label="waiting"
-        )
-        axes.plot(at, [each.running for each in told], color=BLUE, lw=1.2, label="in hand")
+        samples = [each for each in course.samples if each.waiting is not None]
+        at = [each.at_s / 60 for each in samples]
+        waiting = np.array([each.waiting for each in samples], np.float64)
+        running = np.array([each.running for each in samples], np.float64)
+        axes.plot(at, waiting, color=VERMILLION, ls="--", lw=1.2, label="waiting")
+        axes.plot(at, running, color=BLUE, lw=1.2, label="in hand")
         axes.set(xlabel="minutes", ylabel="cases", ylim=(0, None), xlim=(0, None))
         return _with_legend(figure, axes)
 

@@ -278,7 +278,8 @@ def to_json(course: Course) -> dict[str, Any]:
         "rules": [asdict(rule) | {"state": rule.state} for rule in course.rules],
         "passed": course.kept,
     }
-    return _rounded(found)
+    rounded: dict[str, Any] = _rounded(found)
+    return rounded
 
 
 def _rounded(told: Any) -> Any:

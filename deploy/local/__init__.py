@@ -1,7 +1,8 @@
 """SERA on one machine: the real engines, embedded, and the services, under one supervisor."""
 
 from deploy.local.child import Backoff, Child
-from deploy.local.stack import SERVICES, EmbeddedEngines, Stack, Urls
+from deploy.local.services import SERVICES
+from deploy.local.stack import EmbeddedEngines, Stack, Urls
 from deploy.local.state import StackState
 from deploy.local.supervisor import Event, Phase
 

@@ -42,7 +42,7 @@ class Backoff:
     healthy_s: float = 60.0
 
     def delay_s(self, failures: int) -> float:
-        return min(self.first_s * 2 ** min(failures - 1, 32), self.cap_s)
+        return min(self.first_s * 2.0 ** min(failures - 1, 32), self.cap_s)
 
 
 @dataclass(frozen=True)

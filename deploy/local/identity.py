@@ -38,8 +38,13 @@ def become(uid: int, program: Path, folders: Sequence[Path]) -> tuple[str, ...]:
     problem = ""
     for capability in CAPABILITIES:
         options = _options(uid, capability)
+        command: list[str | Path] = [setpriv(), *options, "--", "/bin/sh", "-c", _REACH, program]
         tried = subprocess.run(
-            [setpriv(), *options, "--", "/bin/sh", "-c", _REACH, program, *folders], **_QUIET
+            [*command, *folders],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
         )
         if tried.returncode == 0:
             return options
@@ -48,7 +53,6 @@ def become(uid: int, program: Path, folders: Sequence[Path]) -> tuple[str, ...]:
 
 
 _REACH = 'for folder in "$@"; do test -x "$folder" || exit 1; done; exec "$0" --version'
-_QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "check": False}
 
 
 def _options(uid: int, capability: str) -> tuple[str, ...]:

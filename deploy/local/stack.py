@@ -112,12 +112,20 @@ class Stack:
         }
         told = {variable: str(folder) for variable, folder in folders.items() if folder}
         services = with_trainers(SERVICES, settings.trainers)
-        more = {"services": services, "urls": urls, "extra_env": told, "observe": observe}
-        return cls(settings.home, settings.port, host=settings.host, **more)
+        return cls(
+            settings.home,
+            settings.port,
+            host=settings.host,
+            services=services,
+            urls=urls,
+            extra_env=told,
+            observe=observe,
+        )
 
     @property
-    def url(self) -> str | None:
-        return self.state.url
+    def url(self) -> str:
+        """Where the gateway serves; empty without a port, as for engines alone."""
+        return self.state.url or ""
 
     @property
     def database_url(self) -> str:
@@ -213,7 +221,7 @@ class Stack:
         urls = self._urls
         self.state = StackState(
             home=str(self.home.root),
-            supervisor=ProcessId.of(os.getpid()),
+            supervisor=ProcessId.own(),
             sockets=str(sockets),
             database_url=urls.database or postgres.url,
             broker_url=urls.broker or valkey.url,

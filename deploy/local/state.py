@@ -25,6 +25,12 @@ class ProcessId:
     started: float
 
     @classmethod
+    def own(cls) -> Self:
+        """The process that asks."""
+        process = psutil.Process()
+        return cls(process.pid, process.create_time())
+
+    @classmethod
     def of(cls, pid: int) -> Self | None:
         try:
             return cls(pid, psutil.Process(pid).create_time())

@@ -77,8 +77,8 @@ class Member:
         """Do what is due."""
         if self.phase in (Phase.WAITING, Phase.RESTING) and may_start and now >= self._due:
             self._start(now)
-        elif self.phase in (Phase.STARTING, Phase.READY):
-            self._watch(now)
+        elif self.phase in (Phase.STARTING, Phase.READY) and self.process is not None:
+            self._watch(self.process, now)
 
     def _start(self, now: float) -> None:
         self._fault = ""
@@ -92,8 +92,8 @@ class Member:
         else:
             self._enter(Phase.STARTING, now)
 
-    def _watch(self, now: float) -> None:
-        code = self.process.exit_code()
+    def _watch(self, process: Process, now: float) -> None:
+        code = process.exit_code()
         if code is not None:
             self._ended(code, now)
         elif (
@@ -103,10 +103,10 @@ class Member:
             self._enter(Phase.READY, now)
         elif self.phase is Phase.READY and self._vigil.stuck():
             self._fault = "it lives, but completes nothing while work waits"
-            self.process.kill()
+            process.kill()
         elif self.phase is Phase.STARTING and now - self._since > self.child.ready_s:
             self._fault = f"it was not ready within {self.child.ready_s:g} s"
-            self.process.kill()
+            process.kill()
 
     def _ended(self, code: int, now: float) -> None:
         self.process = None

@@ -39,17 +39,17 @@ class Vigil:
     def stuck(self) -> bool:
         now = time.monotonic()
         if self._asked:
-            return self._answer(now) == STUCK
+            return self._answer(self._asked, now) == STUCK
         if self._command and now >= self._next and overdue(self._path):
             self._next = now + PAUSE_S
-            quiet = {
-                "stdin": subprocess.DEVNULL,
-                "stdout": subprocess.DEVNULL,
-                "stderr": subprocess.DEVNULL,
-            }
             with suppress(OSError):  # out of processes or memory: it is asked again later
                 self._asked = subprocess.Popen(
-                    self._command, env=dict(self._env), cwd=ROOT, **quiet
+                    self._command,
+                    env=dict(self._env),
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
                 )
                 self._give_up = now + ANSWER_S
         return False
@@ -63,11 +63,11 @@ class Vigil:
         with suppress(OSError):
             self._path.unlink()
 
-    def _answer(self, now: float) -> int | None:
-        code = self._asked.poll()
+    def _answer(self, probe: "subprocess.Popen[bytes]", now: float) -> int | None:
+        code = probe.poll()
         if code is None and now > self._give_up:
-            self._asked.kill()
-            code = self._asked.wait()
+            probe.kill()
+            code = probe.wait()
         if code is not None:
             self._asked, self._next = None, now + PAUSE_S
         return code

@@ -65,7 +65,7 @@ def _double(promises: Sequence[Promise]) -> Iterable[str]:
 
 def _unasked(promises: Sequence[Promise], listed: Jobs) -> Iterable[str]:
     """Jobs of a hospital that none of its receipts names; a silent promise may have left one."""
-    promised = defaultdict(set)
+    promised: defaultdict[str, set[str]] = defaultdict(set)
     for promise in promises:
         promised[promise.planned.hospital] |= promise.jobs
     for hospital, jobs in listed.items():
@@ -104,7 +104,8 @@ def _sound(promise: Promise) -> bool:
     """Whether nothing excuses that it failed."""
     if promise.planned.kind is Kind.SPOILT:
         return False
-    return not (promise.killed and promise.job["reason"] == Reason.WORKER_LOST)
+    reason = promise.job["reason"] if promise.job else None
+    return not (promise.killed and reason == Reason.WORKER_LOST)
 
 
 def named(promise: Promise) -> str:

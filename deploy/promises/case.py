@@ -1,5 +1,6 @@
 """A case that a hospital sends, and what it noted of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -41,7 +42,7 @@ class Promise:
     """The code of a refusal that is final."""
     silent: bool = False
     """It was never answered, although it was sent again and again."""
-    job: dict[str, Any] | None = None
+    job: Mapping[str, Any] | None = None
     """The job as it was last seen; None where it is not there."""
     killed: int = 0
     """How often a worker was killed over it."""

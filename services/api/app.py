@@ -6,19 +6,16 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from services.api import errors, once
-from services.api.admission import Admission, Turnstile
+from services.api import errors, idempotency
+from services.api.audit.read_audit import ReadAudit
 from services.api.audit.router import router as audit
-from services.api.audit.seen import Seen
+from services.api.authentication import AuthenticationMiddleware, lifetime
 from services.api.cases.router import router as cases
-from services.api.cleaning import Cleaner
 from services.api.datasets.router import router as datasets
 from services.api.dependencies import Wiring
-from services.api.doorman import Doorman, lifetime
 from services.api.eyes import Eyes
 from services.api.headers import SafeHeaders
 from services.api.hospitals.router import router as hospitals
-from services.api.jobs.pace import Pace
 from services.api.jobs.router import router as jobs
 from services.api.jobs.watch import JobWatch
 from services.api.keys.router import router as keys
@@ -41,10 +38,15 @@ from services.api.session.provider import Provider
 from services.api.session.routers import ROUTERS as sessions
 from services.api.site import Site
 from services.api.training.router import router as training
+from services.api.transactions import POOL_SIZE, Slots, TransactionMiddleware
 from services.api.wall.router import router as wall
 from services.api.web.router import router as web
 from services.api.worklist.router import router as worklist
 from shared.authenticators import Vault
+from shared.cases.accept import CaseAcceptance
+from shared.cases.admission import Admission
+from shared.cases.deidentification import Deidentifier
+from shared.cases.pace import Pace
 from shared.ledger import Ledger
 from shared.objects import open_store
 from shared.queueing import CeleryDoorbell, celery_app
@@ -58,6 +60,9 @@ SILENT = TelemetryConfig(
     tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False
 )
 """FastAPI's own would tell addresses and what was wrong with a body, by whatever stands in the environment."""
+
+COUNTERS_POOL_SIZE = 3
+"""Connections beside those of requests, for what counts whatever becomes of a request."""
 
 ROUTERS = (
     *sessions,
@@ -84,48 +89,75 @@ ROUTERS = (
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the gateway; nothing connects before the app starts."""
-    ledger = Ledger(settings.database, pool_size=20)
-    apart = ledger.apart()
-    pace, site, bench = Pace(apart), Site(settings.public_url), Bench(settings.password_threads)
+    ledger = Ledger(settings.database, pool_size=POOL_SIZE)
+    counters = Ledger(settings.database, pool_size=COUNTERS_POOL_SIZE)
+    objects = open_store(settings.objects)
+    doorbell = CeleryDoorbell(celery_app(settings.broker))
+    pace = Pace(counters)
+    admission = Admission(counters, settings, pace)
+    deidentifier = Deidentifier(counters)
+    site = Site(settings.public_url)
+    bench = Bench(settings.password_threads)
     wired = Wiring(
-        settings,
-        ledger,
-        open_store(settings.objects),
-        once.RingsAfter(CeleryDoorbell(celery_app(settings.broker))),
-        JobWatch(settings.database),
-        pace,
-        Admission(apart, settings, pace),
-        Memory(),
-        Seen(),
-        Cleaner(apart),
-        Eyes(settings),
-        site,
-        bench,
-        Vault(settings),
-        Provider(settings) if settings.oidc_issuer else None,
+        settings=settings,
+        ledger=ledger,
+        counters=counters,
+        objects=objects,
+        doorbell=doorbell,
+        watch=JobWatch(settings.database),
+        pace=pace,
+        acceptance=CaseAcceptance(
+            objects=objects,
+            deidentifier=deidentifier,
+            admission=admission,
+            doorbell=doorbell,
+            max_upload_bytes=settings.max_upload_bytes,
+        ),
+        memory=Memory(),
+        read_audit=ReadAudit(),
+        deidentifier=deidentifier,
+        eyes=Eyes(settings),
+        site=site,
+        bench=bench,
+        vault=Vault(settings),
+        provider=Provider(settings, settings.oidc_issuer) if settings.oidc_issuer else None,
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with wired.watch.listening(), once.sweeping(ledger, settings):
+        async with wired.watch.listening(), idempotency.sweeping(ledger, settings):
             yield
         bench.close()
         wired.eyes.close()
-        wired.ledger.close()
+        ledger.close()
+        counters.close()
 
-    told = {"title": "SERA", "version": VERSION, "description": ABOUT}
-    app = FastAPI(**told, lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=SILENT)
+    app = FastAPI(
+        title="SERA",
+        version=VERSION,
+        description=ABOUT,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        telemetry=SILENT,
+    )
     app.state.wiring = wired
-    app.add_middleware(once.OnceEach, ledger=ledger, settings=settings)
-    app.add_middleware(Turnstile, look=wired.admission.look)
-    app.add_middleware(Doorman, ledger=ledger, site=site, lifetime=lifetime(settings))
+    app.add_middleware(TransactionMiddleware, settings=settings)
+    app.add_middleware(
+        AuthenticationMiddleware,
+        ledger=ledger,
+        slots=Slots(),
+        site=site,
+        lifetime=lifetime(settings),
+        admission=admission,
+    )
     app.add_middleware(Whence, proxies=networks(settings.trusted_proxies))
     app.add_middleware(BodyCap, bounds=Bounds.of(settings))
     app.add_middleware(SafeHeaders, public_url=settings.public_url)
     app.add_middleware(Traffic)
     app.add_middleware(Listener)
     errors.install(app)
-    once.install(app)
+    idempotency.install(app)
     for router in ROUTERS:
         app.include_router(router, responses=errors.RESPONSES)
     app.include_router(monitoring)

@@ -3,25 +3,28 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 
-from services.api.admission import Admission
-from services.api.audit.seen import Seen
-from services.api.cleaning import Cleaner
+from services.api.audit.read_audit import ReadAudit
 from services.api.eyes import Eyes
-from services.api.jobs.pace import Pace
 from services.api.jobs.watch import JobWatch
 from services.api.monitoring.memory import Memory
 from services.api.session.bench import Bench
 from services.api.session.provider import Provider
 from services.api.site import COOKIE, Site
+from services.api.transactions import Slot
 from shared.authenticators import Vault
+from shared.cases.accept import CaseAcceptance
+from shared.cases.deidentification import Deidentifier
+from shared.cases.pace import Pace
 from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, Role, needed_for
 from shared.errors import Forbidden
-from shared.ledger import Ledger
+from shared.ledger import HospitalSession, Ledger, SystemSession, Transaction
 from shared.ledger.hospitals import Caller
+from shared.ledger.idempotency import IdempotentRequest
 from shared.objects import ObjectStore
 from shared.queueing import Doorbell
 from shared.settings import Settings
@@ -33,14 +36,16 @@ class Wiring:
 
     settings: Settings
     ledger: Ledger
+    counters: Ledger
+    """A few connections of its own for what counts whatever becomes of a request: tries to sign in, queue and pace."""
     objects: ObjectStore
     doorbell: Doorbell
     watch: JobWatch
     pace: Pace
-    admission: Admission
+    acceptance: CaseAcceptance
     memory: Memory
-    seen: Seen
-    cleaner: Cleaner
+    read_audit: ReadAudit
+    deidentifier: Deidentifier
     eyes: Eyes
     site: Site
     bench: Bench
@@ -49,7 +54,8 @@ class Wiring:
 
 
 def wiring(request: Request) -> Wiring:
-    return request.app.state.wiring
+    its: Wiring = request.app.state.wiring
+    return its
 
 
 WiringDep = Annotated[Wiring, Depends(wiring)]
@@ -69,11 +75,93 @@ def caller(
     _key: Annotated[object, Depends(BEARER)],
     _session: Annotated[object, Depends(SESSION)],
 ) -> Caller:
-    """Whom the request's key or session speaks for; the Doorman has turned others away."""
-    return request.state.caller
+    """Whom the request's key or session speaks for; others were refused by AuthenticationMiddleware."""
+    its: Caller = request.state.caller
+    return its
 
 
 Known = Annotated[Caller, Depends(caller)]
+
+
+async def slot(request: Request) -> Slot:
+    """Held from here on, so that the transaction can be used."""
+    held: Slot = request.state.slot
+    await held.take()
+    return held
+
+
+SlotDep = Annotated[Slot, Depends(slot)]
+
+
+def transaction(request: Request, _slot: SlotDep) -> Transaction:
+    """The request's; for a service that commits before slow work, or reserves its receipt itself."""
+    its: Transaction = request.state.transaction
+    return its
+
+
+TransactionDep = Annotated[Transaction, Depends(transaction)]
+
+
+def idempotent_request(request: Request) -> IdempotentRequest | None:
+    """The receipt of a request that came with an Idempotency-Key."""
+    its: IdempotentRequest | None = getattr(request.state, "idempotent_request", None)
+    return its
+
+
+IdempotentRequestDep = Annotated[IdempotentRequest | None, Depends(idempotent_request)]
+
+
+def hospital_of(who: Caller) -> UUID:
+    """Raises Forbidden for those who belong to none."""
+    if who.hospital_id is None:
+        raise Forbidden(role=who.role, needed=needed_for(Act.READ))
+    return who.hospital_id
+
+
+def system_session(
+    transaction: TransactionDep, idempotent: IdempotentRequestDep, who: Known
+) -> SystemSession:
+    """The request's transaction over every hospital. Raises Answered for a repeat."""
+    if idempotent is not None:
+        idempotent.reserve()
+    return SystemSession(transaction, who.actor)
+
+
+def hospital_session(
+    transaction: TransactionDep, idempotent: IdempotentRequestDep, who: Known
+) -> HospitalSession:
+    """The request's transaction within the caller's hospital. Raises Answered for a repeat.
+
+    It comes after the parameter that checks the caller's role: who belongs to no hospital is refused there.
+    """
+    hospital_id = hospital_of(who)
+    if idempotent is not None:
+        idempotent.reserve()
+    return HospitalSession(transaction, hospital_id, who.actor)
+
+
+CallerSession = SystemSession | HospitalSession
+"""What a caller may see: its own hospital, or every hospital for those who belong to none."""
+
+
+def session_of(transaction: Transaction, caller: Caller) -> CallerSession:
+    if caller.hospital_id is None:
+        return SystemSession(transaction, caller.actor)
+    return HospitalSession(transaction, caller.hospital_id, caller.actor)
+
+
+def caller_session(
+    transaction: TransactionDep, idempotent: IdempotentRequestDep, who: Known
+) -> CallerSession:
+    """The request's transaction over what the caller may see. Raises Answered for a repeat."""
+    if idempotent is not None:
+        idempotent.reserve()
+    return session_of(transaction, who)
+
+
+SystemSessionDep = Annotated[SystemSession, Depends(system_session)]
+HospitalSessionDep = Annotated[HospitalSession, Depends(hospital_session)]
+CallerSessionDep = Annotated[CallerSession, Depends(caller_session)]
 
 
 ABROAD = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)

@@ -14,6 +14,7 @@ from services.api import languages
 from services.api.headers import UNLESS_SET
 from services.api.languages import Language
 from services.api.monitoring.traffic import REFUSALS, route_of
+from shared.domain.messages import to_json
 from shared.errors import SeraError, StorageFull, Unavailable
 from shared.space import says_full
 from shared.telemetry import log
@@ -80,6 +81,11 @@ def told(error: SeraError) -> tuple[str, Language]:
     return languages.sentence(error.code, error.facts, str(error))
 
 
+def refusal(error: SeraError) -> dict[str, Any]:
+    """An error that is told beside others in one answer."""
+    return {"code": error.code, "message": told(error)[0], "facts": to_json(error.facts)}
+
+
 def of_error(error: SeraError) -> JSONResponse:
     later = error.facts.get("retry_after_s", error.retry_after_s)
     return problem(error.status, error.code, told(error), error.retryable, later)
@@ -121,7 +127,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def unknown(request: Request, error: Exception) -> JSONResponse:
         # Starlette calls this outside of every middleware, so what they would add is added here.
-        request_id = request.scope.get("state", {}).get("request_id", "")
+        request_id: str = request.scope.get("state", {}).get("request_id", "")
         languages.SPOKEN.set(languages.preferred(request.headers.get("accept-language", "")))
         log().error(
             "api.failed", route=route_of(request.scope), request_id=request_id, exc_info=error
@@ -150,7 +156,8 @@ def said(errors: Sequence[Any]) -> str:
 
 
 def _problem(error: dict[str, Any]) -> str:
-    return CLEARER.get(error["type"], error["msg"])
+    message: str = error["msg"]
+    return CLEARER.get(error["type"], message)
 
 
 def _field(error: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from typing import Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -63,16 +62,16 @@ class _Form:
         self._parts: list[tuple[str, str]] = []
         self._field, self._value, self._called = b"", b"", ""
         self._hash = hashlib.sha256()
-        names = (
-            "part_begin",
-            "part_data",
-            "part_end",
-            "header_field",
-            "header_value",
-            "header_end",
-        )
-        self._parser: Any = MultipartParser(
-            boundary, {f"on_{name}": getattr(self, f"_{name}") for name in names}
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._part_begin,
+                "on_part_data": self._part_data,
+                "on_part_end": self._part_end,
+                "on_header_field": self._header_field,
+                "on_header_value": self._header_value,
+                "on_header_end": self._header_end,
+            },
         )
 
     def take(self, data: bytes) -> None:

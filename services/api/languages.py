@@ -1,6 +1,7 @@
 """In which language a caller is told what went wrong: Korean to those who prefer it, else English.
 
-English is in the code, beside what raises it; Korean in `problems/ko.toml`, by code.
+English is in the code: of errors in their classes, of all else in `shared/domain/texts.py`. Korean is in
+`problems/ko.toml`, by code.
 """
 
 import re
@@ -8,15 +9,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from string import Formatter
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.domain.jobs import REASON_TEXT
-from shared.errors import SeraError
+from shared.domain.messages import Facts, Message, fill, fitting
+from shared.domain.texts import TEXTS
 
 FOLDER = Path(__file__).parent / "problems"
 
@@ -65,78 +65,41 @@ def headers(language: Language) -> dict[str, str]:
 
 
 def sentence(
-    code: str, facts: Mapping[str, object], english: str, language: Language | None = None
+    code: str, facts: Facts, english: str, language: Language | None = None
 ) -> tuple[str, Language]:
     """The sentence of a problem in this or the caller's language, and which that is; English where it has no other."""
-    if (language or SPOKEN.get()) is Language.KOREAN and (
-        template := _korean(code, frozenset(facts))
-    ):
-        return template.format(**facts), Language.KOREAN
-    return english, Language.ENGLISH
+    text = _korean(code, facts) if (language or SPOKEN.get()) is Language.KOREAN else None
+    if text is None:
+        return english, Language.ENGLISH
+    return _fill(text, facts, Language.KOREAN), Language.KOREAN
 
 
-def told_again(code: str | None, english: str | None) -> str | None:
-    """A sentence that was kept in English, in the caller's language where it can be taken apart into its facts."""
-    if code is None or english is None or SPOKEN.get() is Language.ENGLISH:
-        return english
-    for template in _english().get(code, ()):
-        if found := re.fullmatch(_pattern(template), english, re.DOTALL):
-            facts = {name: _Kept(value) for name, value in found.groupdict().items()}
-            return sentence(code, facts, english)[0]
-    return english
+def word(code: str, facts: Facts, language: Language | None = None) -> str | None:
+    """What is kept as a code and facts, in this or the caller's language; None where it has no text for these facts."""
+    wanted = language or SPOKEN.get()
+    text = _korean(code, facts) if wanted is Language.KOREAN else None
+    text = text or fitting(TEXTS.get(code, ()), facts)
+    return None if text is None else _fill(text, facts, wanted)
 
 
-class _Kept(str):
-    """A fact that was written out already, however it is to be written."""
-
-    def __format__(self, how: str) -> str:
-        return str(self)
+def word_message(message: Message, language: Language | None = None) -> str:
+    """The same of a message; its code where it has no text."""
+    return word(message.code, message.facts, language) or message.code
 
 
-def fields(template: str) -> frozenset[str]:
-    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name is not None)
+def _fill(text: str, facts: Facts, language: Language) -> str:
+    return fill(text, facts, partial(word_message, language=language))
 
 
 @cache
 def korean() -> Mapping[str, tuple[str, ...]]:
     """The sentences of each code; several where one code has facts of several kinds."""
-    told = tomllib.loads((FOLDER / "ko.toml").read_text())
-    return {code: (each,) if isinstance(each, str) else tuple(each) for code, each in told.items()}
+    texts = tomllib.loads((FOLDER / "ko.toml").read_text())
+    return {code: (text,) if isinstance(text, str) else tuple(text) for code, text in texts.items()}
 
 
-def _korean(code: str, given: frozenset[str]) -> str | None:
-    """The sentence that says most of what is given."""
-    fitting = [each for each in korean().get(code, ()) if fields(each) <= given]
-    return max(fitting, key=lambda each: len(fields(each)), default=None)
-
-
-@cache
-def _english() -> Mapping[str, tuple[str, ...]]:
-    """Every sentence that a job's or a run's failure may be kept as, by its code."""
-    elsewhere = tomllib.loads((FOLDER / "en.toml").read_text())
-    found = [
-        *REASON_TEXT.items(),
-        *elsewhere.items(),
-        *((each.code, each.text) for each in errors(SeraError)),
-    ]
-    return {code: tuple(text for other, text in found if other == code) for code, _ in found}
-
-
-def errors(kind: type[SeraError]) -> Iterator[type[SeraError]]:
-    """This one and all that derive from it."""
-    yield kind
-    for each in kind.__subclasses__():
-        yield from errors(each)
-
-
-def _pattern(template: str) -> str:
-    parts, seen = [], set()
-    for literal, name, _, _ in Formatter().parse(template):
-        parts.append(re.escape(literal))
-        if name is not None:
-            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>.*?)")
-            seen.add(name)
-    return "".join(parts)
+def _korean(code: str, facts: Facts) -> str | None:
+    return fitting(korean().get(code, ()), facts)
 
 
 def _ranges(accepted: str) -> Iterator[tuple[str, float]]:

@@ -1,8 +1,14 @@
 """From where a request comes: the address that the audit trail keeps beside each event."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,7 +42,7 @@ class Whence:
 
 def origin(scope: Scope, proxies: Sequence[Network]) -> str | None:
     """The nearest address that is no trusted proxy: read from the right, for what is left of it anybody can invent."""
-    nearest = scope["client"][0] if scope.get("client") else None
+    nearest: str | None = scope["client"][0] if scope.get("client") else None
     if nearest is None or not _trusted(nearest, proxies):
         return nearest
     for told in reversed(_forwarded(scope)):
@@ -70,7 +76,7 @@ def _trusted(told: str, proxies: Sequence[Network]) -> bool:
     return address is not None and any(address in network for network in proxies)
 
 
-def _address(told: str) -> Any:
+def _address(told: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(told)
     except ValueError:

@@ -78,8 +78,15 @@ class Site:
 
     def mark(self, answer: Response, browser: str, most_s: int) -> None:
         """Lax: the provider's page sends the browser back with it."""
-        kept = {"path": "/", "secure": self.over_tls, "httponly": True, "samesite": "lax"}
-        answer.set_cookie(self.arrival_cookie, browser, max_age=most_s, **kept)
+        answer.set_cookie(
+            self.arrival_cookie,
+            browser,
+            max_age=most_s,
+            path="/",
+            secure=self.over_tls,
+            httponly=True,
+            samesite="lax",
+        )
 
     def unmark(self, answer: Response) -> None:
         answer.delete_cookie(

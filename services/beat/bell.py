@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Mapping
+from typing import cast
 
 from celery import Celery
+from kombu.transport.virtual import Channel
 
 from services.beat import meters
 from shared.queueing.app import Tasks
@@ -40,11 +42,10 @@ class Bell:
 
     def _ring(self, task: Tasks) -> None:
         with self._app.connection_for_write() as line:
+            channel = cast(Channel, line.default_channel)  # Redis and Valkey have virtual ones
             queue = self._app.conf.task_routes[task]
-            waiting = line.default_channel.queue_declare(
-                queue, durable=True, auto_delete=False
-            ).message_count
-            if waiting:
+            declared = channel.queue_declare(queue, durable=True, auto_delete=False)
+            if declared.message_count:
                 meters.UNHEARD.labels(task).inc()
                 return
             self._app.send_task(task, args=["beat"], connection=line, retry=False)

@@ -11,9 +11,11 @@ from services.trainer.reporting import Closing, Reporter, StepLost
 from services.trainer.samples import outlined
 from services.trainer.supplies import lacking
 from services.trainer.work import Done, Found, Material, RunWork, Tools
-from shared.domain.jobs import REASON_TEXT, Reason
+from shared.domain.jobs import Reason
+from shared.domain.messages import Message
+from shared.domain.steps import BundleOutcome, FeaturesOutcome, TableOutcome
 from shared.domain.training import ENDED, Split, StepKind
-from shared.errors import SeraError, Unavailable
+from shared.errors import NotFound, SeraError, Unavailable
 from shared.ledger import Ledger, SystemSession
 from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.insistence import insist
@@ -27,8 +29,6 @@ from shared.telemetry import log
 
 ACTOR = "trainer"
 AWAY = timedelta(seconds=2)
-FOUND = (StepKind.FEATURES, StepKind.TABLE, StepKind.BUNDLE)
-"""Steps whose outcomes later ones go by."""
 
 
 class TrainingDesk:
@@ -97,13 +97,11 @@ class TrainingDesk:
             return "given-back"
         except SeraError as error:
             log().warning("step.failed", run=str(step.run_id), step=step.name, code=error.code)
-            insist(partial(self._fail, step, error.code, str(error)), self._lease)
+            insist(partial(self._fail, step, error.message), self._lease)
         except Exception as error:  # noqa: BLE001 (written to the run, and logged)
             log().error("step.broke", run=str(step.run_id), step=step.name, exc_info=error)
-            insist(
-                partial(self._fail, step, Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL]),
-                self._lease,
-            )
+            broken = Message(Reason.INTERNAL, {"step": step.name})
+            insist(partial(self._fail, step, broken), self._lease)
         return "failed"
 
     def _work_on(self, run_id: UUID) -> RunWork:
@@ -111,25 +109,35 @@ class TrainingDesk:
         if self._work is None or self._work.run.id != run_id:
             self.let_go()
             with self._ledger.system_session(ACTOR) as session:
-                material = _material(session, session.runs.find(run_id))
+                material = _material(session, session.runs.get(run_id))
             self._work = RunWork(material, self._tools)
         return self._work
 
     def _found(self, step: ClaimedStep) -> Found:
         with self._ledger.system_session(ACTOR) as session:
-            outcomes = {kind: session.steps.outcomes(step.run_id, kind) for kind in FOUND}
+            features = session.steps.outcomes(step.run_id, StepKind.FEATURES)
+            tables = session.steps.outcomes(step.run_id, StepKind.TABLE)
+            bundles = session.steps.outcomes(step.run_id, StepKind.BUNDLE)
             live = session.models.live()
             learned = (
                 _learned(session, step.run_id, live)
                 if live and step.kind is StepKind.GATE
                 else set()
             )
-            erased = session.versions.erased(session.runs.find(step.run_id).version_id)
-            return Found(outcomes, live, frozenset(learned), frozenset(erased))
+            erased = session.versions.erased(_version(session.runs.get(step.run_id)))
+            return Found(
+                features=[FeaturesOutcome.from_json(body) for body in features],
+                table=TableOutcome.from_json(tables[0]) if tables else None,
+                bundle=BundleOutcome.from_json(bundles[0]) if bundles else None,
+                live=live,
+                learned=frozenset(learned),
+                erased=frozenset(erased),
+            )
 
     def _finish(self, step: ClaimedStep, done: Done) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            ready = session.steps.finish(step.token, done.outcome, done.adding, done.message)
+            outcome = done.outcome.to_json()
+            ready = session.steps.finish(step.token, outcome, done.adding, done.message)
             if ready is None:
                 raise StepLost
             done.also(session)
@@ -141,9 +149,9 @@ class TrainingDesk:
         with self._ledger.system_session(ACTOR) as session:
             session.steps.give_back(step.token, AWAY)
 
-    def _fail(self, step: ClaimedStep, reason: str, message: str) -> None:
+    def _fail(self, step: ClaimedStep, reason: Message) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            session.steps.fail(step.token, reason, message)
+            session.steps.fail(step.token, reason)
 
     def _let_go_of_ended(self) -> None:
         if self._work:
@@ -160,12 +168,13 @@ class TrainingDesk:
 
 
 def _material(session: SystemSession, run: TrainingRun) -> Material:
-    learned = session.versions.images(run.version_id, Split.TRAIN)
+    version = _version(run)
+    learned = session.versions.images(version, Split.TRAIN)
     return Material(
         run=run,
         recipe=_recipe(run).framed(outlined(learned)),
         images=learned,
-        tests=session.versions.images(run.version_id, Split.TEST),
+        tests=session.versions.images(version, Split.TEST),
         locked=frozenset(session.versions.locked([image.image_sha256 for image in learned])),
         synthetic=session.datasets.find(run.dataset_id).synthetic,
         pace=session.steps.pace(run.recipe),
@@ -174,8 +183,15 @@ def _material(session: SystemSession, run: TrainingRun) -> Material:
 
 def _learned(session: SystemSession, run_id: UUID, model: str) -> set[str]:
     """Test images of a run that a model was trained on, as a version of another dataset."""
-    tests = session.versions.images(session.runs.find(run_id).version_id, Split.TEST)
+    tests = session.versions.images(_version(session.runs.get(run_id)), Split.TEST)
     return session.versions.learned(model, [image.image_sha256 for image in tests])
+
+
+def _version(run: TrainingRun) -> UUID:
+    """Raises NotFound for a run from before datasets had versions."""
+    if run.version_id is None:
+        raise NotFound(thing="dataset version")
+    return run.version_id
 
 
 def _recipe(run: TrainingRun) -> Recipe:

@@ -10,12 +10,15 @@ import numpy as np
 
 from services.trainer.samples import samples
 from shared.bundles import Bundle
+from shared.domain.messages import Message
 from shared.domain.models import Judgement
+from shared.domain.prediction import Prediction
 from shared.errors import SeraError
-from shared.learning import Prediction, Sample
+from shared.imaging import Nodule
+from shared.learning import Sample
 from shared.learning.cache import FeatureCache
 from shared.learning.progress import Progress
-from shared.ledger.datasets import LabelledImage
+from shared.ledger.labelled import LabelledImage
 from shared.objects import ObjectStore
 from shared.settings import Settings
 from shared.statistics.gate import GatePolicy, Readings, weigh
@@ -104,20 +107,21 @@ class _Desk:
     def _read(self, bundle: Bundle, batch: Sequence[Sample]) -> list[Reading]:
         keys = [f"gate/{bundle.digest}/{sample.key}" for sample in batch]
         known = [_parsed(self._keep.get(key)) for key in keys]
-        missing = [place for place, reading in enumerate(known) if reading is None]
-        for place, reading in zip(
-            missing, _predicted(bundle, [batch[place] for place in missing]), strict=True
-        ):
-            known[place] = reading
-            self._keep.put(keys[place], json.dumps(asdict(reading)).encode())
+        missing = [sample for sample, reading in zip(batch, known, strict=True) if reading is None]
+        predicted = iter(_predicted(bundle, missing))
+        readings = []
+        for key, reading in zip(keys, known, strict=True):
+            if reading is None:
+                reading = next(predicted)
+                self._keep.put(key, json.dumps(asdict(reading)).encode())
+            readings.append(reading)
         self._done += len(batch)
         metrics: Mapping[str, float] = {
-            "unread": sum(reading.unread is not None for reading in known)
+            "unread": sum(reading.unread is not None for reading in readings)
         }
-        self._progress(
-            STAGE, self._done / self._total, f"{self._done} of {self._total} readings", metrics
-        )
-        return known
+        message = Message("progress-readings", {"done": self._done, "readings": self._total})
+        self._progress(STAGE, self._done / self._total, message, metrics)
+        return readings
 
 
 def _predicted(bundle: Bundle, batch: Sequence[Sample]) -> list[Reading]:
@@ -127,7 +131,7 @@ def _predicted(bundle: Bundle, batch: Sequence[Sample]) -> list[Reading]:
     return [Reading.of(each if isinstance(each, SeraError) else next(outcomes)) for each in loaded]
 
 
-def _loaded(sample: Sample) -> object:
+def _loaded(sample: Sample) -> Nodule | SeraError:
     """The nodule, or why it cannot be read; an engine that is away is no fault of the image and ends the step."""
     try:
         return sample.load()

@@ -2,6 +2,18 @@
 
 from collections.abc import Mapping
 
+from shared.domain.steps import (
+    BundleArguments,
+    EvaluationArguments,
+    FeaturesArguments,
+    FitArguments,
+    FoldArguments,
+    GateArguments,
+    NetworkArguments,
+    StepArguments,
+    TableArguments,
+    TuningArguments,
+)
 from shared.domain.training import StepKind
 from shared.learning import tuning_keys
 from shared.ledger.steps import NewStep
@@ -43,20 +55,19 @@ class _Planner:
         self._folds = range(recipe.validation.folds)
 
     def steps(self) -> list[NewStep]:
-        features, tunings = self._features(), self._tunings()
-        table = self._step("table", StepKind.TABLE, self._images, after=_named(features))
-        followed = [step for step in tunings if step.subject["fold"] is not None]
+        features = self._features()
+        table = self._step("table", TableArguments(images=self._images), _named(features))
+        tuned_by_fold, tuned_on_all = self._tunings()
         folds = [
             self._step(
                 f"fold/{number}",
-                StepKind.FOLD,
-                self._images,
-                ("table", *_named(followed)),
-                fold=number,
+                FoldArguments(images=self._images, fold=number),
+                ("table", *_named(tuned_by_fold)),
             )
             for number in self._folds
         ]
-        fits = self._fits()
+        fits = self._fits(_named(tuned_on_all))
+        tunings = [*tuned_by_fold, *tuned_on_all]
         last = self._last(("table", *_named(tunings), *_named(folds), *_named(fits)))
         return [*features, table, *tunings, *folds, *fits, *last]
 
@@ -64,91 +75,84 @@ class _Planner:
         return [step for place in range(len(self._recipe.features)) for step in self._of_set(place)]
 
     def _of_set(self, place: int) -> list[NewStep]:
-        features, network = self._recipe.features[place], []
-        if isinstance(features, NetworkFeatures) and features.tuning is Tuning.PHANTOMS:
-            count = self._recipe.phantoms.count
-            network = [self._step(f"network/{features.name}", StepKind.NETWORK, count, set=place)]
+        """The network of a feature set, where it is trained on phantoms, then the set's shards."""
+        features = self._recipe.features[place]
+        phantoms = self._recipe.phantoms
+        network: list[NewStep] = []
+        on_phantoms = isinstance(features, NetworkFeatures) and features.tuning is Tuning.PHANTOMS
+        if on_phantoms and phantoms is not None:
+            arguments = NetworkArguments(images=phantoms.count, feature_set=place)
+            network = [self._step(f"network/{features.name}", arguments)]
         shards = []
         for number, start in enumerate(range(0, self._images, SHARD_IMAGES)):
             end = min(start + SHARD_IMAGES, self._images)
-            span, name = (
-                {"set": place, "from": start, "to": end},
-                f"features/{features.name}/{number}",
-            )
-            shards.append(self._step(name, StepKind.FEATURES, end - start, _named(network), **span))
+            shard = FeaturesArguments(images=end - start, feature_set=place, start=start, end=end)
+            name = f"features/{features.name}/{number}"
+            shards.append(self._step(name, shard, _named(network)))
         return [*network, *shards]
 
-    def _tunings(self) -> list[NewStep]:
-        steps = []
+    def _tunings(self) -> tuple[list[NewStep], list[NewStep]]:
+        """Each network without each fold's images, and each on all images after that."""
+        by_fold: list[NewStep] = []
+        on_all: list[NewStep] = []
         for number, (network, _, _) in enumerate(tuning_keys(self._recipe)):
             name = f"tuning/{number + 1}-{network}"
-            of_one = [
-                self._step(
-                    f"{name}/{fold}",
-                    StepKind.TUNING,
-                    self._images,
-                    ("table",),
-                    tuning=number,
-                    fold=fold,
-                )
+            steps = [
+                self._step(f"{name}/{fold}", self._tuning(number, fold), ("table",))
                 for fold in self._folds
             ]
-            final = self._step(
-                f"{name}/final",
-                StepKind.TUNING,
-                self._images,
-                _named(of_one),
-                tuning=number,
-                fold=None,
-            )
-            steps += [*of_one, final]
-        return steps
+            by_fold += steps
+            on_all.append(self._step(f"{name}/final", self._tuning(number, None), _named(steps)))
+        return by_fold, on_all
 
-    def _fits(self) -> list[NewStep]:
-        finals = tuple(
-            f"tuning/{number + 1}-{key[0]}/final"
-            for number, key in enumerate(tuning_keys(self._recipe))
-        )
+    def _tuning(self, number: int, fold: int | None) -> TuningArguments:
+        return TuningArguments(images=self._images, tuning=number, fold=fold)
+
+    def _fits(self, tuned: tuple[str, ...]) -> list[NewStep]:
         members = self._recipe.members(self._recipe.fusion.members)
         return [
             self._step(
                 f"fit/{self._recipe.label(*reading)}",
-                StepKind.FIT,
-                self._images,
-                ("table", *finals),
-                reading=number,
+                FitArguments(images=self._images, reading=number),
+                ("table", *tuned),
             )
             for number, reading in enumerate(members)
         ]
 
     def _last(self, after: tuple[str, ...]) -> list[NewStep]:
         return [
-            self._step("bundle", StepKind.BUNDLE, self._images, after),
-            self._step("evaluation", StepKind.EVALUATION, self._tests, ("bundle",)),
-            self._step("gate", StepKind.GATE, self._tests, ("evaluation",)),
+            self._step("bundle", BundleArguments(images=self._images), after),
+            self._step("evaluation", EvaluationArguments(images=self._tests), ("bundle",)),
+            self._step("gate", GateArguments(images=self._tests), ("evaluation",)),
         ]
 
-    def _step(
-        self,
-        name: str,
-        kind: StepKind,
-        images: int,
-        after: tuple[str, ...] = (),
-        **subject: int | None,
-    ) -> NewStep:
-        known = self._pace.get((kind, str(subject.get("set", ""))))
-        each = EXPECTED_S[kind] * self._effort(kind, subject) if known is None else known
-        return NewStep(name, kind, {**subject, "images": images}, after, max(each * images, 0.1))
+    def _step(self, name: str, arguments: StepArguments, after: tuple[str, ...] = ()) -> NewStep:
+        return NewStep(
+            name=name,
+            kind=arguments.kind,
+            subject=arguments.to_json(),
+            after=after,
+            weight=max(self._seconds(arguments) * arguments.images, 0.1),
+        )
 
-    def _effort(self, kind: StepKind, subject: Mapping[str, int | None]) -> float:
+    def _seconds(self, arguments: StepArguments) -> float:
+        """Expected for each image: as in an earlier run of the recipe, else by how much the recipe asks for."""
+        feature_set = ""
+        if isinstance(arguments, NetworkArguments | FeaturesArguments):
+            feature_set = str(arguments.feature_set)
+        known = self._pace.get((arguments.kind, feature_set))
+        if known is not None:
+            return known
+        return EXPECTED_S[arguments.kind] * self._effort(arguments)
+
+    def _effort(self, arguments: StepArguments) -> float:
         """How much more than the usual a step is for each image."""
-        if kind is StepKind.FEATURES and isinstance(
-            self._recipe.features[subject["set"]], HandcraftedFeatures
-        ):
-            return 0.5
-        if kind is StepKind.TUNING:
-            plan = self._recipe.tuning
-            return plan.epochs * len(plan.rates) * len(plan.decays)
+        if isinstance(arguments, FeaturesArguments):
+            features = self._recipe.features[arguments.feature_set]
+            return 0.5 if isinstance(features, HandcraftedFeatures) else 1.0
+        tuning = self._recipe.tuning
+        if isinstance(arguments, TuningArguments) and tuning is not None:
+            return tuning.epochs * len(tuning.rates) * len(tuning.decays)
         return 1.0
 
 

@@ -4,26 +4,22 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from services.trainer.gate import judge
 from shared.bundles import Bundle, load, save
 from shared.bundles.depot import fetch, publish
-from shared.domain.models import GateVerdict, Judgement
+from shared.domain.messages import Message
+from shared.domain.models import Judgement
+from shared.domain.steps import EvaluationOutcome
 from shared.learning import FittedModel, Progress
 from shared.learning.cache import FeatureCache
 from shared.ledger import SystemSession
-from shared.ledger.datasets import LabelledImage
+from shared.ledger.labelled import LabelledImage
 from shared.objects import ObjectStore
 from shared.statistics.gate import GatePolicy
 
 Also = Callable[[SystemSession], None]
-WORDS = {
-    GateVerdict.PASSED: "The gate lets it pass.",
-    GateVerdict.FAILED: "The gate does not let it pass:",
-    GateVerdict.NOT_JUDGED: "The gate could not judge it:",
-}
 
 
 @dataclass(frozen=True)
@@ -52,14 +48,17 @@ def taken(digest: str, bench: Bench) -> Bundle:
 
 def evaluated(
     digest: str, tests: Sequence[LabelledImage], bench: Bench, progress: Progress
-) -> dict[str, Any]:
+) -> EvaluationOutcome:
     """The candidate's own figures on the locked test set; none where there are too few images."""
     judgement = _judged(taken(digest, bench), None, tests, bench, progress)
-    own = judgement.figures.get("candidate") or {}
-    figures = (
-        {"auc": own["auc"]["value"], "sensitivity": own["sensitivity"]["value"]} if own else {}
+    own = judgement.figures.get("candidate")
+    if not own:
+        return EvaluationOutcome(images=len(tests))
+    return EvaluationOutcome(
+        images=len(tests),
+        auc=own["auc"]["value"],
+        sensitivity=own["sensitivity"]["value"],
     )
-    return {"images": len(tests), **figures}
 
 
 def gated(
@@ -70,7 +69,9 @@ def gated(
     return _judged(taken(digest, bench), against, tests, bench, progress)
 
 
-def recorded(digest: str, live: str | None, version: UUID, run: UUID, judgement: Judgement) -> Also:
+def recorded(
+    digest: str, live: str | None, version: UUID | None, run: UUID, judgement: Judgement
+) -> Also:
     """Writes the judgement with the step's end."""
 
     def record(session: SystemSession) -> None:
@@ -79,9 +80,9 @@ def recorded(digest: str, live: str | None, version: UUID, run: UUID, judgement:
     return record
 
 
-def sentence(judgement: Judgement) -> str:
+def message(judgement: Judgement) -> Message:
     """The verdict, and what speaks against the candidate."""
-    return " ".join([WORDS[judgement.verdict], *judgement.against])
+    return Message(f"gate-{judgement.verdict.value}", {"against": judgement.against})
 
 
 def _judged(

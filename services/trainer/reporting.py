@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Mapping
 
+from shared.domain.messages import Message
 from shared.errors import SeraError, Unavailable
 from shared.ledger import Ledger
 from shared.ledger.steps import ClaimedStep
@@ -33,10 +34,10 @@ class Reporter:
     ) -> None:
         self._step, self._ledger, self._actor, self._closing = step, ledger, actor, closing
         self._told_at = float("-inf")
-        self._untold: list[tuple[float, str, Mapping[str, float]]] = []
+        self._untold: list[tuple[float, Message, Mapping[str, float]]] = []
 
     def __call__(
-        self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+        self, stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
     ) -> None:
         """Raises StepLost where another has the step, Closing where the trainer is to stop."""
         if self._closing.is_set():
@@ -53,7 +54,7 @@ class Reporter:
                 "step.untold", run=str(self._step.run_id), step=self._step.name, problem=str(away)
             )
 
-    def _tell(self, fraction: float, message: str) -> None:
+    def _tell(self, fraction: float, message: Message) -> None:
         with self._ledger.system_session(self._actor) as session:
             for said in self._untold or [(fraction, message, {})]:
                 if not session.steps.progress(self._step.token, self._step.kind, *said):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from services.trainer import proof
 from services.trainer.plan import Pace, plan
@@ -12,10 +12,35 @@ from services.trainer.samples import samples
 from services.trainer.stores import StoredFeatures, StoredFits
 from shared.bundles.card import card
 from shared.bundles.facts import reference
+from shared.domain.messages import Message
+from shared.domain.steps import (
+    BundleArguments,
+    BundleOutcome,
+    EvaluationArguments,
+    FeaturesArguments,
+    FeaturesOutcome,
+    FitArguments,
+    FitOutcome,
+    FoldArguments,
+    FoldOutcome,
+    GateArguments,
+    GateOutcome,
+    NetworkArguments,
+    NetworkOutcome,
+    PlanArguments,
+    PlanOutcome,
+    StepOutcome,
+    TableArguments,
+    TableOutcome,
+    TuningArguments,
+    TuningOutcome,
+    arguments_from_json,
+)
 from shared.domain.training import StepKind
 from shared.errors import Conflict
 from shared.learning import (
     Progress,
+    Sample,
     Skipped,
     StoredTable,
     Workbench,
@@ -30,7 +55,7 @@ from shared.learning import (
 )
 from shared.learning.errors import NoneReadable
 from shared.ledger import SystemSession
-from shared.ledger.datasets import LabelledImage
+from shared.ledger.labelled import LabelledImage
 from shared.ledger.steps import ClaimedStep, NewStep
 from shared.ledger.training import TrainingRun
 from shared.ledger.versions import check_usable
@@ -47,6 +72,8 @@ class TrainsOnTestImages(Conflict):
         "dataset or move them to its test part, freeze it again and train on the new version."
     )
 
+
+Made = TypeVar("Made", bound=StepOutcome)
 
 JUDGING = (StepKind.EVALUATION, StepKind.GATE)
 """Steps of a model that is there already: it is judged without test images that were erased."""
@@ -67,13 +94,16 @@ class Material:
 
 @dataclass(frozen=True)
 class Found:
-    """What a step goes by: the outcomes of finished steps by kind, and the digest of the model that is live now.
+    """What a step goes by: the outcomes of finished steps, and the digest of the model that is live now.
 
+    `table` and `bundle` are None until their steps are done.
     `learned` are the test images, by hash, that the live model was trained on, `erased` images of any part whose cases
     were erased since the version was frozen.
     """
 
-    outcomes: Mapping[StepKind, Sequence[Mapping[str, Any]]]
+    features: Sequence[FeaturesOutcome]
+    table: TableOutcome | None
+    bundle: BundleOutcome | None
     live: str | None
     learned: frozenset[str] = frozenset()
     erased: frozenset[str] = frozenset()
@@ -83,8 +113,8 @@ class Found:
 class Done:
     """What a step found, the steps that follow from it, and what else is to be written in the same transaction."""
 
-    outcome: Mapping[str, Any]
-    message: str
+    outcome: StepOutcome
+    message: Message
     adding: Sequence[NewStep] = ()
     also: Callable[[SystemSession], None] = field(default=lambda session: None)
 
@@ -121,43 +151,63 @@ class RunWork:
         self._tell = progress
         if step.kind not in JUDGING:
             check_usable(found.erased)
-        return STEPS[step.kind](self, step.subject, found)
+        arguments = arguments_from_json(step.kind, step.subject)
+        match arguments:
+            case NetworkArguments():
+                return self.network(arguments)
+            case FeaturesArguments():
+                return self.features(arguments)
+            case TableArguments():
+                return self.table(found)
+            case TuningArguments():
+                return self.tuning(arguments, found)
+            case FoldArguments():
+                return self.fold(arguments, found)
+            case FitArguments():
+                return self.fit(arguments, found)
+            case BundleArguments():
+                return self.bundle(found)
+            case EvaluationArguments():
+                return self.evaluation(found)
+            case GateArguments():
+                return self.gate(found)
+            case PlanArguments():
+                return self.plan()
+        raise TypeError(f"no step takes {type(arguments).__name__}")
 
-    def plan(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def plan(self) -> Done:
         """Check what can be checked without pixels, and lay out the steps."""
         material = self._material
         if material.locked:
             raise TrainsOnTestImages(count=len(material.locked), example=min(material.locked)[:12])
         check_classes(self._samples)
         steps = plan(self._recipe, len(material.images), len(material.tests), material.pace)
-        return Done({"steps": len(steps)}, f"{len(steps)} steps planned", steps)
+        message = Message("plan-done", {"steps": len(steps)})
+        return Done(PlanOutcome(steps=len(steps)), message, steps)
 
-    def network(self, subject: Mapping[str, Any], found: Found) -> Done:
-        features = self._recipe.features[subject["set"]]
+    def network(self, arguments: NetworkArguments) -> Done:
+        features = self._recipe.features[arguments.feature_set]
         self._extractor(features)
-        return Done({}, f"{features.name} has been trained on phantoms")
+        return Done(NetworkOutcome(), Message("network-done", {"features": features.name}))
 
-    def features(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def features(self, arguments: FeaturesArguments) -> Done:
         """One feature set of a part of the images; those known from before are not computed again."""
-        features, part = (
-            self._recipe.features[subject["set"]],
-            self._samples[subject["from"] : subject["to"]],
-        )
+        features = self._recipe.features[arguments.feature_set]
+        part = self._samples[arguments.start : arguments.end]
         extractors, cut = [self._extractor(features)], framing(self._recipe)
         computed, skipped = precompute(part, extractors, self._keep, cut, self._progress)
-        told = f"{features.name}: {computed} images computed, {len(part) - computed - len(skipped)} known before"
-        outcome = {
-            "computed": computed,
-            "images": len(part),
-            "skipped": [[each.key, each.code] for each in skipped],
-        }
-        return Done(outcome, told)
-
-    def table(self, subject: Mapping[str, Any], found: Found) -> Done:
-        """All numbers of the images that can be read, side by side, for the steps that follow."""
-        skipped = dict(
-            pair for outcome in found.outcomes[StepKind.FEATURES] for pair in outcome["skipped"]
+        known = len(part) - computed - len(skipped)
+        outcome = FeaturesOutcome(
+            computed=computed,
+            images=len(part),
+            skipped=tuple((image.key, image.code) for image in skipped),
         )
+        facts = {"features": features.name, "computed": computed, "known": known}
+        return Done(outcome, Message("features-done", facts))
+
+    def table(self, found: Found) -> Done:
+        """All numbers of the images that can be read, side by side, for the steps that follow."""
+        skipped = dict(pair for outcome in found.features for pair in outcome.skipped)
         readable = [sample for sample in self._samples if sample.key not in skipped]
         if not readable:
             raise NoneReadable(count=len(skipped), code=next(iter(skipped.values())))
@@ -167,42 +217,45 @@ class RunWork:
             self._bench.table, skipped=(*known, *self._bench.table.skipped)
         )
         stored = StoredTable.store(table, self._keep, framing(self._recipe))
-        facts = {
-            "images": len(table.samples),
-            "skipped": len(table.skipped),
-            "folds": len(self._bench.trial.folds),
-        }
-        return Done(
-            {"key": stored.key, **facts},
-            f"{len(table.samples)} images, {len(table.skipped)} skipped",
+        outcome = TableOutcome(
+            key=stored.key,
+            images=len(table.samples),
+            skipped=len(table.skipped),
+            folds=len(self._bench.trial.folds),
         )
+        facts = {"images": outcome.images, "skipped": outcome.skipped, "folds": outcome.folds}
+        return Done(outcome, Message("table-done", facts))
 
-    def tuning(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def tuning(self, arguments: TuningArguments, found: Found) -> Done:
         """A network tuned without one fold's images, or on all of them."""
-        tuning = self._laid(found).tuning(tuning_keys(self._recipe)[subject["tuning"]])
-        fold = subject["fold"]
+        tuning = self._laid(found).tuning(tuning_keys(self._recipe)[arguments.tuning])
+        fold = arguments.fold
         if fold is None:
             tuning.finish()
-            return Done(vars(tuning.course(None)), "tuned on all images")
+            course = tuning.course(None)
+            outcome = TuningOutcome(rate=course.rate, decay=course.decay, epochs=course.epochs)
+            return Done(outcome, Message("tuning-done"))
         if self._is_there(fold, found):
             tuning.follow(fold)
-        return Done({"fold": fold}, f"tuned without fold {fold + 1}")
+        return Done(TuningOutcome(fold=fold), Message("tuning-done", {"fold": fold + 1}))
 
-    def fold(self, subject: Mapping[str, Any], found: Found) -> Done:
-        """Every reader's scores of one fold's images."""
-        fold = subject["fold"]
+    def fold(self, arguments: FoldArguments, found: Found) -> Done:
+        """Every component's scores of one fold's images."""
+        fold = arguments.fold
+        outcome = FoldOutcome(fold=fold)
         if not self._is_there(fold, found):
-            return Done({"fold": fold}, f"there is no fold {fold + 1}: patients are too few")
+            return Done(outcome, Message("fold-absent", {"fold": fold + 1}))
         self._laid(found).judge_fold(fold, self._progress)
-        return Done({"fold": fold}, f"fold {fold + 1} is judged")
+        return Done(outcome, Message("fold-done", {"fold": fold + 1}))
 
-    def fit(self, subject: Mapping[str, Any], found: Found) -> Done:
-        """One reader, fitted on all images."""
+    def fit(self, arguments: FitArguments, found: Found) -> Done:
+        """One component, fitted on all images."""
         bench = self._laid(found)
-        fit_reading(bench, subject["reading"], self._fits)
-        return Done({}, f"{self._recipe.label(*bench.readings[subject['reading']])} is fitted")
+        fit_reading(bench, arguments.reading, self._fits)
+        reader = self._recipe.label(*bench.readings[arguments.reading])
+        return Done(FitOutcome(), Message("fit-done", {"reader": reader}))
 
-    def bundle(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def bundle(self, found: Found) -> Done:
         """The model, saved, proven, and stored."""
         bench = self._laid(found)
         judged = bench.out_of_fold(bench.readings, self._recipe.features, silent)
@@ -222,25 +275,24 @@ class RunWork:
             session.models.store(*known, reference=reference(bundle), card=card(bundle))
             session.runs.produced(self.run.id, bundle.digest, metrics)
 
-        figures = {
-            name: metrics[name]
-            for name in ("auc", "auc_low", "auc_high", "sensitivity", "specificity")
-        }
-        return Done(
-            {"digest": bundle.digest, **figures},
-            f"cross-validated AUC {metrics['auc']:.3f}",
-            also=store,
+        outcome = BundleOutcome(
+            digest=bundle.digest,
+            auc=metrics["auc"],
+            auc_low=metrics["auc_low"],
+            auc_high=metrics["auc_high"],
+            sensitivity=metrics["sensitivity"],
+            specificity=metrics["specificity"],
         )
+        return Done(outcome, Message("bundle-done", {"auc": outcome.auc}), also=store)
 
-    def evaluation(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def evaluation(self, found: Found) -> Done:
         """The new model on the locked test set, which nothing was learned from."""
-        figures = proof.evaluated(
+        outcome = proof.evaluated(
             self._digest(found), self._tests(found.erased), self._proofs, self._progress
         )
-        told = f"AUC {figures['auc']:.3f}" if "auc" in figures else "too few to tell"
-        return Done(figures, f"{figures['images']} locked test images: {told}")
+        return Done(outcome, Message("evaluation-done", outcome.to_json()))
 
-    def gate(self, subject: Mapping[str, Any], found: Found) -> Done:
+    def gate(self, found: Found) -> Done:
         """The new model against the live one on the locked test set.
 
         Left out are images that the live one learned from, and those that were erased.
@@ -249,21 +301,21 @@ class RunWork:
         tests = self._tests(found.learned | found.erased)
         judgement = proof.gated(digest, live, tests, self._proofs, self._progress)
         record = proof.recorded(digest, live, self.run.version_id, self.run.id, judgement)
-        outcome = {
-            "verdict": judgement.verdict,
-            "against": live,
-            "left_out": len(self._material.tests) - len(tests),
-        }
-        return Done(outcome, proof.sentence(judgement), also=record)
+        outcome = GateOutcome(
+            verdict=judgement.verdict,
+            against=live,
+            left_out=len(self._material.tests) - len(tests),
+        )
+        return Done(outcome, proof.message(judgement), also=record)
 
     def _digest(self, found: Found) -> str:
-        return found.outcomes[StepKind.BUNDLE][0]["digest"]
+        return _made(found.bundle, StepKind.BUNDLE).digest
 
     def _tests(self, besides: frozenset[str]) -> list[LabelledImage]:
         return [image for image in self._material.tests if image.image_sha256 not in besides]
 
     @cached_property
-    def _samples(self) -> list:
+    def _samples(self) -> list[Sample]:
         return samples(list(self._material.images), self._objects, framing(self._recipe))
 
     def _extractor(self, features: FeatureSet) -> Any:
@@ -277,33 +329,26 @@ class RunWork:
         """The workbench with the table that the step before made."""
         if self._bench is None:
             self._bench = self._new_bench(
-                self._samples, StoredTable(found.outcomes[StepKind.TABLE][0]["key"])
+                self._samples, StoredTable(_made(found.table, StepKind.TABLE).key)
             )
         return self._bench
 
-    def _new_bench(self, learned: Sequence, table: StoredTable | None = None) -> Workbench:
+    def _new_bench(self, learned: Sequence[Sample], table: StoredTable | None = None) -> Workbench:
         made = (learned, self._recipe, self._weights, self._keep, self.run.seed, self._progress)
         return Workbench(*made, table=table, extractors=self._extractors)
 
     def _is_there(self, fold: int, found: Found) -> bool:
-        return fold < found.outcomes[StepKind.TABLE][0]["folds"]
+        return fold < _made(found.table, StepKind.TABLE).folds
 
     def _progress(
-        self, stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+        self, stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
     ) -> None:
         """To whoever listens to the step that is being done: what is shared outlives a step."""
         self._tell(stage, fraction, message, metrics)
 
 
-STEPS: dict[StepKind, Callable[[RunWork, Mapping[str, Any], Found], Done]] = {
-    StepKind.PLAN: RunWork.plan,
-    StepKind.NETWORK: RunWork.network,
-    StepKind.FEATURES: RunWork.features,
-    StepKind.TABLE: RunWork.table,
-    StepKind.TUNING: RunWork.tuning,
-    StepKind.FOLD: RunWork.fold,
-    StepKind.FIT: RunWork.fit,
-    StepKind.BUNDLE: RunWork.bundle,
-    StepKind.EVALUATION: RunWork.evaluation,
-    StepKind.GATE: RunWork.gate,
-}
+def _made(outcome: Made | None, kind: StepKind) -> Made:
+    """The outcome of a step that this one comes after."""
+    if outcome is None:
+        raise RuntimeError(f"a step was taken up before {kind} was done")
+    return outcome

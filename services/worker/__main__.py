@@ -8,8 +8,8 @@ from uuid import UUID
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
-from services.worker.desk import InferenceDesk
 from services.worker.explanations import ExplanationMaker
+from services.worker.inference import InferenceService
 from services.worker.live import Follower, LiveModel
 from services.worker.preparation import Preparation, open_decoders
 from services.worker.presence import Presence
@@ -17,11 +17,11 @@ from services.worker.retention import Sweeper
 from services.worker.sealing import Sealer
 from services.worker.shelf import Shelf
 from shared import metering, telemetry, tracing
+from shared.engines import open_engine
 from shared.ledger import Ledger
 from shared.ledger.heartbeat import Heartbeat, Renew
 from shared.ledger.schema import check_schema
 from shared.liveness import Progress
-from shared.networks import device_name
 from shared.networks.gpus import Gpus
 from shared.objects import open_store
 from shared.queueing import Queues, celery_app, run_solo
@@ -48,26 +48,27 @@ class TellingHeartbeat(Heartbeat):
 
 def bootstrap(
     settings: Settings, progress: Progress
-) -> tuple[InferenceDesk, ExplanationMaker, Sealer, Sweeper, Follower]:
+) -> tuple[InferenceService, ExplanationMaker, Sealer, Sweeper, Follower]:
     """All wiring of the worker."""
     decoders = open_decoders(settings, settings.decoders)
     ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
-    shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
+    engine = open_engine()
+    shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles", engine)
     live = LiveModel(
-        ledger, shelf, settings.worker_name, progress.takes_long, Presence(device_name())
+        ledger, shelf, settings.worker_name, progress.takes_long, Presence(engine.device)
     )
     preparation, heartbeat = Preparation(objects, decoders), _heartbeat(ledger, settings, progress)
-    desk = InferenceDesk(settings, ledger, live, preparation, heartbeat)
+    service = InferenceService(settings, ledger, live, preparation, heartbeat)
     maker = ExplanationMaker(
-        ledger, objects, live, shelf, preparation, lambda: _cases_first(desk, progress)
+        ledger, objects, live, shelf, preparation, lambda: _cases_first(service, progress)
     )
     sealer = Sealer(ledger, lambda: seal_key(settings))
-    return desk, maker, sealer, Sweeper(ledger, objects, settings.retention_days), Follower(live)
+    return service, maker, sealer, Sweeper(ledger, objects, settings.retention_days), Follower(live)
 
 
-def _cases_first(desk: InferenceDesk, progress: Progress) -> None:
+def _cases_first(service: InferenceService, progress: Progress) -> None:
     """Between two slices of an explanation: whatever case came meanwhile."""
-    desk.work()
+    service.work()
     progress.made()
 
 
@@ -85,7 +86,7 @@ def _heartbeat(ledger: Ledger, settings: Settings, progress: Progress) -> Heartb
 
 def register(
     app: Celery,
-    desk: InferenceDesk,
+    service: InferenceService,
     maker: ExplanationMaker,
     sealer: Sealer,
     sweeper: Sweeper,
@@ -96,7 +97,7 @@ def register(
     @app.task(name=Tasks.RING)
     def ring(subject: str) -> None:
         with _told(progress):
-            desk.work()
+            service.work()
 
     @app.task(name=Tasks.EXPLAIN)
     def explain(subject: str) -> None:
@@ -129,13 +130,13 @@ def main() -> None:
     metering.serve(settings, Gpus())
     check_schema(settings.database)
     progress = Progress(settings.alive_file, settings.stuck_after_s, settings.long_task_s)
-    desk, maker, sealer, sweeper, follower = bootstrap(settings, progress)
-    desk.open()
+    service, maker, sealer, sweeper, follower = bootstrap(settings, progress)
+    service.open()
     progress.made()
     follower.start()
     app = celery_app(settings.broker)
-    register(app, desk, maker, sealer, sweeper, progress)
-    worker_shutting_down.connect(lambda **_: desk.close(), weak=False)
+    register(app, service, maker, sealer, sweeper, progress)
+    worker_shutting_down.connect(lambda **_: service.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
     run_solo(app, [Queues.INFERENCE, Queues.EXPLAIN, Queues.AUDIT], settings.worker_name)
 

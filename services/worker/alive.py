@@ -17,7 +17,8 @@ from shared.settings import Settings
 
 def stuck(settings: Settings) -> bool:
     """Whether it has been silent for too long, and something waited for it all that time."""
-    return bool(settings.alive_file) and overdue(settings.alive_file) and _kept_waiting(settings)
+    path = settings.alive_file
+    return path is not None and overdue(path) and _kept_waiting(settings)
 
 
 def _kept_waiting(settings: Settings) -> bool:

@@ -9,14 +9,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-import torch
-
 from services.worker import meters
 from services.worker.presence import Presence
 from services.worker.shelf import Served, Shelf
 from shared.domain.jobs import Reason
+from shared.domain.messages import Message
+from shared.engines import limit_threads, settle_threads
 from shared.errors import SeraError, Unavailable
 from shared.ledger import Ledger
+from shared.ledger.promotions import LivePromotion
 from shared.telemetry import log
 
 RETRY_AFTER_S = 300.0
@@ -26,24 +27,14 @@ FOLLOW_S = 2.0
 NICENESS = 10
 SWITCH_S = 0.0005
 """How long the loading thread may keep the interpreter when inference wants it; Python's own 5 ms are felt."""
-BROKEN = "The bundle broke while it was loaded, for a reason of SERA's own. See the worker's log, or roll back."
-
-
-@dataclass(frozen=True)
-class Promoted:
-    """What is to serve, and the number of the promotion that made it so."""
-
-    digest: str
-    number: int
 
 
 @dataclass(frozen=True)
 class Refused:
     """A bundle that did not prove itself, and until when this stands."""
 
-    promoted: Promoted
-    code: str
-    message: str
+    promoted: LivePromotion
+    reason: Message
     until: float
 
 
@@ -64,21 +55,37 @@ class LiveModel:
     ) -> None:
         """`loading` is told before a model is loaded that work waits for."""
         self.presence = presence or Presence()
-        self._ledger, self._shelf, self._worker, self._loading = ledger, shelf, worker, loading
+        self._ledger = ledger
+        self._shelf = shelf
+        self._worker = worker
+        self._loading = loading
         self._served: Served | None = None
         self._refused: Refused | None = None
-        self._first, self._telling = threading.Lock(), threading.Lock()
-        self._told: tuple[str | None, Refused | None] | None = None
-        self._tell_at = 0.0
+        self._load_lock = threading.Lock()
+        self._report_lock = threading.Lock()
+        self._reported: tuple[str | None, Refused | None] | None = None
+        self._report_at = 0.0
         self._loader = ThreadPoolExecutor(
             1, thread_name_prefix="bundle-loader", initializer=give_way
         )
         self._pending: Future[None] | None = None
-        torch.get_num_threads()  # settles the number for the thread that infers, before the loader's is set
+        settle_threads()  # of the thread that infers, before the loader's are limited
+
+    def ready(self) -> Served | None:
+        """What serves now; where nothing does, the live model is looked up and loaded first."""
+        if self._served is None:
+            return self.current()
+        self._report()
+        return self._served
 
     def current(self) -> Served | None:
+        """Look up what is live, and follow it."""
+        served = self.follow(self._promotion())
+        self._report()
+        return served
+
+    def follow(self, wanted: LivePromotion | None) -> Served | None:
         """What serves now; None until a first model was promoted. A newly promoted one is loaded meanwhile."""
-        wanted = self._wanted()
         if wanted and self._refused and self._refused.promoted.digest != wanted.digest:
             self._refused = None
         if wanted and not self._settled(wanted):
@@ -86,24 +93,22 @@ class LiveModel:
                 self._load_first(wanted)
             elif self._pending is None or self._pending.done():
                 self._pending = self._loader.submit(self._swap, wanted)
-        self._tell()
         return self._served
 
-    def _wanted(self) -> Promoted | None:
+    def _promotion(self) -> LivePromotion | None:
         with self._ledger.system_session(self._worker) as session:
-            last = session.models.last()
-        return Promoted(*last) if last else None
+            return session.models.last()
 
-    def _settled(self, wanted: Promoted) -> bool:
+    def _settled(self, wanted: LivePromotion) -> bool:
         """Whether it serves already, or was refused not long ago."""
         served, refused = self._served, self._refused
         if served and served.digest == wanted.digest:
             return True
         return bool(refused and refused.promoted == wanted and time.monotonic() < refused.until)
 
-    def _load_first(self, wanted: Promoted) -> None:
+    def _load_first(self, wanted: LivePromotion) -> None:
         """Load the live model, or the newest before it that can be proven."""
-        with self._first:
+        with self._load_lock:
             if self._served or self._settled(wanted):
                 return
             self._loading()
@@ -117,22 +122,23 @@ class LiveModel:
             except Unavailable as away:  # it is tried again with the next look
                 log().warning("model.waits", digest=wanted.digest, problem=str(away))
 
-    def _before(self, wanted: Promoted) -> Served | None:
+    def _before(self, wanted: LivePromotion) -> Served | None:
         with self._ledger.system_session(self._worker) as session:
             earlier = [digest for digest in session.models.standing() if digest != wanted.digest]
-        outcomes = (self._proven(Promoted(digest, 0)) for digest in earlier)
+        outcomes = (self._proven(LivePromotion(digest=digest, number=0)) for digest in earlier)
         return next((each for each in outcomes if isinstance(each, Served)), None)
 
-    def _swap(self, wanted: Promoted) -> None:
+    def _swap(self, wanted: LivePromotion) -> None:
         """Load and prove, then switch, unless another was promoted meanwhile."""
         try:
             with self._shelf.spare_place(wait=True), quick_switches():
                 if self._settled(wanted):
                     return
-                outcome, asked = self._proven(wanted), self._wanted()
+                outcome = self._proven(wanted)
+                promotion = self._promotion()
                 if isinstance(outcome, Refused):
                     self._refused = outcome
-                elif asked and asked.digest == outcome.digest:
+                elif promotion and promotion.digest == outcome.digest:
                     self._served, self._refused = outcome, None
                     log().info("model.swapped", digest=outcome.digest)
         except (
@@ -140,37 +146,36 @@ class LiveModel:
         ) as away:  # the old one serves, and the new one is tried again with the next look
             log().warning("model.waits", digest=wanted.digest, problem=str(away))
 
-    def _proven(self, wanted: Promoted) -> Served | Refused:
+    def _proven(self, wanted: LivePromotion) -> Served | Refused:
         """The bundle, or why it is refused; raises Unavailable, which refuses nothing."""
         try:
             return self._shelf.take(wanted.digest)
         except Unavailable:
             raise
         except SeraError as error:
-            code, message = error.code, str(error)
+            reason = error.message
         except Exception as error:  # noqa: BLE001 (whatever a bundle does to us, the old one goes on serving)
             log().error("model.broke", digest=wanted.digest, exc_info=error)
-            code, message = Reason.INTERNAL, BROKEN
-        log().error("model.refused", digest=wanted.digest, code=code, problem=message)
-        return Refused(wanted, code, message, time.monotonic() + RETRY_AFTER_S)
+            reason = Message(Reason.INTERNAL, {"process": self._worker})
+        log().error("model.refused", digest=wanted.digest, **reason.to_json())
+        return Refused(wanted, reason, time.monotonic() + RETRY_AFTER_S)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         """Write down what serves and what was refused, at once when it changed and else from time to time."""
-        with self._telling:
+        with self._report_lock:
             served, refused = self._served, self._refused
             digest = served.digest if served else None
-            if self._told == (digest, refused) and time.monotonic() < self._tell_at:
+            if self._reported == (digest, refused) and time.monotonic() < self._report_at:
                 return
             with self._ledger.system_session(self._worker) as session:
                 if refused:
-                    session.serving.refused(
-                        self._worker, refused.promoted.digest, refused.code, refused.message
-                    )
+                    session.serving.refused(self._worker, refused.promoted.digest, refused.reason)
                 session.serving.report(
                     self._worker, digest, self.presence.device, self.presence.since_claim()
                 )
             meters.serves(served)
-            self._told, self._tell_at = (digest, refused), time.monotonic() + PRESENCE_S
+            self._reported = (digest, refused)
+            self._report_at = time.monotonic() + PRESENCE_S
 
 
 class Follower(threading.Thread):
@@ -196,7 +201,7 @@ class Follower(threading.Thread):
 
 def give_way() -> None:
     """Let the calling thread, and those that its sums start, run only where inference leaves the cores free."""
-    torch.set_num_threads(1)
+    limit_threads(1)
     with suppress(OSError):  # only Linux lets one thread be nicer than its process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 

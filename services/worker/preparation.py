@@ -1,33 +1,28 @@
-"""From a claimed job to a nodule: fetch, decode, crop. A bad image fails alone."""
+"""From a lease of jobs to a batch of nodules: fetch and prepare, side by side. A bad image fails alone."""
 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from structlog.contextvars import bound_contextvars
 
 from services.worker.shelf import Served
-from shared.domain.jobs import REASON_TEXT, Reason
+from shared.cases.prepare import prepare
+from shared.domain.jobs import Reason
 from shared.domain.source import Source
 from shared.errors import SeraError, Unavailable
-from shared.imaging import Finding, Framing, Nodule, Roi, UltrasoundImage, crop, photos
+from shared.imaging import Framing, Nodule, Roi
 from shared.imaging.decoders.bounds import Bounds
 from shared.imaging.decoders.pool import Decoders
-from shared.imaging.deidentify import burnt_in_text
 from shared.laps import Lap, lap, taking
 from shared.ledger.queue import Claimed, Failure, Lease
 from shared.objects import ObjectStore
 from shared.settings import Settings
 from shared.telemetry import log
-
-PHOTO = Finding(
-    "photo",
-    "This result came from a photo of a screen. A photo changes grey levels and texture, and no model was trained on "
-    "photos: send the scanner's own image where you can.",
-)
 
 
 @dataclass(frozen=True)
@@ -70,21 +65,7 @@ class Batch:
 def internal(job: UUID, error: Exception) -> Failure:
     """The failure of a job that met a fault of SERA's own."""
     log().error("job.broke", job=str(job), exc_info=error)
-    return Failure(Reason.INTERNAL, REASON_TEXT[Reason.INTERNAL])
-
-
-def looked_at(image: UltrasoundImage) -> UltrasoundImage:
-    """With a word about burnt-in text, where no regions told before storage what to blank."""
-    if image.region:
-        return image
-    return replace(image, findings=(*image.findings, *burnt_in_text(image.pixels)))
-
-
-def photographed(image: UltrasoundImage) -> UltrasoundImage:
-    """With what a photo of a screen may have spoilt."""
-    return replace(
-        image, findings=(*image.findings, PHOTO, *photos.findings(photos.measure(image.pixels)))
-    )
+    return Failure(Reason.INTERNAL, {"job": str(job)})
 
 
 def open_decoders(settings: Settings, count: int) -> Decoders:
@@ -115,7 +96,7 @@ class Preparation:
     def nodule(
         self,
         image_sha256: str,
-        roi: dict | None,
+        roi: dict[str, Any] | None,
         frame: int | None,
         framing: Framing,
         source: str = Source.FILE,
@@ -123,12 +104,14 @@ class Preparation:
         """Fetch, decode and crop one image, or one frame of a loop."""
         with lap("fetch"):
             data = self._objects.get(image_sha256)
-        with lap("decode"):
-            image = self._decoders.decode(data, frame)
-        with lap("preprocess"):
-            image = looked_at(image)
-            image = photographed(image) if source == Source.PHOTO else image
-            return crop(image, Roi.parse(roi) if roi else None, framing)
+        return prepare(
+            data,
+            framing,
+            roi=Roi.parse(roi) if roi else None,
+            frame=frame,
+            source=source,
+            decoder=self._decoders.decode,
+        )
 
     def _one(
         self, job: Claimed, framing: Framing
@@ -145,7 +128,7 @@ class Preparation:
         except Unavailable:
             return None
         except SeraError as error:
-            return Failure(error.code, str(error))
+            return Failure(error.code, error.facts)
         except Exception as error:  # noqa: BLE001 (one image's fault must not take its batch-mates along)
             return internal(job.id, error)
         return Prepared(job, nodule, (time.perf_counter() - began) * 1000)

@@ -2,31 +2,31 @@
 
 from datetime import datetime
 
-import torch
-
 from services.worker import meters
 from services.worker.preparation import Preparation
 from services.worker.shelf import Served, Shelf
+from shared.cases.result import risk_at
+from shared.domain.jobs import Reason
+from shared.domain.messages import Message
+from shared.domain.prediction import Prediction
+from shared.engines import limit_threads
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
 from shared.imaging.decoders.pool import Decoders
-from shared.learning import Prediction
 from shared.ledger import Ledger
 from shared.ledger.shadows import Said, Shadow, Watched
 from shared.objects import open_store
 from shared.settings import Settings
-from shared.statistics import shift_prior
 from shared.telemetry import log
 
 ACTOR = "shadow"
-BROKEN = "internal"
 
 
 def open_desk(
     settings: Settings, ledger: Ledger, decoders: Decoders, shadow: Shadow
 ) -> "ShadowDesk":
     """A desk for this shadow, on one core."""
-    torch.set_num_threads(1)
+    limit_threads(1)
     objects = open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
     return ShadowDesk(
@@ -70,15 +70,15 @@ class ShadowDesk:
             except Unavailable as away:
                 log().warning("shadow.waits", problem=str(away))
             except SeraError as error:
-                self._end(error.code, str(error))
+                self._end(error.message)
             except Exception as error:  # noqa: BLE001 (whatever the bundle is, the shadow ends and says so)
                 log().error("shadow.broke", exc_info=error)
-                self._end(BROKEN, "The bundle broke while it was loaded. See shadow.log.")
+                self._end(Message(Reason.INTERNAL, {"process": ACTOR}))
         return self._served
 
-    def _end(self, code: str, message: str) -> None:
+    def _end(self, reason: Message) -> None:
         with self._ledger.system_session(ACTOR) as session:
-            session.shadows.end_of(self.shadow.model_digest, f"{code}: {message}")
+            session.shadows.end_of(self.shadow.model_digest, reason)
 
     def _read(self, served: Served, watched: list[Watched]) -> list[tuple[Watched, Said]]:
         """What it says of each; an image that an absent engine keeps from it is left for later."""
@@ -126,5 +126,5 @@ def said(watched: Watched, outcome: Prediction | SeraError, served: Served) -> S
     """Its risk at the prevalence the live model's result was given at."""
     if isinstance(outcome, SeraError):
         return Said(reason=outcome.code)
-    risk = float(shift_prior(outcome.risk, served.bundle.prevalence, watched.prevalence))
+    risk = risk_at(watched.prevalence, outcome.risk, served.bundle.prevalence)
     return Said(outcome.score, risk, outcome.decision)

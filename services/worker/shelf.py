@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shared.bundles import Bundle, BundleMissing, BundleTampered, BundleUnreadable, load
 from shared.bundles.depot import fetch
+from shared.engines import Engine, open_engine
 from shared.errors import Unavailable
 from shared.ledger import Ledger
 from shared.objects import ObjectStore
@@ -36,8 +37,12 @@ class Shelf:
     who loads another holds the spare place meanwhile.
     """
 
-    def __init__(self, ledger: Ledger, objects: ObjectStore, folder: Path) -> None:
+    def __init__(
+        self, ledger: Ledger, objects: ObjectStore, folder: Path, engine: Engine | None = None
+    ) -> None:
+        """`engine` runs the networks of all bundles; None for the one that suits this machine."""
         self._ledger, self._objects, self._folder = ledger, objects, folder
+        self._engine = engine or open_engine()
         self._spare = threading.Lock()
 
     @contextmanager
@@ -56,7 +61,8 @@ class Shelf:
             model = session.models.find(digest)
         folder = fetch(digest, self._objects, self._folder)
         try:
-            return Served(load(folder, expected_digest=digest), model.name, model.version, digest)
+            bundle = load(folder, expected_digest=digest, engine=self._engine)
+            return Served(bundle, model.name, model.version, digest)
         except SPOILT:
             shutil.rmtree(folder, ignore_errors=True)  # so that the next attempt fetches it anew
             raise

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from shared.backup.manifest import FilePart
 
@@ -17,13 +17,13 @@ CHUNK_BYTES = 1 << 20
 def packed(path: Path) -> Iterator[BinaryIO]:
     """What is written here lies compressed in the file; the same content makes the same file."""
     with path.open("xb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as out:
-        yield out
+        yield cast(BinaryIO, out)  # it has all methods of one, but is not declared to be one
 
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[BinaryIO]:
     with gzip.open(path, "rb") as stream:
-        yield stream
+        yield cast(BinaryIO, stream)
 
 
 def measured(path: Path) -> FilePart:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.bundles.manifest import Manifest
+from shared.domain.prediction import Prediction
 from shared.errors import SeraError
 from shared.imaging import Framing, Nodule
-from shared.learning import FittedModel, Prediction, framing
+from shared.learning import FittedModel, framing
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,6 @@ class Bundle:
         """One prediction for each nodule; raises the error of the first that cannot be read."""
         return self.model.predict(nodules)
 
-    def predict_each(self, nodules: Sequence[Nodule]) -> list[Prediction | SeraError]:
-        """For each nodule its prediction, or the error that kept it from being read."""
+    def predict_each(self, nodules: Sequence[Nodule | SeraError]) -> list[Prediction | SeraError]:
+        """For each nodule its prediction, or the error that kept it from being read; errors are handed back."""
         return self.model.predict_each(nodules)

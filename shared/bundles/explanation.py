@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from shared.bundles.bundle import Bundle
 from shared.bundles.deletion import Faithfulness, deletion_test
@@ -123,6 +123,6 @@ def _of_network(extractor: NetworkExtractor) -> Score:
     """A tuned network's own probability of malignancy."""
 
     def score(nodules: Sequence[Nodule]) -> list[float | None]:
-        return torch.sigmoid(extractor.network(extractor.inputs(nodules))[:, -1]).tolist()
+        return [float(odds) for odds in expit(extractor.log_odds(nodules))]
 
     return score

@@ -31,7 +31,9 @@ def composite_png(values: NDArray[np.floating], grey: NDArray[np.uint8]) -> byte
 def _strength(values: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.float64]:
     """-1 to 1, scaled to the strongest place."""
     scaled = values.astype(np.float64) / max(np.abs(values).max(), 1e-9)
-    return np.clip(cv2.resize(scaled, shape[::-1], interpolation=cv2.INTER_CUBIC), -1, 1)
+    height, width = shape
+    strength = cv2.resize(scaled, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(strength, -1, 1), np.float64)
 
 
 def _colour(strength: NDArray[np.float64]) -> NDArray[np.int_]:
@@ -42,8 +44,9 @@ def _striped(shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Every other of the slanting stripes."""
     height, width = shape
     rows, columns = np.ogrid[:height, :width]
-    return (rows + columns) * STRIPES // (height + width) % 2 == 1
+    striped: NDArray[np.bool_] = (rows + columns) * STRIPES // (height + width) % 2 == 1
+    return striped
 
 
-def _encoded(pixels: NDArray) -> bytes:
+def _encoded(pixels: NDArray[np.float64]) -> bytes:
     return cv2.imencode(".png", np.rint(pixels).astype(np.uint8))[1].tobytes()

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import safetensors
 import safetensors.numpy
 import safetensors.torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from shared.bundles import evidence, golden
 from shared.bundles.bundle import Bundle
@@ -22,6 +25,7 @@ from shared.bundles.manifest import (
 )
 from shared.bundles.saving import write_folder
 from shared.bundles.trusted import load_classifier
+from shared.engines import Engine, open_engine
 from shared.learning import Evidence, FittedModel, FittedReader, Training
 from shared.learning.classifiers import SCORERS, OwnScorer
 from shared.learning.extractors import Extractor, HandcraftedExtractor, NetworkExtractor
@@ -31,14 +35,17 @@ from shared.networks import TapNetwork
 from shared.recipes import HandcraftedFeatures, Recipe, read_recipe
 from shared.statistics import Sigmoid
 
+T = TypeVar("T")
 
-def load(folder: Path, expected_digest: str | None = None) -> Bundle:
+
+def load(folder: Path, expected_digest: str | None = None, engine: Engine | None = None) -> Bundle:
     """Load a bundle, warm and proven.
 
     Parameters
     ----------
     folder : what `save` or `assemble` wrote
     expected_digest : the bundle's name; without one only the files are checked against the manifest
+    engine : runs the networks; None for the one that suits this machine
 
     Raises
     ------
@@ -50,7 +57,7 @@ def load(folder: Path, expected_digest: str | None = None) -> Bundle:
         raise BundleTampered(part=MANIFEST)
     manifest = Manifest.from_bytes(text)
     shelf = _Shelf(folder, manifest.files)
-    model = _model(manifest, shelf)
+    model = _model(manifest, shelf, engine or open_engine())
     golden.reproduce(
         model, golden.unpack(shelf.arrays(manifest.golden.file)), manifest.golden.scores
     )
@@ -97,13 +104,14 @@ class _Shelf:
         except OSError as problem:
             raise BundleUnreadable(part=path, problem=problem.strerror) from problem
 
-    def arrays(self, path: str) -> dict:
+    def arrays(self, path: str) -> dict[str, NDArray[Any]]:
+        """Of the types that the file states."""
         return self._parsed(path, safetensors.numpy.load)
 
-    def tensors(self, path: str) -> dict:
+    def tensors(self, path: str) -> dict[str, Tensor]:
         return self._parsed(path, safetensors.torch.load)
 
-    def _parsed(self, path: str, parse: Callable[[bytes], dict]) -> dict:
+    def _parsed(self, path: str, parse: Callable[[bytes], T]) -> T:
         try:
             return parse(self.content(path))
         except safetensors.SafetensorError as problem:
@@ -123,10 +131,11 @@ def _verified(content: bytes, entry: FileEntry, path: str) -> bytes:
     return content
 
 
-def _model(manifest: Manifest, shelf: _Shelf) -> FittedModel:
+def _model(manifest: Manifest, shelf: _Shelf, engine: Engine) -> FittedModel:
     recipe = read_recipe(manifest.recipe)
     extractors = tuple(
-        _extractor(recipe, number, manifest, shelf) for number in range(len(recipe.features))
+        _extractor(recipe, number, manifest, shelf, engine)
+        for number in range(len(recipe.features))
     )
     return FittedModel(
         recipe=recipe,
@@ -145,16 +154,17 @@ def _model(manifest: Manifest, shelf: _Shelf) -> FittedModel:
     )
 
 
-def _extractor(recipe: Recipe, number: int, manifest: Manifest, shelf: _Shelf) -> Extractor:
+def _extractor(
+    recipe: Recipe, number: int, manifest: Manifest, shelf: _Shelf, engine: Engine
+) -> Extractor:
     features = recipe.features[number]
     if isinstance(features, HandcraftedFeatures):
         return HandcraftedExtractor(features)
     if number not in manifest.networks:
         raise BundleUnreadable(part=MANIFEST, problem=f"feature set {number} has no weights")
     tensors = shelf.tensors(manifest.networks[number])
-    return NetworkExtractor(
-        features, TapNetwork.from_tensors(features.network, features.taps, tensors)
-    )
+    network = TapNetwork.from_tensors(features.network, features.taps, tensors)
+    return NetworkExtractor(features, network, engine)
 
 
 def _reader(entry: ReaderEntry, shelf: _Shelf) -> FittedReader:

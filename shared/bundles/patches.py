@@ -38,9 +38,8 @@ class Veil:
     @classmethod
     def over(cls, nodule: Nodule, grid: int) -> "Veil":
         height, width = nodule.pixels.shape
-        return cls(
-            nodule, cv2.blur(nodule.pixels, (int(width * BLUR) | 1, int(height * BLUR) | 1)), grid
-        )
+        reach = (int(width * BLUR) | 1, int(height * BLUR) | 1)
+        return cls(nodule, np.asarray(cv2.blur(nodule.pixels, reach), np.uint8), grid)
 
     def window(self, cell: int) -> Nodule:
         """Blurred over one cell of the grid and half a cell around it, so that windows overlap."""

@@ -29,7 +29,7 @@ from shared.bundles.manifest import (
     sha256,
 )
 from shared.bundles.trusted import dump_classifier
-from shared.learning import FittedModel, FittedReader
+from shared.learning import Evidence, FittedModel, FittedReader
 from shared.learning.extractors import NetworkExtractor
 from shared.learning.novelty import Novelty
 from shared.statistics import Sigmoid
@@ -57,11 +57,13 @@ def save(
     folder : must not exist (`BundleExists`)
     synthetic : True where the model has seen phantoms only, so that every screen can say so
     """
+    if model.evidence is None:
+        raise ValueError("a bundle of today keeps its evidence, and this model has none")
     cases = golden.draw_cases(model.recipe.roi.margin)
-    contents = _contents(model) | {GOLDEN_FILE: golden.pack(cases)}
+    contents = _contents(model, model.evidence) | {GOLDEN_FILE: golden.pack(cases)}
     scores = tuple(prediction.score for prediction in model.predict(cases))
     manifest = _manifest(
-        model, contents, scores, synthetic, created or datetime.now(UTC)
+        model, model.evidence, contents, scores, synthetic, created or datetime.now(UTC)
     ).to_bytes()
     write_folder(folder, {**contents, MANIFEST: manifest})
     return sha256(manifest)
@@ -88,31 +90,42 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _contents(model: FittedModel) -> dict[str, bytes]:
-    networks = {path: _weights(model, number) for number, path in _network_files(model).items()}
+def _contents(model: FittedModel, model_evidence: Evidence) -> dict[str, bytes]:
+    networks = {
+        _network_file(number, extractor): _weights(extractor)
+        for number, extractor in _networks(model).items()
+    }
     classifiers = {
         _reader_file(reader): dump_classifier(reader.scorer.model)
         for reader in model.readers
         if reader.scorer.model
     }
-    known = {evidence.EVIDENCE_FILE: evidence.pack(model.evidence)}
-    return networks | classifiers | known | {NOVELTY_FILE: _novelty(model.novelty)}
+    others = {
+        evidence.EVIDENCE_FILE: evidence.pack(model_evidence),
+        NOVELTY_FILE: _novelty(model.novelty),
+    }
+    return networks | classifiers | others
 
 
-def _network_files(model: FittedModel) -> dict[int, str]:
+def _networks(model: FittedModel) -> dict[int, NetworkExtractor]:
+    """By the number of the feature set."""
     return {
-        number: f"networks/{number}-{extractor.source.network}.safetensors"
+        number: extractor
         for number, extractor in enumerate(model.extractors)
         if isinstance(extractor, NetworkExtractor)
     }
+
+
+def _network_file(number: int, extractor: NetworkExtractor) -> str:
+    return f"networks/{number}-{extractor.source.network}.safetensors"
 
 
 def _reader_file(reader: FittedReader) -> str:
     return f"classifiers/{'-'.join(map(str, reader.feature_sets))}-{reader.kind}.skops"
 
 
-def _weights(model: FittedModel, number: int) -> bytes:
-    tensors = model.extractors[number].network.state_dict()
+def _weights(extractor: NetworkExtractor) -> bytes:
+    tensors = extractor.network.state_dict()
     return safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()})
 
 
@@ -125,6 +138,7 @@ def _novelty(novelty: Novelty) -> bytes:
 
 def _manifest(
     model: FittedModel,
+    model_evidence: Evidence,
     contents: Mapping[str, bytes],
     scores: tuple[float, ...],
     synthetic: bool,
@@ -143,13 +157,16 @@ def _manifest(
         cutoff=model.cutoff,
         fusion=FusionEntry(weights=model.fusion.weights, bias=model.fusion.bias),
         calibration=_sigmoid(model.calibration),
-        networks=_network_files(model),
+        networks={
+            number: _network_file(number, extractor)
+            for number, extractor in _networks(model).items()
+        },
         readers=tuple(map(_reader, model.readers)),
         novelty=NoveltyEntry(
             file=NOVELTY_FILE, residual=model.novelty.residual, limit=model.novelty_limit
         ),
         golden=GoldenEntry(file=GOLDEN_FILE, scores=scores),
-        evidence=evidence.entry(model.evidence),
+        evidence=evidence.entry(model_evidence),
         metrics=dict(model.metrics),
         libraries={library: version(library) for library in LIBRARIES},
         files={

@@ -13,7 +13,7 @@ first.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -121,8 +121,8 @@ NUMBERS = frozenset({"number", "seal"})
 MAY_BE_NULL = frozenset({"origin", "case", "job"})
 
 
-def _members(kind: type, told: Mapping[str, Any]) -> dict[str, Any]:
-    members = {name: told[name] for name in kind.__dataclass_fields__}
+def _members(kind: type[Link] | type[Seal], record: Mapping[str, Any]) -> dict[str, Any]:
+    members = {field.name: record[field.name] for field in fields(kind)}
     for name, member in members.items():
         wanted = int if name in NUMBERS else str
         if type(member) is not wanted and not (member is None and name in MAY_BE_NULL):

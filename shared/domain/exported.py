@@ -5,15 +5,18 @@ that was cut off is known by its missing end.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.domain.chain import FORM, Link, Seal, read_link, read_seal
 from shared.errors import SeraError
 
 EXPORT, EVENT, SEAL, END = "export", "event", "seal", "end"
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+Source = TypeVar("Source")
+Parsed = TypeVar("Parsed")
 
 
 class ExportUnreadable(SeraError):
@@ -57,7 +60,8 @@ class Exported:
 
     def complete(self) -> bool:
         """Whether it ends as it should, with as many events and seals as it says."""
-        counts, last = {EXPORT: 0, EVENT: 0, SEAL: 0, END: 0}, {}
+        counts = {EXPORT: 0, EVENT: 0, SEAL: 0, END: 0}
+        last: dict[str, Any] = {}
         for _, last in self._lines():
             counts[last["kind"]] += 1
         told = (last.get("events"), last.get("seals"))
@@ -79,18 +83,18 @@ class Exported:
         except UnicodeDecodeError as error:
             raise ExportMissing(path=self._path, why="it is no text") from error
 
-    def _read(self, number: int, read: Any, told: Any) -> Any:
+    def _read(self, number: int, read: Callable[[Source], Parsed], record: Source) -> Parsed:
         try:
-            return read(told)
+            return read(record)
         except UNREADABLE as error:
             raise ExportUnreadable(line=number, path=self._path) from error
 
 
 def _parsed(line: str) -> dict[str, Any]:
-    told = json.loads(line)
-    if told["kind"] not in (EXPORT, EVENT, SEAL, END):
-        raise ValueError(told["kind"])
-    return told
+    record: dict[str, Any] = json.loads(line)
+    if record["kind"] not in (EXPORT, EVENT, SEAL, END):
+        raise ValueError(record["kind"])
+    return record
 
 
 def _line(kind: str, told: dict[str, Any]) -> str:

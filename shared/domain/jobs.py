@@ -42,9 +42,3 @@ class Reason(StrEnum):
     WORKER_LOST = "worker-lost"
     IMAGE_MISSING = "object-missing"
     INTERNAL = "internal"
-
-
-REASON_TEXT: dict[str, str] = {
-    Reason.WORKER_LOST: "The worker was lost every time it tried this image. It can be run again from the worklist.",
-    Reason.INTERNAL: "SERA failed on this image for a reason of its own. Report the job id to your administrator.",
-}

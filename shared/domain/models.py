@@ -1,8 +1,11 @@
 """What can happen to a model between its training and its retirement."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from shared.domain.messages import Facts, Message, to_json
 
 
 class GateVerdict(StrEnum):
@@ -23,11 +26,22 @@ class Weight(StrEnum):
 
 @dataclass(frozen=True)
 class GateReason:
-    """One criterion of the gate, and in a sentence what was found."""
+    """One criterion of the gate, and the figures of what was found."""
 
     code: str
-    sentence: str
     weight: Weight
+    facts: Facts = field(default_factory=dict)
+
+    @property
+    def message(self) -> Message:
+        return Message(f"judged-{self.code}", self.facts)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"code": self.code, "weight": self.weight.value, "facts": to_json(self.facts)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "GateReason":
+        return cls(stored["code"], Weight(stored["weight"]), stored.get("facts", {}))
 
 
 @dataclass(frozen=True)
@@ -40,9 +54,9 @@ class Judgement:
     policy: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def against(self) -> tuple[str, ...]:
-        """The sentences for which it did not pass."""
-        return tuple(reason.sentence for reason in self.reasons if reason.weight is Weight.AGAINST)
+    def against(self) -> tuple[Message, ...]:
+        """Why it did not pass."""
+        return tuple(reason.message for reason in self.reasons if reason.weight is Weight.AGAINST)
 
 
 class PromotionKind(StrEnum):

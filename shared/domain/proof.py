@@ -234,8 +234,17 @@ def verify_stretch(
     reached = max((link.number for link in links), default=number)
     last = seals[-1] if seals else last_seal
     keys = frozenset(seal.key for seal in seals)
-    place = (reached, last.seal, last.at) if last else (reached, 0, None)
-    return Stretch(chain, tuple(wrong), len(links), *place, reading.good, keys, ended)
+    return Stretch(
+        chain=chain,
+        wrong=tuple(wrong),
+        events=len(links),
+        number=reached,
+        seal=last.seal if last else 0,
+        seal_at=last.at if last else None,
+        sealed=reading.good,
+        keys=keys,
+        ended=ended,
+    )
 
 
 def displaced(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -249,11 +258,11 @@ def displaced(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     best: list[tuple[int, tuple[int, ...]]] = []
     for place, (first, last) in enumerate(runs):
         fitting = (best[earlier] for earlier in range(place) if runs[earlier][1] < first)
-        length, kept = max(fitting, key=itemgetter(0), default=(0, ()))
-        best.append((length + last - first + 1, (*kept, place)))
-    kept = set(max(best, key=itemgetter(0), default=(0, ()))[1])
-    there = [runs[place] for place in sorted(kept)]
-    moved = (run for place, run in enumerate(runs) if place not in kept)
+        length, before = max(fitting, key=itemgetter(0), default=(0, ()))
+        best.append((length + last - first + 1, (*before, place)))
+    in_order = set(max(best, key=itemgetter(0), default=(0, ()))[1])
+    there = [runs[place] for place in sorted(in_order)]
+    moved = (run for place, run in enumerate(runs) if place not in in_order)
     return [
         run for run in moved if not any(first <= run[0] and run[1] <= last for first, last in there)
     ]

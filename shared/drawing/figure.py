@@ -6,9 +6,11 @@ Colours are those of Okabe & Ito, told apart by the colour-blind.
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.typing import RcKeyType
 
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
     "#0072B2",
@@ -21,7 +23,7 @@ BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK = (
 )
 WIDTH_INCHES = 4.6
 """Narrow, so that its letters can be read on a phone."""
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sera",
     "text.parse_math": False,

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from shared.features.arrays import Array, sum_over
 
 DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))
 """Steps in rows and columns: 0, 135, 90 and 45 degrees; the opposite steps are in by symmetry."""
@@ -79,8 +79,8 @@ def _whole(image: NDArray[np.uint16], shifted: Shifted, levels: int) -> Cooccurr
 def _matrix(
     image: NDArray[np.uint16], first: NDArray[np.uint16], second: NDArray[np.uint16], side: int
 ) -> NDArray[np.int64]:
-    narrow = np.uint16 if side * side <= np.iinfo(np.uint16).max else np.int64
-    codes = first.astype(narrow, copy=False) * narrow(side) + second
+    narrow: type[np.integer] = np.uint16 if side * side <= np.iinfo(np.uint16).max else np.int64
+    codes: NDArray[np.integer] = first.astype(narrow, copy=False) * narrow(side) + second
     counts = np.bincount(codes.ravel(), minlength=side * side).reshape(side, side)[1:, 1:]
     if not counts.any():
         return np.diag(np.bincount(image.ravel(), minlength=side)[1:])
@@ -167,7 +167,7 @@ class Glcm:
 
     def sum_moment(self, order: int) -> Array:
         """Sum over i, j of (i + j - 2 mean)^order p_ij."""
-        return ((self.sums - 2 * self.mean[:, None]) ** order * self.total).sum(-1)
+        return sum_over((self.sums - 2 * self.mean[:, None]) ** order * self.total)
 
     def _folded(self, index: NDArray[np.int64], size: int) -> Array:
         return np.stack([np.bincount(index, matrix, size) for matrix in self.p])
@@ -175,12 +175,13 @@ class Glcm:
 
 def entropies(p: Array) -> Array:
     """Shannon's entropy in bits of each row of `p` (M, K)."""
-    return -(p * np.log2(np.where(p > 0, p, 1))).sum(-1) + 0.0
+    return -sum_over(p * np.log2(np.where(p > 0, p, 1))) + 0.0
 
 
 def joint_max(m: Glcm) -> Array:
     """Joint maximum (IBSI GYBY)."""
-    return m.p.max(-1)
+    largest: Array = m.p.max(-1)
+    return largest
 
 
 def joint_avg(m: Glcm) -> Array:
@@ -190,7 +191,7 @@ def joint_avg(m: Glcm) -> Array:
 
 def joint_var(m: Glcm) -> Array:
     """Joint variance (IBSI UR99): sum of (i - mean)^2 p_ij."""
-    return ((m.i - m.mean[:, None]) ** 2 * m.marginal).sum(-1)
+    return sum_over((m.i - m.mean[:, None]) ** 2 * m.marginal)
 
 
 def joint_entr(m: Glcm) -> Array:
@@ -205,7 +206,7 @@ def diff_avg(m: Glcm) -> Array:
 
 def diff_var(m: Glcm) -> Array:
     """Difference variance (IBSI D3YU)."""
-    return ((m.differences - diff_avg(m)[:, None]) ** 2 * m.difference).sum(-1)
+    return sum_over((m.differences - diff_avg(m)[:, None]) ** 2 * m.difference)
 
 
 def diff_entr(m: Glcm) -> Array:
@@ -220,7 +221,7 @@ def sum_avg(m: Glcm) -> Array:
 
 def sum_var(m: Glcm) -> Array:
     """Sum variance (IBSI OEEB)."""
-    return ((m.sums - sum_avg(m)[:, None]) ** 2 * m.total).sum(-1)
+    return sum_over((m.sums - sum_avg(m)[:, None]) ** 2 * m.total)
 
 
 def sum_entr(m: Glcm) -> Array:
@@ -230,7 +231,7 @@ def sum_entr(m: Glcm) -> Array:
 
 def energy(m: Glcm) -> Array:
     """Angular second moment (IBSI 8ZQL): sum of p_ij^2."""
-    return (m.p**2).sum(-1)
+    return sum_over(m.p**2)
 
 
 def contrast(m: Glcm) -> Array:
@@ -308,7 +309,9 @@ def info_corr1(m: Glcm) -> Array:
 
 def info_corr2(m: Glcm) -> Array:
     """Second measure of information correlation (IBSI JN9H), from HXY2, which is twice the marginal entropy."""
-    return np.sqrt(np.maximum(1 - np.exp(-2 * (2 * m.marginal_entropy - m.joint_entropy)), 0))
+    shared_bits = 2 * m.marginal_entropy - m.joint_entropy
+    correlation: Array = np.sqrt(np.maximum(1 - np.exp(-2 * shared_bits), 0))
+    return correlation
 
 
 FEATURES: tuple[Callable[[Glcm], Array], ...] = (

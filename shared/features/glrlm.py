@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from shared.features.arrays import Array, sum_over
 
 
 def run_lengths(levels_image: NDArray[np.uint16], levels: int) -> NDArray[np.int64]:
@@ -86,17 +86,17 @@ class Glrlm:
     @cached_property
     def runs(self) -> Array:
         """N_s, number of runs, (M,)."""
-        return self.r.sum((-2, -1))
+        return sum_over(self.r, axis=(-2, -1))
 
     @cached_property
     def by_level(self) -> Array:
         """r_i., (M, P)."""
-        return self.r.sum(-1)
+        return sum_over(self.r)
 
     @cached_property
     def by_length(self) -> Array:
         """r_.j, (M, N_r)."""
-        return self.r.sum(-2)
+        return sum_over(self.r, axis=-2)
 
     @cached_property
     def j(self) -> Array:
@@ -149,7 +149,7 @@ def lrhge(m: Glrlm) -> Array:
 
 def glnu(m: Glrlm) -> Array:
     """Grey level non-uniformity (IBSI R5YN)."""
-    return (m.by_level**2).sum(-1) / m.runs
+    return sum_over(m.by_level**2) / m.runs
 
 
 def glnu_norm(m: Glrlm) -> Array:
@@ -159,7 +159,7 @@ def glnu_norm(m: Glrlm) -> Array:
 
 def rlnu(m: Glrlm) -> Array:
     """Run length non-uniformity (IBSI W92Y)."""
-    return (m.by_length**2).sum(-1) / m.runs
+    return sum_over(m.by_length**2) / m.runs
 
 
 def rlnu_norm(m: Glrlm) -> Array:
@@ -185,11 +185,11 @@ def rl_var(m: Glrlm) -> Array:
 def rl_entr(m: Glrlm) -> Array:
     """Run entropy (IBSI HJ9O)."""
     p = m.r / m.runs[:, None, None]
-    return -(p * np.log2(np.where(p > 0, p, 1))).sum((-2, -1)) + 0.0
+    return -sum_over(p * np.log2(np.where(p > 0, p, 1)), axis=(-2, -1)) + 0.0
 
 
 def _variance(p: Array, at: Array) -> Array:
-    return ((at - (p @ at)[:, None]) ** 2 * p).sum(-1)
+    return sum_over((at - (p @ at)[:, None]) ** 2 * p)
 
 
 FEATURES: tuple[Callable[[Glrlm], Array], ...] = (

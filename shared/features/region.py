@@ -55,4 +55,5 @@ def _bins(values: NDArray[np.number], low: float, high: float, levels: int) -> N
     if high == low:
         return np.ones(values.shape, np.uint16)
     position = np.floor((values - low) * (levels / (high - low))) + 1
-    return np.clip(position, 1, levels).astype(np.uint16)
+    levels_inside: NDArray[np.uint16] = np.clip(position, 1, levels).astype(np.uint16)
+    return levels_inside

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-DIGITISATION = np.pi * (1 + np.sqrt(2)) / 8
+DIGITISATION = float(np.pi * (1 + np.sqrt(2)) / 8)
 """Kulpa's factor: a chain of steps in eight directions is that much too long on a smooth outline (Kulpa 1977)."""
 CORNER, EDGE, SADDLE = np.sqrt(0.5), 1.0, np.sqrt(2)
 STEP = np.zeros(16)

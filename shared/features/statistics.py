@@ -22,10 +22,10 @@ class Distribution:
         """Distribution of a sample (n,); whole numbers below 65536 are counted, others sorted."""
         if sample.dtype in (np.uint8, np.uint16):
             tally = np.bincount(sample)
-            values = np.flatnonzero(tally)
-            return cls(values.astype(np.float64), tally[values].astype(np.float64))
+            occurring = np.flatnonzero(tally)
+            return cls(occurring.astype(np.float64), tally[occurring].astype(np.float64))
         values = np.sort(sample).astype(np.float64)
-        return cls(values, np.ones(values.size))
+        return cls(values, np.ones(values.size, np.float64))
 
     @cached_property
     def size(self) -> float:
@@ -51,7 +51,8 @@ class Distribution:
     @cached_property
     def standardised(self) -> NDArray[np.float64]:
         """Values less their mean, over their standard deviation; 0 for a constant."""
-        return (self.values - self.mean) / np.sqrt(self.variance or 1.0)
+        deviation = float(np.sqrt(self.variance or 1.0))
+        return (self.values - self.mean) / deviation
 
     def percentiles(self, *ranks: float) -> list[float]:
         """Values at `ranks` in 0..1, interpolated linearly between order statistics."""
@@ -60,7 +61,8 @@ class Distribution:
         upto = np.cumsum(self.counts)
         low = self.values[np.searchsorted(upto, below, side="right")]
         high = self.values[np.searchsorted(upto, np.ceil(position), side="right")]
-        return (low + (position - below) * (high - low)).tolist()
+        values: list[float] = (low + (position - below) * (high - low)).tolist()
+        return values
 
     def between(self, low: float, high: float) -> "Distribution":
         """Only values in `low`..`high`, both included."""

@@ -58,7 +58,8 @@ def contrast(region: Region) -> dict[str, float]:
         "beyond": _grown(grown, element) & ~grown,
         "crop": np.ones_like(scene.mask),
     }
-    inside, measured = scene.grey[scene.mask], {}
+    inside = scene.grey[scene.mask]
+    measured: dict[str, float] = {}
     for name, part in parts.items():
         measured |= {
             f"{name}_{key}": value for key, value in _against(inside, scene.values(part)).items()
@@ -101,7 +102,9 @@ def _outward_steps(scene: Scene) -> Grey:
     slope_y, slope_x = np.gradient(cv2.GaussianBlur(scene.grey, (0, 0), SMOOTH_PX))
     inward_y, inward_x = np.gradient(cv2.GaussianBlur(depth, (0, 0), SMOOTH_PX))
     length = np.hypot(inward_x, inward_y) + 1e-3
-    return (-(slope_x * inward_x + slope_y * inward_y) / length)[np.abs(depth) < ALONG_PX]
+    steps: Grey = -(slope_x * inward_x + slope_y * inward_y) / length
+    on_outline: Flags = np.abs(depth) < ALONG_PX
+    return steps[on_outline]
 
 
 def _ring_px(mask: Flags) -> int:
@@ -110,7 +113,8 @@ def _ring_px(mask: Flags) -> int:
 
 
 def _disc(radius_px: int) -> NDArray[np.uint8]:
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1, 2 * radius_px + 1))
+    size = 2 * radius_px + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
 
 
 def _grown(mask: Flags, element: NDArray[np.uint8]) -> Flags:

@@ -1,6 +1,5 @@
 """FNA rules: tables and one evaluator. `recommend` goes from a risk, `assess` from the lexicon's descriptors."""
 
-from shared.guidelines.advice import FnaAdvice
 from shared.guidelines.bands import DEFAULT_RULE, RULES
 from shared.guidelines.described import CHOICES, EXAMPLE, describe, to_json
 from shared.guidelines.errors import (
@@ -19,7 +18,6 @@ from shared.guidelines.lexicon import (
     Orientation,
 )
 from shared.guidelines.rules import GUIDELINES, alternatives, assess, recommend
-from shared.guidelines.wording import Outcome
 
 __all__ = [
     "CHOICES",
@@ -32,11 +30,9 @@ __all__ = [
     "Descriptors",
     "DescriptorsUnreadable",
     "Echogenicity",
-    "FnaAdvice",
     "Focus",
     "Margin",
     "Orientation",
-    "Outcome",
     "RiskInvalid",
     "RuleUnknown",
     "SizeInvalid",

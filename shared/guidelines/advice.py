@@ -1,43 +1,11 @@
 """What a level means for a nodule of a size."""
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
 
+from shared.domain.fna import FnaAdvice, FnaOutcome
 from shared.guidelines.errors import SizeInvalid
 from shared.guidelines.guideline import Level
-from shared.guidelines.wording import Outcome, sentence
-
-
-@dataclass(frozen=True)
-class FnaAdvice:
-    """Whether one rule asks for FNA of one nodule, and why."""
-
-    outcome: Outcome
-    rule: str
-    level: str | None
-    threshold_mm: float | None
-    """The size from which FNA is due at this level: 0 = at any size, None = at none."""
-    inclusive: bool
-    """True: due at the threshold itself (>=). False: only above it (>)."""
-    size_mm: float
-    risk: float | None
-    """The calibrated risk that led to the level; None where descriptors did."""
-    follow_up_years: tuple[int, ...]
-    """Years after which the guideline asks for another ultrasound instead."""
-    text: str
-    source: str
-
-    @property
-    def recommended(self) -> bool:
-        return self.outcome is Outcome.DUE
-
-    @property
-    def consider(self) -> bool:
-        return self.outcome is Outcome.CONSIDER
-
-    def to_json(self) -> dict[str, Any]:
-        return {"recommended": self.recommended, "consider": self.consider, **asdict(self)}
+from shared.guidelines.wording import sentence
 
 
 def advise(
@@ -48,6 +16,8 @@ def advise(
     outcome = _outcome(level, size_mm)
     years = _follow_up(level, size_mm, outcome)
     return FnaAdvice(
+        recommended=outcome is FnaOutcome.DUE,
+        consider=outcome is FnaOutcome.CONSIDER,
         outcome=outcome,
         rule=rule,
         level=level.name,
@@ -67,7 +37,9 @@ def undecided(
     """The rule cannot say. Raises SizeInvalid."""
     check_size(size_mm)
     return FnaAdvice(
-        outcome=Outcome.UNDECIDED,
+        recommended=False,
+        consider=False,
+        outcome=FnaOutcome.UNDECIDED,
         rule=rule,
         level=level,
         threshold_mm=None,
@@ -85,15 +57,15 @@ def check_size(size_mm: float) -> None:
         raise SizeInvalid(size_mm=size_mm)
 
 
-def _outcome(level: Level, size_mm: float) -> Outcome:
+def _outcome(level: Level, size_mm: float) -> FnaOutcome:
     if level.biopsy and level.biopsy.met_by(size_mm):
-        return Outcome.DUE
+        return FnaOutcome.DUE
     if level.consider and level.consider.met_by(size_mm):
-        return Outcome.CONSIDER
-    return Outcome.NOT_DUE
+        return FnaOutcome.CONSIDER
+    return FnaOutcome.NOT_DUE
 
 
-def _follow_up(level: Level, size_mm: float, outcome: Outcome) -> tuple[int, ...]:
-    if outcome is Outcome.DUE or not level.follow or not level.follow.met_by(size_mm):
+def _follow_up(level: Level, size_mm: float, outcome: FnaOutcome) -> tuple[int, ...]:
+    if outcome is FnaOutcome.DUE or not level.follow or not level.follow.met_by(size_mm):
         return ()
     return level.years

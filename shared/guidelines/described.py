@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.guidelines.errors import DescriptorsUnreadable, DescriptorUnusable
 from shared.guidelines.lexicon import (
@@ -22,6 +22,7 @@ CHOICES: Mapping[str, type[StrEnum]] = {
     "margin": Margin,
 }
 """Of each one term, all of them needed: points for half a description would be too few."""
+Term = TypeVar("Term", bound=StrEnum)
 FOCI, ECCENTRIC = "foci", "eccentric"
 EXAMPLE: Mapping[str, Any] = {
     "composition": "solid",
@@ -39,9 +40,15 @@ def describe(sent: str | Mapping[str, Any]) -> Descriptors:
         raise DescriptorsUnreadable(
             known=", ".join((*CHOICES, FOCI, ECCENTRIC)), example=json.dumps(EXAMPLE)
         )
-    chosen = {name: _term(name, fields.get(name), terms) for name, terms in CHOICES.items()}
-    eccentric = _eccentric(fields.get(ECCENTRIC, False), chosen["composition"])
-    return Descriptors(**chosen, foci=_foci(fields.get(FOCI, [])), eccentric=eccentric)
+    composition = _term("composition", fields.get("composition"), Composition)
+    return Descriptors(
+        composition=composition,
+        echogenicity=_term("echogenicity", fields.get("echogenicity"), Echogenicity),
+        orientation=_term("orientation", fields.get("orientation"), Orientation),
+        margin=_term("margin", fields.get("margin"), Margin),
+        eccentric=_eccentric(fields.get(ECCENTRIC, False), composition),
+        foci=_foci(fields.get(FOCI, [])),
+    )
 
 
 def to_json(nodule: Descriptors) -> dict[str, Any]:
@@ -58,7 +65,7 @@ def _parsed(text: str) -> object:
         return None
 
 
-def _term(name: str, sent: object, terms: type[StrEnum]) -> StrEnum:
+def _term(name: str, sent: object, terms: type[Term]) -> Term:
     if not isinstance(sent, str) or sent not in set(terms):
         raise DescriptorUnusable(name=name, takes=", ".join(terms))
     return terms(sent)

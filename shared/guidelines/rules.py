@@ -1,7 +1,8 @@
 """FNA advice from a risk or from descriptors: what the rest of SERA calls."""
 
+from shared.domain.fna import FnaAdvice
 from shared.guidelines.acr import ACR_2017
-from shared.guidelines.advice import FnaAdvice, advise, undecided
+from shared.guidelines.advice import advise, undecided
 from shared.guidelines.ata import ATA_2015
 from shared.guidelines.bands import DEFAULT_RULE, RULES
 from shared.guidelines.counts import KIM_2002, KWAK_2011

@@ -1,20 +1,11 @@
 """One sentence for the doctor: the advice, the size and the threshold it was held against."""
 
-from enum import StrEnum
-
+from shared.domain.fna import FnaOutcome
 from shared.guidelines.guideline import ANY_SIZE, Level, Threshold
 
 
-class Outcome(StrEnum):
-    DUE = "due"
-    CONSIDER = "consider"
-    NOT_DUE = "not-due"
-    UNDECIDED = "undecided"
-    """The guideline has no level for the nodule, or speaks of risk and not of FNA."""
-
-
 def sentence(
-    level: Level, size_mm: float, outcome: Outcome, years: tuple[int, ...], risk: float | None
+    level: Level, size_mm: float, outcome: FnaOutcome, years: tuple[int, ...], risk: float | None
 ) -> str:
     """The advice in words, with the follow-up where there is one."""
     subject = level.name if risk is None else f"{level.name} (risk {100 * risk:.3g} %)"
@@ -23,14 +14,14 @@ def sentence(
 
 
 _HEADS = {
-    Outcome.DUE: "FNA is due",
-    Outcome.CONSIDER: "FNA may be considered",
-    Outcome.NOT_DUE: "No FNA",
+    FnaOutcome.DUE: "FNA is due",
+    FnaOutcome.CONSIDER: "FNA may be considered",
+    FnaOutcome.NOT_DUE: "No FNA",
 }
 
 
-def _reason(level: Level, size_mm: float, outcome: Outcome, subject: str) -> str:
-    judged = level.consider if outcome is Outcome.CONSIDER or level.biopsy is None else None
+def _reason(level: Level, size_mm: float, outcome: FnaOutcome, subject: str) -> str:
+    judged = level.consider if outcome is FnaOutcome.CONSIDER or level.biopsy is None else None
     if judged:
         return f": {_compared(size_mm, judged)} from which {subject} leaves it to judgement"
     if level.biopsy is None or level.biopsy == ANY_SIZE:

@@ -17,7 +17,7 @@ from shared.imaging.errors import (
     RoiTooSmall,
     UnsupportedImage,
 )
-from shared.imaging.image import Box, Finding, Header, ImageFormat, Nodule, UltrasoundImage
+from shared.imaging.image import Box, Header, ImageFormat, Nodule, UltrasoundImage
 from shared.imaging.inspect import inspect
 from shared.imaging.limits import Limits
 from shared.imaging.mask import read_mask, read_outline
@@ -28,7 +28,6 @@ from shared.imaging.size import measured_mm
 __all__ = [
     "Box",
     "EmptyImage",
-    "Finding",
     "FrameAbsent",
     "Framing",
     "Header",

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from shared.imaging.image import Box, Finding
+from shared.domain.findings import Finding
+from shared.imaging.image import Box
 
 CENTIMETRES = 3
 """Physical units code (PS3.3, C.8.5.5.1.15)."""
@@ -78,18 +79,19 @@ def regions(dataset: Dataset, width: int, height: int) -> tuple[Box, ...]:
 
 
 def _is_b_mode(item: Dataset) -> bool:
-    return (
+    return bool(
         item.get("RegionSpatialFormat") == TWO_DIMENSIONAL and item.get("RegionDataType") == TISSUE
     )
 
 
 def _region(item: Dataset) -> _Region | None:
-    corners = [
+    stated = [
         _number(item, f"RegionLocation{name}") for name in ("MinX0", "MinY0", "MaxX1", "MaxY1")
     ]
-    if any(corner is None for corner in corners):
+    corners = [int(corner) for corner in stated if corner is not None]
+    if len(corners) < len(stated):
         return None
-    left, top, right, bottom = (int(corner) for corner in corners)
+    left, top, right, bottom = corners
     if right <= left or bottom <= top or left < 0 or top < 0:
         return None
     return _Region(Box(left, top, right - left + 1, bottom - top + 1), _region_spacing(item))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain.findings import Finding
 from shared.imaging.calipers import (
     Mark,
     MarkKind,
@@ -13,7 +14,7 @@ from shared.imaging.calipers import (
     remove_marks,
     roi_from_marks,
 )
-from shared.imaging.image import Box, Finding, Nodule, UltrasoundImage
+from shared.imaging.image import Box, Nodule, UltrasoundImage
 from shared.imaging.quality import judge
 from shared.imaging.roi import Roi
 from shared.imaging.size import measured_mm
@@ -143,7 +144,9 @@ def _measured(image: UltrasoundImage, roi: Roi) -> float | None:
 def _removed(signs: int, dots: bool) -> Finding:
     if not signs:
         return Finding(
-            "calipers-removed", "The dots between caliper marks were painted over before reading."
+            "calipers-removed",
+            "The dots between caliper marks were painted over before reading.",
+            {"marks": signs, "dots": dots},
         )
     marks = (
         "1 burnt-in caliper mark or letter"
@@ -153,5 +156,7 @@ def _removed(signs: int, dots: bool) -> Finding:
     also = ", with the dots between them," if dots else ""
     verb = "was" if signs == 1 and not dots else "were"
     return Finding(
-        "calipers-removed", f"{marks}{also} {verb} painted over before the image was read."
+        "calipers-removed",
+        f"{marks}{also} {verb} painted over before the image was read.",
+        {"marks": signs, "dots": dots},
     )

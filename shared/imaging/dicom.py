@@ -11,13 +11,14 @@ from pydicom.filereader import _read_file_meta_info, read_preamble
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from shared.domain.findings import Finding
 from shared.imaging.boundary import reading
 from shared.imaging.calibration import calibrate
 from shared.imaging.codestream import declared_size
 from shared.imaging.device import DEVICE_TAGS, device
 from shared.imaging.errors import ImageUnreadable, UnsupportedImage
 from shared.imaging.greyscale import greyscale
-from shared.imaging.image import Finding, Header, ImageFormat, UltrasoundImage
+from shared.imaging.image import Header, ImageFormat, UltrasoundImage
 from shared.imaging.limits import Limits
 
 HEADER_TAGS = ("Rows", "Columns", "NumberOfFrames", *DEVICE_TAGS)
@@ -96,6 +97,8 @@ def _frame_finding(frames: int, index: int, chosen: bool) -> tuple[Finding, ...]
     why = "as chosen" if chosen else "the middle one"
     return (
         Finding(
-            "multi-frame", f"The file holds {frames} frames; frame {index + 1}, {why}, was read."
+            "multi-frame",
+            f"The file holds {frames} frames; frame {index + 1}, {why}, was read.",
+            {"frames": frames, "frame": index + 1},
         ),
     )

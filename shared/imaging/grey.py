@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.image import Finding
+from shared.domain.findings import Finding
 
 COLOURED_CHROMA = 48
 """Difference of the strongest and the weakest channel above which a pixel counts as coloured, of 255."""
@@ -31,7 +31,9 @@ def to_grey(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[Finding, .
     findings : `COLOUR_OVERLAY` where a notable part of the image is coloured
     """
     rgb = np.ascontiguousarray(rgb)
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), (COLOUR_OVERLAY,) if _is_coloured(rgb) else ()
+    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    findings = (COLOUR_OVERLAY,) if _is_coloured(rgb) else ()
+    return grey, findings
 
 
 def _is_coloured(rgb: NDArray[np.uint8]) -> bool:
@@ -45,4 +47,5 @@ def scale_to_byte(values: NDArray[np.number], low: float, high: float) -> NDArra
     if high <= low:
         return np.zeros(values.shape, np.uint8)
     scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return levels

@@ -1,13 +1,15 @@
 """The DICOM greyscale pipeline: stored values -> modality -> window -> 8 bits (PS3.4, N.2)."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
+from shared.domain.findings import Finding
 from shared.imaging.grey import scale_to_byte, to_grey
-from shared.imaging.image import Finding
 from shared.imaging.palette import apply_palette
 
 
@@ -30,9 +32,9 @@ def greyscale(
     if interpretation == "PALETTE COLOR":
         return to_grey(apply_palette(frame, dataset))
     if frame.ndim == 3:
-        return to_grey(
-            scale_to_byte(frame, 0, _white(dataset)) if frame.dtype != np.uint8 else frame
-        )
+        if frame.dtype == np.uint8:
+            return to_grey(np.asarray(frame, np.uint8))
+        return to_grey(scale_to_byte(frame, 0, _white(dataset)))
     pixels = _windowed(frame, dataset)
     return (255 - pixels if interpretation == "MONOCHROME1" else pixels), ()
 
@@ -64,7 +66,8 @@ def _window(dataset: Dataset) -> tuple[float, float] | None:
     return centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2
 
 
-def _first(value: object) -> float | None:
+def _first(value: Any) -> float | None:
+    """The number, or the first of several, that a data element holds; None where it is none to reckon with."""
     if isinstance(value, MultiValue):
         value = value[0] if value else None
     return None if value is None or not np.isfinite(float(value)) else float(value)

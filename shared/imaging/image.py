@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain.findings import Finding
 from shared.imaging.errors import FrameAbsent
 
 
@@ -15,14 +16,6 @@ class ImageFormat(StrEnum):
     BMP = "bmp"
     TIFF = "tiff"
     DICOM = "dicom"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something the reader should know about an image; becomes a warning of the result."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True)

@@ -35,15 +35,17 @@ def to_square(nodule: Nodule, size_px: int) -> NDArray[np.uint8]:
     """The nodule's pixels as a network sees them, (S, S) uint8 grey, before they are normalised."""
     height, width = nodule.pixels.shape
     shrinks = size_px <= height and size_px <= width
-    return cv2.resize(
+    square = cv2.resize(
         nodule.pixels,
         (size_px, size_px),
         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
     )
+    return np.asarray(square, np.uint8)
 
 
 def mask_square(nodule: Nodule, size_px: int) -> NDArray[np.float32]:
     """The nodule's mask at the size of a network's input, (S, S), 1 inside."""
-    return cv2.resize(
+    mask = cv2.resize(
         nodule.mask.astype(np.float32), (size_px, size_px), interpolation=cv2.INTER_LINEAR
     )
+    return np.asarray(mask, np.float32)

@@ -13,7 +13,7 @@ DISCRETE, LINEAR, INDIRECT = 0, 1, 2
 COLOURS = ("Red", "Green", "Blue")
 
 
-def apply_palette(indices: NDArray[np.integer], dataset: Dataset) -> NDArray[np.uint8]:
+def apply_palette(indices: NDArray[np.number], dataset: Dataset) -> NDArray[np.uint8]:
     """Colours of palette indices, (height, width) -> (height, width, 3) uint8.
 
     Segmented tables are unfolded here and not by pydicom, whose reading of them has no bound.

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain.findings import Finding
 from shared.imaging.errors import ImageBlank
-from shared.imaging.image import Finding
 
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

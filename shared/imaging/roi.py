@@ -43,11 +43,11 @@ class Roi:
         fields = _parse_json(sent) if isinstance(sent, str) else sent
         if not isinstance(fields, Mapping) or set(fields) not in ({"box"}, {"polygon"}):
             raise RoiInvalid(problem="it needs either `box` or `polygon`, and nothing else")
-        roi = (
-            cls(box=_numbers(fields["box"], 4))
-            if "box" in fields
-            else cls(polygon=_points(fields["polygon"]))
-        )
+        if "box" in fields:
+            x, y, width, height = _numbers(fields["box"], 4)
+            roi = cls(box=(x, y, width, height))
+        else:
+            roi = cls(polygon=_points(fields["polygon"]))
         roi._check_size()
         return roi
 
@@ -81,7 +81,7 @@ class Roi:
                 math.ceil(y + height),
             )
         else:
-            xs, ys = zip(*self.polygon, strict=True)
+            xs, ys = zip(*self._corners, strict=True)
             left, top, right, bottom = (
                 math.floor(min(xs)),
                 math.floor(min(ys)),
@@ -96,7 +96,7 @@ class Roi:
             x, y, box_width, box_height = self.box
             left, top, right, bottom = x, y, x + box_width, y + box_height
         else:
-            xs, ys = zip(*self.polygon, strict=True)
+            xs, ys = zip(*self._corners, strict=True)
             left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
         if left < 0 or top < 0 or right > width or bottom > height:
             raise RoiOutsideImage(roi=self._described(), width=width, height=height)
@@ -113,7 +113,7 @@ class Roi:
             top, left = inner.y - frame.y, inner.x - frame.x
             canvas[max(top, 0) : top + inner.height, max(left, 0) : left + inner.width] = 1
         else:
-            corners = (np.array(self.polygon) - (frame.x, frame.y)) * 2**SUBPIXEL_BITS
+            corners = (np.array(self._corners) - (frame.x, frame.y)) * 2**SUBPIXEL_BITS
             cv2.fillPoly(canvas, [np.rint(corners).astype(np.int32)], 1, shift=SUBPIXEL_BITS)
         return canvas.astype(bool)
 
@@ -126,9 +126,14 @@ class Roi:
     def _described(self) -> str:
         return (
             self.to_json()
-            if self.box or len(self.polygon) <= 4
-            else f"polygon of {len(self.polygon)} points"
+            if self.box or len(self._corners) <= 4
+            else f"polygon of {len(self._corners)} points"
         )
+
+    @property
+    def _corners(self) -> tuple[Point, ...]:
+        """The points of the polygon; none of a box."""
+        return self.polygon or ()
 
     def _check_size(self) -> None:
         bounds = self.bounds
@@ -169,7 +174,12 @@ def _number(value: object) -> float:
 def _points(sent: object) -> tuple[Point, ...]:
     if not isinstance(sent, list | tuple) or not 3 <= len(sent) <= MAX_POINTS:
         raise RoiInvalid(problem=f"a polygon has 3 to {MAX_POINTS} points")
-    return tuple(_numbers(point, 2) for point in sent)
+    return tuple(_point(point) for point in sent)
+
+
+def _point(sent: object) -> Point:
+    x, y = _numbers(sent, 2)
+    return x, y
 
 
 def _shoelace(points: tuple[Point, ...]) -> float:

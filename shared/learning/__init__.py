@@ -11,7 +11,7 @@ from shared.learning.errors import (
 from shared.learning.evidence import Evidence, Reference
 from shared.learning.fit import assemble, fit, fit_reading
 from shared.learning.fits import Fits
-from shared.learning.model import FittedModel, FittedReader, Prediction, Reader, Training, Verdict
+from shared.learning.model import FittedModel, FittedReader, Training
 from shared.learning.phantom_samples import phantom_nodule, phantom_samples
 from shared.learning.progress import Progress, silent
 from shared.learning.sample import Sample, check_apart, check_classes
@@ -29,9 +29,7 @@ __all__ = [
     "GroupOnBothSides",
     "NoCache",
     "NoneReadable",
-    "Prediction",
     "Progress",
-    "Reader",
     "Reference",
     "Sample",
     "SingleClass",
@@ -39,7 +37,6 @@ __all__ = [
     "StoredTable",
     "TooFewSamples",
     "Training",
-    "Verdict",
     "Workbench",
     "assemble",
     "build_extractor",

@@ -12,12 +12,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from shared.recipes import Classifier, ClassifierKind, Forest, Itself, Svm
+from shared.recipes import Classifier, ClassifierKind, Forest, Itself, Kernel, Svm
 
 Labels = NDArray[np.bool_]
 Scores = NDArray[np.float64]
 Table = NDArray[np.float32]
-Settings = dict[str, Any]
+Settings = dict[str, float | int | str]
+"""One combination of a recipe's grid, by the recipe's names."""
 FIT_JOBS = min(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1), 4)
 """Threads of a forest's fit: as many as everything else in this process may use."""
 
@@ -25,7 +26,10 @@ FIT_JOBS = min(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1), 4)
 class Scorer(Protocol):
     """A fitted classifier."""
 
-    model: Any
+    @property
+    def model(self) -> Any:
+        """scikit-learn's, which is untyped; None where the features are the score."""
+        ...
 
     def score(self, features: Table) -> Scores:
         """(N, D) features -> (N,) scores, any scale."""
@@ -39,7 +43,8 @@ class SvmScorer:
     model: Pipeline
 
     def score(self, features: Table) -> Scores:
-        return self.model.decision_function(features)
+        scores: Scores = self.model.decision_function(features)
+        return scores
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,18 @@ def candidates(classifier: Classifier) -> list[Settings]:
         return [{}]
     if isinstance(classifier, Forest):
         return [{"min_leaf": leaf} for leaf in classifier.min_leaf]
-    linear = [{"kernel": "linear", "C": C} for C in classifier.C if "linear" in classifier.kernel]
-    grid = product(classifier.C, classifier.gamma) if "rbf" in classifier.kernel else ()
-    return linear + [{"kernel": "rbf", "C": C, "gamma": gamma} for C, gamma in grid]
+    options: list[Settings] = []
+    if Kernel.LINEAR in classifier.kernel:
+        options += [{"kernel": "linear", "C": C} for C in classifier.C]
+    if Kernel.RBF in classifier.kernel:
+        grid = product(classifier.C, classifier.gamma)
+        options += [{"kernel": "rbf", "C": C, "gamma": gamma} for C, gamma in grid]
+    return options
+
+
+def kernel_gamma(settings: Settings) -> float | None:
+    """Of an RBF kernel, in multiples of 1 / number of features; None of a linear one."""
+    return float(settings["gamma"]) if "gamma" in settings else None
 
 
 def fit_classifier(
@@ -123,8 +137,9 @@ def svm_options(settings: Settings, classifier: Svm) -> dict[str, Any]:
 
 def _fit_svm(settings: Settings, features: Table, malignant: Labels, classifier: Svm) -> SvmScorer:
     options = svm_options(settings, classifier)
-    if "gamma" in settings:
-        options["gamma"] = settings["gamma"] / features.shape[1]
+    gamma = kernel_gamma(settings)
+    if gamma is not None:
+        options["gamma"] = gamma / features.shape[1]
     return SvmScorer(
         Pipeline([("standardise", StandardScaler()), ("svm", SVC(**options))]).fit(
             features, malignant

@@ -1,7 +1,7 @@
 """A feature set's numbers for all images of a data set: the same for every fold, or each fold's own."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -10,14 +10,17 @@ from shared.recipes import ClassifierKind
 
 
 class Columns(Protocol):
-    """`tuned`: the last column is the tuned network's own log-odds.
+    """The numbers of one feature set; those of tuned networks also have `Verdicts`."""
 
-    Columns of tuned networks also have `verdicts(number)`: the network's own log-odds (M,) of a fold's test rows.
-    `digest` names all that decides the numbers besides the images, the rows of the folds and the seed.
-    """
+    @property
+    def tuned(self) -> bool:
+        """Whether the last column is the tuned network's own log-odds."""
+        ...
 
-    tuned: bool
-    digest: str
+    @property
+    def digest(self) -> str:
+        """Names all that decides the numbers besides the images, the rows of the folds and the seed."""
+        ...
 
     def prepare(self) -> None:
         """Do the long work that all folds share; raises `TuningDiverged`."""
@@ -29,6 +32,15 @@ class Columns(Protocol):
 
     def final(self) -> Array:
         """(N, D) float32, by what was made of all rows; what a bundle computes for a new image."""
+        ...
+
+
+@runtime_checkable
+class Verdicts(Protocol):
+    """What columns of tuned networks have besides."""
+
+    def verdicts(self, number: int) -> Array:
+        """The network's own log-odds (M,) of a fold's test rows."""
         ...
 
 

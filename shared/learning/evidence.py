@@ -118,4 +118,5 @@ def _coverage(
     for fold in folds:
         known = ConformalCases.of(scores[fold.training], malignant[fold.training])
         p_values[fold.test] = known.p_values(scores[fold.test])
-    return conformal_coverage(*p_values.T, malignant, ALPHAS)
+    benign_p, malignant_p = p_values.T
+    return conformal_coverage(benign_p, malignant_p, malignant, ALPHAS)

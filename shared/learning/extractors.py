@@ -8,33 +8,34 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from shared.engines import Engine, Precision
 from shared.features import extract, names
 from shared.imaging.image import Nodule
 from shared.imaging.normalise import mask_square, to_input
 from shared.learning.errors import FeaturesNotFinite
-from shared.networks import TapNetwork, compute_device
+from shared.networks import TapNetwork
 from shared.recipes import FeatureSet, HandcraftedFeatures, NetworkFeatures
 
 Array = NDArray[np.float32]
 PREPROCESSING = 2
 """Raised when an extractor's arithmetic or what a crop shows changes, so that features cached before are not used."""
 
-CPU_BATCH = 4
-"""Images in one pass on a CPU; more do not fit its caches.
-
-Measured with `light` on two cores: 56 ms an image in batches of 16, against 62 ms when all went through at once.
-"""
-
 
 class Extractor(Protocol):
     """`prepare` is safe to call from several threads, one nodule at a time; only it fails for an odd nodule."""
 
-    source: FeatureSet
-    width: int
-    digest: str
+    @property
+    def source(self) -> FeatureSet: ...
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def digest(self) -> str:
+        """Names all that decides the numbers besides the image."""
+        ...
 
     def prepare(self, nodule: Nodule) -> Array: ...
 
@@ -44,17 +45,19 @@ class Extractor(Protocol):
 
 
 class NetworkExtractor:
-    """Features of a frozen CNN.
+    """Features of a frozen CNN, run by an engine.
 
     Where the recipe says so they are averaged over the image and its mirror image, and signed square roots are taken:
     activations have a long tail, and a few strong ones would decide the distance between two images (power
     normalisation, Perronnin et al., ECCV 2010).
     """
 
-    def __init__(self, features: NetworkFeatures, network: TapNetwork) -> None:
-        self.source, self.network, self.width = features, network, network.width
-        self._device = compute_device()
-        network.to(self._device)
+    def __init__(self, features: NetworkFeatures, network: TapNetwork, engine: Engine) -> None:
+        self.source = features
+        self.network = network
+        self.width = network.width
+        self._precision = engine.precision
+        self._compiled = engine.compile(network)
 
     @cached_property
     def digest(self) -> str:
@@ -66,6 +69,7 @@ class NetworkExtractor:
             taps=self.source.taps,
             flips=self.source.flips,
             root=self.source.root,
+            **precision_fact(self._precision),
         )
 
     def prepare(self, nodule: Nodule) -> Array:
@@ -78,21 +82,22 @@ class NetworkExtractor:
             else image
         )
 
-    def inputs(self, nodules: Sequence[Nodule]) -> torch.Tensor:
-        """What the network takes in, (N, 3 or 4, S, S) on its device."""
-        return self._stacked([self.prepare(nodule) for nodule in nodules])
+    def inputs(self, nodules: Sequence[Nodule]) -> Array:
+        """What the network takes in, (N, 3 or 4, S, S)."""
+        return np.stack([self.prepare(nodule) for nodule in nodules])
 
-    def _stacked(self, prepared: Sequence[Array]) -> torch.Tensor:
-        return torch.from_numpy(np.stack(prepared)).to(self._device)
+    def log_odds(self, nodules: Sequence[Nodule]) -> Array:
+        """A tuned network's own log-odds of malignant (N,), of images as they are."""
+        return self._compiled.run(self.inputs(nodules))[:, -1]
 
     def compute(self, prepared: Sequence[Array]) -> Array:
-        images = self._stacked(prepared)
+        images = np.stack(prepared)
         if self.source.flips:
-            straight, mirrored = self._forward(torch.cat([images, images.flip(-1)])).chunk(2)
-            features = (straight + mirrored) / 2
+            both = self._compiled.run(np.concatenate([images, images[..., ::-1]]))
+            straight, mirrored = np.split(both, 2)
+            table: Array = (straight + mirrored) / np.float32(2)
         else:
-            features = self._forward(images)
-        table = features.cpu().numpy()
+            table = self._compiled.run(images)
         return _finite(self._rooted(table) if self.source.root else table, self.source.name)
 
     def _rooted(self, table: Array) -> Array:
@@ -100,10 +105,6 @@ class NetworkExtractor:
         last = table.shape[1] - (self.network.head is not None)
         table[:, :last] = np.sign(table[:, :last]) * np.sqrt(np.abs(table[:, :last]))
         return table
-
-    def _forward(self, images: torch.Tensor) -> torch.Tensor:
-        step = CPU_BATCH if self._device.type == "cpu" else len(images)
-        return torch.cat([self.network(part) for part in images.split(step)])
 
 
 class HandcraftedExtractor:
@@ -139,16 +140,20 @@ def _texture(features: HandcraftedFeatures) -> dict[str, int]:
     }
 
 
+def precision_fact(precision: Precision) -> dict[str, str]:
+    """What differs from float32, so that features cached before there was a choice stay valid."""
+    return {} if precision is Precision.FP32 else {"precision": precision}
+
+
 def _scaled(nodule: Nodule, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Texture depends on the scale it is measured at, so each nodule gets the same one."""
     height, width = nodule.pixels.shape
     factor = size_px / max(height, width)
     size = (max(round(width * factor), 1), max(round(height * factor), 1))
-    pixels = cv2.resize(
-        nodule.pixels, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    )
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    pixels = cv2.resize(nodule.pixels, size, interpolation=how)
     mask = cv2.resize(nodule.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    return pixels, mask.astype(bool)
+    return np.asarray(pixels, np.uint8), mask.astype(bool)
 
 
 def _finite(features: Array, name: str) -> Array:

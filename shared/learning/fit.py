@@ -5,8 +5,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from shared.domain.messages import Message
+from shared.engines import Engine
 from shared.learning.cache import FeatureCache, NoCache
-from shared.learning.classifiers import SCORERS, Labels, Scorer, Scores, Settings, fit_classifier
+from shared.learning.classifiers import (
+    SCORERS,
+    Labels,
+    Scorer,
+    Scores,
+    Settings,
+    Table,
+    fit_classifier,
+)
 from shared.learning.columns import seen
 from shared.learning.evidence import gather_evidence
 from shared.learning.fits import Fits, NoFits
@@ -31,19 +41,23 @@ def fit(
     progress: Progress = silent,
     cache: FeatureCache | None = None,
     seed: int = 0,
+    engine: Engine | None = None,
 ) -> FittedModel:
     """Fit a recipe on samples; the same samples, recipe and seed give the same model.
 
     Its metrics come from nested cross-validation by patient: tuned weights, settings, calibration and cut-off that
     judge a fold were all made on the other folds.
 
+    Parameters
+    ----------
+    engine : runs the networks; None for the one that suits this machine
+
     Raises
     ------
     SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown, TapUnknown
     """
-    with Workbench(
-        samples, recipe, weights, NoCache() if cache is None else cache, seed, progress
-    ) as bench:
+    keep = NoCache() if cache is None else cache
+    with Workbench(samples, recipe, weights, keep, seed, progress, engine=engine) as bench:
         judged = bench.out_of_fold(bench.readings, recipe.features, progress)
         return assemble(bench, judged, progress)
 
@@ -146,12 +160,13 @@ class _Assembly:
     def _reader(self, desk: FoldDesk, reading: Reading, scores: Scores) -> FittedReader:
         sets, classifier = reading
         settings, scorer = _fitted(self._bench, desk, reading, self._fits)
-        self._progress("final", 0.0, self._recipe.label(*reading), {})
+        message = Message("progress-reader", {"reader": self._recipe.label(*reading)})
+        self._progress("final", 0.0, message, {})
         return FittedReader(
             sets, classifier.kind, settings, scorer, fit_sigmoid(scores, self._malignant)
         )
 
-    def _strange_features(self, number: int | None) -> np.ndarray:
+    def _strange_features(self, number: int | None) -> Table:
         tables = [
             each.final() if number is None else each.of_fold(number) for each in self._columns
         ]
@@ -185,5 +200,5 @@ class _Assembly:
         metrics = measure(honest, self._malignant, self._bench.trial.folds)
         for reading, of_one in zip(self._readings, self._scores, strict=True):
             metrics |= measure_reader(self._recipe.label(*reading), of_one, self._malignant)
-        self._progress("final", 1.0, "cross-validated", metrics)
+        self._progress("final", 1.0, Message("progress-validated"), metrics)
         return metrics

@@ -38,11 +38,12 @@ class Fuser:
         """Each reader's calibrated probabilities (R, N) -> scores (N,) in 0 to 1."""
         match self.rule:
             case FusionRule.MEAN:
-                return np.mean(probabilities, axis=0)
+                scores: Scores = np.mean(probabilities, axis=0)
             case FusionRule.VOTE:
-                return np.mean(probabilities > self.prevalence, axis=0)
+                scores = np.mean(probabilities > self.prevalence, axis=0)
             case FusionRule.WEIGHTED:
-                return expit(np.asarray(self.weights) @ _log_odds(probabilities) + self.bias)
+                scores = expit(np.asarray(self.weights) @ _log_odds(probabilities) + self.bias)
+        return scores
 
 
 def fit_fuser(rule: FusionRule, probabilities: Scores, malignant: Labels) -> Fuser:

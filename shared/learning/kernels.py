@@ -81,9 +81,10 @@ class GramShelf:
 
 def _kernel(grams: Sequence[Gram], gamma: float | None) -> Matrix:
     """Sum of the sets' inner products, or RBF of the sum of their squared distances."""
-    kernel = np.empty(grams[0].products.shape)
+    count, columns = grams[0].products.shape
+    kernel = np.empty((count, columns))
     width = sum(gram.width for gram in grams)
-    for block in _blocks(len(kernel), 8 * kernel.shape[1]):
+    for block in _blocks(count, 8 * columns):
         part = sum(gram.products[block].astype(np.float64) for gram in grams)
         if gamma is not None:
             squares = sum(gram.squares[block, None] + gram.fitted for gram in grams)
@@ -93,12 +94,14 @@ def _kernel(grams: Sequence[Gram], gamma: float | None) -> Matrix:
 
 
 def _standardised(scaler: StandardScaler, rows: Array) -> Array:
-    return scaler.transform(rows).astype(np.float32) if len(rows) else rows
+    standardised: Array = scaler.transform(rows).astype(np.float32) if len(rows) else rows
+    return standardised
 
 
 def _squares(rows: Array) -> Matrix:
     """Inner products of rows with themselves, as the stored float32 products have them."""
-    return np.einsum("ij,ij->i", rows, rows, dtype=np.float64).astype(np.float32).astype(np.float64)
+    squares: Matrix = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    return squares.astype(np.float32).astype(np.float64)
 
 
 def _blocks(count: int, row_bytes: int) -> list[slice]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 
+from shared.domain.findings import Finding
+from shared.domain.prediction import Component, Prediction, Verdict
 from shared.errors import SeraError
-from shared.imaging.image import Finding, Nodule
+from shared.imaging.image import Nodule
 from shared.laps import lap
 from shared.learning.classifiers import Scorer, Scores, Settings
 from shared.learning.columns import seen
@@ -19,52 +20,10 @@ from shared.learning.table import Vectors, compute_each
 from shared.recipes import LEARNT, ClassifierKind, FeatureSet, NetworkFeatures, Recipe
 from shared.statistics import Sigmoid
 
-
-class Verdict(StrEnum):
-    BENIGN = "benign"
-    MALIGNANT = "malignant"
-    REFER = "refer"
-
-
 OUT_OF_DISTRIBUTION = Finding(
     "out-of-distribution",
     "This image is unlike those the model was trained on, so the risk means little. Have a radiologist read it.",
 )
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One classifier on one feature set, and its calibrated probability of malignancy."""
-
-    network: str
-    tap: str
-    classifier: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says of one nodule.
-
-    Attributes
-    ----------
-    score : the readers fused, 0 to 1; compared with `cutoff`
-    risk : `score` as a probability of malignancy at the prevalence of the training images
-    strangeness : how unlike the training images it is, 1 on average among them
-    embedding : the image along the training images' first principal directions, in standard deviations
-    benign_p, malignant_p : conformal p-values of the classes; None from models that hold no calibration cases
-    """
-
-    score: float
-    risk: float
-    decision: Verdict
-    cutoff: float
-    readers: tuple[Reader, ...]
-    strangeness: float
-    embedding: tuple[float, ...]
-    benign_p: float | None
-    malignant_p: float | None
-    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,14 +80,18 @@ class FittedModel:
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
         """One prediction for each nodule; raises the error of the first that cannot be read."""
-        outcomes = self.predict_each(nodules)
-        for outcome in outcomes:
+        predictions = []
+        for outcome in self.predict_each(nodules):
             if isinstance(outcome, SeraError):
                 raise outcome
-        return outcomes
+            predictions.append(outcome)
+        return predictions
 
-    def predict_each(self, nodules: Sequence[Nodule]) -> list[Prediction | SeraError]:
-        """For each nodule its prediction, or the error that kept it from being read: a bad image fails alone."""
+    def predict_each(self, nodules: Sequence[Nodule | SeraError]) -> list[Prediction | SeraError]:
+        """For each nodule its prediction, or the error that kept it from being read: a bad image fails alone.
+
+        An error in a nodule's place is handed back.
+        """
         with lap("features"):
             outcomes = compute_each(self.extractors, nodules)
         good = [outcome for outcome in outcomes if not isinstance(outcome, SeraError)]
@@ -184,7 +147,7 @@ class FittedModel:
             risk=float(risk),
             decision=Verdict.REFER if strange else verdict,
             cutoff=self.cutoff,
-            readers=tuple(map(self._reader, self.readers, probabilities)),
+            components=tuple(map(self._component, self.readers, probabilities)),
             strangeness=float(strangeness),
             embedding=tuple(embedding.tolist()),
             benign_p=benign_p,
@@ -192,12 +155,17 @@ class FittedModel:
             findings=(OUT_OF_DISTRIBUTION,) if strange else (),
         )
 
-    def _reader(self, reader: FittedReader, probability: float) -> Reader:
+    def _component(self, reader: FittedReader, probability: float) -> Component:
         sources = [self.recipe.features[place] for place in reader.feature_sets]
         networks, taps = (
             "+".join(getattr(each, name) for each in sources) for name in ("network", "tap")
         )
-        return Reader(networks, taps, reader.kind, float(probability))
+        return Component(
+            network=networks,
+            tap=taps,
+            classifier=reader.kind,
+            probability=float(probability),
+        )
 
 
 def of_networks(sets: Sequence[FeatureSet], tables: Sequence[Array]) -> Array:

@@ -67,7 +67,8 @@ class Novelty:
         inside = (along**2 / self.variances).mean(1)
         outside = np.maximum((table**2).sum(1) - (along**2).sum(1), 0) / self.residual
         strongest = along[:, :EMBEDDED] / np.sqrt(self.variances[:EMBEDDED])
-        return (inside + outside).astype(np.float64) / 2, strongest
+        scores: Scores = (inside + outside).astype(np.float64) / 2
+        return scores, strongest.astype(np.float32, copy=False)
 
 
 def _strongest(table: Table, count: int) -> tuple[Array, Array]:

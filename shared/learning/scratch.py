@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from shared.domain.messages import Message
 from shared.imaging.normalise import to_input
 from shared.learning.cache import FeatureCache
 from shared.learning.extractors import PREPROCESSING
@@ -46,10 +47,11 @@ def kept_phantom_network(
     features: NetworkFeatures, recipe: Recipe, seed: int, progress: Progress, keep: FeatureCache
 ) -> TapNetwork:
     """The recipe's network trained on phantoms, from `keep` where it is there."""
+    training = recipe.phantom_training()
     facts = {
         "network": features.network,
         "taps": features.taps,
-        "phantoms": asdict(recipe.phantoms),
+        "phantoms": asdict(training),
         "margin": recipe.roi.margin,
         "seed": seed,
         "preprocessing": PREPROCESSING,
@@ -59,7 +61,7 @@ def kept_phantom_network(
         return TapNetwork.from_tensors(
             features.network, features.taps, safetensors.torch.load(known)
         )
-    network = train_on_phantoms(features, recipe.phantoms, recipe.roi.margin, seed, progress)
+    network = train_on_phantoms(features, training, recipe.roi.margin, seed, progress)
     keep.put(
         key,
         safetensors.torch.save(
@@ -79,7 +81,8 @@ def _draw(
         rows.append(
             to_input(sample.load(), card.input_px, card.normalise.mean, card.normalise.std)[:1]
         )
-        progress("network", place / count / 2, f"{place + 1} of {count} phantoms drawn", {})
+        message = Message("progress-phantoms", {"drawn": place + 1, "phantoms": count})
+        progress("network", place / count / 2, message, {})
     return torch.from_numpy(np.stack(rows)), torch.tensor(
         [int(sample.malignant) for sample in samples]
     )
@@ -107,9 +110,8 @@ def _descend(
         ]
         done = (epoch + 1) / training.epochs
         loss = sum(losses) / len(losses)
-        progress(
-            "network", 0.5 + done / 2, f"epoch {epoch + 1} of {training.epochs}", {"loss": loss}
-        )
+        message = Message("progress-epoch", {"epoch": epoch + 1, "epochs": training.epochs})
+        progress("network", 0.5 + done / 2, message, {"loss": loss})
 
 
 def _step(

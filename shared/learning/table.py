@@ -12,8 +12,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.domain.messages import Message
 from shared.errors import SeraError
 from shared.imaging.crop import Framing
+from shared.imaging.image import Nodule
 from shared.learning.cache import FeatureCache
 from shared.learning.extractors import Array, Extractor
 from shared.learning.progress import Progress
@@ -70,7 +72,9 @@ def gather(
 
     Rows go to files in `folder` as they come, so that memory does not grow with the data set.
     """
-    desk, kept, skipped = _Desk(extractors, cache, framing), [], []
+    desk = _Desk(extractors, cache, framing)
+    kept: list[Sample] = []
+    skipped: list[Skipped] = []
     with ExitStack() as opened:
         rolls = [
             opened.enter_context(Roll(_new_file(folder), extractor.width))
@@ -96,7 +100,8 @@ def precompute(
     progress: Progress,
 ) -> tuple[int, list[Skipped]]:
     """Put what is missing into the cache; returns how many images were computed, and which cannot be read."""
-    desk, computed, skipped = _Desk(extractors, cache, framing), 0, []
+    desk, computed = _Desk(extractors, cache, framing), 0
+    skipped: list[Skipped] = []
     for batch in _watched(samples, skipped, progress):
         for sample, outcome in desk.missing(batch):
             computed += not isinstance(outcome, SeraError)
@@ -142,9 +147,13 @@ class _Desk:
 
     def vectors(self, batch: Sequence[Sample]) -> list[Vectors | SeraError]:
         """For each sample its vectors, or why there are none."""
-        known = {sample.key: self._cached(sample) for sample in batch}
-        known |= {sample.key: outcome for sample, outcome in self._compute(batch, known)}
-        return [known[sample.key] for sample in batch]
+        cached = {sample.key: self._cached(sample) for sample in batch}
+        computed = {sample.key: outcome for sample, outcome in self._compute(batch, cached)}
+        outcomes: list[Vectors | SeraError] = []
+        for sample in batch:
+            vectors = cached[sample.key]
+            outcomes.append(computed[sample.key] if vectors is None else vectors)
+        return outcomes
 
     def missing(self, batch: Sequence[Sample]) -> list[tuple[Sample, Vectors | SeraError]]:
         """Those that were not in the cache, computed."""
@@ -161,10 +170,13 @@ class _Desk:
         return list(zip(missing, outcomes, strict=True))
 
     def _cached(self, sample: Sample) -> Vectors | None:
-        found = [self._cache.get(self._key(sample, extractor)) for extractor in self._extractors]
-        if any(vector is None for vector in found):
-            return None
-        return tuple(np.frombuffer(vector, "<f4") for vector in found)
+        vectors = []
+        for extractor in self._extractors:
+            vector = self._cache.get(self._key(sample, extractor))
+            if vector is None:
+                return None
+            vectors.append(np.frombuffer(vector, "<f4"))
+        return tuple(vectors)
 
     def _keep(self, sample: Sample, vectors: Vectors) -> None:
         for extractor, vector in zip(self._extractors, vectors, strict=True):
@@ -175,7 +187,7 @@ class _Desk:
 
 
 def compute_each(
-    extractors: Sequence[Extractor], nodules: Iterable[object]
+    extractors: Sequence[Extractor], nodules: Iterable[Nodule | SeraError]
 ) -> list[Vectors | SeraError]:
     """For each nodule, or error in its place, its vectors or why there are none: a bad image fails alone."""
     prepared = [_prepared(extractors, nodule) for nodule in nodules]
@@ -188,7 +200,9 @@ def compute_each(
     return [item if isinstance(item, SeraError) else next(rows) for item in prepared]
 
 
-def _prepared(extractors: Sequence[Extractor], nodule: object) -> list[Array] | SeraError:
+def _prepared(
+    extractors: Sequence[Extractor], nodule: Nodule | SeraError
+) -> list[Array] | SeraError:
     if isinstance(nodule, SeraError):
         return nodule
     try:
@@ -197,7 +211,7 @@ def _prepared(extractors: Sequence[Extractor], nodule: object) -> list[Array] | 
         return error
 
 
-def _loaded(sample: Sample) -> object:
+def _loaded(sample: Sample) -> Nodule | SeraError:
     """The nodule, or why it cannot be read; an engine that is away is no fault of the image and ends the fit."""
     try:
         return sample.load()
@@ -215,12 +229,8 @@ def _watched(
         batch = samples[start : start + BATCH]
         yield batch
         done = start + len(batch)
-        progress(
-            "features",
-            done / len(samples),
-            f"{done} of {len(samples)} images",
-            {"skipped": len(skipped)},
-        )
+        message = Message("progress-images", {"done": done, "images": len(samples)})
+        progress("features", done / len(samples), message, {"skipped": len(skipped)})
 
 
 def _new_file(folder: Path) -> Path:

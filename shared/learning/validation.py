@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.svm import SVC
 
+from shared.domain.messages import Message
 from shared.learning.cache import FeatureCache
 from shared.learning.classifiers import (
     Labels,
@@ -18,9 +20,10 @@ from shared.learning.classifiers import (
     Table,
     candidates,
     fit_classifier,
+    kernel_gamma,
     svm_options,
 )
-from shared.learning.columns import Columns, seen
+from shared.learning.columns import Columns, Verdicts, seen
 from shared.learning.folds import Fold, split
 from shared.learning.kernels import GramShelf, Matrix, Rows
 from shared.learning.progress import Progress
@@ -45,7 +48,7 @@ class Trial:
     """
 
     malignant: Labels
-    groups: np.ndarray
+    groups: NDArray[np.str_]
     folds: Sequence[Fold]
     inner_folds: int
     seed: int
@@ -78,7 +81,7 @@ def out_of_fold(
         def partly(
             stage: str,
             fraction: float,
-            message: str,
+            message: Message,
             metrics: Mapping[str, float],
             number: int = number,
         ) -> None:
@@ -105,7 +108,7 @@ def judge_fold(
     with FoldDesk(columns, trial, number) as desk:
         for reading in readings:
             judged.append(_kept(desk, reading, keep))
-            message = f"fold {number + 1} of {len(trial.folds)}"
+            message = Message("progress-fold", {"fold": number + 1, "folds": len(trial.folds)})
             progress("readers", len(judged) / len(readings), message, {})
     return judged
 
@@ -134,7 +137,7 @@ class FoldDesk:
     def judge(self, sets: tuple[int, ...], classifier: Classifier) -> tuple[Scores, Settings]:
         """Scores of the test rows and the settings chosen on the training rows."""
         if isinstance(classifier, Itself):
-            return self._columns[sets[0]].verdicts(self._number).astype(np.float64), {}
+            return self._verdicts(sets[0]), {}
         chosen = self.choose(sets, classifier)
         if isinstance(classifier, Svm):
             return self._judge_svm(sets, classifier, chosen), chosen
@@ -147,8 +150,7 @@ class FoldDesk:
         options = candidates(classifier)
         if len(options) == 1:
             return options[0]
-        tried = self._try_svm if isinstance(classifier, Svm) else self._try
-        areas = tried(sets, classifier, options)
+        areas = self._areas(sets, classifier, options)
         return options[int(np.argmax(areas))]
 
     def key(self, reading: Reading) -> str:
@@ -173,6 +175,12 @@ class FoldDesk:
         """Of the training rows."""
         return self._trial.malignant[self.fold.training]
 
+    def _verdicts(self, place: int) -> Scores:
+        columns = self._columns[place]
+        if self._number is None or not isinstance(columns, Verdicts):
+            raise TypeError("only a tuned network has verdicts, and only of a fold's test rows")
+        return columns.verdicts(self._number).astype(np.float64)
+
     def _table(self, place: int) -> Table:
         if place not in self._tables:
             columns = self._columns[place]
@@ -191,6 +199,14 @@ class FoldDesk:
             groups = self._trial.groups[self.fold.training]
             self._inner = split(self._malignant, groups, self._trial.inner_folds, self._trial.seed)
         return self._inner
+
+    def _areas(
+        self, sets: tuple[int, ...], classifier: Classifier, options: Sequence[Settings]
+    ) -> list[float]:
+        """The AUC of each option over the inner folds."""
+        if isinstance(classifier, Svm):
+            return self._try_svm(sets, classifier, options)
+        return self._try(sets, classifier, options)
 
     def _try(
         self, sets: tuple[int, ...], classifier: Classifier, options: Sequence[Settings]
@@ -211,10 +227,10 @@ class FoldDesk:
     ) -> list[float]:
         """The kernel matrix is made once for all that share it."""
         areas: dict[int, float] = {}
-        for gamma in dict.fromkeys(settings.get("gamma") for settings in options):
+        for gamma in dict.fromkeys(map(kernel_gamma, options)):
             kernel = self._grams(sets).fitting(sets, gamma)
             for place, settings in enumerate(options):
-                if settings.get("gamma") == gamma:
+                if kernel_gamma(settings) == gamma:
                     areas[place] = self._inner_area(kernel, settings, classifier)
         return [areas[place] for place in range(len(options))]
 
@@ -226,10 +242,11 @@ class FoldDesk:
         return roc_auc(scores, self._malignant)
 
     def _judge_svm(self, sets: tuple[int, ...], classifier: Svm, settings: Settings) -> Scores:
-        grams, gamma = self._grams(sets), settings.get("gamma")
+        grams, gamma = self._grams(sets), kernel_gamma(settings)
         everyone = np.arange(len(self.fold.training))
         svm = _fit_on(grams.fitting(sets, gamma), everyone, self._malignant, settings, classifier)
-        return svm.decision_function(grams.judging(sets, gamma))
+        scores: Scores = svm.decision_function(grams.judging(sets, gamma))
+        return scores
 
     def _grams(self, sets: tuple[int, ...]) -> GramShelf:
         for place in sets:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from shared.domain.messages import Message
+from shared.engines import Engine, open_engine
 from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache, NoCache
 from shared.learning.columns import Columns, Fixed
@@ -45,6 +47,7 @@ class Workbench:
     ----------
     table : gathered before; else it is gathered now
     extractors : those built already, by feature set; what is built here is added
+    engine : runs the networks; None for the one that suits this machine
 
     Raises
     ------
@@ -61,11 +64,13 @@ class Workbench:
         progress: Progress = silent,
         table: StoredTable | None = None,
         extractors: dict[FeatureSet, Extractor] | None = None,
+        engine: Engine | None = None,
     ) -> None:
         check_classes(samples)
         self.recipe, self.seed = recipe, seed
         self._weights, self._keep, self._progress = weights, keep, progress
         self._extractors = {} if extractors is None else extractors
+        self._engine = engine or open_engine()
         with ExitStack() as opened:
             self._folder = Path(
                 opened.enter_context(tempfile.TemporaryDirectory(prefix="sera-bench-"))
@@ -104,17 +109,19 @@ class Workbench:
     def columns(self, features: FeatureSet) -> Columns:
         """A feature set's numbers for all images; raises `FeaturesNotFinite` where one image has none."""
         if features not in self._columns:
-            self._columns[features] = (
-                self._tuned(features) if _learnt(features) else self._gathered(features)
-            )
+            if isinstance(features, NetworkFeatures) and features.tuning in LEARNT:
+                self._columns[features] = self._tuned(features)
+            else:
+                self._columns[features] = self._gathered(features)
         return self._columns[features]
 
     def extractor(self, place: int) -> Extractor:
         """What a bundle computes the recipe's feature set of that number with."""
         features = self.recipe.features[place]
-        return (
-            self.columns(features).extractor() if _learnt(features) else self._extractor(features)
-        )
+        columns = self.columns(features)
+        if isinstance(columns, TunedColumns):
+            return columns.extractor()
+        return self._extractor(features)
 
     def out_of_fold(
         self, readings: Sequence[Reading], sets: Sequence[FeatureSet], progress: Progress
@@ -139,7 +146,13 @@ class Workbench:
     def _extractor(self, features: FeatureSet) -> Extractor:
         if features not in self._extractors:
             self._extractors[features] = build_extractor(
-                features, self.recipe, self._weights, self.seed, self._progress, self._keep
+                features,
+                self.recipe,
+                self._weights,
+                self.seed,
+                progress=self._progress,
+                keep=self._keep,
+                engine=self._engine,
             )
         return self._extractors[features]
 
@@ -178,7 +191,7 @@ class Workbench:
         place = len(self._tunings)
 
         def progress(
-            stage: str, fraction: float, message: str, metrics: Mapping[str, float]
+            stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
         ) -> None:
             self._progress(stage, (place + fraction) / len(self._tunings), message, metrics)
 
@@ -187,7 +200,12 @@ class Workbench:
     def _ground(self) -> Ground:
         recipe = self.recipe
         return Ground(
-            list(self.table.samples), self.trial, recipe.tuning, framing(recipe), self._keep
+            samples=list(self.table.samples),
+            trial=self.trial,
+            plan=recipe.tuning_plan(),
+            framing=framing(recipe),
+            keep=self._keep,
+            engine=self._engine,
         )
 
 
@@ -198,6 +216,7 @@ def build_extractor(
     seed: int,
     progress: Progress = silent,
     keep: FeatureCache | None = None,
+    engine: Engine | None = None,
 ) -> Extractor:
     """What computes a feature set before any label is seen: by formula, or by a network as pre-trained.
 
@@ -209,7 +228,7 @@ def build_extractor(
         network = kept_phantom_network(features, recipe, seed, progress, keep or NoCache())
     else:
         network = TapNetwork.pretrained(features.network, features.taps, weights)
-    return NetworkExtractor(pretrained(features), network)
+    return NetworkExtractor(_pretrained(features), network, engine or open_engine())
 
 
 def tuning_key(features: NetworkFeatures) -> TuningKey:
@@ -218,9 +237,8 @@ def tuning_key(features: NetworkFeatures) -> TuningKey:
 
 def tuning_keys(recipe: Recipe) -> list[TuningKey]:
     """The networks that a recipe tunes, each once."""
-    return list(
-        dict.fromkeys(tuning_key(features) for features in recipe.features if _learnt(features))
-    )
+    networks = [each for each in recipe.features if isinstance(each, NetworkFeatures)]
+    return list(dict.fromkeys(tuning_key(each) for each in networks if each.tuning in LEARNT))
 
 
 def framing(recipe: Recipe) -> Framing:
@@ -230,7 +248,7 @@ def framing(recipe: Recipe) -> Framing:
 
 def pretrained(features: FeatureSet) -> FeatureSet:
     """The same set without what it learns of the data set."""
-    return replace(features, tuning=How.NONE, frozen="") if _learnt(features) else features
+    return _pretrained(features) if isinstance(features, NetworkFeatures) else features
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
@@ -243,8 +261,10 @@ def fingerprint(samples: Sequence[Sample]) -> str:
     return digest.hexdigest()
 
 
-def _learnt(features: FeatureSet) -> bool:
-    return isinstance(features, NetworkFeatures) and features.tuning in LEARNT
+def _pretrained(features: NetworkFeatures) -> NetworkFeatures:
+    if features.tuning not in LEARNT:
+        return features
+    return replace(features, tuning=How.NONE, frozen="")
 
 
 def _trial(table: FeatureTable, recipe: Recipe, seed: int) -> Trial:

@@ -1,5 +1,8 @@
 """Postgres: tables, repositories, migrations, and the transaction that holds them together."""
 
-from shared.ledger.ledger import HospitalSession, Ledger, SystemSession
+from shared.ledger.hospital_session import HospitalSession
+from shared.ledger.ledger import Ledger
+from shared.ledger.system_session import SystemSession
+from shared.ledger.transaction import Transaction
 
-__all__ = ["HospitalSession", "Ledger", "SystemSession"]
+__all__ = ["HospitalSession", "Ledger", "SystemSession", "Transaction"]

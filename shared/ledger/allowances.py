@@ -52,13 +52,9 @@ class Allowance(Scoped):
         return Standing(Limits(rate, quota), inflight, float(tokens))
 
     def take(self, per_minute: int, spare: float) -> bool:
-        """Take a token unless fewer than `spare` would be left.
-
-        A token is not worth a flush to the disk: a crash of the database may give some back.
-        """
+        """Take a token unless fewer than `spare` would be left."""
         if per_minute - 1 < spare:
             return False
-        self._session.execute(text("SET LOCAL synchronous_commit = off"))
         left = _level(per_minute) - 1
         first = insert(AllowanceRow).values(hospital_id=self._hospital, tokens=per_minute - 1)
         taken = first.on_conflict_do_update(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Row, Select, Text, cast, func, insert, literal, select, tuple_, union_all
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.chain import Link, chain_of, moment
 from shared.domain.events import Event
+from shared.ledger.db_role import DatabaseRole
 from shared.ledger.tables import AuditRow, SealRow
 
 ORIGIN: ContextVar[str | None] = ContextVar("origin", default=None)
@@ -36,6 +37,9 @@ NAMES = (
     "chain",
 )
 COLUMNS = [getattr(AuditRow, name) for name in NAMES]
+
+
+Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,17 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
 
-    def among(self, query: Select) -> Select:
+    def among(self, query: Query) -> Query:
+        """The query, restricted to these events."""
         equal = {name: getattr(self, name) for name in ("hospital_id", "event", "actor", "case_id")}
         for name, value in equal.items():
-            query = query if value is None else query.where(getattr(AuditRow, name) == value)
-        query = query if self.since is None else query.where(AuditRow.at >= self.since)
-        return query if self.until is None else query.where(AuditRow.at < self.until)
+            if value is not None:
+                query = query.where(getattr(AuditRow, name) == value)
+        if self.since is not None:
+            query = query.where(AuditRow.at >= self.since)
+        if self.until is not None:
+            query = query.where(AuditRow.at < self.until)
+        return query
 
 
 ALL = Wanted()
@@ -107,12 +116,22 @@ class AuditTrail:
             Entry(event, self._hospital, *subject) for subject in subjects if subject not in seen
         )
 
+    @property
+    def pending(self) -> bool:
+        """Whether something was recorded that is not written yet."""
+        return bool(self._told)
+
+    @property
+    def role(self) -> DatabaseRole:
+        """Under which its events may be written."""
+        return DatabaseRole(self._hospital)
+
     def write(self) -> None:
         """Write what was told, at the end of the transaction."""
         write_all(self._session, [self])
 
     def take(self) -> list[dict[str, Any]]:
-        """What was told and is not written yet, as rows."""
+        """What was recorded and is not written yet, as rows."""
         told, self._told = self._told, []
         return [{**vars(entry), "actor": self._actor, "origin": ORIGIN.get()} for entry in told]
 
@@ -138,7 +157,8 @@ class AuditTrail:
             for table in (AuditRow, SealRow)
         ]
         found = union_all(*first).subquery()
-        return self._session.scalar(select(func.min(found.c[0])))
+        chain: str | None = self._session.scalar(select(func.min(found.c[0])))
+        return chain
 
     def stretch(self, chain: str, after: int, limit: int) -> list[Link]:
         """A chain's events that follow the one of this number."""
@@ -167,17 +187,21 @@ class AuditTrail:
             query = query.where(place > tuple_(*map(literal, after)))
         return [((row.chain, row.number), _link(row)) for row in self._session.execute(query)]
 
-    def _read(self, query: Select, limit: int) -> list[Recorded]:
+    def _read(self, query: Select[AuditRow], limit: int) -> list[Recorded]:
         self.write()
         names = Recorded.__dataclass_fields__
         rows = self._session.scalars(self._mine(query).limit(limit))
         return [Recorded(**{name: getattr(row, name) for name in names}) for row in rows]
 
-    def _of_chain(self, query: Select, table: type[AuditRow] | type[SealRow]) -> Select:
-        return query.where(table.chain == chain_of(self._hospital)) if self._hospital else query
+    def _of_chain(self, query: Query, table: type[AuditRow] | type[SealRow]) -> Query:
+        if self._hospital is None:
+            return query
+        return query.where(table.chain == chain_of(self._hospital))
 
-    def _mine(self, query: Select) -> Select:
-        return query.where(AuditRow.hospital_id == self._hospital) if self._hospital else query
+    def _mine(self, query: Query) -> Query:
+        if self._hospital is None:
+            return query
+        return query.where(AuditRow.hospital_id == self._hospital)
 
 
 def write_all(session: Session, trails: Iterable[AuditTrail]) -> None:
@@ -189,7 +213,7 @@ def write_all(session: Session, trails: Iterable[AuditTrail]) -> None:
         )
 
 
-def _link(row: Row) -> Link:
+def _link(row: Row[*tuple[Any, ...]]) -> Link:
     """The chain is told by the hospital, so that an event moved to another hospital is found."""
     return Link(
         chain=chain_of(row.hospital_id),

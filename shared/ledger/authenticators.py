@@ -52,12 +52,20 @@ class Authenticators:
                 PersonRow.totp_since,
                 PersonRow.totp_step,
                 PersonRow.recovery,
-                cast(func.extract("epoch", NOW), Double),
+                cast(func.extract("epoch", NOW), Double).label("now_s"),
             )
             .where(PersonRow.id == person)
             .with_for_update()
         ).one()
-        return Authenticator(*held[:5], tuple(held[5]), held[6])
+        return Authenticator(
+            person=held.id,
+            hospital=held.hospital_id,
+            sealed=held.totp_secret,
+            since=held.totp_since,
+            last_step=held.totp_step,
+            recovery=tuple(held.recovery),
+            now_s=held.now_s,
+        )
 
     def begin(self, person: UUID, sealed: bytes) -> None:
         """Raises AuthenticatorOn."""

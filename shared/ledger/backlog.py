@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import func, literal, literal_column, select
 from sqlalchemy.orm import Session
 
 from shared.domain.jobs import Reason
@@ -82,7 +82,7 @@ class Backlog:
 
     def in_hand(self, most: int) -> list[InHand]:
         """Those whose leases end first; those that ran out lead."""
-        left = func.extract("epoch", JobRow.lease_until - NOW)
+        left = func.extract("epoch", JobRow.lease_until - NOW).label("left_s")
         names = (
             JobRow.id,
             HospitalRow.name,
@@ -99,11 +99,23 @@ class Backlog:
             .order_by(JobRow.lease_until, JobRow.id)
             .limit(most)
         )
-        return [InHand(*row[:-1], float(row[-1])) for row in self._session.execute(query)]
+        return [
+            InHand(
+                job_id=row.id,
+                hospital=row.name,
+                urgent=row.urgent,
+                worker=row.worker,
+                attempts=row.attempts,
+                lease_until=row.lease_until,
+                left_s=float(row.left_s),
+            )
+            for row in self._session.execute(query)
+        ]
 
     def expired(self) -> int:
         """Leases that ran out and that no worker has taken back yet."""
-        return self._session.scalar(select(func.count()).where(RUNNING, JobRow.lease_until < NOW))
+        query = select(func.count()).where(RUNNING, JobRow.lease_until < NOW)
+        return self._session.scalars(query).one()
 
     def dead(self) -> list[Dead]:
         """By reason, the most frequent first."""
@@ -114,6 +126,6 @@ class Backlog:
     def dead_letters(self, reason: str, most: int) -> list[DeadLetter]:
         """Of one reason, those that failed last."""
         told = (JobRow.id, HospitalRow.name, REASON, JobRow.attempts, JobRow.updated_at)
-        query = select(*told).join(HospitalRow).where(FAILED, reason == REASON)
+        query = select(*told).join(HospitalRow).where(FAILED, literal(reason) == REASON)
         newest = query.order_by(JobRow.updated_at.desc(), JobRow.id).limit(most)
         return [DeadLetter(*row) for row in self._session.execute(newest)]

@@ -30,14 +30,18 @@ class CaseErased(Gone):
         self.case_id, self.erased_at, self.ground = case_id, erased_at, ground
 
     @classmethod
-    def of(cls, row: CaseRow) -> "CaseErased":
-        return cls(row.id, row.erased_at, Ground(row.erased_for))
+    def of(cls, row: CaseRow) -> "CaseErased | None":
+        """None for a case that is kept."""
+        if row.erased_at is None:
+            return None
+        return cls(row.id, row.erased_at, Ground(str(row.erased_for)))
 
 
 def check_kept(row: CaseRow) -> None:
     """Raises CaseErased."""
-    if row.erased_at is not None:
-        raise CaseErased.of(row)
+    erased = CaseErased.of(row)
+    if erased is not None:
+        raise erased
 
 
 @dataclass(frozen=True)
@@ -96,9 +100,10 @@ class Cases(Scoped):
         row = self._session.scalar(
             self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
         )
-        if row:
-            check_kept(row)
-        return row and Case(**{name: getattr(row, name) for name in Case.__dataclass_fields__})
+        if row is None:
+            return None
+        check_kept(row)
+        return Case(**{name: getattr(row, name) for name in Case.__dataclass_fields__})
 
     def jobs_of(self, case_id: UUID) -> list[UUID]:
         query = (

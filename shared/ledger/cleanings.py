@@ -42,13 +42,13 @@ class Cleanings:
             (Counter(row["removed"]) for source, row in rows.items() if source in new), Counter()
         )
         if new:
-            details = {
-                "dataset": str(dataset),
-                "change": "cleaned",
-                "files": len(new),
-                "removed": dict(removed),
-            }
-            self._audit.record(Event.DATASET_CHANGED, **details)
+            self._audit.record(
+                Event.DATASET_CHANGED,
+                dataset=str(dataset),
+                change="cleaned",
+                files=len(new),
+                removed=dict(removed),
+            )
 
     def names(self, hashes: Collection[str]) -> dict[str, str]:
         """The hash that each file goes by in datasets.

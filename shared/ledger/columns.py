@@ -8,10 +8,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ARRAY, Double, SmallInteger, bindparam, cast, func, literal_column
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Double,
+    SmallInteger,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+)
 
 Floats = NDArray[np.float64]
-NOTHING, NAN = literal_column("''::bytea"), literal_column("'NaN'::float8")
+NOTHING: ColumnElement[bytes] = literal_column("''::bytea")
+NAN: ColumnElement[float] = literal_column("'NaN'::float8")
 
 
 def shorts(value: Any) -> Any:

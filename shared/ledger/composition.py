@@ -2,9 +2,20 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, distinct, func, literal, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Label,
+    SQLColumnExpression,
+    case,
+    distinct,
+    func,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from shared.domain.sizes import SIZE_BANDS, SIZE_LIMITS_MM, UNKNOWN_SIZE
@@ -44,7 +55,7 @@ class Compositions:
     def of_version(self, version: UUID) -> dict[By, list[Part]]:
         return self._parts(VersionImageRow, VersionImageRow.version_id == version)
 
-    def _parts(self, rows: Rows, which: object) -> dict[By, list[Part]]:
+    def _parts(self, rows: Rows, which: ColumnElement[bool]) -> dict[By, list[Part]]:
         groups = {
             By.ALL: literal("all"),
             By.SPLIT: rows.split,
@@ -55,15 +66,17 @@ class Compositions:
         found[By.SIZE].sort(key=lambda part: SIZE_BANDS.index(part.name))
         return found
 
-    def _counted(self, rows: Rows, which: object, group: object) -> list[Part]:
+    def _counted(
+        self, rows: Rows, which: ColumnElement[bool], group: SQLColumnExpression[Any]
+    ) -> list[Part]:
         patient = func.concat(rows.site, "/", func.coalesce(rows.patient, rows.image_sha256))
         counts = (func.count(), func.count().filter(rows.malignant), func.count(distinct(patient)))
-        named = group.label("part")
+        named: Label[Any] = group.label("part")
         query = select(named, *counts).where(which).group_by(text("part")).order_by(text("part"))
         return [Part(*row) for row in self._session.execute(query)]
 
 
-def _band(rows: Rows) -> object:
+def _band(rows: Rows) -> SQLColumnExpression[Any]:
     limits = [
         (rows.size_mm < limit, band)
         for limit, band in zip(SIZE_LIMITS_MM, SIZE_BANDS, strict=False)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Subquery, and_, case, delete, exists, select
+from sqlalchemy import Subquery, and_, case, delete, exists, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from shared.ledger.editing import Tags
 from shared.ledger.labelled import LabelledImage, labelled
 from shared.ledger.revisions import count_up, lock
 from shared.ledger.tables import (
+    AnySelect,
     CaseRow,
     DatasetImageRow,
     HospitalRow,
@@ -122,7 +123,7 @@ class Consents:
         )
         return list(self._session.scalars(query.distinct().order_by(DatasetImageRow.dataset_id)))
 
-    def _unconsented(self, dataset: UUID) -> Select:
+    def _unconsented(self, dataset: UUID) -> AnySelect:
         latest = _latest()
         return (
             select(DatasetImageRow.image_sha256, latest.c.case_id)
@@ -131,7 +132,7 @@ class Consents:
             .where(DatasetImageRow.dataset_id == dataset, latest.c.consent.is_(False))
         )
 
-    def _take_out(self, dataset: UUID, change: str, query: Select) -> list[Withdrawn]:
+    def _take_out(self, dataset: UUID, change: str, query: AnySelect) -> list[Withdrawn]:
         gone = [
             Withdrawn(of, image, self._holding(dataset, image))
             for image, of in self._session.execute(query)

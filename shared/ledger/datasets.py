@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -13,7 +13,7 @@ from shared.errors import Conflict, NotFound
 from shared.ledger.audit import AuditTrail
 from shared.ledger.drafts import Drafts, Reception
 from shared.ledger.labelled import LabelledImage, labelled
-from shared.ledger.tables import DatasetImageRow, DatasetRow, VersionRow
+from shared.ledger.tables import AnySelect, DatasetImageRow, DatasetRow, VersionRow
 
 
 class DatasetUnknown(NotFound):
@@ -112,7 +112,7 @@ class Datasets:
         ]
 
 
-def _counted() -> Select:
+def _counted() -> AnySelect:
     versions = select(func.count()).where(VersionRow.dataset_id == DatasetRow.id).scalar_subquery()
     return (
         select(

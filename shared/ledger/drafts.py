@@ -160,7 +160,10 @@ class Drafts:
         return replace(
             after,
             split=part_of(
-                wanted, frozen_parts(self._session, dataset, [after]), mates, before.split
+                wanted,
+                frozen_parts(self._session, dataset, [after]),
+                mates,
+                before.split or Split.TRAIN,
             ),
         )
 
@@ -254,8 +257,9 @@ class _Admission:
         if held := self._held.get(image.image_sha256):
             check_same(held, image)
             return Reception.KNOWN
-        row = replace(image, split=part_of(image, self._frozen, self._mates, Split.TRAIN))
-        self._mates.note(row.image_sha256, row.patient, row.site, row.split)
+        part = part_of(image, self._frozen, self._mates, Split.TRAIN)
+        row = replace(image, split=part)
+        self._mates.note(row.image_sha256, row.patient, row.site, part)
         self._held[row.image_sha256] = row
         self.new.append(row)
         return Reception.ADDED

@@ -130,7 +130,9 @@ class Retention:
 
     def would_be_due(self, hospital: UUID, days: int) -> int:
         """Cases of the hospital that would be due if it kept them for so many days."""
-        return self._session.scalars(WOULD, {"default": None, "days": days, "of": hospital}).one()
+        parameters = {"default": None, "days": days, "of": hospital}
+        cases: int = self._session.scalars(WOULD, parameters).one()
+        return cases
 
 
 def erase(

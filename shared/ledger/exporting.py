@@ -9,7 +9,9 @@ from uuid import UUID
 
 from shared.domain.chain import Link, Seal, chain_of
 from shared.domain.exported import lines
-from shared.ledger.ledger import HospitalSession, Ledger, SystemSession
+from shared.ledger.hospital_session import HospitalSession
+from shared.ledger.ledger import Ledger
+from shared.ledger.system_session import SystemSession
 
 AT_ONCE = 1000
 
@@ -38,7 +40,8 @@ class Trail:
     def exported(self) -> Iterator[str]:
         """The lines of an export."""
         seals = self.seals()
-        yield from lines(self._hospital and chain_of(self._hospital), self.links(), seals)
+        of = chain_of(self._hospital) if self._hospital else None
+        yield from lines(of, self.links(), seals)
 
     def _open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
         if self._hospital:

@@ -4,13 +4,13 @@ Each question is answered from an index, or from a table that stays small, and i
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from shared.ledger.backlog import QUEUED
+from shared.ledger.clock import database_time
 from shared.ledger.tables import AuditRow, JobRow, ModelRow, SealRow, TrainingRunRow
 
 RECENT = timedelta(hours=1)
@@ -70,7 +70,7 @@ class Figures:
 
     def retried(self) -> int:
         """Waiting jobs that outlived a worker."""
-        return self._session.scalar(select(func.count()).where(QUEUED, JobRow.attempts > 0))
+        return self._session.scalars(select(func.count()).where(QUEUED, JobRow.attempts > 0)).one()
 
     def runs(self) -> dict[str, int]:
         """Training runs by state."""
@@ -90,10 +90,8 @@ class Figures:
             self._age_s(AuditRow), self._age_s(SealRow), float(unsealed_s or 0.0), chains
         )
 
-    def _age_s(self, table: Any) -> float | None:
+    def _age_s(self, table: type[AuditRow] | type[SealRow]) -> float | None:
         """Of its newest row."""
-        at: datetime | None = self._session.scalar(
-            select(table.at).order_by(table.id.desc()).limit(1)
-        )
-        now = self._session.scalar(select(func.clock_timestamp()))
+        at = self._session.scalar(select(table.at).order_by(table.id.desc()).limit(1))
+        now = database_time(self._session)
         return None if at is None else max((now - at).total_seconds(), 0.0)

@@ -1,6 +1,6 @@
 """Candidates judged against what was live. Append-only: a new judgement is a new row, and the last one counts."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
-from shared.domain.models import GateVerdict, Judgement, Weight
+from shared.domain.messages import Message
+from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.ledger.audit import AuditTrail
 from shared.ledger.tables import GateRow
 
@@ -25,17 +26,15 @@ class Gate:
     version_id: UUID | None
     run_id: UUID | None
     verdict: GateVerdict
-    reasons: list[dict[str, str]]
+    reasons: tuple[GateReason, ...]
     figures: dict[str, Any]
     policy: dict[str, Any]
     created_at: datetime
 
     @property
-    def against(self) -> str:
-        """What speaks against the candidate, in sentences."""
-        return " ".join(
-            reason["sentence"] for reason in self.reasons if reason["weight"] == Weight.AGAINST
-        )
+    def against(self) -> list[Message]:
+        """What speaks against the candidate."""
+        return [reason.message for reason in self.reasons if reason.weight is Weight.AGAINST]
 
 
 class Gates:
@@ -57,20 +56,21 @@ class Gates:
             version_id=version_id,
             run_id=run_id,
             verdict=judgement.verdict,
-            reasons=[asdict(reason) for reason in judgement.reasons],
+            reasons=[reason.to_json() for reason in judgement.reasons],
             figures=judgement.figures,
             policy=judgement.policy,
         )
         self._session.add(row)
         self._session.flush()
         codes = [reason.code for reason in judgement.reasons if reason.weight is Weight.AGAINST]
-        facts = {
-            "model": model_digest,
-            "live": live_digest,
-            "verdict": judgement.verdict,
-            "against": codes,
-        }
-        self._audit.record(Event.MODEL_GATED, gate=row.id, **facts)
+        self._audit.record(
+            Event.MODEL_GATED,
+            gate=row.id,
+            model=model_digest,
+            live=live_digest,
+            verdict=judgement.verdict,
+            against=codes,
+        )
         return _gate(row)
 
     def latest(self, model_digest: str) -> Gate | None:
@@ -107,4 +107,5 @@ def latest(session: Session, model_digest: str) -> Gate | None:
 
 def _gate(row: GateRow) -> Gate:
     facts = {field.name: getattr(row, field.name) for field in fields(Gate)}
-    return Gate(**facts | {"verdict": GateVerdict(row.verdict)})
+    reasons = tuple(GateReason.from_json(reason) for reason in row.reasons)
+    return Gate(**facts | {"verdict": GateVerdict(row.verdict), "reasons": reasons})

@@ -6,20 +6,33 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, case, func, literal, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session, load_only
 
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Priority
+from shared.domain.result import Result
 from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import check_kept
 from shared.ledger.scope import Scoped
-from shared.ledger.tables import CaseRow, JobRow, ResultRow
+from shared.ledger.tables import AnySelect, CaseRow, JobRow, ResultRow
 from shared.tracing import traceparent
 
 CHANGED = "sera_jobs"
 """Postgres channel on which a job's id is notified when it changes."""
+
+NOTIFICATION = func.pg_notify(CHANGED, cast(JobRow.id, Text))
+"""For the RETURNING of an update: at commit, listeners are notified of each job that it changed."""
 
 REMEMBERED = timedelta(seconds=30)
 """How far back results count: half of it is the longest that a newcomer goes ahead of those served all along."""
@@ -45,9 +58,9 @@ class Job:
     created_at: datetime
     updated_at: datetime
     reason: str | None
-    message: str | None
+    facts: dict[str, Any] | None
     position: int | None
-    result: dict[str, Any] | None
+    result: Result | None
 
 
 class Jobs(Scoped):
@@ -132,12 +145,12 @@ class Jobs(Scoped):
 
     def _again(self, rows: Sequence[JobRow]) -> None:
         for row in rows:
-            row.state, row.attempts, row.reason, row.message = JobState.QUEUED, 0, None, None
+            row.state, row.attempts, row.reason, row.facts = JobState.QUEUED, 0, None, None
             row.updated_at = func.clock_timestamp()
             self._audit.record(Event.JOB_RERUN, case=row.case_id, job=row.id, attempt=0)
         notify(self._session, [row.id for row in rows])
 
-    def _view(self) -> Select:
+    def _view(self) -> AnySelect:
         line = JobRow.hospital_id, JobRow.urgent, JobRow.queued_at
         ahead = func.sera_jobs_ahead(*line, REMEMBERED, type_=BigInteger)
         position = case((JobRow.state == JobState.QUEUED, ahead + 1))
@@ -157,7 +170,7 @@ def notify(session: Session, jobs: list[UUID]) -> None:
 
 
 def _job(row: Any) -> Job:
-    job, position, result, _ = row
+    job, position, body, _ = row
     return Job(
         job.id,
         job.case_id,
@@ -167,7 +180,7 @@ def _job(row: Any) -> Job:
         job.created_at,
         job.updated_at,
         job.reason,
-        job.message,
+        job.facts,
         position,
-        result,
+        Result.from_json(body) if body else None,
     )

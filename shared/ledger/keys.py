@@ -1,10 +1,10 @@
 """API keys: shown once, kept as hashes, expiring, replaced with an overlap, revoked at once."""
 
 import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, and_, func, or_, select, update
@@ -14,9 +14,9 @@ from shared.domain.events import Event
 from shared.domain.roles import HOSPITAL_ROLES, STAFF_ROLES, Role
 from shared.errors import Conflict, Forbidden, InputError, NotFound
 from shared.ledger.audit import AuditTrail, Entry
-from shared.ledger.hospitals import Caller
 from shared.ledger.tables import KeyRow
 
+Query = TypeVar("Query", bound=Select[*tuple[Any, ...]])
 PREFIX = "sera"
 NOW = func.clock_timestamp()
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -91,7 +91,8 @@ class Keys:
 
     def now(self) -> datetime:
         """The database's clock, which says when a key ends."""
-        return self._session.scalar(select(NOW))
+        now: datetime = self._session.scalars(select(NOW)).one()
+        return now
 
     def all(self) -> list[Key]:
         """Newest first."""
@@ -111,8 +112,8 @@ class Keys:
         now = self.now()
         if row.replaced_by or not _alive(row, now):
             raise KeyEnded(key=key_id)
-        lifetime = row.expires_at and row.expires_at - row.created_at
-        made = self._add(Role(row.role), row.hospital_id, row.label, lifetime and now + lifetime)
+        expires_at = now + (row.expires_at - row.created_at) if row.expires_at else None
+        made = self._add(Role(row.role), row.hospital_id, row.label, expires_at)
         row.replaced_by = made.key.id
         row.expires_at = min(filter(None, (row.expires_at, now + overlap)))
         self._session.flush()
@@ -130,20 +131,11 @@ class Keys:
             self._record(Event.KEY_REVOKED, _key(row))
         return _key(row)
 
-    def verify(self, text: str) -> Caller | None:
-        """Whom this key speaks for, or None if it is unknown, expired or revoked."""
-        parts = text.split("_", 2)
-        if len(parts) != 3 or parts[0] != PREFIX:
-            return None
-        found = self._session.execute(
-            select(KeyRow, STALE).where(KeyRow.id == parts[1], ALIVE)
-        ).first()
-        if found is None or not hmac.compare_digest(found.KeyRow.secret_sha256, _hash(parts[2])):
-            return None
-        row, stale = found
-        if stale:
-            self._note_use(row.id)
-        return Caller(row.id, Role(row.role), row.hospital_id)
+    def note_use(self, key_id: str) -> None:
+        """Note that a key was used now; whoever else notes it at this moment is enough."""
+        free = select(KeyRow.id).where(KeyRow.id == key_id, STALE).with_for_update(skip_locked=True)
+        noted = update(KeyRow).where(KeyRow.id.in_(free.scalar_subquery())).values(last_used_at=NOW)
+        self._session.execute(noted.execution_options(synchronize_session=False))
 
     def alive(self, key_id: str) -> bool:
         """Whether a key that was good is good still."""
@@ -163,7 +155,7 @@ class Keys:
             label=label,
             expires_at=expires_at,
         )
-        row.secret_sha256 = _hash(secret)
+        row.secret_sha256 = secret_hash(secret)
         self._session.add(row)
         self._session.flush()
         return NewKey(_key(row), f"{PREFIX}_{row.id}_{secret}")
@@ -172,19 +164,15 @@ class Keys:
         query = self._mine(select(KeyRow)).where(KeyRow.id == key_id)
         if self._hospital:
             query = query.where(KeyRow.role.in_(STAFF_ROLES))
-        row = self._session.scalar(query.with_for_update())
+        row: KeyRow | None = self._session.scalar(query.with_for_update())
         if row is None:
             raise KeyUnknown(key=key_id)
         return row
 
-    def _mine(self, query: Select) -> Select:
-        return query.where(KeyRow.hospital_id == self._hospital) if self._hospital else query
-
-    def _note_use(self, key_id: str) -> None:
-        """Nobody waits for it: whoever else notes it at this moment is enough."""
-        free = select(KeyRow.id).where(KeyRow.id == key_id, STALE).with_for_update(skip_locked=True)
-        noted = update(KeyRow).where(KeyRow.id.in_(free.scalar_subquery())).values(last_used_at=NOW)
-        self._session.execute(noted.execution_options(synchronize_session=False))
+    def _mine(self, query: Query) -> Query:
+        if self._hospital is None:
+            return query
+        return query.where(KeyRow.hospital_id == self._hospital)
 
     def _record(self, event: Event, key: Key, **details: object) -> None:
         self._audit.record_all([Entry(event, key.hospital_id, details={"key": key.id, **details})])
@@ -199,6 +187,6 @@ def _key(row: KeyRow) -> Key:
     return Key(**told | {"role": Role(row.role)})
 
 
-def _hash(secret: str) -> str:
+def secret_hash(secret: str) -> str:
     # The secret has 256 random bits, so one round of SHA-256 cannot be guessed back.
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
+from shared.domain.messages import Message
 from shared.domain.models import PromotionKind
 from shared.errors import NotFound
 from shared.ledger import gates, promotions
@@ -16,6 +17,7 @@ from shared.ledger.audit import AuditTrail
 from shared.ledger.editing import Tags
 from shared.ledger.promotions import (
     AlreadyLive,
+    LivePromotion,
     NothingToRollBackTo,
     Promotion,
     PromotionNeedsReason,
@@ -82,8 +84,8 @@ class Models:
         """Digest of the live model; None before the first promotion."""
         return promotions.live_digest(self._session)
 
-    def last(self) -> tuple[str, int] | None:
-        """Digest of the live model, and the number of the promotion or rollback that made it so."""
+    def last(self) -> LivePromotion | None:
+        """What is live; None before the first promotion."""
         return promotions.last(self._session)
 
     def tag(self) -> str:
@@ -112,18 +114,23 @@ class Models:
         )
         if digest == live:
             raise AlreadyLive(name=name)
-        said, why = promotions.objection(gate, live), (reason or "").strip()
-        if said and len(why) < promotions.LEAST_REASON:
-            raise PromotionNeedsReason(said=said, least=promotions.LEAST_REASON, name=name)
-        self._append(PromotionKind.PROMOTE, digest, actor, why or None, gate and gate.id)
-        facts = {
-            "before": live,
-            "gate": gate and gate.id,
-            "verdict": gate and gate.verdict,
-            "objection": said,
-        }
-        self._audit.record(Event.MODEL_PROMOTED, model=digest, reason=why or None, **facts)
-        self._shadows.end_of(digest, "The model was promoted.")
+        objection = promotions.objection(gate, live)
+        why = (reason or "").strip()
+        if objection and len(why) < promotions.LEAST_REASON:
+            raise PromotionNeedsReason(
+                objection=objection, least=promotions.LEAST_REASON, name=name
+            )
+        self._append(PromotionKind.PROMOTE, digest, actor, why or None, gate.id if gate else None)
+        self._audit.record(
+            Event.MODEL_PROMOTED,
+            model=digest,
+            reason=why or None,
+            before=live,
+            gate=gate.id if gate else None,
+            verdict=gate.verdict if gate else None,
+            objection=objection.code if objection else None,
+        )
+        self._shadows.end_of(digest, Message("shadow-promoted"))
 
     def rollback(self, actor: str, reason: str | None, tags: Tags = None) -> str:
         """Make the model live again that was live before the present one; returns its digest.
@@ -139,7 +146,7 @@ class Models:
         why = (reason or "").strip() or None
         self._append(PromotionKind.ROLLBACK, stack[1], actor, why, None)
         self._audit.record(Event.MODEL_ROLLED_BACK, model=stack[1], before=stack[0], reason=why)
-        self._shadows.end_of(stack[1], "The model was made live again.")
+        self._shadows.end_of(stack[1], Message("shadow-live-again"))
         return stack[1]
 
     def history(self, limit: int = 100) -> list[Promotion]:

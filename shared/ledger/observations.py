@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sqlalchemy import (
     Double,
     Integer,
-    Select,
     String,
     cast,
     func,
@@ -25,8 +24,17 @@ from sqlalchemy.orm import Session, aliased
 
 from shared.domain.jobs import JobState
 from shared.ledger.audit import AuditTrail
+from shared.ledger.backlog import REASON
 from shared.ledger.columns import Floats, buckets, doubles, read_doubles, read_shorts, shorts
-from shared.ledger.tables import CaseRow, HospitalRow, JobRow, ModelRow, ObservationRow, OutcomeRow
+from shared.ledger.tables import (
+    AnySelect,
+    CaseRow,
+    HospitalRow,
+    JobRow,
+    ModelRow,
+    ObservationRow,
+    OutcomeRow,
+)
 
 SURE = 8
 """Letters of a digest that are taken for a whole one."""
@@ -214,12 +222,15 @@ class Observations:
         each = self._within(
             select(ObservationRow.hospital_id, ObservationRow.device, code), window
         ).subquery()
-        query = select(*each.c, func.count()).group_by(*each.c)
-        return [Told(*row) for row in self._session.execute(query)]
+        query = select(*each.c, func.count().label("times")).group_by(*each.c)
+        return [
+            Told(hospital=row.hospital_id, device=row.device, code=row.code, times=row.times)
+            for row in self._session.execute(query)
+        ]
 
     def failures(self, window: Window) -> list[Told]:
         """How many jobs submitted in the window failed for each reason; the window's model does not part them."""
-        by = (JobRow.hospital_id, CaseRow.device, JobRow.reason)
+        by = (JobRow.hospital_id, CaseRow.device, REASON)
         query = select(*by, func.count()).join(CaseRow, CaseRow.id == JobRow.case_id).group_by(*by)
         query = query.where(JobRow.state == literal_column(f"'{JobState.FAILED}'"))
         query = self._of_hospital(
@@ -243,31 +254,43 @@ class Observations:
             .where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id)
             .exists()
         )
+        step = _step(period).label("period")
         kind = (
             ObservationRow.hospital_id,
-            _step(period),
+            step,
             ObservationRow.model_digest,
             ObservationRow.decision,
         )
-        numbers = (
-            ObservationRow.score,
-            ObservationRow.risk,
-            ObservationRow.benign_p,
-            ObservationRow.malignant_p,
+        columns = (
+            doubles(ObservationRow.score).label("score"),
+            doubles(ObservationRow.risk).label("risk"),
+            doubles(ObservationRow.benign_p).label("benign_p"),
+            doubles(ObservationRow.malignant_p).label("malignant_p"),
+            shorts(cast(OutcomeRow.malignant, Integer)).label("malignant"),
         )
         query = (
-            select(*kind, *map(doubles, numbers), shorts(cast(OutcomeRow.malignant, Integer)))
+            select(*kind, *columns)
             .join(OutcomeRow, OutcomeRow.case_id == ObservationRow.case_id)
             .where(~corrected)
             .group_by(*kind)
         )
         rows = self._session.execute(self._within(query, window))
         return [
-            Verified(*row[:4], *map(read_doubles, row[4:-1]), read_shorts(row[-1]) == 1)
+            Verified(
+                hospital=row.hospital_id,
+                period=row.period,
+                model=row.model_digest,
+                decision=row.decision,
+                score=read_doubles(row.score),
+                risk=read_doubles(row.risk),
+                benign_p=read_doubles(row.benign_p),
+                malignant_p=read_doubles(row.malignant_p),
+                malignant=read_shorts(row.malignant) == 1,
+            )
             for row in rows
         ]
 
-    def _within(self, query: Select, window: Window) -> Select:
+    def _within(self, query: AnySelect, window: Window) -> AnySelect:
         """The one place where the hospital's scope and the window are applied to observations."""
         query = self._of_hospital(
             _made(query, window, ObservationRow.created_at), window, ObservationRow.hospital_id
@@ -280,13 +303,13 @@ class Observations:
             else query.where(ObservationRow.model_digest == window.model)
         )
 
-    def _of_hospital(self, query: Select, window: Window, column: Any) -> Select:
+    def _of_hospital(self, query: AnySelect, window: Window, column: Any) -> AnySelect:
         for hospital in {self._hospital, window.hospital} - {None}:
             query = query.where(column == hospital)
         return query
 
 
-def _made(query: Select, window: Window, column: Any) -> Select:
+def _made(query: AnySelect, window: Window, column: Any) -> AnySelect:
     query = query.where(column >= window.since)
     return query if window.until is None else query.where(column < window.until)
 

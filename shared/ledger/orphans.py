@@ -7,7 +7,18 @@ lock that excludes the holders. The list outlives a crash between the erasure an
 
 from collections.abc import Collection
 
-from sqlalchemy import ARRAY, String, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    String,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from shared.ledger.tables import (
@@ -76,6 +87,6 @@ class Orphans:
         return self._session.scalars(select(or_(kept, shown, layered, *labelled))).one()
 
 
-def _labelled(table: type[DatasetImageRow | VersionImageRow], sha256: str):
+def _labelled(table: type[DatasetImageRow | VersionImageRow], sha256: str) -> ColumnElement[bool]:
     erased = exists().where(CaseRow.id == table.case_id, CaseRow.erased_at.is_not(None))
     return exists().where(or_(table.image_sha256 == sha256, table.mask_sha256 == sha256), ~erased)

@@ -69,11 +69,11 @@ class Outcomes(Scoped):
     def latest(self, case_id: UUID) -> Outcome | None:
         query = self._mine(select(OutcomeRow), OutcomeRow).where(OutcomeRow.case_id == case_id)
         row = self._session.scalar(query.order_by(OutcomeRow.id.desc()).limit(1))
-        return row and as_outcome(row)
+        return as_outcome(row) if row else None
 
     def _patient(self, case_id: UUID) -> str | None:
         earlier = self.latest(case_id)
-        return earlier and earlier.patient
+        return earlier.patient if earlier else None
 
 
 def as_outcome(row: OutcomeRow) -> Outcome:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, select, text, update
+from sqlalchemy import ColumnElement, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from shared.domain.events import Event
 from shared.domain.roles import HOSPITAL_ROLES, STAFF_ROLES, Role
 from shared.errors import Conflict, Forbidden, InputError, NotFound
 from shared.ledger.audit import AuditTrail, Entry
-from shared.ledger.tables import PersonRow
+from shared.ledger.tables import AnyRow, AnySelect, PersonRow
 
 NOW = func.clock_timestamp()
 FIRST = text("SELECT pg_advisory_xact_lock(hashtextextended('sera-first-person', 0))")
@@ -59,7 +59,12 @@ class Person:
 
 
 KNOWN = [getattr(PersonRow, field.name) for field in fields(Person)]
-WITHOUT_TOTP = {"totp_secret": None, "totp_since": None, "totp_step": None, "recovery": []}
+WITHOUT_TOTP: dict[str, Any] = {
+    "totp_secret": None,
+    "totp_since": None,
+    "totp_step": None,
+    "recovery": [],
+}
 UNLOCKED = {"failures": 0, "locked_until": None}
 NEXT_GENERATION = {"generation": PersonRow.generation + 1}
 """Ends every session that there is."""
@@ -106,7 +111,7 @@ class People:
         row = self._session.execute(
             select(*KNOWN).where(PersonRow.issuer == issuer, PersonRow.subject == subject)
         ).first()
-        return row and _person(row)
+        return _person(row) if row else None
 
     def make_provided(
         self, name: str, role: Role, hospital: UUID | None, issuer: str, subject: str
@@ -207,7 +212,7 @@ class People:
         self._record(event, after, **details)
         return after
 
-    def _mine(self, query: Select) -> Select:
+    def _mine(self, query: AnySelect) -> AnySelect:
         return query.where(PersonRow.hospital_id == self._hospital) if self._hospital else query
 
     def _record(self, event: Event, person: Person, **details: object) -> None:
@@ -228,5 +233,5 @@ def lock_after(failures: Any) -> ColumnElement[datetime | None]:
     return case((failures >= FREE, NOW + func.make_interval(0, 0, 0, 0, 0, 0, lock_s)), else_=None)
 
 
-def _person(row: Row) -> Person:
+def _person(row: AnyRow) -> Person:
     return Person(**{**row._mapping, "role": Role(row.role)})

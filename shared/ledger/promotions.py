@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from shared.domain.messages import Message
 from shared.domain.models import GateVerdict, PromotionKind
 from shared.errors import Conflict
 from shared.ledger.editing import Tags, check
@@ -28,7 +29,7 @@ class NothingToRollBackTo(Conflict):
 class PromotionNeedsReason(Conflict):
     code = "promotion-needs-reason"
     text = (
-        "{said} To promote it all the same, say why in at least {least} characters, which go into the audit trail: "
+        "{objection} To promote it all the same, say why in at least {least} characters, which go into the audit trail: "
         "./sera models promote {name} --reason '...', or `reason` in the request."
     )
 
@@ -49,6 +50,20 @@ class Promotion:
     at: datetime
 
 
+@dataclass(frozen=True)
+class LivePromotion:
+    """The digest of the live model, and the number of the promotion or rollback that made it so."""
+
+    digest: str
+    number: int
+
+
+NEWEST = (
+    select(PromotionRow.model_digest, PromotionRow.id).order_by(PromotionRow.id.desc()).limit(1)
+)
+"""The row that made the live model live."""
+
+
 def hold(session: Session, tags: Tags = None) -> None:
     """Let one promotion or rollback happen at a time, until the transaction ends; raises ChangedMeanwhile."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('sera.promotions'))"))
@@ -57,24 +72,20 @@ def hold(session: Session, tags: Tags = None) -> None:
 
 def tag(session: Session) -> str:
     """The number of the row that made the live model live; changes with it."""
-    found = last(session)
-    return str(found[1]) if found else "0"
+    newest = last(session)
+    return str(newest.number) if newest else "0"
 
 
 def live_digest(session: Session) -> str | None:
     """Digest of the live model; None before the first promotion."""
-    return session.scalar(
-        select(PromotionRow.model_digest).order_by(PromotionRow.id.desc()).limit(1)
-    )
+    newest = last(session)
+    return newest.digest if newest else None
 
 
-def last(session: Session) -> tuple[str, int] | None:
-    """Digest of the live model, and the number of the row that made it so."""
-    query = (
-        select(PromotionRow.model_digest, PromotionRow.id).order_by(PromotionRow.id.desc()).limit(1)
-    )
-    row = session.execute(query).first()
-    return (row[0], row[1]) if row else None
+def last(session: Session) -> LivePromotion | None:
+    """What is live; None before the first promotion."""
+    row = session.execute(NEWEST).first()
+    return LivePromotion(digest=row.model_digest, number=row.id) if row else None
 
 
 def standing(session: Session) -> list[str]:
@@ -101,22 +112,24 @@ def history(session: Session, limit: int) -> list[Promotion]:
     return [_promotion(*row) for row in session.execute(query)]
 
 
-def objection(gate: Gate | None, live: str | None) -> str | None:
-    """Why the gate does not speak for a promotion, in a sentence; None where it does.
+def objection(gate: Gate | None, live: str | None) -> Message | None:
+    """Why the gate does not speak for a promotion; None where it does.
 
     Nothing live is nothing to be inferior to, so a first model needs no gate, unless it failed one.
     """
     if live is None and (gate is None or gate.verdict is not GateVerdict.FAILED):
         return None
     if gate is None:
-        return "The gate has not judged this model against the live one."
+        return Message("objection-unjudged")
     if gate.verdict is GateVerdict.FAILED:
-        return f"The gate failed this model. {gate.against}"
+        return Message("objection-failed", {"against": gate.against})
     if gate.verdict is GateVerdict.NOT_JUDGED:
-        return f"The gate could not judge this model. {gate.against}"
+        return Message("objection-not-judged", {"against": gate.against})
     if gate.live_digest != live:
-        before = f"model {gate.live_digest[:12]}" if gate.live_digest else "none"
-        return f"The gate passed this model when {before} was live, and {live[:12]} is live now. Have it judged again."
+        facts = {"live": (live or "")[:12]}
+        if gate.live_digest:
+            facts["before"] = gate.live_digest[:12]
+        return Message("objection-passed", facts)
     return None
 
 

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from shared.domain.chain import Link, Seal, chain_of
 from shared.domain.proof import Stretch, verify_stretch
-from shared.ledger.ledger import HospitalSession, Ledger, SystemSession
+from shared.ledger.hospital_session import HospitalSession
+from shared.ledger.ledger import Ledger
+from shared.ledger.system_session import SystemSession
 
 AT_ONCE, SEALS_AT_ONCE = 1000, 1000
 

@@ -123,8 +123,13 @@ class ReaderStudies(Scoped):
         ]
         self._session.execute(insert(ReaderStudyCaseRow), members)
         self._session.execute(insert(ReaderStudyReaderRow), readers)
-        counts = {"cases": len(cases), "readers": len(readers)}
-        self._audit.record(Event.READER_STUDY_MADE, study=str(row.id), seed=new.seed, **counts)
+        self._audit.record(
+            Event.READER_STUDY_MADE,
+            study=str(row.id),
+            seed=new.seed,
+            cases=len(cases),
+            readers=len(readers),
+        )
         return row.id
 
     def eligible(self) -> list[Eligible]:
@@ -184,12 +189,19 @@ class ReaderStudies(Scoped):
 
     def progress(self, study: UUID) -> list[Progress]:
         """Every reader, by number, with the names that only the administrator is shown."""
-        done = [func.count().filter(ReadingRow.phase == phase) for phase in ("blind", "aided")]
+        blind, aided = (
+            func.count().filter(ReadingRow.phase == phase).label(phase)
+            for phase in ("blind", "aided")
+        )
         mine = (ReadingRow.study_id == study) & (
             ReadingRow.person_id == ReaderStudyReaderRow.person_id
         )
         query = select(
-            ReaderStudyReaderRow.person_id, ReaderStudyReaderRow.number, PersonRow.name, *done
+            ReaderStudyReaderRow.person_id,
+            ReaderStudyReaderRow.number,
+            PersonRow.name,
+            blind,
+            aided,
         )
         query = query.join(PersonRow, PersonRow.id == ReaderStudyReaderRow.person_id).outerjoin(
             ReadingRow, mine
@@ -201,7 +213,13 @@ class ReaderStudies(Scoped):
             ReaderStudyReaderRow.person_id, ReaderStudyReaderRow.number, PersonRow.name
         )
         return [
-            Progress(*row)
+            Progress(
+                person=row.person_id,
+                number=row.number,
+                name=row.name,
+                blind=row.blind,
+                aided=row.aided,
+            )
             for row in self._session.execute(grouped.order_by(ReaderStudyReaderRow.number))
         ]
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.domain.reader_studies import Phase, StudyState, reading_order
+from shared.domain.result import Result
 from shared.errors import Conflict, Forbidden, NotFound
 from shared.ledger.audit import AuditTrail
 from shared.ledger.cases import Case, check_kept
@@ -69,13 +70,13 @@ class NewReading:
     hidden_ms: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reading(NewReading):
-    case_id: UUID | None = None
-    reader: int = 0
-    shown_at: datetime | None = None
-    sent_at: datetime | None = None
-    showings: int = 1
+    case_id: UUID
+    reader: int
+    shown_at: datetime
+    sent_at: datetime
+    showings: int
 
     @property
     def server_ms(self) -> int:
@@ -100,7 +101,7 @@ class Studied:
     case_id: UUID
     job_id: UUID
     malignant: bool
-    result: dict[str, Any]
+    result: Result
 
 
 class Readings(Scoped):
@@ -118,7 +119,7 @@ class Readings(Scoped):
             .where(*mine)
             .with_for_update(read=True, key_share=True, of=ReaderStudyRow)
         ).first()
-        if row is None or row.state == StudyState.DRAFT:
+        if row is None or person is None or row.state == StudyState.DRAFT:
             raise StudyUnknown
         if row.state != StudyState.OPEN:
             raise StudyNotOpen(state=row.state)
@@ -202,8 +203,8 @@ class Readings(Scoped):
 
     def studied(self, study: UUID) -> list[Studied]:
         """The kept cases by id, with what they turned out to be by the last word on it."""
-        last = select(OutcomeRow.malignant).where(OutcomeRow.case_id == ReaderStudyCaseRow.case_id)
-        last = last.order_by(OutcomeRow.id.desc()).limit(1).lateral()
+        own = select(OutcomeRow.malignant).where(OutcomeRow.case_id == ReaderStudyCaseRow.case_id)
+        last = own.order_by(OutcomeRow.id.desc()).limit(1).lateral()
         query = select(
             ReaderStudyCaseRow.case_id, ReaderStudyCaseRow.job_id, last.c.malignant, ResultRow.body
         )
@@ -212,7 +213,12 @@ class Readings(Scoped):
         )
         query = self._mine(query, ReaderStudyCaseRow).where(ReaderStudyCaseRow.study_id == study)
         ordered = query.order_by(ReaderStudyCaseRow.case_id, ResultRow.created_at)
-        return list({row[0]: Studied(*row) for row in self._session.execute(ordered)}.values())
+        rows = self._session.execute(ordered)
+        studied = {
+            case_id: Studied(case_id, job_id, malignant, Result.from_json(body))
+            for case_id, job_id, malignant, body in rows
+        }
+        return list(studied.values())
 
     def note_looks(self, person: UUID | None, event: Event, cases: Sequence[UUID]) -> None:
         """A breach in every open study in which this person has one of the cases still to read blind."""
@@ -231,7 +237,7 @@ class Readings(Scoped):
         )
         query = query.where(ReaderStudyCaseRow.case_id.in_(cases), ~blind.exists())
         for row in self._session.execute(self._mine(query, ReaderStudyCaseRow)).all():
-            self._breach(*row, person, event)
+            self._breach(row.study_id, row.case_id, person, event)
 
     def breaches(self, study: UUID) -> set[tuple[int, UUID]]:
         """(reader's number, case) of what was looked at elsewhere, in the open study, before the blind reading."""
@@ -259,22 +265,21 @@ class Readings(Scoped):
         return {
             (number, case)
             for number, case in self._session.execute(self._mine(query, ReaderStudyReaderRow))
+            if case is not None
         }
 
     def _breach(self, study: UUID, case: UUID, person: UUID, event: Event) -> None:
         place = {"study_id": study, "case_id": case, "person_id": person, "what": event}
         new = insert(BreachRow).values(hospital_id=self._hospital, **place).on_conflict_do_nothing()
-        if self._session.execute(new).rowcount:
+        if self._session.scalar(new.returning(BreachRow.case_id)) is not None:
             self._audit.record(Event.READER_STUDY_BREACHED, case=case, study=str(study), why=event)
 
     def _shown(self, seat: Seat, case: UUID, phase: Phase) -> tuple[datetime | None, int]:
         mine = (ShowingRow.study_id == seat.study, ShowingRow.person_id == seat.person)
         query = self._mine(select(func.min(ShowingRow.at), func.count()), ShowingRow)
-        return tuple(
-            self._session.execute(
-                query.where(*mine, ShowingRow.case_id == case, ShowingRow.phase == phase)
-            ).one()
-        )
+        query = query.where(*mine, ShowingRow.case_id == case, ShowingRow.phase == phase)
+        first, count = self._session.execute(query).one()
+        return first, count
 
     def _cases(self, study: UUID) -> list[UUID]:
         query = self._mine(select(CaseRow.id), CaseRow).where(CaseRow.id.in_(self._ids(study)))

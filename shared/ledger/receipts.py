@@ -4,8 +4,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ColumnElement,
+    Interval,
+    String,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from shared.errors import Conflict
@@ -13,6 +23,31 @@ from shared.ledger.cases import check_kept
 from shared.ledger.tables import CaseRow, ReceiptRow
 
 KEPT = timedelta(days=7)
+
+RESERVE = text(
+    """
+    INSERT INTO receipts (hospital_id, key, fingerprint, created_at)
+    SELECT :hospital, :key, :fingerprint, clock_timestamp()
+    FROM (SELECT set_config('lock_timeout', :wait, true) AS lock_timeout OFFSET 0) bounded
+    WHERE bounded.lock_timeout IS NOT NULL
+    ON CONFLICT (hospital_id, key)
+    DO UPDATE SET fingerprint = excluded.fingerprint, created_at = excluded.created_at
+    WHERE receipts.created_at < clock_timestamp() - :retention
+    RETURNING set_config('lock_timeout', '0', true), (
+        SELECT erased.case_id FROM receipts erased
+        WHERE erased.key = sera_receipt_mark(:hospital, :key) AND erased.case_id IS NOT NULL
+            AND erased.created_at >= clock_timestamp() - :retention
+    ) AS erased_case_id
+    """
+).bindparams(
+    bindparam("hospital", type_=Uuid()),
+    bindparam("key", type_=String()),
+    bindparam("retention", type_=Interval()),
+)
+"""One statement: it waits for another transaction's receipt within bounds, and tells of an erased case's mark.
+
+Only the wait for the receipt is bounded; what is locked later in the transaction waits as ever.
+"""
 
 
 class KeyReused(Conflict):
@@ -48,38 +83,52 @@ class Receipts:
         row = self._session.scalar(
             select(ReceiptRow).where(mine, ReceiptRow.key == key, ~self._past())
         )
-        if row and row.fingerprint != fingerprint:
+        if row is None:
+            return None
+        if row.fingerprint != fingerprint:
             raise KeyReused
-        return row and Answer(row.status, row.headers, row.body, row.case_id)
+        if row.status is None or row.headers is None or row.body is None:
+            return None  # reserved in this very transaction
+        return Answer(row.status, row.headers, row.body, row.case_id)
 
-    def reserve(self, key: str, fingerprint: str) -> bool:
-        """Take the key for this transaction; False if it has an answer. Waits for who took it in another.
+    def reserve(self, key: str, fingerprint: str, wait_s: float | None = None) -> bool:
+        """Take the key for this transaction; False if it has an answer. Raises CaseErased.
 
-        Raises CaseErased.
+        Where another transaction has taken it, its end is waited for: `wait_s` at most, or without a limit.
         """
-        self._check_kept(key)
-        taken = {"fingerprint": fingerprint, "created_at": func.clock_timestamp()}
-        row = insert(ReceiptRow).values(hospital_id=self._hospital, key=key, **taken)
-        ours = row.on_conflict_do_update(
-            index_elements=["hospital_id", "key"], set_=taken, where=self._past()
-        )
-        return self._session.scalar(ours.returning(ReceiptRow.id)) is not None
+        reserved = self._session.execute(
+            RESERVE,
+            {
+                "hospital": self._hospital,
+                "key": key,
+                "fingerprint": fingerprint,
+                "wait": "0" if wait_s is None else f"{wait_s:g}s",
+                "retention": self._kept,
+            },
+        ).first()
+        if reserved is not None and reserved.erased_case_id is not None:
+            check_kept(self._session.get_one(CaseRow, reserved.erased_case_id))
+        return reserved is not None
 
     def keep(self, key: str, answer: Answer) -> None:
         """The answer to a key that was reserved."""
-        mine = ReceiptRow.hospital_id.is_not_distinct_from(self._hospital), ReceiptRow.key == key
-        told = {
+        mine = (
+            ReceiptRow.hospital_id.is_not_distinct_from(self._hospital),
+            ReceiptRow.key == key,
+        )
+        values = {
             "status": answer.status,
             "headers": answer.headers,
             "body": answer.body,
             "case_id": answer.case,
         }
-        self._session.execute(update(ReceiptRow).where(*mine).values(told))
+        self._session.execute(update(ReceiptRow).where(*mine).values(values))
 
     def sweep(self, kept: timedelta) -> int:
         """Drop what was kept for so long, whoever's it is; returns how many there were."""
         past = ReceiptRow.created_at < func.clock_timestamp() - kept
-        return self._session.execute(delete(ReceiptRow).where(past)).rowcount
+        dropped = self._session.scalars(delete(ReceiptRow).where(past).returning(ReceiptRow.id))
+        return len(dropped.all())
 
     def _check_kept(self, key: str) -> None:
         """Raises CaseErased for the key of a case that is gone; of such a key only a mark is kept."""

@@ -17,14 +17,22 @@ from shared.domain.erasure import Ground
 from shared.domain.events import Event
 from shared.domain.withdrawn import Withdrawn
 from shared.errors import SeraError
-from shared.ledger.audit import AuditTrail
+from shared.ledger.audit import AuditTrail, Entry
+from shared.ledger.db_role import TAKE_SYSTEM_ROLE, reachable
 from shared.ledger.erasures import Retention
 from shared.ledger.keys import Keys
 from shared.ledger.ledger import CONNECT
 from shared.ledger.migrate import upgrade
 from shared.ledger.schema import CodeBehind, head, revisions
-from shared.ledger.snapshot import AT_EASE, OF_THE_SCHEMA, READABLE, heads, models, named
-from shared.ledger.standing import HOUSE, reachable
+from shared.ledger.snapshot import (
+    AT_EASE,
+    OF_THE_SCHEMA,
+    READABLE,
+    driver_connection,
+    heads,
+    models,
+    named,
+)
 from shared.ledger.terms import is_empty
 
 ACTOR = "restore"
@@ -86,7 +94,7 @@ class Refill:
     def load(self, table: str, columns: list[str], rows: BinaryIO) -> int:
         """Take in what `Snapshot.copy` wrote; returns how many rows."""
         told = ", ".join(f'"{name}"' for name in columns)
-        with self._connection.connection.cursor() as cursor:
+        with driver_connection(self._connection).cursor() as cursor:
             cursor.copy_expert(f'COPY "{table}" ({told}) FROM STDIN', rows)
             return cursor.rowcount
 
@@ -109,9 +117,9 @@ class Refill:
         Returns how many cases were erased and keys revoked.
         """
         session = Session(self._connection, join_transaction_mode="create_savepoint")
-        self._do(HOUSE)
+        self._do(TAKE_SYSTEM_ROLE)
         audit = AuditTrail(session, ACTOR)
-        audit.record(Event.LEDGER_RESTORED, **facts)
+        audit.record_all([Entry(Event.LEDGER_RESTORED, details={**facts})])
         done = _erase(session, audit, withdrawn.cases), _revoke(session, audit, withdrawn.keys)
         audit.write()
         session.commit()

@@ -26,7 +26,7 @@ def count_up(session: Session, dataset: UUID) -> None:
     )
 
 
-def _what(session: Session, dataset: UUID, held: Row, tags: Tags) -> str:
+def _what(session: Session, dataset: UUID, held: Row[str, int], tags: Tags) -> str:
     since = [held.revision - int(tag) for tag in tags or () if tag.isascii() and tag.isdigit()]
     changes = [count for count in since if count > 0]
     if not changes:

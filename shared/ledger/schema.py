@@ -53,8 +53,8 @@ def head() -> str:
     return revisions()[-1]
 
 
-def check(schema: Schema) -> None:
-    """Raise SchemaBehind or CodeBehind unless this code may work with such a database."""
+def check(schema: Schema) -> str:
+    """The revision. Raises SchemaBehind or CodeBehind unless this code may work with such a database."""
     if schema.revision is None:
         raise SchemaBehind(found="none, or an early one", needed=head())
     if schema.revision not in revisions():
@@ -63,6 +63,7 @@ def check(schema: Schema) -> None:
             raise CodeBehind(found=schema.revision, oldest=oldest, known=head())
     elif schema.revision != head():
         raise SchemaBehind(found=schema.revision, needed=head())
+    return schema.revision
 
 
 def check_schema(url: str) -> None:

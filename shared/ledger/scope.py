@@ -1,12 +1,12 @@
 """The one place where a hospital's scope is applied."""
 
-from typing import TypeVar
+from typing import Any, TypeVarTuple
 from uuid import UUID
 
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
-Rows = TypeVar("Rows", bound=tuple)
+Columns = TypeVarTuple("Columns")
 
 
 class Scoped:
@@ -15,5 +15,5 @@ class Scoped:
     def __init__(self, session: Session, hospital: UUID) -> None:
         self._session, self._hospital = session, hospital
 
-    def _mine(self, query: Select[Rows], table: type) -> Select[Rows]:
+    def _mine(self, query: Select[*Columns], table: type[Any]) -> Select[*Columns]:
         return query.where(table.hospital_id == self._hospital)

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.chain import ORIGINLESS, Seal, chain_of, moment
+from shared.ledger.clock import database_time
 from shared.ledger.tables import SealRow
 
 LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('sera-seal', 0))")
@@ -40,7 +41,7 @@ class Seals:
         """Seal every chain that has grown since its last seal."""
         self._session.execute(LOCK)
         heads = self._session.execute(MOVED).all()
-        now = self._session.scalar(select(func.clock_timestamp()))
+        now = database_time(self._session)
         made = [self._made(head, now, signer) for head in heads]
         self._session.add_all(SealRow(**vars(seal) | {"at": now}) for seal in made)
         return made
@@ -66,7 +67,7 @@ class Seals:
         row = self._session.scalar(
             select(SealRow).where(SealRow.chain == chain, SealRow.seal == seal)
         )
-        return row and _seal(row)
+        return _seal(row) if row else None
 
     def _made(self, head: Any, now: datetime, signer: Signer) -> Seal:
         last = self._session.scalar(

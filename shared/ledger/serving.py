@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
+from shared.domain.messages import Message, to_json
 from shared.ledger.audit import AuditTrail
 from shared.ledger.promotions import live_digest
 from shared.ledger.tables import ServingRow
@@ -21,8 +22,7 @@ class Refusal:
     """A bundle a worker will not serve, and why."""
 
     digest: str
-    code: str
-    message: str
+    reason: Message
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,23 @@ class Serving:
         if row.refused_digest and (
             row.refused_digest == digest or row.refused_digest != live_digest(self._session)
         ):
-            row.refused_digest = row.refused_code = row.refused_message = None
+            row.refused_digest = row.refused_code = row.refused_facts = None
         if row.model_digest == digest:
             return
         before, row.model_digest, row.since = row.model_digest, digest, NOW
         if digest:
             self._audit.record(Event.MODEL_SWAPPED, worker=worker, model=digest, before=before)
 
-    def refused(self, worker: str, digest: str, code: str, message: str) -> None:
+    def refused(self, worker: str, digest: str, reason: Message) -> None:
         """Note that a worker will not serve a bundle; the same refusal is audited once."""
         row = self._row(worker)
         row.seen_at = NOW
-        if (row.refused_digest, row.refused_code) == (digest, code):
+        if (row.refused_digest, row.refused_code) == (digest, reason.code):
             return
-        row.refused_digest, row.refused_code, row.refused_message = digest, code, message
-        self._audit.record(Event.MODEL_REFUSED, worker=worker, model=digest, code=code)
+        row.refused_digest = digest
+        row.refused_code = reason.code
+        row.refused_facts = to_json(reason.facts)
+        self._audit.record(Event.MODEL_REFUSED, worker=worker, model=digest, code=reason.code)
 
     def alive(self, since: timedelta = PRESENT) -> list[Worker]:
         """Workers that told of themselves lately, by name."""
@@ -96,11 +98,10 @@ class Serving:
 
 
 def _worker(row: ServingRow) -> Worker:
-    refusal = (
-        Refusal(row.refused_digest, row.refused_code, row.refused_message)
-        if row.refused_digest
-        else None
-    )
+    refusal = None
+    if row.refused_digest and row.refused_code:
+        reason = Message(row.refused_code, row.refused_facts or {})
+        refusal = Refusal(digest=row.refused_digest, reason=reason)
     return Worker(
         row.worker, row.model_digest, row.since, refusal, row.seen_at, row.device, row.claimed_at
     )

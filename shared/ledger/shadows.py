@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, String, and_, cast, exists, func, insert, lit
 from sqlalchemy.orm import Session, aliased
 
 from shared.domain.events import Event
+from shared.domain.messages import Message
 from shared.errors import Conflict, NotFound
 from shared.ledger.audit import AuditTrail
 from shared.ledger.promotions import AlreadyLive, live_digest
@@ -53,7 +54,7 @@ class Shadow:
     actor: str
     started_at: datetime
     ended_at: datetime | None
-    end_reason: str | None
+    end_reason: Message | None
 
 
 @dataclass(frozen=True)
@@ -126,14 +127,14 @@ class Shadows:
         row = self._session.scalar(select(ShadowRow).where(ShadowRow.ended_at.is_(None)))
         return _shadow(row) if row else None
 
-    def stop(self, reason: str) -> Shadow:
+    def stop(self, reason: Message) -> Shadow:
         """End the one that runs; raises ShadowAbsent."""
         ended = self._end(ShadowRow.ended_at.is_(None), reason)
         if ended is None:
             raise ShadowAbsent(what="No model runs in the shadow.")
         return ended
 
-    def end_of(self, digest: str, reason: str) -> None:
+    def end_of(self, digest: str, reason: Message) -> None:
         """End a model's time in the shadow, if it is there."""
         self._end(and_(ShadowRow.ended_at.is_(None), ShadowRow.model_digest == digest), reason)
 
@@ -220,15 +221,19 @@ class Shadows:
         )
         return self._session.scalars(select(func.count()).select_from(ResultRow).where(*made)).one()
 
-    def _end(self, which: Any, reason: str) -> Shadow | None:
+    def _end(self, which: Any, reason: Message) -> Shadow | None:
         row = self._session.scalar(select(ShadowRow).where(which).with_for_update())
         if row is None:
             return None
-        row.ended_at, row.end_reason = NOW, reason
+        row.ended_at, row.end_reason = NOW, reason.to_json()
         self._session.flush()
         self._session.refresh(row)
         self._audit.record(
-            Event.SHADOW_ENDED, shadow=str(row.id), model=row.model_digest, reason=reason
+            Event.SHADOW_ENDED,
+            shadow=str(row.id),
+            model=row.model_digest,
+            code=reason.code,
+            reason=reason.facts.get("reason"),
         )
         return _shadow(row)
 
@@ -245,4 +250,6 @@ def _live(watched: Watched) -> dict[str, Any]:
 
 
 def _shadow(row: ShadowRow) -> Shadow:
-    return Shadow(**{field.name: getattr(row, field.name) for field in fields(Shadow)})
+    columns = {field.name: getattr(row, field.name) for field in fields(Shadow)}
+    reason = Message.from_json(row.end_reason) if row.end_reason else None
+    return Shadow(**columns | {"end_reason": reason})

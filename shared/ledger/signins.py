@@ -44,6 +44,13 @@ class Attempt:
     wait_s: int = 0
     """More than 0: the name is locked, and no password is looked at."""
 
+    @property
+    def matched_person(self) -> UUID:
+        """Whose password it was; only of a try whose password was right."""
+        if self.person is None:
+            raise ValueError("nobody has this name")
+        return self.person
+
     @classmethod
     def none(cls) -> Self:
         return cls(None, None, "", None, 0)
@@ -67,7 +74,7 @@ class SignIns:
         )
         if self._session.scalar(taken.returning(DoorstepRow.tokens)) is not None:
             return 0
-        left = self._session.scalar(select(level).where(DoorstepRow.origin == told))
+        left = self._session.scalars(select(level).where(DoorstepRow.origin == told)).one()
         return max(math.ceil(60 * (1 - left) / per_minute), 1)
 
     def begin(self, name: str) -> Attempt:
@@ -153,9 +160,9 @@ class SignIns:
         )
         count = self._session.scalar(counted.returning(StrangerRow.failures))
         if count is None:
-            left = self._session.scalar(
+            left = self._session.scalars(
                 select(_left_s(StrangerRow)).where(StrangerRow.name_hmac == told)
-            )
+            ).one()
             return Attempt(None, None, name, None, FREE, _whole(left))
         return Attempt(None, None, name, None, count)
 

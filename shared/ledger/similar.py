@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, Row, Subquery, cast, func, select
+from sqlalchemy import ColumnElement, Double, Subquery, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from shared.ledger.outcomes import Outcome, as_outcome
 from shared.ledger.scope import Scoped
-from shared.ledger.tables import CaseRow, ObservationRow, OutcomeRow
+from shared.ledger.tables import AnyRow, CaseRow, ObservationRow, OutcomeRow
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,15 @@ class SimilarCases(Scoped):
 
     def nearest(self, place: Place, case_id: UUID, limit: int) -> Neighbours:
         """Cases that the same model has read and whose outcome is known, but none of the same image."""
-        known = self._known(place, case_id)
+        if place.embedding is None:
+            return Neighbours(0, [])
+        known = self._known(place, place.embedding, case_id)
         query = select(known, OutcomeRow).join(OutcomeRow, OutcomeRow.id == known.c.outcome_id)
         rows = self._session.execute(query.order_by(known.c.distance, known.c.case_id).limit(limit))
-        among = self._session.scalar(select(func.count()).select_from(known))
+        among = self._session.scalars(select(func.count()).select_from(known)).one()
         return Neighbours(among, [_neighbour(row) for row in rows])
 
-    def _known(self, place: Place, case_id: UUID) -> Subquery:
+    def _known(self, place: Place, embedding: tuple[float, ...], case_id: UUID) -> Subquery:
         """One row for each case to choose from, by its newest result and its last outcome."""
         last = self._mine(
             select(OutcomeRow.case_id, func.max(OutcomeRow.id).label("outcome_id")), OutcomeRow
@@ -83,14 +85,14 @@ class SimilarCases(Scoped):
         )
         query = (
             self._mine(
-                select(*case, *told, outcomes.c.outcome_id, _distance(place.embedding)),
+                select(*case, *told, outcomes.c.outcome_id, _distance(embedding)),
                 ObservationRow,
             )
             .join(CaseRow, CaseRow.id == ObservationRow.case_id)
             .join(outcomes, outcomes.c.case_id == CaseRow.id)
             .where(ObservationRow.model_digest == place.model_digest, CaseRow.erased_at.is_(None))
             .where(CaseRow.id != case_id, CaseRow.image_sha256 != place.image_sha256)
-            .where(func.jsonb_array_length(ObservationRow.embedding) == len(place.embedding))
+            .where(func.jsonb_array_length(ObservationRow.embedding) == len(embedding))
             .ext(distinct_on(CaseRow.id))
             .order_by(CaseRow.id, ObservationRow.created_at.desc())
         )
@@ -105,7 +107,7 @@ def _distance(embedding: Sequence[float]) -> ColumnElement[float]:
     return func.sqrt(sum(part * part for part in parts)).label("distance")
 
 
-def _neighbour(row: Row) -> Neighbour:
+def _neighbour(row: AnyRow) -> Neighbour:
     told = row._mapping
     values = {name: told[name] for name in Neighbour.__dataclass_fields__ if name != "outcome"}
     return Neighbour(**values, outcome=as_outcome(told[OutcomeRow]))

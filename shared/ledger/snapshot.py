@@ -6,15 +6,16 @@ Rows are read as the house, so that the login may be the services' own or the ta
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from psycopg2 import extensions
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from shared.domain.chain import moment
 from shared.domain.withdrawn import Withdrawn
+from shared.ledger.db_role import TAKE_SYSTEM_ROLE, reachable
 from shared.ledger.ledger import CONNECT
 from shared.ledger.schema import check
-from shared.ledger.standing import HOUSE, reachable
 from shared.ledger.terms import read
 
 OF_THE_SCHEMA = ("alembic_version", "schema_terms")
@@ -76,7 +77,7 @@ class Snapshot:
     def copy(self, table: str, columns: list[str], out: BinaryIO) -> int:
         """Write a table's rows as PostgreSQL's COPY does, in text; returns how many."""
         told = ", ".join(f'"{name}"' for name in columns)
-        with self._connection.connection.cursor() as cursor:
+        with driver_connection(self._connection).cursor() as cursor:
             cursor.copy_expert(f'COPY (SELECT {told} FROM "{table}") TO STDOUT', out)
             return cursor.rowcount
 
@@ -110,12 +111,17 @@ def snapshot(url: str) -> Iterator[Snapshot]:
     )
     try:
         with reachable(), engine.connect() as connection:
-            connection.exec_driver_sql(f"SET TRANSACTION READ ONLY; {AT_EASE}; {READABLE}; {HOUSE}")
-            found = read(connection)
-            check(found)
-            yield Snapshot(connection, found.revision)
+            connection.exec_driver_sql(
+                f"SET TRANSACTION READ ONLY; {AT_EASE}; {READABLE}; {TAKE_SYSTEM_ROLE}"
+            )
+            yield Snapshot(connection, check(read(connection)))
     finally:
         engine.dispose()
+
+
+def driver_connection(connection: Connection) -> extensions.connection:
+    """For COPY, which SQLAlchemy has no words for."""
+    return cast(extensions.connection, connection.connection.driver_connection)
 
 
 def named(connection: Connection) -> list[str]:
@@ -137,7 +143,7 @@ def let_go(url: str, hashes: list[str]) -> set[str]:
     engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT)
     try:
         with reachable(), engine.connect() as connection:
-            connection.exec_driver_sql(HOUSE)
+            connection.exec_driver_sql(TAKE_SYSTEM_ROLE)
             return set(connection.scalars(LET_GO, {"hashes": hashes}))
     finally:
         engine.dispose()

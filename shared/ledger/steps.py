@@ -10,6 +10,7 @@ from sqlalchemy import Double, Row, case, cast, func, insert, select, text, upda
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
+from shared.domain.messages import Message
 from shared.domain.training import RunState, StepKind, StepState
 from shared.errors import Conflict
 from shared.ledger.audit import AuditTrail
@@ -18,10 +19,7 @@ from shared.ledger.tables import RunEventRow, RunStepRow, TrainingRunRow
 
 NOW = func.clock_timestamp()
 TRAINER_LOST = "trainer-lost"
-LOST_TEXT = (
-    "The trainer was lost every time it tried the step {step}, perhaps for want of memory. See its log, then resume "
-    "the run."
-)
+STEP_DONE = "step-done"
 
 READY = """
     FROM run_steps s JOIN training_runs r ON r.id = s.run_id
@@ -107,7 +105,8 @@ class Steps:
 
     def open(self) -> int:
         """Steps that are being done or could be now: as many trainers have something to do."""
-        return self._session.scalar(OPEN)
+        steps: int = self._session.scalars(OPEN).one()
+        return steps
 
     def owners(self) -> list[str]:
         """Who holds steps now."""
@@ -126,12 +125,7 @@ class Steps:
             spent = attempts >= max_attempts
             self._set(*this, state=StepState.FAILED if spent else StepState.WAITING)
             if spent:
-                self._end(
-                    run_id,
-                    RunState.FAILED,
-                    reason=TRAINER_LOST,
-                    message=LOST_TEXT.format(step=name),
-                )
+                self._end_failed(run_id, Message(TRAINER_LOST, {"step": name}))
 
     def renew(self, tokens: Sequence[UUID], lease: timedelta) -> None:
         """Hold steps longer, while their trainer lives."""
@@ -143,11 +137,11 @@ class Steps:
         token: UUID,
         stage: str,
         fraction: float,
-        message: str,
+        message: Message,
         metrics: Mapping[str, float] | None = None,
     ) -> bool:
         """Report how far a step is, with figures that are worth keeping; False if it is no longer this trainer's."""
-        values = {"fraction": min(max(fraction, 0.0), 1.0), "message": message}
+        values = {"fraction": min(max(fraction, 0.0), 1.0), "message": message.to_json()}
         held = (RunStepRow.lease_token == token, RunStepRow.state == StepState.RUNNING)
         told = (RunStepRow.run_id, RunStepRow.name)
         row = self._session.execute(
@@ -165,14 +159,16 @@ class Steps:
         token: UUID,
         outcome: Mapping[str, Any],
         adding: Sequence[NewStep] = (),
-        message: str = "",
+        message: Message | None = None,
     ) -> int | None:
         """Mark a step done, with the steps that follow from it.
 
         Returns how many steps of the run can be done now, None if the step is no longer this trainer's.
         """
         done = {"state": StepState.DONE, "fraction": 1.0, "ended_at": NOW, "outcome": dict(outcome)}
-        row = self._set(RunStepRow.lease_token == token, **done, message=message or None)
+        row = self._set(
+            RunStepRow.lease_token == token, **done, message=message and message.to_json()
+        )
         if row is None:
             return None
         run_id = row.run_id
@@ -181,18 +177,19 @@ class Steps:
             select(TrainingRunRow.id).where(TrainingRunRow.id == run_id).with_for_update()
         )
         self._add(run_id, adding)
-        told = message or f"{row.name} is done"
-        self._say(run_id, row.name, row.kind, 1.0, told, _figures(outcome))
-        self._sum_up(run_id, row.kind, told)
+        news = message or Message(STEP_DONE, {"step": row.name})
+        self._say(run_id, row.name, row.kind, 1.0, news, _figures(outcome))
+        self._sum_up(run_id, row.kind, news)
         if not self._open(run_id):
             self._end(run_id, RunState.DONE, stage="done", message=None)
-        return self._session.scalars(READY_OF_RUN, {"run": run_id}).one()
+        ready: int = self._session.scalars(READY_OF_RUN, {"run": run_id}).one()
+        return ready
 
-    def fail(self, token: UUID, reason: str, message: str) -> None:
+    def fail(self, token: UUID, reason: Message) -> None:
         """A step cannot be done, and so its run cannot."""
-        failed = {"state": StepState.FAILED, "ended_at": NOW, "reason": reason}
+        failed = {"state": StepState.FAILED, "ended_at": NOW, "reason": reason.code}
         if row := self._set(RunStepRow.lease_token == token, **failed):
-            self._end(row.run_id, RunState.FAILED, reason=reason, message=message)
+            self._end_failed(row.run_id, reason)
 
     def give_back(self, token: UUID, delay: timedelta) -> None:
         """Return a step unharmed: the attempt does not count."""
@@ -243,7 +240,7 @@ class Steps:
         )
         took = func.extract("epoch", RunStepRow.ended_at - RunStepRow.started_at)
         images = cast(RunStepRow.subject["images"].astext, Double)
-        which = RunStepRow.subject["set"].astext
+        which = RunStepRow.subject["feature_set"].astext
         query = (
             select(RunStepRow.kind, func.coalesce(which, ""), func.sum(took) / func.sum(images))
             .where(RunStepRow.run_id == latest.scalar_subquery(), images > 0)
@@ -264,7 +261,7 @@ class Steps:
             self._audit.record(Event.RUN_STARTED, run=str(run_id))
         notify(self._session, [run_id])
 
-    def _set(self, *which: Any, **values: Any) -> Row | None:
+    def _set(self, *which: Any, **values: Any) -> Row[UUID, str, str] | None:
         free = {"lease_token": None, "lease_until": None, "owner": None}
         changed = (
             update(RunStepRow)
@@ -301,19 +298,19 @@ class Steps:
         step: str,
         stage: str,
         fraction: float,
-        message: str,
+        message: Message,
         metrics: Mapping[str, float],
     ) -> None:
         said = {
             "step": step,
             "stage": stage,
             "fraction": fraction,
-            "message": message,
+            "message": message.to_json(),
             "metrics": dict(metrics),
         }
         self._session.execute(insert(RunEventRow).values(run_id=run_id, **said))
 
-    def _sum_up(self, run_id: UUID, stage: str, message: str) -> None:
+    def _sum_up(self, run_id: UUID, stage: str, message: Message) -> None:
         """The run is as far as its steps are together."""
         whole = func.sum(RunStepRow.weight)
         done = func.sum(RunStepRow.weight * RunStepRow.fraction)
@@ -322,11 +319,14 @@ class Steps:
             .where(RunStepRow.run_id == run_id)
             .scalar_subquery()
         )
-        values = {"fraction": share, "stage": stage, "message": message}
+        values = {"fraction": share, "stage": stage, "message": message.to_json()}
         self._session.execute(
             update(TrainingRunRow).where(TrainingRunRow.id == run_id).values(**values)
         )
         notify(self._session, [run_id])
+
+    def _end_failed(self, run_id: UUID, reason: Message) -> None:
+        self._end(run_id, RunState.FAILED, reason=reason.code, message=reason.to_json())
 
     def _end(self, run_id: UUID, state: RunState, **values: Any) -> None:
         this = (TrainingRunRow.id == run_id, TrainingRunRow.state == RunState.RUNNING)

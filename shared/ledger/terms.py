@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Text, column, func, select, table, text
+from sqlalchemy import Connection, Text, column, select, table, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Executable
 
+from shared.ledger.clock import database_time
 from shared.ledger.tables import TermsRow
 
 REVISION = select(table("alembic_version", column("version_num", Text)).c.version_num)
@@ -36,11 +37,12 @@ class Terms:
 
     def now(self) -> datetime:
         """By the database's clock."""
-        return self._session.scalar(select(func.clock_timestamp()))
+        return database_time(self._session)
 
     def server(self) -> str:
         """The version of PostgreSQL."""
-        return self._session.scalar(text("SHOW server_version"))
+        version: str = self._session.scalars(text("SHOW server_version")).one()
+        return version
 
 
 def read(connection: Connection) -> Schema:
@@ -50,13 +52,15 @@ def read(connection: Connection) -> Schema:
 
 
 def is_empty(connection: Connection) -> bool:
-    return connection.scalar(TABLES) == 0
+    tables: int = connection.scalars(TABLES).one()
+    return tables == 0
 
 
 def _told(connection: Connection, query: Executable) -> str | None:
     try:
         with connection.begin_nested():
-            return connection.scalar(query)
+            value: str | None = connection.scalar(query)
+            return value
     except ProgrammingError as refused:
         if getattr(refused.orig, "pgcode", None) in NOT_TO_BE_READ:
             return None

@@ -6,15 +6,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
+from shared.domain.messages import Message
 from shared.domain.training import RunState, StepKind, StepState, run_origins
-from shared.errors import Conflict
+from shared.errors import Conflict, NotFound
 from shared.ledger.audit import AuditTrail
 from shared.ledger.jobs import notify
-from shared.ledger.tables import DatasetRow, RunEventRow, RunStepRow, TrainingRunRow, VersionRow
+from shared.ledger.tables import (
+    AnySelect,
+    DatasetRow,
+    RunEventRow,
+    RunStepRow,
+    TrainingRunRow,
+    VersionRow,
+)
 
 NOW = func.clock_timestamp()
 
@@ -47,7 +55,8 @@ class TrainingRun:
     metrics: dict[str, Any] | None
     model_digest: str | None
     reason: str | None
-    message: str | None
+    message: Message | None
+    """What it said last; why it failed, by the code of its reason."""
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -65,7 +74,7 @@ class Step:
     state: StepState
     weight: float
     fraction: float
-    message: str | None
+    message: Message | None
     attempts: int
     owner: str | None
     seconds: float | None
@@ -79,7 +88,7 @@ class RunEvent:
     step: str
     stage: str
     fraction: float
-    message: str
+    message: Message
     metrics: dict[str, Any]
 
 
@@ -115,7 +124,14 @@ class TrainingRuns:
 
     def find(self, run_id: UUID) -> TrainingRun | None:
         row = self._session.execute(_runs().where(TrainingRunRow.id == run_id)).first()
-        return row and _run(row)
+        return _run(row) if row else None
+
+    def get(self, run_id: UUID) -> TrainingRun:
+        """Raises NotFound."""
+        run = self.find(run_id)
+        if run is None:
+            raise NotFound(thing="training run")
+        return run
 
     def newest(self, limit: int = 50) -> list[TrainingRun]:
         query = _runs().order_by(TrainingRunRow.created_at.desc()).limit(limit)
@@ -139,10 +155,7 @@ class TrainingRuns:
         """What the run said of itself after that event."""
         query = select(RunEventRow).where(RunEventRow.run_id == run_id, RunEventRow.id > after)
         rows = self._session.scalars(query.order_by(RunEventRow.id).limit(limit))
-        return [
-            RunEvent(**{field.name: getattr(row, field.name) for field in fields(RunEvent)})
-            for row in rows
-        ]
+        return [_event(row) for row in rows]
 
     def cancel(self, run_id: UUID) -> bool:
         """Stop a run; its trainers notice with their next word. False if there is no such run."""
@@ -151,9 +164,8 @@ class TrainingRuns:
             return False
         if state not in run_origins(RunState.CANCELLED):
             raise RunNotCancellable(state=state)
-        self._change(
-            run_id, state=RunState.CANCELLED, ended_at=NOW, message="An operator cancelled it."
-        )
+        cancelled = Message("run-cancelled").to_json()
+        self._change(run_id, state=RunState.CANCELLED, ended_at=NOW, message=cancelled)
         self._audit.record(Event.RUN_CANCELLED, run=str(run_id))
         return True
 
@@ -198,12 +210,13 @@ class TrainingRuns:
         }
         unfinished = (RunStepRow.run_id == run_id, RunStepRow.state != StepState.DONE)
         self._session.execute(update(RunStepRow).where(*unfinished).values(**free, **values))
-        return self._session.scalar(
+        state = self._session.scalar(
             select(TrainingRunRow.state).where(TrainingRunRow.id == run_id).with_for_update()
         )
+        return RunState(state) if state else None
 
 
-def _runs() -> Select:
+def _runs() -> AnySelect:
     query = select(TrainingRunRow, DatasetRow.name, VersionRow.number)
     return query.join(DatasetRow, DatasetRow.id == TrainingRunRow.dataset_id).outerjoin(
         VersionRow, VersionRow.id == TrainingRunRow.version_id
@@ -215,15 +228,38 @@ def _run(row: Sequence[Any]) -> TrainingRun:
     own = [
         field.name
         for field in fields(TrainingRun)
-        if field.name not in ("dataset", "version", "state")
+        if field.name not in ("dataset", "version", "state", "message")
     ]
     told = {name: getattr(run, name) for name in own}
-    return TrainingRun(**told, dataset=dataset, version=version, state=RunState(run.state))
+    return TrainingRun(
+        **told,
+        dataset=dataset,
+        version=version,
+        state=RunState(run.state),
+        message=_message(run.message),
+    )
 
 
 def _step(row: Any) -> Step:
     told = dict(row._mapping)
     seconds = None if told["seconds"] is None else float(told["seconds"])
-    return Step(
-        **{**told, "kind": StepKind(row.kind), "state": StepState(row.state), "seconds": seconds}
-    )
+    typed = {
+        "kind": StepKind(row.kind),
+        "state": StepState(row.state),
+        "message": _message(row.message),
+        "seconds": seconds,
+    }
+    return Step(**{**told, **typed})
+
+
+def _event(row: RunEventRow) -> RunEvent:
+    same = {
+        field.name: getattr(row, field.name)
+        for field in fields(RunEvent)
+        if field.name != "message"
+    }
+    return RunEvent(**same, message=Message.from_json(row.message))
+
+
+def _message(stored: Mapping[str, Any] | None) -> Message | None:
+    return Message.from_json(stored) if stored else None

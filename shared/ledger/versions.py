@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, func, insert, literal, or_, select, text
@@ -153,18 +154,27 @@ class Versions:
             for each in (older, newer)
         )
         both = old.join(new, old.c.image_sha256 == new.c.image_sha256, full=True)
-        relabelled = old.c.malignant != new.c.malignant
+        label_differs = old.c.malignant != new.c.malignant
         other = or_(
             *(old.c[name].is_distinct_from(new.c[name]) for name in COLUMNS if name != "malignant")
         )
         kinds = (
             old.c.image_sha256.is_(None),
             new.c.image_sha256.is_(None),
-            relabelled,
+            label_differs,
             and_(old.c.malignant == new.c.malignant, other),
         )
-        counts = select(*(func.count().filter(kind) for kind in kinds)).select_from(both)
-        return Difference(*self._session.execute(counts).one())
+        counts = [
+            func.count().filter(kind).label(name)
+            for name, kind in zip(("added", "removed", "relabelled", "changed"), kinds, strict=True)
+        ]
+        row = self._session.execute(select(*counts).select_from(both)).one()
+        return Difference(
+            added=row.added,
+            removed=row.removed,
+            relabelled=row.relabelled,
+            changed=row.changed,
+        )
 
     def locked(self, hashes: Sequence[str]) -> set[str]:
         """Those of these images that are in the test part of any version of any dataset."""
@@ -262,5 +272,5 @@ def _frozen(row: VersionRow, *, new: bool) -> Frozen:
     return Frozen(**_told(row), new=new)
 
 
-def _told(row: VersionRow) -> dict:
+def _told(row: VersionRow) -> dict[str, Any]:
     return {field.name: getattr(row, field.name) for field in fields(Version)}

@@ -3,20 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import Double, Integer, Select, cast, func, literal_column, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Integer,
+    Select,
+    cast,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session
 
+from shared.ledger.backlog import FAILED, QUEUED, REASON, RUNNING
+from shared.ledger.clock import database_time
 from shared.ledger.tables import HospitalRow, JobRow, ObservationRow, ResultRow
+
+Columns = TypeVarTuple("Columns")
 
 TOOK_S = cast(func.extract("epoch", ResultRow.created_at - JobRow.created_at), Double)
 """Submit to result. A dead letter that was run again counts from its submission."""
-REFER = literal_column("'refer'")
-QUEUED, RUNNING, FAILED = (
-    JobRow.state == literal_column(f"'{state}'") for state in ("queued", "running", "failed")
-)
+REFER: ColumnElement[str] = literal_column("'refer'")
 
 
 class Span(NamedTuple):
@@ -86,7 +97,7 @@ class Wall:
 
     def now(self) -> datetime:
         """By the database's clock, which all its times are by."""
-        return self._session.scalar(select(func.clock_timestamp()))
+        return database_time(self._session)
 
     def read(self, span: Span) -> Reading:
         return Reading(
@@ -126,11 +137,13 @@ class Wall:
         return [Lane(*row) for row in self._session.execute(self._mine(query, JobRow.hospital_id))]
 
     def _running(self) -> dict[UUID, int]:
-        query = select(JobRow.hospital_id, func.count()).where(RUNNING).group_by(JobRow.hospital_id)
-        return dict(map(tuple, self._session.execute(self._mine(query, JobRow.hospital_id))))
+        jobs = func.count().label("jobs")
+        query = select(JobRow.hospital_id, jobs).where(RUNNING).group_by(JobRow.hospital_id)
+        rows = self._session.execute(self._mine(query, JobRow.hospital_id))
+        return {row.hospital_id: row.jobs for row in rows}
 
     def _failed(self, span: Span) -> list[Failed]:
-        by = (JobRow.hospital_id, JobRow.reason)
+        by = (JobRow.hospital_id, REASON)
         lately = func.count().filter(JobRow.updated_at >= span.since)
         query = select(*by, func.count(), lately).where(FAILED).group_by(*by)
         return [
@@ -150,7 +163,7 @@ class Wall:
             for row in self._session.execute(self._mine(query, ObservationRow.hospital_id))
         ]
 
-    def _mine(self, query: Select, column: Any) -> Select:
+    def _mine(self, query: Select[*Columns], column: Any) -> Select[*Columns]:
         return query if self._hospital is None else query.where(column == self._hospital)
 
 

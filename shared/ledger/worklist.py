@@ -7,12 +7,26 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from shared.domain.jobs import JobState, Priority
+from shared.ledger.backlog import REASON
+from shared.ledger.clock import database_time
 from shared.ledger.scope import Scoped
-from shared.ledger.tables import CaseRow, JobRow, OutcomeRow, ResultRow
+from shared.ledger.tables import AnySelect, CaseRow, JobRow, OutcomeRow, ResultRow
 
 COUNTED = 10_000
 """A list longer than this is only said to be longer: counting on would cost more than the page itself."""
@@ -66,7 +80,7 @@ LINE = (
     JobRow.urgent,
     JobRow.attempts,
     JobRow.reason,
-    JobRow.message,
+    JobRow.facts,
     ResultRow.risk,
     ResultRow.decision,
     ResultRow.fna,
@@ -89,7 +103,7 @@ class Line:
     priority: Priority
     attempts: int
     reason: str | None
-    message: str | None
+    facts: dict[str, Any] | None
     risk: float | None
     decision: str | None
     fna: bool | None
@@ -100,15 +114,17 @@ class Line:
     consent: bool | None
 
     def place(self, order: Order) -> Place:
-        return (self.risk if order is Order.RISK else self.created_at), self.job_id
+        if order is Order.RISK and self.risk is not None:
+            return self.risk, self.job_id
+        return self.created_at, self.job_id
 
 
 @dataclass(frozen=True)
 class DeadLetters:
-    """How many cases failed with this reason, and the sentence of one of them."""
+    """How many cases failed with this reason, and the facts of one of them."""
 
     reason: str
-    message: str | None
+    facts: dict[str, Any] | None
     cases: int
 
 
@@ -128,30 +144,29 @@ class Worklist(Scoped):
 
     def count(self, asked: Asked, most: int = COUNTED) -> int:
         """How many there are; `most` + 1 where there are more than `most`."""
-        return self._session.scalar(
-            select(func.count()).select_from(self._matching(asked).limit(most + 1).subquery())
-        )
+        listed = self._matching(asked).limit(most + 1).subquery()
+        return self._session.scalars(select(func.count()).select_from(listed)).one()
 
     def exact(self, asked: Asked) -> int:
-        return self._session.scalar(
-            select(func.count()).select_from(self._matching(asked).subquery())
-        )
+        listed = self._matching(asked).subquery()
+        return self._session.scalars(select(func.count()).select_from(listed)).one()
 
     def dead(self) -> list[DeadLetters]:
         """By their reasons, the most frequent first."""
         number = func.count()
-        query = self._mine(select(JobRow.reason, func.max(JobRow.message), number), JobRow)
-        query = query.where(JobRow.state == JobState.FAILED).group_by(JobRow.reason)
+        one = cast(func.max(cast(JobRow.facts, Text)), JSONB)
+        query = self._mine(select(REASON, one, number), JobRow)
+        query = query.where(JobRow.state == JobState.FAILED).group_by(REASON)
         return [
             DeadLetters(*row)
-            for row in self._session.execute(query.order_by(number.desc(), JobRow.reason))
+            for row in self._session.execute(query.order_by(number.desc(), REASON))
         ]
 
     def now(self) -> datetime:
         """By the database's clock, which dates the cases."""
-        return self._session.scalar(select(func.clock_timestamp()))
+        return database_time(self._session)
 
-    def _matching(self, asked: Asked) -> Select:
+    def _matching(self, asked: Asked) -> AnySelect:
         """Ids of the jobs asked for."""
         query = self._mine(select(JobRow.id), JobRow).join(CaseRow, CaseRow.id == JobRow.case_id)
         query = query.where(CaseRow.hospital_id == JobRow.hospital_id, CaseRow.erased_at.is_(None))
@@ -160,14 +175,14 @@ class Worklist(Scoped):
             query = query.where(ResultRow.risk.is_not(None)) if asked.order is Order.RISK else query
         return query.where(*_of_job(asked), *_of_case(asked), *_of_result(asked))
 
-    def _ordered(self, query: Select, order: Order, after: Place | None) -> Select:
+    def _ordered(self, query: AnySelect, order: Order, after: Place | None) -> AnySelect:
         key = tuple_(*_keys(order))
         if after:
             seen = tuple_(*map(literal, after))
             query = query.where(key > seen if order is Order.OLDEST else key < seen)
         return _by(query, order)
 
-    def _latest(self) -> Select:
+    def _latest(self) -> AnySelect:
         told = (
             OutcomeRow.malignant,
             OutcomeRow.source,
@@ -186,20 +201,24 @@ def _keys(order: Order) -> tuple[Any, Any]:
     )
 
 
-def _by(query: Select, order: Order) -> Select:
+def _by(query: AnySelect, order: Order) -> AnySelect:
     keys = _keys(order)
     return query.order_by(*(key if order is Order.OLDEST else key.desc() for key in keys))
 
 
 def _of_job(asked: Asked) -> list[ColumnElement[bool]]:
-    urgent = asked.priority and JobRow.urgent.is_(asked.priority is Priority.URGENT)
-    since = asked.since and JobRow.created_at >= asked.since
-    until = asked.until and JobRow.created_at <= asked.until
-    told = (
-        asked.state and JobRow.state == asked.state,
-        asked.reason and JobRow.reason == asked.reason,
-    )
-    return [each for each in (*told, urgent, since, until) if each is not None]
+    conditions: list[ColumnElement[bool]] = []
+    if asked.state is not None:
+        conditions.append(JobRow.state == asked.state)
+    if asked.reason is not None:
+        conditions.append(JobRow.reason == asked.reason)
+    if asked.priority is not None:
+        conditions.append(JobRow.urgent.is_(asked.priority is Priority.URGENT))
+    if asked.since is not None:
+        conditions.append(JobRow.created_at >= asked.since)
+    if asked.until is not None:
+        conditions.append(JobRow.created_at <= asked.until)
+    return conditions
 
 
 def _of_case(asked: Asked) -> list[ColumnElement[bool]]:
@@ -240,12 +259,10 @@ def _ended(outcome: Told) -> ColumnElement[bool]:
 
 
 def _line(row: Any) -> Line:
-    case_id, job_id, number, batch, at, size_mm, state, urgent, attempts, reason, message, *told = (
-        row
-    )
+    case_id, job_id, number, batch, at, size_mm, state, urgent, attempts, reason, facts, *told = row
     risk, decision, fna, warnings, *outcome = told
     priority = Priority.URGENT if urgent else Priority.ROUTINE
-    work = JobState(state), priority, attempts, reason, message
+    work = JobState(state), priority, attempts, reason, facts
     codes = tuple(warning["code"] for warning in warnings or ())
     return Line(
         case_id, job_id, number, batch, at, size_mm, *work, risk, decision, fna, codes, *outcome

@@ -4,10 +4,12 @@ torchvision 0.28's compiled operators do not load into torch 2.13's CPU build, a
 looks two of them up. Declaring those two first lets its models load; nothing here calls either operator.
 """
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from shared.networks.card import Weights
 
@@ -39,11 +41,13 @@ def _declare_operators() -> torch.library.Library:
 _DECLARED = None if _has_compiled_operators() else _declare_operators()
 
 from torchvision import models  # noqa: E402
+from torchvision.models import mobilenetv2  # noqa: E402
+from torchvision.models._api import WeightsEnum  # noqa: E402
 
 LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms limit it to research"
 
 
-def published(name: str, entry: models.WeightsEnum) -> Weights:
+def published(name: str, entry: WeightsEnum) -> Weights:
     """torchvision's file for a network, under our name or its own.
 
     Always the first version of the weights: the papers' features come from networks trained as their authors did, not
@@ -52,4 +56,9 @@ def published(name: str, entry: models.WeightsEnum) -> Weights:
     return Weights((f"{name}.pth", entry.url.rsplit("/", 1)[1]), entry.url, LICENCE)
 
 
-__all__ = ["LICENCE", "models", "published"]
+def untrained(build: Callable[..., nn.Module], **options: bool) -> nn.Module:
+    """A network of torchvision's with random weights."""
+    return build(weights=None, **options)
+
+
+__all__ = ["LICENCE", "WeightsEnum", "mobilenetv2", "models", "published", "untrained"]

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import models, published
+from shared.networks._torchvision import models, published, untrained
 from shared.networks.card import (
     IMAGENET,
     Card,
@@ -13,7 +13,7 @@ from shared.networks.card import (
     of_grey_levels,
     pooled_taps,
 )
-from shared.networks.cutting import cut
+from shared.networks.cutting import cut, sequence
 from shared.networks.registry import network
 
 _CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
@@ -84,7 +84,7 @@ class AlexNet:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return cut(module, _ENDS)
+        return cut(sequence(module), _ENDS)
 
 
 @network
@@ -104,11 +104,12 @@ class AlexNetOneTower:
 
     @staticmethod
     def build() -> nn.Module:
-        return models.alexnet(weights=None)
+        return untrained(models.alexnet)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        stages = cut(module.features, _OWT_ENDS)
-        stages["fc1"] = nn.Sequential(module.avgpool, nn.Flatten(), *module.classifier[:3])
-        stages["fc2"] = module.classifier[3:6]
+        stages = cut(sequence(module, "features"), _OWT_ENDS)
+        pool, classifier = module.get_submodule("avgpool"), sequence(module, "classifier")
+        stages["fc1"] = nn.Sequential(pool, nn.Flatten(), *list(classifier)[:3])
+        stages["fc2"] = classifier[3:6]
         return stages

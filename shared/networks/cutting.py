@@ -7,6 +7,14 @@ from itertools import pairwise
 from torch import nn
 
 
+def sequence(module: nn.Module, name: str = "") -> nn.Sequential:
+    """The part of that name, which is a sequence of layers; without a name the module itself."""
+    part = module.get_submodule(name)
+    if not isinstance(part, nn.Sequential):
+        raise TypeError(f"{name or 'the network'} is a {type(part).__name__}, not a sequence")
+    return part
+
+
 def cut(layers: nn.Sequential, ends: Mapping[str, int]) -> OrderedDict[str, nn.Module]:
     """Consecutive slices of `layers`: each stage ends before the layer of the number given for it."""
     places = pairwise((0, *ends.values()))

@@ -2,11 +2,10 @@
 
 import re
 from collections import OrderedDict
-from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
-from shared.networks._torchvision import models, published
+from shared.networks._torchvision import models, published, untrained
 from shared.networks.card import IMAGENET, Card, pooled_taps
 from shared.networks.cutting import chain
 from shared.networks.registry import network
@@ -15,7 +14,7 @@ _WIDTHS = {"block1": 256, "block2": 512, "block3": 1792, "block4": 1920}
 _OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 
 
-def _rename(module: nn.Module, tensors: dict[str, Any], *_: object) -> None:
+def _rename(module: nn.Module, tensors: dict[str, Tensor], *_: object) -> None:
     """torchvision's file is older than its code: it says `norm.1` where the layer is now called `norm1`."""
     for old in [name for name in tensors if _OLD_NAME.search(name)]:
         tensors[_OLD_NAME.sub(r"\1\2", old)] = tensors.pop(old)
@@ -37,16 +36,16 @@ class DenseNet201:
 
     @staticmethod
     def build() -> nn.Module:
-        module = models.densenet201(weights=None)
+        module = untrained(models.densenet201)
         module.register_load_state_dict_pre_hook(_rename)
         return module
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        features = module.features
+        features = module.get_submodule("features")
         return OrderedDict(
             stem=chain(features, "conv0", "norm0", "relu0", "pool0"),
-            block1=features.denseblock1,
+            block1=features.get_submodule("denseblock1"),
             block2=chain(features, "transition1", "denseblock2"),
             block3=chain(features, "transition2", "denseblock3"),
             block4=nn.Sequential(

@@ -20,17 +20,19 @@ class ClassActivation:
     values: NDArray[np.float32]
 
 
-def grad_cam(network: TapNetwork, image: Tensor) -> ClassActivation:
+def grad_cam(network: TapNetwork, pixels: NDArray[np.float32]) -> ClassActivation:
     """Grad-CAM of a tuned network's own verdict.
 
     The maps A_k are those of the last stage that has any and that the head is reached by. Their weights are the means
     over all places of the gradient of the log-odds of malignant; the map is ReLU(sum over k of weight_k A_k).
+    It needs gradients, so PyTorch computes it on the network's own device, whatever engine runs the network.
 
     Parameters
     ----------
     network : with a head
-    image : (1, 3 or 4, S, S) float32 as `TapNetwork.forward` takes it
+    pixels : (1, 3 or 4, S, S) float32 as `TapNetwork.forward` takes it
     """
+    image = torch.from_numpy(pixels).to(network.device)
     place, maps = _last_maps(network, image)
     with torch.enable_grad():
         maps.requires_grad_()
@@ -41,7 +43,8 @@ def grad_cam(network: TapNetwork, image: Tensor) -> ClassActivation:
 
 def _last_maps(network: TapNetwork, image: Tensor) -> tuple[int, Tensor]:
     """The number of the last stage with more than one place, up to the embedding's, and what it gave."""
-    found, reached = None, image[:, :3]
+    found: tuple[int, Tensor] | None = None
+    reached = image[:, :3]
     with torch.no_grad():
         for place, (stage, layer) in enumerate(network.layers.items()):
             reached = layer(reached)
@@ -49,11 +52,15 @@ def _last_maps(network: TapNetwork, image: Tensor) -> tuple[int, Tensor]:
                 found = place, reached.clone()  # a layer behind it may work in place
             if stage == network.embedding.stage:
                 break
+    if found is None:
+        raise ValueError(f"no stage of {network.card.name} gives maps")
     return found
 
 
 def _verdict(network: TapNetwork, image: Tensor, place: int, maps: Tensor) -> Tensor:
     """Log-odds of malignant () from the maps after a stage."""
+    if network.head is None:
+        raise ValueError(f"{network.card.name} is not tuned, so it has no verdict")
     stages, reached = list(network.layers.items()), maps.clone()
     last = [name for name, _ in stages].index(network.embedding.stage)
     for _, layer in stages[place + 1 : last + 1]:

@@ -10,8 +10,8 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._timm import inception_resnet_v2
-from shared.networks._torchvision import models, published
+from shared.networks import _timm
+from shared.networks._torchvision import models, published, untrained
 from shared.networks.card import PLUS_MINUS_ONE, Card, Weights, pooled_taps
 from shared.networks.cutting import chain
 from shared.networks.registry import network
@@ -33,7 +33,7 @@ class GoogLeNet:
 
     @staticmethod
     def build() -> nn.Module:
-        return models.googlenet(weights=None, init_weights=False)
+        return untrained(models.googlenet, init_weights=False)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
@@ -61,13 +61,13 @@ class InceptionV3:
 
     @staticmethod
     def build() -> nn.Module:
-        return models.inception_v3(weights=None, init_weights=False)
+        return untrained(models.inception_v3, init_weights=False)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        first = chain(module, "Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1")
+        first = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1")
         return OrderedDict(
-            stem=nn.Sequential(*first, module.Conv2d_3b_1x1, module.Conv2d_4a_3x3),
+            stem=chain(module, *first, "Conv2d_3b_1x1", "Conv2d_4a_3x3"),
             mixed5=chain(module, "maxpool2", "Mixed_5b", "Mixed_5c", "Mixed_5d"),
             mixed6=chain(module, *(f"Mixed_6{part}" for part in "abcde")),
             mixed7=chain(module, *(f"Mixed_7{part}" for part in "abc")),
@@ -96,7 +96,7 @@ class InceptionResNetV2:
 
     @staticmethod
     def build() -> nn.Module:
-        return inception_resnet_v2(pretrained=False)
+        return _timm.untrained(_timm.inception_resnet_v2)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
@@ -113,5 +113,5 @@ class InceptionResNetV2:
             mixed5=chain(module, "maxpool_5a", "mixed_5b", "repeat"),
             mixed6=chain(module, "mixed_6a", "repeat_1"),
             mixed7=chain(module, "mixed_7a", "repeat_2", "block8"),
-            conv=module.conv2d_7b,
+            conv=module.get_submodule("conv2d_7b"),
         )

@@ -1,7 +1,7 @@
 """The networks SERA knows, by name."""
 
 from collections import OrderedDict
-from typing import ClassVar, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from shared.networks.errors import NetworkUnknown
 class Network(Protocol):
     """A card, the whole network, and its cut into named stages."""
 
-    card: ClassVar[Card]
+    card: Card
 
     @staticmethod
     def build() -> nn.Module:

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import models, published
+from shared.networks._torchvision import WeightsEnum, models, published, untrained
 from shared.networks.card import IMAGENET, Card, pooled_taps
 from shared.networks.cutting import chain
 from shared.networks.registry import network
@@ -13,7 +13,7 @@ _BASIC = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
 _BOTTLENECK = {"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048}
 
 
-def _card(name: str, entry: models.WeightsEnum, widths: dict[str, int]) -> Card:
+def _card(name: str, entry: WeightsEnum, widths: dict[str, int]) -> Card:
     return Card(
         name=name,
         input_px=224,
@@ -35,11 +35,14 @@ class ResNet18:
     """torchvision's `resnet18`."""
 
     card = _card("resnet18", models.ResNet18_Weights.IMAGENET1K_V1, _BASIC)
-    stages = staticmethod(_stages)
 
     @staticmethod
     def build() -> nn.Module:
-        return models.resnet18(weights=None)
+        return untrained(models.resnet18)
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return _stages(module)
 
 
 @network
@@ -47,11 +50,14 @@ class ResNet50:
     """torchvision's `resnet50`."""
 
     card = _card("resnet50", models.ResNet50_Weights.IMAGENET1K_V1, _BOTTLENECK)
-    stages = staticmethod(_stages)
 
     @staticmethod
     def build() -> nn.Module:
-        return models.resnet50(weights=None)
+        return untrained(models.resnet50)
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return _stages(module)
 
 
 @network
@@ -59,8 +65,11 @@ class ResNet101:
     """torchvision's `resnet101`."""
 
     card = _card("resnet101", models.ResNet101_Weights.IMAGENET1K_V1, _BOTTLENECK)
-    stages = staticmethod(_stages)
 
     @staticmethod
     def build() -> nn.Module:
-        return models.resnet101(weights=None)
+        return untrained(models.resnet101)
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return _stages(module)

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import models, published
+from shared.networks._torchvision import models, published, untrained
 from shared.networks.card import IMAGENET, Card, pooled_taps
 from shared.networks.cutting import chain
 from shared.networks.registry import network
@@ -32,7 +32,7 @@ class ShuffleNet:
 
     @staticmethod
     def build() -> nn.Module:
-        return models.shufflenet_v2_x1_0(weights=None)
+        return untrained(models.shufflenet_v2_x1_0)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:

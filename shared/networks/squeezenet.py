@@ -4,9 +4,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import LICENCE, models
+from shared.networks._torchvision import LICENCE, models, untrained
 from shared.networks.card import IMAGENET, Card, Weights, pooled_taps
-from shared.networks.cutting import cut
+from shared.networks.cutting import cut, sequence
 from shared.networks.registry import network
 
 _ENDS = OrderedDict(conv1=2, fire3=5, fire4=7, fire6=10, fire8=12, fire9=13)
@@ -33,8 +33,8 @@ class SqueezeNet:
 
     @staticmethod
     def build() -> nn.Module:
-        return models.squeezenet1_1(weights=None)
+        return untrained(models.squeezenet1_1)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return cut(module.features, _ENDS)
+        return cut(sequence(module, "features"), _ENDS)

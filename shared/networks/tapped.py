@@ -73,6 +73,11 @@ class TapNetwork(nn.Module):
         return sum(tap.width for tap in self._taps) + (self.head is not None)
 
     @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
+
+    @property
     def takes_mask(self) -> bool:
         """Whether a tap pools over a region, so that the nodule's mask is needed as a fourth channel."""
         return any(tap.pool in REGIONS for tap in self._taps)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from shared.networks._torchvision import models, published
+from shared.networks._torchvision import WeightsEnum, models, published, untrained
 from shared.networks.card import (
     IMAGENET,
     Card,
@@ -14,7 +14,7 @@ from shared.networks.card import (
     of_grey_levels,
     pooled_taps,
 )
-from shared.networks.cutting import cut
+from shared.networks.cutting import cut, sequence
 from shared.networks.registry import network
 
 _CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
@@ -87,10 +87,10 @@ class VGGF:
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return cut(module, _F_ENDS)
+        return cut(sequence(module), _F_ENDS)
 
 
-def _deep_card(name: str, entry: models.WeightsEnum) -> Card:
+def _deep_card(name: str, entry: WeightsEnum) -> Card:
     return Card(
         name=name,
         input_px=224,
@@ -104,10 +104,11 @@ def _deep_card(name: str, entry: models.WeightsEnum) -> Card:
 
 def _deep_stages(module: nn.Module, ends: Mapping[str, int]) -> OrderedDict[str, nn.Module]:
     """Five groups of convolutions, each beginning with the pool of the one before; then the connected layers."""
-    stages = cut(module.features, ends)
-    last_pool = module.features[-1]
-    stages["fc1"] = nn.Sequential(last_pool, module.avgpool, nn.Flatten(), *module.classifier[:3])
-    stages["fc2"] = module.classifier[3:6]
+    features, classifier = sequence(module, "features"), sequence(module, "classifier")
+    pool = module.get_submodule("avgpool")
+    stages = cut(features, ends)
+    stages["fc1"] = nn.Sequential(features[-1], pool, nn.Flatten(), *list(classifier)[:3])
+    stages["fc2"] = classifier[3:6]
     return stages
 
 
@@ -119,7 +120,7 @@ class VGG16:
 
     @staticmethod
     def build() -> nn.Module:
-        return models.vgg16(weights=None, init_weights=False)
+        return untrained(models.vgg16, init_weights=False)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
@@ -134,7 +135,7 @@ class VGG19:
 
     @staticmethod
     def build() -> nn.Module:
-        return models.vgg19(weights=None, init_weights=False)
+        return untrained(models.vgg19, init_weights=False)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -26,10 +27,11 @@ class WeightsFinder:
 
     def find(self, card: Card) -> Path:
         """The weight file of a network; raises `WeightsMissing`."""
-        if card.weights is None:
+        weights = card.weights
+        if weights is None:
             raise WeightsUnpublished(network=card.name)
-        found = next((path for path in self._candidates(card.weights) if path.is_file()), None)
-        return found or self._fetch(card)
+        found = next((path for path in self._candidates(weights) if path.is_file()), None)
+        return found or self._fetch(card.name, weights)
 
     def has(self, card: Card) -> bool:
         """Whether the weight file is here already."""
@@ -42,23 +44,24 @@ class WeightsFinder:
         folders = [folder for folder in (self.folder, self.cache) if folder]
         return (folder / file for folder in folders for file in weights.files)
 
-    def _fetch(self, card: Card) -> Path:
-        url = card.weights.url
+    def _fetch(self, network: str, weights: Weights) -> Path:
+        url = weights.url
+        missing = partial(self._missing, network, weights)
         if not url:
-            raise self._missing(card, "no address is known from which it could be downloaded")
+            raise missing("no address is known from which it could be downloaded")
         if not self.download:
-            raise self._missing(card, f"downloads (from {url}) are switched off")
-        target = self.cache / card.weights.kept_as
+            raise missing(f"downloads (from {url}) are switched off")
+        target = self.cache / weights.kept_as
         try:
-            download(card.weights, target)
+            download(weights, target)
         except (OSError, ValueError) as problem:
-            raise self._missing(card, f"the download from {url} failed ({problem})") from problem
+            raise missing(f"the download from {url} failed ({problem})") from problem
         return target
 
-    def _missing(self, card: Card, download: str) -> WeightsMissing:
+    def _missing(self, network: str, weights: Weights, download: str) -> WeightsMissing:
         return WeightsMissing(
-            network=card.name,
-            files=" or ".join(card.weights.files),
+            network=network,
+            files=" or ".join(weights.files),
             folder=self.folder or "SERA_WEIGHTS_DIR, which is not set",
             download=download,
         )

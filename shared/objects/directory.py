@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from shared.objects.errors import ObjectMissing, os_errors_named
 from shared.objects.keys import check_key, check_prefix, is_key
+from shared.streams import Readable, Writable
 
 PARTIAL = ".partial"
 CHUNK_BYTES = 1 << 20
@@ -30,7 +31,7 @@ class DirectoryStore:
     def __repr__(self) -> str:
         return f"DirectoryStore({str(self.root)!r})"
 
-    def write(self, key: str, source: BinaryIO, size: int) -> None:
+    def write(self, key: str, source: Readable, size: int) -> None:
         target = self._path(key)
         with os_errors_named(IMAGES), self._new_partial() as partial:
             _copy(source, partial, size)
@@ -129,7 +130,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
+def _copy(source: Readable, target: Writable, size: int) -> None:
     left = size
     while left:
         chunk = source.read(min(CHUNK_BYTES, left))

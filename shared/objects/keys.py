@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from shared.objects.errors import KeyInvalid
+from shared.streams import Readable, Seekable
 
 _PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _KEY = re.compile(rf"{_PART}(/{_PART})*")
@@ -15,13 +16,13 @@ _MAX_LENGTH = 900
 class KeyStore(Protocol):
     """Whole values under keys. Keys satisfy `check_key`; a value becomes visible whole and durable, or not at all."""
 
-    def write(self, key: str, source: BinaryIO, size: int) -> None:
+    def write(self, key: str, source: Seekable, size: int) -> None:
         """Keep the next `size` bytes of a seekable `source` under `key`, in place of what was there."""
 
     def read(self, key: str) -> bytes:
         """The whole value; raises ObjectMissing."""
 
-    def open(self, key: str) -> AbstractContextManager[BinaryIO]:
+    def open(self, key: str) -> AbstractContextManager[Readable]:
         """The value as a stream; raises ObjectMissing."""
 
     def exists(self, key: str) -> bool:

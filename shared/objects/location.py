@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from shared.objects.directory import DirectoryStore
 from shared.objects.errors import StoreUrlInvalid
 from shared.objects.keys import KeyStore
-from shared.objects.s3 import Bucket, S3Store
+from shared.objects.s3 import REGION, TIMEOUT_S, Bucket, S3Store
 from shared.objects.store import ObjectStore
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
@@ -49,30 +49,33 @@ def _bucket(parts: SplitResult) -> Bucket:
         raise StoreUrlInvalid(
             problem="one bucket name, of 3 to 63 of a-z 0-9 . -, has to follow the host"
         )
+    options = _options(parts.query)
     return Bucket(
         endpoint=parts.netloc.rpartition("@")[2],
         name=name,
         key=unquote(parts.username),
         secret=unquote(parts.password),
-        **_options(parts.query),
+        secure=options.get("secure") == "true",
+        region=options.get("region", REGION),
+        timeout_s=float(options.get("timeout_s", TIMEOUT_S)),
     )
 
 
-def _options(query: str) -> dict[str, bool | str | float]:
-    given = dict(parse_qsl(query, keep_blank_values=True))
-    if unknown := set(given) - {"secure", "region", "timeout_s"}:
+def _options(query: str) -> dict[str, str]:
+    """What stands after the `?` of the address; raises StoreUrlInvalid."""
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if unknown := set(options) - {"secure", "region", "timeout_s"}:
         raise StoreUrlInvalid(
             problem=f"it has {len(unknown)} option(s) other than secure, region and timeout_s"
         )
-    if given.get("secure", "false") not in {"true", "false"}:
+    if options.get("secure", "false") not in {"true", "false"}:
         raise StoreUrlInvalid(problem="secure is true or false")
-    if not _REGION.fullmatch(given.get("region", "us-east-1")):
+    if not _REGION.fullmatch(options.get("region", REGION)):
         raise StoreUrlInvalid(problem="the region is no region's name")
-    timeout = given.pop("timeout_s", None)
+    timeout = options.get("timeout_s")
     if timeout is not None and not _SECONDS.fullmatch(timeout):
         raise StoreUrlInvalid(problem="timeout_s is a whole number of seconds, 1 to 300")
-    waits = {"timeout_s": float(timeout)} if timeout else {}
-    return {**given, **waits, "secure": given.get("secure") == "true"}
+    return options
 
 
 def _split(url: str) -> SplitResult:

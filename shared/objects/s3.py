@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self, cast
 
 import urllib3
 from minio import Minio
@@ -13,19 +14,15 @@ from minio.error import InvalidResponseError, MinioException, S3Error
 from shared.errors import SeraError, StorageFull
 from shared.objects.errors import ObjectMissing, ObjectsRefused, ObjectsUnavailable
 from shared.objects.keys import check_key, check_prefix
+from shared.streams import Seekable
 
+REGION = "us-east-1"
 CONNECT_TIMEOUT_S = 3.0
 TIMEOUT_S = 10.0
 """How long the server may be silent; more than one such silence is not waited for, so a call ends soon after."""
 VALUE_S = 60.0
 """How long a whole value may take, however steadily it trickles."""
 RETRIES = 3
-PACE = {
-    "connect": 1,
-    "backoff_factor": 0.2,
-    "status_forcelist": [500, 502, 503, 504],
-    "respect_retry_after_header": False,  # it may say hours, and we would sleep
-}
 PART_BYTES = 16 << 20
 CHUNK_BYTES = 1 << 20
 CONNECTIONS = 10
@@ -51,7 +48,7 @@ class Bucket:
     key: str
     secret: str = field(repr=False)
     secure: bool = False
-    region: str = "us-east-1"
+    region: str = REGION
     timeout_s: float = TIMEOUT_S
 
 
@@ -73,7 +70,7 @@ class S3Store:
     def __repr__(self) -> str:
         return f"S3Store({self._address!r})"
 
-    def write(self, key: str, source: BinaryIO, size: int) -> None:
+    def write(self, key: str, source: Seekable, size: int) -> None:
         check_key(key)
         start = source.tell()
         with self._errors_named(key):
@@ -96,7 +93,7 @@ class S3Store:
         return bytes(value)
 
     @contextmanager
-    def open(self, key: str) -> Iterator[BinaryIO]:
+    def open(self, key: str) -> Iterator[urllib3.BaseHTTPResponse]:
         check_key(key)
         with (
             self._errors_named(key),
@@ -129,12 +126,14 @@ class S3Store:
         try:
             with self._errors_named(prefix):
                 for found in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
-                    yield found.object_name
+                    if found.object_name is not None:
+                        yield found.object_name
         except ObjectMissing:
             return
 
-    def _put(self, key: str, source: BinaryIO, size: int) -> None:
-        self._client.put_object(self._bucket, key, source, size, part_size=PART_BYTES)
+    def _put(self, key: str, source: Seekable, size: int) -> None:
+        data = cast(BinaryIO, source)  # the client declares more than `read`, which is all it calls
+        self._client.put_object(self._bucket, key, data, size, part_size=PART_BYTES)
 
     def _make_bucket(self) -> None:
         try:
@@ -158,10 +157,18 @@ class S3Store:
 class _Retry(urllib3.Retry):
     """A server that is silent is not asked again: whoever waits has other things to do."""
 
-    def increment(self, *told: Any, error: Exception | None = None, **more: Any) -> urllib3.Retry:
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: urllib3.connectionpool.ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
         if isinstance(error, urllib3.exceptions.ReadTimeoutError):
             raise error
-        return super().increment(*told, error=error, **more)
+        return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
 def _bounded_pool(timeout_s: float) -> urllib3.PoolManager:
@@ -170,7 +177,13 @@ def _bounded_pool(timeout_s: float) -> urllib3.PoolManager:
     return urllib3.PoolManager(
         maxsize=CONNECTIONS,
         timeout=urllib3.Timeout(connect=connect_s, read=timeout_s),
-        retries=_Retry(RETRIES, **PACE),
+        retries=_Retry(
+            RETRIES,
+            connect=1,
+            backoff_factor=0.2,
+            status_forcelist=[500, 502, 503, 504],
+            respect_retry_after_header=False,  # it may say hours, and we would sleep
+        ),
     )
 
 

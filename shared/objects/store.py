@@ -6,12 +6,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from shared.errors import StorageFull, TooLarge
 from shared.objects.errors import KeyInvalid, ObjectCorrupt, ObjectMissing, os_errors_named
 from shared.objects.keys import KeyStore
 from shared.space import says_full
+from shared.streams import Readable, Writable
 
 CHUNK_BYTES = 1 << 20
 SPOOL_IN_MEMORY_BYTES = 8 << 20
@@ -36,7 +36,7 @@ class ObjectStore:
         return f"ObjectStore({self._keys!r})"
 
     def put(
-        self, source: BinaryIO | bytes, *, max_bytes: int | None = None, anew: bool = False
+        self, source: Readable | bytes, *, max_bytes: int | None = None, anew: bool = False
     ) -> Stored:
         """Keep the object; durable on return. Raises TooLarge at the first byte past `max_bytes`.
 
@@ -57,7 +57,7 @@ class ObjectStore:
         _check(sha256, hashlib.sha256(data).hexdigest())
         return data
 
-    def copy_to(self, sha256: str, target: BinaryIO) -> int:
+    def copy_to(self, sha256: str, target: Writable) -> int:
         """Stream a large object into `target` and return its size; on ObjectCorrupt discard what was written."""
         digest, size = hashlib.sha256(), 0
         with self._keys.open(_object_key(sha256)) as source:
@@ -107,7 +107,7 @@ def _full_named() -> Iterator[None]:
         raise
 
 
-def _spool(source: BinaryIO, spool: BinaryIO, max_bytes: int | None) -> Stored:
+def _spool(source: Readable, spool: Writable, max_bytes: int | None) -> Stored:
     digest, size = hashlib.sha256(), 0
     for chunk in _chunks(source):
         size += len(chunk)
@@ -119,7 +119,7 @@ def _spool(source: BinaryIO, spool: BinaryIO, max_bytes: int | None) -> Stored:
     return Stored(digest.hexdigest(), size)
 
 
-def _chunks(source: BinaryIO) -> Iterator[bytes]:
+def _chunks(source: Readable) -> Iterator[bytes]:
     while chunk := source.read(CHUNK_BYTES):
         yield chunk
 

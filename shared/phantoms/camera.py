@@ -57,9 +57,9 @@ def photograph(picture: NDArray[np.uint8], seed: int, shot: Shot = Shot()) -> Ph
     seen = seen * _grid(rng, panel.shape, corners, shot.moire) + _reflection(
         rng, corners, shot.glare
     )
-    seen = cv2.GaussianBlur(seen, (0, 0), shot.blur_px)
-    seen += rng.normal(0, 2.0, seen.shape)
-    return Photo(np.clip(seen, 0, 255).astype(np.uint8), corners)
+    blurred = np.asarray(cv2.GaussianBlur(seen, (0, 0), shot.blur_px), np.float32)
+    blurred += rng.normal(0, 2.0, blurred.shape)
+    return Photo(np.clip(blurred, 0, 255).astype(np.uint8), corners)
 
 
 def _seen_from(rng: np.random.Generator, aspect: float, tilt_deg: float) -> NDArray[np.float64]:
@@ -75,7 +75,8 @@ def _seen_from(rng: np.random.Generator, aspect: float, tilt_deg: float) -> NDAr
     away = 2 * focal / (fill * min(width, height * max(aspect, 1)))
     solid = flat @ turn.T + (0, 0, away)
     centre = np.array(PHOTO_PX) / 2 + rng.uniform(-0.03, 0.03, 2) * PHOTO_PX
-    return focal * solid[:, :2] / solid[:, 2:] + centre
+    corners: NDArray[np.float64] = focal * solid[:, :2] / solid[:, 2:] + centre
+    return corners
 
 
 def _scene(rng: np.random.Generator, panel: Field, corners: NDArray[np.float64]) -> Field:
@@ -87,8 +88,9 @@ def _scene(rng: np.random.Generator, panel: Field, corners: NDArray[np.float64])
     height, width = panel.shape
     to_photo = _onto(panel.shape, corners)
     rim = BEZEL * max(height, width)
-    outer = np.float32(
-        [(-rim, -rim), (width + rim, -rim), (width + rim, height + rim), (-rim, height + rim)]
+    outer = np.array(
+        [(-rim, -rim), (width + rim, -rim), (width + rim, height + rim), (-rim, height + rim)],
+        np.float32,
     )
     frame = cv2.perspectiveTransform(outer[None], to_photo)
     cv2.fillConvexPoly(
@@ -110,7 +112,7 @@ def _grid(
     x, y = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in PHOTO_PX))
     at = cv2.perspectiveTransform(np.stack([x, y], -1), np.linalg.inv(_onto(shape, corners)))
     inside = (at >= 0).all(-1) & (at < shape[::-1]).all(-1)
-    waves = np.cos(2 * np.pi * (at + rng.random(2))) @ np.float32([1.0, 0.5])
+    waves = np.cos(2 * np.pi * (at + rng.random(2))) @ np.array([1.0, 0.5], np.float32)
     return (1 + amount * waves * inside).astype(np.float32)
 
 
@@ -123,11 +125,13 @@ def _reflection(rng: np.random.Generator, corners: NDArray[np.float64], peak: fl
     wide = rng.uniform(0.05, 0.10, 2) * (right - left)
     x, y = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in PHOTO_PX))
     away = ((x - centre[0]) / wide[0]) ** 2 + ((y - centre[1]) / wide[1]) ** 2
-    return (peak * np.exp(-away / 2)).astype(np.float32)
+    light: Field = (peak * np.exp(-away / 2)).astype(np.float32)
+    return light
 
 
 def _onto(shape: tuple[int, ...], corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """From pixels of the panel to pixels of the photo."""
     height, width = shape
-    panel = np.float32([(0, 0), (width, 0), (width, height), (0, height)])
-    return cv2.getPerspectiveTransform(panel, corners.astype(np.float32))
+    panel = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    matrix = cv2.getPerspectiveTransform(panel, corners.astype(np.float32))
+    return np.asarray(matrix, np.float64)

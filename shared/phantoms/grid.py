@@ -19,7 +19,8 @@ class Grid:
     @cached_property
     def y(self) -> Field:
         """Depth of each row, (S, 1)."""
-        return ((np.arange(self.size_px, dtype=np.float32) + 0.5) / self.size_px)[:, None]
+        rows = np.arange(self.size_px, dtype=np.float32)
+        return ((rows + np.float32(0.5)) / np.float32(self.size_px))[:, None]
 
     @cached_property
     def x(self) -> Field:
@@ -29,19 +30,27 @@ class Grid:
     def smooth_noise(self, rng: np.random.Generator, across: int, deep: int) -> Field:
         """Gaussian field of unit variance at `deep` x `across` nodes, interpolated, (S, S)."""
         nodes = rng.standard_normal((deep, across), dtype=np.float32)
-        return cv2.resize(nodes, (self.size_px, self.size_px), interpolation=cv2.INTER_CUBIC)
+        return _interpolated(nodes, width=self.size_px, height=self.size_px)
 
     def wavy_line(self, rng: np.random.Generator, depth: float, swing: float) -> Field:
         """Depth of an interface that rises and falls by about `swing`, (1, S)."""
         nodes = depth + swing * rng.standard_normal((1, 5), dtype=np.float32)
-        return cv2.resize(nodes, (self.size_px, 1), interpolation=cv2.INTER_CUBIC)
+        return _interpolated(nodes, width=self.size_px, height=1)
+
+
+def _interpolated(nodes: Field, width: int, height: int) -> Field:
+    """`nodes` interpolated to (height, width)."""
+    field = cv2.resize(nodes, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(field, np.float32)
 
 
 def bump(distance: Field, width: float) -> Field:
     """1 at distance 0, falling off like a Gaussian of standard deviation `width`."""
-    return np.exp(-0.5 * (distance / np.float32(width)) ** 2)
+    height: Field = np.exp(np.float32(-0.5) * (distance / np.float32(width)) ** 2)
+    return height
 
 
 def step(distance: Field, width: float) -> Field:
     """0 far below 0, 1 far above, going over within about `width` on either side."""
-    return np.float32(0.5) * (1 + np.tanh(distance / np.float32(width)))
+    height: Field = np.float32(0.5) * (1 + np.tanh(distance / np.float32(width)))
+    return height

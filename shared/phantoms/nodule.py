@@ -81,7 +81,8 @@ def _waves(turn: Field, rng: np.random.Generator, counts: range) -> Field:
     """Sum of waves of random height and phase, of about unit variance."""
     heights, phases = rng.standard_normal(len(counts)), rng.uniform(0, 2 * np.pi, len(counts))
     waves = np.cos(np.array(counts)[:, None] * turn + phases[:, None])
-    return (heights @ waves * np.sqrt(2 / len(counts))).astype(np.float32)
+    total: Field = (heights @ waves * np.sqrt(2 / len(counts))).astype(np.float32)
+    return total
 
 
 def fill(
@@ -103,7 +104,7 @@ def fill(
         and words.margin is not Margin.ILL_DEFINED
     ):
         scene += HALO_DB * rng.uniform(0.5, 1) * bump(at.rho - np.float32(1.02), 0.045)
-    return scene, fluid * inside
+    return scene.astype(np.float32, copy=False), (fluid * inside).astype(np.float32, copy=False)
 
 
 def _fluid(grid: Grid, rng: np.random.Generator, composition: Composition, at: Outline) -> Field:

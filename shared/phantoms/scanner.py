@@ -67,14 +67,15 @@ class Scanner:
         axial, lateral = self.axial * grid.size_px, self.lateral * grid.size_px
         sharp, blunt = _seen(field, axial, lateral), _seen(field, axial, 1.9 * lateral)
         away = np.minimum(np.abs(grid.y - np.float32(self.focus)) * np.float32(1.6), 1)[..., None]
-        return sharp + (blunt - sharp) * away
+        echo: Field = sharp + (blunt - sharp) * away
+        return echo
 
     def _compressed(self, envelope: Field) -> NDArray[np.uint8]:
         """Log compression to 8 bits; the gland comes out a little below mid-grey."""
         level = np.float32(20) * np.log10(envelope + np.float32(1e-4)) + np.float32(self.gain_db)
-        return np.clip(
-            GLAND_GREY + level * np.float32(255 / self.dynamic_range_db), BLACK, 255
-        ).astype(np.uint8)
+        grey: Field = GLAND_GREY + level * np.float32(255 / self.dynamic_range_db)
+        pixels: NDArray[np.uint8] = np.clip(grey, BLACK, 255).astype(np.uint8)
+        return pixels
 
 
 def _seen(field: Field, axial: float, lateral: float) -> Field:

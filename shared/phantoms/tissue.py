@@ -34,7 +34,8 @@ def _front(grid: Grid, rng: np.random.Generator, tissue: Field, capsule: Field) 
     fascia = capsule * rng.uniform(0.35, 0.6)
     shallow = step(fascia - grid.y, 0.006)
     front = fat * shallow + stripes * (1 - shallow) + FASCIA_DB * bump(grid.y - fascia, 0.007)
-    return tissue * (1 - above) + front * above
+    backscatter: Field = tissue * (1 - above) + front * above
+    return backscatter
 
 
 def _side(grid: Grid, rng: np.random.Generator, tissue: Field) -> Field:

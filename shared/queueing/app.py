@@ -1,9 +1,15 @@
 """The Celery app every service shares. A message is only a ring; the ledger holds the work."""
 
 from enum import StrEnum
+from typing import TYPE_CHECKING, cast
 
 from celery import Celery
 from celery.signals import setup_logging
+from kombu import Connection
+from redis import Redis
+
+if TYPE_CHECKING:
+    from kombu.transport.redis import Channel
 
 
 class Queues(StrEnum):
@@ -57,6 +63,13 @@ def celery_app(broker_url: str) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+def redis_client(connection: Connection) -> Redis:
+    """What the broker behind a connection is asked with; kombu declares only what all its brokers have."""
+    channel = cast("Channel", connection.default_channel)
+    client: Redis = channel.client
+    return client
 
 
 def _leave_logging_alone(**_: object) -> None:

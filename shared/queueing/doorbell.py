@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from shared.errors import Unavailable
-from shared.queueing.app import Tasks
+from shared.queueing.app import Tasks, redis_client
 from shared.telemetry import log
 
 SILENCE_S = 2.0
@@ -45,6 +45,6 @@ class CeleryDoorbell:
         """Connect anew and have the broker answer."""
         try:
             with self._app.connection_for_write() as connection:
-                connection.default_channel.client.ping()
+                redis_client(connection).ping()
         except LOST as lost:
             raise Unavailable(service="The broker") from lost

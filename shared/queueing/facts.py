@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shared.errors import Unavailable
-from shared.queueing.app import celery_app
+from shared.queueing.app import celery_app, redis_client
 from shared.queueing.doorbell import LOST
 
 
@@ -20,7 +20,7 @@ def broker_facts(url: str) -> BrokerFacts:
     """Raises Unavailable."""
     try:
         with celery_app(url).connection_for_write() as connection:
-            client = connection.default_channel.client
+            client = redis_client(connection)
             told = client.info("server")
             seconds, microseconds = client.time()
     except LOST as lost:

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 
 from celery import Celery
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 
 from shared.queueing.app import Queues
 

@@ -5,12 +5,13 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from shared.recipes.errors import RecipeInvalid
 from shared.recipes.parts import (
     ALL,
     LEARNT,
+    Classifier,
     ClassifierKind,
     Ensemble,
     Forest,
@@ -24,7 +25,11 @@ from shared.recipes.parts import (
 )
 from shared.recipes.recipe import Recipe
 
-_CLASSIFIERS = {
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
+_CLASSIFIERS: dict[ClassifierKind, type[Classifier]] = {
     ClassifierKind.SVM: Svm,
     ClassifierKind.FOREST: Forest,
     ClassifierKind.NETWORK: Itself,
@@ -41,7 +46,7 @@ def read_recipe(table: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
-def _read_table(kind: type, table: object, where: str) -> Any:
+def _read_table(kind: type[T], table: object, where: str) -> T:
     if not isinstance(table, Mapping):
         raise RecipeInvalid(key=where.rstrip(".") or "(top)", problem="a table is expected")
     hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
@@ -63,7 +68,7 @@ def _read_value(hint: Any, value: object, where: str) -> Any:
         return _read_list(get_args(hint)[0], value, where)
     if get_origin(hint) in (Union, types.UnionType):
         return _read_choice(get_args(hint), value, where)
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return _read_table(hint, value, where + ".")
     return _read_scalar(hint, value, where)
 
@@ -80,9 +85,8 @@ def _read_choice(hints: tuple[Any, ...], value: object, where: str) -> Any:
         return _read_value(hints[0], value, where)
     table = value if isinstance(value, Mapping) else {}
     if NetworkFeatures in hints:
-        return _read_table(
-            NetworkFeatures if "network" in table else HandcraftedFeatures, value, where + "."
-        )
+        features = NetworkFeatures if "network" in table else HandcraftedFeatures
+        return _read_table(features, value, where + ".")
     kind = _read_scalar(ClassifierKind, table.get("kind"), where + ".kind")
     return _read_table(_CLASSIFIERS[kind], value, where + ".")
 
@@ -98,15 +102,15 @@ def _read_scalar(hint: Any, value: object, where: str) -> Any:
     return hint(value)
 
 
-def _bounded(value: Any) -> bool:
+def _bounded(value: object) -> bool:
     """Whether arithmetic and the ledger can hold it: no infinity, no number beyond all floats, no NUL in a text."""
     if isinstance(value, str):
         return "\0" not in value
-    return -sys.float_info.max <= value <= sys.float_info.max
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def _check_ranges(recipe: Recipe) -> None:
-    ranges = {
+    ranges: dict[str, tuple[float, float, float]] = {
         "roi.margin": (recipe.roi.margin, 0, 2),
         "decision.novelty_quantile": (recipe.decision.novelty_quantile, 0.5, 1),
         "validation.folds": (recipe.validation.folds, 2, 20),
@@ -133,7 +137,7 @@ def _check_ranges(recipe: Recipe) -> None:
         _check_positive("tuning", recipe.tuning, besides=("momentum", "decays", "average"))
 
 
-def _check_positive(where: str, table: Any, besides: tuple[str, ...] = ()) -> None:
+def _check_positive(where: str, table: "DataclassInstance", besides: tuple[str, ...] = ()) -> None:
     for field in fields(table):
         value = getattr(table, field.name)
         for number in value if isinstance(value, tuple) else (value,):
@@ -165,11 +169,9 @@ def _check_sense(recipe: Recipe) -> None:
             key="features",
             problem="two feature sets, or two classifiers, have the same name; give a `label`",
         )
-    for key, fusion in {
-        "fusion": recipe.fusion,
-        **{f"ensembles.{e.name}": e for e in recipe.ensembles},
-    }.items():
-        _check_members(key, fusion, set(labels))
+    _check_members("fusion", recipe.fusion, set(labels))
+    for ensemble in recipe.ensembles:
+        _check_members(f"ensembles.{ensemble.name}", ensemble, set(labels))
     _check_concatenations(recipe)
     _check_tuning(recipe)
 
@@ -213,7 +215,7 @@ def _check_tuning(recipe: Recipe) -> None:
         for f in (*recipe.features, *recipe.study.features)
         if isinstance(f, NetworkFeatures)
     }
-    if Tuning.PHANTOMS in tunings and recipe.phantoms is None:
-        raise RecipeInvalid(key="phantoms", problem='`tuning = "phantoms"` needs this table')
-    if tunings & set(LEARNT) and recipe.tuning is None:
-        raise RecipeInvalid(key="tuning", problem="tuned features need this table")
+    if Tuning.PHANTOMS in tunings:
+        recipe.phantom_training()
+    if tunings & set(LEARNT):
+        recipe.tuning_plan()

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+from shared.recipes.errors import RecipeInvalid
 from shared.recipes.parts import (
     ALL,
     LEARNT,
@@ -118,6 +119,18 @@ class Recipe:
         )
         return replace(rest, fusion=fusion, ensembles=tuple(ensembles), study=of_study)
 
+    def tuning_plan(self) -> TuningPlan:
+        """How networks are tuned; raises `RecipeInvalid` where that is not said."""
+        if self.tuning is None:
+            raise RecipeInvalid(key="tuning", problem="tuned features need this table")
+        return self.tuning
+
+    def phantom_training(self) -> PhantomTraining:
+        """How networks are trained on phantoms; raises `RecipeInvalid` where that is not said."""
+        if self.phantoms is None:
+            raise RecipeInvalid(key="phantoms", problem='`tuning = "phantoms"` needs this table')
+        return self.phantoms
+
     def _fits(self, place: int, classifier: Classifier) -> bool:
         features = self.features[place]
         tuned = getattr(features, "tuning", None) in LEARNT
@@ -125,7 +138,8 @@ class Recipe:
 
     def as_table(self) -> dict[str, Any]:
         """Plain tables and lists, as `read_recipe` takes them."""
-        return _without_gaps(asdict(self))
+        table: dict[str, Any] = _without_gaps(asdict(self))
+        return table
 
 
 def reads(classifier: Classifier, name: str) -> bool:

@@ -184,7 +184,8 @@ def _bin(number: int, bins: int, chances: Floats, malignant: Flags, level: float
 
 
 def _bin_of(chances: Floats, bins: int) -> np.ndarray:
-    return np.minimum((chances * bins).astype(int), bins - 1)
+    numbers: np.ndarray = np.minimum((chances * bins).astype(int), bins - 1)
+    return numbers
 
 
 def _as_probabilities(values: ArrayLike) -> Floats:

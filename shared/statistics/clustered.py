@@ -80,10 +80,14 @@ def clustered_areas(scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike) -
         np.where(malignant, ranked - areas[:, None], 0.0),
         np.where(malignant, 0.0, ranked - areas[:, None]),
     )
-    sick, well = (
-        np.stack([np.bincount(place, row, names.size) for row in part]) for part in excess
-    )
+    sick, well = (_summed_by_cluster(part, place, names.size) for part in excess)
     return Areas(areas, _covariance(sick, well, malignant, place))
+
+
+def _summed_by_cluster(values: Floats, place: np.ndarray, clusters: int) -> Floats:
+    """Sums (R, K) of `values` (R, N) over the images of each of K clusters."""
+    sums = [np.bincount(place, weights=row, minlength=clusters) for row in values]
+    return np.stack(sums).astype(np.float64, copy=False)
 
 
 def _ranked_rightly(scores: Floats, malignant: Flags) -> Floats:

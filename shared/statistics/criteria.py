@@ -77,7 +77,8 @@ def non_inferiority(
     Obuchowski's where patients bring several images.
     """
     clusters = np.arange(np.size(labels)) if patients is None else patients
-    paired = clustered_areas([candidate, live], labels, clusters).paired()
+    scores = np.stack([np.asarray(candidate, np.float64), np.asarray(live, np.float64)])
+    paired = clustered_areas(scores, labels, clusters).paired()
     reach = float(ndtri(1 - significance)) * paired.standard_error
     above = paired.difference + margin
     p_value = ndtr(-above / paired.standard_error) if paired.standard_error else float(above <= 0)

@@ -98,7 +98,7 @@ def weigh(
     ------
     ScoresInvalid
     """
-    malignant = as_labels(labels) if len(labels) else np.zeros(0, bool)
+    malignant = as_labels(labels) if np.size(labels) else np.zeros(0, bool)
     names = np.arange(malignant.size) if patients is None else np.asarray(patients, str)
     counts = _counts(malignant, names)
     if _too_few(malignant, names, policy):
@@ -107,9 +107,16 @@ def weigh(
         )
     ours = _Side(candidate, malignant, names)
     theirs = None if live is None else _Side(live, malignant, names)
-    test = theirs and non_inferiority(
-        ours.scores, theirs.scores, malignant, policy.margin, policy.significance, names
-    )
+    test = None
+    if theirs is not None:
+        test = non_inferiority(
+            ours.scores,
+            theirs.scores,
+            malignant,
+            margin=policy.margin,
+            significance=policy.significance,
+            patients=names,
+        )
     named = [site or NO_SITE for site in sites]
     bands = [size_band(size) for size in sizes_mm or [None] * malignant.size]
     rows = rates_by_site(named, ours.called, malignant, ours.scores)
@@ -175,7 +182,8 @@ class _Side:
         )
 
     def _both(self) -> bool:
-        return 0 < self.malignant[self.read].sum() < self.read.sum()
+        malignant = int(self.malignant[self.read].sum())
+        return 0 < malignant < int(self.read.sum())
 
     def evaluated(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
         """What is drawn of it."""
@@ -216,79 +224,79 @@ def _counts(malignant: np.ndarray, names: np.ndarray) -> dict[str, int]:
 
 def _too_few(malignant: Flags, patients: np.ndarray, policy: GatePolicy) -> bool:
     """Whether a class has too few images, or all of its images are of one patient."""
-    for own in (malignant, ~malignant):
-        if own.sum() < policy.least_of_each_class or np.unique(patients[own]).size < 2:
-            return True
-    return False
+    return any(
+        images.sum() < policy.least_of_each_class or np.unique(patients[images]).size < 2
+        for images in (malignant, ~malignant)
+    )
 
 
 def _unjudged(counts: dict[str, int], policy: GatePolicy) -> GateReason:
-    return GateReason(
-        "too-few-test-images",
-        f"The locked test set holds {counts['malignant']} malignant and {counts['benign']} benign images, and at "
-        f"least {policy.least_of_each_class} of each are needed, of several patients. Add images with split `test`, "
-        "freeze the dataset and judge again.",
-        Weight.AGAINST,
-    )
+    facts = {
+        "malignant": counts["malignant"],
+        "benign": counts["benign"],
+        "least": policy.least_of_each_class,
+    }
+    return GateReason("too-few-test-images", Weight.AGAINST, facts)
 
 
 def _auc_reason(
     ours: _Side, theirs: _Side | None, test: NonInferiority | None, policy: GatePolicy
 ) -> GateReason:
-    area = f"AUC {ours.auc:.3f}"
     if theirs is None or test is None:
-        said = f"{area}. No model is live, so there is none it could be worse than; the other criteria decide."
-        return GateReason("no-live-model", said, Weight.NOTE)
-    facts = (
-        f"{area} against {theirs.auc:.3f} of the live model: a difference of {test.difference:+.3f} "
-        f"({test.level:.0%} interval {test.low:+.3f} to {test.high:+.3f})"
-    )
+        return GateReason("no-live-model", Weight.NOTE, {"auc": ours.auc})
+    facts = {
+        "auc": ours.auc,
+        "live": theirs.auc,
+        "difference": test.difference,
+        "level": test.level,
+        "low": test.low,
+        "high": test.high,
+        "margin": policy.margin,
+        "p_value": test.p_value,
+    }
     if test.shown:
-        said = f"{facts}. It is not worse by {policy.margin:g} or more (P = {test.p_value:.3g})."
-        return GateReason("auc-not-worse", said, Weight.FOR)
+        return GateReason("auc-not-worse", Weight.FOR, facts)
     if test.high < 0:
-        return GateReason("auc-worse", f"{facts}: it is worse.", Weight.AGAINST)
-    said = f"{facts}: these images cannot show that it is no worse by {policy.margin:g}. More of them narrow the interval."
-    return GateReason("auc-not-shown", said, Weight.AGAINST)
+        return GateReason("auc-worse", Weight.AGAINST, facts)
+    return GateReason("auc-not-shown", Weight.AGAINST, facts)
 
 
 def _sensitivity_reason(ours: _Side, policy: GatePolicy) -> GateReason:
     part = ours.table.proportion(Measure.SENSITIVITY)
     interval = wilson(part.successes, part.total)
-    facts = (
-        f"It finds {part.successes} of {part.total} malignant images, {part.value:.1%} "
-        f"(95 % interval {interval.low:.0%} to {interval.high:.0%})"
-    )
+    facts = {
+        "found": part.successes,
+        "of": part.total,
+        "value": part.value,
+        "low": interval.low,
+        "high": interval.high,
+        "floor": policy.sensitivity_floor,
+    }
     if part.value < policy.sensitivity_floor:
-        said = f"{facts}; at least {policy.sensitivity_floor:.0%} are asked for."
-        return GateReason("sensitivity-below-floor", said, Weight.AGAINST)
-    return GateReason(
-        "sensitivity-kept",
-        f"{facts}, above the floor of {policy.sensitivity_floor:.0%}.",
-        Weight.FOR,
-    )
+        return GateReason("sensitivity-below-floor", Weight.AGAINST, facts)
+    return GateReason("sensitivity-kept", Weight.FOR, facts)
 
 
 def _calibration_reason(ours: _Side, policy: GatePolicy) -> GateReason:
     test = ours.calibration
     if test is None:
-        said = "It could read images of one class at most, so nothing is known of its calibration."
-        return GateReason("calibration-unknown", said, Weight.AGAINST)
-    facts = (
-        f"Its risks are {test.error:.3f} off on average, where perfectly calibrated ones would be "
-        f"{test.by_chance:.3f} off by chance (P = {test.p_value:.3g})"
-    )
+        return GateReason("calibration-unknown", Weight.AGAINST)
+    facts = {
+        "error": test.error,
+        "by_chance": test.by_chance,
+        "p_value": test.p_value,
+        "limit": policy.calibration_limit,
+    }
     if test.error > policy.calibration_limit and test.p_value < CHANCE:
-        said = f"{facts}; the limit is {policy.calibration_limit:g}."
-        return GateReason("calibration-off", said, Weight.AGAINST)
-    return GateReason("calibrated", f"{facts}.", Weight.FOR)
+        return GateReason("calibration-off", Weight.AGAINST, facts)
+    return GateReason("calibrated", Weight.FOR, facts)
 
 
 def _unread_note(ours: _Side) -> list[GateReason]:
     if not ours.unread:
         return []
-    said = f"It could not read {ours.unread} of {ours.read.size} images; each counts as called wrongly."
-    return [GateReason("images-unread", said, Weight.NOTE)]
+    facts = {"unread": ours.unread, "images": ours.read.size}
+    return [GateReason("images-unread", Weight.NOTE, facts)]
 
 
 def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReason]:
@@ -297,8 +305,8 @@ def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReaso
     for row in rows:
         part = row.rates[Measure.SENSITIVITY]
         if part.total and part.intervals[IntervalMethod.WILSON].high < policy.sensitivity_floor:
-            said = f"At {row.site} it finds {part.successes} of {part.total} malignant images only."
-            notes.append(GateReason("site-below-floor", said, Weight.NOTE))
+            facts = {"site": row.site, "found": part.successes, "of": part.total}
+            notes.append(GateReason("site-below-floor", Weight.NOTE, facts))
     return notes
 
 

@@ -151,8 +151,9 @@ class Tally:
     @property
     def mixed(self) -> Flags:
         """Judges (R,) who were both right and wrong."""
-        right = self.right.sum(0)
-        return (right > 0) & (right < self.judged.sum(0))
+        right: Floats = self.right.sum(0)
+        judged: Floats = self.judged.sum(0)
+        return (right > 0) & (right < judged)
 
     def of_judges(self, chosen: Flags) -> Self:
         return type(self)(self.judged[:, chosen], self.right[:, chosen])

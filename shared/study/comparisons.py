@@ -1,14 +1,16 @@
 """The model against each person on the same images, and how far judges agree."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.errors import SeraError
 from shared.statistics import (
-    GeeRate,
     GeeRates,
+    Interval,
     Kappa,
     Measure,
     cohen_kappa,
@@ -20,10 +22,11 @@ from shared.statistics import (
 )
 from shared.study.figures import in_section, lead
 from shared.study.results import Row, Section, Study
-from shared.study.tables import Cell, Record, Table
+from shared.study.tables import Cell, Record, Table, Value
 from shared.study.wording import NOTHING, area, p_value, percent, signed
 
 PAIRED = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
+AUC = "auc"
 ENDS = ("model_low", "model_high", "other_low", "other_high")
 COLUMNS = ("person", "measure", "test", "n", "model", "other", "difference", "p_value", *ENDS)
 LEGEND = (
@@ -41,18 +44,57 @@ AGREEMENT = (
 )
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """The model's figure and a person's on the same images, and the test between them.
+
+    `measure` is a rate's name or `AUC`; the intervals are GEE's.
+    """
+
+    person: str
+    measure: str
+    test: str
+    images: int
+    model: float
+    other: float
+    p_value: float
+    model_interval: Interval | None = None
+    other_interval: Interval | None = None
+
+    @property
+    def difference(self) -> float:
+        return self.model - self.other
+
+    def record(self) -> Record:
+        """By `COLUMNS`."""
+        record: dict[str, Value] = {
+            "person": self.person,
+            "measure": str(self.measure),
+            "test": self.test,
+            "n": self.images,
+            "model": self.model,
+            "other": self.other,
+            "difference": self.difference,
+            "p_value": self.p_value,
+        }
+        if self.model_interval and self.other_interval:
+            record |= {"model_low": self.model_interval.low, "model_high": self.model_interval.high}
+            record |= {"other_low": self.other_interval.low, "other_high": self.other_interval.high}
+        return record
+
+
 def comparison_table(study: Study) -> Table:
     """Without a row where there is no person, or no model to compare with."""
     model, people = lead(study), in_section(study, Section.READERS)
-    records = [] if model is None or not people else _compared(study, model, people)
+    compared = [] if model is None or not people else _compared(study, model, people)
     return Table(
         name="comparisons",
         title="The model against people",
         legend=LEGEND.format(model="The model" if model is None else f"The model ({model.name})"),
         head=("person", "measure", "test", "n", "model", "person's", "difference", "P"),
-        rows=tuple(map(_shown, records)),
+        rows=tuple(map(_shown, compared)),
         columns=COLUMNS,
-        records=tuple(records),
+        records=tuple(comparison.record() for comparison in compared),
     )
 
 
@@ -75,7 +117,7 @@ def agreement_table(study: Study) -> Table:
     )
 
 
-def _compared(study: Study, model: Row, people: Sequence[Row]) -> list[Record]:
+def _compared(study: Study, model: Row, people: Sequence[Row]) -> list[Comparison]:
     return _by_person(
         [
             *_mcnemar(study, model, people),
@@ -85,7 +127,7 @@ def _compared(study: Study, model: Row, people: Sequence[Row]) -> list[Record]:
     )
 
 
-def _mcnemar(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Record]:
+def _mcnemar(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison]:
     for person in people:
         both = model.judged & person.judged
         for rate in PAIRED:
@@ -93,11 +135,18 @@ def _mcnemar(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Record
                 continue
             truth = study.malignant[counted]
             test = compare_rates(model.called[counted], person.called[counted], truth, rate)
-            rates = [float((row.called[counted] == truth).mean()) for row in (model, person)]
-            yield _record(person, rate, "McNemar", int(counted.sum()), rates, test.p_value)
+            yield Comparison(
+                person=person.name,
+                measure=rate,
+                test="McNemar",
+                images=int(counted.sum()),
+                model=float((model.called[counted] == truth).mean()),
+                other=float((person.called[counted] == truth).mean()),
+                p_value=test.p_value,
+            )
 
 
-def _gee(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Record]:
+def _gee(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison]:
     for rate in (Measure.SENSITIVITY, Measure.SPECIFICITY):
         counted = _counted(study, rate)
         judges = [row for row in (model, *people) if row.judged[counted].any()]
@@ -108,17 +157,27 @@ def _gee(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Record]:
         except SeraError:  # too few shared cases for a regression; McNemar's rows still stand
             continue
         for place, person in enumerate(judges[1:], start=1):
-            test = found.compare(0, place)
-            yield _gee_record(person, rate, found.rates[0], found.rates[place], test.p_value)
+            ours, theirs = found.rates[0], found.rates[place]
+            yield Comparison(
+                person=person.name,
+                measure=rate,
+                test="GEE",
+                images=theirs.judged,
+                model=ours.value,
+                other=theirs.value,
+                p_value=found.compare(0, place).p_value,
+                model_interval=ours.interval,
+                other_interval=theirs.interval,
+            )
 
 
-def _gee_rates(study: Study, judges: Sequence[Row], counted: np.ndarray) -> GeeRates:
+def _gee_rates(study: Study, judges: Sequence[Row], counted: NDArray[np.bool_]) -> GeeRates:
     correct = np.stack([row.called[counted] == study.malignant[counted] for row in judges])
     judged = np.stack([row.judged[counted] for row in judges])
     return gee_rates(correct, judged, study.groups[counted])
 
 
-def _delong(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Record]:
+def _delong(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison]:
     for person in people:
         both = model.judged & person.judged
         positive = int(study.malignant[both].sum())
@@ -129,62 +188,53 @@ def _delong(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Record]
         ):
             continue
         test = delong_test(model.scores[both], person.scores[both], study.malignant[both])
-        areas = [test.auc_first, test.auc_second]
-        yield _record(person, "auc", "DeLong", int(both.sum()), areas, test.p_value)
+        yield Comparison(
+            person=person.name,
+            measure=AUC,
+            test="DeLong",
+            images=int(both.sum()),
+            model=test.auc_first,
+            other=test.auc_second,
+            p_value=test.p_value,
+        )
 
 
-def _counted(study: Study, rate: Measure) -> np.ndarray:
+def _counted(study: Study, rate: Measure) -> NDArray[np.bool_]:
     """The images a rate is about: the malignant ones, the benign ones, or all."""
     labels = {Measure.SENSITIVITY: study.malignant, Measure.SPECIFICITY: ~study.malignant}
     return labels.get(rate, np.ones(len(study.malignant), bool))
 
 
-def _record(
-    person: Row, what: str, test: str, count: int, values: Sequence[float], p: float
-) -> Record:
-    ours, theirs = values
-    facts = (person.name, str(what), test, count, ours, theirs, ours - theirs, p)
-    return dict(zip(COLUMNS, facts, strict=False))
-
-
-def _gee_record(person: Row, rate: Measure, ours: GeeRate, theirs: GeeRate, p: float) -> Record:
-    ends = (ours.interval.low, ours.interval.high, theirs.interval.low, theirs.interval.high)
-    return {
-        **_record(person, rate, "GEE", theirs.judged, [ours.value, theirs.value], p),
-        **dict(zip(ENDS, ends, strict=True)),
-    }
-
-
-def _by_person(records: Sequence[Record]) -> list[Record]:
+def _by_person(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Persons in their order, then sensitivity, specificity, accuracy and AUC, each test after the other."""
-    people = list(dict.fromkeys(record["person"] for record in records))
-    measures = [*PAIRED, "auc"]
+    people = list(dict.fromkeys(comparison.person for comparison in comparisons))
+    measures = [*PAIRED, AUC]
     return sorted(
-        records,
-        key=lambda record: (people.index(record["person"]), measures.index(record["measure"])),
+        comparisons,
+        key=lambda one: (people.index(one.person), measures.index(one.measure)),
     )
 
 
-def _shown(record: Record) -> tuple[Cell, ...]:
-    is_area = record["measure"] == "auc"
-    told = area if is_area else percent
-    difference = signed(record["difference"], told(abs(record["difference"])))
+def _shown(comparison: Comparison) -> tuple[Cell, ...]:
+    is_area = comparison.measure == AUC
+    worded = area if is_area else percent
+    difference = signed(comparison.difference, worded(abs(comparison.difference)))
     return (
-        Cell(record["person"], numeric=False),
-        Cell("AUC" if is_area else record["measure"], numeric=False),
-        Cell(record["test"], numeric=False),
-        Cell(str(record["n"])),
-        Cell(told(record["model"]), _ends(record, "model")),
-        Cell(told(record["other"]), _ends(record, "other")),
+        Cell(comparison.person, numeric=False),
+        Cell("AUC" if is_area else comparison.measure, numeric=False),
+        Cell(comparison.test, numeric=False),
+        Cell(str(comparison.images)),
+        Cell(worded(comparison.model), _ends(comparison.model_interval)),
+        Cell(worded(comparison.other), _ends(comparison.other_interval)),
         Cell(difference),
-        Cell(p_value(record["p_value"])),
+        Cell(p_value(comparison.p_value)),
     )
 
 
-def _ends(record: Record, whose: str) -> tuple[str, ...]:
-    if f"{whose}_low" not in record:
+def _ends(interval: Interval | None) -> tuple[str, ...]:
+    if interval is None:
         return ()
-    return (f"{100 * record[f'{whose}_low']:.1f}–{100 * record[f'{whose}_high']:.1f}",)
+    return (f"{100 * interval.low:.1f}–{100 * interval.high:.1f}",)
 
 
 def _cohen(first: Row, second: Row) -> tuple[int, Kappa | None]:

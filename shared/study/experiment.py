@@ -5,7 +5,7 @@ its patient, in nested cross-validation, so that a folder of any size gives hone
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from shared.learning import (
 from shared.learning.classifiers import Scores
 from shared.learning.fusion import cross_fused
 from shared.learning.report import decisions
+from shared.learning.tuning import TunedColumns
 from shared.learning.tuning.errors import TuningDiverged
 from shared.learning.validation import OutOfFold, Reading, common, cross_fitted
 from shared.networks import WeightsFinder
@@ -208,8 +209,8 @@ class _Experiment:
         for judge in judges:
             if judge.section is Section.TUNED:
                 columns = self._bench.columns(self._lineup.sets[judge.reading[0][0]])
-                courses = [
-                    vars(columns.course(number)) for number in range(len(self._bench.trial.folds))
-                ]
-                settings[judge.name] = dict(common(courses))
+                folds = range(len(self._bench.trial.folds))
+                if isinstance(columns, TunedColumns):
+                    courses = [asdict(columns.course(number)) for number in folds]
+                    settings[judge.name] = dict(common(courses))
         return {name: chosen for name, chosen in settings.items() if chosen}

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from shared.statistics import (
     ConfusionTable,
     Interval,
@@ -14,7 +12,7 @@ from shared.statistics import (
     delong_interval,
     roc_auc,
 )
-from shared.study.results import Flags, Row, Section, Study
+from shared.study.results import Flags, Row, Scores, Section, Study
 
 MEASURES = (Measure.ACCURACY, Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.PPV, Measure.NPV)
 
@@ -69,7 +67,7 @@ def best(rows: Iterable[Row], malignant: Flags) -> Row | None:
         for row in rows
         if row.judged.any() and (found := measure(row, malignant)).area
     }
-    return max(areas, key=areas.get, default=None)
+    return max(areas, key=lambda row: areas[row], default=None)
 
 
 def best_of_each(study: Study) -> tuple[Row, ...]:
@@ -79,7 +77,7 @@ def best_of_each(study: Study) -> tuple[Row, ...]:
     return tuple(row for row in found if row is not None)
 
 
-def _area(scores: np.ndarray, malignant: Flags) -> Area | None:
+def _area(scores: Scores, malignant: Flags) -> Area | None:
     try:
         return Area(roc_auc(scores, malignant), delong_interval(scores, malignant))
     except SingleClass:

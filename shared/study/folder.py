@@ -19,7 +19,7 @@ from shared.manifest import MANIFEST, read_manifest, reader_columns
 from shared.manifest import Row as Line
 from shared.statistics import ConstantScores, SingleClass, youden_cutoff
 from shared.study.errors import NothingToStudy, RowInvalid
-from shared.study.results import Row, Section
+from shared.study.results import Flags, Row, Scores, Section
 
 LABELS = {"0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 CALLS = {0.0, 1.0}
@@ -141,9 +141,7 @@ def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
     return [row for row in rows if row.judged.any()]
 
 
-def _reader_row(
-    name: str, images: Sequence[LabelledImage], malignant: np.ndarray, decides: bool
-) -> Row:
+def _reader_row(name: str, images: Sequence[LabelledImage], malignant: Flags, decides: bool) -> Row:
     values = np.array([image.judgements.get(name, math.nan) for image in images], np.float64)
     judged = np.isfinite(values)
     if decides:
@@ -154,7 +152,7 @@ def _reader_row(
     return Row(Section.READERS, name, facts, judged & (values >= cutoff), values, None, judged)
 
 
-def _rating_cutoff(ratings: np.ndarray, malignant: np.ndarray) -> tuple[float, str]:
+def _rating_cutoff(ratings: Scores, malignant: Flags) -> tuple[float, str]:
     """The cut-off, and how it came about; where none can be found nothing is called malignant."""
     try:
         cutoff = youden_cutoff(ratings, malignant)
@@ -213,7 +211,7 @@ def _checked(path: Path, lines: Sequence[Line]) -> list[LabelledImage]:
             f"; {len(problems) - 1} more lines cannot be used either" if len(problems) > 1 else ""
         )
         raise RowInvalid(path=path, line=problems[0][0], problem=problems[0][1], more=more)
-    return [image for _, image in found]
+    return [image for _, image in found if isinstance(image, LabelledImage)]
 
 
 def _image(line: Line) -> LabelledImage | str:

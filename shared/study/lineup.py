@@ -57,7 +57,11 @@ class Lineup:
 
     def _tuned_networks(self) -> list[NetworkFeatures]:
         """Each network of these sets tuned in both ways, with nothing read but its own verdict."""
-        networks = [each for each in self._compared if self._tunable(each)]
+        networks = [
+            each
+            for each in self._compared
+            if isinstance(each, NetworkFeatures) and self._tunable(each)
+        ]
         tuned = [
             NetworkFeatures(
                 each.network,
@@ -78,7 +82,7 @@ class Lineup:
 
     def _variants(self, features: FeatureSet) -> Iterator[FeatureSet]:
         """The same tap as pre-trained and fine-tuned; of a set of many taps, frozen ones among them, the embedding."""
-        if not self._tunable(features):
+        if not isinstance(features, NetworkFeatures) or not self._tunable(features):
             return
         if len(features.taps) > 1:
             embedding = get_network(features.network).card.embedding
@@ -86,15 +90,15 @@ class Lineup:
         for tuning in (Tuning.NONE, Tuning.FINE_TUNE):
             yield replace(features, tuning=tuning)
 
-    def _tunable(self, features: FeatureSet) -> bool:
-        if self._recipe.tuning is None or not isinstance(features, NetworkFeatures):
+    def _tunable(self, features: NetworkFeatures) -> bool:
+        if self._recipe.tuning is None:
             return False
         return get_network(features.network).card.weights is not None
 
     def judges(self) -> Iterator[Judge]:
-        for place, features in enumerate(self._networks, len(self._compared)):
-            facts = {"network": features.network, "tuning": _how(features), "classifier": "softmax"}
-            name = f"{features.network}, {TUNING_WORDS[features.tuning]} / softmax"
+        for place, network in enumerate(self._networks, len(self._compared)):
+            facts = {"network": network.network, "tuning": _how(network), "classifier": "softmax"}
+            name = f"{network.network}, {TUNING_WORDS[network.tuning]} / softmax"
             yield Judge(Section.TUNED, name, facts, ((place,), Itself()))
         for place, features in enumerate(self._compared):
             for classifier in self._recipe.of_concatenation((features.name,)):

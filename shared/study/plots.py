@@ -1,5 +1,6 @@
 """The report's figures as SVG text; line styles and markers tell in grey what their colours tell."""
 
+from functools import partial
 from itertools import cycle
 
 import numpy as np
@@ -21,7 +22,7 @@ from shared.drawing import (
 )
 from shared.statistics import brier, calibration_curve, expected_calibration_error, roc_curve
 from shared.study.figures import best_of_each, in_section, lead, measure
-from shared.study.results import Row, Section, Study
+from shared.study.results import Flags, Row, Scores, Section, Study
 
 LINES = (
     (BLUE, "--"),
@@ -104,10 +105,12 @@ def _draw_roc(study: Study) -> Drawing:
 def _plot_roc(
     axes: Axes, row: Row, study: Study, colour: str, dashes: object, width: float
 ) -> None:
+    area = measure(row, study.malignant).area
+    if row.scores is None or area is None:
+        return
     curve = roc_curve(row.scores[row.judged], study.malignant[row.judged])
-    area = measure(row, study.malignant).area.value
     kind = "model" if row.section is Section.MODEL else row.section.value
-    label = f"{area:.3f}  {_shortened(f'{kind}: {row.name}')}"
+    label = f"{area.value:.3f}  {_shortened(f'{kind}: {row.name}')}"
     axes.plot(
         curve.false_positive_rate, curve.sensitivity, color=colour, ls=dashes, lw=width, label=label
     )
@@ -116,19 +119,20 @@ def _plot_roc(
 def _plot_person(axes: Axes, person: Row, study: Study, marker: str) -> None:
     table = measure(person, study.malignant).table
     label = _shortened(f"person: {person.name}")
-    drawn = {
-        "color": VERMILLION,
-        "ls": "none",
-        "marker": marker,
-        "ms": 7,
-        "mec": "white",
-        "zorder": 4,
-        "label": label,
-    }
-    axes.plot([1 - table.specificity], [table.sensitivity], **drawn)
+    axes.plot(
+        [1 - table.specificity],
+        [table.sensitivity],
+        color=VERMILLION,
+        ls="none",
+        marker=marker,
+        ms=7,
+        mec="white",
+        zorder=4,
+        label=label,
+    )
 
 
-def _draw_calibration(risks: np.ndarray, malignant: np.ndarray) -> Drawing:
+def _draw_calibration(risks: Scores, malignant: Flags) -> Drawing:
     def draw() -> Figure:
         figure = Figure((WIDTH_INCHES, 4.9), layout="constrained")
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
@@ -201,23 +205,17 @@ def _square_of_counts(axes: Axes, column: int, line: int, count: int, total: int
     )
 
 
-def _draw_scores(scores: np.ndarray, malignant: np.ndarray) -> Drawing:
+def _draw_scores(scores: Scores, malignant: Flags) -> Drawing:
     def draw() -> Figure:
         figure = Figure((WIDTH_INCHES, 3.4), layout="constrained")
         axes = figure.subplots()
         low, high = float(scores.min()), float(scores.max())
         edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
-        drawn = {"bins": edges, "alpha": 0.55, "edgecolor": "white", "lw": 0.5}
-        axes.hist(
-            scores[~malignant], color=BLUE, label=f"benign ({int((~malignant).sum())})", **drawn
-        )
-        axes.hist(
-            scores[malignant],
-            color=VERMILLION,
-            hatch="///",
-            label=f"malignant ({int(malignant.sum())})",
-            **drawn,
-        )
+        bars = partial(axes.hist, bins=edges.tolist(), alpha=0.55, edgecolor="white", lw=0.5)
+        benign = f"benign ({int((~malignant).sum())})"
+        bars(scores[~malignant], color=BLUE, label=benign)
+        positive = f"malignant ({int(malignant.sum())})"
+        bars(scores[malignant], color=VERMILLION, hatch="///", label=positive)
         axes.set(xlabel="score, out of fold", ylabel="images")
         figure.legend(loc="outside upper left", ncols=2)
         return figure

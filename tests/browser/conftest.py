@@ -23,7 +23,7 @@ from playwright.sync_api import (
 from sqlalchemy import text
 
 from deploy.local import Backoff, Event, Stack
-from services.api.doorman import lifetime
+from services.api.authentication import lifetime
 from services.api.site import COOKIE
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from playwright.sync_api import Page, expect
 
-from shared.domain.jobs import REASON_TEXT, Reason
+from shared.domain.jobs import Reason
 from shared.domain.roles import Role
 from shared.ledger.queue import Failure
 from tests.builders import png
@@ -87,7 +87,7 @@ def test_a_dead_letter_is_run_again_and_its_row_follows_it_to_the_end(
         hospital.accepted(png(5), external_id="D-1")
         with book.system_session("w") as house:
             lease = house.queue.claim("w", 50, timedelta(minutes=1), 5)
-            lost = Failure(Reason.WORKER_LOST, REASON_TEXT[Reason.WORKER_LOST])
+            lost = Failure(Reason.WORKER_LOST)
             house.queue.fail(lease.token, {job.id: lost for job in lease.jobs})
         page = enter(Role.SUBMITTER, HOME, path="/worklist?q=D-")
         expect(row(page, "D-1")).to_contain_text(

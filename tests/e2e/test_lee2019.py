@@ -70,7 +70,8 @@ def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(recipe, weights, 
     del model  # else its networks and those of the bundle are in memory together
     predictions = load(tmp_path / "bundle").predict(nodules)
     assert [prediction.score for prediction in predictions] == pytest.approx(scores, abs=1e-4)
-    assert {(reader.network, reader.tap) for reader in predictions[0].readers} == {
+    components = {(each.network, each.tap) for each in predictions[0].components}
+    assert components == {
         (features.network, TAPS[features.network]) for features in recipe.features
     }
 

@@ -49,19 +49,23 @@ def check_contract(job: dict[str, Any], size_mm: float, live: str) -> dict[str, 
     assert result["model"] == {"name": "starter", "version": 1, "digest": live}
     assert all(spent >= 0 for spent in result["timings_ms"].values())
     assert {"prepare", "infer"} <= set(result["timings_ms"])
-    check_readers(result)
+    check_components(result)
     check_advice(result["fna"], size_mm)
     return result
 
 
-def check_readers(result: dict[str, Any]) -> None:
-    readers = {
-        (reader["network"], reader["classifier"]): reader["probability"]
-        for reader in result["readers"]
+def check_components(result: dict[str, Any]) -> None:
+    components = {
+        (component["network"], component["classifier"]): component["probability"]
+        for component in result["components"]
     }
-    assert set(readers) == {(n, c) for n in ("sera_tiny", "handcrafted") for c in ("svm", "forest")}
-    assert all(reader["tap"] for reader in result["readers"])
-    assert result["score"] == pytest.approx(np.mean(list(readers.values())))
+    assert set(components) == {
+        (network, classifier)
+        for network in ("sera_tiny", "handcrafted")
+        for classifier in ("svm", "forest")
+    }
+    assert all(component["tap"] for component in result["components"])
+    assert result["score"] == pytest.approx(np.mean(list(components.values())))
 
 
 def check_advice(fna: dict[str, Any], size_mm: float) -> None:

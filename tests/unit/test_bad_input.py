@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from shared.engines import EagerEngine
 from shared.errors import SeraError
 from shared.imaging import ImageFormat, Roi, UltrasoundImage, crop
 from shared.learning import Workbench, check_apart, phantom_samples
@@ -56,7 +57,7 @@ def features_that_are_no_numbers() -> None:
     with torch.no_grad():
         next(module.parameters()).fill_(torch.nan)
     network = TapNetwork(definition.card, definition.stages(module), ["avg"])
-    extractor = NetworkExtractor(NetworkFeatures("sera_tiny", ("avg",)), network)
+    extractor = NetworkExtractor(NetworkFeatures("sera_tiny", ("avg",)), network, EagerEngine())
     extractor.compute([extractor.prepare(phantom_samples(1, 0, 0.1)[0].load())])
 
 

@@ -8,8 +8,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from services.api.audit.schemas import EventView, ProofView
-from services.api.audit.service import AuditDesk, Question, export
-from services.api.dependencies import Auditor, WiringDep
+from services.api.audit.service import AuditService, Question, export
+from services.api.dependencies import Auditor, CallerSessionDep, SystemSessionDep, WiringDep
 from services.api.text import PlainText
 from shared.domain.events import Event
 
@@ -17,8 +17,8 @@ router = APIRouter(prefix="/v1", tags=["audit"])
 LINES, MOST = "application/x-ndjson", 2**63 - 1
 
 
-def desk(wired: WiringDep, who: Auditor) -> AuditDesk:
-    return AuditDesk(wired, who)
+def audit_service(caller: Auditor, session: CallerSessionDep) -> AuditService:
+    return AuditService(session, caller)
 
 
 def question(
@@ -34,14 +34,14 @@ def question(
     return Question(hospital, event, actor, case, since, until)
 
 
-AuditDeskDep = Annotated[AuditDesk, Depends(desk)]
+AuditServiceDep = Annotated[AuditService, Depends(audit_service)]
 Asked = Annotated[Question, Depends(question)]
 Newest = Annotated[bool, Query(description="Newest first, from before `before`.")]
 
 
 @router.get("/audit")
 def read_audit(
-    desk: AuditDeskDep,
+    service: AuditServiceDep,
     question: Asked,
     after: Annotated[int, Query(ge=0, le=MOST, description="The last id seen.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -51,18 +51,21 @@ def read_audit(
     ] = None,
 ) -> list[EventView]:
     """Oldest first unless asked otherwise; a hospital's key sees its own hospital's events only."""
-    return desk.newest(question, before, limit) if newest else desk.page(question, after, limit)
+    if newest:
+        return service.newest(question, before, limit)
+    return service.page(question, after, limit)
 
 
 @router.get("/audit/verify")
 def verify_audit(
-    desk: AuditDeskDep,
+    service: AuditServiceDep,
+    wired: WiringDep,
     cursor: Annotated[
         str | None, Query(max_length=300, description="`next` of the answer before.")
     ] = None,
 ) -> ProofView:
     """Prove a part of the trail's chains, some seconds of work; `next` goes on until it is null."""
-    return desk.prove(cursor)
+    return service.prove(cursor, wired.ledger, wired.settings)
 
 
 @router.get(
@@ -76,12 +79,14 @@ def verify_audit(
     },
 )
 def export_audit(
+    caller: Auditor,
+    session: SystemSessionDep,
     wired: WiringDep,
-    who: Auditor,
     hospital: Annotated[
         UUID | None, Query(description="Only this hospital's; a hospital's key gets its own.")
     ] = None,
 ) -> Response:
     """Every event in its chain's order, then the signed seals: a file that is proven without SERA's database."""
     name = {"Content-Disposition": 'attachment; filename="sera-audit.jsonl"'}
-    return StreamingResponse(export(wired, who, hospital), media_type=LINES, headers=name)
+    lines = export(session, wired.ledger, caller, hospital)
+    return StreamingResponse(lines, media_type=LINES, headers=name)

@@ -5,13 +5,12 @@ import binascii
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from services.api.audit.schemas import EventView, FaultView, ProofView, StretchView
-from services.api.dependencies import Wiring
+from services.api.dependencies import CallerSession
 from services.api.hospitals.named import Names
 from services.api.jobs.service import CursorInvalid
 from services.api.languages import sentence
@@ -19,11 +18,13 @@ from shared.domain.chain import HOUSE, chain_of
 from shared.domain.events import Event
 from shared.domain.proof import Finding, Stretch
 from shared.errors import NotFound
-from shared.ledger.audit import AuditTrail, Entry, Recorded, Wanted
+from shared.ledger import Ledger, SystemSession
+from shared.ledger.audit import Entry, Recorded, Wanted
 from shared.ledger.exporting import Trail
 from shared.ledger.hospitals import Caller
 from shared.ledger.proving import Place, Prover
 from shared.sealing import own_key, signed
+from shared.settings import Settings
 
 PROVE_S, PROVE_MOST = 2.0, 50_000
 """How long one answer may prove, and how many events."""
@@ -42,66 +43,66 @@ class Question:
     until: datetime | None = None
 
 
-class AuditDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+class AuditService:
+    """The trail of the session's hospital, or of all and the system's for those who belong to none."""
+
+    def __init__(self, session: CallerSession, caller: Caller) -> None:
+        self._session = session
+        self._caller = caller
 
     def page(self, question: Question, after: int, limit: int) -> list[EventView]:
         """Oldest first. Raises NotFound for a hospital that is not there, or is another's."""
-        with self._open() as (trail, names):
-            return [view(each) for each in trail.page(after, limit, wanted(question, names))]
+        events = self._session.audit.page(after, limit, wanted(question, self._names()))
+        return [view(event) for event in events]
 
     def newest(self, question: Question, before: int | None, limit: int) -> list[EventView]:
         """Newest first; raises as `page` does."""
-        with self._open() as (trail, names):
-            return [view(each) for each in trail.newest(before, limit, wanted(question, names))]
+        events = self._session.audit.newest(before, limit, wanted(question, self._names()))
+        return [view(event) for event in events]
 
-    def prove(self, cursor: str | None) -> ProofView:
-        """As much of the trail as PROVE_S allows, from the cursor on. Raises CursorInvalid."""
-        trusted = own_key(self._wired.settings)
+    def prove(self, cursor: str | None, ledger: Ledger, settings: Settings) -> ProofView:
+        """As much of the trail as PROVE_S allows, from the cursor on. Raises CursorInvalid.
+
+        The request's transaction ends before: a proof is read in short transactions of its own.
+        """
+        place = _place(cursor)
+        names = self._names()
+        self._session.transaction.commit()
+        trusted = own_key(settings)
         prover = Prover(
-            self._wired.ledger,
-            self._who.actor,
-            self._who.hospital_id,
+            ledger,
+            self._caller.actor,
+            self._caller.hospital_id,
             signed=signed,
             trusted=trusted,
         )
-        place = _place(cursor)
         if place and not prover.allows(place):
             raise CursorInvalid
-        read, until = [], time.monotonic() + PROVE_S
-        for each in prover.stretches(place):
-            read.append(each)
+        read: list[tuple[Stretch, Place | None]] = []
+        until = time.monotonic() + PROVE_S
+        for part in prover.stretches(place):
+            read.append(part)
             if time.monotonic() > until or sum(stretch.events for stretch, _ in read) >= PROVE_MOST:
                 break
         following = read[-1][1] if read else None
-        return self._proof([stretch for stretch, _ in read], following, bool(trusted))
+        return _proof([stretch for stretch, _ in read], following, names, bool(trusted))
 
-    def _proof(self, read: Sequence[Stretch], place: Place | None, trusted: bool) -> ProofView:
-        with self._open() as (_, names):
-            known = {chain_of(hospital): name for hospital, name in names.items()}
-        wrong = [fault(each) for stretch in read for each in stretch.wrong]
-        return ProofView(
-            whole=not wrong,
-            wrong=wrong[:TOLD_AT_MOST],
-            found=len(wrong),
-            chains=joined(read, known),
-            keys=sorted({key for stretch in read for key in stretch.keys}),
-            trusted=trusted,
-            next=place and _cursor(place),
-        )
+    def _names(self) -> Names:
+        return self._session.observations.hospitals()
 
-    @contextmanager
-    def _open(self) -> Iterator[tuple[AuditTrail, Names]]:
-        """The trail that the caller may see, and the names of its hospitals."""
-        if self._who.hospital_id:
-            with self._wired.ledger.hospital_session(
-                self._who.hospital_id, self._who.actor
-            ) as hospital_session:
-                yield hospital_session.audit, hospital_session.observations.hospitals()
-        else:
-            with self._wired.ledger.system_session(self._who.actor) as system_session:
-                yield system_session.audit, system_session.observations.hospitals()
+
+def _proof(read: Sequence[Stretch], place: Place | None, names: Names, trusted: bool) -> ProofView:
+    known = {chain_of(hospital): name for hospital, name in names.items()}
+    wrong = [fault(finding) for stretch in read for finding in stretch.wrong]
+    return ProofView(
+        whole=not wrong,
+        wrong=wrong[:TOLD_AT_MOST],
+        found=len(wrong),
+        chains=joined(read, known),
+        keys=sorted({key for stretch in read for key in stretch.keys}),
+        trusted=trusted,
+        next=_cursor(place) if place else None,
+    )
 
 
 def view(recorded: Recorded) -> EventView:
@@ -110,24 +111,30 @@ def view(recorded: Recorded) -> EventView:
 
 def wanted(question: Question, names: Names) -> Wanted:
     """Raises NotFound."""
-    told = {
-        name: value for name, value in vars(question).items() if name not in ("hospital", "case")
-    }
-    return Wanted(hospital_id=_hospital(question.hospital, names), case_id=question.case, **told)
+    return Wanted(
+        hospital_id=_hospital(question.hospital, names),
+        event=question.event,
+        actor=question.actor,
+        case_id=question.case,
+        since=question.since,
+        until=question.until,
+    )
 
 
 def joined(read: Sequence[Stretch], known: dict[str, str]) -> list[StretchView]:
     """Stretches of one chain in one line."""
     lines: dict[str, StretchView] = {}
-    for each in read:
-        before = lines[each.chain].events if each.chain in lines else 0
-        told = {
-            "hospital": known.get(each.chain),
-            "events": before + each.events,
-            "sealed_at": each.seal_at,
-        }
-        told |= {name: getattr(each, name) for name in ("chain", "number", "sealed", "ended")}
-        lines[each.chain] = StretchView(**told)
+    for stretch in read:
+        before = lines[stretch.chain].events if stretch.chain in lines else 0
+        lines[stretch.chain] = StretchView(
+            chain=stretch.chain,
+            hospital=known.get(stretch.chain),
+            events=before + stretch.events,
+            number=stretch.number,
+            sealed=stretch.sealed,
+            sealed_at=datetime.fromisoformat(stretch.seal_at) if stretch.seal_at else None,
+            ended=stretch.ended,
+        )
     return list(lines.values())
 
 
@@ -158,16 +165,21 @@ def _place(cursor: str | None) -> Place | None:
     return place
 
 
-def export(wired: Wiring, who: Caller, hospital: UUID | None) -> Iterator[str]:
-    """The lines, read as they are sent. Raises NotFound for a hospital that there is not, or that is another's."""
-    owner = hospital or who.hospital_id
-    if who.hospital_id and owner != who.hospital_id:
+def export(
+    session: SystemSession, ledger: Ledger, caller: Caller, hospital: UUID | None
+) -> Iterator[str]:
+    """The lines, read as they are sent. Raises NotFound for a hospital that there is not, or that is another's.
+
+    The request's transaction ends here, with the event that says who exports; the lines are read in others.
+    """
+    owner = hospital or caller.hospital_id
+    if caller.hospital_id and owner != caller.hospital_id:
         raise NotFound(thing="hospital")
-    with wired.ledger.system_session(who.actor) as session:
-        if owner and owner not in {each.id for each in session.hospitals.all()}:
-            raise NotFound(thing="hospital")
-        session.audit.record_all([Entry(Event.AUDIT_EXPORTED, owner)])
-    return Trail(wired.ledger, who.actor, owner).exported()
+    if owner and owner not in {known.id for known in session.hospitals.all()}:
+        raise NotFound(thing="hospital")
+    session.audit.record_all([Entry(Event.AUDIT_EXPORTED, owner)])
+    session.transaction.commit()
+    return Trail(ledger, caller.actor, owner).exported()
 
 
 def fault(each: Finding) -> FaultView:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from shared.domain.fna import FnaAdvice
 from shared.guidelines import (
     EXAMPLE,
     GUIDELINES,
@@ -38,11 +39,12 @@ class DescriptorsView(BaseModel):
 class ReaderAssessment(BaseModel):
     """The pure guidelines' answer to the descriptors and the size; no model has a part in it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
     points: int = Field(
         description="By ACR TI-RADS 2017, summed over all descriptors.", examples=[7]
     )
     level: str = Field(description="By ACR TI-RADS 2017.", examples=["TR5"])
-    advice: list[dict[str, Any]] = Field(
+    advice: list[FnaAdvice] = Field(
         description="Each guideline's, in the form of a result's `fna`, ACR TI-RADS 2017 first. One that has no "
         "category for such a nodule says so (`undecided`).",
         examples=[[assess(describe(EXAMPLE), 14.5, ACR).to_json()]],
@@ -54,7 +56,7 @@ def assessed(descriptors: Mapping[str, Any] | None, size_mm: float) -> ReaderAss
     if descriptors is None:
         return None
     nodule = describe(descriptors)
-    advice = [assess(nodule, size_mm, name).to_json() for name in ASSESSED]
-    return ReaderAssessment(
-        points=GUIDELINES[ACR].points(nodule), level=advice[0]["level"], advice=advice
-    )
+    advice = [assess(nodule, size_mm, name) for name in ASSESSED]
+    level = advice[0].level
+    assert level is not None, "ACR TI-RADS has a level for every nodule"
+    return ReaderAssessment(points=GUIDELINES[ACR].points(nodule), level=level, advice=advice)

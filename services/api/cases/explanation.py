@@ -8,6 +8,7 @@ from services.api.cases.explained import Deletion, ExplanationView, MapView, Reg
 from services.api.dependencies import Wiring
 from shared.domain.events import Event
 from shared.errors import Conflict, NotFound, SeraError
+from shared.ledger import HospitalSession
 from shared.ledger.explanations import Explanation, Layer
 from shared.ledger.hospitals import Caller
 from shared.queueing.app import Tasks
@@ -34,14 +35,18 @@ class ExplanationFailed(SeraError):
     text = "The explanation could not be made ({reason}). The result itself stands."
 
 
-class ExplanationDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+class ExplanationService:
+    def __init__(self, session: HospitalSession, caller: Caller, wired: Wiring) -> None:
+        self._session = session
+        self._caller = caller
+        self._wired = wired
 
     def answer(self, case_id: UUID) -> Response:
         """The PNG over the image, or 202 while it is being made."""
         made = self._made(case_id)
-        return self._picture(made.png_sha256) if made else Response(status_code=202, headers=LATER)
+        if made is None or made.png_sha256 is None:
+            return Response(status_code=202, headers=LATER)
+        return self._picture(made.png_sha256)
 
     def maps(self, case_id: UUID) -> ExplanationView | None:
         """All maps; None while they are being made."""
@@ -58,30 +63,34 @@ class ExplanationDesk:
         return self._picture(made.maps[number].heat_sha256)
 
     def _made(self, case_id: UUID) -> Explanation | None:
-        """None, after a ring, while it is being made; raises ExplanationFailed."""
-        asked = self._ask(case_id)
-        if asked.reason:
-            raise ExplanationFailed(reason=asked.reason)
-        if asked.png_sha256 is None:
-            self._wired.doorbell.ring(Tasks.EXPLAIN, asked.job_id)
+        """None while it is being made, which a worker is asked for; raises ExplanationFailed."""
+        explanation = self._ask(case_id)
+        if explanation.reason:
+            raise ExplanationFailed(reason=explanation.reason)
+        if explanation.png_sha256 is None:
+            job_id = explanation.job_id
+            self._session.transaction.on_commit(
+                lambda: self._wired.doorbell.ring(Tasks.EXPLAIN, job_id)
+            )
             return None
-        return asked
+        return explanation
 
     def _ask(self, case_id: UUID) -> Explanation:
-        with self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor) as session:
-            if session.cases.find(case_id) is None:
-                raise NotFound(thing="case")
-            asked = session.explanations.ask(case_id)
-            shown = [(case_id, asked.job_id)] if asked and asked.png_sha256 else []
-            read = self._wired.seen.note(session, self._who, Event.EXPLANATION_READ, shown)
-        self._wired.seen.remember(self._who, Event.EXPLANATION_READ, read)
-        if asked is None:
+        session = self._session
+        if session.cases.find(case_id) is None:
+            raise NotFound(thing="case")
+        explanation = session.explanations.ask(case_id)
+        if explanation is None:
             raise NoResultYet
-        return asked
+        if explanation.png_sha256:
+            shown = [(case_id, explanation.job_id)]
+            self._wired.read_audit.note(session, self._caller, Event.EXPLANATION_READ, shown)
+        return explanation
 
     def _picture(self, sha256: str) -> Response:
-        kept = {"ETag": f'"{sha256[:20]}"', "Cache-Control": "private, max-age=3600"}
-        return Response(self._wired.objects.get(sha256), media_type="image/png", headers=kept)
+        self._session.transaction.commit()
+        headers = {"ETag": f'"{sha256[:20]}"', "Cache-Control": "private, max-age=3600"}
+        return Response(self._wired.objects.get(sha256), media_type="image/png", headers=headers)
 
 
 def _view(case_id: UUID, made: Explanation) -> ExplanationView:

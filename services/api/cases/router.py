@@ -1,15 +1,15 @@
 """Cases: submit one, read one, see its explanation and those like it, erase one."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from services.api.cases.erasing import erase
 from services.api.cases.explained import ExplanationView
-from services.api.cases.explanation import LATER, ExplanationDesk
-from services.api.cases.picture import show
+from services.api.cases.explanation import LATER, ExplanationService
+from services.api.cases.picture import CasePicture
 from services.api.cases.schemas import (
     CaseView,
     NewOutcome,
@@ -18,15 +18,26 @@ from services.api.cases.schemas import (
     SimilarView,
     Tombstone,
 )
-from services.api.cases.service import CaseDesk, Submission
+from services.api.cases.service import CaseService, receipt
 from services.api.cases.similar import similar
-from services.api.dependencies import Administrator, HospitalReader, Submitter, WiringDep
+from services.api.dependencies import (
+    Administrator,
+    HospitalReader,
+    HospitalSessionDep,
+    IdempotentRequestDep,
+    Submitter,
+    TransactionDep,
+    WiringDep,
+    hospital_of,
+)
 from services.api.text import BatchLabel, OptionalText
+from shared.cases.accept import Submission
 from shared.domain.erasure import Ground
 from shared.domain.jobs import Priority
 from shared.domain.source import Source
 from shared.guidelines import EXAMPLE, describe
 from shared.imaging import Roi
+from shared.ledger import HospitalSession
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 LARGEST_MM = 300.0
@@ -84,52 +95,86 @@ def submission(
         ),
     ] = None,
 ) -> Submission:
-    outline, described = (
-        Roi.parse(roi) if roi else None,
-        describe(descriptors) if descriptors else None,
-    )
     return Submission(
-        image.file, size_mm, outline, external_id, priority, frame, source, batch, described
+        image=image.file,
+        size_mm=size_mm,
+        roi=Roi.parse(roi) if roi else None,
+        external_id=external_id,
+        priority=priority,
+        frame=frame,
+        source=source,
+        batch=batch,
+        descriptors=describe(descriptors) if descriptors else None,
     )
+
+
+def case_service(
+    caller: HospitalReader, session: HospitalSessionDep, wired: WiringDep
+) -> CaseService:
+    return CaseService(session, caller, wired.read_audit)
+
+
+def explanation_service(
+    caller: HospitalReader, session: HospitalSessionDep, wired: WiringDep
+) -> ExplanationService:
+    return ExplanationService(session, caller, wired)
+
+
+CaseServiceDep = Annotated[CaseService, Depends(case_service)]
+ExplanationServiceDep = Annotated[ExplanationService, Depends(explanation_service)]
 
 
 @router.post("/cases", status_code=202)
 def submit_case(
     form: Annotated[Submission, Depends(submission)],
+    caller: Submitter,
+    transaction: TransactionDep,
+    idempotent: IdempotentRequestDep,
     wired: WiringDep,
-    who: Submitter,
+    request: Request,
     response: Response,
 ) -> Receipt:
     """Accept one nodule image; answers once image and job are durable."""
-    receipt = CaseDesk(wired, who).accept(form)
-    response.headers["Location"] = receipt.links["job"]
-    return receipt
+    session = HospitalSession(transaction, hospital_of(caller), caller.actor)
+    accepted = wired.acceptance.accept(
+        form, session, idempotent=idempotent, standing=request.state.standing
+    )
+    answer = receipt(accepted)
+    response.headers["Location"] = answer.links["job"]
+    return answer
 
 
 @router.get("/cases/{case_id}")
-def read_case(case_id: UUID, wired: WiringDep, who: HospitalReader) -> CaseView:
+def read_case(case_id: UUID, service: CaseServiceDep) -> CaseView:
     """A case as it was submitted, with its jobs and its outcome."""
-    return CaseDesk(wired, who).find(case_id)
+    return service.find(case_id)
 
 
 @router.delete("/cases/{case_id}")
 def erase_case(
     case_id: UUID,
     ground: Annotated[Ground, Query(description="Why; it is on record.")],
+    caller: Administrator,
+    session: HospitalSessionDep,
     wired: WiringDep,
-    who: Administrator,
 ) -> Tombstone:
     """Erase a case for ever: image, size, ROI, descriptors, result, maps, outcome. Said again, the answer stays."""
-    return erase(wired, who, case_id, ground)
+    return erase(session, wired.doorbell, case_id, ground)
 
 
 @router.post("/cases/{case_id}/outcome", status_code=201)
-def record_outcome(case_id: UUID, new: NewOutcome, wired: WiringDep, who: Submitter) -> OutcomeView:
+def record_outcome(
+    case_id: UUID,
+    new: NewOutcome,
+    caller: Submitter,
+    session: HospitalSessionDep,
+    wired: WiringDep,
+) -> OutcomeView:
     """Say what a case turned out to be, and whether its image may be learned from; the last word counts."""
-    return CaseDesk(wired, who).record_outcome(case_id, new)
+    return CaseService(session, caller, wired.read_audit).record_outcome(case_id, new)
 
 
-PICTURE = {
+PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/png": {}}},
     202: {"description": "Being made; ask again after Retry-After."},
 }
@@ -138,39 +183,39 @@ PICTURE = {
 @router.get(
     "/cases/{case_id}/explanation", response_model=ExplanationView, responses={202: PICTURE[202]}
 )
-def list_maps(case_id: UUID, wired: WiringDep, who: HospitalReader) -> ExplanationView | Response:
+def list_maps(case_id: UUID, service: ExplanationServiceDep) -> ExplanationView | Response:
     """Which maps there are for a case, and how faithful each was measured to be; made when first asked for."""
-    return ExplanationDesk(wired, who).maps(case_id) or Response(status_code=202, headers=LATER)
+    return service.maps(case_id) or Response(status_code=202, headers=LATER)
 
 
 @router.get("/cases/{case_id}/explanation/heat.png", response_class=Response, responses=PICTURE)
 def show_map(
     case_id: UUID,
-    wired: WiringDep,
-    who: HospitalReader,
+    service: ExplanationServiceDep,
     number: Annotated[
         int, Query(alias="map", ge=0, le=99, description="Which map, counted from 0.")
     ] = 0,
 ) -> Response:
     """One map as a transparent layer of the size of its ROI."""
-    return ExplanationDesk(wired, who).layer(case_id, number)
+    return service.layer(case_id, number)
 
 
 @router.get("/cases/{case_id}/similar")
 def similar_cases(
     case_id: UUID,
+    caller: HospitalReader,
+    session: HospitalSessionDep,
     wired: WiringDep,
-    who: HospitalReader,
     limit: Annotated[int, Query(ge=1, le=50)] = 6,
 ) -> SimilarView:
     """This hospital's past cases with a known outcome that the same model finds nearest to this one."""
-    return similar(wired, who, case_id, limit)
+    return similar(session, caller, wired.read_audit, case_id, limit)
 
 
 @router.get("/cases/{case_id}/explanation.png", response_class=Response, responses=PICTURE)
-def explain_case(case_id: UUID, wired: WiringDep, who: HospitalReader) -> Response:
+def explain_case(case_id: UUID, service: ExplanationServiceDep) -> Response:
     """Where the ensemble looked: an occlusion map over the ROI, made when first asked for."""
-    return ExplanationDesk(wired, who).answer(case_id)
+    return service.answer(case_id)
 
 
 @router.get(
@@ -181,6 +226,13 @@ def explain_case(case_id: UUID, wired: WiringDep, who: HospitalReader) -> Respon
         304: {"description": "Unchanged since the ETag was given."},
     },
 )
-def show_case(case_id: UUID, wired: WiringDep, who: HospitalReader, request: Request) -> Response:
+def show_case(
+    case_id: UUID,
+    caller: HospitalReader,
+    session: HospitalSessionDep,
+    wired: WiringDep,
+    request: Request,
+) -> Response:
     """The case's cleaned image, or its frame of a loop, upright and in grey as SERA reads it."""
-    return show(wired, who, case_id, request.headers.get("if-none-match"))
+    known = request.headers.get("if-none-match")
+    return CasePicture(session, caller, wired).show(case_id, known)

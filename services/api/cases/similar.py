@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
+from services.api.audit.read_audit import ReadAudit
 from services.api.cases.schemas import SimilarCase, SimilarView, outcome_view
-from services.api.dependencies import Wiring
 from shared.domain.events import Event
 from shared.errors import NotFound
 from shared.ledger import HospitalSession
@@ -13,17 +13,15 @@ from shared.ledger.similar import Neighbour
 NO_RESULT, NO_EMBEDDING, NO_OUTCOME = "no-result", "model-without-embedding", "no-known-outcome"
 
 
-def similar(wired: Wiring, who: Caller, case_id: UUID, limit: int) -> SimilarView:
+def similar(
+    session: HospitalSession, caller: Caller, read_audit: ReadAudit, case_id: UUID, limit: int
+) -> SimilarView:
     """The nearest past cases, each of them on record as read."""
-    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
-        found, shown = _look(session, case_id, limit)
-        read = wired.seen.note(session, who, Event.CASE_READ, [(case_id, None)])
-        results = wired.seen.note(
-            session, who, Event.RESULT_READ, [(each.case_id, each.job_id) for each in shown]
-        )
-    wired.seen.remember(who, Event.CASE_READ, read)
-    wired.seen.remember(who, Event.RESULT_READ, results)
-    return found
+    view, neighbours = _look(session, case_id, limit)
+    read_audit.note(session, caller, Event.CASE_READ, [(case_id, None)])
+    results = [(neighbour.case_id, neighbour.job_id) for neighbour in neighbours]
+    read_audit.note(session, caller, Event.RESULT_READ, results)
+    return view
 
 
 def _look(
@@ -33,15 +31,17 @@ def _look(
         raise NotFound(thing="case")
     place = session.similar.place(case_id)
     if place is None or place.embedding is None:
-        model = place and place.model_digest
-        return SimilarView(
-            model=model, among=0, cases=[], reason=NO_EMBEDDING if place else NO_RESULT
-        ), []
+        model = place.model_digest if place else None
+        reason = NO_EMBEDDING if place else NO_RESULT
+        return SimilarView(model=model, among=0, cases=[], reason=reason), []
     found = session.similar.nearest(place, case_id, limit)
-    cases, reason = [_view(each) for each in found.nearest], None if found.among else NO_OUTCOME
-    return SimilarView(
-        model=place.model_digest, among=found.among, cases=cases, reason=reason
-    ), found.nearest
+    view = SimilarView(
+        model=place.model_digest,
+        among=found.among,
+        cases=[_view(neighbour) for neighbour in found.nearest],
+        reason=None if found.among else NO_OUTCOME,
+    )
+    return view, found.nearest
 
 
 def _view(near: Neighbour) -> SimilarCase:

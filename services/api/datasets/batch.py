@@ -10,15 +10,14 @@ from uuid import UUID
 from fastapi import UploadFile
 from pydantic import ValidationError
 
-from services.api.datasets.content import Content, Kept, as_came, keep, known_by, settle
+from services.api.datasets.content import Content, ImageFiles, Kept, as_came, known_by
 from services.api.datasets.schemas import BatchReport, BatchRow, Facts, report
 from services.api.datasets.service import find, offered
-from services.api.dependencies import Wiring
-from services.api.errors import said
+from services.api.errors import refusal, said
 from shared.errors import InputError, SeraError
 from shared.ledger import SystemSession
 from shared.ledger.drafts import Reception
-from shared.ledger.hospitals import Caller
+from shared.ledger.idempotency import IdempotentRequest
 from shared.manifest import NO_CSV, ManifestInvalid, Row, parse_table
 
 AT_ONCE = 8
@@ -68,20 +67,28 @@ class Prepared:
         return self.kept is not None
 
 
-class BatchDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+class BatchService:
+    """The transaction that adds the rows begins when their files are stored."""
+
+    def __init__(
+        self, session: SystemSession, files: ImageFiles, idempotent: IdempotentRequest | None
+    ) -> None:
+        self._session = session
+        self._files = files
+        self._idempotent = idempotent
 
     def take(
         self, name: str, manifest: UploadFile | str, uploads: Iterable[UploadFile]
     ) -> BatchReport:
         """Add the manifest's rows to the dataset; what became of each."""
         rows = read_rows(manifest)
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            find(session, name)
+        find(self._session, name)
+        self._session.transaction.commit()
         files = read_files(uploads)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             prepared = list(pool.map(lambda row: self._prepared(row, files), rows))
+        if self._idempotent is not None:
+            self._idempotent.reserve()
         return report(self._offered(name, rows, prepared))
 
     def _prepared(self, row: Row, files: Mapping[str, bytes]) -> Prepared | SeraError:
@@ -99,49 +106,46 @@ class BatchDesk:
         if row.name not in files and HASH.fullmatch(row.name):
             return Prepared(Content(row.name, row.mask_name or None), told)
         mask = _file(files, row.mask_name) if row.mask_name else None
-        kept = keep(self._wired, _file(files, row.name), mask)
+        kept = self._files.keep(_file(files, row.name), mask)
         return Prepared(as_came(kept), told, kept)
 
     def _offered(
         self, name: str, rows: list[Row], prepared: list[Prepared | SeraError]
     ) -> list[BatchRow]:
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            dataset = find(session, name).id
-            prepared = self._settled(session, dataset, prepared)
-            answers = self._answers(session, dataset, prepared)
+        dataset = find(self._session, name).id
+        prepared = self._settled(dataset, prepared)
+        answers = self._answers(dataset, prepared)
         return [
             _told(row, each, answer)
             for row, each, answer in zip(rows, prepared, answers, strict=True)
         ]
 
     def _settled(
-        self, session: SystemSession, dataset: UUID, prepared: list[Prepared | SeraError]
+        self, dataset: UUID, prepared: list[Prepared | SeraError]
     ) -> list[Prepared | SeraError]:
         """Rows by the hashes that their files go by in datasets."""
         rows = [each for each in prepared if isinstance(each, Prepared)]
-        settle(self._wired, session, dataset, [each.kept for each in rows if each.kept])
-        contents = iter(known_by(session, [each.content for each in rows]))
+        kept = [row.kept for row in rows if row.kept]
+        self._files.settle(self._session, dataset, kept)
+        contents = iter(known_by(self._session, [row.content for row in rows]))
         return [
             replace(each, content=next(contents)) if isinstance(each, Prepared) else each
             for each in prepared
         ]
 
-    def _answers(
-        self, session: SystemSession, dataset: UUID, prepared: list[Prepared | SeraError]
-    ) -> list[Answer]:
+    def _answers(self, dataset: UUID, prepared: list[Prepared | SeraError]) -> list[Answer]:
         """Rows without files are only compared: a hash alone brings nothing in."""
         answers: dict[int, Answer] = {
             at: each for at, each in enumerate(prepared) if isinstance(each, SeraError)
         }
-        for came, receive in ((True, session.drafts.offer), (False, session.drafts.compare)):
+        drafts, pseudonyms = self._session.drafts, self._session.pseudonyms
+        for came, receive in ((True, drafts.offer), (False, drafts.compare)):
             these = {
                 at: each
                 for at, each in enumerate(prepared)
                 if isinstance(each, Prepared) and each.came is came
             }
-            images = [
-                offered(each.content, each.facts, session.pseudonyms) for each in these.values()
-            ]
+            images = [offered(row.content, row.facts, pseudonyms) for row in these.values()]
             answers |= zip(these, receive(dataset, images), strict=True)
         return [answers[at] for at in range(len(prepared))]
 
@@ -193,5 +197,5 @@ def _told(row: Row, prepared: Prepared | SeraError, answer: Answer) -> BatchRow:
     if isinstance(prepared, Prepared):
         line["image_sha256"] = prepared.content.image_sha256
     if isinstance(answer, SeraError):
-        return BatchRow(**line, outcome=REFUSED, code=answer.code, message=str(answer))
+        return BatchRow(**line, outcome=REFUSED, **refusal(answer))
     return BatchRow(**line, outcome=answer)

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.api.dependencies import Wiring
+from shared.cases.deidentification import Deidentifier
 from shared.errors import Unavailable
 from shared.imaging import decode
+from shared.imaging.deidentify import Cleaned
 from shared.ledger import SystemSession
 from shared.ledger.cleanings import Cleaning
+from shared.objects import ObjectStore
 
 
 class ErasedMeanwhile(Unavailable):
@@ -33,27 +35,37 @@ class Kept:
     mask: Cleaning | None
 
 
-def keep(wired: Wiring, image: bytes, mask: bytes | None) -> Kept:
-    """Clean and decode both, then store what is clean; raises what is wrong with them."""
-    cleaned = wired.cleaner.clean(image)
-    height, width = decode(cleaned.data).pixels.shape
-    cleaned_mask = wired.cleaner.clean_mask(mask, width, height) if mask is not None else None
-    return Kept(
-        _store(wired, image, cleaned.data, cleaned.removed),
-        _store(wired, mask, cleaned_mask.data, cleaned_mask.removed) if cleaned_mask else None,
-    )
+class ImageFiles:
+    """Keeps the files of labelled images in the object store; no transaction is open meanwhile."""
 
+    def __init__(self, objects: ObjectStore, deidentifier: Deidentifier) -> None:
+        self._objects = objects
+        self._deidentifier = deidentifier
 
-def settle(wired: Wiring, session: SystemSession, dataset: UUID, kept: Iterable[Kept]) -> None:
-    """Remember which files were changed by cleaning, and hold what was stored for the rows to come.
+    def keep(self, image: bytes, mask: bytes | None) -> Kept:
+        """Clean and decode both, then store what is clean; raises what is wrong with them."""
+        cleaned = self._deidentifier.clean(image)
+        height, width = decode(cleaned.data).pixels.shape
+        if mask is None:
+            return Kept(image=self._store(image, cleaned), mask=None)
+        cleaned_mask = self._deidentifier.clean_mask(mask, width, height)
+        return Kept(image=self._store(image, cleaned), mask=self._store(mask, cleaned_mask))
 
-    Raises ErasedMeanwhile.
-    """
-    files = [each for pair in kept for each in (pair.image, pair.mask) if each]
-    let_go = session.orphans.hold({each.stored_sha256 for each in files})
-    if not all(wired.objects.exists(each) for each in let_go):
-        raise ErasedMeanwhile
-    session.cleanings.keep(dataset, files)
+    def settle(self, session: SystemSession, dataset: UUID, kept: Iterable[Kept]) -> None:
+        """Remember which files were changed by cleaning, and hold what was stored for the rows to come.
+
+        Raises ErasedMeanwhile.
+        """
+        files = [file for pair in kept for file in (pair.image, pair.mask) if file]
+        let_go = session.orphans.hold({file.stored_sha256 for file in files})
+        if not all(self._objects.exists(sha256) for sha256 in let_go):
+            raise ErasedMeanwhile
+        session.cleanings.keep(dataset, files)
+
+    def _store(self, original: bytes, cleaned: Cleaned) -> Cleaning:
+        """An original above the cap is refused by the receive path; a cleaned loop may be larger."""
+        source = hashlib.sha256(original).hexdigest()
+        return Cleaning(source, self._objects.put(cleaned.data).sha256, dict(cleaned.removed))
 
 
 def known_by(session: SystemSession, told: Sequence[Content]) -> list[Content]:
@@ -66,10 +78,7 @@ def known_by(session: SystemSession, told: Sequence[Content]) -> list[Content]:
 
 
 def as_came(kept: Kept) -> Content:
-    return Content(kept.image.source_sha256, kept.mask and kept.mask.source_sha256)
-
-
-def _store(wired: Wiring, original: bytes, cleaned: bytes, removed: dict[str, int]) -> Cleaning:
-    """An original above the cap is refused by the receive path; a cleaned loop may be larger."""
-    source = hashlib.sha256(original).hexdigest()
-    return Cleaning(source, wired.objects.put(cleaned).sha256, dict(removed))
+    return Content(
+        image_sha256=kept.image.source_sha256,
+        mask_sha256=kept.mask.source_sha256 if kept.mask else None,
+    )

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, File, Form, Path, Query, Response, UploadFile
 
-from services.api.datasets.batch import BatchDesk
+from services.api.datasets.batch import BatchService
 from services.api.datasets.composition import CompositionView
+from services.api.datasets.content import ImageFiles
 from services.api.datasets.schemas import (
     LARGEST_NUMBER,
     MOST_HASHES,
@@ -29,11 +30,18 @@ from services.api.datasets.schemas import (
     VersionView,
     view,
 )
-from services.api.datasets.service import DatasetDesk, Labelled
-from services.api.dependencies import Operator, WiringDep
+from services.api.datasets.service import DatasetService, ImageService, Labelled
+from services.api.dependencies import (
+    IdempotentRequestDep,
+    Operator,
+    SystemSessionDep,
+    TransactionDep,
+    WiringDep,
+)
 from services.api.editing import IfMatch, tagged
 from services.api.text import OptionalText
 from shared.domain.training import Split
+from shared.ledger import SystemSession
 
 router = APIRouter(prefix="/v1", tags=["datasets"])
 MANIFEST = (
@@ -46,11 +54,35 @@ MANIFEST_EXAMPLE = (
 )
 
 
-def desk(wired: WiringDep, who: Operator) -> DatasetDesk:
-    return DatasetDesk(wired, who)
+def dataset_service(caller: Operator, session: SystemSessionDep) -> DatasetService:
+    return DatasetService(session)
 
 
-DatasetDeskDep = Annotated[DatasetDesk, Depends(desk)]
+def image_service(
+    caller: Operator,
+    transaction: TransactionDep,
+    idempotent: IdempotentRequestDep,
+    wired: WiringDep,
+) -> ImageService:
+    session = SystemSession(transaction, caller.actor)
+    files = ImageFiles(wired.objects, wired.deidentifier)
+    return ImageService(session, files, idempotent)
+
+
+def batch_service(
+    caller: Operator,
+    transaction: TransactionDep,
+    idempotent: IdempotentRequestDep,
+    wired: WiringDep,
+) -> BatchService:
+    session = SystemSession(transaction, caller.actor)
+    files = ImageFiles(wired.objects, wired.deidentifier)
+    return BatchService(session, files, idempotent)
+
+
+DatasetServiceDep = Annotated[DatasetService, Depends(dataset_service)]
+ImageServiceDep = Annotated[ImageService, Depends(image_service)]
+BatchServiceDep = Annotated[BatchService, Depends(batch_service)]
 Number = Annotated[int, Path(ge=1, le=LARGEST_NUMBER, description="The version's number.")]
 ImageHash = Annotated[Sha256, Path(description="SHA-256 of the image file.", examples=[SHA256])]
 
@@ -81,21 +113,21 @@ def labelled(
 
 
 @router.post("/datasets", status_code=201)
-def create_dataset(new: NewDataset, desk: DatasetDeskDep) -> DatasetView:
+def create_dataset(new: NewDataset, service: DatasetServiceDep) -> DatasetView:
     """Create a dataset; an existing one of that name and kind is returned as it is."""
-    return view(desk.create(new.name, new.synthetic))
+    return view(service.create(new.name, new.synthetic))
 
 
 @router.get("/datasets")
-def list_datasets(desk: DatasetDeskDep) -> list[DatasetView]:
+def list_datasets(service: DatasetServiceDep) -> list[DatasetView]:
     """All datasets, by name."""
-    return [view(dataset) for dataset in desk.all()]
+    return [view(dataset) for dataset in service.all()]
 
 
 @router.get("/datasets/{name}")
-def read_dataset(name: str, desk: DatasetDeskDep, response: Response) -> DatasetDetail:
+def read_dataset(name: str, service: DatasetServiceDep, response: Response) -> DatasetDetail:
     """A dataset's draft, counted by part, site and label. The ETag is the draft's revision."""
-    found = desk.read(name)
+    found = service.read(name)
     tagged(response, str(found.revision))
     return found
 
@@ -103,77 +135,80 @@ def read_dataset(name: str, desk: DatasetDeskDep, response: Response) -> Dataset
 @router.get("/datasets/{name}/composition")
 def read_composition(
     name: str,
-    desk: DatasetDeskDep,
+    service: DatasetServiceDep,
     version: Annotated[
         int | None,
         Query(ge=1, le=LARGEST_NUMBER, description="A frozen version; left out: the draft."),
     ] = None,
 ) -> CompositionView:
     """Images, malignant ones and patients by part, site and size."""
-    return desk.composition(name, version)
+    return service.composition(name, version)
 
 
 @router.post("/datasets/{name}/images", status_code=201)
 def add_image(
-    name: str, form: Annotated[Labelled, Depends(labelled)], desk: DatasetDeskDep
+    name: str, form: Annotated[Labelled, Depends(labelled)], service: ImageServiceDep
 ) -> ImageAdded:
     """Add one labelled image; deduplicated by content. The same image under another label is refused."""
-    image_sha256, added = desk.add(name, form)
+    image_sha256, added = service.add(name, form)
     return ImageAdded(image_sha256=image_sha256, added=added)
 
 
 @router.put("/datasets/{name}/images/{image_sha256}")
 def correct_image(
-    name: str, image_sha256: ImageHash, correction: Correction, desk: DatasetDeskDep, tags: IfMatch
+    name: str,
+    image_sha256: ImageHash,
+    correction: Correction,
+    service: DatasetServiceDep,
+    tags: IfMatch,
 ) -> ImageView:
     """Correct a row of the draft. Frozen versions keep what they hold; an image in one keeps its part."""
-    return desk.correct(name, image_sha256, correction, tags)
+    return service.correct(name, image_sha256, correction, tags)
 
 
 @router.delete("/datasets/{name}/images/{image_sha256}")
 def remove_image(
-    name: str, image_sha256: ImageHash, desk: DatasetDeskDep, tags: IfMatch
+    name: str, image_sha256: ImageHash, service: DatasetServiceDep, tags: IfMatch
 ) -> ImageView:
     """Take a row out of the draft. One that came as a case comes back with the next taking of outcomes."""
-    return desk.remove(name, image_sha256, tags)
+    return service.remove(name, image_sha256, tags)
 
 
 @router.post("/datasets/{name}/known")
 def ask_known(
     name: str,
     images: Annotated[list[Sha256], Body(max_length=MOST_HASHES, examples=[[SHA256]])],
-    desk: DatasetDeskDep,
+    service: DatasetServiceDep,
 ) -> KnownImages:
     """Which of these images, named by the SHA-256 of their files, the dataset has: those need not be sent again."""
-    return desk.known(name, images)
+    return service.known(name, images)
 
 
 @router.post("/datasets/{name}/batches")
 def add_batch(
     name: str,
     manifest: Annotated[UploadFile | str, File(description=MANIFEST, examples=[MANIFEST_EXAMPLE])],
-    wired: WiringDep,
-    who: Operator,
+    service: BatchServiceDep,
     files: Annotated[
         list[UploadFile] | None, File(description="Images and masks, at most 1,000.")
     ] = None,
 ) -> BatchReport:
     """Add many labelled images; answers what became of each row. A batch sent again changes nothing."""
-    return BatchDesk(wired, who).take(name, manifest, files or [])
+    return service.take(name, manifest, files or [])
 
 
 @router.post("/datasets/{name}/split")
-def split_dataset(name: str, new: NewSplit, desk: DatasetDeskDep, tags: IfMatch) -> SplitView:
+def split_dataset(name: str, new: NewSplit, service: DatasetServiceDep, tags: IfMatch) -> SplitView:
     """Put every image of the draft into `train` or `test`, save those that a frozen version holds fast."""
-    return desk.split(name, new, tags)
+    return service.split(name, new, tags)
 
 
 @router.post("/datasets/{name}/outcomes")
 def take_outcomes(
-    name: str, which: OutcomeFilter, desk: DatasetDeskDep, tags: IfMatch
+    name: str, which: OutcomeFilter, service: DatasetServiceDep, tags: IfMatch
 ) -> TakenView:
     """Bring cases with consent and a known outcome into the draft; follow corrections and withdrawn consent."""
-    return desk.take_outcomes(name, which, tags)
+    return service.take_outcomes(name, which, tags)
 
 
 @router.post(
@@ -182,25 +217,25 @@ def take_outcomes(
     responses={200: {"description": "Unchanged since that version."}},
 )
 def freeze_dataset(
-    name: str, desk: DatasetDeskDep, response: Response, tags: IfMatch
+    name: str, service: DatasetServiceDep, response: Response, tags: IfMatch
 ) -> FrozenView:
     """Freeze the draft into a version that never changes; an unchanged draft gives the version it has."""
-    frozen = desk.freeze(name, tags)
+    frozen = service.freeze(name, tags)
     response.status_code = 201 if frozen.new else 200
     return frozen
 
 
 @router.get("/datasets/{name}/versions")
-def list_versions(name: str, desk: DatasetDeskDep) -> list[VersionView]:
+def list_versions(name: str, service: DatasetServiceDep) -> list[VersionView]:
     """Newest first."""
-    return desk.versions(name)
+    return service.versions(name)
 
 
 @router.get("/datasets/{name}/versions/{number}")
 def read_version(
     name: str,
     number: Number,
-    desk: DatasetDeskDep,
+    service: DatasetServiceDep,
     against: Annotated[
         int | None,
         Query(
@@ -211,4 +246,4 @@ def read_version(
     ] = None,
 ) -> VersionDetail:
     """A version, and what changed since the one before it."""
-    return desk.version(name, number, against)
+    return service.version(name, number, against)

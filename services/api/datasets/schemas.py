@@ -135,7 +135,12 @@ class BatchRow(BaseModel):
     outcome: str = Field(description="`added`, `known` (the dataset has it just so) or `refused`.")
     image_sha256: str | None = None
     code: str | None = None
-    message: str | None = Field(None, description="Why it was refused, and what to do.")
+    message: str | None = Field(
+        None, description="Why it was refused, and what to do, in the caller's language."
+    )
+    facts: dict[str, Any] | None = Field(
+        None, description="What `message` is made of: numbers and names."
+    )
 
 
 class BatchReport(BaseModel):
@@ -151,6 +156,7 @@ class BatchReport(BaseModel):
                 "image_sha256": SHA256,
                 "code": None,
                 "message": None,
+                "facts": None,
             },
             {
                 "line": 3,
@@ -159,6 +165,7 @@ class BatchReport(BaseModel):
                 "image_sha256": None,
                 "code": "image-unreadable",
                 "message": "The PNG image cannot be decoded (it is cut short or damaged). Export it again.",
+                "facts": {"format": "PNG", "problem": "it is cut short or damaged"},
             },
         ],
     )
@@ -281,7 +288,8 @@ class RefusedView(BaseModel):
     case_id: UUID
     image_sha256: str
     code: str
-    message: str
+    message: str = Field(description="Why it was refused, in the caller's language.")
+    facts: dict[str, Any] = Field(description="What `message` is made of: numbers and names.")
 
 
 class TakenView(BaseModel):
@@ -309,9 +317,11 @@ def image_view(image: LabelledImage) -> ImageView:
 
 
 def known_images(held: dict[str, LabelledImage]) -> KnownImages:
-    names = KnownImage.model_fields
     return KnownImages(
-        known={sha: {name: getattr(image, name) for name in names} for sha, image in held.items()}
+        known={
+            sha256: KnownImage.model_validate(image, from_attributes=True)
+            for sha256, image in held.items()
+        }
     )
 
 
@@ -333,11 +343,10 @@ def frozen_view(frozen: Frozen) -> FrozenView:
     return FrozenView(**_of_version(frozen), new=frozen.new)
 
 
-def version_detail(
-    version: Version, difference: Difference | None, against: int | None
-) -> VersionDetail:
-    told = difference and DifferenceView(against=against, **vars(difference))
-    return VersionDetail(**_of_version(version), difference=told)
+def version_detail(version: Version, difference: Difference | None, against: int) -> VersionDetail:
+    """`against` is the number of the version that this one is compared with; 0 for none."""
+    compared = DifferenceView(against=against, **vars(difference)) if difference else None
+    return VersionDetail(**_of_version(version), difference=compared)
 
 
 def _told(dataset: Dataset) -> dict[str, Any]:

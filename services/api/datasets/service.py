@@ -1,11 +1,10 @@
 """Datasets: fill them, correct them, split them, freeze them."""
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Any, BinaryIO
 
 from services.api.datasets.composition import CompositionView, composition_view
-from services.api.datasets.content import Content, as_came, keep, known_by, settle
+from services.api.datasets.content import Content, ImageFiles, as_came, known_by
 from services.api.datasets.schemas import (
     NAME,
     Correction,
@@ -30,13 +29,13 @@ from services.api.datasets.schemas import (
     version_detail,
     version_view,
 )
-from services.api.dependencies import Wiring
+from services.api.errors import refusal
 from shared.errors import Conflict, InputError
 from shared.ledger import SystemSession
 from shared.ledger.consents import Taken
 from shared.ledger.datasets import Dataset, DatasetUnknown
 from shared.ledger.editing import Tags
-from shared.ledger.hospitals import Caller
+from shared.ledger.idempotency import IdempotentRequest
 from shared.ledger.labelled import LabelledImage
 from shared.ledger.pseudonyms import Pseudonyms
 
@@ -64,17 +63,16 @@ class Labelled:
     facts: Facts
 
 
-class DatasetDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+class DatasetService:
+    def __init__(self, session: SystemSession) -> None:
+        self._session = session
 
     def create(self, name: str, synthetic: bool) -> Dataset:
-        """The dataset of this name, made if it is new."""
+        """The dataset of this name, made if it is new. Raises DatasetNameInvalid, DatasetOfOtherKind."""
         if not NAME.fullmatch(name):
             raise DatasetNameInvalid(name=name)
-        with self._house() as session:
-            session.datasets.ensure(name, synthetic)
-            dataset = session.datasets.find(name)
+        self._session.datasets.ensure(name, synthetic)
+        dataset = self._session.datasets.find(name)
         if dataset.synthetic != synthetic:
             raise DatasetOfOtherKind(
                 name=name, kind=_kind(dataset.synthetic), other=_kind(synthetic)
@@ -82,98 +80,101 @@ class DatasetDesk:
         return dataset
 
     def all(self) -> list[Dataset]:
-        with self._house() as session:
-            return session.datasets.all()
+        return self._session.datasets.all()
 
     def read(self, name: str) -> DatasetDetail:
-        with self._house() as session:
-            dataset = find(session, name)
-            return detail(dataset, session.datasets.shares(dataset.id))
+        dataset = find(self._session, name)
+        return detail(dataset, self._session.datasets.shares(dataset.id))
 
     def composition(self, name: str, number: int | None) -> CompositionView:
         """Of the draft, or of a version by its number."""
-        with self._house() as session:
-            dataset = find(session, name).id
-            if number is None:
-                return composition_view(session.compositions.of_draft(dataset))
-            return composition_view(
-                session.compositions.of_version(session.versions.find(dataset, number).id)
-            )
-
-    def add(self, name: str, labelled: Labelled) -> tuple[str, bool]:
-        """Store an image and its label; the same image under the same label changes nothing."""
-        with self._house() as session:
-            dataset = find(session, name)
-        kept = keep(
-            self._wired, labelled.image.read(), labelled.mask.read() if labelled.mask else None
-        )
-        with self._house() as session:
-            settle(self._wired, session, dataset.id, [kept])
-            [content] = known_by(session, [as_came(kept)])
-            row = offered(content, labelled.facts, session.pseudonyms)
-            return content.image_sha256, session.datasets.add(dataset.id, [row]) == 1
+        dataset = find(self._session, name).id
+        if number is None:
+            return composition_view(self._session.compositions.of_draft(dataset))
+        version = self._session.versions.find(dataset, number)
+        return composition_view(self._session.compositions.of_version(version.id))
 
     def known(self, name: str, hashes: list[str]) -> KnownImages:
-        with self._house() as session:
-            names = session.cleanings.names(set(hashes))
-            held = session.drafts.held(find(session, name).id, set(names.values()))
-            return known_images(
-                {asked: held[stored] for asked, stored in names.items() if stored in held}
-            )
+        names = self._session.cleanings.names(set(hashes))
+        dataset = find(self._session, name).id
+        images = self._session.drafts.held(dataset, set(names.values()))
+        return known_images(
+            {source: images[stored] for source, stored in names.items() if stored in images}
+        )
 
     def correct(
         self, name: str, image_sha256: str, correction: Correction, tags: Tags
     ) -> ImageView:
         changes = {column: getattr(correction, column) for column in correction.model_fields_set}
-        with self._house() as session:
-            if "patient" in changes:
-                changes["patient"] = session.pseudonyms.of(changes["patient"])
-            image = _named(session, image_sha256)
-            return image_view(session.drafts.change(find(session, name).id, image, changes, tags))
+        if "patient" in changes:
+            changes["patient"] = self._session.pseudonyms.of(changes["patient"])
+        image = _named(self._session, image_sha256)
+        dataset = find(self._session, name).id
+        return image_view(self._session.drafts.change(dataset, image, changes, tags))
 
     def remove(self, name: str, image_sha256: str, tags: Tags) -> ImageView:
-        with self._house() as session:
-            return image_view(
-                session.drafts.remove(find(session, name).id, _named(session, image_sha256), tags)
-            )
+        dataset = find(self._session, name).id
+        image = _named(self._session, image_sha256)
+        return image_view(self._session.drafts.remove(dataset, image, tags))
 
     def split(self, name: str, new: NewSplit, tags: Tags) -> SplitView:
-        with self._house() as session:
-            dataset = find(session, name).id
-            if new.sites:
-                return split_view(session.drafts.split_by_site(dataset, new.sites, tags))
-            share, seed = new.test_share or TEST_SHARE, new.seed or 0
-            return split_view(session.drafts.split_by_patient(dataset, share, seed, tags))
+        dataset = find(self._session, name).id
+        if new.sites:
+            return split_view(self._session.drafts.split_by_site(dataset, new.sites, tags))
+        share, seed = new.test_share or TEST_SHARE, new.seed or 0
+        return split_view(self._session.drafts.split_by_patient(dataset, share, seed, tags))
 
     def freeze(self, name: str, tags: Tags) -> FrozenView:
-        with self._house() as session:
-            return frozen_view(session.versions.freeze(find(session, name).id, tags))
+        dataset = find(self._session, name).id
+        return frozen_view(self._session.versions.freeze(dataset, tags))
 
     def versions(self, name: str) -> list[VersionView]:
-        with self._house() as session:
-            return [
-                version_view(version) for version in session.versions.all(find(session, name).id)
-            ]
+        dataset = find(self._session, name).id
+        return [version_view(version) for version in self._session.versions.all(dataset)]
 
     def version(self, name: str, number: int, against: int | None) -> VersionDetail:
         """A version, and what it changed against another one: the one before, if none is named."""
-        with self._house() as session:
-            dataset = find(session, name).id
-            version, other = session.versions.find(dataset, number), against or number - 1
-            older = session.versions.find(dataset, other) if other else None
-            return version_detail(
-                version, older and session.versions.difference(older.id, version.id), other
-            )
+        versions = self._session.versions
+        dataset = find(self._session, name).id
+        version = versions.find(dataset, number)
+        other = against or number - 1
+        if not other:
+            return version_detail(version, None, against=0)
+        older = versions.find(dataset, other)
+        difference = versions.difference(older.id, version.id)
+        return version_detail(version, difference, against=other)
 
     def take_outcomes(self, name: str, which: OutcomeFilter, tags: Tags) -> TakenView:
-        with self._house() as session:
-            dataset = find(session, name)
-            if dataset.synthetic:
-                raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
-            return _taken(session.consents.take(dataset.id, which.moment, which.hospital, tags))
+        dataset = find(self._session, name)
+        if dataset.synthetic:
+            raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
+        taken = self._session.consents.take(dataset.id, which.moment, which.hospital, tags)
+        return _taken(taken)
 
-    def _house(self) -> AbstractContextManager[SystemSession]:
-        return self._wired.ledger.system_session(self._who.actor)
+
+class ImageService:
+    """Adds a labelled image. The transaction that adds it begins when its files are stored."""
+
+    def __init__(
+        self, session: SystemSession, files: ImageFiles, idempotent: IdempotentRequest | None
+    ) -> None:
+        self._session = session
+        self._files = files
+        self._idempotent = idempotent
+
+    def add(self, name: str, labelled: Labelled) -> tuple[str, bool]:
+        """Store an image and its label; the same image under the same label changes nothing."""
+        find(self._session, name)
+        self._session.transaction.commit()
+        mask = labelled.mask.read() if labelled.mask else None
+        kept = self._files.keep(labelled.image.read(), mask)
+        if self._idempotent is not None:
+            self._idempotent.reserve()
+        dataset = find(self._session, name).id
+        self._files.settle(self._session, dataset, [kept])
+        [content] = known_by(self._session, [as_came(kept)])
+        row = offered(content, labelled.facts, self._session.pseudonyms)
+        return content.image_sha256, self._session.datasets.add(dataset, [row]) == 1
 
 
 def find(session: SystemSession, name: str) -> Dataset:
@@ -199,8 +200,7 @@ def _taken(taken: Taken) -> TakenView:
         RefusedView(
             case_id=each.case_id,
             image_sha256=each.image_sha256,
-            code=each.reason.code,
-            message=str(each.reason),
+            **refusal(each.reason),
         )
         for each in taken.refused
     ]

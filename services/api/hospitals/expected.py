@@ -87,8 +87,12 @@ def _cutoff(target: float | None, prevalence: float, reference: Mapping[str, Any
 def _predictive(rates: tuple[Any, Any], prevalence: float) -> tuple[float | None, float | None]:
     if None in rates:
         return None, None
-    values = predictive_values(rates[0]["value"], rates[1]["value"], prevalence)
-    return tuple(None if math.isnan(value) else value for value in values)
+    positive, negative = predictive_values(rates[0]["value"], rates[1]["value"], prevalence)
+    return _known(positive), _known(negative)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _referral(alpha: float, prevalence: float, reference: Mapping[str, Any]) -> ReferralView:

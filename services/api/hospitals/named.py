@@ -9,13 +9,18 @@ from shared.ledger.hospitals import Caller, HospitalUnknown
 Names = dict[UUID, str]
 
 
-def named(name: str | None, names: Names, who: Caller) -> UUID | None:
+def name_of(hospital: UUID | None, names: Names) -> str | None:
+    """None for what belongs to no hospital."""
+    return names.get(hospital) if hospital else None
+
+
+def named(name: str | None, names: Names, caller: Caller) -> UUID | None:
     """Another hospital's name is answered as one that nobody has. Raises HospitalUnknown, Forbidden."""
     if not name:
         return None
     for hospital, known in names.items():
         if known == name:
             return hospital
-    if who.hospital_id:
-        raise Forbidden(role=who.role, needed=Role.OPERATOR)
+    if caller.hospital_id:
+        raise Forbidden(role=caller.role, needed=Role.OPERATOR)
     raise HospitalUnknown(name=name)

@@ -5,43 +5,40 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from services.api.dependencies import Wiring
 from services.api.hospitals.expected import Live, expected, notes
 from services.api.hospitals.limits import check
 from services.api.hospitals.schemas import HospitalView
+from shared.ledger import SystemSession
 from shared.ledger.editing import Tags
 from shared.ledger.erasures import Due
-from shared.ledger.hospitals import SETTINGS, Caller, Hospital
-from shared.ledger.ledger import SystemSession
+from shared.ledger.hospitals import SETTINGS, Hospital
 from shared.settings import Settings
 
 
-class HospitalDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+class HospitalService:
+    def __init__(self, session: SystemSession, settings: Settings) -> None:
+        self._session = session
+        self._settings = settings
 
     def read(self, hospital: UUID) -> HospitalView:
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            return self._view(session, session.hospitals.read(hospital))
+        return self._view(self._session.hospitals.read(hospital))
 
     def all(self) -> list[HospitalView]:
         """By name."""
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            serving, due = live(session), session.retention.due(self._wired.settings.retention_days)
-            return [
-                view(hospital, serving, self._wired.settings, due.get(hospital.id, Due()).cases)
-                for hospital in session.hospitals.all()
-            ]
+        serving = live(self._session)
+        due = self._session.retention.due(self._settings.retention_days)
+        return [
+            view(hospital, serving, self._settings, due.get(hospital.id, Due()).cases)
+            for hospital in self._session.hospitals.all()
+        ]
 
     def add(self, name: str) -> HospitalView:
         """Raises HospitalExists."""
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            return self._view(session, session.hospitals.add(name))
+        return self._view(self._session.hospitals.add(name))
 
     def named(self, name: str) -> UUID:
         """Raises HospitalUnknown."""
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            return session.hospitals.find(name).id
+        return self._session.hospitals.find(name).id
 
     def change(
         self, hospital: UUID, change: Mapping[str, Any], tags: Tags = None, dry_run: bool = False
@@ -50,17 +47,15 @@ class HospitalDesk:
 
         Raises SettingOutside, RuleUnknown, ChangedMeanwhile.
         """
-        check(change, self._wired.settings)
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            if dry_run:
-                return self._view(session, replace(session.hospitals.read(hospital), **change))
-            return self._view(session, session.hospitals.change(hospital, change, tags))
+        check(change, self._settings)
+        if dry_run:
+            return self._view(replace(self._session.hospitals.read(hospital), **change))
+        return self._view(self._session.hospitals.change(hospital, change, tags))
 
-    def _view(self, session: SystemSession, hospital: Hospital) -> HospitalView:
-        settings = self._wired.settings
-        days = hospital.retention_days or settings.retention_days
-        due = session.retention.would_be_due(hospital.id, days) if days else 0
-        return view(hospital, live(session), settings, due)
+    def _view(self, hospital: Hospital) -> HospitalView:
+        days = hospital.retention_days or self._settings.retention_days
+        due = self._session.retention.would_be_due(hospital.id, days) if days else 0
+        return view(hospital, live(self._session), self._settings, due)
 
 
 def live(session: SystemSession) -> Live | None:

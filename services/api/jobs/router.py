@@ -7,21 +7,32 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.api.dependencies import HospitalReader, Rerunner, Submitter, WiringDep
+from services.api.dependencies import (
+    HospitalReader,
+    HospitalSessionDep,
+    IdempotentRequestDep,
+    Rerunner,
+    SlotDep,
+    Submitter,
+    TransactionDep,
+    WiringDep,
+)
 from services.api.jobs.rerunning import rerun, rerun_all
 from services.api.jobs.schemas import JobPage, JobView, Reruns
-from services.api.jobs.service import JobDesk, etag
+from services.api.jobs.service import JobService, etag
 from services.api.text import PlainText
 from shared.domain.jobs import FINAL, JobState
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
 
-def desk(wired: WiringDep, who: HospitalReader) -> JobDesk:
-    return JobDesk(wired, who)
+def job_service(
+    caller: HospitalReader, session: HospitalSessionDep, slot: SlotDep, wired: WiringDep
+) -> JobService:
+    return JobService(session, caller, wired, slot)
 
 
-JobDeskDep = Annotated[JobDesk, Depends(desk)]
+JobServiceDep = Annotated[JobService, Depends(job_service)]
 Wait = Annotated[
     float,
     Query(ge=0, le=120, allow_inf_nan=False, description="Seconds to wait for a final state."),
@@ -39,13 +50,13 @@ Reason = Annotated[
 @router.get("/jobs/{job_id}", response_model=JobView)
 async def read_job(
     job_id: UUID,
-    desk: JobDeskDep,
+    service: JobServiceDep,
     response: Response,
     wait: Wait = 0,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> JobView | Response:
     """A job's state and, when done, its result; with `wait` the answer comes as soon as it is final."""
-    job = await desk.wait(job_id, wait)
+    job = await service.wait(job_id, wait)
     headers = {"ETag": etag(job), "Vary": "Accept-Language"} | (
         {} if job.state in FINAL else {"Retry-After": "1"}
     )
@@ -57,44 +68,56 @@ async def read_job(
 
 @router.get("/jobs")
 def list_jobs(
-    desk: JobDeskDep,
+    service: JobServiceDep,
     state: JobState | None = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JobPage:
     """This hospital's jobs, newest first."""
-    return desk.page(state, cursor, limit)
+    return service.page(state, cursor, limit)
 
 
-async def followed(job_id: UUID, desk: JobDeskDep) -> JobDesk:
+async def followed(job_id: UUID, service: JobServiceDep) -> JobService:
     """Refuses an unknown job before the stream of events begins."""
-    await desk.wait(job_id, 0)
-    return desk
+    await service.wait(job_id, 0)
+    return service
 
 
 @router.get("/jobs/{job_id}/events", response_class=EventSourceResponse)
 async def follow_job(
-    job_id: UUID, desk: Annotated[JobDesk, Depends(followed)]
+    job_id: UUID, service: Annotated[JobService, Depends(followed)]
 ) -> AsyncIterable[ServerSentEvent]:
     """Server-sent events: the job each time it changes, until it is final."""
-    async for job in desk.follow(job_id):
+    async for job in service.follow(job_id):
         yield ServerSentEvent(event="job", data=job)
 
 
 @router.post("/jobs/{job_id}/cancel")
-def cancel_job(job_id: UUID, wired: WiringDep, who: Submitter) -> JobView:
+def cancel_job(
+    job_id: UUID, caller: Submitter, session: HospitalSessionDep, wired: WiringDep
+) -> JobView:
     """Cancel a job that has not begun."""
-    return JobDesk(wired, who).cancel(job_id)
+    return JobService(session, caller, wired).cancel(job_id)
 
 
 @router.post("/jobs/{job_id}/rerun", status_code=202)
-def rerun_job(job_id: UUID, wired: WiringDep, who: Rerunner) -> dict[str, UUID]:
+def rerun_job(
+    job_id: UUID,
+    caller: Rerunner,
+    transaction: TransactionDep,
+    idempotent: IdempotentRequestDep,
+    wired: WiringDep,
+) -> dict[str, UUID]:
     """Queue a dead letter again, with fresh attempts: one's own hospital's, or an operator any."""
-    rerun(wired, who, job_id)
+    if idempotent is not None:
+        idempotent.reserve()
+    rerun(transaction, caller, wired.doorbell, job_id)
     return {"job_id": job_id}
 
 
 @router.post("/jobs/rerun", status_code=202)
-def rerun_jobs(wired: WiringDep, who: Submitter, reason: Reason) -> Reruns:
+def rerun_jobs(
+    caller: Submitter, session: HospitalSessionDep, wired: WiringDep, reason: Reason
+) -> Reruns:
     """Queue this hospital's dead letters of one reason again, at most 1,000 at once, the oldest first."""
-    return rerun_all(wired, who, reason)
+    return rerun_all(session, wired.doorbell, reason)

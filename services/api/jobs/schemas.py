@@ -1,46 +1,43 @@
 """What a job looks like from outside."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.languages import told_again
+from services.api.languages import word
+from shared.domain.findings import Finding
 from shared.domain.jobs import JobState
+from shared.domain.prediction import Component, Verdict
+from shared.domain.result import Conformal, ModelReference, Result, Timings
+from shared.guidelines import alternatives, recommend
 from shared.ledger.jobs import Job
 
-RESULT = {
-    "score": 0.71,
-    "risk": 0.42,
-    "decision": "malignant",
-    "cutoff": 0.48,
-    "cutoff_rule": "sensitivity>=0.95",
-    "cutoff_risk": 0.19,
-    "conformal": {"alpha": 0.1, "set": ["malignant"], "benign_p": 0.04, "malignant_p": 0.61},
-    "prevalence": 0.23,
-    "fna": {
-        "recommended": True,
-        "rule": "risk-band/ACR-2017/1",
-        "level": "TR5",
-        "threshold_mm": 10.0,
-        "size_mm": 14.5,
-        "text": "FNA is due: 14.5 mm reaches the 10 mm threshold of TR5 (risk 42 %).",
-        "alternatives": [],
-    },
-    "readers": [{"network": "squeezenet", "tap": "avg", "classifier": "svm", "probability": 0.73}],
-    "roi": None,
-    "warnings": [
-        {"code": "roi-not-given", "message": "No ROI was given; the whole image was read."}
-    ],
-    "model": {"name": "light", "version": 2, "digest": "9f2c..."},
-    "timings_ms": {"waited": 12.0, "prepare": 3.1, "infer": 88.0},
-}
+RESULT = Result(
+    score=0.71,
+    risk=0.42,
+    decision=Verdict.MALIGNANT,
+    cutoff=0.48,
+    cutoff_rule="sensitivity>=0.95",
+    cutoff_risk=0.19,
+    conformal=Conformal(alpha=0.1, set=(Verdict.MALIGNANT,), benign_p=0.04, malignant_p=0.61),
+    prevalence=0.23,
+    fna=replace(recommend(0.42, 14.5), alternatives=alternatives(0.42, 14.5)),
+    components=(Component(network="squeezenet", tap="avg", classifier="svm", probability=0.73),),
+    roi=None,
+    warnings=(Finding("roi-absent", "No ROI was given, so the whole B-mode image was read."),),
+    model=ModelReference(name="light", version=2, digest="9f2c" * 16),
+    timings_ms=Timings(waited=12.0, prepare=3.1, infer=88.0),
+)
+"""An example for the OpenAPI document."""
 
 
 class JobView(BaseModel):
     """One job: poll it until `state` is done, failed or cancelled."""
 
     model_config = ConfigDict(
+        use_attribute_docstrings=True,
         json_schema_extra={
             "examples": [
                 {
@@ -52,10 +49,11 @@ class JobView(BaseModel):
                     "attempts": 1,
                     "reason": None,
                     "message": None,
-                    "result": RESULT,
+                    "facts": None,
+                    "result": RESULT.to_json(),
                 }
             ]
-        }
+        },
     )
     job_id: UUID
     case_id: UUID
@@ -66,10 +64,13 @@ class JobView(BaseModel):
     )
     attempts: int
     reason: str | None = Field(description="Code of why it failed.")
-    message: str | None = Field(description="The reason as a sentence that says the next step.")
-    result: dict[str, Any] | None = Field(
-        description="`roi` is what was read where the case gave none: a `box` with its `source`, `calipers`; else null."
+    message: str | None = Field(
+        description="The reason as a sentence that says the next step, in the caller's language."
     )
+    facts: dict[str, Any] | None = Field(
+        description="What the sentence is made of: numbers and names."
+    )
+    result: Result | None = Field(description="The answer; null until the job is done.")
 
 
 class JobPage(BaseModel):
@@ -87,6 +88,7 @@ class Reruns(BaseModel):
 def view(job: Job, eta_s: float | None = None) -> JobView:
     told = {
         name: getattr(job, name)
-        for name in ("case_id", "state", "position", "attempts", "reason", "result")
+        for name in ("case_id", "state", "position", "attempts", "reason", "facts", "result")
     }
-    return JobView(job_id=job.id, eta_s=eta_s, message=told_again(job.reason, job.message), **told)
+    message = word(job.reason, job.facts or {}) if job.reason else None
+    return JobView(job_id=job.id, eta_s=eta_s, message=message, **told)

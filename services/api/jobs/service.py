@@ -10,16 +10,17 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from services.api.audit.seen import Subject
+from services.api.authentication import still_valid
 from services.api.dependencies import Wiring
-from services.api.doorman import still_known
 from services.api.jobs.patience import patiently
 from services.api.jobs.schemas import JobPage, JobView, view
+from services.api.transactions import Slot
 from shared.domain.events import Event
 from shared.domain.jobs import FINAL, JobState
 from shared.errors import InputError, NotFound, Unauthenticated
 from shared.ledger import HospitalSession
 from shared.ledger.cases import CaseErased
+from shared.ledger.db_role import reachable
 from shared.ledger.hospitals import Caller
 from shared.ledger.jobs import Job
 
@@ -29,20 +30,27 @@ class CursorInvalid(InputError):
     text = "This cursor was not made by this server. Start again without one."
 
 
-class JobDesk:
-    """Answers questions about jobs; a poll is one indexed read."""
+class JobService:
+    """Answers questions about jobs; a poll is one indexed read.
 
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+    Whoever waits holds neither a transaction nor a slot meanwhile: each look is a transaction of its own.
+    """
+
+    def __init__(
+        self, session: HospitalSession, caller: Caller, wired: Wiring, slot: Slot | None = None
+    ) -> None:
+        """`slot` is the request's, for `wait` and `follow`."""
+        self._session = session
+        self._caller = caller
+        self._wired = wired
+        self._slot = slot
 
     def read(self, job_id: UUID) -> JobView:
         """The job now; raises NotFound for another hospital's as for none, CaseErased for an erased case's."""
-        with self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor) as session:
-            job = session.jobs.find(job_id)
-            if job is None:
-                raise NotFound(thing="job")
-            read = self._note(session, [job])
-        self._wired.seen.remember(self._who, Event.RESULT_READ, read)
+        job = self._session.jobs.find(job_id)
+        if job is None:
+            raise NotFound(thing="job")
+        self._note([job])
         return view(job, self._eta_s(job))
 
     async def wait(self, job_id: UUID, wait_s: float) -> JobView:
@@ -50,52 +58,78 @@ class JobDesk:
         until = time.monotonic() + min(wait_s, self._wired.settings.long_poll_max_s)
         job = await asyncio.to_thread(self.read, job_id)
         while job.state not in FINAL and (left := until - time.monotonic()) > 0:
-            await self._wired.watch.changed(job_id, left)
-            if not await patiently(partial(still_known, self._wired.ledger, self._who), until):
+            await self._changed(job_id, left)
+            next_job = await patiently(partial(self._look, job_id), until)
+            if next_job is None:
                 raise Unauthenticated
-            job = await patiently(partial(self.read, job_id), until)
+            job = next_job
         return job
 
     async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
-        """The job each time it changes, until it is final, its case is erased, or the key or session has ended."""
-        seen: JobView | None = None
-        while seen is None or seen.state not in FINAL:
+        """The job each time it changes, until it is final, its case is erased, or the key or session has ended.
+
+        In transactions of its own: that of the request is committed as the answer begins.
+        """
+        service = self._apart()
+        last: JobView | None = None
+        while last is None or last.state not in FINAL:
             try:
-                job = await patiently(partial(self.read, job_id))
+                job = await patiently(partial(service._look, job_id))
             except CaseErased:
                 return
-            if job != seen:
+            if job is None:
+                return
+            if job != last:
                 yield job
-            seen = job
-            if seen.state not in FINAL:
+            last = job
+            if last.state not in FINAL:
                 await self._wired.watch.changed(job_id, self._wired.settings.long_poll_max_s)
-                if not await patiently(partial(still_known, self._wired.ledger, self._who)):
-                    return
 
     def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
-        with self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor) as session:
-            jobs = session.jobs.page(state, _seen(cursor), limit + 1)
-            read = self._note(session, jobs[:limit])
-        self._wired.seen.remember(self._who, Event.RESULT_READ, read)
+        jobs = self._session.jobs.page(state, _position(cursor), limit + 1)
+        self._note(jobs[:limit])
         more = len(jobs) > limit
-        return JobPage(
-            jobs=[view(job) for job in jobs[:limit]],
-            next_cursor=_cursor(jobs[limit - 1]) if more else None,
-        )
+        next_cursor = _cursor(jobs[limit - 1]) if more else None
+        return JobPage(jobs=[view(job) for job in jobs[:limit]], next_cursor=next_cursor)
 
     def cancel(self, job_id: UUID) -> JobView:
-        with self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor) as session:
-            if not session.jobs.cancel(job_id):
-                raise NotFound(thing="job")
+        if not self._session.jobs.cancel(job_id):
+            raise NotFound(thing="job")
         return self.read(job_id)
 
-    def _note(self, session: HospitalSession, jobs: Sequence[Job]) -> list[Subject]:
+    def _apart(self) -> "JobService":
+        transaction = self._wired.ledger.transaction()
+        session = HospitalSession(transaction, self._session.hospital_id, self._caller.actor)
+        return JobService(session, self._caller, self._wired)
+
+    async def _changed(self, job_id: UUID, within_s: float) -> None:
+        """End the transaction, then wait until the job may have changed."""
+        await asyncio.to_thread(self._session.transaction.commit)
+        if self._slot is not None:
+            self._slot.release()
+        await self._wired.watch.changed(job_id, within_s)
+        if self._slot is not None:
+            await self._slot.take()
+
+    def _look(self, job_id: UUID) -> JobView | None:
+        """The job in a new transaction; None where the key or session has ended."""
+        transaction = self._session.transaction
+        try:
+            with reachable():
+                valid = still_valid(transaction, self._caller)
+                job = self.read(job_id) if valid else None
+                transaction.commit()
+            return job
+        finally:
+            transaction.rollback()
+
+    def _note(self, jobs: Sequence[Job]) -> None:
         read = [(job.case_id, job.id) for job in jobs if job.result is not None]
-        return self._wired.seen.note(session, self._who, Event.RESULT_READ, read)
+        self._wired.read_audit.note(self._session, self._caller, Event.RESULT_READ, read)
 
     def _eta_s(self, job: Job) -> float | None:
         pace = self._wired.pace.jobs_per_s() if job.position else None
-        return round(job.position / pace, 1) if pace else None
+        return round(job.position / pace, 1) if job.position and pace else None
 
 
 def etag(job: JobView) -> str:
@@ -106,7 +140,7 @@ def _cursor(job: Job) -> str:
     return base64.urlsafe_b64encode(f"{job.created_at.isoformat()} {job.id}".encode()).decode()
 
 
-def _seen(cursor: str | None) -> tuple[datetime, UUID] | None:
+def _position(cursor: str | None) -> tuple[datetime, UUID] | None:
     if cursor is None:
         return None
     try:

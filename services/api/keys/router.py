@@ -4,19 +4,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from services.api.dependencies import KeyKeeper, WiringDep
+from services.api.dependencies import CallerSessionDep, KeyKeeper
+from services.api.idempotency import repeated_as
 from services.api.keys.schemas import KeyView, NewKey, NewKeyView, Rotation
-from services.api.keys.service import KeyDesk, KeyShownOnce
-from services.api.once import repeated_as
+from services.api.keys.service import KeyService, KeyShownOnce
 
 router = APIRouter(prefix="/v1", tags=["keys"])
 
 
-def desk(wired: WiringDep, who: KeyKeeper) -> KeyDesk:
-    return KeyDesk(wired, who)
+def key_service(caller: KeyKeeper, session: CallerSessionDep) -> KeyService:
+    return KeyService(session, caller)
 
 
-KeyDeskDep = Annotated[KeyDesk, Depends(desk)]
+KeyServiceDep = Annotated[KeyService, Depends(key_service)]
 KeyId = Annotated[
     str, Path(pattern=r"^[0-9a-f]{12}$", description="A key's id.", examples=["0123456789ab"])
 ]
@@ -34,26 +34,26 @@ def shown_once(made: NewKeyView, request: Request) -> NewKeyView:
 
 
 @router.get("/keys")
-def list_keys(desk: KeyDeskDep) -> list[KeyView]:
+def list_keys(service: KeyServiceDep) -> list[KeyView]:
     """Newest first, ended ones too; a hospital's administrator sees its own hospital's."""
-    return desk.all()
+    return service.all()
 
 
 @router.post("/keys", status_code=201, dependencies=[Depends(unstored)])
-def create_key(new: NewKey, desk: KeyDeskDep, request: Request) -> NewKeyView:
+def create_key(new: NewKey, service: KeyServiceDep, request: Request) -> NewKeyView:
     """Make a key. The answer is the only time that it is shown: a repeat is answered 409 with the key's id."""
-    return shown_once(desk.make(new), request)
+    return shown_once(service.make(new), request)
 
 
 @router.post("/keys/{key_id}/rotate", status_code=201, dependencies=[Depends(unstored)])
 def rotate_key(
-    key_id: KeyId, desk: KeyDeskDep, request: Request, rotation: Rotation | None = None
+    key_id: KeyId, service: KeyServiceDep, request: Request, rotation: Rotation | None = None
 ) -> NewKeyView:
     """Make a key's successor; the old one is good for the overlap still, and is replaced only once."""
-    return shown_once(desk.rotate(key_id, (rotation or Rotation()).overlap_days), request)
+    return shown_once(service.rotate(key_id, (rotation or Rotation()).overlap_days), request)
 
 
 @router.delete("/keys/{key_id}")
-def revoke_key(key_id: KeyId, desk: KeyDeskDep) -> KeyView:
+def revoke_key(key_id: KeyId, service: KeyServiceDep) -> KeyView:
     """End a key: the next request with it is refused. Again is harmless."""
-    return desk.revoke(key_id)
+    return service.revoke(key_id)

@@ -36,7 +36,7 @@ class Rotation(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     overlap_days: int = Field(
-        7, ge=0, le=MOST_OVERLAP_DAYS, description="0 ends the old key at once."
+        default=7, ge=0, le=MOST_OVERLAP_DAYS, description="0 ends the old key at once."
     )
 
 

@@ -1,16 +1,14 @@
 """Makes, lists, rotates and revokes keys, for an operator or a hospital's administrator."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
-from services.api.dependencies import Wiring
-from services.api.hospitals.named import Names, named
+from services.api.dependencies import CallerSession
+from services.api.hospitals.named import Names, name_of, named
 from services.api.keys import schemas
 from services.api.keys.schemas import KeyView, NewKeyView
 from shared.errors import Conflict
 from shared.ledger.hospitals import Caller
-from shared.ledger.keys import Key, Keys, NewKey
+from shared.ledger.keys import Key, NewKey
 
 
 class KeyShownOnce(Conflict):
@@ -23,49 +21,52 @@ class KeyShownOnce(Conflict):
     )
 
 
-class KeyDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+class KeyService:
+    """Keys of the session's hospital, or of all for those who belong to none."""
+
+    def __init__(self, session: CallerSession, caller: Caller) -> None:
+        self._session = session
+        self._caller = caller
 
     def all(self) -> list[KeyView]:
         """Newest first."""
-        with self._open() as (keys, names):
-            return [KeyView(**told(key, names)) for key in keys.all()]
+        names = self._names()
+        return [view(key, names) for key in self._session.keys.all()]
 
     def make(self, new: schemas.NewKey) -> NewKeyView:
         """Raises HospitalUnknown, KeyNeedsHospital, Forbidden."""
-        with self._open() as (keys, names):
-            until = keys.now() + timedelta(days=new.expires_days)
-            hospital = named(new.hospital, names, self._who)
-            return shown(keys.make(new.role, hospital, new.label, until), names)
+        names = self._names()
+        hospital = named(new.hospital, names, self._caller)
+        expires_at = self._session.keys.now() + timedelta(days=new.expires_days)
+        return shown(self._session.keys.make(new.role, hospital, new.label, expires_at), names)
 
     def rotate(self, key_id: str, overlap_days: int) -> NewKeyView:
         """Raises KeyUnknown, KeyEnded."""
-        with self._open() as (keys, names):
-            return shown(keys.rotate(key_id, timedelta(days=overlap_days)), names)
+        rotated = self._session.keys.rotate(key_id, timedelta(days=overlap_days))
+        return shown(rotated, self._names())
 
     def revoke(self, key_id: str) -> KeyView:
         """Raises KeyUnknown."""
-        with self._open() as (keys, names):
-            return KeyView(**told(keys.revoke(key_id), names))
+        revoked = self._session.keys.revoke(key_id)
+        return view(revoked, self._names())
 
-    @contextmanager
-    def _open(self) -> Iterator[tuple[Keys, Names]]:
-        """The keys that the caller may see, and the names of their hospitals."""
-        if self._who.hospital_id:
-            with self._wired.ledger.hospital_session(
-                self._who.hospital_id, self._who.actor
-            ) as hospital_session:
-                yield hospital_session.keys, hospital_session.observations.hospitals()
-        else:
-            with self._wired.ledger.system_session(self._who.actor) as system_session:
-                yield system_session.keys, system_session.observations.hospitals()
+    def _names(self) -> Names:
+        return self._session.observations.hospitals()
 
 
-def told(key: Key, names: Names) -> dict[str, object]:
-    facts = {name: value for name, value in vars(key).items() if name != "hospital_id"}
-    return facts | {"hospital": names.get(key.hospital_id)}
+def view(key: Key, names: Names) -> KeyView:
+    return KeyView(
+        id=key.id,
+        role=key.role,
+        hospital=name_of(key.hospital_id, names),
+        label=key.label,
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        last_used_at=key.last_used_at,
+        replaced_by=key.replaced_by,
+    )
 
 
 def shown(new: NewKey, names: Names) -> NewKeyView:
-    return NewKeyView(**told(new.key, names), key=new.text)
+    return NewKeyView(**view(new.key, names).model_dump(), key=new.text)

@@ -1,10 +1,12 @@
 """What is seen in an image."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from shared.imaging import Finding, ImageFormat
+from shared.domain.findings import Finding
+from shared.imaging import ImageFormat
 
 Point = tuple[float, float]
 
@@ -71,5 +73,5 @@ class Look(BaseModel):
     )
 
 
-def told(findings: tuple[Finding, ...]) -> list[Told]:
+def told(findings: Sequence[Finding]) -> list[Told]:
     return [Told(code=finding.code, message=finding.message) for finding in findings]

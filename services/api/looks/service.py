@@ -7,7 +7,7 @@ from typing import BinaryIO
 import cv2
 
 from services.api.dependencies import Wiring
-from services.api.looks.schemas import Look, PhotoSeen, Preview, SuggestedRoi, told
+from services.api.looks.schemas import Look, PhotoSeen, Point, Preview, SuggestedRoi, told
 from shared.errors import TooLarge
 from shared.imaging import Mark, UltrasoundImage, find_marks, inspect, photos, roi_from_marks
 from shared.imaging.calipers import caliper_mm, ends
@@ -31,10 +31,30 @@ def look(wired: Wiring, asked: Glance) -> Look:
     header = inspect(asked.image)
     frame = header.frame_index(asked.frame) + 1
     data = _read(asked.image, wired.settings.max_upload_bytes)
-    image = wired.eyes.decode(wired.cleaner.clean(data).data, asked.frame)
-    image, photo = _straight(image, asked.corners) if asked.photo else (image, None)
+    image = wired.eyes.decode(wired.deidentifier.clean(data).data, asked.frame)
+    photo: PhotoSeen | None = None
+    if asked.photo:
+        image, photo = _straight(image, asked.corners)
+    height, width = image.pixels.shape
+    calipers = _calipers(image)
+    findings = [*image.findings, *(() if image.region else burnt_in_text(image.pixels))]
+    if calipers.roi:
+        findings.append(ROI_FROM_CALIPERS)
     return Look(
-        format=header.format, frames=header.frames, frame=frame, photo=photo, **_seen(image)
+        format=header.format,
+        width=width,
+        height=height,
+        frames=header.frames,
+        frame=frame,
+        roi=calipers.roi,
+        roi_from="calipers" if calipers.roi else None,
+        calipers=calipers.ends,
+        size_mm=calipers.size_mm,
+        size_from="calipers" if calipers.size_mm else None,
+        spacing_mm=image.spacing_mm,
+        warnings=told(findings),
+        photo=photo,
+        preview=Preview(base64=_png_base64(image)),
     )
 
 
@@ -49,43 +69,57 @@ def _read(image: BinaryIO, limit: int) -> bytes:
 def _straight(image: UltrasoundImage, sent: str | None) -> tuple[UltrasoundImage, PhotoSeen]:
     """The picture on the screen, without the photo's own scale and regions, and what the photo is like."""
     height, width = image.pixels.shape
-    if sent is None:
-        seen = photos.find_corners(image.pixels)
-    else:
-        seen = photos.Found(photos.read_corners(sent, width, height), True)
-    picture = photos.straighten(image.pixels, seen.corners)
+    corners = _corners(image, sent)
+    picture = photos.straighten(image.pixels, corners.corners)
     faults = photos.measure(picture)
     advice = photos.findings(faults)
-    facts = {
-        "found": seen.found,
-        "retake": bool(advice),
-        "advice": told(advice),
-        "width": width,
-        "height": height,
-    }
-    photo = PhotoSeen(corners=seen.corners.tolist(), **vars(faults), **facts)
+    photo = PhotoSeen(
+        corners=corners.corners.tolist(),
+        found=corners.found,
+        **vars(faults),
+        retake=bool(advice),
+        advice=told(advice),
+        width=width,
+        height=height,
+    )
     return replace(image, pixels=picture, spacing_mm=None, region=None), photo
 
 
-def _seen(image: UltrasoundImage) -> dict[str, object]:
+def _corners(image: UltrasoundImage, sent: str | None) -> photos.Found:
+    if sent is None:
+        return photos.find_corners(image.pixels)
+    height, width = image.pixels.shape
+    return photos.Found(photos.read_corners(sent, width, height), found=True)
+
+
+@dataclass(frozen=True)
+class Calipers:
+    """The marks that end a diameter, in pixels, and what follows from them."""
+
+    ends: list[Point]
+    roi: SuggestedRoi | None
+    size_mm: float | None
+
+
+def _calipers(image: UltrasoundImage) -> Calipers:
     height, width = image.pixels.shape
     marks = _marks(image)
-    roi, spacing = roi_from_marks(marks, width, height), image.spacing_mm
-    size_mm = caliper_mm(marks, spacing) if spacing else None
-    findings = (*image.findings, *(() if image.region else burnt_in_text(image.pixels)))
-    box = roi and roi.bounds
-    return {
-        "width": width,
-        "height": height,
-        "roi": box and SuggestedRoi(box=(box.x, box.y, box.width, box.height)),
-        "roi_from": "calipers" if box else None,
-        "calipers": [(mark.x, mark.y) for mark in ends(marks)],
-        "size_mm": size_mm and round(size_mm, 1),
-        "size_from": "calipers" if size_mm else None,
-        "spacing_mm": spacing,
-        "warnings": told((*findings, ROI_FROM_CALIPERS) if box else findings),
-        "preview": Preview(base64=b64encode(cv2.imencode(".png", image.pixels)[1]).decode()),
-    }
+    roi = roi_from_marks(marks, width, height)
+    size_mm = caliper_mm(marks, image.spacing_mm) if image.spacing_mm else None
+    return Calipers(
+        ends=[(mark.x, mark.y) for mark in ends(marks)],
+        roi=_suggested(roi.bounds) if roi else None,
+        size_mm=round(size_mm, 1) if size_mm else None,
+    )
+
+
+def _suggested(box: Box) -> SuggestedRoi:
+    return SuggestedRoi(box=(box.x, box.y, box.width, box.height))
+
+
+def _png_base64(image: UltrasoundImage) -> str:
+    png = cv2.imencode(".png", image.pixels)[1].tobytes()
+    return b64encode(png).decode()
 
 
 def _marks(image: UltrasoundImage) -> tuple[Mark, ...]:

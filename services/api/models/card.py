@@ -5,27 +5,23 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
-from services.api.dependencies import WiringDep, caller
+from services.api.dependencies import Known, SystemSessionDep
 from services.api.headers import NOTHING
 from shared.cards import render
-from shared.ledger.hospitals import Caller
 
 router = APIRouter(prefix="/v1", tags=["models"])
 POLICY = f"{NOTHING}; style-src 'unsafe-inline'"
 """The page brings its own style, and nothing else is fetched or run."""
 
 
-def found(
-    model_id: str, wired: WiringDep, who: Annotated[Caller, Depends(caller)]
-) -> dict[str, Any]:
+def card(model_id: str, caller: Known, session: SystemSessionDep) -> dict[str, Any]:
     """The card, with the name it is stored under and whether it answers now."""
-    with wired.ledger.system_session(who.actor) as session:
-        model = session.models.find(model_id)
-        stored = {"name": f"{model.name}/{model.version}", "live": model.live}
-        return session.papers.card(model.digest) | {"stored": stored}
+    model = session.models.find(model_id)
+    stored = {"name": f"{model.name}/{model.version}", "live": model.live}
+    return session.papers.card(model.digest) | {"stored": stored}
 
 
-Card = Annotated[dict[str, Any], Depends(found)]
+Card = Annotated[dict[str, Any], Depends(card)]
 
 
 @router.get("/models/{model_id}/card")

@@ -21,6 +21,10 @@ Reason = Annotated[
 ]
 
 
+SENTENCE = "A sentence in the caller's language."
+FACTS = "What `message` is made of: numbers and names."
+
+
 class GateSummary(BaseModel):
     verdict: GateVerdict
     judged_against: str | None = Field(
@@ -33,7 +37,8 @@ class GateSummary(BaseModel):
 class RefusalView(BaseModel):
     worker: str
     code: str
-    message: str
+    message: str = Field(description=SENTENCE)
+    facts: dict[str, Any] = Field(description=FACTS)
 
 
 class ModelView(BaseModel):
@@ -58,8 +63,9 @@ class ModelView(BaseModel):
 
 class GateReasonView(BaseModel):
     code: str
-    sentence: str
+    sentence: str = Field(description=SENTENCE)
     weight: str = Field(description="`for`, `against`, or `note`, which decides nothing.")
+    facts: dict[str, Any] = Field(description="What `sentence` is made of: numbers and names.")
 
 
 class GateView(GateSummary):
@@ -95,7 +101,8 @@ class PromotionView(BaseModel):
 class RefusedModel(BaseModel):
     model: Digest
     code: str
-    message: str
+    message: str = Field(description=SENTENCE)
+    facts: dict[str, Any] = Field(description=FACTS)
 
 
 class WorkerView(BaseModel):
@@ -127,7 +134,11 @@ class ShadowView(BaseModel):
     actor: str
     started_at: datetime
     ended_at: datetime | None
-    end_reason: str | None
+    end_reason: str | None = Field(description=f"Why it ended. {SENTENCE}")
+    end_code: str | None = Field(description="The code of `end_reason`.")
+    end_facts: dict[str, Any] | None = Field(
+        description="What `end_reason` is made of: numbers and names."
+    )
 
 
 class ShadowReport(ShadowView):

@@ -1,8 +1,10 @@
 """Looking at models from all sides: gates, workers, promotions, shadows."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
+from services.api.languages import word_message
 from services.api.models.schemas import (
     GateReasonView,
     GateSummary,
@@ -15,12 +17,14 @@ from services.api.models.schemas import (
     ShadowView,
     WorkerView,
 )
+from shared.domain.messages import to_json
+from shared.domain.models import GateReason
 from shared.errors import Conflict, NotFound
+from shared.ledger import SystemSession
 from shared.ledger.gates import Gate
-from shared.ledger.ledger import SystemSession
 from shared.ledger.models import Model
 from shared.ledger.promotions import Promotion
-from shared.ledger.serving import Worker
+from shared.ledger.serving import Refusal, Worker
 from shared.ledger.shadows import Pair, Shadow
 from shared.statistics.shadow import Comparison, Pairs, compare
 
@@ -68,7 +72,7 @@ def view(session: SystemSession, name_or_digest: str) -> ModelView:
 
 def refusals(workers: Sequence[Worker], digest: str) -> list[RefusalView]:
     return [
-        RefusalView(worker=worker.name, code=worker.refusal.code, message=worker.refusal.message)
+        RefusalView(worker=worker.name, **_refused(worker.refusal))
         for worker in workers
         if worker.refusal and worker.refusal.digest == digest
     ]
@@ -94,9 +98,18 @@ def gate(session: SystemSession, name_or_digest: str) -> GateView:
         model=found.model_digest,
         version_id=found.version_id,
         run_id=found.run_id,
-        reasons=[GateReasonView(**reason) for reason in found.reasons],
+        reasons=[reason_view(reason) for reason in found.reasons],
         figures=found.figures,
         policy=found.policy,
+    )
+
+
+def reason_view(reason: GateReason) -> GateReasonView:
+    return GateReasonView(
+        code=reason.code,
+        sentence=word_message(reason.message),
+        weight=reason.weight,
+        facts=to_json(reason.facts),
     )
 
 
@@ -107,18 +120,24 @@ def promotion(row: Promotion) -> PromotionView:
 
 def worker(row: Worker) -> WorkerView:
     refusal = row.refusal
-    refused = (
-        RefusedModel(model=refusal.digest, code=refusal.code, message=refusal.message)
-        if refusal
-        else None
-    )
+    refused = RefusedModel(model=refusal.digest, **_refused(refusal)) if refusal else None
     same = {name: getattr(row, name) for name in ("since", "seen_at", "device", "claimed_at")}
     return WorkerView(worker=row.name, model=row.model_digest, refused=refused, **same)
 
 
 def shadow(row: Shadow) -> ShadowView:
-    facts = {**vars(row)}
-    return ShadowView(shadow_id=facts.pop("id"), model=facts.pop("model_digest"), **facts)
+    reason = row.end_reason
+    return ShadowView(
+        shadow_id=row.id,
+        model=row.model_digest,
+        share=row.share,
+        actor=row.actor,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        end_reason=word_message(reason) if reason else None,
+        end_code=reason.code if reason else None,
+        end_facts=to_json(reason.facts) if reason else None,
+    )
 
 
 def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
@@ -134,24 +153,33 @@ def shadow_report(session: SystemSession, name_or_digest: str) -> ShadowReport:
         waiting=0 if found.ended_at else session.shadows.waiting(found),
         against=against,
         elsewhere=len(pairs) - len(same),
-        comparison=comparison([pair for pair in same if pair.score is not None]),
+        comparison=comparison(same),
     )
 
 
 def comparison(pairs: Sequence[Pair]) -> Comparison | None:
-    """Of cases that both have read."""
+    """Of cases that both have read: a pair of which the shadow could not read the image has no score."""
+    read = [pair for pair in pairs if pair.score is not None]
     return compare(
         Pairs(
-            live_scores=[pair.live_score for pair in pairs],
-            scores=[pair.score for pair in pairs],
-            live_risks=[pair.live_risk for pair in pairs],
-            risks=[pair.risk for pair in pairs],
-            live_decisions=[pair.live_decision for pair in pairs],
-            decisions=[pair.decision for pair in pairs],
-            hospitals=[pair.hospital for pair in pairs],
-            made_at=[pair.made_at for pair in pairs],
+            live_scores=[pair.live_score for pair in read],
+            scores=[pair.score for pair in read if pair.score is not None],
+            live_risks=[pair.live_risk for pair in read],
+            risks=[pair.risk for pair in read if pair.risk is not None],
+            live_decisions=[pair.live_decision for pair in read],
+            decisions=[pair.decision for pair in read if pair.decision is not None],
+            hospitals=[pair.hospital for pair in read],
+            made_at=[pair.made_at for pair in read],
             malignant=[
-                float("nan") if pair.malignant is None else float(pair.malignant) for pair in pairs
+                float("nan") if pair.malignant is None else float(pair.malignant) for pair in read
             ],
         )
     )
+
+
+def _refused(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "code": refusal.reason.code,
+        "message": word_message(refusal.reason),
+        "facts": to_json(refusal.reason.facts),
+    }

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import AwareDatetime
 
-from services.api.dependencies import Monitor, WiringDep
+from services.api.dependencies import CallerSessionDep, Monitor, WiringDep
 from services.api.monitoring import coverage, drift, performance, quality
 from services.api.monitoring.schemas import CoverageView, DriftView, PerformanceView, QualityView
-from services.api.monitoring.service import FRESH_S, Answer, Asked, MonitorDesk
+from services.api.monitoring.service import FRESH_S, Answer, Asked, MonitoringService
 from shared.ledger.observations import Period
 
 router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"])
@@ -21,8 +21,8 @@ IfNoneMatch = Annotated[
 ]
 
 
-def _words(most: int, told: str) -> Any:
-    return Query(max_length=most, pattern=WITHOUT_NUL, description=told)
+def _words(longest: int, description: str) -> Any:
+    return Query(max_length=longest, pattern=WITHOUT_NUL, description=description)
 
 
 def asked(
@@ -47,44 +47,46 @@ def asked(
     return Asked(hospital, device, model, since, until)
 
 
-def desk(wired: WiringDep, who: Monitor) -> MonitorDesk:
-    return MonitorDesk(wired, who)
+def monitoring_service(
+    caller: Monitor, session: CallerSessionDep, wired: WiringDep
+) -> MonitoringService:
+    return MonitoringService(session, caller, wired.memory)
 
 
 AskedDep = Annotated[Asked, Depends(asked)]
-MonitorDeskDep = Annotated[MonitorDesk, Depends(desk)]
+MonitoringServiceDep = Annotated[MonitoringService, Depends(monitoring_service)]
 
 
 @router.get("/drift", response_model=DriftView)
 def read_drift(
-    desk: MonitorDeskDep, asked: AskedDep, if_none_match: IfNoneMatch = None
+    service: MonitoringServiceDep, asked: AskedDep, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Score, strangeness and embedding of each hospital and device against the training images of their model."""
-    return response(desk.answer(drift.measure, asked), if_none_match)
+    return response(service.answer(drift.measure, asked), if_none_match)
 
 
 @router.get("/quality", response_model=QualityView)
 def read_quality(
-    desk: MonitorDeskDep, asked: AskedDep, if_none_match: IfNoneMatch = None
+    service: MonitoringServiceDep, asked: AskedDep, if_none_match: IfNoneMatch = None
 ) -> Response:
     """How often each warning and each failure comes, and `refer`, by hospital and device."""
-    return response(desk.answer(quality.measure, asked), if_none_match)
+    return response(service.answer(quality.measure, asked), if_none_match)
 
 
 @router.get("/performance", response_model=PerformanceView)
 def read_performance(
-    desk: MonitorDeskDep,
+    service: MonitoringServiceDep,
     asked: AskedDep,
     step: Annotated[Period, Query(description="Of the figures over time.")] = Period.MONTH,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """AUC, calibration, sensitivity and specificity as far as outcomes are known: read `sentences` with them."""
-    return response(desk.answer(performance.measure, asked, step), if_none_match)
+    return response(service.answer(performance.measure, asked, step), if_none_match)
 
 
 @router.get("/coverage", response_model=CoverageView)
 def read_coverage(
-    desk: MonitorDeskDep,
+    service: MonitoringServiceDep,
     asked: AskedDep,
     alpha: Annotated[
         list[Alpha] | None,
@@ -94,7 +96,7 @@ def read_coverage(
 ) -> Response:
     """How often conformal sets hold the true class at each error that is allowed, and how often they decide."""
     return response(
-        desk.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)), if_none_match
+        service.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)), if_none_match
     )
 
 

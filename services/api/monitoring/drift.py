@@ -1,7 +1,6 @@
 """Whether a hospital's or a device's results drift from those of the images that the model was trained on."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +26,8 @@ NEXT = {
 
 Counts = list[NDArray[np.int64]]
 """Of one quantity: an array for each of its components."""
+Quantiles = list[NDArray[np.float64]]
+"""Of the training images: an array for each component of a quantity."""
 
 
 class Reading(NamedTuple):
@@ -68,12 +69,13 @@ def _results(observations: Observations, window: Window) -> Counter[Reading]:
     return results
 
 
-def _tables(reference: Reference) -> dict[Quantity, list[Sequence[float]]]:
+def _tables(reference: Reference) -> dict[Quantity, Quantiles]:
     """What the model tells of its training images, as far as it can be compared with."""
-    told, tables = reference.quantiles or {}, {}
+    quantiles = reference.quantiles or {}
+    tables: dict[Quantity, Quantiles] = {}
     for quantity in Quantity:
-        given = told.get(quantity) or []
-        parts = given if quantity is Quantity.EMBEDDING and isinstance(given, list) else [given]
+        stored = quantiles.get(quantity) or []
+        parts = stored if quantity is Quantity.EMBEDDING and isinstance(stored, list) else [stored]
         try:
             tables[quantity] = [as_reference(part) for part in parts]
         except DriftReferenceInvalid:
@@ -85,14 +87,14 @@ def _measured(
     observations: Observations,
     window: Window,
     known: dict[str, Reference],
-    tables: dict[str, dict[Quantity, list[Sequence[float]]]],
+    tables: dict[str, dict[Quantity, Quantiles]],
 ) -> dict[Reading, dict[Quantity, Drift]]:
     measured: dict[Reading, dict[Quantity, Drift]] = defaultdict(dict)
     for digest, quantities in tables.items():
         for quantity, parts in quantities.items():
-            for reading, counts in _counts(
-                observations.tallies(window, digest, quantity, parts)
-            ).items():
+            references = [part.tolist() for part in parts]
+            tallies = observations.tallies(window, digest, quantity, references)
+            for reading, counts in _counts(tallies).items():
                 if all(part.any() for part in counts):
                     measured[reading][quantity] = _drift(
                         quantity, counts, parts, known[digest].cases
@@ -114,9 +116,7 @@ def _counts(tallies: dict[Source, Counts]) -> dict[Reading, Counts]:
     return counts
 
 
-def _drift(
-    quantity: Quantity, counts: Counts, parts: list[Sequence[float]], cases: int | None
-) -> Drift:
+def _drift(quantity: Quantity, counts: Counts, parts: Quantiles, cases: int | None) -> Drift:
     if quantity is Quantity.EMBEDDING:
         return components_drift(counts, parts, cases)
     return drift(counts[0], parts[0], cases)
@@ -137,7 +137,9 @@ def _group(
         hospital=hospital,
         device=reading.place.device,
         model=ModelNamed(
-            digest=reading.model, name=model and model.name, version=model and model.version
+            digest=reading.model,
+            name=model.name if model else None,
+            version=model.version if model else None,
         ),
         n=results,
         state=state,

@@ -12,7 +12,7 @@ from services.api.monitoring.quality import DECISIONS
 from services.api.monitoring.service import DAYS, days_before
 from shared.domain.jobs import JobState
 from shared.domain.training import RunState
-from shared.ledger.ledger import SystemSession
+from shared.ledger import SystemSession
 from shared.ledger.observations import Window
 from shared.ledger.queue import Progress
 from shared.space import room

@@ -4,12 +4,18 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
 
 
 class _Slot:
+    """`value` has the type of what was made under the slot's key."""
+
     def __init__(self) -> None:
-        self.lock, self.made_at, self.value = threading.Lock(), float("-inf"), None
+        self.lock = threading.Lock()
+        self.made_at = float("-inf")
+        self.value: Any = None
 
 
 class Memory:
@@ -19,13 +25,15 @@ class Memory:
         self._lock, self._most = threading.Lock(), most
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
 
-    def recall(self, key: Hashable, fresh_s: float, make: Callable[[], Any]) -> Any:
-        """What `make` made at most `fresh_s` ago, or makes now."""
+    def recall(self, key: Hashable, fresh_s: float, make: Callable[[], Value]) -> Value:
+        """What `make` made at most `fresh_s` ago, or makes now. A key has values of one type."""
         slot = self._slot(key)
         with slot.lock:
             if time.monotonic() - slot.made_at > fresh_s:
-                slot.value, slot.made_at = make(), time.monotonic()
-            return slot.value
+                slot.value = make()
+                slot.made_at = time.monotonic()
+            value: Value = slot.value
+            return value
 
     def _slot(self, key: Hashable) -> _Slot:
         with self._lock:

@@ -1,9 +1,8 @@
 """How right the answers were, as far as outcomes tell."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from uuid import UUID
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,6 +29,8 @@ from shared.statistics import (
     roc_auc,
 )
 
+Key = TypeVar("Key")
+"""By what results are parted."""
 NOT_AT_RANDOM = (
     "Outcomes are not missing at random: a nodule that was called malignant is biopsied and one called benign seldom "
     "is, so sensitivity is overstated and specificity understated; where more than the risk decided on the biopsy, the "
@@ -50,8 +51,8 @@ def measure(
     # In this order: what is written meanwhile then cannot make more outcomes than results.
     verified, shares = observations.verified(window, period), observations.shares(window, period)
     names = observations.hospitals()
-    by_hospital = _parted(shares, verified, "hospital")
-    by_period = _parted(shares, verified, "period")
+    by_hospital = _parted(shares, verified, lambda row: row.hospital)
+    by_period = _parted(shares, verified, lambda row: row.period)
     everything = _figures(shares, verified)
     return PerformanceView(
         window=window_view(window),
@@ -73,18 +74,22 @@ def measure(
 
 
 def _parted(
-    shares: Iterable[Share], verified: Iterable[Verified], by: str
-) -> dict[UUID | datetime, tuple[list[Share], list[Verified]]]:
-    parts: dict[UUID | datetime, tuple[list[Share], list[Verified]]] = defaultdict(lambda: ([], []))
+    shares: Iterable[Share],
+    verified: Iterable[Verified],
+    key_of: Callable[[Share | Verified], Key],
+) -> dict[Key, tuple[list[Share], list[Verified]]]:
+    parts: dict[Key, tuple[list[Share], list[Verified]]] = defaultdict(lambda: ([], []))
     for share in shares:
-        parts[getattr(share, by)][0].append(share)
+        parts[key_of(share)][0].append(share)
     for row in verified:
-        parts[getattr(row, by)][1].append(row)
+        parts[key_of(row)][1].append(row)
     return parts
 
 
 def _figures(shares: Sequence[Share], verified: Sequence[Verified]) -> PerformanceFigures:
-    results, known, table = Counter(), Counter(), Counter()
+    results: Counter[str] = Counter()
+    known: Counter[str] = Counter()
+    table: Counter[tuple[str, bool]] = Counter()
     for share in shares:
         results[share.decision] += share.results
     for part in verified:
@@ -139,9 +144,14 @@ def _calibration(risks: np.ndarray, malignant: np.ndarray) -> CalibrationView:
 
 
 def _observed_expected(risks: np.ndarray, labels: np.ndarray) -> ObservedExpectedView:
-    found = observed_expected(risks, labels)
-    told = {"observed": found.observed, "expected": found.expected, "ratio": found.ratio}
-    return ObservedExpectedView(**told, low=found.interval.low, high=found.interval.high)
+    ratio = observed_expected(risks, labels)
+    return ObservedExpectedView(
+        observed=ratio.observed,
+        expected=ratio.expected,
+        ratio=ratio.ratio,
+        low=ratio.interval.low,
+        high=ratio.interval.high,
+    )
 
 
 def _sentences(everything: PerformanceFigures) -> list[str]:

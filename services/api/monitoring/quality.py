@@ -24,16 +24,16 @@ def measure(observations: Observations, window: Window) -> QualityView:
     """Rates of each hospital and device that had results or failures in the window."""
     tallies: dict[Place, Tally] = defaultdict(Tally)
     # Warnings before results: what is written meanwhile then cannot make more warnings than results.
-    for row in observations.warnings(window):
-        for place in places(row.hospital, row.device):
-            tallies[place].warnings[row.code] += row.times
-    for row in observations.decisions(window):
-        for place in places(row.hospital, row.device):
-            tallies[place].results += row.results
-            tallies[place].referred += row.results if row.decision == REFER else 0
-    for row in observations.failures(window):
-        for place in places(row.hospital, row.device):
-            tallies[place].failures[row.code] += row.times
+    for warning in observations.warnings(window):
+        for place in places(warning.hospital, warning.device):
+            tallies[place].warnings[warning.code] += warning.times
+    for decision in observations.decisions(window):
+        for place in places(decision.hospital, decision.device):
+            tallies[place].results += decision.results
+            tallies[place].referred += decision.results if decision.decision == REFER else 0
+    for failure in observations.failures(window):
+        for place in places(failure.hospital, failure.device):
+            tallies[place].failures[failure.code] += failure.times
     names = observations.hospitals()
     ordered = sorted(tallies, key=lambda place: place.order(names))
     groups = [_group(place, names[place.hospital], tallies[place]) for place in ordered]

@@ -30,8 +30,12 @@ def needed(wired: Wiring) -> dict[str, str]:
 
 def degraded(wired: Wiring) -> dict[str, str]:
     """What keeps cases from being answered as they should; only what is wrong."""
-    looks = (wired.doorbell.check, partial(check_work, wired), partial(check_space, wired.settings))
-    states = {name: _state(look) for name, look in zip(DEGRADING, looks, strict=True)}
+    checks: tuple[Callable[[], object], ...] = (
+        wired.doorbell.check,
+        partial(check_work, wired),
+        partial(check_space, wired.settings),
+    )
+    states = {name: _state(check) for name, check in zip(DEGRADING, checks, strict=True)}
     return {name: state for name, state in states.items() if state != "ok"}
 
 

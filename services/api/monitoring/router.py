@@ -6,8 +6,8 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from services.api.dependencies import WiringDep
-from services.api.doorman import by_key
+from services.api.authentication import by_key
+from services.api.dependencies import TransactionDep, WiringDep
 from services.api.errors import PROBLEM
 from services.api.monitoring import readiness
 from services.api.monitoring.page import page
@@ -45,14 +45,19 @@ def readyz(wired: WiringDep) -> JSONResponse:
     response_class=Response,
     responses={"4XX": PROBLEM, 200: {"content": {CONTENT_TYPE_LATEST: {}}}},
 )
-def metrics(wired: WiringDep, authorization: Annotated[str | None, Header()] = None) -> Response:
+def metrics(
+    wired: WiringDep,
+    transaction: TransactionDep,
+    authorization: Annotated[str | None, Header()] = None,
+) -> Response:
     """Prometheus text: requests, queue, results by decision, workers, training, the audit trail's age, checks.
 
     With an operator's or auditor's key also each hospital's queue, results and drift, and the models' names: which
     hospitals take part, and how much, is theirs to tell, so that no stranger reads it.
     """
     if authorization is not None:
-        check_sees_all(by_key(wired.ledger, authorization))
+        check_sees_all(by_key(transaction, authorization))
+        transaction.commit()
     return Response(page(wired, named=authorization is not None), media_type=CONTENT_TYPE_LATEST)
 
 

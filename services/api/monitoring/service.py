@@ -1,15 +1,15 @@
 """Measures what a caller may see, and remembers it for a moment."""
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from services.api.dependencies import Wiring
+from services.api.dependencies import CallerSession
+from services.api.monitoring.memory import Memory
 from shared.errors import InputError, NotFound
 from shared.ledger.hospitals import Caller
 from shared.ledger.models import ModelUnknown
@@ -20,7 +20,8 @@ FRESH_S = 30.0
 DAYS, MOST_DAYS = 30, 400
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
-Measure = Callable[[Observations, Window], BaseModel]
+Measure = Callable[..., BaseModel]
+"""Called with the observations, the window, and further arguments of its own."""
 
 
 class WindowInvalid(InputError):
@@ -45,30 +46,26 @@ class Answer:
     etag: str
 
 
-class MonitorDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+class MonitoringService:
+    """A hospital's own observations for its keys, everybody's for those who belong to none."""
+
+    def __init__(self, session: CallerSession, caller: Caller, memory: Memory) -> None:
+        self._session = session
+        self._caller = caller
+        self._memory = memory
 
     def answer(self, measure: Measure, asked: Asked, *more: object) -> Answer:
-        """The measurement as JSON, at most FRESH_S old; `more` are further arguments of `measure`."""
-        key = (measure, self._who.hospital_id, asked, more)
-        return self._wired.memory.recall(key, FRESH_S, lambda: self._measured(measure, asked, more))
+        """The measurement as JSON, at most FRESH_S old; `more` are further arguments of `measure`.
+
+        The request's transaction ends before: whoever waits for another's measurement holds none.
+        """
+        self._session.transaction.commit()
+        key = (measure, self._caller.hospital_id, asked, more)
+        return self._memory.recall(key, FRESH_S, lambda: self._measured(measure, asked, more))
 
     def _measured(self, measure: Measure, asked: Asked, more: tuple[object, ...]) -> Answer:
-        with self._observations() as observations:
-            return answer_of(measure(observations, window(observations, asked), *more))
-
-    @contextmanager
-    def _observations(self) -> Iterator[Observations]:
-        """A hospital's own for its keys, everybody's for those who belong to none."""
-        if self._who.hospital_id:
-            with self._wired.ledger.hospital_session(
-                self._who.hospital_id, self._who.actor
-            ) as hospital_session:
-                yield hospital_session.observations
-        else:
-            with self._wired.ledger.system_session(self._who.actor) as system_session:
-                yield system_session.observations
+        observations = self._session.observations
+        return answer_of(measure(observations, window(observations, asked), *more))
 
 
 def answer_of(view: BaseModel) -> Answer:

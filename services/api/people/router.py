@@ -5,19 +5,42 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
-from services.api.dependencies import PersonKeeper, WiringDep
-from services.api.once import repeated_as
+from services.api.dependencies import (
+    CallerSessionDep,
+    IdempotentRequestDep,
+    PersonKeeper,
+    TransactionDep,
+    WiringDep,
+    session_of,
+)
+from services.api.idempotency import repeated_as
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView, RoleChange
-from services.api.people.service import PasswordShownOnce, PeopleDesk
+from services.api.people.service import OneTimePasswords, PasswordShownOnce, PeopleService
 
 router = APIRouter(prefix="/v1", tags=["people"])
 
 
-def desk(wired: WiringDep, who: PersonKeeper) -> PeopleDesk:
-    return PeopleDesk(wired, who)
+def people_service(caller: PersonKeeper, session: CallerSessionDep) -> PeopleService:
+    return PeopleService(session, caller)
 
 
-PeopleDeskDep = Annotated[PeopleDesk, Depends(desk)]
+def one_time_passwords(
+    caller: PersonKeeper,
+    transaction: TransactionDep,
+    idempotent: IdempotentRequestDep,
+    wired: WiringDep,
+) -> OneTimePasswords:
+    return OneTimePasswords(
+        session_of(transaction, caller),
+        caller,
+        bench=wired.bench,
+        provider=wired.provider,
+        idempotent=idempotent,
+    )
+
+
+PeopleServiceDep = Annotated[PeopleService, Depends(people_service)]
+OneTimePasswordsDep = Annotated[OneTimePasswords, Depends(one_time_passwords)]
 
 
 def shown_once(made: OneTimeView, request: Request) -> OneTimeView:
@@ -30,42 +53,46 @@ def shown_once(made: OneTimeView, request: Request) -> OneTimeView:
 
 
 @router.get("/people")
-def list_people(desk: PeopleDeskDep) -> list[PersonView]:
+def list_people(service: PeopleServiceDep) -> list[PersonView]:
     """By name, disabled ones too; a hospital's administrator sees its own hospital's."""
-    return desk.all()
+    return service.all()
 
 
 @router.post("/people", status_code=201)
-async def create_person(new: NewPerson, desk: PeopleDeskDep, request: Request) -> OneTimeView:
+async def create_person(
+    new: NewPerson, service: OneTimePasswordsDep, request: Request
+) -> OneTimeView:
     """Make an account. The answer is the only time that its one-time password is shown: a repeat is answered 409."""
-    return shown_once(await desk.make(new), request)
+    return shown_once(await service.make(new), request)
 
 
 @router.patch("/people/{person_id}")
-def change_role(person_id: UUID, change: RoleChange, desk: PeopleDeskDep) -> PersonView:
+def change_role(person_id: UUID, change: RoleChange, service: PeopleServiceDep) -> PersonView:
     """Give another role; their sessions end."""
-    return desk.change_role(person_id, change.role)
+    return service.change_role(person_id, change.role)
 
 
 @router.post("/people/{person_id}/reset")
-async def reset_password(person_id: UUID, desk: PeopleDeskDep, request: Request) -> OneTimeView:
+async def reset_password(
+    person_id: UUID, service: OneTimePasswordsDep, request: Request
+) -> OneTimeView:
     """A new one-time password, shown this once. Ends their sessions, locks and authenticator."""
-    return shown_once(await desk.reset(person_id), request)
+    return shown_once(await service.reset(person_id), request)
 
 
 @router.post("/people/{person_id}/disable")
-def disable_person(person_id: UUID, desk: PeopleDeskDep) -> PersonView:
+def disable_person(person_id: UUID, service: PeopleServiceDep) -> PersonView:
     """No more signing in; their sessions end at once. Again is harmless."""
-    return desk.disable(person_id)
+    return service.disable(person_id)
 
 
 @router.post("/people/{person_id}/enable")
-def enable_person(person_id: UUID, desk: PeopleDeskDep) -> PersonView:
+def enable_person(person_id: UUID, service: PeopleServiceDep) -> PersonView:
     """Let them sign in again. Again is harmless."""
-    return desk.enable(person_id)
+    return service.enable(person_id)
 
 
 @router.post("/people/{person_id}/unlock")
-def unlock_person(person_id: UUID, desk: PeopleDeskDep) -> PersonView:
+def unlock_person(person_id: UUID, service: PeopleServiceDep) -> PersonView:
     """Forget the wrong tries. Again is harmless."""
-    return desk.unlock(person_id)
+    return service.unlock(person_id)

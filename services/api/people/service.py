@@ -1,19 +1,21 @@
 """Makes, lists and changes people, for an operator or a hospital's administrator."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from uuid import UUID
 
-from services.api.dependencies import Wiring
-from services.api.hospitals.named import Names, named
+from services.api.dependencies import CallerSession
+from services.api.hospitals.named import Names, name_of, named
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView
+from services.api.session.bench import Bench
 from services.api.session.errors import ProviderOff
+from services.api.session.provider import Provider
 from shared import passwords
 from shared.domain.roles import Role
 from shared.errors import Conflict
 from shared.ledger.hospitals import Caller
-from shared.ledger.people import People, Person
+from shared.ledger.idempotency import IdempotentRequest
+from shared.ledger.people import Person
 
 
 class OneselfNot(Conflict):
@@ -29,92 +31,113 @@ class PasswordShownOnce(Conflict):
     )
 
 
-class PeopleDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+class PeopleService:
+    """People of the session's hospital, or of all for those who belong to none."""
+
+    def __init__(self, session: CallerSession, caller: Caller) -> None:
+        self._session = session
+        self._caller = caller
 
     def all(self) -> list[PersonView]:
         """By name."""
-        with self._open() as (people, names):
-            return [view(each, names) for each in people.all()]
-
-    async def make(self, new: NewPerson) -> OneTimeView:
-        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff."""
-
-        if new.subject:
-            return await asyncio.to_thread(self._provided, new, new.subject)
-
-        def made(people: People, names: Names, one_time_hash: str) -> Person:
-            return people.make(
-                new.name, new.role, named(new.hospital, names, self._who), one_time_hash
-            )
-
-        return await self._with_password(made)
-
-    async def reset(self, person: UUID) -> OneTimeView:
-        """Raises PersonUnknown, OneselfNot."""
-        self._refuse_oneself(person)
-        return await self._with_password(
-            lambda people, _names, one_time_hash: people.reset(person, one_time_hash)
-        )
+        names = self._names()
+        return [view(person, names) for person in self._session.people.all()]
 
     def disable(self, person: UUID) -> PersonView:
-        self._refuse_oneself(person)
-        return self._changed(lambda people: people.disable(person))
+        """Raises PersonUnknown, OneselfNot."""
+        refuse_oneself(self._caller, person)
+        return view(self._session.people.disable(person), self._names())
 
     def enable(self, person: UUID) -> PersonView:
-        return self._changed(lambda people: people.enable(person))
+        """Raises PersonUnknown."""
+        return view(self._session.people.enable(person), self._names())
 
     def unlock(self, person: UUID) -> PersonView:
-        return self._changed(lambda people: people.unlock(person))
+        """Raises PersonUnknown."""
+        return view(self._session.people.unlock(person), self._names())
 
     def change_role(self, person: UUID, role: Role) -> PersonView:
-        self._refuse_oneself(person)
-        return self._changed(lambda people: people.change_role(person, role))
+        """Raises PersonUnknown, OneselfNot, Forbidden."""
+        refuse_oneself(self._caller, person)
+        return view(self._session.people.change_role(person, role), self._names())
 
-    async def _with_password(self, change: Callable[[People, Names, str], Person]) -> OneTimeView:
-        one_time = passwords.one_time()
-        one_time_hash = await self._wired.bench.hashed(one_time)
-        return await asyncio.to_thread(self._shown, change, one_time, one_time_hash)
+    def _names(self) -> Names:
+        return self._session.observations.hospitals()
 
-    def _shown(
-        self, change: Callable[[People, Names, str], Person], one_time: str, one_time_hash: str
-    ) -> OneTimeView:
-        with self._open() as (people, names):
-            told = view(change(people, names, one_time_hash), names)
-        return OneTimeView(**told.model_dump(), one_time_password=one_time)
 
-    def _provided(self, new: NewPerson, subject: str) -> OneTimeView:
-        if self._wired.provider is None:
+class OneTimePasswords:
+    """Makes people and resets their passwords. A password is hashed before the transaction begins, since that takes long."""
+
+    def __init__(
+        self,
+        session: CallerSession,
+        caller: Caller,
+        *,
+        bench: Bench,
+        provider: Provider | None,
+        idempotent: IdempotentRequest | None,
+    ) -> None:
+        self._session = session
+        self._caller = caller
+        self._bench = bench
+        self._provider = provider
+        self._idempotent = idempotent
+
+    async def make(self, new: NewPerson) -> OneTimeView:
+        """Raises HospitalUnknown, PersonNeedsHospital, NameTaken, Forbidden, ProviderOff; Answered for a repeat."""
+        if new.subject:
+            return await asyncio.to_thread(self._make_provided, new, new.subject)
+
+        def make(password_hash: str) -> Person:
+            hospital = named(new.hospital, self._names(), self._caller)
+            return self._session.people.make(new.name, new.role, hospital, password_hash)
+
+        return await self._with_password(make)
+
+    async def reset(self, person: UUID) -> OneTimeView:
+        """Raises PersonUnknown, OneselfNot; Answered for a repeat."""
+        refuse_oneself(self._caller, person)
+        return await self._with_password(
+            lambda password_hash: self._session.people.reset(person, password_hash)
+        )
+
+    async def _with_password(self, change: Callable[[str], Person]) -> OneTimeView:
+        password = passwords.one_time()
+        password_hash = await self._bench.hashed(password)
+
+        def write() -> OneTimeView:
+            self._reserve()
+            changed = view(change(password_hash), self._names())
+            return OneTimeView(**changed.model_dump(), one_time_password=password)
+
+        return await asyncio.to_thread(write)
+
+    def _make_provided(self, new: NewPerson, subject: str) -> OneTimeView:
+        """Somebody who signs in at the provider of identities, without a password."""
+        if self._provider is None:
             raise ProviderOff
-        with self._open() as (people, names):
-            home = named(new.hospital, names, self._who)
-            made = people.make_provided(
-                new.name, new.role, home, self._wired.provider.issuer, subject
-            )
-            return OneTimeView(**view(made, names).model_dump(), one_time_password=None)
+        self._reserve()
+        names = self._names()
+        hospital = named(new.hospital, names, self._caller)
+        person = self._session.people.make_provided(
+            new.name, new.role, hospital, self._provider.issuer, subject
+        )
+        return OneTimeView(**view(person, names).model_dump(), one_time_password=None)
 
-    def _changed(self, change: Callable[[People], Person]) -> PersonView:
-        with self._open() as (people, names):
-            return view(change(people), names)
+    def _reserve(self) -> None:
+        if self._idempotent is not None:
+            self._idempotent.reserve()
 
-    def _refuse_oneself(self, person: UUID) -> None:
-        if person == self._who.person:
-            raise OneselfNot
+    def _names(self) -> Names:
+        return self._session.observations.hospitals()
 
-    @contextmanager
-    def _open(self) -> Iterator[tuple[People, Names]]:
-        """The people that the caller may see, and the names of their hospitals."""
-        if self._who.hospital_id:
-            with self._wired.ledger.hospital_session(
-                self._who.hospital_id, self._who.actor
-            ) as hospital_session:
-                yield hospital_session.people, hospital_session.observations.hospitals()
-        else:
-            with self._wired.ledger.system_session(self._who.actor) as system_session:
-                yield system_session.people, system_session.observations.hospitals()
+
+def refuse_oneself(caller: Caller, person: UUID) -> None:
+    """Raises OneselfNot."""
+    if person == caller.person:
+        raise OneselfNot
 
 
 def view(person: Person, names: Names) -> PersonView:
     facts = {name: value for name, value in vars(person).items() if name != "hospital_id"}
-    return PersonView(**facts, hospital=names.get(person.hospital_id))
+    return PersonView(**facts, hospital=name_of(person.hospital_id, names))

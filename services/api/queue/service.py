@@ -1,9 +1,9 @@
 """Looks at the queue, and queues dead letters again."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from services.api.dependencies import Wiring
 from services.api.models.service import worker
 from services.api.queue.schemas import (
     AT_ONCE,
@@ -15,45 +15,43 @@ from services.api.queue.schemas import (
     RerunView,
 )
 from shared.domain.jobs import JobState, Priority
+from shared.ledger import SystemSession
 from shared.ledger.backlog import InHand, Line
-from shared.ledger.hospitals import Caller
+from shared.queueing import Doorbell
 from shared.queueing.app import Tasks
 
 SHOWN = 100
 
 
-class QueueDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+class QueueService:
+    def __init__(self, session: SystemSession, doorbell: Doorbell) -> None:
+        self._session = session
+        self._doorbell = doorbell
 
     def read(self) -> QueueView:
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            pace, backlog = session.queue.pace(), session.backlog
-            return QueueView(
-                waiting=[LineView(**_laned(each)) for each in backlog.lines()],
-                running=session.queue.depth()[JobState.RUNNING],
-                in_hand=[InHandView(**_laned(each)) for each in backlog.in_hand(SHOWN)],
-                expired=backlog.expired(),
-                dead=[DeadView(**asdict(each)) for each in backlog.dead()],
-                per_minute=None if pace is None else round(pace * 60, 1),
-                workers=[worker(each) for each in session.serving.alive()],
-            )
+        backlog = self._session.backlog
+        jobs_per_s = self._session.queue.pace()
+        return QueueView(
+            waiting=[LineView(**_laned(line)) for line in backlog.lines()],
+            running=self._session.queue.depth()[JobState.RUNNING],
+            in_hand=[InHandView(**_laned(job)) for job in backlog.in_hand(SHOWN)],
+            expired=backlog.expired(),
+            dead=[DeadView(**asdict(dead)) for dead in backlog.dead()],
+            per_minute=None if jobs_per_s is None else round(jobs_per_s * 60, 1),
+            workers=[worker(row) for row in self._session.serving.alive()],
+        )
 
     def dead_letters(self, reason: str) -> list[DeadLetterView]:
         """Those that failed last."""
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            return [
-                DeadLetterView(**asdict(each))
-                for each in session.backlog.dead_letters(reason, SHOWN)
-            ]
+        letters = self._session.backlog.dead_letters(reason, SHOWN)
+        return [DeadLetterView(**asdict(letter)) for letter in letters]
 
     def rerun(self, reason: str) -> RerunView:
         """Queue dead letters of a reason again; one ring for each wakes every worker that is idle."""
-        with self._wired.ledger.system_session(self._who.actor) as session:
-            queued = session.queue.rerun_all(reason, AT_ONCE)
-            left = sum(each.jobs for each in session.backlog.dead() if each.reason == reason)
-        for job in queued:
-            self._wired.doorbell.ring(Tasks.RING, job)
+        queued = self._session.queue.rerun_all(reason, AT_ONCE)
+        left = sum(dead.jobs for dead in self._session.backlog.dead() if dead.reason == reason)
+        for job_id in queued:
+            self._session.transaction.on_commit(partial(self._doorbell.ring, Tasks.RING, job_id))
         return RerunView(queued=len(queued), left=left)
 
 

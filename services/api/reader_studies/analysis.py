@@ -6,6 +6,7 @@ all have read both ways. SERA's `refer` counts as called malignant: it lets nobo
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import TypeVar
 from uuid import UUID
@@ -27,6 +28,7 @@ from services.api.reader_studies.figures import (
     Summary,
     Times,
 )
+from shared.domain.prediction import Verdict
 from shared.domain.reader_studies import Phase
 from shared.ledger.readings import Reading, Studied
 from shared.statistics import (
@@ -46,7 +48,6 @@ from shared.statistics import (
 )
 from shared.statistics.intervals import normal_quantile
 
-BENIGN = "benign"
 Found = TypeVar("Found")
 RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY)
 
@@ -115,9 +116,7 @@ class Analyst:
             blind=conditions[Phase.BLIND],
             aided=conditions[Phase.AIDED],
             auc_change=tried(lambda: change(scores[Phase.BLIND], scores[Phase.AIDED], labels)),
-            mcnemar={
-                rate: tried(lambda rate=rate: mcnemar_p(calls, labels, rate)) for rate in RATES
-            },
+            mcnemar={rate: tried(partial(mcnemar_p, calls, labels, rate)) for rate in RATES},
             seconds={p: self._times(number, p) for p in Phase},
             breaches=sum(reader == number for reader, _ in self._given.breaches),
             seen_before=sum(reader == number for reader, _ in self._given.seen_before),
@@ -137,11 +136,11 @@ class Analyst:
     def _sera(self) -> SeraFigures:
         cases = list(self._truth)
         results = [self._truth[case].result for case in cases]
-        scores = np.array([each["score"] for each in results], float)
-        calls = np.array([each["decision"] != BENIGN for each in results], bool)
-        referred = sum(each["decision"] == "refer" for each in results)
+        scores = np.array([result.score for result in results], float)
+        calls = np.array([result.decision is not Verdict.BENIGN for result in results], bool)
+        referred = sum(result.decision is Verdict.REFER for result in results)
         figures = condition(scores, calls, self._labels(cases))
-        models = sorted({f"{each['model']['name']} {each['model']['version']}" for each in results})
+        models = sorted({f"{result.model.name} {result.model.version}" for result in results})
         return SeraFigures(figures=figures, referred=referred, models=models)
 
     def _agreement(self, phase: Phase) -> Agreement:
@@ -156,12 +155,11 @@ class Analyst:
 
     def _pair(self, first: int, second: int, phase: Phase) -> PairKappa:
         cases = [case for case in self._both(first) if case in set(self._both(second))]
-        calls = [self._calls(number, cases, phase) for number in (first, second)]
-        return PairKappa(
-            first=first,
-            second=second,
-            cohen=kappa(cohen_kappa(*calls), len(cases)) if cases else None,
-        )
+        if not cases:
+            return PairKappa(first=first, second=second, cohen=None)
+        firsts, seconds = (self._calls(number, cases, phase) for number in (first, second))
+        agreement = kappa(cohen_kappa(firsts, seconds), len(cases))
+        return PairKappa(first=first, second=second, cohen=agreement)
 
     def _summary(self) -> Summary | None:
         cases, readers = self._all(), self._given.readers

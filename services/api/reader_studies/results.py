@@ -4,10 +4,9 @@ import csv
 from io import StringIO
 from uuid import UUID
 
-from services.api.dependencies import Wiring
 from services.api.reader_studies.analysis import Analyst, Material
 from services.api.reader_studies.figures import Analysis
-from shared.ledger.hospitals import Caller
+from shared.ledger import HospitalSession
 from shared.ledger.readings import Reading, Studied
 
 HEAD = (
@@ -32,9 +31,9 @@ HEAD = (
 )
 
 
-class ResultsDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+class ResultsService:
+    def __init__(self, session: HospitalSession) -> None:
+        self._session = session
 
     def analysis(self, study: UUID) -> Analysis:
         return Analyst(self.material(study)).analysis()
@@ -54,16 +53,16 @@ class ResultsDesk:
 
     def material(self, study: UUID) -> Material:
         """Raises StudyUnknown."""
-        with self._wired.ledger.hospital_session(self._who.hospital_id, self._who.actor) as session:
-            session.reader_studies.find(study)
-            return Material(
-                session.readings.studied(study),
-                session.reader_studies.counts(study)["erased"],
-                [each.number for each in session.reader_studies.progress(study)],
-                session.readings.all(study),
-                session.readings.breaches(study),
-                session.readings.seen_before(study),
-            )
+        studies, readings = self._session.reader_studies, self._session.readings
+        studies.find(study)
+        return Material(
+            cases=readings.studied(study),
+            erased=studies.counts(study)["erased"],
+            readers=[progress.number for progress in studies.progress(study)],
+            readings=readings.all(study),
+            breaches=readings.breaches(study),
+            seen_before=readings.seen_before(study),
+        )
 
 
 def _line(reading: Reading, case: Studied, breach: bool, before: bool) -> list[object]:
@@ -75,7 +74,7 @@ def _line(reading: Reading, case: Studied, breach: bool, before: bool) -> list[o
         reading.malignant,
         reading.fna,
     ]
-    sera = [case.malignant, case.result["score"], case.result["risk"], case.result["decision"]]
+    sera = [case.malignant, case.result.score, case.result.risk, case.result.decision]
     when = [reading.shown_at.isoformat(), reading.sent_at.isoformat(), reading.server_ms]
     return [
         *said,

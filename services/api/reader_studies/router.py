@@ -5,10 +5,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
-from services.api.dependencies import Administrator, HospitalReader, WiringDep
-from services.api.reader_studies.desk import ReadingDesk
+from services.api.dependencies import (
+    Administrator,
+    HospitalReader,
+    HospitalSessionDep,
+    WiringDep,
+)
 from services.api.reader_studies.figures import Analysis
-from services.api.reader_studies.results import ResultsDesk
+from services.api.reader_studies.reading import ReadingService
+from services.api.reader_studies.results import ResultsService
 from services.api.reader_studies.schemas import (
     AidedView,
     NewReaderStudy,
@@ -17,59 +22,71 @@ from services.api.reader_studies.schemas import (
     OwnReading,
     ReaderStudyView,
 )
-from services.api.reader_studies.service import StudyDesk
+from services.api.reader_studies.service import StudyService
 from shared.domain.reader_studies import StudyState
 
 router = APIRouter(prefix="/v1/reader-studies", tags=["reader studies"])
 CSV = "text/csv"
 
 
-def reading_desk(study_id: UUID, wired: WiringDep, who: HospitalReader) -> ReadingDesk:
-    return ReadingDesk(wired, who, study_id)
+def study_service(caller: HospitalReader, session: HospitalSessionDep) -> StudyService:
+    return StudyService(session, caller)
 
 
-def results_desk(wired: WiringDep, who: Administrator) -> ResultsDesk:
-    return ResultsDesk(wired, who)
+def administered_studies(caller: Administrator, session: HospitalSessionDep) -> StudyService:
+    return StudyService(session, caller)
 
 
-ReadingDeskDep = Annotated[ReadingDesk, Depends(reading_desk)]
-ResultsDeskDep = Annotated[ResultsDesk, Depends(results_desk)]
+def reading_service(
+    study_id: UUID, caller: HospitalReader, session: HospitalSessionDep, wired: WiringDep
+) -> ReadingService:
+    return ReadingService(session, caller, wired, study_id)
+
+
+def results_service(caller: Administrator, session: HospitalSessionDep) -> ResultsService:
+    return ResultsService(session)
+
+
+StudyServiceDep = Annotated[StudyService, Depends(study_service)]
+AdministeredStudiesDep = Annotated[StudyService, Depends(administered_studies)]
+ReadingServiceDep = Annotated[ReadingService, Depends(reading_service)]
+ResultsServiceDep = Annotated[ResultsService, Depends(results_service)]
 
 
 @router.post("", status_code=201)
-def make_reader_study(new: NewReaderStudy, wired: WiringDep, who: Administrator) -> ReaderStudyView:
+def make_reader_study(new: NewReaderStudy, service: AdministeredStudiesDep) -> ReaderStudyView:
     """A draft of a study: its cases are chosen now, of those with a result and a known outcome."""
-    return StudyDesk(wired, who).make(new)
+    return service.make(new)
 
 
 @router.get("")
-def list_reader_studies(wired: WiringDep, who: HospitalReader) -> list[ReaderStudyView]:
+def list_reader_studies(service: StudyServiceDep) -> list[ReaderStudyView]:
     """Newest first: an administrator's hospital's, or those that this person reads."""
-    return StudyDesk(wired, who).all()
+    return service.all()
 
 
 @router.get("/{study_id}")
-def read_reader_study(study_id: UUID, wired: WiringDep, who: HospitalReader) -> ReaderStudyView:
+def read_reader_study(study_id: UUID, service: StudyServiceDep) -> ReaderStudyView:
     """A study and how far its readers are."""
-    return StudyDesk(wired, who).find(study_id)
+    return service.find(study_id)
 
 
 @router.post("/{study_id}/open")
-def open_reader_study(study_id: UUID, wired: WiringDep, who: Administrator) -> ReaderStudyView:
+def open_reader_study(study_id: UUID, service: AdministeredStudiesDep) -> ReaderStudyView:
     """Let its readers read. Again is harmless; a closed study stays closed."""
-    return StudyDesk(wired, who).move(study_id, StudyState.OPEN)
+    return service.move(study_id, StudyState.OPEN)
 
 
 @router.post("/{study_id}/close")
-def close_reader_study(study_id: UUID, wired: WiringDep, who: Administrator) -> ReaderStudyView:
+def close_reader_study(study_id: UUID, service: AdministeredStudiesDep) -> ReaderStudyView:
     """No more readings. Again is harmless; what is closed is never opened again."""
-    return StudyDesk(wired, who).move(study_id, StudyState.CLOSED)
+    return service.move(study_id, StudyState.CLOSED)
 
 
 @router.get("/{study_id}/next")
-def next_case(desk: ReadingDeskDep) -> NextCase:
+def next_case(service: ReadingServiceDep) -> NextCase:
     """The next case of this reader, whose time begins: image and size, and nothing else of it."""
-    return desk.next()
+    return service.next()
 
 
 @router.get(
@@ -77,27 +94,27 @@ def next_case(desk: ReadingDeskDep) -> NextCase:
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}},
 )
-def study_image(case_id: UUID, desk: ReadingDeskDep) -> Response:
+def study_image(case_id: UUID, service: ReadingServiceDep) -> Response:
     """The image of a case of the study, for its readers."""
-    return desk.image(case_id)
+    return service.image(case_id)
 
 
 @router.post("/{study_id}/readings", status_code=201)
-def store_reading(new: NewReadingView, desk: ReadingDeskDep) -> OwnReading:
+def store_reading(new: NewReadingView, service: ReadingServiceDep) -> OwnReading:
     """What the reader says of a case; it stays as it is."""
-    return desk.store(new)
+    return service.store(new)
 
 
 @router.get("/{study_id}/aided/{case_id}")
-def read_aided(case_id: UUID, desk: ReadingDeskDep) -> AidedView:
+def read_aided(case_id: UUID, service: ReadingServiceDep) -> AidedView:
     """SERA's answer, once the reader's own blind reading of the case is stored; the aided reading's time begins."""
-    return desk.aided(case_id)
+    return service.aided(case_id)
 
 
 @router.get("/{study_id}/analysis")
-def analyse_reader_study(study_id: UUID, desk: ResultsDeskDep) -> Analysis:
+def analyse_reader_study(study_id: UUID, service: ResultsServiceDep) -> Analysis:
     """Every figure, on what is read so far."""
-    return desk.analysis(study_id)
+    return service.analysis(study_id)
 
 
 @router.get(
@@ -105,7 +122,7 @@ def analyse_reader_study(study_id: UUID, desk: ResultsDeskDep) -> Analysis:
     response_class=Response,
     responses={200: {"content": {CSV: {}}, "description": "CSV."}},
 )
-def export_readings(study_id: UUID, desk: ResultsDeskDep) -> Response:
+def export_readings(study_id: UUID, service: ResultsServiceDep) -> Response:
     """Every reading, by the readers' numbers."""
     name = {"Content-Disposition": 'attachment; filename="readings.csv"'}
-    return Response(desk.table(study_id), media_type=CSV, headers=name)
+    return Response(service.table(study_id), media_type=CSV, headers=name)

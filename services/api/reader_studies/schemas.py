@@ -1,18 +1,19 @@
 """Reader studies from outside: what is asked for, what a reader is shown and sends, how far everybody is."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from services.api.text import PlainText
 from shared.domain.reader_studies import Design, Phase, Pick, StudyState
+from shared.domain.result import Result
 
 MOST_CASES, MOST_READERS = 500, 20
 LONGEST_MS = 7 * 24 * 3600 * 1000
 READER = "5d0b6c9a-7c52-4b6e-9f5b-0d6a3c1e8f10"
-NEW = {
+NEW: JsonDict = {
     "name": "Thyroid 2026",
     "question": "Do readers tell malignant nodules better with SERA's answer?",
     "pick": {"by": "balanced", "count": 40},
@@ -143,8 +144,9 @@ class OwnReading(BaseModel):
 class AidedView(BaseModel):
     """What SERA said of a case that was read blind, and what the reader said then."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
     case_id: UUID
     image: str
     size_mm: float
     blind: OwnReading
-    sera: dict[str, Any] = Field(description="The case's `result`, as GET /v1/jobs/{id} gives it.")
+    sera: Result = Field(description="The case's `result`, as GET /v1/jobs/{id} gives it.")

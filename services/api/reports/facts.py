@@ -11,7 +11,9 @@ from services.api.languages import Language
 from services.api.reports.picture import Pixels, printable
 from shared.domain.events import Event
 from shared.domain.jobs import JobState
+from shared.domain.result import Result
 from shared.errors import Conflict, NotFound
+from shared.ledger import HospitalSession
 from shared.ledger.cases import Case
 from shared.ledger.hospitals import Caller
 from shared.ledger.jobs import Job
@@ -38,7 +40,7 @@ class Printed:
 class Report:
     hospital: str
     case: Case
-    result: dict[str, Any]
+    result: Result
     read_at: datetime
     outcome: Outcome | None
     printed: Printed
@@ -50,12 +52,15 @@ class Report:
     @property
     def roi(self) -> dict[str, Any] | None:
         """What was given, else what caliper marks enclose."""
-        return self.case.roi or self.result.get("roi")
+        if self.case.roi:
+            return self.case.roi
+        found = self.result.roi
+        return {"box": found.box} if found else None
 
     @property
     def synthetic(self) -> bool:
         """Whether the model has seen phantoms only."""
-        return any(told["code"] == SYNTHETIC for told in self.result["warnings"])
+        return self.result.warns(SYNTHETIC)
 
     @property
     def own(self) -> ReaderAssessment | None:
@@ -63,36 +68,43 @@ class Report:
         return assessed(self.case.descriptors, self.case.size_mm)
 
 
-def gather(wired: Wiring, who: Caller, case_id: UUID, language: Language, zone: tzinfo) -> Report:
-    """Raises NotFound, CaseErased, NothingToPrint."""
-    with wired.ledger.hospital_session(who.hospital_id, who.actor) as hospital_session:
-        case = hospital_session.cases.find(case_id)
-        if case is None:
-            raise NotFound(thing="case")
-        job, outcome = (
-            hospital_session.jobs.find(hospital_session.cases.jobs_of(case_id)[-1]),
-            hospital_session.outcomes.latest(case_id),
-        )
-        result = _result(job)
-        hospital_session.audit.record(Event.REPORT_PRINTED, case=case_id, job=job.id)
-    with wired.ledger.system_session(who.actor) as system_session:
-        hospital = system_session.hospitals.read(who.hospital_id).name
-        person = system_session.people.find(who.person).name if who.person else None
-    printed = Printed(person, who.credential, datetime.now(UTC).replace(microsecond=0))
+def gather(
+    session: HospitalSession,
+    caller: Caller,
+    wired: Wiring,
+    *,
+    case_id: UUID,
+    language: Language,
+    zone: tzinfo,
+) -> Report:
+    """Ends the request's transaction before the image is read. Raises NotFound, CaseErased, NothingToPrint."""
+    case = session.cases.find(case_id)
+    if case is None:
+        raise NotFound(thing="case")
+    job = session.jobs.find(session.cases.jobs_of(case_id)[-1])
+    if job is None:
+        raise NotFound(thing="job")
+    result = _result(job)
+    outcome = session.outcomes.latest(case_id)
+    session.audit.record(Event.REPORT_PRINTED, case=case_id, job=job.id)
+    hospital = session.observations.hospitals()[session.hospital_id]
+    person = session.people.find(caller.person).name if caller.person else None
+    session.transaction.commit()
+    printed_at = datetime.now(UTC).replace(microsecond=0)
     return Report(
-        hospital,
-        case,
-        result,
-        job.updated_at,
-        outcome,
-        printed,
-        language,
-        zone,
-        printable(wired, case),
+        hospital=hospital,
+        case=case,
+        result=result,
+        read_at=job.updated_at,
+        outcome=outcome,
+        printed=Printed(person=person, key=caller.credential, at=printed_at),
+        language=language,
+        zone=zone,
+        picture=printable(wired, case),
     )
 
 
-def _result(job: Job) -> dict[str, Any]:
+def _result(job: Job) -> Result:
     if job.state is not JobState.DONE or job.result is None:
         raise NothingToPrint(state=job.state)
     return job.result

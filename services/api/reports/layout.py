@@ -1,13 +1,13 @@
 """From a report's facts to its PDF. The same facts make the same bytes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from services.api.reports import picture, sentences
 from services.api.reports.facts import Report
 from services.api.reports.paper import ALARM, FONT, INK, PALE, QUIET, SMALL_PT, WHITE, Paper
 from services.api.reports.sentences import Say, percent, plain, speaker
 from services.api.reports.zones import in_hours_of
+from shared.domain.fna import FnaAdvice
 
 PICTURE_MM, GUTTER_MM = (64.0, 50.0), 4.0
 """The room for the image, width and height, and what lies between it and the facts."""
@@ -24,7 +24,7 @@ def pdf(report: Report) -> bytes:
     paper.set_creator("SERA")
     paper.set_creation_date(report.printed.at)
     paper.add_page()
-    for part in (_head, _case, _risk, _fna, _own, _warnings, _guidelines, _votes):
+    for part in (_head, _case, _risk, _fna, _own, _warnings, _guidelines, _components):
         part(paper, say, report)
     return bytes(paper.output())
 
@@ -39,7 +39,7 @@ def _head(paper: Paper, say: Say, report: Report) -> None:
 
 
 def _case(paper: Paper, say: Say, report: Report) -> None:
-    case, model = report.case, report.result["model"]
+    case, model = report.case, report.result.model
     rows = [
         (say("report.hospital"), report.hospital),
         (say("report.case"), str(case.id)),
@@ -47,14 +47,21 @@ def _case(paper: Paper, say: Say, report: Report) -> None:
         (say("report.submitted"), in_hours_of(report.zone, case.created_at)),
         (say("report.read"), in_hours_of(report.zone, report.read_at)),
         (say("report.size"), say("report.size-value", size=plain(case.size_mm))),
-        (say("report.roi"), _roi(say, report.roi)),
+        (say("report.roi"), _roi(say, report)),
         (say("result.outcome.title"), _outcome(say, report)),
     ]
     top = paper.get_y()
     paper.pairs(rows, paper.epw - PICTURE_MM[0] - GUTTER_MM if report.picture is not None else None)
     _picture(paper, say, report, top)
     paper.plain(SMALL_PT, QUIET)
-    paper.line_of(say("result.model.says", **model))
+    paper.line_of(
+        say(
+            "result.model.says",
+            name=model.name,
+            version=model.version,
+            digest=model.digest,
+        )
+    )
 
 
 def _picture(paper: Paper, say: Say, report: Report, top: float) -> None:
@@ -76,7 +83,7 @@ def _risk(paper: Paper, say: Say, report: Report) -> None:
     result = report.result
     paper.heading(say("result.risk.title"))
     paper.bold(24)
-    paper.line_of(percent(result["risk"]), 11)
+    paper.line_of(percent(result.risk), 11)
     _scale(paper, say, report)
     paper.bold(12)
     paper.line_of(f"{say('report.decision')}: {sentences.decision(say, result)}", 6)
@@ -94,20 +101,14 @@ def _scale(paper: Paper, say: Say, report: Report) -> None:
     paper.set_fill_color(*PALE)
     paper.rect(left, top, width, height, style="DF")
     paper.set_fill_color(*INK)
-    paper.rect(left, top, max(width * result["risk"], 0.3), height, style="F")
+    paper.rect(left, top, max(width * result.risk, 0.3), height, style="F")
     marks = {
-        "cutoff": (result.get("cutoff_risk"), top - 2),
-        "prevalence": (result["prevalence"], top + height + 5),
+        "cutoff": (result.cutoff_risk, top - 2),
+        "prevalence": (result.prevalence, top + height + 5),
     }
     for name, (share, foot) in marks.items():
-        if share is not None:
-            _mark(
-                paper,
-                left + width * share,
-                top,
-                foot,
-                say(f"result.risk.{name}", **{name: percent(share)}),
-            )
+        text = say(f"result.risk.{name}", **{name: percent(share)})
+        _mark(paper, left + width * share, top, foot, text)
     paper.set_fill_color(*WHITE)
     paper.set_y(top + height + 7)
 
@@ -120,26 +121,28 @@ def _mark(paper: Paper, at: float, top: float, foot: float, text: str) -> None:
 
 
 def _fna(paper: Paper, say: Say, report: Report) -> None:
-    fna = report.result["fna"]
+    fna = report.result.fna
     paper.heading(sentences.advice(say, fna))
     paper.plain()
     paper.line_of(sentences.advice_says(say, fna))
-    paper.plain(SMALL_PT, QUIET)
-    paper.line_of(sentences.rule_says(say, fna))
+    if fna:
+        paper.plain(SMALL_PT, QUIET)
+        paper.line_of(sentences.rule_says(say, fna))
 
 
 def _warnings(paper: Paper, say: Say, report: Report) -> None:
-    if not report.result["warnings"]:
+    if not report.result.warnings:
         return
     paper.heading(say("result.warnings.title"))
     paper.plain()
-    for told in report.result["warnings"]:
-        paper.line_of(f"• {sentences.warning(say, told)}")
+    for warning in report.result.warnings:
+        paper.line_of(f"• {sentences.warning(say, warning)}")
 
 
 def _own(paper: Paper, say: Say, report: Report) -> None:
     """What the reader saw, and ACR's answer to it; nothing where nothing was described."""
-    if (own := report.own) is None:
+    own, descriptors = report.own, report.case.descriptors
+    if own is None or descriptors is None:
         return
     paper.heading(
         f"{say('lexicon.title')}. {say('lexicon.level', level=own.level, points=own.points)}"
@@ -147,9 +150,7 @@ def _own(paper: Paper, say: Say, report: Report) -> None:
     paper.plain()
     paper.line_of(sentences.advice_says(say, own.advice[0]))
     paper.line_of(
-        "; ".join(
-            f"{name}: {seen}" for name, seen in sentences.described(say, report.case.descriptors)
-        )
+        "; ".join(f"{name}: {seen}" for name, seen in sentences.described(say, descriptors))
     )
     paper.plain(SMALL_PT, QUIET)
     paper.line_of(say("lexicon.about"))
@@ -157,30 +158,28 @@ def _own(paper: Paper, say: Say, report: Report) -> None:
 
 def _guidelines(paper: Paper, say: Say, report: Report) -> None:
     """By the risk; where the reader described the nodule, by that beside it."""
-    fna = report.result["fna"]
-    by_risk = [fna, *fna["alternatives"]]
+    fna = report.result.fna
+    by_risk = sentences.by_risk(fna)
     paper.heading(say("result.guidelines.title"))
     if report.own:
         _beside(paper, say, fna, report.own.advice)
         paper.plain(SMALL_PT, QUIET)
-        paper.line_of(". ".join(sentences.rule(say, each["rule"]) for each in by_risk))
+        paper.line_of(". ".join(sentences.rule(say, advice.rule) for advice in by_risk))
         return
     head = [say(f"result.guidelines.{name}") for name in ("name", "level", "threshold", "advice")]
     rows = [
         (
-            sentences.rule(say, each["rule"]),
-            sentences.level(say, each.get("level")),
-            sentences.threshold(say, each),
-            sentences.advice_says(say, each),
+            sentences.rule(say, advice.rule),
+            sentences.level(say, advice.level),
+            sentences.threshold(say, advice),
+            sentences.advice_says(say, advice),
         )
-        for each in by_risk
+        for advice in by_risk
     ]
     paper.grid(head, rows, (32, 18, 18, 60))
 
 
-def _beside(
-    paper: Paper, say: Say, fna: Mapping[str, Any], own: Sequence[Mapping[str, Any]]
-) -> None:
+def _beside(paper: Paper, say: Say, fna: FnaAdvice | None, own: Sequence[FnaAdvice]) -> None:
     head = [say(key) for key in ("result.guidelines.name", "lexicon.by_risk", "lexicon.by_reader")]
     rows = [
         (name, *(_advice(say, each) for each in advice))
@@ -189,18 +188,22 @@ def _beside(
     paper.grid(head, rows, (24, 52, 52))
 
 
-def _advice(say: Say, fna: Mapping[str, Any] | None) -> str:
-    return (
-        f"{sentences.level(say, fna['level'])}. {sentences.advice_says(say, fna)}" if fna else "–"
-    )
+def _advice(say: Say, fna: FnaAdvice | None) -> str:
+    if fna is None:
+        return "–"
+    return f"{sentences.level(say, fna.level)}. {sentences.advice_says(say, fna)}"
 
 
-def _votes(paper: Paper, say: Say, report: Report) -> None:
-    paper.heading(say("result.votes.title"))
-    head = [say(f"result.votes.{name}") for name in ("network", "classifier", "probability")]
+def _components(paper: Paper, say: Say, report: Report) -> None:
+    paper.heading(say("result.components.title"))
+    head = [say(f"result.components.{name}") for name in ("network", "classifier", "probability")]
     rows = [
-        (f"{each['network']} {each['tap']}", each["classifier"], percent(each["probability"]))
-        for each in report.result["readers"]
+        (
+            f"{component.network} {component.tap}",
+            component.classifier,
+            percent(component.probability),
+        )
+        for component in report.result.components
     ]
     paper.grid(head, rows, (60, 40, 25))
 
@@ -215,13 +218,14 @@ def _page(say: Say) -> str:
     return say("report.page", page="{page}", pages="{pages}")
 
 
-def _roi(say: Say, roi: dict | None) -> str:
+def _roi(say: Say, report: Report) -> str:
+    roi = report.roi
     if roi is None:
         return say("report.roi-none")
     if "box" in roi:
         x, y, width, height = (f"{each:g}" for each in roi["box"])
-        said = say("report.roi-box", x=x, y=y, width=width, height=height)
-        return f"{said} ({say('report.roi-calipers')})" if "source" in roi else said
+        box = say("report.roi-box", x=x, y=y, width=width, height=height)
+        return box if report.case.roi else f"{box} ({say('report.roi-calipers')})"
     return say("report.roi-polygon", points=len(roi["polygon"]))
 
 

@@ -88,5 +88,7 @@ def _letters(name: str) -> Path:
     logging.getLogger("fontTools.subset").setLevel(
         logging.ERROR
     )  # it warns of every table of hints that it drops
-    (home,) = find_spec("koreanize_matplotlib").submodule_search_locations
-    return Path(home) / "fonts" / name
+    package = find_spec("koreanize_matplotlib")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("koreanize_matplotlib, whose letters reports are written in")
+    return Path(package.origin).parent / "fonts" / name

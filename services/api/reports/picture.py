@@ -43,7 +43,7 @@ def place(
 
     Its upper right corner comes to lie `at`.
     """
-    height, width = image.shape
+    height, width = _size(image)
     scale = min(room[0] / width, room[1] / height)
     left, top = at[0] - width * scale, at[1]
     paper.image(Image.fromarray(_smaller(image)), left, top, width * scale, height * scale)
@@ -64,8 +64,13 @@ def _outline(paper: Paper, roi: Mapping[str, Any], scale: float, at: tuple[float
 
 def _smaller(image: Pixels) -> Pixels:
     share = MOST_PX / max(image.shape)
-    return (
-        image
-        if share >= 1
-        else cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-    )
+    if share >= 1:
+        return image
+    smaller = cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    return smaller.astype(np.uint8, copy=False)
+
+
+def _size(image: Pixels) -> tuple[int, int]:
+    """Height and width."""
+    height, width = image.shape
+    return height, width

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from services.api.dependencies import HospitalReader, WiringDep
+from services.api.dependencies import HospitalReader, HospitalSessionDep, WiringDep
 from services.api.languages import Language
 from services.api.reports.facts import gather
 from services.api.reports.layout import pdf
@@ -21,12 +21,15 @@ ZONE = "In whose hours it is written, by IANA name (`Asia/Seoul`); UTC without, 
 )
 def report(
     case_id: UUID,
+    caller: HospitalReader,
+    session: HospitalSessionDep,
     wired: WiringDep,
-    who: HospitalReader,
     language: Annotated[Language, Query(description="What it is written in.")] = Language.ENGLISH,
     zone: Annotated[str | None, Query(max_length=64, description=ZONE)] = None,
 ) -> Response:
     """A done case on one or two pages; each printing is on record."""
     name = f'inline; filename="sera-{case_id}.pdf"'
-    report = gather(wired, who, case_id, language, zone_named(zone))
+    report = gather(
+        session, caller, wired, case_id=case_id, language=language, zone=zone_named(zone)
+    )
     return Response(pdf(report), media_type=PDF, headers={"Content-Disposition": name})

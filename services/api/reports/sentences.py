@@ -4,18 +4,26 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.api.languages import Language
 from services.api.web.languages import SPOKEN
+from shared.domain.findings import Finding
+from shared.domain.fna import FnaAdvice, FnaOutcome
+from shared.domain.result import Result
 from shared.guidelines import CHOICES
 
 Say = Callable[..., str]
 """A word or sentence by its key, with what is to be filled in; KeyError for a key that there is not."""
-FIGURE = re.compile(r"\d+(?:\.\d+)?")
 TARGET = re.compile(r"sensitivity>=(?P<share>[\d.]+)")
 RISK_BAND = re.compile(r"risk-band/(?P<guideline>.+)/(?P<version>\d+)")
-ADVICE = {"due": "yes", "not-due": "no", "consider": "consider", "undecided": "undecided"}
+ADVICE = {
+    FnaOutcome.DUE: "yes",
+    FnaOutcome.NOT_DUE: "no",
+    FnaOutcome.CONSIDER: "consider",
+    FnaOutcome.UNDECIDED: "undecided",
+}
 
 
-def speaker(language: str) -> Say:
+def speaker(language: Language) -> Say:
     """Says the words of the pages."""
     words = SPOKEN[language]
     return lambda key, /, **facts: words(key).format(**facts)
@@ -31,50 +39,59 @@ def plain(number: float) -> str:
     return f"{number:.1f}" if round(number, 1) == number else f"{number:.15g}"
 
 
-def decision(say: Say, result: Mapping[str, Any]) -> str:
-    return say(f"result.decision.{result['decision']}")
+def decision(say: Say, result: Result) -> str:
+    return say(f"result.decision.{result.decision}")
 
 
-def decision_says(say: Say, result: Mapping[str, Any]) -> str:
-    return say(f"result.decision-says.{result['decision']}")
+def decision_says(say: Say, result: Result) -> str:
+    return say(f"result.decision-says.{result.decision}")
 
 
-def cutoff_says(say: Say, result: Mapping[str, Any]) -> str:
-    target = TARGET.fullmatch(result.get("cutoff_rule") or "")
-    by = say("result.cutoff.sensitivity", share=percent(float(target["share"]))) if target else None
-    told = {"score": f"{result['score']:.2f}", "cutoff": f"{result['cutoff']:.2f}"}
-    return say("result.cutoff.says", rule=by or say("result.cutoff.youden"), **told)
+def cutoff_says(say: Say, result: Result) -> str:
+    return say(
+        "result.cutoff.says",
+        rule=_cutoff_rule(say, result.cutoff_rule),
+        score=f"{result.score:.2f}",
+        cutoff=f"{result.cutoff:.2f}",
+    )
 
 
-def scale_says(say: Say, result: Mapping[str, Any]) -> str:
-    """The picture of the scale in words; the risk of the cut-off is not known of older results."""
-    told = {"risk": percent(result["risk"]), "prevalence": percent(result["prevalence"])}
-    if result.get("cutoff_risk") is None:
-        return say("result.risk.scale-without", **told)
-    return say("result.risk.scale", cutoff=percent(result["cutoff_risk"]), **told)
+def scale_says(say: Say, result: Result) -> str:
+    """The picture of the scale in words."""
+    return say(
+        "result.risk.scale",
+        risk=percent(result.risk),
+        cutoff=percent(result.cutoff_risk),
+        prevalence=percent(result.prevalence),
+    )
 
 
-def advice(say: Say, fna: Mapping[str, Any]) -> str:
-    """Yes, no, or what else the rule has to say."""
-    return say(f"result.fna.{ADVICE[_outcome(fna)]}")
+def advice(say: Say, fna: FnaAdvice | None) -> str:
+    """Yes, no, or what else the rule has to say; no advice where the case has no size."""
+    outcome = fna.outcome if fna else FnaOutcome.UNDECIDED
+    return say(f"result.fna.{ADVICE[outcome]}")
 
 
-def advice_says(say: Say, fna: Mapping[str, Any]) -> str:
+def advice_says(say: Say, fna: FnaAdvice | None) -> str:
     """The advice with threshold and size in one sentence, and when to look again."""
-    told = {
-        "size": plain(fna["size_mm"]),
-        "threshold": f"{fna['threshold_mm'] or 0:g}",
-        "level": _subject(say, fna),
-    }
-    said = say(f"result.fna.{_form(fna)}", **told)
-    years = ", ".join(map(str, fna.get("follow_up_years") or ()))
-    return f"{said} {say('result.fna.follow-up', years=years)}" if years else said
+    if fna is None:
+        return say("result.warning.size-not-given")
+    sentence = say(
+        f"result.fna.{_form(fna)}",
+        size=plain(fna.size_mm),
+        threshold=f"{fna.threshold_mm or 0:g}",
+        level=_subject(say, fna),
+    )
+    if not fna.follow_up_years:
+        return sentence
+    years = ", ".join(map(str, fna.follow_up_years))
+    return f"{sentence} {say('result.fna.follow-up', years=years)}"
 
 
-def threshold(say: Say, fna: Mapping[str, Any]) -> str:
-    if fna["threshold_mm"] is None:
+def threshold(say: Say, fna: FnaAdvice) -> str:
+    if fna.threshold_mm is None:
         return say("result.fna.none")
-    return f"{'≥' if fna.get('inclusive', True) else '>'} {fna['threshold_mm']:g} mm"
+    return f"{'≥' if fna.inclusive else '>'} {fna.threshold_mm:g} mm"
 
 
 def rule(say: Say, name: str) -> str:
@@ -89,10 +106,8 @@ def rule(say: Say, name: str) -> str:
     return _guideline(say, name)
 
 
-def rule_says(say: Say, fna: Mapping[str, Any]) -> str:
-    return say(
-        "result.fna.rule", rule=rule(say, fna["rule"]), source=fna.get("source") or fna["rule"]
-    )
+def rule_says(say: Say, fna: FnaAdvice) -> str:
+    return say("result.fna.rule", rule=rule(say, fna.rule), source=fna.source)
 
 
 def level(say: Say, name: str | None) -> str:
@@ -104,15 +119,20 @@ def level(say: Say, name: str | None) -> str:
         return name or "–"
 
 
+def by_risk(fna: FnaAdvice | None) -> tuple[FnaAdvice, ...]:
+    """The hospital's rule, then the others; nothing where there is no advice."""
+    return (fna, *fna.alternatives) if fna else ()
+
+
 def beside(
-    say: Say, fna: Mapping[str, Any], own: Sequence[Mapping[str, Any]]
-) -> list[tuple[str, Mapping[str, Any] | None, Mapping[str, Any] | None]]:
+    say: Say, fna: FnaAdvice | None, own: Sequence[FnaAdvice]
+) -> list[tuple[str, FnaAdvice | None, FnaAdvice | None]]:
     """Each guideline's name with its advice by the risk and by what the reader saw; None where there is none."""
-    by_risk = {_of_band(each["rule"]): each for each in (fna, *fna["alternatives"])}
-    by_reader = {each["rule"]: each for each in own}
+    risk_advice = {_of_band(advice.rule): advice for advice in by_risk(fna)}
+    reader_advice = {advice.rule: advice for advice in own}
     return [
-        (_guideline(say, name), by_risk.get(name), by_reader.get(name))
-        for name in by_risk | by_reader
+        (_guideline(say, name), risk_advice.get(name), reader_advice.get(name))
+        for name in risk_advice | reader_advice
     ]
 
 
@@ -127,13 +147,12 @@ def described(say: Say, seen: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*chosen, (say("lexicon.foci.title"), foci)]
 
 
-def warning(say: Say, told: Mapping[str, str]) -> str:
-    """The sentence of a warning's code, with its message's figures; the message itself where there is none."""
-    figures = dict(zip("ab", FIGURE.findall(told["message"]), strict=False))
+def warning(say: Say, finding: Finding) -> str:
+    """The sentence of a warning's code, filled with its facts; the message itself where there is none."""
     try:
-        return say(f"result.warning.{told['code']}", **figures)
+        return say(f"result.warning.{finding.code}", **finding.facts)
     except KeyError:
-        return told["message"]
+        return finding.message
 
 
 def reason(say: Say, code: str | None, message: str | None) -> str:
@@ -149,28 +168,28 @@ def outcome(say: Say, malignant: bool, source: str) -> str:
     return say("result.outcome.says", verdict=verdict, source=say(f"result.outcome.{source}"))
 
 
-def _form(fna: Mapping[str, Any]) -> str:
-    outcome, mm = _outcome(fna), fna["threshold_mm"]
-    if outcome in ("consider", "undecided"):
-        return f"{outcome}-says"
-    if mm is None:
+def _cutoff_rule(say: Say, rule: str) -> str:
+    target = TARGET.fullmatch(rule)
+    if target is None:
+        return say("result.cutoff.youden")
+    return say("result.cutoff.sensitivity", share=percent(float(target["share"])))
+
+
+def _form(fna: FnaAdvice) -> str:
+    if fna.outcome in (FnaOutcome.CONSIDER, FnaOutcome.UNDECIDED):
+        return f"{fna.outcome}-says"
+    if fna.threshold_mm is None:
         return "not-due-none"
-    return (
-        "due-any" if mm == 0 else f"{outcome}-{'from' if fna.get('inclusive', True) else 'above'}"
-    )
+    if fna.threshold_mm == 0:
+        return "due-any"
+    return f"{fna.outcome}-{'from' if fna.inclusive else 'above'}"
 
 
-def _outcome(fna: Mapping[str, Any]) -> str:
-    return fna.get("outcome") or ("due" if fna["recommended"] else "not-due")
-
-
-def _subject(say: Say, fna: Mapping[str, Any]) -> str:
-    named = level(say, fna.get("level"))
-    return (
-        named
-        if fna.get("risk") is None
-        else say("result.fna.subject", level=named, risk=percent(fna["risk"]))
-    )
+def _subject(say: Say, fna: FnaAdvice) -> str:
+    named = level(say, fna.level)
+    if fna.risk is None:
+        return named
+    return say("result.fna.subject", level=named, risk=percent(fna.risk))
 
 
 def _of_band(name: str) -> str:

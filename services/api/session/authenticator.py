@@ -63,10 +63,10 @@ class AuthenticatorDesk:
 
     def _removed(self, attempt: Attempt, code: str) -> bool:
         with self._wired.ledger.system_session(self._who.actor) as session:
-            if not passes(session, self._wired.vault, attempt.person, code):
+            if not passes(session, self._wired.vault, attempt.matched_person, code):
                 return False
             session.sign_ins.give_back(attempt)
-            session.authenticators.turn_off(session.authenticators.of(attempt.person))
+            session.authenticators.turn_off(session.authenticators.of(attempt.matched_person))
             return True
 
     def _name(self, person: UUID) -> str:
@@ -98,6 +98,7 @@ def passes(session: SystemSession, vault: Vault, person: UUID, code: str | None)
 
 
 def _step(vault: Vault, its: Authenticator, code: str) -> int | None:
-    return authenticators.step_of(
-        vault.open(its.person, its.sealed), code, its.now_s, its.last_step
-    )
+    if its.sealed is None:
+        return None
+    secret = vault.open(its.person, its.sealed)
+    return authenticators.step_of(secret, code, its.now_s, its.last_step)

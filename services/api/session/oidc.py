@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from services.api.authentication import lifetime
 from services.api.dependencies import Wiring
-from services.api.doorman import lifetime
 from services.api.session.attempts import GATEWAY
 from services.api.session.errors import (
     ArrivalUnknown,

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
@@ -12,7 +12,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, KeySetSerialization
 from joserfc.jws import JWSRegistry
 
 from services.api.session.errors import ProviderRefused
@@ -52,8 +52,10 @@ class Told:
 class Provider:
     """Nothing is fetched before somebody signs in by it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings, self.issuer = settings, settings.oidc_issuer.rstrip("/")
+    def __init__(self, settings: Settings, issuer: str) -> None:
+        """`issuer` is SERA_OIDC_ISSUER."""
+        self._settings = settings
+        self.issuer = issuer.rstrip("/")
         self._lock, self._read_at = threading.Lock(), float("-inf")
         self._facts: dict[str, Any] = {}
         self._keys: KeySet
@@ -70,9 +72,10 @@ class Provider:
             "scope": self._settings.oidc_scopes,
         }
         where = self._told()["authorization_endpoint"]
-        return prepare_grant_uri(
+        address: str = prepare_grant_uri(
             where, self._settings.oidc_client_id, "code", state=state, **more, **asked
         )
+        return address
 
     def exchange(self, code: str, arrival: Arrival, back: str) -> Told:
         """Raises ProviderRefused, Unavailable."""
@@ -119,7 +122,8 @@ class Provider:
                     map(facts.get, ENDPOINTS)
                 ):
                     raise _refused("another-issuer")
-                self._keys = KeySet.import_key_set(self._ask("GET", facts["jwks_uri"]))
+                keys = cast(KeySetSerialization, self._ask("GET", facts["jwks_uri"]))
+                self._keys = KeySet.import_key_set(keys)
                 self._facts, self._read_at = facts, time.monotonic()
             return self._facts
 

@@ -4,15 +4,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.api.dependencies import Known, WiringDep
+from services.api.dependencies import Known, SystemSessionDep, WiringDep
 from services.api.session.schemas import NewPassword, SignIn, WhoView
-from services.api.session.service import Opened, SessionDesk
+from services.api.session.service import Opened, SessionService
 
 router = APIRouter(prefix="/v1", tags=["session"])
 
 
-def desk(wired: WiringDep) -> SessionDesk:
-    return SessionDesk(wired)
+def session_service(wired: WiringDep) -> SessionService:
+    return SessionService(wired)
 
 
 def token(request: Request, wired: WiringDep) -> str | None:
@@ -20,37 +20,53 @@ def token(request: Request, wired: WiringDep) -> str | None:
     return wired.site.token(request.headers)
 
 
-SessionDeskDep = Annotated[SessionDesk, Depends(desk)]
+SessionServiceDep = Annotated[SessionService, Depends(session_service)]
 TokenDep = Annotated[str | None, Depends(token)]
 
 
 @router.post("/session", status_code=201)
 async def sign_in(
-    told: SignIn, desk: SessionDeskDep, wired: WiringDep, before: TokenDep, answer: Response
+    credentials: SignIn,
+    service: SessionServiceDep,
+    wired: WiringDep,
+    before: TokenDep,
+    answer: Response,
 ) -> WhoView:
     """Sign in with a name and a password; the session comes as a cookie. Programs use keys instead."""
-    return _kept(await desk.sign_in(told, before), wired, answer)
+    return _kept(await service.sign_in(credentials, before), wired, answer)
 
 
 @router.get("/session")
-def who_am_i(desk: SessionDeskDep, who: Known, held: TokenDep) -> WhoView:
+def who_am_i(
+    service: SessionServiceDep, session: SystemSessionDep, caller: Known, token: TokenDep
+) -> WhoView:
     """Whom this key or session speaks for."""
-    return desk.who(who, held)
+    return service.who(session, caller, token)
 
 
 @router.delete("/session", status_code=204)
-def sign_out(desk: SessionDeskDep, who: Known, wired: WiringDep, answer: Response) -> None:
+def sign_out(
+    service: SessionServiceDep,
+    session: SystemSessionDep,
+    caller: Known,
+    wired: WiringDep,
+    answer: Response,
+) -> None:
     """End this session now."""
-    desk.sign_out(who)
+    service.sign_out(session, caller)
     wired.site.forget(answer)
 
 
 @router.post("/session/password")
 async def change_password(
-    told: NewPassword, desk: SessionDeskDep, who: Known, wired: WiringDep, answer: Response
+    passwords: NewPassword,
+    service: SessionServiceDep,
+    caller: Known,
+    wired: WiringDep,
+    answer: Response,
 ) -> WhoView:
     """Change your own password. All your sessions end, and this one goes on under a new cookie and CSRF token."""
-    return _kept(await desk.change_password(who, told), wired, answer)
+    return _kept(await service.change_password(caller, passwords), wired, answer)
 
 
 def _kept(opened: Opened, wired: WiringDep, answer: Response) -> WhoView:

@@ -3,8 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from services.api.authentication import lifetime
 from services.api.dependencies import Wiring
-from services.api.doorman import lifetime
 from services.api.session.attempts import Attempts
 from services.api.session.authenticator import passes
 from services.api.session.errors import (
@@ -21,6 +21,7 @@ from shared import passwords
 from shared.errors import Unauthenticated
 from shared.ledger import SystemSession
 from shared.ledger.hospitals import Caller
+from shared.ledger.people import Person
 from shared.ledger.sessions import digest
 from shared.ledger.signins import UNFINISHED, Attempt
 
@@ -41,7 +42,9 @@ class Opened:
     who: WhoView
 
 
-class SessionDesk:
+class SessionService:
+    """What counts tries, or opens a session after them, is in transactions of its own: it stays whatever follows."""
+
     def __init__(self, wired: Wiring) -> None:
         self._wired, self._lifetime, self._attempts = (
             wired,
@@ -58,7 +61,7 @@ class SessionDesk:
         if not await self._wired.bench.matches(attempt.password_hash, told.password):
             await self._attempts.refuse(attempt, "password")
             raise SignInRefused
-        anew = passwords.stale(attempt.password_hash)
+        anew = attempt.password_hash is not None and passwords.stale(attempt.password_hash)
         rehashed = await self._wired.bench.hashed(told.password) if anew else None
         opened = await asyncio.to_thread(self._open, attempt, told.totp, rehashed, before)
         if isinstance(opened, Opened):
@@ -83,27 +86,23 @@ class SessionDesk:
             self._change, who, attempt, await self._wired.bench.hashed(told.new)
         )
 
-    def sign_out(self, who: Caller) -> None:
+    def sign_out(self, session: SystemSession, caller: Caller) -> None:
         """Raises NoSession."""
-        if who.person is None:
+        if caller.person is None:
             raise NoSession
-        with self._wired.ledger.system_session(who.actor) as session:
-            session.sessions.end(who.credential)
+        session.sessions.end(caller.credential)
 
-    def who(self, who: Caller, token: str | None) -> WhoView:
-        with self._wired.ledger.system_session(who.actor) as session:
-            return (
-                self._by_key(session, who)
-                if who.person is None
-                else self._by_token(session, token or "")
-            )
+    def who(self, session: SystemSession, caller: Caller, token: str | None) -> WhoView:
+        if caller.person is None:
+            return self._by_key(session, caller)
+        return self._by_token(session, token or "")
 
     def _open(
         self, attempt: Attempt, code: str | None, rehashed: str | None, before: str | None
     ) -> Opened | Refusal:
         """What is refused is counted, so nothing is raised here."""
         with self._wired.ledger.system_session(f"person:{attempt.person}") as session:
-            second = passes(session, self._wired.vault, attempt.person, code)
+            second = passes(session, self._wired.vault, attempt.matched_person, code)
             if second is None:
                 session.sign_ins.give_back(attempt)
                 return TotpNeeded
@@ -113,17 +112,17 @@ class SessionDesk:
                 return SignInRefused
             if before:
                 session.sessions.end(digest(before))
-            token = session.sessions.open(attempt.person, self._lifetime)
+            token = session.sessions.open(attempt.matched_person, self._lifetime)
             return Opened(token, self._by_token(session, token))
 
     def _change(self, who: Caller, attempt: Attempt, new_hash: str) -> Opened:
         with self._wired.ledger.system_session(who.actor) as session:
             if not session.sign_ins.change_password(attempt, new_hash):
                 raise Unauthenticated
-            token = session.sessions.open(attempt.person, self._lifetime)
+            token = session.sessions.open(attempt.matched_person, self._lifetime)
             return Opened(token, self._by_token(session, token))
 
-    def _person(self, who: Caller):
+    def _person(self, who: Caller) -> Person:
         if who.person is None:
             raise NoSession
         with self._wired.ledger.system_session(who.actor) as session:
@@ -142,7 +141,7 @@ class SessionDesk:
     def _by_token(self, session: SystemSession, token: str) -> WhoView:
         """Raises Unauthenticated if the session ended this moment."""
         found = session.sessions.verify(token, self._lifetime)
-        if found is None:
+        if found is None or found.caller.person is None:
             raise Unauthenticated
         person = session.people.find(found.caller.person)
         return WhoView(

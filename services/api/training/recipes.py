@@ -28,7 +28,9 @@ class RecipeView(BaseModel):
     networks: list[str]
     folds: int | None = Field(description="Of cross-validation, unless a run asks for others.")
     ships: bool = Field(description="False of one that lies in SERA_RECIPES_DIR.")
-    problem: str | None = Field(None, description="Why the file cannot be used; null where it can.")
+    problem: str | None = Field(
+        default=None, description="Why the file cannot be used; null where it can."
+    )
     trainers: int = Field(description="Trainers that told of themselves in the last minutes.")
     ready: bool | None = Field(
         description="Whether one of them lacks no file; null where none is there to tell."
@@ -43,17 +45,18 @@ def recipes(shelf: Shelf, trainers: list[Trainer]) -> list[RecipeView]:
 
 
 def _refused(each: Refused, trainers: list[Trainer]) -> RecipeView:
-    nothing = {
-        "version": None,
-        "source": None,
-        "networks": [],
-        "folds": None,
-        "ready": False,
-        "lacks": [],
-    }
     problem, _ = sentence(each.error.code, each.error.facts, str(each.error))
     return RecipeView(
-        name=each.file, ships=False, problem=problem, trainers=len(trainers), **nothing
+        name=each.file,
+        version=None,
+        source=None,
+        networks=[],
+        folds=None,
+        ships=False,
+        problem=problem,
+        trainers=len(trainers),
+        ready=False,
+        lacks=[],
     )
 
 

@@ -7,68 +7,68 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.api.dependencies import Operator, WiringDep
+from services.api.dependencies import Operator, SystemSessionDep, WiringDep
 from services.api.training.recipes import RecipeView
 from services.api.training.schemas import EventView, NewRun, RunSummary, RunView
-from services.api.training.service import RunDesk
+from services.api.training.service import RunService
 
 router = APIRouter(prefix="/v1", tags=["training"])
 
 
-def desk(wired: WiringDep, who: Operator) -> RunDesk:
-    return RunDesk(wired, who)
+def run_service(caller: Operator, session: SystemSessionDep, wired: WiringDep) -> RunService:
+    return RunService(session, caller, wired)
 
 
-RunDeskDep = Annotated[RunDesk, Depends(desk)]
+RunServiceDep = Annotated[RunService, Depends(run_service)]
 After = Annotated[int, Query(ge=0, description="The last event seen.")]
 
 
 @router.post("/training-runs", status_code=202)
-def request_run(new: NewRun, desk: RunDeskDep) -> RunView:
+def request_run(new: NewRun, service: RunServiceDep) -> RunView:
     """Queue a training run on a frozen version; trainers take up its steps."""
-    return desk.request(new)
+    return service.request(new)
 
 
 @router.get("/recipes")
-def list_recipes(desk: RunDeskDep) -> list[RecipeView]:
+def list_recipes(service: RunServiceDep) -> list[RecipeView]:
     """What a run may be asked for, and which weight files the trainers lack for it."""
-    return desk.recipes()
+    return service.recipes()
 
 
 @router.get("/training-runs")
 def list_runs(
-    desk: RunDeskDep, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    service: RunServiceDep, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> list[RunSummary]:
     """Newest first."""
-    return desk.newest(limit)
+    return service.newest(limit)
 
 
 @router.get("/training-runs/{run_id}")
-def read_run(run_id: UUID, desk: RunDeskDep) -> RunView:
+def read_run(run_id: UUID, service: RunServiceDep) -> RunView:
     """A run with its steps, how far it is and how long it will take still."""
-    return desk.read(run_id)
+    return service.read(run_id)
 
 
 @router.get("/training-runs/{run_id}/log")
-def read_log(run_id: UUID, desk: RunDeskDep, after: After = 0) -> list[EventView]:
+def read_log(run_id: UUID, service: RunServiceDep, after: After = 0) -> list[EventView]:
     """What the run said of itself, oldest first: finished steps, losses and figures of each epoch."""
-    return desk.log(run_id, after)
+    return service.log(run_id, after)
 
 
-def followed(run_id: UUID, desk: RunDeskDep) -> RunDesk:
+def followed(run_id: UUID, service: RunServiceDep) -> RunService:
     """Refuses an unknown run before the stream of events begins."""
-    desk.read(run_id)
-    return desk
+    service.read(run_id)
+    return service
 
 
 @router.get("/training-runs/{run_id}/events", response_class=EventSourceResponse)
 async def follow_run(
     run_id: UUID,
-    desk: Annotated[RunDesk, Depends(followed)],
+    service: Annotated[RunService, Depends(followed)],
     last_event_id: Annotated[int, Header(ge=0, description="Where a broken stream goes on.")] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
     """Server-sent events until the run has ended: `run`, the run as it is now, and `log`, what it says of itself."""
-    async for news in desk.follow(run_id, last_event_id):
+    async for news in service.follow(run_id, last_event_id):
         if isinstance(news, EventView):
             yield ServerSentEvent(event="log", data=news, id=str(news.id))
         else:
@@ -76,12 +76,12 @@ async def follow_run(
 
 
 @router.post("/training-runs/{run_id}/cancel")
-def cancel_run(run_id: UUID, desk: RunDeskDep) -> RunView:
+def cancel_run(run_id: UUID, service: RunServiceDep) -> RunView:
     """Stop a run; what is finished is kept."""
-    return desk.cancel(run_id)
+    return service.cancel(run_id)
 
 
 @router.post("/training-runs/{run_id}/resume", status_code=202)
-def resume_run(run_id: UUID, desk: RunDeskDep) -> RunView:
+def resume_run(run_id: UUID, service: RunServiceDep) -> RunView:
     """Go on with a failed or cancelled run where it was."""
-    return desk.resume(run_id)
+    return service.resume(run_id)

@@ -6,10 +6,17 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.languages import told_again
+from services.api.languages import word_message
 from services.api.text import PlainText
+from shared.domain.messages import Message
+from shared.domain.steps import AnyOutcome, outcome_from_json
 from shared.domain.training import RunState, StepKind, StepState
 from shared.ledger.training import RunEvent, Step, TrainingRun
+
+SENTENCE = "A sentence in the caller's language."
+CODE = "The code of `message`."
+FACTS = "What `message` is made of: numbers and names."
+MESSAGE_FIELDS = ("message", "message_code", "facts")
 
 
 class NewRun(BaseModel):
@@ -40,6 +47,7 @@ class NewRun(BaseModel):
 class StepView(BaseModel):
     """A piece of a run, done by one trainer at a time."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
     name: str
     kind: StepKind
     state: StepState
@@ -51,8 +59,12 @@ class StepView(BaseModel):
         description="The trainer that does it now: host/process/start; null while nobody does."
     )
     seconds: float | None = Field(description="Of the last attempt, so far.")
-    message: str | None
-    outcome: dict[str, Any] | None
+    message: str | None = Field(description=SENTENCE)
+    message_code: str | None = Field(description=CODE)
+    facts: dict[str, Any] | None = Field(description=FACTS)
+    outcome: AnyOutcome | None = Field(
+        description="What it found, by the kind of step; null until it is done."
+    )
 
 
 class EventView(BaseModel):
@@ -63,7 +75,9 @@ class EventView(BaseModel):
     step: str
     stage: str
     fraction: float
-    message: str
+    message: str = Field(description=SENTENCE)
+    message_code: str = Field(description=CODE)
+    facts: dict[str, Any] = Field(description=FACTS)
     metrics: dict[str, Any] = Field(
         description="Such as `loss`, `auc` and `epoch` of a network being tuned."
     )
@@ -80,8 +94,10 @@ class RunSummary(BaseModel):
     stage: str | None = Field(description="Kind of the step that spoke last.")
     fraction: float = Field(description="Share of the whole run that is done.")
     resumed: int = Field(description="How often an operator resumed it.")
-    reason: str | None
-    message: str | None
+    reason: str | None = Field(description="Code of why it failed.")
+    message: str | None = Field(description=f"What it said last, or why it ended. {SENTENCE}")
+    message_code: str | None = Field(description=CODE)
+    facts: dict[str, Any] | None = Field(description=FACTS)
     metrics: dict[str, Any] | None
     model_digest: str | None
     created_at: datetime
@@ -99,18 +115,21 @@ class RunView(RunSummary):
 
 
 def summary(run: TrainingRun) -> RunSummary:
-    return RunSummary(**_told(run))
+    return RunSummary(**_of_run(run))
 
 
 def view(run: TrainingRun, steps: list[Step]) -> RunView:
-    seen = [
-        StepView(**{name: getattr(step, name) for name in StepView.model_fields}) for step in steps
-    ]
-    return RunView(**_told(run), eta_s=eta_s(run, steps), steps=seen)
+    step_views = [_step_view(step) for step in steps]
+    return RunView(**_of_run(run), eta_s=eta_s(run, steps), steps=step_views)
+
+
+def _step_view(step: Step) -> StepView:
+    outcome = None if step.outcome is None else outcome_from_json(step.kind, step.outcome)
+    return StepView(**_fields(step, StepView) | {"outcome": outcome})
 
 
 def event_view(event: RunEvent) -> EventView:
-    return EventView(**vars(event))
+    return EventView(**_fields(event, EventView))
 
 
 def eta_s(run: TrainingRun, steps: list[Step]) -> float | None:
@@ -124,7 +143,21 @@ def eta_s(run: TrainingRun, steps: list[Step]) -> float | None:
     return round(busy * (whole - done) / done / at_work, 1)
 
 
-def _told(run: TrainingRun) -> dict[str, Any]:
-    names = [name for name in RunSummary.model_fields if name != "run_id"]
-    told = {name: getattr(run, name) for name in names}
-    return {"run_id": run.id, **told, "message": told_again(run.reason, run.message)}
+def _of_run(run: TrainingRun) -> dict[str, Any]:
+    return {"run_id": run.id, **_fields(run, RunSummary)}
+
+
+def _fields(source: TrainingRun | Step | RunEvent, view: type[BaseModel]) -> dict[str, Any]:
+    """The fields of a view: those of the ledger by their names, and the message in words."""
+    names = [name for name in view.model_fields if name not in ("run_id", *MESSAGE_FIELDS)]
+    return {name: getattr(source, name) for name in names} | _message_fields(source.message)
+
+
+def _message_fields(message: Message | None) -> dict[str, Any]:
+    if message is None:
+        return dict.fromkeys(MESSAGE_FIELDS)
+    return {
+        "message": word_message(message),
+        "message_code": message.code,
+        "facts": dict(message.facts),
+    }

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from services.api.dependencies import Known, WiringDep
+from services.api.dependencies import Known, TransactionDep, WiringDep
 from services.api.monitoring.dashboards import IfNoneMatch, response
 from services.api.wall.schemas import WallView, WallWindow
-from services.api.wall.service import FRESH_S, WallDesk
+from services.api.wall.service import FRESH_S, WallService
 
 router = APIRouter(prefix="/v1/wall", tags=["monitoring"])
 
@@ -18,8 +18,9 @@ router = APIRouter(prefix="/v1/wall", tags=["monitoring"])
     responses={304: {"description": "Nothing newer than your If-None-Match."}},
 )
 def read_wall(
+    caller: Known,
+    transaction: TransactionDep,
     wired: WiringDep,
-    who: Known,
     window: Annotated[WallWindow, Query(description="How far back to look.")] = WallWindow.QUARTER,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
@@ -30,4 +31,5 @@ def read_wall(
     ask: poll with the last `ETag` in `If-None-Match`, and a 304 says that there is no newer reading yet. `as_of` says
     how old one is.
     """
-    return response(WallDesk(wired, who).answer(window), if_none_match, FRESH_S[window])
+    service = WallService(transaction, caller, wired)
+    return response(service.answer(window), if_none_match, FRESH_S[window])

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
+from services.api.authentication import ACTOR
 from services.api.dependencies import Wiring
 from services.api.monitoring import readiness
 from services.api.monitoring.schemas import ModelNamed
@@ -21,8 +22,8 @@ from services.api.wall.schemas import (
     WallWorker,
 )
 from shared.domain.jobs import Priority
+from shared.ledger import HospitalSession, SystemSession, Transaction
 from shared.ledger.hospitals import Caller
-from shared.ledger.ledger import SystemSession
 from shared.ledger.serving import PRESENT, Worker
 from shared.ledger.wall import Lane, Pace, Reading, Span
 
@@ -37,33 +38,40 @@ SILENT = timedelta(minutes=10)
 """How long a worker that fell silent stays on the wall."""
 
 
-class WallDesk:
-    def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._hospital, self._actor = wired, who.hospital_id, who.actor
+class WallService:
+    """The request's transaction ends before a reading is asked for: whoever waits for another's holds none."""
+
+    def __init__(self, transaction: Transaction, caller: Caller, wired: Wiring) -> None:
+        self._transaction = transaction
+        self._hospital = caller.hospital_id
+        self._actor = caller.actor
+        self._wired = wired
 
     def answer(self, window: WallWindow) -> Answer:
         """The wall as JSON."""
+        self._transaction.commit()
         key = ("wall", "json", self._hospital, window)
         return self._wired.memory.recall(key, FRESH_S[window], lambda: answer_of(self.look(window)))
 
     def look(self, window: WallWindow) -> WallView:
         """The house's reading, with the rows of those hospitals that the caller may see."""
-        house, everybody = self._house(window)
+        self._transaction.commit()
+        house, everybody = self._wired.memory.recall(
+            ("wall", window), FRESH_S[window], lambda: self._read(window)
+        )
         if self._hospital is None:
             return house.model_copy(update={"hospitals": everybody})
         workers = [worker.model_copy(update={"name": None}) for worker in house.workers]
-        return house.model_copy(update={"hospitals": self._own(window), "workers": workers})
-
-    def _house(self, window: WallWindow) -> tuple[WallView, list[WallHospital]]:
-        return self._wired.memory.recall(
-            ("wall", window), FRESH_S[window], lambda: self._read(window)
-        )
+        own = self._own(self._hospital, window)
+        return house.model_copy(update={"hospitals": own, "workers": workers})
 
     def _read(self, window: WallWindow) -> tuple[WallView, list[WallHospital]]:
-        with self._wired.ledger.system_session("gateway") as session:
-            now = session.wall.now()
-            reading = session.wall.read(Span(now, *STEPS[window]))
-            workers, model = session.serving.alive(SILENT), _live(session)
+        session = SystemSession(self._transaction, ACTOR)
+        now = session.wall.now()
+        reading = session.wall.read(Span(now, *STEPS[window]))
+        workers = session.serving.alive(SILENT)
+        model = _live(session)
+        self._transaction.commit()
         view = WallView(
             as_of=now,
             window=window,
@@ -78,10 +86,10 @@ class WallDesk:
         )
         return view, _rows(reading)
 
-    def _own(self, window: WallWindow) -> list[WallHospital]:
+    def _own(self, hospital_id: UUID, window: WallWindow) -> list[WallHospital]:
         """Read where only this hospital's rows exist."""
-        with self._wired.ledger.hospital_session(self._hospital, self._actor) as session:
-            return _rows(session.wall.read(Span(session.wall.now(), *STEPS[window])))
+        session = HospitalSession(self._transaction, hospital_id, self._actor)
+        return _rows(session.wall.read(Span(session.wall.now(), *STEPS[window])))
 
 
 def _rows(reading: Reading) -> list[WallHospital]:
@@ -138,7 +146,7 @@ def _oldest_s(reading: Reading, lanes: Sequence[Lane]) -> float | None:
 
 
 def _failures(told: Iterable[tuple[str, int]]) -> list[FailureView]:
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for reason, jobs in told:
         counts[reason] += jobs
     return [FailureView(reason=reason, jobs=jobs) for reason, jobs in counts.most_common() if jobs]
@@ -178,4 +186,8 @@ def _live(session: SystemSession) -> ModelNamed | None:
     if digest is None:
         return None
     model = known.get(digest)
-    return ModelNamed(digest=digest, name=model and model.name, version=model and model.version)
+    return ModelNamed(
+        digest=digest,
+        name=model.name if model else None,
+        version=model.version if model else None,
+    )

@@ -2,29 +2,31 @@
 
 from collections.abc import Sequence
 
-from services.api.dependencies import Wiring, may
-from services.api.keys.service import KeyDesk
-from services.api.people.service import PeopleDesk
+from services.api.dependencies import CallerSession, may
+from services.api.keys.service import KeyService
+from services.api.people.service import PeopleService
 from shared.domain.roles import HOSPITAL_ROLES, STAFF_ROLES, Act, Role
+from shared.ledger import HospitalSession
 from shared.ledger.hospitals import Caller
 
 
-def names(wired: Wiring, caller: Caller) -> dict[str, str]:
+def names(session: CallerSession, caller: Caller) -> dict[str, str]:
     """By `person:ID` and `key:ID`; whoever may keep neither reads events as they stand."""
     known: dict[str, str] = {}
     if may(caller.role, Act.MANAGE_PEOPLE):
-        known |= {f"person:{each.id}": each.name for each in PeopleDesk(wired, caller).all()}
+        people = PeopleService(session, caller).all()
+        known |= {f"person:{person.id}": person.name for person in people}
     if may(caller.role, Act.MANAGE_KEYS):
-        known |= {f"key:{each.id}": each.label for each in KeyDesk(wired, caller).all()}
+        keys = KeyService(session, caller).all()
+        known |= {f"key:{key.id}": key.label for key in keys}
     return known
 
 
-def homes(wired: Wiring, caller: Caller) -> list[str]:
+def homes(session: CallerSession) -> list[str]:
     """Hospitals to choose from; a hospital's own staff has no choice."""
-    if caller.hospital_id:
+    if isinstance(session, HospitalSession):
         return []
-    with wired.ledger.system_session(caller.actor) as session:
-        return [each.name for each in session.hospitals.all()]
+    return [hospital.name for hospital in session.hospitals.all()]
 
 
 def roles(caller: Caller) -> Sequence[Role]:

@@ -1,7 +1,5 @@
 """The console: pages of those who run SERA or a hospital, with one way between them for each role."""
 
-from typing import Any
-
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
@@ -24,9 +22,7 @@ SECTIONS = (
 
 
 def show_console(
-    request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any
+    request: Request, visitor: Visitor, template: str, /, **facts: object
 ) -> HTMLResponse:
     """A page of the console, with the sections that this person may open."""
-    return show(
-        request, visitor, template, status, sections=entries(visitor.caller, SECTIONS), **facts
-    )
+    return show(request, visitor, template, sections=entries(visitor.caller, SECTIONS), **facts)

@@ -42,7 +42,10 @@ def takes_gzip(accepted: str) -> bool:
 def read(path: Path) -> StaticFile:
     body = path.read_bytes()
     return StaticFile(
-        body, gzip.compress(body, mtime=0), guess_type(path.name)[0], sha256(body).hexdigest()[:32]
+        body=body,
+        packed=gzip.compress(body, mtime=0),
+        kind=guess_type(path.name)[0] or "application/octet-stream",
+        digest=sha256(body).hexdigest()[:32],
     )
 
 

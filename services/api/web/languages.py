@@ -20,7 +20,7 @@ class Words:
     An unknown key raises KeyError.
     """
 
-    def __init__(self, language: str, said: Mapping[str, str]) -> None:
+    def __init__(self, language: Language, said: Mapping[str, str]) -> None:
         self.language, self._said = language, said
 
     def __call__(self, key: str, **fields: object) -> str:
@@ -40,7 +40,7 @@ class Words:
         return {key: said for key, said in self._said.items() if key.partition(".")[0] in names}
 
 
-def read_words(language: str, folder: Path = FOLDER) -> Words:
+def read_words(language: Language, folder: Path = FOLDER) -> Words:
     said: dict[str, str] = {}
     for file in sorted((folder / language).glob("*.toml")):
         said |= _flat(file.stem, tomllib.loads(file.read_text(encoding="utf-8")))

@@ -9,6 +9,7 @@ from typing import Any
 
 from services.api.reports import sentences
 from services.api.reports.sentences import Say, percent
+from shared.domain.result import Result
 
 WIDTH, HEIGHT = 360, 96
 LEFT, SPAN = 14, 332
@@ -18,16 +19,17 @@ EDGE = 62
 """The middle of a mark's words comes no nearer to the left or right, so that they are not cut off."""
 
 
-def scale(say: Say, result: Mapping[str, Any]) -> str:
+def scale(say: Say, result: Result) -> str:
     """A bar from 0 to 100 %, filled up to the risk, the cut-off marked above it and the prevalence below."""
-    filled = round(SPAN * result["risk"], 1)
+    filled = round(SPAN * result.risk, 1)
     bar = (
         f'<rect class="ground" x="{LEFT}" y="{TOP}" width="{SPAN}" height="{THICK}"/>'
-        f'<rect class="risk {escape(result["decision"])}" x="{LEFT}" y="{TOP}" width="{filled}" height="{THICK}"/>'
+        f'<rect class="risk {escape(result.decision)}" x="{LEFT}" y="{TOP}" width="{filled}" height="{THICK}"/>'
     )
-    marks = [_mark("prevalence", say, result["prevalence"], TOP, TOP + THICK + 8, TOP + THICK + 22)]
-    if result.get("cutoff_risk") is not None:
-        marks.append(_mark("cutoff", say, result["cutoff_risk"], TOP - 8, TOP + THICK, TOP - 14))
+    marks = [
+        _mark("prevalence", say, result.prevalence, TOP, TOP + THICK + 8, TOP + THICK + 22),
+        _mark("cutoff", say, result.cutoff_risk, TOP - 8, TOP + THICK, TOP - 14),
+    ]
     named = (
         f'<title id="scale-title">{escape(say("result.risk.title"))}</title>'
         f'<desc id="scale-desc">{escape(sentences.scale_says(say, result))}</desc>'
@@ -46,7 +48,7 @@ def outline(roi: Mapping[str, Any] | None, width: int, height: int) -> str:
     else:
         shape = f'<polygon class="{{}}" points="{" ".join(f"{x:g},{y:g}" for x, y in roi["polygon"])}"/>'
     drawn = shape.format("halo") + shape.format("line")
-    return f'<svg class="outline" viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'  # noqa: E501
+    return f'<svg class="outline" viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
 
 
 def _mark(name: str, say: Say, share: float, top: float, foot: float, words: float) -> str:

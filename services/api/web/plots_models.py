@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil, log10
+from typing import TypedDict
 
 Point = tuple[float, float]
 UNIT_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -51,13 +52,36 @@ class Legend:
     y: str
 
 
-def roc(sides: Mapping[str, Mapping], said: Legend) -> str:
+class RocCurve(TypedDict):
+    """A ROC curve as a judgement holds it."""
+
+    points: Sequence[Point]
+    """(false positive rate, sensitivity)"""
+    band: Sequence[tuple[float, float, float]]
+    """(false positive rate, low, high)"""
+
+
+class Interval(TypedDict):
+    low: float
+    high: float
+
+
+class CalibrationBin(TypedDict):
+    """Images of similar risk as a judgement holds them; `interval` is Wilson's around `observed`."""
+
+    mean_probability: float
+    observed: float
+    count: int
+    malignant: int
+    interval: Interval
+
+
+def roc(sides: Mapping[str, RocCurve], said: Legend) -> str:
     """ROC curves, each with its pointwise band.
 
     Parameters
     ----------
-    sides : class of the curve (`candidate`, `live`) -> {"points": [(false positive rate, sensitivity)], "band": [(false
-        positive rate, low, high)]}
+    sides : class of the curve (`candidate`, `live`) -> the curve
     said : title and axes
     """
     frame = Frame()
@@ -71,12 +95,12 @@ def roc(sides: Mapping[str, Mapping], said: Legend) -> str:
     return _figure(frame, said, UNIT_TICKS, UNIT_TICKS, drawn)
 
 
-def calibration(sides: Mapping[str, Sequence[Mapping]], said: Legend) -> str:
+def calibration(sides: Mapping[str, Sequence[CalibrationBin]], said: Legend) -> str:
     """Stated risk against observed rate: a point for each bin, the larger the more images, with Wilson's interval.
 
     Parameters
     ----------
-    sides : class -> bins with `mean_probability`, `observed`, `count` and `interval`
+    sides : class -> bins
     """
     frame, drawn = Frame(), [_diagonal(Frame())]
     most = max((each["count"] for bins in sides.values() for each in bins), default=1)
@@ -123,12 +147,12 @@ def _line(frame: Frame, name: str, number: int, line: Sequence[Point]) -> str:
     return f'<g class="line line-{number % 6}" data-step="{escape(name)}"><title>{escape(name)}</title>{drawn}</g>'
 
 
-def _whisker(frame: Frame, name: str, each: Mapping) -> str:
+def _whisker(frame: Frame, name: str, each: CalibrationBin) -> str:
     x, interval = frame.x(each["mean_probability"]), each["interval"]
-    return f'<line class="whisker {name}" x1="{x}" x2="{x}" y1="{frame.y(interval["low"])}" y2="{frame.y(interval["high"])}"/>'  # noqa: E501
+    return f'<line class="whisker {name}" x1="{x}" x2="{x}" y1="{frame.y(interval["low"])}" y2="{frame.y(interval["high"])}"/>'
 
 
-def _bin(frame: Frame, name: str, each: Mapping, most: int) -> str:
+def _bin(frame: Frame, name: str, each: CalibrationBin, most: int) -> str:
     radius = round(LEAST_RADIUS + (MOST_RADIUS - LEAST_RADIUS) * (each["count"] / most) ** 0.5, 1)
     x, y = frame.x(each["mean_probability"]), frame.y(each["observed"])
     told = f"{each['malignant']} / {each['count']}"
@@ -137,7 +161,7 @@ def _bin(frame: Frame, name: str, each: Mapping, most: int) -> str:
     )
 
 
-def _middles(bins: Sequence[Mapping]) -> list[Point]:
+def _middles(bins: Sequence[CalibrationBin]) -> list[Point]:
     return [(each["mean_probability"], each["observed"]) for each in bins]
 
 
@@ -163,11 +187,11 @@ def _figure(
     )
     axes = (
         f'<text class="axis" x="{middle_x}" y="{frame.height - 10}" text-anchor="middle">{escape(said.x)}</text>'
-        f'<text class="axis" transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">{escape(said.y)}</text>'  # noqa: E501
+        f'<text class="axis" transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">{escape(said.y)}</text>'
     )
     named = f"{said.key}-title", f"{said.key}-desc"
     return (
-        f'<svg class="plot" role="img" viewBox="0 0 {frame.width} {frame.height}" aria-labelledby="{named[0]} {named[1]}">'  # noqa: E501
+        f'<svg class="plot" role="img" viewBox="0 0 {frame.width} {frame.height}" aria-labelledby="{named[0]} {named[1]}">'
         f'<title id="{named[0]}">{escape(said.title)}</title><desc id="{named[1]}">{escape(said.desc)}</desc>'
         f"{''.join(ticks)}{axes}{''.join(drawn)}</svg>"
     )

@@ -4,6 +4,7 @@ Colours, strokes and letters are the style sheet's, by class; numbers are in pix
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from html import escape
 
 from services.api.monitoring.schemas import QuantityDrift
@@ -11,6 +12,19 @@ from services.api.web.plots_models import Frame, Legend
 
 Step = tuple[str, float | None, float, float]
 """Name of the step, value (None: nothing was counted), and its interval from and to."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A step in which something was counted; `place` counts steps from 0."""
+
+    place: int
+    name: str
+    value: float
+    low: float
+    high: float
+
+
 LEAST_SCALE = 0.4
 """PSI at the right end of a gauge; more if there is more."""
 GAUGE = Frame(width=300, height=58, left=4, right=4, top=6, bottom=26)
@@ -30,22 +44,30 @@ def gauge(each: QuantityDrift, said: Legend) -> str:
 
 def through_time(steps: Sequence[Step], said: Legend) -> str:
     """Rates from 0 to 1, step by step, each with its interval."""
-    frame = Frame(**vars(RATES) | {"low": (-0.5, 0.0), "high": (max(len(steps), 2) - 0.5, 1.0)})
+    frame = replace(RATES, low=(-0.5, 0.0), high=(max(len(steps), 2) - 0.5, 1.0))
+    measured = _measured(steps)
     drawn = [_level(frame, value) for value in (0.0, 0.5, 1.0)]
-    told = [(place, step) for place, step in enumerate(steps) if step[1] is not None]
     drawn += [_name(frame, place, step[0], len(steps)) for place, step in enumerate(steps)]
-    drawn += [_interval(frame, place, step) for place, step in told]
-    line = frame.at([(place, step[1]) for place, step in told])
+    drawn += [_interval(frame, step) for step in measured]
+    line = frame.at([(step.place, step.value) for step in measured])
     return _svg(
         frame,
         said,
         "rates",
-        [*drawn, f'<polyline class="first" points="{line}"/>', *_dots(frame, told)],
+        [*drawn, f'<polyline class="first" points="{line}"/>', *_dots(frame, measured)],
     )
 
 
+def _measured(steps: Sequence[Step]) -> list[Measured]:
+    return [
+        Measured(place=place, name=name, value=value, low=low, high=high)
+        for place, (name, value, low, high) in enumerate(steps)
+        if value is not None
+    ]
+
+
 def _scaled(high: float) -> Frame:
-    return Frame(**vars(GAUGE) | {"high": (high, 1.0)})
+    return replace(GAUGE, high=(high, 1.0))
 
 
 def _zone(frame: Frame, name: str, low: float, high: float) -> str:
@@ -73,16 +95,17 @@ def _name(frame: Frame, place: int, name: str, steps: int) -> str:
     return f'<text x="{frame.x(place)}" y="{frame.height - 12}" text-anchor="middle">{escape(name)}</text>'
 
 
-def _interval(frame: Frame, place: int, step: Step) -> str:
-    x, _, _, low, high = frame.x(place), *step
-    return f'<line class="whisker" x1="{x}" x2="{x}" y1="{frame.y(low)}" y2="{frame.y(high)}"/>'
+def _interval(frame: Frame, step: Measured) -> str:
+    x = frame.x(step.place)
+    low, high = frame.y(step.low), frame.y(step.high)
+    return f'<line class="whisker" x1="{x}" x2="{x}" y1="{low}" y2="{high}"/>'
 
 
-def _dots(frame: Frame, told: Sequence[tuple[int, Step]]) -> list[str]:
+def _dots(frame: Frame, measured: Sequence[Measured]) -> list[str]:
     return [
-        f'<circle class="dot" cx="{frame.x(place)}" cy="{frame.y(step[1])}" r="4"><title>{escape(step[0])}: '
-        f"{step[1]:.2f} ({step[2]:.2f}–{step[3]:.2f})</title></circle>"
-        for place, step in told
+        f'<circle class="dot" cx="{frame.x(step.place)}" cy="{frame.y(step.value)}" r="4">'
+        f"<title>{escape(step.name)}: {step.value:.2f} ({step.low:.2f}–{step.high:.2f})</title></circle>"
+        for step in measured
     ]
 
 

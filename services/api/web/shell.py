@@ -13,11 +13,18 @@ from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 
-from services.api.dependencies import may, wiring
-from services.api.doorman import PasswordChangeNeeded, lifetime
+from services.api.authentication import ACTOR, PasswordChangeNeeded, lifetime
+from services.api.dependencies import (
+    CallerSession,
+    TransactionDep,
+    hospital_of,
+    may,
+    session_of,
+    wiring,
+)
 from services.api.errors import said as told
 from services.api.languages import SPOKEN as CALLERS
-from services.api.languages import Language, preferred, sentence, told_again
+from services.api.languages import Language, preferred, sentence
 from services.api.site import csrf
 from services.api.web.files import HERE
 from services.api.web.languages import LANGUAGES, SPOKEN, Words
@@ -25,13 +32,15 @@ from services.api.web.navigation import entries
 from services.api.web.tables import cards
 from services.api.web.times import moment
 from shared.domain.roles import Act, needed_for
-from shared.errors import Forbidden, InputError, SeraError, Unauthenticated
+from shared.errors import Forbidden, InputError, SeraError, Unauthenticated, Unavailable
+from shared.ledger import HospitalSession, SystemSession, Transaction
+from shared.ledger.db_role import reachable
 from shared.ledger.hospitals import Caller
 from shared.version import VERSION
 
 PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
 PAGES.env.filters["cards"] = cards
-PAGES.env.globals |= {"moment": moment, "static": HERE, "told_again": told_again}
+PAGES.env.globals |= {"moment": moment, "static": HERE}
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -58,77 +67,104 @@ class QueryUnusable(InputError):
     text = "This address cannot be used: {problem}. Open the page anew from the menu."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Visitor:
     """Who looks at a page; `caller` is None before signing in."""
 
     caller: Caller | None
-    name: str
-    hospital: str | None
     csrf: str
     words: Words
     theme: str
+    name: str = ""
+    hospital: str | None = None
 
     @property
-    def language(self) -> str:
+    def language(self) -> Language:
         return self.words.language
 
     def may(self, act: Act) -> bool:
         return self.caller is not None and may(self.caller.role, act)
 
 
-def anyone(request: Request) -> Visitor:
+@dataclass(frozen=True, kw_only=True)
+class SignedInVisitor(Visitor):
+    """A visitor who has signed in."""
+
+    caller: Caller
+
+
+def anyone(request: Request, transaction: TransactionDep) -> Visitor:
     """Somebody, signed in or not."""
-    wired, token = wiring(request), wiring(request).site.token(request.headers)
-    caller, name, hospital = None, "", None
-    if token is not None:
-        with wired.ledger.system_session("gateway") as session:
-            if (
-                found := session.sessions.verify(token, lifetime(wired.settings))
-            ) and not found.must_change:
-                caller, person = found.caller, session.people.find(found.caller.person)
-                name = person.name
-                hospital = (
-                    session.hospitals.read(person.hospital_id).name if person.hospital_id else None
-                )
-    return Visitor(caller, name, hospital, csrf(token or ""), _words(request), _theme(request))
+    dependencies = wiring(request)
+    words, theme = _words(request), _theme(request)
+    token = dependencies.site.token(request.headers)
+    if token is None:
+        return Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
+    session = SystemSession(transaction, ACTOR)
+    verified = session.sessions.verify(token, lifetime(dependencies.settings))
+    if verified is None or verified.must_change or verified.caller.person is None:
+        return Visitor(caller=None, csrf=csrf(token), words=words, theme=theme)
+    person = session.people.find(verified.caller.person)
+    hospital = session.hospitals.read(person.hospital_id) if person.hospital_id else None
+    return SignedInVisitor(
+        caller=verified.caller,
+        csrf=csrf(token),
+        words=words,
+        theme=theme,
+        name=person.name,
+        hospital=hospital.name if hospital else None,
+    )
 
 
-def answering(visitor: Visitor) -> None:
-    """Have what the API says from here on said in the language of the page, whatever the browser prefers."""
-    CALLERS.set(Language(visitor.language))
-
-
-def visitor(act: Act | None = None) -> Callable[[Visitor], Visitor]:
+def signed_in(act: Act | None = None) -> Callable[[Visitor], SignedInVisitor]:
     """A dependency that lets only people through who have signed in and may do this; None for all who signed in."""
 
-    def check(found: Annotated[Visitor, Depends(anyone)]) -> Visitor:
-        if found.caller is None:
+    def check(visitor: Annotated[Visitor, Depends(anyone)]) -> SignedInVisitor:
+        if not isinstance(visitor, SignedInVisitor):
             raise Unauthenticated
-        if act is not None and not found.may(act):
-            raise Forbidden(role=found.caller.role, needed=needed_for(act))
-        return found
+        if act is not None and not visitor.may(act):
+            raise Forbidden(role=visitor.caller.role, needed=needed_for(act))
+        return visitor
 
     return check
 
 
 Anyone = Annotated[Visitor, Depends(anyone)]
-PagePerson = Annotated[Visitor, Depends(visitor())]
-PageReader = Annotated[Visitor, Depends(visitor(Act.READ))]
-PageSubmitter = Annotated[Visitor, Depends(visitor(Act.SUBMIT))]
-PageAdministrator = Annotated[Visitor, Depends(visitor(Act.ADMINISTER))]
-PageOperator = Annotated[Visitor, Depends(visitor(Act.OPERATE))]
-PageAuditor = Annotated[Visitor, Depends(visitor(Act.AUDIT))]
-PageMonitor = Annotated[Visitor, Depends(visitor(Act.MONITOR))]
-PageKeyKeeper = Annotated[Visitor, Depends(visitor(Act.MANAGE_KEYS))]
-PagePersonKeeper = Annotated[Visitor, Depends(visitor(Act.MANAGE_PEOPLE))]
+PagePerson = Annotated[SignedInVisitor, Depends(signed_in())]
+
+
+def page_hospital_session(transaction: TransactionDep, visitor: PagePerson) -> HospitalSession:
+    """The page's transaction within the visitor's hospital; it comes after the parameter that checks the visitor."""
+    return HospitalSession(transaction, hospital_of(visitor.caller), visitor.caller.actor)
+
+
+def page_system_session(transaction: TransactionDep, visitor: PagePerson) -> SystemSession:
+    """The page's transaction over every hospital; it comes after the parameter that checks the visitor."""
+    return SystemSession(transaction, visitor.caller.actor)
+
+
+def page_caller_session(transaction: TransactionDep, visitor: PagePerson) -> CallerSession:
+    """The page's transaction over what the visitor may see."""
+    return session_of(transaction, visitor.caller)
+
+
+PageHospitalSessionDep = Annotated[HospitalSession, Depends(page_hospital_session)]
+PageSystemSessionDep = Annotated[SystemSession, Depends(page_system_session)]
+PageCallerSessionDep = Annotated[CallerSession, Depends(page_caller_session)]
+PageReader = Annotated[SignedInVisitor, Depends(signed_in(Act.READ))]
+PageSubmitter = Annotated[SignedInVisitor, Depends(signed_in(Act.SUBMIT))]
+PageAdministrator = Annotated[SignedInVisitor, Depends(signed_in(Act.ADMINISTER))]
+PageOperator = Annotated[SignedInVisitor, Depends(signed_in(Act.OPERATE))]
+PageAuditor = Annotated[SignedInVisitor, Depends(signed_in(Act.AUDIT))]
+PageMonitor = Annotated[SignedInVisitor, Depends(signed_in(Act.MONITOR))]
+PageKeyKeeper = Annotated[SignedInVisitor, Depends(signed_in(Act.MANAGE_KEYS))]
+PagePersonKeeper = Annotated[SignedInVisitor, Depends(signed_in(Act.MANAGE_PEOPLE))]
 
 
 def show(
-    request: Request, visitor: Visitor, template: str, status: int = 200, **facts: Any
+    request: Request, visitor: Visitor, template: str, status: int = 200, /, **facts: object
 ) -> HTMLResponse:
     """A page in the visitor's language and light."""
-    answering(visitor)
     shared = {
         "t": visitor.words,
         "visitor": visitor,
@@ -143,14 +179,19 @@ def show(
 
 
 class PageRoute(APIRoute):
-    """A page says what went wrong as a page, and sends a stranger to sign in first."""
+    """A page says what went wrong as a page, and sends a stranger to sign in first.
+
+    What the API says for it is said in the language of the page, whatever the browser prefers.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
+            CALLERS.set(_words(request).language)
             try:
-                return await inner(request)
+                with reachable():
+                    return await inner(request)
             except (Unauthenticated, PasswordChangeNeeded):
                 return RedirectResponse(f"/sign-in?next={quote(_here(request))}", 303)
             except SeraError as error:
@@ -167,8 +208,15 @@ def pages() -> APIRouter:
 
 
 def _problem(request: Request, error: SeraError) -> HTMLResponse:
-    visitor = anyone(request)
-    said = sentence(error.code, error.facts, str(error), Language(visitor.language))[0]
+    """In a transaction of its own: that of the request is undone, for it may have failed."""
+    transaction: Transaction = request.state.transaction
+    transaction.rollback()
+    try:
+        visitor = anyone(request, transaction)
+    except Unavailable:
+        words, theme = _words(request), _theme(request)
+        visitor = Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
+    said = sentence(error.code, error.facts, str(error), visitor.language)[0]
     return show(request, visitor, "problem.html", error.status, code=error.code, said=said)
 
 
@@ -178,9 +226,9 @@ def _here(request: Request) -> str:
 
 def _words(request: Request) -> Words:
     chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
-    return SPOKEN[
-        chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", ""))
-    ]
+    if chosen in LANGUAGES:
+        return SPOKEN[Language(chosen)]
+    return SPOKEN[preferred(request.headers.get("accept-language", ""))]
 
 
 def _theme(request: Request) -> str:
@@ -194,7 +242,8 @@ def _keep(request: Request, answer: Response) -> None:
         ("lang", LANGUAGE_COOKIE, LANGUAGES),
         ("theme", THEME_COOKIE, THEMES),
     ):
-        if (chosen := request.query_params.get(name)) in known:
+        chosen = request.query_params.get(name)
+        if chosen is not None and chosen in known:
             answer.set_cookie(
                 cookie, chosen, KEPT_S, path="/", secure=secure, httponly=True, samesite="lax"
             )

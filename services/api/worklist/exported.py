@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
+from uuid import UUID
 
-from services.api.dependencies import Wiring
 from shared.domain.events import Event
-from shared.ledger.hospitals import Caller
+from shared.ledger import HospitalSession, Ledger
 from shared.ledger.worklist import Asked, Line, Place
 
 AT_ONCE = 1000
@@ -38,20 +38,23 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula at the beginning of a cell (OWASP, CSV injection)."""
 
 
-def exported(wired: Wiring, who: Caller, asked: Asked) -> Iterator[str]:
-    """The file piece by piece; what is accepted after the first is none of it. On record with its number of rows."""
-    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
-        now = session.worklist.now()
-        until = replace(asked, until=min(asked.until or now, now))
-        session.audit.record(Event.CASES_EXPORTED, rows=session.worklist.exact(until))
-    return _pieces(wired, who, until)
+def exported(session: HospitalSession, ledger: Ledger, asked: Asked) -> Iterator[str]:
+    """The file piece by piece; what is accepted after the first is none of it. On record with its number of rows.
+
+    The request's transaction ends here; each piece is read in one of its own while the answer is sent.
+    """
+    now = session.worklist.now()
+    until = replace(asked, until=min(asked.until or now, now))
+    session.audit.record(Event.CASES_EXPORTED, rows=session.worklist.exact(until))
+    session.transaction.commit()
+    return _pieces(ledger, session.hospital_id, session.actor, until)
 
 
-def _pieces(wired: Wiring, who: Caller, asked: Asked) -> Iterator[str]:
+def _pieces(ledger: Ledger, hospital_id: UUID, actor: str, asked: Asked) -> Iterator[str]:
     yield BOM + _rows([list(COLUMNS)])
     after: Place | None = None
     while True:
-        with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
+        with ledger.hospital_session(hospital_id, actor) as session:
             lines = session.worklist.page(asked, after, AT_ONCE)
         yield from (_rows([_cells(line)]) for line in lines)
         if len(lines) < AT_ONCE:

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
-from services.api.dependencies import HospitalReader, WiringDep
+from services.api.dependencies import HospitalReader, HospitalSessionDep, WiringDep
 from services.api.worklist.exported import COLUMNS, exported
 from services.api.worklist.schemas import PageQuestion, Question, WorklistPage
-from services.api.worklist.service import listed
+from services.api.worklist.service import WorklistService
 
 router = APIRouter(prefix="/v1", tags=["cases"])
 CSV = "text/csv"
@@ -19,10 +19,13 @@ TOLD = "UTF-8 with a byte order mark. Columns: " + "; ".join(
 
 @router.get("/cases")
 def list_cases(
-    question: Annotated[PageQuestion, Query()], wired: WiringDep, who: HospitalReader
+    question: Annotated[PageQuestion, Query()],
+    caller: HospitalReader,
+    session: HospitalSessionDep,
+    wired: WiringDep,
 ) -> WorklistPage:
     """This hospital's cases, as asked for; erased ones are left out."""
-    return listed(wired, who, question)
+    return WorklistService(session, caller, wired.read_audit).page(question)
 
 
 @router.get(
@@ -31,10 +34,15 @@ def list_cases(
     responses={200: {"content": {CSV: {}}, "description": f"{TOLD}."}},
 )
 def export_cases(
-    question: Annotated[Question, Query()], wired: WiringDep, who: HospitalReader
+    question: Annotated[Question, Query()],
+    caller: HospitalReader,
+    session: HospitalSessionDep,
+    wired: WiringDep,
 ) -> Response:
     """The same cases as a file for a spreadsheet, whole. A cell that a spreadsheet would compute begins with '."""
     name = {"Content-Disposition": 'attachment; filename="sera-cases.csv"'}
     return StreamingResponse(
-        exported(wired, who, question.asked()), media_type=f"{CSV}; charset=utf-8", headers=name
+        exported(session, wired.ledger, question.asked()),
+        media_type=f"{CSV}; charset=utf-8",
+        headers=name,
     )

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.api.languages import told_again
+from services.api.languages import word
 from services.api.text import BatchLabel, OptionalText
 from shared.domain.jobs import JobState, Priority
 from shared.domain.outcomes import OutcomeSource
-from shared.ledger.worklist import COUNTED, Asked, Line, Order, Told
+from shared.ledger.worklist import COUNTED, Asked, DeadLetters, Line, Order, Told
 
 Decision = Literal["benign", "malignant", "refer"]
 SAME = (
@@ -24,6 +24,7 @@ SAME = (
     "priority",
     "attempts",
     "reason",
+    "facts",
 )
 READ = ("risk", "decision", "fna")
 
@@ -109,7 +110,12 @@ class LineView(BaseModel):
     priority: Priority
     attempts: int
     reason: str | None = Field(description="Code of why it failed.")
-    message: str | None = Field(description="The reason as a sentence that says the next step.")
+    message: str | None = Field(
+        description="The reason as a sentence that says the next step, in the caller's language."
+    )
+    facts: dict[str, Any] | None = Field(
+        description="What the sentence is made of: numbers and names."
+    )
     risk: float | None = Field(description="Calibrated risk of malignancy; null without a result.")
     decision: str | None
     fna: bool | None = Field(description="Whether FNA is advised.")
@@ -130,11 +136,24 @@ class WorklistPage(BaseModel):
     more_than_total: bool = Field(description=f"There are more than {COUNTED}.")
 
 
+class DeadLettersView(BaseModel):
+    """How many cases failed with this reason, and the sentence of one of them."""
+
+    reason: str
+    message: str | None
+    cases: int
+
+
+def dead_letters_view(dead: DeadLetters) -> DeadLettersView:
+    message = word(dead.reason, dead.facts or {})
+    return DeadLettersView(reason=dead.reason, message=message, cases=dead.cases)
+
+
 def line_view(line: Line) -> LineView:
     told = {name: getattr(line, name) for name in (*SAME, *READ)}
     ending = {name: getattr(line, name) for name in Ending.model_fields}
     outcome = None if line.malignant is None else Ending(**ending)
-    message = told_again(line.reason, line.message)
+    message = word(line.reason, line.facts or {}) if line.reason else None
     return LineView(**told, message=message, warnings=list(line.warnings), outcome=outcome)
 
 

@@ -3,40 +3,48 @@
 import base64
 import binascii
 import json
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.api.dependencies import Wiring
+from services.api.audit.read_audit import ReadAudit
 from services.api.jobs.service import CursorInvalid
-from services.api.languages import told_again
-from services.api.worklist.schemas import PageQuestion, WorklistPage, line_view
+from services.api.worklist.schemas import (
+    DeadLettersView,
+    PageQuestion,
+    WorklistPage,
+    dead_letters_view,
+    line_view,
+)
 from shared.domain.events import Event
+from shared.ledger import HospitalSession
 from shared.ledger.hospitals import Caller
-from shared.ledger.worklist import COUNTED, DeadLetters, Line, Order, Place
+from shared.ledger.worklist import COUNTED, Line, Order, Place
 
 
-def listed(wired: Wiring, who: Caller, question: PageQuestion) -> WorklistPage:
-    asked, limit = question.asked(), question.limit
-    after = _place(question.cursor, asked.order)
-    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
-        lines = session.worklist.page(asked, after, limit + 1)
-        found = session.worklist.count(asked)
+class WorklistService:
+    def __init__(self, session: HospitalSession, caller: Caller, read_audit: ReadAudit) -> None:
+        self._session = session
+        self._caller = caller
+        self._read_audit = read_audit
+
+    def page(self, question: PageQuestion) -> WorklistPage:
+        """Raises CursorInvalid."""
+        asked, limit = question.asked(), question.limit
+        after = _place(question.cursor, asked.order)
+        lines = self._session.worklist.page(asked, after, limit + 1)
+        count = self._session.worklist.count(asked)
         shown = [(line.case_id, line.job_id) for line in lines[:limit] if line.risk is not None]
-        read = wired.seen.note(session, who, Event.RESULT_READ, shown)
-    wired.seen.remember(who, Event.RESULT_READ, read)
-    more = _cursor(lines[limit - 1], asked.order) if len(lines) > limit else None
-    views = [line_view(line) for line in lines[:limit]]
-    return WorklistPage(
-        cases=views, next_cursor=more, total=min(found, COUNTED), more_than_total=found > COUNTED
-    )
+        self._read_audit.note(self._session, self._caller, Event.RESULT_READ, shown)
+        return WorklistPage(
+            cases=[line_view(line) for line in lines[:limit]],
+            next_cursor=_cursor(lines[limit - 1], asked.order) if len(lines) > limit else None,
+            total=min(count, COUNTED),
+            more_than_total=count > COUNTED,
+        )
 
-
-def dead_letters(wired: Wiring, who: Caller) -> list[DeadLetters]:
-    """This hospital's by their reasons, each with a sentence of one of them; most cases first."""
-    with wired.ledger.hospital_session(who.hospital_id, who.actor) as session:
-        dead = session.worklist.dead()
-    return [replace(each, message=told_again(each.reason, each.message)) for each in dead]
+    def dead_letters(self) -> list[DeadLettersView]:
+        """This hospital's by their reasons, each with a sentence of one of them; most cases first."""
+        return [dead_letters_view(of_reason) for of_reason in self._session.worklist.dead()]
 
 
 def _cursor(line: Line, order: Order) -> str:

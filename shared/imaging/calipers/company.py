@@ -47,9 +47,12 @@ def letters(fine: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[
         blotted[max(box.y, 0) : box.y + box.height, max(box.x, 0) : box.x + box.width] = 0
     found: dict[Box, Mark] = {}
     for mark, contrast in zip(ends, contrasts, strict=True):
-        if box := _glyph_beside(blotted, mark, STROKE_SHARE * contrast):
-            found[box] = Mark(
-                MarkKind.LETTER, box.x + (box.width - 1) / 2, box.y + (box.height - 1) / 2, box
+        if glyph := _glyph_beside(blotted, mark, STROKE_SHARE * contrast):
+            found[glyph] = Mark(
+                MarkKind.LETTER,
+                glyph.x + (glyph.width - 1) / 2,
+                glyph.y + (glyph.height - 1) / 2,
+                glyph,
             )
     return list(found.values())
 
@@ -86,7 +89,8 @@ def _glyphs(across: int, deep: int) -> tuple[Grey, ...]:
         small = cv2.resize(
             ink, (max(round(wide), 3), max(round(tall), 3)), interpolation=cv2.INTER_AREA
         )
-        drawn.append(cv2.copyMakeBorder(small, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0))
+        framed = cv2.copyMakeBorder(small, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+        drawn.append(np.asarray(framed, np.uint8))
     return tuple(drawn)
 
 
@@ -127,7 +131,7 @@ def _specks(pixels: Grey) -> Grey:
     """How far a pixel stands above all that lies two pixels away."""
     ring = np.ones((5, 5), np.uint8)
     ring[1:4, 1:4] = 0
-    return cv2.subtract(pixels, cv2.dilate(pixels, ring))
+    return np.asarray(cv2.subtract(pixels, cv2.dilate(pixels, ring)), np.uint8)
 
 
 def _sides(mark: Mark) -> tuple[int, int]:
@@ -138,9 +142,9 @@ def _way(one: Mark, other: Mark, clear_px: float) -> NDArray[np.float64]:
     """Points (N, 2) a pixel apart from one mark to the other, those within `clear_px` of a mark left out."""
     start, end = np.array([one.x, one.y]), np.array([other.x, other.y])
     length = math.dist(start, end)
-    return start + np.arange(clear_px, length - clear_px, 1.0)[:, None] * (end - start) / max(
-        length, 1.0
-    )
+    steps = np.arange(clear_px, length - clear_px, 1.0)[:, None]
+    points: NDArray[np.float64] = start + steps * (end - start) / max(length, 1.0)
+    return points
 
 
 def _dotted(pixels: Grey, way: NDArray[np.float64]) -> list[tuple[int, int]]:

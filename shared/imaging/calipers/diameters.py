@@ -1,6 +1,7 @@
 """What caliper marks measure: two a diameter, four two of them."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -29,9 +30,16 @@ def diameters(marks: tuple[Mark, ...]) -> tuple[Diameter, ...]:
         return ((at[0], at[1]),) if _length((at[0], at[1])) >= SHORTEST_PX else ()
     if len(at) != 4:
         return ()
-    pairings = [((at[0], at[i]), tuple(at[j] for j in range(1, 4) if j != i)) for i in range(1, 4)]
+    pairings = [
+        ((at[0], at[1]), (at[2], at[3])),
+        ((at[0], at[2]), (at[1], at[3])),
+        ((at[0], at[3]), (at[1], at[2])),
+    ]
     crossing = [pair for pair in pairings if _cross_in_the_middle(*pair)]
-    return min(crossing, key=_middles_apart) if crossing else ()
+    if not crossing:
+        return ()
+    pair = min(crossing, key=_middles_apart)
+    return pair
 
 
 def roi_from_marks(marks: tuple[Mark, ...], width: int, height: int) -> Roi | None:
@@ -50,7 +58,11 @@ def roi_from_marks(marks: tuple[Mark, ...], width: int, height: int) -> Roi | No
     longest = LONGEST_SHARE * math.hypot(width, height)
     if not found or max(map(_length, found)) > longest:
         return None
-    shape = _box(found[0], width, height) if len(found) == 1 else _ellipse(*found, width, height)
+    shape: Mapping[str, object] = (
+        _box(found[0], width, height)
+        if len(found) == 1
+        else _ellipse(found[0], found[1], width, height)
+    )
     try:
         return Roi.parse(shape)
     except (RoiInvalid, RoiTooSmall):

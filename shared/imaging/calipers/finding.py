@@ -68,7 +68,8 @@ def find_marks(pixels: Grey) -> tuple[Mark, ...]:
     height, width = pixels.shape
     scale = min((MOST_PIXELS / (height * width)) ** 0.5, 1.0)
     if scale < 1:
-        smaller = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        smaller = np.asarray(resized, np.uint8)
         return tuple(_scaled(mark, 1 / scale) for mark in _find(smaller))
     return _find(pixels)
 
@@ -141,7 +142,8 @@ def _fellows(one: _Candidate, other: _Candidate) -> bool:
 
 def _inside(pixels: Grey, each: _Candidate) -> bool:
     """Whether the mark is whole, unlike the ticks of a ruler along the image's edge."""
-    (height, width), (across, deep) = pixels.shape, (half + RIM for half in each.half)
+    height, width = map(int, pixels.shape)
+    across, deep = (half + RIM for half in each.half)
     return across <= each.x < width - across and deep <= each.y < height - deep
 
 
@@ -169,5 +171,9 @@ def _scaled(mark: Mark, by: float) -> Mark:
     box = mark.box
     left, top = int(np.floor(box.x * by)), int(np.floor(box.y * by))
     right, bottom = int(np.ceil((box.x + box.width) * by)), int(np.ceil((box.y + box.height) * by))
-    centre = ((place + 0.5) * by - 0.5 for place in (mark.x, mark.y))
-    return Mark(mark.kind, *centre, Box(left, top, right - left, bottom - top))
+    return Mark(
+        kind=mark.kind,
+        x=(mark.x + 0.5) * by - 0.5,
+        y=(mark.y + 0.5) * by - 0.5,
+        box=Box(left, top, right - left, bottom - top),
+    )

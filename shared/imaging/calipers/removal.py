@@ -58,7 +58,8 @@ def _hide(hidden: Grey, pixels: Grey, mark: Mark) -> None:
     area = hidden[rows, columns]
     if not area.size:
         return
-    ink = cv2.dilate(_ink(pixels, mark), np.ones((2 * wide + 1,) * 2, np.uint8))
+    element = np.ones((2 * wide + 1,) * 2, np.uint8)
+    ink = np.asarray(cv2.dilate(_ink(pixels, mark), element), np.uint8)
     area |= ink[max(-top, 0) :, max(-left, 0) :][: area.shape[0], : area.shape[1]]
 
 
@@ -86,5 +87,7 @@ def _letter(pixels: Grey, mark: Mark) -> Grey:
     """A letter's bright thin pixels: its shape is not known beforehand."""
     box = mark.box
     inside = pixels[box.y : box.y + box.height, box.x : box.x + box.width]
-    thin = cv2.morphologyEx(inside, cv2.MORPH_TOPHAT, np.ones((5, 5), np.uint8))
-    return (thin > STROKE_SHARE * thin.max()).astype(np.uint8)
+    element = np.ones((5, 5), np.uint8)
+    thin = np.asarray(cv2.morphologyEx(inside, cv2.MORPH_TOPHAT, element), np.uint8)
+    strokes: Grey = (thin > STROKE_SHARE * thin.max()).astype(np.uint8)
+    return strokes

@@ -49,7 +49,8 @@ class Fit:
 
 def thin(pixels: Grey) -> Grey:
     """What is narrower than five pixels and brighter than around (white top-hat)."""
-    return cv2.morphologyEx(pixels, cv2.MORPH_TOPHAT, np.ones((5, 5), np.uint8))
+    element = np.ones((5, 5), np.uint8)
+    return np.asarray(cv2.morphologyEx(pixels, cv2.MORPH_TOPHAT, element), np.uint8)
 
 
 def fit(thin_: Grey, x: NDArray[np.intp], y: NDArray[np.intp], kind: MarkKind) -> Fit:
@@ -61,7 +62,8 @@ def fit(thin_: Grey, x: NDArray[np.intp], y: NDArray[np.intp], kind: MarkKind) -
     best = Fit(np.full(len(x), -1.0), np.zeros((len(x), 2), int), places.copy())
     if not len(x):
         return best
-    marks, _ = _agreements(cv2.blur(thin_, (3, 3)), places, kind)
+    blurred = np.asarray(cv2.blur(thin_, (3, 3)), np.uint8)
+    marks, _ = _agreements(blurred, places, kind)
     hopeful = np.flatnonzero(marks.max(0) >= HOPEFUL)
     if not len(hopeful):
         return best
@@ -104,7 +106,9 @@ def _correlate(
     )
     seen = seen - seen.mean(1, keepdims=True)
     # Not `@`: its threads spin against those of other preparations, where OpenCV stays in this one.
-    products = cv2.gemm(seen, stamps, 1, None, 0, flags=cv2.GEMM_2_T)
+    products = cv2.gemm(  # type: ignore[call-overload]  # the stubs forbid None for the third matrix
+        seen, stamps, 1, None, 0, flags=cv2.GEMM_2_T
+    )
     agreement = products / (np.linalg.norm(seen, axis=1, keepdims=True) + 1e-3)
     mark, spot = agreement[:, : -len(SPOTS)].max(1), agreement[:, -len(SPOTS) :].max(1)
     return np.stack([mark, spot])
@@ -141,7 +145,7 @@ def _drawn(shape: tuple[Segment, ...], across: int, deep: int) -> NDArray[np.flo
         )
         cv2.line(canvas, start, end, 255, round(FINE * STROKE_PX))
     small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(small.astype(np.float32), (0, 0), BLUR_PX)
+    return np.asarray(cv2.GaussianBlur(small.astype(np.float32), (0, 0), BLUR_PX), np.float32)
 
 
 def _spots(across: int, deep: int) -> list[NDArray[np.float32]]:
@@ -155,4 +159,5 @@ def _spots(across: int, deep: int) -> list[NDArray[np.float32]]:
 
 def _unit(stamp: NDArray[np.float32]) -> NDArray[np.float32]:
     centred = stamp.ravel() - stamp.mean()
-    return centred / np.linalg.norm(centred)
+    unit: NDArray[np.float32] = centred / np.linalg.norm(centred)
+    return unit

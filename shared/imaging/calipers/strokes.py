@@ -75,10 +75,15 @@ def _strength(pixels: Grey, line: Line) -> Grey:
     kernel = np.zeros((3, 3), np.float32)
     for step in (-1, 0, 1):
         kernel[1 + step * dy, 1 + step * dx] = 1 / 3
-    mean = cv2.copyMakeBorder(cv2.filter2D(pixels, -1, kernel), *(REACH,) * 4, cv2.BORDER_REFLECT)
+    filtered = cv2.filter2D(pixels, -1, kernel)
+    mean = np.asarray(
+        cv2.copyMakeBorder(filtered, *(REACH,) * 4, cv2.BORDER_REFLECT),
+        np.uint8,
+    )
     flanks = cv2.max(_shifted(mean, fx, fy), _shifted(mean, -fx, -fy))
     widened = cv2.dilate(cv2.subtract(_shifted(mean, 0, 0), flanks), np.ones((3, 3), np.uint8))
-    return cv2.copyMakeBorder(widened, *(REACH,) * 4, cv2.BORDER_CONSTANT, value=0)
+    padded = cv2.copyMakeBorder(widened, *(REACH,) * 4, cv2.BORDER_CONSTANT, value=0)
+    return np.asarray(padded, np.uint8)
 
 
 def _shifted(padded: Grey, dx: int, dy: int) -> Grey:
@@ -89,12 +94,20 @@ def _shifted(padded: Grey, dx: int, dy: int) -> Grey:
 def _weakest_arm(strength: dict[Line, Grey], kind: MarkKind) -> Grey:
     at_radius = (
         reduce(
-            cv2.min,
+            _weaker,
             (_shifted(strength[line], radius * dx, radius * dy) for line, (dx, dy) in ARMS[kind]),
         )
         for radius in RADII[kind]
     )
-    return reduce(cv2.max, at_radius)
+    return reduce(_stronger, at_radius)
+
+
+def _weaker(one: Grey, other: Grey) -> Grey:
+    return np.asarray(cv2.min(one, other), np.uint8)
+
+
+def _stronger(one: Grey, other: Grey) -> Grey:
+    return np.asarray(cv2.max(one, other), np.uint8)
 
 
 def _peaks(contrast: Grey) -> Places:

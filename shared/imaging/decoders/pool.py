@@ -48,7 +48,11 @@ class Decoder:
             end.setsockopt(SOL_SOCKET, SO_SNDBUF, AT_ONCE)
         with theirs:
             self.process = subprocess.Popen(
-                command, stdin=theirs, stdout=subprocess.DEVNULL, cwd=ROOT, env=environment
+                command,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                cwd=ROOT,
+                env=environment,
             )
         self._channel = Channel(ours)
         try:

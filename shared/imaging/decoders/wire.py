@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from shared.domain.findings import Finding
 from shared.errors import InputError, SeraError
 from shared.imaging.decoders.channel import Head
 from shared.imaging.errors import (
@@ -15,7 +16,7 @@ from shared.imaging.errors import (
     ImageUnreadable,
     UnsupportedImage,
 )
-from shared.imaging.image import Box, Finding, ImageFormat, UltrasoundImage
+from shared.imaging.image import Box, ImageFormat, UltrasoundImage
 from shared.imaging.limits import Limits
 
 REFUSALS: dict[str, type[InputError]] = {
@@ -31,7 +32,7 @@ REFUSALS: dict[str, type[InputError]] = {
     )
 }
 """All that `decode` may raise."""
-MOST_LETTERS, MOST_FINDINGS = 400, 16
+MOST_LETTERS, MOST_FINDINGS, MOST_FACTS = 400, 16, 16
 
 
 def image_told(image: UltrasoundImage) -> tuple[Head, memoryview]:
@@ -42,9 +43,9 @@ def image_told(image: UltrasoundImage) -> tuple[Head, memoryview]:
         "size": image.pixels.shape,
         "spacing_mm": image.spacing_mm,
         "region": box and [box.x, box.y, box.width, box.height],
-        "findings": [[finding.code, finding.message] for finding in image.findings],
+        "findings": [finding.to_json() for finding in image.findings],
     }
-    return head, memoryview(np.ascontiguousarray(image.pixels)).cast("B")
+    return head, np.ascontiguousarray(image.pixels).data.cast("B")
 
 
 def refusal_told(refusal: SeraError) -> Head:
@@ -64,10 +65,16 @@ def understood(head: Head, body: bytearray, limits: Limits) -> UltrasoundImage |
         ImageFormat(head["format"]),
         _spacing(head["spacing_mm"]),
         _region(head["region"], Box(0, 0, width, height)),
-        tuple(
-            Finding(_text(code), _text(message))
-            for code, message in head["findings"][:MOST_FINDINGS]
-        ),
+        tuple(_finding(body) for body in head["findings"][:MOST_FINDINGS]),
+    )
+
+
+def _finding(body: Any) -> Finding:
+    facts = list(body["facts"].items())[:MOST_FACTS]
+    return Finding(
+        code=_text(body["code"]),
+        message=_text(body["message"]),
+        facts={_text(name): _plain(fact) for name, fact in facts},
     )
 
 

@@ -86,6 +86,7 @@ def main(source: BinaryIO, target: BinaryIO) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (told["memory"], told["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     data, limits = source.read(), Limits(**told["limits"])
+    answer: dict[str, object]
     try:
         with reading(ImageFormat.DICOM, limits):
             header = inspect(BytesIO(data), limits)

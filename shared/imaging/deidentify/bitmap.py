@@ -36,9 +36,11 @@ def clean_bmp(data: bytes) -> Cleaned:
 def _pixel_bytes(data: bytes, header: int) -> int | None:
     """How many bytes pixels take; None where they are compressed and the file does not say."""
     if header == CORE_HEADER:
-        width, height, _, bits = unpack_from("<HHHH", data, FILE_HEADER + 4)
+        core: tuple[int, int, int, int] = unpack_from("<HHHH", data, FILE_HEADER + 4)
+        width, height, _, bits = core
         return _stride(width, bits) * height
-    width, height, _, bits, compression, size = unpack_from("<iiHHII", data, FILE_HEADER + 4)
+    fields: tuple[int, int, int, int, int, int] = unpack_from("<iiHHII", data, FILE_HEADER + 4)
+    width, height, _, bits, compression, size = fields
     return _stride(width, bits) * abs(height) if compression in UNCOMPRESSED else size or None
 
 

@@ -141,7 +141,7 @@ def _recode(kept: Dataset, source: Dataset, header: Header, mask: Mask, limits: 
     kept["PixelData"].VR = "OW" if plain and bits > 8 else "OB"
 
 
-def _blanked_frames(source: Dataset, kept: Dataset, mask: Mask) -> Iterator[NDArray]:
+def _blanked_frames(source: Dataset, kept: Dataset, mask: Mask) -> Iterator[NDArray[np.number]]:
     for frame in iter_pixels(source):
         if mask is not None:
             frame = frame.copy()
@@ -149,12 +149,12 @@ def _blanked_frames(source: Dataset, kept: Dataset, mask: Mask) -> Iterator[NDAr
         yield frame
 
 
-def _raw(frame: NDArray) -> bytes:
+def _raw(frame: NDArray[np.number]) -> bytes:
     """Little endian."""
     return frame.astype(frame.dtype.newbyteorder("<")).tobytes()
 
 
-def _lossless(frame: NDArray, kept: Dataset) -> bytes:
+def _lossless(frame: NDArray[np.number], kept: Dataset) -> bytes:
     colour = kept.PhotometricInterpretation == "RGB"
     return get_encoder(JPEG2000Lossless).encode(
         frame,

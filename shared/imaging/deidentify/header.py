@@ -5,7 +5,7 @@ import hmac
 from collections import Counter
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
@@ -83,7 +83,7 @@ def _copy_numbers(kept: Dataset, source: Dataset, keyword: str, most: int) -> bo
     )
     if len(values) > most or not all(isinstance(value, int | float) for value in values):
         return False
-    vr = dictionary_VR(tag_for_keyword(keyword))
+    vr = dictionary_VR(Tag(keyword))
     kept.add(
         DataElement(
             element.tag, element.VR if "or" in vr and element.VR in AMBIGUOUS else vr, element.value
@@ -97,7 +97,7 @@ def _nested(item: Dataset, inner: dict[str, int]) -> Dataset:
     for keyword, most in inner.items():
         if isinstance(item.get(keyword), bytes):
             entries = int(item.LUTDescriptor[0]) or 2**16
-            kept.add(DataElement(tag_for_keyword(keyword), "OW", item.get(keyword)[: 2 * entries]))
+            kept.add(DataElement(Tag(keyword), "OW", item.get(keyword)[: 2 * entries]))
         else:
             _copy_numbers(kept, item, keyword, most)
     return kept
@@ -108,9 +108,7 @@ def _copy_tables(kept: Dataset, source: Dataset) -> None:
     for keyword in profile.TABLES:
         if isinstance(source.get(keyword), bytes):
             entries = int(source[keyword.replace("Data", "Descriptor")].value[0]) or 2**16
-            kept.add(
-                DataElement(tag_for_keyword(keyword), "OW", source.get(keyword)[: 2 * entries])
-            )
+            kept.add(DataElement(Tag(keyword), "OW", source.get(keyword)[: 2 * entries]))
 
 
 def _copy_uids(kept: Dataset, source: Dataset, key: bytes) -> None:

@@ -30,7 +30,8 @@ def clean_jpeg(data: bytes, orientation: int = 1) -> Cleaned:
     ValueError, struct.error
         where it is no chain of segments.
     """
-    kept, removed = [b"\xff\xd8"], Counter()
+    kept = [b"\xff\xd8"]
+    removed: Counter[str] = Counter()
     if orientation != 1:
         kept.append(_segment(APP1, b"Exif\0\0" + exif_of(orientation)))
     at = 2

@@ -32,7 +32,8 @@ NAMED = {
 
 def clean_png(data: bytes, orientation: int) -> Cleaned:
     """The same compressed pixels; `orientation` (EXIF) stays, alone, since the reader sees the picture by it."""
-    kept, removed = [SIGNATURE], Counter()
+    kept = [SIGNATURE]
+    removed: Counter[str] = Counter()
     for name, chunk in _chunks(data):
         if name in KEPT:
             kept.append(chunk)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.image import Finding
+from shared.domain.findings import Finding
 
 STROKE_PX, CONTRAST = 11, 50
 """What is narrower and brighter than its surroundings by so much, of 255, may be a stroke of a letter."""
@@ -69,13 +69,14 @@ def longest_line(pixels: NDArray[np.uint8]) -> int:
 def _letters(pixels: NDArray[np.uint8]) -> list[_Letter]:
     ground = cv2.morphologyEx(pixels, cv2.MORPH_OPEN, np.ones((STROKE_PX, STROKE_PX), np.uint8))
     strokes = (cv2.subtract(pixels, ground) > CONTRAST).astype(np.uint8)
-    count, _, boxes, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
+    boxes = np.asarray(stats, np.int32)
     height, wide = boxes[1:, cv2.CC_STAT_HEIGHT], boxes[1:, cv2.CC_STAT_WIDTH]
     fits = (height >= TALL_PX[0]) & (height <= TALL_PX[1]) & (wide <= MOST_WIDE * height)
     found = np.flatnonzero(fits) + 1
     if count == 1 or len(found) > MOST_CANDIDATES:
         return []
-    near = cv2.dilate(strokes, np.ones((3, 3), np.uint8))
+    near = np.asarray(cv2.dilate(strokes, np.ones((3, 3), np.uint8)), np.uint8)
     return [
         _Letter(*map(int, boxes[label, :4]))
         for label in found

@@ -73,7 +73,8 @@ def clean_tiff(data: bytes) -> Cleaned:
     ValueError, KeyError, struct.error
         where a directory points astray.
     """
-    order, removed = ("<" if data.startswith(b"II") else ">"), Counter()
+    order = "<" if data.startswith(b"II") else ">"
+    removed: Counter[str] = Counter()
     out = bytearray(data[:4] + bytes(4))
     link = 4
     for told in _pages(data, order, removed):
@@ -85,7 +86,7 @@ def clean_tiff(data: bytes) -> Cleaned:
 
 def _pages(data: bytes, order: str, removed: Counter[str]) -> Iterator[dict[int, _Field]]:
     """Of each page what is kept, by tag; a chain that runs into itself ends there."""
-    seen = set()
+    seen: set[int] = set()
     (at,) = unpack_from(f"{order}I", data, 4)
     while at and at not in seen and len(seen) < MOST_PAGES:
         seen.add(at)

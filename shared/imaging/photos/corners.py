@@ -61,9 +61,8 @@ def find_corners(photo: Grey) -> Found:
     """
     height, width = photo.shape
     scale = min(COARSE_PX / max(height, width), 1.0)
-    coarse = cv2.GaussianBlur(
-        cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), (0, 0), 1.2
-    )
+    small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    coarse = np.asarray(cv2.GaussianBlur(small, (0, 0), 1.2), np.uint8)
     seen = sorted(_candidates(coarse), key=_area, reverse=True)
     if not seen:
         return Found(inset(width, height), False)
@@ -139,7 +138,7 @@ def _candidates(coarse: Grey) -> Iterator[Corners]:
         bright = (coarse > level).astype(np.uint8)
         closed = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
         for outline in cv2.findContours(closed, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]:
-            corners = _four_sides(outline, coarse.size)
+            corners = _four_sides(np.asarray(outline, np.int32), coarse.size)
             if corners is not None and _stands_out(coarse, corners):
                 yield corners
 
@@ -202,9 +201,8 @@ def _along(corners: Corners, start: float, end: float) -> tuple[Corners, Corners
 def _at(photo: Grey, points: Corners) -> NDArray[np.float32]:
     """Grey between pixels; outside the photo that of its edge."""
     x, y = points.astype(np.float32).T
-    return cv2.remap(photo, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[
-        0
-    ].astype(np.float32)
+    grey = cv2.remap(photo, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(grey[0], np.float32)
 
 
 def _refined(photo: Grey, corners: Corners) -> Corners:
@@ -212,7 +210,7 @@ def _refined(photo: Grey, corners: Corners) -> Corners:
     reach = max(round(SEARCH * max(photo.shape)), 4)
     steps = np.arange(-reach, reach + 1)
     points, normals = _along(corners, *WITHIN)
-    smooth = cv2.GaussianBlur(photo, (0, 0), 1.5)
+    smooth = np.asarray(cv2.GaussianBlur(photo, (0, 0), 1.5), np.uint8)
     profile = np.stack([_at(smooth, points + step * normals) for step in steps])
     rise = np.diff(profile, axis=0)
     place = rise.argmax(0)
@@ -246,4 +244,5 @@ def _meeting(one: tuple[Corners, Corners], other: tuple[Corners, Corners]) -> Co
     if abs(cross) < 1e-9:
         return np.array([np.inf, np.inf])
     gap = begin - start
-    return start + along * (gap[0] * toward[1] - gap[1] * toward[0]) / cross
+    meeting: Corners = start + along * (gap[0] * toward[1] - gap[1] * toward[0]) / cross
+    return meeting

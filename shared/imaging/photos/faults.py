@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.image import Finding
+from shared.domain.findings import Finding
 
 Grey = NDArray[np.uint8]
 
@@ -61,7 +61,8 @@ class Faults:
 def measure(picture: Grey) -> Faults:
     """Faults of a straight picture (height, width) uint8 grey."""
     scale = min(LOOKED_AT_PX / max(picture.shape), 1.0)
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    small = np.asarray(resized, np.uint8)
     return Faults(_glare(small), _moire(picture), _blur(small))
 
 
@@ -108,8 +109,9 @@ def _blur(small: Grey) -> float:
     detail = np.cumsum(np.maximum(mean - np.median(mean[-4:]), 0) * rings)
     if not detail[-1]:
         return 1000.0
-    cycles = float(np.interp(DETAIL_SHARE, detail / detail[-1], rings)) * max(small.shape) / BLUR_PX
-    return 1000 / cycles
+    ring = float(np.interp(DETAIL_SHARE, detail / detail[-1], rings))
+    longer_px = max(int(side) for side in small.shape)
+    return 1000 / (ring * longer_px / BLUR_PX)
 
 
 def _powers(picture: Grey, side: int, step: int) -> Iterator[NDArray[np.float64]]:
@@ -124,6 +126,6 @@ def _powers(picture: Grey, side: int, step: int) -> Iterator[NDArray[np.float64]
 
 def _radius(side: int) -> NDArray[np.int_]:
     """Cycles in a window of each part of its spectrum."""
-    return np.rint(
-        np.hypot(*np.meshgrid(np.fft.rfftfreq(side), np.fft.fftfreq(side))) * side
-    ).astype(int)
+    across, down = np.meshgrid(np.fft.rfftfreq(side), np.fft.fftfreq(side))
+    radius: NDArray[np.int_] = np.rint(np.hypot(across, down) * side).astype(int)
+    return radius

@@ -52,14 +52,15 @@ def straighten(photo: Grey, corners: Corners) -> Grey:
     """
     _check_shape(corners)
     width, height = _size(corners, photo.shape)
-    flat = np.float32([(0, 0), (width, 0), (width, height), (0, height)]) - 0.5
+    flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) - 0.5
     matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), flat)
     shrink = math.sqrt(width * height / _area(corners))
     if shrink < 0.75:  # so that what is left out is averaged, not skipped
-        photo = cv2.GaussianBlur(photo, (0, 0), 0.4 / shrink)
-    return cv2.warpPerspective(
+        photo = np.asarray(cv2.GaussianBlur(photo, (0, 0), 0.4 / shrink), np.uint8)
+    picture = cv2.warpPerspective(
         photo, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    return np.asarray(picture, np.uint8)
 
 
 def aspect_of(corners: Corners, photo_shape: tuple[int, ...]) -> float:

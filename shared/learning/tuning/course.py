@@ -46,8 +46,7 @@ class Curves:
         loss = (losses[..., labels].mean(-1) + losses[..., ~labels].mean(-1)) / 2
         if not np.isfinite(loss).any():
             raise TuningDiverged(rates=", ".join(f"{course.rate:g}" for course in self.tried))
-        number, epoch = np.unravel_index(
-            int(np.argmin(np.where(np.isfinite(loss), loss, np.inf))), loss.shape
-        )
+        least = int(np.argmin(np.where(np.isfinite(loss), loss, np.inf)))
+        number, epoch = divmod(least, loss.shape[1])
         course = self.tried[number]
-        return int(number), Course(course.rate, course.decay, int(epoch) + 1)
+        return number, Course(course.rate, course.decay, epoch + 1)

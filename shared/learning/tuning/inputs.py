@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from shared.networks import Card
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 STEP = 32
+T = TypeVar("T", bound=np.generic)
 
 
 class Inputs(Protocol):
@@ -66,7 +67,9 @@ class Pictures:
     def _masks(self) -> NDArray[np.float32]:
         return self._kept("masks", np.float32, mask_square)
 
-    def _kept(self, name: str, kind: type, of: Callable[[Nodule, int], NDArray]) -> np.memmap:
+    def _kept(
+        self, name: str, kind: type[T], of: Callable[[Nodule, int], NDArray[T]]
+    ) -> NDArray[T]:
         side = self._card.input_px
         kept = np.memmap(self._folder / name, kind, "w+", shape=(len(self._samples), side, side))
         for row, sample in enumerate(self._samples):
@@ -81,20 +84,17 @@ class Activations:
         self, pictures: Pictures, frozen: nn.Module, device: torch.device, folder: Path
     ) -> None:
         self._device = device
-        self._maps: np.memmap | None = None
+        self._maps = np.zeros((0, 2), np.float32)
         everyone = np.arange(len(pictures))
         for start in range(0, len(everyone), STEP):
             rows = everyone[start : start + STEP]
             for side in (0, 1):
+                mirrored = np.full(len(rows), bool(side))
                 with torch.inference_mode():
-                    maps = (
-                        frozen(pictures.batch(rows, np.full(len(rows), bool(side)))).cpu().numpy()
-                    )
-                if self._maps is None:
-                    shape = (len(everyone), 2, *maps.shape[1:])
-                    self._maps = np.memmap(
-                        folder / "activations.f32", np.float32, "w+", shape=shape
-                    )
+                    maps = frozen(pictures.batch(rows, mirrored)).cpu().numpy()
+                if not len(self._maps):
+                    path, shape = folder / "activations.f32", (len(everyone), 2, *maps.shape[1:])
+                    self._maps = np.memmap(path, np.float32, "w+", shape=shape)
                 self._maps[rows, side] = maps
 
     def batch(self, rows: Rows, mirrored: Flags) -> Tensor:

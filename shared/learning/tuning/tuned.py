@@ -13,13 +13,17 @@ import numpy as np
 import safetensors.torch
 import torch
 
+from shared.domain.messages import Message
+from shared.engines import Engine
 from shared.imaging.crop import Framing
 from shared.learning.cache import FeatureCache
-from shared.learning.extractors import Array, NetworkExtractor
+from shared.learning.classifiers import Labels
+from shared.learning.extractors import Array, NetworkExtractor, precision_fact
 from shared.learning.progress import Progress
 from shared.learning.sample import Sample
 from shared.learning.table import BATCH
 from shared.learning.tuning.course import Course, Curves, courses
+from shared.learning.tuning.inputs import Rows
 from shared.learning.tuning.tuner import Body, Tail, Tuner
 from shared.learning.validation import Trial
 from shared.networks import TapNetwork, compute_device
@@ -34,7 +38,8 @@ SNAPSHOT_BYTES = 4 * 2**30
 class Ground:
     """What every network of a data set is tuned on.
 
-    `samples` can all be read; `framing` is the recipe's.
+    `samples` can all be read; `framing` is the recipe's. `engine` runs the tuned networks; tuning itself needs gradients
+    and is PyTorch's.
     """
 
     samples: list[Sample]
@@ -42,6 +47,7 @@ class Ground:
     plan: TuningPlan
     framing: Framing
     keep: FeatureCache
+    engine: Engine
 
 
 class Tuning:
@@ -106,14 +112,16 @@ class Tuning:
     def verdicts(self, number: int) -> Array:
         """Log-odds (M,) of a fold's test rows by the network tuned without them."""
         which, course = self._chosen(number)
-        return self._curves.margins[which, course.epochs - 1, self._ground.trial.folds[number].test]
+        test = self._ground.trial.folds[number].test
+        verdicts: Array = self._curves.margins[which, course.epochs - 1, test]
+        return verdicts
 
     def network(self, number: int | None, taps: tuple[str, ...]) -> TapNetwork:
         """The network tuned for a fold, or on all rows."""
         tail = self._final if number is None else self._of_fold(number)
         return self._tuner.network(tail, taps)
 
-    def prepared(self, rows: np.ndarray, with_mask: bool) -> Array:
+    def prepared(self, rows: Rows, with_mask: bool) -> Array:
         """What an extractor prepares of these images."""
         return self._tuner.prepared(rows, with_mask)
 
@@ -173,18 +181,23 @@ class Tuning:
         def look(epoch: int, tail: Tail, loss: float) -> None:
             curve.append(self._tuner.margins(tail, fold.test))
             self._keep_snapshot((which, number, epoch), tail)
-            told = f"fold {number + 1} of {len(trial.folds)}, rate {course.rate:g}, epoch {epoch} of {course.epochs}"
-            figures = {"loss": loss, "epoch": epoch, **_area(curve[-1], trial.malignant[fold.test])}
-            self._progress(
-                "tuning", span[0] + span[1] * epoch / course.epochs, f"{self._how}: {told}", figures
+            message = self._message(
+                epoch, course, fold=number + 1, folds=len(trial.folds), rate=course.rate
             )
+            figures = {"loss": loss, "epoch": epoch, **_area(curve[-1], trial.malignant[fold.test])}
+            self._progress("tuning", span[0] + span[1] * epoch / course.epochs, message, figures)
 
         self._tuner.run(fold.training, course, look)
         return np.stack(curve)
 
-    @property
-    def _how(self) -> str:
-        return f"{self._features.network}, {self._features.tuning}"
+    def _message(self, epoch: int, course: Course, **of_fold: float) -> Message:
+        facts = {
+            "network": self._features.network,
+            "tuning": self._features.tuning,
+            "epoch": epoch,
+            "epochs": course.epochs,
+        }
+        return Message("progress-tuning", facts | of_fold)
 
     @cached_property
     def _final(self) -> Tail:
@@ -194,8 +207,8 @@ class Tuning:
             return self._tuner.new_tail(safetensors.torch.load(known))
 
         def look(epoch: int, tail: Tail, loss: float) -> None:
-            told = f"{self._how}: on all images, epoch {epoch} of {course.epochs}"
-            self._progress("network", epoch / course.epochs, told, {"loss": loss, "epoch": epoch})
+            figures = {"loss": loss, "epoch": epoch}
+            self._progress("network", epoch / course.epochs, self._message(epoch, course), figures)
 
         tail = self._tuner.run(self._rows, course, look)
         self._ground.keep.put(key, safetensors.torch.save(_state(tail)))
@@ -227,7 +240,8 @@ class TunedColumns:
 
     def __init__(self, features: NetworkFeatures, tuning: Tuning, ground: Ground) -> None:
         self._features, self._tuning, self._ground = features, tuning, ground
-        how = json.dumps([features.taps, features.flips, features.root])
+        precision = precision_fact(ground.engine.precision)
+        how = json.dumps([features.taps, features.flips, features.root, *precision.values()])
         self.digest = hashlib.sha256(f"{tuning.digest}/{how}".encode()).hexdigest()
         self._made: dict[int | None, Path] = {}
 
@@ -248,20 +262,23 @@ class TunedColumns:
     def verdicts(self, number: int) -> Array:
         """Known since the network was tuned, unless they are to be averaged over mirror images."""
         test = self._ground.trial.folds[number].test
-        return (
-            self._table(number)[test, -1] if self._features.flips else self._tuning.verdicts(number)
-        )
+        if not self._features.flips:
+            return self._tuning.verdicts(number)
+        verdicts: Array = self._table(number)[test, -1]
+        return verdicts
 
     def extractor(self) -> NetworkExtractor:
         """Of the network tuned on all rows, for the bundle."""
-        return NetworkExtractor(self._features, self._tuning.network(None, self._features.taps))
+        network = self._tuning.network(None, self._features.taps)
+        return NetworkExtractor(self._features, network, self._ground.engine)
 
     def _table(self, number: int | None) -> Array:
         if number not in self._made:
             path = self._tuning.folder / f"{self.digest[:16]}-{number}.npy"
             np.save(path, self._gathered(number))
             self._made[number] = path
-        return np.load(self._made[number], mmap_mode="r")
+        table: Array = np.load(self._made[number], mmap_mode="r")
+        return table
 
     def _gathered(self, number: int | None) -> Array:
         """From `keep` where the table is there."""
@@ -270,10 +287,10 @@ class TunedColumns:
         if (known := self._ground.keep.get(key)) is not None:
             return np.frombuffer(known, "<f4").reshape(count, -1)
         network = self._tuning.network(number, self._features.taps)
-        extractor = NetworkExtractor(self._features, network)
+        extractor = NetworkExtractor(self._features, network, self._ground.engine)
         batches = np.array_split(np.arange(count), -(-count // BATCH))
         prepared = (self._tuning.prepared(rows, network.takes_mask) for rows in batches)
-        table = np.concatenate([extractor.compute(each) for each in prepared])
+        table = np.concatenate([extractor.compute(list(images)) for images in prepared])
         self._ground.keep.put(key, table.astype("<f4").tobytes())
         return table
 
@@ -282,7 +299,7 @@ def _state(tail: Tail) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tail.state_dict().items()}
 
 
-def _area(margins: Array, malignant: np.ndarray) -> dict[str, float]:
+def _area(margins: Array, malignant: Labels) -> dict[str, float]:
     """The AUC (), or nothing where it has none: one class only, or a descent that ran away."""
     if len(set(malignant)) < 2 or not np.isfinite(margins).all():
         return {}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -62,7 +63,8 @@ class Tail(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         for stage in self.stages.values():
             maps = stage(maps)
-        return self.head(pooled(maps, self._pool, {}))
+        classes: Tensor = self.head(pooled(maps, self._pool, {}))
+        return classes
 
     def learn(self) -> None:
         """Into training mode: dropout drops, batch norm stays as it is."""
@@ -164,7 +166,7 @@ class Tuner:
         )
         average = _averaging(tail, self._plan.average)
         draw = np.random.default_rng(self._seed)
-        taken = average.module if average else tail
+        taken = cast(Tail, average.module) if average else tail  # torch types it as any module
         for epoch in range(course.epochs):
             losses = []
             for part, mirrored in self._batches(rows, draw):

@@ -1,6 +1,6 @@
 """The tables, by subject."""
 
-from shared.ledger.tables.base import Table
+from shared.ledger.tables.base import AnyRow, AnySelect, Table
 from shared.ledger.tables.cases import (
     CaseRow,
     ExplanationMapRow,
@@ -49,6 +49,8 @@ from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainerRow, T
 
 __all__ = [
     "AllowanceRow",
+    "AnyRow",
+    "AnySelect",
     "ArrivalRow",
     "AuditRow",
     "BreachRow",

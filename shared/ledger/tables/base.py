@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import DateTime, String, text
+from sqlalchemy import DateTime, Row, Select, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NOW = text("clock_timestamp()")
+AnyRow = Row[*tuple[Any, ...]]
+AnySelect = Select[*tuple[Any, ...]]
+"""Of whichever columns."""
 
 
 class Table(DeclarativeBase):

@@ -89,7 +89,8 @@ class JobRow(Table):
     lease_token: Mapped[UUID | None]
     worker: Mapped[str | None]
     reason: Mapped[str | None]
-    message: Mapped[str | None]
+    facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What the reason's text says besides: numbers and names by its fields."""
     traceparent: Mapped[str | None]
     """The trace (W3C) of the request that sent it, where traces are made."""
 

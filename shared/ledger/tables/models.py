@@ -13,6 +13,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.ledger.tables.base import Table, moment, row_id
@@ -79,7 +80,7 @@ class ServingRow(Table):
     since: Mapped[datetime | None]
     refused_digest: Mapped[str | None]
     refused_code: Mapped[str | None]
-    refused_message: Mapped[str | None]
+    refused_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     device: Mapped[str | None]
     claimed_at: Mapped[datetime | None]
     seen_at: Mapped[datetime] = moment()
@@ -95,7 +96,8 @@ class ShadowRow(Table):
     actor: Mapped[str]
     started_at: Mapped[datetime] = moment()
     ended_at: Mapped[datetime | None]
-    end_reason: Mapped[str | None]
+    end_reason: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """A code and facts."""
 
     __table_args__ = (
         Index(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.ledger.tables.base import Table, moment, row_id
@@ -38,7 +39,8 @@ class TrainingRunRow(Table):
     metrics: Mapped[dict[str, Any] | None]
     model_digest: Mapped[str | None]
     reason: Mapped[str | None]
-    message: Mapped[str | None]
+    message: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """A code and facts, as in steps and events."""
     created_at: Mapped[datetime] = moment()
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -63,7 +65,7 @@ class RunStepRow(Table):
     weight: Mapped[float] = mapped_column(server_default="1")
     state: Mapped[str] = mapped_column(server_default="waiting")
     fraction: Mapped[float] = mapped_column(server_default="0")
-    message: Mapped[str | None]
+    message: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     attempts: Mapped[int] = mapped_column(server_default="0")
     owner: Mapped[str | None]
     lease_token: Mapped[UUID | None]
@@ -104,7 +106,7 @@ class RunEventRow(Table):
     step: Mapped[str]
     stage: Mapped[str]
     fraction: Mapped[float]
-    message: Mapped[str]
+    message: Mapped[dict[str, Any]]
     metrics: Mapped[dict[str, Any]]
 
     __table_args__ = (Index("run_events_of_run", "run_id", "id"),)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from shared.networks.importers.layers import weighted_layers
@@ -32,14 +33,14 @@ def read_matconvnet(file: Path, module: nn.Module) -> dict[str, Tensor]:
     return tensors
 
 
-def as_torch(filters: np.ndarray, flat: bool) -> Tensor:
+def as_torch(filters: NDArray[np.float32], flat: bool) -> Tensor:
     """Filters (H, W, C_in, C_out) -> (C_out, C_in, H, W), or (C_out, C_in * H * W) for what torch flattened."""
     whole = filters.reshape(filters.shape + (1,) * (4 - filters.ndim))
     turned = torch.from_numpy(np.array(whole.transpose(3, 2, 0, 1), np.float32, order="C"))
     return turned.flatten(1) if flat else turned
 
 
-def _convolutions(file: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _convolutions(file: Path) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Filters and biases of each convolution; MATLAB leaves out last dimensions of 1."""
     variables = read_mat(file, ("net", "layers"))
     if not variables:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 HEADER_BYTES = 128
 LITTLE_ENDIAN_LEVEL_5 = b"\x00\x01IM"
@@ -87,7 +88,7 @@ def _uncompressed(payload: memoryview) -> memoryview:
         raise ValueError(f"a compressed variable is damaged: {problem}") from problem
 
 
-def _numbers(element: tuple[int, memoryview]) -> np.ndarray:
+def _numbers(element: tuple[int, memoryview]) -> NDArray[np.number]:
     kind, payload = element
     if kind not in NUMBERS:
         raise ValueError(f"numbers of the unknown kind {kind}")
@@ -137,7 +138,7 @@ def _string(elements: Elements, shape: tuple[int, ...]) -> str:
     return _text(_next(elements))
 
 
-def _array(elements: Elements, shape: tuple[int, ...]) -> np.ndarray:
+def _array(elements: Elements, shape: tuple[int, ...]) -> NDArray[np.number]:
     """The real part, columns first."""
     return _numbers(_next(elements)).reshape(shape, order="F")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from shared.networks.importers.layers import weighted_layers
@@ -38,7 +39,7 @@ def _shapes(module: nn.Module) -> dict[str, torch.Size]:
     }
 
 
-def _tensor(numbers: np.ndarray, shape: torch.Size) -> Tensor:
+def _tensor(numbers: NDArray[np.float32], shape: torch.Size) -> Tensor:
     tensor = torch.from_numpy(np.array(numbers, np.float32).reshape(shape))
     if not tensor.isfinite().all():
         raise ValueError("it holds values that are not numbers")

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from deploy.local import EmbeddedEngines
 from services.api.app import create_app
-from services.api.doorman import lifetime
+from services.api.authentication import lifetime
 from services.api.site import COOKIE, CSRF_HEADER, csrf
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger

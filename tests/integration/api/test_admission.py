@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from services.api.admission import LONGEST_S, UNKNOWN_S, open_to, seconds
 from services.api.app import create_app
+from shared.cases.admission import LONGEST_S, UNKNOWN_S, open_to, seconds
 from shared.domain.roles import Role
 from tests.builders import form, png
 

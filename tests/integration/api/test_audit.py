@@ -6,15 +6,17 @@ from uuid import uuid4
 import pytest
 
 from services.api.audit import service
-from services.api.audit.seen import Seen
+from services.api.audit.read_audit import ReadAudit
 from services.worker.sealing import Sealer
 from shared.domain.events import Event
 from shared.domain.exported import Exported
 from shared.domain.proof import verify
 from shared.domain.roles import Role
 from shared.ledger import proving
+from shared.ledger.hospitals import Caller
 from shared.sealing import seal_key, signed
-from tests.builders import form, png
+from tests.builders import form, png, result
+from tests.statements import count_statements
 
 DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
 SECRETS = ("Jane-Doe", "MRN-4711")
@@ -27,7 +29,7 @@ def done(north, ledger):
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, LEASE, 5)
     with ledger.system_session("w") as house:
-        house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: {"risk": 0.4}})
+        house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: result(risk=0.4)})
     return receipt
 
 
@@ -46,7 +48,7 @@ def test_a_result_read_is_on_record_once_for_each_key_however_often_it_is_polled
 ):
     job = done["job_id"]
     for _ in range(3):
-        assert north.get(f"/v1/jobs/{job}").json()["result"] == {"risk": 0.4}
+        assert north.get(f"/v1/jobs/{job}").json()["result"]["risk"] == 0.4
     north.get("/v1/jobs")
     assert reads(trail) == [(Event.RESULT_READ, job)]
     as_role(Role.READER).get("/v1/jobs")
@@ -73,18 +75,24 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(north, ledger, gat
 
 
 def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_for(ledger, done):
-    with ledger.system_session("test") as house:
-        who = house.keys.verify(
-            house.keys.create(Role.READER, house.hospitals.find("north").id, "test")
-        )
-    subjects, seen = [(uuid4(), uuid4()) for _ in range(3)], Seen(most=2)
-    for _ in range(2):
-        with ledger.hospital_session(who.hospital_id, who.actor) as book:
-            fresh = seen.note(book, who, Event.RESULT_READ, subjects)
-        seen.remember(who, Event.RESULT_READ, fresh)
-    assert fresh == subjects[:1]
-    with ledger.hospital_session(who.hospital_id, who.actor) as book:
-        assert [each.event for each in book.audit.page()].count(Event.RESULT_READ) == 3
+    with ledger.system_session("test") as session:
+        north = session.hospitals.find("north").id
+        key = session.keys.make(Role.READER, north, "test").key
+    caller = Caller(key.id, Role.READER, north)
+    subjects = [(uuid4(), uuid4()) for _ in range(3)]
+    read_audit = ReadAudit(most=2)
+    questions = []
+    for subject in (*subjects, subjects[2], subjects[0]):
+        with (
+            count_statements(ledger.engine) as count,
+            ledger.hospital_session(north, caller.actor) as session,
+        ):
+            read_audit.note(session, caller, Event.RESULT_READ, [subject])
+        questions.append(any("FROM audit_events" in each for each in count.statements))
+    assert questions == [True, True, True, False, True]
+    with ledger.hospital_session(north, caller.actor) as session:
+        events = [entry.event for entry in session.audit.page()]
+    assert events.count(Event.RESULT_READ) == 3
 
 
 def test_events_tell_from_where_they_came_and_services_come_from_nowhere(done, trail):

@@ -9,9 +9,8 @@ from uuid import uuid4
 import pytest
 from pydicom import examples
 
-from services.api.cases.service import Submission
+from shared.cases.accept import Submission
 from shared.domain.events import Event
-from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.guidelines import EXAMPLE, describe
 from tests.builders import form, png
@@ -98,7 +97,7 @@ def test_without_a_frame_the_fingerprint_is_what_it_was_before_frames_could_be_c
     """So that a repeat of a submission of before the change still gets its answer."""
     told = ["a" * 64, 14.5, None, None, "routine"]
     before = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-    plain = Submission(BytesIO(), 14.5, None, None, Priority.ROUTINE)
+    plain = Submission(image=BytesIO(), size_mm=14.5)
     assert plain.fingerprint("a" * 64) == before != replace(plain, frame=1).fingerprint("a" * 64)
 
 
@@ -202,7 +201,7 @@ def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodu
 
 
 def test_descriptors_count_in_the_fingerprint_by_what_they_say():
-    plain = Submission(BytesIO(), 14.5, None, None, Priority.ROUTINE)
+    plain = Submission(image=BytesIO(), size_mm=14.5)
     foci = (["rim", "punctate"], ["punctate", "rim"], ["rim"])
     said = [
         replace(plain, descriptors=describe({**EXAMPLE, "foci": each})).fingerprint("a" * 64)

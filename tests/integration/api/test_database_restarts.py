@@ -17,7 +17,7 @@ from shared.ledger.heartbeat import Heartbeat
 from shared.ledger.insistence import insist
 from shared.ledger.migrate import migrate
 from shared.settings import Settings
-from tests.builders import form, png
+from tests.builders import form, png, result
 from tests.gateway import gateway_of
 
 LEASE = timedelta(minutes=1)
@@ -120,7 +120,9 @@ def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(
         with ledger.system_session("w") as house:
             lease = house.queue.claim("w", 1000, LEASE, 5)
         with ledger.system_session("w") as house:
-            house.queue.finish(lease.token, "d" * 64, {job.id: {"risk": 0.4} for job in lease.jobs})
+            house.queue.finish(
+                lease.token, "d" * 64, {job.id: result(risk=0.4) for job in lease.jobs}
+            )
         assert poll.result().json().get("state") == "done", poll.result().text
         assert '"done"' in events.result().text.split("event: job")[-1]
     assert {answer.status_code for answer in load.answers} <= {200, 202, 503}
@@ -149,7 +151,7 @@ def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, 
     def write():
         with ledger.system_session("w") as house:
             house.queue.finish(
-                lease.token, "d" * 64, {each.id: {"risk": 0.4} for each in lease.jobs}
+                lease.token, "d" * 64, {each.id: result(risk=0.4) for each in lease.jobs}
             )
 
     heartbeat = Heartbeat(renew, timedelta(seconds=0.3))

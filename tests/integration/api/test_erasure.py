@@ -17,7 +17,7 @@ from shared.ledger.exporting import Trail
 from shared.ledger.tables import Table
 from shared.objects import ObjectMissing
 from shared.sealing import seal_key
-from tests.builders import form, png
+from tests.builders import form, png, result
 
 KEY = {"Idempotency-Key": "mrn-5521-first"}
 SEEN = json.dumps({**EXAMPLE, "margin": "extrathyroidal"})
@@ -46,7 +46,7 @@ def answered(north, ledger):
     receipt = north.post("/v1/cases", headers=KEY, **form(png(5), **SENT)).json()
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: {"risk": 0.1357}})
+        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: result(risk=0.1357)})
     outcome = {"malignant": True, "source": "histology", "patient": "P-5521", "consent": True}
     assert north.post(f"{receipt['links']['case']}/outcome", json=outcome).status_code == 201
     assert north.get(receipt["links"]["explanation"]).status_code == 202

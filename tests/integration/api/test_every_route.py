@@ -15,7 +15,7 @@ from shared.ledger.observations import Observations
 from shared.ledger.people import People
 from shared.ledger.scope import Scoped
 from shared.ledger.wall import Wall
-from tests.builders import form, png
+from tests.builders import form, png, result
 from tests.routes import openapi_document, routes
 
 DIGEST, IMAGE, ABSENT_HASH = "d" * 64, "a" * 64, "e" * 64
@@ -66,7 +66,7 @@ def north_data(as_role, ledger) -> North:
     last = submitter.post("/v1/cases", **form(png(8))).json()
     with ledger.system_session("test") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: {"risk": 0.123456}})
+        house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: result(risk=0.123456)})
         house.models.store(DIGEST, "light", "light", None, False, {}, card={"model": {}})
         house.datasets.add(house.datasets.ensure("set"), [LabelledImage(IMAGE, True, Split.TRAIN)])
     submitter.post(

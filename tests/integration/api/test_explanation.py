@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from shared.ledger.explanations import Layer
-from tests.builders import form, png
+from tests.builders import form, png, result
 
 TESTED = {"hidden": [0, 1], "ordered": [0.9, 0.2], "random": [0.9, 0.2], "orders": 3, "area": 0.125}
 FACTS = {
@@ -26,7 +26,7 @@ def address(north, ledger) -> str:
     receipt = north.post("/v1/cases", **form()).json()
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: {"risk": 0.5}})
+        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: result()})
     return f"/v1/cases/{receipt['case_id']}/explanation"
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.roles import Role
-from tests.builders import form
+from tests.builders import form, result
 
 DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
 
@@ -19,22 +19,22 @@ def job(north):
 def answer_next(ledger):
     """Does what a worker does with the next job."""
 
-    def answer(result):
+    def answer(finished):
         with ledger.system_session("w") as house:
             lease = house.queue.claim("w", 1, LEASE, 5)
         with ledger.system_session("w") as house:
-            house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: result})
+            house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: finished})
 
     return answer
 
 
 def test_a_long_poll_answers_as_soon_as_the_job_is_done(north, job, answer_next):
-    timer = threading.Timer(0.5, answer_next, [{"risk": 0.4}])
+    timer = threading.Timer(0.5, answer_next, [result(risk=0.4)])
     timer.start()
     began = time.monotonic()
     polled = north.get(f"/v1/jobs/{job}?wait=30").json()
     timer.join()
-    assert (polled["state"], polled["result"]) == ("done", {"risk": 0.4})
+    assert (polled["state"], polled["result"]["risk"]) == ("done", 0.4)
     assert time.monotonic() - began < 15
 
 
@@ -43,14 +43,14 @@ def test_a_poll_that_did_not_change_costs_no_body(north, job, answer_next):
     assert first.headers["Retry-After"] == "1"
     unchanged = {"If-None-Match": first.headers["ETag"]}
     assert north.get(f"/v1/jobs/{job}", headers=unchanged).status_code == 304
-    answer_next({"risk": 0.4})
+    answer_next(result(risk=0.4))
     changed = north.get(f"/v1/jobs/{job}", headers=unchanged)
     assert changed.status_code == 200
     assert "Retry-After" not in changed.headers
 
 
 def test_events_follow_a_job_to_its_end(north, job, answer_next):
-    timer = threading.Timer(0.3, answer_next, [{"risk": 0.4}])
+    timer = threading.Timer(0.3, answer_next, [result(risk=0.4)])
     timer.start()
     text = north.get(f"/v1/jobs/{job}/events").text
     timer.join()
@@ -67,7 +67,7 @@ def test_events_of_an_unknown_job_are_a_problem_not_a_stream(north):
 
 def test_jobs_are_listed_by_state_page_by_page(north, answer_next):
     jobs = [north.post("/v1/cases", **form(size_mm=size)).json()["job_id"] for size in (5, 6, 7)]
-    answer_next({})
+    answer_next(result())
     first = north.get("/v1/jobs?limit=2").json()
     rest = north.get("/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}).json()
     assert [each["job_id"] for each in first["jobs"] + rest["jobs"]] == jobs[::-1]

@@ -4,6 +4,7 @@ from uuid import uuid4
 from shared.ledger.queue import Failure
 from tests.builders import form
 
+SIZES = {"width": 12, "height": 9, "min_side_px": 32}
 KOREAN = {"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.5"}
 
 
@@ -37,11 +38,12 @@ def test_why_a_job_failed_is_told_in_the_language_that_the_caller_prefers(north,
     why = "The image measures 12 x 9 pixels; at least 32 a side are needed. Send the original."
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.fail(lease.token, {lease.jobs[0].id: Failure("image-too-small", why)})
+        house.queue.fail(lease.token, {lease.jobs[0].id: Failure("image-too-small", SIZES)})
     korean, english = north.get(link, headers=KOREAN), north.get(link)
     assert korean.json()["message"] == (
         "영상의 크기가 12 x 9화소입니다. 한 변이 32화소 이상이어야 합니다. 원본을 보내십시오."
     )
     assert english.json()["message"] == why
+    assert english.json()["facts"] == korean.json()["facts"] == SIZES
     assert korean.headers["ETag"] != english.headers["ETag"]
     assert "Accept-Language" in korean.headers["Vary"]

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from shared.domain.messages import Message
 from shared.domain.roles import Role
 from shared.errors import Unavailable
 from shared.sealing import seal_key
@@ -83,7 +84,7 @@ def test_workers_and_what_they_serve_are_told(told, ledger):
         house.models.promote("a" * 64, "test", "asked for by a test")
         house.serving.report("w1", "a" * 64)
         house.serving.report("w2", None)
-        house.serving.refused("w2", "a" * 64, "bundle-tampered", "It was changed.")
+        house.serving.refused("w2", "a" * 64, Message("bundle-tampered", {"part": "manifest"}))
     figures = told()
     assert [figures[f"sera_workers{which}",] for which in ("", "_idle", "_refusing")] == [2, 1, 1]
     assert (

@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.domain.messages import Message
 from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.domain.roles import Role
 
@@ -25,7 +26,7 @@ def gate(ledger):
         weight = Weight.FOR if verdict is GateVerdict.PASSED else Weight.AGAINST
         judgement = Judgement(
             verdict,
-            (GateReason("auc", "The AUC is what it is.", weight),),
+            (GateReason("no-live-model", weight, {"auc": 0.9}),),
             FIGURES,
             {"margin": 0.05},
         )
@@ -46,7 +47,7 @@ def test_a_promotion_without_the_gates_word_is_refused_with_what_it_said_and_wha
     gate(B, GateVerdict.FAILED, A)
     refused = promote(operator, B, reason="because")
     assert (refused.status_code, refused.json()["code"]) == (409, "promotion-needs-reason")
-    assert "The gate failed this model. The AUC is what it is." in refused.json()["detail"]
+    assert "The gate failed this model. AUC 0.900. No model is live" in refused.json()["detail"]
     assert promote(operator, B, reason=REASON).json()["live"]
     again = promote(operator, B, reason=REASON)
     assert (again.status_code, again.json()["code"]) == (409, "already-live")
@@ -67,9 +68,13 @@ def test_a_model_is_shown_with_its_gate_and_a_stale_one_is_marked(operator, gate
     assert not shown[A]["stale"]
     full = operator.get(f"/v1/models/{B}/gate").json()
     assert (full["figures"], full["policy"]) == (FIGURES, {"margin": 0.05})
-    assert full["reasons"] == [
-        {"code": "auc", "sentence": "The AUC is what it is.", "weight": "for"}
-    ]
+    (reason,) = full["reasons"]
+    assert (reason["code"], reason["weight"], reason["facts"]) == (
+        "no-live-model",
+        "for",
+        {"auc": 0.9},
+    )
+    assert reason["sentence"].startswith("AUC 0.900. No model is live")
     promote(operator, B)
     gate(A, GateVerdict.PASSED, None)
     assert operator.get(f"/v1/models/{A}").json()["gate"]["stale"]
@@ -97,15 +102,15 @@ def test_workers_are_told_with_what_they_serve_and_refuse(operator, ledger):
         house.serving.report("w1", A)
     promote(operator, B, reason=REASON)
     with ledger.system_session("w1") as house:
-        house.serving.refused("w1", B, "bundle-tampered", "Its digest differs.")
+        house.serving.refused("w1", B, Message("bundle-tampered", {"part": "manifest"}))
     (worker,) = operator.get("/v1/workers").json()
-    refused = {"model": B, "code": "bundle-tampered", "message": "Its digest differs."}
-    assert (worker["worker"], worker["model"], worker["refused"]) == ("w1", A, refused)
+    why = "The bundle's manifest is not what was saved: its digest differs. Do not use it; fetch the bundle again."
+    refused = {"code": "bundle-tampered", "message": why, "facts": {"part": "manifest"}}
+    assert (worker["worker"], worker["model"]) == ("w1", A)
+    assert worker["refused"] == {"model": B, **refused}
     models = {model["digest"]: model for model in operator.get("/v1/models").json()}
     assert (models[A]["serving"], models[B]["serving"]) == (["w1"], [])
-    assert models[B]["refused"] == [
-        {"worker": "w1", "code": "bundle-tampered", "message": "Its digest differs."}
-    ]
+    assert models[B]["refused"] == [{"worker": "w1", **refused}]
 
 
 def test_one_shadow_at_a_time_and_it_is_marked(operator):

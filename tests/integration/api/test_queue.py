@@ -37,7 +37,7 @@ def fail(ledger):
     def failed(count, reason):
         with ledger.system_session("w") as house:
             lease = house.queue.claim("w", count, LEASE, 5)
-            house.queue.fail(lease.token, {job.id: Failure(reason, "said") for job in lease.jobs})
+            house.queue.fail(lease.token, {job.id: Failure(reason) for job in lease.jobs})
         return [str(job.id) for job in lease.jobs]
 
     return failed

@@ -3,14 +3,8 @@ from uuid import uuid4
 
 import pytest
 
-from services.api.jobs.schemas import RESULT
 from shared.domain.roles import Role
-from shared.guidelines import alternatives, recommend
-from tests.builders import form
-
-ADVICE = recommend(0.42, 14.5).to_json() | {
-    "alternatives": [each.to_json() for each in alternatives(0.42, 14.5)]
-}
+from tests.builders import form, result
 
 
 @pytest.fixture
@@ -22,7 +16,7 @@ def case(north) -> str:
 def done(case, ledger) -> str:
     with ledger.system_session("test") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: RESULT | {"fna": ADVICE}})
+        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: result()})
     return case
 
 

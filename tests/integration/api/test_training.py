@@ -7,7 +7,9 @@ from uuid import UUID
 import pytest
 
 from shared import recipes
+from shared.domain.messages import Message
 from shared.domain.roles import Role
+from shared.domain.steps import FoldOutcome, PlanOutcome
 from shared.domain.training import Split, StepKind
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.steps import NewStep
@@ -15,6 +17,10 @@ from shared.ledger.trainers import Lack
 from shared.recipes import load_recipe, read_recipe
 
 LEASE = timedelta(minutes=5)
+EPOCH = Message("progress-epoch", {"epoch": 2, "epochs": 4})
+
+
+OUTCOMES = {StepKind.PLAN: PlanOutcome(steps=2), StepKind.FOLD: FoldOutcome(fold=0)}
 
 
 @pytest.fixture
@@ -35,13 +41,16 @@ def trainer(ledger):
             with ledger.system_session("trainer") as house:
                 return house.steps.claim("me", LEASE, 3)
 
-        def finish(self, step, adding=(), **outcome):
+        def finish(self, step, adding=()):
+            outcome = OUTCOMES[step.kind].to_json()
             with ledger.system_session("trainer") as house:
-                house.steps.finish(step.token, outcome, adding, f"{step.name} is done")
+                house.steps.finish(
+                    step.token, outcome, adding, Message("step-done", {"step": step.name})
+                )
 
         def say(self, step, fraction, **metrics):
             with ledger.system_session("trainer") as house:
-                assert house.steps.progress(step.token, step.kind, fraction, "working", metrics)
+                assert house.steps.progress(step.token, step.kind, fraction, EPOCH, metrics)
 
         def plan(self, *names):
             step = self.claim()
@@ -154,6 +163,7 @@ def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(operator, 
     run = operator.get(path).json()
     assert run["fraction"] == pytest.approx(0.75)
     assert run["eta_s"] >= 0
+    assert run["steps"][0]["outcome"] == {"steps": 2}
     assert [(step["name"], step["state"]) for step in run["steps"]] == [
         ("plan", "done"),
         ("fold/0", "done"),
@@ -162,6 +172,22 @@ def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(operator, 
     said = operator.get(path + "/log").json()
     assert said[-1]["metrics"] == {"loss": 0.4}
     assert operator.get(path + "/log", params={"after": said[-2]["id"]}).json() == said[-1:]
+
+
+def test_what_a_run_says_is_told_in_the_language_that_the_caller_prefers(operator, trainer):
+    path = f"/v1/training-runs/{ask(operator).json()['run_id']}"
+    trainer.plan("fold/0")
+    trainer.say(trainer.claim(), 0.5, loss=0.4)
+    korean = {"Accept-Language": "ko"}
+    for headers, message in (({}, "epoch 2 of 4"), (korean, "에폭 2/4")):
+        run = operator.get(path, headers=headers).json()
+        event = operator.get(path + "/log", headers=headers).json()[-1]
+        for told in (run, run["steps"][-1], event):
+            assert told["message"] == message
+            assert (told["message_code"], told["facts"]) == (EPOCH.code, EPOCH.facts)
+    operator.post(path + "/cancel")
+    cancelled = operator.get(path, headers=korean).json()
+    assert (cancelled["message"], cancelled["reason"]) == ("운영자가 취소했습니다.", None)
 
 
 def test_a_stream_tells_of_epochs_and_ends_with_the_run(operator, trainer):

@@ -7,7 +7,7 @@ from services.api.wall import service
 from services.api.wall.schemas import WallView, WallWindow
 from shared.domain.roles import Role
 from shared.ledger.wall import Wall
-from tests.builders import form, png
+from tests.builders import form, png, result
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def busy(as_role, ledger):
         lease = house.queue.claim("w-1", 3, timedelta(minutes=1), 1)
         house.serving.report("w-1", "d" * 64)
         first, second, lost = (job.id for job in lease.jobs)
-        house.queue.finish(lease.token, "d" * 64, {first: {}, second: {}})
+        house.queue.finish(lease.token, "d" * 64, {first: result(), second: result()})
     move = "UPDATE jobs SET created_at = (SELECT created_at FROM results WHERE job_id = :id) - :took WHERE id = :id"
     with ledger.engine.begin() as line:
         for job, took_s in ((first, 2), (second, 10)):

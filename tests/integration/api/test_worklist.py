@@ -4,20 +4,23 @@ from datetime import timedelta
 
 import pytest
 
+from shared.domain.findings import Finding
+from shared.domain.prediction import Verdict
 from shared.domain.roles import Role
 from shared.ledger.queue import Failure
-from tests.builders import form, png
+from tests.builders import fna_advice, form, png, result
 
 DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
+UNREADABLE = {"format": "PNG", "problem": "cut short"}
 SIZES = {"A-1": 5, "A-2": 12, "=B": 18, "C": 25}
 RESULTS = {
-    "A-1": {
-        "risk": 0.1,
-        "decision": "benign",
-        "fna": {"recommended": False},
-        "warnings": [{"code": "small"}],
-    },
-    "A-2": {"risk": 0.7, "decision": "malignant", "fna": {"recommended": True}, "warnings": []},
+    "A-1": result(
+        risk=0.1,
+        decision=Verdict.BENIGN,
+        fna=fna_advice(recommended=False),
+        warnings=(Finding("small", "The nodule is small."),),
+    ),
+    "A-2": result(risk=0.7, fna=fna_advice(recommended=True), warnings=()),
 }
 
 ASKED = {
@@ -64,7 +67,7 @@ def sent(north, ledger):
         )
         house.queue.fail(
             lease.token,
-            {by_number["=B"]: Failure("image-unreadable", "It cannot be read. Export anew.")},
+            {by_number["=B"]: Failure("image-unreadable", UNREADABLE)},
         )
         house.queue.give_back(lease.token, [by_number["C"]], timedelta(hours=1))
     outcome = {"malignant": False, "source": "cytology"}
@@ -107,7 +110,7 @@ def test_a_line_tells_what_is_known_of_its_case(north, sent):
     )
     assert (dead["reason"], dead["message"]) == (
         "image-unreadable",
-        "It cannot be read. Export anew.",
+        "The PNG image cannot be decoded (cut short). Export it again from its source and resend it.",
     )
     assert (dead["attempts"], dead["risk"], dead["outcome"], dead["warnings"]) == (
         1,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from shared.ledger.audit import AuditTrail
 from shared.ledger.jobs import REMEMBERED
 from shared.ledger.queue import Queue
+from tests.builders import result
 
 LEASE, ATTEMPTS, WAITING = timedelta(minutes=5), 3, 60
 OPENED = text(
@@ -54,7 +55,7 @@ class Line:
     def work_off(self, most: int) -> None:
         lease = self._queue.claim("w1", most, LEASE, ATTEMPTS)
         self.taken.update(job.hospital_id for job in lease.jobs)
-        self._queue.finish(lease.token, "d" * 64, {job.id: {} for job in lease.jobs})
+        self._queue.finish(lease.token, "d" * 64, {job.id: result() for job in lease.jobs})
 
 
 @settings(

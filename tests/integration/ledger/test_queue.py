@@ -5,7 +5,9 @@ import pytest
 
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Priority, Reason
-from shared.ledger.queue import Failure, NotADeadLetter
+from shared.ledger.promotions import LivePromotion
+from shared.ledger.queue import Failure, NotADeadLetter, QueueStatus
+from tests.builders import result
 
 LEASE, OVER, ATTEMPTS = timedelta(minutes=5), timedelta(seconds=-1), 3
 DIGEST = "d" * 64
@@ -86,9 +88,9 @@ def test_only_a_dead_letter_can_be_run_again(ledger, submit):
 def test_a_result_is_written_once_with_its_state_and_event(ledger, submit, state_of):
     job, lease = submit(), claim(ledger)
     with ledger.system_session("w1") as house:
-        assert house.queue.finish(lease.token, DIGEST, {job: {"risk": 0.5}}) == {job}
+        assert house.queue.finish(lease.token, DIGEST, {job: result(risk=0.5)}) == {job}
     with ledger.system_session("w1") as house:
-        assert house.queue.finish(lease.token, DIGEST, {job: {"risk": 0.9}}) == set()
+        assert house.queue.finish(lease.token, DIGEST, {job: result(risk=0.9)}) == set()
     assert state_of(job) is JobState.DONE
     assert events(ledger).count(Event.JOB_DONE) == 1
 
@@ -98,13 +100,13 @@ def test_a_worker_that_lost_its_lease_writes_nothing(ledger, submit):
     slow = claim(ledger, lease=OVER)
     quick = claim(ledger, worker="w2")
     with ledger.system_session("w1") as house:
-        assert house.queue.finish(slow.token, DIGEST, {job: {"risk": 0.1}}) == set()
+        assert house.queue.finish(slow.token, DIGEST, {job: result(risk=0.1)}) == set()
     with ledger.system_session("w2") as house:
-        assert house.queue.finish(quick.token, DIGEST, {job: {"risk": 0.2}}) == {job}
+        assert house.queue.finish(quick.token, DIGEST, {job: result(risk=0.2)}) == {job}
     with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as book:
-        assert book.jobs.find(job).result == {"risk": 0.2}
+        assert book.jobs.find(job).result.risk == 0.2
 
 
 def test_a_renewed_lease_does_not_run_out(ledger, submit):
@@ -126,14 +128,17 @@ def test_a_worker_that_comes_back_takes_up_what_it_left_at_once(ledger, submit):
 def test_a_failed_job_keeps_its_reason(ledger, submit):
     job, lease = submit(), claim(ledger)
     with ledger.system_session("w1") as house:
-        house.queue.fail(lease.token, {job: Failure("image-unreadable", "Send it again.")})
+        house.queue.fail(
+            lease.token,
+            {job: Failure("image-unreadable", {"format": "PNG", "problem": "cut short"})},
+        )
         hospital = house.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as book:
         found = book.jobs.find(job)
-    assert (found.state, found.reason, found.message) == (
+    assert (found.state, found.reason, found.facts) == (
         JobState.FAILED,
         "image-unreadable",
-        "Send it again.",
+        {"format": "PNG", "problem": "cut short"},
     )
 
 
@@ -191,7 +196,32 @@ def test_whatever_is_claimed_beside_a_poisonous_image_is_answered_once_and_no_de
             continue
         for lease in lost:
             with ledger.system_session("w1") as house:
-                done += house.queue.finish(lease.token, DIGEST, {job.id: {} for job in lease.jobs})
+                done += house.queue.finish(
+                    lease.token, DIGEST, {job.id: result() for job in lease.jobs}
+                )
     assert sorted(done) == sorted({*jobs} - {poison})
     assert {state_of(job) for job in done} == {JobState.DONE}
     assert state_of(poison) is JobState.FAILED
+
+
+def test_the_status_names_what_there_is_to_claim_and_what_is_live(ledger, submit):
+    def status():
+        with ledger.system_session("test") as session:
+            return session.queue.status()
+
+    assert status() == QueueStatus(live=None, expired=False, suspect=False, queued=False)
+    assert status().empty
+    submit()
+    assert status() == QueueStatus(live=None, expired=False, suspect=False, queued=True)
+    claim(ledger, lease=OVER)
+    assert status() == QueueStatus(live=None, expired=True, suspect=False, queued=False)
+    with ledger.system_session("test") as session:
+        session.queue.reclaim(ATTEMPTS)
+        session.models.store(DIGEST, "small", "small", None, True, {})
+        session.models.promote(DIGEST, "test", "asked for by a test")
+    live = LivePromotion(digest=DIGEST, number=1)
+    assert status() == QueueStatus(live=live, expired=False, suspect=True, queued=False)
+    lease = claim(ledger)
+    with ledger.system_session("test") as session:
+        session.queue.give_back(lease.token, [lease.jobs[0].id], timedelta(minutes=1))
+    assert status().empty, "it may not be claimed yet"

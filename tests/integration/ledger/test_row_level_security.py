@@ -19,6 +19,7 @@ from shared.domain.roles import Role
 from shared.errors import NotFound
 from shared.ledger import HospitalSession, Ledger
 from shared.ledger.allowances import Limits
+from shared.ledger.db_role import RolesMissing, could_pass_by
 from shared.ledger.keys import Keys
 from shared.ledger.migrate import migrate
 from shared.ledger.observations import Observation, Observations, Period, Quantity, Window
@@ -28,10 +29,9 @@ from shared.ledger.reader_studies import NewStudy
 from shared.ledger.receipts import Answer, Receipts
 from shared.ledger.scope import Scoped
 from shared.ledger.similar import Place
-from shared.ledger.standing import RolesMissing, passes_by
 from shared.ledger.wall import Span, Wall
 from shared.ledger.worklist import Asked
-from tests.builders import CASE
+from tests.builders import CASE, result
 
 MODEL = "d" * 64
 OPEN = Window(datetime.now(UTC) - timedelta(days=1))
@@ -79,7 +79,7 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         house.keys.create(Role.HOSPITAL_ADMIN, north, "test")
         boss = house.people.make("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
         lease = house.queue.claim("w", 1, timedelta(seconds=60), 3)
-        house.queue.finish(lease.token, MODEL, {accepted.job_id: {"risk": 0.5}})
+        house.queue.finish(lease.token, MODEL, {accepted.job_id: result()})
         house.observations.keep([_observation(accepted, north)])
     with services.hospital_session(north, "test") as book:
         assert book.explanations.ask(case)
@@ -382,7 +382,7 @@ def test_a_login_that_could_pass_the_walls_by_is_known(database_url):
     service = (
         make_url(database_url).set(username="sera_service").render_as_string(hide_password=False)
     )
-    assert (passes_by(database_url), passes_by(service)) == (True, False)
+    assert (could_pass_by(database_url), could_pass_by(service)) == (True, False)
 
 
 @pytest.fixture
@@ -423,7 +423,7 @@ def test_an_ordinary_owner_whom_an_administrator_gave_the_roles_migrates_and_is_
         assert book.erasures.erase(book.jobs.find(job).case_id, Ground.PATIENT_REQUEST)
         assert book.cases._session.scalar(text("SELECT count(*) FROM outcomes")) == 0
     ledger.close()
-    assert passes_by(url)
+    assert could_pass_by(url)
 
 
 def _grant(engines: EmbeddedEngines, name: str) -> None:

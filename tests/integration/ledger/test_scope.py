@@ -7,7 +7,8 @@ from sqlalchemy import text
 from shared.domain.jobs import JobState, Priority
 from shared.domain.roles import Role
 from shared.errors import Unavailable
-from shared.ledger import Ledger
+from shared.ledger import HospitalSession, Ledger
+from shared.ledger.authentication import authenticate_key
 from shared.ledger.jobs import NotCancellable
 from shared.ledger.keys import KeyNeedsHospital
 from shared.ledger.receipts import Answer, KeyReused
@@ -16,6 +17,13 @@ from shared.ledger.receipts import Answer, KeyReused
 def hospital(ledger, name):
     with ledger.system_session("test") as house:
         return house.hospitals.ensure(name)
+
+
+def authenticated(ledger, key):
+    transaction = ledger.transaction()
+    caller = authenticate_key(transaction, key)
+    transaction.commit()
+    return caller
 
 
 def test_a_hospital_sees_neither_jobs_nor_cases_of_another(ledger, submit):
@@ -96,20 +104,35 @@ def test_a_key_speaks_for_its_hospital_until_the_secret_differs(ledger):
     north = hospital(ledger, "north")
     with ledger.system_session("test") as house:
         key = house.keys.create(Role.SUBMITTER, north, "test")
-    with ledger.system_session("test") as house:
-        known = house.keys.verify(key)
-        assert (known.role, known.hospital_id) == (Role.SUBMITTER, north)
-        for wrong in (key[:-1], key + "x", "sera_x_y", "", "\0"):
-            assert house.keys.verify(wrong) is None
+    known = authenticated(ledger, key)
+    assert (known.role, known.hospital_id) == (Role.SUBMITTER, north)
+    for wrong in (key[:-1], key + "x", "sera_x_y", "", "\0"):
+        assert authenticated(ledger, wrong) is None
+
+
+def test_a_verified_key_leaves_its_transaction_within_its_hospital(ledger):
+    north, south = hospital(ledger, "north"), hospital(ledger, "south")
+    with ledger.system_session("test") as session:
+        key = session.keys.create(Role.READER, north, "test")
+        session.keys.create(Role.READER, south, "test")
+    authenticated(ledger, key)  # notes the use of the key
+    transaction = ledger.transaction()
+    authenticate_key(transaction, key, noted_every=timedelta(days=1))
+    role = transaction.session.execute(
+        text("SELECT current_user, current_setting('sera.hospital')")
+    ).one()
+    assert role == ("sera_hospital", str(north))
+    seen = HospitalSession(transaction, north, "test").keys.all()
+    assert {each.hospital_id for each in seen} == {north}
+    transaction.rollback()
 
 
 def test_an_operators_key_belongs_to_no_hospital_and_a_submitters_must(ledger):
     with ledger.system_session("test") as house:
         operator = house.keys.create(Role.OPERATOR, hospital(ledger, "north"), "test")
-    with ledger.system_session("test") as house:
-        assert house.keys.verify(operator).hospital_id is None
-        with pytest.raises(KeyNeedsHospital):
-            house.keys.create(Role.SUBMITTER, None, "test")
+    assert authenticated(ledger, operator).hospital_id is None
+    with ledger.system_session("test") as house, pytest.raises(KeyNeedsHospital):
+        house.keys.create(Role.SUBMITTER, None, "test")
 
 
 def test_an_unreachable_database_is_said_to_be_so():

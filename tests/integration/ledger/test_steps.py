@@ -5,12 +5,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.domain.messages import Message
 from shared.domain.training import RUN_MOVES, RunState, Split, StepKind, StepState
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.steps import NewStep
 from shared.ledger.training import RunNotCancellable, RunNotResumable
 
 LEASE, OVER = timedelta(minutes=5), timedelta(seconds=-1)
+HALF = Message("progress-fold", {"fold": 2, "folds": 4})
+MISSING = Message("weights-missing", {"files": "vgg16.pth"})
 DIAMOND = (
     NewStep("a", StepKind.FEATURES),
     NewStep("b1", StepKind.FOLD, after=("a",)),
@@ -97,9 +100,9 @@ def test_a_lost_step_comes_back_with_one_attempt_more_and_its_old_owner_can_writ
     again = claim(ledger, "other")
     assert (again.name, again.attempts) == ("a", 2)
     with ledger.system_session("t") as house:
-        assert not house.steps.progress(lost.token, "features", 0.5, "")
+        assert not house.steps.progress(lost.token, "features", 0.5, HALF)
         assert house.steps.finish(lost.token, {}) is None
-        house.steps.fail(lost.token, "x", "y")
+        house.steps.fail(lost.token, Message("x"))
         assert house.runs.find(run).state is RunState.RUNNING
 
 
@@ -114,14 +117,14 @@ def test_a_failed_step_fails_its_run_and_no_other_is_taken_up(ledger, run):
     finish(ledger, claim(ledger))
     step = claim(ledger)
     with ledger.system_session("t") as house:
-        house.steps.fail(step.token, "weights-missing", "Put them there.")
+        house.steps.fail(step.token, MISSING)
     assert claim(ledger) is None
     with ledger.system_session("t") as house:
         failed = house.runs.find(run)
         assert (failed.state, failed.reason, failed.message) == (
             RunState.FAILED,
             "weights-missing",
-            "Put them there.",
+            MISSING,
         )
         assert house.runs.resume(run)
     assert {claim(ledger).name, claim(ledger).name} == {"b1", "b2"}
@@ -131,10 +134,10 @@ def test_a_run_is_as_far_as_its_steps_are_together_and_keeps_the_figures_of_epoc
     finish(ledger, claim(ledger), images=7)
     step = claim(ledger)
     with ledger.system_session("t") as house:
-        assert house.steps.progress(step.token, "fold", 0.5, "half way", {"loss": 0.7, "epoch": 2})
+        assert house.steps.progress(step.token, "fold", 0.5, HALF, {"loss": 0.7, "epoch": 2})
         found, said = house.runs.find(run), house.runs.events(run)
         assert found.fraction == pytest.approx(1.5 / 4)
-        assert (found.stage, found.message) == ("fold", "half way")
+        assert (found.stage, found.message) == ("fold", HALF)
         assert [(event.step, event.metrics) for event in said] == [
             ("plan", {}),
             ("a", {"images": 7}),
@@ -200,6 +203,6 @@ def _act(house, act, run_id, held):
         if act == "finish":
             house.steps.finish(step.token, {}, DIAMOND if step.kind is StepKind.PLAN else ())
         elif act == "fail":
-            house.steps.fail(step.token, "no", "no")
+            house.steps.fail(step.token, Message("no"))
         else:
             house.steps.give_back(step.token, timedelta())

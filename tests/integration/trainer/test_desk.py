@@ -52,7 +52,7 @@ def test_a_second_run_computes_no_feature_again(desk, run, recipe, ledger):
 def test_a_run_that_cannot_be_done_says_why_and_the_next_one_is_taken_up(desk, run, recipe):
     failed = run(desk, "light")
     assert (failed.state, failed.reason) == (RunState.FAILED, "weights-missing")
-    assert "SERA_WEIGHTS_DIR" in failed.message
+    assert "SERA_WEIGHTS_DIR" in str(failed.message)
     assert run(desk, recipe).state is RunState.DONE
 
 
@@ -72,6 +72,7 @@ def test_what_follows_is_rung_for_and_every_step_is_told_of(desk, run, recipe, r
     assert {step.state for step in steps} == {StepState.DONE}
     assert [step.kind for step in steps][:3] == [StepKind.PLAN, StepKind.FEATURES, StepKind.TABLE]
     assert {event.step for event in said} == {step.name for step in steps}
+    assert [event for event in said if str(event.message) == event.message.code] == []
     assert set(rings.rung) == {ended.id}
 
 
@@ -193,7 +194,7 @@ def test_a_candidate_is_judged_against_what_is_live_on_the_locked_test_set(
         "against": first.model_digest,
         "left_out": 0,
     }
-    assert "could not judge" in steps["gate"].message
+    assert "could not judge" in str(steps["gate"].message)
     assert steps["evaluation"].outcome["images"] == 4
 
 

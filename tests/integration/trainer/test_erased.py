@@ -52,7 +52,7 @@ def test_a_run_of_it_fails_and_says_why_and_a_version_frozen_anew_is_trained_on(
         run = house.runs.find(run_id)
         anew = house.versions.freeze(dataset)
     assert (run.state, run.reason) == (RunState.FAILED, "version-holds-erased")
-    assert "./sera dataset freeze NAME" in run.message
+    assert "./sera dataset freeze NAME" in str(run.message)
     assert (anew.number, anew.images) == (2, version.images - 1)
 
 

@@ -139,7 +139,7 @@ def test_progress_goes_from_nothing_to_all(bundles, images, objects, keep):
     fractions = [fraction for _, fraction, *_ in told]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    assert told[-1][2] == f"{2 * TEST_IMAGES} of {2 * TEST_IMAGES} readings"
+    assert str(told[-1][2]) == f"{2 * TEST_IMAGES} of {2 * TEST_IMAGES} readings"
 
 
 def test_an_image_that_is_gone_counts_as_called_wrongly_and_that_is_kept(

@@ -40,4 +40,4 @@ def test_what_is_named_as_missing_is_what_a_run_would_fail_for(desk, run, ledger
     with ledger.system_session("test") as house:
         [trainer] = house.trainers.present()
     assert told.reason == WeightsMissing.code
-    assert trainer.lacks["sera_vgg16"][0].files.split(" / ")[0] in told.message
+    assert trainer.lacks["sera_vgg16"][0].files.split(" / ")[0] in str(told.message)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from services.worker.desk import InferenceDesk
+from services.worker.inference import InferenceService
 from services.worker.live import LiveModel
 from services.worker.preparation import Preparation
 from services.worker.shelf import Shelf
@@ -58,11 +58,13 @@ def promote(ledger: Ledger, objects: ObjectStore, bundles: dict[str, Path]) -> C
 
 
 @pytest.fixture
-def desk(ledger: Ledger, objects: ObjectStore, decoders: Decoders, tmp_path: Path) -> InferenceDesk:
+def desk(
+    ledger: Ledger, objects: ObjectStore, decoders: Decoders, tmp_path: Path
+) -> InferenceService:
     settings = Settings(home=tmp_path, worker_name="w1", max_attempts=3, lease_s=60)
     live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w1")
     heartbeat = Heartbeat(lambda tokens: None, LEASE)
-    return InferenceDesk(settings, ledger, live, Preparation(objects, decoders), heartbeat)
+    return InferenceService(settings, ledger, live, Preparation(objects, decoders), heartbeat)
 
 
 @pytest.fixture

@@ -3,23 +3,13 @@ import pytest
 from pydicom import examples
 
 from shared.domain.jobs import JobState, Reason
+from shared.domain.result import ModelReference, RoiSource
 from shared.errors import Unavailable
+from shared.guidelines import RULES
 from shared.imaging.photos import straighten
 from shared.phantoms import draw
 from shared.phantoms.camera import Shot, photograph
 from tests.builders import Screen, dicom_file, encode, png
-
-CONTRACT = {
-    "score",
-    "risk",
-    "decision",
-    "cutoff",
-    "fna",
-    "readers",
-    "warnings",
-    "model",
-    "timings_ms",
-}
 
 
 def test_without_a_model_cases_wait(desk, send, find):
@@ -32,23 +22,16 @@ def test_a_case_gets_a_result_with_every_field_of_the_contract(desk, send, find,
     digest, job = promote(0), send(size_mm=14.5, roi={"box": [20, 20, 80, 80]})
     desk.work()
     result = find(job).result
-    assert result.keys() >= CONTRACT
-    assert 0 <= result["risk"] <= 1
-    assert result["timings_ms"].keys() == {"waited", "prepare", "infer"}
-    assert result["model"] == {"name": "small", "version": 1, "digest": digest}
-    assert {(each["network"], each["classifier"]) for each in result["readers"]} == {
+    assert 0 <= result.risk <= 1
+    assert result.timings_ms.infer > 0
+    assert result.model == ModelReference(name="small", version=1, digest=digest)
+    assert {(each.network, each.classifier) for each in result.components} == {
         (network, classifier)
         for network in ("sera_tiny", "handcrafted")
         for classifier in ("svm", "forest")
     }
-    assert result["fna"].keys() >= {
-        "recommended",
-        "rule",
-        "threshold_mm",
-        "size_mm",
-        "alternatives",
-    }
-    assert result["fna"]["size_mm"] == 14.5
+    assert result.fna.size_mm == 14.5
+    assert len(result.fna.alternatives) == len(RULES) - 1
 
 
 def test_a_batch_gives_each_image_the_answer_it_gets_alone(desk, send, find, promote):
@@ -58,10 +41,10 @@ def test_a_batch_gives_each_image_the_answer_it_gets_alone(desk, send, find, pro
     for image in images:
         job = send(image)
         desk.work()
-        alone.append(find(job).result["score"])
+        alone.append(find(job).result.score)
     jobs = [send(image) for image in images]
     desk.work()
-    assert [find(job).result["score"] for job in jobs] == pytest.approx(alone, abs=1e-6)
+    assert [find(job).result.score for job in jobs] == pytest.approx(alone, abs=1e-6)
 
 
 def test_a_bad_image_fails_alone_with_its_reason(desk, send, find, promote):
@@ -91,9 +74,9 @@ def test_the_risk_follows_the_hospitals_prevalence_and_the_score_does_not(
     rare = send()
     desk.work()
     usual, rare = find(usual).result, find(rare).result
-    assert rare["risk"] < usual["risk"]
-    assert (rare["score"], rare["decision"]) == (usual["score"], usual["decision"])
-    assert rare["prevalence"] == 0.02
+    assert rare.risk < usual.risk
+    assert (rare.score, rare.decision) == (usual.score, usual.decision)
+    assert rare.prevalence == 0.02
 
 
 def test_a_case_of_the_same_content_as_an_earlier_one_is_read_and_warned_of(
@@ -103,7 +86,7 @@ def test_a_case_of_the_same_content_as_an_earlier_one_is_read_and_warned_of(
     first = send()
     again = send(duplicate_of=find(first).case_id)
     desk.work()
-    assert find(again).result["score"] == find(first).result["score"]
+    assert find(again).result.score == find(first).result.score
     assert _warning(find(first), "duplicate") is None
     assert str(find(first).case_id) in _warning(find(again), "duplicate")
 
@@ -112,9 +95,7 @@ def test_warnings_tell_of_a_small_nodule_and_a_synthetic_model(desk, send, find,
     promote(0)
     small, large = send(size_mm=6), send(size_mm=16)
     desk.work()
-    codes = [
-        {warning["code"] for warning in find(job).result["warnings"]} for job in (small, large)
-    ]
+    codes = [{warning.code for warning in find(job).result.warnings} for job in (small, large)]
     assert codes[0] >= {"under-10-mm", "synthetic-model"}
     assert "under-10-mm" not in codes[1]
 
@@ -169,9 +150,9 @@ def test_marks_are_removed_and_an_roi_made_of_them_is_told(desk, send, find, pro
     job = send(encode(marked.pixels), width=300, height=300)
     desk.work()
     assert "Check that it is the nodule" in _warning(find(job), "roi-from-calipers")
-    x, y, width, height = find(job).result["roi"]["box"]
+    x, y, width, height = find(job).result.roi.box
     assert (x <= 60, x + width >= 220, y < 150 < y + height) == (True, True, True)
-    assert find(job).result["roi"]["source"] == "calipers"
+    assert find(job).result.roi.source is RoiSource.CALIPERS
     assert "2 burnt-in caliper marks" in _warning(find(job), "calipers-removed")
 
 
@@ -194,9 +175,7 @@ def test_an_even_grey_fails_by_name(desk, send, find, promote):
 
 
 def _warning(job, code: str) -> str | None:
-    return next(
-        (warning["message"] for warning in job.result["warnings"] if warning["code"] == code), None
-    )
+    return next((warning.message for warning in job.result.warnings if warning.code == code), None)
 
 
 def test_an_object_store_that_is_away_gives_the_job_back_without_an_attempt(
@@ -219,11 +198,11 @@ def test_a_promoted_model_takes_over_while_the_old_one_serves(desk, send, find, 
     first = send()
     desk.work()
     new = promote(1)
-    digests = [find(first).result["model"]["digest"]]
+    digests = [find(first).result.model.digest]
     for _ in range(200):
         job = send()
         desk.work()
-        digests.append(find(job).result["model"]["digest"])
+        digests.append(find(job).result.model.digest)
         if digests[-1] == new:
             break
     assert digests[0] == old
@@ -243,7 +222,7 @@ def test_a_tampered_bundle_never_replaces_the_one_that_serves(
     for _ in range(3):
         job = send()
         desk.work()
-    assert find(job).result["model"]["digest"] == good
+    assert find(job).result.model.digest == good
 
 
 def test_a_worker_that_comes_back_takes_up_what_it_left(desk, send, find, promote, ledger):

@@ -74,7 +74,7 @@ def answer(desk, send, find):
     def answered():
         job = send()
         desk.work()
-        return find(job).result["model"]["digest"]
+        return find(job).result.model.digest
 
     return answered
 
@@ -131,8 +131,8 @@ def test_a_bundle_that_is_not_what_it_should_be_is_refused_and_the_old_one_goes_
     until(lambda: serving().refusal, lambda: answers.append(answer()))
     assert set(answers) | {answer()} == {good}
     told = serving()
-    assert (told.model_digest, told.refusal.digest, told.refusal.code) == (good, bad, code)
-    assert len(told.refusal.message) > 20
+    assert (told.model_digest, told.refusal.digest, told.refusal.reason.code) == (good, bad, code)
+    assert len(str(told.refusal.reason)) > 20
     with ledger.system_session("test") as house:
         refused = [
             each.details
@@ -150,7 +150,7 @@ def test_a_file_tampered_with_in_the_store_is_refused(answer, promote, bundles, 
     manifest.chmod(0o644)
     manifest.write_bytes(manifest.read_bytes() + b" ")
     until(lambda: serving().refusal, answer)
-    assert (serving().model_digest, serving().refusal.code) == (good, "object-corrupt")
+    assert (serving().model_digest, serving().refusal.reason.code) == (good, "object-corrupt")
 
 
 def test_a_file_tampered_with_on_the_workers_own_disk_is_refused_and_then_fetched_anew(
@@ -166,7 +166,7 @@ def test_a_file_tampered_with_on_the_workers_own_disk_is_refused_and_then_fetche
     assert again.current() is None
     with ledger.system_session("test") as house:
         (worker,) = house.serving.alive(LONG)
-    assert (worker.model_digest, worker.refusal.code) == (None, "bundle-tampered")
+    assert (worker.model_digest, worker.refusal.reason.code) == (None, "bundle-tampered")
     assert again.current().digest == digest
 
 

@@ -12,6 +12,7 @@ from services.worker.shadow import ShadowDoor
 from services.worker.shadow_desk import open_desk
 from shared.bundles.depot import publish
 from shared.domain.events import Event
+from shared.domain.messages import Message
 from shared.errors import Unavailable
 from shared.ledger.shadows import AlreadyLive, Said, ShadowAbsent, ShadowRunning
 from shared.settings import Settings
@@ -94,7 +95,7 @@ def test_a_shadow_reads_what_is_answered_from_its_start_and_touches_neither_resu
     assert (rows(ledger, "results"), rows(ledger, "jobs")) == before
     said = pairs(shadow)
     assert len(said) == 5
-    results = sorted(find(job).result["score"] for job in jobs)
+    results = sorted(find(job).result.score for job in jobs)
     assert sorted(pair.live_score for pair in said) == results
     assert all(pair.score == pytest.approx(pair.live_score, abs=1e-6) for pair in said), (
         "the same model, twice"
@@ -193,7 +194,7 @@ def test_a_share_samples_jobs_and_always_the_same_ones(
         door.work()
         drawn.append(_jobs_of(ledger, shadow))
         with ledger.system_session("test") as house:
-            house.shadows.stop("enough")
+            house.shadows.stop(Message("shadow-stopped"))
     assert drawn[0] == drawn[1]
     assert 8 < len(drawn[0]) < 32
     assert drawn[0] < set(jobs)
@@ -238,7 +239,7 @@ def test_a_shadow_whose_bundle_cannot_be_proven_ends_and_says_why(
         ended = house.shadows.of_model(candidate)
         events = [each.event for each in house.audit.page(limit=100)]
     assert (ended.id, ended.ended_at is None) == (shadow.id, False)
-    assert ended.end_reason.startswith("object-missing: ")
+    assert ended.end_reason.code == "object-missing"
     assert events[-1] == Event.SHADOW_ENDED
 
 
@@ -251,7 +252,7 @@ def test_what_is_said_after_the_end_is_not_kept(desk, send, promote, start, ledg
         watched = house.shadows.claim(shadow, 5)
         assert house.shadows.waiting(shadow) == len(watched) == 1
     with ledger.system_session("test") as house:
-        house.shadows.stop("enough")
+        house.shadows.stop(Message("shadow-stopped"))
     with ledger.system_session("test") as house:
         assert house.shadows.keep(shadow, [(watched[0], Said(0.5, 0.5, "benign"))]) == 0
     assert pairs(shadow) == []
@@ -318,7 +319,7 @@ def test_when_a_shadow_has_ended_the_process_begins_anew_once(
     door.work()
     assert renewed == []
     with ledger.system_session("test") as house:
-        house.shadows.stop("enough")
+        house.shadows.stop(Message("shadow-stopped"))
     door.work()
     door.work()
     assert renewed == [True]

@@ -1,5 +1,11 @@
 import importlib
-import tomllib
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,21 +14,34 @@ from services.api.hospitals.expected import NOTES
 from services.api.languages import (
     SPOKEN,
     Language,
-    errors,
-    fields,
     korean,
     preferred,
     sentence,
-    told_again,
+    word,
+    word_message,
 )
-from shared.domain.jobs import REASON_TEXT
+from shared.domain.messages import Message, fields, fill
 from shared.domain.proof import TEXT
+from shared.domain.texts import (
+    ERRORS,
+    GATE,
+    INTERNAL,
+    JOBS,
+    OBJECTIONS,
+    PROGRESS,
+    RUNS,
+    SHADOWS,
+    STEPS,
+)
 from shared.errors import SeraError
 from shared.imaging.errors import RoiOutsideImage
 from shared.ledger.drafts import THINGS, ImageDiffers
 
 ELSEWHERE = (
     "services.api.app",
+    "services.trainer.work",
+    "services.worker.desk",
+    "shared.networks.errors",
     "shared.learning.errors",
     "shared.learning.tuning.errors",
     "shared.features.errors",
@@ -40,6 +59,20 @@ NEVER_TOLD = (
     "shared.ledger.schema",
 )
 """Errors of the command line, of migrations, and of services that do not start: the gateway tells none of them."""
+TOLD = ("shared.", "services.")
+NEVER_KEPT = {"file-unreadable", "bundle-exists", "unsafe-settings"}
+"""Errors of the command line, and of a service that does not start."""
+DEALT_WITH = {"step-lost", "closing", "spare-taken"}
+"""Errors that a worker or a trainer deals with itself: nobody is told of them."""
+AREAS = {
+    "auc": 0.812,
+    "live": 0.9,
+    "difference": -0.088,
+    "level": 0.9,
+    "low": -0.12,
+    "high": -0.05,
+}
+OWN_TEXTS = (GATE, INTERNAL, JOBS, OBJECTIONS, PROGRESS, RUNS, SHADOWS, STEPS)
 PLAIN = {"invalid-request", "body-unreadable", "method-not-allowed"}
 """What is told without an error of ours."""
 
@@ -71,21 +104,37 @@ def test_the_language_that_a_caller_likes_best_is_taken(accepted, language):
     assert preferred(accepted) == language
 
 
-def sentences():
-    """Code -> the fields of each English sentence, of every error that the gateway or a failed job can tell."""
+def any_facts(text: str) -> dict[str, str]:
+    """A fact for each field, as a number that JSON has not is kept: in letters, whatever the field's format."""
+    return dict.fromkeys(fields(text), "7")
+
+
+def error_classes() -> Iterator[type[SeraError]]:
+    """Every error that the gateway can tell, or that a failed job, a run or a refusal can keep."""
     for module in ELSEWHERE:
         importlib.import_module(module)
-    for kind in errors(SeraError):
-        if kind.__module__.startswith(
-            ("shared.", "services.api")
-        ) and not kind.__module__.startswith(NEVER_TOLD):
-            for code in (
-                {f"{thing}-differs" for thing in THINGS.values()}
-                if kind is ImageDiffers
-                else {kind.code}
-            ):
-                yield code, kind.text
-    yield from REASON_TEXT.items()
+    for kind in derived(SeraError):
+        if not kind.__module__.startswith(TOLD) or kind.__module__.startswith(NEVER_TOLD):
+            continue
+        if kind.code not in DEALT_WITH:
+            yield kind
+
+
+def derived(kind: type[SeraError]) -> Iterator[type[SeraError]]:
+    """This one and all that derive from it."""
+    yield kind
+    for own in kind.__subclasses__():
+        yield from derived(own)
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Each English sentence by its code: of errors, and of what is none."""
+    for kind in error_classes():
+        codes = {f"{thing}-differs" for thing in THINGS.values()}
+        for code in codes if kind is ImageDiffers else {kind.code}:
+            yield code, kind.text
+    for texts in OWN_TEXTS:
+        yield from ((code, text) for code, of_code in texts.items() for text in of_code)
     yield from NOTES.items()
     yield from ((f"fault-{fault}", text) for fault, text in TEXT.items())
 
@@ -95,19 +144,48 @@ def test_every_sentence_has_a_korean_one_with_the_same_fields():
     absent = [
         (code, english)
         for code, english in sentences()
-        if not any(fields(each) == fields(english) for each in korean().get(code, ()))
+        if not any(fields(korean_text) == fields(english) for korean_text in korean().get(code, ()))
     ]
     assert absent == []
 
 
 def test_no_korean_sentence_is_of_a_code_that_is_gone():
-    kept = {code for code in korean() if code.startswith(("judged-", "objection-"))}
-    assert set(korean()) - kept == {code for code, _ in sentences()} | PLAIN
+    assert set(korean()) == {code for code, _ in sentences()} | PLAIN
 
 
-def test_english_that_the_gateway_keeps_a_copy_of_is_the_same_where_it_is_from():
-    copied = tomllib.loads((languages.FOLDER / "en.toml").read_text())
-    assert copied.items() <= set(sentences())
+def test_english_that_is_kept_beside_an_errors_class_is_the_same_there():
+    own = {(code, text) for code, texts in ERRORS.items() for text in texts}
+    assert own <= {(kind.code, kind.text) for kind in error_classes()}
+
+
+def test_the_gateway_alone_has_english_for_all_that_workers_and_trainers_keep():
+    alone = "import json, services.api.app; from shared.domain.texts import TEXTS; print(json.dumps(TEXTS))"
+    told = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, check=True)
+    texts = json.loads(told.stdout)
+    kept = [kind for kind in error_classes() if kind.code not in NEVER_KEPT]
+    assert [kind for kind in kept if kind.text not in texts.get(kind.code, ())] == []
+
+
+def test_what_is_kept_of_any_error_becomes_the_sentence_that_it_had():
+    """Where errors of one code have the same facts, they have each other's."""
+    texts = defaultdict(set)
+    for kind in error_classes():
+        texts[kind.code, fields(kind.text)].add(kind.text)
+    for kind in set(error_classes()) - {ImageDiffers}:
+        facts = any_facts(kind.text)
+        stored = json.loads(json.dumps(Message(kind.code, facts).to_json()))
+        of_code = {fill(text, facts, str) for text in texts[kind.code, fields(kind.text)]}
+        assert word(stored["code"], stored["facts"], Language.ENGLISH) in of_code
+        assert re.search("[가-힣]", word(stored["code"], stored["facts"], Language.KOREAN))
+
+
+def test_what_is_no_error_has_a_sentence_in_both_languages_for_each_kind_of_facts():
+    for texts in OWN_TEXTS:
+        for code, english in [(code, text) for code, of_code in texts.items() for text in of_code]:
+            facts = any_facts(english)
+            (korean_text,) = [one for one in korean()[code] if fields(one) == fields(english)]
+            assert word(code, facts, Language.ENGLISH) == fill(english, facts, str)
+            assert word(code, facts, Language.KOREAN) == fill(korean_text, facts, str)
 
 
 def test_korean_is_told_to_those_who_prefer_it(in_korean):
@@ -115,7 +193,7 @@ def test_korean_is_told_to_those_who_prefer_it(in_korean):
     detail, language = sentence(error.code, error.facts, str(error))
     assert detail.startswith("관심 영역(ROI) [1, 2, 300, 4]이(가) 영상(200 x 100)을 벗어납니다.")
     assert language == "ko"
-    assert told_again(error.code, str(error)) == detail
+    assert word(error.code, error.facts) == detail
 
 
 def test_of_sentences_with_one_code_the_one_of_its_facts_is_told(in_korean):
@@ -126,13 +204,27 @@ def test_of_sentences_with_one_code_the_one_of_its_facts_is_told(in_korean):
 
 def test_what_is_not_known_stays_in_english(in_korean):
     assert sentence("of-tomorrow", {}, "A new one.") == ("A new one.", Language.ENGLISH)
-    assert (
-        told_again("image-blank", "Said otherwise by an older worker.")
-        == "Said otherwise by an older worker."
-    )
-    assert told_again(None, None) is None
+
+
+def test_a_code_without_a_text_for_its_facts_has_no_sentence():
+    assert word("of-tomorrow", {}) is None
+    assert word("image-too-small", {"width": 12}) is None
+    assert word_message(Message("of-tomorrow")) == "of-tomorrow"
+
+
+def test_a_fact_that_is_a_message_is_told_in_the_language_of_the_sentence():
+    against = [Message("judged-calibration-unknown"), Message("judged-auc-worse", AREAS)]
+    message = Message("gate-failed", {"against": against})
+    for kept in (message, Message.from_json(json.loads(json.dumps(message.to_json())))):
+        assert word_message(kept, Language.ENGLISH) == str(message)
+        korean_sentence = word_message(kept, Language.KOREAN)
+        assert "보정 상태를 알 수 없습니다. AUC 0.812, 운영 중인 모델 0.900" in korean_sentence
 
 
 def test_english_is_told_as_it_is():
     assert sentence("image-blank", {}, "As it is.") == ("As it is.", Language.ENGLISH)
-    assert told_again("image-blank", "As it is.") == "As it is."
+
+
+def test_no_pattern_is_made_of_a_text():
+    services = Path(languages.__file__).parents[1]
+    assert [file for file in services.rglob("*.py") if "re.escape" in file.read_text()] == []

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -57,8 +58,8 @@ def test_a_loaded_bundle_predicts_as_the_model_that_was_saved(saved, model, nodu
             expected.cutoff,
             expected.findings,
         )
-        assert [(r.network, r.tap, r.classifier) for r in found.readers] == [
-            (r.network, r.tap, r.classifier) for r in expected.readers
+        assert [(r.network, r.tap, r.classifier) for r in found.components] == [
+            (r.network, r.tap, r.classifier) for r in expected.components
         ]
 
 
@@ -164,6 +165,11 @@ def test_evidence_comes_back_as_it_was_saved(saved, model):
         )
     np.testing.assert_array_equal(found.conformal.benign, expected.conformal.benign)
     np.testing.assert_array_equal(found.conformal.malignant, expected.conformal.malignant)
+
+
+def test_a_model_without_its_evidence_is_not_saved(model, tmp_path):
+    with pytest.raises(ValueError, match="evidence"):
+        save(replace(model, evidence=None), tmp_path / "bundle", synthetic=True)
 
 
 def test_evidence_without_an_array_is_refused(copied):

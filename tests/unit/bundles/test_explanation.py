@@ -9,6 +9,7 @@ from shared.bundles.deletion import STEPS, deletion_test
 from shared.bundles.explanation import GRID, explain, occlusion_map
 from shared.bundles.heat import layer_png
 from shared.bundles.patches import LARGEST_SLICE, Veil, no_pause, scored
+from shared.engines import EagerEngine
 from shared.imaging.image import Nodule
 from shared.learning.extractors import NetworkExtractor
 from shared.networks import TapNetwork, new_head
@@ -127,7 +128,7 @@ def test_a_tuned_network_has_a_map_of_its_own_and_one_as_it_came_has_none(bundle
         f"head.{name}": tensor for name, tensor in new_head(first.network.card).state_dict().items()
     }
     network = TapNetwork.from_tensors("sera_tiny", ["avg"], tensors)
-    tuned = NetworkExtractor(NetworkFeatures("sera_tiny", ("avg",)), network)
+    tuned = NetworkExtractor(NetworkFeatures("sera_tiny", ("avg",)), network, EagerEngine())
     pauses = []
     model = replace(
         bundle.model,

@@ -1,10 +1,14 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from cli.commands import predict
 from shared.bundles import load, save
+from shared.cases.result import advise, risk_at
+from shared.domain.result import ModelReference, Result
+from shared.guidelines import DEFAULT_RULE
 from shared.imaging import Framing
 from shared.imaging.files import read_nodule
 from shared.phantoms import draw
@@ -30,19 +34,58 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "manifest.csv").write_text("image,mask\n2.png,mask2.png\nbroken.png,\n0.png,\n")
     (folder / "header.csv").write_text("image,malignant\n")
     (folder / "empty.csv").touch()
+    (folder / "unsized.csv").write_text("image,size_mm\n0.png,large\n")
     return folder
 
 
-def test_json_holds_score_risk_and_decision_in_the_order_given(sera, bundle, images):
+def test_json_holds_each_result_in_the_order_given(sera, bundle, images):
     names = [str(images / name) for name in ("2.png", "0.png")]
-    code, out, _ = sera("predict", *names, "--bundle", bundle, "--json")
-    told = json.loads(out)
-    expected = load(bundle).predict([read_nodule(Path(name), None, Framing(0.1)) for name in names])
+    code, out, _ = sera("predict", *names, "--bundle", bundle, "--json", "--size-mm", "14.5")
+    answers = json.loads(out)
+    loaded = load(bundle)
+    nodules = [read_nodule(Path(name), None, Framing(0.1)) for name in names]
     assert code == 0
-    assert told == [
-        {"image": name, "score": of.score, "risk": of.risk, "decision": str(of.decision)}
-        for name, of in zip(names, expected, strict=True)
-    ]
+    assert [answer.pop("image") for answer in answers] == names
+    for answer, expected in zip(answers, loaded.predict(nodules), strict=True):
+        result = Result.from_json(answer)
+        assert (result.score, result.decision) == (expected.score, expected.decision)
+        assert result.risk == pytest.approx(risk_at(0.23, expected.risk, loaded.prevalence))
+        assert result.prevalence == 0.23
+        assert result.fna == advise(result.risk, 14.5, DEFAULT_RULE)
+        assert result.model == ModelReference(name="small", version=None, digest=loaded.digest)
+        assert result.warns("synthetic-model")
+
+
+def test_prevalence_and_rule_are_those_stated(sera, bundle, images):
+    rule = "risk-band/K-TIRADS-2021/1"
+    stated = ("--prevalence", "0.05", "--fna-rule", rule, "--size-mm", "9")
+    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, "--json", *stated)
+    _, usual, _ = sera("predict", images / "0.png", "--bundle", bundle, "--json")
+    (rare,), (plain,) = json.loads(out), json.loads(usual)
+    assert rare["risk"] < plain["risk"]
+    assert (rare["prevalence"], plain["prevalence"]) == (0.05, 0.23)
+    assert rare["score"] == plain["score"]
+    assert (rare["fna"]["rule"], rare["fna"]["size_mm"]) == (rule, 9)
+
+
+def test_settings_of_the_environment_are_the_defaults(sera, bundle, images, monkeypatch):
+    monkeypatch.setenv("SERA_PREVALENCE", "0.4")
+    monkeypatch.setenv("SERA_FNA_RULE", "risk-band/K-TIRADS-2016/1")
+    options = ("--json", "--size-mm", "9")
+    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, *options)
+    (answer,) = json.loads(out)
+    assert (answer["prevalence"], answer["fna"]["rule"]) == (0.4, "risk-band/K-TIRADS-2016/1")
+
+
+def test_without_a_size_there_is_no_advice_and_that_is_told(sera, bundle, images):
+    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, "--json")
+    (answer,) = json.loads(out)
+    assert answer["fna"] is None
+    assert "size-not-given" in {warning["code"] for warning in answer["warnings"]}
+    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle)
+    assert "No FNA advice for 1 of 1 images: their size was not given." in out
+    _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, "--size-mm", "12")
+    assert "No FNA advice" not in out
 
 
 def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(sera, bundle, images):
@@ -57,12 +100,19 @@ def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(sera, bund
     )
     broken, good, gone = json.loads(out)
     assert code == 1
-    assert set(good) == {"image", "score", "risk", "decision"}
+    assert Result.from_json(good).components
     assert set(broken) == set(gone) == {"image", "error"}
     assert set(broken["error"]) == {"code", "message"}
     assert broken["error"]["code"] == "image-unsupported"
     assert gone["error"]["code"] == "file-unreadable"
     assert "gone.png cannot be opened (No such file or directory)" in gone["error"]["message"]
+
+
+def test_a_manifests_own_sizes_come_before_the_one_stated(sera, bundle, images):
+    (images / "sizes.csv").write_text("image,size_mm\n0.png,8.5\n1.png,\n")
+    options = ("--manifest", images / "sizes.csv", "--size-mm", "20", "--json")
+    _, out, _ = sera("predict", "--bundle", bundle, *options)
+    assert [answer["fna"]["size_mm"] for answer in json.loads(out)] == [8.5, 20.0]
 
 
 def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, images):
@@ -102,13 +152,19 @@ def test_batches_give_what_one_batch_gives(sera, bundle, images, monkeypatch):
 
 def test_people_get_a_table(sera, bundle, images, monkeypatch):
     monkeypatch.chdir(images)
-    code, out, _ = sera("predict", "1.png", "broken.png", "--bundle", bundle)
+    arguments = ("1.png", "broken.png", "--bundle", bundle, "--size-mm", "12")
+    code, out, _ = sera("predict", *arguments)
     assert code == 1
-    head, good, bad = (line for line in out.splitlines() if not line.startswith(" "))
-    assert head.split() == ["image", "score", "risk", "decision"]
+    head, good, bad, *_ = (line for line in out.splitlines() if not line.startswith(" "))
+    assert tuple(head.split()) == predict.COLUMNS
     assert "1.png" in good
     assert "%" in good
+    assert re.search(r"(yes|no) +TR\d", good)
+    assert "roi-absent" in good
     assert "broken.png" in bad
+    assert "Risk where 23 % of nodules are malignant" in out
+    assert "FNA by risk-band/ACR-2017/1" in out
+    assert "synthetic phantoms" in out
 
 
 @pytest.mark.parametrize(
@@ -125,6 +181,13 @@ def test_people_get_a_table(sera, bundle, images, monkeypatch):
             ["--bundle", "{bundle}", "--manifest", "{images}/gone.csv"],
             "there is no such file. [manifest-invalid]",
         ),
+        (
+            ["--bundle", "{bundle}", "--manifest", "{images}/unsized.csv"],
+            "has the size_mm 'large', which is no number of mm above 0. [manifest-invalid]",
+        ),
+        (["{images}/0.png", "--bundle", "{bundle}", "--size-mm", "0"], "[size-invalid]"),
+        (["{images}/0.png", "--bundle", "{bundle}", "--prevalence", "1"], "[probability-invalid]"),
+        (["{images}/0.png", "--bundle", "{bundle}", "--fna-rule", "own"], "[rule-unknown]"),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(sera, bundle, images, arguments, told):

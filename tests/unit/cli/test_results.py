@@ -1,29 +1,23 @@
+from dataclasses import replace
+
 import pytest
 
 from cli.results import COLUMNS, reading, row, sentences, threshold
+from shared.domain.findings import Finding
+from shared.guidelines import recommend
+from tests.builders import result
 
-FNA = {
-    "recommended": True,
-    "rule": "risk-band/ACR-2017/1",
-    "level": "TR5",
-    "threshold_mm": 10.0,
-    "inclusive": True,
-    "text": "FNA is due: 14.5 mm reaches the 10 mm threshold of TR5 (risk 42 %).",
-}
-RESULT = {
-    "score": 0.7123,
-    "risk": 0.42,
-    "decision": "malignant",
-    "cutoff": 0.48,
-    "cutoff_rule": "sensitivity>=0.95",
-    "fna": FNA,
-    "warnings": [
-        {"code": "roi-absent", "message": "No ROI was given."},
-        {"code": "caliper-marks", "message": "The image carries caliper marks."},
-    ],
-    "model": {"name": "light", "version": 2, "digest": "9f2c" * 16},
-}
-DONE = {"state": "done", "reason": None, "message": None, "result": RESULT}
+FNA = recommend(0.42, 14.5)
+RESULT = result(
+    score=0.7123,
+    risk=0.42,
+    fna=FNA,
+    warnings=(
+        Finding("roi-absent", "No ROI was given."),
+        Finding("caliper-marks", "The image carries caliper marks."),
+    ),
+)
+DONE = {"state": "done", "reason": None, "message": None, "result": RESULT.to_json()}
 FAILED = {
     "state": "failed",
     "reason": "image-unreadable",
@@ -59,14 +53,14 @@ def test_a_failed_case_keeps_its_line_and_shows_its_reason() -> None:
 def test_a_threshold_shows_whether_it_is_itself_included(
     size_mm: float | None, inclusive: bool, shown: str
 ) -> None:
-    assert threshold({"threshold_mm": size_mm, "inclusive": inclusive}) == shown
+    assert threshold(replace(FNA, threshold_mm=size_mm, inclusive=inclusive)) == shown
 
 
 def test_a_result_in_words_has_risk_advice_model_and_every_remark() -> None:
     risk, advice, model, *notes = sentences(DONE)
     assert "42%" in risk
     assert "score 0.712, cut-off 0.480 by sensitivity>=0.95" in risk
-    assert advice == f"{FNA['text']} [risk-band/ACR-2017/1]"
+    assert advice == f"{FNA.text} [risk-band/ACR-2017/1]"
     assert model == "Model light/2 (9f2c9f2c9f2c)."
     assert notes == ["Note: No ROI was given.", "Note: The image carries caliper marks."]
 
@@ -75,7 +69,7 @@ def test_the_readers_own_reading_stands_apart_and_only_where_there_is_one() -> N
     own = {
         "points": 7,
         "level": "TR5",
-        "advice": [FNA | {"rule": "ACR-2017", "text": "FNA is due."}],
+        "advice": [{"rule": "ACR-2017", "text": "FNA is due."}],
     }
     head, advice = reading(own)
     assert "7 points, TR5" in head

@@ -46,6 +46,15 @@ esac
 """
 
 
+NPM = """#!/bin/sh
+echo "npm $*" >>"$RECORD"
+case "$1" in
+    ci) test -z "$FAKE_NO_NETWORK" || exit 1; mkdir -p "$3/node_modules" ;;
+    run) echo "types of scripts"; test -z "$FAKE_WRONG_TYPE" || exit 2 ;;
+esac
+"""
+
+
 class Machine:
     """A checkout with the launcher in it and a PATH that has nothing but a few tools."""
 
@@ -65,6 +74,12 @@ class Machine:
     def add_python(self, name: str = "python3") -> None:
         (self.path / name).write_text(STAND_IN)
         (self.path / name).chmod(0o755)
+
+    def add_npm(self) -> None:
+        (self.path / "npm").write_text(NPM)
+        (self.path / "npm").chmod(0o755)
+        (self.checkout / "services" / "api" / "web").mkdir(parents=True)
+        (self.checkout / "services" / "api" / "web" / "package-lock.json").write_text("{}")
 
     def start(
         self, *arguments: str, sera: Path | None = None, **fake: str
@@ -177,8 +192,8 @@ def test_the_tests_bring_their_own_packages_and_end_with_pytests_line(ready: Mac
     done = ready.sera("test")
     assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
     assert "requirements-dev.lock" in ready.calls("-m pip install")[0]
-    steps = ("ruff check", "ruff format --check", "lint_imports", "pytest")
-    assert all(step in call for step, call in zip(steps, ready.calls("")[-4:], strict=True))
+    steps = ("ruff check", "ruff format --check", "lint_imports", "-m mypy", "pytest")
+    assert all(step in call for step, call in zip(steps, ready.calls("")[-5:], strict=True))
     ready.sera("up")
     assert len(ready.calls("-m pip install")) == 1
 
@@ -208,6 +223,35 @@ def test_failed_lint_fails_the_tests_but_does_not_hide_them(ready: Machine) -> N
     done = ready.sera("test", FAKE_LINT="1")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
+
+
+def test_the_pages_scripts_are_checked_with_what_npm_fetches_once(ready: Machine) -> None:
+    ready.add_npm()
+    for _ in range(2):
+        done = ready.sera("test")
+        assert done.returncode == 0
+        assert "types of scripts" in done.stdout
+    assert [call.split()[1] for call in ready.calls("npm ")] == ["ci", "run", "run"]
+
+
+def test_a_wrong_type_in_the_pages_scripts_fails_the_tests(ready: Machine) -> None:
+    ready.add_npm()
+    assert ready.sera("test", FAKE_WRONG_TYPE="1").returncode == 1
+
+
+def test_without_npm_it_says_that_the_pages_scripts_are_not_checked(ready: Machine) -> None:
+    done = ready.sera("test")
+    assert done.returncode == 0
+    assert "not checked, for npm is not installed" in done.stderr
+
+
+def test_without_a_registry_it_says_that_the_pages_scripts_are_not_checked(ready: Machine) -> None:
+    ready.sera("up")  # Python's packages are there
+    ready.sera("test", "-k", "one")
+    ready.add_npm()
+    done = ready.sera("test", FAKE_NO_NETWORK="1")
+    assert done.returncode == 0
+    assert "not checked, for npm cannot fetch TypeScript" in done.stderr
 
 
 @pytest.fixture

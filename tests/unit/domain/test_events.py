@@ -117,7 +117,7 @@ def test_only_words_known_to_hold_nothing_of_a_patient_stand_beside_an_event(pla
 
 
 def test_the_reading_of_the_code_finds_what_it_should():
-    assert {"image"} <= FOUND["services/api/cases/service.py:_open"]
+    assert {"image"} <= FOUND["shared/cases/accept.py:_record"]
     assert {"model", "reason", "before", "verdict"} <= FOUND["shared/ledger/models.py:promote"]
     assert {"before", "after"} <= FOUND["shared/ledger/hospitals.py:change"]
     assert {"attempt"} <= FOUND["shared/ledger/queue.py:_record"]

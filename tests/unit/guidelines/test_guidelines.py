@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.fna import FnaOutcome
 from shared.guidelines import (
     GUIDELINES,
     Composition,
@@ -14,13 +15,12 @@ from shared.guidelines import (
     Focus,
     Margin,
     Orientation,
-    Outcome,
     RuleUnknown,
     SizeInvalid,
     assess,
 )
 
-URGENCY = [Outcome.NOT_DUE, Outcome.CONSIDER, Outcome.DUE]
+URGENCY = [FnaOutcome.NOT_DUE, FnaOutcome.CONSIDER, FnaOutcome.DUE]
 
 nodules = st.builds(
     Descriptors,
@@ -129,9 +129,9 @@ def test_k_tirads_reads_solidity_echogenicity_and_suspicious_signs(guideline, de
 
 def test_a_spongiform_nodule_is_left_by_k_tirads_2021_and_biopsied_when_large_by_2016():
     spongiform = nodule("spongiform", "isoechoic")
-    assert assess(spongiform, 40, "K-TIRADS-2021").outcome is Outcome.NOT_DUE
-    assert assess(spongiform, just_below(20), "K-TIRADS-2016").outcome is Outcome.NOT_DUE
-    assert assess(spongiform, 20, "K-TIRADS-2016").outcome is Outcome.DUE
+    assert assess(spongiform, 40, "K-TIRADS-2021").outcome is FnaOutcome.NOT_DUE
+    assert assess(spongiform, just_below(20), "K-TIRADS-2016").outcome is FnaOutcome.NOT_DUE
+    assert assess(spongiform, 20, "K-TIRADS-2016").outcome is FnaOutcome.DUE
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_ata_recognises_its_patterns(described, expected):
 )
 def test_what_ata_cannot_classify_is_said_to_be_so(described):
     advice = assess(described, 30, "ATA-2015")
-    assert (advice.outcome, advice.level, advice.threshold_mm) == (Outcome.UNDECIDED, None, None)
+    assert (advice.outcome, advice.level, advice.threshold_mm) == (FnaOutcome.UNDECIDED, None, None)
     assert "ATA-2015 has no category for this nodule" in advice.text
 
 
@@ -203,7 +203,7 @@ def test_kim_needs_one_sign(described, expected):
 
 def test_kim_does_not_look_at_the_size():
     advice = assess(nodule("solid", "isoechoic", "punctate"), 0.5, "Kim-2002")
-    assert (advice.outcome, advice.threshold_mm) == (Outcome.DUE, 0)
+    assert (advice.outcome, advice.threshold_mm) == (FnaOutcome.DUE, 0)
     assert advice.text == "FNA is due at any size: positive."
     assert assess(nodule(), 90, "Kim-2002").threshold_mm is None
 
@@ -234,7 +234,7 @@ def test_kwak_counts_five_signs(described, expected):
 
 def test_kwak_grades_the_risk_and_leaves_fna_undecided():
     advice = assess(nodule("solid", "hypoechoic"), 30, "Kwak-2011")
-    assert advice.outcome is Outcome.UNDECIDED
+    assert advice.outcome is FnaOutcome.UNDECIDED
     assert "category 4b" in advice.text
 
 
@@ -268,9 +268,9 @@ def test_fna_is_due_from_the_guidelines_own_size(guideline, described, largest_l
 
 def test_ata_only_considers_fna_of_a_very_low_suspicion():
     spongiform = nodule("spongiform", "isoechoic")
-    assert assess(spongiform, just_below(20), "ATA-2015").outcome is Outcome.NOT_DUE
+    assert assess(spongiform, just_below(20), "ATA-2015").outcome is FnaOutcome.NOT_DUE
     advice = assess(spongiform, 20, "ATA-2015")
-    assert (advice.outcome, advice.threshold_mm) == (Outcome.CONSIDER, None)
+    assert (advice.outcome, advice.threshold_mm) == (FnaOutcome.CONSIDER, None)
 
 
 @settings(max_examples=150, deadline=None)
@@ -280,7 +280,7 @@ def test_a_larger_nodule_of_the_same_description_never_needs_less(
 ):
     small, large = (assess(described, size, guideline) for size in sorted([first, second]))
     assert small.level == large.level
-    if small.outcome is not Outcome.UNDECIDED:
+    if small.outcome is not FnaOutcome.UNDECIDED:
         assert URGENCY.index(small.outcome) <= URGENCY.index(large.outcome)
 
 

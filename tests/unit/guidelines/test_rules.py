@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.fna import FnaOutcome
 from shared.errors import InputError
 from shared.guidelines import (
     DEFAULT_RULE,
     RULES,
-    Outcome,
     RiskInvalid,
     RuleUnknown,
     SizeInvalid,
@@ -20,7 +20,7 @@ from shared.guidelines import (
 )
 
 ACR, K2021, K2016 = "risk-band/ACR-2017/1", "risk-band/K-TIRADS-2021/1", "risk-band/K-TIRADS-2016/1"
-URGENCY = [Outcome.NOT_DUE, Outcome.CONSIDER, Outcome.DUE]
+URGENCY = [FnaOutcome.NOT_DUE, FnaOutcome.CONSIDER, FnaOutcome.DUE]
 
 risks = st.floats(0, 1)
 sizes = st.floats(0.1, 80)
@@ -70,30 +70,30 @@ def test_a_risk_falls_into_its_band_and_a_hole_belongs_to_the_higher_one(rule, r
 @pytest.mark.parametrize(
     ("rule", "risk", "size_mm", "outcome"),
     [
-        (ACR, 0.01, 60, Outcome.NOT_DUE),
-        (ACR, 0.03, just_below(25), Outcome.NOT_DUE),
-        (ACR, 0.03, 25, Outcome.DUE),
-        (ACR, 0.10, just_below(15), Outcome.NOT_DUE),
-        (ACR, 0.10, 15, Outcome.DUE),
-        (ACR, 0.31, just_below(10), Outcome.NOT_DUE),
-        (ACR, 0.31, 10, Outcome.DUE),
-        (K2021, 0.01, 60, Outcome.NOT_DUE),
-        (K2021, 0.05, 20, Outcome.NOT_DUE),
-        (K2021, 0.05, just_above(20), Outcome.DUE),
-        (K2021, 0.20, 10, Outcome.NOT_DUE),
-        (K2021, 0.20, just_above(10), Outcome.CONSIDER),
-        (K2021, 0.20, 15, Outcome.CONSIDER),
-        (K2021, 0.20, just_above(15), Outcome.DUE),
-        (K2021, 0.70, just_below(5), Outcome.NOT_DUE),
-        (K2021, 0.70, 5, Outcome.CONSIDER),
-        (K2021, 0.70, 10, Outcome.CONSIDER),
-        (K2021, 0.70, just_above(10), Outcome.DUE),
-        (K2016, 0.01, 60, Outcome.NOT_DUE),
-        (K2016, 0.05, just_below(15), Outcome.NOT_DUE),
-        (K2016, 0.05, 15, Outcome.DUE),
-        (K2016, 0.30, just_below(10), Outcome.NOT_DUE),
-        (K2016, 0.30, 10, Outcome.DUE),
-        (K2016, 0.70, 10, Outcome.DUE),
+        (ACR, 0.01, 60, FnaOutcome.NOT_DUE),
+        (ACR, 0.03, just_below(25), FnaOutcome.NOT_DUE),
+        (ACR, 0.03, 25, FnaOutcome.DUE),
+        (ACR, 0.10, just_below(15), FnaOutcome.NOT_DUE),
+        (ACR, 0.10, 15, FnaOutcome.DUE),
+        (ACR, 0.31, just_below(10), FnaOutcome.NOT_DUE),
+        (ACR, 0.31, 10, FnaOutcome.DUE),
+        (K2021, 0.01, 60, FnaOutcome.NOT_DUE),
+        (K2021, 0.05, 20, FnaOutcome.NOT_DUE),
+        (K2021, 0.05, just_above(20), FnaOutcome.DUE),
+        (K2021, 0.20, 10, FnaOutcome.NOT_DUE),
+        (K2021, 0.20, just_above(10), FnaOutcome.CONSIDER),
+        (K2021, 0.20, 15, FnaOutcome.CONSIDER),
+        (K2021, 0.20, just_above(15), FnaOutcome.DUE),
+        (K2021, 0.70, just_below(5), FnaOutcome.NOT_DUE),
+        (K2021, 0.70, 5, FnaOutcome.CONSIDER),
+        (K2021, 0.70, 10, FnaOutcome.CONSIDER),
+        (K2021, 0.70, just_above(10), FnaOutcome.DUE),
+        (K2016, 0.01, 60, FnaOutcome.NOT_DUE),
+        (K2016, 0.05, just_below(15), FnaOutcome.NOT_DUE),
+        (K2016, 0.05, 15, FnaOutcome.DUE),
+        (K2016, 0.30, just_below(10), FnaOutcome.NOT_DUE),
+        (K2016, 0.30, 10, FnaOutcome.DUE),
+        (K2016, 0.70, 10, FnaOutcome.DUE),
     ],
 )
 def test_at_the_threshold_at_least_and_above_are_told_apart(rule, risk, size_mm, outcome):
@@ -197,8 +197,8 @@ def test_the_alternatives_are_all_other_rules():
 def test_guidelines_may_disagree_and_each_says_so_itself():
     assert not recommend(0.12, 12).recommended
     assert {advice.rule: advice.outcome for advice in alternatives(0.12, 12)} == {
-        K2021: Outcome.CONSIDER,
-        K2016: Outcome.DUE,
+        K2021: FnaOutcome.CONSIDER,
+        K2016: FnaOutcome.DUE,
     }
 
 

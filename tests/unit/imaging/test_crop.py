@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from shared.domain.findings import Finding
 from shared.imaging import (
     Box,
-    Finding,
     Framing,
     ImageBlank,
     ImageFormat,

@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from shared.domain.prediction import Verdict
 from shared.imaging.image import Nodule
 from shared.learning import (
     GroupOnBothSides,
     Sample,
     SingleClass,
     TooFewSamples,
-    Verdict,
     check_apart,
     fingerprint,
     fit,
@@ -44,15 +44,15 @@ def test_nothing_to_read_gives_nothing(model):
 
 def test_every_feature_set_is_read_by_every_classifier(model, nodules):
     (prediction,) = model.predict(nodules[:1])
-    assert [(reader.network, reader.classifier) for reader in prediction.readers] == [
+    assert [(reader.network, reader.classifier) for reader in prediction.components] == [
         ("sera_tiny", "svm"),
         ("sera_tiny", "forest"),
         ("handcrafted", "svm"),
         ("handcrafted", "forest"),
     ]
-    assert prediction.readers[2].tap == "shape+intensity"
+    assert prediction.components[2].tap == "shape+intensity"
     assert prediction.score == pytest.approx(
-        np.mean([reader.probability for reader in prediction.readers])
+        np.mean([reader.probability for reader in prediction.components])
     )
 
 
@@ -116,6 +116,7 @@ def test_progress_ends_each_stage_at_one(recipe, no_weights):
 
     def listen(stage, fraction, message, metrics):
         assert heard.get(stage, 0) <= fraction <= 1
+        assert str(message) != message.code, "its text wants other facts"
         heard[stage] = fraction
 
     fit(phantom_samples(24, 0, recipe.roi.margin), recipe, no_weights, progress=listen)
@@ -126,7 +127,7 @@ def test_declared_members_alone_take_part(recipe, no_weights, nodules):
     fusion = {"members": ["handcrafted/svm"], "rule": "mean"}
     declared = read_recipe({**recipe.as_table(), "fusion": fusion})
     (prediction,) = fit(phantom_samples(24, 0, 0.1), declared, no_weights).predict(nodules[:1])
-    assert [(reader.network, reader.classifier) for reader in prediction.readers] == [
+    assert [(reader.network, reader.classifier) for reader in prediction.components] == [
         ("handcrafted", "svm")
     ]
 

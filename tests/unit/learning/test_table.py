@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from shared.engines import EagerEngine
 from shared.errors import InputError, Unavailable
 from shared.imaging import Framing
 from shared.imaging.image import Nodule
@@ -149,7 +150,8 @@ def network_extractor(
     network = TapNetwork(definition.card, definition.stages(definition.build()), ("avg",))
     if spoil:
         network.layers["block1"][0].weight.fill_(float("nan"))
-    return NetworkExtractor(NetworkFeatures("sera_tiny", ("avg",), flips=flips, root=root), network)
+    features = NetworkFeatures("sera_tiny", ("avg",), flips=flips, root=root)
+    return NetworkExtractor(features, network, EagerEngine())
 
 
 def test_with_flips_a_mirror_image_has_the_same_features():

@@ -11,7 +11,7 @@ from shared.learning.columns import Fixed
 from shared.learning.folds import Fold, split
 from shared.learning.progress import silent
 from shared.learning.validation import FoldDesk, Trial, common, cross_fitted, out_of_fold
-from shared.recipes import Forest, Kernel, Svm
+from shared.recipes import Forest, Itself, Kernel, Svm
 from shared.statistics import roc_auc
 
 SVM = Svm(kernel=(Kernel.RBF,), C=(0.1, 1.0, 10.0), gamma=(0.1, 1.0))
@@ -51,6 +51,11 @@ def test_features_that_say_nothing_get_an_auc_around_one_half():
         features = np.random.default_rng(seed).normal(size=(90, 40)).astype(np.float32)
         areas.append(roc_auc(judged(trial(90, seed), features), trial(90, seed).malignant))
     assert abs(np.mean(areas) - 0.5) < 0.08
+
+
+def test_features_as_pre_trained_have_no_verdict_of_their_own():
+    with pytest.raises(TypeError, match="only a tuned network"):
+        judged(trial(60, 0), np.zeros((60, 2), np.float32), Itself())
 
 
 def test_an_image_s_own_label_does_not_change_its_out_of_fold_score_nor_its_calibration():

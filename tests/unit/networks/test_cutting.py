@@ -3,7 +3,7 @@ from collections import OrderedDict
 import pytest
 from torch import nn
 
-from shared.networks.cutting import chain, cut
+from shared.networks.cutting import chain, cut, sequence
 
 
 def layers() -> nn.Sequential:
@@ -29,3 +29,11 @@ def test_a_chain_is_the_named_parts_themselves():
 def test_a_part_that_is_not_there_is_an_error():
     with pytest.raises(AttributeError):
         chain(layers(), "conv2")
+
+
+def test_only_a_sequence_of_layers_can_be_cut():
+    module = nn.Sequential(OrderedDict(features=layers(), head=nn.Linear(4, 2)))
+    assert sequence(module, "features") is module.features
+    assert sequence(module) is module
+    with pytest.raises(TypeError, match="head is a Linear"):
+        sequence(module, "head")

@@ -1,7 +1,9 @@
 from collections import OrderedDict
 
 import numpy as np
+import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from shared.networks import IMAGENET, Card, Pool, Tap, TapNetwork, grad_cam
@@ -19,8 +21,8 @@ def tuned(card: Card, **further: nn.Module) -> TapNetwork:
     return TapNetwork(card, OrderedDict(maps=maps, **further), [card.embedding], head)
 
 
-def image() -> torch.Tensor:
-    pixels = torch.zeros(1, 3, 4, 4)
+def image() -> NDArray[np.float32]:
+    pixels = np.zeros((1, 3, 4, 4), np.float32)
     pixels[0, 0, 0, 1], pixels[0, 1, 2, 2], pixels[0, 1, 0, 1] = 8.0, 5.0, 2.0
     return pixels
 
@@ -47,7 +49,20 @@ def test_the_last_layer_with_places_is_taken_also_where_one_behind_it_works_in_p
 
 def test_a_network_is_left_as_it_was():
     network = tuned(CARD)
-    before = network(image())
+    pixels = torch.from_numpy(image())
+    before = network(pixels)
     grad_cam(network, image())
-    assert torch.equal(network(image()), before)
+    assert torch.equal(network(pixels), before)
     assert all(each.grad is None and not each.requires_grad for each in network.parameters())
+
+
+def test_a_network_that_is_not_tuned_has_no_verdict_to_explain():
+    plain = TapNetwork(CARD, OrderedDict(maps=nn.Conv2d(3, 2, 1)), ["avg"])
+    with pytest.raises(ValueError, match="not tuned"):
+        grad_cam(plain, image())
+
+
+def test_without_maps_there_is_no_place_to_point_at():
+    flat = OrderedDict(fc=nn.Sequential(nn.Flatten(), nn.Linear(48, 2)))
+    with pytest.raises(ValueError, match="no stage"):
+        grad_cam(TapNetwork(FLAT, flat, ["fc"], nn.Linear(2, 2)), image())

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared.domain.models import GateVerdict, Weight
+from shared.domain.models import GateReason, GateVerdict, Weight
 from shared.statistics import shift_prior
 from shared.statistics.gate import GatePolicy, Readings, weigh
 
@@ -69,19 +69,19 @@ def test_a_worse_candidate_fails_on_its_auc_alone():
     judgement = judged(readings(6), readings(30))
     assert judgement.verdict is GateVerdict.FAILED
     assert codes(judgement, Weight.AGAINST) == {"auc-worse"}
-    assert "it is worse" in judgement.against[0]
+    assert "it is worse" in str(judgement.against[0])
 
 
 def test_where_the_images_cannot_show_that_it_is_no_worse_it_fails_and_is_told_what_helps():
     judgement = judged(readings(8), readings(8, seed=3), replace(POLICY, margin=0.001))
     assert codes(judgement, Weight.AGAINST) == {"auc-not-shown"}
-    assert "More of them narrow the interval" in judgement.against[0]
+    assert "More of them narrow the interval" in str(judgement.against[0])
 
 
 def test_a_candidate_that_finds_too_few_fails_on_its_sensitivity_alone():
     judgement = judged(readings(8, cutoff=0.97), readings(8))
     assert codes(judgement, Weight.AGAINST) == {"sensitivity-below-floor"}
-    assert "at least 80%" in judgement.against[0]
+    assert "at least 80%" in str(judgement.against[0])
 
 
 def test_risks_that_are_off_fail_on_their_calibration_alone():
@@ -118,6 +118,16 @@ def test_too_few_images_of_a_class_are_not_judged(malignant):
         "patients": CASES,
     }
     assert judgement.figures == counts
+
+
+def test_every_reason_becomes_a_sentence_of_its_figures_when_it_was_kept():
+    judgement = judged(readings(6), readings(30))
+    kept = json.loads(json.dumps([reason.to_json() for reason in judgement.reasons]))
+    again = [GateReason.from_json(reason) for reason in kept]
+    assert [str(reason.message) for reason in again] == [
+        str(reason.message) for reason in judgement.reasons
+    ]
+    assert str(again[0].message).startswith("AUC 0.")
 
 
 def test_no_test_images_at_all_are_not_judged():

@@ -22,9 +22,9 @@ def test_every_image_is_in_one_shard_of_each_feature_set():
     count = 2 * SHARD_IMAGES + 5
     for place in range(3):
         spans = [
-            range(step.subject["from"], step.subject["to"])
+            range(step.subject["start"], step.subject["end"])
             for step in plan(load_recipe("light"), count, 0, {})
-            if step.kind is StepKind.FEATURES and step.subject["set"] == place
+            if step.kind is StepKind.FEATURES and step.subject["feature_set"] == place
         ]
         assert [image for span in spans for image in span] == list(range(count))
 

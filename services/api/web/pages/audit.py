@@ -1,5 +1,7 @@
 """The audit trail, newest first, with its proof and its export."""
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -7,16 +9,41 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from services.api.audit.service import AuditDesk, Question
-from services.api.dependencies import WiringDep
+from services.api.audit.service import AuditService, Question
 from services.api.web.actors import homes, names
 from services.api.web.console import show_console
 from services.api.web.forms import Blank, Day, Words, beginning, end
-from services.api.web.shell import PageAuditor, pages
+from services.api.web.shell import PageAuditor, PageCallerSessionDep, pages
 from shared.domain.events import Event
 
 router = pages()
 SHOWN, MOST = 100, 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the form was filled in with."""
+
+    hospital: str | None
+    event: Event | None
+    actor: str | None
+    case: UUID | None
+    since: date | None
+    until: date | None
+
+    def chosen(self) -> dict[str, object]:
+        """The fields that were not left empty, by their names in the address."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def question(self) -> Question:
+        return Question(
+            hospital=self.hospital,
+            event=self.event,
+            actor=self.actor,
+            case=self.case,
+            since=beginning(self.since),
+            until=end(self.until),
+        )
 
 
 def filters(
@@ -26,38 +53,32 @@ def filters(
     case: Annotated[UUID | None, Blank, Query()] = None,
     since: Day = None,
     until: Day = None,
-) -> dict[str, object]:
-    """What the form was filled in with."""
-    told = {
-        "hospital": hospital,
-        "event": event,
-        "actor": actor,
-        "case": case,
-        "since": since,
-        "until": until,
-    }
-    return {name: value for name, value in told.items() if value is not None}
+) -> Filters:
+    return Filters(hospital=hospital, event=event, actor=actor, case=case, since=since, until=until)
 
 
-Filters = Annotated[dict[str, object], Depends(filters)]
+FiltersDep = Annotated[Filters, Depends(filters)]
 
 
 @router.get("/console/audit", response_class=HTMLResponse)
 def audit_page(
     request: Request,
     visitor: PageAuditor,
-    wired: WiringDep,
-    asked: Filters,
+    session: PageCallerSessionDep,
+    filters: FiltersDep,
     before: Annotated[int | None, Query(ge=1, le=MOST)] = None,
 ) -> HTMLResponse:
-    found = AuditDesk(wired, visitor.caller).newest(question(asked), before, SHOWN + 1)
-    older = urlencode(asked | {"before": found[SHOWN - 1].id}) if len(found) > SHOWN else None
-    facts = {"events": found[:SHOWN], "asked": asked, "kinds": sorted(Event), "older": older}
-    facts |= {"names": names(wired, visitor.caller), "homes": homes(wired, visitor.caller)}
-    return show_console(request, visitor, "audit.html", **facts)
-
-
-def question(asked: dict[str, object]) -> Question:
-    return Question(
-        **asked | {"since": beginning(asked.get("since")), "until": end(asked.get("until"))}
+    events = AuditService(session, visitor.caller).newest(filters.question(), before, SHOWN + 1)
+    chosen = filters.chosen()
+    older = urlencode(chosen | {"before": events[SHOWN - 1].id}) if len(events) > SHOWN else None
+    return show_console(
+        request,
+        visitor,
+        "audit.html",
+        events=events[:SHOWN],
+        asked=chosen,
+        kinds=sorted(Event),
+        older=older,
+        names=names(session, visitor.caller),
+        homes=homes(session),
     )

@@ -7,17 +7,16 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.api.cases.schemas import CaseView
-from services.api.cases.service import CaseDesk
+from services.api.cases.service import CaseService
 from services.api.cases.similar import similar
 from services.api.dependencies import WiringDep
-from services.api.jobs.schemas import JobView
-from services.api.jobs.service import JobDesk
+from services.api.jobs.service import JobService
 from services.api.reports import sentences
 from services.api.reports.facts import SYNTHETIC
 from services.api.reports.sentences import Say, speaker
 from services.api.web import plots_case
-from services.api.web.shell import PageReader, Visitor, pages, show
-from shared.domain.jobs import JobState
+from services.api.web.shell import PageHospitalSessionDep, PageReader, Visitor, pages, show
+from shared.domain.result import Result
 from shared.domain.roles import Act
 
 router = pages()
@@ -27,14 +26,20 @@ NEAREST = 6
 
 @router.get("/cases/{case_id}", response_class=HTMLResponse)
 def case_page(
-    request: Request, case_id: UUID, visitor: PageReader, wired: WiringDep
+    request: Request,
+    case_id: UUID,
+    visitor: PageReader,
+    session: PageHospitalSessionDep,
+    wired: WiringDep,
 ) -> HTMLResponse:
-    who, say = visitor.caller, speaker(visitor.language)
-    case = CaseDesk(wired, who).find(case_id)
-    job = JobDesk(wired, who).read(case.jobs[-1])
+    caller = visitor.caller
+    say = speaker(visitor.language)
+    case = CaseService(session, caller, wired.read_audit).find(case_id)
+    job = JobService(session, caller, wired).read(case.jobs[-1])
     facts = {"case": case, "job": job, "say": say, "sentences": sentences, **rights(visitor)}
-    if job.state is JobState.DONE:
-        facts |= told(say, case, job) | {"similar": similar(wired, who, case_id, NEAREST)}
+    if job.result:
+        facts |= result_facts(say, case, job.result)
+        facts |= {"similar": similar(session, caller, wired.read_audit, case_id, NEAREST)}
     return show(request, visitor, "case.html", **facts)
 
 
@@ -43,16 +48,18 @@ def rights(visitor: Visitor) -> dict[str, bool]:
     return {"may_submit": visitor.may(Act.SUBMIT), "may_rerun": visitor.may(Act.RERUN)}
 
 
-def told(say: Say, case: CaseView, job: JobView) -> dict[str, Any]:
+def result_facts(say: Say, case: CaseView, result: Result) -> dict[str, Any]:
     """A result, with what is drawn of it."""
-    result = job.result
-    warned = [each for each in result["warnings"] if each["code"] != SYNTHETIC]
-    found = result.get("roi")
+    found = {"box": result.roi.box} if result.roi else None
     return {
         "result": result,
         "found": found,
-        "synthetic": len(warned) < len(result["warnings"]),
-        "warnings": [sentences.warning(say, each) for each in warned],
+        "synthetic": result.warns(SYNTHETIC),
+        "warnings": [
+            sentences.warning(say, warning)
+            for warning in result.warnings
+            if warning.code != SYNTHETIC
+        ],
         "scale": plots_case.scale(say, result),
         "outline": plots_case.outline(case.roi or found, case.image["width"], case.image["height"]),
     }

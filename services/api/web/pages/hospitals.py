@@ -5,18 +5,26 @@ from typing import Annotated
 from fastapi import Path, Request
 from fastapi.responses import HTMLResponse
 
-from services.api.audit.service import AuditDesk, Question
-from services.api.dependencies import Wiring, WiringDep
+from services.api.audit.service import AuditService, Question
+from services.api.dependencies import CallerSession, WiringDep, hospital_of
 from services.api.hospitals.limits import ALPHAS, CASES, DAYS, PREVALENCES, WEIGHTS
 from services.api.hospitals.schemas import HospitalChange, HospitalView, OperatorChange
-from services.api.hospitals.service import HospitalDesk
+from services.api.hospitals.service import HospitalService
 from services.api.text import PlainText
 from services.api.web.actors import names
 from services.api.web.console import show_console
-from services.api.web.shell import PageAdministrator, PageOperator, Visitor, answering, pages
+from services.api.web.shell import (
+    PageAdministrator,
+    PageCallerSessionDep,
+    PageOperator,
+    PageSystemSessionDep,
+    SignedInVisitor,
+    pages,
+)
 from shared.domain.events import Event
 from shared.domain.roles import Act
 from shared.guidelines import RULES
+from shared.settings import Settings
 
 router = pages()
 WHOLE = ("rate_per_minute", "inflight_quota", "retention_days")
@@ -24,53 +32,67 @@ WHOLE = ("rate_per_minute", "inflight_quota", "retention_days")
 
 
 @router.get("/console/hospitals", response_class=HTMLResponse)
-def hospitals_page(request: Request, visitor: PageOperator, wired: WiringDep) -> HTMLResponse:
-    return show_console(
-        request, visitor, "hospitals.html", hospitals=HospitalDesk(wired, visitor.caller).all()
-    )
+def hospitals_page(
+    request: Request, visitor: PageOperator, session: PageSystemSessionDep, wired: WiringDep
+) -> HTMLResponse:
+    hospitals = HospitalService(session, wired.settings).all()
+    return show_console(request, visitor, "hospitals.html", hospitals=hospitals)
 
 
 @router.get("/console/hospitals/{name:path}", response_class=HTMLResponse)
 def hospital_page(
-    request: Request, name: Annotated[PlainText, Path()], visitor: PageOperator, wired: WiringDep
+    request: Request,
+    name: Annotated[PlainText, Path()],
+    visitor: PageOperator,
+    session: PageSystemSessionDep,
+    wired: WiringDep,
 ) -> HTMLResponse:
-    answering(visitor)
-    desk = HospitalDesk(wired, visitor.caller)
-    return _settings(request, visitor, wired, desk.read(desk.named(name)))
+    service = HospitalService(session, wired.settings)
+    hospital = service.read(service.named(name))
+    return _settings(request, visitor, session, wired.settings, hospital)
 
 
 @router.get("/console/hospital", response_class=HTMLResponse)
 def own_hospital_page(
-    request: Request, visitor: PageAdministrator, wired: WiringDep
+    request: Request,
+    visitor: PageAdministrator,
+    system_session: PageSystemSessionDep,
+    session: PageCallerSessionDep,
+    wired: WiringDep,
 ) -> HTMLResponse:
-    answering(visitor)
-    desk = HospitalDesk(wired, visitor.caller)
-    return _settings(request, visitor, wired, desk.read(visitor.caller.hospital_id))
+    service = HospitalService(system_session, wired.settings)
+    hospital = service.read(hospital_of(visitor.caller))
+    return _settings(request, visitor, session, wired.settings, hospital)
 
 
 def _settings(
-    request: Request, visitor: Visitor, wired: Wiring, hospital: HospitalView
+    request: Request,
+    visitor: SignedInVisitor,
+    session: CallerSession,
+    settings: Settings,
+    hospital: HospitalView,
 ) -> HTMLResponse:
     """The form of a hospital's settings, with the last change for whoever comes too late."""
-    latest = AuditDesk(wired, visitor.caller).newest(
-        Question(hospital.name, Event.HOSPITAL_CHANGED), None, 1
-    )
+    question = Question(hospital=hospital.name, event=Event.HOSPITAL_CHANGED)
     body = OperatorChange if visitor.may(Act.OPERATE) else HospitalChange
-    facts = {"hospital": hospital, "latest": latest, "names": names(wired, visitor.caller)}
-    facts |= {
-        "allowed": list(body.model_fields),
-        "rules": list(RULES),
-        "bounds": bounds(wired),
-        "whole": WHOLE,
-    }
     return show_console(
-        request, visitor, "hospital.html", own=not visitor.may(Act.OPERATE), **facts
+        request,
+        visitor,
+        "hospital.html",
+        own=not visitor.may(Act.OPERATE),
+        hospital=hospital,
+        latest=AuditService(session, visitor.caller).newest(question, None, 1),
+        names=names(session, visitor.caller),
+        allowed=list(body.model_fields),
+        rules=list(RULES),
+        bounds=bounds(settings),
+        whole=WHOLE,
     )
 
 
-def bounds(wired: Wiring) -> dict[str, tuple[float, float]]:
+def bounds(settings: Settings) -> dict[str, tuple[float, float]]:
     """From where to where each number may be set."""
-    sensitivities = wired.settings.least_target_sensitivity, wired.settings.most_target_sensitivity
+    sensitivities = settings.least_target_sensitivity, settings.most_target_sensitivity
     limits = {"prevalence": PREVALENCES, "target_sensitivity": sensitivities, "refer_alpha": ALPHAS}
     return limits | {
         "rate_per_minute": CASES,

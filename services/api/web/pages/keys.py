@@ -3,12 +3,11 @@
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.dependencies import WiringDep
 from services.api.keys.schemas import MOST_DAYS, MOST_OVERLAP_DAYS, YEAR_DAYS, Rotation
-from services.api.keys.service import KeyDesk
+from services.api.keys.service import KeyService
 from services.api.web.actors import homes, roles
 from services.api.web.console import show_console
-from services.api.web.shell import PageKeyKeeper, pages
+from services.api.web.shell import PageCallerSessionDep, PageKeyKeeper, pages
 
 router = pages()
 DAYS = {
@@ -22,15 +21,17 @@ SOON_DAYS = 30
 
 
 @router.get("/console/keys", response_class=HTMLResponse)
-def keys_page(request: Request, visitor: PageKeyKeeper, wired: WiringDep) -> HTMLResponse:
-    caller = visitor.caller
-    with wired.ledger.system_session(caller.actor) as session:
-        now = session.keys.now()
-    facts = {
-        "now": now,
-        "days": DAYS,
-        "soon_days": SOON_DAYS,
-        "roles": roles(caller),
-        "homes": homes(wired, caller),
-    }
-    return show_console(request, visitor, "keys.html", keys=KeyDesk(wired, caller).all(), **facts)
+def keys_page(
+    request: Request, visitor: PageKeyKeeper, session: PageCallerSessionDep
+) -> HTMLResponse:
+    return show_console(
+        request,
+        visitor,
+        "keys.html",
+        keys=KeyService(session, visitor.caller).all(),
+        now=session.keys.now(),
+        days=DAYS,
+        soon_days=SOON_DAYS,
+        roles=roles(visitor.caller),
+        homes=homes(session),
+    )

@@ -5,17 +5,15 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.dependencies import WiringDep
-from services.api.languages import Language
+from services.api.languages import word_message
 from services.api.models import service
 from services.api.models.schemas import GateView, ModelView
-from services.api.web import judged, plots_models
+from services.api.web import plots_models
 from services.api.web.actors import names
 from services.api.web.console import show_console
 from services.api.web.plots_models import Legend
-from services.api.web.shell import PageOperator, Visitor, pages
+from services.api.web.shell import PageOperator, PageSystemSessionDep, Visitor, pages
 from shared.ledger import SystemSession
-from shared.ledger.gates import Gate
 from shared.ledger.promotions import LEAST_REASON, objection
 from shared.ledger.shadows import ShadowAbsent
 
@@ -24,50 +22,44 @@ SIDES = ("candidate", "live")
 
 
 @router.get("/console/models", response_class=HTMLResponse)
-def models_page(request: Request, visitor: PageOperator, wired: WiringDep) -> HTMLResponse:
-    with wired.ledger.system_session(visitor.caller.actor) as session:
-        facts = {
-            "models": service.views(session, session.models.all()),
-            "history": [service.promotion(row) for row in session.models.history()],
-            "workers": [service.worker(row) for row in session.serving.alive()],
-            "before": before(session),
-        }
+def models_page(
+    request: Request, visitor: PageOperator, session: PageSystemSessionDep
+) -> HTMLResponse:
     return show_console(
-        request, visitor, "models.html", **facts, names=names(wired, visitor.caller)
+        request,
+        visitor,
+        "models.html",
+        models=service.views(session, session.models.all()),
+        history=[service.promotion(row) for row in session.models.history()],
+        workers=[service.worker(row) for row in session.serving.alive()],
+        before=before(session),
+        names=names(session, visitor.caller),
     )
 
 
 @router.get("/console/models/{model_id}", response_class=HTMLResponse)
 def model_page(
-    request: Request, model_id: str, visitor: PageOperator, wired: WiringDep
+    request: Request, model_id: str, visitor: PageOperator, session: PageSystemSessionDep
 ) -> HTMLResponse:
-    with wired.ledger.system_session(visitor.caller.actor) as session:
-        model, live = service.view(session, model_id), session.models.live()
-        latest = session.gates.latest(model.digest)
-        facts = {
-            "model": model,
-            "live": session.models.find(live) if live else None,
-            "gate": service.gate(session, model.digest) if latest else None,
-            "against": _named(session, latest.live_digest) if latest else None,
-            "shadow": _shadow(session, model),
-            "workers": [service.worker(row) for row in session.serving.alive()],
-            "least_reason": LEAST_REASON,
-        }
-        facts |= _judged(facts["gate"], latest, live, Language(visitor.language))
-    return show_console(
-        request, visitor, "model.html", **facts | {"drawn": drawn(facts["gate"], visitor)}
-    )
-
-
-def _judged(
-    gate: GateView | None, latest: Gate | None, live: str | None, language: Language
-) -> dict[str, Any]:
-    """What the gate found, and why it does not speak for a promotion, as the page says it."""
+    model = service.view(session, model_id)
+    live = session.models.live()
+    latest = session.gates.latest(model.digest)
+    gate = service.gate(session, model.digest) if latest else None
     against = objection(latest, live)
-    return {
-        "reasons": judged.reasons(gate, language) if gate else [],
-        "objection": against and judged.objected(latest, live, against, language),
-    }
+    return show_console(
+        request,
+        visitor,
+        "model.html",
+        model=model,
+        live=session.models.find(live) if live else None,
+        gate=gate,
+        against=_named(session, latest.live_digest) if latest else None,
+        shadow=_shadow(session, model),
+        workers=[service.worker(row) for row in session.serving.alive()],
+        least_reason=LEAST_REASON,
+        objection=word_message(against) if against else None,
+        drawn=drawn(gate, visitor),
+    )
 
 
 def before(session: SystemSession) -> ModelView | None:
@@ -103,8 +95,10 @@ def _legend(key: str, visitor: Visitor) -> Legend:
 
 
 def _named(session: SystemSession, digest: str | None) -> str | None:
-    model = session.models.find(digest) if digest else None
-    return model and f"{model.name}/{model.version}"
+    if digest is None:
+        return None
+    model = session.models.find(digest)
+    return f"{model.name}/{model.version}"
 
 
 def _shadow(session: SystemSession, model: ModelView) -> Any:

@@ -1,5 +1,7 @@
 """What is watched: drift, image quality, performance by outcomes, conformal coverage."""
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -17,13 +19,13 @@ from services.api.monitoring.schemas import (
     QualityView,
     QuantityDrift,
 )
-from services.api.monitoring.service import Asked, MonitorDesk
+from services.api.monitoring.service import Asked, MonitoringService
 from services.api.web import plots_monitoring
 from services.api.web.actors import homes
 from services.api.web.console import show_console
 from services.api.web.forms import Day, Words, beginning, end
 from services.api.web.plots_models import Legend
-from services.api.web.shell import PageMonitor, Visitor, pages
+from services.api.web.shell import PageCallerSessionDep, PageMonitor, Visitor, pages
 from shared.ledger.observations import Period
 from shared.statistics.drift import FEWEST
 
@@ -39,51 +41,80 @@ NOTES = {
 """What must be known to read the figures, by the page's own words for it."""
 
 
+@dataclass(frozen=True)
+class Filters:
+    """What the form was filled in with."""
+
+    hospital: str | None
+    device: str | None
+    model: str | None
+    since: date | None
+    until: date | None
+
+    def chosen(self) -> dict[str, object]:
+        """The fields that were not left empty, by their names in the address."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def asked(self) -> Asked:
+        return Asked(
+            hospital=self.hospital,
+            device=self.device,
+            model=self.model,
+            since=beginning(self.since),
+            until=end(self.until),
+        )
+
+
 def filters(
     hospital: Words = None,
     device: Words = None,
     model: Words = None,
     since: Day = None,
     until: Day = None,
-) -> dict[str, object]:
-    """What the form was filled in with."""
-    told = {"hospital": hospital, "device": device, "model": model, "since": since, "until": until}
-    return {name: value for name, value in told.items() if value is not None}
+) -> Filters:
+    return Filters(hospital=hospital, device=device, model=model, since=since, until=until)
 
 
-Filters = Annotated[dict[str, object], Depends(filters)]
+FiltersDep = Annotated[Filters, Depends(filters)]
 
 
 @router.get("/console/monitoring", response_class=HTMLResponse)
 def monitoring_page(
-    request: Request, visitor: PageMonitor, wired: WiringDep, filled: Filters
+    request: Request,
+    visitor: PageMonitor,
+    session: PageCallerSessionDep,
+    wired: WiringDep,
+    filters: FiltersDep,
 ) -> HTMLResponse:
-    desk = MonitorDesk(wired, visitor.caller)
-    asked = Asked(
-        **filled | {"since": beginning(filled.get("since")), "until": end(filled.get("until"))}
-    )
-    drifts = DriftView.model_validate_json(desk.answer(drift.measure, asked).body)
+    service = MonitoringService(session, visitor.caller, wired.memory)
+    asked = filters.asked()
+    drifts = DriftView.model_validate_json(service.answer(drift.measure, asked).body)
     figures = PerformanceView.model_validate_json(
-        desk.answer(performance.measure, asked, Period.MONTH).body
+        service.answer(performance.measure, asked, Period.MONTH).body
     )
-    facts = {
-        "drift": [
+    covered = CoverageView.model_validate_json(
+        service.answer(coverage.measure, asked, coverage.ALPHAS).body
+    )
+    return show_console(
+        request,
+        visitor,
+        "monitoring.html",
+        drift=[
             (group, gauges(group, number, visitor)) for number, group in enumerate(drifts.groups)
         ],
-        "drift_state": drifts.state,
-        "window": drifts.window,
-        "performance": figures,
-        "over_time": over_time(figures, visitor),
-        "quality": QualityView.model_validate_json(desk.answer(quality.measure, asked).body),
-        "coverage": CoverageView.model_validate_json(
-            desk.answer(coverage.measure, asked, coverage.ALPHAS).body
-        ),
-        "notes": NOTES,
-        "fewest": FEWEST,
-        "few_cases": performance.FEW_CASES,
-    }
-    facts |= {"asked": filled, "query": urlencode(filled), "homes": homes(wired, visitor.caller)}
-    return show_console(request, visitor, "monitoring.html", **facts)
+        drift_state=drifts.state,
+        window=drifts.window,
+        performance=figures,
+        over_time=over_time(figures, visitor),
+        quality=QualityView.model_validate_json(service.answer(quality.measure, asked).body),
+        coverage=covered,
+        notes=NOTES,
+        fewest=FEWEST,
+        few_cases=performance.FEW_CASES,
+        asked=filters.chosen(),
+        query=urlencode(filters.chosen()),
+        homes=homes(session),
+    )
 
 
 def gauges(group: DriftGroup, number: int, visitor: Visitor) -> list[tuple[QuantityDrift, str]]:

@@ -5,23 +5,25 @@ from functools import partial
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.dependencies import WiringDep
-from services.api.people.service import PeopleDesk
+from services.api.people.service import PeopleService
 from services.api.web.actors import homes, roles, roles_within
 from services.api.web.console import show_console
-from services.api.web.shell import PagePersonKeeper, pages
+from services.api.web.shell import PageCallerSessionDep, PagePersonKeeper, pages
 
 router = pages()
 
 
 @router.get("/console/people", response_class=HTMLResponse)
-def people_page(request: Request, visitor: PagePersonKeeper, wired: WiringDep) -> HTMLResponse:
+def people_page(
+    request: Request, visitor: PagePersonKeeper, session: PageCallerSessionDep
+) -> HTMLResponse:
     caller = visitor.caller
-    choices = {
-        "roles": roles(caller),
-        "homes": homes(wired, caller),
-        "roles_within": partial(roles_within, caller),
-    }
     return show_console(
-        request, visitor, "people.html", people=PeopleDesk(wired, caller).all(), **choices
+        request,
+        visitor,
+        "people.html",
+        people=PeopleService(session, caller).all(),
+        roles=roles(caller),
+        homes=homes(session),
+        roles_within=partial(roles_within, caller),
     )

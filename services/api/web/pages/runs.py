@@ -2,22 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 
-from services.api.datasets.service import DatasetDesk
+from services.api.datasets.schemas import VersionView
+from services.api.datasets.service import DatasetService
 from services.api.dependencies import WiringDep
 from services.api.text import PlainText
 from services.api.training.schemas import EventView
-from services.api.training.service import RunDesk
+from services.api.training.service import RunService
 from services.api.web import plots_models
 from services.api.web.console import show_console
 from services.api.web.plots_models import Legend, Point
-from services.api.web.shell import PageOperator, Visitor, pages
+from services.api.web.shell import PageOperator, PageSystemSessionDep, Visitor, pages
 from shared.domain.training import ENDED
+from shared.ledger.datasets import Dataset
 
 router = pages()
 LISTED = 50
@@ -31,47 +33,61 @@ Series = dict[str, list[Point]]
 def runs_page(
     request: Request,
     visitor: PageOperator,
+    session: PageSystemSessionDep,
     wired: WiringDep,
     dataset: PlainText = "",
     version: Annotated[int | None, Query(ge=1)] = None,
 ) -> HTMLResponse:
-    desk = RunDesk(wired, visitor.caller)
-    facts = {
-        "runs": desk.newest(LISTED),
-        "recipes": desk.recipes(),
-        "frozen": frozen(DatasetDesk(wired, visitor.caller)),
-        "chosen": (dataset, version),
-    }
-    return show_console(request, visitor, "runs.html", **facts)
+    service = RunService(session, visitor.caller, wired)
+    return show_console(
+        request,
+        visitor,
+        "runs.html",
+        runs=service.newest(LISTED),
+        recipes=service.recipes(),
+        frozen=frozen(DatasetService(session)),
+        chosen=(dataset, version),
+    )
 
 
 @router.get("/console/runs/{run_id}", response_class=HTMLResponse)
 def run_page(
-    request: Request, run_id: UUID, visitor: PageOperator, wired: WiringDep
+    request: Request,
+    run_id: UUID,
+    visitor: PageOperator,
+    session: PageSystemSessionDep,
+    wired: WiringDep,
 ) -> HTMLResponse:
-    desk = RunDesk(wired, visitor.caller)
-    run, log = desk.read(run_id), whole_log(desk, run_id)
-    facts = {
-        "run": run,
-        "ended": run.state in ENDED,
-        "log": log[-TAIL:],
-        "epochs": epochs(log),
-        "drawn": drawn(log, visitor),
-    }
-    return show_console(request, visitor, "run.html", **facts)
+    service = RunService(session, visitor.caller, wired)
+    run = service.read(run_id)
+    log = whole_log(service, run_id)
+    return show_console(
+        request,
+        visitor,
+        "run.html",
+        run=run,
+        ended=run.state in ENDED,
+        log=log[-TAIL:],
+        epochs=epochs(log),
+        drawn=drawn(log, visitor),
+    )
 
 
-def frozen(desk: DatasetDesk) -> list[tuple[Any, Any]]:
+def frozen(service: DatasetService) -> list[tuple[Dataset, VersionView]]:
     """What a run can learn from: each data set with each of its versions, the newest first."""
-    return [(dataset, version) for dataset in desk.all() for version in desk.versions(dataset.name)]
+    return [
+        (dataset, version)
+        for dataset in service.all()
+        for version in service.versions(dataset.name)
+    ]
 
 
-def whole_log(desk: RunDesk, run_id: UUID) -> list[EventView]:
+def whole_log(service: RunService, run_id: UUID) -> list[EventView]:
     """All that the run said, which the API hands out in pages."""
-    said: list[EventView] = []
-    while page := desk.log(run_id, said[-1].id if said else 0):
-        said += page
-    return said
+    events: list[EventView] = []
+    while page := service.log(run_id, events[-1].id if events else 0):
+        events += page
+    return events
 
 
 def epochs(log: Sequence[EventView]) -> list[EventView]:
@@ -81,7 +97,7 @@ def epochs(log: Sequence[EventView]) -> list[EventView]:
 
 def series(log: Sequence[EventView], figure: str) -> Series:
     """A figure by epoch, a line for each step; a step that began anew, or tries another setting, begins a line."""
-    lines: Series = {}
+    lines: dict[str, list[tuple[float, float | None]]] = {}
     latest: dict[str, str] = {}
     begun: defaultdict[str, int] = defaultdict(int)
     for event in epochs(log):
@@ -95,8 +111,11 @@ def series(log: Sequence[EventView], figure: str) -> Series:
             )
             lines[name] = []
         lines[name].append((epoch, event.metrics.get(figure)))
-    told = {name: [point for point in line if point[1] is not None] for name, line in lines.items()}
-    return {name: line for name, line in told.items() if line}
+    points = {
+        name: [(epoch, value) for epoch, value in line if value is not None]
+        for name, line in lines.items()
+    }
+    return {name: line for name, line in points.items() if line}
 
 
 def drawn(log: Sequence[EventView], visitor: Visitor) -> dict[str, str]:

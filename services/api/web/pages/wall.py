@@ -9,10 +9,10 @@ from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
-from services.api.dependencies import WiringDep
+from services.api.dependencies import TransactionDep, WiringDep
 from services.api.monitoring.dashboards import IfNoneMatch
 from services.api.wall.schemas import BucketView, FlowView, WallView, WallWindow
-from services.api.wall.service import WallDesk
+from services.api.wall.service import WallService
 from services.api.web.languages import Words
 from services.api.web.plots_wall import sparkline
 from services.api.web.shell import PagePerson, Visitor, pages, show
@@ -37,9 +37,13 @@ class State:
 
 @router.get("/wall", response_class=HTMLResponse)
 def wall_page(
-    request: Request, visitor: PagePerson, wired: WiringDep, window: Looking = WallWindow.QUARTER
+    request: Request,
+    visitor: PagePerson,
+    transaction: TransactionDep,
+    wired: WiringDep,
+    window: Looking = WallWindow.QUARTER,
 ) -> HTMLResponse:
-    view = WallDesk(wired, visitor.caller).look(window)
+    view = WallService(transaction, visitor.caller, wired).look(window)
     return show(request, _dark(visitor), "wall.html", **_facts(view, visitor.words))
 
 
@@ -47,12 +51,13 @@ def wall_page(
 def wall_figures(
     request: Request,
     visitor: PagePerson,
+    transaction: TransactionDep,
     wired: WiringDep,
     window: Looking = WallWindow.QUARTER,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The part of the page that changes; 304 where it is still the same."""
-    view = WallDesk(wired, visitor.caller).look(window)
+    view = WallService(transaction, visitor.caller, wired).look(window)
     answer = show(request, visitor, "wall-figures.html", **_facts(view, visitor.words))
     etag = f'"{hashlib.sha256(answer.body).hexdigest()[:20]}"'
     if if_none_match == etag:

@@ -4,14 +4,20 @@ from hashlib import sha256
 from typing import Annotated, Any, get_args
 from urllib.parse import urlencode
 
-from fastapi import Header, Query, Request
+from fastapi import Depends, Header, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from services.api.dependencies import WiringDep
-from services.api.web.shell import PageReader, Visitor, answering, pages, show
-from services.api.worklist.schemas import Decision, PageQuestion, WorklistPage
-from services.api.worklist.service import dead_letters, listed
+from services.api.web.shell import (
+    PageHospitalSessionDep,
+    PageReader,
+    SignedInVisitor,
+    pages,
+    show,
+)
+from services.api.worklist.schemas import Decision, PageQuestion
+from services.api.worklist.service import WorklistService
 from shared.domain.erasure import Ground
 from shared.domain.jobs import FINAL, JobState, Priority
 from shared.domain.outcomes import OutcomeSource
@@ -43,14 +49,21 @@ SIGNS = {
 Asked = Annotated[PageQuestion, Query()]
 
 
+def worklist_service(
+    visitor: PageReader, session: PageHospitalSessionDep, wired: WiringDep
+) -> WorklistService:
+    return WorklistService(session, visitor.caller, wired.read_audit)
+
+
+WorklistServiceDep = Annotated[WorklistService, Depends(worklist_service)]
+
+
 @router.get(HERE, response_class=HTMLResponse)
 def worklist_page(
-    request: Request, question: Asked, visitor: PageReader, wired: WiringDep
+    request: Request, question: Asked, visitor: PageReader, service: WorklistServiceDep
 ) -> HTMLResponse:
-    page = _listed(question, visitor, wired)
-    return show(
-        request, visitor, "worklist.html", **_facts(question, visitor, wired, page), **CHOICES
-    )
+    facts = _facts(question, visitor, service)
+    return show(request, visitor, "worklist.html", **facts, **CHOICES)
 
 
 @router.get(f"{HERE}/rows", response_class=HTMLResponse)
@@ -58,30 +71,25 @@ def worklist_rows(
     request: Request,
     question: Asked,
     visitor: PageReader,
-    wired: WiringDep,
+    service: WorklistServiceDep,
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The part of the page that changes while cases are read."""
-    page = _listed(question, visitor, wired)
-    answer = show(request, visitor, "worklist-rows.html", **_facts(question, visitor, wired, page))
+    answer = show(request, visitor, "worklist-rows.html", **_facts(question, visitor, service))
     answer.headers["ETag"] = tag = f'"{sha256(answer.body).hexdigest()[:32]}"'
     return Response(status_code=304, headers={"ETag": tag}) if if_none_match == tag else answer
 
 
-def _listed(question: PageQuestion, visitor: Visitor, wired: WiringDep) -> WorklistPage:
-    answering(visitor)
-    return listed(wired, visitor.caller, question)
-
-
 def _facts(
-    question: PageQuestion, visitor: Visitor, wired: WiringDep, page: WorklistPage
+    question: PageQuestion, visitor: SignedInVisitor, service: WorklistService
 ) -> dict[str, Any]:
+    page = service.page(question)
     asked = told(question)
     return {
         "asked": asked,
         "page": page,
         "unfinished": any(line.state not in FINAL for line in page.cases),
-        "dead": dead_letters(wired, visitor.caller),
+        "dead": service.dead_letters(),
         "reruns": visitor.may(Act.RERUN),
         "tells": visitor.may(Act.SUBMIT),
         "erases": visitor.may(Act.ADMINISTER),

@@ -21,7 +21,7 @@ function on(id, step) {
     button.disabled = true;
     say("");
     try {
-      await step(Object.fromEntries(new FormData(form)), form);
+      await step(Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.currentTarget))), form);
     } catch (problem) {
       complain(problem);
     } finally {

@@ -8,11 +8,22 @@ const FOUR = /^\[?\s*(\d+(?:\.\d+)?)[\s,;]+(\d+(?:\.\d+)?)[\s,;]+(\d+(?:\.\d+)?)
 // How a file is called, whichever system named it.
 export const called = (name) => name.normalize("NFC").replace(/^.*[\\/]/, "").trim().toLowerCase();
 
-// {rows: Map of called(file) to its row, repeated, unknown, headless}; the last of two rows of one file counts.
+/**
+ * @typedef {Record<string, string | undefined>} Row  the cells by column
+ * @typedef {{rows: Map<string, Row>, repeated: string[], unknown: string[], headless: boolean}} Csv
+ */
+
+/**
+ * `rows` are by called(file); the last of two rows of one file counts.
+ *
+ * @param {Blob} file
+ * @returns {Promise<Csv>}
+ */
 export async function readCsv(file) {
   const text = decoded(await file.arrayBuffer());
   const { header, rows } = rowsOf(text, parting(text));
   const columns = header.map((name) => name.toLowerCase());
+  /** @type {Csv} */
   const told = { rows: new Map(), repeated: [], unknown: columns.filter((name) => name && !COLUMNS.includes(name)), headless: !columns.includes("file") };
   for (const { cells } of told.headless ? [] : rows) {
     const row = Object.fromEntries(Object.entries(cells).map(([name, cell]) => [name.toLowerCase(), cell]));

@@ -15,16 +15,27 @@ export async function keyOf(label, digest) {
   return `batch-${await sha256(new Blob([told])) ?? mixed(told)}`;
 }
 
-// {person, label, csv, images: {key: {mm, case}}}; null where nothing was begun, or by somebody else.
+/**
+ * @typedef {{mm?: number | null, case?: string | null}} KeptImage
+ * @typedef {{person: string, label: string, images: Record<string, KeptImage>, csv?: boolean, priority?: string}} Batch
+ */
+
+/**
+ * Null where nothing was begun, or by somebody else.
+ *
+ * @param {string} person
+ * @returns {Batch | null}
+ */
 export function kept(person) {
   try {
-    const found = JSON.parse(sessionStorage.getItem(PLACE));
+    const found = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
     return found?.person === person ? found : null;
   } catch {
     return null;
   }
 }
 
+/** @param {Batch} batch */
 export const keep = (batch) => sessionStorage.setItem(PLACE, JSON.stringify(batch));
 export const forget = () => sessionStorage.removeItem(PLACE);
 

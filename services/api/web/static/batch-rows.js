@@ -14,11 +14,30 @@ export const shown = (typed) => (understood(typed) === null ? typed : t("common.
 
 // An image of the batch: `phase` is how far its sending has come, `line` what the worklist says of its case.
 export class Item {
+  size = "";
+  /** @type {import("./batch-csv.js").Row | null} */
+  row = null;
+  place = /** @type {PageElement} */ (/** @type {unknown} */ (null));
+  /** @type {string | null} */
+  phase = null;
+  /** @type {Error | null} */
+  problem = null;
+  /** @type {string | null} */
+  duplicate = null;
+  /** @type {Record<string, any> | null} */
+  line = null;
+
+  /** @param {{file?: File | null, digest?: string | null, key?: string | null, caseId?: string | null, mostBytes?: number, twin?: Item | null}} known */
   constructor({ file = null, digest = null, key = null, caseId = null, mostBytes = Infinity, twin = null }) {
-    Object.assign(this, { file, digest, key, caseId, twin, large: file?.size > mostBytes, size: "", row: null, place: null, phase: null, problem: null, duplicate: null, line: null });
+    this.file = file;
+    this.digest = digest;
+    this.key = key;
+    this.caseId = caseId;
+    this.twin = twin;
+    this.large = file !== null && file.size > mostBytes;
   }
 
-  get name() { return this.file?.name ?? `${t("batch.earlier")} (${this.line?.external_id ?? this.caseId.slice(0, 8)})`; }
+  get name() { return this.file?.name ?? `${t("batch.earlier")} (${this.line?.external_id ?? this.caseId?.slice(0, 8)})`; }
   get mm() { return understood(this.size); }
 
   get state() {
@@ -33,9 +52,15 @@ export class Item {
   get free() { return !this.caseId && (this.phase === null || this.phase === "refused"); }
 }
 
-// A row for an item; `retry` and `remove` are what its buttons do, `edited` hears of a new size.
+/**
+ * A row for an item; `retry` and `remove` are what its buttons do, `edited` hears of a new size.
+ *
+ * @param {Item} item
+ * @param {Record<"retry" | "remove" | "edited", (item: Item) => void>} acts
+ */
 export function place(item, { retry, remove, edited }) {
-  item.place = byId("row").content.cloneNode(true).firstElementChild;
+  const copy = /** @type {DocumentFragment} */ (byId("row").content.cloneNode(true));
+  item.place = /** @type {PageElement} */ (copy.firstElementChild);
   const input = item.place.querySelector("input");
   input.addEventListener("input", () => { item.size = input.value; edited(item); });
   input.addEventListener("change", () => { item.size = shown(item.size); edited(item); });
@@ -45,6 +70,7 @@ export function place(item, { retry, remove, edited }) {
   document.querySelector("#table tbody").append(item.place);
 }
 
+/** @param {Item} item */
 export function paint(item) {
   const part = (name) => item.place.querySelector(name);
   const { state } = item;
@@ -53,7 +79,7 @@ export function paint(item) {
   paintSize(item, part("input"), part(".odd"));
   part(".badge").textContent = result(item) ?? said(item, state);
   part(".badge").className = `badge ${COLOURS[item.line?.decision ?? state] ?? ""}`;
-  part("p.problem").textContent = state === "refused" ? item.problem.message : state === "failed" ? item.line.message ?? "" : "";
+  part("p.problem").textContent = state === "refused" ? item.problem?.message ?? "" : state === "failed" ? item.line?.message ?? "" : "";
   paintLinks(item, part, state);
 }
 
@@ -99,7 +125,12 @@ function next(input) {
   (all[all.indexOf(input) + 1] ?? byId("send")).focus();
 }
 
-// Sentences on what a person should look at before sending.
+/**
+ * Sentences on what a person should look at before sending.
+ *
+ * @param {Item[]} items
+ * @param {import("./batch-csv.js").Csv | null} csv
+ */
 export function checks(items, csv) {
   if (items.length > 0 && items.every((item) => item.twin || !item.free)) return [];
   const open = items.filter((item) => item.free && item.phase === null);

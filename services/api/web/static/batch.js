@@ -8,6 +8,8 @@ import { digestOf, forget, keep, kept, keyOf } from "./batch-kept.js";
 import { checks, FINAL, Item, paint, place, shown } from "./batch-rows.js";
 import { understood } from "./sizes.js";
 
+/** @typedef {import("./batch-kept.js").Batch} Batch */
+
 const LOOK_EVERY_MS = 2000;
 const AWAY_S = 10;
 const PAGE = 200;
@@ -18,8 +20,11 @@ const mostBytes = Number(form.dataset.mostBytes);
 const sending = new Sending(post, told);
 
 let batch = kept(form.dataset.person);
+/** @type {Item[]} */
 let items = [];
+/** @type {import("./batch-csv.js").Csv | null} */
 let csv = null;
+/** @type {ReturnType<typeof setTimeout> | null} */
 let watch = null;
 
 begin();
@@ -36,7 +41,7 @@ document.addEventListener("visibilitychange", follow);
 addEventListener("beforeunload", (event) => { if (sending.busy) event.preventDefault(); });
 document.addEventListener("dragover", (event) => { event.preventDefault(); byId("drop").classList.add("over"); });
 document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) byId("drop").classList.remove("over"); });
-document.addEventListener("drop", (event) => { event.preventDefault(); byId("drop").classList.remove("over"); add([...event.dataTransfer.files]); });
+document.addEventListener("drop", (event) => { event.preventDefault(); byId("drop").classList.remove("over"); add([...event.dataTransfer?.files ?? []]); });
 
 function begin() {
   byId("label").value = batch?.label ?? suggested();
@@ -56,14 +61,14 @@ function begin() {
 // Date and time here: what the person looks for later.
 function suggested() {
   const now = new Date();
-  return new Date(now - 60_000 * now.getTimezoneOffset()).toISOString().slice(0, 19).replace("T", " ");
+  return new Date(now.getTime() - 60_000 * now.getTimezoneOffset()).toISOString().slice(0, 19).replace("T", " ");
 }
 
 async function add(files, table = files.find((file) => CSV.test(file.name))) {
   say(t("batch.reading"));
   if (table) await useCsv(table);
   for (const file of files) if (!CSV.test(file.name)) await addImage(file);
-  say(table && !csv.headless ? t("batch.csv_used", { rows: csv.rows.size }) : "");
+  say(table && csv && !csv.headless ? t("batch.csv_used", { rows: csv.rows.size }) : "");
   refresh();
 }
 
@@ -78,7 +83,7 @@ async function addImage(file) {
   const earlier = key && items.find((item) => item.key === key && !item.file);
   if (earlier) return Object.assign(earlier, { file, digest });
   const item = new Item({ file, digest, key, mostBytes, twin: items.find((each) => each.digest === digest) });
-  const mm = batch?.images[key]?.mm;
+  const mm = key && batch?.images[key]?.mm;
   if (mm) item.size = t("common.mm", { value: mm });
   fromCsv(item);
   enter(item);
@@ -96,7 +101,7 @@ function enter(item) {
 
 function remove(item) {
   items = items.filter((each) => each !== item);
-  for (const each of items) if (each.twin === item) each.twin = items.find((other) => other !== each && !other.twin && other.digest === each.digest);
+  for (const each of items) if (each.twin === item) each.twin = items.find((other) => other !== each && !other.twin && other.digest === each.digest) ?? null;
   if (batch) { delete batch.images[item.key]; keep(batch); }
   item.place.remove();
   byId("table").querySelector("input:enabled")?.focus();
@@ -128,13 +133,14 @@ async function send(some) {
   byId("progress-title").focus();
 }
 
+/** @param {Item} item */
 function post(item) {
-  const body = new FormData();
+  const body = new FormData(), { label, priority: own } = /** @type {Batch} */ (batch);
   const { external_id = "", roi = "", priority } = item.row ?? {};
-  const told = { size_mm: item.mm, batch: batch.label, external_id, roi, priority: priority || batch.priority };
-  for (const [name, value] of Object.entries(told)) if (value) body.set(name, value);
-  body.set("image", item.file, "image");
-  return ask("POST", "/v1/cases", { body, headers: { "Idempotency-Key": item.key } });
+  const told = { size_mm: item.mm, batch: label, external_id, roi, priority: priority || own };
+  for (const [name, value] of Object.entries(told)) if (value) body.set(name, String(value));
+  body.set("image", /** @type {File} */ (item.file), "image");
+  return ask("POST", "/v1/cases", { body, headers: { "Idempotency-Key": /** @type {string} */ (item.key) } });
 }
 
 function told(item, phase, outcome) {
@@ -147,8 +153,9 @@ function told(item, phase, outcome) {
 
 function accepted(item, receipt) {
   Object.assign(item, { caseId: receipt.case_id, duplicate: receipt.duplicate_of });
-  batch.images[item.key].case = item.caseId;
-  keep(batch);
+  const begun = /** @type {Batch} */ (batch);
+  begun.images[item.key].case = item.caseId;
+  keep(begun);
   follow();
 }
 
@@ -183,9 +190,9 @@ async function look() {
 }
 
 async function hear() {
-  const lines = new Map();
+  const lines = new Map(), { label } = /** @type {Batch} */ (batch);
   for (let cursor = ""; cursor !== null;) {
-    const page = await ask("GET", `/v1/cases?${new URLSearchParams({ batch: batch.label, limit: PAGE, cursor })}`);
+    const page = await ask("GET", `/v1/cases?${new URLSearchParams({ batch: label, limit: String(PAGE), cursor })}`);
     for (const line of page.cases) lines.set(line.case_id, line);
     cursor = page.next_cursor;
   }

@@ -28,7 +28,7 @@ function picture(caseId) {
 
 // Until the job is final: by its events, or by asking where these do not come through.
 function follow(job) {
-  return new Promise((ended) => {
+  return new Promise((/** @type {(value: void) => void} */ ended) => {
     const events = new EventSource(`/v1/jobs/${job}/events`);
     events.addEventListener("job", ({ data }) => {
       if (tell(JSON.parse(data))) { events.close(); ended(); }

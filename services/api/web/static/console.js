@@ -20,7 +20,7 @@ byId("secret-copy").addEventListener("click", async ({ target }) => {
   target.textContent = target.dataset.copied;
 });
 byId("secret").addEventListener("close", () => { byId("secret-text").value = ""; });
-for (const live of main.querySelectorAll("[data-every]")) setInterval(() => idle(live) && refresh(), live.dataset.every * 1000);
+for (const live of main.querySelectorAll("[data-every]")) setInterval(() => idle(live) && refresh(), Number(live.dataset.every) * 1000);
 
 async function act(asking, button, json) {
   const { ask: route, sure, tag, secret, done } = asking.dataset, [method, path] = route.split(" ");

@@ -21,7 +21,9 @@ export function mountHeatmap(figure, { caseId, words }) {
   panel.append(button, status);
   figure.classList.add("heatmap-over");
   figure.after(panel);
-  const over = { place() {}, layer: null }, stop = new AbortController();
+  /** @type {{place: () => void, layer: HTMLImageElement | null}} */
+  const over = { place() {}, layer: null };
+  const stop = new AbortController();
   const watcher = new ResizeObserver(() => over.place());
   watcher.observe(image);
 
@@ -42,13 +44,14 @@ export function mountHeatmap(figure, { caseId, words }) {
   });
 
   function show(maps) {
-    over.layer = make("img", { className: "heatmap-layer", alt: "" });
-    over.layer.style.opacity = SHOWN_AT;
-    figure.append(over.layer);
+    const layer = make("img", { className: "heatmap-layer", alt: "" });
+    over.layer = layer;
+    layer.style.opacity = SHOWN_AT;
+    figure.append(layer);
     const slider = make("input", { type: "range", min: 0, max: 100, step: 5, value: SHOWN_AT * 100, id: `${id}-opacity` });
     const reading = make("output", { htmlFor: slider.id });
     const read = () => {
-      over.layer.style.opacity = slider.value / 100;
+      layer.style.opacity = slider.value / 100;
       reading.textContent = words("heatmap.percent", { n: slider.value });
       slider.setAttribute("aria-valuetext", reading.textContent);
     };
@@ -64,12 +67,12 @@ export function mountHeatmap(figure, { caseId, words }) {
 
     function pick(number) {
       const map = maps[number], [x, y, width, height] = map.roi.box;
-      over.layer.src = map.heat;
+      layer.src = map.heat;
       over.place = () => {
         const across = image.clientWidth / image.naturalWidth, down = image.clientHeight / image.naturalHeight;
         const at = { left: image.offsetLeft + image.clientLeft + x * across, top: image.offsetTop + image.clientTop + y * down };
         const box = { ...at, width: width * across, height: height * down };
-        for (const [name, value] of Object.entries(box)) over.layer.style[name] = `${value}px`;
+        for (const [name, value] of Object.entries(box)) layer.style[name] = `${value}px`;
       };
       if (image.complete) over.place(); else image.addEventListener("load", () => over.place(), { once: true });
       told.replaceChildren(make("p", { className: "heatmap-label", textContent: label(map, words) }), legend(map, words),

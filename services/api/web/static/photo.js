@@ -8,8 +8,14 @@ const CORNERS = ["upper_left", "upper_right", "lower_right", "lower_left"];
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const COARSE = 10;
 
-// Lets the reader straighten a photo. Resolves to {blob, look}, the straightened PNG and what SERA says of it, or null
-// where the reader gave up. `file` is a File or Blob of the camera.
+/**
+ * Lets the reader straighten a photo. Resolves to the straightened PNG and what SERA says of it, or null where the
+ * reader gave up.
+ *
+ * @param {Blob} file  of the camera
+ * @param {{csrf?: string}} [options]
+ * @returns {Promise<{blob: Blob, look: any} | null>}
+ */
 export async function takePhoto(file, { csrf } = {}) {
   const dialog = new PhotoDialog(csrf);
   try {
@@ -165,8 +171,9 @@ async function upright(file) {
   const canvas = Object.assign(document.createElement("canvas"), {
     width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale),
   });
-  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  const smaller = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
+  canvas.getContext("2d")?.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  /** @type {Blob} */
+  const smaller = await new Promise((resolve) => canvas.toBlob((blob) => resolve(/** @type {Blob} */ (blob)), "image/jpeg", 0.92));
   return { file: smaller, bitmap: await createImageBitmap(smaller) };
 }
 

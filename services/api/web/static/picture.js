@@ -10,9 +10,18 @@ const SHOWN_OTHERWISE = new Set(["multi-frame", "roi-from-calipers"]);
 const SIDES = ["x", "y", "width", "height"];
 
 export class Picture {
-  // `measured(mm)` hears what the image's own calibration gives, null for nothing.
+  /** @type {Blob & {name?: string} | null} */
+  file = null;
+  /** @type {any} */
+  seen = null;
+  photo = false;
+  turn = 0;
+  /** @type {Promise<void> | null} */
+  ready = null;
+
+  /** @param {(mm: number | null) => void} measured  hears what the image's own calibration gives, null for nothing */
   constructor(measured) {
-    Object.assign(this, { measured, file: null, turn: 0 });
+    this.measured = measured;
     this.canvas = new RoiCanvas(byId("roi"), () => this.outlined());
     byId("file").addEventListener("change", (event) => this.from(event.target, (file) => this.choose(file)));
     byId("camera").addEventListener("change", (event) => this.from(event.target, (file) => this.photograph(file)));
@@ -33,7 +42,7 @@ export class Picture {
   }
 
   given(event, carried, dropped = false) {
-    const [file] = carried?.files ?? [];
+    const file = carried?.files?.[0];
     if (dropped || file) event.preventDefault();
     if (file && !document.querySelector("dialog[open]")) this.choose(file);
   }
@@ -50,7 +59,7 @@ export class Picture {
 
   // Another frame of the same loop; the one that is shown stays until it is there.
   turnTo(frame) {
-    const { file } = this;
+    const file = /** @type {Blob} */ (this.file);
     this.say(t("reader.image.looking"));
     this.ready = this.look(async () => ({ file, seen: await look(file, { frame }), photo: false }), ++this.turn);
   }
@@ -75,7 +84,7 @@ export class Picture {
   }
 
   show(bitmap) {
-    const { seen, photo, file } = this;
+    const { seen, photo } = this, file = /** @type {Blob & {name?: string}} */ (this.file);
     byId("view").hidden = false;
     this.canvas.show(bitmap, seen.roi?.box ?? null);
     this.say(t(photo ? "reader.image.photo" : "reader.image.shown", { name: file.name || t("reader.image.pasted") }));
@@ -108,7 +117,7 @@ export class Picture {
 
   numbered() {
     const numbers = SIDES.map((side) => byId(`roi-${side}`).valueAsNumber);
-    if (numbers.every(Number.isFinite)) this.canvas.change(numbers);
+    if (numbers.every(Number.isFinite)) this.canvas.change(/** @type {import("./roi.js").Box} */ (numbers));
   }
 
   // What a submission says of the image. A suggestion that was taken away is not taken up again.

@@ -83,7 +83,7 @@ function parcel() {
   const fields = { ...told, size_mm: size.mm, external_id: byId("external").value.trim(), priority: byId("urgent").checked ? "urgent" : "routine", descriptors: description.told };
   const body = new FormData();
   for (const [name, value] of Object.entries(fields)) if (value !== null && value !== "") body.set(name, value);
-  body.set("image", image, image.name ?? "image.png");
+  if (image) body.set("image", image, image.name ?? "image.png");
   const asked = JSON.stringify([turn, fields]);
   if (asked !== sent.asked) sent = { asked, key: once() };
   return { body, headers: { "Idempotency-Key": sent.key } };

@@ -12,7 +12,9 @@ const ZOOMS = [1, 1.5, 2, 3, 4];
 const SETTLE_MS = 600;
 const KEPT = "sera-reading-keys";
 const watch = new Watch();
-let now = null, given = false, ready = false, zoom = 0;
+/** @type {Record<string, any>} */
+let now = {};
+let given = false, ready = false, zoom = 0;
 
 byId("go")?.addEventListener("click", () => held(next));
 byId("pause").addEventListener("click", pause);

@@ -6,12 +6,33 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 const SETTING = ["Enter", " "], REMOVING = ["Delete", "Backspace"];
 const MOST_TIMES = 3, MOST_HIGH = 0.6;
 
+/** @param {Box} box @param {number} by @returns {Box} */
+const scaled = ([x, y, width, height], by) => [x * by, y * by, width * by, height * by];
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 
+/**
+ * @typedef {[number, number]} Point
+ * @typedef {[number, number, number, number]} Box  x, y, width, height
+ * @typedef {{from: Point, before: Box | null, moving?: Box, fixed?: Point, small?: boolean}} Grip
+ */
+
 export class RoiCanvas {
-  // `told(box)` hears of each change by the reader: [x, y, width, height], or null for none.
+  /** @type {Box | null} */
+  box = null;
+  /** @type {Grip | null} */
+  held = null;
+  // Until a picture is shown there is neither of these.
+  picture = /** @type {ImageBitmap} */ (/** @type {unknown} */ (null));
+  pen = /** @type {CanvasRenderingContext2D} */ (/** @type {unknown} */ (null));
+  scale = 1;
+
+  /**
+   * @param {PageElement} canvas
+   * @param {(box: Box | null) => void} told  hears of each change by the reader
+   */
   constructor(canvas, told) {
-    Object.assign(this, { canvas, told, box: null, picture: null });
+    this.canvas = canvas;
+    this.told = told;
     canvas.addEventListener("keydown", (event) => this.key(event));
     canvas.addEventListener("pointerdown", (event) => this.grip(event));
     canvas.addEventListener("pointermove", (event) => this.drag(event));
@@ -26,17 +47,20 @@ export class RoiCanvas {
   }
 
   // Without telling; what reaches beyond the picture is cut off.
+  /** @param {Box | null} box */
   set(box) {
     this.box = box && this.inside(box);
     this.draw();
   }
 
+  /** @param {Box} box @returns {Box} */
   inside([x, y, width, height]) {
     const { width: across, height: down } = this.picture;
     const [wide, high] = [clamp(Math.round(width), LEAST_PX, across), clamp(Math.round(height), LEAST_PX, down)];
     return [clamp(Math.round(x), 0, across - wide), clamp(Math.round(y), 0, down - high), wide, high];
   }
 
+  /** @param {Box | null} box */
   change(box) {
     this.set(box);
     this.told(this.box);
@@ -49,21 +73,24 @@ export class RoiCanvas {
     event.preventDefault();
     if (removing) this.change(null);
     else if (!this.box) this.change(this.middle());
-    else if (step) this.change(this.stepped(step, event.shiftKey));
+    else if (step) this.change(this.stepped(this.box, step, event.shiftKey));
   }
 
+  /** @returns {Box} */
   middle() {
     const { width, height } = this.picture;
     return [width / 4, height / 4, width / 2, height / 2];
   }
 
-  stepped([right, down], sized) {
-    const [x, y, width, height] = this.box, by = Math.max(Math.round(this.picture.width / 100), 1);
+  /** @param {Box} box @param {Point} step @param {boolean} sized @returns {Box} */
+  stepped([x, y, width, height], [right, down], sized) {
+    const by = Math.max(Math.round(this.picture.width / 100), 1);
     if (!sized) return [x + right * by, y + down * by, width, height];
     const room = [this.picture.width - x, this.picture.height - y];
     return [x, y, clamp(width + right * by, LEAST_PX, room[0]), clamp(height + down * by, LEAST_PX, room[1])];
   }
 
+  /** @returns {Point} */
   at(event) {
     const seen = this.canvas.getBoundingClientRect();
     const [x, y] = [(event.clientX - seen.left) / this.scale, (event.clientY - seen.top) / this.scale];
@@ -76,28 +103,31 @@ export class RoiCanvas {
     this.canvas.focus();
     this.canvas.setPointerCapture(event.pointerId);
     const point = this.at(event), corner = this.corner(point, event.pointerType === "mouse" ? MOUSE_PX : FINGER_PX);
-    const held = this.holds(point) ? { moving: this.box } : { fixed: point };
+    const held = this.box && this.holds(point) ? { moving: this.box } : { fixed: point };
     this.held = { from: point, before: this.box, ...(corner ? { fixed: corner } : held) };
   }
 
   // The corner opposite to the one that is touched.
+  /** @param {Point} point @param {number} reach @returns {Point | null} */
   corner([x, y], reach) {
     if (!this.box) return null;
     const [left, top, width, height] = this.box, right = left + width, bottom = top + height;
     const corners = [[left, top, right, bottom], [right, top, left, bottom], [right, bottom, left, top], [left, bottom, right, top]];
     const near = corners.find(([cx, cy]) => Math.hypot(cx - x, cy - y) * this.scale <= reach);
-    return near?.slice(2) ?? null;
+    return near ? [near[2], near[3]] : null;
   }
 
+  /** @param {Point} point */
   holds([x, y]) {
     const box = this.box;
-    return Boolean(box) && x >= box[0] && y >= box[1] && x <= box[0] + box[2] && y <= box[1] + box[3];
+    return box !== null && x >= box[0] && y >= box[1] && x <= box[0] + box[2] && y <= box[1] + box[3];
   }
 
   drag(event) {
     if (!this.held) return;
     const [x, y] = this.at(event), { from, moving, fixed } = this.held;
     if (moving) return this.set([moving[0] + x - from[0], moving[1] + y - from[1], moving[2], moving[3]]);
+    if (!fixed) return;
     this.set([Math.min(x, fixed[0]), Math.min(y, fixed[1]), Math.abs(x - fixed[0]), Math.abs(y - fixed[1])]);
     this.held.small = Math.min(Math.abs(x - fixed[0]), Math.abs(y - fixed[1])) < LEAST_PX / 2;
   }
@@ -129,9 +159,10 @@ export class RoiCanvas {
     if (!this.picture || !this.pen) return;
     const [width, height] = [this.picture.width * this.scale, this.picture.height * this.scale];
     this.pen.drawImage(this.picture, 0, 0, width, height);
-    if (this.box) this.outline(width, height, this.box.map((side) => side * this.scale));
+    if (this.box) this.outline(width, height, scaled(this.box, this.scale));
   }
 
+  /** @param {number} width @param {number} height @param {Box} box */
   outline(width, height, [x, y, wide, high]) {
     const { pen } = this;
     pen.fillStyle = "rgb(0 0 0 / .4)";
@@ -139,8 +170,8 @@ export class RoiCanvas {
     pen.rect(0, 0, width, height);
     pen.rect(x, y, wide, high);
     pen.fill("evenodd");
-    for (const [ink, thick] of [["#000", 4], ["#ffd400", 2]]) {
-      Object.assign(pen, { strokeStyle: ink, lineWidth: thick });
+    for (const line of [{ strokeStyle: "#000", lineWidth: 4 }, { strokeStyle: "#ffd400", lineWidth: 2 }]) {
+      Object.assign(pen, line);
       pen.strokeRect(x, y, wide, high);
     }
     for (const [cx, cy] of [[x, y], [x + wide, y], [x + wide, y + high], [x, y + high]]) this.handle(cx, cy);

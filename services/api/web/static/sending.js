@@ -4,15 +4,29 @@ const MOST = 4;
 const TRIES_AWAY = 6;
 const LONGEST_S = 60;
 
+/** @template T */
 export class Sending {
-  // `send(item)` resolves to the answer or throws a Problem; `told(item, state, answer or problem)` hears each step:
-  // queued, sending, later, sent, refused, or ready again after a stop.
+  /** @type {T[]} */
+  queue = [];
+  under = 0;
+  until = 0;
+  halt = new AbortController();
+
+  /**
+   * @param {(item: T) => Promise<any>} send  resolves to the answer or throws a Problem
+   * @param {(item: T, state: string, outcome?: any) => void} told  hears each step: queued, sending, later, sent, refused,
+   *   or ready again after a stop; the outcome is the answer or the problem
+   * @param {number} most
+   */
   constructor(send, told, most = MOST) {
-    Object.assign(this, { send, told, most, queue: [], under: 0, until: 0, halt: new AbortController() });
+    this.send = send;
+    this.told = told;
+    this.most = most;
   }
 
   get busy() { return this.under + this.queue.length > 0; }
 
+  /** @param {T[]} items */
   add(items) {
     if (this.halt.signal.aborted) this.halt = new AbortController();
     this.queue.push(...items);
@@ -27,9 +41,10 @@ export class Sending {
   }
 
   fill() {
-    while (this.under < this.most && this.queue.length > 0) this.run(this.queue.shift());
+    while (this.under < this.most && this.queue.length > 0) this.run(/** @type {T} */ (this.queue.shift()));
   }
 
+  /** @param {T} item */
   async run(item) {
     this.under += 1;
     const [state, outcome] = await this.deliver(item, this.halt.signal);
@@ -38,6 +53,7 @@ export class Sending {
     this.fill();
   }
 
+  /** @param {T} item @param {AbortSignal} halt @returns {Promise<[string, any?]>} */
   async deliver(item, halt) {
     for (let away = 0; ;) {
       await pause(this.until - Date.now(), halt);
@@ -57,7 +73,7 @@ export class Sending {
 
 function pause(ms, halt) {
   if (ms <= 0 || halt.aborted) return null;
-  return new Promise((resolve) => {
+  return new Promise((/** @type {(value?: undefined) => void} */ resolve) => {
     const timer = setTimeout(resolve, ms);
     halt.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
   });

@@ -2,10 +2,11 @@
 
 const SHELF = "sera-shell-1";
 const SHELL = ["/offline", "/static/sera.css"];
+const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 
-self.addEventListener("install", (event) => event.waitUntil(fill()));
-self.addEventListener("activate", (event) => event.waitUntil(tidy()));
-self.addEventListener("fetch", (event) => {
+worker.addEventListener("install", (event) => event.waitUntil(fill()));
+worker.addEventListener("activate", (event) => event.waitUntil(tidy()));
+worker.addEventListener("fetch", (event) => {
   const { mode, url, method } = event.request;
   const shell = method === "GET" && SHELL.includes(new URL(url).pathname);
   if (mode === "navigate" || shell) event.respondWith(answer(event.request, shell));
@@ -13,13 +14,13 @@ self.addEventListener("fetch", (event) => {
 
 async function fill() {
   await (await caches.open(SHELF)).addAll(SHELL);
-  await self.skipWaiting();
+  await worker.skipWaiting();
 }
 
 async function tidy() {
   const old = (await caches.keys()).filter((name) => name !== SHELF);
   await Promise.all(old.map((name) => caches.delete(name)));
-  await self.clients.claim();
+  await worker.clients.claim();
 }
 
 // The network first, always; what is kept only where there is none.
@@ -27,6 +28,6 @@ async function answer(request, shell) {
   try {
     return await fetch(request);
   } catch {
-    return caches.match(shell ? request : "/offline");
+    return await caches.match(shell ? request : "/offline") ?? Response.error();
   }
 }

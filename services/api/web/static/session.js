@@ -9,10 +9,18 @@ export const proof = () => document.querySelector("meta[name=csrf]")?.content ??
 export const once = () => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;
 
 export class Problem extends Error {
+  /** @param {{detail: string, code?: string}} told @param {number} [status] @param {number | null} [later] */
   constructor(told, status = 0, later = null) { super(told.detail); this.code = told.code; this.status = status; this.later = later; }
 }
 
-// The answer's JSON. Raises Problem, with the next step as its message, its `code`, `status` and `later` (seconds).
+/**
+ * The answer's JSON. Raises Problem, with the next step as its message, its `code`, `status` and `later` (seconds).
+ *
+ * @param {string} method
+ * @param {string} path
+ * @param {{json?: unknown, body?: BodyInit, csrf?: string | null, headers?: Record<string, string>, signal?: AbortSignal}} [sending]
+ * @returns {Promise<any>}
+ */
 export async function ask(method, path, { json, body, csrf = proof(), headers = {}, signal } = {}) {
   const sent = { "Accept-Language": language, ...(json !== undefined && { "Content-Type": "application/json" }), ...(method !== "GET" && csrf && { "X-CSRF-Token": csrf }), ...headers };
   let answer;

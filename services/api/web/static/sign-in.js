@@ -4,6 +4,7 @@ import { ask, byId, say, who } from "./session.js";
 import { t } from "./words.js";
 
 const enter = byId("enter"), change = byId("change");
+/** @type {string | null} */
 let csrf = null;
 
 enter.addEventListener("submit", (event) => { event.preventDefault(); attempt(enter, signIn); });

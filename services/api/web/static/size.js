@@ -61,7 +61,7 @@ export class SizeField {
   question() {
     const { mm } = this, box = byId("size-doubt");
     box.hidden = mm === null || !unusual(mm) || this.kept === mm;
-    if (box.hidden) return box.replaceChildren();
+    if (mm === null || box.hidden) return box.replaceChildren();
     const choices = meant(mm).map((other) => this.choice("reader.size.meant", other, () => this.take(other)));
     if (mm <= this.largest) choices.push(this.choice("reader.size.keep", mm, () => this.keep(mm)));
     box.replaceChildren(line(this.doubted(mm)), row(choices));

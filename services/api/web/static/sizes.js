@@ -20,7 +20,7 @@ export function readSize(text) {
 // The size in mm that SERA takes, or null.
 export function understood(text) {
   const mm = readSize(text)?.mm;
-  return mm <= LARGEST_MM ? mm : null;
+  return mm !== undefined && mm <= LARGEST_MM ? mm : null;
 }
 
 export const hundredth = (mm) => Math.round(mm * 100) / 100;

@@ -2,7 +2,11 @@
 
 import { language } from "./words.js";
 
-const DAY = { dateStyle: "medium" }, H24 = { hourCycle: "h23" };
+/** @type {Intl.DateTimeFormatOptions} */
+const DAY = { dateStyle: "medium" };
+/** @type {Intl.DateTimeFormatOptions} */
+const H24 = { hourCycle: "h23" };
+/** @type {Record<string, Intl.DateTimeFormatOptions>} */
 const SHAPES = {
   minute: { ...DAY, ...H24, timeStyle: "short" },
   second: { ...DAY, ...H24, timeStyle: "medium" },

@@ -9,6 +9,9 @@ import { t } from "./words.js";
 const MOST_ROWS = 200, MOST_BYTES = 8 * 1024 * 1024, MOST_HASHES = 5000, MOST_TRIES = 5, FIRST_WAIT_S = 2;
 const dataset = byId("holds").dataset.dataset, route = `/v1/datasets/${dataset}`;
 const baseName = (path) => path.split(/[\\/]/).pop();
+/** @typedef {{line: number, cells: Record<string, string>, file?: File, mask?: File, sha?: string | null, maskSha?: string | null, known?: boolean}} Row */
+
+/** @type {AbortController | null} */
 let stopping = null;
 
 byId("upload").addEventListener("submit", (event) => { event.preventDefault(); begin([...byId("files").files]); });
@@ -37,6 +40,7 @@ async function begin(files) {
 }
 
 async function upload(files, counts) {
+  /** @type {{header: string[], rows: Row[]}} */
   const { header, rows } = await manifest(files);
   const named = new Map(files.map((file) => [file.name, file]));
   for (const row of rows) [row.file, row.mask] = [named.get(baseName(row.cells.image ?? "")), named.get(baseName(row.cells.mask ?? ""))];
@@ -62,7 +66,7 @@ async function manifest(files) {
 async function compare(rows) {
   const come = rows.filter((row) => row.file);
   for (const [at, row] of come.entries()) {
-    stopping.signal.throwIfAborted();
+    stopping?.signal.throwIfAborted();
     if (!(row.sha = await sha256(row.file))) return;
     tell(t("datasets.upload.compared", { done: at + 1, all: come.length }), (at + 1) / come.length);
   }
@@ -97,7 +101,7 @@ async function patiently(header, batch) {
       if (![0, 429, 503].includes(problem.status) || tried === MOST_TRIES) throw problem;
       tell(problem.message);
       await new Promise((settle) => setTimeout(settle, 1000 * (problem.later ?? FIRST_WAIT_S * tried)));
-      stopping.signal.throwIfAborted();
+      stopping?.signal.throwIfAborted();
     }
   }
 }
@@ -109,7 +113,7 @@ async function halves(header, batch) {
   return { ...sums, rows: [...one.rows, ...other.rows] };
 }
 
-const send = (path, what) => ask("POST", path, { ...what, signal: stopping.signal });
+const send = (path, what) => ask("POST", path, { ...what, signal: stopping?.signal });
 
 function form(header, batch) {
   const body = new FormData(), sent = new Map();

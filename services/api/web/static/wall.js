@@ -6,7 +6,9 @@ import { t } from "./words.js";
 
 const EVERY_MS = 5_000, SILENT_MS = 15_000, TURN_MS = 10_000, FEWEST = 4;
 const wide = matchMedia("(min-width: 60rem)"), calm = matchMedia("(prefers-reduced-motion: reduce)");
-let etag = null, answered = Date.now(), asking = false, at = 0, paused = calm.matches;
+/** @type {string | null} */
+let etag = null;
+let answered = Date.now(), asking = false, at = 0, paused = calm.matches;
 
 const part = (name, within = document) => within.querySelector(`[data-part=${name}]`);
 const rows = () => [...part("hospitals").rows];
@@ -32,7 +34,7 @@ async function look() {
   if (answer?.type === "opaqueredirect") location.reload(); // The session has ended, and the page itself sends to sign in.
   if (html !== null) {
     take(html);
-    etag = answer.headers.get("ETag");
+    etag = answer?.headers.get("ETag") ?? null;
   }
   if (html !== null || answer?.status === 304) answered = Date.now();
   heed();

@@ -6,7 +6,15 @@ import { t } from "./words.js";
 
 const EVERY_MS = 2000;
 const DAY = { from: "00:00", to: "23:59:59.999" };
-let timer = null, seen = null, open = null;
+/** @typedef {{row: string, act: string, href: string | null} | null} Place */
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+/** @type {string | null} */
+let seen = null;
+// What the open dialog is about: its row's data, where the keyboard was, and the key of what was last sent.
+/** @type {{row: Record<string, string>, focus: Place, key: string, sent: string}} */
+let open;
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
@@ -55,7 +63,7 @@ async function again(button, path, done) {
 
 function show(id, button, fill) {
   const dialog = byId(id), form = dialog.querySelector("form");
-  open = { row: { ...row(button).dataset }, focus: focused(), key: null, sent: null };
+  open = { row: { ...row(button).dataset }, focus: focused(), key: "", sent: "" };
   form.reset();
   dialog.querySelector(".of").textContent = open.row.name;
   dialog.querySelector("[role=alert]").textContent = "";
@@ -131,8 +139,9 @@ function take(fresh, tag) {
 const states = () => new Map([...document.querySelectorAll("tr[data-job]")].map((each) => [each.id, each.dataset.state]));
 
 // Where the keyboard stands in the list, so that it stays there when the list is made anew.
+/** @returns {Place} */
 function focused() {
-  const at = document.activeElement;
+  const at = /** @type {PageElement | null} */ (document.activeElement);
   if (!at?.closest("#list")) return null;
   return { row: at.closest("tr")?.id, act: at.dataset.act, href: at.getAttribute("href") };
 }

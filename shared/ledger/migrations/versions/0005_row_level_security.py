@@ -26,7 +26,7 @@ OWN_JOB = "EXISTS (SELECT FROM jobs j WHERE j.id = job_id)"
 """Themselves under row-level security. A foreign key is not, and would take another hospital's case."""
 STAFF_KEY = "role IN ('submitter', 'reader')"
 
-POLICIES = {
+POLICIES: dict[str, dict[str, tuple[str | None, str | None]]] = {
     "cases": {"ALL": (OWN, OWN)},
     "jobs": {"ALL": (OWN, f"{OWN} AND {OWN_CASE}")},
     "results": {"SELECT": (OWN, None)},

@@ -1,5 +1,7 @@
 """What a hospital may send and its share of the workers; the bucket that its rate is drawn from."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 OWN = "hospital_id = NULLIF(current_setting('sera.hospital', true), '')::uuid"
-COLUMNS = (
+COLUMNS: tuple[tuple[str, sa.types.TypeEngine[Any]], ...] = (
     ("rate_per_minute", sa.Integer()),
     ("inflight_quota", sa.Integer()),
     ("weight", sa.Double()),

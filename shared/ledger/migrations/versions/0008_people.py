@@ -1,5 +1,7 @@
 """People sign in: accounts, sessions, and what slows down those who guess."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -127,6 +129,6 @@ def _attempts() -> None:
     op.create_index("ix_arrivals_expires_at", "arrivals", ["expires_at"])
 
 
-def _moment(name: str, now: bool) -> sa.Column:
+def _moment(name: str, now: bool) -> sa.Column[Any]:
     default = sa.text("clock_timestamp()") if now else None
     return sa.Column(name, sa.DateTime(timezone=True), server_default=default, nullable=not now)

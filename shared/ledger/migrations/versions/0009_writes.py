@@ -42,8 +42,13 @@ def upgrade() -> None:
     op.drop_column("receipts", "job_id")
     for name in ("hospital_id", "case_id"):
         op.alter_column("receipts", name, nullable=True)
-    unique = {"unique": True, "postgresql_nulls_not_distinct": True}
-    op.create_index("receipts_once", "receipts", ["hospital_id", "key"], **unique)
+    op.create_index(
+        "receipts_once",
+        "receipts",
+        ["hospital_id", "key"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    )
     op.create_index("receipts_kept", "receipts", ["created_at"])
     known = sa.text("case_id IS NOT NULL")
     op.create_index("receipts_of_case", "receipts", ["case_id"], postgresql_where=known)

@@ -4,6 +4,8 @@ The database itself erases, when a case is marked as erased. So no service needs
 none has it any more.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,7 +14,7 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-MARKS = {
+MARKS: dict[str, sa.types.TypeEngine[Any]] = {
     "erased_at": sa.DateTime(timezone=True),
     "erased_by": sa.String(),
     "erased_for": sa.String(),

@@ -1,5 +1,7 @@
 """Cases may carry a batch's label; what a result says stands in columns of its own, for lists that are asked for it."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,7 +10,7 @@ down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-TOLD = {
+TOLD: dict[str, tuple[str, sa.types.TypeEngine[Any]]] = {
     "risk": ("(body->>'risk')::double precision", sa.Double()),
     "decision": ("body->>'decision'", sa.String()),
     "fna": ("(body->'fna'->>'recommended')::boolean", sa.Boolean()),

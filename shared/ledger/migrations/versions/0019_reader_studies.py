@@ -4,6 +4,8 @@ The database itself refuses a second reading, an aided one before the blind one,
 any change of a study's cases and readers once it is open. With an erased case its readings go.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -202,7 +204,7 @@ def _breaches() -> None:
     )
 
 
-def _whose() -> tuple[sa.Column, ...]:
+def _whose() -> tuple[sa.Column[Any], ...]:
     return (
         sa.Column("study_id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -252,7 +254,7 @@ def _append_only(table: str, what: str) -> None:
     )
 
 
-def _moment(name: str) -> sa.Column:
+def _moment(name: str) -> sa.Column[Any]:
     return sa.Column(
         name,
         sa.DateTime(timezone=True),

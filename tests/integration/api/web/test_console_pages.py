@@ -26,7 +26,7 @@ def dead(ledger, north_id):
         job = book.jobs.open(book.cases.add(CASE), Priority.URGENT)
     with ledger.system_session("test") as house:
         lease = house.queue.claim("worker-1", 1, timedelta(minutes=1), 5)
-        house.queue.fail(lease.token, {job: Failure("worker-lost", "It went away.")})
+        house.queue.fail(lease.token, {job: Failure("worker-lost")})
     return job
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from shared.domain.messages import Message
 from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.domain.roles import Role
 from shared.statistics.gate import GatePolicy, Readings, weigh
@@ -34,7 +35,7 @@ def operator(as_person, ledger):
             house.models.store(digest, name, "starter", None, True, {"auc": 0.9})
         house.models.promote(LIVE, "test", None)
         house.gates.record(CANDIDATE, LIVE, None, None, judgement())
-        reason = GateReason("auc-worse", "It is worse.", Weight.AGAINST)
+        reason = GateReason("calibration-unknown", Weight.AGAINST)
         house.gates.record(OLD, None, None, None, Judgement(GateVerdict.FAILED, (reason,)))
         house.serving.report("worker-1", LIVE)
     return as_person(Role.OPERATOR)
@@ -62,7 +63,7 @@ def test_a_candidate_stands_beside_the_live_model(operator, language):
 def test_one_that_was_judged_before_figures_were_kept_says_so_and_needs_a_reason(operator):
     page = operator.get(f"/console/models/{OLD[:12]}").text
     assert "judged before figures for plots were kept" in page
-    assert "It is worse." in page
+    assert "nothing is known of its calibration" in page
     assert 'required minlength="10"' in page
 
 
@@ -76,14 +77,13 @@ def test_a_model_that_the_gate_passed_needs_no_reason(operator):
 def test_the_list_says_what_is_live_and_what_each_worker_serves(operator, ledger, language):
     with ledger.system_session("test") as house:
         house.models.promote(CANDIDATE, "chief", "better on our own images")
-        house.serving.refused(
-            "worker-1", CANDIDATE, "golden-mismatch", "It does not reproduce its golden cases."
-        )
+        unread = Message("bundle-unreadable", {"part": "weights", "problem": "header 7"})
+        house.serving.refused("worker-1", CANDIDATE, unread)
     page = operator.get("/console/models", params={"lang": language}).text
     for found in (
         "better on our own images",
         "worker-1",
-        "It does not reproduce its golden cases.",
+        "header 7",
         "second/1",
     ):
         assert found in page

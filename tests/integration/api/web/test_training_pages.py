@@ -6,6 +6,7 @@ import pytest
 
 from services.api.training.schemas import EventView
 from services.api.web.pages.runs import series
+from shared.domain.messages import Message
 from shared.domain.roles import Role
 from shared.domain.training import Split, StepKind
 from shared.ledger.labelled import LabelledImage
@@ -114,15 +115,17 @@ def test_what_a_recipe_lacks_is_said_before_a_run_starts(operator, ledger, versi
 def test_a_step_that_failed_says_why_and_the_run_can_be_resumed(operator, ledger, run_id):
     with ledger.system_session("test") as house:
         step = house.steps.claim("host/1/a", timedelta(minutes=1), 3)
-        house.steps.fail(step.token, "classes-missing", "Only benign images are there.")
+        facts = {"count": 40, "label": "benign"}
+        house.steps.fail(step.token, Message("single-class", facts))
     page = operator.get(f"/console/runs/{run_id}").text
-    assert "Only benign images are there." in page
+    assert "All 40 labelled images are benign." in page
     assert 'data-opens="resume"' in page
     assert "data-follows" not in page
 
 
 def told(number: int, step: str, **metrics: float) -> EventView:
     common = {"at": datetime.now(UTC), "stage": StepKind.TUNING, "fraction": 0.5, "message": ""}
+    common |= {"message_code": "progress-epoch", "facts": {}}
     return EventView(id=number, step=step, metrics=metrics, **common)
 
 

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.jobs import REASON_TEXT, Reason
+from shared.domain.jobs import Reason
 from shared.domain.roles import Role
+from shared.domain.texts import JOBS
 from shared.ledger.queue import Failure
-from tests.builders import form, png
+from tests.builders import fna_advice, form, png, result
 
 DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
-RESULT = {"risk": 0.7, "decision": "malignant", "fna": {"recommended": True}, "warnings": []}
+RESULT = result(risk=0.7, fna=fna_advice(recommended=True), warnings=())
 
 
 @pytest.fixture
@@ -23,9 +24,7 @@ def sent(north, ledger):
         lease = house.queue.claim("w", 2, LEASE, 5)
         read, lost = (job.id for job in lease.jobs)
         house.queue.finish(lease.token, DIGEST, {read: RESULT})
-        house.queue.fail(
-            lease.token, {lost: Failure(Reason.WORKER_LOST, REASON_TEXT[Reason.WORKER_LOST])}
-        )
+        house.queue.fail(lease.token, {lost: Failure(Reason.WORKER_LOST)})
 
 
 def acts(page: str) -> set[str]:
@@ -51,7 +50,7 @@ def test_everybody_is_offered_what_they_may_do_with_their_own_hospital_s_cases(a
 @pytest.mark.usefixtures("sent")
 def test_why_a_case_failed_is_said_in_the_language_of_the_page(as_person):
     page = as_person(Role.READER).get("/worklist?lang=ko", headers={"Accept-Language": "en"}).text
-    assert REASON_TEXT[Reason.WORKER_LOST] not in page
+    assert JOBS[Reason.WORKER_LOST][0] not in page
     assert page.count("워커가 중단되었습니다") == 2
 
 

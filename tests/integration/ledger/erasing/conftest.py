@@ -10,8 +10,10 @@ from sqlalchemy import text
 
 from shared.domain.erasure import Ground
 from shared.domain.jobs import Priority
+from shared.domain.prediction import Verdict
 from shared.ledger.observations import Observation
 from shared.ledger.receipts import Answer
+from tests import builders
 from tests.builders import CASE
 
 DIGEST, PNG, HEAT = "d" * 64, "b" * 64, "c" * 64
@@ -75,7 +77,7 @@ def erase(ledger, hospital):
 
 
 def result():
-    return {"risk": 0.7177, "score": 0.7177, "decision": "benign", "prevalence": 0.2}
+    return builders.result(risk=0.7177, score=0.7177, decision=Verdict.BENIGN, prevalence=0.2)
 
 
 def observation(job):

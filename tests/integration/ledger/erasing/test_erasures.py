@@ -36,7 +36,7 @@ TRACES = (
     "0.7177",
     "cytology",
     "key-of-99417",
-    "a sentence",
+    "a site",
 )
 SERVICE_ROLES = ("sera_house", "sera_hospital")
 
@@ -76,7 +76,7 @@ def test_nothing_of_an_erased_case_is_left_in_any_table(ledger, hospital, opened
         shadow = house.shadows.start(DIGEST, "test")
     with ledger.engine.begin() as owner:
         owner.exec_driver_sql("UPDATE shadows SET started_at = started_at - interval '1 hour'")
-        owner.exec_driver_sql("UPDATE jobs SET message = 'a sentence'")
+        owner.exec_driver_sql("""UPDATE jobs SET facts = '{"site": "a site"}'""")
     with ledger.system_session("shadow") as house:
         watched = house.shadows.claim(
             replace(shadow, started_at=shadow.started_at - timedelta(hours=1)), 5

@@ -26,15 +26,15 @@ SOLID = {
 def test_points_level_and_advice_are_the_pure_guidelines(descriptors, size_mm, points, level, due):
     told = assessed(descriptors, size_mm)
     assert (told.points, told.level) == (points, level)
-    assert [each["rule"] for each in told.advice] == list(ASSESSED)
-    assert [each["rule"] for each in told.advice if each["recommended"]] == due
-    assert {each["risk"] for each in told.advice} == {None}
+    assert [each.rule for each in told.advice] == list(ASSESSED)
+    assert [each.rule for each in told.advice if each.recommended] == due
+    assert {each.risk for each in told.advice} == {None}
 
 
 def test_a_guideline_without_a_category_says_so():
     told = assessed(SOLID | {"echogenicity": "isoechoic", "foci": ["punctate"]}, 12)
-    ata = next(each for each in told.advice if each["rule"] == "ATA-2015")
-    assert (ata["outcome"], ata["level"]) == ("undecided", None)
+    ata = next(each for each in told.advice if each.rule == "ATA-2015")
+    assert (ata.outcome, ata.level) == ("undecided", None)
 
 
 def test_nothing_is_assessed_where_nothing_was_described():

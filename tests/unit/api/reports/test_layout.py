@@ -6,18 +6,17 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from services.api.jobs.schemas import RESULT
 from services.api.languages import Language
 from services.api.reports.facts import Printed, Report
 from services.api.reports.layout import pdf
 from services.api.reports.zones import zone_named
-from shared.guidelines import EXAMPLE, alternatives, describe, recommend, to_json
+from shared.domain.findings import Finding
+from shared.domain.result import FoundRoi, RoiSource
+from shared.guidelines import EXAMPLE, describe, to_json
 from shared.ledger.cases import Case
+from tests.builders import result
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
-ADVICE = recommend(0.42, 14.5).to_json() | {
-    "alternatives": [each.to_json() for each in alternatives(0.42, 14.5)]
-}
 CASE = Case(
     "a" * 64,
     1,
@@ -33,8 +32,7 @@ CASE = Case(
 
 
 def report(language: Language = Language.ENGLISH, **changed) -> Report:
-    result = RESULT | {"fna": ADVICE} | changed
-    return Report("north", CASE, result, NOON, None, Printed("kim", "k", NOON), language)
+    return Report("north", CASE, result(**changed), NOON, None, Printed("kim", "k", NOON), language)
 
 
 def with_picture(roi: dict | None, height: int = 300, width: int = 300) -> Report:
@@ -67,9 +65,9 @@ def test_a_report_is_written_in_the_hours_of_who_asked():
 
 
 def test_what_caliper_marks_enclose_is_drawn_where_no_outline_was_given():
-    found = {"box": [40, 30, 180, 160], "source": "calipers"}
+    found = FoundRoi(box=(40, 30, 180, 160), source=RoiSource.CALIPERS)
     bare = with_picture(None)
-    assert pdf(replace(bare, result=bare.result | {"roi": found})) != pdf(bare)
+    assert pdf(replace(bare, result=result(roi=found))) != pdf(bare)
 
 
 def test_what_the_reader_saw_is_printed():
@@ -79,16 +77,16 @@ def test_what_the_reader_saw_is_printed():
     assert len(made) > len(pdf(report()))
 
 
-def test_many_readers_and_warnings_take_a_second_page():
-    long = {"code": "unheard-of", "message": "Words that go on. " * 12}
-    made = pdf(report(readers=RESULT["readers"] * 30, warnings=[long] * 6))
+def test_many_components_and_warnings_take_a_second_page():
+    long = Finding("unheard-of", "Words that go on. " * 12)
+    made = pdf(report(components=result().components * 30, warnings=(long,) * 6))
     assert pages(made) == 2
 
 
-def test_a_result_of_before_its_cut_off_had_a_risk_is_printed():
-    older = report()
-    del older.result["cutoff_risk"], older.result["cutoff_rule"]
-    assert pages(pdf(older)) == 1
+def test_a_result_without_a_size_is_printed_without_advice():
+    made = pdf(report(fna=None))
+    assert pages(made) == 1
+    assert len(made) < len(pdf(report()))
 
 
 @pytest.mark.parametrize(

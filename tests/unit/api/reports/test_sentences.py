@@ -8,14 +8,15 @@ from services.api.languages import Language
 from services.api.reports import sentences
 from services.api.reports.sentences import speaker
 from services.api.web.languages import SPOKEN
-from services.worker import results
+from shared.cases.result import SIZE_DIFFERS, SIZES, advise
+from shared.domain.findings import Finding
+from shared.domain.fna import FnaOutcome
 from shared.guidelines import (
     CHOICES,
     EXAMPLE,
     GUIDELINES,
     RULES,
     Focus,
-    Outcome,
     alternatives,
     assess,
     describe,
@@ -23,26 +24,21 @@ from shared.guidelines import (
 )
 from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Margin, Orientation
 from shared.imaging import errors
+from tests.builders import result
 
 ROOT = Path(__file__).parents[4]
-WARNERS = ("shared/imaging", "shared/learning", "services/worker")
+WARNERS = ("shared/imaging", "shared/learning", "shared/cases", "services/worker")
 SAY = speaker(Language.ENGLISH)
 
 
 def codes() -> Iterator[str]:
-    """Of every warning that the code can give: the first word of a Finding, or the place where one is put."""
+    """Of every warning that the code can give: the first word of a Finding."""
     for file in (file for folder in WARNERS for file in (ROOT / folder).rglob("*.py")):
         tree = ast.parse(file.read_text())
         named = dict(_constants(tree))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _id(node.func) == "Finding" and node.args:
                 yield from _word(node.args[0], named)
-            if (
-                isinstance(node, ast.Subscript)
-                and _id(node.value) == "told"
-                and isinstance(node.ctx, ast.Store)
-            ):
-                yield from _word(node.slice, named)
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -84,19 +80,17 @@ def test_every_reason_that_an_image_itself_can_give_has_words_or_falls_back_to_i
 
 
 def test_a_warning_keeps_its_figures_in_every_language():
-    told = {
-        "code": "size-differs",
-        "message": results.SIZE_DIFFERS.format(typed=14.5, measured=20.13),
-    }
-    assert sentences.warning(SAY, told) == told["message"]
-    korean = sentences.warning(speaker(Language.KOREAN), told)
+    sizes = {"size_mm": 14.5, "measured_mm": 20.13}
+    finding = Finding(SIZE_DIFFERS, SIZES.format(**sizes), sizes)
+    assert sentences.warning(SAY, finding) == finding.message
+    korean = sentences.warning(speaker(Language.KOREAN), finding)
     assert "14.5 mm" in korean
     assert "20.1 mm" in korean
 
 
 def test_a_warning_without_words_or_without_its_figures_stands_as_it_was_written():
     for code in ("unheard-of", "size-differs"):
-        assert sentences.warning(SAY, {"code": code, "message": "As written."}) == "As written."
+        assert sentences.warning(SAY, Finding(code, "As written.")) == "As written."
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -104,20 +98,20 @@ def test_a_warning_without_words_or_without_its_figures_stands_as_it_was_written
 @pytest.mark.parametrize("size_mm", [4.0, 9.96, 10.0, 14.5, 15.0, 30.0])
 def test_english_advice_says_what_the_guidelines_say(rule, risk, size_mm):
     advice = recommend(risk, size_mm, rule)
-    said = sentences.advice_says(SAY, advice.to_json())
-    if advice.outcome in (Outcome.DUE, Outcome.NOT_DUE) and advice.threshold_mm is not None:
+    said = sentences.advice_says(SAY, advice)
+    if advice.outcome in (FnaOutcome.DUE, FnaOutcome.NOT_DUE) and advice.threshold_mm is not None:
         assert said.split(". Ultrasound")[0].rstrip(".") == advice.text.split("; ultrasound")[
             0
         ].rstrip(".")
     assert bool(advice.follow_up_years) is ("Ultrasound again" in said)
-    assert sentences.advice_says(speaker(Language.KOREAN), advice.to_json())
+    assert sentences.advice_says(speaker(Language.KOREAN), advice)
 
 
 def test_a_guideline_that_cannot_say_is_told_so():
     nodule = Descriptors(
         Composition.MIXED, Echogenicity.HYPOECHOIC, Orientation.WIDER, Margin.IRREGULAR
     )
-    kwak = assess(nodule, 12, "Kwak-2011").to_json()
+    kwak = assess(nodule, 12, "Kwak-2011")
     assert sentences.advice(SAY, kwak) == "FNA: no advice"
     assert sentences.advice_says(SAY, kwak).startswith("No advice")
 
@@ -128,15 +122,19 @@ def test_a_rule_is_named_after_its_guideline_and_an_unknown_one_by_itself():
 
 
 def test_a_threshold_says_whether_it_has_to_be_exceeded():
-    shown = {sentences.threshold(SAY, each.to_json()) for each in alternatives(0.42, 14.5)}
+    shown = {sentences.threshold(SAY, each) for each in alternatives(0.42, 14.5)}
     assert shown == {"> 10 mm", "≥ 10 mm"}
-    assert sentences.threshold(SAY, recommend(0.001, 14.5).to_json()) == "none"
+    assert sentences.threshold(SAY, recommend(0.001, 14.5)) == "none"
 
 
-def test_older_results_without_the_risk_of_their_cut_off_are_told_without_it():
-    told = {"risk": 0.42, "prevalence": 0.23}
-    assert "changes at 19 %" in sentences.scale_says(SAY, told | {"cutoff_risk": 0.19})
-    assert "changes" not in sentences.scale_says(SAY, told)
+def test_the_scale_is_told_with_the_risk_of_the_cut_off():
+    assert "changes at 19 %" in sentences.scale_says(SAY, result(cutoff_risk=0.19))
+
+
+def test_a_case_without_a_size_gets_no_advice_and_that_is_told():
+    assert sentences.advice(SAY, None) == "FNA: no advice"
+    assert "No size was given" in sentences.advice_says(SAY, None)
+    assert sentences.by_risk(None) == ()
 
 
 def _said(language: Language, start: str) -> set[str]:
@@ -164,11 +162,8 @@ def test_a_description_is_said_in_words_and_none_seen_is_said_too():
 
 
 def test_each_guideline_stands_once_beside_itself():
-    fna = recommend(0.42, 14.5, "risk-band/K-TIRADS-2021/1").to_json()
-    fna["alternatives"] = [
-        each.to_json() for each in alternatives(0.42, 14.5, "risk-band/K-TIRADS-2021/1")
-    ]
-    own = [assess(describe(EXAMPLE), 14.5, name).to_json() for name in ("ACR-2017", "ATA-2015")]
+    fna = advise(0.42, 14.5, "risk-band/K-TIRADS-2021/1")
+    own = [assess(describe(EXAMPLE), 14.5, name) for name in ("ACR-2017", "ATA-2015")]
     rows = sentences.beside(SAY, fna, own)
     assert [name for name, _, _ in rows] == [
         "K-TIRADS 2021",
@@ -177,7 +172,7 @@ def test_each_guideline_stands_once_beside_itself():
         "ATA 2015",
     ]
     assert rows[1][1:] == (
-        next(each for each in fna["alternatives"] if "ACR" in each["rule"]),
+        next(advice for advice in fna.alternatives if "ACR" in advice.rule),
         own[0],
     )
     assert (rows[0][2], rows[3][1]) == (None, None)

@@ -2,15 +2,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from services.api.jobs.schemas import RESULT
 from services.api.reports.sentences import speaker
 from services.api.web.plots_case import LEFT, SPAN, WIDTH, outline, scale
+from tests.builders import result
 
 SAY = speaker("en")
 
 
 def drawn(**changed) -> ElementTree.Element:
-    return ElementTree.fromstring(scale(SAY, RESULT | changed))
+    return ElementTree.fromstring(scale(SAY, result(**changed)))
 
 
 def by_class(figure: ElementTree.Element, name: str) -> ElementTree.Element | None:
@@ -30,12 +30,6 @@ def test_the_bar_is_filled_up_to_the_risk_and_the_marks_stand_at_their_shares():
 
 def test_the_figure_is_said_in_words():
     assert "the decision changes at 19 %" in drawn().find("desc").text
-
-
-def test_an_older_result_has_no_mark_for_a_cut_off_that_it_does_not_know():
-    figure = drawn(cutoff_risk=None)
-    assert by_class(figure, "mark cutoff") is None
-    assert by_class(figure, "mark prevalence") is not None
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

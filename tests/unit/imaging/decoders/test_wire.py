@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from shared.domain.findings import Finding
 from shared.errors import InputError
-from shared.imaging import Box, Finding, ImageFormat, ImageTooSmall, Limits, UltrasoundImage
+from shared.imaging import Box, ImageFormat, ImageTooSmall, Limits, UltrasoundImage
 from shared.imaging.decoders.wire import MOST_LETTERS, image_told, refusal_told, understood
 
 LIMITS = Limits(max_pixels=1000)
@@ -15,7 +16,7 @@ IMAGE = UltrasoundImage(
     ImageFormat.DICOM,
     (0.1, 1 / 3),
     Box(1, 2, 3, 4),
-    (Finding("multi-frame", "The file holds 3 frames."),),
+    (Finding("multi-frame", "The file holds 3 frames.", {"frames": 3, "middle": True}),),
 )
 
 
@@ -55,7 +56,8 @@ def test_a_refusal_is_understood_as_it_was_told():
         {"spacing_mm": [1]},
         {"region": [0, 0, 21, 10]},
         {"region": [0, 0, 0, 0]},
-        {"findings": [["code", 3]]},
+        {"findings": [{"code": "code", "message": 3, "facts": {}}]},
+        {"findings": [{"code": "code", "message": "Said.", "facts": {"frames": [3]}}]},
         {"refused": "no-such-code", "facts": {}},
         {"refused": "image-too-small", "facts": {"width": [1]}},
         {"refused": "image-too-small", "facts": {}},
@@ -67,5 +69,7 @@ def test_what_no_sound_decoder_says_is_not_believed(changes):
 
 
 def test_a_sentence_of_any_length_is_cut():
-    image = understood(*told(findings=[["code", "x" * 10_000]]), LIMITS)
+    image = understood(
+        *told(findings=[{"code": "code", "message": "x" * 10_000, "facts": {}}]), LIMITS
+    )
     assert len(image.findings[0].message) == MOST_LETTERS

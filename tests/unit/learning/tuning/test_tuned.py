@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from shared.engines import EagerEngine
 from shared.imaging import Framing
 from shared.learning import NoCache, silent
 from shared.learning.folds import split
@@ -10,6 +11,7 @@ from shared.learning.tuning.tuned import Ground
 from shared.learning.validation import Trial
 from shared.recipes import NetworkFeatures, TuningPlan
 from shared.recipes import Tuning as How
+from tests.double_engine import DoubleEngine
 
 FEATURES = NetworkFeatures("sera_tiny", ("block3.avg",), How.FINE_TUNE, "block3")
 PLAN = TuningPlan(epochs=3, rates=(0.003, 0.01), batch=8)
@@ -34,8 +36,15 @@ def tuned(body, samples, trial):
     """Makes a tuning that keeps what it finds; closed after the test."""
     made = []
 
-    def make(keep=None, plan=PLAN) -> tuple[Tuning, TunedColumns]:
-        ground = Ground(samples, trial, plan, Framing(0.1), NoCache() if keep is None else keep)
+    def make(keep=None, plan=PLAN, engine=None) -> tuple[Tuning, TunedColumns]:
+        ground = Ground(
+            samples,
+            trial,
+            plan,
+            Framing(0.1),
+            NoCache() if keep is None else keep,
+            engine or EagerEngine(),
+        )
         tuning = Tuning(FEATURES, lambda: body, "origin", ground, silent)
         made.append(tuning)
         return tuning, TunedColumns(FEATURES, tuning, ground)
@@ -43,6 +52,15 @@ def tuned(body, samples, trial):
     yield make
     for tuning in made:
         tuning.close()
+
+
+def test_tables_by_another_engine_are_equal_and_cached_apart(tuned):
+    engine = DoubleEngine()
+    _, usual = tuned()
+    _, other = tuned(engine=engine)
+    np.testing.assert_allclose(usual.of_fold(0), other.of_fold(0), rtol=1e-3, atol=1e-4)
+    assert sum(engine.passes) == len(usual.of_fold(0))
+    assert usual.digest != other.digest
 
 
 def test_a_fold_s_table_holds_features_and_last_the_verdict_of_its_own_network(

@@ -1,0 +1,214 @@
+"""Accepts cases: the cleaned image goes to the object store, then case and job to the ledger in one transaction."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+from uuid import UUID
+
+from shared import tracing
+from shared.cases.admission import Admission, TooMuch
+from shared.cases.deidentification import Deidentifier
+from shared.domain.events import Event
+from shared.domain.jobs import Priority
+from shared.domain.source import Source
+from shared.errors import TooLarge
+from shared.guidelines import Descriptors, to_json
+from shared.imaging import Header, Roi, inspect
+from shared.ledger import HospitalSession
+from shared.ledger.allowances import Standing
+from shared.ledger.cases import NewCase
+from shared.ledger.idempotency import IdempotentRequest
+from shared.objects import ObjectStore
+from shared.queueing import Doorbell
+from shared.queueing.app import Tasks
+from shared.telemetry import log
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A case as it came: the image still a stream, everything else checked for form."""
+
+    image: BinaryIO
+    size_mm: float
+    roi: Roi | None = None
+    external_id: str | None = None
+    priority: Priority = Priority.ROUTINE
+    frame: int | None = None
+    source: Source = Source.FILE
+    batch: str | None = None
+    descriptors: Descriptors | None = None
+
+    def fingerprint(self, image_sha256: str) -> str:
+        """Equal for equal submissions, whatever the order or boundary of the form, and however the image was cleaned.
+
+        `image_sha256` is of the image as it came. Frame, source, batch and descriptors count only where given, so that
+        receipts of before they could be stay good.
+        """
+        roi = self.roi.to_json() if self.roi else None
+        content: list[object] = [
+            image_sha256,
+            self.size_mm,
+            roi,
+            self.external_id,
+            self.priority,
+        ]
+        if self.frame is not None:
+            content.append(self.frame)
+        if self.source is not Source.FILE:
+            content.append(self.source)
+        if self.batch is not None:
+            content.append({"batch": self.batch})
+        if self.descriptors is not None:
+            content.append({"descriptors": to_json(self.descriptors)})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class AcceptedCase:
+    """`duplicate_of` is this hospital's first case of the same content, if it had one."""
+
+    case_id: UUID
+    job_id: UUID
+    duplicate_of: UUID | None
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """The cleaned image as it lies in the object store, and what was taken out of it."""
+
+    header: Header
+    data: bytes
+    sha256: str
+    removed: dict[str, int]
+
+
+class CaseAcceptance:
+    """What every way in shares: the HTTP gateway, and other listeners beside it."""
+
+    def __init__(
+        self,
+        *,
+        objects: ObjectStore,
+        deidentifier: Deidentifier,
+        admission: Admission,
+        doorbell: Doorbell,
+        max_upload_bytes: int,
+    ) -> None:
+        self.admission = admission
+        self._objects = objects
+        self._deidentifier = deidentifier
+        self._doorbell = doorbell
+        self._max_upload_bytes = max_upload_bytes
+
+    def accept(
+        self,
+        submission: Submission,
+        session: HospitalSession,
+        *,
+        idempotent: IdempotentRequest | None = None,
+        standing: Standing | None = None,
+    ) -> AcceptedCase:
+        """Store image, case and job; they are accepted once the session's transaction is committed.
+
+        The transaction begins when the image is stored. The workers are notified after its commit. With a `standing`
+        read before the image came, a case that is over a limit is refused before its image is stored.
+        Raises InputError, TooLarge, TooMuch, StorageFull, Unavailable; Answered and others for a repeat.
+        """
+        header = inspect(submission.image)
+        header.frame_index(submission.frame)
+        if submission.roi:
+            submission.roi.check_inside(header.width, header.height)
+        original = self._read(submission.image)
+        if idempotent is not None:
+            original_sha256 = hashlib.sha256(original).hexdigest()
+            idempotent.fingerprint = lambda: submission.fingerprint(original_sha256)
+        if standing is not None:
+            self._check(standing, submission.priority, idempotent)
+        image = self._store(header, original)
+        if idempotent is not None:
+            idempotent.reserve()
+        present_standing = self.admission.check(session, submission.priority)
+        accepted = self._record(session, submission, image)
+        self.admission.take(session, present_standing, submission.priority)
+        session.transaction.on_commit(lambda: self._notify(accepted, submission.priority))
+        return accepted
+
+    def _check(
+        self, standing: Standing, priority: Priority, idempotent: IdempotentRequest | None
+    ) -> None:
+        """A repeat gets its answer even where the hospital is over a limit."""
+        try:
+            self.admission.check_standing(standing, priority)
+        except TooMuch:
+            if idempotent is not None:
+                idempotent.reserve()
+            raise
+
+    def _read(self, image: BinaryIO) -> bytes:
+        limit = self._max_upload_bytes
+        image.seek(0)
+        original = image.read(limit + 1)
+        if len(original) > limit:
+            raise TooLarge(limit_mib=f"{limit / 2**20:.3g}")
+        return original
+
+    def _store(self, header: Header, original: bytes) -> StoredImage:
+        """Only the cleaned image is ever stored; the original is gone with the request."""
+        cleaned = self._deidentifier.clean(original)
+        stored = self._objects.put(cleaned.data, anew=True)
+        return StoredImage(
+            header=header,
+            data=cleaned.data,
+            sha256=stored.sha256,
+            removed=dict(cleaned.removed),
+        )
+
+    def _record(
+        self, session: HospitalSession, submission: Submission, image: StoredImage
+    ) -> AcceptedCase:
+        if session.orphans.hold([image.sha256]):
+            self._objects.put(image.data)  # an erasure may have removed it since
+        case = _new_case(submission, image)
+        duplicate_of = session.cases.first_of(case)
+        case_id = session.cases.add(replace(case, duplicate_of=duplicate_of))
+        job_id = session.jobs.open(case_id, submission.priority)
+        session.audit.record(
+            Event.CASE_ACCEPTED,
+            case=case_id,
+            job=job_id,
+            image=image.sha256,
+            removed=image.removed,
+        )
+        return AcceptedCase(case_id=case_id, job_id=job_id, duplicate_of=duplicate_of)
+
+    def _notify(self, accepted: AcceptedCase, priority: Priority) -> None:
+        log().info(
+            "case.accepted",
+            job=str(accepted.job_id),
+            case=str(accepted.case_id),
+            lane=priority,
+        )
+        with tracing.span("job.ring", job=str(accepted.job_id)):
+            self._doorbell.ring(Tasks.RING, accepted.job_id)
+
+
+def _new_case(submission: Submission, image: StoredImage) -> NewCase:
+    roi = json.loads(submission.roi.to_json()) if submission.roi else None
+    descriptors = to_json(submission.descriptors) if submission.descriptors else None
+    return NewCase(
+        image_sha256=image.sha256,
+        image_bytes=len(image.data),
+        image_format=image.header.format,
+        width=image.header.width,
+        height=image.header.height,
+        size_mm=submission.size_mm,
+        roi=roi,
+        external_id=submission.external_id,
+        frame=submission.frame,
+        device=image.header.device,
+        removed=image.removed,
+        source=submission.source,
+        batch=submission.batch,
+        descriptors=descriptors,
+    )

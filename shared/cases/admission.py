@@ -1,0 +1,140 @@
+"""Who may send another case now: a hospital's rate, its cases under way, and how many SERA lets wait at all."""
+
+import math
+import threading
+import time
+
+from shared.cases.pace import Pace
+from shared.domain.jobs import Priority
+from shared.errors import SeraError
+from shared.ledger import HospitalSession, Ledger
+from shared.ledger.allowances import Limits, Standing
+from shared.settings import Settings
+
+FRESH_S = 0.5
+"""How long the count of all waiting jobs is believed: one count for many submissions."""
+UNKNOWN_S = 30
+LONGEST_S = 300
+ROOM = 0.02
+"""A refused hospital is asked to come back when this share of the limit is free, not for every single place."""
+
+
+class TooMuch(SeraError):
+    """A limit is reached; `retry_after_s` says when there is room again at the present pace."""
+
+    status = 429
+    retryable = True
+
+
+class RateLimited(TooMuch):
+    code = "rate-limited"
+    text = (
+        "This hospital may send {limit} cases a minute. Send this one again in {retry_after_s} s."
+    )
+
+
+class QuotaReached(TooMuch):
+    code = "quota-reached"
+    text = (
+        "{count} cases of this hospital are not answered yet, and at most {limit} may be (a part of these for urgent "
+        "cases only). Send this one again in {retry_after_s} s."
+    )
+
+
+class QueueFull(TooMuch):
+    code = "queue-full"
+    text = "SERA has as many cases waiting as it takes on. Nothing was lost; send this one again in {retry_after_s} s."
+
+
+class Admission:
+    """Asked twice: before a body is read, whether any case could be accepted; then whether this one is."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, pace: Pace) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._pace = pace
+        self._defaults = Limits(settings.rate_per_minute, settings.inflight_quota)
+        self._lock = threading.Lock()
+        self._counted_at = float("-inf")
+        self._waiting = 0
+
+    def standing(self, session: HospitalSession) -> Standing:
+        """How the hospital stands, before a body is read. Raises TooMuch if not even an urgent case is accepted now."""
+        self._check_queue(reserve=0.0)
+        standing = session.allowance.standing(self._defaults)
+        self._check(standing, reserve=0.0)
+        return standing
+
+    def check_standing(self, standing: Standing, priority: Priority) -> None:
+        """Raise TooMuch if a hospital that stood so could not have a case of this priority accepted."""
+        reserve = self._reserve(priority)
+        self._check_queue(reserve)
+        self._check(standing, reserve)
+
+    def check(self, session: HospitalSession, priority: Priority) -> Standing:
+        """Raise TooMuch unless a case of this priority may be accepted; takes nothing."""
+        standing = session.allowance.standing(self._defaults)
+        self.check_standing(standing, priority)
+        return standing
+
+    def take(self, session: HospitalSession, standing: Standing, priority: Priority) -> None:
+        """Count this case against the hospital's rate, or raise RateLimited.
+
+        The hospital's other submissions wait for this transaction from here on, so this comes late in it.
+        """
+        spare = self._reserve(priority) * standing.limits.per_minute
+        if not session.allowance.take(standing.limits.per_minute, spare):
+            raise rate_limited(standing, spare)
+
+    def _reserve(self, priority: Priority) -> float:
+        """The share of each limit that only urgent cases may use."""
+        return 0.0 if priority is Priority.URGENT else self._settings.urgent_reserve
+
+    def _check_queue(self, reserve: float) -> None:
+        waiting, most = self._all_waiting(), open_to(self._settings.max_queued, reserve)
+        if waiting >= most:
+            raise QueueFull(retry_after_s=self._until_done(waiting - most + room(most)))
+
+    def _check(self, standing: Standing, reserve: float) -> None:
+        self._check_quota(standing, reserve)
+        spare = reserve * standing.limits.per_minute
+        if standing.tokens - 1 < spare:
+            raise rate_limited(standing, spare)
+
+    def _check_quota(self, standing: Standing, reserve: float) -> None:
+        count, most = standing.inflight, open_to(standing.limits.quota, reserve)
+        if count >= most:
+            wait_s = self._until_done(count - most + room(most))
+            raise QuotaReached(count=count, limit=standing.limits.quota, retry_after_s=wait_s)
+
+    def _until_done(self, jobs: float) -> int:
+        pace = self._pace.jobs_per_s()
+        return seconds(jobs / pace) if pace else UNKNOWN_S
+
+    def _all_waiting(self) -> int:
+        with self._lock:
+            if time.monotonic() - self._counted_at > FRESH_S:
+                with self._ledger.system_session("gateway") as session:
+                    self._waiting = session.queue.waiting()
+                self._counted_at = time.monotonic()
+            return self._waiting
+
+
+def rate_limited(standing: Standing, spare: float) -> RateLimited:
+    rate, missing = standing.limits.per_minute, max(spare + 1 - standing.tokens, 0.0)
+    return RateLimited(limit=rate, retry_after_s=seconds(60 * missing / rate))
+
+
+def open_to(limit: int, reserve: float) -> int:
+    """Places of a limit that are not kept for urgent cases; one at least."""
+    return max(limit - math.ceil(reserve * limit), 1)
+
+
+def room(places: int) -> float:
+    """How many places are to be free before a refused hospital is asked to come back."""
+    return max(ROOM * places, 1.0)
+
+
+def seconds(exact: float) -> int:
+    """For a Retry-After header: whole seconds, one at least."""
+    return min(max(math.ceil(exact), 1), LONGEST_S)

@@ -1,0 +1,126 @@
+"""From a score to a decision under a hospital's own settings: plain facts in, plain facts out, no model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.domain.findings import Fact, Finding
+from shared.domain.prediction import Verdict
+from shared.domain.result import YOUDEN, Conformal
+from shared.statistics import OperatingPoint, point_for
+
+UNCERTAIN = "uncertain"
+BOTH = (
+    "At this hospital's error limit of {per_cent:g} % the nodule may be benign or malignant: the image does not settle "
+    "it. Have a radiologist decide; do not go by the risk alone."
+)
+NEITHER = (
+    "At this hospital's error limit of {per_cent:g} % the nodule looks like neither the benign nor the malignant "
+    "nodules that the model has learnt from. Have a radiologist decide; do not go by the risk alone."
+)
+SETTING_UNMET = "setting-unmet"
+UNMET = (
+    "The model in use is too old for this hospital's choice of {setting}, so it was not applied. Ask the operator for "
+    "a newer model, or take the choice back."
+)
+SETTINGS = {"target_sensitivity": "sensitivity", "refer_alpha": "referring uncertain cases"}
+"""What a message calls the settings that need a model with evidence of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionFacts:
+    """All that a decision goes by.
+
+    Attributes
+    ----------
+    score : the model's fused score, 0 to 1
+    unlike_training : whether the image is too unlike the training images to be decided on
+    youden_cutoff : the model's own cut-off
+    operating_points : the model's cut-offs for target sensitivities; None from a model that holds none
+    benign_p, malignant_p : conformal p-values of the classes; None from a model that has none
+    target_sensitivity : the hospital's choice, 0 to 1; None for Youden's cut-off
+    refer_alpha : the hospital's error limit, 0 to 1; None where uncertain cases are not referred
+    """
+
+    score: float
+    unlike_training: bool
+    youden_cutoff: float
+    operating_points: Sequence[OperatingPoint] | None
+    benign_p: float | None
+    malignant_p: float | None
+    target_sensitivity: float | None
+    refer_alpha: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """`cutoff_rule` names what chose the cut-off; `findings` are what the reader has to know of the decision."""
+
+    verdict: Verdict
+    cutoff: float
+    cutoff_rule: str
+    conformal: Conformal | None
+    findings: tuple[Finding, ...]
+
+
+def decide(facts: DecisionFacts) -> Decision:
+    """The hospital's cut-off, then what overrules it: an image that is strange, or one that cannot be told."""
+    cutoff, rule = choose_cutoff(facts)
+    conformal = conformal_set(facts)
+    uncertain = conformal is not None and not conformal.certain
+    if facts.unlike_training or uncertain:
+        verdict = Verdict.REFER
+    elif facts.score >= cutoff:
+        verdict = Verdict.MALIGNANT
+    else:
+        verdict = Verdict.BENIGN
+    return Decision(
+        verdict=verdict,
+        cutoff=cutoff,
+        cutoff_rule=rule,
+        conformal=conformal,
+        findings=_findings(facts, conformal),
+    )
+
+
+def choose_cutoff(facts: DecisionFacts) -> tuple[float, str]:
+    """The cut-off for the target sensitivity, and the rule's name; Youden's without one, or where the model has none."""
+    if facts.target_sensitivity is None or facts.operating_points is None:
+        return facts.youden_cutoff, YOUDEN
+    point = point_for(facts.operating_points, facts.target_sensitivity)
+    return point.cutoff, point.rule
+
+
+def conformal_set(facts: DecisionFacts) -> Conformal | None:
+    """The classes that fit at the hospital's error limit; None where it is off or the model cannot tell."""
+    alpha = facts.refer_alpha
+    if alpha is None or facts.benign_p is None or facts.malignant_p is None:
+        return None
+    p_values = {Verdict.BENIGN: facts.benign_p, Verdict.MALIGNANT: facts.malignant_p}
+    return Conformal(
+        alpha=alpha,
+        set=tuple(verdict for verdict, p_value in p_values.items() if p_value > alpha),
+        benign_p=facts.benign_p,
+        malignant_p=facts.malignant_p,
+    )
+
+
+def uncertain_finding(conformal: Conformal) -> Finding:
+    """Why a case whose set holds both classes, or none, is referred."""
+    per_cent = 100 * conformal.alpha
+    sentence = BOTH if conformal.set else NEITHER
+    return Finding(UNCERTAIN, sentence.format(per_cent=per_cent), {"per_cent": per_cent})
+
+
+def _findings(facts: DecisionFacts, conformal: Conformal | None) -> tuple[Finding, ...]:
+    findings: list[Finding] = []
+    if conformal and not conformal.certain:
+        findings.append(uncertain_finding(conformal))
+    choices = {
+        "target_sensitivity": facts.target_sensitivity,
+        "refer_alpha": facts.refer_alpha,
+    }
+    unmet: dict[str, Fact] = {name: value for name, value in choices.items() if value is not None}
+    if unmet and facts.operating_points is None:
+        setting = " and ".join(SETTINGS[name] for name in unmet)
+        findings.append(Finding(SETTING_UNMET, UNMET.format(setting=setting), unmet))
+    return tuple(findings)

@@ -1,0 +1,17 @@
+"""What a result needs to know of a loaded bundle."""
+
+from shared.bundles import Bundle
+from shared.cases.result import ModelFacts
+from shared.domain.result import ModelReference
+
+
+def model_facts(bundle: Bundle, *, name: str, version: int | None) -> ModelFacts:
+    """The facts of a bundle under the name and version it goes by; no version where no registry knows it."""
+    evidence = bundle.model.evidence
+    return ModelFacts(
+        reference=ModelReference(name=name, version=version, digest=bundle.digest),
+        synthetic=bundle.manifest.synthetic,
+        prevalence=bundle.prevalence,
+        calibration=bundle.model.calibration,
+        operating_points=evidence.operating_points if evidence else None,
+    )

@@ -1,0 +1,208 @@
+"""From a prediction, the case and its hospital's settings to the result."""
+
+from dataclasses import dataclass, replace
+
+from shared.cases.decide import Decision, DecisionFacts, decide
+from shared.domain.findings import Finding
+from shared.domain.fna import FnaAdvice
+from shared.domain.prediction import Prediction, Verdict
+from shared.domain.result import FoundRoi, ModelReference, Result, RoiSource, Timings
+from shared.guidelines import RULES, RuleUnknown, alternatives, recommend
+from shared.imaging.image import Box, Nodule
+from shared.statistics import OperatingPoint, ProbabilityInvalid, Sigmoid, shift_prior
+
+SMALL_MM = 10.0
+UNDER_10_MM = "under-10-mm"
+TOO_SMALL = f"The nodule is under {SMALL_MM:g} mm; the published studies had none so small (K20)."
+SIZE_NOT_GIVEN = Finding(
+    "size-not-given",
+    "No size was given, so there is no FNA advice. Give the nodule's largest diameter in mm.",
+)
+DIFFERS_SHARE, DIFFERS_MM = 0.2, 2.0
+"""Readers measure the same nodule some 10 % apart; both must be exceeded before a reader is troubled."""
+SIZE_DIFFERS = "size-differs"
+SIZES = (
+    "The size given is {size_mm:g} mm, but the nodule measures {measured_mm:.1f} mm by the image's own scale. "
+    "Check the size and the ROI: the FNA rule goes by the size."
+)
+DUPLICATE = "duplicate"
+SENT_BEFORE = (
+    "The same image with the same size, ROI and frame was sent before, as the case {case}. If these are two patients, "
+    "check which of them the image is of."
+)
+SYNTHETIC_MODEL = Finding(
+    "synthetic-model",
+    "The model was trained on synthetic phantoms. Its answer means nothing for a patient.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseFacts:
+    """What is known of the case besides the prediction.
+
+    Attributes
+    ----------
+    size_mm : the nodule's largest diameter as it was given; None where it was not
+    measured_mm : the same by the image's own scale; None where it has none
+    found_roi : the ROI that caliper marks enclose, where none was given
+    findings : on the image
+    duplicate_of : the id of an earlier case of the same content
+    """
+
+    size_mm: float | None
+    measured_mm: float | None
+    found_roi: Box | None
+    findings: tuple[Finding, ...]
+    duplicate_of: str | None = None
+
+    @classmethod
+    def of(
+        cls, nodule: Nodule, *, size_mm: float | None, duplicate_of: str | None = None
+    ) -> "CaseFacts":
+        """From the nodule that was cut out and what was sent with it."""
+        return cls(
+            size_mm=size_mm,
+            measured_mm=nodule.measured_mm,
+            found_roi=nodule.found,
+            findings=nodule.findings,
+            duplicate_of=duplicate_of,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HospitalSettings:
+    """What a hospital wants results to go by, defaults filled in.
+
+    Attributes
+    ----------
+    prevalence : share of malignant nodules, 0 to 1
+    fna_rule : the name of one of `shared.guidelines.RULES`
+    target_sensitivity, refer_alpha : as in `DecisionFacts`
+    """
+
+    prevalence: float
+    fna_rule: str
+    target_sensitivity: float | None = None
+    refer_alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ProbabilityInvalid, RuleUnknown."""
+        if not 0 < self.prevalence < 1:
+            raise ProbabilityInvalid(what="A prevalence", where="between 0 and 1, both excluded")
+        if self.fna_rule not in RULES:
+            raise RuleUnknown(rule=self.fna_rule, known=", ".join(RULES))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """What a result needs to know of the model.
+
+    Attributes
+    ----------
+    reference : the name, version and digest that the result carries
+    synthetic : whether it was trained on phantoms
+    prevalence : malignant fraction of its training images, at which `Prediction.risk` holds
+    calibration : from score to risk at that prevalence
+    operating_points : as in `DecisionFacts`
+    """
+
+    reference: ModelReference
+    synthetic: bool
+    prevalence: float
+    calibration: Sigmoid
+    operating_points: tuple[OperatingPoint, ...] | None
+
+
+def make_result(
+    prediction: Prediction,
+    *,
+    case: CaseFacts,
+    settings: HospitalSettings,
+    model: ModelFacts,
+    timings: Timings,
+) -> Result:
+    """The result of a case under its hospital's settings. Raises SizeInvalid."""
+    decision = decide(_decision_facts(prediction, settings, model))
+    cutoff_risk = float(model.calibration.apply(decision.cutoff))
+    risk = risk_at(settings.prevalence, prediction.risk, model.prevalence)
+    return Result(
+        score=prediction.score,
+        risk=risk,
+        decision=decision.verdict,
+        cutoff=decision.cutoff,
+        cutoff_rule=decision.cutoff_rule,
+        cutoff_risk=risk_at(settings.prevalence, cutoff_risk, model.prevalence),
+        conformal=decision.conformal,
+        prevalence=settings.prevalence,
+        fna=None if case.size_mm is None else advise(risk, case.size_mm, settings.fna_rule),
+        components=prediction.components,
+        roi=found_roi(case.found_roi),
+        warnings=warnings_of(prediction, decision, case, model),
+        model=model.reference,
+        timings_ms=timings,
+    )
+
+
+def risk_at(prevalence: float, risk: float, trained_at: float) -> float:
+    """A risk that holds at the prevalence of the training images, carried to another prevalence."""
+    return float(shift_prior(risk, trained_at, prevalence))
+
+
+def advise(risk: float, size_mm: float, rule: str) -> FnaAdvice:
+    """The advice under the hospital's rule, with what the other rules say beside it."""
+    advice = recommend(risk, size_mm, rule)
+    return replace(advice, alternatives=alternatives(risk, size_mm, besides=rule))
+
+
+def found_roi(box: Box | None) -> FoundRoi | None:
+    """The ROI that was read where the case gave none."""
+    if box is None:
+        return None
+    return FoundRoi(box=(box.x, box.y, box.width, box.height), source=RoiSource.CALIPERS)
+
+
+def warnings_of(
+    prediction: Prediction, decision: Decision, case: CaseFacts, model: ModelFacts
+) -> tuple[Finding, ...]:
+    """What is known of the image, what the model and the decision found, then what case and model add; a code once."""
+    findings = [*case.findings, *prediction.findings, *decision.findings, *_size_findings(case)]
+    if case.duplicate_of:
+        message = SENT_BEFORE.format(case=case.duplicate_of)
+        findings.append(Finding(DUPLICATE, message, {"case": case.duplicate_of}))
+    if model.synthetic:
+        findings.append(SYNTHETIC_MODEL)
+    return tuple({finding.code: finding for finding in findings}.values())
+
+
+def size_differs(size_mm: float, measured_mm: float) -> bool:
+    """Whether the given size and the image's own are too far apart to be one nodule's."""
+    difference = abs(size_mm - measured_mm)
+    return difference > DIFFERS_MM and difference > DIFFERS_SHARE * size_mm
+
+
+def _decision_facts(
+    prediction: Prediction, settings: HospitalSettings, model: ModelFacts
+) -> DecisionFacts:
+    return DecisionFacts(
+        score=prediction.score,
+        unlike_training=prediction.decision is Verdict.REFER,
+        youden_cutoff=prediction.cutoff,
+        operating_points=model.operating_points,
+        benign_p=prediction.benign_p,
+        malignant_p=prediction.malignant_p,
+        target_sensitivity=settings.target_sensitivity,
+        refer_alpha=settings.refer_alpha,
+    )
+
+
+def _size_findings(case: CaseFacts) -> list[Finding]:
+    if case.size_mm is None:
+        return [SIZE_NOT_GIVEN]
+    findings = []
+    if case.size_mm < SMALL_MM:
+        facts = {"size_mm": case.size_mm, "limit_mm": SMALL_MM}
+        findings.append(Finding(UNDER_10_MM, TOO_SMALL, facts))
+    if case.measured_mm is not None and size_differs(case.size_mm, case.measured_mm):
+        sizes = {"size_mm": case.size_mm, "measured_mm": case.measured_mm}
+        findings.append(Finding(SIZE_DIFFERS, SIZES.format(**sizes), sizes))
+    return findings

@@ -1,0 +1,215 @@
+"""The English of what SERA says by code and is no error; what is an error has its text in its class.
+
+A code has several texts where it is said of several things: the one is taken that its facts fill. The gateway has the
+Korean of all of them in `services/api/problems/ko.toml`.
+"""
+
+JOBS = {
+    "worker-lost": (
+        "The worker was lost every time it tried this image. It can be run again from the worklist.",
+    ),
+}
+"""Why a job failed, beside the errors of its image."""
+
+RUNS = {
+    "trainer-lost": (
+        "The trainer was lost every time it tried the step {step}, perhaps for want of memory. See its log, then "
+        "resume the run.",
+    ),
+    "run-cancelled": ("An operator cancelled it.",),
+}
+"""Why a run ended, beside the errors of its steps."""
+
+INTERNAL = {
+    "internal": (
+        "SERA failed on this image for a reason of its own. Report the job {job} to your administrator.",
+        "SERA failed at the step {step} for a reason of its own. See the trainer's log, then resume the run.",
+        "The bundle broke while it was loaded, for a reason of SERA's own. See the log of {process}, or choose "
+        "another model.",
+    ),
+}
+"""A fault of SERA's own: in a job, in a step of a run, in a bundle."""
+
+STEPS = {
+    "plan-done": ("{steps} steps planned",),
+    "network-done": ("{features} has been trained on phantoms",),
+    "features-done": ("{features}: {computed} images computed, {known} known before",),
+    "table-done": ("{images} images, {skipped} skipped",),
+    "tuning-done": ("tuned on all images", "tuned without fold {fold}"),
+    "fold-done": ("fold {fold} is judged",),
+    "fold-absent": ("there is no fold {fold}: patients are too few",),
+    "fit-done": ("{reader} is fitted",),
+    "bundle-done": ("cross-validated AUC {auc:.3f}",),
+    "evaluation-done": (
+        "{images} locked test images: too few to tell",
+        "{images} locked test images: AUC {auc:.3f}",
+    ),
+    "gate-passed": ("The gate lets it pass.",),
+    "gate-failed": ("The gate does not let it pass: {against}",),
+    "gate-not-judged": ("The gate could not judge it: {against}",),
+    "step-done": ("{step} is done",),
+    "earlier-message": ("what it said is not kept",),
+}
+"""What came of a step of a run."""
+
+PROGRESS = {
+    "progress-phantoms": ("{drawn} of {phantoms} phantoms drawn",),
+    "progress-epoch": ("epoch {epoch} of {epochs}",),
+    "progress-images": ("{done} of {images} images",),
+    "progress-tuning": (
+        "{network}, {tuning}: on all images, epoch {epoch} of {epochs}",
+        "{network}, {tuning}: fold {fold} of {folds}, rate {rate:g}, epoch {epoch} of {epochs}",
+    ),
+    "progress-fold": ("fold {fold} of {folds}",),
+    "progress-reader": ("{reader}",),
+    "progress-validated": ("cross-validated",),
+    "progress-readings": ("{done} of {readings} readings",),
+}
+"""How far a step has come."""
+
+_AREAS = (
+    "AUC {auc:.3f} against {live:.3f} of the live model: a difference of {difference:+.3f} "
+    "({level:.0%} interval {low:+.3f} to {high:+.3f})"
+)
+_FOUND = (
+    "It finds {found} of {of} malignant images, {value:.1%} (95 % interval {low:.0%} to {high:.0%})"
+)
+_OFF = (
+    "Its risks are {error:.3f} off on average, where perfectly calibrated ones would be {by_chance:.3f} off by "
+    "chance (P = {p_value:.3g})"
+)
+GATE = {
+    "judged-too-few-test-images": (
+        "The locked test set holds {malignant} malignant and {benign} benign images, and at least {least} of each are "
+        "needed, of several patients. Add images with split `test`, freeze the dataset and judge again.",
+    ),
+    "judged-no-live-model": (
+        "AUC {auc:.3f}. No model is live, so there is none it could be worse than; the other criteria decide.",
+    ),
+    "judged-auc-not-worse": (
+        f"{_AREAS}. It is not worse by {{margin:g}} or more (P = {{p_value:.3g}}).",
+    ),
+    "judged-auc-worse": (f"{_AREAS}: it is worse.",),
+    "judged-auc-not-shown": (
+        f"{_AREAS}: these images cannot show that it is no worse by {{margin:g}}. More of them narrow the interval.",
+    ),
+    "judged-sensitivity-below-floor": (f"{_FOUND}; at least {{floor:.0%}} are asked for.",),
+    "judged-sensitivity-kept": (f"{_FOUND}, above the floor of {{floor:.0%}}.",),
+    "judged-calibration-unknown": (
+        "It could read images of one class at most, so nothing is known of its calibration.",
+    ),
+    "judged-calibration-off": (f"{_OFF}; the limit is {{limit:g}}.",),
+    "judged-calibrated": (f"{_OFF}.",),
+    "judged-images-unread": (
+        "It could not read {unread} of {images} images; each counts as called wrongly.",
+    ),
+    "judged-site-below-floor": ("At {site} it finds {found} of {of} malignant images only.",),
+}
+"""What the gate found of each of its criteria, by their codes."""
+
+OBJECTIONS = {
+    "objection-unjudged": ("The gate has not judged this model against the live one.",),
+    "objection-failed": ("The gate failed this model. {against}",),
+    "objection-not-judged": ("The gate could not judge this model. {against}",),
+    "objection-passed": (
+        "The gate passed this model when none was live, and {live} is live now. Have it judged again.",
+        "The gate passed this model when model {before} was live, and {live} is live now. Have it judged again.",
+    ),
+}
+"""Why the gate does not speak for a promotion."""
+
+SHADOWS = {
+    "shadow-stopped": ("An operator stopped it.", "{reason}"),
+    "shadow-promoted": ("The model was promoted.",),
+    "shadow-live-again": ("The model was made live again.",),
+}
+"""Why a model's time in the shadow ended, beside the errors of its bundle."""
+
+ERRORS = {
+    "single-class": (
+        "All {count} labelled images are {label}. Add images of the other class, then train again.",
+    ),
+    "too-few-samples": (
+        "There are {benign} benign and {malignant} malignant groups of images (patients where known); "
+        "cross-validation needs at least {needed} of each. Add labelled images, then train again.",
+    ),
+    "group-on-both-sides": (
+        "{count} groups of images (patients where known) are in training and in test, {examples} among them. Put "
+        "all images of a patient on one side.",
+    ),
+    "features-not-finite": (
+        "The {features} features of this image are not finite numbers, so it cannot be read. Outline the nodule "
+        "again.",
+    ),
+    "none-readable": (
+        "None of the {count} images could be read (the first for {code}). Look at the files and outlines, then "
+        "train again.",
+    ),
+    "region-empty": (
+        "The region of interest holds no pixel, so it has no features. Outline the nodule again.",
+    ),
+    "feature-family-unknown": ("There is no feature family `{family}`. Known: {known}.",),
+    "texture-invalid": (
+        "Texture cannot be measured with {levels} grey levels at a distance of {distance} px. Take 2 to {most} "
+        "levels, 16 or 256 by custom, and a distance of 1 or more.",
+    ),
+    "stage-unknown": (
+        "The network {network} has no stage {stage!r} to freeze. Choose `frozen` from: {known}; or leave it out.",
+    ),
+    "tuning-diverged": (
+        "Tuning ran away at every rate tried ({rates}). Give smaller `rates` in the recipe's table `tuning`.",
+    ),
+    "trains-on-test-images": (
+        "{count} training images of this version are in a locked test set, {example} among them. Remove them from "
+        "the dataset or move them to its test part, freeze it again and train on the new version.",
+    ),
+    "table-lost": (
+        "The feature table of this run is gone from the object store. Ask for the run again; features are kept.",
+    ),
+    "network-unknown": ("There is no network {name!r}. Choose one of: {known}.",),
+    "tap-unknown": ("The network {network} has no tap {tap!r}. Choose from: {known}.",),
+    "weights-missing": (
+        "The pre-trained weights of {network} are missing: no {files} in {folder}, and {download}. Put the file "
+        "into a folder and name that folder in SERA_WEIGHTS_DIR; docs/networks.md says where it is from.",
+    ),
+    "weights-unpublished": (
+        'There are no pre-trained weights of {network}: it is trained by us, from nothing. Set `tuning = "phantoms"` '
+        "for it in the recipe, or choose another network.",
+    ),
+    "weights-unreadable": (
+        "The weight file {file} does not fit {network} ({problem}). Replace it by one that docs/networks.md names "
+        "for this network.",
+    ),
+    "bundle-missing": (
+        "There is no bundle in {folder}: it holds no manifest.json. Give the folder that a training run wrote.",
+    ),
+    "bundle-unreadable": (
+        "The bundle's {part} cannot be read ({problem}). Fetch the bundle again, or train anew.",
+    ),
+    "bundle-format-unknown": (
+        "The bundle is of format {format}, and this SERA reads the formats {readable}. Update SERA if the bundle "
+        "is newer, or train anew.",
+    ),
+    "bundle-tampered": (
+        "The bundle's {part} is not what was saved: its digest differs. Do not use it; fetch the bundle again.",
+    ),
+    "bundle-not-reproduced": (
+        "The bundle scores golden case {case} with {found:.4f} here, and with {expected:.4f} when it was saved. "
+        "Install the library versions in its manifest, or train anew.",
+    ),
+    "untrusted-type": (
+        "The bundle's {part} holds objects of types that SERA does not load: {types}. Do not use it.",
+    ),
+}
+"""Errors of workers and trainers that the gateway words without loading their modules; as in their classes."""
+
+TEXTS: dict[str, tuple[str, ...]] = (
+    ERRORS | JOBS | RUNS | INTERNAL | STEPS | PROGRESS | GATE | OBJECTIONS | SHADOWS
+)
+"""All of them, and those of the error classes that are loaded."""
+
+
+def add_text(code: str, text: str) -> None:
+    """The text of an error's class, beside what is there of this code."""
+    if text not in TEXTS.get(code, ()):
+        TEXTS[code] = (*TEXTS.get(code, ()), text)

@@ -1,0 +1,12 @@
+"""The database's clock, by which all times in the ledger are."""
+
+from datetime import datetime
+
+from sqlalchemy import DateTime, func, select
+from sqlalchemy.orm import Session
+
+NOW = func.clock_timestamp(type_=DateTime(timezone=True))
+
+
+def database_time(session: Session) -> datetime:
+    return session.scalars(select(NOW)).one()

@@ -1,0 +1,186 @@
+"""What services and operators see: every hospital."""
+
+from shared.ledger.arrivals import Arrivals
+from shared.ledger.audit import AuditTrail
+from shared.ledger.authenticators import Authenticators
+from shared.ledger.backlog import Backlog
+from shared.ledger.cleanings import Cleanings
+from shared.ledger.composition import Compositions
+from shared.ledger.consents import Consents
+from shared.ledger.datasets import Datasets
+from shared.ledger.db_role import SYSTEM
+from shared.ledger.drafts import Drafts
+from shared.ledger.erasures import Retention
+from shared.ledger.explanations import ExplanationQueue
+from shared.ledger.figures import Figures
+from shared.ledger.gates import Gates
+from shared.ledger.hospitals import Hospitals
+from shared.ledger.keys import Keys
+from shared.ledger.liveness import Liveness
+from shared.ledger.models import Models
+from shared.ledger.observations import Observations
+from shared.ledger.orphans import Orphans
+from shared.ledger.papers import Papers
+from shared.ledger.people import People
+from shared.ledger.pseudonyms import Pseudonyms
+from shared.ledger.queue import Queue
+from shared.ledger.receipts import Receipts
+from shared.ledger.seals import Seals
+from shared.ledger.serving import Serving
+from shared.ledger.sessions import Sessions
+from shared.ledger.shadows import Shadows
+from shared.ledger.signins import SignIns
+from shared.ledger.steps import Steps
+from shared.ledger.terms import Terms
+from shared.ledger.trainers import Trainers
+from shared.ledger.training import TrainingRuns
+from shared.ledger.transaction import LedgerSession, Transaction, repository
+from shared.ledger.versions import Versions
+from shared.ledger.wall import Wall
+
+
+class SystemSession(LedgerSession):
+    """The ledger as the system sees it: every hospital's rows, and what belongs to none."""
+
+    def __init__(self, transaction: Transaction, actor: str) -> None:
+        super().__init__(transaction, SYSTEM, actor)
+
+    @repository
+    def hospitals(self) -> Hospitals:
+        return Hospitals(self.sql, self.trail)
+
+    @repository
+    def keys(self) -> Keys:
+        return Keys(self.sql, self.trail)
+
+    @repository
+    def people(self) -> People:
+        return People(self.sql, self.trail)
+
+    @repository
+    def sessions(self) -> Sessions:
+        return Sessions(self.sql, self.trail)
+
+    @repository
+    def sign_ins(self) -> SignIns:
+        return SignIns(self.sql, self.trail, self.pseudonyms)
+
+    @repository
+    def authenticators(self) -> Authenticators:
+        return Authenticators(self.sql, self.trail)
+
+    @repository
+    def arrivals(self) -> Arrivals:
+        return Arrivals(self.sql)
+
+    @repository
+    def queue(self) -> Queue:
+        return Queue(self.sql, self.trail)
+
+    @repository
+    def datasets(self) -> Datasets:
+        return Datasets(self.sql, self.trail)
+
+    @repository
+    def drafts(self) -> Drafts:
+        return Drafts(self.sql, self.trail)
+
+    @repository
+    def consents(self) -> Consents:
+        return Consents(self.sql, self.trail)
+
+    @repository
+    def cleanings(self) -> Cleanings:
+        return Cleanings(self.sql, self.trail)
+
+    @repository
+    def pseudonyms(self) -> Pseudonyms:
+        return Pseudonyms(self.sql)
+
+    @repository
+    def versions(self) -> Versions:
+        return Versions(self.sql, self.trail, self.actor)
+
+    @repository
+    def runs(self) -> TrainingRuns:
+        return TrainingRuns(self.sql, self.trail)
+
+    @repository
+    def steps(self) -> Steps:
+        return Steps(self.sql, self.trail)
+
+    @repository
+    def models(self) -> Models:
+        return Models(self.sql, self.trail, self.shadows)
+
+    @repository
+    def papers(self) -> Papers:
+        return Papers(self.sql)
+
+    @repository
+    def gates(self) -> Gates:
+        return Gates(self.sql, self.trail)
+
+    @repository
+    def shadows(self) -> Shadows:
+        return Shadows(self.sql, self.trail)
+
+    @repository
+    def serving(self) -> Serving:
+        return Serving(self.sql, self.trail)
+
+    @repository
+    def trainers(self) -> Trainers:
+        return Trainers(self.sql)
+
+    @repository
+    def compositions(self) -> Compositions:
+        return Compositions(self.sql)
+
+    @repository
+    def observations(self) -> Observations:
+        return Observations(self.sql, self.trail)
+
+    @repository
+    def explanations(self) -> ExplanationQueue:
+        return ExplanationQueue(self.sql)
+
+    @repository
+    def retention(self) -> Retention:
+        return Retention(self.sql, self.trail, self.actor)
+
+    @repository
+    def orphans(self) -> Orphans:
+        return Orphans(self.sql)
+
+    @repository
+    def liveness(self) -> Liveness:
+        return Liveness(self.sql)
+
+    @repository
+    def audit(self) -> AuditTrail:
+        return self.trail
+
+    @repository
+    def seals(self) -> Seals:
+        return Seals(self.sql)
+
+    @repository
+    def receipts(self) -> Receipts:
+        return Receipts(self.sql)
+
+    @repository
+    def backlog(self) -> Backlog:
+        return Backlog(self.sql)
+
+    @repository
+    def figures(self) -> Figures:
+        return Figures(self.sql)
+
+    @repository
+    def wall(self) -> Wall:
+        return Wall(self.sql)
+
+    @repository
+    def terms(self) -> Terms:
+        return Terms(self.sql)

@@ -1,0 +1,59 @@
+"""What the gateway's trips cost the database: statements, and the transactions that they are in."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.domain.roles import Role
+from tests.builders import form
+from tests.statements import count_statements
+
+KEY = {"Idempotency-Key": "once"}
+
+
+@pytest.fixture
+def engine(gateway):
+    return gateway.app.state.wiring.ledger.engine
+
+
+def test_a_submission_costs_12_statements_in_2_transactions(gateway, north, engine):
+    north.post(
+        "/v1/cases", **form()
+    )  # draws the key of de-identification, notes the use of the API key
+    counters = gateway.app.state.wiring.counters.engine
+    with count_statements(engine) as count, count_statements(counters) as beside:
+        answer = north.post("/v1/cases", headers=KEY, **form(size_mm=20))
+    assert answer.status_code == 202
+    assert len(count.statements) <= 12, count
+    assert count.transactions <= 2, count
+    waiting_jobs = "count(*) AS count_1 \nFROM jobs"
+    assert all("ROLE" in each or waiting_jobs in each for each in beside.statements), beside
+
+
+def test_a_poll_of_a_running_job_costs_2_statements_in_1_transaction(north, engine, ledger):
+    link = north.post("/v1/cases", **form()).json()["links"]["job"]
+    with ledger.system_session("test") as session:
+        assert session.queue.claim("worker", 1, timedelta(minutes=1), 5).jobs
+    with count_statements(engine) as count:
+        answer = north.get(link)
+    assert answer.json()["state"] == "running"
+    assert len(count.statements) <= 2, count
+    assert count.transactions == 1, count
+
+
+def test_a_key_is_good_until_it_is_revoked_and_not_a_poll_longer(north, engine, ledger):
+    link = north.post("/v1/cases", **form()).json()["links"]["job"]
+    assert north.get(link).status_code == 200
+    with ledger.system_session("test") as session:
+        for key in session.keys.all():
+            session.keys.revoke(key.id)
+    assert north.get(link).status_code == 401
+
+
+def test_a_case_page_is_one_transaction(as_person, engine):
+    reader = as_person(Role.SUBMITTER)
+    case_id = reader.post("/v1/cases", **form()).json()["case_id"]
+    with count_statements(engine) as count:
+        page = reader.get(f"/cases/{case_id}")
+    assert page.status_code == 200
+    assert count.transactions == 1, count
