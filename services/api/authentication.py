@@ -19,6 +19,7 @@ from shared.errors import Forbidden, SeraError, TooLarge, Unauthenticated
 from shared.ledger import HospitalSession, Ledger, SystemSession, Transaction
 from shared.ledger.allowances import Standing
 from shared.ledger.authentication import authenticate_key
+from shared.ledger.db_role import reachable
 from shared.ledger.hospitals import Caller
 from shared.ledger.sessions import Lifetime
 from shared.settings import Settings
@@ -95,6 +96,8 @@ class AuthenticationMiddleware:
         except SeraError as error:
             if transaction.is_open:
                 await run_in_threadpool(transaction.rollback)
+            slot: Slot = scope["state"]["slot"]
+            slot.release()  # the rest of a refused body may take its time
             return await refuse(error, scope, receive, send, has_body(scope))
         scope["state"]["caller"] = caller
         facts = {"hospital": str(caller.hospital_id)} if caller and caller.hospital_id else {}
@@ -111,6 +114,8 @@ class AuthenticationMiddleware:
             if route[0] not in SAFE:
                 self._site.refuse_foreign(headers)
             return None
+        if "authorization" not in headers and self._site.token(headers) is None:
+            raise Unauthenticated
         slot: Slot = scope["state"]["slot"]
         await slot.take()
         caller, standing = await run_in_threadpool(self._verified, transaction, headers, route)
@@ -127,15 +132,16 @@ class AuthenticationMiddleware:
         Raises Unauthenticated, CrossSite, CsrfWrong, PasswordChangeNeeded, TooMuch.
         """
         credentials = headers.get("authorization")
-        if credentials is not None:
-            caller = by_key(transaction, credentials)
-        else:
-            caller = self._by_session(transaction, headers, route)
         standing = None
-        if route[0] not in SAFE:
-            if route == SUBMISSION:
-                standing = self._standing(transaction, caller)
-            transaction.commit()
+        with reachable():
+            if credentials is not None:
+                caller = by_key(transaction, credentials)
+            else:
+                caller = self._by_session(transaction, headers, route)
+            if route[0] not in SAFE:
+                if route == SUBMISSION:
+                    standing = self._standing(transaction, caller)
+                transaction.commit()
         return caller, standing
 
     def _standing(self, transaction: Transaction, caller: Caller) -> Standing | None:

@@ -67,7 +67,7 @@ class BodyCap:
             return await self._app(scope, receive, send)
         body = _Body(self._bounds, scope, receive, send)
         with suppress(_Cut):
-            body.checkdeclared_bytes()
+            body.check_declared_bytes()
             await self._app(scope, body.receive, body.send)
         if body.fault and not body.answered:
             await refuse(
@@ -84,7 +84,7 @@ class _Body:
         self.more, self.answered = True, False
         self.fault: SeraError | None = None
 
-    def checkdeclared_bytes(self) -> None:
+    def check_declared_bytes(self) -> None:
         if declared_bytes(self._scope) > self._bounds.most_bytes:
             self._cut(self._too_large())
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.errors import of_error
@@ -25,10 +26,11 @@ WAIT_S = 10.0
 
 
 class Slots:
-    """Bounds how many requests hold a connection.
+    """Bounds how many requests may hold a connection.
 
     A request waits for its slot in the event loop. Were it to wait for a connection in a thread, those that hold the
-    connections might find no thread left to go on in.
+    connections might find no thread left to go on in. A slot is kept until the answer begins, also while an image is
+    stored or decoded: that happens in one of as few threads anyway. Who waits for a job gives it back.
     """
 
     def __init__(self, count: int = REQUESTS_AT_ONCE, wait_s: float = WAIT_S) -> None:
@@ -40,7 +42,7 @@ class Slots:
 
 
 class Slot:
-    """One request's, taken before it uses its transaction and free again once that is committed."""
+    """One request's, taken before it uses its transaction and free again when its answer begins."""
 
     def __init__(self, free: asyncio.Semaphore, wait_s: float) -> None:
         self._free = free
@@ -96,21 +98,31 @@ class TransactionMiddleware:
             else:
                 unusable = KeyUnusable(longest=LONGEST)
                 await refuse(unusable, scope, receive, send, has_body(scope))
-        except SeraError as error:  # of the commit itself, as a rule: no answer has gone out yet
+        except SeraError as error:  # of the database, met by the app or by the commit
             await run_in_threadpool(transaction.rollback)
             if started:
                 raise
-            if isinstance(error, Unavailable):
-                log().warning("api.unavailable", service=error.facts.get("service"))
-            await of_error(error)(scope, receive, send)
+            await _refusal(error)(scope, receive, send)
 
     async def _committed(
         self, transaction: Transaction, scope: Scope, receive: Receive, send: Send
     ) -> None:
+        refused = False
+
         async def commit_then_send(message: Message) -> None:
+            """A commit that fails is answered here: what the app would have answered is not so."""
+            nonlocal refused
+            if refused:
+                return
             if message["type"] == "http.response.start":
-                await _end(transaction, good=message["status"] < 400)
-                scope["state"]["slot"].release()
+                try:
+                    await _end(transaction, good=message["status"] < 400)
+                except SeraError as error:
+                    refused = True
+                    await run_in_threadpool(transaction.rollback)
+                    return await _refusal(error)(scope, receive, send)
+                finally:
+                    scope["state"]["slot"].release()
             await send(message)
 
         with reachable():
@@ -138,8 +150,15 @@ class TransactionMiddleware:
             return await replay(answered.answer)(scope, receive, send)
         if transaction.is_open:
             await run_in_threadpool(transaction.rollback)
+        scope["state"]["slot"].release()
         for message in reply.messages:
             await send(message)
+
+
+def _refusal(error: SeraError) -> Response:
+    if isinstance(error, Unavailable):
+        log().warning("api.unavailable", service=error.facts.get("service"))
+    return of_error(error)
 
 
 async def _end(transaction: Transaction, good: bool) -> None:

@@ -17,6 +17,7 @@ from shared.domain.steps import (
     BundleArguments,
     BundleOutcome,
     EvaluationArguments,
+    EvaluationOutcome,
     FeaturesArguments,
     FeaturesOutcome,
     FitArguments,
@@ -290,7 +291,7 @@ class RunWork:
         outcome = proof.evaluated(
             self._digest(found), self._tests(found.erased), self._proofs, self._progress
         )
-        return Done(outcome, Message("evaluation-done", outcome.to_json()))
+        return Done(outcome, _evaluation_message(outcome))
 
     def gate(self, found: Found) -> Done:
         """The new model against the live one on the locked test set.
@@ -352,3 +353,9 @@ def _made(outcome: Made | None, kind: StepKind) -> Made:
     if outcome is None:
         raise RuntimeError(f"a step was taken up before {kind} was done")
     return outcome
+
+
+def _evaluation_message(outcome: EvaluationOutcome) -> Message:
+    """With the figures that there are: of too few images none can be given."""
+    facts = {name: value for name, value in outcome.to_json().items() if value is not None}
+    return Message("evaluation-done", facts)

@@ -86,7 +86,8 @@ class LiveModel:
 
     def follow(self, wanted: LivePromotion | None) -> Served | None:
         """What serves now; None until a first model was promoted. A newly promoted one is loaded meanwhile."""
-        if wanted and self._refused and self._refused.promoted.digest != wanted.digest:
+        refused = self._refused  # the loading thread may change it
+        if wanted and refused and refused.promoted.digest != wanted.digest:
             self._refused = None
         if wanted and not self._settled(wanted):
             if self._served is None:

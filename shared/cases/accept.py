@@ -12,7 +12,7 @@ from shared.cases.deidentification import Deidentifier
 from shared.domain.events import Event
 from shared.domain.jobs import Priority
 from shared.domain.source import Source
-from shared.errors import TooLarge
+from shared.errors import InputError, TooLarge
 from shared.guidelines import Descriptors, to_json
 from shared.imaging import Header, Roi, inspect
 from shared.ledger import HospitalSession
@@ -125,7 +125,11 @@ class CaseAcceptance:
             idempotent.fingerprint = lambda: submission.fingerprint(original_sha256)
         if standing is not None:
             self._check(standing, submission.priority, idempotent)
-        image = self._store(header, original)
+        try:
+            image = self._store(header, original)
+        except InputError:
+            self.admission.charge(session.hospital_id, submission.priority)
+            raise
         if idempotent is not None:
             idempotent.reserve()
         present_standing = self.admission.check(session, submission.priority)
@@ -137,7 +141,7 @@ class CaseAcceptance:
     def _check(
         self, standing: Standing, priority: Priority, idempotent: IdempotentRequest | None
     ) -> None:
-        """A repeat gets its answer even where the hospital is over a limit."""
+        """A repeat gets its answer where only cases that are not urgent are over a limit."""
         try:
             self.admission.check_standing(standing, priority)
         except TooMuch:

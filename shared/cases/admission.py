@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from uuid import UUID
 
 from shared.cases.pace import Pace
 from shared.domain.jobs import Priority
@@ -11,6 +12,7 @@ from shared.ledger import HospitalSession, Ledger
 from shared.ledger.allowances import Limits, Standing
 from shared.settings import Settings
 
+ACTOR = "gateway"
 FRESH_S = 0.5
 """How long the count of all waiting jobs is believed: one count for many submissions."""
 UNKNOWN_S = 30
@@ -86,6 +88,13 @@ class Admission:
         if not session.allowance.take(standing.limits.per_minute, spare):
             raise rate_limited(standing, spare)
 
+    def charge(self, hospital_id: UUID, priority: Priority) -> None:
+        """Count an image that could not be cleaned against the rate, in a transaction of its own: it cost as much."""
+        with self._ledger.hospital_session(hospital_id, ACTOR) as session:
+            standing = session.allowance.standing(self._defaults)
+            spare = self._reserve(priority) * standing.limits.per_minute
+            session.allowance.take(standing.limits.per_minute, spare)
+
     def _reserve(self, priority: Priority) -> float:
         """The share of each limit that only urgent cases may use."""
         return 0.0 if priority is Priority.URGENT else self._settings.urgent_reserve
@@ -114,7 +123,7 @@ class Admission:
     def _all_waiting(self) -> int:
         with self._lock:
             if time.monotonic() - self._counted_at > FRESH_S:
-                with self._ledger.system_session("gateway") as session:
+                with self._ledger.system_session(ACTOR) as session:
                     self._waiting = session.queue.waiting()
                 self._counted_at = time.monotonic()
             return self._waiting

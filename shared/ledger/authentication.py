@@ -29,7 +29,8 @@ def authenticate_key(
 ) -> Caller | None:
     """Whom this key speaks for, or None if it is unknown, expired or revoked. Raises Unavailable.
 
-    The transaction goes on under the role of the key's hospital, or of the system.
+    The transaction goes on under the role of the key's hospital, or of the system. Once in a while (`noted_every`) the
+    key's use is noted, and that is committed at once: it counts whatever becomes of the request.
     """
     parts = key.split("_", 2)
     if len(parts) != 3 or parts[0] != PREFIX:
@@ -37,11 +38,12 @@ def authenticate_key(
     key_id, secret = parts[1], parts[2]
     values = {"key_id": key_id, "secret": secret_hash(secret), "noted_every": noted_every}
     with reachable():
-        found = transaction.begin(lambda session: session.execute(VERIFY, values).first())
+        found = transaction.run_first(lambda session: session.execute(VERIFY, values).first())
     if found is None:
         return None
     caller = Caller(key_id, Role(found.role), found.hospital_id)
-    transaction.has_role(DatabaseRole(caller.hospital_id))
+    transaction.note_role(DatabaseRole(caller.hospital_id))
     if found.use_is_due:
         SystemSession(transaction, ACTOR).keys.note_use(key_id)
+        transaction.commit()
     return caller

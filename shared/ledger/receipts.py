@@ -31,7 +31,8 @@ RESERVE = text(
     FROM (SELECT set_config('lock_timeout', :wait, true) AS lock_timeout OFFSET 0) bounded
     WHERE bounded.lock_timeout IS NOT NULL
     ON CONFLICT (hospital_id, key)
-    DO UPDATE SET fingerprint = excluded.fingerprint, created_at = excluded.created_at
+    DO UPDATE SET fingerprint = excluded.fingerprint, created_at = excluded.created_at,
+        status = NULL, headers = NULL, body = NULL, case_id = NULL
     WHERE receipts.created_at < clock_timestamp() - :retention
     RETURNING set_config('lock_timeout', '0', true), (
         SELECT erased.case_id FROM receipts erased

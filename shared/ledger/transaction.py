@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from shared.ledger.audit import AuditTrail, write_all
 from shared.ledger.db_role import SYSTEM, DatabaseRole, reachable
+from shared.telemetry import log
 
 Made = TypeVar("Made")
 Result = TypeVar("Result")
@@ -43,7 +44,7 @@ class Transaction:
             self._take(role)
         return self._session
 
-    def begin(self, statement: Callable[[Session], Result]) -> Result:
+    def run_first(self, statement: Callable[[Session], Result]) -> Result:
         """The transaction's first statement; where the pool's connection had died, once more on a new one."""
         try:
             return statement(self._session)
@@ -53,7 +54,7 @@ class Transaction:
             self._session.rollback()
             return statement(self._session)
 
-    def has_role(self, role: DatabaseRole) -> None:
+    def note_role(self, role: DatabaseRole) -> None:
         """Note a role that a statement has taken on by itself (`shared.ledger.authentication`)."""
         self._role = role
 
@@ -66,15 +67,21 @@ class Transaction:
         self._callbacks.append(callback)
 
     def commit(self) -> None:
-        """Write the audit events, commit, give the connection back, then do what was to follow."""
-        if self.is_open:
+        """Write the audit events, commit, give the connection back, then call the `on_commit` callbacks.
+
+        A callback that fails is logged: what it was to tell of is committed all the same.
+        """
+        if self.is_open or any(trail.pending for trail in self._audit_trails):
             with reachable():
                 self._write_audit_events()
                 self._session.commit()
         callbacks = self._callbacks
         self._end()
         for callback in callbacks:
-            callback()
+            try:
+                callback()
+            except Exception as error:  # noqa: BLE001 (the others are to be called, too)
+                log().error("transaction.callback-failed", exc_info=error)
 
     def rollback(self) -> None:
         """Undo what was not committed, and give the connection back."""
@@ -88,7 +95,7 @@ class Transaction:
                 self._session.flush()  # what is pending belongs to the role it was added under
                 role.take(self._session)
             else:
-                self.begin(role.take)
+                self.run_first(role.take)
         self._role = role
 
     def _write_audit_events(self) -> None:
@@ -132,7 +139,8 @@ class LedgerSession:
 class repository(Generic[Made]):
     """A method of a LedgerSession that makes a repository, as an attribute that makes it once.
 
-    Each access makes sure that the transaction has the session's role.
+    Each access makes sure that the transaction has the session's role, so use it as `session.jobs.find(...)`: a
+    repository kept in a variable runs under whichever role the transaction has by then.
     """
 
     def __init__(self, make: Callable[[Any], Made]) -> None:

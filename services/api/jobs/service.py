@@ -17,7 +17,7 @@ from services.api.jobs.schemas import JobPage, JobView, view
 from services.api.transactions import Slot
 from shared.domain.events import Event
 from shared.domain.jobs import FINAL, JobState
-from shared.errors import InputError, NotFound, Unauthenticated
+from shared.errors import InputError, NotFound, Unauthenticated, Unavailable
 from shared.ledger import HospitalSession
 from shared.ledger.cases import CaseErased
 from shared.ledger.db_role import reachable
@@ -58,7 +58,8 @@ class JobService:
         until = time.monotonic() + min(wait_s, self._wired.settings.long_poll_max_s)
         job = await asyncio.to_thread(self.read, job_id)
         while job.state not in FINAL and (left := until - time.monotonic()) > 0:
-            await self._changed(job_id, left)
+            if not await self._changed(job_id, left):
+                return job
             next_job = await patiently(partial(self._look, job_id), until)
             if next_job is None:
                 raise Unauthenticated
@@ -102,14 +103,19 @@ class JobService:
         session = HospitalSession(transaction, self._session.hospital_id, self._caller.actor)
         return JobService(session, self._caller, self._wired)
 
-    async def _changed(self, job_id: UUID, within_s: float) -> None:
-        """End the transaction, then wait until the job may have changed."""
+    async def _changed(self, job_id: UUID, within_s: float) -> bool:
+        """End the transaction, then wait until the job may have changed; false where no slot is free to look again."""
         await asyncio.to_thread(self._session.transaction.commit)
         if self._slot is not None:
             self._slot.release()
         await self._wired.watch.changed(job_id, within_s)
-        if self._slot is not None:
+        if self._slot is None:
+            return True
+        try:
             await self._slot.take()
+        except Unavailable:
+            return False
+        return True
 
     def _look(self, job_id: UUID) -> JobView | None:
         """The job in a new transaction; None where the key or session has ended."""

@@ -1,6 +1,7 @@
 """What all pages share: who looks at them, in which language and light, and how they say that something went wrong."""
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from services.api.authentication import ACTOR, PasswordChangeNeeded, lifetime
@@ -195,9 +197,10 @@ class PageRoute(APIRoute):
             except (Unauthenticated, PasswordChangeNeeded):
                 return RedirectResponse(f"/sign-in?next={quote(_here(request))}", 303)
             except SeraError as error:
-                return _problem(request, error)
+                return await run_in_threadpool(_problem, request, error)
             except RequestValidationError as error:
-                return _problem(request, QueryUnusable(problem=told(error.errors())))
+                unusable = QueryUnusable(problem=told(error.errors()))
+                return await run_in_threadpool(_problem, request, unusable)
 
         return handled
 
@@ -211,11 +214,11 @@ def _problem(request: Request, error: SeraError) -> HTMLResponse:
     """In a transaction of its own: that of the request is undone, for it may have failed."""
     transaction: Transaction = request.state.transaction
     transaction.rollback()
-    try:
-        visitor = anyone(request, transaction)
-    except Unavailable:
-        words, theme = _words(request), _theme(request)
-        visitor = Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
+    words, theme = _words(request), _theme(request)
+    visitor = Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
+    if not isinstance(error, Unavailable):
+        with suppress(Unavailable), reachable():
+            visitor = anyone(request, transaction)
     said = sentence(error.code, error.facts, str(error), visitor.language)[0]
     return show(request, visitor, "problem.html", error.status, code=error.code, said=said)
 
