@@ -291,7 +291,7 @@ class RunWork:
         outcome = proof.evaluated(
             self._digest(found), self._tests(found.erased), self._proofs, self._progress
         )
-        return Done(outcome, _evaluation_message(outcome))
+        return Done(outcome, evaluation_message(outcome))
 
     def gate(self, found: Found) -> Done:
         """The new model against the live one on the locked test set.
@@ -355,7 +355,7 @@ def _made(outcome: Made | None, kind: StepKind) -> Made:
     return outcome
 
 
-def _evaluation_message(outcome: EvaluationOutcome) -> Message:
+def evaluation_message(outcome: EvaluationOutcome) -> Message:
     """With the figures that there are: of too few images none can be given."""
     facts = {name: value for name, value in outcome.to_json().items() if value is not None}
     return Message("evaluation-done", facts)

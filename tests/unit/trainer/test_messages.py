@@ -1,0 +1,13 @@
+from services.trainer.work import evaluation_message
+from shared.domain.steps import EvaluationOutcome
+
+
+def test_an_evaluation_of_too_few_images_says_so_and_names_no_figure_that_it_lacks():
+    message = evaluation_message(EvaluationOutcome(images=3))
+    assert str(message) == "3 locked test images: too few to tell"
+    assert None not in message.facts.values()
+
+
+def test_an_evaluation_says_its_auc():
+    message = evaluation_message(EvaluationOutcome(images=30, auc=0.8125))
+    assert str(message) == "30 locked test images: AUC 0.812"
