@@ -10,6 +10,7 @@ from sqlalchemy import text
 from cli.auditing import of_file, of_ledger
 from services.worker.retention import Sweeper
 from services.worker.sealing import Sealer
+from shared.cases.accept import CaseAcceptance
 from shared.domain.events import Event
 from shared.domain.roles import Role
 from shared.guidelines import EXAMPLE
@@ -170,9 +171,17 @@ def test_an_image_that_is_removed_between_its_upload_and_its_case_is_stored_agai
     north, admin, answered, gateway, sweep
 ):
     app = gateway.app
-    objects = app.state.wiring.objects
+    wiring = app.state.wiring
+    objects = wiring.objects
     erase(admin, answered)
-    app.state.wiring = replace(app.state.wiring, objects=SweptAfterPut(objects, sweep))
+    acceptance = CaseAcceptance(
+        objects=SweptAfterPut(objects, sweep),
+        deidentifier=wiring.deidentifier,
+        admission=wiring.acceptance.admission,
+        doorbell=wiring.doorbell,
+        max_upload_bytes=wiring.settings.max_upload_bytes,
+    )
+    app.state.wiring = replace(wiring, acceptance=acceptance)
     again = north.post("/v1/cases", **form(png(5))).json()
     sha256 = north.get(again["links"]["case"]).json()["image"]["sha256"]
     assert objects.get(sha256) == png(5)
