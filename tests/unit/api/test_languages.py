@@ -40,7 +40,7 @@ from shared.ledger.drafts import THINGS, ImageDiffers
 ELSEWHERE = (
     "services.api.app",
     "services.trainer.work",
-    "services.worker.desk",
+    "services.worker.inference",
     "shared.networks.errors",
     "shared.learning.errors",
     "shared.learning.tuning.errors",

@@ -57,7 +57,10 @@ ALLOWED = {
     "what an operator writes of a model": {"reason"},
 }
 WORDS = set().union(*ALLOWED.values())
-RECORDERS, PLACES = ("record", "_record", "_part", "Entry"), {"case", "job", "details"}
+RECORDERS, PLACES = (
+    ("record", "_record", "_part", "Entry"),
+    {"case", "job", "details", "event", "case_id", "job_id", "hospital_id"},
+)
 
 
 def recorders() -> Iterator[tuple[str, ast.FunctionDef]]:

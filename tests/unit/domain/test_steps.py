@@ -96,6 +96,8 @@ def test_the_gateway_sends_an_outcome_as_its_own_kind(kind):
         owner=None,
         seconds=1.0,
         message=None,
+        message_code=None,
+        facts=None,
         outcome=outcome,
     )
     sent = json.loads(view.model_dump_json())["outcome"]
