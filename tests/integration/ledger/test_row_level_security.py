@@ -1,7 +1,7 @@
 """What the database itself refuses, whatever the code forgets."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -29,6 +29,7 @@ from shared.ledger.reader_studies import NewStudy
 from shared.ledger.receipts import Answer, Receipts
 from shared.ledger.scope import Scoped
 from shared.ledger.similar import Place
+from shared.ledger.transaction import repository
 from shared.ledger.wall import Span, Wall
 from shared.ledger.worklist import Asked
 from tests.builders import CASE, result
@@ -194,8 +195,9 @@ UNTOLD = (
 """Not all of these find something for the owner of the rows."""
 
 
-def test_every_repository_of_a_book_is_read_here():
-    assert set(READINGS) == {field.name for field in fields(HospitalSession)}
+def test_every_repository_of_a_hospitals_session_is_read_here():
+    members = vars(HospitalSession).items()
+    assert set(READINGS) == {name for name, member in members if isinstance(member, repository)}
 
 
 @pytest.mark.usefixtures("forgetful")
@@ -325,8 +327,8 @@ def test_a_login_that_takes_on_no_role_sees_nothing(services, rows):
 
 def test_connections_that_died_in_the_pool_cost_no_transaction(services, database_url, hospital):
     north = hospital("north")
-    with services.system_session("test"), services.system_session("test"):
-        pass
+    with services.system_session("test") as one, services.system_session("test") as other:
+        assert one.queue.depth() == other.queue.depth()
     engine = create_engine(database_url)
     with engine.connect() as line:
         ended = text(
@@ -344,8 +346,8 @@ def test_connections_that_died_in_the_pool_cost_no_transaction(services, databas
 
 
 def test_a_standing_ends_with_its_transaction(services, hospital, rows):
-    with services.hospital_session(hospital("north"), "test"):
-        pass
+    with services.hospital_session(hospital("north"), "test") as session:
+        assert session.jobs.page(None, None, 1)
     with services.engine.connect() as line:
         asked = text("SELECT current_user, current_setting('sera.hospital', true)")
         assert line.execute(asked).one() == ("sera_service", "")
