@@ -36,7 +36,7 @@ DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SCREENSHOTS = os.environ.get("SERA_SCREENSHOTS")
 """A folder to keep the guide's screenshots in; else they go with the test's temporary files."""
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 EXPECTED = re.compile("Failed to load resource")
 """What a browser's console says of an answer that a page itself reports."""

@@ -98,7 +98,8 @@ def test_failed_cases_are_queued_again_by_keyboard_alone(enter, book):
     with book.hospital_session(north, "test") as scoped:
         scoped.jobs.open(scoped.cases.add(CASE), Priority.ROUTINE)
     page = enter(Role.OPERATOR, path="/console/queue")
-    again = page.get_by_role("button", name="Run all again")
+    missing = page.get_by_role("row").filter(has_text="object-missing")
+    again = missing.get_by_role("button", name="Run all again")
     expect(again).to_be_visible()
     again.focus()
     page.keyboard.press("Enter")

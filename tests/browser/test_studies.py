@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Response, expect
 from shared.domain.roles import Role
 from tests.builders import png
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 HOSPITAL, SICK = "studying", (True, False, True, False)
 SAID = {
     1: (("8m", "9"), ("6m", "2b"), ("4b", "7m"), ("3b", "")),

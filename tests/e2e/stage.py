@@ -32,7 +32,7 @@ from shared.settings import Settings
 from tests.builders import form
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 120.0
+PATIENCE_S = 400.0
 PAUSE_S = 0.05
 BESIDES_OURS = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
 
@@ -58,7 +58,7 @@ def free_port() -> int:
 def sera(home: Path, port: int, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """A command of `./sera` as a user with this home runs it."""
     return subprocess.run(
-        command(*arguments), **surroundings(home, port, more), timeout=300, stdout=-1, stderr=-1
+        command(*arguments), **surroundings(home, port, more), timeout=800, stdout=-1, stderr=-1
     )
 
 

@@ -60,6 +60,7 @@ def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, le
         "image_sha256": sha(png(1)),
         "code": None,
         "message": None,
+        "facts": None,
     }
     with ledger.system_session("test") as house:
         rows = {
