@@ -2,7 +2,9 @@
 
 import resource
 import shutil
+import signal
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -28,7 +30,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in a random order")
 
 
+def _let_children_be_interrupted() -> None:
+    """A shell that runs the tests in the background has SIGINT ignored, and their children would inherit that."""
+    main_thread = threading.current_thread() is threading.main_thread()
+    if main_thread and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    _let_children_be_interrupted()
     worker = getattr(config, "workerinput", None)
     RunCache.folder = Path(worker["run_cache"] if worker else tempfile.mkdtemp(prefix="sera-run-"))
     only_spreads = worker is None and config.getoption("dist", "no") != "no"
