@@ -107,7 +107,10 @@ class Transaction:
         write_all(self.session_as(role), pending)
 
     def _end(self) -> None:
-        self._session.close()
+        try:
+            self._session.close()
+        except DBAPIError:  # its connection is lost, and what was to be undone with it
+            self._session.invalidate()
         self._role = None
         self._callbacks = []
 

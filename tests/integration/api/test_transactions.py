@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from services.api.app import create_app
 from services.api.transactions import REQUESTS_AT_ONCE
+from shared.ledger import SystemSession
 from tests.builders import form
 from tests.serving import at_an_address
 
@@ -37,6 +38,18 @@ def test_a_commit_that_fails_is_answered_503_and_leaves_nothing(north, ledger, h
     )
     assert len(north.get("/v1/jobs").json()["jobs"]) == 1
     assert north.post("/v1/cases", headers=headers, **form(size_mm=20)).status_code == 202
+
+
+def test_a_rollback_on_a_lost_connection_is_none_the_worse(ledger):
+    transaction = ledger.transaction()
+    session = SystemSession(transaction, "test")
+    session.hospitals.ensure("north")
+    pid = transaction.session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    with ledger.engine.begin() as line:
+        line.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    transaction.rollback()
+    assert session.hospitals.all() == []
+    transaction.rollback()
 
 
 def test_a_callback_that_fails_undoes_nothing_and_keeps_no_other_from_being_called(ledger):
