@@ -71,7 +71,7 @@ class JobService:
 
         In transactions of its own: that of the request is committed as the answer begins.
         """
-        service = self._apart()
+        service = self._in_own_transactions()
         last: JobView | None = None
         while last is None or last.state not in FINAL:
             try:
@@ -98,7 +98,7 @@ class JobService:
             raise NotFound(thing="job")
         return self.read(job_id)
 
-    def _apart(self) -> "JobService":
+    def _in_own_transactions(self) -> "JobService":
         transaction = self._wired.ledger.transaction()
         session = HospitalSession(transaction, self._session.hospital_id, self._caller.actor)
         return JobService(session, self._caller, self._wired)
