@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, String, and_, cast, exists, func, insert, literal, select
+from sqlalchemy import BigInteger, String, and_, cast, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
 from shared.domain.events import Event
@@ -180,15 +181,23 @@ class Shadows:
         return [Watched(**row._mapping) for row in self._session.execute(query)]
 
     def keep(self, shadow: Shadow, said: Sequence[tuple[Watched, Said]]) -> int:
-        """Write what it said beside what the live model said; nothing once the shadow has ended."""
+        """Write what it said beside what the live model said; nothing once the shadow has ended.
+
+        A lock that another process lets go between the snapshot of `claim` and its locks lets a result be claimed
+        again that the other has just read: what was written first stays.
+
+        Returns
+        -------
+        How many were written.
+        """
         running = select(ShadowRow.id).where(
             ShadowRow.id == shadow.id, ShadowRow.ended_at.is_(None)
         )
         if not said or self._session.scalar(running.with_for_update(read=True)) is None:
             return 0
         rows = [{"shadow_id": shadow.id, **_live(watched), **vars(each)} for watched, each in said]
-        self._session.execute(insert(ShadowResultRow), rows)
-        return len(rows)
+        new = insert(ShadowResultRow).on_conflict_do_nothing().returning(ShadowResultRow.job_id)
+        return len(self._session.scalars(new, rows).all())
 
     def pairs(self, shadow: Shadow) -> list[Pair]:
         """All it has read, oldest first, each with the last outcome of its case."""

@@ -227,6 +227,25 @@ def test_two_shadow_processes_share_the_work_and_repeat_nothing(
     assert len(pairs(shadow)) == 20
 
 
+def test_a_result_that_another_process_has_just_read_stays_as_it_wrote_it(
+    desk, send, promote, start, ledger
+):
+    promote(0)
+    shadow = start()
+    send(png(0))
+    send(png(1))
+    desk.work()
+    with ledger.system_session("test") as session:
+        first, second = session.shadows.claim(shadow, 10)
+        earlier = [(first, Said(score=0.1, risk=0.1, decision="benign"))]
+        assert session.shadows.keep(shadow, earlier) == 1
+    later = [(each, Said(score=0.9, risk=0.9, decision="malignant")) for each in (first, second)]
+    with ledger.system_session("test") as session:
+        assert session.shadows.keep(shadow, later) == 1
+    with ledger.system_session("test") as session:
+        assert [pair.score for pair in session.shadows.pairs(shadow)] == [0.1, 0.9]
+
+
 def test_a_shadow_whose_bundle_cannot_be_proven_ends_and_says_why(
     promote, start, door, objects, ledger, candidate
 ):
