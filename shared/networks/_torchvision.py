@@ -4,14 +4,10 @@ torchvision 0.28's compiled operators do not load into torch 2.13's CPU build, a
 looks two of them up. Declaring those two first lets its models load; nothing here calls either operator.
 """
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from torch import nn
-
-from shared.networks.card import Weights
 
 _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -41,24 +37,5 @@ def _declare_operators() -> torch.library.Library:
 _DECLARED = None if _has_compiled_operators() else _declare_operators()
 
 from torchvision import models  # noqa: E402
-from torchvision.models import mobilenetv2  # noqa: E402
-from torchvision.models._api import WeightsEnum  # noqa: E402
 
-LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms limit it to research"
-
-
-def published(name: str, entry: WeightsEnum) -> Weights:
-    """torchvision's file for a network, under our name or its own.
-
-    Always the first version of the weights: the papers' features come from networks trained as their authors did, not
-    by torchvision's later recipes.
-    """
-    return Weights((f"{name}.pth", entry.url.rsplit("/", 1)[1]), entry.url, LICENCE)
-
-
-def untrained(build: Callable[..., nn.Module], **options: bool) -> nn.Module:
-    """A network of torchvision's with random weights."""
-    return build(weights=None, **options)
-
-
-__all__ = ["LICENCE", "WeightsEnum", "mobilenetv2", "models", "published", "untrained"]
+__all__ = ["models"]

@@ -4,7 +4,6 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import models, published, untrained
 from shared.networks.card import (
     IMAGENET,
     Card,
@@ -14,6 +13,7 @@ from shared.networks.card import (
     pooled_taps,
 )
 from shared.networks.cutting import cut, sequence
+from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import network
 
 _CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
@@ -98,13 +98,13 @@ class AlexNetOneTower:
         taps=pooled_taps({"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256})
         | _CONNECTED,
         embedding="fc2",
-        weights=published("alexnet_owt", models.AlexNet_Weights.IMAGENET1K_V1),
+        weights=torchvision_weights("alexnet-owt-7be5be79.pth", "alexnet_owt.pth"),
         source="Krizhevsky 2014, arXiv:1404.5997",
     )
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(models.alexnet)
+        return torchvision_network("alexnet")
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:

@@ -5,9 +5,9 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from shared.networks._torchvision import models, published, untrained
 from shared.networks.card import IMAGENET, Card, pooled_taps
 from shared.networks.cutting import chain
+from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import network
 
 _WIDTHS = {"block1": 256, "block2": 512, "block3": 1792, "block4": 1920}
@@ -30,13 +30,13 @@ class DenseNet201:
         normalise=IMAGENET,
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
-        weights=published("densenet201", models.DenseNet201_Weights.IMAGENET1K_V1),
+        weights=torchvision_weights("densenet201-c1103571.pth", "densenet201.pth"),
         source="Huang et al. 2017, arXiv:1608.06993",
     )
 
     @staticmethod
     def build() -> nn.Module:
-        module = untrained(models.densenet201)
+        module = torchvision_network("densenet201")
         module.register_load_state_dict_pre_hook(_rename)
         return module
 

@@ -10,10 +10,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks import _timm
-from shared.networks._torchvision import models, published, untrained
 from shared.networks.card import PLUS_MINUS_ONE, Card, Weights, pooled_taps
 from shared.networks.cutting import chain
+from shared.networks.libraries import timm_network, torchvision_network, torchvision_weights
 from shared.networks.registry import network
 
 
@@ -27,13 +26,13 @@ class GoogLeNet:
         normalise=PLUS_MINUS_ONE,
         taps=pooled_taps({"stem": 192, "inception3": 480, "inception4": 832, "inception5": 1024}),
         embedding="avg",
-        weights=published("googlenet", models.GoogLeNet_Weights.IMAGENET1K_V1),
+        weights=torchvision_weights("googlenet-1378be20.pth", "googlenet.pth"),
         source="Szegedy et al. 2015, arXiv:1409.4842",
     )
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(models.googlenet, init_weights=False)
+        return torchvision_network("googlenet", init_weights=False)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
@@ -55,13 +54,13 @@ class InceptionV3:
         normalise=PLUS_MINUS_ONE,
         taps=pooled_taps({"stem": 192, "mixed5": 288, "mixed6": 768, "mixed7": 2048}),
         embedding="avg",
-        weights=published("inception_v3", models.Inception_V3_Weights.IMAGENET1K_V1),
+        weights=torchvision_weights("inception_v3_google-0cc3c7bd.pth", "inception_v3.pth"),
         source="Szegedy et al. 2016, arXiv:1512.00567",
     )
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(models.inception_v3, init_weights=False)
+        return torchvision_network("inception_v3", init_weights=False)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
@@ -96,7 +95,7 @@ class InceptionResNetV2:
 
     @staticmethod
     def build() -> nn.Module:
-        return _timm.untrained(_timm.inception_resnet_v2)
+        return timm_network("inception_resnet_v2")
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:

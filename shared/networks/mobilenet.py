@@ -4,9 +4,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import mobilenetv2, published, untrained
 from shared.networks.card import IMAGENET, Card, pooled_taps
 from shared.networks.cutting import cut, sequence
+from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import network
 
 _ENDS = OrderedDict(block3=4, block6=7, block10=11, block13=14, block16=17, block17=18, conv=19)
@@ -34,13 +34,13 @@ class MobileNetV2:
         normalise=IMAGENET,
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
-        weights=published("mobilenet_v2", mobilenetv2.MobileNet_V2_Weights.IMAGENET1K_V1),
+        weights=torchvision_weights("mobilenet_v2-b0353104.pth", "mobilenet_v2.pth"),
         source="Sandler et al. 2018, arXiv:1801.04381",
     )
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(mobilenetv2.mobilenet_v2)
+        return torchvision_network("mobilenet_v2")
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:

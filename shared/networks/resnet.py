@@ -4,23 +4,23 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import WeightsEnum, models, published, untrained
 from shared.networks.card import IMAGENET, Card, pooled_taps
 from shared.networks.cutting import chain
+from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import network
 
 _BASIC = {"layer1": 64, "layer2": 128, "layer3": 256, "layer4": 512}
 _BOTTLENECK = {"layer1": 256, "layer2": 512, "layer3": 1024, "layer4": 2048}
 
 
-def _card(name: str, entry: WeightsEnum, widths: dict[str, int]) -> Card:
+def _card(name: str, weights_file: str, widths: dict[str, int]) -> Card:
     return Card(
         name=name,
         input_px=224,
         normalise=IMAGENET,
         taps=pooled_taps(widths),
         embedding="avg",
-        weights=published(name, entry),
+        weights=torchvision_weights(weights_file, f"{name}.pth"),
         source="He et al. 2016, arXiv:1512.03385",
     )
 
@@ -34,11 +34,11 @@ def _stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
 class ResNet18:
     """torchvision's `resnet18`."""
 
-    card = _card("resnet18", models.ResNet18_Weights.IMAGENET1K_V1, _BASIC)
+    card = _card("resnet18", "resnet18-f37072fd.pth", _BASIC)
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(models.resnet18)
+        return torchvision_network("resnet18")
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
@@ -49,11 +49,11 @@ class ResNet18:
 class ResNet50:
     """torchvision's `resnet50`."""
 
-    card = _card("resnet50", models.ResNet50_Weights.IMAGENET1K_V1, _BOTTLENECK)
+    card = _card("resnet50", "resnet50-0676ba61.pth", _BOTTLENECK)
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(models.resnet50)
+        return torchvision_network("resnet50")
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
@@ -64,11 +64,11 @@ class ResNet50:
 class ResNet101:
     """torchvision's `resnet101`."""
 
-    card = _card("resnet101", models.ResNet101_Weights.IMAGENET1K_V1, _BOTTLENECK)
+    card = _card("resnet101", "resnet101-63fe2227.pth", _BOTTLENECK)
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(models.resnet101)
+        return torchvision_network("resnet101")
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:

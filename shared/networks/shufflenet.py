@@ -4,9 +4,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import models, published, untrained
 from shared.networks.card import IMAGENET, Card, pooled_taps
 from shared.networks.cutting import chain
+from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import network
 
 _WIDTHS = {"stage2": 116, "stage3": 232, "stage4": 464, "conv5": 1024}
@@ -26,13 +26,13 @@ class ShuffleNet:
         normalise=IMAGENET,
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
-        weights=published("shufflenet", models.ShuffleNet_V2_X1_0_Weights.IMAGENET1K_V1),
+        weights=torchvision_weights("shufflenetv2_x1-5666bf0f80.pth", "shufflenet.pth"),
         source="Ma et al. 2018, arXiv:1807.11164 (ShuffleNet v2; MATLAB's is v1)",
     )
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(models.shufflenet_v2_x1_0)
+        return torchvision_network("shufflenet_v2_x1_0")
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:

@@ -4,9 +4,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks._torchvision import LICENCE, models, untrained
-from shared.networks.card import IMAGENET, Card, Weights, pooled_taps
+from shared.networks.card import IMAGENET, Card, pooled_taps
 from shared.networks.cutting import cut, sequence
+from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import network
 
 _ENDS = OrderedDict(conv1=2, fire3=5, fire4=7, fire6=10, fire8=12, fire9=13)
@@ -23,17 +23,15 @@ class SqueezeNet:
         normalise=IMAGENET,
         taps=pooled_taps(_WIDTHS),
         embedding="avg",
-        weights=Weights(
-            files=("squeezenet1_1.pth", "squeezenet.pth", "squeezenet1_1-b8a52dc0.pth"),
-            url=models.SqueezeNet1_1_Weights.IMAGENET1K_V1.url,
-            licence=LICENCE,
+        weights=torchvision_weights(
+            "squeezenet1_1-b8a52dc0.pth", "squeezenet1_1.pth", "squeezenet.pth"
         ),
         source="Iandola et al. 2016, arXiv:1602.07360",
     )
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(models.squeezenet1_1)
+        return torchvision_network("squeezenet1_1")
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from shared.networks._torchvision import WeightsEnum, models, published, untrained
 from shared.networks.card import (
     IMAGENET,
     Card,
@@ -15,6 +14,7 @@ from shared.networks.card import (
     pooled_taps,
 )
 from shared.networks.cutting import cut, sequence
+from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import network
 
 _CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
@@ -90,14 +90,14 @@ class VGGF:
         return cut(sequence(module), _F_ENDS)
 
 
-def _deep_card(name: str, entry: WeightsEnum) -> Card:
+def _deep_card(name: str, weights_file: str) -> Card:
     return Card(
         name=name,
         input_px=224,
         normalise=IMAGENET,
         taps=pooled_taps(_DEEP_WIDTHS) | _CONNECTED,
         embedding="fc2",
-        weights=published(name, entry),
+        weights=torchvision_weights(weights_file, f"{name}.pth"),
         source="Simonyan & Zisserman 2014, arXiv:1409.1556",
     )
 
@@ -116,11 +116,11 @@ def _deep_stages(module: nn.Module, ends: Mapping[str, int]) -> OrderedDict[str,
 class VGG16:
     """torchvision's `vgg16`; the network SERA was first deployed with."""
 
-    card = _deep_card("vgg16", models.VGG16_Weights.IMAGENET1K_V1)
+    card = _deep_card("vgg16", "vgg16-397923af.pth")
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(models.vgg16, init_weights=False)
+        return torchvision_network("vgg16", init_weights=False)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
@@ -131,11 +131,11 @@ class VGG16:
 class VGG19:
     """torchvision's `vgg19`."""
 
-    card = _deep_card("vgg19", models.VGG19_Weights.IMAGENET1K_V1)
+    card = _deep_card("vgg19", "vgg19-dcbb9e9d.pth")
 
     @staticmethod
     def build() -> nn.Module:
-        return untrained(models.vgg19, init_weights=False)
+        return torchvision_network("vgg19", init_weights=False)
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:

@@ -4,9 +4,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks import _timm
 from shared.networks.card import PLUS_MINUS_ONE, Card, Weights, pooled_taps
 from shared.networks.cutting import chain
+from shared.networks.libraries import timm_network
 from shared.networks.registry import network
 
 
@@ -30,7 +30,7 @@ class Xception:
 
     @staticmethod
     def build() -> nn.Module:
-        return _timm.untrained(_timm.legacy_xception)
+        return timm_network("legacy_xception")
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:

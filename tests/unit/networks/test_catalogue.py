@@ -1,7 +1,11 @@
+import subprocess
+import sys
 from pathlib import Path
 
 from shared.networks import list_networks
+from shared.networks._torchvision import models
 from shared.networks.catalogue import catalogue
+from shared.networks.libraries import TORCHVISION_LICENCE
 
 PAGE = Path(__file__).parents[3] / "docs" / "networks.md"
 
@@ -19,3 +23,34 @@ def test_every_network_has_a_row_in_both_tables_with_its_files_and_licence():
         assert card.source in page
         assert card.weights is None or card.weights.licence in page
         assert card.weights is None or all(f"`{file}`" in page for file in card.weights.files)
+
+
+PUBLISHED_AS = {
+    "alexnet_owt": "alexnet",
+    "shufflenet": "shufflenet_v2_x1_0",
+    "squeezenet": "squeezenet1_1",
+}
+"""Names at torchvision where they are not ours."""
+
+
+def test_torchvisions_files_are_the_first_version_that_it_publishes():
+    cards = {card.name: card for card in list_networks() if card.weights}
+    of_torchvision = {
+        name: card for name, card in cards.items() if card.weights.licence == TORCHVISION_LICENCE
+    }
+    assert len(of_torchvision) == 12
+    for name, card in of_torchvision.items():
+        weights = models.get_model_weights(PUBLISHED_AS.get(name, name))
+        assert card.weights.url == weights.IMAGENET1K_V1.url
+
+
+def test_the_libraries_are_not_imported_before_a_network_of_theirs_is_built():
+    program = (
+        "import sys; from shared.networks import blank, get_network; "
+        "blank(get_network('sera_tiny')); "
+        "print({'torchvision', 'timm', 'torch._dynamo'} & set(sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "set()\n"
