@@ -20,17 +20,52 @@ from tests.e2e.stage import Changeover, Hospital, Stage, free_port
 LABELLED = range(500, 560)
 """Seeds of the phantoms that the second model learns from."""
 PACE_S = 0.25
+QUICK_RECIPE = """
+name = "quick"
+version = "1"
+source = "the tests: what starter does, with fewer phantoms, folds and trees"
+[roi]
+margin = 0.15
+[[features]]
+network = "sera_tiny"
+taps = ["block4.avg"]
+tuning = "phantoms"
+[[features]]
+families = ["shape", "intensity"]
+[[classifiers]]
+kind = "svm"
+kernel = ["rbf"]
+C = [1]
+[[classifiers]]
+kind = "forest"
+trees = 16
+[validation]
+folds = 3
+[phantoms]
+count = 99
+epochs = 2
+batch = 33
+rate = 0.05
+"""
+
+
+@pytest.fixture(scope="session")
+def recipe_name(long: bool) -> str:
+    """The name of the recipe that models are trained by: `starter` in the long form."""
+    return "starter" if long else "quick"
 
 
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Iterator[Stage]:
     """The stack that `./sera up` runs, in a home of its own, with a first model live."""
     said: queue.Queue[Event] = queue.Queue()
-    home, faster = tmp_path_factory.mktemp("sera") / "home", {"SERA_RING_EVERY_S": "1"}
+    home = tmp_path_factory.mktemp("sera") / "home"
+    own_recipes = tmp_path_factory.mktemp("recipes")
+    (own_recipes / "quick.toml").write_text(QUICK_RECIPE)
     settings = {
         "durable": False,
         "backoff": Backoff(0.1, 1.0),
-        "extra_env": faster,
+        "extra_env": {"SERA_RING_EVERY_S": "1", "SERA_RECIPES_DIR": str(own_recipes)},
         "observe": said.put,
     }
     with Stack(home, free_port(), **settings) as stack:
@@ -41,8 +76,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Itera
 
 
 @pytest.fixture(scope="session")
-def changeover(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Changeover:
-    """A person imports phantoms, trains `starter` and makes it live, while a hospital goes on submitting."""
+def changeover(
+    stage: Stage, recipe_name: str, tmp_path_factory: pytest.TempPathFactory
+) -> Changeover:
+    """A person imports phantoms, trains a model and makes it live, while a hospital goes on submitting."""
     folder, before = _labelled(tmp_path_factory.mktemp("labelled")), stage.live()
     over, jobs = threading.Event(), []
     with ThreadPoolExecutor(1) as hospital:
@@ -51,7 +88,7 @@ def changeover(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Change
             imported = stage.sera(
                 "dataset", "import", str(folder), "--name", "phantoms", "--synthetic"
             )
-            asked = ("--dataset", "phantoms", "--recipe", "starter", "--json")
+            asked = ("--dataset", "phantoms", "--recipe", recipe_name, "--json")
             run = stage.sera(
                 "train", *asked, "--promote", "--reason", "no locked test set among phantoms"
             )

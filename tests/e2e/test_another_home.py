@@ -61,7 +61,7 @@ def stay(tmp_path_factory: pytest.TempPathFactory, bucket: str, first_bundle: Pa
         name: str(watched.elsewhere)
         for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
     }
-    told |= {"SERA_OBJECTS_URL": bucket}
+    told |= {"SERA_OBJECTS_URL": bucket, "SERA_TRAINERS": "0"}
     image = folder / "nodule.png"
     image.write_bytes(png(1))
     with subprocess.Popen(command("up"), stdout=-1, **surroundings(watched.home, port, told)) as up:

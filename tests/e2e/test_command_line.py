@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be 
 
 @pytest.fixture(autouse=True)
 def model(changeover: Changeover) -> str:
-    """The digest of the live `starter` model."""
+    """The digest of the live model."""
     return changeover.run["model_digest"]
 
 
@@ -45,13 +45,15 @@ def one_sentence(stderr: str, code: str) -> str:
     return line
 
 
-def test_submit_prints_the_result_in_words(stage: Stage, image: Path, model: str) -> None:
+def test_submit_prints_the_result_in_words(
+    stage: Stage, recipe_name: str, image: Path, model: str
+) -> None:
     done = stage.sera("submit", str(image), "--size-mm", "18", "--roi", "20,20,80,90")
     assert done.returncode == 0, done.stderr
     risk, advice, by, note = done.stdout.splitlines()
     assert risk.startswith("Risk of malignancy ")
     assert "18.0 mm" in advice
-    assert by == f"Model starter/1 ({model[:12]})."
+    assert by == f"Model {recipe_name}/1 ({model[:12]})."
     assert note.startswith("Note: The model was trained on synthetic phantoms.")
 
 
@@ -126,11 +128,11 @@ def test_a_wrong_key_is_said_to_be_wrong(stage: Stage, image: Path) -> None:
 
 
 def test_models_are_listed_shown_and_promoted(
-    stage: Stage, changeover: Changeover, model: str
+    stage: Stage, recipe_name: str, changeover: Changeover, model: str
 ) -> None:
     listed = stage.told("models", "list", "--json")
     assert [(each["name"], each["version"], each["live"]) for each in listed] == [
-        ("starter", 1, True),
+        (recipe_name, 1, True),
         ("first", 1, False),
     ]
     shown = stage.told("models", "show", model[:12], "--json")
@@ -138,7 +140,7 @@ def test_models_are_listed_shown_and_promoted(
     back = stage.sera("models", "promote", "first/1", "--reason", "to go back")
     assert back.stdout.startswith(f"first/1 ({changeover.before[:12]}) is live.")
     assert stage.live() == changeover.before
-    assert stage.sera("models", "promote", "starter", "--reason", "to go on with").returncode == 0
+    assert stage.sera("models", "promote", recipe_name, "--reason", "to go on with").returncode == 0
     assert stage.live() == model
 
 

@@ -17,13 +17,14 @@ from shared.domain.roles import Role
 from shared.imaging import Framing, Roi, crop, decode
 from shared.objects import open_store
 from shared.phantoms import draw
-from shared.recipes import load_recipe
 from tests.builders import png
 from tests.e2e.stage import Changeover, Hospital, Stage, until
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 
 BOX = {"box": [60, 50, 120, 100]}
+ROI_MARGIN = 0.15
+"""Of `starter`, and of the tests' quick form of it."""
 LOSSLESS = ("png", "bmp", "tiff")
 
 
@@ -31,7 +32,7 @@ def encoded(kind: str, seed: int = 7) -> bytes:
     return cv2.imencode(f".{kind}", draw(seed).pixels)[1].tobytes()
 
 
-def check_contract(job: dict[str, Any], size_mm: float, live: str) -> dict[str, Any]:
+def check_contract(job: dict[str, Any], size_mm: float, model: dict[str, Any]) -> dict[str, Any]:
     """The job is done, and its result has every field of the contract, each within its bounds."""
     assert (
         job | {"state": "done", "position": None, "eta_s": None, "attempts": 1, "reason": None}
@@ -46,7 +47,7 @@ def check_contract(job: dict[str, Any], size_mm: float, live: str) -> dict[str, 
     assert result["decision"] == ("refer" if "out-of-distribution" in codes else verdict)
     assert len(codes) == len(result["warnings"])
     assert "synthetic-model" in codes
-    assert result["model"] == {"name": "starter", "version": 1, "digest": live}
+    assert result["model"] == model
     assert all(spent >= 0 for spent in result["timings_ms"].values())
     assert {"prepare", "infer"} <= set(result["timings_ms"])
     check_components(result)
@@ -81,10 +82,18 @@ def check_advice(fna: dict[str, Any], size_mm: float) -> None:
     assert all(other["size_mm"] == size_mm for other in fna["alternatives"])
 
 
+@pytest.fixture
+def live_model(stage: Stage, recipe_name: str) -> dict[str, Any]:
+    """What a result says of the model that is live."""
+    return {"name": recipe_name, "version": 1, "digest": stage.live()}
+
+
 @pytest.mark.parametrize("kind", [*LOSSLESS, "jpg"])
-def test_a_raster_image_gets_a_whole_result(stage: Stage, north: Hospital, kind: str) -> None:
+def test_a_raster_image_gets_a_whole_result(
+    north: Hospital, live_model: dict[str, Any], kind: str
+) -> None:
     job = north.read(encoded(kind), size_mm=14.5, roi='{"box": [60, 50, 120, 100]}')
-    check_contract(job, 14.5, stage.live())
+    check_contract(job, 14.5, live_model)
 
 
 def test_the_same_pixels_get_the_same_score_whatever_the_file(north: Hospital) -> None:
@@ -93,16 +102,18 @@ def test_the_same_pixels_get_the_same_score_whatever_the_file(north: Hospital) -
 
 
 @pytest.mark.parametrize("name", ["palette_color", "rgb_color", "jpeg2k"])
-def test_a_dicom_image_gets_a_whole_result(stage: Stage, south: Hospital, name: str) -> None:
+def test_a_dicom_image_gets_a_whole_result(
+    south: Hospital, live_model: dict[str, Any], name: str
+) -> None:
     job = south.read(examples.get_path(name).read_bytes(), size_mm=22)
-    assert "multi-frame" not in codes(check_contract(job, 22, stage.live()))
+    assert "multi-frame" not in codes(check_contract(job, 22, live_model))
 
 
 def test_of_a_dicom_loop_the_middle_frame_is_read_and_said_to_be(
-    stage: Stage, south: Hospital
+    south: Hospital, live_model: dict[str, Any]
 ) -> None:
     job = south.read(examples.get_path("ybr_color").read_bytes(), size_mm=9.5)
-    told = codes(check_contract(job, 9.5, stage.live()))
+    told = codes(check_contract(job, 9.5, live_model))
     assert "frame 16" in told["multi-frame"]
     assert "under-10-mm" in told
 
@@ -159,7 +170,7 @@ def test_an_explanation_is_a_picture_of_the_roi_as_the_model_saw_it(north: Hospi
     assert (first.status_code, first.content) == (202, b"")
     assert int(first.headers["Retry-After"]) > 0
     shown = until(lambda: explained(north, receipt))
-    seen = crop(decode(image), Roi.parse(BOX), Framing(load_recipe("starter").roi.margin))
+    seen = crop(decode(image), Roi.parse(BOX), Framing(ROI_MARGIN))
     assert Image.open(BytesIO(shown)).size == seen.pixels.shape[::-1]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from shared.domain.training import ENDED
 from shared.phantoms import draw
 from tests.builders import png
 from tests.e2e.stage import Changeover, Hospital, Stage, until
@@ -60,7 +61,11 @@ def known(stage: Stage, west: Hospital) -> list[str]:
 
 @pytest.fixture(scope="module")
 def run(
-    stage: Stage, traffic: list, known: list[str], tmp_path_factory: pytest.TempPathFactory
+    stage: Stage,
+    recipe_name: str,
+    traffic: list,
+    known: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Any]:
     """A run on a split and frozen version, whose trainer is killed in its midst."""
     folder = labelled(tmp_path_factory.mktemp("life"))
@@ -79,16 +84,16 @@ def run(
         "1",
         "--json",
     )
-    asked = stage.told("train", "--dataset", "life", "--recipe", "starter", "--detach", "--json")
+    asked = stage.told("train", "--dataset", "life", "--recipe", recipe_name, "--detach", "--json")
     path = f"/v1/training-runs/{asked['run_id']}"
     operator = stage.operator()
     until(lambda: operator.http.get(path).json()["fraction"] > 0.3)
-    finished = done(operator.http.get(path).json())
+    before = operator.http.get(path).json()
+    assert before["state"] not in ENDED, "nothing is proved by the kill of an idle trainer"
+    finished = done(before)
     stage.kill("trainer")
     ended = until(
-        lambda: [
-            run for run in [operator.http.get(path).json()] if run["state"] in ("done", "failed")
-        ]
+        lambda: [run for run in [operator.http.get(path).json()] if run["state"] in ENDED]
     )[0]
     assert ended["state"] == "done", ended["message"]
     assert finished.items() <= done(ended).items()
@@ -144,7 +149,7 @@ def test_a_model_has_a_card_and_monitoring_knows_its_outcomes(
 
 
 def shadowed(stage: Stage, digest: str, cases: int) -> dict[str, Any] | None:
-    report = stage.told("models", "shadow", digest[:12], "--status", "--json")
+    report = stage.operator().http.get(f"/v1/models/{digest}/shadow").json()
     return report if report["read"] >= cases else None
 
 
