@@ -131,7 +131,10 @@ def test_an_authenticator_is_turned_on_and_asked_for(enter, make_person, snap):
     expect(page.get_by_role("button", name="Turn it off")).to_be_visible()
 
 
-@pytest.mark.parametrize(("language", "phone", "dark"), [("en", False, False), ("ko", True, True)])
+@pytest.mark.parametrize(
+    ("language", "phone", "dark"),
+    [pytest.param("en", False, False, marks=pytest.mark.long), ("ko", True, True)],
+)
 def test_no_page_of_the_house_shuts_anybody_out(
     enter, axe, fits, snap, make_person, language, phone, dark
 ):

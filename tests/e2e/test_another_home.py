@@ -22,6 +22,8 @@ from shared.objects import open_store
 from tests.builders import png
 from tests.e2e.stage import command, free_port, publish_live, sera, surroundings, until
 
+pytestmark = pytest.mark.long
+
 ALSO_OURS = ("/dev/", "/proc/", "/sys/", "pipe:", "anon_inode:")
 
 

@@ -11,6 +11,8 @@ from deploy.local import SERVICES, Backoff, Child, Event, Phase, Stack
 from deploy.local.child import python
 from tests.e2e.stage import PATIENCE_S, Hospital, Stage, free_port
 
+pytestmark = pytest.mark.long
+
 DAY_S = 86_400
 OFF_S = {"api": DAY_S, "worker": -DAY_S, "beat": DAY_S}
 STUCK_AFTER_S = 6.0

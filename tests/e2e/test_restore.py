@@ -27,6 +27,8 @@ from shared.settings import Settings
 from tests.builders import png
 from tests.e2e.stage import Hospital, command, free_port, publish_live, sera, surroundings, until
 
+pytestmark = pytest.mark.long
+
 QUICKER = {"SERA_RING_EVERY_S": "1", "SERA_LEASE_S": "4", "SERA_TRAINERS": "0"}
 PASSWORD, SECRET = "four words of no sense", "what the authenticator knows"
 
