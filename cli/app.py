@@ -1,7 +1,7 @@
 """The `sera` command: a table of commands, each in a module of its own that is imported when it is called for.
 
-A command's module offers `app`, a Typer application with one command or a group of them. `sera --help` imports them
-all, so what is slow to import (torch, scikit-learn) is imported inside the command.
+A command's module offers `app`, a Typer application with one command or a group of them. What is slow to import and
+not needed at every call (torch, the ledger) is imported inside its functions.
 """
 
 import sys
@@ -10,51 +10,64 @@ from typing import Any
 
 import typer
 from pydantic import ValidationError
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from shared.errors import SeraError
 
 COMMANDS = {
-    "demo": "cli.commands.demo",
-    "up": "cli.commands.up",
-    "submit": "cli.commands.submit",
-    "outcome": "cli.commands.outcome",
-    "case": "cli.commands.case",
-    "dataset": "cli.commands.dataset",
-    "train": "cli.commands.train",
-    "runs": "cli.commands.runs",
-    "models": "cli.commands.models",
-    "card": "cli.commands.card",
-    "hospital": "cli.commands.hospital",
-    "monitor": "cli.commands.monitor",
-    "study": "cli.commands.study",
-    "predict": "cli.commands.predict",
-    "key": "cli.commands.key",
-    "person": "cli.commands.person",
-    "audit": "cli.commands.audit",
-    "doctor": "cli.commands.doctor",
-    "backup": "cli.commands.backup",
-    "restore": "cli.commands.restore",
-    "chaos": "cli.commands.chaos",
-    "load": "cli.commands.load",
-    "test": "cli.commands.test",
+    "demo": "Start SERA, make sure a model is live, let two demo hospitals submit sample cases, print what they get.",
+    "up": "Run the whole stack on this machine until Ctrl-C.",
+    "submit": "Submit an image, wait for the answer and print it.",
+    "outcome": "Record a case's outcome. A correction is a new outcome; without --consent, consent is withdrawn.",
+    "case": "A case as it was submitted, and its erasure.",
+    "dataset": "Labelled images to train on.",
+    "train": "Train a model on a dataset, in the trainer service, and watch it. Ctrl-C stops watching, not the training.",
+    "runs": "Training runs: list, show, watch, cancel, resume.",
+    "models": "List, show, compare, promote and roll back models.",
+    "card": "What a model is for, made from, worth and not worth: JSON, or with --html a page.",
+    "hospital": "Prevalence, cut-off, referral, FNA rule and retention of each hospital.",
+    "monitor": "How the model does at each hospital: drift, input quality, outcomes, coverage.",
+    "study": "Cross-validate everything the recipe can make of FOLDER; write DIR/report.html, CSV tables and DIR/bundle.",
+    "predict": "Print risk, decision and FNA advice for each image, in the order given. Exits with 1 if an image cannot be read.",
+    "key": "API keys of hospitals and operators.",
+    "person": "People who sign in with a name and a password.",
+    "audit": "The audit trail: who did what, when, from where.",
+    "doctor": "Check this machine and, where SERA serves, its engines, queue, backups and certificate; each with the next step.",
+    "backup": "Back up the ledger, its objects and its models into a folder: `./sera backup FOLDER`.",
+    "restore": "Restore into SERA_HOME, or into the empty engines that SERA_DATABASE_URL and SERA_OBJECTS_URL name.",
+    "chaos": "Send cases to a stack of its own while workers, broker, database, gateway, disk and clock fail.",
+    "load": "Send cases to a stack that runs, as many hospitals would, and report how it fared.",
+    "test": "Install what the tests need, then run them all.",
 }
-"""Name and module, in the order of the help page."""
+"""Name and line of the help page, in its order. Each command is the module of its name in cli/commands."""
 
 
 class CommandTable(TyperGroup):
-    """A group that finds its commands in COMMANDS."""
+    """A group that finds its commands in COMMANDS.
+
+    The help page lists them without their modules, some of which take a second to import.
+    """
 
     def list_commands(self, ctx: object) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: object, cmd_name: str) -> Any:
-        """The command of that name, of a class that Typer keeps to itself; None where there is none."""
+        """The command of that name as the help page has it, `load` has the whole; None where there is none."""
         if cmd_name not in COMMANDS:
             return None
-        command = typer.main.get_command(import_module(COMMANDS[cmd_name]).app)
-        command.name = cmd_name
-        return command
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Name, command and arguments of what is to run."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name else listed, rest
+
+
+def load(name: str) -> Any:
+    """The whole command, of a class that Typer keeps to itself."""
+    command = typer.main.get_command(import_module(f"cli.commands.{name}").app)
+    command.name = name
+    return command
 
 
 app = typer.Typer(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
 import httpx2
@@ -15,8 +15,10 @@ from deploy.local.errors import StackNotRunning
 from deploy.local.state import StackState
 from shared.domain.roles import Role
 from shared.errors import SeraError
-from shared.ledger import Ledger
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.ledger import Ledger
 
 LOCAL_HOSPITAL = "local"
 PATIENCE_S = 60.0
@@ -204,11 +206,14 @@ def create_key(
 
 
 @contextmanager
-def open_ledger(settings: Settings) -> Iterator[Ledger]:
+def open_ledger(settings: Settings) -> Iterator["Ledger"]:
     """The database itself, as only who runs SERA reaches it."""
     url = (
         settings.database if settings.database_url else StackState.load(settings.home).database_url
     )
+    # Here, for most commands ask the API alone, and the ledger takes as long to import as all else together.
+    from shared.ledger import Ledger
+
     ledger = Ledger(url, pool_size=1)
     try:
         yield ledger

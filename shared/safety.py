@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from shared.errors import SeraError
-from shared.ledger.db_role import could_pass_by
 from shared.settings import ROOT, Settings
 
 OTHERS = stat.S_IRWXO
@@ -73,6 +72,9 @@ def default_home(settings: Settings) -> Told:
 
 def database_role(settings: Settings) -> Told:
     """A service needs a login that owns nothing and that the hospitals' row-level security holds for."""
+    # Here, for what else uses settings may have no use for the ledger, which takes half a second to import.
+    from shared.ledger.db_role import could_pass_by
+
     if settings.database_url is None or not could_pass_by(settings.database):
         return None
     return (

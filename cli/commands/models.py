@@ -13,9 +13,9 @@ from cli.modelpages import comparison_lines, gate_lines, gate_word, name, page, 
 from cli.results import wide_console
 from cli.swapping import Swap, wait_for_workers
 from cli.watching import follow
+from shared.domain.models import ModelUnknown
 from shared.domain.roles import Role
 from shared.errors import InputError
-from shared.ledger.models import ModelUnknown
 
 app = application()
 SURE = 8

@@ -6,6 +6,14 @@ from enum import StrEnum
 from typing import Any
 
 from shared.domain.messages import Facts, Message, to_json
+from shared.errors import NotFound
+
+
+class ModelUnknown(NotFound):
+    code = "model-unknown"
+    text = (
+        "There is no model {name!r}. The models there are: ./sera models list, or GET /v1/models."
+    )
 
 
 class GateVerdict(StrEnum):

@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.domain.messages import Message
-from shared.domain.models import PromotionKind
-from shared.errors import NotFound
+from shared.domain.models import ModelUnknown, PromotionKind
 from shared.ledger import gates, promotions
 from shared.ledger.audit import AuditTrail
 from shared.ledger.editing import Tags
@@ -24,13 +23,6 @@ from shared.ledger.promotions import (
 )
 from shared.ledger.shadows import Shadows
 from shared.ledger.tables import ModelRow, PromotionRow
-
-
-class ModelUnknown(NotFound):
-    code = "model-unknown"
-    text = (
-        "There is no model {name!r}. The models there are: ./sera models list, or GET /v1/models."
-    )
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from shared.objects.bucket import REGION, TIMEOUT_S, Bucket
 from shared.objects.directory import DirectoryStore
 from shared.objects.errors import StoreUrlInvalid
 from shared.objects.keys import KeyStore
-from shared.objects.s3 import REGION, TIMEOUT_S, Bucket, S3Store
 from shared.objects.store import ObjectStore
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
@@ -27,6 +27,8 @@ def _key_store(url: str) -> KeyStore:
     if parts.scheme == "file":
         return DirectoryStore(_folder(parts))
     if parts.scheme == "s3":
+        from shared.objects.s3 import S3Store  # minio comes with it, which no folder needs
+
         return S3Store(_bucket(parts))
     raise StoreUrlInvalid(problem="it starts with neither file:// nor s3://")
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
@@ -12,14 +11,12 @@ from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error
 
 from shared.errors import SeraError, StorageFull
+from shared.objects.bucket import Bucket
 from shared.objects.errors import ObjectMissing, ObjectsRefused, ObjectsUnavailable
 from shared.objects.keys import check_key, check_prefix
 from shared.streams import Seekable
 
-REGION = "us-east-1"
 CONNECT_TIMEOUT_S = 3.0
-TIMEOUT_S = 10.0
-"""How long the server may be silent; more than one such silence is not waited for, so a call ends soon after."""
 VALUE_S = 60.0
 """How long a whole value may take, however steadily it trickles."""
 RETRIES = 3
@@ -37,19 +34,6 @@ _REFUSED = {
     "InvalidBucketName",
     "BucketAlreadyExists",
 }
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """Where the bucket is and how to get in."""
-
-    endpoint: str
-    name: str
-    key: str
-    secret: str = field(repr=False)
-    secure: bool = False
-    region: str = REGION
-    timeout_s: float = TIMEOUT_S
 
 
 class S3Store:

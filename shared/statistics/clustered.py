@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
-from scipy.stats import rankdata
 
 from shared.statistics.cases import Flags, Floats, as_cases
 from shared.statistics.delong import PairedTest
 from shared.statistics.errors import ScoresInvalid
 from shared.statistics.intervals import Interval, logit_interval
+from shared.statistics.ranks import midranks
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,10 @@ def _summed_by_cluster(values: Floats, place: np.ndarray, clusters: int) -> Floa
 def _ranked_rightly(scores: Floats, malignant: Flags) -> Floats:
     """Each image's share (R, N) of the other class that it is ranked rightly against."""
     positives, negatives = int(malignant.sum()), int((~malignant).sum())
-    overall, ranked = rankdata(scores, axis=1), np.empty_like(scores)
-    ranked[:, malignant] = (
-        overall[:, malignant] - rankdata(scores[:, malignant], axis=1)
-    ) / negatives
+    overall, ranked = midranks(scores), np.empty_like(scores)
+    ranked[:, malignant] = (overall[:, malignant] - midranks(scores[:, malignant])) / negatives
     ranked[:, ~malignant] = (
-        1 - (overall[:, ~malignant] - rankdata(scores[:, ~malignant], axis=1)) / positives
+        1 - (overall[:, ~malignant] - midranks(scores[:, ~malignant])) / positives
     )
     return ranked
 

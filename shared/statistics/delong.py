@@ -11,10 +11,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
-from scipy.stats import rankdata
 
 from shared.statistics.cases import Flags, Floats, as_cases
 from shared.statistics.intervals import Interval, logit_interval, normal_quantile
+from shared.statistics.ranks import midranks
 
 
 class Scale(StrEnum):
@@ -87,9 +87,9 @@ def delong_test(first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> Paire
 def _areas_and_covariance(scores: Floats, malignant: Flags) -> tuple[Floats, Floats]:
     """AUCs (R,) of R readers' scores (R, N), and their covariance matrix (R, R)."""
     positives, negatives = int(malignant.sum()), int((~malignant).sum())
-    overall = rankdata(scores, axis=1)
-    among_positives = rankdata(scores[:, malignant], axis=1)
-    among_negatives = rankdata(scores[:, ~malignant], axis=1)
+    overall = midranks(scores)
+    among_positives = midranks(scores[:, malignant])
+    among_negatives = midranks(scores[:, ~malignant])
     # Each case's share of the other class that it is ranked rightly against.
     share_of_positive = (overall[:, malignant] - among_positives) / negatives
     share_of_negative = 1 - (overall[:, ~malignant] - among_negatives) / positives

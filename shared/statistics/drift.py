@@ -12,8 +12,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import kolmogorov
-from scipy.stats import chi2, kstwo
+from scipy.special import chdtri, kolmogorov
 
 from shared.statistics.cases import Floats
 from shared.statistics.errors import DriftReferenceInvalid, DriftSampleInvalid
@@ -257,15 +256,23 @@ def _ks(
     size = int(found.sum())
     distance = float(np.abs(_below(found, quantiles, edges) / size - below).max())
     if reference_cases is None:
-        chance = kstwo.sf(distance, size)
+        chance = _one_sample_chance(distance, size)
     else:
         chance = kolmogorov(distance * np.sqrt(size * reference_cases / (size + reference_cases)))
     return KsTest(distance, float(min(1.0, chance * tests)))
 
 
+def _one_sample_chance(distance: float, size: int) -> float:
+    """How likely `size` cases of the reference itself lie at least so far from it."""
+    # Here, for scipy.stats takes most of a second to import, and nothing else needs it.
+    from scipy.stats import kstwo
+
+    return float(kstwo.sf(distance, size))
+
+
 @cache
 def _by_chance(beyond: float, freedom: int) -> float:
-    return float(chi2.isf(beyond, freedom))
+    return float(chdtri(freedom, beyond))
 
 
 def _knots(quantiles: Floats) -> tuple[Floats, Floats]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import f as f_distribution
-from scipy.stats import t as t_distribution
+from scipy.special import fdtrc, stdtrit
 
 from shared.statistics.cases import Floats
 from shared.statistics.clustered import clustered_areas
@@ -78,9 +77,9 @@ def from_areas(areas: Floats, covariance: Floats, cases: int, level: float = 0.9
     difference = float(means[1] - means[0])
     degrees = (readers - 1) * (spread / within) ** 2 if within > ROUNDING else math.inf
     f = between / spread if spread else math.inf if between > ROUNDING else 0.0
-    reach = float(t_distribution.ppf((1 + level) / 2, degrees)) * math.sqrt(2 * spread / readers)
+    reach = float(stdtrit(degrees, (1 + level) / 2)) * math.sqrt(2 * spread / readers)
     interval = Interval(max(difference - reach, -1.0), min(difference + reach, 1.0))
-    p_value = float(f_distribution.sf(f, 1, degrees)) if math.isfinite(degrees) else _normal(f)
+    p_value = float(fdtrc(1, degrees, f)) if math.isfinite(degrees) else _normal(f)
     return MultiReader(
         float(means[0]), float(means[1]), difference, interval, f, degrees, p_value, readers, cases
     )

@@ -1,10 +1,11 @@
 """Two judges on the same cases: whether the rates at which they are right differ."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest, chi2
+from scipy.special import chdtrc
 
 from shared.statistics.cases import Flags, as_labels
 from shared.statistics.confusion import Measure
@@ -50,12 +51,10 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarTest:
     discordant = only_first + only_second
     if discordant < EXACT_BELOW:
         fewer = min(only_first, only_second)
-        p_value = binomtest(fewer, discordant).pvalue if discordant else 1.0
-        return McNemarTest(only_first, only_second, float(fewer), float(p_value), exact=True)
+        p_value = _binomial(fewer, discordant)
+        return McNemarTest(only_first, only_second, float(fewer), p_value, exact=True)
     statistic = max(abs(only_first - only_second) - 1, 0) ** 2 / discordant
-    return McNemarTest(
-        only_first, only_second, statistic, float(chi2.sf(statistic, 1)), exact=False
-    )
+    return McNemarTest(only_first, only_second, statistic, float(chdtrc(1, statistic)), exact=False)
 
 
 def compare_rates(
@@ -83,6 +82,12 @@ def compare_rates(
         _calls(called, malignant) == malignant for called in (first_called, second_called)
     )
     return mcnemar(right_first[counted], right_second[counted])
+
+
+def _binomial(fewer: int, discordant: int) -> float:
+    """Two-sided P of a split of `discordant` cases at least as uneven, where both sides are equally likely."""
+    as_uneven = sum(math.comb(discordant, count) for count in range(fewer + 1))
+    return min(1.0, 2 * as_uneven / 2.0**discordant)
 
 
 def _counted(measure: Measure, malignant: Flags) -> Flags:

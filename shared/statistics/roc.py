@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from shared.statistics.cases import Floats, as_cases
 from shared.statistics.errors import ConstantScores
+from shared.statistics.ranks import midranks
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ def roc_auc(scores: ArrayLike, labels: ArrayLike) -> float:
     """
     values, malignant = as_cases(scores, labels)
     positives = int(malignant.sum())
-    rank_sum = rankdata(values)[malignant].sum()
+    rank_sum = midranks(values)[malignant].sum()
     return float(
         (rank_sum - positives * (positives + 1) / 2) / (positives * (malignant.size - positives))
     )

@@ -10,9 +10,9 @@ from pydantic import BaseModel
 
 from services.api.dependencies import CallerSession
 from services.api.monitoring.memory import Memory
+from shared.domain.models import ModelUnknown
 from shared.errors import InputError, NotFound
 from shared.ledger.hospitals import Caller
-from shared.ledger.models import ModelUnknown
 from shared.ledger.observations import Observations, Window
 
 FRESH_S = 30.0

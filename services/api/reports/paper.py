@@ -12,7 +12,7 @@ from fpdf.fonts import FontFace
 FONT = "NanumGothic"
 MARGIN_MM, FOOTER_MM, LINE_MM = 15, 22, 5
 INK, QUIET, ALARM = (20, 32, 43), (84, 98, 111), (160, 30, 20)
-PALE, WHITE, OUTLINE = (226, 232, 238), (255, 255, 255), (255, 214, 10)
+PALE, WHITE = (226, 232, 238), (255, 255, 255)
 BODY_PT, SMALL_PT = 9.5, 8
 
 

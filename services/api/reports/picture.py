@@ -1,7 +1,7 @@
 """The image of a case on its report, with the outline that was given or found."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -10,15 +10,17 @@ from PIL import Image
 
 from services.api.cases.picture import pixels
 from services.api.dependencies import Wiring
-from services.api.reports.paper import OUTLINE, Paper
 from shared.errors import InputError
 from shared.ledger.cases import Case
 from shared.objects.errors import ObjectCorrupt, ObjectMissing
 from shared.telemetry import log
 
+if TYPE_CHECKING:
+    from services.api.reports.paper import Paper
+
 MOST_PX = 900
 """The longer side as it is printed; more dots than paper of this size shows would only make the file larger."""
-OUTLINE_MM = 0.4
+OUTLINE, OUTLINE_MM = (255, 214, 10), 0.4
 
 Pixels = NDArray[np.uint8]
 
@@ -33,7 +35,7 @@ def printable(wired: Wiring, case: Case) -> Pixels | None:
 
 
 def place(
-    paper: Paper,
+    paper: "Paper",
     roi: Mapping[str, Any] | None,
     image: Pixels,
     at: tuple[float, float],
@@ -51,7 +53,7 @@ def place(
     return height * scale
 
 
-def _outline(paper: Paper, roi: Mapping[str, Any], scale: float, at: tuple[float, float]) -> None:
+def _outline(paper: "Paper", roi: Mapping[str, Any], scale: float, at: tuple[float, float]) -> None:
     paper.set_draw_color(*OUTLINE)
     paper.set_line_width(OUTLINE_MM)
     if "box" in roi:

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Response
 from services.api.dependencies import HospitalReader, HospitalSessionDep, WiringDep
 from services.api.languages import Language
 from services.api.reports.facts import gather
-from services.api.reports.layout import pdf
 from services.api.reports.zones import zone_named
 
 router = APIRouter(prefix="/v1", tags=["cases"])
@@ -28,6 +27,9 @@ def report(
     zone: Annotated[str | None, Query(max_length=64, description=ZONE)] = None,
 ) -> Response:
     """A done case on one or two pages; each printing is on record."""
+    # Here, for fpdf takes a quarter of a second to import, and most gateways print nothing for a long time.
+    from services.api.reports.layout import pdf
+
     name = f'inline; filename="sera-{case_id}.pdf"'
     report = gather(
         session, caller, wired, case_id=case_id, language=language, zone=zone_named(zone)

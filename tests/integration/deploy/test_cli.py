@@ -35,16 +35,6 @@ def test_help_lists_the_commands(sera) -> None:
     assert all(name in shown.stdout for name in ("up", "doctor", "test", "SERA_HOME"))
 
 
-def test_help_loads_no_model_library() -> None:
-    asked = "import sys\nfrom cli.app import COMMANDS\nfrom importlib import import_module\n"
-    asked += "for module in COMMANDS.values(): import_module(module)\n"
-    asked += "print({'torch', 'sklearn', 'fastapi', 'celery'} & set(sys.modules))"
-    said = subprocess.run(
-        [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert said.stdout.strip() == "set()"
-
-
 def test_a_wrong_command_is_a_usage_error(sera) -> None:
     assert sera("nonsense").returncode == 2
 

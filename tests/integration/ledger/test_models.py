@@ -6,10 +6,16 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from shared.domain.events import Event
-from shared.domain.models import GateReason, GateVerdict, Judgement, PromotionKind, Weight
+from shared.domain.models import (
+    GateReason,
+    GateVerdict,
+    Judgement,
+    ModelUnknown,
+    PromotionKind,
+    Weight,
+)
 from shared.ledger.models import (
     AlreadyLive,
-    ModelUnknown,
     NothingToRollBackTo,
     PromotionNeedsReason,
 )

@@ -3,8 +3,9 @@ import secrets
 import pytest
 from moto.server import ThreadedMotoServer
 
+from shared.objects.bucket import Bucket
 from shared.objects.directory import DirectoryStore
-from shared.objects.s3 import Bucket, S3Store
+from shared.objects.s3 import S3Store
 
 
 @pytest.fixture(scope="session")

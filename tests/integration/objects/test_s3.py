@@ -12,7 +12,8 @@ import pytest
 
 from shared.errors import StorageFull
 from shared.objects import ObjectsRefused, ObjectStore, ObjectsUnavailable, open_store
-from shared.objects.s3 import Bucket, S3Store
+from shared.objects.bucket import Bucket
+from shared.objects.s3 import S3Store
 
 ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>refused</Message></Error>"
 

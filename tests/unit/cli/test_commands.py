@@ -8,7 +8,7 @@ from cli.commands.models import find
 from cli.commands.submit import RoiArgumentInvalid, roi_json
 from cli.commands.train import report
 from cli.connection import ApiProblem
-from shared.ledger.models import ModelUnknown
+from shared.domain.models import ModelUnknown
 
 RUN = {
     "run_id": "a1b2c3d4",

@@ -2,8 +2,7 @@
 
 import ast
 import re
-import subprocess
-import sys
+from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -36,12 +35,30 @@ OF_COMPOSE = {"SERA_TLS", "SERA_MAX_UPLOAD_MIB", "SERA_PUBLIC_HOST"}
 
 
 ROOTS = {
-    "api": "services.api.app, services.api.__main__, services.beat.__main__, shared.ledger.__main__, cli.app, "
-    "cli.commands.key, cli.commands.person, cli.commands.hospital, cli.commands.audit, cli.commands.dataset, "
-    "cli.commands.submit, cli.commands.train, cli.commands.models, cli.commands.doctor",
-    "worker": "services.worker.__main__, services.worker.shadow, services.worker.alive",
-    "trainer": "services.trainer.__main__",
+    "api": (
+        "services.api.__main__",
+        "services.beat.__main__",
+        "shared.ledger.__main__",
+        "cli.__main__",
+        *(
+            f"cli.commands.{name}"
+            for name in (
+                "audit",
+                "dataset",
+                "doctor",
+                "hospital",
+                "key",
+                "models",
+                "person",
+                "submit",
+                "train",
+            )
+        ),
+    ),
+    "worker": ("services.worker.__main__", "services.worker.shadow", "services.worker.alive"),
+    "trainer": ("services.trainer.__main__",),
 }
+"""What each image is there to run."""
 OUR_OWN = ("cli.", "deploy.", "services.", "shared.")
 
 
@@ -88,34 +105,51 @@ def test_an_image_is_made_of_files_that_are_there(dockerfile):
 
 @pytest.mark.parametrize(("service", "roots"), ROOTS.items())
 def test_an_images_list_has_all_that_its_service_imports(service, roots):
-    ours = (
-        f"(module.__file__ for name, module in sys.modules.items() if name.startswith({OUR_OWN}))"
-    )
-    script = f"import {roots}, sys; print(*{ours}, sep='\\n')"
-    loaded = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
     homes = packages_distributions()
-    needed = {
-        homes[name][0]
-        for path in loaded.stdout.split()
-        for name in imported(Path(path))
-        if name in homes
-    }
+    needed = {homes[name][0] for name in packages_imported(roots) if name in homes}
     listed = (ROOT / "deploy" / "docker" / "packages" / f"{service}.txt").read_text().splitlines()
     there = {canonicalize_name(Requirement(line).name) for line in listed if line[:1] not in "#-"}
     assert {canonicalize_name(name) for name in needed} - there == set()
 
 
+def packages_imported(roots: Iterable[str]) -> set[str]:
+    """Top-level names of what these modules of ours import, and what the modules of ours among it import in turn."""
+    waiting, seen, packages = list(roots), set(), set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        packages.add(name.partition(".")[0])
+        if name.startswith(OUR_OWN) and (path := source(name)):
+            waiting += imported(path)
+    return packages
+
+
+def source(module: str) -> Path | None:
+    """None where the name is of something within a module."""
+    place = ROOT.joinpath(*module.split("."))
+    files = (place.with_suffix(".py"), place / "__init__.py")
+    return next((path for path in files if path.exists()), None)
+
+
 def imported(path: Path) -> set[str]:
-    """Top-level names that a module imports, also within its functions."""
+    """All that a module imports, also within its functions; not what it imports for its type annotations alone."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found | {name.rpartition(".")[0] for name in found if "." in name}
+
+
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from statements(node)
 
 
 def test_the_gateways_list_has_no_framework_of_models():

@@ -1,0 +1,24 @@
+"""What the services do not import before they need it, so that they start sooner; of models, see import-linter."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("service", "unused"),
+    [
+        ("api", {"fpdf", "minio", "scipy.spatial", "scipy.stats"}),
+        ("beat", {"numpy", "sqlalchemy"}),
+    ],
+)
+def test_a_service_starts_without_what_it_may_never_need(service: str, unused: set[str]) -> None:
+    script = f"import sys, services.{service}.__main__\nprint(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not unused & set(ran.stdout.split())
