@@ -16,7 +16,6 @@ from deploy.chaos.cases import HOSPITALS, plan
 from deploy.chaos.clients import Clients
 from deploy.chaos.faults import FAULTS
 from deploy.chaos.judge import Verdict, judge
-from deploy.chaos.model import make, make_live
 from shared.domain.exported import Exported
 from shared.domain.jobs import FINAL
 from shared.domain.proof import verify
@@ -97,6 +96,8 @@ class Trial:
 
     def run(self) -> Report:
         began = time.monotonic()
+        from deploy.chaos.model import make  # PyTorch comes with it
+
         self._tell("making a small model ...")
         bundle = make(self._home / "chaos-bundle")
         self._tell("starting a stack of its own ...")
@@ -127,6 +128,8 @@ class Trial:
             stack = opened.enter_context(stack_in(self._home, self._port, members.heard))
             ledger = Ledger(stack.database_url, pool_size=4)
             opened.callback(ledger.close)
+            from deploy.chaos.model import make_live
+
             make_live(bundle, ledger, open_store(stack.objects_url))
             with ledger.system_session("chaos") as session:
                 hospitals = {name: session.hospitals.ensure(name) for name in HOSPITALS}
