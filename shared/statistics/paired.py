@@ -1,6 +1,5 @@
 """Two judges on the same cases: whether the rates at which they are right differ."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,8 +85,10 @@ def compare_rates(
 
 def _binomial(fewer: int, discordant: int) -> float:
     """Two-sided P of a split of `discordant` cases at least as uneven, where both sides are equally likely."""
-    as_uneven = sum(math.comb(discordant, count) for count in range(fewer + 1))
-    return min(1.0, 2 * as_uneven / 2.0**discordant)
+    # Here, for scipy.stats takes most of a second to import, and the gateway seldom compares.
+    from scipy.stats import binomtest
+
+    return float(binomtest(fewer, discordant).pvalue) if discordant else 1.0
 
 
 def _counted(measure: Measure, malignant: Flags) -> Flags:
