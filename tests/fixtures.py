@@ -28,6 +28,7 @@ from shared.ledger import Ledger
 from shared.ledger.migrate import migrate
 from shared.networks import blank, get_network
 from tests import builders
+from tests.compiled import shared_statements
 from tests.run_cache import RunCache
 
 settings.register_profile(
@@ -50,12 +51,13 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEngine
 
 
 @pytest.fixture(scope="session")
-def migrated(engines: EmbeddedEngines) -> str:
+def migrated(engines: EmbeddedEngines) -> Iterator[str]:
     """Name of a migrated database that new ones are copied from."""
     url = make_url(engines.database_url)
     _execute(url, 'CREATE DATABASE "template_sera"')
     migrate(url.set(database="template_sera").render_as_string(hide_password=False))
-    return "template_sera"
+    with shared_statements(engines.database_url):
+        yield "template_sera"
 
 
 @pytest.fixture

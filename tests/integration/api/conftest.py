@@ -10,13 +10,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from deploy.local import EmbeddedEngines
-from services.api.app import create_app
 from services.api.authentication import lifetime
 from services.api.site import COOKIE, CSRF_HEADER, csrf
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
 from shared.ledger.people import Person
 from shared.settings import Settings
+from tests.app import create_app
 from tests.signing_in import PASSWORD
 
 MakeKey, MakePerson = Callable[..., str], Callable[..., Person]
