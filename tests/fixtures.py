@@ -6,7 +6,7 @@ And a small model that is fitted once in a run, and networks with weights that c
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from math import prod
 from pathlib import Path
 from tempfile import mkdtemp
@@ -15,8 +15,8 @@ from uuid import uuid4
 import pytest
 import torch
 from hypothesis import settings
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import URL, make_url
 from torch import Tensor, nn
 
 from deploy.local import EmbeddedEngines
@@ -130,14 +130,19 @@ def _folder_in_memory() -> Path | None:
 @contextmanager
 def fresh_database(engines: EmbeddedEngines, migrated: str) -> Iterator[str]:
     """For a fixture that several tests share."""
-    url, name = make_url(engines.database_url), f"test_{uuid4().hex}"
+    url = make_url(engines.database_url)
+    name = f"test_{uuid4().hex}"
     _execute(url, f'CREATE DATABASE "{name}" TEMPLATE "{migrated}" STRATEGY FILE_COPY')
     yield url.set(database=name).render_as_string(hide_password=False)
     _execute(url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def _execute(url, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+@cache
+def _administration(url: URL) -> Engine:
+    """A connection that stays open: a new one costs the server as much as it does to copy a database."""
+    return create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+
+
+def _execute(url: URL, statement: str) -> None:
+    with _administration(url).connect() as connection:
         connection.execute(text(statement))
-    engine.dispose()
