@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -36,13 +38,26 @@ OF_COMPOSE = {"SERA_TLS", "SERA_MAX_UPLOAD_MIB", "SERA_PUBLIC_HOST"}
 
 
 ROOTS = {
-    "api": "services.api.app, services.api.__main__, services.beat.__main__, shared.ledger.__main__, cli.app, "
-    "cli.commands.key, cli.commands.person, cli.commands.hospital, cli.commands.audit, cli.commands.dataset, "
-    "cli.commands.submit, cli.commands.train, cli.commands.models, cli.commands.doctor",
-    "worker": "services.worker.__main__, services.worker.shadow, services.worker.alive",
-    "trainer": "services.trainer.__main__",
+    "api": (
+        "services.api.app",
+        "services.api.__main__",
+        "services.beat.__main__",
+        "shared.ledger.__main__",
+        "cli.app",
+        "cli.commands.key",
+        "cli.commands.person",
+        "cli.commands.hospital",
+        "cli.commands.audit",
+        "cli.commands.dataset",
+        "cli.commands.submit",
+        "cli.commands.train",
+        "cli.commands.models",
+        "cli.commands.doctor",
+    ),
+    "worker": ("services.worker.__main__", "services.worker.shadow", "services.worker.alive"),
+    "trainer": ("services.trainer.__main__",),
 }
-OUR_OWN = ("cli.", "deploy.", "services.", "shared.")
+OUR_OWN = ("cli", "deploy", "services", "shared")
 
 
 def names(dockerfile: Path) -> list[str]:
@@ -88,18 +103,11 @@ def test_an_image_is_made_of_files_that_are_there(dockerfile):
 
 @pytest.mark.parametrize(("service", "roots"), ROOTS.items())
 def test_an_images_list_has_all_that_its_service_imports(service, roots):
-    ours = (
-        f"(module.__file__ for name, module in sys.modules.items() if name.startswith({OUR_OWN}))"
-    )
-    script = f"import {roots}, sys; print(*{ours}, sep='\\n')"
-    loaded = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
     homes = packages_distributions()
     needed = {
         homes[name][0]
-        for path in loaded.stdout.split()
-        for name in imported(Path(path))
+        for path in loaded(roots)
+        for name in top_level(all_imports(path))
         if name in homes
     }
     listed = (ROOT / "deploy" / "docker" / "packages" / f"{service}.txt").read_text().splitlines()
@@ -107,15 +115,71 @@ def test_an_images_list_has_all_that_its_service_imports(service, roots):
     assert {canonicalize_name(name) for name in needed} - there == set()
 
 
-def imported(path: Path) -> set[str]:
-    """Top-level names that a module imports, also within its functions."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found
+def test_what_an_import_loads_is_found_without_importing_it():
+    script = f"import {ROOTS['api'][2]}, sys; print(*(m.__file__ for n, m in sys.modules.items() "
+    script += f"if n.partition('.')[0] in {OUR_OWN} and m.__file__), sep='\\n')"
+    imported = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert {str(path) for path in loaded(ROOTS["api"][2:3])} == set(imported.stdout.split())
+
+
+def loaded(roots: Iterable[str]) -> set[Path]:
+    """Files of our own modules that are executed when these are imported: no import within a function."""
+    paths: set[Path] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        path = module_path(name)
+        if path is None or path in paths:
+            continue
+        paths.add(path)
+        waiting.append(name.rpartition(".")[0])  # the package is imported before its module
+        waiting += executed_imports(parsed(path))
+    return paths
+
+
+def module_path(name: str) -> Path | None:
+    """None where it is no module of ours, but a name in one, or of somebody else."""
+    if name.partition(".")[0] not in OUR_OWN:
+        return None
+    base = ROOT / name.replace(".", "/")
+    files = (base / "__init__.py", base.with_suffix(".py"))
+    return next((path for path in files if path.exists()), None)
+
+
+def executed_imports(node: ast.AST) -> list[str]:
+    names = []
+    for child in ast.iter_child_nodes(node):
+        names += imported(child)
+        only_named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+        only_named |= isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+        if not only_named:
+            names += executed_imports(child)
+    return names
+
+
+def all_imports(path: Path) -> list[str]:
+    """Also those within functions."""
+    return [name for node in ast.walk(parsed(path)) for name in imported(node)]
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def imported(node: ast.AST) -> list[str]:
+    """Modules, and names that may be modules, that a statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return []
+
+
+def top_level(names: Iterable[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
 
 
 def test_the_gateways_list_has_no_framework_of_models():
