@@ -29,9 +29,17 @@ MARK_GREY = 210
 CASE = NewCase("a" * 64, 1000, "png", 300, 300, 14.5, None, "case-1")
 
 
+@cache
 def png(seed: int = 0, malignant: bool | None = None) -> bytes:
     """A phantom as a PNG file."""
     return encode(draw(seed, malignant, size_px=128).pixels)
+
+
+@cache
+def outlined_phantom(seed: int) -> tuple[bytes, bytes]:
+    """A phantom and its mask as PNG files; every other one is malignant."""
+    phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
+    return encode(phantom.pixels), encode(phantom.mask * 255)
 
 
 def encode(pixels: NDArray) -> bytes:

@@ -6,17 +6,19 @@ And a small model that is fitted once in a run, and networks with weights that c
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, lru_cache, partial
+from importlib import import_module
 from math import prod
 from pathlib import Path
 from tempfile import mkdtemp
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
 import torch
 from hypothesis import settings
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import URL, make_url
 from torch import Tensor, nn
 
 from deploy.local import EmbeddedEngines
@@ -28,6 +30,7 @@ from shared.ledger import Ledger
 from shared.ledger.migrate import migrate
 from shared.networks import blank, get_network
 from tests import builders
+from tests.compiled import shared_statements
 from tests.run_cache import RunCache
 
 settings.register_profile(
@@ -38,6 +41,10 @@ settings.load_profile("tests")
 MEMORY = Path("/dev/shm")
 """A file system in memory. A database is copied in a tenth of the time that an ext4 disk takes."""
 MEMORY_NEEDED_BYTES = 1 << 30
+PHANTOM_SAMPLES = import_module("shared.learning.phantom_samples")
+"""The package offers a function of the same name."""
+PHANTOMS_KEPT = 500
+"""Nodules of a hundred kilobytes each at most."""
 
 
 @pytest.fixture(scope="session")
@@ -50,12 +57,13 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEngine
 
 
 @pytest.fixture(scope="session")
-def migrated(engines: EmbeddedEngines) -> str:
+def migrated(engines: EmbeddedEngines) -> Iterator[str]:
     """Name of a migrated database that new ones are copied from."""
     url = make_url(engines.database_url)
     _execute(url, 'CREATE DATABASE "template_sera"')
     migrate(url.set(database="template_sera").render_as_string(hide_password=False))
-    return "template_sera"
+    with shared_statements(engines.database_url):
+        yield "template_sera"
 
 
 @pytest.fixture
@@ -70,6 +78,14 @@ def ledger(database_url: str) -> Iterator[Ledger]:
     opened = Ledger(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def phantoms_drawn_once() -> Iterator[None]:
+    """The same seed is the same nodule; many tests learn from the same few dozen."""
+    drawn_once = lru_cache(maxsize=PHANTOMS_KEPT)(PHANTOM_SAMPLES.draw_nodule)
+    with patch.object(PHANTOM_SAMPLES, "draw_nodule", drawn_once):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -128,14 +144,19 @@ def _folder_in_memory() -> Path | None:
 @contextmanager
 def fresh_database(engines: EmbeddedEngines, migrated: str) -> Iterator[str]:
     """For a fixture that several tests share."""
-    url, name = make_url(engines.database_url), f"test_{uuid4().hex}"
+    url = make_url(engines.database_url)
+    name = f"test_{uuid4().hex}"
     _execute(url, f'CREATE DATABASE "{name}" TEMPLATE "{migrated}" STRATEGY FILE_COPY')
     yield url.set(database=name).render_as_string(hide_password=False)
     _execute(url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def _execute(url, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+@cache
+def _administration(url: URL) -> Engine:
+    """A connection that stays open: a new one costs the server as much as it does to copy a database."""
+    return create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+
+
+def _execute(url: URL, statement: str) -> None:
+    with _administration(url).connect() as connection:
         connection.execute(text(statement))
-    engine.dispose()

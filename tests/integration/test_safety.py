@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -128,11 +129,26 @@ def test_production_starts_with_safe_settings_and_anything_else_with_any(closed)
     assert refuse_unsafe(unsafe) is unsafe
 
 
-@pytest.mark.parametrize("service", ["api", "worker", "worker.shadow", "trainer", "beat"])
-def test_no_service_starts_unsafe_in_production(service, tmp_path):
+@pytest.mark.parametrize(
+    "service",
+    ["api.__main__", "worker.__main__", "worker.shadow", "trainer.__main__", "beat.__main__"],
+)
+def test_no_service_starts_unsafe_in_production(service, tmp_path, monkeypatch):
+    module = import_module(f"services.{service}")
+    monkeypatch.setenv("SERA_PRODUCTION", "1")
+    monkeypatch.setenv("SERA_HOME", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the shadow sets it for its process
+    monkeypatch.setattr(os, "nice", lambda increment: increment)
+    monkeypatch.setattr(os, "setpriority", lambda which, who, priority: None)
+    with pytest.raises(UnsafeSettings, match="SERA_PUBLIC_URL=https://NAME"):
+        module.main()
+
+
+def test_a_service_that_is_unsafe_ends_and_says_why(tmp_path):
+    """The lightest of them, as a process."""
     env = {**os.environ, "SERA_PRODUCTION": "1", "SERA_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-m", f"services.{service}"],
+        [sys.executable, "-m", "services.beat"],
         env=env,
         cwd=ROOT,
         capture_output=True,

@@ -10,17 +10,27 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from deploy.local import EmbeddedEngines
-from services.api.app import create_app
 from services.api.authentication import lifetime
 from services.api.site import COOKIE, CSRF_HEADER, csrf
+from shared import passwords
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
 from shared.ledger.people import Person
 from shared.settings import Settings
+from tests.app import create_app
 from tests.signing_in import PASSWORD
 
 MakeKey, MakePerson = Callable[..., str], Callable[..., Person]
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+GATEWAYS = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
+"""What the gateway hashes with in these tests, so that a hash of CHEAP is one of old parameters."""
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash costs a tenth of a second by intent, which tests/unit/test_passwords.py measures."""
+    monkeypatch.setattr(passwords, "HASHER", GATEWAYS)
+    monkeypatch.setattr(passwords, "NOBODYS", GATEWAYS.hash("nobody's"))
 
 
 @pytest.fixture
@@ -38,10 +48,22 @@ def settings(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Set
 @pytest.fixture
 def make_key(ledger: Ledger) -> MakeKey:
     def make(role: Role = Role.SUBMITTER, hospital: str = "north") -> str:
-        with ledger.system_session("test") as house:
-            return house.keys.create(role, house.hospitals.ensure(hospital), "test")
+        return key_of(ledger, role, hospital)
 
     return make
+
+
+def key_of(ledger: Ledger, role: Role, hospital: str) -> str:
+    with ledger.system_session("test") as house:
+        return house.keys.create(role, house.hospitals.ensure(hospital), "test")
+
+
+def with_key(gateway: TestClient, key: str) -> TestClient:
+    """The gateway as seen by whoever has this key."""
+    headers = {"Authorization": f"Bearer {key}"}
+    client = TestClient(gateway.app, headers=headers, raise_server_exceptions=False)
+    client.portal = gateway.portal
+    return client
 
 
 @pytest.fixture
@@ -55,10 +77,7 @@ def as_role(gateway: TestClient, make_key: MakeKey) -> Callable[..., TestClient]
     """The gateway as seen by a key of this role and hospital."""
 
     def seen(role: Role = Role.SUBMITTER, hospital: str = "north") -> TestClient:
-        headers = {"Authorization": f"Bearer {make_key(role, hospital)}"}
-        client = TestClient(gateway.app, headers=headers, raise_server_exceptions=False)
-        client.portal = gateway.portal
-        return client
+        return with_key(gateway, make_key(role, hospital))
 
     return seen
 

@@ -6,9 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from services.api.app import create_app
 from shared.cases.admission import LONGEST_S, UNKNOWN_S, open_to, seconds
 from shared.domain.roles import Role
+from tests.app import create_app
 from tests.builders import form, png
 
 

@@ -6,10 +6,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from services.api.app import create_app
 from shared import passwords
 from shared.domain.roles import Role
 from shared.ledger.people import FIRST_LOCK_S, FREE, LONGEST_LOCK_S
+from tests.app import create_app
 from tests.signing_in import NEW, entered, events, later, sign_in
 
 

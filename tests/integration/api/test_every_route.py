@@ -1,21 +1,32 @@
 """Every route of the OpenAPI, called by those whom it is not for."""
 
 import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy.engine import make_url
 
 from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, Role
 from shared.domain.training import Split
+from shared.ledger import Ledger
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.keys import Keys
 from shared.ledger.observations import Observations
 from shared.ledger.people import People
 from shared.ledger.scope import Scoped
 from shared.ledger.wall import Wall
+from shared.settings import Settings
+from tests.app import create_app
 from tests.builders import form, png, result
+from tests.fixtures import fresh_database
+from tests.integration.api.conftest import key_of, with_key
 from tests.routes import openapi_document, routes
 
 DIGEST, IMAGE, ABSENT_HASH = "d" * 64, "a" * 64, "e" * 64
@@ -58,8 +69,42 @@ class North:
     words: frozenset[str]
 
 
+@pytest.fixture(scope="module")
+def made(engines, migrated, tmp_path_factory) -> Iterator[tuple[str, Path, North]]:
+    """A database and a folder of objects in which the north has its data, both to be copied."""
+    home = tmp_path_factory.mktemp("north")
+    with fresh_database(engines, migrated) as url:
+        settings = Settings(
+            home=home,
+            database_url=url,
+            broker_url=engines.broker_url,
+            objects_url=(home / "objects").as_uri(),
+        )
+        with closing(Ledger(url)) as ledger, TestClient(create_app(settings)) as gateway:
+
+            def as_role(role: Role = Role.SUBMITTER) -> TestClient:
+                return with_key(gateway, key_of(ledger, role, "north"))
+
+            north = _north_data(as_role, ledger)
+        yield make_url(url).database, home / "objects", north
+
+
 @pytest.fixture
-def north_data(as_role, ledger) -> North:
+def database_url(made, engines) -> Iterator[str]:
+    """A copy for each test, which may change it."""
+    template, _, _ = made
+    with fresh_database(engines, template) as url:
+        yield url
+
+
+@pytest.fixture
+def north_data(made, tmp_path) -> North:
+    _, objects, north = made
+    shutil.copytree(objects, tmp_path / "objects", dirs_exist_ok=True)
+    return north
+
+
+def _north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
     submitter, operator = as_role(), as_role(Role.OPERATOR)
     sent = form(png(7), external_id="north-only-7")
     first = submitter.post("/v1/cases", headers=RECEIPT, **sent).json()

@@ -1,9 +1,9 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from services.api.app import create_app
 from shared.domain.roles import Role
 from shared.statistics import ConformalCases, OperatingPoint, Proportion, conformal_coverage
+from tests.app import create_app
 
 DIGEST = "ab" * 32
 

@@ -9,7 +9,6 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from services.api.app import create_app
 from services.api.idempotency import NAME, REPLAYED, UNSAFE, done_once, sweep
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
@@ -17,6 +16,7 @@ from shared.domain.training import Split
 from shared.ledger import HospitalSession, SystemSession
 from shared.ledger.datasets import LabelledImage
 from shared.ledger.hospitals import HospitalUnknown
+from tests.app import create_app
 from tests.builders import CASE, form, png
 from tests.routes import openapi_document, routes
 

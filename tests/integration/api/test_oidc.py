@@ -10,11 +10,11 @@ from fastapi.testclient import TestClient
 from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
-from services.api.app import create_app
 from services.api.session.oidc import claimed
 from services.api.site import COOKIE, CSRF_HEADER
 from shared.domain.roles import Role
 from shared.settings import Settings
+from tests.app import create_app
 from tests.builders import form
 from tests.identities import CLIENT, SECRET, Identities, identities
 

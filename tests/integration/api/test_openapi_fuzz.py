@@ -3,8 +3,8 @@
 import pytest
 
 from benchmarks.fuzz.api import fuzz_api
-from services.api.app import create_app
 from shared.domain.roles import Role
+from tests.app import create_app
 from tests.serving import at_an_address
 
 SEED, EXAMPLES = 20, 1

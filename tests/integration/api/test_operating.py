@@ -4,10 +4,10 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
-from services.api.app import create_app
 from services.api.web.files import HERE
 from shared.domain.roles import Role
 from shared.ledger.queue import Progress
+from tests.app import create_app
 from tests.builders import form, png
 
 

@@ -6,9 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from services.api.app import create_app
 from services.api.site import COOKIE, CSRF_HEADER, csrf
 from shared.domain.roles import Role
+from tests.app import create_app
 from tests.builders import form
 from tests.signing_in import NEW, PASSWORD, entered, events, later, sign_in
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from services.api.app import create_app
+from tests.app import create_app
 from tests.serving import served
 
 STALL_S, LEAST = 0.3, 100_000

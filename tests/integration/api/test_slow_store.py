@@ -7,10 +7,10 @@ import pytest
 from fastapi.testclient import TestClient
 from moto.server import ThreadedMotoServer
 
-from services.api.app import create_app
 from services.worker.preparation import Preparation
 from shared.imaging import Framing
 from shared.objects import open_store
+from tests.app import create_app
 from tests.builders import form, png
 from tests.proxy import Line, proxied
 

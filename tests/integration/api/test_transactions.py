@@ -8,9 +8,9 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from services.api.app import create_app
 from services.api.transactions import REQUESTS_AT_ONCE
 from shared.ledger import SystemSession
+from tests.app import create_app
 from tests.builders import form
 from tests.serving import at_an_address
 

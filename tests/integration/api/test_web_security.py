@@ -6,10 +6,10 @@ import pytest
 import structlog
 from fastapi.testclient import TestClient
 
-from services.api.app import create_app
 from services.api.headers import UNLESS_SET
 from shared import telemetry
 from shared.domain.roles import Role
+from tests.app import create_app
 from tests.builders import form
 
 STRANGE = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}

@@ -7,10 +7,10 @@ import pytest
 import structlog
 
 from deploy.local import EmbeddedEngines
-from services.api.app import create_app
 from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.settings import Settings
+from tests.app import create_app
 from tests.serving import at_an_address
 
 

@@ -1,4 +1,7 @@
-"""The commands where no stack runs, or something else answers: one sentence, exit code 1, never a traceback."""
+"""The commands where no stack runs, or something else answers: one sentence, exit code 1, never a traceback.
+
+They run in the test's own process, but for one.
+"""
 
 import os
 import socket
@@ -13,21 +16,23 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import COMMANDS, app
+from tests import command
+from tests.command import Finished
 
 ROOT = Path(__file__).parents[3]
-Sera = Callable[..., subprocess.CompletedProcess[str]]
+Sera = Callable[..., Finished]
 
 
 @pytest.fixture
-def sera(tmp_path: Path) -> Sera:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
-    env |= {"PYTHONPATH": str(ROOT), "SERA_HOME": str(tmp_path / "home")}
+def env(tmp_path: Path) -> dict[str, str]:
+    others = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
+    return others | {"PYTHONPATH": str(ROOT), "SERA_HOME": str(tmp_path / "home")}
 
-    def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        command = (sys.executable, "-P", "-m", "cli", *arguments)
-        return subprocess.run(
-            command, env=env | changed, cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
+
+@pytest.fixture
+def sera(env: dict[str, str], tmp_path: Path) -> Sera:
+    def run(*arguments: str, **changed: str) -> Finished:
+        return command.sera(*arguments, env=env | changed, folder=tmp_path)
 
     return run
 
@@ -39,7 +44,7 @@ def image(tmp_path: Path) -> str:
     return str(tmp_path / "a.png")
 
 
-def code(done: subprocess.CompletedProcess[str]) -> str:
+def code(done: Finished | subprocess.CompletedProcess[str]) -> str:
     """The code at the end of the one line that an error is."""
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), (
         done.stdout + done.stderr
@@ -68,6 +73,20 @@ def test_without_a_stack_the_command_says_how_to_start_one(
     assert code(done) == "stack-not-running"
     assert "./sera up" in done.stderr
     assert not (Path(image).parent / "home").exists()
+
+
+def test_a_process_ends_with_the_same_sentence(
+    env: dict[str, str], image: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "cli", "submit", image, "--size-mm", "12"],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert code(done) == "stack-not-running"
 
 
 def test_an_address_where_nobody_answers_is_named(sera: Sera, image: str) -> None:

@@ -15,12 +15,12 @@ from cli import importing
 from cli.app import main
 from cli.connection import Api
 from deploy.local import EmbeddedEngines
-from services.api.app import create_app
 from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.manifest import read_manifest
 from shared.phantoms import draw
 from shared.settings import Settings
+from tests.app import create_app
 from tests.builders import encode, form, png
 from tests.serving import at_an_address
 

@@ -7,9 +7,9 @@ from rich.console import Console
 
 from cli.connection import open_ledger
 from cli.demopeople import CAST, admit, introduce
-from services.api.app import create_app
 from shared.safety import UnsafeSettings, refuse_unsafe
 from shared.settings import Settings
+from tests.app import create_app
 
 URL = "http://testserver"
 

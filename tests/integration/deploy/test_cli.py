@@ -3,28 +3,34 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests import command
+from tests.command import Finished
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def sera(tmp_path: Path, port: int):
-    env = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
-    env |= {
+def env(tmp_path: Path, port: int) -> dict[str, str]:
+    others = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
+    return others | {
         "PYTHONPATH": str(ROOT),
         "SERA_HOME": str(tmp_path / "home"),
         "SERA_PORT": str(port),
         "COLUMNS": "200",
     }
 
-    def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        command = (sys.executable, "-P", "-m", "cli", *arguments)
-        return subprocess.run(
-            command, env=env | changed, cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
+
+@pytest.fixture
+def sera(env: dict[str, str], tmp_path: Path) -> Callable[..., Finished]:
+    """The command in the test's own process."""
+
+    def run(*arguments: str, **changed: str) -> Finished:
+        return command.sera(*arguments, env=env | changed, folder=tmp_path)
 
     return run
 
@@ -56,8 +62,16 @@ def test_up_on_a_busy_port_says_which_variable_to_change(sera, port: int) -> Non
     assert "[port-busy]" in done.stderr
 
 
-def test_doctor_finds_this_machine_fit(sera) -> None:
-    done = sera("doctor", "--json")
+def test_doctor_finds_this_machine_fit(env: dict[str, str], tmp_path: Path) -> None:
+    """As a process of its own, as `./sera` starts it."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "cli", "doctor", "--json"],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     findings = {finding["check"]: finding for finding in json.loads(done.stdout)}
     assert done.returncode == 0, findings
     assert "18." in findings["postgres"]["detail"]

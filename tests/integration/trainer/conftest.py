@@ -1,4 +1,4 @@
-"""Trainers on a real database and a directory of objects, with forty phantoms to learn from."""
+"""Trainers on a real database and a directory of objects, with a few phantoms to learn from."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -19,12 +19,12 @@ from shared.ledger.training import TrainingRun
 from shared.ledger.versions import Version
 from shared.networks import WeightsFinder
 from shared.objects import ObjectStore, open_store
-from shared.phantoms import draw
 from shared.queueing.app import Tasks
 from shared.settings import Settings
-from tests.builders import encode
+from tests.builders import outlined_phantom
 
 LEASE = timedelta(minutes=1)
+TRAINING_IMAGES = 28
 
 
 class Rings:
@@ -81,22 +81,21 @@ def drawn_rows(
     """Phantoms with masks, two of each patient."""
     rows = []
     for seed in seeds:
-        phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
-        image, mask = (
-            objects.put(encode(pixels)).sha256 for pixels in (phantom.pixels, phantom.mask * 255)
-        )
+        image, mask = (objects.put(file).sha256 for file in outlined_phantom(seed))
         rows.append(
-            LabelledImage(
-                image, phantom.malignant, split, mask_sha256=mask, patient=f"p{seed // 2}"
-            )
+            LabelledImage(image, seed % 2 == 0, split, mask_sha256=mask, patient=f"p{seed // 2}")
         )
     return rows
 
 
 @pytest.fixture
 def dataset(ledger: Ledger, objects: ObjectStore) -> UUID:
-    """Forty phantoms and four more that are held back."""
-    rows = [*drawn_rows(objects, range(40)), *drawn_rows(objects, range(40, 44), Split.TEST)]
+    """Phantoms to learn from and four more that are held back."""
+    held_back = range(TRAINING_IMAGES, TRAINING_IMAGES + 4)
+    rows = [
+        *drawn_rows(objects, range(TRAINING_IMAGES)),
+        *drawn_rows(objects, held_back, Split.TEST),
+    ]
     with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("phantoms", synthetic=True)
         house.datasets.add(dataset, rows)

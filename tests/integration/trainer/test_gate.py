@@ -17,11 +17,10 @@ from shared.learning.progress import silent
 from shared.ledger.datasets import LabelledImage
 from shared.networks import WeightsFinder
 from shared.objects import open_store
-from shared.phantoms import draw
 from shared.recipes import read_recipe
 from shared.settings import Settings
 from shared.statistics.gate import GatePolicy
-from tests.builders import SMALL_RECIPE, encode
+from tests.builders import SMALL_RECIPE, outlined_phantom
 
 POLICY = GatePolicy()
 TEST_IMAGES = 24
@@ -35,22 +34,14 @@ class Kept(dict):
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory) -> list[Bundle]:
+def bundles(first_bundle, tmp_path_factory) -> list[Bundle]:
     """Two bundles fitted on phantoms, alike but for their seed and their framing."""
-    root, weights = (
-        tmp_path_factory.mktemp("bundles"),
-        WeightsFinder(None, Path("nowhere"), download=False),
-    )
-    made = []
-    for number, margin in enumerate((0.1, 0.3)):
-        recipe = read_recipe(SMALL_RECIPE | {"roi": {"margin": margin}})
-        save(
-            fit(phantom_samples(24, 0, margin), recipe, weights, seed=number),
-            root / str(number),
-            synthetic=True,
-        )
-        made.append(load(root / str(number)))
-    return made
+    second_bundle = tmp_path_factory.mktemp("bundles") / "second"
+    weights = WeightsFinder(None, Path("nowhere"), download=False)
+    recipe = read_recipe(SMALL_RECIPE | {"roi": {"margin": 0.3}})
+    second = fit(phantom_samples(24, 0, 0.3), recipe, weights, seed=1)
+    save(second, second_bundle, synthetic=True)
+    return [load(first_bundle), load(second_bundle)]
 
 
 @pytest.fixture
@@ -63,14 +54,9 @@ def images(objects):
     """Phantoms with masks, at two sites."""
     rows = []
     for seed in range(800, 800 + TEST_IMAGES):
-        phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
-        image, mask = (
-            objects.put(encode(pixels)).sha256 for pixels in (phantom.pixels, phantom.mask * 255)
-        )
+        image, mask = (objects.put(file).sha256 for file in outlined_phantom(seed))
         site = "north" if seed % 3 else None
-        rows.append(
-            LabelledImage(image, phantom.malignant, Split.TEST, mask_sha256=mask, site=site)
-        )
+        rows.append(LabelledImage(image, seed % 2 == 0, Split.TEST, mask_sha256=mask, site=site))
     return rows
 
 

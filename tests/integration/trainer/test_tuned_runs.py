@@ -45,12 +45,12 @@ inner_folds = 2
 
 @pytest.fixture
 def dataset(ledger, objects):
-    """Sixteen phantoms and four more that are held back: a network is tuned six times on them."""
+    """Twelve phantoms and four more that are held back: a network is tuned six times on them."""
     with ledger.system_session("test") as house:
         dataset = house.datasets.ensure("phantoms", synthetic=True)
         house.datasets.add(
             dataset,
-            [*drawn_rows(objects, range(16)), *drawn_rows(objects, range(16, 20), Split.TEST)],
+            [*drawn_rows(objects, range(12)), *drawn_rows(objects, range(12, 16), Split.TEST)],
         )
     return dataset
 

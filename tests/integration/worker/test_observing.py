@@ -11,12 +11,12 @@ from fastapi.testclient import TestClient
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from services.api.app import create_app
 from shared import telemetry, tracing
 from shared.domain.roles import Role
 from shared.metering import REGISTRY
 from shared.phantoms import draw
 from shared.settings import Settings
+from tests.app import create_app
 from tests.builders import dicom_file, form, png
 
 TELLTALE = "telltale"

@@ -91,14 +91,21 @@ def test_the_metrics_name_every_reader_and_the_interval(model):
     assert metrics["prevalence"] == model.training.prevalence == 0.5
 
 
-def test_patients_and_sites_are_counted_where_they_are_named(recipe, no_weights):
+@pytest.fixture(scope="module")
+def formulas(recipe):
+    """The recipe with two sets of formulas and no network."""
+    sets = [{"families": ["shape"]}, {"families": ["intensity"], "label": "intensity"}]
+    return read_recipe({**recipe.as_table(), "features": sets})
+
+
+def test_patients_and_sites_are_counted_where_they_are_named(formulas, no_weights):
     named = [
         replace(sample, patient=f"p{place // 2}", site="north" if place < 10 else None)
         if place < 30
         else sample
-        for place, sample in enumerate(phantom_samples(40, 0, recipe.roi.margin))
+        for place, sample in enumerate(phantom_samples(40, 0, formulas.roi.margin))
     ]
-    training = fit(named, recipe, no_weights).training
+    training = fit(named, formulas, no_weights).training
     assert (training.patients, training.groups) == (15, 25)
     assert training.sites == {"north": 10}
 
@@ -123,9 +130,9 @@ def test_progress_ends_each_stage_at_one(recipe, no_weights):
     assert heard == {"network": 1, "features": 1, "readers": 1, "final": 1}
 
 
-def test_declared_members_alone_take_part(recipe, no_weights, nodules):
+def test_declared_members_alone_take_part(formulas, no_weights, nodules):
     fusion = {"members": ["handcrafted/svm"], "rule": "mean"}
-    declared = read_recipe({**recipe.as_table(), "fusion": fusion})
+    declared = read_recipe({**formulas.as_table(), "fusion": fusion})
     (prediction,) = fit(phantom_samples(24, 0, 0.1), declared, no_weights).predict(nodules[:1])
     assert [(reader.network, reader.classifier) for reader in prediction.components] == [
         ("handcrafted", "svm")

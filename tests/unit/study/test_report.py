@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.study.errors import OutputUnwritable
+from shared.study.plots import draw_all
 from shared.study.report import Material, render, write_report
 from shared.study.results import LeftOut, Section
 from shared.study.wording import TITLES
@@ -76,8 +77,19 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
+def figures(made) -> dict[str, tuple[str, str]]:
+    return draw_all(made)
+
+
+@pytest.fixture(scope="module")
 def page(made) -> Page:
     return Page(render(made, MATERIAL, MADE))
+
+
+@pytest.fixture
+def drawn(figures, monkeypatch) -> None:
+    """The figures are there already, for tests of the words and of the tables."""
+    monkeypatch.setattr("shared.study.report.draw_all", lambda study: figures)
 
 
 def test_the_page_is_well_formed_and_fetches_nothing(page):
@@ -148,16 +160,19 @@ def test_names_are_escaped(made):
     assert bad in page.text
 
 
+@pytest.mark.usefixtures("drawn")
 def test_phantoms_are_said_to_be_phantoms(made, page):
     assert "Synthetic data" not in page.text
     assert "Synthetic data" in Page(render(made, replace(MATERIAL, synthetic=True), MADE)).text
 
 
+@pytest.mark.usefixtures("drawn")
 def test_images_with_both_labels_are_named(made):
     told = Page(render(made, replace(MATERIAL, contradicted=("a.png", "b.png")), MADE)).text
     assert "2 labelled both benign and malignant (a.png, b.png)" in told
 
 
+@pytest.mark.usefixtures("drawn")
 def test_unknown_patients_are_told_as_a_limit(made, page):
     assert "Where the patient is not known" not in page.text
     assert (
@@ -171,6 +186,7 @@ def test_a_study_in_which_nothing_could_be_fitted_still_has_a_report():
     assert "No judge could be fitted" in page.text
 
 
+@pytest.mark.usefixtures("drawn")
 def test_every_table_is_a_csv_file_beside_the_page(made, tmp_path: Path):
     report = write_report(made, MATERIAL, tmp_path / "out", MADE)
     assert report == tmp_path / "out" / "report.html"
@@ -183,6 +199,7 @@ def test_every_table_is_a_csv_file_beside_the_page(made, tmp_path: Path):
     assert [line["image"] for line in lines] == list(made.images)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_table_that_has_become_empty_leaves_no_lines_of_an_earlier_run(made, tmp_path: Path):
     write_report(made, MATERIAL, tmp_path, MADE)
     write_report(study(people=False), MATERIAL, tmp_path, MADE)
