@@ -1,7 +1,9 @@
 """Signing in by a provider of identities, which is a real one on loopback."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -19,6 +21,15 @@ from tests.builders import form
 from tests.identities import CLIENT, SECRET, Identities, identities
 
 MAPPED = {"sera_role": "submitter", "sera_hospital": "north"}
+
+
+AUTHORITIES = cache(ssl.create_default_context)
+"""Whoever asks the provider reads all authorities' certificates each time, though it is on loopback, without TLS."""
+
+
+@pytest.fixture(autouse=True)
+def authorities_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssl, "create_default_context", AUTHORITIES)
 
 
 @pytest.fixture

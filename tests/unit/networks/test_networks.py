@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from shared.imaging.normalise import to_input
-from shared.learning.phantom_samples import draw_nodule
+from shared.learning import phantom_samples
 from shared.networks import Card, Pool, TapNetwork, blank, get_network, list_networks
 from shared.networks.importers.layers import weighted_layers
 
@@ -75,9 +75,8 @@ def shapes_of_stages(card: Card) -> dict[str, tuple[int, ...]]:
 def two_phantoms(card: Card) -> torch.Tensor:
     """(2, 4, S, S): one benign, one malignant, each with its outline."""
     side, inputs = card.input_px, []
-    for seed in (0, 1):
-        nodule = draw_nodule(seed, malignant=bool(seed), margin=0.15)
-        image = to_input(nodule, side, card.normalise.mean, card.normalise.std)
+    for sample in phantom_samples(2, 0, 0.15):
+        image = to_input(sample.load(), side, card.normalise.mean, card.normalise.std)
         mask = np.zeros((1, side, side), np.float32)
         mask[:, side // 4 : -side // 4, side // 4 : -side // 4] = 1
         inputs.append(np.concatenate([image, mask]))

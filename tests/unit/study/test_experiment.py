@@ -20,7 +20,7 @@ from shared.study.keep import FolderCache
 from shared.study.results import Section, Study
 from tests.builders import encode
 
-COUNT = 24
+COUNT = 16
 RECIPE = {
     "name": "small",
     "version": "1",
@@ -205,15 +205,17 @@ def test_a_recipe_without_any_weights_is_refused(recipe, tmp_path):
         without_missing(recipe.keeping(["squeezenet", "absent"]), none, 0)
 
 
-def test_a_network_whose_tuning_runs_away_is_left_out_and_named(folder, weights, tmp_path):
+@pytest.mark.usefixtures("outcome")
+def test_a_network_whose_tuning_runs_away_is_left_out_and_named(folder, weights, kept, tmp_path):
     table = {name: value for name, value in RECIPE.items() if name != "ensembles"}
     table |= {"features": [{"network": "squeezenet", "taps": ["avg"], "frozen": "fire8"}]}
     table |= {
         "fusion": {"members": ["squeezenet/svm"]},
         "tuning": {"epochs": 2, "rates": [1e30], "batch": 8},
     }
+    known = shutil.copytree(kept, tmp_path / "known")
     study, _ = run_experiment(
-        folder, read_recipe(table), weights, cache=FolderCache(tmp_path), progress=Steps()
+        folder, read_recipe(table), weights, cache=FolderCache(known), progress=Steps()
     )
     lost = {
         (each.section, each.name) for each in study.left_out if "smaller `rates`" in each.problem

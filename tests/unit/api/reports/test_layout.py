@@ -46,6 +46,12 @@ def with_picture(roi: dict | None, height: int = 300, width: int = 300) -> Repor
     return replace(report(), case=replace(CASE, roi=roi), picture=pixels)
 
 
+@pytest.fixture(scope="module")
+def pictured() -> bytes:
+    """With an image and no outline."""
+    return pdf(with_picture(None))
+
+
 def pages(made: bytes) -> int:
     return len(re.findall(rb"/Type /Page\b", made))
 
@@ -70,10 +76,9 @@ def test_a_report_is_written_in_the_hours_of_who_asked(plain):
     assert plain != pdf(replace(report(), zone=zone_named("Asia/Seoul")))
 
 
-def test_what_caliper_marks_enclose_is_drawn_where_no_outline_was_given():
+def test_what_caliper_marks_enclose_is_drawn_where_no_outline_was_given(pictured):
     found = FoundRoi(box=(40, 30, 180, 160), source=RoiSource.CALIPERS)
-    bare = with_picture(None)
-    assert pdf(replace(bare, result=result(roi=found))) != pdf(bare)
+    assert pdf(replace(with_picture(None), result=result(roi=found))) != pictured
 
 
 def test_what_the_reader_saw_is_printed(plain):
@@ -98,13 +103,13 @@ def test_a_result_without_a_size_is_printed_without_advice(plain):
 @pytest.mark.parametrize(
     "roi", [None, {"box": [40, 30, 180, 160]}, {"polygon": [[40, 30], [220, 30], [130, 190]]}]
 )
-def test_the_image_stands_on_the_page_with_its_outline(roi):
+def test_the_image_stands_on_the_page_with_its_outline(roi, plain):
     made = pdf(with_picture(roi))
     assert pages(made) == 1
     assert b"/Subtype /Image" in made
-    assert b"/Subtype /Image" not in pdf(report())
+    assert b"/Subtype /Image" not in plain
 
 
-def test_an_outline_changes_what_is_drawn_and_a_large_image_is_printed_small():
-    assert pdf(with_picture(None)) != pdf(with_picture({"box": [40, 30, 180, 160]}))
+def test_an_outline_changes_what_is_drawn_and_a_large_image_is_printed_small(pictured):
+    assert pictured != pdf(with_picture({"box": [40, 30, 180, 160]}))
     assert len(pdf(with_picture(None, 2000, 3000))) < 1_000_000
