@@ -17,7 +17,14 @@ def address(settings):
 
 
 @pytest.mark.filterwarnings("default")  # of the fuzzing's own libraries
-@pytest.mark.parametrize("role", [Role.OPERATOR, Role.HOSPITAL_ADMIN, Role.SUBMITTER])
+@pytest.mark.parametrize(
+    "role",
+    [
+        Role.OPERATOR,
+        pytest.param(Role.HOSPITAL_ADMIN, marks=pytest.mark.long),
+        pytest.param(Role.SUBMITTER, marks=pytest.mark.long),
+    ],
+)
 def test_answers_are_as_documented_and_never_a_fault_of_the_server(address, make_key, role):
     found = fuzz_api(address, make_key(role), SEED, EXAMPLES, edges=False)
     assert found.faults == {}

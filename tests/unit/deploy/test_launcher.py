@@ -208,7 +208,7 @@ def test_the_long_form_has_the_checks_and_the_workers_of_the_short_one(ready: Ma
     ready.sera("test")
     ready.sera("test", "--long")
     short, long = ready.calls("-m pytest")
-    assert "--numprocesses=3" in short
+    assert "--numprocesses=4" in short
     assert long == f"{short} --long"
     assert len(ready.calls("ruff check")) == len(ready.calls("lint_imports")) == 2
 
