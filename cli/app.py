@@ -52,7 +52,7 @@ class CommandTable(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: object, cmd_name: str) -> Any:
-        """The command of that name as the help page has it, `load` has the whole; None where there is none."""
+        """A placeholder with the line of the help page, which `resolve_command` replaces; None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
         return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
@@ -60,10 +60,10 @@ class CommandTable(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Name, command and arguments of what is to run."""
         name, listed, rest = super().resolve_command(ctx, args)
-        return name, load(name) if name else listed, rest
+        return name, load_command(name) if name else listed, rest
 
 
-def load(name: str) -> Any:
+def load_command(name: str) -> Any:
     """The whole command, of a class that Typer keeps to itself."""
     command = typer.main.get_command(import_module(f"cli.commands.{name}").app)
     command.name = name

@@ -95,9 +95,10 @@ class Trial:
         )
 
     def run(self) -> Report:
-        began = time.monotonic()
-        from deploy.chaos.model import make  # PyTorch comes with it
+        # Here, for PyTorch comes with it, and a fault that there is not is refused without.
+        from deploy.chaos.model import make
 
+        began = time.monotonic()
         self._tell("making a small model ...")
         bundle = make(self._home / "chaos-bundle")
         self._tell("starting a stack of its own ...")

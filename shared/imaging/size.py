@@ -1,7 +1,5 @@
 """How large an ROI is in millimetres."""
 
-import math
-
 import cv2
 import numpy as np
 
@@ -25,6 +23,8 @@ def measured_mm(roi: Roi, spacing_mm: tuple[float, float]) -> float:
         _, _, width, height = roi.box
         return max(width * columns_mm, height * rows_mm)
     corners = np.array(roi.polygon) * (columns_mm, rows_mm)
-    hull = cv2.convexHull(corners.astype(np.float32)).reshape(-1, 2).astype(np.float64)
-    between = hull[:, np.newaxis] - hull
-    return math.sqrt((between**2).sum(axis=-1).max())
+    # Here, for scipy.spatial takes a while to import, and the gateway measures nothing.
+    from scipy.spatial.distance import pdist
+
+    hull = cv2.convexHull(corners.astype(np.float32)).reshape(-1, 2)
+    return float(pdist(hull.astype(np.float64)).max(initial=0.0))

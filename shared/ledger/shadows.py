@@ -183,8 +183,8 @@ class Shadows:
     def keep(self, shadow: Shadow, said: Sequence[tuple[Watched, Said]]) -> int:
         """Write what it said beside what the live model said; nothing once the shadow has ended.
 
-        A lock that another process lets go between the snapshot of `claim` and its locks lets a result be claimed
-        again that the other has just read: what was written first stays.
+        `claim` may return a result that another process has read since: its snapshot is older than its locks. The
+        first reading stays.
 
         Returns
         -------

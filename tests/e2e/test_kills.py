@@ -12,16 +12,17 @@ from tests.e2e.stage import Hospital, Stage, until
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 
-KILLS_SHORT, KILLS_LONG, CASES = 1, 3, 24
+KILLS_SHORT, KILLS_LONG = 1, 3
+CASES, CASES_BEFORE_A_KILL = 24, 8
 Receipts = list[dict[str, Any]]
-AllAnsweredOnce = Callable[[Receipts], list[int]]
+AllAnsweredOnce = Callable[..., list[int]]
 
 
 @pytest.fixture
 def all_answered_once(stage: Stage, north: Hospital) -> AllAnsweredOnce:
     """Checks that every one of these cases ended well with exactly one result; returns the attempts each took."""
 
-    def check(receipts: Receipts) -> list[int]:
+    def check(receipts: Receipts, kills: int = 1) -> list[int]:
         jobs = [north.job(receipt["job_id"]) for receipt in receipts]
         assert [job["state"] for job in jobs] == ["done"] * len(receipts)
         ids = [job["job_id"] for job in jobs]
@@ -32,7 +33,7 @@ def all_answered_once(stage: Stage, north: Hospital) -> AllAnsweredOnce:
         )
         assert counted == [(len(ids), len(ids))]
         attempts = [job["attempts"] for job in jobs]
-        assert max(attempts) <= KILLS_LONG + 1
+        assert max(attempts) <= kills + 1
         return attempts
 
     return check
@@ -53,11 +54,12 @@ def test_a_worker_killed_with_cases_in_hand_loses_none_and_doubles_none(
     stage: Stage, north: Hospital, all_answered_once: AllAnsweredOnce, long: bool
 ) -> None:
     receipts: Receipts = []
-    for _ in range(KILLS_LONG if long else KILLS_SHORT):
-        receipts += [north.accepted(png(seed)) for seed in range(CASES // KILLS_LONG)]
+    kills = KILLS_LONG if long else KILLS_SHORT
+    for _ in range(kills):
+        receipts += [north.accepted(png(seed)) for seed in range(CASES_BEFORE_A_KILL)]
         until(partial(submit_and_freeze, stage, north, receipts))
         stage.kill("worker")
-    attempts = all_answered_once(receipts)
+    attempts = all_answered_once(receipts, kills)
     assert max(attempts) > 1, "cases were in hand when it was killed"
     trail = "SELECT count(*) FROM audit_events WHERE event = 'job.returned' AND job_id::text = ANY(:ids)"
     assert stage.rows(trail, ids=[receipt["job_id"] for receipt in receipts]) == [

@@ -138,6 +138,7 @@ def test_no_service_starts_unsafe_in_production(service, tmp_path, monkeypatch):
     monkeypatch.setenv("SERA_PRODUCTION", "1")
     monkeypatch.setenv("SERA_HOME", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the shadow sets it for its process
+    # Nor may the trainer and the shadow make the tests' own process nicer.
     monkeypatch.setattr(os, "nice", lambda increment: increment)
     monkeypatch.setattr(os, "setpriority", lambda which, who, priority: None)
     with pytest.raises(UnsafeSettings, match="SERA_PUBLIC_URL=https://NAME"):

@@ -1,5 +1,5 @@
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, Type
 from argon2 import extract_parameters as parameters
 
 from shared import passwords
@@ -70,3 +70,13 @@ def test_a_hash_of_other_parameters_is_stale():
 
 def test_what_is_no_hash_matches_nothing():
     assert not passwords.matches("hash", "hash")
+
+
+def test_a_hash_costs_what_rfc_9106_recommends_where_memory_is_short():
+    cost = parameters(passwords.hashed("four words of no sense"))
+    assert (cost.type, cost.memory_cost, cost.time_cost, cost.parallelism) == (
+        Type.ID,
+        64 * 1024,
+        3,
+        4,
+    )

@@ -28,7 +28,7 @@ GATEWAYS = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
 
 @pytest.fixture(autouse=True)
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hash costs a tenth of a second by intent, which tests/unit/test_passwords.py measures."""
+    """A hash costs a tenth of a second by intent: tests/unit/test_passwords.py holds its parameters."""
     monkeypatch.setattr(passwords, "HASHER", GATEWAYS)
     monkeypatch.setattr(passwords, "NOBODYS", GATEWAYS.hash("nobody's"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.app import COMMANDS, load
+from cli.app import COMMANDS, load_command
 
 ROOT = Path(__file__).parents[3]
 MODEL_LIBRARIES = {"celery", "fastapi", "sklearn", "torch"}
@@ -23,7 +23,7 @@ OVER_HTTP = set(COMMANDS) - DRAW_PHANTOMS - USE_SCHEMA - USE_LEDGER
 
 def imported_by(statement: str) -> set[str]:
     """The packages that a fresh process has imported after a statement."""
-    script = f"import sys\nfrom cli.app import app, load\n{statement}\nprint(*sys.modules)"
+    script = f"import sys\nfrom cli.app import app, load_command\n{statement}\nprint(*sys.modules)"
     ran = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -32,7 +32,7 @@ def imported_by(statement: str) -> set[str]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_line_of_the_help_page_is_how_the_commands_own_help_begins(name: str) -> None:
-    first, _, _ = inspect.cleandoc(load(name).help).partition("\n\n")
+    first, _, _ = inspect.cleandoc(load_command(name).help).partition("\n\n")
     assert COMMANDS[name] == first
 
 
@@ -55,4 +55,4 @@ def test_the_help_page_imports_no_command() -> None:
 def test_commands_import_no_library_that_they_do_not_use(
     commands: set[str], unused: set[str]
 ) -> None:
-    assert not imported_by(f"for name in {sorted(commands)}: load(name)") & unused
+    assert not imported_by(f"for name in {sorted(commands)}: load_command(name)") & unused

@@ -141,7 +141,14 @@ def imported(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found | {name.rpartition(".")[0] for name in found if "." in name}
+    return found | {package for name in found for package in packages_around(name)}
+
+
+def packages_around(module: str) -> Iterator[str]:
+    """A module's packages, which are imported before it."""
+    while "." in module:
+        module = module.rpartition(".")[0]
+        yield module
 
 
 def statements(tree: ast.AST) -> Iterator[ast.AST]:

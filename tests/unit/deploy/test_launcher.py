@@ -2,10 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[3]
@@ -18,6 +21,7 @@ TOOLS = [
     "flock",
     "grep",
     "mkdir",
+    "mktemp",
     "mv",
     "readlink",
     "rm",
@@ -40,8 +44,10 @@ case "$*" in
         sleep 0.1; echo "Collecting x"; test -z "$FAKE_NO_NETWORK" && exit
         echo "ERROR: No matching distribution found for x==1"; exit 1 ;;
     *"ruff check"*) test -z "$FAKE_LINT" || exit 1 ;;
-    *"-m mypy"*) test -z "$FAKE_WRONG_TYPES" || exit 1 ;;
-    *pytest*) echo "3 passed in 0.1s" ;;
+    *"-m mypy"*) test -z "$FAKE_ENDLESS" || exec sleep 60; test -z "$FAKE_WRONG_TYPES" || { echo "a.py:1: error: wrong"; exit 1; } ;;
+    *"-m pytest"*)
+        test -z "$FAKE_ENDLESS" || { trap "exit 2" INT; while :; do sleep 0.1; done; }
+        echo "3 passed in 0.1s"; exit "${FAKE_PYTEST:-0}" ;;
     *"-m cli"*) echo "path $PYTHONPATH, from $PWD" ;;
 esac
 """
@@ -244,6 +250,32 @@ def test_wrong_types_fail_the_tests_but_do_not_hide_them(ready: Machine) -> None
     done = ready.sera("test", FAKE_WRONG_TYPES="1")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
+    assert "a.py:1: error: wrong\n" in done.stderr
+    assert done.stderr.splitlines()[-1] == "SERA: the checks of the types failed, as said above"
+    assert not list((ready.checkout / ".venv").glob("types.*"))
+
+
+def test_ctrl_c_ends_the_checks_that_run_beside_the_tests_too(ready: Machine) -> None:
+    ready.sera("up")
+    process = ready.start("test", FAKE_ENDLESS="1")
+    give_up = time.monotonic() + 60
+    while not (ready.calls("-m pytest") and ready.calls("-m mypy")):
+        assert time.monotonic() < give_up, ready.record.read_text()
+        time.sleep(0.05)
+    family = psutil.Process(process.pid).children(recursive=True)
+    own_group = [each for each in family if os.getpgid(each.pid) == os.getpgid(process.pid)]
+    for each in (psutil.Process(process.pid), *own_group):  # as a terminal does
+        each.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert not list((ready.checkout / ".venv").glob("types.*"))
+
+
+def test_it_ends_as_pytest_does(ready: Machine) -> None:
+    assert ready.sera("test", FAKE_PYTEST="2").returncode == 2
+    assert ready.sera("test", FAKE_PYTEST="2", FAKE_WRONG_TYPES="1").returncode == 2
+    assert ready.sera("test", "-k", "one", FAKE_PYTEST="5").returncode == 5
 
 
 def test_a_wrong_type_in_the_pages_scripts_fails_the_tests(ready: Machine) -> None:

@@ -7,7 +7,8 @@ from shared.networks._torchvision import models
 from shared.networks.catalogue import catalogue
 from shared.networks.libraries import TORCHVISION_LICENCE
 
-PAGE = Path(__file__).parents[3] / "docs" / "networks.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "networks.md"
 
 
 def test_the_page_is_what_the_cards_say():
@@ -51,6 +52,6 @@ def test_the_libraries_are_not_imported_before_a_network_of_theirs_is_built():
         "print({'torchvision', 'timm', 'torch._dynamo'} & set(sys.modules))"
     )
     run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert run.stdout == "set()\n"
