@@ -1,28 +1,18 @@
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from shared.domain.events import Event
 from shared.domain.training import Split
-from shared.ledger import Ledger
 from shared.ledger.datasets import LabelledImage, Share
 from shared.ledger.drafts import ImageDiffers, ImageUnknown, PartFrozen, Reception, SiteUnknown
-from tests.fixtures import fresh_database
 
 TRAIN, TEST = Split.TRAIN, Split.TEST
 
 
 def image(number, split=None, **facts):
     return LabelledImage(f"{number:064x}", facts.pop("malignant", bool(number % 2)), split, **facts)
-
-
-@pytest.fixture(scope="module")
-def ledger(engines, migrated):
-    """One for all of these tests: each has a dataset of its own."""
-    with fresh_database(engines, migrated) as url, closing(Ledger(url)) as opened:
-        yield opened
 
 
 @pytest.fixture
