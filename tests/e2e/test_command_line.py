@@ -130,17 +130,21 @@ def test_a_wrong_key_is_said_to_be_wrong(stage: Stage, image: Path) -> None:
 def test_models_are_listed_shown_and_promoted(
     stage: Stage, recipe_name: str, changeover: Changeover, model: str
 ) -> None:
-    listed = stage.told("models", "list", "--json")
-    assert [(each["name"], each["version"], each["live"]) for each in listed] == [
-        (recipe_name, 1, True),
-        ("first", 1, False),
-    ]
+    listed = {
+        each["digest"]: (each["name"], each["version"], each["live"])
+        for each in stage.told("models", "list", "--json")
+    }
+    assert listed[model] == (recipe_name, 1, True)
+    assert listed[changeover.before] == ("first", 1, False)
     shown = stage.told("models", "show", model[:12], "--json")
     assert (shown["digest"], shown["metrics"]["images"], shown["synthetic"]) == (model, 60, True)
     back = stage.sera("models", "promote", "first/1", "--reason", "to go back")
     assert back.stdout.startswith(f"first/1 ({changeover.before[:12]}) is live.")
     assert stage.live() == changeover.before
-    assert stage.sera("models", "promote", recipe_name, "--reason", "to go on with").returncode == 0
+    assert (
+        stage.sera("models", "promote", f"{recipe_name}/1", "--reason", "to go on with").returncode
+        == 0
+    )
     assert stage.live() == model
 
 
