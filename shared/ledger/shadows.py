@@ -196,8 +196,9 @@ class Shadows:
         if not said or self._session.scalar(running.with_for_update(read=True)) is None:
             return 0
         rows = [{"shadow_id": shadow.id, **_live(watched), **vars(each)} for watched, each in said]
-        new = insert(ShadowResultRow).on_conflict_do_nothing().returning(ShadowResultRow.job_id)
-        return len(self._session.scalars(new, rows).all())
+        statement = insert(ShadowResultRow).on_conflict_do_nothing()
+        written = self._session.scalars(statement.returning(ShadowResultRow.job_id), rows)
+        return len(written.all())
 
     def pairs(self, shadow: Shadow) -> list[Pair]:
         """All it has read, oldest first, each with the last outcome of its case."""

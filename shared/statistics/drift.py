@@ -256,15 +256,15 @@ def _ks(
     size = int(found.sum())
     distance = float(np.abs(_below(found, quantiles, edges) / size - below).max())
     if reference_cases is None:
-        chance = _one_sample_chance(distance, size)
+        chance = _one_sample_p_value(distance, size)
     else:
         chance = kolmogorov(distance * np.sqrt(size * reference_cases / (size + reference_cases)))
     return KsTest(distance, float(min(1.0, chance * tests)))
 
 
-def _one_sample_chance(distance: float, size: int) -> float:
-    """How likely `size` cases of the reference itself lie at least so far from it."""
-    # Here, for scipy.stats takes most of a second to import, and nothing else needs it.
+def _one_sample_p_value(distance: float, size: int) -> float:
+    """How likely `size` cases drawn from the reference itself are at least so far from it."""
+    # Here, for scipy.stats takes most of a second to import, and the gateway seldom asks for it.
     from scipy.stats import kstwo
 
     return float(kstwo.sf(distance, size))

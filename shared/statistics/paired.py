@@ -50,7 +50,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarTest:
     discordant = only_first + only_second
     if discordant < EXACT_BELOW:
         fewer = min(only_first, only_second)
-        p_value = _binomial(fewer, discordant)
+        p_value = _exact_p_value(fewer, discordant)
         return McNemarTest(only_first, only_second, float(fewer), p_value, exact=True)
     statistic = max(abs(only_first - only_second) - 1, 0) ** 2 / discordant
     return McNemarTest(only_first, only_second, statistic, float(chdtrc(1, statistic)), exact=False)
@@ -83,7 +83,7 @@ def compare_rates(
     return mcnemar(right_first[counted], right_second[counted])
 
 
-def _binomial(fewer: int, discordant: int) -> float:
+def _exact_p_value(fewer: int, discordant: int) -> float:
     """Two-sided P of a split of `discordant` cases at least as uneven, where both sides are equally likely."""
     # Here, for scipy.stats takes most of a second to import, and the gateway seldom compares.
     from scipy.stats import binomtest

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from shared.domain.roles import Role
 from shared.phantoms import draw
 from tests.browser.conftest import PHONE
-from tests.e2e.stage import until
+from tests.e2e.stage import QUICK_RECIPE, until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -20,33 +20,6 @@ SEEDS = range(900, 944)
 """Half of them for the test: the gate asks for ten of each class."""
 SLOW_MS = 60_000
 """What a step may take on a machine that is busy with other tests."""
-RECIPE = """
-name = "quick"
-version = "1"
-source = "the tests: two cheap readers of handcrafted features"
-[roi]
-margin = 0.1
-[[features]]
-network = "sera_tiny"
-taps = ["avg"]
-tuning = "phantoms"
-[[features]]
-families = ["shape", "intensity"]
-[[classifiers]]
-kind = "svm"
-kernel = ["rbf"]
-C = [1]
-[[classifiers]]
-kind = "forest"
-trees = 8
-[validation]
-folds = 2
-[phantoms]
-count = 33
-epochs = 3
-batch = 33
-rate = 0.05
-"""
 
 
 @pytest.fixture
@@ -68,7 +41,10 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def quick(own_recipes) -> Iterator[Path]:
     """An operator's own recipe: those that ship take a minute at least. Beside it lies one that is none."""
-    files = {"quick.toml": RECIPE, "starter.toml": RECIPE.replace("quick", "starter")}
+    files = {
+        "quick.toml": QUICK_RECIPE,
+        "starter.toml": QUICK_RECIPE.replace('"quick"', '"starter"'),
+    }
     for name, text in files.items():
         (own_recipes / name).write_text(text)
     yield own_recipes / "quick.toml"

@@ -15,38 +15,11 @@ from PIL import Image
 from deploy.local import Backoff, Event, Stack
 from shared.phantoms import draw
 from tests.builders import png
-from tests.e2e.stage import Changeover, Hospital, Stage, free_port
+from tests.e2e.stage import QUICK_RECIPE, Changeover, Hospital, Stage, free_port
 
 LABELLED = range(500, 560)
 """Seeds of the phantoms that the second model learns from."""
 PACE_S = 0.25
-QUICK_RECIPE = """
-name = "quick"
-version = "1"
-source = "the tests: what starter does, with fewer phantoms, folds and trees"
-[roi]
-margin = 0.15
-[[features]]
-network = "sera_tiny"
-taps = ["block4.avg"]
-tuning = "phantoms"
-[[features]]
-families = ["shape", "intensity"]
-[[classifiers]]
-kind = "svm"
-kernel = ["rbf"]
-C = [1]
-[[classifiers]]
-kind = "forest"
-trees = 16
-[validation]
-folds = 3
-[phantoms]
-count = 99
-epochs = 2
-batch = 33
-rate = 0.05
-"""
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,33 @@ from tests.builders import form
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 400.0
 PAUSE_S = 0.05
+QUICK_RECIPE = """
+name = "quick"
+version = "1"
+source = "the tests: what starter does, with fewer phantoms, folds and trees"
+[roi]
+margin = 0.15
+[[features]]
+network = "sera_tiny"
+taps = ["block4.avg"]
+tuning = "phantoms"
+[[features]]
+families = ["shape", "intensity"]
+[[classifiers]]
+kind = "svm"
+kernel = ["rbf"]
+C = [1]
+[[classifiers]]
+kind = "forest"
+trees = 16
+[validation]
+folds = 3
+[phantoms]
+count = 99
+epochs = 2
+batch = 33
+rate = 0.05
+"""
 BESIDES_OURS = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
 
 
@@ -188,6 +215,15 @@ class Stage:
 
     def process(self, child: str) -> psutil.Process:
         return psutil.Process(self.stack.state.pids[child])
+
+    def suspend_holding(self, child: str, work: str) -> bool:
+        """Stop a process in its tracks; False, and on it goes, if the query `work` finds it with nothing in hand."""
+        process = self.process(child)
+        process.suspend()
+        if self.rows(work):
+            return True
+        process.resume()
+        return False
 
     def kill(self, child: str) -> None:
         """kill -9, then wait until its successor is ready."""

@@ -13,7 +13,9 @@ from tests.e2e.stage import Hospital, Stage, until
 pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 
 KILLS_SHORT, KILLS_LONG = 1, 3
-CASES, CASES_BEFORE_A_KILL = 24, 8
+CASES = 24
+CASES_BEFORE_A_KILL = 8
+JOBS_IN_HAND = "SELECT 1 FROM jobs WHERE state = 'running' LIMIT 1"
 Receipts = list[dict[str, Any]]
 AllAnsweredOnce = Callable[..., list[int]]
 
@@ -39,15 +41,10 @@ def all_answered_once(stage: Stage, north: Hospital) -> AllAnsweredOnce:
     return check
 
 
-def submit_and_freeze(stage: Stage, north: Hospital, receipts: Receipts) -> bool:
-    """Submit another case and stop the worker in its tracks; False, and on it goes, if it held no job just then."""
+def submit_and_suspend(stage: Stage, north: Hospital, receipts: Receipts) -> bool:
+    """Submit another case, and stop the worker in its tracks if it holds a job just then."""
     receipts.append(north.accepted(png(len(receipts) % 10)))
-    worker = stage.process("worker")
-    worker.suspend()
-    if stage.rows("SELECT 1 FROM jobs WHERE state = 'running' LIMIT 1"):
-        return True
-    worker.resume()
-    return False
+    return stage.suspend_holding("worker", JOBS_IN_HAND)
 
 
 def test_a_worker_killed_with_cases_in_hand_loses_none_and_doubles_none(
@@ -57,7 +54,7 @@ def test_a_worker_killed_with_cases_in_hand_loses_none_and_doubles_none(
     kills = KILLS_LONG if long else KILLS_SHORT
     for _ in range(kills):
         receipts += [north.accepted(png(seed)) for seed in range(CASES_BEFORE_A_KILL)]
-        until(partial(submit_and_freeze, stage, north, receipts))
+        until(partial(submit_and_suspend, stage, north, receipts))
         stage.kill("worker")
     attempts = all_answered_once(receipts, kills)
     assert max(attempts) > 1, "cases were in hand when it was killed"

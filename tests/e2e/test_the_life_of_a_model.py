@@ -20,6 +20,7 @@ pytestmark = pytest.mark.timeout(600)
 LABELLED, CASES = range(700, 770), range(800, 806)
 REASON = "a trial of the model's life"
 PACE_S = 0.2
+STEPS_IN_HAND = "SELECT 1 FROM run_steps WHERE state = 'running' LIMIT 1"
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def run(
     path = f"/v1/training-runs/{asked['run_id']}"
     operator = stage.operator()
     until(lambda: operator.http.get(path).json()["fraction"] > 0.3)
-    until(lambda: froze_with_a_step_in_hand(stage))
+    until(lambda: stage.suspend_holding("trainer", STEPS_IN_HAND))
     finished = done(operator.http.get(path).json())
     stage.kill("trainer")
     ended = until(
@@ -145,16 +146,6 @@ def test_a_model_has_a_card_and_monitoring_knows_its_outcomes(
     told = stage.told("monitor", "performance", "--hospital", "west", "--json")
     (west,) = told["hospitals"]
     assert west["figures"]["with_outcome"]["count"] == len(known)
-
-
-def froze_with_a_step_in_hand(stage: Stage) -> bool:
-    """Stop the trainer in its tracks; False, and on it goes, if it held no step just then."""
-    trainer = stage.process("trainer")
-    trainer.suspend()
-    if stage.rows("SELECT 1 FROM run_steps WHERE state = 'running' LIMIT 1"):
-        return True
-    trainer.resume()
-    return False
 
 
 def shadowed(stage: Stage, digest: str, cases: int) -> dict[str, Any] | None:
