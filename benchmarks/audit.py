@@ -33,7 +33,9 @@ from shared.ledger.exporting import Trail
 from shared.ledger.migrate import configuration
 from shared.sealing import signed
 
-EVENTS, WRITERS, LEASE = 16, 4, timedelta(minutes=5)
+EVENTS = 16
+WRITERS = 4
+LEASE = timedelta(minutes=5)
 INSERT = text(
     "INSERT INTO audit_events (hospital_id, actor, event, details) "
     "SELECT unnest(CAST(:hospitals AS uuid[])), 'worker', 'job.done', CAST(:details AS json)"
@@ -62,7 +64,9 @@ def main() -> None:
                 f"{name:13} before {old:7.2f} ms, now {new:7.2f} ms for 16 events; ratio {new / old:.2f}"
             )
         ended = batches(now, arguments.rounds // 10)
-        print(f"a batch's end {ended:.2f} ms, of which the chain is {costs[0] / ended:.0%}")
+        print(
+            f"a batch's end {ended:.2f} ms, of which the chain is {costs[0] / ended:.0%}"
+        )
         prove(now)
 
 
@@ -70,7 +74,9 @@ def interleaved(
     before: Engine, now: Engine, hospitals: int, writers: int, rounds: int
 ) -> tuple[float, float]:
     """Median milliseconds of a transaction on either, in turns so that the machine's moods meet both."""
-    old, new = ([added(engine, each) for each in range(hospitals)] for engine in (before, now))
+    old, new = (
+        [added(engine, each) for each in range(hospitals)] for engine in (before, now)
+    )
     taken: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds // writers):
         taken[0].extend(together(writers, lambda: write(before, BEFORE, old)))
@@ -93,20 +99,25 @@ def write(engine: Engine, insert: object, hospitals: list[UUID]) -> None:
 
 def batches(engine: Engine, rounds: int) -> float:
     """Median milliseconds of the transaction that ends a batch of 16."""
-    ledger, taken = Ledger(engine.url.render_as_string(hide_password=False)), []
+    ledger = Ledger(engine.url.render_as_string(hide_password=False))
+    taken = []
     for _ in range(rounds):
         with ledger.system_session("bench") as system_session:
             hospital = system_session.hospitals.ensure("bench")
         with ledger.hospital_session(hospital, "bench") as hospital_session:
             for _ in range(EVENTS):
                 hospital_session.jobs.open(
-                    hospital_session.cases.add(NewCase("a" * 64, 1, "png", 9, 9, 12.0, None, None)),
+                    hospital_session.cases.add(
+                        NewCase("a" * 64, 1, "png", 9, 9, 12.0, None, None)
+                    ),
                     Priority.ROUTINE,
                 )
         with ledger.system_session("bench") as system_session:
             lease = system_session.queue.claim("bench", EVENTS, LEASE, 5)
         results = {job.id: RESULT for job in lease.jobs}
-        taken.append(timed(lambda held=lease.token, told=results: finish(ledger, held, told)))
+        taken.append(
+            timed(lambda held=lease.token, told=results: finish(ledger, held, told))
+        )
     ledger.close()
     return statistics.median(taken)
 

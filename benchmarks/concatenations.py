@@ -31,7 +31,8 @@ SIZES = range(2, len(WIDTHS) + 1)
 
 def main(images: int, folds: int) -> None:
     """Print seconds of both ways, by classifier and together, and their ratios."""
-    random, malignant = np.random.default_rng(0), np.arange(images) % 2 == 0
+    random = np.random.default_rng(0)
+    malignant = np.arange(images) % 2 == 0
     tables = [
         random.normal(0.05 * malignant[:, None], 1, (images, width)).astype(np.float32)
         for width in WIDTHS
@@ -39,7 +40,9 @@ def main(images: int, folds: int) -> None:
     groups = np.array([str(row) for row in range(images)])
     outer = split(malignant, groups, load_recipe("lee2019").validation.folds, 0)[:folds]
     trial = Trial(malignant, groups, outer, 5, 0, "random numbers")
-    print(f"{images} images, {folds} of 6 folds; 57 concatenations of sets of {WIDTHS} features")
+    print(
+        f"{images} images, {folds} of 6 folds; 57 concatenations of sets of {WIDTHS} features"
+    )
     totals = np.zeros(2)
     for classifier in load_recipe("lee2019").classifiers:
         taken = np.array(
@@ -55,7 +58,9 @@ def main(images: int, folds: int) -> None:
 
 def shared(tables: Sequence[np.ndarray], trial: Trial, classifier: Classifier) -> None:
     readings = [
-        (sets, classifier) for size in SIZES for sets in combinations(range(len(tables)), size)
+        (sets, classifier)
+        for size in SIZES
+        for sets in combinations(range(len(tables)), size)
     ]
     out_of_fold(
         readings,
@@ -66,7 +71,9 @@ def shared(tables: Sequence[np.ndarray], trial: Trial, classifier: Classifier) -
     )
 
 
-def directly(tables: Sequence[np.ndarray], trial: Trial, classifier: Classifier) -> float:
+def directly(
+    tables: Sequence[np.ndarray], trial: Trial, classifier: Classifier
+) -> float:
     """Seconds for all, from one of each size."""
     return sum(
         comb(len(tables), size)
@@ -75,7 +82,9 @@ def directly(tables: Sequence[np.ndarray], trial: Trial, classifier: Classifier)
     )
 
 
-def from_scratch(tables: Sequence[np.ndarray], trial: Trial, classifier: Classifier) -> None:
+def from_scratch(
+    tables: Sequence[np.ndarray], trial: Trial, classifier: Classifier
+) -> None:
     for fold in trial.folds:
         table = (
             StandardScaler()
@@ -83,10 +92,15 @@ def from_scratch(tables: Sequence[np.ndarray], trial: Trial, classifier: Classif
             .transform(np.concatenate(tables, 1))
         )
         labels = trial.malignant[fold.training]
-        inner = split(labels, trial.groups[fold.training], trial.inner_folds, trial.seed)
+        inner = split(
+            labels, trial.groups[fold.training], trial.inner_folds, trial.seed
+        )
         options = candidates(classifier)
         best = (
-            max(options, key=lambda s: inner_area(classifier, s, table, trial, fold, inner))
+            max(
+                options,
+                key=lambda s: inner_area(classifier, s, table, trial, fold, inner),
+            )
             if options[1:]
             else options[0]
         )
@@ -101,9 +115,15 @@ def inner_area(
     fold: Fold,
     inner: Sequence[Fold],
 ) -> float:
-    parts = [Fold(fold.training[part.training], fold.training[part.test]) for part in inner]
-    found = np.concatenate([scores(classifier, settings, table, trial, part) for part in parts])
-    return roc_auc(found, np.concatenate([trial.malignant[part.test] for part in parts]))
+    parts = [
+        Fold(fold.training[part.training], fold.training[part.test]) for part in inner
+    ]
+    found = np.concatenate(
+        [scores(classifier, settings, table, trial, part) for part in parts]
+    )
+    return roc_auc(
+        found, np.concatenate([trial.malignant[part.test] for part in parts])
+    )
 
 
 def scores(
@@ -111,7 +131,11 @@ def scores(
 ) -> np.ndarray:
     if not isinstance(classifier, Svm):
         scorer = fit_classifier(
-            classifier, settings, table[fold.training], trial.malignant[fold.training], trial.seed
+            classifier,
+            settings,
+            table[fold.training],
+            trial.malignant[fold.training],
+            trial.seed,
         )
         return scorer.score(table[fold.test])
     options = (

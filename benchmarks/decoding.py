@@ -47,7 +47,8 @@ def main() -> None:
 def _images() -> dict[str, bytes]:
     phantoms = {f"PNG {side} px": _png(side) for side in (128, 512, 1024)}
     return phantoms | {
-        name: examples.get_path(name).read_bytes() for name in ("ybr_color", "rgb_color", "jpeg2k")
+        name: examples.get_path(name).read_bytes()
+        for name in ("ybr_color", "rgb_color", "jpeg2k")
     }
 
 
@@ -68,13 +69,19 @@ def _wall_ms(data: bytes, decoders: Decoders, rounds: int) -> tuple[float, float
     return here, apart
 
 
-def _cpu_ms(way: Callable[[], object], rounds: int, other: psutil.Process | None = None) -> float:
+def _cpu_ms(
+    way: Callable[[], object], rounds: int, other: psutil.Process | None = None
+) -> float:
     """CPU time of one image, the other process's too."""
     processes = [psutil.Process(), *([other] if other else [])]
     before = sum(sum(process.cpu_times()[:2]) for process in processes)
     for _ in range(rounds):
         way()
-    return (sum(sum(process.cpu_times()[:2]) for process in processes) - before) / rounds * 1000
+    return (
+        (sum(sum(process.cpu_times()[:2]) for process in processes) - before)
+        / rounds
+        * 1000
+    )
 
 
 def _rounds() -> int:

@@ -49,7 +49,10 @@ LEFT = sa.text("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")
 
 def main() -> None:
     arguments = _arguments()
-    told = {"SERA_BATCH_S": str(arguments.batch_s), "SERA_MAX_IMAGES": str(arguments.max_images)}
+    told = {
+        "SERA_BATCH_S": str(arguments.batch_s),
+        "SERA_MAX_IMAGES": str(arguments.max_images),
+    }
     with (
         tempfile.TemporaryDirectory() as home,
         Stack(Path(home), arguments.port, extra_env=told) as stack,
@@ -58,7 +61,10 @@ def main() -> None:
         bench.serve(arguments.recipe)
         bench.round(arguments.cases, flood=0)  # warms everything up
         alone = [bench.round(arguments.cases, flood=0) for _ in range(arguments.rounds)]
-        beside = [bench.round(arguments.cases, arguments.flood) for _ in range(arguments.rounds)]
+        beside = [
+            bench.round(arguments.cases, arguments.flood)
+            for _ in range(arguments.rounds)
+        ]
         bench.close()
     report(alone, beside)
 
@@ -67,7 +73,8 @@ class Bench:
     """A stack as two hospitals see it."""
 
     def __init__(self, stack: Stack) -> None:
-        self._stack, self._ledger = stack, Ledger(stack.database_url, pool_size=2)
+        self._stack = stack
+        self._ledger = Ledger(stack.database_url, pool_size=2)
         urls = {
             "database_url": stack.database_url,
             "broker_url": stack.broker_url,
@@ -75,23 +82,26 @@ class Bench:
         }
         settings = Settings(home=stack.home.root, port=stack.port, **urls)
         self._quiet = Api(
-            address(settings), create_key(settings, Role.SUBMITTER, "quiet", "benchmark")
+            address(settings),
+            create_key(settings, Role.SUBMITTER, "quiet", "benchmark"),
         )
         self._objects = open_store(stack.objects_url)
 
     def serve(self, recipe_name: str | None) -> None:
         """Fit a bundle on phantoms and make it live."""
         recipe = load_recipe(recipe_name) if recipe_name else read_recipe(SMALL_RECIPE)
-        folder, weights = (
-            self._stack.home.root / "bench",
-            WeightsFinder(Settings().weights_dir, Path("nowhere")),
-        )
+        folder = self._stack.home.root / "bench"
+        weights = WeightsFinder(Settings().weights_dir, Path("nowhere"))
         save(
-            fit(phantom_samples(24, 0, recipe.roi.margin), recipe, weights), folder, synthetic=True
+            fit(phantom_samples(24, 0, recipe.roi.margin), recipe, weights),
+            folder,
+            synthetic=True,
         )
         digest = publish(folder, self._objects)
         with self._ledger.system_session("bench") as session:
-            session.models.store(digest, "bench", recipe.name, None, synthetic=True, metrics={})
+            session.models.store(
+                digest, "bench", recipe.name, None, synthetic=True, metrics={}
+            )
             session.models.promote(digest, "bench", "the benchmark asks for it")
 
     def round(self, cases: int, flood: int) -> list[float]:
@@ -120,8 +130,12 @@ class Bench:
         with self._ledger.hospital_session(hospital, "bench") as hospital_session:
             for number in range(count):
                 image = images[number % IMAGES]
-                case = NewCase(image.sha256, image.size, "png", 128, 128, 14.5, None, None)
-                hospital_session.jobs.open(hospital_session.cases.add(case), Priority.ROUTINE)
+                case = NewCase(
+                    image.sha256, image.size, "png", 128, 128, 14.5, None, None
+                )
+                hospital_session.jobs.open(
+                    hospital_session.cases.add(case), Priority.ROUTINE
+                )
         while self._left() == count:
             time.sleep(PAUSE_S)
 
@@ -135,7 +149,10 @@ class Bench:
 
     def _waits(self, jobs: Sequence[str]) -> list[float]:
         with self._ledger.engine.connect() as line:
-            return [float(waited) for waited in line.execute(WAITS, {"jobs": list(jobs)}).scalars()]
+            return [
+                float(waited)
+                for waited in line.execute(WAITS, {"jobs": list(jobs)}).scalars()
+            ]
 
     def _left(self) -> int:
         with self._ledger.engine.connect() as line:
@@ -143,9 +160,11 @@ class Bench:
 
 
 def report(alone: Sequence[Sequence[float]], beside: Sequence[Sequence[float]]) -> None:
-    usual, flooded = np.concatenate(alone), np.concatenate(beside)
+    usual = np.concatenate(alone)
+    flooded = np.concatenate(beside)
     for name, share in (("p50", 0.5), ("p95", 0.95)):
-        first, second = np.quantile(usual, share), np.quantile(flooded, share)
+        first = np.quantile(usual, share)
+        second = np.quantile(flooded, share)
         print(
             f"{name}: alone {first:.2f} s, beside the flood {second:.2f} s, ratio {second / first:.2f}"
         )
@@ -164,7 +183,9 @@ def _case(seed: int) -> CaseFile:
 
 
 def _image(seed: int) -> bytes:
-    return cv2.imencode(".png", draw(seed, size_px=128).pixels.astype(np.uint8))[1].tobytes()
+    return cv2.imencode(".png", draw(seed, size_px=128).pixels.astype(np.uint8))[
+        1
+    ].tobytes()
 
 
 def _p95(waits: Sequence[float]) -> float:
@@ -180,7 +201,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch-s", type=float, default=Settings().batch_s)
     parser.add_argument("--max-images", type=int, default=Settings().max_images)
-    parser.add_argument("--recipe", help="a recipe by its name; left out, the tests' small one")
+    parser.add_argument(
+        "--recipe", help="a recipe by its name; left out, the tests' small one"
+    )
     parser.add_argument("--port", type=int, default=18930)
     return parser.parse_args()
 

@@ -12,7 +12,9 @@ from shared.phantoms import draw
 ROUNDS = 40
 
 
-def milliseconds(pixels: np.ndarray, mask: np.ndarray, families: tuple[str, ...]) -> float:
+def milliseconds(
+    pixels: np.ndarray, mask: np.ndarray, families: tuple[str, ...]
+) -> float:
     """Median time of one extraction, warm."""
     extract(pixels, mask, families)
     taken = []
@@ -25,7 +27,8 @@ def milliseconds(pixels: np.ndarray, mask: np.ndarray, families: tuple[str, ...]
 
 def main(side_px: int) -> None:
     """Print a table, one row for each family, then all."""
-    pixels, mask = draw(0, size_px=side_px).pixels, np.ones((side_px, side_px), bool)
+    pixels = draw(0, size_px=side_px).pixels
+    mask = np.ones((side_px, side_px), bool)
     print(f"{'families':24}{'features':>9}{'ms':>9}   ({side_px} x {side_px} px)")
     for families in (*((family,) for family in FAMILIES), tuple(FAMILIES)):
         taken = milliseconds(pixels, mask, families)

@@ -34,8 +34,11 @@ from shared.domain.roles import Role
 from shared.manifest import Row, read_manifest
 from shared.settings import Settings
 
-CLIENTS, SHADOWED, POLL_S = 4, 100, 0.5
-FIRST_SHARE, TEST_SHARE = 0.6, 0.25
+CLIENTS = 4
+SHADOWED = 100
+POLL_S = 0.5
+FIRST_SHARE = 0.6
+TEST_SHARE = 0.25
 KILL_AT = (0.15, 0.45, 0.75)
 REASON = "A trial of the model's life with what there is."
 
@@ -55,7 +58,10 @@ class Clients:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._work, args=(number,)) for number in range(CLIENTS)]
+        threads = [
+            threading.Thread(target=self._work, args=(number,))
+            for number in range(CLIENTS)
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -72,9 +78,12 @@ class Clients:
                 self._one(api, draw.choice(self.rows))
 
     def _one(self, api: Api, row: Row) -> None:
-        began, phase = time.perf_counter(), self.phase
+        began = time.perf_counter()
+        phase = self.phase
         try:
-            job = submit_and_wait(api, CaseFile(row.image.name, row.image.read_bytes(), 14.0))
+            job = submit_and_wait(
+                api, CaseFile(row.image.name, row.image.read_bytes(), 14.0)
+            )
             if job["state"] != "done":
                 self.errors.append(f"{phase}: {job['state']}, {job['reason']}")
                 return
@@ -90,13 +99,23 @@ class Trial:
     def __init__(
         self, stack: Stack, api: Api, settings: Settings, arguments: argparse.Namespace
     ) -> None:
-        self._stack, self._api, self._recipe = stack, api, arguments.recipe
+        self._stack = stack
+        self._api = api
+        self._recipe = arguments.recipe
         self._tests = arguments.tests
-        rows = [row for row in read_manifest(arguments.dataset) if row.malignant in ("0", "1")]
+        rows = [
+            row
+            for row in read_manifest(arguments.dataset)
+            if row.malignant in ("0", "1")
+        ]
         random.Random(0).shuffle(rows)
         cut = round(len(rows) * FIRST_SHARE)
-        self._first, self._rest = rows[:cut], rows[cut:]
-        keys = [create_key(settings, Role.SUBMITTER, name, "trial") for name in ("north", "south")]
+        self._first = rows[:cut]
+        self._rest = rows[cut:]
+        keys = [
+            create_key(settings, Role.SUBMITTER, name, "trial")
+            for name in ("north", "south")
+        ]
         self.clients = Clients(address(settings), keys, rows)
 
     def go(self) -> None:
@@ -133,14 +152,15 @@ class Trial:
             f"version {run['version']}: {len(rows)} rows, {len(refused)} refused; {time.perf_counter() - began:.0f} s"
         )
         features = [step for step in run["steps"] if step["kind"] == "features"]
-        seconds, computed = (
-            sum(s["seconds"] for s in features),
-            sum(s["outcome"]["computed"] for s in features),
-        )
+        seconds = sum(s["seconds"] for s in features)
+        computed = sum(s["outcome"]["computed"] for s in features)
         print(f"  feature stage {seconds:.1f} s, {computed} vectors computed")
         for kind in ("table", "bundle", "evaluation", "gate"):
             print(
-                "  " + "; ".join(step["message"] for step in run["steps"] if step["kind"] == kind)
+                "  "
+                + "; ".join(
+                    step["message"] for step in run["steps"] if step["kind"] == kind
+                )
             )
         return run["model_digest"]
 
@@ -150,7 +170,9 @@ class Trial:
         while True:
             run = self._api.get(f"/v1/training-runs/{run_id}")
             attempts = {step["name"]: step["attempts"] for step in run["steps"]}
-            again = [name for name, before in finished.items() if attempts[name] != before]
+            again = [
+                name for name, before in finished.items() if attempts[name] != before
+            ]
             if again:
                 raise SystemExit(f"done again: {again}")
             if run["state"] in ("done", "failed", "cancelled"):
@@ -166,13 +188,21 @@ class Trial:
                     for step in run["steps"]
                     if step["state"] == "done"
                 }
-                psutil.Process(self._stack.state.pids["trainer"]).send_signal(signal.SIGKILL)
-                print(f"  killed at {run['fraction']:.0%} with {len(finished)} steps finished")
+                psutil.Process(self._stack.state.pids["trainer"]).send_signal(
+                    signal.SIGKILL
+                )
+                print(
+                    f"  killed at {run['fraction']:.0%} with {len(finished)} steps finished"
+                )
                 time.sleep(POLL_S)
             time.sleep(POLL_S / 5)
         if run["state"] != "done":
             raise SystemExit(f"the run ended as {run['state']}: {run['message']}")
-        more = {step["name"]: step["attempts"] for step in run["steps"] if step["attempts"] > 1}
+        more = {
+            step["name"]: step["attempts"]
+            for step in run["steps"]
+            if step["attempts"] > 1
+        }
         if finished:
             print(
                 f"  none of the {len(finished)} finished steps was done again; taken up more than once: {more}"
@@ -193,7 +223,9 @@ class Trial:
     def _promote(self, digest: str, name: str) -> None:
         gate = self._api.get(f"/v1/models/{digest}/gate")
         passed = gate["verdict"] == "passed"
-        self._api.post(f"/v1/models/{digest}/promote", json={} if passed else {"reason": REASON})
+        self._api.post(
+            f"/v1/models/{digest}/promote", json={} if passed else {"reason": REASON}
+        )
         swap = wait_for_workers(self._api, digest, Console(stderr=True))
         print(
             f"promoted {name}, gate {gate['verdict']}{'' if passed else ' (for a written reason)'}: {swap.lines()}"
@@ -202,7 +234,9 @@ class Trial:
             print(f"  {reason['weight']}: {reason['sentence']}")
 
     def _roll_back(self, digest: str) -> None:
-        live = self._api.post("/v1/models/rollback", json={"reason": "The trial goes back."})
+        live = self._api.post(
+            "/v1/models/rollback", json={"reason": "The trial goes back."}
+        )
         swap = wait_for_workers(self._api, live["digest"], Console(stderr=True))
         print(f"rolled back to version 1: {live['digest'] == digest}, {swap.lines()}")
 
@@ -222,7 +256,8 @@ class Trial:
         )
         base = statistics.median(clients.waited["live model alone"])
         for phase, waits in clients.waited.items():
-            middle, late = statistics.median(waits), sorted(waits)[int(len(waits) * 0.95)]
+            middle = statistics.median(waits)
+            late = sorted(waits)[int(len(waits) * 0.95)]
             print(
                 f"  {phase}: {len(waits)} cases, p50 {middle:.2f} s ({middle / base:.2f}), p95 {late:.2f} s"
             )
@@ -244,7 +279,9 @@ def main() -> None:
 def _stack(home: Path, arguments: argparse.Namespace) -> Stack:
     weights = Settings().weights_dir
     return Stack(
-        home, arguments.port, extra_env={"SERA_WEIGHTS_DIR": str(weights)} if weights else {}
+        home,
+        arguments.port,
+        extra_env={"SERA_WEIGHTS_DIR": str(weights)} if weights else {},
     )
 
 
@@ -260,7 +297,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--recipe", default="light")
     parser.add_argument(
-        "--tests", type=float, default=TEST_SHARE, help="share of each version's new rows"
+        "--tests",
+        type=float,
+        default=TEST_SHARE,
+        help="share of each version's new rows",
     )
     parser.add_argument("--port", type=int, default=18910)
     return parser.parse_args()

@@ -16,12 +16,18 @@ import numpy as np
 
 from shared.features import DISTANCE, LEVELS, extract
 
-ROUNDS, WARM_ROUNDS = 5, 40
+ROUNDS = 5
+WARM_ROUNDS = 40
 FAMILIES = {
     ("intensity",): ["statistics", "intensity_histogram"],
     ("glcm",): ["glcm"],
     ("glrlm",): ["glrlm"],
-    ("intensity", "glcm", "glrlm"): ["statistics", "intensity_histogram", "glcm", "glrlm"],
+    ("intensity", "glcm", "glrlm"): [
+        "statistics",
+        "intensity_histogram",
+        "glcm",
+        "glrlm",
+    ],
 }
 """Ours, and the same of MIRP's."""
 PREFIXES = {"glcm": "cm", "glrlm": "rlm"}
@@ -53,7 +59,9 @@ def mirp_name(name: str) -> str | None:
     return f"{PREFIXES[family]}_{stem}{step}_{MERGED[kind]}_fbn_n{LEVELS}"
 
 
-def by_mirp(pixels: np.ndarray, mask: np.ndarray, families: list[str]) -> dict[str, float]:
+def by_mirp(
+    pixels: np.ndarray, mask: np.ndarray, families: list[str]
+) -> dict[str, float]:
     """MIRP's features: two-dimensional, fixed bin number, each direction averaged and merged."""
     from mirp import extract_features
 
@@ -88,7 +96,9 @@ def furthest(ours: dict[str, float], theirs: dict[str, float]) -> tuple[float, s
     for name, value in ours.items():
         if counterpart := mirp_name(name):
             reference = float(theirs[counterpart])
-            apart[name] = abs(value - reference) / abs(reference) if reference else abs(value)
+            apart[name] = (
+                abs(value - reference) / abs(reference) if reference else abs(value)
+            )
     return max((difference, name) for name, difference in apart.items())
 
 
@@ -99,8 +109,12 @@ def compare() -> None:
         f"{'families':24}{'MIRP ms':>10}{'SERA ms':>10}{'ratio':>8}   largest relative difference"
     )
     for ours, theirs in FAMILIES.items():
-        mirp_ms = milliseconds(lambda theirs=theirs: by_mirp(pixels, mask, theirs), ROUNDS)
-        sera_ms = milliseconds(lambda ours=ours: extract(pixels, mask, ours), WARM_ROUNDS)
+        mirp_ms = milliseconds(
+            lambda theirs=theirs: by_mirp(pixels, mask, theirs), ROUNDS
+        )
+        sera_ms = milliseconds(
+            lambda ours=ours: extract(pixels, mask, ours), WARM_ROUNDS
+        )
         found = extract(pixels, mask, ours)
         measured = dict(zip(found.names, found.values.tolist(), strict=True))
         apart, name = furthest(measured, by_mirp(pixels, mask, theirs))

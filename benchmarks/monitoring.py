@@ -76,10 +76,14 @@ def main() -> None:
         ledger = Ledger(url)
         _fill(ledger, arguments.results, arguments.hospitals)
         counted = _timed(lambda: _count(ledger))
-        print(f"{'count(*)':12} {1000 * counted:8.1f} ms over {_count(ledger):,} results")
+        print(
+            f"{'count(*)':12} {1000 * counted:8.1f} ms over {_count(ledger):,} results"
+        )
         window = Window(days_before(datetime.now(UTC), 30))
         for asked in (drift, quality, performance, coverage):
-            took = _timed(lambda measure=asked.measure: _measured(ledger, measure, window))
+            took = _timed(
+                lambda measure=asked.measure: _measured(ledger, measure, window)
+            )
             print(
                 f"{asked.__name__.rpartition('.')[2]:12} {1000 * took:8.1f} ms, {took / counted:6.1f} times the count"
             )
@@ -96,12 +100,21 @@ def _arguments() -> argparse.Namespace:
 
 
 def _fill(ledger: Ledger, results: int, hospitals: int) -> None:
-    told = {"results": results, "hospitals": hospitals, "digest": DIGEST, "components": COMPONENTS}
+    told = {
+        "results": results,
+        "hospitals": hospitals,
+        "digest": DIGEST,
+        "components": COMPONENTS,
+    }
     with ledger.engine.begin() as connection:
         for statement in FILL:
             connection.execute(text(statement), told)
     table = np.linspace(0, 1, 101).tolist()
-    quantiles = {"score": table, "strangeness": table, "embedding": [table] * COMPONENTS}
+    quantiles = {
+        "score": table,
+        "strangeness": table,
+        "embedding": [table] * COMPONENTS,
+    }
     with ledger.system_session("benchmark") as session:
         session.models.store(DIGEST, "light", "light", None, True, {})
     with ledger.engine.begin() as connection:

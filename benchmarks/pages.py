@@ -56,7 +56,9 @@ class Weight:
 def paths(role: Role | None) -> list[str]:
     """The pages of the menu and of the console that this role may open."""
     return (
-        [SIGN_IN] if role is None else [each.path for each in entries(Caller("", role, None), WAYS)]
+        [SIGN_IN]
+        if role is None
+        else [each.path for each in entries(Caller("", role, None), WAYS)]
     )
 
 
@@ -65,7 +67,9 @@ def heard(page: Page) -> list[str]:
     asked: list[str] = []
     page.on(
         "request",
-        lambda request: request.url.startswith(("data:", "blob:")) or asked.append(request.url),
+        lambda request: (
+            request.url.startswith(("data:", "blob:")) or asked.append(request.url)
+        ),
     )
     return asked
 
@@ -103,7 +107,9 @@ class Scales:
     """Weighs the pages of one stack."""
 
     def __init__(self, browser: Browser, stack: Stack, repeats: int) -> None:
-        self._browser, self._stack, self._repeats = browser, stack, repeats
+        self._browser = browser
+        self._stack = stack
+        self._repeats = repeats
 
     def all(self) -> Iterator[Weight]:
         for role, token in self._tokens().items():
@@ -118,13 +124,19 @@ class Scales:
         paints = (round(median(load[0] for load in each)) for each in (loads, slow))
         return Weight(path, role, *paints, size, len(asked), len(foreign))
 
-    def _load(self, path: str, token: str, slower: int = 1) -> tuple[float, int, list[str]]:
+    def _load(
+        self, path: str, token: str, slower: int = 1
+    ) -> tuple[float, int, list[str]]:
         """Milliseconds to the first contentful paint, bytes, and the addresses that were asked for."""
         context = self._browser.new_context(base_url=self._stack.url)
         if token:
-            context.add_cookies([{"name": COOKIE, "value": token, "url": self._stack.url}])
+            context.add_cookies(
+                [{"name": COOKIE, "value": token, "url": self._stack.url}]
+            )
         page = context.new_page()
-        context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slower})
+        context.new_cdp_session(page).send(
+            "Emulation.setCPUThrottlingRate", {"rate": slower}
+        )
         asked = heard(page)
         page.goto(path)
         painted = page.wait_for_function(PAINTED).json_value()
@@ -134,16 +146,22 @@ class Scales:
 
     def _tokens(self) -> dict[Role | None, str]:
         """A session for a person of each role, and none for nobody."""
-        settings = Settings(home=self._stack.home.root, database_url=self._stack.database_url)
-        ledger, unused = (
-            Ledger(self._stack.database_url, pool_size=1),
-            PasswordHasher(1, 8, 1).hash("never entered"),
+        settings = Settings(
+            home=self._stack.home.root, database_url=self._stack.database_url
         )
+        ledger = Ledger(self._stack.database_url, pool_size=1)
+        unused = PasswordHasher(1, 8, 1).hash("never entered")
         tokens: dict[Role | None, str] = {None: ""}
         with ledger.system_session("benchmark") as session:
             for role in Role:
-                home = session.hospitals.ensure("benchmark") if role in HOSPITAL_ROLES else None
-                person = session.people.make_for_show(f"benchmark {role}", role, home, unused)
+                home = (
+                    session.hospitals.ensure("benchmark")
+                    if role in HOSPITAL_ROLES
+                    else None
+                )
+                person = session.people.make_for_show(
+                    f"benchmark {role}", role, home, unused
+                )
                 tokens[role] = session.sessions.open(person.id, lifetime(settings))
         ledger.close()
         return tokens

@@ -56,7 +56,8 @@ def main() -> None:
 
 
 def run(folder: Path, cases: int, image_bytes: int) -> None:
-    place, objects = Place(folder / "backups"), open_store((folder / "objects").as_uri())
+    place = Place(folder / "backups")
+    objects = open_store((folder / "objects").as_uri())
     with EmbeddedEngines(folder / "home") as engines:
         migrate(engines.database_url)
         source = Source(engines.database_url, objects, {})
@@ -66,12 +67,17 @@ def run(folder: Path, cases: int, image_bytes: int) -> None:
         timed(f"second backup, {cases // 20} more", lambda: take(place, source))
     timed("check of all bytes", lambda: check(place))
     ledger = sum(part.size for part in first.manifest.tables.values()) / MIB
-    print(f"{'sizes':<32} ledger {ledger:.1f} MiB, objects {first.copied.new_bytes / MIB:.0f} MiB")
+    print(
+        f"{'sizes':<32} ledger {ledger:.1f} MiB, objects {first.copied.new_bytes / MIB:.0f} MiB"
+    )
     fresh = open_store((folder / "fresh" / "objects").as_uri())
     began = time.monotonic()
     with EmbeddedEngines(folder / "fresh") as engines:
         print(f"{'an empty home':<32} {time.monotonic() - began:6.1f} s")
-        timed("restore, all read back", lambda: restore(place, engines.database_url, fresh))
+        timed(
+            "restore, all read back",
+            lambda: restore(place, engines.database_url, fresh),
+        )
         timed("audit trail", lambda: prove(engines.database_url))
 
 

@@ -44,15 +44,23 @@ def main() -> None:
         images = [row.image.read_bytes() for row in read_manifest(arguments.dataset)]
         images = (images * (arguments.cases // len(images) + 1))[: arguments.cases]
         digest = _train(settings, arguments.dataset, arguments.recipe)
-        api = Api(address(settings), create_key(settings, Role.SUBMITTER, "benchmark", "benchmark"))
+        api = Api(
+            address(settings),
+            create_key(settings, Role.SUBMITTER, "benchmark", "benchmark"),
+        )
         alone = [_timed(lambda: _send(api, images[:1])) for _ in range(ALONE)]
         service = arguments.cases / _timed(lambda: _send(api, images))
         bundle = load(fetch(digest, open_store(stack.objects_url), Path(home, "bench")))
         engine = _engine_rate(bundle, images, settings.max_images)
-        engine_alone = [_timed(lambda: _predict(bundle, images[:1])) for _ in range(ALONE)]
+        engine_alone = [
+            _timed(lambda: _predict(bundle, images[:1])) for _ in range(ALONE)
+        ]
     print(f"engine  {engine:8.2f} images/s in batches of {settings.max_images}")
-    print(f"service {service:8.2f} cases/s, {CLIENTS} clients; ratio {service / engine:.2f}")
-    waited, computed = statistics.median(alone), statistics.median(engine_alone)
+    print(
+        f"service {service:8.2f} cases/s, {CLIENTS} clients; ratio {service / engine:.2f}"
+    )
+    waited = statistics.median(alone)
+    computed = statistics.median(engine_alone)
     print(
         f"alone   {waited * 1000:8.1f} ms submit to result; engine {computed * 1000:.1f} ms for one image"
     )
@@ -90,10 +98,15 @@ def _train(settings: Settings, folder: Path, recipe: str) -> str:
 def _send(api: Api, images: Sequence[bytes]) -> None:
     with ThreadPoolExecutor(CLIENTS) as pool:
         jobs = list(
-            pool.map(lambda image: submit_and_wait(api, CaseFile("image.png", image, 12.0)), images)
+            pool.map(
+                lambda image: submit_and_wait(api, CaseFile("image.png", image, 12.0)),
+                images,
+            )
         )
     if failed := [job for job in jobs if job["state"] != "done"]:
-        raise SystemExit(f"{len(failed)} cases failed, the first with {failed[0]['reason']}")
+        raise SystemExit(
+            f"{len(failed)} cases failed, the first with {failed[0]['reason']}"
+        )
 
 
 def _engine_rate(bundle: Bundle, images: Sequence[bytes], batch: int) -> float:

@@ -51,7 +51,10 @@ def main() -> None:
         folders = arguments.bundles or _fitted(arguments.recipe, home)
         migrate(engines.database_url)
         bench = Bench(
-            Ledger(engines.database_url), open_store((home / "objects").as_uri()), home, folders
+            Ledger(engines.database_url),
+            open_store((home / "objects").as_uri()),
+            home,
+            folders,
         )
         follower = Follower(bench.live)
         bench.promote(0)
@@ -69,7 +72,8 @@ class Bench:
     def __init__(
         self, ledger: Ledger, objects: ObjectStore, home: Path, folders: list[Path]
     ) -> None:
-        self._ledger, self._objects = ledger, objects
+        self._ledger = ledger
+        self._objects = objects
         settings = Settings(home=home, worker_name="bench", lease_s=60)
         self.live = LiveModel(ledger, Shelf(ledger, objects, home / "cache"), "bench")
         self.desk = InferenceService(
@@ -88,7 +92,9 @@ class Bench:
 
     def promote(self, number: int) -> None:
         with self._ledger.system_session("bench") as session:
-            session.models.promote(self._digests[number], "bench", "the benchmark asks for it")
+            session.models.promote(
+                self._digests[number], "bench", "the benchmark asks for it"
+            )
 
     def swap(self, number: int, cases: int) -> None:
         """Time cases before, during and after a swap to the model of this number."""
@@ -110,7 +116,9 @@ class Bench:
         for phase, (p50, p95, most) in figures.items():
             ratios = [
                 found / usual
-                for found, usual in zip((p50, p95, most), figures["before"], strict=True)
+                for found, usual in zip(
+                    (p50, p95, most), figures["before"], strict=True
+                )
             ]
             told = "  ".join(
                 f"{name} {ratio:5.2f}"
@@ -148,16 +156,21 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--recipe", default="starter")
     parser.add_argument("--bundles", type=Path, nargs=2, help="folders of two bundles")
     parser.add_argument("--swaps", type=int, default=6)
-    parser.add_argument("--cases", type=int, default=40, help="before and after each swap")
+    parser.add_argument(
+        "--cases", type=int, default=40, help="before and after each swap"
+    )
     return parser.parse_args()
 
 
 def _fitted(name: str, home: Path) -> list[Path]:
-    recipe, weights = load_recipe(name), WeightsFinder(Settings().weights_dir, home / "weights")
+    recipe = load_recipe(name)
+    weights = WeightsFinder(Settings().weights_dir, home / "weights")
     folders = [home / f"bundle-{seed}" for seed in range(2)]
     for seed, folder in enumerate(folders):
         save(
-            fit(phantom_samples(80, seed, recipe.roi.margin), recipe, weights, seed=seed),
+            fit(
+                phantom_samples(80, seed, recipe.roi.margin), recipe, weights, seed=seed
+            ),
             folder,
             synthetic=True,
         )

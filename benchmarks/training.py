@@ -42,12 +42,11 @@ class Yard:
     """Engines, a ledger and an object store of its own, with a data set in it."""
 
     def __init__(self, home: Path, engines: EmbeddedEngines) -> None:
-        self._home, self._engines = home, engines
+        self._home = home
+        self._engines = engines
         migrate(engines.database_url)
-        self.ledger, self.objects = (
-            Ledger(engines.database_url),
-            open_store((home / "objects").as_uri()),
-        )
+        self.ledger = Ledger(engines.database_url)
+        self.objects = open_store((home / "objects").as_uri())
 
     def add(self, images: Sequence[LabelledImage]) -> None:
         with self.ledger.system_session("benchmark") as session:
@@ -80,7 +79,10 @@ class Yard:
         """That many trainers, ready, each with its share of the cores."""
         threads = str(max(os.cpu_count() // count, 1))
         ready = [self._home / f"ready-{count}-{number}" for number in range(count)]
-        urls = {"DATABASE": self._engines.database_url, "BROKER": self._engines.broker_url}
+        urls = {
+            "DATABASE": self._engines.database_url,
+            "BROKER": self._engines.broker_url,
+        }
         told = {f"SERA_{name}_URL": url for name, url in urls.items()} | {
             "SERA_OBJECTS_URL": (self._home / "objects").as_uri(),
             "SERA_HOME": str(self._home),
@@ -99,7 +101,9 @@ class Yard:
             while not all(file.exists() for file in ready):
                 time.sleep(SAMPLE_S)
             env = {**os.environ, **told, "SERA_RING_EVERY_S": "0.5"}
-            opened.enter_context(_ended(subprocess.Popen(beat, env=env, stdout=log, stderr=log)))
+            opened.enter_context(
+                _ended(subprocess.Popen(beat, env=env, stdout=log, stderr=log))
+            )
             yield started
 
 
@@ -113,7 +117,11 @@ def _ended(process: subprocess.Popen) -> Iterator[None]:
 
 
 def _children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "services.trainer" in child.cmdline()]
+    return [
+        child
+        for child in psutil.Process().children()
+        if "services.trainer" in child.cmdline()
+    ]
 
 
 def main() -> None:
@@ -123,9 +131,11 @@ def main() -> None:
         EmbeddedEngines(Path(home, "engines"), durable=False) as engines,
     ):
         yard = Yard(Path(home), engines)
-        {"trainers": compare_trainers, "growth": compare_growth, "memory": compare_memory}[
-            arguments.what
-        ](yard, arguments)
+        {
+            "trainers": compare_trainers,
+            "growth": compare_growth,
+            "memory": compare_memory,
+        }[arguments.what](yard, arguments)
         yard.ledger.close()
 
 
@@ -145,7 +155,8 @@ def compare_trainers(yard: Yard, arguments: argparse.Namespace) -> None:
 
 def compare_growth(yard: Yard, arguments: argparse.Namespace) -> None:
     images = list(_labelled(arguments.dataset, yard.objects))
-    known, took = round(len(images) * FIRST_SHARE), []
+    known = round(len(images) * FIRST_SHARE)
+    took = []
     with yard.trainers(1):
         for part in (images[:known], images[known:]):
             yard.add(part)
@@ -170,21 +181,29 @@ def compare_memory(yard: Yard, arguments: argparse.Namespace) -> None:
         with yard.trainers(1) as (trainer,):
             run = yard.ask(arguments.recipe, arguments.folds)
             highest = _watch_memory(yard, run, trainer)
-        told = ", ".join(f"{part} {peak / 2**20:.0f} MiB" for part, peak in highest.items())
+        told = ", ".join(
+            f"{part} {peak / 2**20:.0f} MiB" for part, peak in highest.items()
+        )
         print(f"{count} phantoms: {told}; {_by_kind(yard.steps(run))}")
 
 
 def _watch_memory(yard: Yard, run: UUID, trainer: psutil.Process) -> dict[str, int]:
     """Highest resident memory of the trainer before, during and after the feature stage."""
-    highest, part, looked = {"before": 0, "features": 0, "after": 0}, "before", 0.0
+    highest = {"before": 0, "features": 0, "after": 0}
+    part = "before"
+    looked = 0.0
     while True:
         highest[part] = max(highest[part], trainer.memory_info().rss)
         if time.monotonic() - looked > 0.5:
             looked = time.monotonic()
             if yard.state(run) in ENDED:
                 return highest
-            features = [step for step in yard.steps(run) if step.kind is StepKind.FEATURES]
-            if features and any(step.state is not StepState.WAITING for step in features):
+            features = [
+                step for step in yard.steps(run) if step.kind is StepKind.FEATURES
+            ]
+            if features and any(
+                step.state is not StepState.WAITING for step in features
+            ):
                 over = all(step.state is StepState.DONE for step in features)
                 part = "after" if over else "features"
         time.sleep(SAMPLE_S)
@@ -198,7 +217,9 @@ def _until_ended(yard: Yard, run: UUID) -> None:
 def _by_kind(steps: Sequence[Step]) -> str:
     """Seconds of each stage, summed over its steps."""
     kinds = dict.fromkeys(step.kind for step in steps)
-    spent = {kind: sum(step.seconds for step in steps if step.kind is kind) for kind in kinds}
+    spent = {
+        kind: sum(step.seconds for step in steps if step.kind is kind) for kind in kinds
+    }
     return ", ".join(
         f"{kind} {seconds:.1f} s" for kind, seconds in spent.items() if seconds >= 0.05
     )
@@ -211,7 +232,11 @@ def _labelled(folder: Path, objects: ObjectStore) -> Iterator[LabelledImage]:
             image = objects.put(row.image.read_bytes()).sha256
             patient = row.fields.get("patient")
             yield LabelledImage(
-                image, row.malignant == "1", Split.TRAIN, mask_sha256=mask, patient=patient
+                image,
+                row.malignant == "1",
+                Split.TRAIN,
+                mask_sha256=mask,
+                patient=patient,
             )
 
 

@@ -90,7 +90,9 @@ def _timed(ledger: Ledger, bucket: timedelta, buckets: int) -> tuple[float, int]
             reading = session.wall.read(Span(session.wall.now(), bucket, buckets))
         took.append(time.perf_counter() - began)
     return median(took), sum(
-        pace.results for pace in reading.paces if (pace.hospital, pace.bucket) == (None, None)
+        pace.results
+        for pace in reading.paces
+        if (pace.hospital, pace.bucket) == (None, None)
     )
 
 

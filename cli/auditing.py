@@ -26,12 +26,16 @@ def of_file(file: Path, trusted: Sequence[str], witnesses: Sequence[Seal]) -> Fi
     return replace(findings, wrong=(found(Fault.INCOMPLETE, "", 0, 0), *findings.wrong))
 
 
-def of_ledger(settings: Settings, trusted: Sequence[str], witnesses: Sequence[Seal]) -> Findings:
+def of_ledger(
+    settings: Settings, trusted: Sequence[str], witnesses: Sequence[Seal]
+) -> Findings:
     """What the database holds; this machine's own key is the one to be trusted if no other is named."""
     with open_ledger(settings) as ledger:
         trail = Trail(ledger, "cli")
         seals = trail.seals()
-        return verify(trail.links(), seals, signed, trusted or own_key(settings), witnesses)
+        return verify(
+            trail.links(), seals, signed, trusted or own_key(settings), witnesses
+        )
 
 
 def of_database(url: str, trusted: Sequence[str]) -> Findings:
@@ -55,7 +59,8 @@ def sentences(findings: Findings, trusted: bool) -> list[str]:
     told = [finding.sentence for finding in findings.wrong[:TOLD_AT_MOST]]
     if len(findings.wrong) > TOLD_AT_MOST:
         told.append(f"And {len(findings.wrong) - TOLD_AT_MOST} more; all with --json.")
-    events, sealed = sum(findings.events.values()), sum(findings.sealed.values())
+    events = sum(findings.events.values())
+    sealed = sum(findings.sealed.values())
     verdict = "is whole" if findings.whole else "is NOT whole"
     told.append(
         f"The audit trail {verdict}: {events} events in {len(findings.events)} chains, {sealed} vouched for."

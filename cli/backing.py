@@ -72,7 +72,8 @@ def _alone(settings: Settings) -> Iterator[Engines]:
 
 
 def of_taken(taken: Taken) -> list[str]:
-    manifest, copied = taken.manifest, taken.copied
+    manifest = taken.manifest
+    copied = taken.copied
     rows = sum(part.rows for part in manifest.tables.values())
     said = [
         f"The backup {taken.name} is whole: {rows} rows of {manifest.at:%Y-%m-%d %H:%M:%S} UTC, "
@@ -105,9 +106,7 @@ def _of_keys(taken: Taken) -> list[str]:
     elsewhere = [name for name in NAMES if name not in manifest.keys]
     told = "The keys that seal the audit trail and that authenticators' secrets lie under are not in it."
     if elsewhere:
-        told += (
-            f" Nor are {' and '.join(elsewhere)} on this machine: keep a copy from where they are."
-        )
+        told += f" Nor are {' and '.join(elsewhere)} on this machine: keep a copy from where they are."
     return [f"{told} Keep $SERA_HOME/keys apart from it, or make one with --with-keys."]
 
 

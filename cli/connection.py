@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 LOCAL_HOSPITAL = "local"
 PATIENCE_S = 60.0
-RESTART_S, RETRY_S = 30.0, 0.5
+RESTART_S = 30.0
+RETRY_S = 0.5
 QUEUE_S = 900.0
-TOO_MANY, AWAY, IN_USE = 429, 503, "idempotency-key-in-use"
+TOO_MANY = 429
+AWAY = 503
+IN_USE = "idempotency-key-in-use"
 UNDER_WAY = (
     httpx2.ReadError,
     httpx2.ReadTimeout,
@@ -167,7 +170,8 @@ def connect(role: Role, settings: Settings | None = None) -> Api:
     """The API with the key in SERA_KEY, else with a key of this machine's own stack."""
     settings = settings or Settings()
     return Api(
-        address(settings), os.environ.get("SERA_KEY", "").strip() or local_key(settings, role)
+        address(settings),
+        os.environ.get("SERA_KEY", "").strip() or local_key(settings, role),
     )
 
 
@@ -201,7 +205,10 @@ def create_key(
     """Make a key in the ledger; the only time its secret is seen."""
     with open_ledger(settings) as ledger, ledger.system_session("cli") as session:
         return session.keys.create(
-            role, session.hospitals.ensure(hospital) if hospital else None, label, expires_at
+            role,
+            session.hospitals.ensure(hospital) if hospital else None,
+            label,
+            expires_at,
         )
 
 
@@ -209,7 +216,9 @@ def create_key(
 def open_ledger(settings: Settings) -> Iterator["Ledger"]:
     """The database itself, as only who runs SERA reaches it."""
     url = (
-        settings.database if settings.database_url else StackState.load(settings.home).database_url
+        settings.database
+        if settings.database_url
+        else StackState.load(settings.home).database_url
     )
     # Here, for most commands ask the API alone, and the ledger takes as long to import as all else together.
     from shared.ledger import Ledger
@@ -228,5 +237,7 @@ def _own(settings: Settings) -> str:
 def write_secret(path: Path, secret: str) -> None:
     """For our eyes only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w"
+    ) as out:
         out.write(secret + "\n")

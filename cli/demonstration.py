@@ -19,9 +19,11 @@ from shared.errors import SeraError
 from shared.phantoms import Phantom, draw
 from shared.settings import Settings
 
-DATASET, RECIPE = "phantoms", "starter"
+DATASET = "phantoms"
+RECIPE = "starter"
 TRAINING_SEEDS = range(100_000, 100_300)
-NORTH, SOUTH = "demo-north", "demo-south"
+NORTH = "demo-north"
+SOUTH = "demo-south"
 PHANTOMS = {NORTH: (11, 12, 13, 14), SOUTH: (21, 22, 23, 24)}
 """Seeds of each hospital's phantoms; even ones are drawn malignant."""
 DICOM = {NORTH: ("palette_color", "rgb_color"), SOUTH: ("ybr_color", "jpeg2k")}
@@ -31,7 +33,9 @@ DICOM_SIZE_MM = 12.0
 
 class DemoTrainingFailed(SeraError):
     code = "demo-training-failed"
-    text = "The starter model could not be trained: {problem} See trainer.log in {logs}."
+    text = (
+        "The starter model could not be trained: {problem} See trainer.log in {logs}."
+    )
 
 
 @dataclass(frozen=True)
@@ -50,16 +54,24 @@ def ensure_model(settings: Settings, console: Console) -> dict[str, Any]:
             _train(api, settings, console)
             live = _live(api)
     if live is None:
-        raise DemoTrainingFailed(problem="No model is live.", logs=settings.home / "logs")
+        raise DemoTrainingFailed(
+            problem="No model is live.", logs=settings.home / "logs"
+        )
     return live
 
 
 def sample_cases() -> list[SampleCase]:
     """Phantoms of both kinds and real ultrasound DICOM files, for two hospitals."""
     phantoms = [
-        _phantom_case(hospital, seed) for hospital, seeds in PHANTOMS.items() for seed in seeds
+        _phantom_case(hospital, seed)
+        for hospital, seeds in PHANTOMS.items()
+        for seed in seeds
     ]
-    files = [_dicom_case(hospital, name) for hospital, names in DICOM.items() for name in names]
+    files = [
+        _dicom_case(hospital, name)
+        for hospital, names in DICOM.items()
+        for name in names
+    ]
     return sorted(phantoms + files, key=lambda case: case.hospital)
 
 
@@ -67,12 +79,18 @@ def answer_all(
     settings: Settings, cases: list[SampleCase]
 ) -> Iterator[tuple[str, CaseFile, dict[str, Any]]]:
     """Submit every case at once, each with its hospital's key; yields them with their jobs as they were given."""
-    url, hospitals = address(settings), sorted({case.hospital for case in cases})
+    url = address(settings)
+    hospitals = sorted({case.hospital for case in cases})
     with ExitStack() as opened, ThreadPoolExecutor(len(cases)) as pool:
-        keys = {name: create_key(settings, Role.SUBMITTER, name, "demo") for name in hospitals}
+        keys = {
+            name: create_key(settings, Role.SUBMITTER, name, "demo")
+            for name in hospitals
+        }
         apis = {name: opened.enter_context(Api(url, key)) for name, key in keys.items()}
         jobs = pool.map(lambda case: submit_and_wait(apis[case.hospital], case), cases)
-        yield from ((case.hospital, case, job) for case, job in zip(cases, jobs, strict=True))
+        yield from (
+            (case.hospital, case, job) for case, job in zip(cases, jobs, strict=True)
+        )
 
 
 def png(phantom: Phantom) -> bytes:
@@ -90,13 +108,18 @@ def _train(api: Api, settings: Settings, console: Console) -> None:
     run = follow(api, request(api, DATASET, RECIPE), console)
     if run["state"] != "done":
         raise DemoTrainingFailed(problem=run["message"], logs=settings.home / "logs")
-    api.post(f"/v1/models/{run['model_digest']}/promote", json={"reason": "the demo's first model"})
+    api.post(
+        f"/v1/models/{run['model_digest']}/promote",
+        json={"reason": "the demo's first model"},
+    )
 
 
 def _add(api: Api, phantom: Phantom) -> None:
     data = {"malignant": str(phantom.malignant), "size_mm": str(phantom.size_mm)}
     api.post(
-        f"/v1/datasets/{DATASET}/images", data=data, files={"image": ("phantom.png", png(phantom))}
+        f"/v1/datasets/{DATASET}/images",
+        data=data,
+        files={"image": ("phantom.png", png(phantom))},
     )
 
 
@@ -104,11 +127,17 @@ def _phantom_case(hospital: str, seed: int) -> SampleCase:
     phantom = draw(seed, malignant=seed % 2 == 0)
     kind = "malignant" if phantom.malignant else "benign"
     return SampleCase(
-        f"phantom-{kind}-{seed}.png", png(phantom), round(phantom.size_mm, 1), hospital=hospital
+        f"phantom-{kind}-{seed}.png",
+        png(phantom),
+        round(phantom.size_mm, 1),
+        hospital=hospital,
     )
 
 
 def _dicom_case(hospital: str, name: str) -> SampleCase:
     return SampleCase(
-        f"{name}.dcm", examples.get_path(name).read_bytes(), DICOM_SIZE_MM, hospital=hospital
+        f"{name}.dcm",
+        examples.get_path(name).read_bytes(),
+        DICOM_SIZE_MM,
+        hospital=hospital,
     )

@@ -25,12 +25,23 @@ class Character(NamedTuple):
 
 CAST = (
     Character(
-        "demo-operator", Role.OPERATOR, None, "runs the house: models, hospitals, people, audit"
+        "demo-operator",
+        Role.OPERATOR,
+        None,
+        "runs the house: models, hospitals, people, audit",
     ),
-    Character(f"{NORTH}-doctor", Role.SUBMITTER, NORTH, "submits cases and reads results"),
-    Character(f"{NORTH}-admin", Role.HOSPITAL_ADMIN, NORTH, "also its people, keys, settings"),
-    Character(f"{SOUTH}-doctor", Role.SUBMITTER, SOUTH, "submits cases and reads results"),
-    Character(f"{SOUTH}-admin", Role.HOSPITAL_ADMIN, SOUTH, "also its people, keys, settings"),
+    Character(
+        f"{NORTH}-doctor", Role.SUBMITTER, NORTH, "submits cases and reads results"
+    ),
+    Character(
+        f"{NORTH}-admin", Role.HOSPITAL_ADMIN, NORTH, "also its people, keys, settings"
+    ),
+    Character(
+        f"{SOUTH}-doctor", Role.SUBMITTER, SOUTH, "submits cases and reads results"
+    ),
+    Character(
+        f"{SOUTH}-admin", Role.HOSPITAL_ADMIN, SOUTH, "also its people, keys, settings"
+    ),
 )
 
 
@@ -39,13 +50,17 @@ def introduce(console: Console, settings: Settings, url: str) -> None:
     table = Table("name", "password", "hospital", "may", box=None, pad_edge=False)
     with open_ledger(settings) as ledger:
         for who in CAST:
-            table.add_row(who.name, admit(ledger, settings, who), who.hospital or "-", who.may)
+            table.add_row(
+                who.name, admit(ledger, settings, who), who.hospital or "-", who.may
+            )
     console.print(
-        f"\nSign in at [bold]{url}/sign-in[/] as one of the demo's people:", soft_wrap=True
+        f"\nSign in at [bold]{url}/sign-in[/] as one of the demo's people:",
+        soft_wrap=True,
     )
     console.print(table)
     console.print(
-        f"The passwords are this home's own, kept in {settings.demo_passwords}.", soft_wrap=True
+        f"The passwords are this home's own, kept in {settings.demo_passwords}.",
+        soft_wrap=True,
     )
 
 

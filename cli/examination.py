@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 
 NOT_SERVING = "SERA does not run here, so its engines, queue and backups were not looked at. Ask again after `./sera up`"
 ABSENT = "0" * 64
-LEAST_POSTGRES, LEAST_REDIS = 15, 7
-CLOCKS_DIFFER_S, CODES_FAIL_S = 2.0, 30.0
+LEAST_POSTGRES = 15
+LEAST_REDIS = 7
+CLOCKS_DIFFER_S = 2.0
+CODES_FAIL_S = 30.0
 """More than a network's delay; more than authenticators' codes are forgiven."""
 RENEW_DAYS = 21
 """Certificates of 90 days are renewed when 30 are left: below this the renewal has failed for a week."""
-DAY_S, HOUR_S = 86_400.0, 3_600.0
+DAY_S = 86_400.0
+HOUR_S = 3_600.0
 PATIENCE_S = 5.0
 
 
@@ -92,7 +95,10 @@ def clocks(_: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
         session.terms.now()  # the connection is made, and the next answer comes at once
         database = _ahead_s(lambda: session.terms.now().timestamp())
-    found = {"the database": database, "the broker": _ahead_s(lambda: _now(_broker(where)))}
+    found = {
+        "the database": database,
+        "the broker": _ahead_s(lambda: _now(_broker(where))),
+    }
     told = ", ".join(f"{name} {ahead:+.1f} s" for name, ahead in found.items())
     worst = max(map(abs, found.values()))
     if worst < CLOCKS_DIFFER_S:
@@ -106,13 +112,14 @@ def clocks(_: Settings, where: Addresses) -> Finding:
 
 def queue(settings: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
-        waited_s, lines, dead = (
-            session.liveness.waited_s(),
-            session.backlog.lines(),
-            session.backlog.dead(),
-        )
-    waiting, failed = sum(line.jobs for line in lines), sum(each.jobs for each in dead)
-    told = f"{waiting} cases wait, the oldest for {waited_s:.0f} s; {failed} dead letters"
+        waited_s = session.liveness.waited_s()
+        lines = session.backlog.lines()
+        dead = session.backlog.dead()
+    waiting = sum(line.jobs for line in lines)
+    failed = sum(each.jobs for each in dead)
+    told = (
+        f"{waiting} cases wait, the oldest for {waited_s:.0f} s; {failed} dead letters"
+    )
     if waited_s > settings.stalled_after_s:
         return (
             Verdict.FAIL,
@@ -128,7 +135,8 @@ def queue(settings: Settings, where: Addresses) -> Finding:
 
 def workers(_: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
-        alive, live = session.serving.alive(), session.models.live()
+        alive = session.serving.alive()
+        live = session.models.live()
     if not alive:
         return (
             Verdict.FAIL,
@@ -141,7 +149,10 @@ def workers(_: Settings, where: Addresses) -> Finding:
     if refused:
         return Verdict.FAIL, f"{told}. A worker refuses the live model: {refused[0]}"
     if live is None:
-        return Verdict.NOTE, f"{told}. No model is live: train one, then `./sera models promote`"
+        return (
+            Verdict.NOTE,
+            f"{told}. No model is live: train one, then `./sera models promote`",
+        )
     return Verdict.OK, told
 
 
@@ -170,9 +181,18 @@ def recipes(_: Settings, where: Addresses) -> Finding:
     with _house(where) as session:
         trainers = session.trainers.present()
     if not trainers:
-        return Verdict.NOTE, "No trainer was seen lately, so no model can be trained. Start one"
-    lacks = {recipe: _files(missing) for each in trainers for recipe, missing in each.lacks.items()}
-    told = "; ".join(f"{recipe} lacks {files}" for recipe, files in sorted(lacks.items()) if files)
+        return (
+            Verdict.NOTE,
+            "No trainer was seen lately, so no model can be trained. Start one",
+        )
+    lacks = {
+        recipe: _files(missing)
+        for each in trainers
+        for recipe, missing in each.lacks.items()
+    }
+    told = "; ".join(
+        f"{recipe} lacks {files}" for recipe, files in sorted(lacks.items()) if files
+    )
     if not told:
         return (
             Verdict.OK,
@@ -227,7 +247,10 @@ def checks(settings: Settings) -> dict[str, Check]:
     try:
         where = addresses(settings)
     except StackNotRunning:
-        return {"service": lambda _: (Verdict.NOTE, NOT_SERVING), "certificate": certificate}
+        return {
+            "service": lambda _: (Verdict.NOTE, NOT_SERVING),
+            "certificate": certificate,
+        }
     engines = {name: _at(look, where) for name, look in ENGINE_CHECKS.items()}
     return engines | {"certificate": certificate}
 

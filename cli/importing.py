@@ -17,7 +17,8 @@ from shared.manifest import OPTIONAL, Row
 AT_ONCE = 2
 """Batches on their way at once: one is read and sent while another is stored."""
 ASKED_AT_ONCE = 1000
-BATCH_BYTES, BATCH_ROWS = 6 * 2**20, 200
+BATCH_BYTES = 6 * 2**20
+BATCH_ROWS = 200
 """What a batch holds at most, so that it stays below the gateway's cap and a broken-off one costs little."""
 COLUMNS = ("image", "malignant", "mask", *OPTIONAL)
 
@@ -59,9 +60,14 @@ def add_all(api: Api, dataset: str, rows: Sequence[Row]) -> Iterator[Answered]:
         for start in range(0, len(rows), ASKED_AT_ONCE):
             some = rows[start : start + ASKED_AT_ONCE]
             found = list(zip(some, pool.map(_hashed, some), strict=True))
-            yield from ((row, each) for row, each in found if isinstance(each, RowUnusable))
+            yield from (
+                (row, each) for row, each in found if isinstance(each, RowUnusable)
+            )
             yield from _add(
-                api, dataset, [each for _, each in found if isinstance(each, Hashed)], pool
+                api,
+                dataset,
+                [each for _, each in found if isinstance(each, Hashed)],
+                pool,
             )
 
 
@@ -81,8 +87,15 @@ def _add(
 def _missing(api: Api, dataset: str, rows: list[Hashed]) -> list[Hashed]:
     """The rows without the files of those that the dataset has."""
     hashes = [each.image for each in rows]
-    known = api.post(f"/v1/datasets/{dataset}/known", json=hashes)["known"] if hashes else {}
-    return [replace(each, files={}, size=0) if each.image in known else each for each in rows]
+    known = (
+        api.post(f"/v1/datasets/{dataset}/known", json=hashes)["known"]
+        if hashes
+        else {}
+    )
+    return [
+        replace(each, files={}, size=0) if each.image in known else each
+        for each in rows
+    ]
 
 
 def _batches(rows: list[Hashed]) -> Iterator[list[Hashed]]:
@@ -91,7 +104,8 @@ def _batches(rows: list[Hashed]) -> Iterator[list[Hashed]]:
     for row in rows:
         if batch and (size + row.size > BATCH_BYTES or len(batch) == BATCH_ROWS):
             yield batch
-            batch, size = [], 0
+            batch = []
+            size = 0
         batch.append(row)
         size += row.size
     if batch:
@@ -109,7 +123,9 @@ def _send(api: Api, dataset: str, batch: list[Hashed]) -> list[Answered]:
             return [
                 (
                     batch[0].row,
-                    RowUnusable(problem=f"{batch[0].row.name} is larger than SERA_MAX_UPLOAD_MIB"),
+                    RowUnusable(
+                        problem=f"{batch[0].row.name} is larger than SERA_MAX_UPLOAD_MIB"
+                    ),
                 )
             ]
         middle = len(batch) // 2
@@ -125,10 +141,14 @@ def _body(batch: list[Hashed]) -> dict[str, Any]:
     writer.writerows(each.line for each in batch)
     files = {name: path for each in batch for name, path in each.files.items()}
     parts = [
-        ("files", (name, _read(path), "application/octet-stream")) for name, path in files.items()
+        ("files", (name, _read(path), "application/octet-stream"))
+        for name, path in files.items()
     ]
     return {
-        "files": [("manifest", ("manifest.csv", table.getvalue().encode(), "text/csv")), *parts]
+        "files": [
+            ("manifest", ("manifest.csv", table.getvalue().encode(), "text/csv")),
+            *parts,
+        ]
     }
 
 
@@ -140,11 +160,14 @@ def _outcome(line: Mapping[str, Any]) -> Outcome:
 
 def _hashed(row: Row) -> Hashed | RowUnusable:
     try:
-        image, mask = _digest(row.image), _digest(row.mask) if row.mask else ""
+        image = _digest(row.image)
+        mask = _digest(row.mask) if row.mask else ""
     except RowUnusable as refusal:
         return refusal
     files = {image: row.image} | ({mask: row.mask} if row.mask else {})
-    return Hashed(row, image, mask, files, sum(path.stat().st_size for path in files.values()))
+    return Hashed(
+        row, image, mask, files, sum(path.stat().st_size for path in files.values())
+    )
 
 
 def _digest(path: Path) -> str:

@@ -12,7 +12,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 
 def show_all(
-    found: list[dict[str, Any]], as_json: bool, table: Callable[[list[dict[str, Any]]], Table]
+    found: list[dict[str, Any]],
+    as_json: bool,
+    table: Callable[[list[dict[str, Any]]], Table],
 ) -> None:
     console = Console(highlight=False)
     if as_json:

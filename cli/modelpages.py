@@ -37,7 +37,9 @@ def page(model: dict[str, Any], gate: dict[str, Any] | None) -> list[str]:
         + (f" in run {model['run_id']}." if model["run_id"] else "."),
     ]
     if model["synthetic"]:
-        lines.append("Trained on synthetic phantoms: its answers mean nothing for a patient.")
+        lines.append(
+            "Trained on synthetic phantoms: its answers mean nothing for a patient."
+        )
     metrics = model["metrics"]
     if "auc" in metrics:
         interval = (
@@ -63,8 +65,13 @@ def gate_lines(gate: dict[str, Any]) -> list[str]:
         else "without a live model"
     )
     stale = "; another model is live now" if gate["stale"] else ""
-    lines = [f"Gate: {gate['verdict']}, judged {when(gate['at'])} UTC {against}{stale}."]
-    lines += [f"  {SIGNS[reason['weight']]} {reason['sentence']}" for reason in gate["reasons"]]
+    lines = [
+        f"Gate: {gate['verdict']}, judged {when(gate['at'])} UTC {against}{stale}."
+    ]
+    lines += [
+        f"  {SIGNS[reason['weight']]} {reason['sentence']}"
+        for reason in gate["reasons"]
+    ]
     return lines + [
         site_line(row)
         for row in gate["figures"].get("sites", [])
@@ -99,8 +106,11 @@ def comparison_lines(report: dict[str, Any]) -> list[str]:
     found = report["comparison"]
     if found is None:
         return [*lines, "Nothing to compare yet."]
-    agreement, scores = found["agreement"], found["score_difference"]
-    kappa = f", kappa {agreement['kappa']:.2f}" if agreement["kappa"] is not None else ""
+    agreement = found["agreement"]
+    scores = found["score_difference"]
+    kappa = (
+        f", kappa {agreement['kappa']:.2f}" if agreement["kappa"] is not None else ""
+    )
     lines += [
         f"Against model {report['against'][:12]}: the same decision in {agreement['same']} of {agreement['cases']} "
         f"({agreement['share']:.0%}){kappa}.",

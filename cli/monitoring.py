@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 NONE = "-"
-ALL_DEVICES, UNKNOWN = "all devices", "unknown device"
+ALL_DEVICES = "all devices"
+UNKNOWN = "unknown device"
 LOUD = {"alarm": "bold red", "watch": "yellow", "ok": "green"}
 
 
@@ -24,7 +25,9 @@ def drift_table(told: dict[str, Any]) -> Table:
     )
     for group in told["groups"]:
         psi = {each["quantity"]: each for each in group["quantities"]}
-        figures = [_psi(psi.get(name)) for name in ("score", "strangeness", "embedding")]
+        figures = [
+            _psi(psi.get(name)) for name in ("score", "strangeness", "embedding")
+        ]
         state = group["state"] or "no reference"
         table.add_row(
             *map(escape, _place(group)),
@@ -39,17 +42,26 @@ def drift_table(told: dict[str, Any]) -> Table:
 def drift_remarks(told: dict[str, Any]) -> list[str]:
     """Of each place that is not as it should be, and once what each state asks for."""
     loud = [group for group in told["groups"] if group["state"] in ("watch", "alarm")]
-    places = [f"{', '.join(_place(group))}: {' '.join(group['sentences'][:-1])}" for group in loud]
-    return places + list(dict.fromkeys(group["sentences"][-1] for group in told["groups"]))
+    places = [
+        f"{', '.join(_place(group))}: {' '.join(group['sentences'][:-1])}"
+        for group in loud
+    ]
+    return places + list(
+        dict.fromkeys(group["sentences"][-1] for group in told["groups"])
+    )
 
 
 def quality_table(told: dict[str, Any]) -> Table:
     codes = ("warnings", "failures")
-    table = _table("hospital", "device", "results", "failed", "refer", *codes, words=codes)
+    table = _table(
+        "hospital", "device", "results", "failed", "refer", *codes, words=codes
+    )
     for group in told["groups"]:
         figures = (str(group["results"]), _rate(group["failed"]), _rate(group["refer"]))
         table.add_row(
-            *map(escape, _place(group)), *figures, *(_codes(group[name]) for name in codes)
+            *map(escape, _place(group)),
+            *figures,
+            *(_codes(group[name]) for name in codes),
         )
     return table
 
@@ -66,7 +78,9 @@ def performance_table(told: dict[str, Any]) -> Table:
     )
     table = _table("", *names)
     rows = [("all", told["all"])] if told["all"]["results"] else []
-    rows += [(escape(group["hospital"]), group["figures"]) for group in told["hospitals"]]
+    rows += [
+        (escape(group["hospital"]), group["figures"]) for group in told["hospitals"]
+    ]
     rows += [(step["begins"][:7], step["figures"]) for step in told["over_time"]]
     for name, figures in rows:
         table.add_row(name, *_performance(figures))
@@ -77,12 +91,21 @@ def coverage_table(told: dict[str, Any]) -> Table:
     table = _table("", "promised", "of benign", "of malignant", "refer", "cases")
     rows = [("all", step) for step in told["all"]]
     rows += [
-        (escape(group["hospital"]), step) for group in told["hospitals"] for step in group["steps"]
+        (escape(group["hospital"]), step)
+        for group in told["hospitals"]
+        for step in group["steps"]
     ]
     for name, step in rows:
-        rates = (step["benign"]["coverage"], step["malignant"]["coverage"], step["all"]["refer"])
+        rates = (
+            step["benign"]["coverage"],
+            step["malignant"]["coverage"],
+            step["all"]["refer"],
+        )
         table.add_row(
-            name, f"{step['promised']:.0%}", *map(_rate, rates), str(step["all"]["cases"])
+            name,
+            f"{step['promised']:.0%}",
+            *map(_rate, rates),
+            str(step["all"]["cases"]),
         )
     return table
 
@@ -103,7 +126,9 @@ def _place(group: dict[str, Any]) -> tuple[str, str]:
 
 
 def _model(model: dict[str, Any]) -> str:
-    return f"{model['name']}/{model['version']}" if model["name"] else model["digest"][:12]
+    return (
+        f"{model['name']}/{model['version']}" if model["name"] else model["digest"][:12]
+    )
 
 
 def _psi(each: dict[str, Any] | None) -> str:
@@ -123,11 +148,16 @@ def _rate(rate: dict[str, Any]) -> str:
 
 
 def _codes(codes: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{each['code']} {each['rate']['value']:.0%}" for each in codes) or NONE
+    return (
+        ", ".join(f"{each['code']} {each['rate']['value']:.0%}" for each in codes)
+        or NONE
+    )
 
 
 def _performance(figures: dict[str, Any]) -> tuple[str, ...]:
-    auc, calibration, referred = figures["auc"], figures["calibration"], figures["referred"]
+    auc = figures["auc"]
+    calibration = figures["calibration"]
+    referred = figures["referred"]
     ratio = calibration and calibration["observed_expected"]
     return (
         f"{figures['with_outcome']['count']}/{figures['results']}",

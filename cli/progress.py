@@ -34,19 +34,28 @@ class StageProgress:
         )
         self._console = console
         self._tasks: dict[str, TaskID] = {}
-        self._stage, self._began, self._told = "", 0.0, 0.0
+        self._stage = ""
+        self._began = 0.0
+        self._told = 0.0
 
     def __enter__(self) -> Self:
         self._bars.start()
         return self
 
     def __exit__(
-        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._bars.stop()
 
     def __call__(
-        self, stage: str, fraction: float, message: Message | str, metrics: Mapping[str, float]
+        self,
+        stage: str,
+        fraction: float,
+        message: Message | str,
+        metrics: Mapping[str, float],
     ) -> None:
         if self._console.is_terminal:
             self._draw(stage, fraction, str(message))
@@ -55,7 +64,9 @@ class StageProgress:
 
     def _draw(self, stage: str, fraction: float, message: str) -> None:
         if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(escape(stage), total=1.0, message="")
+            self._tasks[stage] = self._bars.add_task(
+                escape(stage), total=1.0, message=""
+            )
         task = self._tasks[stage]
         if (
             fraction < self._bars.tasks[task].completed
@@ -66,11 +77,15 @@ class StageProgress:
     def _tell(self, stage: str, fraction: float, message: str) -> None:
         now = time.monotonic()
         if stage != self._stage:
-            self._stage, self._began, self._told = stage, now, -EVERY_S
+            self._stage = stage
+            self._began = now
+            self._told = -EVERY_S
         if now - self._told >= EVERY_S:
             self._told = now
             self._console.print(
-                line(stage, fraction, message, now - self._began), soft_wrap=True, markup=False
+                line(stage, fraction, message, now - self._began),
+                soft_wrap=True,
+                markup=False,
             )
 
 
@@ -98,7 +113,8 @@ def line(stage: str, fraction: float, message: str, spent_s: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    minutes, hours = round(seconds / 60), seconds / 3600
+    minutes = round(seconds / 60)
+    hours = seconds / 3600
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{minutes} min" if minutes < 90 else f"{hours:.1f} h"

@@ -20,14 +20,20 @@ COMMON = {"synthetic-model", "roi-absent"}
 def wide_console() -> Console:
     """A terminal's own width, but never so narrow that a table breaks; a file or pipe gets that least width."""
     console = Console()
-    return Console(width=max(LEAST_WIDTH, console.width) if not console.is_terminal else None)
+    return Console(
+        width=max(LEAST_WIDTH, console.width) if not console.is_terminal else None
+    )
 
 
 def result_table(hospital: str) -> Table:
-    table = Table(title=hospital, title_justify="left", title_style="bold", expand=False)
+    table = Table(
+        title=hospital, title_justify="left", title_style="bold", expand=False
+    )
     for name in COLUMNS:
         table.add_column(
-            name, justify="right" if name in RIGHT else "left", no_wrap=name != "remarks"
+            name,
+            justify="right" if name in RIGHT else "left",
+            no_wrap=name != "remarks",
         )
     return table
 
@@ -38,7 +44,9 @@ def row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...]:
     if job["state"] != "done":
         return case, size, "-", job["state"], "-", "-", "-", job["reason"] or ""
     result = Result.from_json(job["result"])
-    remarks = [warning.code for warning in result.warnings if warning.code not in COMMON]
+    remarks = [
+        warning.code for warning in result.warnings if warning.code not in COMMON
+    ]
     return (
         case,
         size,

@@ -30,9 +30,19 @@ class CaseFile:
 
 def submit(api: Api, case: CaseFile) -> dict[str, Any]:
     """Send the case; returns the receipt."""
-    names = ("size_mm", "roi", "priority", "external_id", "frame", "source", "descriptors")
+    names = (
+        "size_mm",
+        "roi",
+        "priority",
+        "external_id",
+        "frame",
+        "source",
+        "descriptors",
+    )
     kind = mimetypes.guess_type(case.name)[0] or "application/octet-stream"
-    fields = {name: str(value) for name in names if (value := getattr(case, name)) is not None}
+    fields = {
+        name: str(value) for name in names if (value := getattr(case, name)) is not None
+    }
     files = {"image": (case.name, case.data, kind)}
     receipt: dict[str, Any] = api.post("/v1/cases", data=fields, files=files)
     return receipt

@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-WAIT_S, ASK_S = 60.0, 0.5
+WAIT_S = 60.0
+ASK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,11 @@ class Swap:
 
     @property
     def told(self) -> dict[str, Any]:
-        return {"serving": self.serving, "waiting": self.waiting, "refused": self.refused}
+        return {
+            "serving": self.serving,
+            "waiting": self.waiting,
+            "refused": self.refused,
+        }
 
     def lines(self) -> list[str]:
         """What an operator has to know, and to do."""
@@ -41,7 +46,9 @@ class Swap:
         return lines or ["No worker runs at present; the first to start will serve it."]
 
 
-def wait_for_workers(api: Any, digest: str, console: Console, wait_s: float = WAIT_S) -> Swap:
+def wait_for_workers(
+    api: Any, digest: str, console: Console, wait_s: float = WAIT_S
+) -> Swap:
     """Ask until every worker that is there serves the model or refuses it, for at most `wait_s`."""
     until = time.monotonic() + wait_s
     with console.status("Waiting for the workers to load and prove it ..."):

@@ -30,9 +30,12 @@ def follow(api: Api, run_id: str, console: Console) -> dict[str, Any]:
     return run
 
 
-def _news(api: Api, run_id: str) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+def _news(
+    api: Api, run_id: str
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """The run and what it said since the last look, until it has ended."""
-    after, run = 0, {"state": None}
+    after = 0
+    run = {"state": None}
     while run["state"] not in ENDED:
         run = api.get(f"/v1/training-runs/{run_id}")
         said = api.get(f"/v1/training-runs/{run_id}/log", after=after)
@@ -65,9 +68,10 @@ class Screen:
             self._live.stop()
 
     def show(self, run: Mapping[str, Any], said: Sequence[Mapping[str, Any]]) -> None:
-        self._epochs = [*self._epochs, *(event for event in said if "loss" in event["metrics"])][
-            -SHOWN_EPOCHS:
-        ]
+        self._epochs = [
+            *self._epochs,
+            *(event for event in said if "loss" in event["metrics"]),
+        ][-SHOWN_EPOCHS:]
         if self._live:
             self._live.update(drawn(run, self._epochs))
         else:
@@ -75,11 +79,15 @@ class Screen:
 
     def _tell(self, run: Mapping[str, Any], said: Sequence[Mapping[str, Any]]) -> None:
         for event in said:
-            self._console.print(line(event), soft_wrap=True, markup=False, highlight=False)
+            self._console.print(
+                line(event), soft_wrap=True, markup=False, highlight=False
+            )
         now = time.monotonic()
         if now - self._told >= TELL_EVERY_S:
             self._told = now
-            self._console.print(headline(run), soft_wrap=True, markup=False, highlight=False)
+            self._console.print(
+                headline(run), soft_wrap=True, markup=False, highlight=False
+            )
 
 
 def headline(run: Mapping[str, Any]) -> str:
@@ -94,12 +102,18 @@ def headline(run: Mapping[str, Any]) -> str:
 
 def line(event: Mapping[str, Any]) -> str:
     """What a run said of itself, with its figures."""
-    figures = {name: value for name, value in event["metrics"].items() if name in ("loss", "auc")}
+    figures = {
+        name: value
+        for name, value in event["metrics"].items()
+        if name in ("loss", "auc")
+    }
     told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
     return f"  {event['step']}: {event['message']}" + (f" ({told})" if told else "")
 
 
-def drawn(run: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> RenderableType:
+def drawn(
+    run: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]
+) -> RenderableType:
     """The run's bar, its stages, the steps in work, and the last epochs' losses."""
     bar = Table.grid()
     bar.add_row(ProgressBar(total=1.0, completed=run["fraction"], width=40))
@@ -107,7 +121,9 @@ def drawn(run: Mapping[str, Any], epochs: Sequence[Mapping[str, Any]]) -> Render
         f"{run['dataset']}/{run['version']} · {run['recipe']} · {headline(run)}",
         overflow="ellipsis",
     )
-    return Group(title, bar, _stages(run["steps"]), *(_faint(line(event)) for event in epochs))
+    return Group(
+        title, bar, _stages(run["steps"]), *(_faint(line(event)) for event in epochs)
+    )
 
 
 def _stages(steps: Sequence[Mapping[str, Any]]) -> Table:
@@ -116,11 +132,20 @@ def _stages(steps: Sequence[Mapping[str, Any]]) -> Table:
         of_kind = [step for step in steps if step["kind"] == kind]
         done = sum(step["state"] == "done" for step in of_kind)
         at_work = [step for step in of_kind if step["state"] in ("running", "failed")]
-        state = "done" if done == len(of_kind) else at_work[0]["state"] if at_work else "waiting"
-        told = "; ".join(
-            f"{step['name']} {step['fraction']:.0%} {step['message'] or ''}" for step in at_work
+        state = (
+            "done"
+            if done == len(of_kind)
+            else at_work[0]["state"]
+            if at_work
+            else "waiting"
         )
-        took = sum(step["seconds"] or 0 for step in of_kind if step["state"] != "waiting")
+        told = "; ".join(
+            f"{step['name']} {step['fraction']:.0%} {step['message'] or ''}"
+            for step in at_work
+        )
+        took = sum(
+            step["seconds"] or 0 for step in of_kind if step["state"] != "waiting"
+        )
         spent = duration(took) if done or at_work else ""
         table.add_row(MARKS[state], kind, f"{done}/{len(of_kind)}", spent, escape(told))
     return table

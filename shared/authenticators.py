@@ -17,10 +17,13 @@ from shared.passwords import ALPHABET
 from shared.settings import Settings
 
 ISSUER = "SERA"
-STEP_S, STEPS_OFF = 30, 1
+STEP_S = 30
+STEPS_OFF = 1
 """A code of the step before or after is taken too: clocks differ, and people are slow."""
 NONCE_BYTES = 12
-RECOVERY_CODES, GROUPS, GROUP = 10, 4, 4
+RECOVERY_CODES = 10
+GROUPS = 4
+GROUP = 4
 """79 random bits each, so that one round of SHA-256 keeps them."""
 
 
@@ -38,7 +41,8 @@ class Vault:
     """Encrypts secrets (AES-256-GCM) before they go into the ledger, each for its person alone."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._path = settings, settings.home / "keys" / "people-aes"
+        self._settings = settings
+        self._path = settings.home / "keys" / "people-aes"
 
     def seal(self, person: UUID, secret: str) -> bytes:
         """Raises PeopleKeyUnusable, PeopleKeyUnwritable."""
@@ -82,7 +86,9 @@ def address(secret: str, name: str) -> str:
 
 def step_of(secret: str, code: str, now_s: float, last: int | None) -> int | None:
     """The time step that this code belongs to, if it is near and after the last one used; else None."""
-    clock, told, now = pyotp.HOTP(secret), plain(code), int(now_s // STEP_S)
+    clock = pyotp.HOTP(secret)
+    told = plain(code)
+    now = int(now_s // STEP_S)
     for step in range(now - STEPS_OFF, now + STEPS_OFF + 1):
         fresh = last is None or step > last
         if fresh and hmac.compare_digest(clock.at(step).encode(), told.encode()):
@@ -93,7 +99,8 @@ def step_of(secret: str, code: str, now_s: float, last: int | None) -> int | Non
 def recovery_codes() -> list[str]:
     """Each good for one sign-in."""
     return [
-        "-".join("".join(_letters(GROUP)) for _ in range(GROUPS)) for _ in range(RECOVERY_CODES)
+        "-".join("".join(_letters(GROUP)) for _ in range(GROUPS))
+        for _ in range(RECOVERY_CODES)
     ]
 
 

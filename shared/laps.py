@@ -40,7 +40,8 @@ def lap(name: str) -> Iterator[None]:
     if laps is None:
         yield
         return
-    began_ns, began = time.time_ns(), time.perf_counter()
+    began_ns = time.time_ns()
+    began = time.perf_counter()
     try:
         yield
     finally:

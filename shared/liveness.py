@@ -18,7 +18,9 @@ class Progress:
     """Told by whoever does the work, when it has done some or found that there was none."""
 
     def __init__(self, path: Path | None, patience_s: float, long_s: float) -> None:
-        self._path, self._patience_s, self._long_s = path, patience_s, long_s
+        self._path = path
+        self._patience_s = patience_s
+        self._long_s = long_s
 
     def made(self) -> None:
         """It got on, and will again soon."""

@@ -61,7 +61,9 @@ def read_table(path: Path, needed: Collection[str] = NEEDED) -> list[Row]:
 
 def parse_table(text: str, named: str) -> list[Row]:
     """All rows of a manifest that came as text; `named` is what an error calls it."""
-    return _rows(io.StringIO(text.removeprefix("\ufeff"), newline=""), Path(), named, NEEDED)
+    return _rows(
+        io.StringIO(text.removeprefix("\ufeff"), newline=""), Path(), named, NEEDED
+    )
 
 
 def reader_columns(rows: Collection[Row]) -> tuple[str, ...]:
@@ -89,7 +91,8 @@ def _row(folder: Path, number: int, line: dict[str, str]) -> Row:
         for name, value in line.items()
         if name and isinstance(value, str) and value.strip()
     }
-    image, mask = told.get("image", ""), told.get("mask")
+    image = told.get("image", "")
+    mask = told.get("mask")
     return Row(
         line=number,
         image=folder / image,

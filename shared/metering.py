@@ -6,7 +6,13 @@ Labels are bounded: lanes, stages, tasks, codes. Nothing of a case is ever one.
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Info, Metric, ProcessCollector, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Info,
+    Metric,
+    ProcessCollector,
+    start_http_server,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -17,7 +23,9 @@ from shared.version import VERSION
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
-Info("sera_build", "The version that runs.", registry=REGISTRY).info({"version": VERSION})
+Info("sera_build", "The version that runs.", registry=REGISTRY).info(
+    {"version": VERSION}
+)
 
 
 class Home(Collector):
@@ -57,4 +65,6 @@ def serve(settings: Settings, *more: Collector) -> None:
     try:
         start_http_server(settings.metrics_port, settings.metrics_host, registry)
     except OSError as refused:
-        log().error("metrics.not-served", port=settings.metrics_port, problem=str(refused))
+        log().error(
+            "metrics.not-served", port=settings.metrics_port, problem=str(refused)
+        )

@@ -17,9 +17,12 @@ HASHER = PasswordHasher()
 """RFC 9106's second recommendation: 64 MiB, 3 passes, 4 lanes."""
 NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$RTGr2lY74N+wQN3bLoaYgQ$XihMun9GGTJZ3q9osID6Ob0c/+7EnKP0t71MuH0RsKw"
 """What a guess is compared with where there is no such person, so that it takes as long."""
-LEAST, MOST = 12, 200
+LEAST = 12
+MOST = 200
 """Letters. No rules of composition: SP 800-63B advises against them."""
-ALPHABET, GROUPS, GROUP = "abcdefghjkmnpqrstuvwxyz23456789", 4, 5
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+GROUPS = 4
+GROUP = 5
 """A one-time password: 20 letters that cannot be taken for one another, 99 bits."""
 COMMON = (
     "password",
@@ -102,7 +105,9 @@ def stale(kept: str) -> bool:
 
 def one_time() -> str:
     """A password to be changed at the first sign-in."""
-    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(GROUPS))
+    return "-".join(
+        "".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(GROUPS)
+    )
 
 
 def normal(password: str) -> str:
@@ -117,7 +122,9 @@ def _guessable(plain: str, name: str) -> str:
         return "its letters lie side by side"
     if len(name) >= 3 and _little_beside(plain, (name,)):
         return "it is the name"
-    if any(_little_beside(told, COMMON) for told in (plain, plain.translate(LEETSPEAK))):
+    if any(
+        _little_beside(told, COMMON) for told in (plain, plain.translate(LEETSPEAK))
+    ):
         return "it is a common word with something added"
     return ""
 

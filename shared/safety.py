@@ -58,7 +58,9 @@ def open_home(settings: Settings) -> Told:
     """Images and the database's files are for our eyes only."""
     home = settings.home
     if home.exists() and stat.S_IMODE(home.stat().st_mode) & OTHERS:
-        return f"{home} is open to every user of this machine. Close it: chmod o= {home}"
+        return (
+            f"{home} is open to every user of this machine. Close it: chmod o= {home}"
+        )
     return None
 
 
@@ -87,7 +89,9 @@ def database_role(settings: Settings) -> Told:
 def engine_secrets(settings: Settings) -> Told:
     """Whoever reaches an engine over the network must know a secret that stands in no manual."""
     weak = sorted(
-        name for name, parts in _engines(settings) if _over_the_network(parts) and _guessable(parts)
+        name
+        for name, parts in _engines(settings)
+        if _over_the_network(parts) and _guessable(parts)
     )
     if not weak:
         return None

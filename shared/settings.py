@@ -16,7 +16,9 @@ SECRETS = Path("/run/secrets")
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Cases = Annotated[int, Field(ge=1, le=100_000)]
-ISSUER = r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/[^\s?#]*)?)$"
+ISSUER = (
+    r"^(https://[^\s?#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/[^\s?#]*)?)$"
+)
 Sensitivity = Annotated[float, Field(ge=0.80, le=0.99)]
 
 
@@ -29,7 +31,9 @@ class Settings(BaseSettings):
     """Everything a process is told from outside. URLs left unset mean the embedded engines."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SERA_", extra="ignore", secrets_dir=SECRETS if SECRETS.is_dir() else None
+        env_prefix="SERA_",
+        extra="ignore",
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
     )
 
     home: Path = ROOT / ".sera"
@@ -170,7 +174,9 @@ class Settings(BaseSettings):
     share one machine's ports. The gateway answers at `/metrics` of its own."""
     metrics_host: str = "0.0.0.0"
     """Counts and times only, nothing of a case; yet give the port a network that only Prometheus reaches."""
-    otlp_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None = None
+    otlp_url: (
+        Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None
+    ) = None
     """A collector of OpenTelemetry (OTLP over HTTP) that traces are sent to; unset, none are made."""
     trace_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Share of the requests that are traced, where traces are made at all."""

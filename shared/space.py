@@ -57,4 +57,6 @@ def check_space(settings: Settings) -> None:
     """Raises SpaceLow if the home has less room than it should."""
     free = free_mib(settings.home)
     if free < settings.least_free_mib:
-        raise SpaceLow(free_mib=int(free), place=settings.home, least_mib=settings.least_free_mib)
+        raise SpaceLow(
+            free_mib=int(free), place=settings.home, least_mib=settings.least_free_mib
+        )

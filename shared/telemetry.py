@@ -36,7 +36,9 @@ def configure(service: str, level: str = "INFO", **named: str) -> None:
     logging.getLogger("celery").setLevel(
         logging.WARNING
     )  # a line for every ring would bury our own
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it writes down whole addresses
+    logging.getLogger("httpx2").setLevel(
+        logging.WARNING
+    )  # it writes down whole addresses
     structlog.configure(
         processors=[*stamps, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -46,7 +48,9 @@ def configure(service: str, level: str = "INFO", **named: str) -> None:
 
 
 def _naming(names: Mapping[str, str]) -> Processor:
-    def name(logger: object, method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    def name(
+        logger: object, method: str, event: MutableMapping[str, Any]
+    ) -> Mapping[str, Any]:
         return {**names, **event}
 
     return name

@@ -30,7 +30,9 @@ def configure(service: str, settings: Settings) -> None:
 
     url = settings.otlp_url.rstrip("/").removesuffix(PATH) + PATH
     install(
-        service, settings.trace_share, BatchSpanProcessor(OTLPSpanExporter(endpoint=url, timeout=5))
+        service,
+        settings.trace_share,
+        BatchSpanProcessor(OTLPSpanExporter(endpoint=url, timeout=5)),
     )
 
 
@@ -42,20 +44,25 @@ def install(service: str, share: float, processor: "SpanProcessor") -> None:
     from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
     resource = Resource({"service.name": f"sera-{service}", "service.version": VERSION})
-    _provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(share)), resource=resource)
+    _provider = TracerProvider(
+        sampler=ParentBased(TraceIdRatioBased(share)), resource=resource
+    )
     _provider.add_span_processor(processor)
 
 
 def close() -> None:
     """Send what is still to be sent, and trace no more."""
     global _provider
-    provider, _provider = _provider, None
+    provider = _provider
+    _provider = None
     if provider:
         provider.shutdown()
 
 
 @contextmanager
-def span(name: str, parent: str | None = None, **attributes: str | int | float) -> Iterator[Any]:
+def span(
+    name: str, parent: str | None = None, **attributes: str | int | float
+) -> Iterator[Any]:
     """What happens in here, as a part of what is around it, or of a `traceparent`; None where no traces are made."""
     if _provider is None:
         yield None
@@ -99,20 +106,25 @@ def tell(
         return
     from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
-    tracer, began_ns = _provider.get_tracer("sera"), min(each.began_ns for each in laps)
-    begun = tracer.start_span(name, _context(parent), attributes=attributes, start_time=began_ns)
+    tracer = _provider.get_tracer("sera")
+    began_ns = min(each.began_ns for each in laps)
+    begun = tracer.start_span(
+        name, _context(parent), attributes=attributes, start_time=began_ns
+    )
     if problem:
         begun.set_status(Status(StatusCode.ERROR, problem))
     for each in laps:
-        tracer.start_span(each.name, set_span_in_context(begun), start_time=each.began_ns).end(
-            each.ended_ns
-        )
+        tracer.start_span(
+            each.name, set_span_in_context(begun), start_time=each.began_ns
+        ).end(each.ended_ns)
     begun.end(max(each.ended_ns for each in laps))
 
 
 def _context(parent: str) -> "Context":
     """Of what is no `traceparent` nothing is taken over: a trace of its own begins."""
     from opentelemetry.context import Context
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+    from opentelemetry.trace.propagation.tracecontext import (
+        TraceContextTextMapPropagator,
+    )
 
     return TraceContextTextMapPropagator().extract({"traceparent": parent}, Context())

@@ -62,7 +62,9 @@ def form(image: bytes | None = None, **fields: object) -> dict[str, dict]:
     data = {name: str(value) for name, value in told.items() if value is not None}
     return {
         "data": data,
-        "files": {"image": ("nodule.png", png() if image is None else image, "image/png")},
+        "files": {
+            "image": ("nodule.png", png() if image is None else image, "image/png")
+        },
     }
 
 
@@ -72,7 +74,9 @@ SMALL_RECIPE = RECIPE | {"name": "small", "source": "the tests"}
 @cache
 def small_model() -> FittedModel:
     """A model of the small recipe, fitted once in a test run."""
-    file = RunCache.path("small-model", lambda path: torch.save(_fit_small_model(), path))
+    file = RunCache.path(
+        "small-model", lambda path: torch.save(_fit_small_model(), path)
+    )
     return torch.load(file, weights_only=False)
 
 
@@ -85,9 +89,18 @@ def as_format_2(folder: Path) -> Path:
     """Turn a bundle into one as they were before evidence was kept."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_bytes())
-    del manifest["evidence"], manifest["training"]["patients"], manifest["training"]["sites"]
+    del (
+        manifest["evidence"],
+        manifest["training"]["patients"],
+        manifest["training"]["sites"],
+    )
     del manifest["files"]["evidence.safetensors"]
-    for name in ("true_positives", "false_negatives", "false_positives", "true_negatives"):
+    for name in (
+        "true_positives",
+        "false_negatives",
+        "false_positives",
+        "true_negatives",
+    ):
         del manifest["metrics"][name]
     (folder / "evidence.safetensors").unlink()
     path.write_text(json.dumps({**manifest, "format": 2}))
@@ -112,18 +125,28 @@ class Screen:
     def open_plus(self, x: int, y: int, half: int = 8) -> "Screen":
         """A plus whose arms leave the centre free, with a dot there."""
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            near, far = (x + 3 * dx, y + 3 * dy), (x + half * dx, y + half * dy)
+            near = (x + 3 * dx, y + 3 * dy)
+            far = (x + half * dx, y + half * dy)
             cv2.line(self.pixels, near, far, MARK_GREY, 1)
         self.pixels[y, x] = MARK_GREY
         return self
 
     def letter(self, x: int, y: int, glyph: str = "A") -> "Screen":
         cv2.putText(
-            self.pixels, glyph, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, MARK_GREY, 1, cv2.LINE_AA
+            self.pixels,
+            glyph,
+            (x, y),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.5,
+            MARK_GREY,
+            1,
+            cv2.LINE_AA,
         )
         return self
 
-    def dotted(self, start: tuple[int, int], end: tuple[int, int], count: int) -> "Screen":
+    def dotted(
+        self, start: tuple[int, int], end: tuple[int, int], count: int
+    ) -> "Screen":
         for x, y in np.rint(np.linspace(start, end, count)).astype(int)[1:-1]:
             self.pixels[y, x] = MARK_GREY
         return self

@@ -26,8 +26,12 @@ SKIPS = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("SERA")
-    group.addoption("--long", action="store_true", help="run the heavy suites in their long form")
-    group.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in a random order")
+    group.addoption(
+        "--long", action="store_true", help="run the heavy suites in their long form"
+    )
+    group.addoption(
+        "--shuffle", type=int, metavar="SEED", help="run the tests in a random order"
+    )
 
 
 def _let_children_be_interrupted() -> None:
@@ -40,7 +44,9 @@ def _let_children_be_interrupted() -> None:
 def pytest_configure(config: pytest.Config) -> None:
     _let_children_be_interrupted()
     worker = getattr(config, "workerinput", None)
-    RunCache.folder = Path(worker["run_cache"] if worker else tempfile.mkdtemp(prefix="sera-run-"))
+    RunCache.folder = Path(
+        worker["run_cache"] if worker else tempfile.mkdtemp(prefix="sera-run-")
+    )
     only_spreads = worker is None and config.getoption("dist", "no") != "no"
     if not only_spreads:  # who only hands tests to others need not import torch
         config.pluginmanager.import_plugin("tests.fixtures")
@@ -61,7 +67,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup
     return ByGroup(config, log)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
     if not config.getoption("long"):
         for item in items:
             if item.get_closest_marker("long"):
@@ -96,8 +104,12 @@ def long(pytestconfig: pytest.Config) -> bool:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in the end how much memory the tests took, and what this run has not tried."""
     peak = max(terminalreporter.config.stash.get(PEAKS_MIB, []), default=peak_mib())
-    terminalreporter.write_line(f"SERA: the largest process of the tests took {peak} MiB")
-    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    terminalreporter.write_line(
+        f"SERA: the largest process of the tests took {peak} MiB"
+    )
+    skipped = [
+        str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])
+    ]
     for reason, sentence in SKIPS.items():
         if count := sum(reason in cause for cause in skipped):
             terminalreporter.write_line(f"SERA: {count} {sentence}", yellow=True)

@@ -17,7 +17,9 @@ class DoubleEngine:
     def __init__(self) -> None:
         self.passes: list[int] = []
 
-    def compile(self, network: TapNetwork, *, batch_size: int | None = None) -> "DoubleNetwork":
+    def compile(
+        self, network: TapNetwork, *, batch_size: int | None = None
+    ) -> "DoubleNetwork":
         compiled = DoubleNetwork(deepcopy(network).double(), self.passes)
         network.register_forward_pre_hook(refuse)
         return compiled

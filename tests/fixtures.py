@@ -119,7 +119,9 @@ def filled(drawn) -> Callable[[str], nn.Module]:
     """A whole network in eval mode whose layers keep the variance of what passes through them."""
 
     def fill(name: str) -> nn.Module:
-        module = blank(get_network(name)).to_empty(device="cpu").eval().requires_grad_(False)
+        module = (
+            blank(get_network(name)).to_empty(device="cpu").eval().requires_grad_(False)
+        )
         for key, tensor in module.state_dict().items():
             tensor.copy_(values(key, tensor.shape))
         return module

@@ -17,9 +17,11 @@ class Gateway:
     """One home's gateway; started again, it listens where it did."""
 
     def __init__(self, settings: Settings) -> None:
-        self.port, self.folder = free_port(), settings.home
+        self.port = free_port()
+        self.folder = settings.home
         self.url = f"http://127.0.0.1:{self.port}"
-        self.log, self.temporary = self.folder / "api.log", self.folder / "tmp"
+        self.log = self.folder / "api.log"
+        self.temporary = self.folder / "tmp"
         self.temporary.mkdir(exist_ok=True)
         told = {
             "HOME": str(settings.home),
@@ -36,7 +38,9 @@ class Gateway:
     def start(self) -> None:
         with self.log.open("ab") as log:
             command = (sys.executable, "-m", "services.api")
-            self.process = psutil.Popen(command, env=self._env, cwd=ROOT, stdout=log, stderr=log)
+            self.process = psutil.Popen(
+                command, env=self._env, cwd=ROOT, stdout=log, stderr=log
+            )
         until(self._answers, within_s=60)
 
     def kill(self) -> None:

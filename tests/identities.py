@@ -15,7 +15,8 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
-CLIENT, SECRET = "sera", "the client's own secret"
+CLIENT = "sera"
+SECRET = "the client's own secret"
 
 
 class Identities:
@@ -23,7 +24,10 @@ class Identities:
 
     def __init__(self) -> None:
         self.key = ECKey.generate_key("P-256", parameters={"kid": "one"})
-        self.claims: dict[str, Any] = {"sub": "subject-1", "preferred_username": "a.reader"}
+        self.claims: dict[str, Any] = {
+            "sub": "subject-1",
+            "preferred_username": "a.reader",
+        }
         self.tamper: dict[str, Any] = {}
         self.signing: Any = None
         self.header: dict[str, Any] = {"alg": "ES256", "kid": "one"}
@@ -42,21 +46,33 @@ class Identities:
 
     def authorize(self, asked: dict[str, str]) -> str:
         """Where the browser is sent back to."""
-        assert (asked["response_type"], asked["client_id"], asked["code_challenge_method"]) == (
+        assert (
+            asked["response_type"],
+            asked["client_id"],
+            asked["code_challenge_method"],
+        ) == (
             "code",
             CLIENT,
             "S256",
         )
         code = secrets.token_urlsafe(16)
         self.codes[code] = asked
-        return asked["redirect_uri"] + "?" + urlencode({"code": code, "state": asked["state"]})
+        return (
+            asked["redirect_uri"]
+            + "?"
+            + urlencode({"code": code, "state": asked["state"]})
+        )
 
-    def exchange(self, told: dict[str, str], authorization: str) -> dict[str, str] | None:
+    def exchange(
+        self, told: dict[str, str], authorization: str
+    ) -> dict[str, str] | None:
         """None for what a provider refuses: a wrong client, a used code, another verifier or address."""
         wanted = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         asked = self.codes.pop(told["code"], None)
         proven = (
-            asked and create_s256_code_challenge(told["code_verifier"]) == asked["code_challenge"]
+            asked
+            and create_s256_code_challenge(told["code_verifier"])
+            == asked["code_challenge"]
         )
         if (
             authorization != f"Basic {wanted}"
@@ -64,11 +80,21 @@ class Identities:
             or told["redirect_uri"] != asked["redirect_uri"]
         ):
             return None
-        return {"access_token": "x", "token_type": "Bearer", "id_token": self.token(asked["nonce"])}
+        return {
+            "access_token": "x",
+            "token_type": "Bearer",
+            "id_token": self.token(asked["nonce"]),
+        }
 
     def token(self, nonce: str) -> str:
         now = int(time.time())
-        told = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": nonce}
+        told = {
+            "iss": self.issuer,
+            "aud": CLIENT,
+            "iat": now,
+            "exp": now + 300,
+            "nonce": nonce,
+        }
         told |= self.claims | self.tamper
         kept = {name: value for name, value in told.items() if value is not None}
         return jwt.encode(

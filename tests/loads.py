@@ -19,7 +19,9 @@ def case(number: int, hospital: str = "load-01", at_s: float | None = None) -> A
     return Arrival(float(number) if at_s is None else at_s, planned)
 
 
-def answered(arrival: Arrival, accepted_s: float = 0.05, answered_s: float = 0.5) -> Sent:
+def answered(
+    arrival: Arrival, accepted_s: float = 0.05, answered_s: float = 0.5
+) -> Sent:
     """A case that went as it should."""
     number = arrival.planned.number
     receipt = {"job_id": f"job-{number}", "case_id": f"case-{number}"}
@@ -45,7 +47,9 @@ def unanswered(arrival: Arrival) -> Sent:
     return sent
 
 
-def samples(memory: Mapping[str, Sequence[float]], every_s: float = 5.0) -> list[Sample]:
+def samples(
+    memory: Mapping[str, Sequence[float]], every_s: float = 5.0
+) -> list[Sample]:
     """Looks with these figures, one after another."""
     looks = zip(*memory.values(), strict=True)
     return [
@@ -56,12 +60,13 @@ def samples(memory: Mapping[str, Sequence[float]], every_s: float = 5.0) -> list
 
 def course(faults: Sequence[Fault] = (), **other: object) -> Course:
     """A minute in which every case was answered, each in a time of its own."""
-    waits = ((arrival, 0.2 + 0.01 * (arrival.planned.number % 40)) for arrival in schedule(LOAD))
-    sent = [answered(arrival, answered_s=wait) for arrival, wait in waits]
-    notes, looks = (
-        Notes(sent, list(faults), LOAD.seconds),
-        samples({"api": [200.0] * 12, "worker": [900.0] * 12}),
+    waits = (
+        (arrival, 0.2 + 0.01 * (arrival.planned.number % 40))
+        for arrival in schedule(LOAD)
     )
+    sent = [answered(arrival, answered_s=wait) for arrival, wait in waits]
+    notes = Notes(sent, list(faults), LOAD.seconds)
+    looks = samples({"api": [200.0] * 12, "worker": [900.0] * 12})
     whole = Course(
         LOAD,
         "http://127.0.0.1:8000",

@@ -33,21 +33,27 @@ def renderer() -> tuple[str, ...] | None:
 @cache
 def rendered(folder: Path) -> list[Object]:
     """What is applied to a cluster."""
-    told = subprocess.run([*renderer(), str(folder)], capture_output=True, text=True, timeout=60)
+    told = subprocess.run(
+        [*renderer(), str(folder)], capture_output=True, text=True, timeout=60
+    )
     assert told.returncode == 0, told.stderr
     return list(yaml.load_all(told.stdout, yaml.CSafeLoader))
 
 
 def everything(folder: Path) -> list[Object]:
     """The base with all components at once, those too that no overlay takes; written into an empty folder."""
-    components = [path.parent for path in KUSTOMIZATIONS if path.parent.parent.name == "components"]
+    components = [
+        path.parent
+        for path in KUSTOMIZATIONS
+        if path.parent.parent.name == "components"
+    ]
     listed = "".join(f"  - {os.path.relpath(path, folder)}\n" for path in components)
-    base, cpu = (
-        os.path.relpath(FOLDER / "base", folder),
-        (FOLDER / "overlays" / "cpu" / "settings.env").read_text(),
-    )
+    base = os.path.relpath(FOLDER / "base", folder)
+    cpu = (FOLDER / "overlays" / "cpu" / "settings.env").read_text()
     (folder / "settings.env").write_text(cpu)
-    (folder / "kustomization.yaml").write_text(EVERYTHING.format(base=base, components=listed))
+    (folder / "kustomization.yaml").write_text(
+        EVERYTHING.format(base=base, components=listed)
+    )
     return rendered(folder)
 
 
@@ -81,7 +87,11 @@ def named_in(path: Path) -> Iterator[Path]:
     said = documents(path)[0]
     names = [*said.get("resources", ()), *said.get("components", ())]
     names += [patch["path"] for patch in said.get("patches", ()) if "path" in patch]
-    names += [name for each in said.get("configMapGenerator", ()) for name in each.get("envs", ())]
+    names += [
+        name
+        for each in said.get("configMapGenerator", ())
+        for name in each.get("envs", ())
+    ]
     return (path.parent / name for name in names)
 
 
@@ -100,7 +110,9 @@ def field(thing: Object, path: str) -> Any:
 def matches(selector: Object, found: dict[str, str]) -> bool:
     """Whether a label selector takes something with these labels."""
     wanted = selector.get("matchLabels", {}).items() <= found.items()
-    rules = [(each, found.get(each["key"])) for each in selector.get("matchExpressions", ())]
+    rules = [
+        (each, found.get(each["key"])) for each in selector.get("matchExpressions", ())
+    ]
     return wanted and all(
         (value in each["values"]) == (each["operator"] == "In") for each, value in rules
     )
@@ -113,7 +125,11 @@ def pod(thing: Object) -> Object:
 
 def pods(things: list[Object]) -> dict[str, Object]:
     """Every pod by its component."""
-    return {thing["metadata"]["name"]: pod(thing) for thing in things if thing["kind"] in PODS}
+    return {
+        thing["metadata"]["name"]: pod(thing)
+        for thing in things
+        if thing["kind"] in PODS
+    }
 
 
 def labels(thing: Object) -> dict[str, str]:
@@ -140,15 +156,24 @@ def walk(thing: Any, key: str) -> Iterator[Any]:
     if isinstance(thing, dict):
         yield from (value for name, value in thing.items() if name == key)
     for each in (
-        thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ()
+        thing.values()
+        if isinstance(thing, dict)
+        else thing
+        if isinstance(thing, list)
+        else ()
     ):
         yield from walk(each, key)
 
 
 def _resources() -> list[Path]:
-    listed = [(path, documents(path)[0].get("resources", ())) for path in KUSTOMIZATIONS]
+    listed = [
+        (path, documents(path)[0].get("resources", ())) for path in KUSTOMIZATIONS
+    ]
     return [
-        path.parent / name for path, names in listed for name in names if name.endswith(".yaml")
+        path.parent / name
+        for path, names in listed
+        for name in names
+        if name.endswith(".yaml")
     ]
 
 
@@ -164,4 +189,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def _first(name: str) -> Object:
-    return {"name": name, "labels": {"app.kubernetes.io/name": "sera", "rollout": "first"}}
+    return {
+        "name": name,
+        "labels": {"app.kubernetes.io/name": "sera", "rollout": "first"},
+    }

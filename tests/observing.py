@@ -29,7 +29,8 @@ PLAIN: dict[str, Any] = {
 
 class Observing:
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger, self._owner = ledger, {}
+        self._ledger = ledger
+        self._owner = {}
 
     def hospital(self, name: str) -> UUID:
         with self._ledger.system_session("test") as house:
@@ -48,9 +49,11 @@ class Observing:
         **told: Any,
     ) -> list[UUID]:
         """What is given as a list or array has one value for each case."""
-        owner, pairs = self.hospital(hospital), self._cases(count, hospital, device)
+        owner = self.hospital(hospital)
+        pairs = self._cases(count, hospital, device)
         rows = [
-            {name: _nth(value, number) for name, value in told.items()} for number in range(count)
+            {name: _nth(value, number) for name, value in told.items()}
+            for number in range(count)
         ]
         known = [row.pop("malignant", None) for row in rows]
         ids = [
@@ -59,7 +62,10 @@ class Observing:
         ]
         with self._ledger.system_session("test") as house:
             house.observations.keep(
-                [Observation(**one, **PLAIN | row) for one, row in zip(ids, rows, strict=True)]
+                [
+                    Observation(**one, **PLAIN | row)
+                    for one, row in zip(ids, rows, strict=True)
+                ]
             )
         if days_ago:
             jobs = [job for _, job in pairs]
@@ -70,7 +76,11 @@ class Observing:
             )
         cases = [case for case, _ in pairs]
         self._outcomes(
-            [(case, bool(was)) for case, was in zip(cases, known, strict=True) if was is not None]
+            [
+                (case, bool(was))
+                for case, was in zip(cases, known, strict=True)
+                if was is not None
+            ]
         )
         return cases
 
@@ -78,27 +88,44 @@ class Observing:
         self, hospital: str, reason: str, device: str | None = None, days_ago: int = 0
     ) -> None:
         ((_, job),) = self._cases(1, hospital, device)
-        moved = {"state": JobState.FAILED, "reason": reason, "created_at": _ago(days_ago)}
+        moved = {
+            "state": JobState.FAILED,
+            "reason": reason,
+            "created_at": _ago(days_ago),
+        }
         self._run(update(JobRow).where(JobRow.id == job).values(**moved))
 
     def outcome(self, case: UUID, malignant: bool) -> None:
         self._outcomes([(case, malignant)])
 
     def model(
-        self, digest: str = MODEL, reference: dict[str, Any] | None = None, **metrics: Any
+        self,
+        digest: str = MODEL,
+        reference: dict[str, Any] | None = None,
+        **metrics: Any,
     ) -> None:
         """The next version of `light`."""
         with self._ledger.system_session("test") as house:
             house.models.store(digest, "light", "light", None, False, metrics)
-        self._run(update(ModelRow).where(ModelRow.digest == digest).values(reference=reference))
+        self._run(
+            update(ModelRow)
+            .where(ModelRow.digest == digest)
+            .values(reference=reference)
+        )
 
-    def _cases(self, count: int, hospital: str, device: str | None) -> list[tuple[UUID, UUID]]:
-        owner, pairs = self.hospital(hospital), [(uuid4(), uuid4()) for _ in range(count)]
+    def _cases(
+        self, count: int, hospital: str, device: str | None
+    ) -> list[tuple[UUID, UUID]]:
+        owner = self.hospital(hospital)
+        pairs = [(uuid4(), uuid4()) for _ in range(count)]
         told = vars(CASE) | {"device": device, "hospital_id": owner}
         self._run(insert(CaseRow).values([told | {"id": case} for case, _ in pairs]))
         self._run(
             insert(JobRow).values(
-                [{"id": job, "case_id": case, "hospital_id": owner} for case, job in pairs]
+                [
+                    {"id": job, "case_id": case, "hospital_id": owner}
+                    for case, job in pairs
+                ]
             )
         )
         self._owner |= {case: owner for case, _ in pairs}
@@ -107,7 +134,8 @@ class Observing:
     def _outcomes(self, known: list[tuple[UUID, bool]]) -> None:
         plain = {"source": "histology", "consent": True, "actor": "test"}
         rows = [
-            plain | {"case_id": case, "hospital_id": self._owner[case], "malignant": was}
+            plain
+            | {"case_id": case, "hospital_id": self._owner[case], "malignant": was}
             for case, was in known
         ]
         if rows:

@@ -51,10 +51,16 @@ class PreviousRelease:
     """A gateway and a worker in one."""
 
     def __init__(self, url: str, hospital: UUID) -> None:
-        self._engine, self._hospital = create_engine(url, poolclass=NullPool), hospital
+        self._engine = create_engine(url, poolclass=NullPool)
+        self._hospital = hospital
 
     def submit(self) -> None:
-        told = {"hospital": self._hospital, "case": uuid4(), "job": uuid4(), "image": "b" * 64}
+        told = {
+            "hospital": self._hospital,
+            "case": uuid4(),
+            "job": uuid4(),
+            "image": "b" * 64,
+        }
         with self._engine.begin() as line:
             line.exec_driver_sql(OF_HOSPITAL.format(self._hospital))
             line.execute(CASE, told)

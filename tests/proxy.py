@@ -22,7 +22,8 @@ class Proxy:
 
     def __init__(self, endpoint: str, door: socket.socket) -> None:
         host, _, port = endpoint.partition(":")
-        self._target, self._door = (host, int(port)), door
+        self._target = (host, int(port))
+        self._door = door
         self.endpoint = f"127.0.0.1:{door.getsockname()[1]}"
         self.line = Line.GOOD
         self._open: list[socket.socket] = []

@@ -34,12 +34,17 @@ def studied(submitter, ledger, malignant: list[bool], scores: list[float]) -> li
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", len(sent), timedelta(minutes=1), 5)
         house.queue.finish(
-            lease.token, DIGEST, {job.id: result(by_job[str(job.id)]) for job in lease.jobs}
+            lease.token,
+            DIGEST,
+            {job.id: result(by_job[str(job.id)]) for job in lease.jobs},
         )
     for each, sick in zip(sent, malignant, strict=True):
         outcome = {"malignant": sick, "source": "histology"}
         assert (
-            submitter.post(f"/v1/cases/{each['case_id']}/outcome", json=outcome).status_code == 201
+            submitter.post(
+                f"/v1/cases/{each['case_id']}/outcome", json=outcome
+            ).status_code
+            == 201
         )
     return [each["case_id"] for each in sent]
 
@@ -66,7 +71,9 @@ def read(client, study: str, said: dict[str, tuple[int, int]]) -> None:
                 "probability": per_cent,
                 "malignant": per_cent >= 50,
             }
-            answer = client.post(f"{at}/readings", json=told | {"seen_ms": 900, "hidden_ms": 0})
+            answer = client.post(
+                f"{at}/readings", json=told | {"seen_ms": 900, "hidden_ms": 0}
+            )
             assert answer.status_code == 201, answer.text
             if phase == "blind":
                 assert client.get(f"{at}/aided/{case}").status_code == 200

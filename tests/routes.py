@@ -34,14 +34,20 @@ class Route:
         """The path with these in place of its parameters; KeyError for one that is not known."""
         filled = self.path
         for name in self.named("path"):
-            value = ids[f"{self.path.split('/')[2]}/{name}"] if name == "name" else ids[name]
+            value = (
+                ids[f"{self.path.split('/')[2]}/{name}"]
+                if name == "name"
+                else ids[name]
+            )
             filled = filled.replace(f"{{{name}}}", str(value))
         return filled
 
     def asked(self) -> dict[str, Any]:
         """What has to stand in the query."""
         needed = (
-            each for each in self.parameters if each["in"] == "query" and each.get("required")
+            each
+            for each in self.parameters
+            if each["in"] == "query" and each.get("required")
         )
         return {each["name"]: self._example(each["schema"]) for each in needed}
 
@@ -51,9 +57,15 @@ class Route:
             example = self._example(told["schema"])
             if kind == "application/json":
                 return {"json": example}
-            files = {name: value for name, value in example.items() if isinstance(value, tuple)}
+            files = {
+                name: value
+                for name, value in example.items()
+                if isinstance(value, tuple)
+            }
             return {
-                "data": {name: value for name, value in example.items() if name not in files},
+                "data": {
+                    name: value for name, value in example.items() if name not in files
+                },
                 "files": files,
             }
         return {}
@@ -75,16 +87,21 @@ class Route:
             }
         if schema.get("type") == "array":
             return [self._example(schema["items"])]
-        return {"string": "word", "integer": 1, "number": 1.0, "boolean": True}[schema["type"]]
+        return {"string": "word", "integer": 1, "number": 1.0, "boolean": True}[
+            schema["type"]
+        ]
 
     def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         if "$ref" in schema:
             return self._resolved(
-                self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+                self.document["components"]["schemas"][
+                    schema["$ref"].rpartition("/")[2]
+                ]
             )
         some = schema.get("anyOf") or schema.get("allOf")
         return (
-            self._resolved(some[0]) | {k: v for k, v in schema.items() if k == "examples"}
+            self._resolved(some[0])
+            | {k: v for k, v in schema.items() if k == "examples"}
             if some
             else schema
         )
@@ -106,4 +123,6 @@ def routes(document: Mapping[str, Any]) -> Iterator[Route]:
     for path, methods in document["paths"].items():
         for method, told in methods.items():
             body = told.get("requestBody", {}).get("content", {})
-            yield Route(method.upper(), path, tuple(told.get("parameters", ())), body, document)
+            yield Route(
+                method.upper(), path, tuple(told.get("parameters", ())), body, document
+            )

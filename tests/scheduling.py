@@ -14,10 +14,22 @@ BROWSER_FOLDER = "tests/browser/"
 STACK_FOLDER = "tests/e2e/"
 OWN_STACK = frozenset(
     f"{STACK_FOLDER}{name}.py"
-    for name in ("test_another_home", "test_chaos", "test_faults", "test_lee2019", "test_restore")
+    for name in (
+        "test_another_home",
+        "test_chaos",
+        "test_faults",
+        "test_lee2019",
+        "test_restore",
+    )
 )
 """Files of `tests/e2e` that do not use the stack which the others there share."""
-LONGEST_FIRST = (BROWSER, STACK, "tests/integration/api/", STACK_FOLDER, "tests/integration/")
+LONGEST_FIRST = (
+    BROWSER,
+    STACK,
+    "tests/integration/api/",
+    STACK_FOLDER,
+    "tests/integration/",
+)
 """Beginnings of groups, in the order in which they are handed out, so that all workers end at about the same time.
 
 Stacks of a file's own come after some tests that need none: three at once are slow on two cores.
@@ -40,7 +52,10 @@ def in_order(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     def rank(item: pytest.Item) -> int:
         group = group_of(item.nodeid)
         places = enumerate(LONGEST_FIRST)
-        return next((place for place, path in places if group.startswith(path)), len(LONGEST_FIRST))
+        return next(
+            (place for place, path in places if group.startswith(path)),
+            len(LONGEST_FIRST),
+        )
 
     return sorted(items, key=rank)
 
@@ -67,7 +82,9 @@ class ByGroup(LoadScopeScheduling):
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         super().__init__(config, log)
-        config.option.loadscopereorder = False  # else those with the most tests come first
+        config.option.loadscopereorder = (
+            False  # else those with the most tests come first
+        )
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)

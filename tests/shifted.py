@@ -15,7 +15,9 @@ BEFORE = {"services.worker": ("zoneinfo", "sklearn.utils.validation")}
 
 def shift(seconds: float) -> None:
     """Put `time.time` and the `now` of every datetime to come so many seconds off."""
-    true_time, true_time_ns, true = time.time, time.time_ns, datetime.datetime
+    true_time = time.time
+    true_time_ns = time.time_ns
+    true = datetime.datetime
     off = datetime.timedelta(seconds=seconds)
 
     class Kind(type):

@@ -36,7 +36,9 @@ def count_statements(engine: Engine) -> Iterator[StatementCount]:
     def note_begin(connection: Connection) -> None:
         connection.info[FRESH] = True
 
-    def note_statement(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+    def note_statement(
+        connection: Connection, _cursor: object, statement: str, *_: object
+    ) -> None:
         with lock:
             count.statements.append(statement)
             if connection.info.pop(FRESH, False):

@@ -25,15 +25,20 @@ JUDGES = {
         for kind in ("svm", "forest")
     },
     Section.FEW: {
-        f"A+{other} svm": {"members": f"A, {other}", "classifier": "svm"} for other in "OVRI"
+        f"A+{other} svm": {"members": f"A, {other}", "classifier": "svm"}
+        for other in "OVRI"
     },
     Section.MANY: {"A+O+V+R forest": {"members": "A, O, V, R", "classifier": "forest"}},
-    Section.ENSEMBLES: {"(a) alexnet": {"members": "svm, forest of alexnet", "rule": "mean"}},
+    Section.ENSEMBLES: {
+        "(a) alexnet": {"members": "svm, forest of alexnet", "rule": "mean"}
+    },
     Section.MODEL: {"light": {"rule": "weighted"}},
 }
 
 
-def study(count: int = 60, seed: int = 0, people: bool = True, **changed: object) -> Study:
+def study(
+    count: int = 60, seed: int = 0, people: bool = True, **changed: object
+) -> Study:
     """`count` images, every third malignant, two of each patient, at two sites; scores of different worth."""
     random = np.random.default_rng(seed)
     malignant = np.arange(count) % 3 == 0
@@ -47,12 +52,16 @@ def study(count: int = 60, seed: int = 0, people: bool = True, **changed: object
         "images": tuple(f"images/{place:03}.png" for place in range(count)),
         "malignant": malignant,
         "groups": np.array([f"patient /{place // 2}" for place in range(count)]),
-        "sites": np.array(["north" if place % 2 else "south" for place in range(count)]),
+        "sites": np.array(
+            ["north" if place % 2 else "south" for place in range(count)]
+        ),
         "rows": (*rows, *(persons(malignant, random) if people else ())),
         "folds": 6,
         "seed": seed,
         "fingerprint": "ab" * 32,
-        "left_out": (LeftOut(Section.TUNED, "overfeat_accurate", "There are no weights for it."),),
+        "left_out": (
+            LeftOut(Section.TUNED, "overfeat_accurate", "There are no weights for it."),
+        ),
         "skipped": (Skipped("key-of-a-broken-one", "image-unreadable"),),
         "settings": {
             "alexnet svm": {"kernel": "rbf", "C": 4.0},
@@ -71,8 +80,14 @@ def scored(
 ) -> Row:
     scores = 1 / (1 + np.exp(-random.normal(malignant * random.uniform(1, 2.5) - 1, 1)))
     called = scores >= youden_cutoff(scores, malignant)
-    risks = fit_sigmoid(scores, malignant).apply(scores) if section is Section.MODEL else None
-    return Row(section, name, facts, called, scores, risks, np.ones(malignant.size, bool))
+    risks = (
+        fit_sigmoid(scores, malignant).apply(scores)
+        if section is Section.MODEL
+        else None
+    )
+    return Row(
+        section, name, facts, called, scores, risks, np.ones(malignant.size, bool)
+    )
 
 
 def persons(malignant: np.ndarray, random: np.random.Generator) -> list[Row]:

@@ -28,40 +28,65 @@ from shared.domain.roles import Role
 
 def main() -> int:
     arguments = _arguments()
-    with tempfile.TemporaryDirectory() as home, House(Path(home), arguments.port) as house:
-        told = _uploads(house, arguments) if arguments.part == "uploads" else _api(house, arguments)
+    with (
+        tempfile.TemporaryDirectory() as home,
+        House(Path(home), arguments.port) as house,
+    ):
+        told = (
+            _uploads(house, arguments)
+            if arguments.part == "uploads"
+            else _api(house, arguments)
+        )
     print(json.dumps(told, indent=2) if arguments.json else shown(told))
     return 1 if told["faults"] else 0
 
 
 def _api(house: House, arguments: argparse.Namespace) -> dict[str, Any]:
-    found, url, began = {}, house.stack.url or "", time.monotonic()
+    found = {}
+    url = house.stack.url or ""
+    began = time.monotonic()
     with Watch(house.pids, WATCHED) as watch:
         for role in Role:
-            found[role] = fuzz_api(url, house.key(role), arguments.seed, arguments.examples)
-    return of_api(arguments.seed, time.monotonic() - began, found, watch.usage, house.deaths)
+            found[role] = fuzz_api(
+                url, house.key(role), arguments.seed, arguments.examples
+            )
+    return of_api(
+        arguments.seed, time.monotonic() - began, found, watch.usage, house.deaths
+    )
 
 
 def _uploads(house: House, arguments: argparse.Namespace) -> dict[str, Any]:
-    tally, began = Tally(arguments.keep), time.monotonic()
-    numbers = [arguments.only] if arguments.only is not None else range(arguments.uploads)
+    tally = Tally(arguments.keep)
+    began = time.monotonic()
+    numbers = (
+        [arguments.only] if arguments.only is not None else range(arguments.uploads)
+    )
     with Watch(house.pids, WATCHED) as watch, house.client() as client:
         send_all(
-            client, (upload(arguments.seed, number) for number in numbers), tally, arguments.clients
+            client,
+            (upload(arguments.seed, number) for number in numbers),
+            tally,
+            arguments.clients,
         )
         house.collect(arguments.seed, tally)
-    return of_uploads(arguments.seed, time.monotonic() - began, tally, watch.usage, house.deaths)
+    return of_uploads(
+        arguments.seed, time.monotonic() - began, tally, watch.usage, house.deaths
+    )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", choices=("uploads", "api"), nargs="?", default="uploads")
+    parser.add_argument(
+        "part", choices=("uploads", "api"), nargs="?", default="uploads"
+    )
     parser.add_argument("--uploads", type=int, default=10_000)
     parser.add_argument("--only", type=int, help="the one upload of this number")
     parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--examples", type=int, default=50, help="of each operation and role")
+    parser.add_argument(
+        "--examples", type=int, default=50, help="of each operation and role"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, default=Path(".sera/fuzz"))
     parser.add_argument("--port", type=int, default=18960)

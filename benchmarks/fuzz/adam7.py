@@ -21,7 +21,9 @@ PASSES = (
 def interlaced_png(pixels: NDArray[np.uint8]) -> bytes:
     """(height, width) grey, seven times coarser to finer, each row with the filter `None`."""
     rows = b"".join(
-        b"\0" + row.tobytes() for x, y, across, down in PASSES for row in pixels[y::down, x::across]
+        b"\0" + row.tobytes()
+        for x, y, across, down in PASSES
+        for row in pixels[y::down, x::across]
     )
     height, width = pixels.shape
     header = pack(">IIBBBBB", width, height, 8, 0, 0, 0, 1)

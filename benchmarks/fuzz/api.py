@@ -36,7 +36,9 @@ class Findings:
     """How to bring about each, by what it is."""
 
 
-def fuzz_api(url: str, key: str, seed: int, examples: int, edges: bool = True) -> Findings:
+def fuzz_api(
+    url: str, key: str, seed: int, examples: int, edges: bool = True
+) -> Findings:
     """Fuzz every operation at `url` with a key; as many examples of each, and the edges of every parameter."""
     config = SchemathesisConfig.from_dict(_config(key, seed, examples, edges))
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)
@@ -71,7 +73,9 @@ def _config(key: str, seed: int, examples: int, edges: bool) -> dict[str, Any]:
 
 def _count(found: Findings, recorder: ScenarioRecorder) -> None:
     answers = [
-        each.response for each in recorder.interactions.values() if each.response is not None
+        each.response
+        for each in recorder.interactions.values()
+        if each.response is not None
     ]
     found.requests += len(recorder.interactions)
     found.statuses.update(answer.status_code for answer in answers)
@@ -84,7 +88,11 @@ def _faults(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:
         for check in checks:
             if check.status is not Status.SUCCESS:
                 told = check.failure_info
-                what = f"{told.failure.title}: {told.failure.message}" if told else check.status
+                what = (
+                    f"{told.failure.title}: {told.failure.message}"
+                    if told
+                    else check.status
+                )
                 yield (
                     f"{recorder.label}: {check.name}: {what}",
                     told.code_sample if told else _asked(recorder, case_id),

@@ -13,11 +13,16 @@ from benchmarks.fuzz.upload import Upload
 
 BOUND_S = 70.0
 """Cleaning is cut off after 60 s; an answer later than this is a hang."""
-PATH, AT_ONCE, AHEAD = "/v1/cases", 4, 64
+PATH = "/v1/cases"
+AT_ONCE = 4
+AHEAD = 64
 
 
 def send_all(
-    client: httpx2.Client, uploads: Iterable[Upload], tally: Tally, at_once: int = AT_ONCE
+    client: httpx2.Client,
+    uploads: Iterable[Upload],
+    tally: Tally,
+    at_once: int = AT_ONCE,
 ) -> None:
     """Send each, several at a time; none is made long before it is sent."""
     with ThreadPoolExecutor(at_once) as pool:
@@ -27,7 +32,8 @@ def send_all(
 
 def send(client: httpx2.Client, upload: Upload, tally: Tally) -> None:
     """Send one and count its answer, or that none came within the client's patience, which is to be BOUND_S."""
-    headers, began = {"Content-Type": upload.content_type}, time.perf_counter()
+    headers = {"Content-Type": upload.content_type}
+    began = time.perf_counter()
     try:
         answer = client.post(PATH, content=upload.body, headers=headers)
     except httpx2.TimeoutException:

@@ -63,7 +63,9 @@ def no_declared_type(chance: Random, image: bytes, fields: Mapping[str, str]) ->
 
 
 def odd_file_name(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
-    return _type(), _body([_image(image, "image/png", chance.choice(ODD_NAMES)), *_texts(fields)])
+    return _type(), _body(
+        [_image(image, "image/png", chance.choice(ODD_NAMES)), *_texts(fields)]
+    )
 
 
 def image_as_text(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
@@ -80,7 +82,9 @@ def image_twice(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form
 
 
 def fields_twice(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
-    return _type(), _body([_image(image, "image/png"), *_texts(fields), *_texts(fields)])
+    return _type(), _body(
+        [_image(image, "image/png"), *_texts(fields), *_texts(fields)]
+    )
 
 
 def odd_value(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
@@ -88,13 +92,19 @@ def odd_value(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
         ("size_mm", "roi", "external_id", "priority", "frame", "descriptors", "unknown")
     )
     return _type(), _body(
-        [_image(image, "image/png"), *_texts({**fields, name: chance.choice(ODD_VALUES)})]
+        [
+            _image(image, "image/png"),
+            *_texts({**fields, name: chance.choice(ODD_VALUES)}),
+        ]
     )
 
 
 def field_as_file(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
     parts = [
-        (f'Content-Disposition: form-data; name="{name}"; filename="x"'.encode(), image[:64])
+        (
+            f'Content-Disposition: form-data; name="{name}"; filename="x"'.encode(),
+            image[:64],
+        )
         for name in fields
     ]
     return _type(), _body([_image(image, "image/png"), *parts])
@@ -123,7 +133,13 @@ def line_feeds_only(chance: Random, image: bytes, fields: Mapping[str, str]) -> 
 
 def odd_boundary(chance: Random, image: bytes, fields: Mapping[str, str]) -> Form:
     said = chance.choice(
-        ("", "; boundary=", "; boundary=other", f'; boundary="{EDGE}"', "; boundary=" + "b" * 500)
+        (
+            "",
+            "; boundary=",
+            "; boundary=other",
+            f'; boundary="{EDGE}"',
+            "; boundary=" + "b" * 500,
+        )
     )
     return f"multipart/form-data{said}", plain(chance, image, fields)[1]
 
@@ -146,7 +162,8 @@ def odd_part_headers(chance: Random, image: bytes, fields: Mapping[str, str]) ->
         b"Content-Disposition: attachment; name=image; filename*=UTF-8''%ff%00",
         b'Content-Disposition: form-data; name="image"; filename="a"\r\nContent-Transfer-Encoding: base64',
         b'Content-Disposition: form-data; name="image"; filename="a"\r\nContent-Type: image/png; charset=\xff',
-        b'Content-Disposition: form-data; name="image"; filename="a"\r\nX: ' + b"y" * 100_000,
+        b'Content-Disposition: form-data; name="image"; filename="a"\r\nX: '
+        + b"y" * 100_000,
         b"no colon at all",
     )
     return _type(), _body([(chance.choice(heads), image), *_texts(fields)])
@@ -180,9 +197,7 @@ def _type() -> str:
 
 
 def _image(image: bytes, kind: str, name: str = "nodule.png") -> tuple[bytes, bytes]:
-    head = (
-        f'Content-Disposition: form-data; name="image"; filename="{name}"\r\nContent-Type: {kind}'
-    )
+    head = f'Content-Disposition: form-data; name="image"; filename="{name}"\r\nContent-Type: {kind}'
     return head.encode(), image
 
 
@@ -196,7 +211,9 @@ def _texts(fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 def _body(parts: list[tuple[bytes, bytes]]) -> bytes:
     edge = f"--{EDGE}\r\n".encode()
     return (
-        b"".join(edge + head + b"\r\n\r\n" + content + b"\r\n" for head, content in parts)
+        b"".join(
+            edge + head + b"\r\n\r\n" + content + b"\r\n" for head, content in parts
+        )
         + edge[:-2]
         + b"--\r\n"
     )

@@ -21,10 +21,14 @@ from shared.ledger import Ledger
 from shared.objects import open_store
 from shared.settings import Settings
 
-STILL_S, PAUSE_S = 180.0, 0.5
+STILL_S = 180.0
+PAUSE_S = 0.5
 """A worker that ends no job for so long, while some wait, hangs."""
-WATCHED, HOSPITAL = ("api", "worker"), "fuzzed"
-ENDED = sa.text("SELECT id, state, reason FROM jobs WHERE state NOT IN ('queued', 'running')")
+WATCHED = ("api", "worker")
+HOSPITAL = "fuzzed"
+ENDED = sa.text(
+    "SELECT id, state, reason FROM jobs WHERE state NOT IN ('queued', 'running')"
+)
 LIMITS = {
     "SERA_RATE_PER_MINUTE": "100000",
     "SERA_INFLIGHT_QUOTA": "100000",
@@ -39,7 +43,9 @@ class House:
     """The running stack, and what died in it."""
 
     def __init__(self, home: Path, port: int) -> None:
-        needed = tuple(child for child in SERVICES if child.name not in ("trainer", "shadow"))
+        needed = tuple(
+            child for child in SERVICES if child.name not in ("trainer", "shadow")
+        )
         self.deaths: list[str] = []
         self.stack = Stack(
             home,
@@ -74,12 +80,18 @@ class House:
 
     def key(self, role: Role) -> str:
         hospital = HOSPITAL if role in HOSPITAL_ROLES else None
-        urls = {"database_url": self.stack.database_url, "broker_url": self.stack.broker_url}
-        return create_key(Settings(home=self.stack.home.root, **urls), role, hospital, "fuzz")
+        urls = {
+            "database_url": self.stack.database_url,
+            "broker_url": self.stack.broker_url,
+        }
+        return create_key(
+            Settings(home=self.stack.home.root, **urls), role, hospital, "fuzz"
+        )
 
     def collect(self, seed: int, tally: Tally) -> None:
         """Wait until every accepted case has its answer; a fault for each that gets none."""
-        known, moved_at = set(), time.monotonic()
+        known = set()
+        moved_at = time.monotonic()
         while left := tally.jobs.keys() - known:
             for job, state, reason in self._ended(left):
                 known.add(job)
@@ -96,12 +108,16 @@ class House:
 
     def _ended(self, wanted: set[str]) -> list[tuple[str, str, str | None]]:
         with self._ledger.engine.connect() as line:
-            rows = [(str(job), state, reason) for job, state, reason in line.execute(ENDED)]
+            rows = [
+                (str(job), state, reason) for job, state, reason in line.execute(ENDED)
+            ]
         return [row for row in rows if row[0] in wanted]
 
     def _serve(self) -> None:
         make_live(
-            make(self.stack.home.root / "bundle"), self._ledger, open_store(self.stack.objects_url)
+            make(self.stack.home.root / "bundle"),
+            self._ledger,
+            open_store(self.stack.objects_url),
         )
 
     def _heard(self, event: Event) -> None:

@@ -44,8 +44,11 @@ class Usage:
 class Watch:
     """Looks at the processes of these names every second, from entry to exit."""
 
-    def __init__(self, pids: Callable[[], Mapping[str, int]], names: Sequence[str]) -> None:
-        self._pids, self._over = pids, threading.Event()
+    def __init__(
+        self, pids: Callable[[], Mapping[str, int]], names: Sequence[str]
+    ) -> None:
+        self._pids = pids
+        self._over = threading.Event()
         self.usage = {name: Usage() for name in names}
         self._thread = threading.Thread(target=self._run, name="memory")
 

@@ -18,7 +18,9 @@ def swollen(usage: Mapping[str, Usage]) -> list[str]:
     told = []
     for name, used in usage.items():
         if used.most_mib > MOST_MIB[name]:
-            told.append(f"{name} took {used.most_mib:.0f} MiB, more than {MOST_MIB[name]:.0f}")
+            told.append(
+                f"{name} took {used.most_mib:.0f} MiB, more than {MOST_MIB[name]:.0f}"
+            )
         if used.growth_mib > MOST_GROWTH_MIB:
             told.append(
                 f"{name} grew by {used.growth_mib:.0f} MiB, more than {MOST_GROWTH_MIB:.0f}"
@@ -27,7 +29,11 @@ def swollen(usage: Mapping[str, Usage]) -> list[str]:
 
 
 def of_uploads(
-    seed: int, took_s: float, tally: Tally, usage: Mapping[str, Usage], deaths: Sequence[str]
+    seed: int,
+    took_s: float,
+    tally: Tally,
+    usage: Mapping[str, Usage],
+    deaths: Sequence[str],
 ) -> dict[str, Any]:
     """`faults` is empty if the run passed."""
     return {
@@ -63,7 +69,10 @@ def of_api(
 def shown(told: Mapping[str, Any]) -> str:
     """For people, a line for each figure."""
     lines = [
-        line for name, value in told.items() if name != "faults" for line in _lines(name, value)
+        line
+        for name, value in told.items()
+        if name != "faults"
+        for line in _lines(name, value)
     ]
     faults = told["faults"]
     more = [f"... and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
@@ -83,4 +92,8 @@ def _of_run(seed: int, took_s: float, usage: Mapping[str, Usage]) -> dict[str, A
 
 def _row(found: Findings) -> dict[str, Any]:
     statuses = {str(status): count for status, count in sorted(found.statuses.items())}
-    return {"requests": found.requests, "operations": len(found.operations), "statuses": statuses}
+    return {
+        "requests": found.requests,
+        "operations": len(found.operations),
+        "statuses": statuses,
+    }

@@ -83,7 +83,8 @@ def _pngs() -> Iterator[Seed]:
 
 
 def _jpegs() -> Iterator[Seed]:
-    pictures, turned = _pictures(), Image.Exif()
+    pictures = _pictures()
+    turned = Image.Exif()
     turned[0x0112], turned[0x010F] = 6, "maker"
     told = {
         "grey": (pictures["grey8"], {}),
@@ -103,19 +104,23 @@ def _tiffs() -> Iterator[Seed]:
         yield Seed(f"tiff-{compression}", ImageFormat.TIFF, content)
     yield Seed("tiff-grey16", ImageFormat.TIFF, _saved(pictures["grey16"], "TIFF"))
     pages = {"save_all": True, "append_images": [pictures["rgb"]]}
-    yield Seed("tiff-pages", ImageFormat.TIFF, _saved(pictures["grey8"], "TIFF", **pages))
+    yield Seed(
+        "tiff-pages", ImageFormat.TIFF, _saved(pictures["grey8"], "TIFF", **pages)
+    )
     yield Seed("tiff-tiled", ImageFormat.TIFF, tiled_tiff(phantom()))
 
 
 def tiled_tiff(pixels: NDArray[np.uint8]) -> bytes:
     """Uncompressed tiles of 32 x 32 (TIFF 6.0, section 15); both sides a multiple of that."""
-    side, (height, width) = 32, pixels.shape
+    side = 32
+    (height, width) = pixels.shape
     tiles = [
         pixels[y : y + side, x : x + side].tobytes()
         for y in range(0, height, side)
         for x in range(0, width, side)
     ]
-    entries, count = 10, len(tiles)
+    entries = 10
+    count = len(tiles)
     counts_at = 8 + 2 + 12 * entries + 4
     first = counts_at + 8 * count
     fields = [
@@ -132,8 +137,14 @@ def tiled_tiff(pixels: NDArray[np.uint8]) -> bytes:
         (324, 4, count, counts_at),
         (325, 4, count, counts_at + 4 * count),
     ]
-    directory = pack("<H", entries) + b"".join(pack("<HHII", *field) for field in fields) + bytes(4)
-    offsets = pack(f"<{count}I", *(first + side * side * index for index in range(count)))
+    directory = (
+        pack("<H", entries)
+        + b"".join(pack("<HHII", *field) for field in fields)
+        + bytes(4)
+    )
+    offsets = pack(
+        f"<{count}I", *(first + side * side * index for index in range(count))
+    )
     return (
         b"II*\0"
         + pack("<I", 8)
@@ -152,7 +163,8 @@ def _bmps() -> Iterator[Seed]:
 
 def _dicoms() -> Iterator[Seed]:
     grey = phantom()
-    colour, loop = np.stack([grey] * 3, -1), np.stack([grey] * 3)
+    colour = np.stack([grey] * 3, -1)
+    loop = np.stack([grey] * 3)
     kinds: dict[str, Callable[[], bytes]] = {
         "grey8": lambda: dicom_file(grey, Manufacturer="Maker", PatientName="A^Name"),
         "grey16": lambda: dicom_file(grey.astype(np.uint16) * 16),
@@ -160,9 +172,13 @@ def _dicoms() -> Iterator[Seed]:
         "loop": lambda: dicom_file(loop, NumberOfFrames=3),
         "regions": lambda: dicom_file(grey, SequenceOfUltrasoundRegions=[_region()]),
         "rle": lambda: _compressed(dicom_file(grey), RLELossless),
-        "rle-loop": lambda: _compressed(dicom_file(loop, NumberOfFrames=3), RLELossless),
+        "rle-loop": lambda: _compressed(
+            dicom_file(loop, NumberOfFrames=3), RLELossless
+        ),
         "j2k": lambda: _compressed(dicom_file(grey), JPEG2000Lossless),
-        "j2k-loop": lambda: _compressed(dicom_file(loop, NumberOfFrames=3), JPEG2000Lossless),
+        "j2k-loop": lambda: _compressed(
+            dicom_file(loop, NumberOfFrames=3), JPEG2000Lossless
+        ),
         "jpeg": lambda: _in_jpeg(1),
         "jpeg-loop": lambda: _in_jpeg(3),
         "deflated": lambda: _deflated(dicom_file(grey)),

@@ -9,7 +9,8 @@ from typing import Any
 
 from benchmarks.fuzz.upload import Upload
 
-FINE, ACCEPTED = range(200, 500), 202
+FINE = range(200, 500)
+ACCEPTED = 202
 PROBLEM = "application/problem+json"
 OURS = ("internal", "worker-lost")
 """Reasons of failed jobs that no image may bring about."""
@@ -29,7 +30,12 @@ class Tally:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def answered(
-        self, sent: Upload, status: int, headers: Mapping[str, str], body: Any, took_s: float
+        self,
+        sent: Upload,
+        status: int,
+        headers: Mapping[str, str],
+        body: Any,
+        took_s: float,
     ) -> None:
         """An answer came; `body` is its JSON, or None."""
         code = body.get("code", "") if isinstance(body, dict) else ""
@@ -62,4 +68,6 @@ class Tally:
         if sent:
             self.keep.mkdir(parents=True, exist_ok=True)
             (self.keep / f"{sent.number}.body").write_bytes(sent.body)
-            (self.keep / f"{sent.number}.txt").write_text(f"{sent}\n{sent.content_type}\n{what}\n")
+            (self.keep / f"{sent.number}.txt").write_text(
+                f"{sent}\n{sent.content_type}\n{what}\n"
+            )

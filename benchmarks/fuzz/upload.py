@@ -17,7 +17,10 @@ SHARES = {
     ImageFormat.TIFF: 0.17,
     ImageFormat.BMP: 0.03,
 }
-SOUND, ODD_FORM, WITH_ROI, WITH_FRAME = 0.03, 0.08, 0.3, 0.1
+SOUND = 0.03
+ODD_FORM = 0.08
+WITH_ROI = 0.3
+WITH_FRAME = 0.1
 """Shares of uploads that are sent as they are, in an odd form, with an ROI, and with a frame."""
 PACKAGED = 0.35
 """Of DICOM uploads, those from pydicom's own files."""
@@ -44,7 +47,9 @@ def upload(seed: int, number: int) -> Upload:
     chance = Random(f"{seed}/{number}")
     source = _seed(chance, seeds())
     sound = chance.random() < SOUND
-    image, mutation = (source.data, "sound") if sound else spoilt(chance, source, seeds())
+    image, mutation = (
+        (source.data, "sound") if sound else spoilt(chance, source, seeds())
+    )
     image = image[:MOST_BYTES]
     fields = _fields(chance, source.format, number)
     if chance.random() < ODD_FORM:

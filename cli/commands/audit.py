@@ -45,13 +45,20 @@ def verify(
     ] = None,
     against: Annotated[
         list[Path] | None,
-        typer.Option(help="An earlier export, whose seals must hold too; may be repeated."),
+        typer.Option(
+            help="An earlier export, whose seals must hold too; may be repeated."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what was found as JSON.")
+    ] = False,
 ) -> None:
     """Prove that no event was changed, removed or moved; exit code 1 and a sentence for each that was."""
-    settings, trusted = Settings(), public_key or []
-    witnesses = [seal for earlier in against or [] for seal in Exported(earlier).seals()]
+    settings = Settings()
+    trusted = public_key or []
+    witnesses = [
+        seal for earlier in against or [] for seal in Exported(earlier).seals()
+    ]
     if file:
         findings = auditing.of_file(file, trusted, witnesses)
     else:
@@ -69,7 +76,9 @@ def verify(
 @app.command()
 def export(
     out: Annotated[Path, typer.Option(help="The file to write, JSON lines.")],
-    hospital: Annotated[str | None, typer.Option(help="Only this hospital's events.")] = None,
+    hospital: Annotated[
+        str | None, typer.Option(help="Only this hospital's events.")
+    ] = None,
 ) -> None:
     """Write events and seals to a file that `./sera audit verify --file` proves anywhere."""
     with open_ledger(Settings()) as ledger:

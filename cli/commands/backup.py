@@ -17,7 +17,9 @@ from shared.objects import open_store
 from shared.settings import Settings
 
 MAKE = "make"
-Folder = Annotated[Path, typer.Argument(help="The folder of the backups.", show_default=False)]
+Folder = Annotated[
+    Path, typer.Argument(help="The folder of the backups.", show_default=False)
+]
 
 
 class MakesByDefault(TyperGroup):
@@ -51,8 +53,13 @@ def make(
 ) -> None:
     """Make a backup; exit code 1 if an object was missing."""
     settings = Settings()
-    with backing.serving(settings) as engines, PlainProgress(Console(stderr=True)) as told:
-        source = Source(engines.database_url, open_store(engines.objects_url), held(settings))
+    with (
+        backing.serving(settings) as engines,
+        PlainProgress(Console(stderr=True)) as told,
+    ):
+        source = Source(
+            engines.database_url, open_store(engines.objects_url), held(settings)
+        )
         taken = take(Place(folder), source, with_keys=with_keys, told=told)
     say(as_json, backing.to_json(taken), backing.of_taken(taken))
     if taken.manifest.missing:
@@ -63,14 +70,19 @@ def make(
 def verify(
     folder: Folder,
     name: Annotated[
-        str | None, typer.Option("--backup", help="Which one; the newest if none is named.")
+        str | None,
+        typer.Option("--backup", help="Which one; the newest if none is named."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read all of a backup and compare it with what it was; exit code 1 if anything is damaged. Restores nothing."""
     with PlainProgress(Console(stderr=True)) as told:
         checked = check(Place(folder), name, told)
-    say(as_json, {**backing.to_json(checked), "whole": checked.whole}, backing.of_checked(checked))
+    say(
+        as_json,
+        {**backing.to_json(checked), "whole": checked.whole},
+        backing.of_checked(checked),
+    )
     if not checked.whole:
         raise typer.Exit(1)
 
@@ -87,7 +99,11 @@ def note_withdrawn(folder: Folder, as_json: AsJson = False) -> None:
     """Note beside the backups what was erased and revoked so far; quick, and to be done often."""
     with backing.serving(Settings()) as engines:
         known = note(Place(folder), engines.database_url)
-    told = {"known_at": known.known_at, "cases": len(known.cases), "keys": len(known.keys)}
+    told = {
+        "known_at": known.known_at,
+        "cases": len(known.cases),
+        "keys": len(known.keys),
+    }
     said = f"Known by {known.known_at}: {told['cases']} erased cases, {told['keys']} revoked keys."
     say(as_json, told, [said])
 
@@ -95,7 +111,9 @@ def note_withdrawn(folder: Folder, as_json: AsJson = False) -> None:
 @app.command("prune")
 def prune_old(
     folder: Folder,
-    keep: Annotated[int, typer.Option(min=1, help="How many of the newest backups stay.")],
+    keep: Annotated[
+        int, typer.Option(min=1, help="How many of the newest backups stay.")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Remove older backups and the objects that only they hold."""

@@ -26,10 +26,13 @@ class PageUnwritable(SeraError):
 def card(
     which: Annotated[
         str,
-        typer.Argument(metavar="BUNDLE_DIR|MODEL", help="A bundle's folder, else a stored model."),
+        typer.Argument(
+            metavar="BUNDLE_DIR|MODEL", help="A bundle's folder, else a stored model."
+        ),
     ],
     html: Annotated[
-        Path | None, typer.Option(dir_okay=False, metavar="FILE", help="Write the page here.")
+        Path | None,
+        typer.Option(dir_okay=False, metavar="FILE", help="Write the page here."),
     ] = None,
 ) -> None:
     """What a model is for, made from, worth and not worth: JSON, or with --html a page."""

@@ -14,7 +14,9 @@ from shared.domain.erasure import Ground
 from shared.domain.roles import Role
 
 app = application()
-CaseId = Annotated[UUID, typer.Argument(help="The case's id, as `./sera submit --json` prints it.")]
+CaseId = Annotated[
+    UUID, typer.Argument(help="The case's id, as `./sera submit --json` prints it.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -52,7 +54,8 @@ def erase(
 
 
 def lines(case: dict[str, Any]) -> list[str]:
-    image, name = case["image"], case["external_id"]
+    image = case["image"]
+    name = case["external_id"]
     told = [
         f"Case {case['case_id']}{f' ({name})' if name else ''} of {case['created_at']}.",
         f"Image: {image['format']}, {image['width']} x {image['height']}, sha256 {image['sha256']}.",
@@ -65,10 +68,8 @@ def lines(case: dict[str, Any]) -> list[str]:
 def outcome(told: dict[str, Any] | None) -> str:
     if told is None:
         return "Outcome: not known."
-    found, use = (
-        "malignant" if told["malignant"] else "benign",
-        "may" if told["consent"] else "may not",
-    )
+    found = "malignant" if told["malignant"] else "benign"
+    use = "may" if told["consent"] else "may not"
     return f"Outcome: {found} ({told['source']}); the image {use} be used for training."
 
 

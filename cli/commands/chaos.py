@@ -39,15 +39,19 @@ def chaos(
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.1, help="Over how long; every kind of fault comes once, however short it is."
+            min=0.1,
+            help="Over how long; every kind of fault comes once, however short it is.",
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Repeats the order of cases and faults; drawn if not given.")
+        int | None,
+        typer.Option(help="Repeats the order of cases and faults; drawn if not given."),
     ] = None,
     fault: Annotated[
         list[str] | None,
-        typer.Option(help="Only this kind of fault; may be repeated. An unknown one is told all."),
+        typer.Option(
+            help="Only this kind of fault; may be repeated. An unknown one is told all."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON, for programs.")
@@ -60,9 +64,12 @@ def chaos(
     """
     from deploy.chaos import FAULTS, Storm, Trial
 
-    console, kinds = Console(stderr=True, highlight=False), tuple(fault or sorted(FAULTS))
+    console = Console(stderr=True, highlight=False)
+    kinds = tuple(fault or sorted(FAULTS))
     if unknown := set(kinds) - set(FAULTS):
-        raise FaultUnknown(kinds=", ".join(sorted(unknown)), known=", ".join(sorted(FAULTS)))
+        raise FaultUnknown(
+            kinds=", ".join(sorted(unknown)), known=", ".join(sorted(FAULTS))
+        )
     home = Path(tempfile.mkdtemp(prefix="sera-chaos-"))
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     storm = Storm(cases, minutes or cases / CASES_PER_MINUTE, seed, kinds)
@@ -78,7 +85,8 @@ def chaos(
 
 
 def _show(report: "Report") -> None:
-    console, told = Console(highlight=False), report.to_json()
+    console = Console(highlight=False)
+    told = report.to_json()
     faults = Table("fault", "injected", box=None, pad_edge=False)
     for kind, count in sorted(report.faults.items()):
         faults.add_row(kind, str(count))

@@ -30,7 +30,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Revision = Annotated[
     int | None,
     typer.Option(
-        min=0, help="Only if the draft is as it was then; `./sera dataset show` tells it."
+        min=0,
+        help="Only if the draft is as it was then; `./sera dataset show` tells it.",
     ),
 ]
 
@@ -42,7 +43,9 @@ class SplitBy(StrEnum):
 
 class ImageUnnamed(InputError):
     code = "image-unnamed"
-    text = "{told!r} is neither a file here nor the SHA-256 of one (64 letters 0-9 a-f)."
+    text = (
+        "{told!r} is neither a file here nor the SHA-256 of one (64 letters 0-9 a-f)."
+    )
 
 
 @app.callback()
@@ -54,10 +57,16 @@ def datasets() -> None:
 def import_folder(
     folder: Annotated[
         Path,
-        typer.Argument(exists=True, file_okay=False, help="Holds manifest.csv and the images."),
+        typer.Argument(
+            exists=True, file_okay=False, help="Holds manifest.csv and the images."
+        ),
     ],
-    name: Annotated[str, typer.Option(help="Name of the dataset; added to if it is there.")],
-    synthetic: Annotated[bool, typer.Option("--synthetic", help="Phantoms, not patients.")] = False,
+    name: Annotated[
+        str, typer.Option(help="Name of the dataset; added to if it is there.")
+    ],
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Phantoms, not patients.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import FOLDER/manifest.csv: image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads].
@@ -76,7 +85,10 @@ def import_folder(
         print(json.dumps(imported, indent=2))
     else:
         Console().print(
-            "\n".join(sentences(imported)), soft_wrap=True, markup=False, highlight=False
+            "\n".join(sentences(imported)),
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
         )
     if imported["refused"]:
         raise typer.Exit(1)
@@ -102,7 +114,9 @@ def list_datasets(as_json: AsJson = False) -> None:
     ]
     table = _table(("dataset", "images", "malignant", "versions", "data"), rows)
     wide_console().print(
-        table if rows else "No dataset yet. Make one: ./sera dataset import FOLDER --name NAME"
+        table
+        if rows
+        else "No dataset yet. Make one: ./sera dataset import FOLDER --name NAME"
     )
 
 
@@ -119,7 +133,8 @@ def show(name: Name, as_json: AsJson = False) -> None:
         f"{found['versions']} versions, {_kind(found)} data, revision {found['revision']}.",
     )
     rows = [
-        (each["split"], each["site"] or "-", *map(str, _labels(each))) for each in found["shares"]
+        (each["split"], each["site"] or "-", *map(str, _labels(each)))
+        for each in found["shares"]
     ]
     wide_console().print(f"{name}: {', '.join(counts)}", highlight=False)
     wide_console().print(_table(("part", "site", "benign", "malignant"), rows))
@@ -144,9 +159,16 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Put every image into `train` or `test`; what a frozen version holds stays where it is."""
-    body = {"by": by, "test_share": test_share, "seed": seed, "sites": sites and sites.split(",")}
+    body = {
+        "by": by,
+        "test_share": test_share,
+        "seed": seed,
+        "sites": sites and sites.split(","),
+    }
     with connect(Role.OPERATOR) as api:
-        parted = api.post(f"/v1/datasets/{name}/split", tag=_tag(api, name, revision), json=body)
+        parted = api.post(
+            f"/v1/datasets/{name}/split", tag=_tag(api, name, revision), json=body
+        )
     _say(parted, as_json, f"{name}: {', '.join(parting(parted))}.")
 
 
@@ -154,7 +176,9 @@ def split(
 def freeze(name: Name, revision: Revision = None, as_json: AsJson = False) -> None:
     """Freeze a dataset into a version that never changes; unchanged, it gives the version it has."""
     with connect(Role.OPERATOR) as api:
-        version = api.post(f"/v1/datasets/{name}/versions", tag=_tag(api, name, revision))
+        version = api.post(
+            f"/v1/datasets/{name}/versions", tag=_tag(api, name, revision)
+        )
     counts = f"{', '.join(_count(version))}, {version['test_images']} in the locked test set."
     known = "" if version["new"] else " is unchanged since"
     _say(
@@ -169,7 +193,9 @@ def versions(name: Name, as_json: AsJson = False) -> None:
     """A dataset's frozen versions, newest first, with what each changed."""
     with connect(Role.OPERATOR) as api:
         numbers = [each["number"] for each in api.get(f"/v1/datasets/{name}/versions")]
-        found = [api.get(f"/v1/datasets/{name}/versions/{number}") for number in numbers]
+        found = [
+            api.get(f"/v1/datasets/{name}/versions/{number}") for number in numbers
+        ]
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -199,7 +225,9 @@ def correct(
     patient: Annotated[
         str | None, typer.Option(help='The hospital\'s number; "" to forget it.')
     ] = None,
-    site: Annotated[str | None, typer.Option(help='The hospital; "" to forget it.')] = None,
+    site: Annotated[
+        str | None, typer.Option(help='The hospital; "" to forget it.')
+    ] = None,
     part: Annotated[Split | None, typer.Option("--split", help="Its part.")] = None,
     revision: Revision = None,
 ) -> None:
@@ -210,7 +238,10 @@ def correct(
         tag = _tag(api, name, revision)
         print(
             json.dumps(
-                api.put(f"/v1/datasets/{name}/images/{digest(image)}", tag=tag, json=body), indent=2
+                api.put(
+                    f"/v1/datasets/{name}/images/{digest(image)}", tag=tag, json=body
+                ),
+                indent=2,
             )
         )
 
@@ -221,7 +252,10 @@ def remove(name: Name, image: Image, revision: Revision = None) -> None:
     with connect(Role.OPERATOR) as api:
         tag = _tag(api, name, revision)
         print(
-            json.dumps(api.delete(f"/v1/datasets/{name}/images/{digest(image)}", tag=tag), indent=2)
+            json.dumps(
+                api.delete(f"/v1/datasets/{name}/images/{digest(image)}", tag=tag),
+                indent=2,
+            )
         )
 
 
@@ -229,7 +263,8 @@ def remove(name: Name, image: Image, revision: Revision = None) -> None:
 def take_outcomes(
     name: Name,
     since: Annotated[
-        str | None, typer.Option(help="Only outcomes recorded from this day on, e.g. 2026-01-31.")
+        str | None,
+        typer.Option(help="Only outcomes recorded from this day on, e.g. 2026-01-31."),
     ] = None,
     hospital: Annotated[str | None, typer.Option(help="Only this hospital's.")] = None,
     as_json: AsJson = False,
@@ -238,7 +273,9 @@ def take_outcomes(
     with connect(Role.OPERATOR) as api:
         which = {"since": since, "hospital": hospital}
         taken = api.post(
-            f"/v1/datasets/{name}/outcomes", tag=api.tag(f"/v1/datasets/{name}"), json=which
+            f"/v1/datasets/{name}/outcomes",
+            tag=api.tag(f"/v1/datasets/{name}"),
+            json=which,
         )
     _say(taken, as_json, "\n".join(taking(name, taken)))
 
@@ -247,7 +284,9 @@ def summary(
     folder: Path, name: str, told: list[tuple[Row, Outcome]], held: dict[str, Any]
 ) -> dict[str, Any]:
     """What an import did, as JSON has it; refused rows in the order of the manifest."""
-    refused = [(row, outcome) for row, outcome in told if isinstance(outcome, SeraError)]
+    refused = [
+        (row, outcome) for row, outcome in told if isinstance(outcome, SeraError)
+    ]
     new = sum(outcome is True for _, outcome in told)
     return {
         "dataset": name,
@@ -267,7 +306,10 @@ def sentences(imported: dict[str, Any]) -> list[str]:
     return [
         f"{imported['dataset']}: {imported['added']} new, {imported['known']} already there, {len(refused)} refused.",
         f"It holds {', '.join(_count(imported))}.",
-        *(f"  line {each['line']} ({each['image']}): {each['message']}" for each in refused),
+        *(
+            f"  line {each['line']} ({each['image']}): {each['message']}"
+            for each in refused
+        ),
     ]
 
 
@@ -280,7 +322,8 @@ def parting(parted: dict[str, Any]) -> list[str]:
 
 def taking(name: str, taken: dict[str, Any]) -> list[str]:
     """What taking outcomes did, in words; of what was withdrawn, which versions keep it."""
-    gone, refused = taken["withdrawn"], taken["refused"]
+    gone = taken["withdrawn"]
+    refused = taken["refused"]
     counts = f"{taken['added']} added, {taken['corrected']} corrected, {len(gone)} withdrawn, {len(refused)} refused."
     kept = [f"  {each['case_id']}: {_kept(each['versions'])}" for each in gone]
     return [
@@ -363,9 +406,17 @@ def _version(told: dict[str, Any]) -> tuple[str, ...]:
         for name in ("added", "removed", "relabelled", "changed")
         if changes.get(name)
     ]
-    counts = (str(told[name]) for name in ("number", "images", "malignant", "test_images"))
+    counts = (
+        str(told[name]) for name in ("number", "images", "malignant", "test_images")
+    )
     made = told["created_at"][:16].replace("T", " ")
-    return *counts, ", ".join(words) or "-", told["fingerprint"][:12], made, told["actor"]
+    return (
+        *counts,
+        ", ".join(words) or "-",
+        told["fingerprint"][:12],
+        made,
+        told["actor"],
+    )
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:

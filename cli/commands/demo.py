@@ -21,12 +21,15 @@ app = application()
 @app.command()
 def demo(
     once: Annotated[
-        bool, typer.Option("--once", help="Print the results, stop everything and exit.")
+        bool,
+        typer.Option("--once", help="Print the results, stop everything and exit."),
     ] = False,
 ) -> None:
     """Start SERA, make sure a model is live, let two demo hospitals submit sample cases, print what they get."""
     console = wide_console()
-    console.print("Starting the embedded database, broker, API, workers, trainer and beat ...")
+    console.print(
+        "Starting the embedded database, broker, API, workers, trainer and beat ..."
+    )
     stack = Stack.from_settings(refuse_unsafe(Settings()))
     if once:
         with stack:
@@ -34,7 +37,9 @@ def demo(
         gone = f"Stopped; nothing is left running. The page was at {stack.url}; `./sera demo` keeps it open."
         console.print(gone, soft_wrap=True)
     else:
-        stack.run_until_stopped(on_ready=lambda running: show(console, running, stay=True))
+        stack.run_until_stopped(
+            on_ready=lambda running: show(console, running, stay=True)
+        )
 
 
 def show(console: Console, stack: Stack, stay: bool = False) -> None:
@@ -68,4 +73,6 @@ def show(console: Console, stack: Stack, stay: bool = False) -> None:
             greet(console, stack)
         else:
             introduce(console, settings, stack.url)
-        console.print(f"Open the page at [bold]{stack.url}[/]. Stop with Ctrl-C.", soft_wrap=True)
+        console.print(
+            f"Open the page at [bold]{stack.url}[/]. Stop with Ctrl-C.", soft_wrap=True
+        )

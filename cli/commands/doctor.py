@@ -36,17 +36,29 @@ app = application()
 
 DISK_WANTED_MIB = 5 * 1024
 PATIENCE_S = 2.0
-SHOWN_PACKAGES = ("torch", "torchvision", "scikit-learn", "fastapi", "celery", "sqlalchemy")
+SHOWN_PACKAGES = (
+    "torch",
+    "torchvision",
+    "scikit-learn",
+    "fastapi",
+    "celery",
+    "sqlalchemy",
+)
 
 
 def python_version(_: Settings) -> Finding:
     good = sys.version_info >= (3, 11)
-    return Verdict.OK if good else Verdict.FAIL, f"{platform.python_version()} at {sys.executable}"
+    return (
+        Verdict.OK if good else Verdict.FAIL,
+        f"{platform.python_version()} at {sys.executable}",
+    )
 
 
 def packages(_: Settings) -> Finding:
     try:
-        return Verdict.OK, ", ".join(f"{name} {version(name)}" for name in SHOWN_PACKAGES)
+        return Verdict.OK, ", ".join(
+            f"{name} {version(name)}" for name in SHOWN_PACKAGES
+        )
     except PackageNotFoundError as missing:
         return Verdict.FAIL, f"{missing.name} is not installed. Start SERA with ./sera"
 
@@ -109,9 +121,13 @@ def weights(settings: Settings) -> Finding:
 
 
 def own_recipes(settings: Settings) -> Finding:
-    folder, shelf = settings.recipes_dir, Shelf(settings.recipes_dir)
+    folder = settings.recipes_dir
+    shelf = Shelf(settings.recipes_dir)
     if folder is None:
-        return Verdict.OK, "those that ship; SERA_RECIPES_DIR may name a folder of your own"
+        return (
+            Verdict.OK,
+            "those that ship; SERA_RECIPES_DIR may name a folder of your own",
+        )
     if not folder.is_dir():
         return (
             Verdict.FAIL,
@@ -172,7 +188,9 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
 
 @app.command()
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, for programs.")
+    ] = False,
 ) -> None:
     """Check this machine and, where SERA serves, its engines, queue, backups and certificate; each with the next step.
 
@@ -180,7 +198,8 @@ def doctor(
     """
     settings = Settings()
     findings = {
-        name: examine(check, settings) for name, check in (CHECKS | checks(settings)).items()
+        name: examine(check, settings)
+        for name, check in (CHECKS | checks(settings)).items()
     }
     if as_json:
         rows = [
@@ -190,7 +209,9 @@ def doctor(
         print(json.dumps(rows, indent=2))
     else:
         Console(highlight=False).print(table(findings))
-    raise typer.Exit(1 if any(verdict is Verdict.FAIL for verdict, _ in findings.values()) else 0)
+    raise typer.Exit(
+        1 if any(verdict is Verdict.FAIL for verdict, _ in findings.values()) else 0
+    )
 
 
 def examine(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
@@ -210,5 +231,7 @@ def table(findings: dict[str, Finding]) -> Table:
 
 
 def _first_line(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=20, check=True
+    )
     return done.stdout.splitlines()[0]

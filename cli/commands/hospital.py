@@ -30,7 +30,9 @@ class NothingToSet(InputError):
 
 class NotANumber(InputError):
     code = "not-a-number"
-    text = "{option} takes a number such as 0.9, or the word `default`, and not {value!r}."
+    text = (
+        "{option} takes a number such as 0.9, or the word `default`, and not {value!r}."
+    )
 
 
 class NoSuchHospital(NotFound):
@@ -64,11 +66,14 @@ def show(
 def change(
     name: Annotated[str, typer.Argument(help="The hospital.")],
     prevalence: Annotated[
-        str | None, typer.Option(help="Expected share of malignant nodules, 0.01 to 0.9.")
+        str | None,
+        typer.Option(help="Expected share of malignant nodules, 0.01 to 0.9."),
     ] = None,
     target_sensitivity: Annotated[
         str | None,
-        typer.Option(help="What the cut-off is chosen for, 0.80 to 0.99; `default`: Youden's."),
+        typer.Option(
+            help="What the cut-off is chosen for, 0.80 to 0.99; `default`: Youden's."
+        ),
     ] = None,
     refer_alpha: Annotated[
         str | None,
@@ -76,7 +81,9 @@ def change(
             help="Refer what cannot be told at this error level, 0.01 to 0.3; `default`: off."
         ),
     ] = None,
-    fna_rule: Annotated[str | None, typer.Option(help="An FNA rule by its name.")] = None,
+    fna_rule: Annotated[
+        str | None, typer.Option(help="An FNA rule by its name.")
+    ] = None,
     rate_per_minute: Annotated[
         str | None, typer.Option(help="Cases it may send in a minute.")
     ] = None,
@@ -84,7 +91,8 @@ def change(
         str | None, typer.Option(help="Cases of it that may be unanswered at a time.")
     ] = None,
     weight: Annotated[
-        str | None, typer.Option(help="Its share of the workers beside others, 0.1 to 10.")
+        str | None,
+        typer.Option(help="Its share of the workers beside others, 0.1 to 10."),
     ] = None,
     retention_days: Annotated[
         str | None, typer.Option(help="Days after which a case is erased for ever.")
@@ -109,7 +117,9 @@ def change(
         "retention_days": retention_days,
     }
     wanted: dict[str, float | str | None] = {
-        option: number(option, value) for option, value in numbers.items() if value is not None
+        option: number(option, value)
+        for option, value in numbers.items()
+        if value is not None
     }
     if fna_rule is not None:
         wanted["fna_rule"] = None if fna_rule == DEFAULT else fna_rule
@@ -117,7 +127,8 @@ def change(
         raise NothingToSet
     with connect(Role.OPERATOR) as api:
         present = of(name, api.get("/v1/hospitals"))
-        address, asked = f"/v1/hospitals/{quote(name, safe='')}", {"dry_run": dry_run}
+        address = f"/v1/hospitals/{quote(name, safe='')}"
+        asked = {"dry_run": dry_run}
         found = api.patch(address, tag=f'"{present["tag"]}"', json=wanted, params=asked)
     if as_json:
         print(json.dumps(found, indent=2))
@@ -164,7 +175,8 @@ def table(found: list[dict[str, Any]]) -> Table:
 def settings(each: dict[str, Any]) -> tuple[str, str]:
     """Those in use, the installation's in brackets."""
     used = each["in_use"]
-    prevalence, rule = f"{used['prevalence']:.0%}", used["fna_rule"]
+    prevalence = f"{used['prevalence']:.0%}"
+    rule = used["fna_rule"]
     return prevalence if each["prevalence"] else f"({prevalence})", rule if each[
         "fna_rule"
     ] else f"({rule})"
@@ -181,7 +193,8 @@ def outcome(live: dict[str, Any] | None) -> tuple[str, ...]:
     """Cut-off and referral with the live model."""
     if live is None:
         return ("-",) * 6
-    cutoff, referral = live["cutoff"], live["referral"]
+    cutoff = live["cutoff"]
+    referral = live["referral"]
     rates = share(cutoff["sensitivity"]), share(cutoff["specificity"])
     referred = (
         ("off", "-")
@@ -234,17 +247,13 @@ def kept(each: dict[str, Any]) -> str:
 
 def cutoff_line(live: dict[str, Any]) -> str:
     cutoff = live["cutoff"]
-    rates = (
-        f"sensitivity {whole(cutoff['sensitivity'])}, specificity {whole(cutoff['specificity'])}"
-    )
+    rates = f"sensitivity {whole(cutoff['sensitivity'])}, specificity {whole(cutoff['specificity'])}"
     values = (
         ""
         if cutoff["ppv"] is None
         else f"; expected here: PPV {cutoff['ppv']:.0%}, NPV {cutoff['npv']:.1%}"
     )
-    return (
-        f"Cut-off {cutoff['cutoff']:.4f} by {cutoff['rule']} with {live['model']}: {rates}{values}."
-    )
+    return f"Cut-off {cutoff['cutoff']:.4f} by {cutoff['rule']} with {live['model']}: {rates}{values}."
 
 
 def referral_line(referral: dict[str, Any] | None) -> list[str]:

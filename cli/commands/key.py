@@ -17,7 +17,9 @@ from shared.settings import Settings
 app = application()
 KEEP = "Keep it safe: only its hash is stored, so it cannot be shown again."
 COLUMNS = ("id", "role", "hospital", "label", "state", "expires", "last used")
-KeyId = Annotated[str, typer.Argument(help="The key's id: the part between its underscores.")]
+KeyId = Annotated[
+    str, typer.Argument(help="The key's id: the part between its underscores.")
+]
 
 
 @app.callback()
@@ -31,7 +33,9 @@ def create(
         str | None, typer.Option(help="The hospital it belongs to; added if it is new.")
     ] = None,
     role: Annotated[Role, typer.Option(help="What it may do.")] = Role.SUBMITTER,
-    label: Annotated[str, typer.Option(help="A word to know it by.")] = "made on the command line",
+    label: Annotated[
+        str, typer.Option(help="A word to know it by.")
+    ] = "made on the command line",
     expires_days: Annotated[
         int, typer.Option(min=1, max=1095, help="Days after which it ends by itself.")
     ] = 365,
@@ -52,12 +56,17 @@ def list_keys(as_json: AsJson = False) -> None:
 def rotate(
     key_id: KeyId,
     overlap_days: Annotated[
-        int, typer.Option(min=0, max=90, help="Days for which the old key is good still.")
+        int,
+        typer.Option(min=0, max=90, help="Days for which the old key is good still."),
     ] = 7,
 ) -> None:
     """Make a key's successor and print it, the only time it is shown."""
     with connect(Role.OPERATOR) as api:
-        show(api.post(f"/v1/keys/{key_id}/rotate", json={"overlap_days": overlap_days})["key"])
+        show(
+            api.post(f"/v1/keys/{key_id}/rotate", json={"overlap_days": overlap_days})[
+                "key"
+            ]
+        )
 
 
 @app.command()
@@ -79,9 +88,17 @@ def show(key: str) -> None:
 def table(found: list[dict[str, Any]]) -> Table:
     shown = Table(*COLUMNS, box=None, pad_edge=False)
     for key in found:
-        words = (key["id"], key["role"], key["hospital"] or "-", key["label"], state(key))
+        words = (
+            key["id"],
+            key["role"],
+            key["hospital"] or "-",
+            key["label"],
+            state(key),
+        )
         shown.add_row(
-            *map(escape, words), day(key["expires_at"], "never"), day(key["last_used_at"], "never")
+            *map(escape, words),
+            day(key["expires_at"], "never"),
+            day(key["last_used_at"], "never"),
         )
     return shown
 
@@ -89,7 +106,9 @@ def table(found: list[dict[str, Any]]) -> Table:
 def state(key: dict[str, Any]) -> str:
     if key["revoked_at"]:
         return "revoked"
-    if key["expires_at"] and datetime.fromisoformat(key["expires_at"]) <= datetime.now(UTC):
+    if key["expires_at"] and datetime.fromisoformat(key["expires_at"]) <= datetime.now(
+        UTC
+    ):
         return "expired"
     return f"replaced by {key['replaced_by']}" if key["replaced_by"] else "good"
 

@@ -32,24 +32,36 @@ STYLES = {"kept": "green", "broken": "red", "not judged": "dim"}
 @app.command()
 def load(
     hospitals: Annotated[
-        int, typer.Option(min=1, max=500, help="Hospitals that send, each with a key of its own.")
+        int,
+        typer.Option(
+            min=1, max=500, help="Hospitals that send, each with a key of its own."
+        ),
     ],
     rate: Annotated[
-        float, typer.Option(min=0.01, max=1000, help="Cases a second, all hospitals together.")
+        float,
+        typer.Option(
+            min=0.01, max=1000, help="Cases a second, all hospitals together."
+        ),
     ],
-    minutes: Annotated[float, typer.Option(min=0.01, max=1440, help="For how long cases come.")],
+    minutes: Annotated[
+        float, typer.Option(min=0.01, max=1440, help="For how long cases come.")
+    ],
     seed: Annotated[
-        int | None, typer.Option(help="Repeats the cases and their times; drawn if not given.")
+        int | None,
+        typer.Option(help="Repeats the cases and their times; drawn if not given."),
     ] = None,
     out: Annotated[
         Path, typer.Option(help="The page; the same figures as JSON lie beside it.")
     ] = Path("report.html"),
     url: Annotated[
-        str | None, typer.Option(help="Where SERA runs, if it is not this machine's own stack.")
+        str | None,
+        typer.Option(help="Where SERA runs, if it is not this machine's own stack."),
     ] = None,
     consent: Annotated[
         bool,
-        typer.Option("--yes-load-this-server", help="The server behind --url is yours to load."),
+        typer.Option(
+            "--yes-load-this-server", help="The server behind --url is yours to load."
+        ),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the figures as JSON, for programs.")
@@ -64,17 +76,23 @@ def load(
     from deploy.load import Load, Loading
     from deploy.load.report import check_writable, to_json, write
 
-    console, settings = Console(stderr=True, highlight=False, soft_wrap=True), Settings()
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    settings = Settings()
     to = (url or address(settings)).rstrip("/")
     if not (on_this_machine(to) or (url and consent)):
         raise NotThisMachine(url=to)
     check_writable(out)
     asked = Load(
-        hospitals, rate, minutes, random.SystemRandom().randrange(2**31) if seed is None else seed
+        hospitals,
+        rate,
+        minutes,
+        random.SystemRandom().randrange(2**31) if seed is None else seed,
     )
     key = os.environ.get("SERA_KEY", "").strip() or local_key(settings, Role.OPERATOR)
     with Api(to, key) as operator:
-        course = Loading(asked, to, operator, own_home(settings, to), console.print).run()
+        course = Loading(
+            asked, to, operator, own_home(settings, to), console.print
+        ).run()
     write(course, out)
     if as_json:
         print(json.dumps(to_json(course), indent=2))

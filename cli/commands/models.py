@@ -9,7 +9,15 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import connect
-from cli.modelpages import comparison_lines, gate_lines, gate_word, name, page, plain, when
+from cli.modelpages import (
+    comparison_lines,
+    gate_lines,
+    gate_word,
+    name,
+    page,
+    plain,
+    when,
+)
 from cli.results import wide_console
 from cli.swapping import Swap, wait_for_workers
 from cli.watching import follow
@@ -26,15 +34,14 @@ NoWait = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option(help="Why; goes into the audit trail.")]
 WhichModel = Annotated[
-    str, typer.Argument(help="Digest, a start of it, NAME (its newest) or NAME/VERSION.")
+    str,
+    typer.Argument(help="Digest, a start of it, NAME (its newest) or NAME/VERSION."),
 ]
 
 
 class ShadowNeedsModel(InputError):
     code = "shadow-needs-model"
-    text = (
-        "Name a model to run in the shadow, or give --stop or --status: ./sera models shadow MODEL."
-    )
+    text = "Name a model to run in the shadow, or give --stop or --status: ./sera models shadow MODEL."
 
 
 @app.callback()
@@ -51,13 +58,24 @@ def list_models(as_json: AsJson = False) -> None:
         print(json.dumps(models, indent=2))
         return
     table = Table(
-        "", "model", "digest", "AUC (cross-validated)", "gate", "workers", "made (UTC)", "data"
+        "",
+        "model",
+        "digest",
+        "AUC (cross-validated)",
+        "gate",
+        "workers",
+        "made (UTC)",
+        "data",
     )
     for model in models:
-        auc, kind = model["metrics"].get("auc"), "synthetic" if model["synthetic"] else "clinical"
+        auc = model["metrics"].get("auc")
+        kind = "synthetic" if model["synthetic"] else "clinical"
         mark = ("*" if model["live"] else "") + ("~" if model["shadow"] else "")
         served = ", ".join(
-            [*model["serving"], *(f"refused by {each['worker']}" for each in model["refused"])]
+            [
+                *model["serving"],
+                *(f"refused by {each['worker']}" for each in model["refused"]),
+            ]
         )
         told = (
             name(model),
@@ -67,7 +85,9 @@ def list_models(as_json: AsJson = False) -> None:
         )
         table.add_row(mark, *told, served or "-", when(model["created_at"]), kind)
     wide_console().print(
-        table if models else "No model yet. Train one: ./sera train --dataset NAME --recipe light"
+        table
+        if models
+        else "No model yet. Train one: ./sera train --dataset NAME --recipe light"
     )
 
 
@@ -85,14 +105,20 @@ def show(model: WhichModel, as_json: AsJson = False) -> None:
 
 @app.command()
 def promote(
-    model: WhichModel, reason: Reason = None, no_wait: NoWait = False, as_json: AsJson = False
+    model: WhichModel,
+    reason: Reason = None,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a model live that the gate passed against the present one, or for a reason. Workers swap while serving."""
     with connect(Role.OPERATOR) as api:
-        tag, found = api.tag("/v1/models"), find(api, model)
+        tag = api.tag("/v1/models")
+        found = find(api, model)
         if found["gate"] and not as_json:
             plain(gate_lines(api.get(f"/v1/models/{found['digest']}/gate")))
-        live = api.post(f"/v1/models/{found['digest']}/promote", tag=tag, json={"reason": reason})
+        live = api.post(
+            f"/v1/models/{found['digest']}/promote", tag=tag, json={"reason": reason}
+        )
         _settle(api, live, no_wait, as_json)
 
 
@@ -108,10 +134,14 @@ def gate(model: WhichModel, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def rollback(reason: Reason = None, no_wait: NoWait = False, as_json: AsJson = False) -> None:
+def rollback(
+    reason: Reason = None, no_wait: NoWait = False, as_json: AsJson = False
+) -> None:
     """Make the model live again that was live before the present one."""
     with connect(Role.OPERATOR) as api:
-        live = api.post("/v1/models/rollback", tag=api.tag("/v1/models"), json={"reason": reason})
+        live = api.post(
+            "/v1/models/rollback", tag=api.tag("/v1/models"), json={"reason": reason}
+        )
         _settle(api, live, no_wait, as_json)
 
 
@@ -121,7 +151,9 @@ def shadow(
     share: Annotated[
         float, typer.Option(min=0.0001, max=1, help="Share of the cases that it reads.")
     ] = 1.0,
-    stop: Annotated[bool, typer.Option("--stop", help="End the shadow that runs.")] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End the shadow that runs.")
+    ] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Compare the model with the live one.")
     ] = False,
@@ -159,9 +191,17 @@ def history(as_json: AsJson = False) -> None:
         return
     table = Table("when (UTC)", "what", "model", "digest", "gate", "by", "reason")
     for row in rows:
-        told = (when(row["at"]), row["kind"], name(row), row["model"][:12], row["verdict"] or "-")
+        told = (
+            when(row["at"]),
+            row["kind"],
+            name(row),
+            row["model"][:12],
+            row["verdict"] or "-",
+        )
         table.add_row(*told, row["actor"], row["reason"] or "-")
-    wide_console().print(table if rows else "Nothing was promoted yet: ./sera models promote MODEL")
+    wide_console().print(
+        table if rows else "Nothing was promoted yet: ./sera models promote MODEL"
+    )
 
 
 def find(api: Any, which: str) -> dict[str, Any]:
@@ -179,7 +219,9 @@ def _shadowed(api: Any, which: str | None) -> str:
     """The digest of the model named, else of the one in the shadow."""
     if which:
         return str(find(api, which)["digest"])
-    running = [str(model["digest"]) for model in api.get("/v1/models") if model["shadow"]]
+    running = [
+        str(model["digest"]) for model in api.get("/v1/models") if model["shadow"]
+    ]
     if not running:
         raise ShadowNeedsModel
     return running[0]
@@ -190,7 +232,9 @@ def _settle(api: Any, live: dict[str, Any], no_wait: bool, as_json: bool) -> Non
     if not as_json:
         plain([f"{name(live)} ({live['digest'][:12]}) is live."])
     swap = (
-        Swap(done=True) if no_wait else wait_for_workers(api, live["digest"], Console(stderr=True))
+        Swap(done=True)
+        if no_wait
+        else wait_for_workers(api, live["digest"], Console(stderr=True))
     )
     if as_json:
         print(json.dumps(live | {"workers": None if no_wait else swap.told}, indent=2))

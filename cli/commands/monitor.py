@@ -21,10 +21,15 @@ from cli.results import wide_console
 from shared.domain.roles import Role
 
 app = application()
-Hospital = Annotated[str | None, typer.Option(help="Name; left out, all that the key may see.")]
-Days = Annotated[int, typer.Option(min=1, max=399, help="How many days back, by UTC midnight.")]
+Hospital = Annotated[
+    str | None, typer.Option(help="Name; left out, all that the key may see.")
+]
+Days = Annotated[
+    int, typer.Option(min=1, max=399, help="How many days back, by UTC midnight.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-MONTH, YEAR = 30, 365
+MONTH = 30
+YEAR = 365
 NOTHING = "Nothing to show of the last {days} days. --days looks further back."
 
 
@@ -34,25 +39,33 @@ def monitor() -> None:
 
 
 @app.command()
-def drift(hospital: Hospital = None, days: Days = MONTH, as_json: AsJson = False) -> None:
+def drift(
+    hospital: Hospital = None, days: Days = MONTH, as_json: AsJson = False
+) -> None:
     """Whether results differ from those of the training images: PSI, 0 is no change."""
     _show("drift", hospital, days, as_json, drift_table, drift_remarks)
 
 
 @app.command()
-def quality(hospital: Hospital = None, days: Days = MONTH, as_json: AsJson = False) -> None:
+def quality(
+    hospital: Hospital = None, days: Days = MONTH, as_json: AsJson = False
+) -> None:
     """How often images fail, draw a warning, or cannot be decided; in brackets 95 % intervals."""
     _show("quality", hospital, days, as_json, quality_table, _sentences)
 
 
 @app.command()
-def performance(hospital: Hospital = None, days: Days = YEAR, as_json: AsJson = False) -> None:
+def performance(
+    hospital: Hospital = None, days: Days = YEAR, as_json: AsJson = False
+) -> None:
     """What outcomes say of the answers, by hospital and month; in brackets 95 % intervals."""
     _show("performance", hospital, days, as_json, performance_table, _sentences)
 
 
 @app.command()
-def coverage(hospital: Hospital = None, days: Days = YEAR, as_json: AsJson = False) -> None:
+def coverage(
+    hospital: Hospital = None, days: Days = YEAR, as_json: AsJson = False
+) -> None:
     """How often conformal sets hold the true class; in brackets 95 % intervals."""
     _show("coverage", hospital, days, as_json, coverage_table, _sentences)
 
@@ -74,7 +87,8 @@ def _show(
     if as_json:
         print(json.dumps(told, indent=2))
         return
-    shown, console = table(told), wide_console()
+    shown = table(told)
+    console = wide_console()
     console.print(shown if shown.row_count else NOTHING.format(days=days))
     for sentence in remarks(told):
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)

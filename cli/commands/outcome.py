@@ -28,12 +28,15 @@ def outcome(
         bool, typer.Option("--consent", help="The image may be used for training.")
     ] = False,
     patient: Annotated[
-        str | None, typer.Option(help="Your own number; only a keyed hash of it is kept.")
+        str | None,
+        typer.Option(help="Your own number; only a keyed hash of it is kept."),
     ] = None,
     on: Annotated[
         str | None, typer.Option(help="The day it was determined, e.g. 2026-01-31.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the outcome as JSON.")
+    ] = False,
 ) -> None:
     """Record a case's outcome. A correction is a new outcome; without --consent, consent is withdrawn."""
     body = {
@@ -48,9 +51,9 @@ def outcome(
     if as_json:
         print(json.dumps(kept, indent=2))
         return
-    found, use = (
-        "malignant" if kept["malignant"] else "benign",
-        "may" if kept["consent"] else "may not",
+    found = "malignant" if kept["malignant"] else "benign"
+    use = "may" if kept["consent"] else "may not"
+    said = (
+        f"Recorded: {found} ({kept['source']}). The image {use} be used for training."
     )
-    said = f"Recorded: {found} ({kept['source']}). The image {use} be used for training."
     Console().print(said, soft_wrap=True, highlight=False)

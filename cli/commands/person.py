@@ -21,7 +21,9 @@ Name = Annotated[str, typer.Argument(help="The name that the person signs in wit
 
 class NobodyByName(NotFound):
     code = "person-unknown"
-    text: ClassVar[str] = "Nobody signs in as {name}. Those there are: `./sera person list`."
+    text: ClassVar[str] = (
+        "Nobody signs in as {name}. Those there are: `./sera person list`."
+    )
 
 
 @app.callback()
@@ -39,7 +41,12 @@ def create(
 ) -> None:
     """Make an account and print its one-time password, the only time it is shown."""
     with connect(Role.OPERATOR) as api:
-        show(api, api.post("/v1/people", json={"name": name, "role": role, "hospital": hospital}))
+        show(
+            api,
+            api.post(
+                "/v1/people", json={"name": name, "role": role, "hospital": hospital}
+            ),
+        )
 
 
 @app.command(name="list")
@@ -92,13 +99,20 @@ def identity(api: Api, name: str) -> str:
 def show(api: Api, person: dict[str, Any]) -> None:
     """The password alone on stdout."""
     print(person["one_time_password"])
-    Console(stderr=True, highlight=False).print(ONCE.format(url=api.url), soft_wrap=True)
+    Console(stderr=True, highlight=False).print(
+        ONCE.format(url=api.url), soft_wrap=True
+    )
 
 
 def table(found: list[dict[str, Any]]) -> Table:
     shown = Table(*COLUMNS, box=None, pad_edge=False)
     for person in found:
-        words = (person["name"], person["role"], person["hospital"] or "-", state(person))
+        words = (
+            person["name"],
+            person["role"],
+            person["hospital"] or "-",
+            state(person),
+        )
         shown.add_row(
             *map(escape, words),
             day(person["totp_since"], "no"),

@@ -80,10 +80,14 @@ class Outcome:
 @app.command()
 def predict(
     bundle: Annotated[
-        Path, typer.Option(metavar="DIR", help="The bundle's folder, e.g. DIR/bundle of a study.")
+        Path,
+        typer.Option(
+            metavar="DIR", help="The bundle's folder, e.g. DIR/bundle of a study."
+        ),
     ],
     images: Annotated[
-        list[str] | None, typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, TIFF, DICOM.")
+        list[str] | None,
+        typer.Argument(metavar="IMAGE", help="PNG, JPEG, BMP, TIFF, DICOM."),
     ] = None,
     manifest: Annotated[
         Path | None,
@@ -129,7 +133,8 @@ def predict(
 
     answers = with_progress(answer_images(files, load(bundle), settings), len(files))
     outcomes = [
-        Outcome(file=file, answer=answer) for file, answer in zip(files, answers, strict=True)
+        Outcome(file=file, answer=answer)
+        for file, answer in zip(files, answers, strict=True)
     ]
     if as_json:
         print(json.dumps([outcome.to_json() for outcome in outcomes], indent=2))
@@ -186,7 +191,9 @@ def listed_size(row: Row, manifest: Path) -> float | None:
     return size_mm
 
 
-def stated_settings(prevalence: float | None, fna_rule: str | None) -> "HospitalSettings":
+def stated_settings(
+    prevalence: float | None, fna_rule: str | None
+) -> "HospitalSettings":
     """What was asked for, else SERA's settings. Raises ProbabilityInvalid, RuleUnknown."""
     from shared.cases.result import HospitalSettings
 
@@ -216,7 +223,9 @@ def answer_batch(
     started = time.perf_counter()
     predictions = bundle.predict_each([nodule for nodule, _ in prepared])
     infer_ms = _elapsed_ms(started)
-    for file, (nodule, prepare_ms), prediction in zip(files, prepared, predictions, strict=True):
+    for file, (nodule, prepare_ms), prediction in zip(
+        files, prepared, predictions, strict=True
+    ):
         if isinstance(nodule, SeraError):
             yield nodule
         elif isinstance(prediction, SeraError):
@@ -231,7 +240,9 @@ def answer_batch(
             )
 
 
-def prepare_file(file: ImageFile, framing: "Framing") -> "tuple[Nodule | SeraError, float]":
+def prepare_file(
+    file: ImageFile, framing: "Framing"
+) -> "tuple[Nodule | SeraError, float]":
     """The nodule or why it cannot be read, and the milliseconds that it took."""
     from shared.cases.prepare import prepare
     from shared.imaging.files import read_file
@@ -262,7 +273,9 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 
 def notes(outcomes: Sequence[Outcome], settings: "HospitalSettings") -> list[str]:
     """What holds for the whole table."""
-    results = [outcome.answer for outcome in outcomes if isinstance(outcome.answer, Result)]
+    results = [
+        outcome.answer for outcome in outcomes if isinstance(outcome.answer, Result)
+    ]
     lines = [
         f"Risk where {100 * settings.prevalence:g} % of nodules are malignant (--prevalence); "
         f"FNA by {settings.fna_rule} (--fna-rule)."
@@ -274,7 +287,10 @@ def notes(outcomes: Sequence[Outcome], settings: "HospitalSettings") -> list[str
             "diameter with --size-mm, or as size_mm in the manifest."
         )
     synthetic = (
-        warning for result in results for warning in result.warnings if warning.code == SYNTHETIC
+        warning
+        for result in results
+        for warning in result.warnings
+        if warning.code == SYNTHETIC
     )
     if warning := next(synthetic, None):
         lines.append(warning.message)
@@ -303,7 +319,9 @@ def _cells(outcome: Outcome) -> tuple[str, ...]:
     answer = outcome.answer
     if isinstance(answer, SeraError):
         return size, "-", "-", "-", "-", "-", "-", escape(str(answer))
-    remarks = [warning.code for warning in answer.warnings if warning.code not in IN_NOTES]
+    remarks = [
+        warning.code for warning in answer.warnings if warning.code not in IN_NOTES
+    ]
     return (
         size,
         f"{answer.score:.3f}",

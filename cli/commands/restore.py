@@ -22,16 +22,24 @@ app = application()
 
 @app.command()
 def restore_backup(
-    folder: Annotated[Path, typer.Argument(help="The folder of the backups.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of the backups.", show_default=False)
+    ],
     name: Annotated[
-        str | None, typer.Option("--backup", help="Which one; the newest if none is named.")
+        str | None,
+        typer.Option("--backup", help="Which one; the newest if none is named."),
     ] = None,
     erased: Annotated[
         list[Path] | None,
-        typer.Option(help="An export of the audit trail, for what was erased; may be repeated."),
+        typer.Option(
+            help="An export of the audit trail, for what was erased; may be repeated."
+        ),
     ] = None,
     without_keys: Annotated[
-        bool, typer.Option("--without-keys", help="Go on without the keys that the ledger needs.")
+        bool,
+        typer.Option(
+            "--without-keys", help="Go on without the keys that the ledger needs."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -39,21 +47,39 @@ def restore_backup(
 
     Nothing is overwritten. Then the audit trail is proved and every object is read; exit code 1 if anything is wrong.
     """
-    settings, place = Settings(), Place(folder)
+    settings = Settings()
+    place = Place(folder)
     source = place.folder(name)
-    manifest, withdrawn = Manifest.read(source), [exported(path) for path in erased or []]
-    with backing.fresh(settings) as engines, PlainProgress(Console(stderr=True)) as told:
+    manifest = Manifest.read(source)
+    withdrawn = [exported(path) for path in erased or []]
+    with (
+        backing.fresh(settings) as engines,
+        PlainProgress(Console(stderr=True)) as told,
+    ):
         brought, lacking = sort_out(settings, manifest.keys, source, without_keys)
         store = open_store(engines.objects_url)
         restored = restore(
-            place, engines.database_url, store, name=source.name, withdrawn=withdrawn, told=told
+            place,
+            engines.database_url,
+            store,
+            name=source.name,
+            withdrawn=withdrawn,
+            told=told,
         )
         save(brought, settings.home / FOLDER)
         trusted = own_key(settings)
         findings = auditing.of_database(engines.database_url, trusted)
     whole = findings.whole and not restored.lost
-    facts = {"lacking_keys": lacking, "audit": auditing.to_json(findings), "whole": whole}
+    facts = {
+        "lacking_keys": lacking,
+        "audit": auditing.to_json(findings),
+        "whole": whole,
+    }
     told_all = backing.to_json(restored) | facts
-    say(as_json, told_all, backing.of_restored(restored, lacking, findings, bool(trusted)))
+    say(
+        as_json,
+        told_all,
+        backing.of_restored(restored, lacking, findings, bool(trusted)),
+    )
     if not whole:
         raise typer.Exit(1)

@@ -20,7 +20,9 @@ app = application()
 SURE = 6
 """Letters of a run's id that are taken for a whole one."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-WhichRun = Annotated[str, typer.Argument(help="The run's id or a start of it, or `last`.")]
+WhichRun = Annotated[
+    str, typer.Argument(help="The run's id or a start of it, or `last`.")
+]
 
 
 class RunUnknown(NotFound):
@@ -42,12 +44,20 @@ def list_runs(as_json: AsJson = False) -> None:
         print(json.dumps(found, indent=2))
         return
     table = Table(
-        "run", "dataset", "recipe", "state", "asked for (UTC)", "model", "AUC (cross-validated)"
+        "run",
+        "dataset",
+        "recipe",
+        "state",
+        "asked for (UTC)",
+        "model",
+        "AUC (cross-validated)",
     )
     for run in found:
         table.add_row(*_row(run))
     wide_console().print(
-        table if found else "No run yet. Ask for one: ./sera train --dataset NAME --recipe light"
+        table
+        if found
+        else "No run yet. Ask for one: ./sera train --dataset NAME --recipe light"
     )
 
 
@@ -63,7 +73,11 @@ def show(run: WhichRun, as_json: AsJson = False) -> None:
     for step in found["steps"]:
         took = "" if step["seconds"] is None else duration(step["seconds"])
         table.add_row(
-            step["name"], step["state"], str(step["attempts"]), took, step["message"] or ""
+            step["name"],
+            step["state"],
+            str(step["attempts"]),
+            took,
+            step["message"] or "",
         )
     wide_console().print(headline(found), table)
 
@@ -104,7 +118,9 @@ def find(api: Api, which: str) -> str:
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:
     auc = (run["metrics"] or {}).get("auc")
-    state = run["state"] if run["state"] != "running" else f"running {run['fraction']:.0%}"
+    state = (
+        run["state"] if run["state"] != "running" else f"running {run['fraction']:.0%}"
+    )
     return (
         run["run_id"][:8],
         f"{run['dataset']}/{run['version'] or '-'}",

@@ -37,17 +37,22 @@ def study(
     recipe: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Name of a recipe, e.g. light, or the path of a TOML file."
+            metavar="NAME",
+            help="Name of a recipe, e.g. light, or the path of a TOML file.",
         ),
     ],
     out: Annotated[
         Path,
-        typer.Option(file_okay=False, metavar="DIR", help="Where report, tables and bundle go."),
+        typer.Option(
+            file_okay=False, metavar="DIR", help="Where report, tables and bundle go."
+        ),
     ],
     seed: Annotated[
         int, typer.Option(min=0, help="Equal seeds on equal data give equal figures.")
     ] = 0,
-    synthetic: Annotated[bool, typer.Option("--synthetic", help="Phantoms, not patients.")] = False,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Phantoms, not patients.")
+    ] = False,
 ) -> None:
     """Cross-validate everything the recipe can make of FOLDER; write DIR/report.html, CSV tables and DIR/bundle.
 
@@ -57,10 +62,14 @@ def study(
     """
     console = Console(stderr=True)
     try:
-        made, model, material = experiment(folder, recipe, out, seed, synthetic, console)
+        made, model, material = experiment(
+            folder, recipe, out, seed, synthetic, console
+        )
         report = finish(made, model, material, out)
     except KeyboardInterrupt:
-        console.print("Stopped. The same command goes on where it was.", highlight=False)
+        console.print(
+            "Stopped. The same command goes on where it was.", highlight=False
+        )
         raise typer.Exit(INTERRUPTED) from None
     wide_console().print(summary(made))
     print(
@@ -96,7 +105,9 @@ def experiment(
     return made, model, Material.of(labelled, synthetic)
 
 
-def finish(made: "Study", model: "FittedModel", material: "Material", out: Path) -> Path:
+def finish(
+    made: "Study", model: "FittedModel", material: "Material", out: Path
+) -> Path:
     """Bundle, tables and report, the report last; returns its path."""
     from shared.study.replacing import save_bundle
     from shared.study.report import write_report
@@ -112,7 +123,15 @@ def summary(made: "Study") -> Table:
     from shared.study.wording import TITLES, area, area_interval, percent
 
     shown = Table(
-        "judge", "table", "n", "AUC", "95 %", "sensitivity", "specificity", box=None, pad_edge=False
+        "judge",
+        "table",
+        "n",
+        "AUC",
+        "95 %",
+        "sensitivity",
+        "specificity",
+        box=None,
+        pad_edge=False,
     )
     for row in (*best_of_each(made), *in_section(made, Section.READERS)):
         found = measure(row, made.malignant)

@@ -36,7 +36,10 @@ class RoiArgumentInvalid(InputError):
 @app.command()
 def submit(
     image: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="PNG, JPEG, BMP, TIFF or DICOM.")
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="PNG, JPEG, BMP, TIFF or DICOM."
+        ),
     ],
     size_mm: Annotated[
         float, typer.Option("--size-mm", help="Largest diameter of the nodule in mm.")
@@ -45,17 +48,25 @@ def submit(
         str | None, typer.Option(help="Region of interest as X,Y,W,H in pixels.")
     ] = None,
     frame: Annotated[
-        int | None, typer.Option(min=1, help="Frame of a DICOM loop, from 1; else the middle one.")
+        int | None,
+        typer.Option(min=1, help="Frame of a DICOM loop, from 1; else the middle one."),
     ] = None,
-    urgent: Annotated[bool, typer.Option("--urgent", help="Ahead of routine cases.")] = False,
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="Ahead of routine cases.")
+    ] = False,
     photo: Annotated[
-        bool, typer.Option("--photo", help="It is a photo of a screen; the result says so.")
+        bool,
+        typer.Option("--photo", help="It is a photo of a screen; the result says so."),
     ] = False,
     descriptors: Annotated[
         str | None,
-        typer.Option(metavar="FILE|JSON", help="What you see, in the terms of the ACR lexicon."),
+        typer.Option(
+            metavar="FILE|JSON", help="What you see, in the terms of the ACR lexicon."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the job as JSON.")
+    ] = False,
 ) -> None:
     """Submit an image, wait for the answer and print it."""
     priority = Priority.URGENT if urgent else Priority.ROUTINE

@@ -24,22 +24,31 @@ class NothingToTrain(InputError):
 def train(
     dataset: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
     recipe: Annotated[
-        str | None, typer.Option(help="Name of a recipe, e.g. starter or light, or of your own.")
+        str | None,
+        typer.Option(help="Name of a recipe, e.g. starter or light, or of your own."),
     ] = None,
     version: Annotated[
         int | None,
-        typer.Option(help="A frozen version; left out, the dataset is frozen as it is now."),
+        typer.Option(
+            help="A frozen version; left out, the dataset is frozen as it is now."
+        ),
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(help="Folds of cross-validation, in place of the recipe's.")
+        int | None,
+        typer.Option(help="Folds of cross-validation, in place of the recipe's."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Equal seeds on equal data make equal models.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Equal seeds on equal data make equal models.")
+    ] = 0,
     promote: Annotated[
-        bool, typer.Option("--promote", help="Make the model live when it passes the gate.")
+        bool,
+        typer.Option("--promote", help="Make the model live when it passes the gate."),
     ] = False,
     reason: Annotated[
         str | None,
-        typer.Option(help="With --promote: why it should be live even if it does not pass."),
+        typer.Option(
+            help="With --promote: why it should be live even if it does not pass."
+        ),
     ] = None,
     watch: Annotated[
         bool | None,
@@ -48,38 +57,58 @@ def train(
             help="Follow the run, as is usual, or print its id; alone: the newest run.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the run as JSON.")
+    ] = False,
 ) -> None:
     """Train a model on a dataset, in the trainer service, and watch it. Ctrl-C stops watching, not the training."""
     console = Console(stderr=True)
     with connect(Role.OPERATOR) as api:
-        run_id = _asked(api, dataset, recipe, watch, version=version, folds=folds, seed=seed)
+        run_id = _asked(
+            api, dataset, recipe, watch, version=version, folds=folds, seed=seed
+        )
         if watch is False:
             print(
-                json.dumps(api.get(f"/v1/training-runs/{run_id}"), indent=2) if as_json else run_id
+                json.dumps(api.get(f"/v1/training-runs/{run_id}"), indent=2)
+                if as_json
+                else run_id
             )
             return
         run = watched(api, run_id, console)
-        promoted = promotion(api, run, reason) if promote and run["state"] == "done" else None
+        promoted = (
+            promotion(api, run, reason) if promote and run["state"] == "done" else None
+        )
     if as_json:
         print(json.dumps(run, indent=2))
     else:
-        Console().print("\n".join(report(run, promoted)), highlight=False, soft_wrap=True)
+        Console().print(
+            "\n".join(report(run, promoted)), highlight=False, soft_wrap=True
+        )
     if run["state"] != "done" or isinstance(promoted, ApiProblem):
         if isinstance(promoted, ApiProblem) and as_json:
             console.print(
-                f"Not promoted: {promoted} [{promoted.code}]", soft_wrap=True, markup=False
+                f"Not promoted: {promoted} [{promoted.code}]",
+                soft_wrap=True,
+                markup=False,
             )
         raise typer.Exit(1)
 
 
 def _asked(
-    api: Api, dataset: str | None, recipe: str | None, watch: bool | None, **more: int | None
+    api: Api,
+    dataset: str | None,
+    recipe: str | None,
+    watch: bool | None,
+    **more: int | None,
 ) -> str:
     """A new run, or with nothing but --watch the newest there is."""
     if dataset and recipe:
         return request(api, dataset, recipe, **more)
-    newest = api.get("/v1/training-runs", limit=1) if watch and not (dataset or recipe) else []
+    newest = (
+        api.get("/v1/training-runs", limit=1)
+        if watch and not (dataset or recipe)
+        else []
+    )
     if not newest:
         raise NothingToTrain
     return str(newest[0]["run_id"])
@@ -103,7 +132,9 @@ def watched(api: Api, run_id: str, console: Console) -> dict[str, Any]:
         raise typer.Exit(130) from None
 
 
-def promotion(api: Api, run: dict[str, Any], reason: str | None) -> dict[str, Any] | ApiProblem:
+def promotion(
+    api: Api, run: dict[str, Any], reason: str | None
+) -> dict[str, Any] | ApiProblem:
     """The model that is live now, or why this one may not be without a reason."""
     try:
         live: dict[str, Any] = api.post(
@@ -114,24 +145,35 @@ def promotion(api: Api, run: dict[str, Any], reason: str | None) -> dict[str, An
     return live
 
 
-def report(run: dict[str, Any], promoted: dict[str, Any] | ApiProblem | None) -> list[str]:
+def report(
+    run: dict[str, Any], promoted: dict[str, Any] | ApiProblem | None
+) -> list[str]:
     if run["state"] != "done":
         go_on = (
             f" Go on where it was: ./sera runs resume {run['run_id']}"
             if run["state"] == "failed"
             else ""
         )
-        return [f"The run ended as {run['state']}: {run['message'] or run['reason']}{go_on}"]
-    metrics, digest = run["metrics"], run["model_digest"]
+        return [
+            f"The run ended as {run['state']}: {run['message'] or run['reason']}{go_on}"
+        ]
+    metrics = run["metrics"]
+    digest = run["model_digest"]
     lines = [
         f"Model {digest[:12]} from {metrics['images']:.0f} images, {metrics['prevalence']:.0%} of them malignant.",
         f"Cross-validated AUC {metrics['auc']:.3f} (95 % interval {metrics['auc_low']:.3f}-{metrics['auc_high']:.3f}), "
         "by patient where patients are known.",
-        *(step["message"] for step in run["steps"] if step["kind"] == "gate" and step["message"]),
+        *(
+            step["message"]
+            for step in run["steps"]
+            if step["kind"] == "gate" and step["message"]
+        ),
     ]
     if isinstance(promoted, ApiProblem):
         return [*lines, f"Not promoted: {promoted} [{promoted.code}]"]
     return [
         *lines,
-        "It is live." if promoted else f"Make it live: ./sera models promote {digest[:12]}",
+        "It is live."
+        if promoted
+        else f"Make it live: ./sera models promote {digest[:12]}",
     ]

@@ -27,7 +27,8 @@ def up() -> None:
     stack = Stack.from_settings(settings, observe=lambda event: show(console, event))
     stack.run_until_stopped(on_ready=lambda running: welcome(console, running))
     console.print(
-        "SERA has stopped. Nothing is left running; your data are in " + str(settings.home),
+        "SERA has stopped. Nothing is left running; your data are in "
+        + str(settings.home),
         soft_wrap=True,
     )
 
@@ -36,7 +37,8 @@ def show(console: Console, event: Event) -> None:
     """One line for each change of a child."""
     style = STYLES.get(event.phase, "dim")
     console.print(
-        f"  {event.child:<9} [{style}]{event.phase}[/] {escape(event.detail)}", soft_wrap=True
+        f"  {event.child:<9} [{style}]{event.phase}[/] {escape(event.detail)}",
+        soft_wrap=True,
     )
 
 

@@ -22,7 +22,10 @@ from shared.ledger.jobs import Job
 
 WORKERS = ("worker", "worker-2")
 CLOCK = Path(__file__).with_name("clock")
-LEASE_S, RING_EVERY_S, SEAL_EVERY_S, ATTEMPTS = 4.0, 1.0, 5.0, 5
+LEASE_S = 4.0
+RING_EVERY_S = 1.0
+SEAL_EVERY_S = 5.0
+ATTEMPTS = 5
 QUIET = Backoff(first_s=0.1, cap_s=2.0, healthy_s=5.0)
 """A trial kills far more than life does; with the usual rests most of it would be waiting."""
 UP = {Phase.READY, Phase.FINISHED}
@@ -54,7 +57,9 @@ class Members:
 
     def all_up(self, within_s: float) -> bool:
         with self._changed:
-            return self._changed.wait_for(lambda: set(self._phases.values()) <= UP, within_s)
+            return self._changed.wait_for(
+                lambda: set(self._phases.values()) <= UP, within_s
+            )
 
 
 @dataclass
@@ -82,7 +87,9 @@ class Arena:
 
     def not_healed(self, fault: str) -> NotHealed:
         """The error, for the caller to raise."""
-        return NotHealed(fault=fault, within_s=HEALED_WITHIN_S, logs=self.stack.home.logs)
+        return NotHealed(
+            fault=fault, within_s=HEALED_WITHIN_S, logs=self.stack.home.logs
+        )
 
     def kill(self, child: str) -> None:
         with suppress(psutil.NoSuchProcess):
@@ -96,7 +103,9 @@ class Arena:
         """The worker that has this job, and the job."""
         with self.ledger.system_session("chaos") as system_session:
             worker = system_session.queue.holder(job)
-        with self.ledger.hospital_session(self.hospitals[hospital], "chaos") as hospital_session:
+        with self.ledger.hospital_session(
+            self.hospitals[hospital], "chaos"
+        ) as hospital_session:
             return worker, hospital_session.jobs.find(job)
 
     @property
@@ -124,16 +133,25 @@ def stack_in(home: Path, port: int, heard: Callable[[Event], None]) -> Stack:
         "SERA_PRODUCTION": "0",
         "OMP_NUM_THREADS": "1",
     }
-    return Stack(home, port, services=services(), extra_env=told, backoff=QUIET, observe=heard)
+    return Stack(
+        home, port, services=services(), extra_env=told, backoff=QUIET, observe=heard
+    )
 
 
 def services() -> tuple[Child, ...]:
     """Without trainer and shadow, which have no part in a case's way."""
     worker = next(child for child in SERVICES if child.name == WORKERS[0])
-    others = (child for child in SERVICES if child.name not in (WORKERS[0], "trainer", "shadow"))
+    others = (
+        child
+        for child in SERVICES
+        if child.name not in (WORKERS[0], "trainer", "shadow")
+    )
     return (
         *others,
-        *(replace(worker, name=name, env=(("SERA_WORKER_NAME", name),)) for name in WORKERS),
+        *(
+            replace(worker, name=name, env=(("SERA_WORKER_NAME", name),))
+            for name in WORKERS
+        ),
     )
 
 

@@ -12,17 +12,24 @@ from shared.phantoms import draw
 
 HOSPITALS = ("chaos-north", "chaos-south", "chaos-west")
 IMAGES = 24
-IMAGE_PX, POISON_PX = 128, 4000
-LEAST_MM, STEP_MM = 5.0, 0.05
-SPOILT_EVERY, TWICE_EVERY, URGENT_EVERY = 25, 10, 7
+IMAGE_PX = 128
+POISON_PX = 4000
+LEAST_MM = 5.0
+STEP_MM = 0.05
+SPOILT_EVERY = 25
+TWICE_EVERY = 10
+URGENT_EVERY = 7
 
 
 def plan(count: int, seed: int) -> list[Planned]:
     """`count` cases of all hospitals in an order of their own; poison is planned apart, by `poison`."""
-    order, images = random.Random(seed), _images()
+    order = random.Random(seed)
+    images = _images()
     hospitals = [HOSPITALS[number % len(HOSPITALS)] for number in range(count)]
     order.shuffle(hospitals)
-    return [_planned(number, hospital, images) for number, hospital in enumerate(hospitals)]
+    return [
+        _planned(number, hospital, images) for number, hospital in enumerate(hospitals)
+    ]
 
 
 def poison(number: int) -> Planned:
@@ -40,7 +47,8 @@ def poison(number: int) -> Planned:
 
 
 def _planned(number: int, hospital: str, images: Sequence[bytes]) -> Planned:
-    image, spoilt = images[number % IMAGES], number % SPOILT_EVERY == SPOILT_EVERY - 1
+    image = images[number % IMAGES]
+    spoilt = number % SPOILT_EVERY == SPOILT_EVERY - 1
     return Planned(
         number,
         hospital,

@@ -13,12 +13,14 @@ import httpx2
 from deploy.promises import Planned, Promise
 from shared.domain.jobs import FINAL
 
-SENDERS, READERS = 6, 4
+SENDERS = 6
+READERS = 4
 PATIENCE_S = 180.0
 """How long a hospital sends a case again before it gives up."""
 AGAIN = {429, 500, 502, 503, 504, 507}
 """A 500 is sent again too, as a careful client does; the judge hears of it."""
-PAUSE_S, LONGEST_PAUSE_S = 0.3, 3.0
+PAUSE_S = 0.3
+LONGEST_PAUSE_S = 3.0
 POLL_S = 5
 
 
@@ -29,9 +31,12 @@ class Clients:
         self._http = {name: _client(url, key) for name, key in keys.items()}
         self.any_key = next(iter(keys.values()))
         self._unread: queue.Queue[Promise] = queue.Queue()
-        self._over, self._lock = threading.Event(), threading.Lock()
+        self._over = threading.Event()
+        self._lock = threading.Lock()
         self.promises: list[Promise] = []
-        self.internal, self.repeated, self.resent = 0, 0, 0
+        self.internal = 0
+        self.repeated = 0
+        self.resent = 0
 
     def close(self) -> None:
         for http in self._http.values():
@@ -39,7 +44,8 @@ class Clients:
 
     def send_all(self, planned: Sequence[Planned], within_s: float) -> None:
         """Send them side by side, spread over a time; returns when each was answered, or given up."""
-        began, each_s = time.monotonic(), within_s / max(len(planned), 1)
+        began = time.monotonic()
+        each_s = within_s / max(len(planned), 1)
         waiting = iter(enumerate(planned))
 
         def sender() -> None:
@@ -55,7 +61,8 @@ class Clients:
 
     def send(self, planned: Planned) -> Promise:
         """Send one case until it is answered, and a second time where that is planned."""
-        promise, key = Promise(planned), str(uuid4())
+        promise = Promise(planned)
+        key = str(uuid4())
         with self._lock:
             self.promises.append(promise)
         for _ in range(1 + planned.twice):
@@ -87,7 +94,9 @@ class Clients:
     def look(self, promise: Promise, wait_s: float = POLL_S) -> None:
         """The job now, or as soon as it is final within `wait_s`."""
         path = f"/v1/jobs/{promise.receipts[0]['job_id']}"
-        answer = self._patiently(promise.planned.hospital, "GET", path, params={"wait": wait_s})
+        answer = self._patiently(
+            promise.planned.hospital, "GET", path, params={"wait": wait_s}
+        )
         if answer is not None:
             promise.job = answer.json() if answer.status_code == 200 else None
 
@@ -103,7 +112,9 @@ class Clients:
         found: list[dict[str, Any]] = []
         more: dict[str, str] = {}
         while True:
-            answer = self._patiently(hospital, "GET", "/v1/jobs", params={"limit": 100, **more})
+            answer = self._patiently(
+                hospital, "GET", "/v1/jobs", params={"limit": 100, **more}
+            )
             if answer is None:
                 return found
             page = answer.json()
@@ -114,12 +125,20 @@ class Clients:
 
     def _submit(self, promise: Promise, key: str) -> None:
         planned = promise.planned
-        told = {"size_mm": str(planned.size_mm), "external_id": f"case-{planned.number}"}
+        told = {
+            "size_mm": str(planned.size_mm),
+            "external_id": f"case-{planned.number}",
+        }
         told |= {"priority": "urgent"} if planned.urgent else {}
         files = {"image": (planned.filename, planned.image)}
         headers = {"Idempotency-Key": key}
         answer = self._patiently(
-            planned.hospital, "POST", "/v1/cases", data=told, files=files, headers=headers
+            planned.hospital,
+            "POST",
+            "/v1/cases",
+            data=told,
+            files=files,
+            headers=headers,
         )
         if answer is None:
             promise.silent = True
@@ -142,7 +161,9 @@ class Clients:
                 if answer.status_code == 500:
                     self._count("internal")
                 later = answer.headers.get("Retry-After", "")
-                pause = min(float(later), LONGEST_PAUSE_S) if later.isdigit() else PAUSE_S
+                pause = (
+                    min(float(later), LONGEST_PAUSE_S) if later.isdigit() else PAUSE_S
+                )
             self._count("resent")
             self._over.wait(pause)
         return None
@@ -155,7 +176,10 @@ class Clients:
 def _client(url: str, key: str) -> httpx2.Client:
     limits = httpx2.Limits(max_connections=SENDERS + READERS)
     return httpx2.Client(
-        base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30, limits=limits
+        base_url=url,
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=30,
+        limits=limits,
     )
 
 

@@ -148,7 +148,9 @@ def jump_clock(arena: Arena) -> int:
 def ring_again(arena: Arena) -> int:
     """Rings for jobs that are done, in hand, waiting, or were never there."""
     doorbell = CeleryDoorbell(celery_app(arena.stack.broker_url))
-    known = [UUID(job) for promise in arena.clients.promises for job in promise.jobs] or [uuid4()]
+    known = [
+        UUID(job) for promise in arena.clients.promises for job in promise.jobs
+    ] or [uuid4()]
     for number in range(RINGS):
         doorbell.ring(Tasks.RING, arena.random.choice(known) if number % 2 else uuid4())
     return RINGS

@@ -33,10 +33,14 @@ class Verdict(Answers):
 
 
 def judge(
-    promises: Sequence[Promise], listed: Jobs, links: Iterable[Link], broken: Sequence[str]
+    promises: Sequence[Promise],
+    listed: Jobs,
+    links: Iterable[Link],
+    broken: Sequence[str],
 ) -> Verdict:
     """`links` are the whole audit trail's; `broken` what is wrong with its chains."""
-    stories, told = _stories(links), dict(vars(judge_answers(promises, listed)))
+    stories = _stories(links)
+    told = dict(vars(judge_answers(promises, listed)))
     told["double"] = (*told["double"], *_answered_twice(stories))
     return Verdict(**told, trail=(*broken, *_untold(promises, stories)))
 
@@ -47,12 +51,15 @@ def _answered_twice(stories: Mapping[str, Sequence[Event]]) -> Iterable[str]:
             yield f"job {job} was answered {times} times"
 
 
-def _untold(promises: Sequence[Promise], stories: Mapping[str, Sequence[Event]]) -> Iterable[str]:
+def _untold(
+    promises: Sequence[Promise], stories: Mapping[str, Sequence[Event]]
+) -> Iterable[str]:
     """Jobs whose story in the trail is not one that a job can have, or does not end where the job is."""
     for promise in promises:
         if promise.job is None:
             continue
-        story, state = stories.get(promise.job["job_id"], ()), None
+        story = stories.get(promise.job["job_id"], ())
+        state = None
         for event in story:
             after = LEADS_TO[event]
             if after not in (MOVES[state] if state else {JobState.QUEUED}):

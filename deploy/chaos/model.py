@@ -10,7 +10,9 @@ from shared.networks import WeightsFinder
 from shared.objects import ObjectStore
 from shared.recipes import read_recipe
 
-MARGIN, PHANTOMS, SEED = 0.1, 24, 0
+MARGIN = 0.1
+PHANTOMS = 24
+SEED = 0
 RECIPE = {
     "name": "chaos",
     "version": "1",
@@ -20,7 +22,10 @@ RECIPE = {
         {"network": "sera_tiny", "taps": ["avg"], "tuning": "phantoms"},
         {"families": ["shape", "intensity"]},
     ],
-    "classifiers": [{"kind": "svm", "kernel": ["rbf"], "C": [1]}, {"kind": "forest", "trees": 8}],
+    "classifiers": [
+        {"kind": "svm", "kernel": ["rbf"], "C": [1]},
+        {"kind": "forest", "trees": 8},
+    ],
     "validation": {"folds": 2},
     "phantoms": {"count": 33, "epochs": 1, "batch": 33, "rate": 0.05},
 }

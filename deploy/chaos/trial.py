@@ -55,7 +55,9 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         told = asdict(self.verdict)
-        counts = {name: len(told.pop(name)) for name in ("lost", "double", "stuck", "wrong")}
+        counts = {
+            name: len(told.pop(name)) for name in ("lost", "double", "stuck", "wrong")
+        }
         rest = {name: value for name, value in vars(self).items() if name != "verdict"}
         return (
             counts
@@ -88,11 +90,12 @@ class Trial:
     """One storm over a stack in a home of its own."""
 
     def __init__(self, home: Path, port: int, storm: Storm, tell: Tell) -> None:
-        self._home, self._port, self._storm, self._tell = home, port, storm, tell
-        self._random, self._injected = (
-            random.Random(storm.seed),
-            Counter(dict.fromkeys(storm.kinds, 0)),
-        )
+        self._home = home
+        self._port = port
+        self._storm = storm
+        self._tell = tell
+        self._random = random.Random(storm.seed)
+        self._injected = Counter(dict.fromkeys(storm.kinds, 0))
 
     def run(self) -> Report:
         # Here, for PyTorch comes with it, and a fault that there is not is refused without.
@@ -107,8 +110,12 @@ class Trial:
             settled = self._settle(arena)
             verdict = self._judge(arena)
             clients = arena.clients
-        self._tell("settled" if settled else f"not settled within {SETTLED_WITHIN_S:g} s")
-        states = Counter(promise.job["state"] for promise in clients.promises if promise.job)
+        self._tell(
+            "settled" if settled else f"not settled within {SETTLED_WITHIN_S:g} s"
+        )
+        states = Counter(
+            promise.job["state"] for promise in clients.promises if promise.job
+        )
         return Report(
             cases=len(clients.promises),
             done=states["done"],
@@ -126,7 +133,9 @@ class Trial:
     def _arena(self, bundle: Path) -> Iterator[Arena]:
         members = Members()
         with ExitStack() as opened:
-            stack = opened.enter_context(stack_in(self._home, self._port, members.heard))
+            stack = opened.enter_context(
+                stack_in(self._home, self._port, members.heard)
+            )
             ledger = Ledger(stack.database_url, pool_size=4)
             opened.callback(ledger.close)
             from deploy.chaos.model import make_live
@@ -141,7 +150,9 @@ class Trial:
             clients = Clients(stack.url, keys)
             opened.callback(clients.close)
             numbers = itertools.count(self._storm.cases)
-            yield Arena(stack, members, clients, ledger, hospitals, self._random, numbers)
+            yield Arena(
+                stack, members, clients, ledger, hospitals, self._random, numbers
+            )
 
     def _let_loose(self, arena: Arena) -> None:
         """Send, read and break side by side."""
@@ -149,7 +160,8 @@ class Trial:
         self._tell(
             f"{storm.cases} cases over {storm.minutes:g} min, with {len(storm.kinds)} kinds of faults ..."
         )
-        cases, over = plan(storm.cases, storm.seed), threading.Event()
+        cases = plan(storm.cases, storm.seed)
+        over = threading.Event()
         sending = threading.Thread(
             target=arena.clients.send_all, args=(cases, storm.seconds * SENDING_SHARE)
         )
@@ -188,7 +200,9 @@ class Trial:
         settled = not self._reading.is_alive()
         arena.clients.give_up()
         return settled and all(
-            p.job and p.job["state"] in FINAL for p in arena.clients.promises if p.receipts
+            p.job and p.job["state"] in FINAL
+            for p in arena.clients.promises
+            if p.receipts
         )
 
     def _judge(self, arena: Arena) -> Verdict:
@@ -209,10 +223,16 @@ class Trial:
         key = seal_key(Settings(home=self._home))
         with arena.ledger.system_session("chaos") as session:
             session.seals.add(key)
-        trail, file = Trail(arena.ledger, "chaos"), self._home / "audit.jsonl"
+        trail = Trail(arena.ledger, "chaos")
+        file = self._home / "audit.jsonl"
         file.write_text("".join(trail.exported()), encoding="utf-8")
-        exported, seals = Exported(file), trail.seals()
+        exported = Exported(file)
+        seals = trail.seals()
         live = verify(trail.links(), seals, signed, [key.public], ())
         alone = verify(exported.links(), exported.seals(), signed, [key.public], seals)
         told = [finding.sentence for finding in (*live.wrong, *alone.wrong)]
-        return told if exported.complete() else [*told, "the export does not end as it was written"]
+        return (
+            told
+            if exported.complete()
+            else [*told, "the export does not end as it was written"]
+        )

@@ -22,7 +22,9 @@ from cryptography.x509.oid import NameOID
 
 Files = Mapping[str, str]
 DONE = "drawn"
-OBJECTS_HOST, OBJECTS_PORT, BUCKET = "objects", 8333, "sera"
+OBJECTS_HOST = "objects"
+OBJECTS_PORT = 8333
+BUCKET = "sera"
 YEARS = 10
 """How long the object store's certificate is good, which only SERA's own parts see."""
 
@@ -71,7 +73,10 @@ def share_out(drawn: Drawn) -> dict[str, Files]:
     """What each part may know: folder, file, content."""
     authority, certificate, private = certify(OBJECTS_HOST)
     trusted = {"ca-bundle.crt": Path(certifi.where()).read_text() + authority}
-    engines = {"SERA_DATABASE_URL": drawn.service_url, "SERA_BROKER_URL": drawn.broker_url}
+    engines = {
+        "SERA_DATABASE_URL": drawn.service_url,
+        "SERA_BROKER_URL": drawn.broker_url,
+    }
     whole = engines | {"SERA_OBJECTS_URL": drawn.objects_url} | trusted
     return {
         "api": whole | {"SERA_PEOPLE_KEY": drawn.people_key},
@@ -105,16 +110,18 @@ def identities(drawn: Drawn) -> str:
 
 def certify(host: str) -> tuple[str, str, str]:
     """A certificate for a server that only this stack's parts reach: its authority, itself, its private key (PEM)."""
-    authority_key, server_key = (
-        ec.generate_private_key(ec.SECP256R1()),
-        ec.generate_private_key(ec.SECP256R1()),
-    )
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    server_key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "SERA stack")])
-    authority = _signed(issuer, issuer, authority_key.public_key(), authority_key, ca=True)
+    authority = _signed(
+        issuer, issuer, authority_key.public_key(), authority_key, ca=True
+    )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     server = _signed(subject, issuer, server_key.public_key(), authority_key, host=host)
     private = server_key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
     return _pem(authority), _pem(server), private.decode()
 
@@ -136,10 +143,15 @@ def _signed(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=365 * YEARS))
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=0 if ca else None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+            x509.BasicConstraints(ca=ca, path_length=0 if ca else None), critical=True
+        )
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(public), critical=False
+        )
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+            critical=False,
         )
         .add_extension(_usage(ca), critical=True)
     )
@@ -149,7 +161,9 @@ def _signed(
             x509.DNSName("localhost"),
             x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         ]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName(names), critical=False
+        )
     return builder.sign(signer, hashes.SHA256())
 
 
@@ -166,7 +180,11 @@ def _usage(ca: bool) -> x509.KeyUsage:
         False,
     )
     return x509.KeyUsage(
-        digital_signature=True, key_encipherment=False, key_cert_sign=ca, crl_sign=ca, **others
+        digital_signature=True,
+        key_encipherment=False,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        **others,
     )
 
 

@@ -7,8 +7,11 @@ from itertools import accumulate
 
 from deploy.promises import Kind, Planned
 
-URGENT_SHARE, TWICE_SHARE = 0.05, 0.05
-LEAST_MM, STEPS_PER_MM, SIZES = 5.0, 100, 29_000
+URGENT_SHARE = 0.05
+TWICE_SHARE = 0.05
+LEAST_MM = 5.0
+STEPS_PER_MM = 100
+SIZES = 29_000
 """Sizes from 5 to 295 mm: the contract takes 300 at most. Two cases of one size are 29,000 cases apart."""
 
 
@@ -51,7 +54,8 @@ def schedule(load: Load) -> list[Arrival]:
     """A Poisson process, each case to a hospital by its share; the same seed gives the same cases at the same times."""
     drawn = random.Random(load.seed)
     arrivals: list[Arrival] = []
-    names, bounds = load.names, list(accumulate(shares(load.hospitals)))
+    names = load.names
+    bounds = list(accumulate(shares(load.hospitals)))
     at_s = drawn.expovariate(load.rate)
     while at_s < load.seconds:
         arrivals.append(Arrival(at_s, _planned(len(arrivals), drawn, names, bounds)))
@@ -63,8 +67,11 @@ def _planned(
     number: int, drawn: random.Random, names: Sequence[str], bounds: Sequence[float]
 ) -> Planned:
     (hospital,) = drawn.choices(names, cum_weights=bounds)
-    urgent, twice = drawn.random() < URGENT_SHARE, drawn.random() < TWICE_SHARE
-    return Planned(number, hospital, Kind.GOOD, size_mm(number), urgent=urgent, twice=twice)
+    urgent = drawn.random() < URGENT_SHARE
+    twice = drawn.random() < TWICE_SHARE
+    return Planned(
+        number, hospital, Kind.GOOD, size_mm(number), urgent=urgent, twice=twice
+    )
 
 
 def size_mm(number: int) -> float:

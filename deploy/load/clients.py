@@ -19,15 +19,18 @@ from deploy.load.images import Album
 from deploy.promises import Jobs, Promise
 from shared.domain.jobs import FINAL, JobState
 
-LONG_POLL_S, ANSWER_S = 20, 30.0
+LONG_POLL_S = 20
+ANSWER_S = 30.0
 POLLS = 256
 """Results that are waited for at a time; the others of a long queue come after them, the oldest first."""
 IDLE_S = 2.0
 """After which an unused connection is closed, before the server does so (uvicorn: 5 s) just as a request goes out."""
 AGAIN = {429, 500, 502, 503, 504, 507}
-PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+PAUSE_S = 0.5
+LONGEST_PAUSE_S = 10.0
 PAGE = 200
-TIMEOUT, CUT = "timeout", "connection-lost"
+TIMEOUT = "timeout"
+CUT = "connection-lost"
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,23 @@ class Clients:
     def __init__(
         self, url: str, keys: Mapping[str, str], album: Album, stop: asyncio.Event
     ) -> None:
-        self._url, self._keys, self._album, self._stop = url, keys, album, stop
-        self._polls, self._began = asyncio.Semaphore(POLLS), time.perf_counter()
+        self._url = url
+        self._keys = keys
+        self._album = album
+        self._stop = stop
+        self._polls = asyncio.Semaphore(POLLS)
+        self._began = time.perf_counter()
         self._open: set[asyncio.Task[None]] = set()
         self._newest: dict[str, str | None] = {}
         self.notes = Notes()
 
     async def __aenter__(self) -> "Clients":
-        limits = httpx2.Limits(max_keepalive_connections=2 * POLLS, keepalive_expiry=IDLE_S)
-        self._http = httpx2.AsyncClient(base_url=self._url, timeout=ANSWER_S, limits=limits)
+        limits = httpx2.Limits(
+            max_keepalive_connections=2 * POLLS, keepalive_expiry=IDLE_S
+        )
+        self._http = httpx2.AsyncClient(
+            base_url=self._url, timeout=ANSWER_S, limits=limits
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -121,7 +132,9 @@ class Clients:
 
     async def listed(self) -> Jobs:
         """Every job that hospitals find of this load; not of those with a request whose fate they do not know."""
-        unsure = {sent.hospital for sent in self.notes.sent if not sent.promise.receipts}
+        unsure = {
+            sent.hospital for sent in self.notes.sent if not sent.promise.receipts
+        }
         return {
             hospital: await self._jobs(hospital)
             for hospital in self._keys
@@ -140,18 +153,28 @@ class Clients:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _case(self, arrival: Arrival, name: str, image: bytes) -> None:
-        sent, key = Sent(arrival, Promise(arrival.planned), self.now_s - arrival.at_s), str(uuid4())
+        sent = Sent(arrival, Promise(arrival.planned), self.now_s - arrival.at_s)
+        key = str(uuid4())
         self.notes.sent.append(sent)
         await self._submit(sent.promise, key, name, image)
         if not sent.promise.receipts:
             return
         sent.accepted_s = self.now_s - arrival.at_s
-        again = [self._submit(sent.promise, key, name, image)] if arrival.planned.twice else []
+        again = (
+            [self._submit(sent.promise, key, name, image)]
+            if arrival.planned.twice
+            else []
+        )
         await asyncio.gather(self._answered(sent), *again)
 
-    async def _submit(self, promise: Promise, key: str, name: str, image: bytes) -> None:
+    async def _submit(
+        self, promise: Promise, key: str, name: str, image: bytes
+    ) -> None:
         planned = promise.planned
-        told = {"size_mm": str(planned.size_mm), "external_id": f"case-{planned.number}"}
+        told = {
+            "size_mm": str(planned.size_mm),
+            "external_id": f"case-{planned.number}",
+        }
         told |= {"priority": "urgent"} if planned.urgent else {}
         parts = {
             "data": told,
@@ -181,20 +204,26 @@ class Clients:
         self, hospital: str, method: str, path: str, **parts: Any
     ) -> httpx2.Response:
         """The first answer that does not ask to come again; all others are noted."""
-        headers = {"Authorization": f"Bearer {self._keys[hospital]}"} | parts.pop("headers", {})
+        headers = {"Authorization": f"Bearer {self._keys[hospital]}"} | parts.pop(
+            "headers", {}
+        )
         tries = 0
         while True:
             pause_s = min(PAUSE_S * 2 ** min(tries, 10), LONGEST_PAUSE_S)
             tries += 1
             with self._noted():
-                answer = await self._http.request(method, path, headers=headers, **parts)
+                answer = await self._http.request(
+                    method, path, headers=headers, **parts
+                )
                 if answer.status_code < httpx2.codes.BAD_REQUEST:
                     return answer
                 self._note(str(answer.status_code))
                 if answer.status_code not in AGAIN:
                     return answer
                 later = answer.headers.get("Retry-After", "")
-                pause_s = min(float(later), LONGEST_PAUSE_S) if later.isdigit() else pause_s
+                pause_s = (
+                    min(float(later), LONGEST_PAUSE_S) if later.isdigit() else pause_s
+                )
             await asyncio.sleep(pause_s)
 
     @contextmanager
@@ -232,7 +261,9 @@ class Clients:
 
 def _short(job: Mapping[str, Any]) -> dict[str, Any]:
     """What is judged of a job; a load has too many of them to keep all."""
-    told = {name: job[name] for name in ("job_id", "case_id", "state", "attempts", "reason")}
+    told = {
+        name: job[name] for name in ("job_id", "case_id", "state", "attempts", "reason")
+    }
     return told | (
         {"result": {"fna": {"size_mm": job["result"]["fna"]["size_mm"]}}}
         if job["state"] == JobState.DONE

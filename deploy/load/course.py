@@ -34,9 +34,11 @@ from deploy.promises import Answers, Jobs, judge_answers
 from shared.domain.jobs import JobState
 from shared.errors import SeraError
 
-LABEL, KEY_DAYS = "load", 2
+LABEL = "load"
+KEY_DAYS = 2
 """A key that could not be revoked ends by itself."""
-TOLD_EVERY_S, LISTED_WITHIN_S = 30.0, 120.0
+TOLD_EVERY_S = 30.0
+LISTED_WITHIN_S = 120.0
 Tell = Callable[[str], None]
 
 
@@ -73,7 +75,10 @@ class Course:
     @property
     def open(self) -> int:
         """Without a final answer, as an interruption leaves them."""
-        return sum(each.answered_s is None and each.promise.refused is None for each in self.sent)
+        return sum(
+            each.answered_s is None and each.promise.refused is None
+            for each in self.sent
+        )
 
     @cached_property
     def submit(self) -> Latency:
@@ -119,18 +124,18 @@ class Loading:
     def __init__(
         self, load: Load, url: str, operator: Operator, home: Path | None, tell: Tell
     ) -> None:
-        self._load, self._url, self._operator, self._home, self._tell = (
-            load,
-            url,
-            operator,
-            home,
-            tell,
-        )
+        self._load = load
+        self._url = url
+        self._operator = operator
+        self._home = home
+        self._tell = tell
 
     def run(self) -> Course:
         """Until the last case is answered. Ctrl-C ends it early, with what was measured; a second one at once."""
         model = live_model(self._operator)
-        self._tell(f"drawing phantoms, and making keys for {self._load.hospitals} hospitals ...")
+        self._tell(
+            f"drawing phantoms, and making keys for {self._load.hospitals} hospitals ..."
+        )
         album = Album(FORMATS)
         with hospital_keys(self._operator, self._load.names, self._tell) as keys:
             return asyncio.run(self._through(keys, album, model))
@@ -140,14 +145,23 @@ class Loading:
         async with Clients(self._url, keys, album, stop) as clients:
             await clients.look_back()
             clients.begin()
-            began, cpu_s = datetime.now(UTC), time.process_time()
+            began = datetime.now(UTC)
+            cpu_s = time.process_time()
             watch = Watch(self._operator, self._home, lambda: clients.now_s)
             async with _beside(watch.run()), _beside(self._say(clients)):
                 await self._send(clients)
-            notes, interrupted = clients.notes, stop.is_set()
+            notes = clients.notes
+            interrupted = stop.is_set()
             cpu_share = (time.process_time() - cpu_s) / max(notes.ended_s, 1e-9)
             answers = judged(notes.sent, await self._listed(clients), interrupted)
-        told = notes, watch.samples, watch.restarted, answers, cpu_share, self._home is not None
+        told = (
+            notes,
+            watch.samples,
+            watch.restarted,
+            answers,
+            cpu_share,
+            self._home is not None,
+        )
         return Course(self._load, self._url, model, began, interrupted, *told)
 
     async def _send(self, clients: Clients) -> None:
@@ -173,7 +187,9 @@ class Loading:
             await asyncio.sleep(TOLD_EVERY_S)
             sent = clients.notes.sent
             answered = sum(each.answered_s is not None for each in sent)
-            self._tell(f"  {clients.now_s:.0f} s: {len(sent)} sent, {answered} answered")
+            self._tell(
+                f"  {clients.now_s:.0f} s: {len(sent)} sent, {answered} answered"
+            )
 
 
 def judged(sent: Sequence[Sent], listed: Jobs, interrupted: bool) -> Answers:
@@ -188,7 +204,11 @@ def judged(sent: Sequence[Sent], listed: Jobs, interrupted: bool) -> Answers:
     answers = judge_answers(promises, listed)
     if not interrupted:
         return answers
-    ended = [each.promise for each in sent if each.answered_s is not None or each.promise.refused]
+    ended = [
+        each.promise
+        for each in sent
+        if each.answered_s is not None or each.promise.refused
+    ]
     seen = judge_answers(ended, {})
     return Answers(seen.lost, answers.double, seen.stuck, seen.wrong)
 
@@ -204,12 +224,15 @@ def live_model(operator: Operator) -> str:
 
 
 @contextmanager
-def hospital_keys(operator: Operator, names: Sequence[str], tell: Tell) -> Iterator[dict[str, str]]:
+def hospital_keys(
+    operator: Operator, names: Sequence[str], tell: Tell
+) -> Iterator[dict[str, str]]:
     """A key for each hospital, which is made if it is not there; the keys are revoked in the end."""
     present = {each["name"] for each in operator.get("/v1/hospitals")}
     for name in sorted(set(names) - present):
         operator.post("/v1/hospitals", json={"name": name})
-    made, body = [], {"role": "submitter", "label": LABEL, "expires_days": KEY_DAYS}
+    made = []
+    body = {"role": "submitter", "label": LABEL, "expires_days": KEY_DAYS}
     try:
         for name in names:
             made.append(operator.post("/v1/keys", json=body | {"hospital": name}))
@@ -230,7 +253,8 @@ def _revoke(operator: Operator, ids: Sequence[str], tell: Tell) -> None:
 
 def _stopped_by_ctrl_c() -> asyncio.Event:
     """Set by the first SIGINT or SIGTERM; after it they end the program as usual."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM)
 
     def asked() -> None:

@@ -13,7 +13,8 @@ WARM_UP_SHARE = 1 / 3
 """Of the run, in which pools fill and caches warm."""
 LEAST_JUDGED_S = 600.0
 """A shorter run is too little warmed up to tell growth from warming up."""
-GROWTH_SHARE, GROWTH_MIB = 0.05, 10.0
+GROWTH_SHARE = 0.05
+GROWTH_MIB = 10.0
 LEAST_CASES = 20
 """Of a hospital, for its p95 to mean anything."""
 PER_DECADE = 9
@@ -111,7 +112,8 @@ def fairness(shares: Sequence[Share], overall: Latency) -> Fairness | None:
         return None
     equal = sum(each.sent for each in shares) / len(shares)
     within = [each for each in judged if each.sent <= equal]
-    slowest, patient = _slowest(judged), max(judged, key=lambda each: each.result.p50)
+    slowest = _slowest(judged)
+    patient = max(judged, key=lambda each: each.result.p50)
     worst = _slowest(within) if within else None
     return Fairness(
         hospitals=len(judged),
@@ -140,8 +142,11 @@ def growth(samples: Sequence[Sample]) -> list[Growth]:
     """Of every child that was there from the warm-up to the end."""
     if len(samples) < 3:
         return []
-    first, last = samples[0].at_s, samples[-1].at_s
-    after = [each for each in samples if each.at_s >= first + WARM_UP_SHARE * (last - first)]
+    first = samples[0].at_s
+    last = samples[-1].at_s
+    after = [
+        each for each in samples if each.at_s >= first + WARM_UP_SHARE * (last - first)
+    ]
     names = set.intersection(*(set(each.memory_mib) for each in after))
     return [_growth(name, after) for name in sorted(names)]
 

@@ -17,9 +17,13 @@ from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate
 from shared.phantoms import draw
 
 Pixels = NDArray[np.uint8]
-PHANTOMS, DRAWN_PX = 8, 256
+PHANTOMS = 8
+DRAWN_PX = 256
 """Drawn once; larger ones are drawn out, which costs a hundredth of the time."""
-BITS, BLOCK_PX, DARK, BRIGHT = (2, 8), 8, 8, 56
+BITS = (2, 8)
+BLOCK_PX = 8
+DARK = 8
+BRIGHT = 56
 """A mark of 16 blocks, large and plain enough to outlive JPEG."""
 QUALITY = 90
 
@@ -40,12 +44,13 @@ class Album:
 
     def __init__(self, formats: Sequence[Format]) -> None:
         self._formats = formats
-        drawn, sizes = (
-            [draw(seed, size_px=DRAWN_PX).pixels for seed in range(PHANTOMS)],
-            {e.size_px for e in formats},
-        )
+        drawn = [draw(seed, size_px=DRAWN_PX).pixels for seed in range(PHANTOMS)]
+        sizes = {e.size_px for e in formats}
         self._drawn = {
-            size: [np.asarray(cv2.resize(pixels, (size, size)), np.uint8) for pixels in drawn]
+            size: [
+                np.asarray(cv2.resize(pixels, (size, size)), np.uint8)
+                for pixels in drawn
+            ]
             for size in sizes
         }
 
@@ -72,7 +77,9 @@ def png(pixels: Pixels) -> bytes:
 
 
 def jpeg(pixels: Pixels) -> bytes:
-    return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].tobytes()
+    return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[
+        1
+    ].tobytes()
 
 
 def tiff(pixels: Pixels) -> bytes:
@@ -88,18 +95,16 @@ def dicom(pixels: Pixels) -> bytes:
     image = Dataset()
     image.file_meta = FileMetaDataset()
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    image.SOPClassUID, image.SOPInstanceUID, image.Modality = (
-        UltrasoundImageStorage,
-        generate_uid(),
-        "US",
-    )
+    image.SOPClassUID = UltrasoundImageStorage
+    image.SOPInstanceUID = generate_uid()
+    image.Modality = "US"
     image.Rows, image.Columns = pixels.shape
-    image.SamplesPerPixel, image.PhotometricInterpretation, image.PixelRepresentation = (
-        1,
-        "MONOCHROME2",
-        0,
-    )
-    image.BitsAllocated, image.BitsStored, image.HighBit = 8, 8, 7
+    image.SamplesPerPixel = 1
+    image.PhotometricInterpretation = "MONOCHROME2"
+    image.PixelRepresentation = 0
+    image.BitsAllocated = 8
+    image.BitsStored = 8
+    image.HighBit = 7
     image.PixelData = pixels.tobytes()
     image["PixelData"].VR = "OB"
     stream = BytesIO()

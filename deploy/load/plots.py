@@ -45,10 +45,19 @@ def draw_all(course: Course) -> dict[str, tuple[str, str]]:
     if not course.sent:
         return {}
     drawn = {
-        "shares": (svg("shares", "Latency by share of cases", _by_share(course)), BY_SHARE),
+        "shares": (
+            svg("shares", "Latency by share of cases", _by_share(course)),
+            BY_SHARE,
+        ),
         "latency": (svg("latency", "Latency over time", _over_time(course)), OVER_TIME),
-        "traffic": (svg("traffic", "Cases sent and answered", _traffic(course)), TRAFFIC),
-        "hospitals": (svg("hospitals", "Latency by hospital", _hospitals(course)), HOSPITALS),
+        "traffic": (
+            svg("traffic", "Cases sent and answered", _traffic(course)),
+            TRAFFIC,
+        ),
+        "hospitals": (
+            svg("hospitals", "Latency by hospital", _hospitals(course)),
+            HOSPITALS,
+        ),
     }
     if any(sample.waiting is not None for sample in course.samples):
         drawn["queue"] = svg("queue", "Queue", _queue(course)), QUEUE
@@ -91,10 +100,18 @@ def _by_share(course: Course) -> Drawing:
                     ls=dashes,
                     label=name,
                 )
-        axes.set(xscale="log", yscale="log", xlabel="share of cases", ylabel="seconds, at most")
-        shown = [share for share in TICKS if 1 / (1 - share) <= max(len(course.sent), 10)]
+        axes.set(
+            xscale="log",
+            yscale="log",
+            xlabel="share of cases",
+            ylabel="seconds, at most",
+        )
+        shown = [
+            share for share in TICKS if 1 / (1 - share) <= max(len(course.sent), 10)
+        ]
         axes.set_xticks(
-            [1 / (1 - share) for share in shown], [f"{100 * share:g} %" for share in shown]
+            [1 / (1 - share) for share in shown],
+            [f"{100 * share:g} %" for share in shown],
         )
         axes.minorticks_off()
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -112,15 +129,23 @@ def _over_time(course: Course) -> Drawing:
             for each in course.sent
             if each.answered_s is not None
         ]
-        edges, steps = _steps(course), _by_step(answered, course)
+        edges = _steps(course)
+        steps = _by_step(answered, course)
         for name, figure_of, (colour, dashes) in (
             ("slowest", max, (SKY, "-")),
             ("p95", lambda seconds: np.quantile(seconds, 0.95), (VERMILLION, "--")),
             ("median", np.median, (BLUE, "-")),
         ):
             told = [figure_of(seconds) if seconds else np.nan for seconds in steps]
-            axes.plot(edges[:-1] / 60, told, color=colour, ls=dashes, lw=1.4, label=name)
-        axes.set(xlabel="minutes", ylabel="seconds to a result", ylim=(0, None), xlim=(0, None))
+            axes.plot(
+                edges[:-1] / 60, told, color=colour, ls=dashes, lw=1.4, label=name
+            )
+        axes.set(
+            xlabel="minutes",
+            ylabel="seconds to a result",
+            ylim=(0, None),
+            xlim=(0, None),
+        )
         return _with_legend(figure, axes)
 
     return draw
@@ -136,11 +161,18 @@ def _traffic(course: Course) -> Drawing:
             for each in course.sent
             if each.answered_s is not None
         ]
-        for name, times, (colour, dashes) in (("due", due, LINES[1]), ("answered", back, LINES[0])):
+        for name, times, (colour, dashes) in (
+            ("due", due, LINES[1]),
+            ("answered", back, LINES[0]),
+        ):
             rate = np.histogram(times, edges)[0] / np.diff(edges)
-            axes.plot(edges[:-1] / 60, rate, color=colour, ls=dashes, lw=1.3, label=name)
+            axes.plot(
+                edges[:-1] / 60, rate, color=colour, ls=dashes, lw=1.3, label=name
+            )
         axes.axhline(course.load.rate, color="0.7", lw=0.8)
-        axes.set(xlabel="minutes", ylabel="cases a second", ylim=(0, None), xlim=(0, None))
+        axes.set(
+            xlabel="minutes", ylabel="cases a second", ylim=(0, None), xlim=(0, None)
+        )
         return _with_legend(figure, axes)
 
     return draw
@@ -158,7 +190,9 @@ def _hospitals(course: Course) -> Drawing:
         ):
             for judged in (True, False):
                 its = [
-                    each for each in course.shares if (each.result.count >= LEAST_CASES) is judged
+                    each
+                    for each in course.shares
+                    if (each.result.count >= LEAST_CASES) is judged
                 ]
                 its = [each for each in its if each.result.count]
                 across = [place[each.hospital] for each in its]
@@ -166,7 +200,10 @@ def _hospitals(course: Course) -> Drawing:
                 face = colour if judged else "none"
                 label = (
                     name
-                    if judged or not any(each.result.count >= LEAST_CASES for each in course.shares)
+                    if judged
+                    or not any(
+                        each.result.count >= LEAST_CASES for each in course.shares
+                    )
                     else None
                 )
                 axes.plot(across, up, mark, ms=4, mfc=face, mec=colour, label=label)
@@ -210,7 +247,14 @@ def _memory(course: Course) -> Drawing:
             there = [each for each in shown if child in each.memory_mib]
             off = [each.memory_mib[child] - level for each in there]
             at = [each.at_s / 60 for each in there]
-            axes.plot(at, off, color=colour, ls=dashes, lw=1.2, label=f"{child} {level:.0f} MiB")
+            axes.plot(
+                at,
+                off,
+                color=colour,
+                ls=dashes,
+                lw=1.2,
+                label=f"{child} {level:.0f} MiB",
+            )
         axes.axvline(course.samples[-1].at_s * WARM_UP_SHARE / 60, color="0.6", lw=0.8)
         axes.set(xlabel="minutes", ylabel="MiB above its mean", xlim=(0, None))
         return _with_legend(figure, axes, columns=2)
@@ -225,7 +269,10 @@ def _figure() -> tuple[Figure, Axes]:
 
 def _with_legend(figure: Figure, axes: Axes, columns: int = 3) -> Figure:
     figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper left", ncols=columns, handlelength=2.5
+        *axes.get_legend_handles_labels(),
+        loc="outside upper left",
+        ncols=columns,
+        handlelength=2.5,
     )
     return figure
 
@@ -238,5 +285,7 @@ def _by_step(timed: Sequence[tuple[float, float]], course: Course) -> list[list[
     """Values by the step in which their time lies."""
     steps: list[list[float]] = [[] for _ in range(STEPS)]
     for at_s, value in timed:
-        steps[min(int(at_s / max(course.seconds, 1e-3) * STEPS), STEPS - 1)].append(value)
+        steps[min(int(at_s / max(course.seconds, 1e-3) * STEPS), STEPS - 1)].append(
+            value
+        )
     return steps

@@ -57,7 +57,9 @@ def json_of(path: Path) -> Path:
 def write(course: Course, path: Path) -> None:
     try:
         path.write_text(render(course), encoding="utf-8")
-        json_of(path).write_text(json.dumps(to_json(course), indent=1) + "\n", encoding="utf-8")
+        json_of(path).write_text(
+            json.dumps(to_json(course), indent=1) + "\n", encoding="utf-8"
+        )
     except OSError as error:
         raise ReportUnwritable(path=path, problem=error.strerror) from error
 
@@ -84,7 +86,11 @@ def render(course: Course) -> str:
 
 def summary(course: Course) -> list[str]:
     """The same sentences in the page and on the console."""
-    ended = f"; it was interrupted, {course.open} cases were open" if course.interrupted else ""
+    ended = (
+        f"; it was interrupted, {course.open} cases were open"
+        if course.interrupted
+        else ""
+    )
     told = [
         f"{len(course.sent)} cases of {course.load.hospitals} hospitals in {course.seconds:.0f} s: {course.done} done, "
         f"{course.done / max(course.seconds, 1e-9):.2f} a second{ended}.",
@@ -126,9 +132,7 @@ def _notes(course: Course) -> list[str]:
 
 
 def latency(found: Latency) -> str:
-    return (
-        f"p50 {found.p50:.3f} s, p95 {found.p95:.3f}, p99 {found.p99:.3f}, longest {found.most:.3f}"
-    )
+    return f"p50 {found.p50:.3f} s, p95 {found.p95:.3f}, p99 {found.p99:.3f}, longest {found.most:.3f}"
 
 
 def _facts(course: Course) -> Rows:
@@ -150,11 +154,15 @@ def _facts(course: Course) -> Rows:
             "Images",
             f"synthetic phantoms, each different, by turns {', '.join(each.told for each in FORMATS)}",
         ),
-        ("Latencies", "from when a case was due, not from when it was sent; results by long poll"),
+        (
+            "Latencies",
+            "from when a case was due, not from when it was sent; results by long poll",
+        ),
         ("Model", course.model),
         (
             "Stack",
-            f"{course.url}, SERA {VERSION}" + (", this machine's own" if course.here else ""),
+            f"{course.url}, SERA {VERSION}"
+            + (", this machine's own" if course.here else ""),
         ),
         ("Machine of the load", f"{_machine()}; {_busy(course)}"),
         (
@@ -220,7 +228,10 @@ def _latencies(course: Course) -> Rows:
         (
             name,
             str(each.count),
-            *(f"{value:.3f}" for value in (each.p50, each.p95, each.p99, each.most, each.mean)),
+            *(
+                f"{value:.3f}"
+                for value in (each.p50, each.p95, each.p99, each.most, each.mean)
+            ),
         )
         for name, each in told
     ]
@@ -246,7 +257,9 @@ def _memory(course: Course) -> Rows:
 
 def _hospital(each: Share) -> Sequence[str]:
     found = each.result
-    times = (f"{value:.2f}" for value in (found.p50, found.p95, found.most, each.submit.p95))
+    times = (
+        f"{value:.2f}" for value in (found.p50, found.p95, found.most, each.submit.p95)
+    )
     return (each.hospital, str(each.sent), str(found.count), *times)
 
 
@@ -265,8 +278,10 @@ def to_json(course: Course) -> dict[str, Any]:
         "interrupted": course.interrupted,
         "cases": {"sent": len(course.sent), "done": course.done, "open": course.open},
         "per_second": course.done / max(course.seconds, 1e-9),
-        "submit": asdict(course.submit) | {"histogram": histogram(submit_s(course.sent))},
-        "result": asdict(course.result) | {"histogram": histogram(result_s(course.sent))},
+        "submit": asdict(course.submit)
+        | {"histogram": histogram(submit_s(course.sent))},
+        "result": asdict(course.result)
+        | {"histogram": histogram(result_s(course.sent))},
         "late": asdict(course.lateness) | {"cpu_share": course.cpu_share},
         "errors": course.faults,
         "faults": [asdict(each) for each in course.notes.faults[:MOST_FAULTS]],
@@ -288,4 +303,6 @@ def _rounded(told: Any) -> Any:
         return round(told, 4)
     if isinstance(told, dict):
         return {name: _rounded(value) for name, value in told.items()}
-    return [_rounded(value) for value in told] if isinstance(told, list | tuple) else told
+    return (
+        [_rounded(value) for value in told] if isinstance(told, list | tuple) else told
+    )

@@ -15,7 +15,8 @@ from deploy.load.figures import (
 )
 from deploy.promises import Answers
 
-P95_RATIO, LEAST_WAIT_S = 2.0, 1.0
+P95_RATIO = 2.0
+LEAST_WAIT_S = 1.0
 SETTLED_WITHIN_S = 120.0
 
 
@@ -63,7 +64,11 @@ def rules(seen: Seen) -> list[Rule]:
             "No request goes without an answer.",
             _counted(seen.faults, {TIMEOUT, CUT}.__contains__),
         ),
-        Rule("none lost", "Every case is accepted and its job ends as done.", seen.answers.lost),
+        Rule(
+            "none lost",
+            "Every case is accepted and its job ends as done.",
+            seen.answers.lost,
+        ),
         Rule(
             "none double",
             "One case and one job for each request, a repeated one too.",
@@ -90,7 +95,9 @@ def _is_5xx(code: str) -> bool:
 
 
 def _counted(faults: dict[str, int], bad: Callable[[str], bool]) -> tuple[str, ...]:
-    return tuple(f"{code}: {count} times" for code, count in faults.items() if bad(code))
+    return tuple(
+        f"{code}: {count} times" for code, count in faults.items() if bad(code)
+    )
 
 
 def _fair(seen: Seen) -> Rule:
@@ -99,9 +106,12 @@ def _fair(seen: Seen) -> Rule:
         f"cases together. Judged are hospitals with {LEAST_CASES} results at least that sent no more than an equal "
         "share of the cases: one that sends more may wait behind itself, and none because of it."
     )
-    found, limit = seen.fairness, max(LEAST_WAIT_S, P95_RATIO * seen.overall.p95)
+    found = seen.fairness
+    limit = max(LEAST_WAIT_S, P95_RATIO * seen.overall.p95)
     if found is None or not found.within:
-        return Rule("fair", told, unjudged="no hospital within an equal share has so many")
+        return Rule(
+            "fair", told, unjudged="no hospital within an equal share has so many"
+        )
     late = f"{found.within_p95_hospital} has a p95 of {found.within_p95:.2f} s, all together {seen.overall.p95:.2f} s"
     return Rule("fair", told, (late,) if found.within_p95 > limit else ())
 
@@ -130,7 +140,9 @@ def _flat(seen: Seen) -> Rule:
 def _up(seen: Seen) -> Rule:
     told = "No process of the stack has to be started again."
     if not seen.here:
-        return Rule("none restarted", told, unjudged="the stack is not this machine's own")
+        return Rule(
+            "none restarted", told, unjudged="the stack is not this machine's own"
+        )
     return Rule(
         "none restarted",
         told,

@@ -14,7 +14,8 @@ from deploy.local.state import ProcessId, StackState
 from shared.errors import SeraError
 
 EVERY_S = 5.0
-MIB, KIB = 2**20, 2**10
+MIB = 2**20
+KIB = 2**10
 
 
 class Operator(Protocol):
@@ -44,8 +45,12 @@ class Sample:
 class Watch:
     """Looks every few seconds; `samples` and `restarted` are what came of it."""
 
-    def __init__(self, operator: Operator, home: Path | None, now_s: Callable[[], float]) -> None:
-        self._operator, self._home, self._now_s = operator, home, now_s
+    def __init__(
+        self, operator: Operator, home: Path | None, now_s: Callable[[], float]
+    ) -> None:
+        self._operator = operator
+        self._home = home
+        self._now_s = now_s
         self._first: dict[str, ProcessId] = {}
         self.samples: list[Sample] = []
         self.restarted: dict[str, float] = {}
@@ -58,7 +63,8 @@ class Watch:
             await asyncio.sleep(EVERY_S)
 
     def look(self) -> Sample:
-        at_s, children = self._now_s(), self._children()
+        at_s = self._now_s()
+        children = self._children()
         for name, process in children.items():
             if self._first.setdefault(name, process) != process:
                 self.restarted.setdefault(name, at_s)
@@ -88,7 +94,10 @@ def memory_mib(pids: Mapping[str, int]) -> dict[str, float]:
     RssShmem of /proc/PID/status stays out.
     """
     below = _children()
-    return {name: sum(map(_own_kib, _family(pid, below))) * KIB / MIB for name, pid in pids.items()}
+    return {
+        name: sum(map(_own_kib, _family(pid, below))) * KIB / MIB
+        for name, pid in pids.items()
+    }
 
 
 def _children() -> dict[int, list[int]]:
@@ -110,6 +119,10 @@ def _family(pid: int, below: Mapping[int, Sequence[int]]) -> Iterator[int]:
 def _own_kib(pid: int) -> int:
     with suppress(OSError):
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        told = dict(line.split(":", 1) for line in lines if line.startswith(("RssAnon", "RssFile")))
+        told = dict(
+            line.split(":", 1)
+            for line in lines
+            if line.startswith(("RssAnon", "RssFile"))
+        )
         return sum(int(value.split()[0]) for value in told.values())
     return 0

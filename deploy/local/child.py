@@ -20,7 +20,9 @@ def answers_http(path: str) -> Probe:
     """A probe that asks the child's own port for `path` and wants 200."""
 
     def probe(env: Environment) -> bool:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(env["SERA_HOST"], env["SERA_HOST"])
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(
+            env["SERA_HOST"], env["SERA_HOST"]
+        )
         line = http.client.HTTPConnection(host, int(env["SERA_PORT"]), timeout=1)
         try:
             line.request("GET", path)
@@ -81,5 +83,9 @@ def python(*arguments: str) -> tuple[str, ...]:
 def describe_exit(code: int) -> str:
     if code >= 0:
         return f"it ended with exit code {code}"
-    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    name = (
+        signal.Signals(-code).name
+        if -code in set(signal.Signals)
+        else f"signal {-code}"
+    )
     return f"it was ended by {name}"

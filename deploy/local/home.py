@@ -66,7 +66,9 @@ class Home:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the home against a second stack; the kernel lets go of it when we die."""
-        descriptor = os.open(self.run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(
+            self.run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as busy:
@@ -85,7 +87,10 @@ class Home:
     def sockets(self) -> Iterator[Path]:
         """A folder for sockets: ours, or a short private one where our path is too long or needs quoting."""
         own = self.run / "sockets"
-        if PLAIN.fullmatch(str(own)) and len(f"{own}{LONGEST_SOCKET}") <= SOCKET_PATH_CAP:
+        if (
+            PLAIN.fullmatch(str(own))
+            and len(f"{own}{LONGEST_SOCKET}") <= SOCKET_PATH_CAP
+        ):
             own.mkdir(mode=0o711, exist_ok=True)
             yield own
             return
@@ -102,7 +107,9 @@ def _sign(descriptor: int) -> None:
     os.ftruncate(descriptor, 0)
     os.pwrite(
         descriptor,
-        json.dumps({"pid": os.getpid(), "user": user_name(os.geteuid()), "since": since}).encode(),
+        json.dumps(
+            {"pid": os.getpid(), "user": user_name(os.geteuid()), "since": since}
+        ).encode(),
         0,
     )
 

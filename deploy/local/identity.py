@@ -38,7 +38,15 @@ def become(uid: int, program: Path, folders: Sequence[Path]) -> tuple[str, ...]:
     problem = ""
     for capability in CAPABILITIES:
         options = _options(uid, capability)
-        command: list[str | Path] = [setpriv(), *options, "--", "/bin/sh", "-c", _REACH, program]
+        command: list[str | Path] = [
+            setpriv(),
+            *options,
+            "--",
+            "/bin/sh",
+            "-c",
+            _REACH,
+            program,
+        ]
         tried = subprocess.run(
             [*command, *folders],
             stdout=subprocess.DEVNULL,
@@ -57,8 +65,17 @@ _REACH = 'for folder in "$@"; do test -x "$folder" || exit 1; done; exec "$0" --
 
 def _options(uid: int, capability: str) -> tuple[str, ...]:
     keep = f",+{capability}" if capability else ""
-    bits = ("--securebits=+no_setuid_fixup", f"--ambient-caps=-all{keep}") if capability else ()
-    who = (f"--reuid={uid}", f"--regid={_group(uid)}", "--clear-groups", "--no-new-privs")
+    bits = (
+        ("--securebits=+no_setuid_fixup", f"--ambient-caps=-all{keep}")
+        if capability
+        else ()
+    )
+    who = (
+        f"--reuid={uid}",
+        f"--regid={_group(uid)}",
+        "--clear-groups",
+        "--no-new-privs",
+    )
     return (*who, f"--inh-caps=-all{keep}", *bits)
 
 

@@ -83,16 +83,24 @@ class Postgres:
             return ()
         if os.geteuid() != 0:
             raise DatabaseNotOurs(data=self.data, owner=user_name(self.uid))
-        return become(self.uid, binaries() / "initdb", (self.data.parent, self.sockets.parent))
+        return become(
+            self.uid, binaries() / "initdb", (self.data.parent, self.sockets.parent)
+        )
 
     def _url(self, user: str) -> str:
-        return f"postgresql+psycopg2://{user}@/{DATABASE}?host={quote(str(self.sockets))}"
+        return (
+            f"postgresql+psycopg2://{user}@/{DATABASE}?host={quote(str(self.sockets))}"
+        )
 
     def child(self) -> Child:
         """The server as a child of the supervisor."""
         settings = SETTINGS | {"unix_socket_directories": str(self.sockets)}
         settings |= {} if self.durable else NOT_DURABLE
-        options = (part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
+        options = (
+            part
+            for name, value in settings.items()
+            for part in ("-c", f"{name}={value}")
+        )
         return Child(
             name="postgres",
             command=(str(binaries() / "postgres"), "-D", str(self.data), *options),
@@ -109,7 +117,10 @@ class Postgres:
     def answers(self, _env: Environment) -> bool:
         try:
             line = psycopg2.connect(
-                host=str(self.sockets), user=SUPERUSER, dbname=DATABASE, connect_timeout=2
+                host=str(self.sockets),
+                user=SUPERUSER,
+                dbname=DATABASE,
+                connect_timeout=2,
             )
         except psycopg2.OperationalError:
             return False
@@ -147,7 +158,9 @@ class Postgres:
             "--builtin-locale=C.UTF-8",
         )
         access = ("--auth-local=peer", "--auth-host=reject")
-        self._run("initdb", "-D", str(draft), "-U", SUPERUSER, "--no-sync", *access, *locale)
+        self._run(
+            "initdb", "-D", str(draft), "-U", SUPERUSER, "--no-sync", *access, *locale
+        )
         single = (
             "--single",
             "-D",
@@ -173,7 +186,9 @@ class Postgres:
             str(binaries() / program),
             *arguments,
         )
-        done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, input=sql, capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             said = [
                 line
@@ -181,7 +196,8 @@ class Postgres:
                 if re.search("error|fatal|denied", line, re.IGNORECASE)
             ]
             raise DatabaseNotCreated(
-                data=self.data, problem=said[0] if said else f"exit code {done.returncode}"
+                data=self.data,
+                problem=said[0] if said else f"exit code {done.returncode}",
             )
 
     def _check_version(self) -> None:

@@ -18,7 +18,10 @@ SERVICES = (
         start_attempts=2,
     ),
     Child(
-        "api", python("services.api"), after=(*ENGINES, MIGRATIONS), ready=answers_http("/readyz")
+        "api",
+        python("services.api"),
+        after=(*ENGINES, MIGRATIONS),
+        ready=answers_http("/readyz"),
     ),
     Child(
         "worker",
@@ -46,4 +49,6 @@ def _trainers(child: Child, count: int) -> list[Child]:
         return [child]
     threads = str(max((os.cpu_count() or 1) // max(count, 1), 1))
     env = (("OMP_NUM_THREADS", threads),)
-    return [replace(child, name=f"trainer-{number + 1}", env=env) for number in range(count)]
+    return [
+        replace(child, name=f"trainer-{number + 1}", env=env) for number in range(count)
+    ]

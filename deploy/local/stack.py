@@ -50,7 +50,9 @@ class Urls:
             settings.objects_url,
             settings.database_owner_url,
         )
-        return cls(*(secret.get_secret_value() if secret else None for secret in secrets))
+        return cls(
+            *(secret.get_secret_value() if secret else None for secret in secrets)
+        )
 
 
 def check_port(host: str, port: int) -> None:
@@ -61,7 +63,9 @@ def check_port(host: str, port: int) -> None:
         try:
             line.bind((host, port))
         except OSError as refused:
-            raise PortBusy(host=host, port=port, problem=refused.strerror or refused) from refused
+            raise PortBusy(
+                host=host, port=port, problem=refused.strerror or refused
+            ) from refused
 
 
 class Stack:
@@ -84,18 +88,17 @@ class Stack:
         observe: Observer = lambda event: None,
     ) -> None:
         self.home = Home(home.expanduser().absolute())
-        self.host, self.port = host, port
+        self.host = host
+        self.port = port
         self._services = tuple(services)
         self._urls = urls or Urls()
         self._extra_env = dict(extra_env or {})
         self._durable = durable
         self._backoff = backoff
         self._observe = observe
-        self._stop, self._hurry, self._settled = (
-            threading.Event(),
-            threading.Event(),
-            threading.Event(),
-        )
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+        self._settled = threading.Event()
         self._fault: BaseException | None = None
         self._context = ExitStack()
         self._thread: threading.Thread
@@ -104,7 +107,9 @@ class Stack:
         self.state: StackState
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, observe: Observer = lambda event: None) -> Self:
+    def from_settings(
+        cls, settings: Settings, *, observe: Observer = lambda event: None
+    ) -> Self:
         urls = Urls.from_settings(settings)
         folders = {
             "SERA_WEIGHTS_DIR": settings.weights_dir,
@@ -174,7 +179,9 @@ class Stack:
         if hurry:
             self._hurry.set()
 
-    def run_until_stopped(self, on_ready: Callable[[Self], None] = lambda stack: None) -> None:
+    def run_until_stopped(
+        self, on_ready: Callable[[Self], None] = lambda stack: None
+    ) -> None:
         """Run in the foreground until SIGINT, SIGTERM or SIGHUP; a second one cuts the farewells short."""
 
         def asked(_number: int, _frame: FrameType | None) -> None:
@@ -204,13 +211,17 @@ class Stack:
             made.callback(self.home.state_file.unlink, missing_ok=True)
             children = (*engines, *map(self._informed, self._services))
             inherited = {
-                name: value for name, value in os.environ.items() if name != OWNER_VARIABLE
+                name: value
+                for name, value in os.environ.items()
+                if name != OWNER_VARIABLE
             }
             env = {**SHARED_CORES, **inherited, **self.env, "PYTHONUNBUFFERED": "1"}
             self._supervisor = Supervisor(
                 children, self.home, env, backoff=self._backoff, observe=self._heard
             )
-            self._thread = threading.Thread(target=self._supervise, name="sera-supervisor")
+            self._thread = threading.Thread(
+                target=self._supervise, name="sera-supervisor"
+            )
             self._thread.start()
             self._context = made.pop_all()
 
@@ -253,14 +264,18 @@ class Stack:
     def _heard(self, event: Event) -> None:
         try:
             self._save()
-        except OSError as refused:  # a full disk must not end the services that still run
+        except (
+            OSError
+        ) as refused:  # a full disk must not end the services that still run
             log().warning("stack.state-not-saved", problem=str(refused))
         self._observe(event)
 
     def _save(self) -> None:
         known = self.state.children
         children = {
-            name: known[name] if name in known and known[name].pid == pid else ProcessId.of(pid)
+            name: known[name]
+            if name in known and known[name].pid == pid
+            else ProcessId.of(pid)
             for name, pid in self._supervisor.pids().items()
         }
         alive = {name: process for name, process in children.items() if process}
@@ -283,6 +298,10 @@ class EmbeddedEngines(Stack):
     """
 
     def __init__(
-        self, home: Path, *, durable: bool = True, observe: Observer = lambda event: None
+        self,
+        home: Path,
+        *,
+        durable: bool = True,
+        observe: Observer = lambda event: None,
     ) -> None:
         super().__init__(home, services=(), durable=durable, observe=observe)

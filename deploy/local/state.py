@@ -102,7 +102,9 @@ def clear_leftovers(home: Home) -> None:
     """End what a killed supervisor may have left; call it only while holding the home."""
     if (left := StackState.read(home)) is None:
         return
-    processes = [process for child in left.children.values() if (process := child.find())]
+    processes = [
+        process for child in left.children.values() if (process := child.find())
+    ]
     _gone, alive = psutil.wait_procs(
         processes, timeout=LEFTOVER_S
     )  # the kernel has told them to end already

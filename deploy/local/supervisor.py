@@ -48,7 +48,12 @@ class Member:
     """A child, the process that is it at present, and what is to happen next."""
 
     def __init__(
-        self, child: Child, home: Home, env: Mapping[str, str], backoff: Backoff, observe: Observer
+        self,
+        child: Child,
+        home: Home,
+        env: Mapping[str, str],
+        backoff: Backoff,
+        observe: Observer,
     ) -> None:
         self.child = child
         self.phase = Phase.WAITING
@@ -59,7 +64,11 @@ class Member:
             "SERA_READY_FILE": home.ready_file(child.name),
             "SERA_ALIVE_FILE": home.alive_file(child.name),
         }
-        self._env = {**env, **dict(child.env), **{name: str(path) for name, path in files.items()}}
+        self._env = {
+            **env,
+            **dict(child.env),
+            **{name: str(path) for name, path in files.items()},
+        }
         self._vigil = Vigil(child.alive, self._env, home.alive_file(child.name))
         self._backoff = backoff
         self._observe = observe
@@ -75,7 +84,11 @@ class Member:
 
     def step(self, now: float, may_start: bool) -> None:
         """Do what is due."""
-        if self.phase in (Phase.WAITING, Phase.RESTING) and may_start and now >= self._due:
+        if (
+            self.phase in (Phase.WAITING, Phase.RESTING)
+            and may_start
+            and now >= self._due
+        ):
             self._start(now)
         elif self.phase in (Phase.STARTING, Phase.READY) and self.process is not None:
             self._watch(self.process, now)
@@ -86,8 +99,12 @@ class Member:
             self._home.ready_file(self.child.name).unlink(missing_ok=True)
             self._vigil.end()
             self.child.prepare()
-            self.process = Process(self.child, self._env, self._home.log(self.child.name))
-        except OSError as refused:  # out of processes, memory or disk: as good as a crash
+            self.process = Process(
+                self.child, self._env, self._home.log(self.child.name)
+            )
+        except (
+            OSError
+        ) as refused:  # out of processes, memory or disk: as good as a crash
             self._rest(now, f"it could not be started ({refused})")
         else:
             self._enter(Phase.STARTING, now)
@@ -97,7 +114,9 @@ class Member:
         if code is not None:
             self._ended(code, now)
         elif (
-            self.phase is Phase.STARTING and not self.child.one_shot and self.child.ready(self._env)
+            self.phase is Phase.STARTING
+            and not self.child.one_shot
+            and self.child.ready(self._env)
         ):
             self._vigil.begin()
             self._enter(Phase.READY, now)
@@ -139,7 +158,8 @@ class Member:
             self._stop_by = now + self.child.stop_s
             self.process.send(self.child.stop_signal)
         elif not self._insisted and (hurry or now >= self._stop_by):
-            self._insisted, self._stop_by = True, now + INSIST_S
+            self._insisted = True
+            self._stop_by = now + INSIST_S
             self.process.send(self.child.orphan_signal)
         elif now >= self._stop_by:
             self.process.kill()
@@ -150,13 +170,18 @@ class Member:
             self._enter(Phase.STOPPED, now)
 
     def failed_to_start(self) -> bool:
-        return self.phase is Phase.RESTING and self.failures >= self.child.start_attempts
+        return (
+            self.phase is Phase.RESTING and self.failures >= self.child.start_attempts
+        )
 
     def failure(self, detail: str) -> ChildFailed:
         log = self._home.log(self.child.name)
         last = last_line(log)
         return ChildFailed(
-            child=self.child.name, how=detail, log=log, ending=f" and ends: {last}" if last else "."
+            child=self.child.name,
+            how=detail,
+            log=log,
+            ending=f" and ends: {last}" if last else ".",
         )
 
 
@@ -178,11 +203,16 @@ class Supervisor:
         """True once every child has been up."""
         self._told = observe
         self.members = {
-            c.name: Member(c, home, env, backoff or Backoff(), self._heard) for c in children
+            c.name: Member(c, home, env, backoff or Backoff(), self._heard)
+            for c in children
         }
 
     def pids(self) -> dict[str, int]:
-        return {name: member.process.pid for name, member in self.members.items() if member.process}
+        return {
+            name: member.process.pid
+            for name, member in self.members.items()
+            if member.process
+        }
 
     def step(self) -> None:
         """Let every member do what is due. Before all have been up once, one that fails ends the start."""
@@ -192,7 +222,10 @@ class Supervisor:
         self.settled = self.settled or all(m.phase in UP for m in self.members.values())
 
     def run(
-        self, stop: threading.Event, hurry: threading.Event, on_settled: Callable[[], None]
+        self,
+        stop: threading.Event,
+        hurry: threading.Event,
+        on_settled: Callable[[], None],
     ) -> None:
         """Supervise until `stop` is set, then stop all; `hurry` cuts the farewells short."""
         try:
@@ -216,10 +249,16 @@ class Supervisor:
 
     def _may_start(self, member: Member) -> bool:
         """All that it comes after are up; one that is not part of this stack is somebody else's to run."""
-        return all(self.members[n].phase in UP for n in member.child.after if n in self.members)
+        return all(
+            self.members[n].phase in UP for n in member.child.after if n in self.members
+        )
 
     def _heard(self, event: Event) -> None:
         self._told(event)
         member = self.members[event.child]
-        if event.phase is Phase.RESTING and not self.settled and member.failed_to_start():
+        if (
+            event.phase is Phase.RESTING
+            and not self.settled
+            and member.failed_to_start()
+        ):
             raise member.failure(event.detail.split(";")[0])

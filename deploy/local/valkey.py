@@ -49,9 +49,14 @@ class Valkey:
 
     def child(self) -> Child:
         settings = SETTINGS | {"unixsocket": str(self.socket), "dir": str(self.sockets)}
-        options = (part for name, value in settings.items() for part in (f"--{name}", value))
+        options = (
+            part for name, value in settings.items() for part in (f"--{name}", value)
+        )
         return Child(
-            name="valkey", command=(str(binary()), *options), ready=self.answers, ready_s=30.0
+            name="valkey",
+            command=(str(binary()), *options),
+            ready=self.answers,
+            ready_s=30.0,
         )
 
     def answers(self, _env: Environment) -> bool:

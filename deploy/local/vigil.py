@@ -18,8 +18,12 @@ STUCK = 1
 class Vigil:
     """A child that is silent for longer than it said is asked for by a command; only its 1 means that it is stuck."""
 
-    def __init__(self, command: tuple[str, ...], env: Mapping[str, str], path: Path) -> None:
-        self._command, self._env, self._path = command, env, path
+    def __init__(
+        self, command: tuple[str, ...], env: Mapping[str, str], path: Path
+    ) -> None:
+        self._command = command
+        self._env = env
+        self._path = path
         self._asked: subprocess.Popen[bytes] | None = None
         self._next = self._give_up = 0.0
         self._at_first: float | None = None
@@ -42,7 +46,9 @@ class Vigil:
             return self._answer(self._asked, now) == STUCK
         if self._command and now >= self._next and overdue(self._path):
             self._next = now + PAUSE_S
-            with suppress(OSError):  # out of processes or memory: it is asked again later
+            with suppress(
+                OSError
+            ):  # out of processes or memory: it is asked again later
                 self._asked = subprocess.Popen(
                     self._command,
                     env=dict(self._env),
@@ -69,5 +75,6 @@ class Vigil:
             probe.kill()
             code = probe.wait()
         if code is not None:
-            self._asked, self._next = None, now + PAUSE_S
+            self._asked = None
+            self._next = now + PAUSE_S
         return code

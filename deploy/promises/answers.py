@@ -41,7 +41,8 @@ def judge_answers(promises: Sequence[Promise], listed: Jobs) -> Answers:
 
 def _lost(promises: Sequence[Promise]) -> Iterable[str]:
     for promise in promises:
-        name, job = named(promise), promise.job
+        name = named(promise)
+        job = promise.job
         if not promise.receipts:
             if promise.silent:
                 yield f"{name} was never answered"
@@ -75,10 +76,14 @@ def _unasked(promises: Sequence[Promise], listed: Jobs) -> Iterable[str]:
             for job in count.keys() - promised[hospital]
         )
         yield from (
-            f"{hospital} lists job {job} {times} times" for job, times in count.items() if times > 1
+            f"{hospital} lists job {job} {times} times"
+            for job, times in count.items()
+            if times > 1
         )
         unlisted = promised[hospital] - count.keys()
-        yield from (f"{hospital} does not find job {job} in its list" for job in unlisted)
+        yield from (
+            f"{hospital} does not find job {job} in its list" for job in unlisted
+        )
 
 
 def _stuck(promises: Sequence[Promise]) -> Iterable[str]:
@@ -89,7 +94,8 @@ def _stuck(promises: Sequence[Promise]) -> Iterable[str]:
 
 def _wrong(promises: Sequence[Promise]) -> Iterable[str]:
     for promise in promises:
-        planned, job = promise.planned, promise.job
+        planned = promise.planned
+        job = promise.job
         if not job or job["state"] != JobState.DONE:
             continue
         if planned.kind is Kind.SPOILT:

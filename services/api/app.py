@@ -57,7 +57,11 @@ ABOUT = """Malignancy risk and FNA advice for thyroid nodules on ultrasound.
 Research and decision support; not a certified medical device."""
 
 SILENT = TelemetryConfig(
-    tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False
+    tracing=False,
+    metrics=False,
+    logs=False,
+    operation_spans=False,
+    auto_configure=False,
 )
 """FastAPI's own would tell addresses and what was wrong with a body, by whatever stands in the environment."""
 
@@ -120,7 +124,9 @@ def create_app(settings: Settings) -> FastAPI:
         site=site,
         bench=bench,
         vault=Vault(settings),
-        provider=Provider(settings, settings.oidc_issuer) if settings.oidc_issuer else None,
+        provider=Provider(settings, settings.oidc_issuer)
+        if settings.oidc_issuer
+        else None,
     )
 
     @asynccontextmanager

@@ -31,7 +31,9 @@ OPEN = frozenset(
     {("POST", SESSION), ("GET", f"{SESSION}/oidc"), ("GET", f"{SESSION}/oidc/callback")}
 )
 """Routes for those who have not signed in yet."""
-UNCHANGED = frozenset({("GET", SESSION), ("DELETE", SESSION), ("POST", f"{SESSION}/password")})
+UNCHANGED = frozenset(
+    {("GET", SESSION), ("DELETE", SESSION), ("POST", f"{SESSION}/password")}
+)
 """What may be done with a one-time password."""
 STRANGERS_BYTES = 16 * 1024
 
@@ -100,7 +102,11 @@ class AuthenticationMiddleware:
             slot.release()  # the rest of a refused body may take its time
             return await refuse(error, scope, receive, send, has_body(scope))
         scope["state"]["caller"] = caller
-        facts = {"hospital": str(caller.hospital_id)} if caller and caller.hospital_id else {}
+        facts = (
+            {"hospital": str(caller.hospital_id)}
+            if caller and caller.hospital_id
+            else {}
+        )
         with bound_contextvars(**facts):
             await self._app(scope, receive, send)
 
@@ -109,7 +115,10 @@ class AuthenticationMiddleware:
         route = (scope["method"], scope["path"])
         headers = Headers(scope=scope)
         if route in OPEN:
-            if declared_bytes(scope) > STRANGERS_BYTES or "transfer-encoding" in headers:
+            if (
+                declared_bytes(scope) > STRANGERS_BYTES
+                or "transfer-encoding" in headers
+            ):
                 raise StrangerTooLarge(limit_kib=STRANGERS_BYTES // 1024)
             if route[0] not in SAFE:
                 self._site.refuse_foreign(headers)
@@ -118,7 +127,9 @@ class AuthenticationMiddleware:
             raise Unauthenticated
         slot: Slot = scope["state"]["slot"]
         await slot.take()
-        caller, standing = await run_in_threadpool(self._verified, transaction, headers, route)
+        caller, standing = await run_in_threadpool(
+            self._verified, transaction, headers, route
+        )
         if not transaction.is_open:
             slot.release()
         scope["state"]["standing"] = standing
@@ -188,5 +199,6 @@ def still_valid(transaction: Transaction, caller: Caller) -> bool:
 
 def lifetime(settings: Settings) -> Lifetime:
     return Lifetime(
-        timedelta(minutes=settings.session_idle_min), timedelta(hours=settings.session_most_h)
+        timedelta(minutes=settings.session_idle_min),
+        timedelta(hours=settings.session_most_h),
     )

@@ -59,7 +59,9 @@ def wiring(request: Request) -> Wiring:
 
 
 WiringDep = Annotated[Wiring, Depends(wiring)]
-BEARER = HTTPBearer(auto_error=False, description="An API key of one hospital, or of an operator.")
+BEARER = HTTPBearer(
+    auto_error=False, description="An API key of one hospital, or of an operator."
+)
 
 
 SESSION = APIKeyCookie(
@@ -164,7 +166,14 @@ HospitalSessionDep = Annotated[HospitalSession, Depends(hospital_session)]
 CallerSessionDep = Annotated[CallerSession, Depends(caller_session)]
 
 
-ABROAD = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
+ABROAD = (
+    Act.OPERATE,
+    Act.RERUN,
+    Act.AUDIT,
+    Act.MONITOR,
+    Act.MANAGE_KEYS,
+    Act.MANAGE_PEOPLE,
+)
 """What may be done by those who belong to no hospital."""
 
 

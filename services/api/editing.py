@@ -32,7 +32,8 @@ def tags(
         return None
     if if_match.strip() == ANY:
         return frozenset({ANY})
-    found, at = set(), 0
+    found = set()
+    at = 0
     while at < len(if_match):
         each = STRONG.match(if_match, at)
         if each is None:

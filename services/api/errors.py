@@ -44,7 +44,10 @@ PLAIN = {
         "not-found",
         "There is nothing at this address. The addresses are listed at /openapi.json.",
     ),
-    405: ("method-not-allowed", "This address does not take that method. See /openapi.json."),
+    405: (
+        "method-not-allowed",
+        "This address does not take that method. See /openapi.json.",
+    ),
 }
 
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
@@ -63,7 +66,12 @@ def problem(
 ) -> JSONResponse:
     REFUSALS.labels(code).inc()
     detail, language = told
-    body = {"type": f"urn:sera:problem:{code}", "code": code, "status": status, "detail": detail}
+    body = {
+        "type": f"urn:sera:problem:{code}",
+        "code": code,
+        "status": status,
+        "detail": detail,
+    }
     later = {"Retry-After": str(retry_after_s)} if retryable else None
     headers = languages.headers(language) | (
         {"WWW-Authenticate": "Bearer"} if status == 401 else later or {}
@@ -83,7 +91,11 @@ def told(error: SeraError) -> tuple[str, Language]:
 
 def refusal(error: SeraError) -> dict[str, Any]:
     """An error that is told beside others in one answer."""
-    return {"code": error.code, "message": told(error)[0], "facts": to_json(error.facts)}
+    return {
+        "code": error.code,
+        "message": told(error)[0],
+        "facts": to_json(error.facts),
+    }
 
 
 def of_error(error: SeraError) -> JSONResponse:
@@ -102,7 +114,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [{"field": _field(each), "problem": _problem(each)} for each in error.errors()]
+        fields = [
+            {"field": _field(each), "problem": _problem(each)}
+            for each in error.errors()
+        ]
         wrong = said(error.errors())
         english = f"The request cannot be used: {wrong}. Correct and resend."
         detail = languages.sentence("invalid-request", {"fields": wrong}, english)
@@ -116,7 +131,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def plain(request: Request, error: HTTPException) -> JSONResponse:
-        if says_full(error):  # a form that finds no room is reported as one that cannot be read
+        if says_full(
+            error
+        ):  # a form that finds no room is reported as one that cannot be read
             return of_error(StorageFull(what="temporary files"))
         code, text = PLAIN.get(error.status_code, ("http-error", str(error.detail)))
         answer = problem(error.status_code, code, languages.sentence(code, {}, text))
@@ -128,9 +145,14 @@ def install(app: FastAPI) -> None:
     def unknown(request: Request, error: Exception) -> JSONResponse:
         # Starlette calls this outside of every middleware, so what they would add is added here.
         request_id: str = request.scope.get("state", {}).get("request_id", "")
-        languages.SPOKEN.set(languages.preferred(request.headers.get("accept-language", "")))
+        languages.SPOKEN.set(
+            languages.preferred(request.headers.get("accept-language", ""))
+        )
         log().error(
-            "api.failed", route=route_of(request.scope), request_id=request_id, exc_info=error
+            "api.failed",
+            route=route_of(request.scope),
+            request_id=request_id,
+            exc_info=error,
         )
         answer = of_error(SeraError())
         answer.headers.update(UNLESS_SET | {"X-Request-Id": request_id})
@@ -163,7 +185,9 @@ def _problem(error: dict[str, Any]) -> str:
 def _field(error: dict[str, Any]) -> str:
     return (
         ".".join(
-            str(part) for part in error["loc"] if part not in ("body", "query", "path", "header")
+            str(part)
+            for part in error["loc"]
+            if part not in ("body", "query", "path", "header")
         )
         or "body"
     )

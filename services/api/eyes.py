@@ -9,7 +9,9 @@ from shared.imaging.decoders.bounds import Bounds
 from shared.imaging.decoders.pool import Decoders
 from shared.settings import Settings
 
-COUNT, AT_ONCE, WAIT_S = 1, 3, 5.0
+COUNT = 1
+AT_ONCE = 3
+WAIT_S = 5.0
 """Decoders, requests that may wait for one or be at one, and how long a further request waits to be let in."""
 
 
@@ -24,7 +26,8 @@ class Eyes:
 
     def __init__(self, settings: Settings) -> None:
         self._bounds = Bounds(settings.decode_s, settings.decode_mib)
-        self._room, self._lock = BoundedSemaphore(AT_ONCE), threading.Lock()
+        self._room = BoundedSemaphore(AT_ONCE)
+        self._lock = threading.Lock()
         self._decoders: Decoders | None = None
 
     def decode(self, data: bytes, frame: int | None = None) -> UltrasoundImage:

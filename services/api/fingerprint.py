@@ -8,7 +8,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
-FORM, JSON = b"multipart/form-data", b"application/json"
+FORM = b"multipart/form-data"
+JSON = b"application/json"
 
 
 class Fingerprint:
@@ -17,9 +18,17 @@ class Fingerprint:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
         self._line = f"{scope['method']} {scope['path']}?{scope['query_string'].decode('latin-1')}"
-        kind, options = parse_options_header(Headers(scope=scope).get("content-type", ""))
+        kind, options = parse_options_header(
+            Headers(scope=scope).get("content-type", "")
+        )
         known = kind == FORM and options.get(b"boundary")
-        self._body = _Form(options[b"boundary"]) if known else _Json() if kind == JSON else _Bytes()
+        self._body = (
+            _Form(options[b"boundary"])
+            if known
+            else _Json()
+            if kind == JSON
+            else _Bytes()
+        )
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -27,7 +36,9 @@ class Fingerprint:
         return message
 
     def digest(self) -> str:
-        return hashlib.sha256(f"{self._line}\n{self._body.words()}".encode()).hexdigest()
+        return hashlib.sha256(
+            f"{self._line}\n{self._body.words()}".encode()
+        ).hexdigest()
 
 
 class _Bytes:
@@ -50,7 +61,9 @@ class _Json:
 
     def words(self) -> str:
         try:
-            return json.dumps(json.loads(self._data), sort_keys=True) if self._data else ""
+            return (
+                json.dumps(json.loads(self._data), sort_keys=True) if self._data else ""
+            )
         except (ValueError, RecursionError):
             return hashlib.sha256(self._data).hexdigest()
 
@@ -60,7 +73,9 @@ class _Form:
 
     def __init__(self, boundary: bytes) -> None:
         self._parts: list[tuple[str, str]] = []
-        self._field, self._value, self._called = b"", b"", ""
+        self._field = b""
+        self._value = b""
+        self._called = ""
         self._hash = hashlib.sha256()
         self._parser = MultipartParser(
             boundary,
@@ -85,7 +100,8 @@ class _Form:
         return json.dumps(sorted(self._parts))
 
     def _part_begin(self) -> None:
-        self._called, self._hash = "", hashlib.sha256()
+        self._called = ""
+        self._hash = hashlib.sha256()
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         self._hash.update(memoryview(data)[start:end])

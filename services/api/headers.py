@@ -3,7 +3,9 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+NOTHING = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 """Content-Security-Policy of what is no page: nothing is fetched, run, sent or framed."""
 UNLESS_SET = {
     "Content-Security-Policy": NOTHING,
@@ -21,7 +23,9 @@ class SafeHeaders:
 
     def __init__(self, app: ASGIApp, public_url: str | None = None) -> None:
         self._app = app
-        self._headers = UNLESS_SET | (TLS_ONLY if (public_url or "").startswith("https://") else {})
+        self._headers = UNLESS_SET | (
+            TLS_ONLY if (public_url or "").startswith("https://") else {}
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:

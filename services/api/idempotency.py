@@ -26,7 +26,8 @@ from shared.ledger.receipts import Answer
 from shared.settings import Settings
 from shared.telemetry import log
 
-NAME, LONGEST = "Idempotency-Key", 200
+NAME = "Idempotency-Key"
+LONGEST = 200
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 REPLAYED = "Idempotent-Replayed"
 MATTER = ("content-type", "location", "etag")
@@ -79,7 +80,9 @@ class BufferedReply:
 
 def repeated_as(request: Request, error: SeraError, **more: Any) -> None:
     """Have a repeat told this instead of the answer, which holds what is shown once and kept by nobody."""
-    request.scope["state"]["repeated_as"] = problem(error.status, error.code, told(error), **more)
+    request.scope["state"]["repeated_as"] = problem(
+        error.status, error.code, told(error), **more
+    )
 
 
 def replay(answer: Answer) -> Response:
@@ -110,7 +113,9 @@ def install(app: FastAPI) -> None:
 @asynccontextmanager
 async def sweeping(ledger: Ledger, settings: Settings) -> AsyncIterator[None]:
     """Drop receipts that were kept long enough, now and then."""
-    task = asyncio.create_task(_sweep(ledger, timedelta(hours=settings.receipts_kept_h)))
+    task = asyncio.create_task(
+        _sweep(ledger, timedelta(hours=settings.receipts_kept_h))
+    )
     try:
         yield
     finally:
@@ -144,7 +149,11 @@ def done_once(path: str) -> bool:
 
 def key_of(scope: Scope) -> str | None:
     """The key of a request that changes something."""
-    if scope["type"] != "http" or scope["method"] not in UNSAFE or not done_once(scope["path"]):
+    if (
+        scope["type"] != "http"
+        or scope["method"] not in UNSAFE
+        or not done_once(scope["path"])
+    ):
         return None
     return Headers(scope=scope).get(NAME)
 

@@ -68,7 +68,9 @@ def sentence(
     code: str, facts: Facts, english: str, language: Language | None = None
 ) -> tuple[str, Language]:
     """The sentence of a problem in this or the caller's language, and which that is; English where it has no other."""
-    text = _korean(code, facts) if (language or SPOKEN.get()) is Language.KOREAN else None
+    text = (
+        _korean(code, facts) if (language or SPOKEN.get()) is Language.KOREAN else None
+    )
     if text is None:
         return english, Language.ENGLISH
     return _fill(text, facts, Language.KOREAN), Language.KOREAN
@@ -95,7 +97,10 @@ def _fill(text: str, facts: Facts, language: Language) -> str:
 def korean() -> Mapping[str, tuple[str, ...]]:
     """The sentences of each code; several where one code has facts of several kinds."""
     texts = tomllib.loads((FOLDER / "ko.toml").read_text())
-    return {code: (text,) if isinstance(text, str) else tuple(text) for code, text in texts.items()}
+    return {
+        code: (text,) if isinstance(text, str) else tuple(text)
+        for code, text in texts.items()
+    }
 
 
 def _korean(code: str, facts: Facts) -> str | None:

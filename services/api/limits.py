@@ -60,7 +60,8 @@ class BodyCap:
     """Refuses a body that is too large with 413, or too slow with 408, whatever Content-Length says."""
 
     def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
-        self._app, self._bounds = app, bounds
+        self._app = app
+        self._bounds = bounds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,17 +72,28 @@ class BodyCap:
             await self._app(scope, body.receive, body.send)
         if body.fault and not body.answered:
             await refuse(
-                body.fault, scope, receive, send, body.more and not isinstance(body.fault, TooSlow)
+                body.fault,
+                scope,
+                receive,
+                send,
+                body.more and not isinstance(body.fault, TooSlow),
             )
 
 
 class _Body:
     """A body on its way: counted and timed until the answer begins. Only waiting for the client is timed."""
 
-    def __init__(self, bounds: Bounds, scope: Scope, receive: Receive, send: Send) -> None:
-        self._bounds, self._scope, self._receive, self._send = bounds, scope, receive, send
-        self._taken, self._waited_s = 0, 0.0
-        self.more, self.answered = True, False
+    def __init__(
+        self, bounds: Bounds, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._bounds = bounds
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._taken = 0
+        self._waited_s = 0.0
+        self.more = True
+        self.answered = False
         self.fault: SeraError | None = None
 
     def check_declared_bytes(self) -> None:
@@ -96,7 +108,11 @@ class _Body:
         self.more = message.get("more_body", False)
         if self._taken > self._bounds.most_bytes:
             self._cut(self._too_large())
-        if self.more and self._waited_s > self._bounds.stall_s and self._taken < self._owed():
+        if (
+            self.more
+            and self._waited_s > self._bounds.stall_s
+            and self._taken < self._owed()
+        ):
             self._cut(self._too_slow())
         return message
 
@@ -129,11 +145,14 @@ class _Body:
         told = {"bytes": self._taken, "waited_s": round(self._waited_s, 1)}
         log().info("request.too-slow", route=route_of(self._scope), **told)
         return TooSlow(
-            least_bytes_per_s=self._bounds.least_bytes_per_s, stall_s=self._bounds.stall_s
+            least_bytes_per_s=self._bounds.least_bytes_per_s,
+            stall_s=self._bounds.stall_s,
         )
 
 
-async def refuse(error: SeraError, scope: Scope, receive: Receive, send: Send, more: bool) -> None:
+async def refuse(
+    error: SeraError, scope: Scope, receive: Receive, send: Send, more: bool
+) -> None:
     """Answer with the error's problem while a body is still coming.
 
     It goes on reading for a while without keeping anything, so that a client that writes first and reads later sees the
@@ -160,7 +179,9 @@ def has_body(scope: Scope) -> bool:
 def _keep_open(send: Send) -> Send:
     async def partly(message: Message) -> None:
         await send(
-            {**message, "more_body": True} if message["type"] == "http.response.body" else message
+            {**message, "more_body": True}
+            if message["type"] == "http.response.body"
+            else message
         )
 
     return partly

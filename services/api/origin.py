@@ -28,7 +28,8 @@ class Whence:
     """Tells the audit trail, for as long as a request is answered, where it came from."""
 
     def __init__(self, app: ASGIApp, proxies: Sequence[Network]) -> None:
-        self._app, self._proxies = app, proxies
+        self._app = app
+        self._proxies = proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

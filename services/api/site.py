@@ -15,7 +15,8 @@ from starlette.responses import Response
 
 from shared.errors import SeraError
 
-COOKIE, TLS_PREFIX = "sera", "__Host-"
+COOKIE = "sera"
+TLS_PREFIX = "__Host-"
 CSRF_HEADER = "X-CSRF-Token"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
@@ -56,12 +57,21 @@ class Site:
     def keep(self, answer: Response, token: str) -> None:
         """Until the browser closes. No page of another site makes it send this, not even by a link."""
         answer.set_cookie(
-            self.cookie, token, path="/", secure=self.over_tls, httponly=True, samesite="strict"
+            self.cookie,
+            token,
+            path="/",
+            secure=self.over_tls,
+            httponly=True,
+            samesite="strict",
         )
 
     def forget(self, answer: Response) -> None:
         answer.delete_cookie(
-            self.cookie, path="/", secure=self.over_tls, httponly=True, samesite="strict"
+            self.cookie,
+            path="/",
+            secure=self.over_tls,
+            httponly=True,
+            samesite="strict",
         )
 
     def address(self, called: object) -> str:
@@ -90,7 +100,11 @@ class Site:
 
     def unmark(self, answer: Response) -> None:
         answer.delete_cookie(
-            self.arrival_cookie, path="/", secure=self.over_tls, httponly=True, samesite="lax"
+            self.arrival_cookie,
+            path="/",
+            secure=self.over_tls,
+            httponly=True,
+            samesite="lax",
         )
 
     def check(self, headers: Headers, token: str) -> None:
@@ -98,14 +112,18 @@ class Site:
         self.refuse_foreign(headers)
         if "origin" not in headers and "sec-fetch-site" not in headers:
             raise CrossSite
-        if not hmac.compare_digest(headers.get(CSRF_HEADER, "").encode(), csrf(token).encode()):
+        if not hmac.compare_digest(
+            headers.get(CSRF_HEADER, "").encode(), csrf(token).encode()
+        ):
             raise CsrfWrong
 
     def refuse_foreign(self, headers: Headers) -> None:
         """Raises CrossSite if a browser says that another site's page asked."""
         if headers.get("sec-fetch-site", OWN_PAGE) != OWN_PAGE:
             raise CrossSite
-        if (origin := headers.get("origin")) is not None and not self._ours(origin, headers):
+        if (origin := headers.get("origin")) is not None and not self._ours(
+            origin, headers
+        ):
             raise CrossSite
 
     def _ours(self, origin: str, headers: Headers) -> bool:

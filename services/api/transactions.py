@@ -93,7 +93,9 @@ class TransactionMiddleware:
             if key is None or caller is None:
                 await self._committed(transaction, scope, receive, note_start)
             elif 0 < len(key) <= LONGEST and key.isprintable():
-                whose = IdempotencyKey(caller.hospital_id, key, self._retention, self._wait_s)
+                whose = IdempotencyKey(
+                    caller.hospital_id, key, self._retention, self._wait_s
+                )
                 await self._idempotent(transaction, whose, scope, receive, send)
             else:
                 unusable = KeyUnusable(longest=LONGEST)

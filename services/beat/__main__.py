@@ -16,7 +16,9 @@ def main() -> None:
     settings = refuse_unsafe(Settings())
     telemetry.configure("beat", settings.log_level)
     metering.serve(settings)
-    bell = Bell(celery_app(settings.broker), {task: pace(task, settings) for task in Tasks})
+    bell = Bell(
+        celery_app(settings.broker), {task: pace(task, settings) for task in Tasks}
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
     announce(settings)
@@ -25,7 +27,10 @@ def main() -> None:
 
 def pace(task: Tasks, settings: Settings) -> float:
     """Seconds between two rings."""
-    slow = {Tasks.SEAL: settings.audit_seal_every_s, Tasks.SWEEP: settings.sweep_every_s}
+    slow = {
+        Tasks.SEAL: settings.audit_seal_every_s,
+        Tasks.SWEEP: settings.sweep_every_s,
+    }
     return slow.get(task, settings.ring_every_s)
 
 

@@ -20,7 +20,8 @@ class Bell:
     """
 
     def __init__(self, app: Celery, every_s: Mapping[Tasks, float]) -> None:
-        self._app, self._every_s = app, every_s
+        self._app = app
+        self._every_s = every_s
         self._due = dict.fromkeys(every_s, 0.0)
 
     def run(self) -> None:
@@ -42,7 +43,9 @@ class Bell:
 
     def _ring(self, task: Tasks) -> None:
         with self._app.connection_for_write() as line:
-            channel = cast(Channel, line.default_channel)  # Redis and Valkey have virtual ones
+            channel = cast(
+                Channel, line.default_channel
+            )  # Redis and Valkey have virtual ones
             queue = self._app.conf.task_routes[task]
             declared = channel.queue_declare(queue, durable=True, auto_delete=False)
             if declared.message_count:

@@ -30,7 +30,8 @@ NICENESS = 10
 
 def bootstrap(settings: Settings, app: Celery) -> TrainingDesk:
     """All wiring of the trainer."""
-    ledger, lease = Ledger(settings.database, pool_size=2), timedelta(seconds=settings.lease_s)
+    ledger = Ledger(settings.database, pool_size=2)
+    lease = timedelta(seconds=settings.lease_s)
 
     def renew(tokens: list[UUID]) -> None:
         with ledger.system_session(ACTOR) as session:
@@ -45,7 +46,9 @@ def bootstrap(settings: Settings, app: Celery) -> TrainingDesk:
         settings.home / "cache" / "bundles",
         policy_of(settings),
     )
-    return TrainingDesk(settings, ledger, tools, heartbeat, CeleryDoorbell(app), Owner.here())
+    return TrainingDesk(
+        settings, ledger, tools, heartbeat, CeleryDoorbell(app), Owner.here()
+    )
 
 
 def register(app: Celery, desk: TrainingDesk) -> None:

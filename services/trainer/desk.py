@@ -41,8 +41,12 @@ class TrainingDesk:
         doorbell: Doorbell,
         owner: Owner,
     ) -> None:
-        self._settings, self._ledger, self._tools = settings, ledger, tools
-        self._heartbeat, self._doorbell, self._owner = heartbeat, doorbell, owner
+        self._settings = settings
+        self._ledger = ledger
+        self._tools = tools
+        self._heartbeat = heartbeat
+        self._doorbell = doorbell
+        self._owner = owner
         self._lease = timedelta(seconds=settings.lease_s)
         self._closing = threading.Event()
         self._work: RunWork | None = None
@@ -77,7 +81,9 @@ class TrainingDesk:
 
     def _claim(self) -> ClaimedStep | None:
         with self._ledger.system_session(ACTOR) as session:
-            return session.steps.claim(str(self._owner), self._lease, self._settings.max_attempts)
+            return session.steps.claim(
+                str(self._owner), self._lease, self._settings.max_attempts
+            )
 
     def _do(self, step: ClaimedStep) -> str:
         """What came of it. One step's failure is written to its run and never touches serving."""
@@ -91,15 +97,22 @@ class TrainingDesk:
             return "lost"
         except (Closing, Unavailable) as interrupted:
             log().warning(
-                "step.given-back", run=str(step.run_id), step=step.name, why=str(interrupted)
+                "step.given-back",
+                run=str(step.run_id),
+                step=step.name,
+                why=str(interrupted),
             )
             self._give_back(step)
             return "given-back"
         except SeraError as error:
-            log().warning("step.failed", run=str(step.run_id), step=step.name, code=error.code)
+            log().warning(
+                "step.failed", run=str(step.run_id), step=step.name, code=error.code
+            )
             insist(partial(self._fail, step, error.message), self._lease)
         except Exception as error:  # noqa: BLE001 (written to the run, and logged)
-            log().error("step.broke", run=str(step.run_id), step=step.name, exc_info=error)
+            log().error(
+                "step.broke", run=str(step.run_id), step=step.name, exc_info=error
+            )
             broken = Message(Reason.INTERNAL, {"step": step.name})
             insist(partial(self._fail, step, broken), self._lease)
         return "failed"
@@ -175,7 +188,9 @@ def _material(session: SystemSession, run: TrainingRun) -> Material:
         recipe=_recipe(run).framed(outlined(learned)),
         images=learned,
         tests=session.versions.images(version, Split.TEST),
-        locked=frozenset(session.versions.locked([image.image_sha256 for image in learned])),
+        locked=frozenset(
+            session.versions.locked([image.image_sha256 for image in learned])
+        ),
         synthetic=session.datasets.find(run.dataset_id).synthetic,
         pace=session.steps.pace(run.recipe),
     )
@@ -196,5 +211,7 @@ def _version(run: TrainingRun) -> UUID:
 
 def _recipe(run: TrainingRun) -> Recipe:
     """As it was when the run was asked for; by its name where an older SERA took the run."""
-    recipe = read_recipe(run.recipe_table) if run.recipe_table else load_recipe(run.recipe)
+    recipe = (
+        read_recipe(run.recipe_table) if run.recipe_table else load_recipe(run.recipe)
+    )
     return recipe if run.folds is None else recipe.folded(run.folds)

@@ -75,18 +75,32 @@ def judge(
     bundles = [candidate] + ([live] if live else [])
     desk = _Desk(objects, keep, progress, len(images) * len(bundles))
     readings = [desk.readings(bundle, images) for bundle in bundles]
-    labels, sites = [image.malignant for image in images], [image.site for image in images]
-    patients = [sample.group for sample in samples(list(images), objects, candidate.framing)]
+    labels = [image.malignant for image in images]
+    sites = [image.site for image in images]
+    patients = [
+        sample.group for sample in samples(list(images), objects, candidate.framing)
+    ]
     sizes = [image.size_mm for image in images]
-    return weigh(readings[0], readings[1] if live else None, labels, sites, policy, patients, sizes)
+    return weigh(
+        readings[0],
+        readings[1] if live else None,
+        labels,
+        sites,
+        policy,
+        patients,
+        sizes,
+    )
 
 
 class _Desk:
     def __init__(
         self, objects: ObjectStore, keep: FeatureCache, progress: Progress, total: int
     ) -> None:
-        self._objects, self._keep, self._progress = objects, keep, progress
-        self._total, self._done = total, 0
+        self._objects = objects
+        self._keep = keep
+        self._progress = progress
+        self._total = total
+        self._done = 0
 
     def readings(self, bundle: Bundle, images: Sequence[LabelledImage]) -> Readings:
         """What a bundle says of the images, in their order."""
@@ -101,13 +115,21 @@ class _Desk:
         }
         referred = np.array([row.referred for row in rows])
         return Readings(
-            columns["score"], columns["risk"], columns["called"], referred, bundle.prevalence
+            columns["score"],
+            columns["risk"],
+            columns["called"],
+            referred,
+            bundle.prevalence,
         )
 
     def _read(self, bundle: Bundle, batch: Sequence[Sample]) -> list[Reading]:
         keys = [f"gate/{bundle.digest}/{sample.key}" for sample in batch]
         known = [_parsed(self._keep.get(key)) for key in keys]
-        missing = [sample for sample, reading in zip(batch, known, strict=True) if reading is None]
+        missing = [
+            sample
+            for sample, reading in zip(batch, known, strict=True)
+            if reading is None
+        ]
         predicted = iter(_predicted(bundle, missing))
         readings = []
         for key, reading in zip(keys, known, strict=True):
@@ -119,7 +141,9 @@ class _Desk:
         metrics: Mapping[str, float] = {
             "unread": sum(reading.unread is not None for reading in readings)
         }
-        message = Message("progress-readings", {"done": self._done, "readings": self._total})
+        message = Message(
+            "progress-readings", {"done": self._done, "readings": self._total}
+        )
         self._progress(STAGE, self._done / self._total, message, metrics)
         return readings
 
@@ -128,7 +152,10 @@ def _predicted(bundle: Bundle, batch: Sequence[Sample]) -> list[Reading]:
     loaded = [_loaded(sample) for sample in batch]
     good = [nodule for nodule in loaded if not isinstance(nodule, SeraError)]
     outcomes = iter(bundle.predict_each(good) if good else ())
-    return [Reading.of(each if isinstance(each, SeraError) else next(outcomes)) for each in loaded]
+    return [
+        Reading.of(each if isinstance(each, SeraError) else next(outcomes))
+        for each in loaded
+    ]
 
 
 def _loaded(sample: Sample) -> Nodule | SeraError:

@@ -29,7 +29,9 @@ STEPS = Counter(
 def measured(step: ClaimedStep, work: Callable[[ClaimedStep], str]) -> None:
     """Do a step; `work` says what came of it."""
     began = time.perf_counter()
-    with tracing.span("train.step", run=str(step.run_id), kind=step.kind, step=step.name) as span:
+    with tracing.span(
+        "train.step", run=str(step.run_id), kind=step.kind, step=step.name
+    ) as span:
         outcome = work(step)
         if span:
             span.set_attribute("outcome", outcome)

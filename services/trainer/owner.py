@@ -27,7 +27,9 @@ class Owner:
     def gone(self, owners: Iterable[str]) -> list[str]:
         """Those that ran on this machine and do no more; of other machines nothing is known."""
         return [
-            owner for owner in owners if owner.startswith(f"{self.host}/") and not _alive(owner)
+            owner
+            for owner in owners
+            if owner.startswith(f"{self.host}/") and not _alive(owner)
         ]
 
 

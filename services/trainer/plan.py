@@ -51,12 +51,17 @@ def plan(recipe: Recipe, images: int, tests: int, pace: Pace) -> list[NewStep]:
 
 class _Planner:
     def __init__(self, recipe: Recipe, images: int, tests: int, pace: Pace) -> None:
-        self._recipe, self._images, self._tests, self._pace = recipe, images, tests, pace
+        self._recipe = recipe
+        self._images = images
+        self._tests = tests
+        self._pace = pace
         self._folds = range(recipe.validation.folds)
 
     def steps(self) -> list[NewStep]:
         features = self._features()
-        table = self._step("table", TableArguments(images=self._images), _named(features))
+        table = self._step(
+            "table", TableArguments(images=self._images), _named(features)
+        )
         tuned_by_fold, tuned_on_all = self._tunings()
         folds = [
             self._step(
@@ -72,21 +77,29 @@ class _Planner:
         return [*features, table, *tunings, *folds, *fits, *last]
 
     def _features(self) -> list[NewStep]:
-        return [step for place in range(len(self._recipe.features)) for step in self._of_set(place)]
+        return [
+            step
+            for place in range(len(self._recipe.features))
+            for step in self._of_set(place)
+        ]
 
     def _of_set(self, place: int) -> list[NewStep]:
         """The network of a feature set, where it is trained on phantoms, then the set's shards."""
         features = self._recipe.features[place]
         phantoms = self._recipe.phantoms
         network: list[NewStep] = []
-        on_phantoms = isinstance(features, NetworkFeatures) and features.tuning is Tuning.PHANTOMS
+        on_phantoms = (
+            isinstance(features, NetworkFeatures) and features.tuning is Tuning.PHANTOMS
+        )
         if on_phantoms and phantoms is not None:
             arguments = NetworkArguments(images=phantoms.count, feature_set=place)
             network = [self._step(f"network/{features.name}", arguments)]
         shards = []
         for number, start in enumerate(range(0, self._images, SHARD_IMAGES)):
             end = min(start + SHARD_IMAGES, self._images)
-            shard = FeaturesArguments(images=end - start, feature_set=place, start=start, end=end)
+            shard = FeaturesArguments(
+                images=end - start, feature_set=place, start=start, end=end
+            )
             name = f"features/{features.name}/{number}"
             shards.append(self._step(name, shard, _named(network)))
         return [*network, *shards]
@@ -102,7 +115,9 @@ class _Planner:
                 for fold in self._folds
             ]
             by_fold += steps
-            on_all.append(self._step(f"{name}/final", self._tuning(number, None), _named(steps)))
+            on_all.append(
+                self._step(f"{name}/final", self._tuning(number, None), _named(steps))
+            )
         return by_fold, on_all
 
     def _tuning(self, number: int, fold: int | None) -> TuningArguments:
@@ -122,11 +137,15 @@ class _Planner:
     def _last(self, after: tuple[str, ...]) -> list[NewStep]:
         return [
             self._step("bundle", BundleArguments(images=self._images), after),
-            self._step("evaluation", EvaluationArguments(images=self._tests), ("bundle",)),
+            self._step(
+                "evaluation", EvaluationArguments(images=self._tests), ("bundle",)
+            ),
             self._step("gate", GateArguments(images=self._tests), ("evaluation",)),
         ]
 
-    def _step(self, name: str, arguments: StepArguments, after: tuple[str, ...] = ()) -> NewStep:
+    def _step(
+        self, name: str, arguments: StepArguments, after: tuple[str, ...] = ()
+    ) -> NewStep:
         return NewStep(
             name=name,
             kind=arguments.kind,

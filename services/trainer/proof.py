@@ -62,7 +62,11 @@ def evaluated(
 
 
 def gated(
-    digest: str, live: str | None, tests: Sequence[LabelledImage], bench: Bench, progress: Progress
+    digest: str,
+    live: str | None,
+    tests: Sequence[LabelledImage],
+    bench: Bench,
+    progress: Progress,
 ) -> Judgement:
     """The candidate judged against what is live; against itself there is nothing to lose."""
     against = taken(live, bench) if live else None
@@ -92,4 +96,6 @@ def _judged(
     bench: Bench,
     progress: Progress,
 ) -> Judgement:
-    return judge(candidate, live, tests, bench.objects, bench.policy, bench.keep, progress)
+    return judge(
+        candidate, live, tests, bench.objects, bench.policy, bench.keep, progress
+    )

@@ -32,12 +32,19 @@ class Reporter:
     def __init__(
         self, step: ClaimedStep, ledger: Ledger, actor: str, closing: threading.Event
     ) -> None:
-        self._step, self._ledger, self._actor, self._closing = step, ledger, actor, closing
+        self._step = step
+        self._ledger = ledger
+        self._actor = actor
+        self._closing = closing
         self._told_at = float("-inf")
         self._untold: list[tuple[float, Message, Mapping[str, float]]] = []
 
     def __call__(
-        self, stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
+        self,
+        stage: str,
+        fraction: float,
+        message: Message,
+        metrics: Mapping[str, float],
     ) -> None:
         """Raises StepLost where another has the step, Closing where the trainer is to stop."""
         if self._closing.is_set():
@@ -51,7 +58,10 @@ class Reporter:
             self._tell(fraction, message)
         except Unavailable as away:
             log().warning(
-                "step.untold", run=str(self._step.run_id), step=self._step.name, problem=str(away)
+                "step.untold",
+                run=str(self._step.run_id),
+                step=self._step.name,
+                problem=str(away),
             )
 
     def _tell(self, fraction: float, message: Message) -> None:

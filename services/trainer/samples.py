@@ -10,7 +10,9 @@ from shared.ledger.labelled import LabelledImage
 from shared.objects import ObjectStore
 
 
-def samples(images: list[LabelledImage], objects: ObjectStore, framing: Framing) -> list[Sample]:
+def samples(
+    images: list[LabelledImage], objects: ObjectStore, framing: Framing
+) -> list[Sample]:
     """One sample for each image, cut out as the recipe wants it."""
     return [
         Sample(
@@ -26,7 +28,9 @@ def samples(images: list[LabelledImage], objects: ObjectStore, framing: Framing)
 
 def outlined(images: list[LabelledImage]) -> float:
     """Share of the images that came with a mask or ROI."""
-    return sum(bool(image.mask_sha256 or image.roi) for image in images) / max(len(images), 1)
+    return sum(bool(image.mask_sha256 or image.roi) for image in images) / max(
+        len(images), 1
+    )
 
 
 def nodule(objects: ObjectStore, image: LabelledImage, framing: Framing) -> Nodule:
@@ -36,7 +40,9 @@ def nodule(objects: ObjectStore, image: LabelledImage, framing: Framing) -> Nodu
     return crop(pixels, roi(objects, image, width, height), framing)
 
 
-def roi(objects: ObjectStore, image: LabelledImage, width: int, height: int) -> Roi | None:
+def roi(
+    objects: ObjectStore, image: LabelledImage, width: int, height: int
+) -> Roi | None:
     """The ROI a reader drew, as a mask or by its corners."""
     if image.mask_sha256:
         return read_outline(objects.get(image.mask_sha256), width, height)

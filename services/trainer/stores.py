@@ -35,4 +35,6 @@ class StoredFits:
         return json.loads(head), load_classifier(body, key)
 
     def put(self, key: str, settings: dict[str, Any], model: Any) -> None:
-        self._keep.put(key, json.dumps(settings).encode() + b"\n" + dump_classifier(model))
+        self._keep.put(
+            key, json.dumps(settings).encode() + b"\n" + dump_classifier(model)
+        )

@@ -134,8 +134,11 @@ class RunWork:
     """Does steps of one run in this process; what they share is made once."""
 
     def __init__(self, material: Material, tools: Tools) -> None:
-        self.run, self._material = material.run, material
-        self._recipe, self._objects, self._weights = material.recipe, tools.objects, tools.weights
+        self.run = material.run
+        self._material = material
+        self._recipe = material.recipe
+        self._objects = tools.objects
+        self._weights = tools.weights
         self._keep = StoredFeatures(tools.objects)
         self._fits = StoredFits(self._keep)
         self._proofs = proof.Bench(tools.objects, tools.shelf, self._keep, tools.policy)
@@ -180,23 +183,32 @@ class RunWork:
         """Check what can be checked without pixels, and lay out the steps."""
         material = self._material
         if material.locked:
-            raise TrainsOnTestImages(count=len(material.locked), example=min(material.locked)[:12])
+            raise TrainsOnTestImages(
+                count=len(material.locked), example=min(material.locked)[:12]
+            )
         check_classes(self._samples)
-        steps = plan(self._recipe, len(material.images), len(material.tests), material.pace)
+        steps = plan(
+            self._recipe, len(material.images), len(material.tests), material.pace
+        )
         message = Message("plan-done", {"steps": len(steps)})
         return Done(PlanOutcome(steps=len(steps)), message, steps)
 
     def network(self, arguments: NetworkArguments) -> Done:
         features = self._recipe.features[arguments.feature_set]
         self._extractor(features)
-        return Done(NetworkOutcome(), Message("network-done", {"features": features.name}))
+        return Done(
+            NetworkOutcome(), Message("network-done", {"features": features.name})
+        )
 
     def features(self, arguments: FeaturesArguments) -> Done:
         """One feature set of a part of the images; those known from before are not computed again."""
         features = self._recipe.features[arguments.feature_set]
         part = self._samples[arguments.start : arguments.end]
-        extractors, cut = [self._extractor(features)], framing(self._recipe)
-        computed, skipped = precompute(part, extractors, self._keep, cut, self._progress)
+        extractors = [self._extractor(features)]
+        cut = framing(self._recipe)
+        computed, skipped = precompute(
+            part, extractors, self._keep, cut, self._progress
+        )
         known = len(part) - computed - len(skipped)
         outcome = FeaturesOutcome(
             computed=computed,
@@ -224,7 +236,11 @@ class RunWork:
             skipped=len(table.skipped),
             folds=len(self._bench.trial.folds),
         )
-        facts = {"images": outcome.images, "skipped": outcome.skipped, "folds": outcome.folds}
+        facts = {
+            "images": outcome.images,
+            "skipped": outcome.skipped,
+            "folds": outcome.folds,
+        }
         return Done(outcome, Message("table-done", facts))
 
     def tuning(self, arguments: TuningArguments, found: Found) -> Done:
@@ -234,11 +250,15 @@ class RunWork:
         if fold is None:
             tuning.finish()
             course = tuning.course(None)
-            outcome = TuningOutcome(rate=course.rate, decay=course.decay, epochs=course.epochs)
+            outcome = TuningOutcome(
+                rate=course.rate, decay=course.decay, epochs=course.epochs
+            )
             return Done(outcome, Message("tuning-done"))
         if self._is_there(fold, found):
             tuning.follow(fold)
-        return Done(TuningOutcome(fold=fold), Message("tuning-done", {"fold": fold + 1}))
+        return Done(
+            TuningOutcome(fold=fold), Message("tuning-done", {"fold": fold + 1})
+        )
 
     def fold(self, arguments: FoldArguments, found: Found) -> Done:
         """Every component's scores of one fold's images."""
@@ -261,7 +281,8 @@ class RunWork:
         bench = self._laid(found)
         judged = bench.out_of_fold(bench.readings, self._recipe.features, silent)
         model = assemble(bench, judged, silent, self._fits)
-        metrics, synthetic = dict(model.metrics), self._material.synthetic
+        metrics = dict(model.metrics)
+        synthetic = self._material.synthetic
         bundle = proof.store(model, synthetic, self._objects)
 
         def store(session: SystemSession) -> None:
@@ -298,10 +319,13 @@ class RunWork:
 
         Left out are images that the live one learned from, and those that were erased.
         """
-        digest, live = self._digest(found), found.live
+        digest = self._digest(found)
+        live = found.live
         tests = self._tests(found.learned | found.erased)
         judgement = proof.gated(digest, live, tests, self._proofs, self._progress)
-        record = proof.recorded(digest, live, self.run.version_id, self.run.id, judgement)
+        record = proof.recorded(
+            digest, live, self.run.version_id, self.run.id, judgement
+        )
         outcome = GateOutcome(
             verdict=judgement.verdict,
             against=live,
@@ -313,16 +337,25 @@ class RunWork:
         return _made(found.bundle, StepKind.BUNDLE).digest
 
     def _tests(self, besides: frozenset[str]) -> list[LabelledImage]:
-        return [image for image in self._material.tests if image.image_sha256 not in besides]
+        return [
+            image for image in self._material.tests if image.image_sha256 not in besides
+        ]
 
     @cached_property
     def _samples(self) -> list[Sample]:
-        return samples(list(self._material.images), self._objects, framing(self._recipe))
+        return samples(
+            list(self._material.images), self._objects, framing(self._recipe)
+        )
 
     def _extractor(self, features: FeatureSet) -> Any:
         if features not in self._extractors:
             self._extractors[features] = build_extractor(
-                features, self._recipe, self._weights, self.run.seed, self._progress, self._keep
+                features,
+                self._recipe,
+                self._weights,
+                self.run.seed,
+                self._progress,
+                self._keep,
             )
         return self._extractors[features]
 
@@ -334,15 +367,28 @@ class RunWork:
             )
         return self._bench
 
-    def _new_bench(self, learned: Sequence[Sample], table: StoredTable | None = None) -> Workbench:
-        made = (learned, self._recipe, self._weights, self._keep, self.run.seed, self._progress)
+    def _new_bench(
+        self, learned: Sequence[Sample], table: StoredTable | None = None
+    ) -> Workbench:
+        made = (
+            learned,
+            self._recipe,
+            self._weights,
+            self._keep,
+            self.run.seed,
+            self._progress,
+        )
         return Workbench(*made, table=table, extractors=self._extractors)
 
     def _is_there(self, fold: int, found: Found) -> bool:
         return fold < _made(found.table, StepKind.TABLE).folds
 
     def _progress(
-        self, stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
+        self,
+        stage: str,
+        fraction: float,
+        message: Message,
+        metrics: Mapping[str, float],
     ) -> None:
         """To whoever listens to the step that is being done: what is shared outlives a step."""
         self._tell(stage, fraction, message, metrics)
@@ -357,5 +403,7 @@ def _made(outcome: Made | None, kind: StepKind) -> Made:
 
 def evaluation_message(outcome: EvaluationOutcome) -> Message:
     """With the figures that there are: of too few images none can be given."""
-    facts = {name: value for name, value in outcome.to_json().items() if value is not None}
+    facts = {
+        name: value for name, value in outcome.to_json().items() if value is not None
+    }
     return Message("evaluation-done", facts)

@@ -51,19 +51,36 @@ def bootstrap(
 ) -> tuple[InferenceService, ExplanationMaker, Sealer, Sweeper, Follower]:
     """All wiring of the worker."""
     decoders = open_decoders(settings, settings.decoders)
-    ledger, objects = Ledger(settings.database, pool_size=4), open_store(settings.objects)
+    ledger = Ledger(settings.database, pool_size=4)
+    objects = open_store(settings.objects)
     engine = open_engine()
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles", engine)
     live = LiveModel(
-        ledger, shelf, settings.worker_name, progress.takes_long, Presence(engine.device)
+        ledger,
+        shelf,
+        settings.worker_name,
+        progress.takes_long,
+        Presence(engine.device),
     )
-    preparation, heartbeat = Preparation(objects, decoders), _heartbeat(ledger, settings, progress)
+    preparation = Preparation(objects, decoders)
+    heartbeat = _heartbeat(ledger, settings, progress)
     service = InferenceService(settings, ledger, live, preparation, heartbeat)
     maker = ExplanationMaker(
-        ledger, objects, live, shelf, preparation, lambda: _cases_first(service, progress)
+        ledger,
+        objects,
+        live,
+        shelf,
+        preparation,
+        lambda: _cases_first(service, progress),
     )
     sealer = Sealer(ledger, lambda: seal_key(settings))
-    return service, maker, sealer, Sweeper(ledger, objects, settings.retention_days), Follower(live)
+    return (
+        service,
+        maker,
+        sealer,
+        Sweeper(ledger, objects, settings.retention_days),
+        Follower(live),
+    )
 
 
 def _cases_first(service: InferenceService, progress: Progress) -> None:
@@ -79,7 +96,9 @@ def _heartbeat(ledger: Ledger, settings: Settings, progress: Progress) -> Heartb
         with ledger.system_session("worker") as session:
             session.queue.renew(tokens, lease)
 
-    heartbeat = TellingHeartbeat(renew, lease, timedelta(seconds=settings.stuck_after_s), progress)
+    heartbeat = TellingHeartbeat(
+        renew, lease, timedelta(seconds=settings.stuck_after_s), progress
+    )
     heartbeat.start()
     return heartbeat
 
@@ -129,7 +148,9 @@ def main() -> None:
     tracing.configure("worker", settings)
     metering.serve(settings, Gpus())
     check_schema(settings.database)
-    progress = Progress(settings.alive_file, settings.stuck_after_s, settings.long_task_s)
+    progress = Progress(
+        settings.alive_file, settings.stuck_after_s, settings.long_task_s
+    )
     service, maker, sealer, sweeper, follower = bootstrap(settings, progress)
     service.open()
     progress.made()
@@ -138,7 +159,9 @@ def main() -> None:
     register(app, service, maker, sealer, sweeper, progress)
     worker_shutting_down.connect(lambda **_: service.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
-    run_solo(app, [Queues.INFERENCE, Queues.EXPLAIN, Queues.AUDIT], settings.worker_name)
+    run_solo(
+        app, [Queues.INFERENCE, Queues.EXPLAIN, Queues.AUDIT], settings.worker_name
+    )
 
 
 if __name__ == "__main__":

@@ -22,4 +22,6 @@ class AdaptiveBatch:
     def took(self, images: int, seconds: float) -> None:
         if images:
             newest = seconds / images
-            self._image_s = newest if self._image_s is None else (self._image_s + newest) / 2
+            self._image_s = (
+                newest if self._image_s is None else (self._image_s + newest) / 2
+            )

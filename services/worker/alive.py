@@ -26,7 +26,9 @@ def _kept_waiting(settings: Settings) -> bool:
     try:
         CeleryDoorbell(celery_app(settings.broker)).check()
         with ledger.system_session("liveness") as session:
-            return session.liveness.waited_s(settings.worker_name) > settings.stuck_after_s
+            return (
+                session.liveness.waited_s(settings.worker_name) > settings.stuck_after_s
+            )
     except Unavailable:
         return False
     finally:

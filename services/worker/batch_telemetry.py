@@ -33,15 +33,22 @@ def record(batch: Batch, written: Collection[UUID], laps: list[Lap]) -> None:
 
 def _record_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Lap]) -> None:
     failure = batch.failed.get(job.id)
-    code, lane = failure.reason if failure else None, meters.lane(job.urgent)
-    whose = {"job": str(job.id), "case": str(job.case_id), "hospital": str(job.hospital_id)}
+    code = failure.reason if failure else None
+    lane = meters.lane(job.urgent)
+    whose = {
+        "job": str(job.id),
+        "case": str(job.case_id),
+        "hospital": str(job.hospital_id),
+    }
     meters.JOBS.labels(outcome).inc()
     if outcome is Outcome.DONE:
         meters.ANSWERED.labels(lane).observe(
             job.waited_ms / 1000 + time.monotonic() - batch.taken_at
         )
     more = {"reason": code} if code else {}
-    log().info("case.worked", **whose, outcome=outcome, lane=lane, attempt=job.attempts, **more)
+    log().info(
+        "case.worked", **whose, outcome=outcome, lane=lane, attempt=job.attempts, **more
+    )
     tracing.tell(
         "case.work",
         job.traceparent,

@@ -29,8 +29,12 @@ class ExplanationMaker:
         between: Callable[[], None] = no_pause,
     ) -> None:
         """`between` is called after every slice of passes, and does what is more urgent."""
-        self._ledger, self._objects, self._live = ledger, objects, live
-        self._shelf, self._preparation, self._between = shelf, preparation, between
+        self._ledger = ledger
+        self._objects = objects
+        self._live = live
+        self._shelf = shelf
+        self._preparation = preparation
+        self._between = between
 
     def make_next(self) -> None:
         """Make one explanation, if one is wanted that no other worker is at."""
@@ -42,7 +46,10 @@ class ExplanationMaker:
             with suppress(SpareTaken):
                 self._answer(wanted)
         finally:
-            with suppress(Unavailable), self._ledger.system_session("worker") as session:
+            with (
+                suppress(Unavailable),
+                self._ledger.system_session("worker") as session,
+            ):
                 session.explanations.let_go(wanted)
 
     def _answer(self, wanted: Wanted) -> None:
@@ -100,8 +107,17 @@ def _facts(found: HeatMap, nodule: Nodule) -> dict[str, Any]:
     """What the gateway tells of a map."""
     height, width = nodule.pixels.shape
     frame = nodule.frame
-    box = [frame.x, frame.y, frame.width, frame.height] if frame else [0, 0, width, height]
-    named = {"kind": found.kind, "of": found.of, "layer": found.layer, "strongest": found.strongest}
+    box = (
+        [frame.x, frame.y, frame.width, frame.height]
+        if frame
+        else [0, 0, width, height]
+    )
+    named = {
+        "kind": found.kind,
+        "of": found.of,
+        "layer": found.layer,
+        "strongest": found.strongest,
+    }
     return {
         **named,
         "box": box,

@@ -106,7 +106,9 @@ class InferenceService:
         if not lease:
             return Intake(drained=status.empty)
         self._live.presence.claimed()
-        return Intake(self._preparation.prepare(lease, served, self._holding(lease.token)))
+        return Intake(
+            self._preparation.prepare(lease, served, self._holding(lease.token))
+        )
 
     def _claim(self, busy: bool) -> tuple[QueueStatus, Lease]:
         """What is live, and what there is to be claimed, in one transaction."""
@@ -165,11 +167,15 @@ class InferenceService:
                 )
         return answers
 
-    def _predict(self, served: Served, ready: list[Prepared]) -> list[Prediction | Failure]:
+    def _predict(
+        self, served: Served, ready: list[Prepared]
+    ) -> list[Prediction | Failure]:
         """The batch at once; if that breaks, one by one, so that only the culprit fails."""
         try:
             outcomes = (
-                served.bundle.predict_each([prepared.nodule for prepared in ready]) if ready else []
+                served.bundle.predict_each([prepared.nodule for prepared in ready])
+                if ready
+                else []
             )
         except Exception as error:  # noqa: BLE001 (the culprit is found one by one, and logged)
             if len(ready) == 1:

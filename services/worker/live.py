@@ -102,10 +102,13 @@ class LiveModel:
 
     def _settled(self, wanted: LivePromotion) -> bool:
         """Whether it serves already, or was refused not long ago."""
-        served, refused = self._served, self._refused
+        served = self._served
+        refused = self._refused
         if served and served.digest == wanted.digest:
             return True
-        return bool(refused and refused.promoted == wanted and time.monotonic() < refused.until)
+        return bool(
+            refused and refused.promoted == wanted and time.monotonic() < refused.until
+        )
 
     def _load_first(self, wanted: LivePromotion) -> None:
         """Load the live model, or the newest before it that can be proven."""
@@ -125,8 +128,14 @@ class LiveModel:
 
     def _before(self, wanted: LivePromotion) -> Served | None:
         with self._ledger.system_session(self._worker) as session:
-            earlier = [digest for digest in session.models.standing() if digest != wanted.digest]
-        outcomes = (self._proven(LivePromotion(digest=digest, number=0)) for digest in earlier)
+            earlier = [
+                digest
+                for digest in session.models.standing()
+                if digest != wanted.digest
+            ]
+        outcomes = (
+            self._proven(LivePromotion(digest=digest, number=0)) for digest in earlier
+        )
         return next((each for each in outcomes if isinstance(each, Served)), None)
 
     def _swap(self, wanted: LivePromotion) -> None:
@@ -140,11 +149,10 @@ class LiveModel:
                 if isinstance(outcome, Refused):
                     self._refused = outcome
                 elif promotion and promotion.digest == outcome.digest:
-                    self._served, self._refused = outcome, None
+                    self._served = outcome
+                    self._refused = None
                     log().info("model.swapped", digest=outcome.digest)
-        except (
-            Unavailable
-        ) as away:  # the old one serves, and the new one is tried again with the next look
+        except Unavailable as away:  # the old one serves, and the new one is tried again with the next look
             log().warning("model.waits", digest=wanted.digest, problem=str(away))
 
     def _proven(self, wanted: LivePromotion) -> Served | Refused:
@@ -164,15 +172,24 @@ class LiveModel:
     def _report(self) -> None:
         """Write down what serves and what was refused, at once when it changed and else from time to time."""
         with self._report_lock:
-            served, refused = self._served, self._refused
+            served = self._served
+            refused = self._refused
             digest = served.digest if served else None
-            if self._reported == (digest, refused) and time.monotonic() < self._report_at:
+            if (
+                self._reported == (digest, refused)
+                and time.monotonic() < self._report_at
+            ):
                 return
             with self._ledger.system_session(self._worker) as session:
                 if refused:
-                    session.serving.refused(self._worker, refused.promoted.digest, refused.reason)
+                    session.serving.refused(
+                        self._worker, refused.promoted.digest, refused.reason
+                    )
                 session.serving.report(
-                    self._worker, digest, self.presence.device, self.presence.since_claim()
+                    self._worker,
+                    digest,
+                    self.presence.device,
+                    self.presence.since_claim(),
                 )
             meters.serves(served)
             self._reported = (digest, refused)
@@ -184,7 +201,8 @@ class Follower(threading.Thread):
 
     def __init__(self, live: LiveModel) -> None:
         super().__init__(name="follower", daemon=True)
-        self._live, self._stopping = live, threading.Event()
+        self._live = live
+        self._stopping = threading.Event()
 
     def stop(self) -> None:
         self._stopping.set()

@@ -62,7 +62,9 @@ MODEL = Gauge(
     registry=REGISTRY,
 )
 SHADOWED = Counter(
-    "sera_shadow_results_total", "Cases that a candidate in the shadow has read.", registry=REGISTRY
+    "sera_shadow_results_total",
+    "Cases that a candidate in the shadow has read.",
+    registry=REGISTRY,
 )
 
 for _lane in ("urgent", "routine"):

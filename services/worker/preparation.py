@@ -59,7 +59,10 @@ class Batch:
 
     @property
     def jobs(self) -> list[UUID]:
-        return [prepared.job.id for prepared in self.ready] + [*self.failed, *self.unreached]
+        return [prepared.job.id for prepared in self.ready] + [
+            *self.failed,
+            *self.unreached,
+        ]
 
 
 def internal(job: UUID, error: Exception) -> Failure:
@@ -74,14 +77,20 @@ def open_decoders(settings: Settings, count: int) -> Decoders:
 
 
 class Preparation:
-    def __init__(self, objects: ObjectStore, decoders: Decoders, threads: int = 4) -> None:
-        self._objects, self._decoders = objects, decoders
+    def __init__(
+        self, objects: ObjectStore, decoders: Decoders, threads: int = 4
+    ) -> None:
+        self._objects = objects
+        self._decoders = decoders
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="prepare")
 
     def prepare(self, lease: Lease, served: Served, moved: Callable[[], None]) -> Batch:
         """Fetch, decode and crop all images of a lease side by side, as the model wants them; tells of each."""
-        batch, one = Batch(lease, served), partial(self._one, framing=served.bundle.framing)
-        for job, (outcome, laps) in zip(lease.jobs, self._pool.map(one, lease.jobs), strict=True):
+        batch = Batch(lease, served)
+        one = partial(self._one, framing=served.bundle.framing)
+        for job, (outcome, laps) in zip(
+            lease.jobs, self._pool.map(one, lease.jobs), strict=True
+        ):
             moved()
             batch.laps[job.id] = laps
             match outcome:
@@ -117,14 +126,20 @@ class Preparation:
         self, job: Claimed, framing: Framing
     ) -> tuple[Prepared | Failure | None, Sequence[Lap]]:
         """What came of it, and its stages; what is logged meanwhile, by whatever part, names the job."""
-        whose = {"job": str(job.id), "case": str(job.case_id), "hospital": str(job.hospital_id)}
+        whose = {
+            "job": str(job.id),
+            "case": str(job.case_id),
+            "hospital": str(job.hospital_id),
+        }
         with bound_contextvars(**whose), taking() as laps:
             return self._tried(job, framing), laps
 
     def _tried(self, job: Claimed, framing: Framing) -> Prepared | Failure | None:
         began = time.perf_counter()
         try:
-            nodule = self.nodule(job.image_sha256, job.roi, job.frame, framing, job.source)
+            nodule = self.nodule(
+                job.image_sha256, job.roi, job.frame, framing, job.source
+            )
         except Unavailable:
             return None
         except SeraError as error:

@@ -22,7 +22,11 @@ class Answer:
 
 
 def answer(
-    served: Served, prepared: Prepared, prediction: Prediction, settings: Settings, infer_ms: float
+    served: Served,
+    prepared: Prepared,
+    prediction: Prediction,
+    settings: Settings,
+    infer_ms: float,
 ) -> Answer:
     """`infer_ms` is what the whole batch took."""
     job = prepared.job

@@ -10,7 +10,8 @@ from shared.objects import ObjectStore
 from shared.telemetry import log
 
 ACTOR = "retention"
-CASES, OBJECTS = 100, 500
+CASES = 100
+OBJECTS = 500
 """Looked up at once; each is erased, or removed, in a transaction of its own."""
 SWEEP_S = 2.0
 """Cases to be read wait for the same process, so the rest is left to the next ring. Half of it is for erasing, so that
@@ -27,8 +28,10 @@ class Sweeper:
         default_days: int | None,
         sweep_s: float = SWEEP_S,
     ) -> None:
-        self._ledger, self._objects = ledger, objects
-        self._default_days, self._sweep_s = default_days, sweep_s
+        self._ledger = ledger
+        self._objects = objects
+        self._default_days = default_days
+        self._sweep_s = sweep_s
 
     def sweep(self) -> None:
         """Erase what is due, then clear up behind erasures; what an absent engine prevents, the next ring does."""

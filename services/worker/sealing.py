@@ -12,7 +12,8 @@ class Sealer:
     """Each seal goes to the log too, which lies elsewhere: there it outlives a ledger that is made anew."""
 
     def __init__(self, ledger: Ledger, key: Callable[[], Signer]) -> None:
-        self._ledger, self._key = ledger, key
+        self._ledger = ledger
+        self._key = key
 
     def seal(self) -> None:
         """Seal what has grown; if the database is away, the next ring does it."""

@@ -41,7 +41,9 @@ class ShadowDoor:
         open_desk: "Callable[[Shadow], ShadowDesk]",
         begin_anew: Callable[[], None],
     ) -> None:
-        self._ledger, self._open_desk, self._begin_anew = ledger, open_desk, begin_anew
+        self._ledger = ledger
+        self._open_desk = open_desk
+        self._begin_anew = begin_anew
         self._desk: ShadowDesk | None = None
         self._closing = False
 

@@ -30,16 +30,28 @@ def open_desk(
     objects = open_store(settings.objects)
     shelf = Shelf(ledger, objects, settings.home / "cache" / "bundles")
     return ShadowDesk(
-        ledger, shelf, Preparation(objects, decoders, threads=1), shadow, settings.shadow_batch
+        ledger,
+        shelf,
+        Preparation(objects, decoders, threads=1),
+        shadow,
+        settings.shadow_batch,
     )
 
 
 class ShadowDesk:
     def __init__(
-        self, ledger: Ledger, shelf: Shelf, preparation: Preparation, shadow: Shadow, batch: int
+        self,
+        ledger: Ledger,
+        shelf: Shelf,
+        preparation: Preparation,
+        shadow: Shadow,
+        batch: int,
     ) -> None:
-        self._ledger, self._shelf, self._preparation = ledger, shelf, preparation
-        self.shadow, self._batch = shadow, batch
+        self._ledger = ledger
+        self._shelf = shelf
+        self._preparation = preparation
+        self.shadow = shadow
+        self._batch = batch
         self._served: Served | None = None
         self._seen: datetime | None = None
 
@@ -80,11 +92,15 @@ class ShadowDesk:
         with self._ledger.system_session(ACTOR) as session:
             session.shadows.end_of(self.shadow.model_digest, reason)
 
-    def _read(self, served: Served, watched: list[Watched]) -> list[tuple[Watched, Said]]:
+    def _read(
+        self, served: Served, watched: list[Watched]
+    ) -> list[tuple[Watched, Said]]:
         """What it says of each; an image that an absent engine keeps from it is left for later."""
         nodules = [(each, self._nodule(each, served)) for each in watched]
         reached = [
-            (each, nodule) for each, nodule in nodules if not isinstance(nodule, Unavailable)
+            (each, nodule)
+            for each, nodule in nodules
+            if not isinstance(nodule, Unavailable)
         ]
         outcomes = self._predict(served, [nodule for _, nodule in reached])
         return [
@@ -114,7 +130,9 @@ class ShadowDesk:
                 log().error("shadow.image-broke", exc_info=error)
                 return [SeraError()]
             return [self._predict(served, [nodule])[0] for nodule in nodules]
-        return [each if isinstance(each, SeraError) else next(outcomes) for each in nodules]
+        return [
+            each if isinstance(each, SeraError) else next(outcomes) for each in nodules
+        ]
 
 
 def broke(watched: Watched, error: Exception) -> SeraError:

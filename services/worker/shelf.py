@@ -38,10 +38,16 @@ class Shelf:
     """
 
     def __init__(
-        self, ledger: Ledger, objects: ObjectStore, folder: Path, engine: Engine | None = None
+        self,
+        ledger: Ledger,
+        objects: ObjectStore,
+        folder: Path,
+        engine: Engine | None = None,
     ) -> None:
         """`engine` runs the networks of all bundles; None for the one that suits this machine."""
-        self._ledger, self._objects, self._folder = ledger, objects, folder
+        self._ledger = ledger
+        self._objects = objects
+        self._folder = folder
         self._engine = engine or open_engine()
         self._spare = threading.Lock()
 
@@ -64,5 +70,7 @@ class Shelf:
             bundle = load(folder, expected_digest=digest, engine=self._engine)
             return Served(bundle, model.name, model.version, digest)
         except SPOILT:
-            shutil.rmtree(folder, ignore_errors=True)  # so that the next attempt fetches it anew
+            shutil.rmtree(
+                folder, ignore_errors=True
+            )  # so that the next attempt fetches it anew
             raise

@@ -29,8 +29,12 @@ def check(place: Place, name: str | None = None, told: Told = silent) -> Checked
     folder = place.folder(name)
     manifest = Manifest.read(folder)
     files = damaged(folder, manifest)
-    hashes = [] if OBJECTS in files else sorted(set(listed(folder)) - set(manifest.missing))
-    return Checked(folder.name, manifest, files, unsound(hashes, place.objects, "objects", told))
+    hashes = (
+        [] if OBJECTS in files else sorted(set(listed(folder)) - set(manifest.missing))
+    )
+    return Checked(
+        folder.name, manifest, files, unsound(hashes, place.objects, "objects", told)
+    )
 
 
 def damaged(folder: Path, manifest: Manifest) -> list[str]:

@@ -17,7 +17,9 @@ CHUNK_BYTES = 1 << 20
 def packed(path: Path) -> Iterator[BinaryIO]:
     """What is written here lies compressed in the file; the same content makes the same file."""
     with path.open("xb") as raw, gzip.GzipFile("", "wb", LEVEL, raw, mtime=0) as out:
-        yield cast(BinaryIO, out)  # it has all methods of one, but is not declared to be one
+        yield cast(
+            BinaryIO, out
+        )  # it has all methods of one, but is not declared to be one
 
 
 @contextmanager

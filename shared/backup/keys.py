@@ -37,7 +37,10 @@ def held(settings: Settings) -> dict[str, str]:
 
 def fingerprints(keys: dict[str, str]) -> dict[str, str]:
     """A hash of 256 random bits tells nothing of them."""
-    return {name: hashlib.sha256(raw(text)).hexdigest() for name, text in sorted(keys.items())}
+    return {
+        name: hashlib.sha256(raw(text)).hexdigest()
+        for name, text in sorted(keys.items())
+    }
 
 
 def save(keys: dict[str, str], folder: Path) -> None:
@@ -47,7 +50,9 @@ def save(keys: dict[str, str], folder: Path) -> None:
 
 
 def saved(folder: Path) -> dict[str, str]:
-    return {name: (folder / name).read_text() for name in NAMES if (folder / name).is_file()}
+    return {
+        name: (folder / name).read_text() for name in NAMES if (folder / name).is_file()
+    }
 
 
 def sort_out(
@@ -64,11 +69,19 @@ def sort_out(
     still = [name for name in lacking if name not in brought]
     if still and not without:
         costs = "; ".join(COSTS[name] for name in still)
-        raise KeysMissing(names=" and ".join(still), folder=settings.home / FOLDER, costs=costs)
+        raise KeysMissing(
+            names=" and ".join(still), folder=settings.home / FOLDER, costs=costs
+        )
     return brought, still
 
 
 def _text(settings: Settings, name: str) -> str | None:
     told = getattr(settings, NAMES[name])
     path = settings.home / FOLDER / name
-    return told.get_secret_value() if told else path.read_text() if path.is_file() else None
+    return (
+        told.get_secret_value()
+        if told
+        else path.read_text()
+        if path.is_file()
+        else None
+    )

@@ -79,11 +79,16 @@ class Manifest(_Part):
         except OSError as error:
             raise BackupUnreadable(path=path, problem=error.strerror) from error
         except ValidationError as error:
-            raise BackupUnreadable(path=path, problem=error.errors()[0]["msg"]) from error
+            raise BackupUnreadable(
+                path=path, problem=error.errors()[0]["msg"]
+            ) from error
         if not folder.name.endswith(hashlib.sha256(text).hexdigest()[:NAME_DIGITS]):
             raise BackupUnreadable(
-                path=path, problem="it was changed: its hash is not the one in the folder's name"
+                path=path,
+                problem="it was changed: its hash is not the one in the folder's name",
             )
         if found.format != FORMAT:
-            raise BackupUnreadable(path=path, problem=f"it has the format {found.format}")
+            raise BackupUnreadable(
+                path=path, problem=f"it has the format {found.format}"
+            )
         return found

@@ -32,7 +32,10 @@ def note(place: Place, url: str) -> Withdrawn:
 def add(place: Place, told: Withdrawn) -> Withdrawn:
     """What was known before stays known."""
     known = noted(place) | told
-    write(place.withdrawn, json.dumps({**vars(known), "keys": sorted(known.keys)}, indent=1))
+    write(
+        place.withdrawn,
+        json.dumps({**vars(known), "keys": sorted(known.keys)}, indent=1),
+    )
     return known
 
 
@@ -49,7 +52,9 @@ def noted(place: Place) -> Withdrawn:
 
 def exported(path: Path) -> Withdrawn:
     """What an export of the audit trail tells. Raises ExportMissing, ExportUnreadable."""
-    cases, keys, last = {}, set(), ""
+    cases = {}
+    keys = set()
+    last = ""
     for link in Exported(path).links():
         last = max(last, link.at)
         details = json.loads(link.details)

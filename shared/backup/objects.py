@@ -30,7 +30,9 @@ class Copied:
     missing: list[str] = field(default_factory=list)
 
 
-def with_files(hashes: Iterable[str], models: Iterable[str], source: ObjectStore) -> list[str]:
+def with_files(
+    hashes: Iterable[str], models: Iterable[str], source: ObjectStore
+) -> list[str]:
     """The objects of the ledger's rows, and the files that the manifests of its models name."""
     files = (name for model in models for name in _files(model, source))
     return sorted({*hashes, *files})
@@ -55,7 +57,11 @@ def copy(
 
 def unsound(hashes: list[str], store: ObjectStore, stage: str, told: Told) -> list[str]:
     """Those that are not there, or whose bytes do not make their hash; every one is read."""
-    return [sha256 for sha256 in _followed(hashes, stage, told) if _size(sha256, store) is None]
+    return [
+        sha256
+        for sha256 in _followed(hashes, stage, told)
+        if _size(sha256, store) is None
+    ]
 
 
 def _followed(hashes: list[str], stage: str, told: Told) -> Iterator[str]:
@@ -81,12 +87,15 @@ def _copy(sha256: str, source: ObjectStore, target: ObjectStore, done: Copied) -
             return
         spool.seek(0)
         target.put(spool, anew=True)
-    done.new, done.new_bytes = done.new + 1, done.new_bytes + size
+    done.new = done.new + 1
+    done.new_bytes = done.new_bytes + size
 
 
 def _files(model: str, source: ObjectStore) -> list[str]:
     """Nothing of a manifest that is not there: it is missing itself."""
     try:
-        return [entry["sha256"] for entry in json.loads(source.get(model))["files"].values()]
+        return [
+            entry["sha256"] for entry in json.loads(source.get(model))["files"].values()
+        ]
     except (ObjectMissing, ObjectCorrupt):
         return []

@@ -23,7 +23,10 @@ from shared.errors import SeraError
 from shared.objects import ObjectStore, open_store
 
 NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
-DRAFT, OLD, LOCK, WITHDRAWN = ".draft", ".old", ".lock", "withdrawn.json"
+DRAFT = ".draft"
+OLD = ".old"
+LOCK = ".lock"
+WITHDRAWN = "withdrawn.json"
 
 
 class NoBackup(SeraError):
@@ -41,7 +44,9 @@ class PlaceOpen(SeraError):
 
 class PlaceBusy(SeraError):
     code = "backup-place-busy"
-    text = "Another backup is being made in {place}. Wait for it to end, then begin again."
+    text = (
+        "Another backup is being made in {place}. Wait for it to end, then begin again."
+    )
 
 
 class PlaceUnwritable(SeraError):
@@ -68,7 +73,9 @@ class Place:
         if not self.root.is_dir():
             return []
         return sorted(
-            path.name for path in self.root.iterdir() if NAME.fullmatch(path.name) and path.is_dir()
+            path.name
+            for path in self.root.iterdir()
+            if NAME.fullmatch(path.name) and path.is_dir()
         )
 
     def folder(self, name: str | None = None) -> Path:
@@ -116,15 +123,21 @@ class Place:
 
     def stored(self) -> Iterator[str]:
         """Hashes of all objects that lie here."""
-        return (path.name for path in (self.root / "objects").rglob("*") if path.is_file())
+        return (
+            path.name for path in (self.root / "objects").rglob("*") if path.is_file()
+        )
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = os.open(
+                self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
         except OSError as refused:
-            raise PlaceUnwritable(place=self.root, problem=refused.strerror) from refused
+            raise PlaceUnwritable(
+                place=self.root, problem=refused.strerror
+            ) from refused
         try:
             if stat.S_IMODE(self.root.stat().st_mode) & stat.S_IRWXO:
                 raise PlaceOpen(place=self.root)

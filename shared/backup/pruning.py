@@ -10,7 +10,9 @@ def prune(place: Place, keep: int) -> tuple[list[str], int]:
         old = place.names()[:-keep]
         for name in old:
             place.drop(name)
-        needed = {sha256 for name in place.names() for sha256 in listed(place.folder(name))}
+        needed = {
+            sha256 for name in place.names() for sha256 in listed(place.folder(name))
+        }
         idle = sorted(set(place.stored()) - needed)
         for sha256 in idle:
             place.objects.delete(sha256)

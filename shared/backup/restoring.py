@@ -62,7 +62,8 @@ def restore(
 ) -> Restored:
     """Raises NoBackup, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty, CodeBehind, Unavailable."""
     folder = place.folder(name)
-    manifest, known = Manifest.read(folder), together([noted(place), *withdrawn])
+    manifest = Manifest.read(folder)
+    known = together([noted(place), *withdrawn])
     if files := damaged(folder, manifest):
         raise BackupDamaged(name=folder.name, files=", ".join(files))
     with refilled(database_url) as refill:
@@ -88,7 +89,9 @@ def restore(
     return Restored(*found)
 
 
-def _mended(damaged: list[str], place: Place, objects: ObjectStore, told: Told) -> list[str]:
+def _mended(
+    damaged: list[str], place: Place, objects: ObjectStore, told: Told
+) -> list[str]:
     """What was there already and is not as it was is replaced; returns those for which that was in vain."""
     if not damaged:
         return []
@@ -102,7 +105,9 @@ def _rows(refill: Refill, folder: Path, manifest: Manifest, told: Told) -> int:
     with refill.bare() as order:
         if missing := set(manifest.tables) - set(order):
             raise RestoreDiffers(what=f"The table {min(missing)}", name=folder.name)
-        tables = [(name, manifest.tables[name]) for name in order if name in manifest.tables]
+        tables = [
+            (name, manifest.tables[name]) for name in order if name in manifest.tables
+        ]
         for place, (name, part) in enumerate(tables, start=1):
             with unpacked(folder / LEDGER / f"{name}.gz") as rows:
                 if refill.load(name, part.columns, rows) != part.rows:

@@ -20,7 +20,8 @@ from shared.ledger.snapshot import Snapshot, let_go, snapshot
 from shared.objects import ObjectStore
 from shared.version import VERSION
 
-LEDGER, OBJECTS = "ledger", "objects.gz"
+LEDGER = "ledger"
+OBJECTS = "objects.gz"
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,24 @@ class Taken:
     copied: Copied
 
 
-def take(place: Place, source: Source, *, with_keys: bool = False, told: Told = silent) -> Taken:
+def take(
+    place: Place, source: Source, *, with_keys: bool = False, told: Told = silent
+) -> Taken:
     """Raises SchemaBehind, CodeBehind, PlaceOpen, PlaceBusy, PlaceUnwritable, StorageFull, Unavailable."""
     with place.held(), place.draft() as draft:
         with snapshot(source.database_url) as moment:
             parts = {"tables": _tables(moment, draft, told), **_facts(moment)}
-            hashes, models = moment.named(), moment.models()
+            hashes = moment.named()
+            models = moment.models()
             add(place, moment.withdrawn())
         wanted = with_files(hashes, models, source.objects)
-        copied = copy(wanted, source.objects, place.objects, told, set(place.stored()).__contains__)
+        copied = copy(
+            wanted,
+            source.objects,
+            place.objects,
+            told,
+            set(place.stored()).__contains__,
+        )
         gone = let_go(source.database_url, copied.missing) if copied.missing else set()
         missing = [sha256 for sha256 in copied.missing if sha256 not in gone]
         listed = listing(draft, sorted(set(wanted) - gone), copied)
@@ -87,12 +97,15 @@ def _facts(moment: Snapshot) -> dict[str, object]:
 
 def _tables(moment: Snapshot, draft: Path, told: Told) -> dict[str, TablePart]:
     (draft / LEDGER).mkdir()
-    tables, parts = moment.tables(), {}
+    tables = moment.tables()
+    parts = {}
     for place, (name, columns) in enumerate(tables.items(), start=1):
         path = draft / LEDGER / f"{name}.gz"
         with packed(path) as out:
             rows = moment.copy(name, columns, out)
-        parts[name] = TablePart(columns=columns, rows=rows, **measured(path).model_dump())
+        parts[name] = TablePart(
+            columns=columns, rows=rows, **measured(path).model_dump()
+        )
         told("ledger", place / len(tables), name)
     return parts
 

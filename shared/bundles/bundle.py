@@ -32,6 +32,8 @@ class Bundle:
         """One prediction for each nodule; raises the error of the first that cannot be read."""
         return self.model.predict(nodules)
 
-    def predict_each(self, nodules: Sequence[Nodule | SeraError]) -> list[Prediction | SeraError]:
+    def predict_each(
+        self, nodules: Sequence[Nodule | SeraError]
+    ) -> list[Prediction | SeraError]:
         """For each nodule its prediction, or the error that kept it from being read; errors are handed back."""
         return self.model.predict_each(nodules)

@@ -18,10 +18,8 @@ VALIDATED = (
     "is judged by a model that saw neither it nor its patient. Settings, calibration, fusion and cut-off of a fold "
     "come from the other folds. There is no external test in these figures."
 )
-NOBODY_KNOWN, SOME_KNOWN = (
-    " (none is named here, so each image stood by itself)",
-    " where that is known",
-)
+NOBODY_KNOWN = " (none is named here, so each image stood by itself)"
+SOME_KNOWN = " where that is known"
 TUNINGS = {
     Tuning.NONE: "as pre-trained",
     Tuning.TRANSFER: "a new last layer was trained on the training images, the rest is as pre-trained",
@@ -39,7 +37,8 @@ def card(bundle: Bundle) -> dict[str, Any]:
 
     `stored` is for the ledger to fill: a bundle does not know under which number it goes, nor whether it is live.
     """
-    manifest, evidence = bundle.manifest, bundle.model.evidence
+    manifest = bundle.manifest
+    evidence = bundle.model.evidence
     return {
         "format": FORMAT,
         "model": _model(bundle),
@@ -58,7 +57,9 @@ def card(bundle: Bundle) -> dict[str, Any]:
         "operating_points": [point.to_json() for point in evidence.operating_points]
         if evidence
         else None,
-        "conformal": [found.to_json() for found in evidence.coverage] if evidence else None,
+        "conformal": [found.to_json() for found in evidence.coverage]
+        if evidence
+        else None,
         "calibration": _calibration(bundle),
         "limits": _limits(bundle),
         "published": {
@@ -74,7 +75,11 @@ def _model(bundle: Bundle) -> dict[str, Any]:
     manifest = bundle.manifest
     names = ("name", "version", "created", "synthetic", "format")
     classes = {"classes": list(manifest.classes), "positive": manifest.classes[1]}
-    return {name: getattr(manifest, name) for name in names} | {"digest": bundle.digest} | classes
+    return (
+        {name: getattr(manifest, name) for name in names}
+        | {"digest": bundle.digest}
+        | classes
+    )
 
 
 def _data(bundle: Bundle) -> dict[str, Any]:
@@ -87,18 +92,24 @@ def _data(bundle: Bundle) -> dict[str, Any]:
 
 
 def _recipe(bundle: Bundle) -> dict[str, Any]:
-    recipe, model = bundle.model.recipe, bundle.model
+    recipe = bundle.model.recipe
+    model = bundle.model
     return {
         "name": recipe.name,
         "version": recipe.version,
         "source": recipe.source,
         "features": [_feature_set(features) for features in recipe.features],
         "tuning": _tuning(recipe),
-        "readers": [_reader(recipe, reader, bundle.manifest.metrics) for reader in model.readers],
+        "readers": [
+            _reader(recipe, reader, bundle.manifest.metrics) for reader in model.readers
+        ],
         "fusion": {"rule": recipe.fusion.rule, "weights": list(model.fusion.weights)},
         "cutoff": {"rule": recipe.decision.cutoff, "score": model.cutoff},
         "calibration": recipe.decision.calibration,
-        "novelty": {"quantile": recipe.decision.novelty_quantile, "limit": model.novelty_limit},
+        "novelty": {
+            "quantile": recipe.decision.novelty_quantile,
+            "limit": model.novelty_limit,
+        },
         "margin": recipe.roi.margin,
     }
 
@@ -114,7 +125,11 @@ def _feature_set(features: FeatureSet) -> dict[str, Any]:
         }
     known = get_network(features.network).card
     weights = known.weights
-    origin = {"from": weights.url or "a file", "licence": weights.licence} if weights else UNTAUGHT
+    origin = (
+        {"from": weights.url or "a file", "licence": weights.licence}
+        if weights
+        else UNTAUGHT
+    )
     held = (
         f", up to {features.frozen} left as it was"
         if features.frozen and features.tuning is Tuning.FINE_TUNE
@@ -130,7 +145,9 @@ def _feature_set(features: FeatureSet) -> dict[str, Any]:
 def _tuning(recipe: Recipe) -> dict[str, Any] | None:
     """How networks were trained on the training images; None where none was."""
     plan = recipe.tuning
-    if plan is None or not any(getattr(each, "tuning", None) in LEARNT for each in recipe.features):
+    if plan is None or not any(
+        getattr(each, "tuning", None) in LEARNT for each in recipe.features
+    ):
         return None
     names = ("epochs", "momentum", "batch", "balance", "flips", "average")
     return {name: getattr(plan, name) for name in names} | {
@@ -139,7 +156,9 @@ def _tuning(recipe: Recipe) -> dict[str, Any] | None:
     }
 
 
-def _reader(recipe: Recipe, reader: FittedReader, metrics: dict[str, float]) -> dict[str, Any]:
+def _reader(
+    recipe: Recipe, reader: FittedReader, metrics: dict[str, float]
+) -> dict[str, Any]:
     name = f"{'+'.join(recipe.features[place].name for place in reader.feature_sets)}/{reader.kind}"
     return {
         "name": name,
@@ -150,7 +169,8 @@ def _reader(recipe: Recipe, reader: FittedReader, metrics: dict[str, float]) -> 
 
 
 def _performance(bundle: Bundle) -> dict[str, Any]:
-    metrics, table = bundle.manifest.metrics, confusion(bundle)
+    metrics = bundle.manifest.metrics
+    table = confusion(bundle)
     bare = (
         metrics["auc_low"] == metrics["auc_high"]
     )  # the classes did not overlap: DeLong's variance is 0 there
@@ -187,13 +207,21 @@ def _rates(metrics: dict[str, float], table: ConfusionTable | None) -> dict[str,
     if table:
         return {str(name): table.proportion(name).to_json() for name in RATES}
     return {
-        str(name): {"value": metrics[name], "low": None, "high": None, "count": None, "of": None}
+        str(name): {
+            "value": metrics[name],
+            "low": None,
+            "high": None,
+            "count": None,
+            "of": None,
+        }
         for name in RATES
     }
 
 
 def _predictive(metrics: dict[str, float], prevalence: float) -> dict[str, Any]:
-    values = predictive_values(metrics["sensitivity"], metrics["specificity"], prevalence)
+    values = predictive_values(
+        metrics["sensitivity"], metrics["specificity"], prevalence
+    )
     ppv, npv = (None if math.isnan(value) else value for value in values)
     return {"prevalence": prevalence, "ppv": ppv, "npv": npv}
 
@@ -215,6 +243,10 @@ def _limits(bundle: Bundle) -> list[str]:
     told = list(statements.LIMITS)
     if not training.sites:
         told.append(statements.NO_SITES)
-    if training.patients is not None and (unknown := training.groups - training.patients):
-        told.append(statements.UNKNOWN_PATIENTS.format(unknown=unknown, images=training.images))
+    if training.patients is not None and (
+        unknown := training.groups - training.patients
+    ):
+        told.append(
+            statements.UNKNOWN_PATIENTS.format(unknown=unknown, images=training.images)
+        )
     return told

@@ -45,10 +45,13 @@ def deletion_test(
     """
     orders = [_most_important_first(importance, veil.grid), *_random(veil.grid)]
     curves = _curves(score, veil, orders, pause)
-    ordered, random = curves[0], curves[1:].mean(0)
+    ordered = curves[0]
+    random = curves[1:].mean(0)
     hidden = np.linspace(0, 1, STEPS + 1)
     area = float(np.trapezoid(random - ordered, hidden))
-    return Faithfulness(_rounded(hidden), _rounded(ordered), _rounded(random), ORDERS, area)
+    return Faithfulness(
+        _rounded(hidden), _rounded(ordered), _rounded(random), ORDERS, area
+    )
 
 
 def _curves(
@@ -57,7 +60,9 @@ def _curves(
     """(orders, STEPS + 1); the ends, nothing and everything hidden, are the same for all."""
     cells = veil.grid**2
     ends = [np.arange(0), np.arange(cells)]
-    between = [order[: cells * step // STEPS] for order in orders for step in range(1, STEPS)]
+    between = [
+        order[: cells * step // STEPS] for order in orders for step in range(1, STEPS)
+    ]
     told = scored(score, (veil.cells(each) for each in (*ends, *between)), pause)
     start = told[0] or 0.0
     values = np.array(
@@ -67,7 +72,9 @@ def _curves(
     return np.hstack([first, values[2:].reshape(len(orders), STEPS - 1), last])
 
 
-def _most_important_first(importance: NDArray[np.floating], grid: int) -> NDArray[np.int_]:
+def _most_important_first(
+    importance: NDArray[np.floating], grid: int
+) -> NDArray[np.int_]:
     shrinks = grid <= min(importance.shape)
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     cells = cv2.resize(importance.astype(np.float64), (grid, grid), interpolation=how)

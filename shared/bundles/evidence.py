@@ -37,7 +37,10 @@ def pack(evidence: Evidence) -> bytes:
     quantiles = {name: getattr(evidence.reference, name) for name in QUANTILES}
     scores = {name: getattr(evidence.conformal, name) for name in CALIBRATION}
     return safetensors.numpy.save(
-        {name: np.ascontiguousarray(array) for name, array in (quantiles | scores).items()}
+        {
+            name: np.ascontiguousarray(array)
+            for name, array in (quantiles | scores).items()
+        }
     )
 
 
@@ -53,7 +56,9 @@ def entry(evidence: Evidence) -> EvidenceEntry:
 def unpack(kept: EvidenceEntry, arrays: Arrays) -> Evidence:
     """The evidence that `pack` and `entry` took. Raises `BundleUnreadable`."""
     if missing := {*QUANTILES, *CALIBRATION} - set(arrays):
-        raise BundleUnreadable(part=kept.file, problem=f"it lacks {', '.join(sorted(missing))}")
+        raise BundleUnreadable(
+            part=kept.file, problem=f"it lacks {', '.join(sorted(missing))}"
+        )
     return Evidence(
         reference=Reference(**{name: arrays[name] for name in QUANTILES}),
         conformal=ConformalCases(**{name: arrays[name] for name in CALIBRATION}),
@@ -64,7 +69,10 @@ def unpack(kept: EvidenceEntry, arrays: Arrays) -> Evidence:
 
 
 def _point_entry(point: OperatingPoint) -> OperatingPointEntry:
-    rates = {"sensitivity": _count(point.sensitivity), "specificity": _count(point.specificity)}
+    rates = {
+        "sensitivity": _count(point.sensitivity),
+        "specificity": _count(point.specificity),
+    }
     return OperatingPointEntry(
         target=point.target, cutoff=point.cutoff, promised=point.promised, **rates
     )
@@ -82,7 +90,10 @@ def _coverage_entry(coverage: ConformalCoverage) -> CoverageEntry:
 
 def _class_entry(found: ClassCoverage) -> ClassCoverageEntry:
     return ClassCoverageEntry(
-        covered=_count(found.covered), single=found.single, both=found.both, neither=found.neither
+        covered=_count(found.covered),
+        single=found.single,
+        both=found.both,
+        neither=found.neither,
     )
 
 
@@ -91,7 +102,9 @@ def _coverage(kept: CoverageEntry) -> ConformalCoverage:
 
 
 def _class(kept: ClassCoverageEntry) -> ClassCoverage:
-    return ClassCoverage(_proportion(kept.covered), kept.single, kept.both, kept.neither)
+    return ClassCoverage(
+        _proportion(kept.covered), kept.single, kept.both, kept.neither
+    )
 
 
 def _bin_entry(found: CalibrationBin) -> CalibrationBinEntry:
@@ -101,7 +114,8 @@ def _bin_entry(found: CalibrationBin) -> CalibrationBinEntry:
 
 
 def _bin(kept: CalibrationBinEntry) -> CalibrationBin:
-    observed, interval = kept.malignant / kept.count, wilson(kept.malignant, kept.count)
+    observed = kept.malignant / kept.count
+    interval = wilson(kept.malignant, kept.count)
     return CalibrationBin(**kept.model_dump(), observed=observed, interval=interval)
 
 

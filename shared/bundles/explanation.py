@@ -47,7 +47,11 @@ class HeatMap:
     def strongest(self) -> float | None:
         """The value farthest from 0, in units of the score; None where the map has no unit."""
         flat = self.values.ravel()
-        return float(flat[np.abs(flat).argmax()]) if self.kind is MapKind.OCCLUSION else None
+        return (
+            float(flat[np.abs(flat).argmax()])
+            if self.kind is MapKind.OCCLUSION
+            else None
+        )
 
     def layer_png(self, nodule: Nodule) -> bytes:
         """A transparent layer of the crop's size."""
@@ -72,7 +76,8 @@ def explain(bundle: Bundle, nodule: Nodule, pause: Pause = no_pause) -> Explaine
     """
     whole = _of_ensemble(bundle, nodule, pause)
     return Explained(
-        (whole, *_of_networks(bundle, nodule, pause)), composite_png(whole.values, nodule.pixels)
+        (whole, *_of_networks(bundle, nodule, pause)),
+        composite_png(whole.values, nodule.pixels),
     )
 
 
@@ -86,9 +91,14 @@ def occlusion_map(
     (grid, grid) float64: score of the nodule less its score with a patch around that place blurred away; positive where
     what is seen there speaks for malignancy. A patch whose occlusion cannot be read counts 0.
     """
-    whole, veil = bundle.predict([nodule])[0].score, Veil.over(nodule, grid)
-    told = scored(_of_bundle(bundle), (veil.window(cell) for cell in range(grid * grid)), pause)
-    return np.array([0.0 if each is None else whole - each for each in told]).reshape(grid, grid)
+    whole = bundle.predict([nodule])[0].score
+    veil = Veil.over(nodule, grid)
+    told = scored(
+        _of_bundle(bundle), (veil.window(cell) for cell in range(grid * grid)), pause
+    )
+    return np.array([0.0 if each is None else whole - each for each in told]).reshape(
+        grid, grid
+    )
 
 
 def _of_ensemble(bundle: Bundle, nodule: Nodule, pause: Pause) -> HeatMap:
@@ -100,21 +110,30 @@ def _of_ensemble(bundle: Bundle, nodule: Nodule, pause: Pause) -> HeatMap:
 def _of_networks(bundle: Bundle, nodule: Nodule, pause: Pause) -> Iterator[HeatMap]:
     """Of each network that was tuned, for it alone has a verdict of its own."""
     for extractor in bundle.model.extractors:
-        if isinstance(extractor, NetworkExtractor) and extractor.network.head is not None:
+        if (
+            isinstance(extractor, NetworkExtractor)
+            and extractor.network.head is not None
+        ):
             found = grad_cam(extractor.network, extractor.inputs([nodule]))
             pause()
             tested = deletion_test(
                 _of_network(extractor), Veil.over(nodule, GRID), found.values, pause
             )
             yield HeatMap(
-                MapKind.GRAD_CAM, extractor.source.network, found.layer, found.values, tested
+                MapKind.GRAD_CAM,
+                extractor.source.network,
+                found.layer,
+                found.values,
+                tested,
             )
 
 
 def _of_bundle(bundle: Bundle) -> Score:
     def score(nodules: Sequence[Nodule]) -> list[float | None]:
         outcomes = bundle.predict_each(nodules)
-        return [None if isinstance(each, SeraError) else each.score for each in outcomes]
+        return [
+            None if isinstance(each, SeraError) else each.score for each in outcomes
+        ]
 
     return score
 

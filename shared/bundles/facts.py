@@ -36,12 +36,17 @@ def confusion(bundle: Bundle) -> ConfusionTable | None:
     """Counts out of fold at Youden's cut-off, each fold at that of the others; None where they were not kept."""
     names = ("true_positives", "false_negatives", "false_positives", "true_negatives")
     metrics = bundle.manifest.metrics
-    return ConfusionTable(*(int(metrics[name]) for name in names)) if names[0] in metrics else None
+    return (
+        ConfusionTable(*(int(metrics[name]) for name in names))
+        if names[0] in metrics
+        else None
+    )
 
 
 def youden(bundle: Bundle) -> dict[str, Any]:
     """The cut-off and, where counts were kept, its sensitivity and specificity."""
-    told, table = {"cutoff": bundle.model.cutoff}, confusion(bundle)
+    told = {"cutoff": bundle.model.cutoff}
+    table = confusion(bundle)
     if table is None:
         return told
     return told | {

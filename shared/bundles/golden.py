@@ -37,13 +37,23 @@ def pack(nodules: Sequence[Nodule]) -> bytes:
 def unpack(arrays: Mapping[str, NDArray[np.uint8]]) -> list[Nodule]:
     """The nodules that `pack` took."""
     return [
-        Nodule(arrays[f"{place}.pixels"], arrays[f"{place}.mask"].astype(bool), outlined=True)
+        Nodule(
+            arrays[f"{place}.pixels"],
+            arrays[f"{place}.mask"].astype(bool),
+            outlined=True,
+        )
         for place in range(len(arrays) // 2)
     ]
 
 
-def reproduce(model: FittedModel, nodules: Sequence[Nodule], scores: Sequence[float]) -> None:
+def reproduce(
+    model: FittedModel, nodules: Sequence[Nodule], scores: Sequence[float]
+) -> None:
     """Score the golden cases again (`BundleNotReproduced`); also warms the model up."""
-    for case, (prediction, expected) in enumerate(zip(model.predict(nodules), scores, strict=True)):
+    for case, (prediction, expected) in enumerate(
+        zip(model.predict(nodules), scores, strict=True)
+    ):
         if not abs(prediction.score - expected) <= TOLERANCE:
-            raise BundleNotReproduced(case=case, found=prediction.score, expected=expected)
+            raise BundleNotReproduced(
+                case=case, found=prediction.score, expected=expected
+            )

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-RED, BLUE = (40, 40, 230), (230, 120, 30)
+RED = (40, 40, 230)
+BLUE = (230, 120, 30)
 """For and against malignancy; blue, green, red as OpenCV has them."""
 OPACITY = 0.45
 STRIPES = 24
@@ -24,11 +25,14 @@ def composite_png(values: NDArray[np.floating], grey: NDArray[np.uint8]) -> byte
     strength = _strength(values, grey.shape)
     weight = np.abs(strength)[..., None] * OPACITY
     return _encoded(
-        np.repeat(grey[..., None], 3, axis=2) * (1 - weight) + _colour(strength) * weight
+        np.repeat(grey[..., None], 3, axis=2) * (1 - weight)
+        + _colour(strength) * weight
     )
 
 
-def _strength(values: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.float64]:
+def _strength(
+    values: NDArray[np.floating], shape: tuple[int, int]
+) -> NDArray[np.float64]:
     """-1 to 1, scaled to the strongest place."""
     scaled = values.astype(np.float64) / max(np.abs(values).max(), 1e-9)
     height, width = shape

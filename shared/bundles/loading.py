@@ -38,7 +38,9 @@ from shared.statistics import Sigmoid
 T = TypeVar("T")
 
 
-def load(folder: Path, expected_digest: str | None = None, engine: Engine | None = None) -> Bundle:
+def load(
+    folder: Path, expected_digest: str | None = None, engine: Engine | None = None
+) -> Bundle:
     """Load a bundle, warm and proven.
 
     Parameters
@@ -98,9 +100,13 @@ class _Shelf:
 
     def content(self, path: str) -> bytes:
         if path not in self.entries:
-            raise BundleUnreadable(part=MANIFEST, problem=f"{path} is used and not listed")
+            raise BundleUnreadable(
+                part=MANIFEST, problem=f"{path} is used and not listed"
+            )
         try:
-            return _verified((self.folder / path).read_bytes(), self.entries[path], path)
+            return _verified(
+                (self.folder / path).read_bytes(), self.entries[path], path
+            )
         except OSError as problem:
             raise BundleUnreadable(part=path, problem=problem.strerror) from problem
 
@@ -142,11 +148,16 @@ def _model(manifest: Manifest, shelf: _Shelf, engine: Engine) -> FittedModel:
         extractors=extractors,
         readers=tuple(_reader(entry, shelf) for entry in manifest.readers),
         fusion=Fuser(
-            recipe.fusion.rule, manifest.fusion.weights, manifest.fusion.bias, manifest.prevalence
+            recipe.fusion.rule,
+            manifest.fusion.weights,
+            manifest.fusion.bias,
+            manifest.prevalence,
         ),
         calibration=_sigmoid(manifest.calibration),
         cutoff=manifest.cutoff,
-        novelty=Novelty(**shelf.arrays(manifest.novelty.file), residual=manifest.novelty.residual),
+        novelty=Novelty(
+            **shelf.arrays(manifest.novelty.file), residual=manifest.novelty.residual
+        ),
         novelty_limit=manifest.novelty.limit,
         training=Training(**manifest.training.model_dump()),
         metrics=manifest.metrics,
@@ -161,7 +172,9 @@ def _extractor(
     if isinstance(features, HandcraftedFeatures):
         return HandcraftedExtractor(features)
     if number not in manifest.networks:
-        raise BundleUnreadable(part=MANIFEST, problem=f"feature set {number} has no weights")
+        raise BundleUnreadable(
+            part=MANIFEST, problem=f"feature set {number} has no weights"
+        )
     tensors = shelf.tensors(manifest.networks[number])
     network = TapNetwork.from_tensors(features.network, features.taps, tensors)
     return NetworkExtractor(features, network, engine)
@@ -174,7 +187,11 @@ def _reader(entry: ReaderEntry, shelf: _Shelf) -> FittedReader:
         else OwnScorer()
     )
     return FittedReader(
-        entry.feature_sets, entry.kind, entry.settings, scorer, _sigmoid(entry.calibration)
+        entry.feature_sets,
+        entry.kind,
+        entry.settings,
+        scorer,
+        _sigmoid(entry.calibration),
     )
 
 

@@ -5,7 +5,14 @@ import json
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from shared.bundles.errors import BundleFormatUnknown, BundleUnreadable
 from shared.recipes import ClassifierKind
@@ -166,7 +173,9 @@ class Manifest(_Entry):
     def _hold_evidence(self) -> Self:
         """A bundle of today always knows itself, and one of format 2 never did."""
         if (self.evidence is None) != (self.format < FORMAT):
-            raise ValueError(f"evidence has to be there from format {FORMAT} on, and only there")
+            raise ValueError(
+                f"evidence has to be there from format {FORMAT} on, and only there"
+            )
         return self
 
     @classmethod
@@ -178,7 +187,9 @@ class Manifest(_Entry):
         except ValidationError as problem:
             first = problem.errors()[0]
             where = ".".join(map(str, first["loc"])) or "content"
-            raise BundleUnreadable(part=MANIFEST, problem=f"{where}: {first['msg']}") from problem
+            raise BundleUnreadable(
+                part=MANIFEST, problem=f"{where}: {first['msg']}"
+            ) from problem
 
     def to_bytes(self) -> bytes:
         """The same content gives the same bytes."""
@@ -196,7 +207,9 @@ def _check_format(text: bytes) -> None:
             part=MANIFEST, problem=f"it states no format: {problem.errors()[0]['msg']}"
         ) from problem
     if found not in READABLE:
-        raise BundleFormatUnknown(format=found, readable=" and ".join(map(str, READABLE)))
+        raise BundleFormatUnknown(
+            format=found, readable=" and ".join(map(str, READABLE))
+        )
 
 
 def sha256(content: bytes) -> str:

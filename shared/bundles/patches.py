@@ -54,16 +54,24 @@ class Veil:
         height, width = self.nodule.pixels.shape
         chosen = np.zeros(self.grid * self.grid, bool)
         chosen[cells] = True
-        rows, columns = (np.arange(side) * self.grid // side for side in (height, width))
-        return self._without(chosen.reshape(self.grid, self.grid)[np.ix_(rows, columns)])
+        rows, columns = (
+            np.arange(side) * self.grid // side for side in (height, width)
+        )
+        return self._without(
+            chosen.reshape(self.grid, self.grid)[np.ix_(rows, columns)]
+        )
 
     def _without(self, hidden: NDArray[np.bool_]) -> Nodule:
-        return replace(self.nodule, pixels=np.where(hidden, self.blurred, self.nodule.pixels))
+        return replace(
+            self.nodule, pixels=np.where(hidden, self.blurred, self.nodule.pixels)
+        )
 
 
 def scored(score: Score, nodules: Iterable[Nodule], pause: Pause) -> list[float | None]:
     """What `score` says of each; as many at once as `SLICE_S` allows, `pause` between."""
-    waiting, told, size = iter(nodules), [], 1
+    waiting = iter(nodules)
+    told = []
+    size = 1
     while some := list(islice(waiting, size)):
         began = time.perf_counter()
         told += score(some)

@@ -43,11 +43,16 @@ LIBRARIES = (
     "skops",
     "torch",
 )
-NOVELTY_FILE, GOLDEN_FILE = "novelty.safetensors", "golden.safetensors"
+NOVELTY_FILE = "novelty.safetensors"
+GOLDEN_FILE = "golden.safetensors"
 
 
 def save(
-    model: FittedModel, folder: Path, *, synthetic: bool, created: datetime | None = None
+    model: FittedModel,
+    folder: Path,
+    *,
+    synthetic: bool,
+    created: datetime | None = None,
 ) -> str:
     """Write a bundle and return its digest; the folder appears whole or not at all.
 
@@ -58,7 +63,9 @@ def save(
     synthetic : True where the model has seen phantoms only, so that every screen can say so
     """
     if model.evidence is None:
-        raise ValueError("a bundle of today keeps its evidence, and this model has none")
+        raise ValueError(
+            "a bundle of today keeps its evidence, and this model has none"
+        )
     cases = golden.draw_cases(model.recipe.roi.margin)
     contents = _contents(model, model.evidence) | {GOLDEN_FILE: golden.pack(cases)}
     scores = tuple(prediction.score for prediction in model.predict(cases))
@@ -126,12 +133,15 @@ def _reader_file(reader: FittedReader) -> str:
 
 def _weights(extractor: NetworkExtractor) -> bytes:
     tensors = extractor.network.state_dict()
-    return safetensors.torch.save({name: tensor.contiguous() for name, tensor in tensors.items()})
+    return safetensors.torch.save(
+        {name: tensor.contiguous() for name, tensor in tensors.items()}
+    )
 
 
 def _novelty(novelty: Novelty) -> bytes:
     arrays = {
-        name: getattr(novelty, name) for name in ("mean", "spread", "components", "variances")
+        name: getattr(novelty, name)
+        for name in ("mean", "spread", "components", "variances")
     }
     return safetensors.numpy.save(arrays)
 
@@ -163,7 +173,9 @@ def _manifest(
         },
         readers=tuple(map(_reader, model.readers)),
         novelty=NoveltyEntry(
-            file=NOVELTY_FILE, residual=model.novelty.residual, limit=model.novelty_limit
+            file=NOVELTY_FILE,
+            residual=model.novelty.residual,
+            limit=model.novelty_limit,
         ),
         golden=GoldenEntry(file=GOLDEN_FILE, scores=scores),
         evidence=evidence.entry(model_evidence),

@@ -46,7 +46,9 @@ _BEYOND_SKOPS = ["sklearn.tree._tree.Tree"]
 
 def dump_classifier(model: object) -> bytes:
     """A fitted scikit-learn model as a skops file."""
-    content: bytes = skops.io.dumps(model, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    content: bytes = skops.io.dumps(
+        model, compression=zipfile.ZIP_DEFLATED, compresslevel=1
+    )
     return content
 
 

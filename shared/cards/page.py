@@ -49,10 +49,18 @@ def rate(found: Mapping[str, Any] | None) -> str:
 def figure(found: Mapping[str, Any]) -> str:
     """A figure with its interval, where there is one: `0.932 (0.901–0.954)`."""
     told = f"{found['value']:.3f}"
-    return told if found["low"] is None else f"{told} ({found['low']:.3f}–{found['high']:.3f})"
+    return (
+        told
+        if found["low"] is None
+        else f"{told} ({found['low']:.3f}–{found['high']:.3f})"
+    )
 
 
 def _shown(
     rows: list[Mapping[str, Any]] | None, name: str, wanted: tuple[float, ...]
 ) -> list[Mapping[str, Any]]:
-    return [row for row in rows or [] if any(abs(row[name] - each) < 1e-9 for each in wanted)]
+    return [
+        row
+        for row in rows or []
+        if any(abs(row[name] - each) < 1e-9 for each in wanted)
+    ]

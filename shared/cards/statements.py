@@ -3,7 +3,9 @@
 L19 = Lee et al., Sci Rep 9:19854 (2019). K20 = Koh et al., Sci Rep 10:15245 (2020).
 """
 
-DEVICE = "SERA is for research and decision support. It is not a certified medical device."
+DEVICE = (
+    "SERA is for research and decision support. It is not a certified medical device."
+)
 INTENDED = (
     "A second opinion on B-mode ultrasound images of single thyroid nodules of 10 mm or more, for a qualified reader "
     "who has seen the patient or the examination, confirms the region of interest and the size, and decides.",
@@ -17,7 +19,9 @@ NOT_INTENDED = (
     "Nodules of undetermined cytology (AUS/FLUS): AUC 0.666 in Youn 2021.",
     "Doppler, elastography and other overlays, and images of anything but a thyroid nodule.",
 )
-SYNTHETIC_INTENDED = ("Trying out the software. The model has seen drawn phantoms only.",)
+SYNTHETIC_INTENDED = (
+    "Trying out the software. The model has seen drawn phantoms only.",
+)
 SYNTHETIC_NOT_INTENDED = ("Any patient. Its answers mean nothing for one.",)
 LIMITS = (
     "The figures come from cross-validation on the training images: the same hospitals, machines and labellers. Expect "
@@ -36,16 +40,32 @@ UNKNOWN_PATIENTS = (
     "of a fold, which flatters the figures."
 )
 PUBLISHED = (
-    {"source": "L19", "what": "CNN 1, 150 images", "figure": "sensitivity 96 %, specificity 90 %"},
-    {"source": "L19", "what": "CNN 2, 150 images", "figure": "sensitivity 94 %, specificity 94 %"},
-    {"source": "L19", "what": "CNN 3, 150 images", "figure": "sensitivity 98 %, specificity 86 %"},
+    {
+        "source": "L19",
+        "what": "CNN 1, 150 images",
+        "figure": "sensitivity 96 %, specificity 90 %",
+    },
+    {
+        "source": "L19",
+        "what": "CNN 2, 150 images",
+        "figure": "sensitivity 94 %, specificity 94 %",
+    },
+    {
+        "source": "L19",
+        "what": "CNN 3, 150 images",
+        "figure": "sensitivity 98 %, specificity 86 %",
+    },
     {
         "source": "L19",
         "what": "Faculty 1 and 2, 150 images",
         "figure": "sensitivity 91 and 76 %, specificity 52, 96 %",
     },
     {"source": "K20", "what": "CNNs, own hospital", "figure": "AUC 0.898-0.937"},
-    {"source": "K20", "what": "CNNs, three other hospitals", "figure": "AUC 0.821-0.885"},
+    {
+        "source": "K20",
+        "what": "CNNs, three other hospitals",
+        "figure": "AUC 0.821-0.885",
+    },
     {"source": "K20", "what": "Radiologists, own hospital", "figure": "AUC 0.840"},
 )
 PUBLISHED_NOTE = "Other models on other images. They give a sense of scale and cannot be compared with the figures above."

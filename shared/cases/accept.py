@@ -135,11 +135,16 @@ class CaseAcceptance:
         present_standing = self.admission.check(session, submission.priority)
         accepted = self._record(session, submission, image)
         self.admission.take(session, present_standing, submission.priority)
-        session.transaction.on_commit(lambda: self._notify(accepted, submission.priority))
+        session.transaction.on_commit(
+            lambda: self._notify(accepted, submission.priority)
+        )
         return accepted
 
     def _check(
-        self, standing: Standing, priority: Priority, idempotent: IdempotentRequest | None
+        self,
+        standing: Standing,
+        priority: Priority,
+        idempotent: IdempotentRequest | None,
     ) -> None:
         """A repeat gets its answer where only cases that are not urgent are over a limit."""
         try:

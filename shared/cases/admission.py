@@ -30,9 +30,7 @@ class TooMuch(SeraError):
 
 class RateLimited(TooMuch):
     code = "rate-limited"
-    text = (
-        "This hospital may send {limit} cases a minute. Send this one again in {retry_after_s} s."
-    )
+    text = "This hospital may send {limit} cases a minute. Send this one again in {retry_after_s} s."
 
 
 class QuotaReached(TooMuch):
@@ -79,7 +77,9 @@ class Admission:
         self.check_standing(standing, priority)
         return standing
 
-    def take(self, session: HospitalSession, standing: Standing, priority: Priority) -> None:
+    def take(
+        self, session: HospitalSession, standing: Standing, priority: Priority
+    ) -> None:
         """Count this case against the hospital's rate, or raise RateLimited.
 
         The hospital's other submissions wait for this transaction from here on, so this comes late in it.
@@ -100,7 +100,8 @@ class Admission:
         return 0.0 if priority is Priority.URGENT else self._settings.urgent_reserve
 
     def _check_queue(self, reserve: float) -> None:
-        waiting, most = self._all_waiting(), open_to(self._settings.max_queued, reserve)
+        waiting = self._all_waiting()
+        most = open_to(self._settings.max_queued, reserve)
         if waiting >= most:
             raise QueueFull(retry_after_s=self._until_done(waiting - most + room(most)))
 
@@ -111,10 +112,13 @@ class Admission:
             raise rate_limited(standing, spare)
 
     def _check_quota(self, standing: Standing, reserve: float) -> None:
-        count, most = standing.inflight, open_to(standing.limits.quota, reserve)
+        count = standing.inflight
+        most = open_to(standing.limits.quota, reserve)
         if count >= most:
             wait_s = self._until_done(count - most + room(most))
-            raise QuotaReached(count=count, limit=standing.limits.quota, retry_after_s=wait_s)
+            raise QuotaReached(
+                count=count, limit=standing.limits.quota, retry_after_s=wait_s
+            )
 
     def _until_done(self, jobs: float) -> int:
         pace = self._pace.jobs_per_s()
@@ -130,7 +134,8 @@ class Admission:
 
 
 def rate_limited(standing: Standing, spare: float) -> RateLimited:
-    rate, missing = standing.limits.per_minute, max(spare + 1 - standing.tokens, 0.0)
+    rate = standing.limits.per_minute
+    missing = max(spare + 1 - standing.tokens, 0.0)
     return RateLimited(limit=rate, retry_after_s=seconds(60 * missing / rate))
 
 

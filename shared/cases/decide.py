@@ -22,7 +22,10 @@ UNMET = (
     "The model in use is too old for this hospital's choice of {setting}, so it was not applied. Ask the operator for "
     "a newer model, or take the choice back."
 )
-SETTINGS = {"target_sensitivity": "sensitivity", "refer_alpha": "referring uncertain cases"}
+SETTINGS = {
+    "target_sensitivity": "sensitivity",
+    "refer_alpha": "referring uncertain cases",
+}
 """What a message calls the settings that need a model with evidence of its own."""
 
 
@@ -108,7 +111,9 @@ def uncertain_finding(conformal: Conformal) -> Finding:
     """Why a case whose set holds both classes, or none, is referred."""
     per_cent = 100 * conformal.alpha
     sentence = BOTH if conformal.set else NEITHER
-    return Finding(UNCERTAIN, sentence.format(per_cent=per_cent), {"per_cent": per_cent})
+    return Finding(
+        UNCERTAIN, sentence.format(per_cent=per_cent), {"per_cent": per_cent}
+    )
 
 
 def _findings(facts: DecisionFacts, conformal: Conformal | None) -> tuple[Finding, ...]:
@@ -119,7 +124,9 @@ def _findings(facts: DecisionFacts, conformal: Conformal | None) -> tuple[Findin
         "target_sensitivity": facts.target_sensitivity,
         "refer_alpha": facts.refer_alpha,
     }
-    unmet: dict[str, Fact] = {name: value for name, value in choices.items() if value is not None}
+    unmet: dict[str, Fact] = {
+        name: value for name, value in choices.items() if value is not None
+    }
     if unmet and facts.operating_points is None:
         setting = " and ".join(SETTINGS[name] for name in unmet)
         findings.append(Finding(SETTING_UNMET, UNMET.format(setting=setting), unmet))

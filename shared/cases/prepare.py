@@ -5,7 +5,16 @@ from dataclasses import replace
 
 from shared.domain.findings import Finding
 from shared.domain.source import Source
-from shared.imaging import Framing, Nodule, Roi, UltrasoundImage, crop, decode, photos, read_outline
+from shared.imaging import (
+    Framing,
+    Nodule,
+    Roi,
+    UltrasoundImage,
+    crop,
+    decode,
+    photos,
+    read_outline,
+)
 from shared.imaging.deidentify import burnt_in_text
 from shared.laps import lap
 

@@ -18,7 +18,8 @@ SIZE_NOT_GIVEN = Finding(
     "size-not-given",
     "No size was given, so there is no FNA advice. Give the nodule's largest diameter in mm.",
 )
-DIFFERS_SHARE, DIFFERS_MM = 0.2, 2.0
+DIFFERS_SHARE = 0.2
+DIFFERS_MM = 2.0
 """Readers measure the same nodule some 10 % apart; both must be exceeded before a reader is troubled."""
 SIZE_DIFFERS = "size-differs"
 SIZES = (
@@ -88,7 +89,9 @@ class HospitalSettings:
     def __post_init__(self) -> None:
         """Raises ProbabilityInvalid, RuleUnknown."""
         if not 0 < self.prevalence < 1:
-            raise ProbabilityInvalid(what="A prevalence", where="between 0 and 1, both excluded")
+            raise ProbabilityInvalid(
+                what="A prevalence", where="between 0 and 1, both excluded"
+            )
         if self.fna_rule not in RULES:
             raise RuleUnknown(rule=self.fna_rule, known=", ".join(RULES))
 
@@ -134,7 +137,9 @@ def make_result(
         cutoff_risk=risk_at(settings.prevalence, cutoff_risk, model.prevalence),
         conformal=decision.conformal,
         prevalence=settings.prevalence,
-        fna=None if case.size_mm is None else advise(risk, case.size_mm, settings.fna_rule),
+        fna=None
+        if case.size_mm is None
+        else advise(risk, case.size_mm, settings.fna_rule),
         components=prediction.components,
         roi=found_roi(case.found_roi),
         warnings=warnings_of(prediction, decision, case, model),
@@ -158,14 +163,21 @@ def found_roi(box: Box | None) -> FoundRoi | None:
     """The ROI that was read where the case gave none."""
     if box is None:
         return None
-    return FoundRoi(box=(box.x, box.y, box.width, box.height), source=RoiSource.CALIPERS)
+    return FoundRoi(
+        box=(box.x, box.y, box.width, box.height), source=RoiSource.CALIPERS
+    )
 
 
 def warnings_of(
     prediction: Prediction, decision: Decision, case: CaseFacts, model: ModelFacts
 ) -> tuple[Finding, ...]:
     """What is known of the image, what the model and the decision found, then what case and model add; a code once."""
-    findings = [*case.findings, *prediction.findings, *decision.findings, *_size_findings(case)]
+    findings = [
+        *case.findings,
+        *prediction.findings,
+        *decision.findings,
+        *_size_findings(case),
+    ]
     if case.duplicate_of:
         message = SENT_BEFORE.format(case=case.duplicate_of)
         findings.append(Finding(DUPLICATE, message, {"case": case.duplicate_of}))

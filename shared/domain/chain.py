@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-FORM, SEAL_FORM = "sera-audit/1", "sera-seal/1"
+FORM = "sera-audit/1"
+SEAL_FORM = "sera-seal/1"
 HOUSE = "house"
 """The chain of events that belong to no hospital."""
 ORIGINLESS = "0" * 64
@@ -121,7 +122,9 @@ NUMBERS = frozenset({"number", "seal"})
 MAY_BE_NULL = frozenset({"origin", "case", "job"})
 
 
-def _members(kind: type[Link] | type[Seal], record: Mapping[str, Any]) -> dict[str, Any]:
+def _members(
+    kind: type[Link] | type[Seal], record: Mapping[str, Any]
+) -> dict[str, Any]:
     members = {field.name: record[field.name] for field in fields(kind)}
     for name, member in members.items():
         wanted = int if name in NUMBERS else str

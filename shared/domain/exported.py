@@ -12,7 +12,10 @@ from typing import Any, TypeVar
 from shared.domain.chain import FORM, Link, Seal, read_link, read_seal
 from shared.errors import SeraError
 
-EXPORT, EVENT, SEAL, END = "export", "event", "seal", "end"
+EXPORT = "export"
+EVENT = "event"
+SEAL = "seal"
+END = "end"
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 Source = TypeVar("Source")
@@ -29,7 +32,9 @@ class ExportMissing(SeraError):
     text = "{path} cannot be read ({why}). Name a file that `./sera audit export` or GET /v1/audit/export made."
 
 
-def lines(of: str | None, links: Iterable[Link], seals: Sequence[Seal]) -> Iterator[str]:
+def lines(
+    of: str | None, links: Iterable[Link], seals: Sequence[Seal]
+) -> Iterator[str]:
     """The file's lines; `of` is the one chain it holds, None for all. The seals must be read before the events are."""
     yield _line(EXPORT, {"form": FORM, "of": of})
     count = 0
@@ -83,7 +88,9 @@ class Exported:
         except UnicodeDecodeError as error:
             raise ExportMissing(path=self._path, why="it is no text") from error
 
-    def _read(self, number: int, read: Callable[[Source], Parsed], record: Source) -> Parsed:
+    def _read(
+        self, number: int, read: Callable[[Source], Parsed], record: Source
+    ) -> Parsed:
         try:
             return read(record)
         except UNREADABLE as error:

@@ -38,7 +38,9 @@ def to_json(facts: Facts) -> dict[str, Any]:
 
 def fields(text: str) -> frozenset[str]:
     """The names of the facts that a text wants."""
-    return frozenset(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+    return frozenset(
+        name for _, name, _, _ in Formatter().parse(text) if name is not None
+    )
 
 
 def fitting(texts: Sequence[str], facts: Facts) -> str | None:
@@ -97,4 +99,8 @@ def _json(fact: object) -> Any:
 
 
 def _plain(text: str) -> str:
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return (
+        text.encode("utf-8", "replace")
+        .decode()
+        .replace("\0", "\N{REPLACEMENT CHARACTER}")
+    )

@@ -11,9 +11,7 @@ from shared.errors import NotFound
 
 class ModelUnknown(NotFound):
     code = "model-unknown"
-    text = (
-        "There is no model {name!r}. The models there are: ./sera models list, or GET /v1/models."
-    )
+    text = "There is no model {name!r}. The models there are: ./sera models list, or GET /v1/models."
 
 
 class GateVerdict(StrEnum):
@@ -45,7 +43,11 @@ class GateReason:
         return Message(f"judged-{self.code}", self.facts)
 
     def to_json(self) -> dict[str, Any]:
-        return {"code": self.code, "weight": self.weight.value, "facts": to_json(self.facts)}
+        return {
+            "code": self.code,
+            "weight": self.weight.value,
+            "facts": to_json(self.facts),
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "GateReason":
@@ -64,7 +66,9 @@ class Judgement:
     @property
     def against(self) -> tuple[Message, ...]:
         """Why it did not pass."""
-        return tuple(reason.message for reason in self.reasons if reason.weight is Weight.AGAINST)
+        return tuple(
+            reason.message for reason in self.reasons if reason.weight is Weight.AGAINST
+        )
 
 
 class PromotionKind(StrEnum):

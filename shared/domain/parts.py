@@ -31,8 +31,15 @@ def draw_test(groups: Iterable[Group], share: float, seed: int) -> dict[str, Spl
     A group's place in the draw follows from its name and the seed alone, so it is the same on every machine.
     """
     groups = list(groups)
-    strata = ([group for group in groups if group.malignant is label] for label in (False, True))
-    return {name: part for stratum in strata for name, part in _drawn(stratum, share, seed).items()}
+    strata = (
+        [group for group in groups if group.malignant is label]
+        for label in (False, True)
+    )
+    return {
+        name: part
+        for stratum in strata
+        for name, part in _drawn(stratum, share, seed).items()
+    }
 
 
 def _drawn(groups: list[Group], share: float, seed: int) -> dict[str, Split]:
@@ -40,7 +47,9 @@ def _drawn(groups: list[Group], share: float, seed: int) -> dict[str, Split]:
     held = sum(group.images for group in groups if group.fixed is Split.TEST)
     parts: dict[str, Split] = {}
     for group in sorted(groups, key=lambda group: _place(seed, group.name)):
-        part = group.fixed or (Split.TEST if held + group.images / 2 <= wanted else Split.TRAIN)
+        part = group.fixed or (
+            Split.TEST if held + group.images / 2 <= wanted else Split.TRAIN
+        )
         held += group.images if part is Split.TEST and group.fixed is None else 0
         parts[group.name] = part
     return parts

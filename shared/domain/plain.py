@@ -7,7 +7,9 @@ from typing import Any
 
 def plain_fields(instance: Any) -> dict[str, Any]:
     """The fields of a dataclass by their names, and of those within it."""
-    return {field.name: _plain(getattr(instance, field.name)) for field in fields(instance)}
+    return {
+        field.name: _plain(getattr(instance, field.name)) for field in fields(instance)
+    }
 
 
 def _plain(value: Any) -> Any:

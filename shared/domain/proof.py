@@ -92,7 +92,8 @@ class _Chain:
     def read(self, link: Link) -> Iterator[Finding]:
         """A row that does not make its hash cannot be believed about its number, unless it stands where it says."""
         self.count += 1
-        intact, follows = link.made == link.hash, link.number == self._next
+        intact = link.made == link.hash
+        follows = link.number == self._next
         if intact:
             yield from self._loose(link)
         else:
@@ -109,12 +110,16 @@ class _Chain:
         last = max(self.seals, default=0)
         if last > reached:
             seal = self.seals[last][0]
-            yield found(Fault.CUT, self.name, reached + 1, last, seal=seal.seal, at=seal.at)
+            yield found(
+                Fault.CUT, self.name, reached + 1, last, seal=seal.seal, at=seal.at
+            )
 
     def gaps(self) -> Iterator[Finding]:
         """What is known when all of a stretch was read."""
         yield from told_apart(self.changed)
-        yield from (found(Fault.REORDERED, self.name, *run) for run in displaced(self.runs))
+        yield from (
+            found(Fault.REORDERED, self.name, *run) for run in displaced(self.runs)
+        )
         reached = 0
         for first, last in sorted(self.runs):
             if first > reached + 1:
@@ -138,7 +143,9 @@ class _Chain:
         before = self.before
         if link.number == 1 and link.previous != ORIGINLESS:
             yield found(Fault.FORGED, self.name, 1, 1)
-        elif before and before.number == link.number - 1 and before.hash != link.previous:
+        elif (
+            before and before.number == link.number - 1 and before.hash != link.previous
+        ):
             yield found(Fault.REPLACED, self.name, before.number, before.number)
 
     def _against_seals(self, link: Link) -> Iterator[Finding]:
@@ -183,7 +190,10 @@ def verify(
     events = {chain.name: chain.count for chain in chains.values()}
     sealed = {chain.name: chain.good for chain in chains.values()}
     return Findings(
-        tuple(wrong), events, sealed, tuple(sorted({seal.key for seal in (*seals, *witnesses)}))
+        tuple(wrong),
+        events,
+        sealed,
+        tuple(sorted({seal.key for seal in (*seals, *witnesses)})),
     )
 
 
@@ -221,8 +231,12 @@ def verify_stretch(
     number = before.number if before else 0
     intact = before if before and before.made == before.hash else None
     good = last_seal.number if last_seal else 0
-    reading = _Chain(chain, runs=[(1, number)] if before else [], before=intact, good=good)
-    wrong = list(_in_row(seals, {chain: (last_seal.seal, last_seal.made)} if last_seal else {}))
+    reading = _Chain(
+        chain, runs=[(1, number)] if before else [], before=intact, good=good
+    )
+    wrong = list(
+        _in_row(seals, {chain: (last_seal.seal, last_seal.made)} if last_seal else {})
+    )
     for seal in seals:
         if doubt := _doubt(seal, signed, trusted):
             wrong.append(found(doubt, chain, 0, 0, seal=seal.seal, key=seal.key))
@@ -257,14 +271,18 @@ def displaced(runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         )
     best: list[tuple[int, tuple[int, ...]]] = []
     for place, (first, last) in enumerate(runs):
-        fitting = (best[earlier] for earlier in range(place) if runs[earlier][1] < first)
+        fitting = (
+            best[earlier] for earlier in range(place) if runs[earlier][1] < first
+        )
         length, before = max(fitting, key=itemgetter(0), default=(0, ()))
         best.append((length + last - first + 1, (*before, place)))
     in_order = set(max(best, key=itemgetter(0), default=(0, ()))[1])
     there = [runs[place] for place in sorted(in_order)]
     moved = (run for place, run in enumerate(runs) if place not in in_order)
     return [
-        run for run in moved if not any(first <= run[0] and run[1] <= last for first, last in there)
+        run
+        for run in moved
+        if not any(first <= run[0] and run[1] <= last for first, last in there)
     ]
 
 
@@ -290,9 +308,12 @@ def told_apart(changed: Sequence[Link]) -> Iterator[Finding]:
 
 def exchanged(one: Link, other: Link) -> bool:
     """Whether one row, put into the other's place, makes a hash that stands in either."""
-    places = product((one.previous, other.previous), ((one, other.number), (other, one.number)))
+    places = product(
+        (one.previous, other.previous), ((one, other.number), (other, one.number))
+    )
     made = {
-        replace(row, number=number, previous=previous).made for previous, (row, number) in places
+        replace(row, number=number, previous=previous).made
+        for previous, (row, number) in places
     }
     return bool(made & {one.hash, other.hash})
 
@@ -300,7 +321,12 @@ def exchanged(one: Link, other: Link) -> bool:
 def found(fault: Fault, chain: str, first: int, last: int, **facts: object) -> Finding:
     rows = f"Event {first}" if first == last else f"Events {first} to {last}"
     return Finding(
-        fault, chain, first, last, TEXT[fault].format(rows=rows, chain=chain, **facts), facts
+        fault,
+        chain,
+        first,
+        last,
+        TEXT[fault].format(rows=rows, chain=chain, **facts),
+        facts,
     )
 
 
@@ -308,7 +334,9 @@ def _chain(chains: dict[str, _Chain], name: str) -> _Chain:
     return chains.setdefault(name, _Chain(name))
 
 
-def _doubt(seal: Seal, signed: Callable[[Seal], bool], trusted: Sequence[str]) -> Fault | None:
+def _doubt(
+    seal: Seal, signed: Callable[[Seal], bool], trusted: Sequence[str]
+) -> Fault | None:
     if trusted and seal.key not in trusted:
         return Fault.SEAL_UNTRUSTED
     return None if signed(seal) else Fault.SEAL_BROKEN

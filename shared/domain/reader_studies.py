@@ -42,5 +42,6 @@ class Pick(StrEnum):
 def reading_order(cases: Iterable[UUID], seed: int, reader: int) -> list[UUID]:
     """The cases in this reader's own random order, the same whenever it is asked for."""
     return sorted(
-        cases, key=lambda case: hashlib.sha256(f"{seed}/{reader}/{case}".encode()).digest()
+        cases,
+        key=lambda case: hashlib.sha256(f"{seed}/{reader}/{case}".encode()).digest(),
     )

@@ -42,7 +42,14 @@ MAY: dict[Role, frozenset[Act]] = {
         }
     ),
     Role.OPERATOR: frozenset(
-        {Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE}
+        {
+            Act.OPERATE,
+            Act.RERUN,
+            Act.AUDIT,
+            Act.MONITOR,
+            Act.MANAGE_KEYS,
+            Act.MANAGE_PEOPLE,
+        }
     ),
     Role.AUDITOR: frozenset({Act.AUDIT, Act.MONITOR}),
 }

@@ -71,9 +71,7 @@ _AREAS = (
     "AUC {auc:.3f} against {live:.3f} of the live model: a difference of {difference:+.3f} "
     "({level:.0%} interval {low:+.3f} to {high:+.3f})"
 )
-_FOUND = (
-    "It finds {found} of {of} malignant images, {value:.1%} (95 % interval {low:.0%} to {high:.0%})"
-)
+_FOUND = "It finds {found} of {of} malignant images, {value:.1%} (95 % interval {low:.0%} to {high:.0%})"
 _OFF = (
     "Its risks are {error:.3f} off on average, where perfectly calibrated ones would be {by_chance:.3f} off by "
     "chance (P = {p_value:.3g})"
@@ -93,7 +91,9 @@ GATE = {
     "judged-auc-not-shown": (
         f"{_AREAS}: these images cannot show that it is no worse by {{margin:g}}. More of them narrow the interval.",
     ),
-    "judged-sensitivity-below-floor": (f"{_FOUND}; at least {{floor:.0%}} are asked for.",),
+    "judged-sensitivity-below-floor": (
+        f"{_FOUND}; at least {{floor:.0%}} are asked for.",
+    ),
     "judged-sensitivity-kept": (f"{_FOUND}, above the floor of {{floor:.0%}}.",),
     "judged-calibration-unknown": (
         "It could read images of one class at most, so nothing is known of its calibration.",
@@ -103,7 +103,9 @@ GATE = {
     "judged-images-unread": (
         "It could not read {unread} of {images} images; each counts as called wrongly.",
     ),
-    "judged-site-below-floor": ("At {site} it finds {found} of {of} malignant images only.",),
+    "judged-site-below-floor": (
+        "At {site} it finds {found} of {of} malignant images only.",
+    ),
 }
 """What the gate found of each of its criteria, by their codes."""
 
@@ -148,7 +150,9 @@ ERRORS = {
     "region-empty": (
         "The region of interest holds no pixel, so it has no features. Outline the nodule again.",
     ),
-    "feature-family-unknown": ("There is no feature family `{family}`. Known: {known}.",),
+    "feature-family-unknown": (
+        "There is no feature family `{family}`. Known: {known}.",
+    ),
     "texture-invalid": (
         "Texture cannot be measured with {levels} grey levels at a distance of {distance} px. Take 2 to {most} "
         "levels, 16 or 256 by custom, and a distance of 1 or more.",

@@ -24,17 +24,23 @@ class EagerEngine:
         self.device = device_name()
         self._torch_device = compute_device()
 
-    def compile(self, network: TapNetwork, *, batch_size: int | None = None) -> "EagerNetwork":
+    def compile(
+        self, network: TapNetwork, *, batch_size: int | None = None
+    ) -> "EagerNetwork":
         """Move the network to the device; there is nothing else to prepare."""
         if batch_size is None and self._torch_device.type == "cpu":
             batch_size = CPU_BATCH
-        return EagerNetwork(network.to(self._torch_device), self._torch_device, batch_size)
+        return EagerNetwork(
+            network.to(self._torch_device), self._torch_device, batch_size
+        )
 
 
 class EagerNetwork:
     """A network on its device; with `batch_size` None all images go through in one pass."""
 
-    def __init__(self, network: TapNetwork, device: torch.device, batch_size: int | None) -> None:
+    def __init__(
+        self, network: TapNetwork, device: torch.device, batch_size: int | None
+    ) -> None:
         self._network = network
         self._device = device
         self._batch_size = batch_size
@@ -42,5 +48,7 @@ class EagerNetwork:
     def run(self, images: Images) -> Features:
         batch = torch.from_numpy(images).to(self._device)
         passes = batch.split(self._batch_size or len(batch))
-        features: Features = torch.cat([self._network(part) for part in passes]).cpu().numpy()
+        features: Features = (
+            torch.cat([self._network(part) for part in passes]).cpu().numpy()
+        )
         return features

@@ -51,7 +51,9 @@ class Engine(Protocol):
         """Part of the key of a cached feature."""
         ...
 
-    def compile(self, network: TapNetwork, *, batch_size: int | None = None) -> CompiledNetwork:
+    def compile(
+        self, network: TapNetwork, *, batch_size: int | None = None
+    ) -> CompiledNetwork:
         """Make a network ready to run.
 
         Parameters

@@ -31,7 +31,9 @@ class Texture:
 
     def __post_init__(self) -> None:
         if not (2 <= self.levels <= MOST_LEVELS and self.distance >= 1):
-            raise TextureInvalid(levels=self.levels, distance=self.distance, most=MOST_LEVELS)
+            raise TextureInvalid(
+                levels=self.levels, distance=self.distance, most=MOST_LEVELS
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,9 @@ def _intensity(region: Region, by: Texture) -> Named:
 
 
 def _glcm(region: Region, by: Texture) -> Named:
-    return _prefixed("glcm", glcm.texture(discretise(region, by.levels), by.levels, by.distance))
+    return _prefixed(
+        "glcm", glcm.texture(discretise(region, by.levels), by.levels, by.distance)
+    )
 
 
 def _glrlm(region: Region, by: Texture) -> Named:

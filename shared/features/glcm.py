@@ -37,7 +37,9 @@ class Cooccurrence:
         return Cooccurrence(self.first, self.second, counts, self.levels)
 
 
-def cooccurrence(levels_image: NDArray[np.uint16], levels: int, distance: int = 1) -> Cooccurrence:
+def cooccurrence(
+    levels_image: NDArray[np.uint16], levels: int, distance: int = 1
+) -> Cooccurrence:
     """Symmetric co-occurrence counts.
 
     Parameters
@@ -52,7 +54,9 @@ def cooccurrence(levels_image: NDArray[np.uint16], levels: int, distance: int = 
         one row for each of `DIRECTIONS`. Of a region too thin for any pair in a direction, each pixel is paired with
         itself: the limit of a region without texture.
     """
-    shifted = [_shifted(levels_image, dy * distance, dx * distance) for dy, dx in DIRECTIONS]
+    shifted = [
+        _shifted(levels_image, dy * distance, dx * distance) for dy, dx in DIRECTIONS
+    ]
     return (
         _whole(levels_image, shifted, levels)
         if levels <= DENSE
@@ -71,33 +75,51 @@ def _shifted(
 
 
 def _whole(image: NDArray[np.uint16], shifted: Shifted, levels: int) -> Cooccurrence:
-    counts = np.stack([_matrix(image, first, second, levels + 1) for first, second in shifted])
+    counts = np.stack(
+        [_matrix(image, first, second, levels + 1) for first, second in shifted]
+    )
     first, second = np.divmod(np.arange(levels * levels), levels)
     return Cooccurrence(first + 1, second + 1, counts.reshape(len(shifted), -1), levels)
 
 
 def _matrix(
-    image: NDArray[np.uint16], first: NDArray[np.uint16], second: NDArray[np.uint16], side: int
+    image: NDArray[np.uint16],
+    first: NDArray[np.uint16],
+    second: NDArray[np.uint16],
+    side: int,
 ) -> NDArray[np.int64]:
-    narrow: type[np.integer] = np.uint16 if side * side <= np.iinfo(np.uint16).max else np.int64
-    codes: NDArray[np.integer] = first.astype(narrow, copy=False) * narrow(side) + second
-    counts = np.bincount(codes.ravel(), minlength=side * side).reshape(side, side)[1:, 1:]
+    narrow: type[np.integer] = (
+        np.uint16 if side * side <= np.iinfo(np.uint16).max else np.int64
+    )
+    codes: NDArray[np.integer] = (
+        first.astype(narrow, copy=False) * narrow(side) + second
+    )
+    counts = np.bincount(codes.ravel(), minlength=side * side).reshape(side, side)[
+        1:, 1:
+    ]
     if not counts.any():
         return np.diag(np.bincount(image.ravel(), minlength=side)[1:])
     return counts + counts.T
 
 
-def _occurring(image: NDArray[np.uint16], shifted: Shifted, levels: int) -> Cooccurrence:
+def _occurring(
+    image: NDArray[np.uint16], shifted: Shifted, levels: int
+) -> Cooccurrence:
     side = levels + 1
     codes = [_codes(image, first, second, side) for first, second in shifted]
     cells, place = np.unique(np.concatenate(codes), return_inverse=True)
     by_direction = np.split(place, np.cumsum([part.size for part in codes])[:-1])
-    counts = np.stack([np.bincount(part, minlength=cells.size) for part in by_direction])
+    counts = np.stack(
+        [np.bincount(part, minlength=cells.size) for part in by_direction]
+    )
     return Cooccurrence(cells // side, cells % side, counts, levels)
 
 
 def _codes(
-    image: NDArray[np.uint16], first: NDArray[np.uint16], second: NDArray[np.uint16], side: int
+    image: NDArray[np.uint16],
+    first: NDArray[np.uint16],
+    second: NDArray[np.uint16],
+    side: int,
 ) -> NDArray[np.int64]:
     """One number for each pair, both ways round."""
     both = (first > 0) & (second > 0)
@@ -303,7 +325,9 @@ def info_corr1(m: Glcm) -> Array:
     """
     entropy = m.marginal_entropy
     return np.where(
-        entropy > 0, (m.joint_entropy - 2 * entropy) / np.where(entropy > 0, entropy, 1), 0.0
+        entropy > 0,
+        (m.joint_entropy - 2 * entropy) / np.where(entropy > 0, entropy, 1),
+        0.0,
     )
 
 
@@ -343,7 +367,9 @@ FEATURES: tuple[Callable[[Glcm], Array], ...] = (
 )
 
 
-def texture(levels_image: NDArray[np.uint16], levels: int, distance: int = 1) -> dict[str, float]:
+def texture(
+    levels_image: NDArray[np.uint16], levels: int, distance: int = 1
+) -> dict[str, float]:
     """All GLCM features, averaged over the directions (`_avg`) and of the directions merged (`_comb`).
 
     Parameters
@@ -354,5 +380,9 @@ def texture(levels_image: NDArray[np.uint16], levels: int, distance: int = 1) ->
     """
     matrices = Glcm.of(cooccurrence(levels_image, levels, distance).merged())
     measured = {feature.__name__: feature(matrices) for feature in FEATURES}
-    averaged = {f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()}
-    return averaged | {f"{name}_comb": float(value[-1]) for name, value in measured.items()}
+    averaged = {
+        f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()
+    }
+    return averaged | {
+        f"{name}_comb": float(value[-1]) for name, value in measured.items()
+    }

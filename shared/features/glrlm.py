@@ -29,7 +29,9 @@ def run_lengths(levels_image: NDArray[np.uint16], levels: int) -> NDArray[np.int
     )
     runs = [_runs(line) for line in lines]
     longest = max(int(lengths.max()) for _, lengths in runs)
-    return np.stack([_tally(values, lengths, levels, longest) for values, lengths in runs])
+    return np.stack(
+        [_tally(values, lengths, levels, longest) for values, lengths in runs]
+    )
 
 
 def _diagonals(image: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -40,7 +42,11 @@ def _diagonals(image: NDArray[np.uint16]) -> NDArray[np.uint16]:
     height, width = image.shape
     padded = np.zeros((height, width + height), image.dtype)
     padded[:, :width] = image
-    return padded.ravel()[: height * (width + height - 1)].reshape(height, width + height - 1).T
+    return (
+        padded.ravel()[: height * (width + height - 1)]
+        .reshape(height, width + height - 1)
+        .T
+    )
 
 
 def _runs(lines: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
@@ -50,7 +56,8 @@ def _runs(lines: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], NDArray[np.int
     flat[:, :length] = lines
     flat = flat.ravel()
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    values, lengths = flat[starts], np.diff(starts, append=flat.size)
+    values = flat[starts]
+    lengths = np.diff(starts, append=flat.size)
     inside = values > 0
     return values[inside], lengths[inside]
 
@@ -221,5 +228,9 @@ def texture(levels_image: NDArray[np.uint16]) -> dict[str, float]:
     """
     matrices = Glrlm.of(levels_image)
     measured = {feature.__name__: feature(matrices) for feature in FEATURES}
-    averaged = {f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()}
-    return averaged | {f"{name}_comb": float(value[-1]) for name, value in measured.items()}
+    averaged = {
+        f"{name}_avg": float(value[:-1].mean()) for name, value in measured.items()
+    }
+    return averaged | {
+        f"{name}_comb": float(value[-1]) for name, value in measured.items()
+    }

@@ -23,11 +23,15 @@ class Region:
     @classmethod
     def cut(cls, values: NDArray[np.number], mask: NDArray[np.bool_]) -> "Region":
         """Cut to the mask's bounding box; `EmptyRegion` where the mask is empty."""
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        rows = np.flatnonzero(mask.any(1))
+        columns = np.flatnonzero(mask.any(0))
         if rows.size == 0:
             raise EmptyRegion()
         window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        inside = np.ascontiguousarray(values[window]), np.ascontiguousarray(mask[window], bool)
+        inside = (
+            np.ascontiguousarray(values[window]),
+            np.ascontiguousarray(mask[window], bool),
+        )
         return cls(*inside, whole=cls(values, mask.astype(bool)))
 
     @cached_property
@@ -42,7 +46,8 @@ def discretise(region: Region, levels: int) -> NDArray[np.uint16]:
     Fixed bin number over the region's own range (IBSI K15C): contrast, not gain, decides the level. A constant region
     has level 1 throughout.
     """
-    low, high = region.inside.min(), region.inside.max()
+    low = region.inside.min()
+    high = region.inside.max()
     if region.values.dtype == np.uint8:
         table = _bins(np.arange(256, dtype=np.float64), float(low), float(high), levels)
         binned = table[region.values]
@@ -51,7 +56,9 @@ def discretise(region: Region, levels: int) -> NDArray[np.uint16]:
     return np.where(region.mask, binned, np.uint16(0))
 
 
-def _bins(values: NDArray[np.number], low: float, high: float, levels: int) -> NDArray[np.uint16]:
+def _bins(
+    values: NDArray[np.number], low: float, high: float, levels: int
+) -> NDArray[np.uint16]:
     if high == low:
         return np.ones(values.shape, np.uint16)
     position = np.floor((values - low) * (levels / (high - low))) + 1

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 DIGITISATION = float(np.pi * (1 + np.sqrt(2)) / 8)
 """Kulpa's factor: a chain of steps in eight directions is that much too long on a smooth outline (Kulpa 1977)."""
-CORNER, EDGE, SADDLE = np.sqrt(0.5), 1.0, np.sqrt(2)
+CORNER = np.sqrt(0.5)
+EDGE = 1.0
+SADDLE = np.sqrt(2)
 STEP = np.zeros(16)
 STEP[[1, 2, 4, 8, 7, 11, 13, 14]] = CORNER
 STEP[[3, 5, 10, 12]] = EDGE
@@ -24,11 +26,13 @@ def shape(mask: NDArray[np.bool_]) -> dict[str, float]:
     Ratios that cannot exceed 1 for a true outline are cut at 1, which digitisation can pass on a few pixels. Holes
     count towards the perimeter.
     """
-    area, perimeter_px = float(mask.sum()), perimeter(mask)
+    area = float(mask.sum())
+    perimeter_px = perimeter(mask)
     hull_area, hull_perimeter = _hull(mask)
     major, minor = _axes(mask)
     circularity = min(2 * np.sqrt(np.pi * area) / perimeter_px, 1.0)
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    rows = np.flatnonzero(mask.any(1))
+    columns = np.flatnonzero(mask.any(0))
     return {
         "area": area,
         "perimeter": perimeter_px,
@@ -46,14 +50,20 @@ def shape(mask: NDArray[np.bool_]) -> dict[str, float]:
 def perimeter(mask: NDArray[np.bool_]) -> float:
     """Length in pixels of the outline halfway between inner and outer pixels, corrected for digitisation."""
     padded = np.pad(mask, 1).astype(np.uint8)
-    codes = padded[:-1, :-1] + 2 * padded[:-1, 1:] + 4 * padded[1:, :-1] + 8 * padded[1:, 1:]
+    codes = (
+        padded[:-1, :-1]
+        + 2 * padded[:-1, 1:]
+        + 4 * padded[1:, :-1]
+        + 8 * padded[1:, 1:]
+    )
     return float(np.bincount(codes.ravel(), minlength=16) @ STEP) * DIGITISATION
 
 
 def _hull(mask: NDArray[np.bool_]) -> tuple[float, float]:
     """Area and perimeter of the convex hull, grown by half a pixel on all sides (Steiner's formula)."""
     rows = np.flatnonzero(mask.any(1))
-    left, right = mask[rows].argmax(1), mask.shape[1] - 1 - mask[rows, ::-1].argmax(1)
+    left = mask[rows].argmax(1)
+    right = mask.shape[1] - 1 - mask[rows, ::-1].argmax(1)
     ends = np.stack([np.concatenate([left, right]), np.concatenate([rows, rows])], 1)
     hull = cv2.convexHull(ends.astype(np.int32))
     length = cv2.arcLength(hull, closed=True)
@@ -63,7 +73,9 @@ def _hull(mask: NDArray[np.bool_]) -> tuple[float, float]:
 def _axes(mask: NDArray[np.bool_]) -> tuple[float, float]:
     """Major and minor axis in pixels of the ellipse with the mask's second moments, each pixel a unit square."""
     moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)
-    of_x, of_xy, of_y = (moments[name] / moments["m00"] for name in ("mu20", "mu11", "mu02"))
+    of_x, of_xy, of_y = (
+        moments[name] / moments["m00"] for name in ("mu20", "mu11", "mu02")
+    )
     covariance = np.array([[of_x, of_xy], [of_xy, of_y]]) + np.eye(2) / 12
     minor, major = 4 * np.sqrt(np.linalg.eigvalsh(covariance))
     return float(major), float(minor)

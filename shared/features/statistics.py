@@ -23,7 +23,9 @@ class Distribution:
         if sample.dtype in (np.uint8, np.uint16):
             tally = np.bincount(sample)
             occurring = np.flatnonzero(tally)
-            return cls(occurring.astype(np.float64), tally[occurring].astype(np.float64))
+            return cls(
+                occurring.astype(np.float64), tally[occurring].astype(np.float64)
+            )
         values = np.sort(sample).astype(np.float64)
         return cls(values, np.ones(values.size, np.float64))
 
@@ -117,10 +119,16 @@ def histogram(levels_inside: NDArray[np.uint16], levels: int) -> dict[str, float
     With fewer than two levels there is no gradient: it counts as 0 at level 1.
     """
     counted = statistics(Distribution.of(levels_inside))
-    tally = np.bincount(levels_inside, minlength=levels + 1)[1 : levels + 1].astype(np.float64)
+    tally = np.bincount(levels_inside, minlength=levels + 1)[1 : levels + 1].astype(
+        np.float64
+    )
     share = tally / tally.sum()
     gradient = np.gradient(tally) if levels > 1 else np.zeros(1)
-    return {name: value for name, value in counted.items() if name not in HISTOGRAM_LEAVES_OUT} | {
+    return {
+        name: value
+        for name, value in counted.items()
+        if name not in HISTOGRAM_LEAVES_OUT
+    } | {
         "mode": _mode(tally, counted["mean"]),
         "entropy": entropy(share),
         "uniformity": float(share @ share),

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from shared.features.region import Region
 
-RING_PART, RING_LEAST_PX = 0.08, 3
+RING_PART = 0.08
+RING_LEAST_PX = 3
 SMOOTH_PX = 2.0
 """Sigma that takes speckle out before a gradient is looked at."""
 ALONG_PX = 3.0
 """Pixels nearer to the outline than this count as on it."""
-SOFTENER, DARKEST = 5.0, 3.0
+SOFTENER = 5.0
+DARKEST = 3.0
 """Grey levels added to a spread or a mean, so that even or black tissue divides nothing by zero."""
 
 Grey = NDArray[np.float32]
@@ -36,9 +38,11 @@ class Scene:
     def of(cls, region: Region) -> "Scene":
         """A nodule that fills its crop gets a border of the crop's edge, so that it has an outline; so does a line."""
         whole = region.whole or region
-        grey, mask = whole.values.astype(np.float32), whole.mask
+        grey = whole.values.astype(np.float32)
+        mask = whole.mask
         if mask.all() or min(mask.shape) < RING_LEAST_PX:
-            grey, mask = np.pad(grey, RING_LEAST_PX, mode="edge"), np.pad(mask, RING_LEAST_PX)
+            grey = np.pad(grey, RING_LEAST_PX, mode="edge")
+            mask = np.pad(mask, RING_LEAST_PX)
         return cls(grey, mask)
 
     def values(self, part: Flags) -> Grey:
@@ -52,7 +56,8 @@ def contrast(region: Region) -> dict[str, float]:
     element = _disc(_ring_px(scene.mask))
     grown = _grown(scene.mask, element)
     core = cv2.erode(scene.mask.astype(np.uint8), element) > 0
-    ring, rim = grown & ~scene.mask, scene.mask & ~core
+    ring = grown & ~scene.mask
+    rim = scene.mask & ~core
     parts = {
         "ring": ring,
         "beyond": _grown(grown, element) & ~grown,
@@ -62,7 +67,8 @@ def contrast(region: Region) -> dict[str, float]:
     measured: dict[str, float] = {}
     for name, part in parts.items():
         measured |= {
-            f"{name}_{key}": value for key, value in _against(inside, scene.values(part)).items()
+            f"{name}_{key}": value
+            for key, value in _against(inside, scene.values(part)).items()
         }
     means = [float(scene.values(part).mean()) for part in (ring, rim, core)]
     return measured | {"rim_ring": means[1] - means[0], "core_rim": means[2] - means[1]}
@@ -89,7 +95,9 @@ def _against(inside: Grey, there: Grey) -> dict[str, float]:
         "mean": difference,
         "median": float(np.median(inside) - np.median(there)),
         "standardised": difference / (float(there.std()) + SOFTENER),
-        "log_ratio": float(np.log((inside.mean() + DARKEST) / (there.mean() + DARKEST))),
+        "log_ratio": float(
+            np.log((inside.mean() + DARKEST) / (there.mean() + DARKEST))
+        ),
     }
 
 
@@ -108,13 +116,16 @@ def _outward_steps(scene: Scene) -> Grey:
 
 
 def _ring_px(mask: Flags) -> int:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    rows = np.flatnonzero(mask.any(1))
+    columns = np.flatnonzero(mask.any(0))
     return max(int(RING_PART * max(np.ptp(rows), np.ptp(columns))), RING_LEAST_PX)
 
 
 def _disc(radius_px: int) -> NDArray[np.uint8]:
     size = 2 * radius_px + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
+    return np.asarray(
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8
+    )
 
 
 def _grown(mask: Flags, element: NDArray[np.uint8]) -> Flags:

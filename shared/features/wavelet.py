@@ -44,11 +44,15 @@ def texture(region: Region, levels: int, distance: int = 1) -> dict[str, float]:
     for name, band in bands(region).items():
         spread = statistics(Distribution.of(band.inside))
         measured |= {
-            f"{name}_stat_{key}": value for key, value in spread.items() if key not in UNSTABLE
+            f"{name}_stat_{key}": value
+            for key, value in spread.items()
+            if key not in UNSTABLE
         }
         measured |= {
             f"{name}_glcm_{key}": value
-            for key, value in glcm.texture(discretise(band, levels), levels, distance).items()
+            for key, value in glcm.texture(
+                discretise(band, levels), levels, distance
+            ).items()
         }
     return measured
 

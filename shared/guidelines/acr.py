@@ -1,7 +1,13 @@
 """ACR TI-RADS 2017: points for each descriptor, summed."""
 
 from shared.guidelines.guideline import Case, Guideline, Level, Pattern, Sign, at_least
-from shared.guidelines.lexicon import Composition, Echogenicity, Focus, Margin, Orientation
+from shared.guidelines.lexicon import (
+    Composition,
+    Echogenicity,
+    Focus,
+    Margin,
+    Orientation,
+)
 
 ACR_2017 = Guideline(
     name="ACR-2017",

@@ -66,6 +66,10 @@ def _outcome(level: Level, size_mm: float) -> FnaOutcome:
 
 
 def _follow_up(level: Level, size_mm: float, outcome: FnaOutcome) -> tuple[int, ...]:
-    if outcome is FnaOutcome.DUE or not level.follow or not level.follow.met_by(size_mm):
+    if (
+        outcome is FnaOutcome.DUE
+        or not level.follow
+        or not level.follow.met_by(size_mm)
+    ):
         return ()
     return level.years

@@ -25,7 +25,9 @@ ATA_2015 = Guideline(
         Case("benign", Pattern(composition={Composition.CYSTIC})),
         Case("very low suspicion", Pattern(composition={Composition.SPONGIFORM})),
         Case(
-            "high suspicion", Pattern({Composition.SOLID, Composition.MIXED}, HYPOECHOIC), least=1
+            "high suspicion",
+            Pattern({Composition.SOLID, Composition.MIXED}, HYPOECHOIC),
+            least=1,
         ),
         Case("intermediate suspicion", Pattern({Composition.SOLID}, HYPOECHOIC)),
         Case("low suspicion", Pattern({Composition.SOLID}, ISO_OR_HYPERECHOIC), most=0),

@@ -45,7 +45,9 @@ class RiskBandRule:
     bands: tuple[Band, ...]
 
     def level(self, risk: float) -> Level:
-        return self.guideline.level(next(band.level for band in self.bands if band.holds(risk)))
+        return self.guideline.level(
+            next(band.level for band in self.bands if band.holds(risk))
+        )
 
 
 # Stated: TR2 < 2 %, TR3 < 5 %, TR4 5-20 %, TR5 > 20 %.

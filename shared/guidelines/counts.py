@@ -1,6 +1,14 @@
 """Kim 2002 and Kwak 2011: count the suspicious signs; neither looks at the size."""
 
-from shared.guidelines.guideline import ANY_SIZE, Case, Guideline, Level, Pattern, Scope, Sign
+from shared.guidelines.guideline import (
+    ANY_SIZE,
+    Case,
+    Guideline,
+    Level,
+    Pattern,
+    Scope,
+    Sign,
+)
 from shared.guidelines.lexicon import Composition
 from shared.guidelines.signs import (
     HYPOECHOIC,

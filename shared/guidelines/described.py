@@ -23,7 +23,8 @@ CHOICES: Mapping[str, type[StrEnum]] = {
 }
 """Of each one term, all of them needed: points for half a description would be too few."""
 Term = TypeVar("Term", bound=StrEnum)
-FOCI, ECCENTRIC = "foci", "eccentric"
+FOCI = "foci"
+ECCENTRIC = "eccentric"
 EXAMPLE: Mapping[str, Any] = {
     "composition": "solid",
     "echogenicity": "hypoechoic",
@@ -36,7 +37,11 @@ EXAMPLE: Mapping[str, Any] = {
 def describe(sent: str | Mapping[str, Any]) -> Descriptors:
     """Read descriptors, as JSON text or already parsed. Raises DescriptorsUnreadable, DescriptorUnusable."""
     fields = _parsed(sent) if isinstance(sent, str) else sent
-    if not isinstance(fields, Mapping) or not set(fields) <= {*CHOICES, FOCI, ECCENTRIC}:
+    if not isinstance(fields, Mapping) or not set(fields) <= {
+        *CHOICES,
+        FOCI,
+        ECCENTRIC,
+    }:
         raise DescriptorsUnreadable(
             known=", ".join((*CHOICES, FOCI, ECCENTRIC)), example=json.dumps(EXAMPLE)
         )
@@ -83,5 +88,7 @@ def _foci(sent: object) -> frozenset[Focus]:
 
 def _eccentric(sent: object, composition: Composition) -> bool:
     if not isinstance(sent, bool) or (sent and composition is not Composition.MIXED):
-        raise DescriptorUnusable(name=ECCENTRIC, takes="false, true (composition: mixed)")
+        raise DescriptorUnusable(
+            name=ECCENTRIC, takes="false, true (composition: mixed)"
+        )
     return sent

@@ -133,7 +133,12 @@ class Guideline:
         """The nodule's level; None where the guideline has no place for it."""
         points = self.points(nodule)
         return next(
-            (self.level(case.level) for case in self.cases if case.covers(nodule, points)), None
+            (
+                self.level(case.level)
+                for case in self.cases
+                if case.covers(nodule, points)
+            ),
+            None,
         )
 
     def level(self, name: str) -> Level:

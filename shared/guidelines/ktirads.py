@@ -1,6 +1,14 @@
 """K-TIRADS 2016 and 2021: solidity and echogenicity, with any of three suspicious signs or none."""
 
-from shared.guidelines.guideline import Case, Guideline, Level, Pattern, Sign, above, at_least
+from shared.guidelines.guideline import (
+    Case,
+    Guideline,
+    Level,
+    Pattern,
+    Sign,
+    above,
+    at_least,
+)
 from shared.guidelines.lexicon import Composition, Focus
 from shared.guidelines.signs import (
     BENIGN_STRUCTURE,
@@ -56,5 +64,8 @@ K_TIRADS_2016 = Guideline(
         Level("K-TIRADS 5", biopsy=at_least(10)),
     ),
     signs=_SIGNS,
-    cases=(Case("K-TIRADS 2, spongiform", Pattern(composition={Composition.SPONGIFORM})), *_CASES),
+    cases=(
+        Case("K-TIRADS 2, spongiform", Pattern(composition={Composition.SPONGIFORM})),
+        *_CASES,
+    ),
 )

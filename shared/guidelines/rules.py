@@ -33,15 +33,25 @@ def recommend(risk: float, size_mm: float, rule: str = DEFAULT_RULE) -> FnaAdvic
     if rule not in RULES:
         raise RuleUnknown(rule=rule, known=", ".join(RULES))
     chosen = RULES[rule]
-    return advise(chosen.level(risk), size_mm, rule=rule, source=chosen.guideline.source, risk=risk)
+    return advise(
+        chosen.level(risk),
+        size_mm,
+        rule=rule,
+        source=chosen.guideline.source,
+        risk=risk,
+    )
 
 
-def alternatives(risk: float, size_mm: float, besides: str = DEFAULT_RULE) -> tuple[FnaAdvice, ...]:
+def alternatives(
+    risk: float, size_mm: float, besides: str = DEFAULT_RULE
+) -> tuple[FnaAdvice, ...]:
     """What the other rules say of the same nodule."""
     return tuple(recommend(risk, size_mm, rule) for rule in RULES if rule != besides)
 
 
-def assess(nodule: Descriptors, size_mm: float, guideline: str = ACR_2017.name) -> FnaAdvice:
+def assess(
+    nodule: Descriptors, size_mm: float, guideline: str = ACR_2017.name
+) -> FnaAdvice:
     """Advice from descriptors, by the guideline itself. Raises SizeInvalid, RuleUnknown."""
     if guideline not in GUIDELINES:
         raise RuleUnknown(rule=guideline, known=", ".join(GUIDELINES))
@@ -52,5 +62,7 @@ def assess(nodule: Descriptors, size_mm: float, guideline: str = ACR_2017.name) 
         return undecided(reason, size_mm, rule=chosen.name, source=chosen.source)
     if chosen.scope is Scope.RISK_ONLY:
         reason = f"No advice: {chosen.name} grades the risk (category {level.name}) and sets no size for FNA."
-        return undecided(reason, size_mm, rule=chosen.name, source=chosen.source, level=level.name)
+        return undecided(
+            reason, size_mm, rule=chosen.name, source=chosen.source, level=level.name
+        )
     return advise(level, size_mm, rule=chosen.name, source=chosen.source)

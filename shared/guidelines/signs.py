@@ -1,7 +1,13 @@
 """The terms that several guidelines count, so that each is drawn once."""
 
 from shared.guidelines.guideline import Pattern
-from shared.guidelines.lexicon import Composition, Echogenicity, Focus, Margin, Orientation
+from shared.guidelines.lexicon import (
+    Composition,
+    Echogenicity,
+    Focus,
+    Margin,
+    Orientation,
+)
 
 BENIGN_STRUCTURE = frozenset({Composition.CYSTIC, Composition.SPONGIFORM})
 ISO_OR_HYPERECHOIC = frozenset({Echogenicity.ISOECHOIC, Echogenicity.HYPERECHOIC})

@@ -5,12 +5,20 @@ from shared.guidelines.guideline import ANY_SIZE, Level, Threshold
 
 
 def sentence(
-    level: Level, size_mm: float, outcome: FnaOutcome, years: tuple[int, ...], risk: float | None
+    level: Level,
+    size_mm: float,
+    outcome: FnaOutcome,
+    years: tuple[int, ...],
+    risk: float | None,
 ) -> str:
     """The advice in words, with the follow-up where there is one."""
     subject = level.name if risk is None else f"{level.name} (risk {100 * risk:.3g} %)"
     said = f"{_HEADS[outcome]}{_reason(level, size_mm, outcome, subject)}"
-    return f"{said}; ultrasound again after {_listed(years)} years." if years else f"{said}."
+    return (
+        f"{said}; ultrasound again after {_listed(years)} years."
+        if years
+        else f"{said}."
+    )
 
 
 _HEADS = {
@@ -21,7 +29,11 @@ _HEADS = {
 
 
 def _reason(level: Level, size_mm: float, outcome: FnaOutcome, subject: str) -> str:
-    judged = level.consider if outcome is FnaOutcome.CONSIDER or level.biopsy is None else None
+    judged = (
+        level.consider
+        if outcome is FnaOutcome.CONSIDER or level.biopsy is None
+        else None
+    )
     if judged:
         return f": {_compared(size_mm, judged)} from which {subject} leaves it to judgement"
     if level.biopsy is None or level.biopsy == ANY_SIZE:

@@ -1,6 +1,12 @@
 """Bytes -> trusted image -> region of interest -> normalised array."""
 
-from shared.imaging.calipers import Mark, MarkKind, find_marks, remove_marks, roi_from_marks
+from shared.imaging.calipers import (
+    Mark,
+    MarkKind,
+    find_marks,
+    remove_marks,
+    roi_from_marks,
+)
 from shared.imaging.crop import Framing, crop
 from shared.imaging.decode import decode
 from shared.imaging.errors import (

@@ -10,7 +10,8 @@ from shared.imaging.image import Box
 
 CENTIMETRES = 3
 """Physical units code (PS3.3, C.8.5.5.1.15)."""
-TWO_DIMENSIONAL, TISSUE = 1, 1
+TWO_DIMENSIONAL = 1
+TISSUE = 1
 """Region spatial format and region data type (PS3.3, C.8.5.5.1.1 and C.8.5.5.1.2)."""
 PLAUSIBLE_MM = (0.005, 2.0)
 """Least and greatest pixel of an ultrasound image."""
@@ -72,7 +73,8 @@ def regions(dataset: Dataset, width: int, height: int) -> tuple[Box, ...]:
     if any(_reaches_beyond(box, width, height) for box in boxes):
         return ()
     if not any(
-        item.get("RegionSpatialFormat") == TWO_DIMENSIONAL and _region(item) for item in items
+        item.get("RegionSpatialFormat") == TWO_DIMENSIONAL and _region(item)
+        for item in items
     ):
         return ()
     return tuple(_clipped(box, width, height) for box in boxes)
@@ -80,13 +82,15 @@ def regions(dataset: Dataset, width: int, height: int) -> tuple[Box, ...]:
 
 def _is_b_mode(item: Dataset) -> bool:
     return bool(
-        item.get("RegionSpatialFormat") == TWO_DIMENSIONAL and item.get("RegionDataType") == TISSUE
+        item.get("RegionSpatialFormat") == TWO_DIMENSIONAL
+        and item.get("RegionDataType") == TISSUE
     )
 
 
 def _region(item: Dataset) -> _Region | None:
     stated = [
-        _number(item, f"RegionLocation{name}") for name in ("MinX0", "MinY0", "MaxX1", "MaxY1")
+        _number(item, f"RegionLocation{name}")
+        for name in ("MinX0", "MinY0", "MaxX1", "MaxY1")
     ]
     corners = [int(corner) for corner in stated if corner is not None]
     if len(corners) < len(stated):
@@ -94,13 +98,18 @@ def _region(item: Dataset) -> _Region | None:
     left, top, right, bottom = corners
     if right <= left or bottom <= top or left < 0 or top < 0:
         return None
-    return _Region(Box(left, top, right - left + 1, bottom - top + 1), _region_spacing(item))
+    return _Region(
+        Box(left, top, right - left + 1, bottom - top + 1), _region_spacing(item)
+    )
 
 
 def _region_spacing(item: Dataset) -> tuple[float, float] | None:
-    if any(_number(item, f"PhysicalUnits{axis}Direction") != CENTIMETRES for axis in "XY"):
+    if any(
+        _number(item, f"PhysicalUnits{axis}Direction") != CENTIMETRES for axis in "XY"
+    ):
         return None
-    rows_cm, columns_cm = _number(item, "PhysicalDeltaY"), _number(item, "PhysicalDeltaX")
+    rows_cm = _number(item, "PhysicalDeltaY")
+    columns_cm = _number(item, "PhysicalDeltaX")
     return (
         None
         if rows_cm is None or columns_cm is None
@@ -111,13 +120,19 @@ def _region_spacing(item: Dataset) -> tuple[float, float] | None:
 def _pixel_spacing(dataset: Dataset) -> tuple[float, float] | None:
     spacing = dataset.get("PixelSpacing")
     return (
-        _plausible(float(spacing[0]), float(spacing[1])) if spacing and len(spacing) == 2 else None
+        _plausible(float(spacing[0]), float(spacing[1]))
+        if spacing and len(spacing) == 2
+        else None
     )
 
 
 def _plausible(rows_mm: float, columns_mm: float) -> tuple[float, float] | None:
     low, high = PLAUSIBLE_MM
-    return (rows_mm, columns_mm) if low <= rows_mm <= high and low <= columns_mm <= high else None
+    return (
+        (rows_mm, columns_mm)
+        if low <= rows_mm <= high and low <= columns_mm <= high
+        else None
+    )
 
 
 def _reaches_beyond(box: Box, width: int, height: int) -> bool:
@@ -126,9 +141,15 @@ def _reaches_beyond(box: Box, width: int, height: int) -> bool:
 
 
 def _clipped(box: Box, width: int, height: int) -> Box:
-    return Box(box.x, box.y, min(box.width, width - box.x), min(box.height, height - box.y))
+    return Box(
+        box.x, box.y, min(box.width, width - box.x), min(box.height, height - box.y)
+    )
 
 
 def _number(item: Dataset, name: str) -> float | None:
     value = item.get(name)
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    return (
+        float(value)
+        if isinstance(value, int | float) and math.isfinite(value)
+        else None
+    )

@@ -61,7 +61,8 @@ class _Cleaned:
     marks: tuple[Mark, ...]
 
     def cut(self, frame: Box) -> NDArray[np.uint8]:
-        top, left = frame.y - self.part.y, frame.x - self.part.x
+        top = frame.y - self.part.y
+        left = frame.x - self.part.x
         return np.ascontiguousarray(
             self.pixels[top : top + frame.height, left : left + frame.width]
         )
@@ -98,12 +99,19 @@ def crop(image: UltrasoundImage, roi: Roi | None, framing: Framing = PLAIN) -> N
         frame = roi.bounds.grown(framing.margin, whole)
         cleaned = _clean(image, roi.bounds.grown(framing.margin + SOUGHT_AROUND, whole))
         return _nodule(
-            image, cleaned, frame, roi, _measured(image, roi), outlined=roi.polygon is not None
+            image,
+            cleaned,
+            frame,
+            roi,
+            _measured(image, roi),
+            outlined=roi.polygon is not None,
         )
     cleaned = _clean(image, image.region or whole)
     if framing.calipers and (derived := roi_from_marks(cleaned.marks, width, height)):
         frame = derived.bounds.grown(framing.margin, cleaned.part)
-        size_mm = caliper_mm(cleaned.marks, image.spacing_mm) if image.spacing_mm else None
+        size_mm = (
+            caliper_mm(cleaned.marks, image.spacing_mm) if image.spacing_mm else None
+        )
         nodule = _nodule(image, cleaned, frame, derived, size_mm, ROI_FROM_CALIPERS)
         return replace(nodule, found=derived.bounds)
     return _nodule(image, cleaned, cleaned.part, None, None, NO_ROI)
@@ -115,7 +123,9 @@ def _clean(image: UltrasoundImage, part: Box) -> _Cleaned:
     )
     marks = find_marks(pixels)
     return _Cleaned(
-        part, remove_marks(pixels, marks), tuple(mark.shifted(part.x, part.y) for mark in marks)
+        part,
+        remove_marks(pixels, marks),
+        tuple(mark.shifted(part.x, part.y) for mark in marks),
     )
 
 
@@ -136,7 +146,9 @@ def _nodule(
 
 def _measured(image: UltrasoundImage, roi: Roi) -> float | None:
     """The ROI's size, unless it lies outside the region that the calibration is of."""
-    if image.spacing_mm is None or (image.region and not image.region.holds(roi.bounds)):
+    if image.spacing_mm is None or (
+        image.region and not image.region.holds(roi.bounds)
+    ):
         return None
     return measured_mm(roi, image.spacing_mm)
 

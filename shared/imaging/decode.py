@@ -8,7 +8,9 @@ from shared.imaging.inspect import inspect
 from shared.imaging.limits import Limits
 
 
-def decode(data: bytes, limits: Limits | None = None, frame: int | None = None) -> UltrasoundImage:
+def decode(
+    data: bytes, limits: Limits | None = None, frame: int | None = None
+) -> UltrasoundImage:
     """Decode a PNG, JPEG, BMP, TIFF or DICOM file to 8-bit grey.
 
     Parameters

@@ -10,7 +10,8 @@ NAMED = ("Manufacturer", "ManufacturerModelName")
 PRIVATE = ("PatientName", "PatientID", "PatientBirthDate", "DeviceSerialNumber")
 """What scanners that are set up wrongly repeat in other fields; read only to leave it out."""
 DEVICE_TAGS = (*NAMED, *PRIVATE)
-MOST_LETTERS, MOST_BYTES = 80, 256
+MOST_LETTERS = 80
+MOST_BYTES = 256
 SHORTEST_PRIVATE = 3
 """Letters; a patient called PLA must not be kept, and one with the number 7 must not cost an EPIQ 7 its name."""
 NOT_A_NAME = re.compile(r"[^A-Za-z0-9 .,&+()/_-]+")
@@ -21,7 +22,9 @@ LONG_NUMBER = re.compile(r"\d{6,}")
 def device(dataset: Dataset) -> str | None:
     """Make and model in plain ASCII, at most 80 letters; None where the file names neither."""
     return (
-        " ".join(filter(None, (named(dataset, name) for name in NAMED)))[:MOST_LETTERS].strip()
+        " ".join(filter(None, (named(dataset, name) for name in NAMED)))[
+            :MOST_LETTERS
+        ].strip()
         or None
     )
 
@@ -39,7 +42,9 @@ def named(dataset: Dataset, name: str) -> str:
     }
     words = _words(dataset, name)
     return " ".join(
-        word for word in words if word.casefold() not in private and not LONG_NUMBER.search(word)
+        word
+        for word in words
+        if word.casefold() not in private and not LONG_NUMBER.search(word)
     )
 
 

@@ -28,7 +28,9 @@ def read_header(stream: BinaryIO, kind: ImageFormat, limits: Limits) -> Header:
     """Rows, columns, number of frames and the scanner; reading stops before the pixel data."""
     with reading(kind, limits):
         _refuse_inflation(stream, limits)
-        dataset = dcmread(stream, stop_before_pixels=True, specific_tags=list(HEADER_TAGS))
+        dataset = dcmread(
+            stream, stop_before_pixels=True, specific_tags=list(HEADER_TAGS)
+        )
         return _header(dataset)
 
 
@@ -42,14 +44,23 @@ def read_image(
         _check_frame(dataset, index, header)
         pixels, colour = greyscale(pixel_array(dataset, index=index), dataset)
         calibration = calibrate(dataset, header.width, header.height)
-        findings = (*_frame_finding(header.frames, index, chosen), *colour, *calibration.findings)
+        findings = (
+            *_frame_finding(header.frames, index, chosen),
+            *colour,
+            *calibration.findings,
+        )
         return UltrasoundImage(
-            pixels, ImageFormat.DICOM, calibration.spacing_mm, calibration.region, findings
+            pixels,
+            ImageFormat.DICOM,
+            calibration.spacing_mm,
+            calibration.region,
+            findings,
         )
 
 
 def _header(dataset: Dataset) -> Header:
-    width, height = dataset.get("Columns"), dataset.get("Rows")
+    width = dataset.get("Columns")
+    height = dataset.get("Rows")
     if width is None or height is None:
         raise UnsupportedImage(problem="The DICOM file holds no image")
     frames = max(int(dataset.get("NumberOfFrames") or 1), 1)
@@ -62,14 +73,22 @@ def _refuse_inflation(stream: BinaryIO, limits: Limits) -> None:
     syntax = _read_file_meta_info(stream).get("TransferSyntaxUID")
     if syntax == DeflatedExplicitVRLittleEndian:
         bound = limits.max_inflated_mib * 2**20
-        if len(zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), bound + 1)) > bound:
+        if (
+            len(
+                zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), bound + 1)
+            )
+            > bound
+        ):
             raise limits.too_large()
     stream.seek(0)
 
 
 def check_decodable(dataset: Dataset) -> None:
     """Refuse a file without pixels, or of an encoding that nothing here reads (`UnsupportedImage`)."""
-    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+    if not any(
+        name in dataset
+        for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+    ):
         raise UnsupportedImage(problem="The DICOM file holds no pixel data")
     syntax = dataset.file_meta.TransferSyntaxUID
     try:
@@ -77,17 +96,22 @@ def check_decodable(dataset: Dataset) -> None:
     except NotImplementedError:
         decodable = False
     if not decodable:
-        raise UnsupportedImage(problem=f"DICOM pixel data encoded as {syntax.name} are not read")
+        raise UnsupportedImage(
+            problem=f"DICOM pixel data encoded as {syntax.name} are not read"
+        )
 
 
 def _check_frame(dataset: Dataset, index: int, header: Header) -> None:
     """A compressed frame must have the size that was let in."""
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return
-    size = declared_size(get_frame(dataset.PixelData, index, number_of_frames=header.frames))
+    size = declared_size(
+        get_frame(dataset.PixelData, index, number_of_frames=header.frames)
+    )
     if size not in (None, (header.width, header.height)):
         raise ImageUnreadable(
-            format="DICOM", problem="its compressed frame has another size than its header says"
+            format="DICOM",
+            problem="its compressed frame has another size than its header says",
         )
 
 

@@ -23,7 +23,9 @@ def read_nodule(image: Path, mask: Path | None, framing: Framing) -> Nodule:
     """
     pixels = decode(read_file(image))
     height, width = pixels.pixels.shape
-    return crop(pixels, read_outline(read_file(mask), width, height) if mask else None, framing)
+    return crop(
+        pixels, read_outline(read_file(mask), width, height) if mask else None, framing
+    )
 
 
 def read_file(path: Path) -> bytes:

@@ -42,10 +42,14 @@ def _is_coloured(rgb: NDArray[np.uint8]) -> bool:
     return bool((chroma > COLOURED_CHROMA).mean() > COLOURED_FRACTION)
 
 
-def scale_to_byte(values: NDArray[np.number], low: float, high: float) -> NDArray[np.uint8]:
+def scale_to_byte(
+    values: NDArray[np.number], low: float, high: float
+) -> NDArray[np.uint8]:
     """Map `low`..`high` linearly to 0..255 and clip; a range of no width maps to 0. Any shape."""
     if high <= low:
         return np.zeros(values.shape, np.uint8)
-    scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
+    scaled = (values.astype(np.float32) - np.float32(low)) * np.float32(
+        255 / (high - low)
+    )
     levels: NDArray[np.uint8] = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
     return levels

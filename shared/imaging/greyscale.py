@@ -60,7 +60,8 @@ def _windowed(frame: NDArray[np.number], dataset: Dataset) -> NDArray[np.uint8]:
 
 def _window(dataset: Dataset) -> tuple[float, float] | None:
     """Values shown black and white by the first window (PS3.3, C.11.2.1.2.1); None where there is none to use."""
-    centre, width = _first(dataset.get("WindowCenter")), _first(dataset.get("WindowWidth"))
+    centre = _first(dataset.get("WindowCenter"))
+    width = _first(dataset.get("WindowWidth"))
     if centre is None or width is None or width <= 1:
         return None
     return centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2

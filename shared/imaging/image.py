@@ -29,8 +29,10 @@ class Box:
 
     def grown(self, share: float, within: "Box") -> "Box":
         """Wider and taller by a share of itself on each side, clipped to another box."""
-        along_x, along_y = round(share * self.width), round(share * self.height)
-        left, top = max(self.x - along_x, within.x), max(self.y - along_y, within.y)
+        along_x = round(share * self.width)
+        along_y = round(share * self.height)
+        left = max(self.x - along_x, within.x)
+        top = max(self.y - along_y, within.y)
         right = min(self.x + self.width + along_x, within.x + within.width)
         bottom = min(self.y + self.height + along_y, within.y + within.height)
         return Box(left, top, right - left, bottom - top)
@@ -38,7 +40,11 @@ class Box:
     def holds(self, other: "Box") -> bool:
         """Whether another box lies inside."""
         across = self.x <= other.x and other.x + other.width <= self.x + self.width
-        return across and self.y <= other.y and other.y + other.height <= self.y + self.height
+        return (
+            across
+            and self.y <= other.y
+            and other.y + other.height <= self.y + self.height
+        )
 
 
 @dataclass(frozen=True)

@@ -24,4 +24,6 @@ class Limits:
         if max(width, height) > self.max_side_px or width * height > self.max_pixels:
             raise self.too_large()
         if min(width, height) < self.min_side_px:
-            raise ImageTooSmall(width=width, height=height, min_side_px=self.min_side_px)
+            raise ImageTooSmall(
+                width=width, height=height, min_side_px=self.min_side_px
+            )

@@ -27,7 +27,9 @@ def to_input(
     (3, S, S) float32
     """
     grey = to_square(nodule, size_px).astype(np.float32) / np.float32(255)
-    mean_, std_ = (np.asarray(values, np.float32)[:, None, None] for values in (mean, std))
+    mean_, std_ = (
+        np.asarray(values, np.float32)[:, None, None] for values in (mean, std)
+    )
     return (grey[None] - mean_) / std_
 
 
@@ -46,6 +48,8 @@ def to_square(nodule: Nodule, size_px: int) -> NDArray[np.uint8]:
 def mask_square(nodule: Nodule, size_px: int) -> NDArray[np.float32]:
     """The nodule's mask at the size of a network's input, (S, S), 1 inside."""
     mask = cv2.resize(
-        nodule.mask.astype(np.float32), (size_px, size_px), interpolation=cv2.INTER_LINEAR
+        nodule.mask.astype(np.float32),
+        (size_px, size_px),
+        interpolation=cv2.INTER_LINEAR,
     )
     return np.asarray(mask, np.float32)

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut
 
-DISCRETE, LINEAR, INDIRECT = 0, 1, 2
+DISCRETE = 0
+LINEAR = 1
+INDIRECT = 2
 """Segment types (PS3.3, C.7.9.2)."""
 COLOURS = ("Red", "Green", "Blue")
 
@@ -21,7 +23,9 @@ def apply_palette(indices: NDArray[np.number], dataset: Dataset) -> NDArray[np.u
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
         unfold_palette(dataset)
     rgb = apply_color_lut(indices, dataset)[..., :3]
-    return rgb.astype(np.uint8) if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
+    return (
+        rgb.astype(np.uint8) if rgb.dtype == np.uint8 else (rgb >> 8).astype(np.uint8)
+    )
 
 
 def unfold_palette(dataset: Dataset) -> None:
@@ -29,12 +33,16 @@ def unfold_palette(dataset: Dataset) -> None:
     entries, _, bits = dataset.RedPaletteColorLookupTableDescriptor
     if bits != 16:
         raise ValueError("segmented palettes are read in words of 16 bits only")
-    word = np.dtype(np.uint16).newbyteorder("<" if dataset.original_encoding[1] else ">")
+    word = np.dtype(np.uint16).newbyteorder(
+        "<" if dataset.original_encoding[1] else ">"
+    )
     for colour in COLOURS:
         name = f"{colour}PaletteColorLookupTableData"
         words = np.frombuffer(dataset[f"Segmented{name}"].value, word).tolist()
         setattr(
-            dataset, name, np.asarray(unfold_segments(words, entries or 2**16), np.uint16).tobytes()
+            dataset,
+            name,
+            np.asarray(unfold_segments(words, entries or 2**16), np.uint16).tobytes(),
         )
         del dataset[f"Segmented{name}"]
 
@@ -68,7 +76,9 @@ def unfold_segments(words: list[int], entries: int) -> list[int]:
     raise ValueError("the palette's segments end early")
 
 
-def _walk(words: list[int], at: int, end: int, count: int | None = None) -> Iterator[_Segment]:
+def _walk(
+    words: list[int], at: int, end: int, count: int | None = None
+) -> Iterator[_Segment]:
     """Segments from `at`; a trailing pad word is no segment."""
     while at + 1 < end and count != 0:
         kind, length = words[at : at + 2]
@@ -80,7 +90,9 @@ def _walk(words: list[int], at: int, end: int, count: int | None = None) -> Iter
         count = None if count is None else count - 1
 
 
-def _append(table: list[int], words: list[int], segment: _Segment, entries: int) -> None:
+def _append(
+    table: list[int], words: list[int], segment: _Segment, entries: int
+) -> None:
     if len(table) + segment.length > entries:
         raise ValueError("the palette's segments give more values than it declares")
     if segment.kind == DISCRETE:

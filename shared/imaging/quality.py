@@ -12,13 +12,17 @@ Mask = NDArray[np.bool_]
 
 FEWEST_PX = 32 * 32
 """Pixels of a nodule; networks look at 128 to 299 a side, so below this each pixel is spread over 16 and more."""
-WHITE, MOST_WHITE = 250, 0.10
+WHITE = 250
+MOST_WHITE = 0.10
 """Grey level and share of the nodule; 851 real images had 4.7 % at most."""
-BLACK, MOST_BLACK = 1, 0.60
+BLACK = 1
+MOST_BLACK = 0.60
 """Grey level and share. Fluid is dark but carries noise; 851 real images had 43 % at most, with a frame of screen."""
-LIT, LEAST_LIT = (8, 247), 0.05
+LIT = (8, 247)
+LEAST_LIT = 0.05
 """Between black and white, where speckle shows; a nodule of which less is lit, such as a cyst, is not judged by it."""
-WINDOW_PX, LEAST_SPECKLE = 5, 2.5
+WINDOW_PX = 5
+LEAST_SPECKLE = 2.5
 """Median standard deviation in grey levels within windows. Of 851 real images one had less (1.9, mostly text), the next
 had 3.2; the same image smoothed by 4 pixels had 2.2, a grey ramp 1.4, a drawing 0.
 """
@@ -63,7 +67,9 @@ def judge(pixels: Grey, mask: Mask) -> tuple[Finding, ...]:
 def _saturated(values: Grey) -> bool:
     if not values.size:
         return False
-    return bool((values >= WHITE).mean() > MOST_WHITE or (values <= BLACK).mean() > MOST_BLACK)
+    return bool(
+        (values >= WHITE).mean() > MOST_WHITE or (values <= BLACK).mean() > MOST_BLACK
+    )
 
 
 def _has_speckle(pixels: Grey, mask: Mask) -> bool:
@@ -73,7 +79,11 @@ def _has_speckle(pixels: Grey, mask: Mask) -> bool:
     lit = mask & (mean > LIT[0]) & (mean < LIT[1])
     if lit.sum() <= LEAST_LIT * mask.sum():
         return True
-    spread = np.sqrt(np.maximum(cv2.blur(grey * grey, (WINDOW_PX, WINDOW_PX)) - mean * mean, 0))
+    spread = np.sqrt(
+        np.maximum(cv2.blur(grey * grey, (WINDOW_PX, WINDOW_PX)) - mean * mean, 0)
+    )
     neighbours = np.ones((3, 3), np.uint8)
     flat = cv2.dilate(pixels, neighbours) == cv2.erode(pixels, neighbours)
-    return bool(np.median(spread[lit]) >= LEAST_SPECKLE and flat[lit].mean() <= MOST_FLAT)
+    return bool(
+        np.median(spread[lit]) >= LEAST_SPECKLE and flat[lit].mean() <= MOST_FLAT
+    )

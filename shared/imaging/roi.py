@@ -42,7 +42,9 @@ class Roi:
         """
         fields = _parse_json(sent) if isinstance(sent, str) else sent
         if not isinstance(fields, Mapping) or set(fields) not in ({"box"}, {"polygon"}):
-            raise RoiInvalid(problem="it needs either `box` or `polygon`, and nothing else")
+            raise RoiInvalid(
+                problem="it needs either `box` or `polygon`, and nothing else"
+            )
         if "box" in fields:
             x, y, width, height = _numbers(fields["box"], 4)
             roi = cls(box=(x, y, width, height))
@@ -74,30 +76,32 @@ class Roi:
         """The least box of whole pixels that holds the ROI."""
         if self.box:
             x, y, width, height = self.box
-            left, top, right, bottom = (
-                math.floor(x),
-                math.floor(y),
-                math.ceil(x + width),
-                math.ceil(y + height),
-            )
+            left = math.floor(x)
+            top = math.floor(y)
+            right = math.ceil(x + width)
+            bottom = math.ceil(y + height)
         else:
             xs, ys = zip(*self._corners, strict=True)
-            left, top, right, bottom = (
-                math.floor(min(xs)),
-                math.floor(min(ys)),
-                _past(max(xs)),
-                _past(max(ys)),
-            )
+            left = math.floor(min(xs))
+            top = math.floor(min(ys))
+            right = _past(max(xs))
+            bottom = _past(max(ys))
         return Box(left, top, right - left, bottom - top)
 
     def check_inside(self, width: int, height: int) -> None:
         """Refuse an ROI that reaches beyond an image of that size (`RoiOutsideImage`)."""
         if self.box:
             x, y, box_width, box_height = self.box
-            left, top, right, bottom = x, y, x + box_width, y + box_height
+            left = x
+            top = y
+            right = x + box_width
+            bottom = y + box_height
         else:
             xs, ys = zip(*self._corners, strict=True)
-            left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
+            left = min(xs)
+            top = min(ys)
+            right = max(xs)
+            bottom = max(ys)
         if left < 0 or top < 0 or right > width or bottom > height:
             raise RoiOutsideImage(roi=self._described(), width=width, height=height)
 
@@ -110,17 +114,23 @@ class Roi:
         canvas = np.zeros((frame.height, frame.width), np.uint8)
         if self.box:
             inner = self.bounds
-            top, left = inner.y - frame.y, inner.x - frame.x
-            canvas[max(top, 0) : top + inner.height, max(left, 0) : left + inner.width] = 1
+            top = inner.y - frame.y
+            left = inner.x - frame.x
+            canvas[
+                max(top, 0) : top + inner.height, max(left, 0) : left + inner.width
+            ] = 1
         else:
             corners = (np.array(self._corners) - (frame.x, frame.y)) * 2**SUBPIXEL_BITS
-            cv2.fillPoly(canvas, [np.rint(corners).astype(np.int32)], 1, shift=SUBPIXEL_BITS)
+            cv2.fillPoly(
+                canvas, [np.rint(corners).astype(np.int32)], 1, shift=SUBPIXEL_BITS
+            )
         return canvas.astype(bool)
 
     def to_json(self) -> str:
         """The text that `parse` reads."""
         return json.dumps(
-            {"box": self.box} if self.box else {"polygon": self.polygon}, separators=(",", ":")
+            {"box": self.box} if self.box else {"polygon": self.polygon},
+            separators=(",", ":"),
         )
 
     def _described(self) -> str:
@@ -138,9 +148,13 @@ class Roi:
     def _check_size(self) -> None:
         bounds = self.bounds
         if min(bounds.width, bounds.height) < MIN_SIDE_PX:
-            raise RoiTooSmall(width=bounds.width, height=bounds.height, min_side_px=MIN_SIDE_PX)
+            raise RoiTooSmall(
+                width=bounds.width, height=bounds.height, min_side_px=MIN_SIDE_PX
+            )
         if self.polygon and abs(_shoelace(self.polygon)) < MIN_SIDE_PX**2 / 4:
-            raise RoiInvalid(problem="the polygon encloses next to nothing, or crosses itself")
+            raise RoiInvalid(
+                problem="the polygon encloses next to nothing, or crosses itself"
+            )
 
 
 def _past(furthest: float) -> int:

@@ -17,7 +17,13 @@ from shared.learning.progress import Progress, silent
 from shared.learning.sample import Sample, check_apart, check_classes
 from shared.learning.stored import StoredTable
 from shared.learning.table import Skipped, precompute
-from shared.learning.workbench import Workbench, build_extractor, fingerprint, framing, tuning_keys
+from shared.learning.workbench import (
+    Workbench,
+    build_extractor,
+    fingerprint,
+    framing,
+    tuning_keys,
+)
 
 __all__ = [
     "Evidence",

@@ -104,7 +104,11 @@ def kernel_gamma(settings: Settings) -> float | None:
 
 
 def fit_classifier(
-    classifier: Classifier, settings: Settings, features: Table, malignant: Labels, seed: int
+    classifier: Classifier,
+    settings: Settings,
+    features: Table,
+    malignant: Labels,
+    seed: int,
 ) -> SvmScorer | ForestScorer | OwnScorer:
     """Fit with one combination of settings.
 
@@ -132,10 +136,16 @@ def fit_classifier(
 
 def svm_options(settings: Settings, classifier: Svm) -> dict[str, Any]:
     """What scikit-learn's SVC takes, the kernel's width left out."""
-    return {"C": settings["C"], "kernel": settings["kernel"], "class_weight": _weight(classifier)}
+    return {
+        "C": settings["C"],
+        "kernel": settings["kernel"],
+        "class_weight": _weight(classifier),
+    }
 
 
-def _fit_svm(settings: Settings, features: Table, malignant: Labels, classifier: Svm) -> SvmScorer:
+def _fit_svm(
+    settings: Settings, features: Table, malignant: Labels, classifier: Svm
+) -> SvmScorer:
     options = svm_options(settings, classifier)
     gamma = kernel_gamma(settings)
     if gamma is not None:

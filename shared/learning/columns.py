@@ -50,7 +50,8 @@ class Fixed:
     tuned = False
 
     def __init__(self, digest: str, table: Array) -> None:
-        self.digest, self._table = digest, table
+        self.digest = digest
+        self._table = table
 
     def prepare(self) -> None:
         """There is none."""
@@ -69,5 +70,8 @@ def seen(kind: ClassifierKind, tables: Sequence[Array], tuned: Sequence[bool]) -
     """
     if kind is ClassifierKind.NETWORK:
         return tables[0][:, -1:]
-    blocks = [table[:, :-1] if own else table for table, own in zip(tables, tuned, strict=True)]
+    blocks = [
+        table[:, :-1] if own else table
+        for table, own in zip(tables, tuned, strict=True)
+    ]
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)

@@ -5,9 +5,7 @@ from shared.errors import InputError, SeraError
 
 class SingleClass(InputError):
     code = "single-class"
-    text = (
-        "All {count} labelled images are {label}. Add images of the other class, then train again."
-    )
+    text = "All {count} labelled images are {label}. Add images of the other class, then train again."
 
 
 class TooFewSamples(InputError):

@@ -91,9 +91,13 @@ def gather_evidence(
             embedding=np.quantile(embedding.astype(np.float64), PER_CENTS, axis=0).T,
         ),
         conformal=ConformalCases.of(scores, malignant),
-        operating_points=tuple(_point(target, scores, malignant, folds) for target in TARGETS),
+        operating_points=tuple(
+            _point(target, scores, malignant, folds) for target in TARGETS
+        ),
         coverage=_coverage(scores, malignant, folds),
-        calibration=calibration_curve(cross_fitted(scores, malignant, folds), malignant),
+        calibration=calibration_curve(
+            cross_fitted(scores, malignant, folds), malignant
+        ),
     )
 
 

@@ -52,7 +52,9 @@ class NetworkExtractor:
     normalisation, Perronnin et al., ECCV 2010).
     """
 
-    def __init__(self, features: NetworkFeatures, network: TapNetwork, engine: Engine) -> None:
+    def __init__(
+        self, features: NetworkFeatures, network: TapNetwork, engine: Engine
+    ) -> None:
         self.source = features
         self.network = network
         self.width = network.width
@@ -98,7 +100,9 @@ class NetworkExtractor:
             table: Array = (straight + mirrored) / np.float32(2)
         else:
             table = self._compiled.run(images)
-        return _finite(self._rooted(table) if self.source.root else table, self.source.name)
+        return _finite(
+            self._rooted(table) if self.source.root else table, self.source.name
+        )
 
     def _rooted(self, table: Array) -> Array:
         """All but a tuned network's own verdict."""
@@ -136,7 +140,9 @@ def _texture(features: HandcraftedFeatures) -> dict[str, int]:
     """What differs from the defaults, so that features cached before there was a choice stay valid."""
     chosen = {"levels": features.levels, "distance": features.distance}
     return {
-        name: value for name, value in chosen.items() if value != getattr(HandcraftedFeatures, name)
+        name: value
+        for name, value in chosen.items()
+        if value != getattr(HandcraftedFeatures, name)
     }
 
 
@@ -145,14 +151,18 @@ def precision_fact(precision: Precision) -> dict[str, str]:
     return {} if precision is Precision.FP32 else {"precision": precision}
 
 
-def _scaled(nodule: Nodule, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def _scaled(
+    nodule: Nodule, size_px: int
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Texture depends on the scale it is measured at, so each nodule gets the same one."""
     height, width = nodule.pixels.shape
     factor = size_px / max(height, width)
     size = (max(round(width * factor), 1), max(round(height * factor), 1))
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     pixels = cv2.resize(nodule.pixels, size, interpolation=how)
-    mask = cv2.resize(nodule.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(
+        nodule.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST
+    )
     return np.asarray(pixels, np.uint8), mask.astype(bool)
 
 

@@ -57,7 +57,9 @@ def fit(
     SingleClass, TooFewSamples, NoneReadable, WeightsMissing, WeightsUnreadable, NetworkUnknown, TapUnknown
     """
     keep = NoCache() if cache is None else cache
-    with Workbench(samples, recipe, weights, keep, seed, progress, engine=engine) as bench:
+    with Workbench(
+        samples, recipe, weights, keep, seed, progress, engine=engine
+    ) as bench:
         judged = bench.out_of_fold(bench.readings, recipe.features, progress)
         return assemble(bench, judged, progress)
 
@@ -81,7 +83,9 @@ def fit_reading(bench: Workbench, number: int, fits: Fits) -> None:
 
 def _final_desk(bench: Workbench) -> FoldDesk:
     return FoldDesk(
-        [bench.columns(features) for features in bench.recipe.features], bench.trial, None
+        [bench.columns(features) for features in bench.recipe.features],
+        bench.trial,
+        None,
     )
 
 
@@ -95,9 +99,13 @@ def _fitted(
     settings = desk.choose(sets, classifier)
     columns = [bench.columns(bench.recipe.features[place]) for place in sets]
     table = seen(
-        classifier.kind, [each.final() for each in columns], [each.tuned for each in columns]
+        classifier.kind,
+        [each.final() for each in columns],
+        [each.tuned for each in columns],
     )
-    scorer = fit_classifier(classifier, settings, table, bench.trial.malignant, bench.seed)
+    scorer = fit_classifier(
+        classifier, settings, table, bench.trial.malignant, bench.seed
+    )
     if scorer.model is not None:
         fits.put(desk.key(reading), settings, scorer.model)
     return settings, scorer
@@ -114,13 +122,19 @@ class _Assembly:
         progress: Progress,
         fits: Fits,
     ) -> None:
-        self._bench, self._recipe, self._progress, self._fits = bench, bench.recipe, progress, fits
-        self._readings, self._scores = readings, scores
+        self._bench = bench
+        self._recipe = bench.recipe
+        self._progress = progress
+        self._fits = fits
+        self._readings = readings
+        self._scores = scores
         self._columns = [bench.columns(features) for features in bench.recipe.features]
         self._malignant: Labels = bench.trial.malignant
 
     def model(self) -> FittedModel:
-        readers, rule, folds = self._readers(), self._recipe.fusion.rule, self._bench.trial.folds
+        readers = self._readers()
+        rule = self._recipe.fusion.rule
+        folds = self._bench.trial.folds
         # Calibration and weights come from all out-of-fold scores for use, and across folds for the figures reported.
         calibrated = [
             reader.calibration.apply(of_one)
@@ -130,19 +144,24 @@ class _Assembly:
         fusion = fit_fuser(rule, probabilities, self._malignant)
         fused = fusion.fuse(probabilities)
         honest = cross_fused(rule, self._scores, self._malignant, folds)
-        calibration, strangeness = fit_sigmoid(fused, self._malignant), self._novelty_out_of_fold()
+        calibration = fit_sigmoid(fused, self._malignant)
+        strangeness = self._novelty_out_of_fold()
         features = self._strange_features(None)
         novelty = Novelty.fit(features)
         embedding = novelty.place(features)[1]
         return FittedModel(
             recipe=self._recipe,
-            extractors=tuple(self._bench.extractor(place) for place in range(len(self._columns))),
+            extractors=tuple(
+                self._bench.extractor(place) for place in range(len(self._columns))
+            ),
             readers=readers,
             fusion=fusion,
             calibration=calibration,
             cutoff=youden_cutoff(fused, self._malignant),
             novelty=novelty,
-            novelty_limit=float(np.quantile(strangeness, self._recipe.decision.novelty_quantile)),
+            novelty_limit=float(
+                np.quantile(strangeness, self._recipe.decision.novelty_quantile)
+            ),
             training=self._training(),
             metrics=self._metrics(honest),
             evidence=gather_evidence(
@@ -163,12 +182,17 @@ class _Assembly:
         message = Message("progress-reader", {"reader": self._recipe.label(*reading)})
         self._progress("final", 0.0, message, {})
         return FittedReader(
-            sets, classifier.kind, settings, scorer, fit_sigmoid(scores, self._malignant)
+            sets,
+            classifier.kind,
+            settings,
+            scorer,
+            fit_sigmoid(scores, self._malignant),
         )
 
     def _strange_features(self, number: int | None) -> Table:
         tables = [
-            each.final() if number is None else each.of_fold(number) for each in self._columns
+            each.final() if number is None else each.of_fold(number)
+            for each in self._columns
         ]
         return of_networks(self._recipe.features, tables)
 
@@ -177,7 +201,9 @@ class _Assembly:
         strangeness = np.zeros(len(self._malignant))
         for number, fold in enumerate(self._bench.trial.folds):
             features = self._strange_features(number)
-            strangeness[fold.test] = Novelty.fit(features[fold.training]).score(features[fold.test])
+            strangeness[fold.test] = Novelty.fit(features[fold.training]).score(
+                features[fold.test]
+            )
         return strangeness
 
     def _training(self) -> Training:
@@ -190,15 +216,23 @@ class _Assembly:
             skipped=len(table.skipped),
             fingerprint=fingerprint(table.samples),
             seed=self._bench.seed,
-            patients=len({sample.group for sample in table.samples if sample.patient is not None}),
+            patients=len(
+                {sample.group for sample in table.samples if sample.patient is not None}
+            ),
             sites=dict(
-                sorted(Counter(sample.site for sample in table.samples if sample.site).items())
+                sorted(
+                    Counter(
+                        sample.site for sample in table.samples if sample.site
+                    ).items()
+                )
             ),
         )
 
     def _metrics(self, honest: Scores) -> Mapping[str, float]:
         metrics = measure(honest, self._malignant, self._bench.trial.folds)
         for reading, of_one in zip(self._readings, self._scores, strict=True):
-            metrics |= measure_reader(self._recipe.label(*reading), of_one, self._malignant)
+            metrics |= measure_reader(
+                self._recipe.label(*reading), of_one, self._malignant
+            )
         self._progress("final", 1.0, Message("progress-validated"), metrics)
         return metrics

@@ -38,6 +38,11 @@ def split(
     groups : (N,) str
     """
     scarcest = min(len(set(groups[malignant == label])) for label in (False, True))
-    splitter = StratifiedGroupKFold(max(min(count, scarcest), 2), shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(
+        max(min(count, scarcest), 2), shuffle=True, random_state=seed
+    )
     rows = np.zeros(len(malignant))
-    return [Fold(training, test) for training, test in splitter.split(rows, malignant, groups)]
+    return [
+        Fold(training, test)
+        for training, test in splitter.split(rows, malignant, groups)
+    ]

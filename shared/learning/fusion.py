@@ -42,7 +42,9 @@ class Fuser:
             case FusionRule.VOTE:
                 scores = np.mean(probabilities > self.prevalence, axis=0)
             case FusionRule.WEIGHTED:
-                scores = expit(np.asarray(self.weights) @ _log_odds(probabilities) + self.bias)
+                scores = expit(
+                    np.asarray(self.weights) @ _log_odds(probabilities) + self.bias
+                )
         return scores
 
 
@@ -52,21 +54,27 @@ def fit_fuser(rule: FusionRule, probabilities: Scores, malignant: Labels) -> Fus
     The weighted rule is logistic regression on the readers' log-odds with weights that cannot be negative (stacking,
     Wolpert 1992; non-negative as in Breiman, Mach Learn 24:49, 1996), drawn towards equal ones.
     """
-    readers, prevalence = len(probabilities), float(malignant.mean())
+    readers = len(probabilities)
+    prevalence = float(malignant.mean())
     equal = np.full(readers, 1 / readers)
     if rule is not FusionRule.WEIGHTED:
         return Fuser(rule, tuple(equal.tolist()), 0.0, prevalence)
     evidence = _log_odds(probabilities)
 
     def loss(parameters: Scores) -> tuple[float, Scores]:
-        weights, margins = parameters[:-1], parameters[:-1] @ evidence + parameters[-1]
+        weights = parameters[:-1]
+        margins = parameters[:-1] @ evidence + parameters[-1]
         errors = (expit(margins) - malignant) / len(malignant)
         entropy = np.mean(np.logaddexp(0, margins) - malignant * margins)
         slopes = evidence @ errors + 2 * PULL * (weights - equal)
-        return entropy + PULL * np.sum((weights - equal) ** 2), np.append(slopes, errors.sum())
+        return entropy + PULL * np.sum((weights - equal) ** 2), np.append(
+            slopes, errors.sum()
+        )
 
     bounds = [(0, None)] * readers + [(None, None)]
-    found = minimize(loss, np.append(equal, 0.0), jac=True, bounds=bounds, method="L-BFGS-B").x
+    found = minimize(
+        loss, np.append(equal, 0.0), jac=True, bounds=bounds, method="L-BFGS-B"
+    ).x
     return Fuser(rule, tuple(found[:-1].tolist()), float(found[-1]), prevalence)
 
 
@@ -81,10 +89,14 @@ def cross_fused(
     """
     fused = np.zeros(len(malignant))
     for fold in folds:
-        rows, labels = fold.training, malignant[fold.training]
+        rows = fold.training
+        labels = malignant[fold.training]
         sigmoids = [fit_sigmoid(of_one[rows], labels) for of_one in scores]
         known = np.stack(
-            [sigmoid.apply(of_one[rows]) for sigmoid, of_one in zip(sigmoids, scores, strict=True)]
+            [
+                sigmoid.apply(of_one[rows])
+                for sigmoid, of_one in zip(sigmoids, scores, strict=True)
+            ]
         )
         new = np.stack(
             [

@@ -52,11 +52,10 @@ class GramShelf:
         """Store a feature set: rows to fit on (n, D), by which both are standardised, and rows to judge (m, D)."""
         scaler = StandardScaler().fit(fitted)
         known, new = (_standardised(scaler, table) for table in (fitted, judged))
-        of_known, of_new = _squares(known), _squares(new)
-        within, across = (
-            self._stored(f"within-{place}", known, known),
-            self._stored(f"across-{place}", new, known),
-        )
+        of_known = _squares(known)
+        of_new = _squares(new)
+        within = self._stored(f"within-{place}", known, known)
+        across = self._stored(f"across-{place}", new, known)
         self._within[place] = Gram(within, of_known, of_known, known.shape[1])
         self._across[place] = Gram(across, of_new, of_known, known.shape[1])
 
@@ -94,7 +93,9 @@ def _kernel(grams: Sequence[Gram], gamma: float | None) -> Matrix:
 
 
 def _standardised(scaler: StandardScaler, rows: Array) -> Array:
-    standardised: Array = scaler.transform(rows).astype(np.float32) if len(rows) else rows
+    standardised: Array = (
+        scaler.transform(rows).astype(np.float32) if len(rows) else rows
+    )
     return standardised
 
 

@@ -87,7 +87,9 @@ class FittedModel:
             predictions.append(outcome)
         return predictions
 
-    def predict_each(self, nodules: Sequence[Nodule | SeraError]) -> list[Prediction | SeraError]:
+    def predict_each(
+        self, nodules: Sequence[Nodule | SeraError]
+    ) -> list[Prediction | SeraError]:
         """For each nodule its prediction, or the error that kept it from being read: a bad image fails alone.
 
         An error in a nodule's place is handed back.
@@ -98,15 +100,20 @@ class FittedModel:
         with lap("classify"):
             predictions = iter(self._read(good) if good else ())
         return [
-            outcome if isinstance(outcome, SeraError) else next(predictions) for outcome in outcomes
+            outcome if isinstance(outcome, SeraError) else next(predictions)
+            for outcome in outcomes
         ]
 
     def _read(self, rows: Sequence[Vectors]) -> list[Prediction]:
         features = [np.stack(column) for column in zip(*rows, strict=True)]
-        probabilities = np.stack([self._probabilities(reader, features) for reader in self.readers])
+        probabilities = np.stack(
+            [self._probabilities(reader, features) for reader in self.readers]
+        )
         scores = self.fusion.fuse(probabilities)
         risks = self.calibration.apply(scores)
-        strangeness, embedding = self.novelty.place(of_networks(self.recipe.features, features))
+        strangeness, embedding = self.novelty.place(
+            of_networks(self.recipe.features, features)
+        )
         facts = zip(
             scores,
             risks,
@@ -122,12 +129,18 @@ class FittedModel:
         """Of the benign and the malignant class, for each score."""
         if self.evidence is None:
             return [(None, None)] * len(scores)
-        return [tuple(pair) for pair in self.evidence.conformal.p_values(scores).tolist()]
+        return [
+            tuple(pair) for pair in self.evidence.conformal.p_values(scores).tolist()
+        ]
 
     def _probabilities(self, reader: FittedReader, features: Sequence[Array]) -> Scores:
         sets = [self.recipe.features[place] for place in reader.feature_sets]
-        tuned = [isinstance(each, NetworkFeatures) and each.tuning in LEARNT for each in sets]
-        table = seen(reader.kind, [features[place] for place in reader.feature_sets], tuned)
+        tuned = [
+            isinstance(each, NetworkFeatures) and each.tuning in LEARNT for each in sets
+        ]
+        table = seen(
+            reader.kind, [features[place] for place in reader.feature_sets], tuned
+        )
         return reader.calibration.apply(reader.scorer.score(table))
 
     def _prediction(
@@ -158,7 +171,8 @@ class FittedModel:
     def _component(self, reader: FittedReader, probability: float) -> Component:
         sources = [self.recipe.features[place] for place in reader.feature_sets]
         networks, taps = (
-            "+".join(getattr(each, name) for each in sources) for name in ("network", "tap")
+            "+".join(getattr(each, name) for each in sources)
+            for name in ("network", "tap")
         )
         return Component(
             network=networks,
@@ -171,6 +185,8 @@ class FittedModel:
 def of_networks(sets: Sequence[FeatureSet], tables: Sequence[Array]) -> Array:
     """The networks' features side by side, (N, D); formulas' where there is no network."""
     chosen = [
-        table for each, table in zip(sets, tables, strict=True) if isinstance(each, NetworkFeatures)
+        table
+        for each, table in zip(sets, tables, strict=True)
+        if isinstance(each, NetworkFeatures)
     ]
     return np.concatenate(chosen or list(tables), axis=1)

@@ -42,10 +42,14 @@ class Novelty:
     @classmethod
     def fit(cls, features: Table) -> Self:
         """From training features (N, D)."""
-        mean, spread = features.mean(0), features.std(0)
+        mean = features.mean(0)
+        spread = features.std(0)
         spread = np.where(spread > 0, spread, 1).astype(np.float32)
         table = (features - mean) / spread
-        kept = max(1, min(MAX_COMPONENTS, len(table) // ROWS_PER_COMPONENT, table.shape[1] // 2))
+        kept = max(
+            1,
+            min(MAX_COMPONENTS, len(table) // ROWS_PER_COMPONENT, table.shape[1] // 2),
+        )
         values, directions = _strongest(table, kept)
         variances = values**2 / len(table)
         floor = max(float(variances[0]) * 1e-6, 1e-12)

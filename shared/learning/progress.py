@@ -10,11 +10,17 @@ class Progress(Protocol):
     """Called from time to time while a model is fitted."""
 
     def __call__(
-        self, stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
+        self,
+        stage: str,
+        fraction: float,
+        message: Message,
+        metrics: Mapping[str, float],
     ) -> None:
         """`stage` is one of `network`, `features`, `tuning`, `readers`, `final`; `fraction` of that stage is done."""
         ...
 
 
-def silent(stage: str, fraction: float, message: Message, metrics: Mapping[str, float]) -> None:
+def silent(
+    stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
+) -> None:
     """Says nothing."""

@@ -22,11 +22,15 @@ def measure_reader(label: str, scores: Scores, malignant: Labels) -> dict[str, f
     return {f"auc {label}": roc_auc(scores, malignant)}
 
 
-def measure(scores: Scores, malignant: Labels, folds: Sequence[Fold]) -> dict[str, float]:
+def measure(
+    scores: Scores, malignant: Labels, folds: Sequence[Fold]
+) -> dict[str, float]:
     """Figures of the fused out-of-fold scores (N,); calibration and cut-off of a fold come from the other folds."""
     area = delong_interval(scores, malignant)
     risks = cross_fitted(scores, malignant, folds)
-    table = ConfusionTable.from_decisions(decisions(scores, malignant, folds), malignant)
+    table = ConfusionTable.from_decisions(
+        decisions(scores, malignant, folds), malignant
+    )
     return {
         "auc": roc_auc(scores, malignant),
         "auc_low": area.low,

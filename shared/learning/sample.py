@@ -40,7 +40,9 @@ def check_classes(samples: Sequence[Sample]) -> None:
     """Both classes must be there (`SingleClass`)."""
     labels = {sample.malignant for sample in samples}
     if len(labels) < 2:
-        raise SingleClass(count=len(samples), label="malignant" if True in labels else "benign")
+        raise SingleClass(
+            count=len(samples), label="malignant" if True in labels else "benign"
+        )
 
 
 def check_apart(training: Iterable[Sample], test: Iterable[Sample]) -> None:

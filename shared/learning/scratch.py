@@ -44,7 +44,11 @@ def train_on_phantoms(
 
 
 def kept_phantom_network(
-    features: NetworkFeatures, recipe: Recipe, seed: int, progress: Progress, keep: FeatureCache
+    features: NetworkFeatures,
+    recipe: Recipe,
+    seed: int,
+    progress: Progress,
+    keep: FeatureCache,
 ) -> TapNetwork:
     """The recipe's network trained on phantoms, from `keep` where it is there."""
     training = recipe.phantom_training()
@@ -79,7 +83,9 @@ def _draw(
     rows = []
     for place, sample in enumerate(samples):
         rows.append(
-            to_input(sample.load(), card.input_px, card.normalise.mean, card.normalise.std)[:1]
+            to_input(
+                sample.load(), card.input_px, card.normalise.mean, card.normalise.std
+            )[:1]
         )
         message = Message("progress-phantoms", {"drawn": place + 1, "phantoms": count})
         progress("network", place / count / 2, message, {})
@@ -89,7 +95,11 @@ def _draw(
 
 
 def _descend(
-    module: nn.Module, images: Tensor, labels: Tensor, training: PhantomTraining, progress: Progress
+    module: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    training: PhantomTraining,
+    progress: Progress,
 ) -> None:
     optimiser = torch.optim.SGD(
         module.parameters(),
@@ -110,7 +120,9 @@ def _descend(
         ]
         done = (epoch + 1) / training.epochs
         loss = sum(losses) / len(losses)
-        message = Message("progress-epoch", {"epoch": epoch + 1, "epochs": training.epochs})
+        message = Message(
+            "progress-epoch", {"epoch": epoch + 1, "epochs": training.epochs}
+        )
         progress("network", 0.5 + done / 2, message, {"loss": loss})
 
 
@@ -121,7 +133,9 @@ def _step(
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> float:
-    flipped = torch.where(torch.rand(len(images), 1, 1, 1) < 0.5, images, images.flip(-1))
+    flipped = torch.where(
+        torch.rand(len(images), 1, 1, 1) < 0.5, images, images.flip(-1)
+    )
     loss = nn.functional.cross_entropy(module(flipped.expand(-1, 3, -1, -1)), labels)
     optimiser.zero_grad()
     loss.backward()
@@ -133,4 +147,6 @@ def _step(
 def _batches(images: Tensor, size: int) -> Sequence[Tensor]:
     """Row numbers in random order, in full batches: a ragged one would upset batch norm."""
     order = torch.randperm(len(images))
-    return [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
+    return [
+        order[start : start + size] for start in range(0, len(order) - size + 1, size)
+    ]

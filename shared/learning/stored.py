@@ -26,7 +26,12 @@ class StoredTable:
     @classmethod
     def store(cls, table: FeatureTable, keep: FeatureCache, framing: Framing) -> Self:
         keys = [sample.key for sample in table.samples]
-        facts = [keys, [asdict(each) for each in table.skipped], table.digests, str(framing)]
+        facts = [
+            keys,
+            [asdict(each) for each in table.skipped],
+            table.digests,
+            str(framing),
+        ]
         key = f"tables/{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
         for place, numbers in enumerate(table.features):
             for piece, start in enumerate(range(0, len(numbers), PIECE_ROWS)):
@@ -43,7 +48,9 @@ class StoredTable:
         keep.put(f"{key}/head", json.dumps(head).encode())
         return cls(key)
 
-    def restore(self, samples: Sequence[Sample], keep: FeatureCache, folder: Path) -> FeatureTable:
+    def restore(
+        self, samples: Sequence[Sample], keep: FeatureCache, folder: Path
+    ) -> FeatureTable:
         """The table of these samples, its numbers in files of `folder`; raises `TableLost`."""
         head = json.loads(self._piece(keep, f"{self.key}/head"))
         known = {sample.key: sample for sample in samples}

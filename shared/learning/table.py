@@ -89,7 +89,9 @@ def gather(
                 for roll, vector in zip(rolls, outcome, strict=True):
                     roll.add(vector)
     digests = tuple(extractor.digest for extractor in extractors)
-    return FeatureTable(tuple(kept), tuple(roll.table() for roll in rolls), digests, tuple(skipped))
+    return FeatureTable(
+        tuple(kept), tuple(roll.table() for roll in rolls), digests, tuple(skipped)
+    )
 
 
 def precompute(
@@ -100,7 +102,8 @@ def precompute(
     progress: Progress,
 ) -> tuple[int, list[Skipped]]:
     """Put what is missing into the cache; returns how many images were computed, and which cannot be read."""
-    desk, computed = _Desk(extractors, cache, framing), 0
+    desk = _Desk(extractors, cache, framing)
+    computed = 0
     skipped: list[Skipped] = []
     for batch in _watched(samples, skipped, progress):
         for sample, outcome in desk.missing(batch):
@@ -114,7 +117,9 @@ class Roll:
     """Rows of equal width, written to a file one after another and read back as one table."""
 
     def __init__(self, path: Path, width: int) -> None:
-        self._path, self._width, self._count = path, width, 0
+        self._path = path
+        self._width = width
+        self._count = 0
         self._file = path.open("wb")
 
     def __enter__(self) -> Self:
@@ -143,21 +148,29 @@ class _Desk:
     def __init__(
         self, extractors: Sequence[Extractor], cache: FeatureCache, framing: Framing
     ) -> None:
-        self._extractors, self._cache, self._framing = extractors, cache, framing
+        self._extractors = extractors
+        self._cache = cache
+        self._framing = framing
 
     def vectors(self, batch: Sequence[Sample]) -> list[Vectors | SeraError]:
         """For each sample its vectors, or why there are none."""
         cached = {sample.key: self._cached(sample) for sample in batch}
-        computed = {sample.key: outcome for sample, outcome in self._compute(batch, cached)}
+        computed = {
+            sample.key: outcome for sample, outcome in self._compute(batch, cached)
+        }
         outcomes: list[Vectors | SeraError] = []
         for sample in batch:
             vectors = cached[sample.key]
             outcomes.append(computed[sample.key] if vectors is None else vectors)
         return outcomes
 
-    def missing(self, batch: Sequence[Sample]) -> list[tuple[Sample, Vectors | SeraError]]:
+    def missing(
+        self, batch: Sequence[Sample]
+    ) -> list[tuple[Sample, Vectors | SeraError]]:
         """Those that were not in the cache, computed."""
-        return self._compute(batch, {sample.key: self._cached(sample) for sample in batch})
+        return self._compute(
+            batch, {sample.key: self._cached(sample) for sample in batch}
+        )
 
     def _compute(
         self, batch: Sequence[Sample], known: Mapping[str, Vectors | None]
@@ -180,7 +193,9 @@ class _Desk:
 
     def _keep(self, sample: Sample, vectors: Vectors) -> None:
         for extractor, vector in zip(self._extractors, vectors, strict=True):
-            self._cache.put(self._key(sample, extractor), vector.astype("<f4").tobytes())
+            self._cache.put(
+                self._key(sample, extractor), vector.astype("<f4").tobytes()
+            )
 
     def _key(self, sample: Sample, extractor: Extractor) -> str:
         return f"features/{sample.key}/{self._framing}/{extractor.digest}"

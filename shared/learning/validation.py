@@ -92,7 +92,9 @@ def out_of_fold(
         ):
             scores[place][fold.test] = judged
             settings[place].append(chosen)
-    return [OutOfFold(*of_one) for of_one in zip(scores, map(tuple, settings), strict=True)]
+    return [
+        OutOfFold(*of_one) for of_one in zip(scores, map(tuple, settings), strict=True)
+    ]
 
 
 def judge_fold(
@@ -108,7 +110,9 @@ def judge_fold(
     with FoldDesk(columns, trial, number) as desk:
         for reading in readings:
             judged.append(_kept(desk, reading, keep))
-            message = Message("progress-fold", {"fold": number + 1, "folds": len(trial.folds)})
+            message = Message(
+                "progress-fold", {"fold": number + 1, "folds": len(trial.folds)}
+            )
             progress("readers", len(judged) / len(readings), message, {})
     return judged
 
@@ -119,10 +123,16 @@ class FoldDesk:
     `number` is None for the final fit, on all rows and with nothing to judge.
     """
 
-    def __init__(self, columns: Sequence[Columns], trial: Trial, number: int | None) -> None:
+    def __init__(
+        self, columns: Sequence[Columns], trial: Trial, number: int | None
+    ) -> None:
         everything = np.arange(len(trial.malignant))
-        self.fold = Fold(everything, everything[:0]) if number is None else trial.folds[number]
-        self._columns, self._trial, self._number = columns, trial, number
+        self.fold = (
+            Fold(everything, everything[:0]) if number is None else trial.folds[number]
+        )
+        self._columns = columns
+        self._trial = trial
+        self._number = number
         self._tables: dict[int, Table] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="sera-gram-")
         self._shelf = GramShelf(Path(self._folder.name))
@@ -134,15 +144,20 @@ class FoldDesk:
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def judge(self, sets: tuple[int, ...], classifier: Classifier) -> tuple[Scores, Settings]:
+    def judge(
+        self, sets: tuple[int, ...], classifier: Classifier
+    ) -> tuple[Scores, Settings]:
         """Scores of the test rows and the settings chosen on the training rows."""
         if isinstance(classifier, Itself):
             return self._verdicts(sets[0]), {}
         chosen = self.choose(sets, classifier)
         if isinstance(classifier, Svm):
             return self._judge_svm(sets, classifier, chosen), chosen
-        table, rows = self._seen(sets, classifier), self.fold.training
-        scorer = fit_classifier(classifier, chosen, table[rows], self._malignant, self._trial.seed)
+        table = self._seen(sets, classifier)
+        rows = self.fold.training
+        scorer = fit_classifier(
+            classifier, chosen, table[rows], self._malignant, self._trial.seed
+        )
         return scorer.score(table[self.fold.test]), chosen
 
     def choose(self, sets: tuple[int, ...], classifier: Classifier) -> Settings:
@@ -178,14 +193,18 @@ class FoldDesk:
     def _verdicts(self, place: int) -> Scores:
         columns = self._columns[place]
         if self._number is None or not isinstance(columns, Verdicts):
-            raise TypeError("only a tuned network has verdicts, and only of a fold's test rows")
+            raise TypeError(
+                "only a tuned network has verdicts, and only of a fold's test rows"
+            )
         return columns.verdicts(self._number).astype(np.float64)
 
     def _table(self, place: int) -> Table:
         if place not in self._tables:
             columns = self._columns[place]
             self._tables[place] = (
-                columns.final() if self._number is None else columns.of_fold(self._number)
+                columns.final()
+                if self._number is None
+                else columns.of_fold(self._number)
             )
         return self._tables[place]
 
@@ -197,7 +216,9 @@ class FoldDesk:
         """Positions among the training rows."""
         if not self._inner:
             groups = self._trial.groups[self.fold.training]
-            self._inner = split(self._malignant, groups, self._trial.inner_folds, self._trial.seed)
+            self._inner = split(
+                self._malignant, groups, self._trial.inner_folds, self._trial.seed
+            )
         return self._inner
 
     def _areas(
@@ -211,13 +232,16 @@ class FoldDesk:
     def _try(
         self, sets: tuple[int, ...], classifier: Classifier, options: Sequence[Settings]
     ) -> list[float]:
-        table, seed = self._seen(sets, classifier)[self.fold.training], self._trial.seed
+        table = self._seen(sets, classifier)[self.fold.training]
+        seed = self._trial.seed
         areas = []
         for settings in options:
             scores = np.zeros(len(table))
             for inner in self._inner_folds():
                 labels = self._malignant[inner.training]
-                scorer = fit_classifier(classifier, settings, table[inner.training], labels, seed)
+                scorer = fit_classifier(
+                    classifier, settings, table[inner.training], labels, seed
+                )
                 scores[inner.test] = scorer.score(table[inner.test])
             areas.append(roc_auc(scores, self._malignant))
         return areas
@@ -238,20 +262,31 @@ class FoldDesk:
         scores = np.zeros(len(kernel))
         for inner in self._inner_folds():
             svm = _fit_on(kernel, inner.training, self._malignant, settings, classifier)
-            scores[inner.test] = svm.decision_function(kernel[np.ix_(inner.test, inner.training)])
+            scores[inner.test] = svm.decision_function(
+                kernel[np.ix_(inner.test, inner.training)]
+            )
         return roc_auc(scores, self._malignant)
 
-    def _judge_svm(self, sets: tuple[int, ...], classifier: Svm, settings: Settings) -> Scores:
-        grams, gamma = self._grams(sets), kernel_gamma(settings)
+    def _judge_svm(
+        self, sets: tuple[int, ...], classifier: Svm, settings: Settings
+    ) -> Scores:
+        grams = self._grams(sets)
+        gamma = kernel_gamma(settings)
         everyone = np.arange(len(self.fold.training))
-        svm = _fit_on(grams.fitting(sets, gamma), everyone, self._malignant, settings, classifier)
+        svm = _fit_on(
+            grams.fitting(sets, gamma), everyone, self._malignant, settings, classifier
+        )
         scores: Scores = svm.decision_function(grams.judging(sets, gamma))
         return scores
 
     def _grams(self, sets: tuple[int, ...]) -> GramShelf:
         for place in sets:
             if place not in self._shelf:
-                table = seen(ClassifierKind.SVM, [self._table(place)], [self._columns[place].tuned])
+                table = seen(
+                    ClassifierKind.SVM,
+                    [self._table(place)],
+                    [self._columns[place].tuned],
+                )
                 self._shelf.add(place, table[self.fold.training], table[self.fold.test])
         return self._shelf
 
@@ -266,7 +301,9 @@ def _fit_on(
     )
 
 
-def _kept(desk: FoldDesk, reading: Reading, keep: FeatureCache) -> tuple[Scores, Settings]:
+def _kept(
+    desk: FoldDesk, reading: Reading, keep: FeatureCache
+) -> tuple[Scores, Settings]:
     """A fold's scores, from `keep` where they are there."""
     if isinstance(reading[1], Itself):
         return desk.judge(*reading)
@@ -275,7 +312,9 @@ def _kept(desk: FoldDesk, reading: Reading, keep: FeatureCache) -> tuple[Scores,
         head, _, body = known.partition(b"\n")
         return np.frombuffer(body, "<f8"), json.loads(head)
     scores, settings = desk.judge(*reading)
-    keep.put(key, json.dumps(settings).encode() + b"\n" + scores.astype("<f8").tobytes())
+    keep.put(
+        key, json.dumps(settings).encode() + b"\n" + scores.astype("<f8").tobytes()
+    )
     return scores, settings
 
 

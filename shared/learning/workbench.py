@@ -24,7 +24,13 @@ from shared.learning.stored import StoredTable
 from shared.learning.table import FeatureTable, gather
 from shared.learning.tuning import Body, TunedColumns, Tuning
 from shared.learning.tuning.tuned import Ground
-from shared.learning.validation import OutOfFold, Reading, Trial, judge_fold, out_of_fold
+from shared.learning.validation import (
+    OutOfFold,
+    Reading,
+    Trial,
+    judge_fold,
+    out_of_fold,
+)
 from shared.networks import TapNetwork, WeightsFinder, get_network, pretrained_stages
 from shared.recipes import (
     LEARNT,
@@ -67,8 +73,11 @@ class Workbench:
         engine: Engine | None = None,
     ) -> None:
         check_classes(samples)
-        self.recipe, self.seed = recipe, seed
-        self._weights, self._keep, self._progress = weights, keep, progress
+        self.recipe = recipe
+        self.seed = seed
+        self._weights = weights
+        self._keep = keep
+        self._progress = progress
         self._extractors = {} if extractors is None else extractors
         self._engine = engine or open_engine()
         with ExitStack() as opened:
@@ -124,7 +133,10 @@ class Workbench:
         return self._extractor(features)
 
     def out_of_fold(
-        self, readings: Sequence[Reading], sets: Sequence[FeatureSet], progress: Progress
+        self,
+        readings: Sequence[Reading],
+        sets: Sequence[FeatureSet],
+        progress: Progress,
     ) -> list[OutOfFold]:
         """Scores of readings, whose numbers count `sets`."""
         columns = [self.columns(each) for each in sets]
@@ -140,7 +152,9 @@ class Workbench:
     def tuning(self, key: TuningKey) -> Tuning:
         """The tuning of a network, which all its feature sets share."""
         if key not in self._tunings:
-            self._tunings[key] = self._new_tuning(NetworkFeatures(key[0], (), key[1], key[2]))
+            self._tunings[key] = self._new_tuning(
+                NetworkFeatures(key[0], (), key[1], key[2])
+            )
         return self._tunings[key]
 
     def _extractor(self, features: FeatureSet) -> Extractor:
@@ -183,17 +197,23 @@ class Workbench:
 
     def _new_tuning(self, features: NetworkFeatures) -> Tuning:
         definition = get_network(features.network)
-        origin = hashlib.sha256(self._weights.find(definition.card).read_bytes()).hexdigest()
+        origin = hashlib.sha256(
+            self._weights.find(definition.card).read_bytes()
+        ).hexdigest()
 
         def body() -> Body:
-            return Body(definition.card, pretrained_stages(features.network, self._weights))
+            return Body(
+                definition.card, pretrained_stages(features.network, self._weights)
+            )
 
         place = len(self._tunings)
 
         def progress(
             stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
         ) -> None:
-            self._progress(stage, (place + fraction) / len(self._tunings), message, metrics)
+            self._progress(
+                stage, (place + fraction) / len(self._tunings), message, metrics
+            )
 
         return Tuning(features, body, origin, self._ground(), progress)
 
@@ -225,7 +245,9 @@ def build_extractor(
     if isinstance(features, HandcraftedFeatures):
         return HandcraftedExtractor(features)
     if features.tuning is How.PHANTOMS:
-        network = kept_phantom_network(features, recipe, seed, progress, keep or NoCache())
+        network = kept_phantom_network(
+            features, recipe, seed, progress, keep or NoCache()
+        )
     else:
         network = TapNetwork.pretrained(features.network, features.taps, weights)
     return NetworkExtractor(_pretrained(features), network, engine or open_engine())
@@ -238,7 +260,9 @@ def tuning_key(features: NetworkFeatures) -> TuningKey:
 def tuning_keys(recipe: Recipe) -> list[TuningKey]:
     """The networks that a recipe tunes, each once."""
     networks = [each for each in recipe.features if isinstance(each, NetworkFeatures)]
-    return list(dict.fromkeys(tuning_key(each) for each in networks if each.tuning in LEARNT))
+    return list(
+        dict.fromkeys(tuning_key(each) for each in networks if each.tuning in LEARNT)
+    )
 
 
 def framing(recipe: Recipe) -> Framing:
@@ -276,5 +300,10 @@ def _trial(table: FeatureTable, recipe: Recipe, seed: int) -> Trial:
         "\n".join(f"{s.key} {s.malignant:d} {s.group}" for s in table.samples).encode()
     ).hexdigest()
     return Trial(
-        table.malignant, np.asarray(table.groups), folds, recipe.validation.inner_folds, seed, order
+        table.malignant,
+        np.asarray(table.groups),
+        folds,
+        recipe.validation.inner_folds,
+        seed,
+        order,
     )

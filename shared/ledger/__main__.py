@@ -8,7 +8,9 @@ from shared.ledger.migrate import migrate
 from shared.ledger.people import FIRST_NAME
 from shared.settings import Settings
 
-SOMEBODY = "There are people already; nothing was made. Those there are: `./sera person list`."
+SOMEBODY = (
+    "There are people already; nothing was made. Those there are: `./sera person list`."
+)
 
 
 def main(asked: list[str], settings: Settings) -> None:
@@ -25,7 +27,9 @@ def operator(settings: Settings) -> str:
     ledger = Ledger(settings.database_owner, pool_size=1)
     one_time = first_operator(ledger)
     ledger.close()
-    return f"name: {FIRST_NAME}\none-time password: {one_time}" if one_time else SOMEBODY
+    return (
+        f"name: {FIRST_NAME}\none-time password: {one_time}" if one_time else SOMEBODY
+    )
 
 
 if __name__ == "__main__":

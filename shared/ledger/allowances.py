@@ -56,7 +56,9 @@ class Allowance(Scoped):
         if per_minute - 1 < spare:
             return False
         left = _level(per_minute) - 1
-        first = insert(AllowanceRow).values(hospital_id=self._hospital, tokens=per_minute - 1)
+        first = insert(AllowanceRow).values(
+            hospital_id=self._hospital, tokens=per_minute - 1
+        )
         taken = first.on_conflict_do_update(
             index_elements=[AllowanceRow.hospital_id],
             set_={"tokens": left, "filled_at": NOW},

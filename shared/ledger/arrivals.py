@@ -40,5 +40,7 @@ class Arrivals:
             ArrivalRow.browser_sha256 == digest(browser),
         )
         taken = delete(ArrivalRow).where(*mine, ArrivalRow.expires_at > NOW)
-        row = self._session.execute(taken.returning(ArrivalRow.nonce, ArrivalRow.verifier)).first()
+        row = self._session.execute(
+            taken.returning(ArrivalRow.nonce, ArrivalRow.verifier)
+        ).first()
         return row and Arrival(*row)

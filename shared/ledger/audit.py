@@ -12,7 +12,18 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, Select, Text, cast, func, insert, literal, select, tuple_, union_all
+from sqlalchemy import (
+    Row,
+    Select,
+    Text,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from shared.domain.chain import Link, chain_of, moment
@@ -76,7 +87,10 @@ class Wanted:
 
     def among(self, query: Query) -> Query:
         """The query, restricted to these events."""
-        equal = {name: getattr(self, name) for name in ("hospital_id", "event", "actor", "case_id")}
+        equal = {
+            name: getattr(self, name)
+            for name in ("hospital_id", "event", "actor", "case_id")
+        }
         for name, value in equal.items():
             if value is not None:
                 query = query.where(getattr(AuditRow, name) == value)
@@ -91,19 +105,30 @@ ALL = Wanted()
 
 
 class AuditTrail:
-    def __init__(self, session: Session, actor: str, hospital: UUID | None = None) -> None:
-        self._session, self._actor, self._hospital = session, actor, hospital
+    def __init__(
+        self, session: Session, actor: str, hospital: UUID | None = None
+    ) -> None:
+        self._session = session
+        self._actor = actor
+        self._hospital = hospital
         self._told: list[Entry] = []
 
     def record(
-        self, event: Event, *, case: UUID | None = None, job: UUID | None = None, **details: Any
+        self,
+        event: Event,
+        *,
+        case: UUID | None = None,
+        job: UUID | None = None,
+        **details: Any,
     ) -> None:
         self.record_all([Entry(event, self._hospital, case, job, details)])
 
     def record_all(self, entries: Iterable[Entry]) -> None:
         self._told.extend(entries)
 
-    def record_reads(self, event: Event, subjects: Sequence[tuple[UUID, UUID | None]]) -> None:
+    def record_reads(
+        self, event: Event, subjects: Sequence[tuple[UUID, UUID | None]]
+    ) -> None:
         """Note that this actor saw something of these (case, job), each the first time only."""
         mine = select(AuditRow.case_id, AuditRow.job_id).where(
             AuditRow.event == event, AuditRow.actor == self._actor
@@ -113,7 +138,9 @@ class AuditTrail:
         )
         seen = {tuple(row) for row in known}
         self.record_all(
-            Entry(event, self._hospital, *subject) for subject in subjects if subject not in seen
+            Entry(event, self._hospital, *subject)
+            for subject in subjects
+            if subject not in seen
         )
 
     @property
@@ -132,13 +159,22 @@ class AuditTrail:
 
     def take(self) -> list[dict[str, Any]]:
         """What was recorded and is not written yet, as rows."""
-        told, self._told = self._told, []
-        return [{**vars(entry), "actor": self._actor, "origin": ORIGIN.get()} for entry in told]
+        told = self._told
+        self._told = []
+        return [
+            {**vars(entry), "actor": self._actor, "origin": ORIGIN.get()}
+            for entry in told
+        ]
 
-    def page(self, after: int = 0, limit: int = 100, wanted: Wanted = ALL) -> list[Recorded]:
+    def page(
+        self, after: int = 0, limit: int = 100, wanted: Wanted = ALL
+    ) -> list[Recorded]:
         """Oldest first; a scoped trail shows its hospital's events only."""
         return self._read(
-            wanted.among(select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id)), limit
+            wanted.among(
+                select(AuditRow).where(AuditRow.id > after).order_by(AuditRow.id)
+            ),
+            limit,
         )
 
     def newest(
@@ -147,13 +183,18 @@ class AuditTrail:
         """Newest first, from before the event of this id."""
         query = select(AuditRow).order_by(AuditRow.id.desc())
         return self._read(
-            wanted.among(query if before is None else query.where(AuditRow.id < before)), limit
+            wanted.among(
+                query if before is None else query.where(AuditRow.id < before)
+            ),
+            limit,
         )
 
     def next_chain(self, after: str = "") -> str | None:
         """The chain that follows in the database's order, be it that only seals of it are left."""
         first = [
-            self._of_chain(select(func.min(table.chain)).where(table.chain > after), table)
+            self._of_chain(
+                select(func.min(table.chain)).where(table.chain > after), table
+            )
             for table in (AuditRow, SealRow)
         ]
         found = union_all(*first).subquery()
@@ -169,7 +210,9 @@ class AuditTrail:
             .limit(limit)
         )
         query = query.where(AuditRow.chain == chain, AuditRow.number > after)
-        return [_link(row) for row in self._session.execute(self._of_chain(query, AuditRow))]
+        return [
+            _link(row) for row in self._session.execute(self._of_chain(query, AuditRow))
+        ]
 
     def links(
         self, after: tuple[str, int] | None = None, limit: int = 1000
@@ -185,13 +228,18 @@ class AuditTrail:
         query = self._of_chain(query, AuditRow)
         if after:
             query = query.where(place > tuple_(*map(literal, after)))
-        return [((row.chain, row.number), _link(row)) for row in self._session.execute(query)]
+        return [
+            ((row.chain, row.number), _link(row))
+            for row in self._session.execute(query)
+        ]
 
     def _read(self, query: Select[AuditRow], limit: int) -> list[Recorded]:
         self.write()
         names = Recorded.__dataclass_fields__
         rows = self._session.scalars(self._mine(query).limit(limit))
-        return [Recorded(**{name: getattr(row, name) for name in names}) for row in rows]
+        return [
+            Recorded(**{name: getattr(row, name) for name in names}) for row in rows
+        ]
 
     def _of_chain(self, query: Query, table: type[AuditRow] | type[SealRow]) -> Query:
         if self._hospital is None:
@@ -222,6 +270,14 @@ def _link(row: Row[*tuple[Any, ...]]) -> Link:
         job=row.job_id and str(row.job_id),
         **{
             name: getattr(row, name)
-            for name in ("number", "actor", "origin", "event", "details", "previous", "hash")
+            for name in (
+                "number",
+                "actor",
+                "origin",
+                "event",
+                "details",
+                "previous",
+                "hash",
+            )
         },
     )

@@ -35,10 +35,17 @@ def authenticate_key(
     parts = key.split("_", 2)
     if len(parts) != 3 or parts[0] != PREFIX:
         return None
-    key_id, secret = parts[1], parts[2]
-    values = {"key_id": key_id, "secret": secret_hash(secret), "noted_every": noted_every}
+    key_id = parts[1]
+    secret = parts[2]
+    values = {
+        "key_id": key_id,
+        "secret": secret_hash(secret),
+        "noted_every": noted_every,
+    }
     with reachable():
-        found = transaction.run_first(lambda session: session.execute(VERIFY, values).first())
+        found = transaction.run_first(
+            lambda session: session.execute(VERIFY, values).first()
+        )
     if found is None:
         return None
     caller = Caller(key_id, Role(found.role), found.hospital_id)

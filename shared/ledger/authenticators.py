@@ -40,7 +40,8 @@ class Authenticator:
 
 class Authenticators:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def of(self, person: UUID) -> Authenticator:
         """Held until the transaction ends, so that no code is used twice at once."""
@@ -89,7 +90,11 @@ class Authenticators:
         self._set(its.person, recovery=[each for each in its.recovery if each != used])
 
     def _set(self, person: UUID, **told: object) -> None:
-        self._session.execute(update(PersonRow).where(PersonRow.id == person).values(**told))
+        self._session.execute(
+            update(PersonRow).where(PersonRow.id == person).values(**told)
+        )
 
     def _record(self, event: Event, its: Authenticator) -> None:
-        self._audit.record_all([Entry(event, its.hospital, details={"person": str(its.person)})])
+        self._audit.record_all(
+            [Entry(event, its.hospital, details={"person": str(its.person)})]
+        )

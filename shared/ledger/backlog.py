@@ -12,7 +12,8 @@ from shared.ledger.tables import HospitalRow, JobRow
 
 NOW = func.clock_timestamp()
 QUEUED, RUNNING, FAILED = (
-    JobRow.state == literal_column(f"'{state}'") for state in ("queued", "running", "failed")
+    JobRow.state == literal_column(f"'{state}'")
+    for state in ("queued", "running", "failed")
 )
 """Written out, so that the partial indexes are used."""
 REASON = func.coalesce(JobRow.reason, literal_column(f"'{Reason.INTERNAL}'"))
@@ -70,7 +71,9 @@ class Backlog:
         """By hospital, the urgent lane first."""
         oldest = func.extract("epoch", NOW - func.min(JobRow.queued_at))
         query = (
-            select(HospitalRow.name, JobRow.urgent, func.count(), oldest).join(JobRow).where(QUEUED)
+            select(HospitalRow.name, JobRow.urgent, func.count(), oldest)
+            .join(JobRow)
+            .where(QUEUED)
         )
         grouped = query.group_by(HospitalRow.name, JobRow.urgent).order_by(
             HospitalRow.name, JobRow.urgent.desc()
@@ -119,8 +122,18 @@ class Backlog:
 
     def dead(self) -> list[Dead]:
         """By reason, the most frequent first."""
-        told = (REASON, func.count(), func.min(JobRow.updated_at), func.max(JobRow.updated_at))
-        query = select(*told).where(FAILED).group_by(REASON).order_by(func.count().desc(), REASON)
+        told = (
+            REASON,
+            func.count(),
+            func.min(JobRow.updated_at),
+            func.max(JobRow.updated_at),
+        )
+        query = (
+            select(*told)
+            .where(FAILED)
+            .group_by(REASON)
+            .order_by(func.count().desc(), REASON)
+        )
         return [Dead(*row) for row in self._session.execute(query)]
 
     def dead_letters(self, reason: str, most: int) -> list[DeadLetter]:

@@ -27,7 +27,9 @@ class CaseErased(Gone):
 
     def __init__(self, case_id: UUID, erased_at: datetime, ground: Ground) -> None:
         super().__init__(on=f"{erased_at:%Y-%m-%d}", ground=ground)
-        self.case_id, self.erased_at, self.ground = case_id, erased_at, ground
+        self.case_id = case_id
+        self.erased_at = erased_at
+        self.ground = ground
 
     @classmethod
     def of(cls, row: CaseRow) -> "CaseErased | None":
@@ -93,7 +95,9 @@ class Cases(Scoped):
             func.coalesce(CaseRow.roi, text("'null'::jsonb")) == roi,
         )
         query = self._mine(select(CaseRow.id), CaseRow).where(*same)
-        return self._session.scalar(query.order_by(CaseRow.created_at, CaseRow.id).limit(1))
+        return self._session.scalar(
+            query.order_by(CaseRow.created_at, CaseRow.id).limit(1)
+        )
 
     def find(self, case_id: UUID) -> Case | None:
         """Raises CaseErased."""

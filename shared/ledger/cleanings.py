@@ -25,7 +25,8 @@ class Cleaning:
 
 class Cleanings:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def keep(self, dataset: UUID, cleanings: Iterable[Cleaning]) -> None:
         """Remember what was changed by cleaning; of a file that is known the first word stands."""
@@ -39,7 +40,8 @@ class Cleanings:
         kept = insert(CleaningRow).values(list(rows.values())).on_conflict_do_nothing()
         new = set(self._session.scalars(kept.returning(CleaningRow.source_sha256)))
         removed = sum(
-            (Counter(row["removed"]) for source, row in rows.items() if source in new), Counter()
+            (Counter(row["removed"]) for source, row in rows.items() if source in new),
+            Counter(),
         )
         if new:
             self._audit.record(
@@ -57,10 +59,14 @@ class Cleanings:
         """
         query = select(CleaningRow.source_sha256, CleaningRow.stored_sha256)
         known = dict(
-            self._session.execute(query.where(CleaningRow.source_sha256.in_(hashes))).all()
+            self._session.execute(
+                query.where(CleaningRow.source_sha256.in_(hashes))
+            ).all()
         )
         as_came = self._held(hashes)
-        return {each: each if each in as_came else known.get(each, each) for each in hashes}
+        return {
+            each: each if each in as_came else known.get(each, each) for each in hashes
+        }
 
     def _held(self, hashes: Collection[str]) -> set[str]:
         columns = (

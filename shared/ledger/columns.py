@@ -38,7 +38,8 @@ def buckets(value: Any, edges: Sequence[float]) -> Any:
     """An aggregate of the numbers of the buckets that values fall in: 0 below the first edge, up to len(edges)."""
     return shorts(
         func.width_bucket(
-            value, bindparam(None, np.asarray(edges, dtype=float).tolist(), ARRAY(Double))
+            value,
+            bindparam(None, np.asarray(edges, dtype=float).tolist(), ARRAY(Double)),
         )
     )
 

@@ -69,10 +69,21 @@ class Compositions:
     def _counted(
         self, rows: Rows, which: ColumnElement[bool], group: SQLColumnExpression[Any]
     ) -> list[Part]:
-        patient = func.concat(rows.site, "/", func.coalesce(rows.patient, rows.image_sha256))
-        counts = (func.count(), func.count().filter(rows.malignant), func.count(distinct(patient)))
+        patient = func.concat(
+            rows.site, "/", func.coalesce(rows.patient, rows.image_sha256)
+        )
+        counts = (
+            func.count(),
+            func.count().filter(rows.malignant),
+            func.count(distinct(patient)),
+        )
         named: Label[Any] = group.label("part")
-        query = select(named, *counts).where(which).group_by(text("part")).order_by(text("part"))
+        query = (
+            select(named, *counts)
+            .where(which)
+            .group_by(text("part"))
+            .order_by(text("part"))
+        )
         return [Part(*row) for row in self._session.execute(query)]
 
 
@@ -82,5 +93,7 @@ def _band(rows: Rows) -> SQLColumnExpression[Any]:
         for limit, band in zip(SIZE_LIMITS_MM, SIZE_BANDS, strict=False)
     ]
     return case(
-        (rows.size_mm.is_(None), UNKNOWN_SIZE), *limits, else_=SIZE_BANDS[len(SIZE_LIMITS_MM)]
+        (rows.size_mm.is_(None), UNKNOWN_SIZE),
+        *limits,
+        else_=SIZE_BANDS[len(SIZE_LIMITS_MM)],
     )

@@ -75,7 +75,8 @@ class _Candidate:
 
 class Consents:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
         self._drafts = Drafts(session, audit)
 
     def take(
@@ -89,14 +90,22 @@ class Consents:
         lock(self._session, dataset, tags)
         withdrawn = self.withdraw(dataset)
         corrected = self._correct(dataset)
-        found = self._candidates(dataset, since, self._hospital(hospital) if hospital else None)
-        refused = [_refusal(each, CaseFailed(reason=each.failed)) for each in found if each.failed]
+        found = self._candidates(
+            dataset, since, self._hospital(hospital) if hospital else None
+        )
+        refused = [
+            _refusal(each, CaseFailed(reason=each.failed))
+            for each in found
+            if each.failed
+        ]
         readable = [each for each in found if not each.failed]
         cases = {each.image.image_sha256: each.case_id for each in reversed(readable)}
         answers = self._drafts.offer(dataset, [each.image for each in readable], cases)
         pairs = zip(readable, answers, strict=True)
         refused += [
-            _refusal(each, answer) for each, answer in pairs if isinstance(answer, Conflict)
+            _refusal(each, answer)
+            for each, answer in pairs
+            if isinstance(answer, Conflict)
         ]
         added, known = (
             answers.count(reception) for reception in (Reception.ADDED, Reception.KNOWN)
@@ -105,23 +114,31 @@ class Consents:
 
     def withdraw(self, dataset: UUID) -> list[Withdrawn]:
         """Take rows out of the draft whose consent was withdrawn or whose case was erased; what is frozen stays."""
-        return self._take_out(dataset, "withdrawn", self._unconsented(dataset)) + self.forget(
-            dataset
-        )
+        return self._take_out(
+            dataset, "withdrawn", self._unconsented(dataset)
+        ) + self.forget(dataset)
 
     def forget(self, dataset: UUID) -> list[Withdrawn]:
         """Take rows of erased cases out of the draft."""
         lock(self._session, dataset)
-        query = select(DatasetImageRow.image_sha256, DatasetImageRow.case_id).join(CaseRow)
-        erased = query.where(DatasetImageRow.dataset_id == dataset, CaseRow.erased_at.is_not(None))
+        query = select(DatasetImageRow.image_sha256, DatasetImageRow.case_id).join(
+            CaseRow
+        )
+        erased = query.where(
+            DatasetImageRow.dataset_id == dataset, CaseRow.erased_at.is_not(None)
+        )
         return self._take_out(dataset, "erased", erased)
 
     def with_erased(self) -> list[UUID]:
         """Datasets whose drafts hold rows of erased cases."""
         query = (
-            select(DatasetImageRow.dataset_id).join(CaseRow).where(CaseRow.erased_at.is_not(None))
+            select(DatasetImageRow.dataset_id)
+            .join(CaseRow)
+            .where(CaseRow.erased_at.is_not(None))
         )
-        return list(self._session.scalars(query.distinct().order_by(DatasetImageRow.dataset_id)))
+        return list(
+            self._session.scalars(query.distinct().order_by(DatasetImageRow.dataset_id))
+        )
 
     def _unconsented(self, dataset: UUID) -> AnySelect:
         latest = _latest()
@@ -132,17 +149,26 @@ class Consents:
             .where(DatasetImageRow.dataset_id == dataset, latest.c.consent.is_(False))
         )
 
-    def _take_out(self, dataset: UUID, change: str, query: AnySelect) -> list[Withdrawn]:
+    def _take_out(
+        self, dataset: UUID, change: str, query: AnySelect
+    ) -> list[Withdrawn]:
         gone = [
             Withdrawn(of, image, self._holding(dataset, image))
             for image, of in self._session.execute(query)
         ]
         hashes = [each.image_sha256 for each in gone]
-        here = DatasetImageRow.dataset_id == dataset, DatasetImageRow.image_sha256.in_(hashes)
+        here = (
+            DatasetImageRow.dataset_id == dataset,
+            DatasetImageRow.image_sha256.in_(hashes),
+        )
         self._session.execute(delete(DatasetImageRow).where(*here))
         for each in gone:
             self._record(
-                dataset, change, each.case_id, each.image_sha256, versions=list(each.versions)
+                dataset,
+                change,
+                each.case_id,
+                each.image_sha256,
+                versions=list(each.versions),
             )
         return gone
 
@@ -166,7 +192,9 @@ class Consents:
         if after == before:
             return False
         self._drafts.write(
-            dataset, self._drafts.placed(dataset, before, after, stated=False), told.case_id
+            dataset,
+            self._drafts.placed(dataset, before, after, stated=False),
+            told.case_id,
         )
         self._record(dataset, "corrected", told.case_id, before.image_sha256)
         return True
@@ -182,7 +210,9 @@ class Consents:
             DatasetImageRow.image_sha256 == latest.c.image_sha256,
         )
         query = (
-            select(latest, HospitalRow.name.label("site"), _failure(latest).label("failed"))
+            select(
+                latest, HospitalRow.name.label("site"), _failure(latest).label("failed")
+            )
             .join(HospitalRow, HospitalRow.id == latest.c.hospital_id)
             .where(latest.c.consent, ~exists().where(in_dataset, of_case))
             .order_by(latest.c.id)
@@ -194,19 +224,27 @@ class Consents:
         return [_candidate(row) for row in self._session.execute(query)]
 
     def _hospital(self, name: str) -> UUID:
-        found = self._session.scalar(select(HospitalRow.id).where(HospitalRow.name == name))
+        found = self._session.scalar(
+            select(HospitalRow.id).where(HospitalRow.name == name)
+        )
         if found is None:
             raise HospitalUnknown(name=name)
         return found
 
     def _holding(self, dataset: UUID, image: str) -> tuple[int, ...]:
         query = (
-            select(VersionRow.number).join(VersionImageRow).where(VersionRow.dataset_id == dataset)
+            select(VersionRow.number)
+            .join(VersionImageRow)
+            .where(VersionRow.dataset_id == dataset)
         )
-        held = query.where(VersionImageRow.image_sha256 == image).order_by(VersionRow.number)
+        held = query.where(VersionImageRow.image_sha256 == image).order_by(
+            VersionRow.number
+        )
         return tuple(self._session.scalars(held))
 
-    def _record(self, dataset: UUID, change: str, case_id: UUID, image: str, **more: Any) -> None:
+    def _record(
+        self, dataset: UUID, change: str, case_id: UUID, image: str, **more: Any
+    ) -> None:
         count_up(self._session, dataset)
         details = {"dataset": str(dataset), "change": change, "image": image, **more}
         self._audit.record(Event.DATASET_CHANGED, case=case_id, **details)
@@ -217,12 +255,17 @@ def _latest() -> Subquery:
     columns = (CaseRow.image_sha256, CaseRow.roi, CaseRow.frame, CaseRow.size_mm)
     query = select(OutcomeRow, *columns).join(CaseRow, CaseRow.id == OutcomeRow.case_id)
     order = OutcomeRow.hospital_id, CaseRow.image_sha256
-    return query.ext(distinct_on(*order)).order_by(*order, OutcomeRow.id.desc()).subquery("latest")
+    return (
+        query.ext(distinct_on(*order))
+        .order_by(*order, OutcomeRow.id.desc())
+        .subquery("latest")
+    )
 
 
 def _same_image(latest: Subquery) -> Any:
     return and_(
-        latest.c.hospital_id == CaseRow.hospital_id, latest.c.image_sha256 == CaseRow.image_sha256
+        latest.c.hospital_id == CaseRow.hospital_id,
+        latest.c.image_sha256 == CaseRow.image_sha256,
     )
 
 
@@ -240,7 +283,8 @@ def _candidate(row: Any) -> _Candidate:
 
 def _facts(row: Any) -> dict[str, Any]:
     return {
-        name: getattr(row, name) for name in ("malignant", "patient", "roi", "frame", "size_mm")
+        name: getattr(row, name)
+        for name in ("malignant", "patient", "roi", "frame", "size_mm")
     }
 
 

@@ -47,7 +47,8 @@ class Share:
 
 class Datasets:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def ensure(self, name: str, synthetic: bool = False) -> UUID:
         """The dataset of this name, created if it is new."""
@@ -60,7 +61,9 @@ class Datasets:
         if new := self._session.scalar(made):
             self._audit.record(Event.DATASET_CREATED, dataset=str(new))
             return new
-        return self._session.scalars(select(DatasetRow.id).where(DatasetRow.name == name)).one()
+        return self._session.scalars(
+            select(DatasetRow.id).where(DatasetRow.name == name)
+        ).one()
 
     def add(self, dataset: UUID, images: Sequence[LabelledImage]) -> int:
         """Add images, passing over those the dataset has; returns how many were new.
@@ -108,12 +111,18 @@ class Datasets:
             query = query.where(DatasetImageRow.split == split)
         return [
             labelled(row)
-            for row in self._session.scalars(query.order_by(DatasetImageRow.image_sha256))
+            for row in self._session.scalars(
+                query.order_by(DatasetImageRow.image_sha256)
+            )
         ]
 
 
 def _counted() -> AnySelect:
-    versions = select(func.count()).where(VersionRow.dataset_id == DatasetRow.id).scalar_subquery()
+    versions = (
+        select(func.count())
+        .where(VersionRow.dataset_id == DatasetRow.id)
+        .scalar_subquery()
+    )
     return (
         select(
             DatasetRow.id,

@@ -55,7 +55,9 @@ class DatabaseRole:
             if self.hospital_id is None:
                 connection.exec_driver_sql(TAKE_SYSTEM_ROLE)
             else:
-                connection.exec_driver_sql(TAKE_HOSPITAL_ROLE, {"hospital": str(self.hospital_id)})
+                connection.exec_driver_sql(
+                    TAKE_HOSPITAL_ROLE, {"hospital": str(self.hospital_id)}
+                )
         except OperationalError:
             raise
         except DBAPIError as refused:

@@ -40,7 +40,9 @@ OF_OUTCOME = frozenset({"malignant", "patient", "site"})
 
 class ImageUnknown(NotFound):
     code = "image-unknown"
-    text = "The dataset's draft has no image {image}. Its hash is the sha256 of the file."
+    text = (
+        "The dataset's draft has no image {image}. Its hash is the sha256 of the file."
+    )
 
 
 class ImageDiffers(Conflict):
@@ -99,20 +101,30 @@ class Drafts:
     """Every change is made under the dataset's lock and recorded."""
 
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def offer(
-        self, dataset: UUID, images: Sequence[LabelledImage], cases: Mapping[str, UUID] = NO_CASES
+        self,
+        dataset: UUID,
+        images: Sequence[LabelledImage],
+        cases: Mapping[str, UUID] = NO_CASES,
     ) -> list[Reception | Conflict]:
         """Add what is new; for each image whether it was, or why it is refused. `cases` of those that came as one."""
         lock(self._session, dataset)
         frozen = frozen_parts(self._session, dataset, images)
         held = self.held(dataset, [image.image_sha256 for image in images])
-        admission = _Admission(held, frozen, draft_parts(self._session, dataset, images))
+        admission = _Admission(
+            held, frozen, draft_parts(self._session, dataset, images)
+        )
         answers = [admission.answer(image) for image in images]
         if admission.new:
             rows = [
-                {"dataset_id": dataset, "case_id": cases.get(image.image_sha256), **vars(image)}
+                {
+                    "dataset_id": dataset,
+                    "case_id": cases.get(image.image_sha256),
+                    **vars(image),
+                }
                 for image in admission.new
             ]
             self._session.execute(insert(DatasetImageRow), rows)
@@ -129,11 +141,17 @@ class Drafts:
     def held(self, dataset: UUID, hashes: Collection[str]) -> dict[str, LabelledImage]:
         """The draft's own rows of these images, by hash."""
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
-        rows = self._session.scalars(query.where(DatasetImageRow.image_sha256.in_(hashes)))
+        rows = self._session.scalars(
+            query.where(DatasetImageRow.image_sha256.in_(hashes))
+        )
         return {row.image_sha256: labelled(row) for row in rows}
 
     def change(
-        self, dataset: UUID, image_sha256: str, changes: Mapping[str, Any], tags: Tags = None
+        self,
+        dataset: UUID,
+        image_sha256: str,
+        changes: Mapping[str, Any],
+        tags: Tags = None,
     ) -> LabelledImage:
         """Correct a row's label, patient, site or split."""
         lock(self._session, dataset, tags)
@@ -141,7 +159,9 @@ class Drafts:
         if row.case_id and OF_OUTCOME & set(changes):
             raise LabelOfCase(case=row.case_id)
         before = labelled(row)
-        after = self.placed(dataset, before, replace(before, **changes), stated="split" in changes)
+        after = self.placed(
+            dataset, before, replace(before, **changes), stated="split" in changes
+        )
         if after != before:
             columns = sorted(
                 name for name in THINGS if getattr(after, name) != getattr(before, name)
@@ -151,7 +171,12 @@ class Drafts:
         return after
 
     def placed(
-        self, dataset: UUID, before: LabelledImage, after: LabelledImage, *, stated: bool
+        self,
+        dataset: UUID,
+        before: LabelledImage,
+        after: LabelledImage,
+        *,
+        stated: bool,
     ) -> LabelledImage:
         """The corrected image in the part where it may be: another patient may bring it into another part."""
         joins = not stated and after.group != before.group
@@ -167,37 +192,54 @@ class Drafts:
             ),
         )
 
-    def write(self, dataset: UUID, image: LabelledImage, case_id: UUID | None = None) -> None:
+    def write(
+        self, dataset: UUID, image: LabelledImage, case_id: UUID | None = None
+    ) -> None:
         """Put a row's columns; for callers that record the change themselves."""
         values = vars(image) | ({"case_id": case_id} if case_id else {})
         self._session.execute(
-            update(DatasetImageRow).where(*_is(dataset, [image.image_sha256])).values(values)
+            update(DatasetImageRow)
+            .where(*_is(dataset, [image.image_sha256]))
+            .values(values)
         )
 
-    def remove(self, dataset: UUID, image_sha256: str, tags: Tags = None) -> LabelledImage:
+    def remove(
+        self, dataset: UUID, image_sha256: str, tags: Tags = None
+    ) -> LabelledImage:
         """Take a row out of the draft; versions that have it keep it."""
         lock(self._session, dataset, tags)
         gone = labelled(self._row(dataset, image_sha256))
-        self._session.execute(delete(DatasetImageRow).where(*_is(dataset, [image_sha256])))
+        self._session.execute(
+            delete(DatasetImageRow).where(*_is(dataset, [image_sha256]))
+        )
         self._record(dataset, "removed", image=image_sha256)
         return gone
 
-    def split_by_patient(self, dataset: UUID, share: float, seed: int, tags: Tags = None) -> Parted:
+    def split_by_patient(
+        self, dataset: UUID, share: float, seed: int, tags: Tags = None
+    ) -> Parted:
         """Draw whole patients into test; of both classes the same share of images."""
         images, frozen = self._all(dataset, tags)
         parts = draw_test(_groups(images, frozen), share, seed)
-        return self._part(dataset, images, frozen, parts, by="patient", share=share, seed=seed)
+        return self._part(
+            dataset, images, frozen, parts, by="patient", share=share, seed=seed
+        )
 
-    def split_by_site(self, dataset: UUID, sites: Collection[str], tags: Tags = None) -> Parted:
+    def split_by_site(
+        self, dataset: UUID, sites: Collection[str], tags: Tags = None
+    ) -> Parted:
         """Hold back whole sites as test; every other image is for training."""
         images, frozen = self._all(dataset, tags)
         known = sorted({image.site for image in images if image.site})
         for site in sorted(set(sites) - set(known)):
             raise SiteUnknown(site=site, known=", ".join(known) or "none")
         parts = {
-            image.group: Split.TEST if image.site in sites else Split.TRAIN for image in images
+            image.group: Split.TEST if image.site in sites else Split.TRAIN
+            for image in images
         }
-        return self._part(dataset, images, frozen, parts, by="site", sites=sorted(sites))
+        return self._part(
+            dataset, images, frozen, parts, by="site", sites=sorted(sites)
+        )
 
     def _all(self, dataset: UUID, tags: Tags) -> tuple[list[LabelledImage], Parts]:
         lock(self._session, dataset, tags)
@@ -215,9 +257,15 @@ class Drafts:
         **how: Any,
     ) -> Parted:
         asked = {image.image_sha256: parts[image.group] for image in images}
-        fixed = {image.image_sha256: part for image in images if (part := frozen.of(image))}
+        fixed = {
+            image.image_sha256: part for image in images if (part := frozen.of(image))
+        }
         final = asked | fixed
-        moved = [image.image_sha256 for image in images if image.split != final[image.image_sha256]]
+        moved = [
+            image.image_sha256
+            for image in images
+            if image.split != final[image.image_sha256]
+        ]
         for part in Split:
             here = [image for image in moved if final[image] is part]
             self._session.execute(
@@ -230,21 +278,29 @@ class Drafts:
         return Parted(len(images) - test, test, len(moved), len(fixed), overruled)
 
     def _row(self, dataset: UUID, image_sha256: str) -> DatasetImageRow:
-        row = self._session.scalar(select(DatasetImageRow).where(*_is(dataset, [image_sha256])))
+        row = self._session.scalar(
+            select(DatasetImageRow).where(*_is(dataset, [image_sha256]))
+        )
         if row is None:
             raise ImageUnknown(image=image_sha256)
         return row
 
     def _record(self, dataset: UUID, change: str, **details: Any) -> None:
         count_up(self._session, dataset)
-        self._audit.record(Event.DATASET_CHANGED, dataset=str(dataset), change=change, **details)
+        self._audit.record(
+            Event.DATASET_CHANGED, dataset=str(dataset), change=change, **details
+        )
 
 
 class _Admission:
     """Decides image by image, the earlier ones of the same offer counted in."""
 
-    def __init__(self, held: dict[str, LabelledImage], frozen: Parts, mates: Parts) -> None:
-        self._held, self._frozen, self._mates = held, frozen, mates
+    def __init__(
+        self, held: dict[str, LabelledImage], frozen: Parts, mates: Parts
+    ) -> None:
+        self._held = held
+        self._frozen = frozen
+        self._mates = mates
         self.new: list[LabelledImage] = []
 
     def answer(self, image: LabelledImage) -> Reception | Conflict:
@@ -268,12 +324,15 @@ class _Admission:
 def check_same(held: LabelledImage, offered: LabelledImage) -> None:
     """What is said of the image must be what is held of it (`ImageDiffers`); what is left out says nothing."""
     for column in THINGS:
-        told, known = getattr(offered, column), getattr(held, column)
+        told = getattr(offered, column)
+        known = getattr(held, column)
         if told is not None and told != known:
             raise ImageDiffers(column, _shown(column, known))
 
 
-def _compared(held: LabelledImage | None, offered: LabelledImage) -> Reception | SeraError:
+def _compared(
+    held: LabelledImage | None, offered: LabelledImage
+) -> Reception | SeraError:
     try:
         if held is None:
             raise ImageUnknown(image=offered.image_sha256)
@@ -314,4 +373,6 @@ def _group(name: str, members: list[LabelledImage], frozen: Parts) -> Group:
 
 
 def _is(dataset: UUID, images: Collection[str]) -> tuple[Any, Any]:
-    return DatasetImageRow.dataset_id == dataset, DatasetImageRow.image_sha256.in_(images)
+    return DatasetImageRow.dataset_id == dataset, DatasetImageRow.image_sha256.in_(
+        images
+    )

@@ -40,7 +40,11 @@ def differing(settings: Mapping[str, Any], tags: Tags) -> list[str]:
     present = tag_of(settings).split(".")
     told = [tag.split(".") for tag in tags or ()]
     found = [
-        [name for name, now, then in zip(settings, present, each, strict=True) if now != then]
+        [
+            name
+            for name, now, then in zip(settings, present, each, strict=True)
+            if now != then
+        ]
         for each in told
         if len(each) == len(present)
     ]

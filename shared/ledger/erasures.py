@@ -70,9 +70,12 @@ class Due:
 class Erasures(Scoped):
     """A hospital's own."""
 
-    def __init__(self, session: Session, hospital: UUID, audit: AuditTrail, actor: str) -> None:
+    def __init__(
+        self, session: Session, hospital: UUID, audit: AuditTrail, actor: str
+    ) -> None:
         super().__init__(session, hospital)
-        self._audit, self._actor = audit, actor
+        self._audit = audit
+        self._actor = actor
 
     def erase(self, case_id: UUID, ground: Ground) -> CaseErased | None:
         """The tombstone, which is the earlier one if the case was erased before; None for no case of this hospital."""
@@ -81,7 +84,12 @@ class Erasures(Scoped):
             return None
         if row.erased_at is None:
             erase(
-                self._session, self._audit, row, _jobs(self._session, case_id), ground, self._actor
+                self._session,
+                self._audit,
+                row,
+                _jobs(self._session, case_id),
+                ground,
+                self._actor,
             )
             self._session.refresh(row)
         return CaseErased.of(row)
@@ -95,11 +103,15 @@ class Retention:
     """The house's side: which cases are kept longer than their hospital wants, and their end."""
 
     def __init__(self, session: Session, audit: AuditTrail, actor: str) -> None:
-        self._session, self._audit, self._actor = session, audit, actor
+        self._session = session
+        self._audit = audit
+        self._actor = actor
 
     def oldest_due(self, default_days: int | None, most: int) -> list[UUID]:
         """Cases to be erased."""
-        return list(self._session.scalars(OLDEST, {"default": default_days, "most": most}))
+        return list(
+            self._session.scalars(OLDEST, {"default": default_days, "most": most})
+        )
 
     def erase(self, case_id: UUID, default_days: int | None) -> bool:
         """Erase a case that is due still; False if not, or if another is at it.
@@ -107,9 +119,13 @@ class Retention:
         One in a transaction: what two of them let go of they name in one order, so neither waits for the other in a
         circle.
         """
-        if self._session.scalar(STILL_DUE, {"default": default_days, "case": case_id}) is None:
+        if (
+            self._session.scalar(STILL_DUE, {"default": default_days, "case": case_id})
+            is None
+        ):
             return False
-        row, jobs = self._session.get_one(CaseRow, case_id), _jobs(self._session, case_id)
+        row = self._session.get_one(CaseRow, case_id)
+        jobs = _jobs(self._session, case_id)
         if any(job.state in OPEN for job in jobs):
             return False
         erase(self._session, self._audit, row, jobs, Ground.RETENTION, self._actor)
@@ -120,12 +136,21 @@ class Retention:
         row = self._session.get(CaseRow, case_id, with_for_update=True)
         if row is None or row.erased_at is not None:
             return False
-        erase(self._session, self._audit, row, _jobs(self._session, case_id), ground, self._actor)
+        erase(
+            self._session,
+            self._audit,
+            row,
+            _jobs(self._session, case_id),
+            ground,
+            self._actor,
+        )
         return True
 
     def due(self, default_days: int | None) -> dict[UUID, Due]:
         """By hospital; those with nothing due are left out."""
-        rows = self._session.execute(COUNT, {"default": default_days, "overdue": OVERDUE})
+        rows = self._session.execute(
+            COUNT, {"default": default_days, "overdue": OVERDUE}
+        )
         return {hospital: Due(cases, overdue) for hospital, cases, overdue in rows}
 
     def would_be_due(self, hospital: UUID, days: int) -> int:
@@ -144,10 +169,20 @@ def erase(
     actor: str,
 ) -> None:
     """Mark a locked case as erased; what was still to be done for it is cancelled."""
-    marks = {"erased_at": func.clock_timestamp(), "erased_by": actor, "erased_for": ground}
+    marks = {
+        "erased_at": func.clock_timestamp(),
+        "erased_by": actor,
+        "erased_for": ground,
+    }
     session.execute(update(CaseRow).where(CaseRow.id == row.id).values(marks))
     audit.record_all(
-        Entry(Event.JOB_CANCELLED, row.hospital_id, row.id, job.id, {"why": CaseErased.code})
+        Entry(
+            Event.JOB_CANCELLED,
+            row.hospital_id,
+            row.id,
+            job.id,
+            {"why": CaseErased.code},
+        )
         for job in jobs
         if job.state in origins(JobState.CANCELLED)
     )

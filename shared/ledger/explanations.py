@@ -12,7 +12,13 @@ from sqlalchemy.orm import Session
 
 from shared.ledger.cases import check_kept
 from shared.ledger.scope import Scoped
-from shared.ledger.tables import CaseRow, ExplanationMapRow, ExplanationRow, JobRow, ResultRow
+from shared.ledger.tables import (
+    CaseRow,
+    ExplanationMapRow,
+    ExplanationRow,
+    JobRow,
+    ResultRow,
+)
 
 FRESH = {"populate_existing": True}
 LEASE = timedelta(minutes=2)
@@ -83,10 +89,18 @@ class Explanations(Scoped):
         """Under the case's lock, so that none is asked for of a case that is being erased (CaseErased)."""
         case = self._mine(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
         check_kept(
-            self._session.scalars(case.with_for_update(read=True), execution_options=FRESH).one()
+            self._session.scalars(
+                case.with_for_update(read=True), execution_options=FRESH
+            ).one()
         )
-        wanted = {"job_id": job_id, "model_digest": model_digest, "hospital_id": self._hospital}
-        self._session.execute(insert(ExplanationRow).values(wanted).on_conflict_do_nothing())
+        wanted = {
+            "job_id": job_id,
+            "model_digest": model_digest,
+            "hospital_id": self._hospital,
+        }
+        self._session.execute(
+            insert(ExplanationRow).values(wanted).on_conflict_do_nothing()
+        )
         return self._session.get_one(ExplanationRow, (job_id, model_digest))
 
 
@@ -99,7 +113,11 @@ class ExplanationQueue:
 
     def next(self) -> Wanted | None:
         """The oldest wanted explanation that no worker is at; taken for a `LEASE`."""
-        asked = (ExplanationRow.job_id, ExplanationRow.model_digest, ExplanationRow.hospital_id)
+        asked = (
+            ExplanationRow.job_id,
+            ExplanationRow.model_digest,
+            ExplanationRow.hospital_id,
+        )
         free = or_(
             ExplanationRow.taken_until.is_(None),
             ExplanationRow.taken_until < func.clock_timestamp(),
@@ -135,7 +153,11 @@ class ExplanationQueue:
         return self._session.scalar(query.with_for_update()) is not None
 
     def answer(
-        self, wanted: Wanted, png_sha256: str | None, reason: str | None, maps: Sequence[Layer] = ()
+        self,
+        wanted: Wanted,
+        png_sha256: str | None,
+        reason: str | None,
+        maps: Sequence[Layer] = (),
     ) -> None:
         self._set(
             wanted,
@@ -156,7 +178,9 @@ class ExplanationQueue:
             self._session.add(row)
 
     def _set(self, wanted: Wanted, **values: Any) -> None:
-        self._session.execute(update(ExplanationRow).where(*_this(wanted)).values(values))
+        self._session.execute(
+            update(ExplanationRow).where(*_this(wanted)).values(values)
+        )
 
 
 def _this(wanted: Wanted) -> tuple[ColumnElement[bool], ...]:

@@ -19,8 +19,12 @@ AT_ONCE = 1000
 class Trail:
     """The trail as one actor reads it: one hospital's, or all."""
 
-    def __init__(self, ledger: Ledger, actor: str, hospital: UUID | None = None) -> None:
-        self._ledger, self._actor, self._hospital = ledger, actor, hospital
+    def __init__(
+        self, ledger: Ledger, actor: str, hospital: UUID | None = None
+    ) -> None:
+        self._ledger = ledger
+        self._actor = actor
+        self._hospital = hospital
 
     def seals(self) -> list[Seal]:
         with self._open() as session:

@@ -22,5 +22,9 @@ def named(error: SQLAlchemyError) -> Unavailable | None:
     code = getattr(error.orig, "pgcode", None) or ""
     if code == DISK_FULL or any(each in str(error.orig) for each in FULL_TEXTS):
         return StorageFull(what="the database")
-    lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-    return Unavailable(service="The database") if lost or code.startswith(AWAY) else None
+    lost = error.connection_invalidated or isinstance(
+        error, OperationalError | InterfaceError
+    )
+    return (
+        Unavailable(service="The database") if lost or code.startswith(AWAY) else None
+    )

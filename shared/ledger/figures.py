@@ -61,7 +61,9 @@ class Figures:
     def hurry(self, seconds: float) -> None:
         """Give up a question of this transaction that takes longer (Unavailable)."""
         self._session.execute(
-            select(func.set_config("statement_timeout", f"{int(seconds * 1000)}ms", True))
+            select(
+                func.set_config("statement_timeout", f"{int(seconds * 1000)}ms", True)
+            )
         )
 
     def sent(self) -> list[Sent]:
@@ -70,24 +72,32 @@ class Figures:
 
     def retried(self) -> int:
         """Waiting jobs that outlived a worker."""
-        return self._session.scalars(select(func.count()).where(QUEUED, JobRow.attempts > 0)).one()
+        return self._session.scalars(
+            select(func.count()).where(QUEUED, JobRow.attempts > 0)
+        ).one()
 
     def runs(self) -> dict[str, int]:
         """Training runs by state."""
-        query = select(TrainingRunRow.state, func.count()).group_by(TrainingRunRow.state)
+        query = select(TrainingRunRow.state, func.count()).group_by(
+            TrainingRunRow.state
+        )
         return dict(self._session.execute(query).all())
 
     def models(self) -> dict[str, str]:
         """Name and version of each model by its digest."""
         query = select(ModelRow.digest, ModelRow.name, ModelRow.version)
         return {
-            digest: f"{name}/{version}" for digest, name, version in self._session.execute(query)
+            digest: f"{name}/{version}"
+            for digest, name, version in self._session.execute(query)
         }
 
     def audit(self) -> AuditAge:
         chains, unsealed_s = self._session.execute(UNSEALED).one()
         return AuditAge(
-            self._age_s(AuditRow), self._age_s(SealRow), float(unsealed_s or 0.0), chains
+            self._age_s(AuditRow),
+            self._age_s(SealRow),
+            float(unsealed_s or 0.0),
+            chains,
         )
 
     def _age_s(self, table: type[AuditRow] | type[SealRow]) -> float | None:

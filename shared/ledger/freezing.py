@@ -57,27 +57,38 @@ def check_locked(session: Session, dataset: UUID) -> None:
     LockedTestImage, LockedTestPatient
     """
     image = VersionImageRow.image_sha256 == DatasetImageRow.image_sha256
-    for same, refusal in ((image, LockedTestImage), (_same_patient(dataset), LockedTestPatient)):
+    for same, refusal in (
+        (image, LockedTestImage),
+        (_same_patient(dataset), LockedTestPatient),
+    ):
         found = _training_in_test(session, dataset, same)
         if found:
             raise refusal(count=len(found), examples=", ".join(found[:SHOWN]))
 
 
-def _training_in_test(session: Session, dataset: UUID, same: ColumnElement[bool]) -> list[str]:
+def _training_in_test(
+    session: Session, dataset: UUID, same: ColumnElement[bool]
+) -> list[str]:
     query = (
         select(DatasetImageRow.image_sha256)
         .select_from(VersionImageRow)
         .join(VersionRow)
         .join(DatasetImageRow, same)
         .where(DatasetImageRow.dataset_id == dataset)
-        .where(DatasetImageRow.split == Split.TRAIN, VersionImageRow.split == Split.TEST)
+        .where(
+            DatasetImageRow.split == Split.TRAIN, VersionImageRow.split == Split.TEST
+        )
     )
-    return list(session.scalars(query.distinct().order_by(DatasetImageRow.image_sha256)))
+    return list(
+        session.scalars(query.distinct().order_by(DatasetImageRow.image_sha256))
+    )
 
 
 def _same_patient(dataset: UUID) -> ColumnElement[bool]:
     """A number means a person only within a site: of other datasets, rows without a site are nobody's."""
-    told = and_(VersionImageRow.site.is_not(None), VersionImageRow.site == DatasetImageRow.site)
+    told = and_(
+        VersionImageRow.site.is_not(None), VersionImageRow.site == DatasetImageRow.site
+    )
     untold = and_(
         VersionImageRow.site.is_(None),
         DatasetImageRow.site.is_(None),

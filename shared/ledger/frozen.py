@@ -16,15 +16,24 @@ from shared.ledger.tables import DatasetImageRow, VersionImageRow, VersionRow
 class Parts:
     """Where images and their groups are; an image's own place counts before its group's, and test before train."""
 
-    def __init__(self, rows: Iterable[tuple[str, str | None, str | None, str]] = ()) -> None:
+    def __init__(
+        self, rows: Iterable[tuple[str, str | None, str | None, str]] = ()
+    ) -> None:
         self._images: dict[str, Split] = {}
         self._groups: dict[str, Split] = {}
         for row in rows:
             self.note(*row)
 
-    def note(self, image: str, patient: str | None, site: str | None, split: str) -> None:
-        for known, name in ((self._images, image), (self._groups, group_of(image, patient, site))):
-            known[name] = Split.TEST if Split.TEST in (split, known.get(name)) else Split(split)
+    def note(
+        self, image: str, patient: str | None, site: str | None, split: str
+    ) -> None:
+        for known, name in (
+            (self._images, image),
+            (self._groups, group_of(image, patient, site)),
+        ):
+            known[name] = (
+                Split.TEST if Split.TEST in (split, known.get(name)) else Split(split)
+            )
 
     def of(self, image: LabelledImage) -> Split | None:
         return self._images.get(image.image_sha256) or self._groups.get(image.group)
@@ -35,14 +44,19 @@ def frozen_parts(
 ) -> Parts:
     """Parts in the dataset's versions; of these images and their patients only, where some are named."""
     query = (
-        _places(VersionImageRow).join(VersionRow).where(VersionRow.dataset_id == dataset).distinct()
+        _places(VersionImageRow)
+        .join(VersionRow)
+        .where(VersionRow.dataset_id == dataset)
+        .distinct()
     )
     if among is not None:
         query = query.where(_related(VersionImageRow, among))
     return Parts(session.execute(query))
 
 
-def draft_parts(session: Session, dataset: UUID, among: Sequence[LabelledImage]) -> Parts:
+def draft_parts(
+    session: Session, dataset: UUID, among: Sequence[LabelledImage]
+) -> Parts:
     """Parts of other images of these images' patients in the dataset's draft."""
     query = _places(DatasetImageRow).where(
         DatasetImageRow.dataset_id == dataset,

@@ -34,12 +34,15 @@ class Gate:
     @property
     def against(self) -> list[Message]:
         """What speaks against the candidate."""
-        return [reason.message for reason in self.reasons if reason.weight is Weight.AGAINST]
+        return [
+            reason.message for reason in self.reasons if reason.weight is Weight.AGAINST
+        ]
 
 
 class Gates:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def record(
         self,
@@ -62,7 +65,11 @@ class Gates:
         )
         self._session.add(row)
         self._session.flush()
-        codes = [reason.code for reason in judgement.reasons if reason.weight is Weight.AGAINST]
+        codes = [
+            reason.code
+            for reason in judgement.reasons
+            if reason.weight is Weight.AGAINST
+        ]
         self._audit.record(
             Event.MODEL_GATED,
             gate=row.id,
@@ -80,7 +87,9 @@ class Gates:
     def of_model(self, model_digest: str) -> list[Gate]:
         """All judgements of a model, newest first."""
         query = (
-            select(GateRow).where(GateRow.model_digest == model_digest).order_by(GateRow.id.desc())
+            select(GateRow)
+            .where(GateRow.model_digest == model_digest)
+            .order_by(GateRow.id.desc())
         )
         return [_gate(row) for row in self._session.scalars(query)]
 

@@ -17,13 +17,17 @@ Renew = Callable[[list[UUID]], Any]
 class Heartbeat(threading.Thread):
     """Renews every held lease three times in its length, for as long as something of its work moves."""
 
-    def __init__(self, renew: Renew, lease: timedelta, stuck: timedelta | None = None) -> None:
+    def __init__(
+        self, renew: Renew, lease: timedelta, stuck: timedelta | None = None
+    ) -> None:
         """Without `stuck` a lease is renewed until it is let go."""
         super().__init__(name="heartbeat", daemon=True)
-        self._renew, self._every_s = renew, lease.total_seconds() / 3
+        self._renew = renew
+        self._every_s = lease.total_seconds() / 3
         self._stuck_s = stuck.total_seconds() if stuck else inf
         self._held: dict[UUID, float] = {}
-        self._lock, self._stopping = threading.Lock(), threading.Event()
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
 
     def hold(self, token: UUID) -> None:
         """Hold a lease, or say that its work has moved."""

@@ -35,9 +35,7 @@ class HospitalUnknown(NotFound):
 
 class HospitalExists(Conflict):
     code = "hospital-exists"
-    text = (
-        "There is a hospital {name!r} already. Choose another name, or change that one's settings."
-    )
+    text = "There is a hospital {name!r} already. Choose another name, or change that one's settings."
 
 
 @dataclass(frozen=True)
@@ -82,13 +80,16 @@ class Hospital:
 
 class Hospitals:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def all(self) -> list[Hospital]:
         """By name."""
         return [
             _hospital(row)
-            for row in self._session.scalars(select(HospitalRow).order_by(HospitalRow.name))
+            for row in self._session.scalars(
+                select(HospitalRow).order_by(HospitalRow.name)
+            )
         ]
 
     def find(self, name: str) -> Hospital:
@@ -101,21 +102,29 @@ class Hospitals:
     def read(self, hospital: UUID) -> Hospital:
         return _hospital(self._session.get_one(HospitalRow, hospital))
 
-    def change(self, hospital: UUID, settings: Mapping[str, Any], tags: Tags = None) -> Hospital:
+    def change(
+        self, hospital: UUID, settings: Mapping[str, Any], tags: Tags = None
+    ) -> Hospital:
         """Set some settings, by name; what really changes is on record with before and after.
 
         Raises ChangedMeanwhile.
         """
-        row = self._session.get_one(HospitalRow, hospital, with_for_update={"key_share": True})
+        row = self._session.get_one(
+            HospitalRow, hospital, with_for_update={"key_share": True}
+        )
         before = {name: getattr(row, name) for name in SETTINGS}
         check(tags, tag_of(before), lambda: _what(row.name, before, tags))
-        after = {name: value for name, value in settings.items() if value != before[name]}
+        after = {
+            name: value for name, value in settings.items() if value != before[name]
+        }
         if after:
             for name, value in after.items():
                 setattr(row, name, value)
             self._session.flush()
             told = {"before": {name: before[name] for name in after}, "after": after}
-            self._audit.record_all([Entry(Event.HOSPITAL_CHANGED, hospital, details=told)])
+            self._audit.record_all(
+                [Entry(Event.HOSPITAL_CHANGED, hospital, details=told)]
+            )
         return _hospital(row)
 
     def add(self, name: str) -> Hospital:
@@ -129,12 +138,17 @@ class Hospitals:
         """The hospital of this name, added if it is new."""
         return (
             self._added(name)
-            or self._session.scalars(select(HospitalRow.id).where(HospitalRow.name == name)).one()
+            or self._session.scalars(
+                select(HospitalRow.id).where(HospitalRow.name == name)
+            ).one()
         )
 
     def _added(self, name: str) -> UUID | None:
         added = (
-            insert(HospitalRow).values(name=name).on_conflict_do_nothing().returning(HospitalRow.id)
+            insert(HospitalRow)
+            .values(name=name)
+            .on_conflict_do_nothing()
+            .returning(HospitalRow.id)
         )
         new = self._session.scalar(added)
         if new:

@@ -48,7 +48,10 @@ class IdempotentRequest:
     """A request that is done once: reserve its receipt where its work begins, write its answer where that ends."""
 
     def __init__(
-        self, transaction: Transaction, key: IdempotencyKey, fingerprint: Callable[[], str]
+        self,
+        transaction: Transaction,
+        key: IdempotencyKey,
+        fingerprint: Callable[[], str],
     ) -> None:
         """`fingerprint` is equal for equal requests; a service that knows its body better may replace it."""
         self._transaction = transaction
@@ -63,7 +66,9 @@ class IdempotentRequest:
         receipts = self._receipts()
         fingerprint = self.fingerprint()
         try:
-            reserved = receipts.reserve(self._key.key, fingerprint, wait_s=self._key.wait_s)
+            reserved = receipts.reserve(
+                self._key.key, fingerprint, wait_s=self._key.wait_s
+            )
         except OperationalError as lost:
             if getattr(lost.orig, "pgcode", None) == LOCK_NOT_AVAILABLE:
                 raise KeyInUse(retry_after_s=1) from lost
@@ -71,7 +76,9 @@ class IdempotentRequest:
         if not reserved:
             answer = receipts.find(self._key.key, fingerprint)
             if answer is None:
-                raise KeyInUse(retry_after_s=1)  # its receipt went just now; a repeat starts anew
+                raise KeyInUse(
+                    retry_after_s=1
+                )  # its receipt went just now; a repeat starts anew
             raise Answered(answer)
         self._reserved = True
 

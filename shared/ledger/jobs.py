@@ -69,7 +69,11 @@ class Jobs(Scoped):
         self._audit = audit
 
     def open(self, case_id: UUID, priority: Priority) -> UUID:
-        whose = {"case_id": case_id, "hospital_id": self._hospital, "traceparent": traceparent()}
+        whose = {
+            "case_id": case_id,
+            "hospital_id": self._hospital,
+            "traceparent": traceparent(),
+        }
         row = JobRow(**whose, urgent=priority is Priority.URGENT)
         self._session.add(row)
         self._session.flush()
@@ -105,14 +109,17 @@ class Jobs(Scoped):
     def cancel(self, job_id: UUID) -> bool:
         """Cancel a queued job; False if there is none, NotCancellable or CaseErased if it is past that."""
         row = self._session.scalar(
-            self._mine(select(JobRow), JobRow).where(JobRow.id == job_id).with_for_update()
+            self._mine(select(JobRow), JobRow)
+            .where(JobRow.id == job_id)
+            .with_for_update()
         )
         if row is None:
             return False
         check_kept(self._session.get_one(CaseRow, row.case_id))
         if row.state != JobState.QUEUED:
             raise NotCancellable(state=row.state)
-        row.state, row.updated_at = JobState.CANCELLED, func.clock_timestamp()
+        row.state = JobState.CANCELLED
+        row.updated_at = func.clock_timestamp()
         self._audit.record(Event.JOB_CANCELLED, case=row.case_id, job=job_id)
         notify(self._session, [job_id])
         return True
@@ -120,7 +127,9 @@ class Jobs(Scoped):
     def rerun(self, job_id: UUID) -> bool:
         """Queue a dead letter again with fresh attempts; False if there is none, NotADeadLetter or CaseErased."""
         row = self._session.scalar(
-            self._mine(select(JobRow), JobRow).where(JobRow.id == job_id).with_for_update()
+            self._mine(select(JobRow), JobRow)
+            .where(JobRow.id == job_id)
+            .with_for_update()
         )
         if row is None:
             return False
@@ -145,7 +154,10 @@ class Jobs(Scoped):
 
     def _again(self, rows: Sequence[JobRow]) -> None:
         for row in rows:
-            row.state, row.attempts, row.reason, row.facts = JobState.QUEUED, 0, None, None
+            row.state = JobState.QUEUED
+            row.attempts = 0
+            row.reason = None
+            row.facts = None
             row.updated_at = func.clock_timestamp()
             self._audit.record(Event.JOB_RERUN, case=row.case_id, job=row.id, attempt=0)
         notify(self._session, [row.id for row in rows])
@@ -160,13 +172,17 @@ class Jobs(Scoped):
         query = query.options(
             load_only(CaseRow.erased_at, CaseRow.erased_for)
         )  # an ROI may be long
-        return self._mine(query.outerjoin(ResultRow, ResultRow.job_id == JobRow.id), JobRow)
+        return self._mine(
+            query.outerjoin(ResultRow, ResultRow.job_id == JobRow.id), JobRow
+        )
 
 
 def notify(session: Session, jobs: list[UUID]) -> None:
     """Tell listeners, at commit, that these jobs changed."""
     if jobs:
-        session.execute(select(func.pg_notify(CHANGED, func.unnest([str(job) for job in jobs]))))
+        session.execute(
+            select(func.pg_notify(CHANGED, func.unnest([str(job) for job in jobs])))
+        )
 
 
 def _job(row: Any) -> Job:

@@ -22,7 +22,10 @@ NOW = func.clock_timestamp()
 USE_NOTED_EVERY = timedelta(minutes=1)
 """A poll is no write: when a key was used last is known to this."""
 
-ALIVE = and_(KeyRow.revoked_at.is_(None), or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > NOW))
+ALIVE = and_(
+    KeyRow.revoked_at.is_(None),
+    or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > NOW),
+)
 STALE = or_(KeyRow.last_used_at.is_(None), KeyRow.last_used_at < NOW - USE_NOTED_EVERY)
 
 
@@ -67,17 +70,29 @@ class NewKey:
 class Keys:
     """Of the whole house; or of one hospital, whose administrator sees them all and changes its staff's."""
 
-    def __init__(self, session: Session, audit: AuditTrail, hospital: UUID | None = None) -> None:
-        self._session, self._audit, self._hospital = session, audit, hospital
+    def __init__(
+        self, session: Session, audit: AuditTrail, hospital: UUID | None = None
+    ) -> None:
+        self._session = session
+        self._audit = audit
+        self._hospital = hospital
 
     def create(
-        self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None = None
+        self,
+        role: Role,
+        hospital: UUID | None,
+        label: str,
+        expires_at: datetime | None = None,
     ) -> str:
         """Make a key; the text returned is the only time its secret is seen."""
         return self.make(role, hospital, label, expires_at).text
 
     def make(
-        self, role: Role, hospital: UUID | None, label: str, expires_at: datetime | None = None
+        self,
+        role: Role,
+        hospital: UUID | None,
+        label: str,
+        expires_at: datetime | None = None,
     ) -> NewKey:
         """Raises KeyNeedsHospital, and Forbidden where a hospital's administrator asks for more than a staff key."""
         if self._hospital and role not in STAFF_ROLES:
@@ -85,7 +100,9 @@ class Keys:
         hospital = self._hospital or hospital
         if role in HOSPITAL_ROLES and hospital is None:
             raise KeyNeedsHospital(role=role)
-        made = self._add(role, hospital if role in HOSPITAL_ROLES else None, label, expires_at)
+        made = self._add(
+            role, hospital if role in HOSPITAL_ROLES else None, label, expires_at
+        )
         self._record(Event.KEY_CREATED, made.key, role=role)
         return made
 
@@ -118,7 +135,10 @@ class Keys:
         row.expires_at = min(filter(None, (row.expires_at, now + overlap)))
         self._session.flush()
         self._record(
-            Event.KEY_ROTATED, _key(row), successor=made.key.id, until=row.expires_at.isoformat()
+            Event.KEY_ROTATED,
+            _key(row),
+            successor=made.key.id,
+            until=row.expires_at.isoformat(),
         )
         return made
 
@@ -133,14 +153,24 @@ class Keys:
 
     def note_use(self, key_id: str) -> None:
         """Note that a key was used now; whoever else notes it at this moment is enough."""
-        free = select(KeyRow.id).where(KeyRow.id == key_id, STALE).with_for_update(skip_locked=True)
-        noted = update(KeyRow).where(KeyRow.id.in_(free.scalar_subquery())).values(last_used_at=NOW)
+        free = (
+            select(KeyRow.id)
+            .where(KeyRow.id == key_id, STALE)
+            .with_for_update(skip_locked=True)
+        )
+        noted = (
+            update(KeyRow)
+            .where(KeyRow.id.in_(free.scalar_subquery()))
+            .values(last_used_at=NOW)
+        )
         self._session.execute(noted.execution_options(synchronize_session=False))
 
     def alive(self, key_id: str) -> bool:
         """Whether a key that was good is good still."""
         return (
-            self._session.scalar(self._mine(select(KeyRow.id)).where(KeyRow.id == key_id, ALIVE))
+            self._session.scalar(
+                self._mine(select(KeyRow.id)).where(KeyRow.id == key_id, ALIVE)
+            )
             is not None
         )
 
@@ -175,7 +205,9 @@ class Keys:
         return query.where(KeyRow.hospital_id == self._hospital)
 
     def _record(self, event: Event, key: Key, **details: object) -> None:
-        self._audit.record_all([Entry(event, key.hospital_id, details={"key": key.id, **details})])
+        self._audit.record_all(
+            [Entry(event, key.hospital_id, details={"key": key.id, **details})]
+        )
 
 
 def _alive(row: KeyRow, now: datetime) -> bool:

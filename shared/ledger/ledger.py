@@ -42,7 +42,9 @@ class Ledger:
             yield SystemSession(transaction, actor)
 
     @contextmanager
-    def hospital_session(self, hospital_id: UUID, actor: str) -> Iterator[HospitalSession]:
+    def hospital_session(
+        self, hospital_id: UUID, actor: str
+    ) -> Iterator[HospitalSession]:
         """A transaction in which only this hospital's rows exist, committed at the end."""
         with self._committed() as transaction:
             yield HospitalSession(transaction, hospital_id, actor)

@@ -17,10 +17,8 @@ class Liveness:
 
         Of a worker also what it holds itself.
         """
-        queued, running = (
-            JobRow.state == literal_column("'queued'"),
-            JobRow.state == literal_column("'running'"),
-        )
+        queued = JobRow.state == literal_column("'queued'")
+        running = JobRow.state == literal_column("'running'")
         lapsed = JobRow.lease_until < NOW
         since = case(
             (queued, JobRow.available_at),
@@ -28,7 +26,8 @@ class Liveness:
             else_=JobRow.lease_until,
         )
         its = or_(
-            queued & (JobRow.available_at < NOW), running & (lapsed | (JobRow.worker == worker))
+            queued & (JobRow.available_at < NOW),
+            running & (lapsed | (JobRow.worker == worker)),
         )
         waited = cast(func.extract("epoch", NOW - func.min(since)), Double)
         return self._session.scalar(select(waited).where(its)) or 0.0

@@ -49,7 +49,9 @@ def migrate(
                 if getattr(refused.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
                     raise
                 if time.monotonic() > give_up:
-                    raise MigrationBlocked(revision=missing, patience_s=patience_s) from refused
+                    raise MigrationBlocked(
+                        revision=missing, patience_s=patience_s
+                    ) from refused
                 log().warning("migration.waits", revision=missing)
                 time.sleep(PAUSE_S)
         _say_terms(engine)
@@ -74,7 +76,9 @@ def _step(engine: Engine, lock_timeout_s: float) -> None:
     with engine.begin() as connection:
         connection.execute(LOCK)
         if revision := _after(connection):
-            connection.execute(text(f"SET LOCAL lock_timeout = {round(lock_timeout_s * 1000)}"))
+            connection.execute(
+                text(f"SET LOCAL lock_timeout = {round(lock_timeout_s * 1000)}")
+            )
             upgrade(connection, revision)
 
 
@@ -85,7 +89,8 @@ def _next(engine: Engine) -> str | None:
 
 def _after(connection: Connection) -> str | None:
     """The migration that follows the database's own revision, the last for an empty one. Raises CodeBehind."""
-    known, found = revisions(), MigrationContext.configure(connection).get_current_revision()
+    known = revisions()
+    found = MigrationContext.configure(connection).get_current_revision()
     if found is None:
         return known[-1]
     if found not in known:

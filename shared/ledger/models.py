@@ -40,7 +40,9 @@ class Model:
 
 class Models:
     def __init__(self, session: Session, audit: AuditTrail, shadows: Shadows) -> None:
-        self._session, self._audit, self._shadows = session, audit, shadows
+        self._session = session
+        self._audit = audit
+        self._shadows = shadows
 
     def store(
         self,
@@ -55,11 +57,17 @@ class Models:
         card: dict[str, Any] | None = None,
     ) -> int:
         """Keep a bundle's row under the next version of its name; storing the same digest again changes nothing."""
-        self._session.execute(text("SELECT pg_advisory_xact_lock(hashtext('sera.models'))"))
-        known = self._session.scalar(select(ModelRow.version).where(ModelRow.digest == digest))
+        self._session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext('sera.models'))")
+        )
+        known = self._session.scalar(
+            select(ModelRow.version).where(ModelRow.digest == digest)
+        )
         if known is not None:
             return known
-        newest = select(func.coalesce(func.max(ModelRow.version), 0)).where(ModelRow.name == name)
+        newest = select(func.coalesce(func.max(ModelRow.version), 0)).where(
+            ModelRow.name == name
+        )
         version = self._session.scalars(newest).one() + 1
         row = {"digest": digest, "name": name, "version": version, "recipe": recipe}
         row |= {
@@ -67,7 +75,9 @@ class Models:
             for name, held in {"reference": reference, "card": card}.items()
             if held is not None
         }
-        self._session.add(ModelRow(**row, run_id=run_id, synthetic=synthetic, metrics=metrics))
+        self._session.add(
+            ModelRow(**row, run_id=run_id, synthetic=synthetic, metrics=metrics)
+        )
         self._session.flush()
         self._audit.record(Event.MODEL_STORED, model=digest, name=name, version=version)
         return version
@@ -88,7 +98,9 @@ class Models:
         """Digests from the live model down to the first one: what rollbacks lead to, one after another."""
         return promotions.standing(self._session)
 
-    def promote(self, digest: str, actor: str, reason: str | None, tags: Tags = None) -> None:
+    def promote(
+        self, digest: str, actor: str, reason: str | None, tags: Tags = None
+    ) -> None:
         """Make a model live that the gate passed against the present one, or for a written reason.
 
         Raises
@@ -99,11 +111,9 @@ class Models:
         row = self._session.get(ModelRow, digest)
         if row is None:
             raise ModelUnknown(name=digest)
-        live, gate, name = (
-            self.live(),
-            gates.latest(self._session, digest),
-            f"{row.name}/{row.version}",
-        )
+        live = self.live()
+        gate = gates.latest(self._session, digest)
+        name = f"{row.name}/{row.version}"
         if digest == live:
             raise AlreadyLive(name=name)
         objection = promotions.objection(gate, live)
@@ -112,7 +122,9 @@ class Models:
             raise PromotionNeedsReason(
                 objection=objection, least=promotions.LEAST_REASON, name=name
             )
-        self._append(PromotionKind.PROMOTE, digest, actor, why or None, gate.id if gate else None)
+        self._append(
+            PromotionKind.PROMOTE, digest, actor, why or None, gate.id if gate else None
+        )
         self._audit.record(
             Event.MODEL_PROMOTED,
             model=digest,
@@ -137,7 +149,9 @@ class Models:
             raise NothingToRollBackTo
         why = (reason or "").strip() or None
         self._append(PromotionKind.ROLLBACK, stack[1], actor, why, None)
-        self._audit.record(Event.MODEL_ROLLED_BACK, model=stack[1], before=stack[0], reason=why)
+        self._audit.record(
+            Event.MODEL_ROLLED_BACK, model=stack[1], before=stack[0], reason=why
+        )
         self._shadows.end_of(stack[1], Message("shadow-live-again"))
         return stack[1]
 
@@ -156,17 +170,28 @@ class Models:
         """Newest first."""
         live = self.live()
         names = [name for name in Model.__dataclass_fields__ if name != "live"]
-        rows = self._session.scalars(select(ModelRow).order_by(ModelRow.created_at.desc()))
+        rows = self._session.scalars(
+            select(ModelRow).order_by(ModelRow.created_at.desc())
+        )
         return [
-            Model(**{name: getattr(row, name) for name in names}, live=row.digest == live)
+            Model(
+                **{name: getattr(row, name) for name in names}, live=row.digest == live
+            )
             for row in rows
         ]
 
     def _append(
-        self, kind: PromotionKind, digest: str, actor: str, reason: str | None, gate: int | None
+        self,
+        kind: PromotionKind,
+        digest: str,
+        actor: str,
+        reason: str | None,
+        gate: int | None,
     ) -> None:
         self._session.add(
-            PromotionRow(kind=kind, model_digest=digest, actor=actor, reason=reason, gate_id=gate)
+            PromotionRow(
+                kind=kind, model_digest=digest, actor=actor, reason=reason, gate_id=gate
+            )
         )
         self._session.flush()
 

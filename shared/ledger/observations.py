@@ -25,7 +25,14 @@ from sqlalchemy.orm import Session, aliased
 from shared.domain.jobs import JobState
 from shared.ledger.audit import AuditTrail
 from shared.ledger.backlog import REASON
-from shared.ledger.columns import Floats, buckets, doubles, read_doubles, read_shorts, shorts
+from shared.ledger.columns import (
+    Floats,
+    buckets,
+    doubles,
+    read_doubles,
+    read_shorts,
+    shorts,
+)
 from shared.ledger.tables import (
     AnySelect,
     CaseRow,
@@ -154,13 +161,19 @@ class Reference:
 class Observations:
     """Of all hospitals, or of one alone where it is given; each reading passes through `_within`."""
 
-    def __init__(self, session: Session, audit: AuditTrail, hospital: UUID | None = None) -> None:
-        self._session, self._audit, self._hospital = session, audit, hospital
+    def __init__(
+        self, session: Session, audit: AuditTrail, hospital: UUID | None = None
+    ) -> None:
+        self._session = session
+        self._audit = audit
+        self._hospital = hospital
 
     def keep(self, observations: Sequence[Observation]) -> None:
         """Write those of one batch, in the transaction that writes their results."""
         if observations:
-            self._session.execute(insert(ObservationRow), [vars(each) for each in observations])
+            self._session.execute(
+                insert(ObservationRow), [vars(each) for each in observations]
+            )
 
     def hospitals(self) -> dict[UUID, str]:
         """Names of those that may be seen."""
@@ -172,7 +185,9 @@ class Observations:
     def references(self, digests: Collection[str]) -> list[Reference]:
         """What is known of these models; those that are not stored are left out."""
         rows = self._session.scalars(
-            select(ModelRow).where(ModelRow.digest.in_(digests)).order_by(ModelRow.created_at)
+            select(ModelRow)
+            .where(ModelRow.digest.in_(digests))
+            .order_by(ModelRow.created_at)
         )
         return [_reference(row) for row in rows]
 
@@ -185,19 +200,32 @@ class Observations:
         if len(which) >= SURE:
             meant.append(ModelRow.digest.startswith(which, autoescape=True))
         return self._session.scalar(
-            select(ModelRow.digest).where(or_(*meant)).order_by(ModelRow.version.desc()).limit(1)
+            select(ModelRow.digest)
+            .where(or_(*meant))
+            .order_by(ModelRow.version.desc())
+            .limit(1)
         )
 
     def decisions(self, window: Window) -> list[Decided]:
         """Counts by hospital, device, model and decision."""
-        source = (ObservationRow.hospital_id, ObservationRow.device, ObservationRow.model_digest)
+        source = (
+            ObservationRow.hospital_id,
+            ObservationRow.device,
+            ObservationRow.model_digest,
+        )
         query = select(*source, ObservationRow.decision, func.count()).group_by(
             *source, ObservationRow.decision
         )
-        return [Decided(*row) for row in self._session.execute(self._within(query, window))]
+        return [
+            Decided(*row) for row in self._session.execute(self._within(query, window))
+        ]
 
     def tallies(
-        self, window: Window, model: str, quantity: Quantity, references: Sequence[Sequence[float]]
+        self,
+        window: Window,
+        model: str,
+        quantity: Quantity,
+        references: Sequence[Sequence[float]],
     ) -> dict[Source, list[NDArray[np.int64]]]:
         """How many results of a model lie between the reference's quantiles, for each hospital and device.
 
@@ -209,12 +237,17 @@ class Observations:
             if quantity is Quantity.EMBEDDING
             else [getattr(ObservationRow, quantity)]
         )
-        numbers = [buckets(part, table) for part, table in zip(parts, references, strict=True)]
+        numbers = [
+            buckets(part, table) for part, table in zip(parts, references, strict=True)
+        ]
         source = (ObservationRow.hospital_id, ObservationRow.device)
         query = select(*source, *numbers).where(ObservationRow.model_digest == model)
         rows = self._session.execute(self._within(query, window).group_by(*source))
         sizes = [len(table) + 1 for table in references]
-        return {Source(row[0], row[1], model): list(map(_counts, row[2:], sizes)) for row in rows}
+        return {
+            Source(row[0], row[1], model): list(map(_counts, row[2:], sizes))
+            for row in rows
+        }
 
     def warnings(self, window: Window) -> list[Told]:
         """How many results carry each warning."""
@@ -224,14 +257,23 @@ class Observations:
         ).subquery()
         query = select(*each.c, func.count().label("times")).group_by(*each.c)
         return [
-            Told(hospital=row.hospital_id, device=row.device, code=row.code, times=row.times)
+            Told(
+                hospital=row.hospital_id,
+                device=row.device,
+                code=row.code,
+                times=row.times,
+            )
             for row in self._session.execute(query)
         ]
 
     def failures(self, window: Window) -> list[Told]:
         """How many jobs submitted in the window failed for each reason; the window's model does not part them."""
         by = (JobRow.hospital_id, CaseRow.device, REASON)
-        query = select(*by, func.count()).join(CaseRow, CaseRow.id == JobRow.case_id).group_by(*by)
+        query = (
+            select(*by, func.count())
+            .join(CaseRow, CaseRow.id == JobRow.case_id)
+            .group_by(*by)
+        )
         query = query.where(JobRow.state == literal_column(f"'{JobState.FAILED}'"))
         query = self._of_hospital(
             _made(query, window, JobRow.created_at), window, JobRow.hospital_id
@@ -293,7 +335,9 @@ class Observations:
     def _within(self, query: AnySelect, window: Window) -> AnySelect:
         """The one place where the hospital's scope and the window are applied to observations."""
         query = self._of_hospital(
-            _made(query, window, ObservationRow.created_at), window, ObservationRow.hospital_id
+            _made(query, window, ObservationRow.created_at),
+            window,
+            ObservationRow.hospital_id,
         )
         if window.device is not None:
             query = query.where(ObservationRow.device == window.device)
@@ -316,12 +360,16 @@ def _made(query: AnySelect, window: Window, column: Any) -> AnySelect:
 
 def _step(period: Period) -> Any:
     return func.date_trunc(
-        literal_column(f"'{period}'"), ObservationRow.created_at, literal_column("'UTC'")
+        literal_column(f"'{period}'"),
+        ObservationRow.created_at,
+        literal_column("'UTC'"),
     )
 
 
 def _components(count: int) -> list[Any]:
-    return [cast(ObservationRow.embedding[number].astext, Double) for number in range(count)]
+    return [
+        cast(ObservationRow.embedding[number].astext, Double) for number in range(count)
+    ]
 
 
 def _counts(bucket_numbers: memoryview | None, size: int) -> NDArray[np.int64]:
@@ -332,5 +380,9 @@ def _reference(row: ModelRow) -> Reference:
     held = row.reference or {}
     images = held.get("images") or row.metrics.get("images")
     return Reference(
-        row.digest, row.name, row.version, int(images) if images else None, held.get("quantiles")
+        row.digest,
+        row.name,
+        row.version,
+        int(images) if images else None,
+        held.get("quantiles"),
     )

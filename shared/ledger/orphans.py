@@ -50,7 +50,12 @@ class Orphans:
 
     def waiting(self, most: int) -> list[str]:
         """Those still to be looked at, oldest first."""
-        query = select(OrphanRow.sha256).where(WAITING).order_by(OrphanRow.since).limit(most)
+        query = (
+            select(OrphanRow.sha256)
+            .where(WAITING)
+            .order_by(OrphanRow.since)
+            .limit(most)
+        )
         return list(self._session.scalars(query))
 
     def count(self) -> int:
@@ -80,13 +85,21 @@ class Orphans:
 
     def _referred_to(self, sha256: str) -> bool:
         """By a case that is kept, or by a data set's row that did not come in as an erased one."""
-        kept = exists().where(CaseRow.image_sha256 == sha256, CaseRow.erased_at.is_(None))
+        kept = exists().where(
+            CaseRow.image_sha256 == sha256, CaseRow.erased_at.is_(None)
+        )
         shown = exists().where(ExplanationRow.png_sha256 == sha256)
         layered = exists().where(ExplanationMapRow.heat_sha256 == sha256)
-        labelled = (_labelled(table, sha256) for table in (DatasetImageRow, VersionImageRow))
+        labelled = (
+            _labelled(table, sha256) for table in (DatasetImageRow, VersionImageRow)
+        )
         return self._session.scalars(select(or_(kept, shown, layered, *labelled))).one()
 
 
-def _labelled(table: type[DatasetImageRow | VersionImageRow], sha256: str) -> ColumnElement[bool]:
+def _labelled(
+    table: type[DatasetImageRow | VersionImageRow], sha256: str
+) -> ColumnElement[bool]:
     erased = exists().where(CaseRow.id == table.case_id, CaseRow.erased_at.is_not(None))
-    return exists().where(or_(table.image_sha256 == sha256, table.mask_sha256 == sha256), ~erased)
+    return exists().where(
+        or_(table.image_sha256 == sha256, table.mask_sha256 == sha256), ~erased
+    )

@@ -44,9 +44,12 @@ class Outcome:
 class Outcomes(Scoped):
     """A hospital's own."""
 
-    def __init__(self, session: Session, hospital: UUID, audit: AuditTrail, actor: str) -> None:
+    def __init__(
+        self, session: Session, hospital: UUID, audit: AuditTrail, actor: str
+    ) -> None:
         super().__init__(session, hospital)
-        self._audit, self._actor = audit, actor
+        self._audit = audit
+        self._actor = actor
         self._pseudonyms = Pseudonyms(session)
 
     def record(self, case_id: UUID, new: NewOutcome) -> Outcome:
@@ -58,7 +61,9 @@ class Outcomes(Scoped):
         check_kept(case)
         patient = self._pseudonyms.of(new.patient) or self._patient(case_id)
         told = vars(new) | {"patient": patient}
-        row = OutcomeRow(case_id=case_id, hospital_id=self._hospital, actor=self._actor, **told)
+        row = OutcomeRow(
+            case_id=case_id, hospital_id=self._hospital, actor=self._actor, **told
+        )
         self._session.add(row)
         self._session.flush()
         self._audit.record(
@@ -67,7 +72,9 @@ class Outcomes(Scoped):
         return as_outcome(row)
 
     def latest(self, case_id: UUID) -> Outcome | None:
-        query = self._mine(select(OutcomeRow), OutcomeRow).where(OutcomeRow.case_id == case_id)
+        query = self._mine(select(OutcomeRow), OutcomeRow).where(
+            OutcomeRow.case_id == case_id
+        )
         row = self._session.scalar(query.order_by(OutcomeRow.id.desc()).limit(1))
         return as_outcome(row) if row else None
 
@@ -77,4 +84,6 @@ class Outcomes(Scoped):
 
 
 def as_outcome(row: OutcomeRow) -> Outcome:
-    return Outcome(**{field.name: getattr(row, field.name) for field in fields(Outcome)})
+    return Outcome(
+        **{field.name: getattr(row, field.name) for field in fields(Outcome)}
+    )

@@ -27,4 +27,6 @@ class Papers:
 
     def reference(self, digest: str) -> dict[str, Any] | None:
         """As `shared.bundles.facts.reference` made it; None for a model that holds no evidence, or is unknown."""
-        return self._session.scalar(select(ModelRow.reference).where(ModelRow.digest == digest))
+        return self._session.scalar(
+            select(ModelRow.reference).where(ModelRow.digest == digest)
+        )

@@ -20,15 +20,15 @@ from shared.ledger.tables import AnyRow, AnySelect, PersonRow
 NOW = func.clock_timestamp()
 FIRST = text("SELECT pg_advisory_xact_lock(hashtextextended('sera-first-person', 0))")
 FIRST_NAME = "operator"
-FREE, FIRST_LOCK_S, LONGEST_LOCK_S = 5, 30, 900
+FREE = 5
+FIRST_LOCK_S = 30
+LONGEST_LOCK_S = 900
 """Wrong guesses in a row before a lock; how long the first lasts, each next one twice as long, and the longest."""
 
 
 class PersonNeedsHospital(InputError):
     code = "person-needs-hospital"
-    text = (
-        "A {role} belongs to one hospital; name it with --hospital NAME, or `hospital` in the body."
-    )
+    text = "A {role} belongs to one hospital; name it with --hospital NAME, or `hospital` in the body."
 
 
 class NameTaken(Conflict):
@@ -73,14 +73,20 @@ NEXT_GENERATION = {"generation": PersonRow.generation + 1}
 class People:
     """Of the whole house; or of one hospital, whose administrator sees them all and changes its staff."""
 
-    def __init__(self, session: Session, audit: AuditTrail, hospital: UUID | None = None) -> None:
-        self._session, self._audit, self._hospital = session, audit, hospital
+    def __init__(
+        self, session: Session, audit: AuditTrail, hospital: UUID | None = None
+    ) -> None:
+        self._session = session
+        self._audit = audit
+        self._hospital = hospital
 
     def all(self) -> list[Person]:
         """By name."""
         return [
             _person(row)
-            for row in self._session.execute(self._mine(select(*KNOWN)).order_by(PersonRow.name))
+            for row in self._session.execute(
+                self._mine(select(*KNOWN)).order_by(PersonRow.name)
+            )
         ]
 
     def find(self, person: UUID) -> Person:
@@ -92,7 +98,9 @@ class People:
             raise PersonUnknown(person=person)
         return _person(row)
 
-    def make(self, name: str, role: Role, hospital: UUID | None, one_time_hash: str) -> Person:
+    def make(
+        self, name: str, role: Role, hospital: UUID | None, one_time_hash: str
+    ) -> Person:
         """A person with a password to be changed. Raises PersonNeedsHospital, NameTaken, Forbidden."""
         told = {"password_hash": one_time_hash, "must_change": True}
         return self._add(sign_in_name(name), {**self._home(role, hospital), **told})
@@ -109,7 +117,9 @@ class People:
     def provided(self, issuer: str, subject: str) -> Person | None:
         """Whom a provider of identities means by its subject."""
         row = self._session.execute(
-            select(*KNOWN).where(PersonRow.issuer == issuer, PersonRow.subject == subject)
+            select(*KNOWN).where(
+                PersonRow.issuer == issuer, PersonRow.subject == subject
+            )
         ).first()
         return _person(row) if row else None
 
@@ -122,7 +132,9 @@ class People:
 
     def name_free(self, name: str) -> bool:
         return (
-            self._session.scalar(select(PersonRow.id).where(PersonRow.name == sign_in_name(name)))
+            self._session.scalar(
+                select(PersonRow.id).where(PersonRow.name == sign_in_name(name))
+            )
             is None
         )
 
@@ -152,7 +164,9 @@ class People:
         """Their sessions end at once. Twice is harmless. Raises PersonUnknown."""
         if (before := self._changeable(person)).disabled_at:
             return before
-        return self._change(person, {"disabled_at": NOW, **NEXT_GENERATION}, Event.PERSON_DISABLED)
+        return self._change(
+            person, {"disabled_at": NOW, **NEXT_GENERATION}, Event.PERSON_DISABLED
+        )
 
     def enable(self, person: UUID) -> Person:
         if not (before := self._changeable(person)).disabled_at:
@@ -175,7 +189,10 @@ class People:
             return before
         home = {} if role in HOSPITAL_ROLES else {"hospital_id": None}
         return self._change(
-            person, {"role": role, **home, **NEXT_GENERATION}, Event.PERSON_ROLE_CHANGED, role=role
+            person,
+            {"role": role, **home, **NEXT_GENERATION},
+            Event.PERSON_ROLE_CHANGED,
+            role=role,
         )
 
     def _home(self, role: Role, hospital: UUID | None) -> dict[str, Any]:
@@ -184,10 +201,17 @@ class People:
         hospital = self._hospital or hospital
         if role in HOSPITAL_ROLES and hospital is None:
             raise PersonNeedsHospital(role=role)
-        return {"role": role, "hospital_id": hospital if role in HOSPITAL_ROLES else None}
+        return {
+            "role": role,
+            "hospital_id": hospital if role in HOSPITAL_ROLES else None,
+        }
 
     def _add(self, name: str, told: Mapping[str, Any]) -> Person:
-        new = insert(PersonRow).values(id=uuid4(), name=name, **told).on_conflict_do_nothing()
+        new = (
+            insert(PersonRow)
+            .values(id=uuid4(), name=name, **told)
+            .on_conflict_do_nothing()
+        )
         row = self._session.execute(new.returning(*KNOWN)).first()
         if row is None:
             raise NameTaken(name=name)
@@ -196,7 +220,9 @@ class People:
         return made
 
     def _changeable(self, person: UUID) -> Person:
-        query = self._mine(select(*KNOWN)).where(PersonRow.id == person).with_for_update()
+        query = (
+            self._mine(select(*KNOWN)).where(PersonRow.id == person).with_for_update()
+        )
         if self._hospital:
             query = query.where(PersonRow.role.in_(STAFF_ROLES))
         row = self._session.execute(query).first()
@@ -207,17 +233,32 @@ class People:
     def _change(
         self, person: UUID, told: Mapping[str, Any], event: Event, **details: object
     ) -> Person:
-        changed = update(PersonRow).where(PersonRow.id == person).values(told).returning(*KNOWN)
+        changed = (
+            update(PersonRow)
+            .where(PersonRow.id == person)
+            .values(told)
+            .returning(*KNOWN)
+        )
         after = _person(self._session.execute(changed).one())
         self._record(event, after, **details)
         return after
 
     def _mine(self, query: AnySelect) -> AnySelect:
-        return query.where(PersonRow.hospital_id == self._hospital) if self._hospital else query
+        return (
+            query.where(PersonRow.hospital_id == self._hospital)
+            if self._hospital
+            else query
+        )
 
     def _record(self, event: Event, person: Person, **details: object) -> None:
         self._audit.record_all(
-            [Entry(event, person.hospital_id, details={"person": str(person.id), **details})]
+            [
+                Entry(
+                    event,
+                    person.hospital_id,
+                    details={"person": str(person.id), **details},
+                )
+            ]
         )
 
 
@@ -230,7 +271,10 @@ def lock_after(failures: Any) -> ColumnElement[datetime | None]:
     """Until when so many wrong guesses in a row lock a name."""
     doubled = FIRST_LOCK_S * func.power(2, func.least(failures - FREE, 20))
     lock_s = func.least(doubled, LONGEST_LOCK_S)
-    return case((failures >= FREE, NOW + func.make_interval(0, 0, 0, 0, 0, 0, lock_s)), else_=None)
+    return case(
+        (failures >= FREE, NOW + func.make_interval(0, 0, 0, 0, 0, 0, lock_s)),
+        else_=None,
+    )
 
 
 def _person(row: AnyRow) -> Person:

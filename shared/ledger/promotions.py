@@ -59,7 +59,9 @@ class LivePromotion:
 
 
 NEWEST = (
-    select(PromotionRow.model_digest, PromotionRow.id).order_by(PromotionRow.id.desc()).limit(1)
+    select(PromotionRow.model_digest, PromotionRow.id)
+    .order_by(PromotionRow.id.desc())
+    .limit(1)
 )
 """The row that made the live model live."""
 
@@ -91,7 +93,9 @@ def last(session: Session) -> LivePromotion | None:
 def standing(session: Session) -> list[str]:
     """Digests from the live model down to the first."""
     stack: list[str] = []
-    rows = select(PromotionRow.kind, PromotionRow.model_digest).order_by(PromotionRow.id)
+    rows = select(PromotionRow.kind, PromotionRow.model_digest).order_by(
+        PromotionRow.id
+    )
     for kind, digest in session.execute(rows):
         if kind == PromotionKind.ROLLBACK:
             stack.pop()
@@ -139,7 +143,9 @@ def _what(session: Session) -> str:
     return "No model is live yet."
 
 
-def _promotion(row: PromotionRow, name: str, version: int, verdict: str | None) -> Promotion:
+def _promotion(
+    row: PromotionRow, name: str, version: int, verdict: str | None
+) -> Promotion:
     return Promotion(
         row.id,
         PromotionKind(row.kind),

@@ -11,7 +11,8 @@ from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.ledger import Ledger
 from shared.ledger.system_session import SystemSession
 
-AT_ONCE, SEALS_AT_ONCE = 1000, 1000
+AT_ONCE = 1000
+SEALS_AT_ONCE = 1000
 
 
 class Place(NamedTuple):
@@ -34,10 +35,15 @@ class Prover:
         signed: Callable[[Seal], bool],
         trusted: Sequence[str] = (),
     ) -> None:
-        self._ledger, self._actor, self._hospital = ledger, actor, hospital
-        self._signed, self._trusted = signed, trusted
+        self._ledger = ledger
+        self._actor = actor
+        self._hospital = hospital
+        self._signed = signed
+        self._trusted = trusted
 
-    def stretches(self, place: Place | None = None) -> Iterator[tuple[Stretch, Place | None]]:
+    def stretches(
+        self, place: Place | None = None
+    ) -> Iterator[tuple[Stretch, Place | None]]:
         """From this place to the end of the last chain; with each stretch the place that follows it."""
         while place := place or self._first():
             with self._open() as session:
@@ -51,7 +57,9 @@ class Prover:
         """Whether the chain is one that this actor may read."""
         return self._hospital is None or place.chain == chain_of(self._hospital)
 
-    def _stretch(self, session: HospitalSession | SystemSession, place: Place) -> Stretch:
+    def _stretch(
+        self, session: HospitalSession | SystemSession, place: Place
+    ) -> Stretch:
         """Seals are read before events: one made meanwhile is of an event that is read."""
         seals = session.seals.after(place.chain, place.seal, SEALS_AT_ONCE)
         links = session.audit.stretch(place.chain, place.number, AT_ONCE)
@@ -72,11 +80,19 @@ class Prover:
             ended=ended,
         )
 
-    def _before(self, session: HospitalSession | SystemSession, place: Place) -> Link | None:
-        found = session.audit.stretch(place.chain, place.number - 1, 1) if place.number else []
+    def _before(
+        self, session: HospitalSession | SystemSession, place: Place
+    ) -> Link | None:
+        found = (
+            session.audit.stretch(place.chain, place.number - 1, 1)
+            if place.number
+            else []
+        )
         return found[0] if found and found[0].number == place.number else None
 
-    def _next(self, session: HospitalSession | SystemSession, stretch: Stretch) -> Place | None:
+    def _next(
+        self, session: HospitalSession | SystemSession, stretch: Stretch
+    ) -> Place | None:
         if not stretch.ended:
             return Place(stretch.chain, stretch.number, stretch.seal)
         chain = session.audit.next_chain(stretch.chain)

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from shared.ledger.tables import SecretRow
 
-SECRET, SECRET_BYTES = "pseudonyms", 32
+SECRET = "pseudonyms"
+SECRET_BYTES = 32
 LETTERS = 32
 """128 bits: no two patients share a pseudonym by chance."""
 
@@ -33,11 +34,15 @@ class Pseudonyms:
 
     def key_for(self, purpose: str) -> bytes:
         """A key of this installation for something else, from which the secret itself cannot be had."""
-        return hmac.new(self._key(), f"key for {purpose}".encode(), hashlib.sha256).digest()
+        return hmac.new(
+            self._key(), f"key for {purpose}".encode(), hashlib.sha256
+        ).digest()
 
     def _key(self) -> bytes:
         if self._secret is None:
-            drawn = insert(SecretRow).values(name=SECRET, value=secrets.token_bytes(SECRET_BYTES))
+            drawn = insert(SecretRow).values(
+                name=SECRET, value=secrets.token_bytes(SECRET_BYTES)
+            )
             self._session.execute(drawn.on_conflict_do_nothing())
             self._secret = self._session.scalars(
                 select(SecretRow.value).where(SecretRow.name == SECRET)

@@ -31,7 +31,14 @@ from shared.ledger.audit import AuditTrail, Entry
 from shared.ledger.backlog import FAILED, QUEUED, REASON, RUNNING
 from shared.ledger.jobs import NOTIFICATION, REMEMBERED, NotADeadLetter
 from shared.ledger.promotions import NEWEST, LivePromotion
-from shared.ledger.tables import AnyRow, CaseRow, HospitalRow, JobRow, PromotionRow, ResultRow
+from shared.ledger.tables import (
+    AnyRow,
+    CaseRow,
+    HospitalRow,
+    JobRow,
+    PromotionRow,
+    ResultRow,
+)
 
 NOW = func.clock_timestamp()
 WAITED_MS = cast(func.extract("epoch", NOW - JobRow.created_at) * 1000, Double)
@@ -73,7 +80,9 @@ STATUS = select(
     exists().where(RUNNING, EXPIRED).label("expired"),
     exists().where(QUEUED, JobRow.attempts > 0, DUE).label("suspect"),
     exists().where(QUEUED, JobRow.attempts == 0, DUE).label("queued"),
-    NEWEST.with_only_columns(PromotionRow.model_digest).scalar_subquery().label("digest"),
+    NEWEST.with_only_columns(PromotionRow.model_digest)
+    .scalar_subquery()
+    .label("digest"),
     NEWEST.with_only_columns(PromotionRow.id).scalar_subquery().label("number"),
 )
 
@@ -149,7 +158,13 @@ class MovedJob:
     attempts: int
 
 
-MOVED_COLUMNS = (JobRow.id, JobRow.case_id, JobRow.hospital_id, JobRow.state, JobRow.attempts)
+MOVED_COLUMNS = (
+    JobRow.id,
+    JobRow.case_id,
+    JobRow.hospital_id,
+    JobRow.state,
+    JobRow.attempts,
+)
 CLAIMED_COLUMNS = (
     *MOVED_COLUMNS,
     JobRow.urgent,
@@ -190,18 +205,29 @@ class Progress:
     def stalled(self, after_s: float) -> bool:
         """Something could have been claimed all this time, and nothing was answered."""
         quiet = self.last_result_s is None or self.last_result_s > after_s
-        return quiet and self.oldest_queued_s is not None and self.oldest_queued_s > after_s
+        return (
+            quiet
+            and self.oldest_queued_s is not None
+            and self.oldest_queued_s > after_s
+        )
 
 
 class Queue:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def status(self) -> QueueStatus:
         """One quick look at what is live and at whether anything is there to be claimed."""
         row = self._session.execute(STATUS).one()
-        live = None if row.digest is None else LivePromotion(digest=row.digest, number=row.number)
-        return QueueStatus(live=live, expired=row.expired, suspect=row.suspect, queued=row.queued)
+        live = (
+            None
+            if row.digest is None
+            else LivePromotion(digest=row.digest, number=row.number)
+        )
+        return QueueStatus(
+            live=live, expired=row.expired, suspect=row.suspect, queued=row.queued
+        )
 
     def claim(
         self,
@@ -245,7 +271,9 @@ class Queue:
         )
         self._record(
             moved,
-            lambda row: Event.JOB_FAILED if row.state == JobState.FAILED else Event.JOB_RETURNED,
+            lambda row: (
+                Event.JOB_FAILED if row.state == JobState.FAILED else Event.JOB_RETURNED
+            ),
             why="worker-lost",
         )
         return len(moved)
@@ -253,13 +281,19 @@ class Queue:
     def renew(self, tokens: Sequence[UUID], lease: timedelta) -> None:
         """Hold batches longer, while their worker lives."""
         leased = JobRow.lease_token.in_(tokens)
-        self._session.execute(update(JobRow).where(leased, RUNNING).values(lease_until=NOW + lease))
+        self._session.execute(
+            update(JobRow).where(leased, RUNNING).values(lease_until=NOW + lease)
+        )
 
-    def finish(self, token: UUID, digest: str, results: Mapping[UUID, Result]) -> set[UUID]:
+    def finish(
+        self, token: UUID, digest: str, results: Mapping[UUID, Result]
+    ) -> set[UUID]:
         """Write results of jobs still held under this token; returns those written, for a lost lease writes nothing."""
         if not results:
             return set()
-        moved = self._move(*_held(token, results), state=JobState.DONE, reason=None, facts=None)
+        moved = self._move(
+            *_held(token, results), state=JobState.DONE, reason=None, facts=None
+        )
         rows = [
             {
                 "job_id": row.id,
@@ -303,13 +337,19 @@ class Queue:
         if state != JobState.FAILED:
             raise NotADeadLetter(state=state)
         again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "facts": None}
-        self._record(self._move(JobRow.id == job_id, **again), lambda _: Event.JOB_RERUN)
+        self._record(
+            self._move(JobRow.id == job_id, **again), lambda _: Event.JOB_RERUN
+        )
         return True
 
     def rerun_all(self, reason: str, most: int) -> list[UUID]:
         """Queue the oldest dead letters of this reason again, with fresh attempts; returns them."""
         dead = select(JobRow.id).where(FAILED, literal(reason) == REASON)
-        chosen = dead.order_by(JobRow.created_at).limit(most).with_for_update(skip_locked=True)
+        chosen = (
+            dead.order_by(JobRow.created_at)
+            .limit(most)
+            .with_for_update(skip_locked=True)
+        )
         again = {"state": JobState.QUEUED, "attempts": 0, "reason": None, "facts": None}
         moved = self._move(JobRow.id.in_(chosen.scalar_subquery()), **again)
         self._record(moved, lambda _: Event.JOB_RERUN)
@@ -317,7 +357,9 @@ class Queue:
 
     def holder(self, job_id: UUID) -> str | None:
         """The worker that has this job in hand; None while it waits, and when it is final."""
-        return self._session.scalar(select(JobRow.worker).where(JobRow.id == job_id, RUNNING))
+        return self._session.scalar(
+            select(JobRow.worker).where(JobRow.id == job_id, RUNNING)
+        )
 
     def depth(self) -> dict[str, int]:
         """Jobs by state, final ones left out."""
@@ -347,13 +389,19 @@ class Queue:
         """Whether work is being completed, by the database's clock."""
         due = select(func.min(JobRow.available_at)).where(QUEUED)
         failed = select(func.count()).where(FAILED)
-        last = select(ResultRow.created_at).order_by(ResultRow.created_at.desc()).limit(1)
-        query = select(due.scalar_subquery(), last.scalar_subquery(), failed.scalar_subquery(), NOW)
+        last = (
+            select(ResultRow.created_at).order_by(ResultRow.created_at.desc()).limit(1)
+        )
+        query = select(
+            due.scalar_subquery(), last.scalar_subquery(), failed.scalar_subquery(), NOW
+        )
         due_since, last_result, dead, now = self._session.execute(query).one()
         return Progress(_age_s(due_since, now), _age_s(last_result, now), dead)
 
     def _fair(self, most: int) -> list[UUID]:
-        return list(self._session.scalars(CANDIDATES, {"most": most, "remembered": REMEMBERED}))
+        return list(
+            self._session.scalars(CANDIDATES, {"most": most, "remembered": REMEMBERED})
+        )
 
     def _suspect(self) -> list[UUID]:
         query = (
@@ -388,13 +436,21 @@ class Queue:
         self._record(_moved_jobs(rows), lambda _: Event.JOB_CLAIMED, worker=worker)
         ordered = sorted(rows, key=lambda row: (not row.urgent, row.queued_at, row.id))
         names = [field.name for field in fields(Claimed)]
-        return tuple(Claimed(**{name: getattr(row, name) for name in names}) for row in ordered)
+        return tuple(
+            Claimed(**{name: getattr(row, name) for name in names}) for row in ordered
+        )
 
-    def _move(self, *conditions: ColumnElement[bool], state: Any, **values: Any) -> list[MovedJob]:
+    def _move(
+        self, *conditions: ColumnElement[bool], state: Any, **values: Any
+    ) -> list[MovedJob]:
         """End the leases of the jobs of these conditions, as far as the table of moves lets them."""
-        allowed = [JobRow.state.in_(origins(state))] if isinstance(state, JobState) else []
+        allowed = (
+            [JobRow.state.in_(origins(state))] if isinstance(state, JobState) else []
+        )
         ended = {"state": state, "lease_until": None, "lease_token": None}
-        return _moved_jobs(self._update([*conditions, *allowed], ended | values, MOVED_COLUMNS))
+        return _moved_jobs(
+            self._update([*conditions, *allowed], ended | values, MOVED_COLUMNS)
+        )
 
     def _update(
         self,
@@ -407,7 +463,10 @@ class Queue:
         return self._session.execute(statement.returning(*columns, NOTIFICATION)).all()
 
     def _record(
-        self, moved: Sequence[MovedJob], event: Callable[[MovedJob], Event], **details: Any
+        self,
+        moved: Sequence[MovedJob],
+        event: Callable[[MovedJob], Event],
+        **details: Any,
     ) -> None:
         self._audit.record_all(
             Entry(

@@ -111,12 +111,16 @@ class ReaderStudies(Scoped):
         """A draft. Raises TooFewCases, ReaderUnfit."""
         cases = picked(self.eligible(), new)
         self._check_readers(new.readers)
-        told = {name: getattr(new, name) for name in ("name", "question", "design", "seed")}
+        told = {
+            name: getattr(new, name) for name in ("name", "question", "design", "seed")
+        }
         row = ReaderStudyRow(hospital_id=self._hospital, **told)
         self._session.add(row)
         self._session.flush()
         place = {"study_id": row.id, "hospital_id": self._hospital}
-        members = [{**place, "case_id": each.case_id, "job_id": each.job_id} for each in cases]
+        members = [
+            {**place, "case_id": each.case_id, "job_id": each.job_id} for each in cases
+        ]
         readers = [
             {**place, "person_id": each, "number": number}
             for number, each in enumerate(new.readers, 1)
@@ -134,7 +138,9 @@ class ReaderStudies(Scoped):
 
     def eligible(self) -> list[Eligible]:
         """Kept cases with a result and an outcome, newest first; what was sent twice counts once."""
-        last = self._mine(select(func.max(OutcomeRow.id)), OutcomeRow).group_by(OutcomeRow.case_id)
+        last = self._mine(select(func.max(OutcomeRow.id)), OutcomeRow).group_by(
+            OutcomeRow.case_id
+        )
         query = select(CaseRow.id, JobRow.id, OutcomeRow.malignant).join(
             JobRow, JobRow.case_id == CaseRow.id
         )
@@ -146,7 +152,9 @@ class ReaderStudies(Scoped):
         )
         query = query.where(CaseRow.erased_at.is_(None), CaseRow.duplicate_of.is_(None))
         rows = self._session.execute(
-            query.order_by(CaseRow.created_at.desc(), CaseRow.id, JobRow.created_at.desc())
+            query.order_by(
+                CaseRow.created_at.desc(), CaseRow.id, JobRow.created_at.desc()
+            )
         )
         first: dict[UUID, Eligible] = {}
         for row in rows:
@@ -162,7 +170,9 @@ class ReaderStudies(Scoped):
 
     def find(self, study: UUID, reader: UUID | None = None) -> ReaderStudy:
         """Raises StudyUnknown, also for a reader who is none of this study or comes too early."""
-        query = self._mine(select(ReaderStudyRow), ReaderStudyRow).where(ReaderStudyRow.id == study)
+        query = self._mine(select(ReaderStudyRow), ReaderStudyRow).where(
+            ReaderStudyRow.id == study
+        )
         row = self._session.scalar(self._for(query, reader))
         if row is None:
             raise StudyUnknown
@@ -170,7 +180,9 @@ class ReaderStudies(Scoped):
 
     def move(self, study: UUID, state: StudyState) -> ReaderStudy:
         """Open or close it; again is harmless. Raises StudyUnknown, StudyNotThere."""
-        query = self._mine(select(ReaderStudyRow), ReaderStudyRow).where(ReaderStudyRow.id == study)
+        query = self._mine(select(ReaderStudyRow), ReaderStudyRow).where(
+            ReaderStudyRow.id == study
+        )
         row = self._session.scalar(query.with_for_update())
         if row is None:
             raise StudyUnknown
@@ -182,7 +194,11 @@ class ReaderStudies(Scoped):
         self._session.execute(
             update(ReaderStudyRow).where(ReaderStudyRow.id == study).values(moved)
         )
-        event = Event.READER_STUDY_OPENED if state is StudyState.OPEN else Event.READER_STUDY_CLOSED
+        event = (
+            Event.READER_STUDY_OPENED
+            if state is StudyState.OPEN
+            else Event.READER_STUDY_CLOSED
+        )
         self._audit.record(event, study=str(study))
         self._session.refresh(row)
         return _study(row)
@@ -203,9 +219,9 @@ class ReaderStudies(Scoped):
             blind,
             aided,
         )
-        query = query.join(PersonRow, PersonRow.id == ReaderStudyReaderRow.person_id).outerjoin(
-            ReadingRow, mine
-        )
+        query = query.join(
+            PersonRow, PersonRow.id == ReaderStudyReaderRow.person_id
+        ).outerjoin(ReadingRow, mine)
         query = self._mine(query, ReaderStudyReaderRow).where(
             ReaderStudyReaderRow.study_id == study
         )
@@ -220,7 +236,9 @@ class ReaderStudies(Scoped):
                 blind=row.blind,
                 aided=row.aided,
             )
-            for row in self._session.execute(grouped.order_by(ReaderStudyReaderRow.number))
+            for row in self._session.execute(
+                grouped.order_by(ReaderStudyReaderRow.number)
+            )
         ]
 
     def counts(self, study: UUID) -> Mapping[str, int]:
@@ -228,7 +246,8 @@ class ReaderStudies(Scoped):
         gone = func.count().filter(CaseRow.erased_at.is_not(None))
         query = select(func.count(), gone).select_from(ReaderStudyCaseRow)
         query = self._mine(
-            query.join(CaseRow, CaseRow.id == ReaderStudyCaseRow.case_id), ReaderStudyCaseRow
+            query.join(CaseRow, CaseRow.id == ReaderStudyCaseRow.case_id),
+            ReaderStudyCaseRow,
         )
         all_, erased = self._session.execute(
             query.where(ReaderStudyCaseRow.study_id == study)
@@ -239,11 +258,14 @@ class ReaderStudies(Scoped):
         if reader is None:
             return query
         return query.where(
-            ReaderStudyRow.id.in_(_studies_of(reader)), ReaderStudyRow.state != StudyState.DRAFT
+            ReaderStudyRow.id.in_(_studies_of(reader)),
+            ReaderStudyRow.state != StudyState.DRAFT,
         )
 
     def _check_readers(self, readers: Sequence[UUID]) -> None:
-        fit = select(func.count()).where(PersonRow.id.in_(readers), PersonRow.disabled_at.is_(None))
+        fit = select(func.count()).where(
+            PersonRow.id.in_(readers), PersonRow.disabled_at.is_(None)
+        )
         fit = fit.where(PersonRow.role.in_(HOSPITAL_ROLES))
         if self._session.scalar(self._mine(fit, PersonRow)) != len(set(readers)) or len(
             set(readers)
@@ -254,14 +276,14 @@ class ReaderStudies(Scoped):
 def picked(eligible: Sequence[Eligible], new: NewStudy) -> list[Eligible]:
     """Raises TooFewCases."""
     if new.pick is Pick.IDS:
-        found, wanted = (
-            [each for each in eligible if each.case_id in set(new.cases)],
-            len(set(new.cases)),
-        )
+        found = [each for each in eligible if each.case_id in set(new.cases)]
+        wanted = len(set(new.cases))
     elif new.pick is Pick.NEWEST:
-        found, wanted = list(eligible[: new.count]), new.count
+        found = list(eligible[: new.count])
+        wanted = new.count
     else:
-        found, wanted = _balanced(eligible, new.count, new.seed), new.count
+        found = _balanced(eligible, new.count, new.seed)
+        wanted = new.count
     if len(found) < wanted or not found:
         raise TooFewCases(found=len(found), wanted=wanted)
     return found
@@ -269,8 +291,11 @@ def picked(eligible: Sequence[Eligible], new: NewStudy) -> list[Eligible]:
 
 def _balanced(eligible: Sequence[Eligible], count: int, seed: int) -> list[Eligible]:
     """As many of both as there are, up to `count`; of an odd count one more is benign."""
-    draw, order = random.Random(seed), sorted(eligible, key=lambda each: each.case_id)
-    sick, well = ([each for each in order if each.malignant is kind] for kind in (True, False))
+    draw = random.Random(seed)
+    order = sorted(eligible, key=lambda each: each.case_id)
+    sick, well = (
+        [each for each in order if each.malignant is kind] for kind in (True, False)
+    )
     wanted = (count // 2, count - count // 2)
     return [
         each
@@ -289,4 +314,6 @@ def _studies_of(reader: UUID) -> ColumnElement[UUID]:
 
 def _study(row: ReaderStudyRow) -> ReaderStudy:
     told = {field.name: getattr(row, field.name) for field in fields(ReaderStudy)}
-    return ReaderStudy(**{**told, "design": Design(row.design), "state": StudyState(row.state)})
+    return ReaderStudy(
+        **{**told, "design": Design(row.design), "state": StudyState(row.state)}
+    )

@@ -43,9 +43,7 @@ class StudyNotOpen(Conflict):
 
 class BlindFirst(Forbidden):
     code = "blind-first"
-    text = (
-        "SERA's answer is shown after your own reading of this case is stored. Read it blind first."
-    )
+    text = "SERA's answer is shown after your own reading of this case is stored. Read it blind first."
 
 
 class ReadAlready(Conflict):
@@ -111,8 +109,12 @@ class Readings(Scoped):
 
     def seat(self, study: UUID, person: UUID | None) -> Seat:
         """Raises StudyUnknown for who is no reader of it, StudyNotOpen."""
-        query = select(ReaderStudyRow.state, ReaderStudyRow.seed, ReaderStudyReaderRow.number)
-        query = query.join(ReaderStudyReaderRow, ReaderStudyReaderRow.study_id == ReaderStudyRow.id)
+        query = select(
+            ReaderStudyRow.state, ReaderStudyRow.seed, ReaderStudyReaderRow.number
+        )
+        query = query.join(
+            ReaderStudyReaderRow, ReaderStudyReaderRow.study_id == ReaderStudyRow.id
+        )
         mine = (ReaderStudyRow.id == study, ReaderStudyReaderRow.person_id == person)
         row = self._session.execute(
             self._mine(query, ReaderStudyRow)
@@ -132,12 +134,18 @@ class Readings(Scoped):
             ReadingRow.study_id == seat.study, ReadingRow.person_id == seat.person
         )
         return {
-            (each.case_id, each.phase): each for each in map(_reading, self._session.execute(query))
+            (each.case_id, each.phase): each
+            for each in map(_reading, self._session.execute(query))
         }
 
     def show(self, seat: Seat, case: UUID, phase: Phase) -> None:
         """Note that the case is put before the reader now."""
-        place = {"study_id": seat.study, "case_id": case, "person_id": seat.person, "phase": phase}
+        place = {
+            "study_id": seat.study,
+            "case_id": case,
+            "person_id": seat.person,
+            "phase": phase,
+        }
         first = self._shown(seat, case, phase)[1] == 0
         self._session.add(ShowingRow(hospital_id=self._hospital, **place))
         self._session.flush()
@@ -198,20 +206,29 @@ class Readings(Scoped):
 
     def all(self, study: UUID) -> list[Reading]:
         """Every reading of kept cases, in the order in which they came."""
-        query = self._query().where(ReadingRow.study_id == study).order_by(ReadingRow.id)
+        query = (
+            self._query().where(ReadingRow.study_id == study).order_by(ReadingRow.id)
+        )
         return [_reading(row) for row in self._session.execute(query)]
 
     def studied(self, study: UUID) -> list[Studied]:
         """The kept cases by id, with what they turned out to be by the last word on it."""
-        own = select(OutcomeRow.malignant).where(OutcomeRow.case_id == ReaderStudyCaseRow.case_id)
+        own = select(OutcomeRow.malignant).where(
+            OutcomeRow.case_id == ReaderStudyCaseRow.case_id
+        )
         last = own.order_by(OutcomeRow.id.desc()).limit(1).lateral()
         query = select(
-            ReaderStudyCaseRow.case_id, ReaderStudyCaseRow.job_id, last.c.malignant, ResultRow.body
+            ReaderStudyCaseRow.case_id,
+            ReaderStudyCaseRow.job_id,
+            last.c.malignant,
+            ResultRow.body,
         )
-        query = query.join(ResultRow, ResultRow.job_id == ReaderStudyCaseRow.job_id).join(
-            last, true()
+        query = query.join(
+            ResultRow, ResultRow.job_id == ReaderStudyCaseRow.job_id
+        ).join(last, true())
+        query = self._mine(query, ReaderStudyCaseRow).where(
+            ReaderStudyCaseRow.study_id == study
         )
-        query = self._mine(query, ReaderStudyCaseRow).where(ReaderStudyCaseRow.study_id == study)
         ordered = query.order_by(ReaderStudyCaseRow.case_id, ResultRow.created_at)
         rows = self._session.execute(ordered)
         studied = {
@@ -220,7 +237,9 @@ class Readings(Scoped):
         }
         return list(studied.values())
 
-    def note_looks(self, person: UUID | None, event: Event, cases: Sequence[UUID]) -> None:
+    def note_looks(
+        self, person: UUID | None, event: Event, cases: Sequence[UUID]
+    ) -> None:
         """A breach in every open study in which this person has one of the cases still to read blind."""
         if person is None or event not in LOOKS or not cases:
             return
@@ -230,10 +249,15 @@ class Readings(Scoped):
             ReadingRow.person_id == person,
         )
         query = select(ReaderStudyCaseRow.study_id, ReaderStudyCaseRow.case_id)
-        query = query.join(ReaderStudyRow, ReaderStudyRow.id == ReaderStudyCaseRow.study_id)
-        query = query.join(ReaderStudyReaderRow, ReaderStudyReaderRow.study_id == ReaderStudyRow.id)
+        query = query.join(
+            ReaderStudyRow, ReaderStudyRow.id == ReaderStudyCaseRow.study_id
+        )
+        query = query.join(
+            ReaderStudyReaderRow, ReaderStudyReaderRow.study_id == ReaderStudyRow.id
+        )
         query = query.where(
-            ReaderStudyReaderRow.person_id == person, ReaderStudyRow.state == StudyState.OPEN
+            ReaderStudyReaderRow.person_id == person,
+            ReaderStudyRow.state == StudyState.OPEN,
         )
         query = query.where(ReaderStudyCaseRow.case_id.in_(cases), ~blind.exists())
         for row in self._session.execute(self._mine(query, ReaderStudyCaseRow)).all():
@@ -257,40 +281,61 @@ class Readings(Scoped):
         query = select(ReaderStudyReaderRow.number, AuditRow.case_id).join(
             AuditRow, AuditRow.actor == actor
         )
-        query = query.join(ReaderStudyRow, ReaderStudyRow.id == ReaderStudyReaderRow.study_id)
+        query = query.join(
+            ReaderStudyRow, ReaderStudyRow.id == ReaderStudyReaderRow.study_id
+        )
         query = query.where(ReaderStudyRow.id == study, AuditRow.event.in_(LOOKS))
         query = query.where(
-            AuditRow.case_id.in_(self._ids(study)), AuditRow.at < ReaderStudyRow.opened_at
+            AuditRow.case_id.in_(self._ids(study)),
+            AuditRow.at < ReaderStudyRow.opened_at,
         )
         return {
             (number, case)
-            for number, case in self._session.execute(self._mine(query, ReaderStudyReaderRow))
+            for number, case in self._session.execute(
+                self._mine(query, ReaderStudyReaderRow)
+            )
             if case is not None
         }
 
     def _breach(self, study: UUID, case: UUID, person: UUID, event: Event) -> None:
         place = {"study_id": study, "case_id": case, "person_id": person, "what": event}
-        new = insert(BreachRow).values(hospital_id=self._hospital, **place).on_conflict_do_nothing()
+        new = (
+            insert(BreachRow)
+            .values(hospital_id=self._hospital, **place)
+            .on_conflict_do_nothing()
+        )
         if self._session.scalar(new.returning(BreachRow.case_id)) is not None:
-            self._audit.record(Event.READER_STUDY_BREACHED, case=case, study=str(study), why=event)
+            self._audit.record(
+                Event.READER_STUDY_BREACHED, case=case, study=str(study), why=event
+            )
 
-    def _shown(self, seat: Seat, case: UUID, phase: Phase) -> tuple[datetime | None, int]:
+    def _shown(
+        self, seat: Seat, case: UUID, phase: Phase
+    ) -> tuple[datetime | None, int]:
         mine = (ShowingRow.study_id == seat.study, ShowingRow.person_id == seat.person)
         query = self._mine(select(func.min(ShowingRow.at), func.count()), ShowingRow)
-        query = query.where(*mine, ShowingRow.case_id == case, ShowingRow.phase == phase)
+        query = query.where(
+            *mine, ShowingRow.case_id == case, ShowingRow.phase == phase
+        )
         first, count = self._session.execute(query).one()
         return first, count
 
     def _cases(self, study: UUID) -> list[UUID]:
-        query = self._mine(select(CaseRow.id), CaseRow).where(CaseRow.id.in_(self._ids(study)))
+        query = self._mine(select(CaseRow.id), CaseRow).where(
+            CaseRow.id.in_(self._ids(study))
+        )
         return list(self._session.scalars(query.where(CaseRow.erased_at.is_(None))))
 
     def _ids(self, study: UUID) -> Any:
-        return select(ReaderStudyCaseRow.case_id).where(ReaderStudyCaseRow.study_id == study)
+        return select(ReaderStudyCaseRow.case_id).where(
+            ReaderStudyCaseRow.study_id == study
+        )
 
     def _query(self) -> Any:
         names = [
-            getattr(ReadingRow, name.name) for name in fields(Reading) if name.name != "reader"
+            getattr(ReadingRow, name.name)
+            for name in fields(Reading)
+            if name.name != "reader"
         ]
         query = select(*names, ReaderStudyReaderRow.number.label("reader")).join(
             ReaderStudyReaderRow,

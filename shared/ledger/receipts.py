@@ -72,7 +72,9 @@ class Receipts:
     def __init__(
         self, session: Session, hospital: UUID | None = None, kept: timedelta = KEPT
     ) -> None:
-        self._session, self._hospital, self._kept = session, hospital, kept
+        self._session = session
+        self._hospital = hospital
+        self._kept = kept
 
     def find(self, key: str, fingerprint: str) -> Answer | None:
         """The earlier answer to this key.
@@ -128,14 +130,18 @@ class Receipts:
     def sweep(self, kept: timedelta) -> int:
         """Drop what was kept for so long, whoever's it is; returns how many there were."""
         past = ReceiptRow.created_at < func.clock_timestamp() - kept
-        dropped = self._session.scalars(delete(ReceiptRow).where(past).returning(ReceiptRow.id))
+        dropped = self._session.scalars(
+            delete(ReceiptRow).where(past).returning(ReceiptRow.id)
+        )
         return len(dropped.all())
 
     def _check_kept(self, key: str) -> None:
         """Raises CaseErased for the key of a case that is gone; of such a key only a mark is kept."""
         of_case = select(CaseRow).join(ReceiptRow, ReceiptRow.case_id == CaseRow.id)
         mark = func.sera_receipt_mark(self._hospital, key)
-        if row := self._session.scalar(of_case.where(ReceiptRow.key == mark, ~self._past())):
+        if row := self._session.scalar(
+            of_case.where(ReceiptRow.key == mark, ~self._past())
+        ):
             check_kept(row)
 
     def _past(self) -> ColumnElement[bool]:

@@ -77,12 +77,20 @@ class Refill:
     @contextmanager
     def bare(self) -> Iterator[list[str]]:
         """The tables' names, in the order in which rows refer to one another; empty, and without their triggers."""
-        told = [row for row in self._connection.execute(REFERENCES) if row[0] not in OF_THE_SCHEMA]
+        told = [
+            row
+            for row in self._connection.execute(REFERENCES)
+            if row[0] not in OF_THE_SCHEMA
+        ]
         order = list(
-            TopologicalSorter({name: set(others) for name, others, _ in told}).static_order()
+            TopologicalSorter(
+                {name: set(others) for name, others, _ in told}
+            ).static_order()
         )
         for name in order:
-            self._do(f'ALTER TABLE "{name}" DISABLE TRIGGER USER, NO FORCE ROW LEVEL SECURITY')
+            self._do(
+                f'ALTER TABLE "{name}" DISABLE TRIGGER USER, NO FORCE ROW LEVEL SECURITY'
+            )
         for name in reversed(order):
             self._do(f'DELETE FROM "{name}"')
         yield order
@@ -120,7 +128,10 @@ class Refill:
         self._do(TAKE_SYSTEM_ROLE)
         audit = AuditTrail(session, ACTOR)
         audit.record_all([Entry(Event.LEDGER_RESTORED, details={**facts})])
-        done = _erase(session, audit, withdrawn.cases), _revoke(session, audit, withdrawn.keys)
+        done = (
+            _erase(session, audit, withdrawn.cases),
+            _revoke(session, audit, withdrawn.keys),
+        )
         audit.write()
         session.commit()
         self._do("RESET ROLE")
@@ -148,7 +159,9 @@ def refilled(url: str) -> Iterator[Refill]:
             if not is_empty(connection):
                 raise DatabaseNotEmpty
             yield Refill(connection)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with engine.connect().execution_options(
+            isolation_level="AUTOCOMMIT"
+        ) as connection:
             connection.exec_driver_sql("ANALYZE")
     finally:
         engine.dispose()
@@ -157,7 +170,8 @@ def refilled(url: str) -> Iterator[Refill]:
 def _erase(session: Session, audit: AuditTrail, cases: Mapping[str, str]) -> int:
     retention = Retention(session, audit, ACTOR)
     return sum(
-        retention.erase_again(UUID(case), Ground(ground)) for case, ground in sorted(cases.items())
+        retention.erase_again(UUID(case), Ground(ground))
+        for case, ground in sorted(cases.items())
     )
 
 

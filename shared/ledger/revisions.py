@@ -22,17 +22,25 @@ def lock(session: Session, dataset: UUID, tags: Tags = None) -> None:
 def count_up(session: Session, dataset: UUID) -> None:
     """The draft was changed."""
     session.execute(
-        update(DatasetRow).where(DatasetRow.id == dataset).values(revision=DatasetRow.revision + 1)
+        update(DatasetRow)
+        .where(DatasetRow.id == dataset)
+        .values(revision=DatasetRow.revision + 1)
     )
 
 
 def _what(session: Session, dataset: UUID, held: Row[str, int], tags: Tags) -> str:
-    since = [held.revision - int(tag) for tag in tags or () if tag.isascii() and tag.isdigit()]
+    since = [
+        held.revision - int(tag)
+        for tag in tags or ()
+        if tag.isascii() and tag.isdigit()
+    ]
     changes = [count for count in since if count > 0]
     if not changes:
         return f"This is no ETag of the draft of {held.name}."
     times = "once" if min(changes) == 1 else f"{min(changes)} times"
-    return f"The draft of {held.name} was changed {times} since{_last(session, dataset)}."
+    return (
+        f"The draft of {held.name} was changed {times} since{_last(session, dataset)}."
+    )
 
 
 def _last(session: Session, dataset: UUID) -> str:
@@ -43,4 +51,8 @@ def _last(session: Session, dataset: UUID) -> str:
         *these, AuditRow.details["dataset"].as_string() == str(dataset)
     )
     last = session.execute(query.order_by(AuditRow.number.desc()).limit(1)).first()
-    return f", last by {last.actor} at {last.at:%H:%M:%S %Z} ({last.change})" if last else ""
+    return (
+        f", last by {last.actor} at {last.at:%H:%M:%S %Z} ({last.change})"
+        if last
+        else ""
+    )

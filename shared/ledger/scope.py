@@ -13,7 +13,8 @@ class Scoped:
     """A repository that sees one hospital's rows; each query passes through `_mine`."""
 
     def __init__(self, session: Session, hospital: UUID) -> None:
-        self._session, self._hospital = session, hospital
+        self._session = session
+        self._hospital = hospital
 
     def _mine(self, query: Select[*Columns], table: type[Any]) -> Select[*Columns]:
         return query.where(table.hospital_id == self._hospital)

@@ -35,7 +35,8 @@ class Seals:
     """Of all chains, or of one hospital's where it is given."""
 
     def __init__(self, session: Session, hospital: UUID | None = None) -> None:
-        self._session, self._hospital = session, hospital
+        self._session = session
+        self._hospital = hospital
 
     def add(self, signer: Signer) -> list[Seal]:
         """Seal every chain that has grown since its last seal."""
@@ -77,7 +78,15 @@ class Seals:
             .limit(1)
         )
         place, previous = (last.seal + 1, _seal(last).made) if last else (1, ORIGINLESS)
-        bare = Seal(head.chain, place, head.number, head.hash, moment(now), previous, signer.public)
+        bare = Seal(
+            head.chain,
+            place,
+            head.number,
+            head.hash,
+            moment(now),
+            previous,
+            signer.public,
+        )
         return replace(bare, signature=signer.sign(bare.signed))
 
 

@@ -43,7 +43,8 @@ class Worker:
 
 class Serving:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def report(
         self,
@@ -58,18 +59,24 @@ class Serving:
         forgotten once it serves it after all, or once another model is live.
         """
         row = self._row(worker)
-        row.seen_at, row.device = NOW, device
+        row.seen_at = NOW
+        row.device = device
         if since_claim is not None:
             row.claimed_at = NOW - since_claim
         if row.refused_digest and (
-            row.refused_digest == digest or row.refused_digest != live_digest(self._session)
+            row.refused_digest == digest
+            or row.refused_digest != live_digest(self._session)
         ):
             row.refused_digest = row.refused_code = row.refused_facts = None
         if row.model_digest == digest:
             return
-        before, row.model_digest, row.since = row.model_digest, digest, NOW
+        before = row.model_digest
+        row.model_digest = digest
+        row.since = NOW
         if digest:
-            self._audit.record(Event.MODEL_SWAPPED, worker=worker, model=digest, before=before)
+            self._audit.record(
+                Event.MODEL_SWAPPED, worker=worker, model=digest, before=before
+            )
 
     def refused(self, worker: str, digest: str, reason: Message) -> None:
         """Note that a worker will not serve a bundle; the same refusal is audited once."""
@@ -80,12 +87,16 @@ class Serving:
         row.refused_digest = digest
         row.refused_code = reason.code
         row.refused_facts = to_json(reason.facts)
-        self._audit.record(Event.MODEL_REFUSED, worker=worker, model=digest, code=reason.code)
+        self._audit.record(
+            Event.MODEL_REFUSED, worker=worker, model=digest, code=reason.code
+        )
 
     def alive(self, since: timedelta = PRESENT) -> list[Worker]:
         """Workers that told of themselves lately, by name."""
         query = (
-            select(ServingRow).where(ServingRow.seen_at > NOW - since).order_by(ServingRow.worker)
+            select(ServingRow)
+            .where(ServingRow.seen_at > NOW - since)
+            .order_by(ServingRow.worker)
         )
         return [_worker(row) for row in self._session.scalars(query)]
 
@@ -103,5 +114,11 @@ def _worker(row: ServingRow) -> Worker:
         reason = Message(row.refused_code, row.refused_facts or {})
         refusal = Refusal(digest=row.refused_digest, reason=reason)
     return Worker(
-        row.worker, row.model_digest, row.since, refusal, row.seen_at, row.device, row.claimed_at
+        row.worker,
+        row.model_digest,
+        row.since,
+        refusal,
+        row.seen_at,
+        row.device,
+        row.claimed_at,
     )

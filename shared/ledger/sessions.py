@@ -50,17 +50,26 @@ class SignedIn:
 
 class Sessions:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def open(self, person: UUID, lifetime: Lifetime) -> str:
         """A new session of a person; the token returned is the only time that it is seen."""
-        self._session.execute(delete(SessionRow).where(SessionRow.expires_at < NOW - KEPT))
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        generation = select(PersonRow.generation).where(PersonRow.id == person).scalar_subquery()
-        row = SessionRow(
-            token_sha256=digest(token), person_id=person, generation=generation, origin=ORIGIN.get()
+        self._session.execute(
+            delete(SessionRow).where(SessionRow.expires_at < NOW - KEPT)
         )
-        row.idle_at, row.expires_at = NOW + lifetime.idle, NOW + lifetime.most
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        generation = (
+            select(PersonRow.generation).where(PersonRow.id == person).scalar_subquery()
+        )
+        row = SessionRow(
+            token_sha256=digest(token),
+            person_id=person,
+            generation=generation,
+            origin=ORIGIN.get(),
+        )
+        row.idle_at = NOW + lifetime.idle
+        row.expires_at = NOW + lifetime.most
         self._session.add(row)
         self._session.flush()
         return token
@@ -77,21 +86,29 @@ class Sessions:
         )
         query = asked.join(PersonRow, PersonRow.id == SessionRow.person_id)
         found = self._session.execute(
-            query.where(SessionRow.token_sha256 == digest(token), LIVES, UNUSED_NOT_LONG)
+            query.where(
+                SessionRow.token_sha256 == digest(token), LIVES, UNUSED_NOT_LONG
+            )
         )
         if (row := found.first()) is None:
             return None
         if row.stale:
             self._note_use(row.SessionRow.token_sha256, lifetime.idle)
         held = row.SessionRow
-        caller = Caller(held.token_sha256, Role(row.role), row.hospital_id, held.person_id)
+        caller = Caller(
+            held.token_sha256, Role(row.role), row.hospital_id, held.person_id
+        )
         return SignedIn(caller, row.must_change, held.expires_at)
 
     def alive(self, token_sha256: str) -> bool:
         """Whether a session that was good is good still; a long answer under way is use enough."""
-        query = select(SessionRow.person_id).join(PersonRow, PersonRow.id == SessionRow.person_id)
+        query = select(SessionRow.person_id).join(
+            PersonRow, PersonRow.id == SessionRow.person_id
+        )
         return (
-            self._session.scalar(query.where(SessionRow.token_sha256 == token_sha256, LIVES))
+            self._session.scalar(
+                query.where(SessionRow.token_sha256 == token_sha256, LIVES)
+            )
             is not None
         )
 
@@ -100,18 +117,30 @@ class Sessions:
         ended = update(SessionRow).where(
             SessionRow.token_sha256 == token_sha256, SessionRow.revoked_at.is_(None)
         )
-        person = self._session.scalar(ended.values(revoked_at=NOW).returning(SessionRow.person_id))
+        person = self._session.scalar(
+            ended.values(revoked_at=NOW).returning(SessionRow.person_id)
+        )
         if person:
             hospital = self._session.scalar(
                 select(PersonRow.hospital_id).where(PersonRow.id == person)
             )
             self._audit.record_all(
-                [Entry(Event.PERSON_SIGNED_OUT, hospital, details={"person": str(person)})]
+                [
+                    Entry(
+                        Event.PERSON_SIGNED_OUT,
+                        hospital,
+                        details={"person": str(person)},
+                    )
+                ]
             )
 
     def _note_use(self, token_sha256: str, idle: timedelta) -> None:
-        free = select(SessionRow.token_sha256).where(SessionRow.token_sha256 == token_sha256)
-        mine = SessionRow.token_sha256.in_(free.with_for_update(skip_locked=True).scalar_subquery())
+        free = select(SessionRow.token_sha256).where(
+            SessionRow.token_sha256 == token_sha256
+        )
+        mine = SessionRow.token_sha256.in_(
+            free.with_for_update(skip_locked=True).scalar_subquery()
+        )
         noted = update(SessionRow).where(mine).values(seen_at=NOW, idle_at=NOW + idle)
         self._session.execute(noted.execution_options(synchronize_session=False))
 

@@ -42,7 +42,9 @@ class ShadowRunning(Conflict):
 
 class ShadowAbsent(NotFound):
     code = "shadow-absent"
-    text = "{what} Start one: ./sera models shadow MODEL, or POST /v1/models/MODEL/shadow."
+    text = (
+        "{what} Start one: ./sera models shadow MODEL, or POST /v1/models/MODEL/shadow."
+    )
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ class Pair:
 
 class Shadows:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def start(self, digest: str, actor: str, share: float = 1.0) -> Shadow:
         """Let a stored model read results that are made from now on.
@@ -112,7 +115,9 @@ class Shadows:
         ------
         AlreadyLive, ShadowRunning
         """
-        self._session.execute(select(func.pg_advisory_xact_lock(func.hashtext("sera.shadows"))))
+        self._session.execute(
+            select(func.pg_advisory_xact_lock(func.hashtext("sera.shadows")))
+        )
         if digest == live_digest(self._session):
             raise AlreadyLive(name=f"Model {digest[:12]}")
         if running := self.current():
@@ -120,12 +125,16 @@ class Shadows:
         row = ShadowRow(model_digest=digest, share=share, actor=actor)
         self._session.add(row)
         self._session.flush()
-        self._audit.record(Event.SHADOW_STARTED, shadow=str(row.id), model=digest, share=share)
+        self._audit.record(
+            Event.SHADOW_STARTED, shadow=str(row.id), model=digest, share=share
+        )
         return _shadow(row)
 
     def current(self) -> Shadow | None:
         """The one that runs."""
-        row = self._session.scalar(select(ShadowRow).where(ShadowRow.ended_at.is_(None)))
+        row = self._session.scalar(
+            select(ShadowRow).where(ShadowRow.ended_at.is_(None))
+        )
         return _shadow(row) if row else None
 
     def stop(self, reason: Message) -> Shadow:
@@ -137,7 +146,9 @@ class Shadows:
 
     def end_of(self, digest: str, reason: Message) -> None:
         """End a model's time in the shadow, if it is there."""
-        self._end(and_(ShadowRow.ended_at.is_(None), ShadowRow.model_digest == digest), reason)
+        self._end(
+            and_(ShadowRow.ended_at.is_(None), ShadowRow.model_digest == digest), reason
+        )
 
     def of_model(self, digest: str) -> Shadow:
         """A model's last time in the shadow; raises ShadowAbsent."""
@@ -147,14 +158,17 @@ class Shadows:
             raise ShadowAbsent(what="The model was never in the shadow.")
         return _shadow(row)
 
-    def claim(self, shadow: Shadow, most: int, after: datetime | None = None) -> list[Watched]:
+    def claim(
+        self, shadow: Shadow, most: int, after: datetime | None = None
+    ) -> list[Watched]:
         """The oldest results it has not read, locked until the transaction ends; never waits for a lock.
 
         `after` is when the last result was made that this process claimed: older ones need not be looked at again.
         """
         since = max(shadow.started_at, after - SLACK) if after else shadow.started_at
         unread = ~exists().where(
-            ShadowResultRow.shadow_id == shadow.id, ShadowResultRow.job_id == ResultRow.job_id
+            ShadowResultRow.shadow_id == shadow.id,
+            ShadowResultRow.job_id == ResultRow.job_id,
         )
         told = ResultRow.body
         query = (
@@ -173,7 +187,11 @@ class Shadows:
             )
             .join(JobRow, JobRow.id == ResultRow.job_id)
             .join(CaseRow, CaseRow.id == JobRow.case_id)
-            .where(ResultRow.created_at > since, unread, _drawn(ResultRow.job_id, shadow.share))
+            .where(
+                ResultRow.created_at > since,
+                unread,
+                _drawn(ResultRow.job_id, shadow.share),
+            )
             .order_by(ResultRow.created_at)
             .limit(most)
             .with_for_update(of=ResultRow, skip_locked=True)
@@ -195,16 +213,27 @@ class Shadows:
         )
         if not said or self._session.scalar(running.with_for_update(read=True)) is None:
             return 0
-        rows = [{"shadow_id": shadow.id, **_live(watched), **vars(each)} for watched, each in said]
+        rows = [
+            {"shadow_id": shadow.id, **_live(watched), **vars(each)}
+            for watched, each in said
+        ]
         statement = insert(ShadowResultRow).on_conflict_do_nothing()
-        written = self._session.scalars(statement.returning(ShadowResultRow.job_id), rows)
+        written = self._session.scalars(
+            statement.returning(ShadowResultRow.job_id), rows
+        )
         return len(written.all())
 
     def pairs(self, shadow: Shadow) -> list[Pair]:
         """All it has read, oldest first, each with the last outcome of its case."""
         later = aliased(OutcomeRow)
-        last = ~exists().where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id)
-        own = [field.name for field in fields(Pair) if field.name not in ("hospital", "malignant")]
+        last = ~exists().where(
+            later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id
+        )
+        own = [
+            field.name
+            for field in fields(Pair)
+            if field.name not in ("hospital", "malignant")
+        ]
         query = (
             select(
                 HospitalRow.name.label("hospital"),
@@ -222,20 +251,24 @@ class Shadows:
     def waiting(self, shadow: Shadow) -> int:
         """Results it has still to read."""
         read = exists().where(
-            ShadowResultRow.shadow_id == shadow.id, ShadowResultRow.job_id == ResultRow.job_id
+            ShadowResultRow.shadow_id == shadow.id,
+            ShadowResultRow.job_id == ResultRow.job_id,
         )
         made = (
             ResultRow.created_at > shadow.started_at,
             ~read,
             _drawn(ResultRow.job_id, shadow.share),
         )
-        return self._session.scalars(select(func.count()).select_from(ResultRow).where(*made)).one()
+        return self._session.scalars(
+            select(func.count()).select_from(ResultRow).where(*made)
+        ).one()
 
     def _end(self, which: Any, reason: Message) -> Shadow | None:
         row = self._session.scalar(select(ShadowRow).where(which).with_for_update())
         if row is None:
             return None
-        row.ended_at, row.end_reason = NOW, reason.to_json()
+        row.ended_at = NOW
+        row.end_reason = reason.to_json()
         self._session.flush()
         self._session.refresh(row)
         self._audit.record(
@@ -255,7 +288,14 @@ def _drawn(job: Any, share: float) -> Any:
 
 
 def _live(watched: Watched) -> dict[str, Any]:
-    names = ("job_id", "hospital_id", "live_digest", "live_score", "live_risk", "live_decision")
+    names = (
+        "job_id",
+        "hospital_id",
+        "live_digest",
+        "live_score",
+        "live_risk",
+        "live_decision",
+    )
     return {name: getattr(watched, name) for name in names}
 
 

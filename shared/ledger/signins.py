@@ -14,13 +14,30 @@ from ipaddress import ip_address, ip_network
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, cast, delete, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    cast,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.domain.events import Event
 from shared.ledger.audit import AuditTrail, Entry
-from shared.ledger.people import FREE, NEXT_GENERATION, NOW, UNLOCKED, lock_after, sign_in_name
+from shared.ledger.people import (
+    FREE,
+    NEXT_GENERATION,
+    NOW,
+    UNLOCKED,
+    lock_after,
+    sign_in_name,
+)
 from shared.ledger.pseudonyms import Pseudonyms
 from shared.ledger.tables import DoorstepRow, PersonRow, StrangerRow
 
@@ -59,8 +76,12 @@ class Attempt:
 class SignIns:
     """The house's: whoever signs in has no hospital yet."""
 
-    def __init__(self, session: Session, audit: AuditTrail, pseudonyms: Pseudonyms) -> None:
-        self._session, self._audit, self._pseudonyms = session, audit, pseudonyms
+    def __init__(
+        self, session: Session, audit: AuditTrail, pseudonyms: Pseudonyms
+    ) -> None:
+        self._session = session
+        self._audit = audit
+        self._pseudonyms = pseudonyms
 
     def let_up(self, origin: str | None, per_minute: int) -> int:
         """Count a try from this address; 0, or the seconds until it may try again."""
@@ -74,7 +95,9 @@ class SignIns:
         )
         if self._session.scalar(taken.returning(DoorstepRow.tokens)) is not None:
             return 0
-        left = self._session.scalars(select(level).where(DoorstepRow.origin == told)).one()
+        left = self._session.scalars(
+            select(level).where(DoorstepRow.origin == told)
+        ).one()
         return max(math.ceil(60 * (1 - left) / per_minute), 1)
 
     def begin(self, name: str) -> Attempt:
@@ -84,12 +107,19 @@ class SignIns:
         failures = PersonRow.failures + 1
         found = self._session.execute(
             mine.values(failures=failures, locked_until=lock_after(failures)).returning(
-                PersonRow.id, PersonRow.hospital_id, PersonRow.password_hash, PersonRow.failures
+                PersonRow.id,
+                PersonRow.hospital_id,
+                PersonRow.password_hash,
+                PersonRow.failures,
             )
         ).first()
         if found:
-            return Attempt(found.id, found.hospital_id, name, found.password_hash, found.failures)
-        locked = self._session.scalar(select(_left_s(PersonRow)).where(PersonRow.name == name))
+            return Attempt(
+                found.id, found.hospital_id, name, found.password_hash, found.failures
+            )
+        locked = self._session.scalar(
+            select(_left_s(PersonRow)).where(PersonRow.name == name)
+        )
         return (
             Attempt(None, None, name, None, FREE, _whole(locked))
             if locked is not None
@@ -98,12 +128,18 @@ class SignIns:
 
     def succeed(self, attempt: Attempt, rehashed: str | None = None) -> bool:
         """The password was right: false if it was changed, or the person disabled, meanwhile."""
-        told = {**UNLOCKED, "signed_in_at": NOW, "password_hash": rehashed or attempt.password_hash}
+        told = {
+            **UNLOCKED,
+            "signed_in_at": NOW,
+            "password_hash": rehashed or attempt.password_hash,
+        }
         return self._settle(attempt, told, Event.PERSON_SIGNED_IN)
 
     def arrive(self, person: UUID) -> bool:
         """A provider of identities vouched for this person: false if they are disabled."""
-        told = update(PersonRow).where(PersonRow.id == person, PersonRow.disabled_at.is_(None))
+        told = update(PersonRow).where(
+            PersonRow.id == person, PersonRow.disabled_at.is_(None)
+        )
         found = self._session.execute(
             told.values(signed_in_at=NOW).returning(PersonRow.hospital_id)
         ).first()
@@ -114,16 +150,25 @@ class SignIns:
 
     def turn_away(self, person: UUID | None, hospital: UUID | None, why: str) -> None:
         """Put on record that whom a provider vouched for, or did not, was refused."""
-        self._record(Event.PERSON_REFUSED, Attempt(person, hospital, "", None, 0), why=why)
+        self._record(
+            Event.PERSON_REFUSED, Attempt(person, hospital, "", None, 0), why=why
+        )
 
     def change_password(self, attempt: Attempt, new_hash: str) -> bool:
         """Every session ends. False if the password was changed, or the person disabled, meanwhile."""
-        told = {**UNLOCKED, **NEXT_GENERATION, "password_hash": new_hash, "must_change": False}
+        told = {
+            **UNLOCKED,
+            **NEXT_GENERATION,
+            "password_hash": new_hash,
+            "must_change": False,
+        }
         return self._settle(attempt, told, Event.PASSWORD_CHANGED)
 
     def refuse(self, attempt: Attempt, why: str) -> None:
         """Put on record that a try failed, and the lock if it was one too many."""
-        self._record(Event.PERSON_REFUSED, attempt, why=why if attempt.person else "unknown")
+        self._record(
+            Event.PERSON_REFUSED, attempt, why=why if attempt.person else "unknown"
+        )
         if attempt.person and attempt.failures >= FREE and why != UNFINISHED:
             self._record(Event.PERSON_LOCKED, attempt)
 
@@ -134,8 +179,13 @@ class SignIns:
         self._session.execute(update(PersonRow).where(*alone).values(fewer))
 
     def _settle(self, attempt: Attempt, told: Mapping[str, Any], event: Event) -> bool:
-        same = PersonRow.id == attempt.person, PersonRow.password_hash == attempt.password_hash
-        done = update(PersonRow).where(*same, PersonRow.disabled_at.is_(None)).values(told)
+        same = (
+            PersonRow.id == attempt.person,
+            PersonRow.password_hash == attempt.password_hash,
+        )
+        done = (
+            update(PersonRow).where(*same, PersonRow.disabled_at.is_(None)).values(told)
+        )
         if self._session.scalar(done.returning(PersonRow.id)) is None:
             return False
         self._record(event, attempt)
@@ -144,7 +194,9 @@ class SignIns:
     def _stranger(self, name: str) -> Attempt:
         """A name that nobody has: what was typed may be a password, so only a keyed hash of it is kept."""
         key = self._pseudonyms.key_for("sign-in names")
-        told = hmac.new(key, name.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+        told = hmac.new(
+            key, name.encode(errors="surrogatepass"), hashlib.sha256
+        ).hexdigest()
         self._session.execute(
             delete(StrangerRow).where(StrangerRow.tried_at < NOW - FORGOTTEN_AFTER)
         )
@@ -155,7 +207,11 @@ class SignIns:
         first = insert(StrangerRow).values(name_hmac=told, failures=1)
         counted = first.on_conflict_do_update(
             index_elements=[StrangerRow.name_hmac],
-            set_={"failures": failures, "locked_until": lock_after(failures), "tried_at": NOW},
+            set_={
+                "failures": failures,
+                "locked_until": lock_after(failures),
+                "tried_at": NOW,
+            },
             where=_open(StrangerRow),
         )
         count = self._session.scalar(counted.returning(StrangerRow.failures))
@@ -168,7 +224,9 @@ class SignIns:
 
     def _record(self, event: Event, attempt: Attempt, **details: object) -> None:
         who = {"person": str(attempt.person)} if attempt.person else {}
-        self._audit.record_all([Entry(event, attempt.hospital, details={**who, **details})])
+        self._audit.record_all(
+            [Entry(event, attempt.hospital, details={**who, **details})]
+        )
 
 
 def doorstep(origin: str | None) -> str:
@@ -198,4 +256,6 @@ def _whole(left_s: float) -> int:
 
 def _level(per_minute: int) -> ColumnElement[float]:
     away_s = func.abs(cast(func.extract("epoch", NOW - DoorstepRow.filled_at), Double))
-    return func.least(DoorstepRow.tokens + away_s * per_minute / 60.0, float(per_minute))
+    return func.least(
+        DoorstepRow.tokens + away_s * per_minute / 60.0, float(per_minute)
+    )

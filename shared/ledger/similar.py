@@ -58,22 +58,31 @@ class SimilarCases(Scoped):
         if found is None:
             return None
         row, image = found
-        return Place(row.model_digest, tuple(row.embedding) if row.embedding else None, image)
+        return Place(
+            row.model_digest, tuple(row.embedding) if row.embedding else None, image
+        )
 
     def nearest(self, place: Place, case_id: UUID, limit: int) -> Neighbours:
         """Cases that the same model has read and whose outcome is known, but none of the same image."""
         if place.embedding is None:
             return Neighbours(0, [])
         known = self._known(place, place.embedding, case_id)
-        query = select(known, OutcomeRow).join(OutcomeRow, OutcomeRow.id == known.c.outcome_id)
-        rows = self._session.execute(query.order_by(known.c.distance, known.c.case_id).limit(limit))
+        query = select(known, OutcomeRow).join(
+            OutcomeRow, OutcomeRow.id == known.c.outcome_id
+        )
+        rows = self._session.execute(
+            query.order_by(known.c.distance, known.c.case_id).limit(limit)
+        )
         among = self._session.scalars(select(func.count()).select_from(known)).one()
         return Neighbours(among, [_neighbour(row) for row in rows])
 
-    def _known(self, place: Place, embedding: tuple[float, ...], case_id: UUID) -> Subquery:
+    def _known(
+        self, place: Place, embedding: tuple[float, ...], case_id: UUID
+    ) -> Subquery:
         """One row for each case to choose from, by its newest result and its last outcome."""
         last = self._mine(
-            select(OutcomeRow.case_id, func.max(OutcomeRow.id).label("outcome_id")), OutcomeRow
+            select(OutcomeRow.case_id, func.max(OutcomeRow.id).label("outcome_id")),
+            OutcomeRow,
         )
         outcomes = last.group_by(OutcomeRow.case_id).subquery()
         told = (ObservationRow.job_id, ObservationRow.risk, ObservationRow.decision)
@@ -90,7 +99,10 @@ class SimilarCases(Scoped):
             )
             .join(CaseRow, CaseRow.id == ObservationRow.case_id)
             .join(outcomes, outcomes.c.case_id == CaseRow.id)
-            .where(ObservationRow.model_digest == place.model_digest, CaseRow.erased_at.is_(None))
+            .where(
+                ObservationRow.model_digest == place.model_digest,
+                CaseRow.erased_at.is_(None),
+            )
             .where(CaseRow.id != case_id, CaseRow.image_sha256 != place.image_sha256)
             .where(func.jsonb_array_length(ObservationRow.embedding) == len(embedding))
             .ext(distinct_on(CaseRow.id))
@@ -109,5 +121,7 @@ def _distance(embedding: Sequence[float]) -> ColumnElement[float]:
 
 def _neighbour(row: AnyRow) -> Neighbour:
     told = row._mapping
-    values = {name: told[name] for name in Neighbour.__dataclass_fields__ if name != "outcome"}
+    values = {
+        name: told[name] for name in Neighbour.__dataclass_fields__ if name != "outcome"
+    }
     return Neighbour(**values, outcome=as_outcome(told[OutcomeRow]))

@@ -21,10 +21,10 @@ from shared.ledger.terms import read
 OF_THE_SCHEMA = ("alembic_version", "schema_terms")
 PASSING = ("arrivals", "doorsteps", "sessions")
 """What only holds for a while. Everybody signs in again after a restore, also those who had signed out."""
-AT_EASE = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
-READABLE = (
-    "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 1"
+AT_EASE = (
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 )
+READABLE = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 1"
 TABLES = text(
     """
     SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' ORDER BY relname
@@ -39,7 +39,9 @@ COLUMNS = text(
 HEADS = text(
     "SELECT DISTINCT ON (chain) chain, number, hash FROM audit_events ORDER BY chain, number DESC"
 )
-ERASED = "EXISTS (SELECT FROM cases c WHERE c.id = i.case_id AND c.erased_at IS NOT NULL)"
+ERASED = (
+    "EXISTS (SELECT FROM cases c WHERE c.id = i.case_id AND c.erased_at IS NOT NULL)"
+)
 NAMED = text(
     f"""
     SELECT image_sha256 FROM cases WHERE erased_at IS NULL
@@ -61,7 +63,8 @@ class Snapshot:
     """One moment of the ledger; whoever holds it sees nothing that was committed later."""
 
     def __init__(self, connection: Connection, revision: str) -> None:
-        self._connection, self.revision = connection, revision
+        self._connection = connection
+        self.revision = revision
         self.at: datetime = connection.scalar(text("SELECT clock_timestamp()"))
         self.server: str = connection.scalar(text("SHOW server_version"))
 
@@ -72,7 +75,10 @@ class Snapshot:
             for name in self._connection.scalars(TABLES)
             if name not in (*OF_THE_SCHEMA, *PASSING)
         ]
-        return {name: list(self._connection.scalars(COLUMNS, {"table": name})) for name in names}
+        return {
+            name: list(self._connection.scalars(COLUMNS, {"table": name}))
+            for name in names
+        }
 
     def copy(self, table: str, columns: list[str], out: BinaryIO) -> int:
         """Write a table's rows as PostgreSQL's COPY does, in text; returns how many."""
@@ -99,7 +105,9 @@ class Snapshot:
             text("SELECT id FROM api_keys WHERE revoked_at IS NOT NULL")
         )
         return Withdrawn(
-            moment(self.at), {str(case): ground for case, ground in cases}, frozenset(keys)
+            moment(self.at),
+            {str(case): ground for case, ground in cases},
+            frozenset(keys),
         )
 
 
@@ -135,7 +143,10 @@ def models(connection: Connection) -> list[str]:
 
 def heads(connection: Connection) -> dict[str, str]:
     """Number and hash of each audit chain's last event."""
-    return {chain: f"{number} {digest}" for chain, number, digest in connection.execute(HEADS)}
+    return {
+        chain: f"{number} {digest}"
+        for chain, number, digest in connection.execute(HEADS)
+    }
 
 
 def let_go(url: str, hashes: list[str]) -> set[str]:

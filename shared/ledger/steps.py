@@ -39,9 +39,7 @@ OPEN = text(
 
 class RunNotEnded(Conflict):
     code = "run-not-ended"
-    text = (
-        "The model's run is at work, so its gate is yet to come. Follow it: ./sera runs watch RUN."
-    )
+    text = "The model's run is at work, so its gate is yet to come. Follow it: ./sera runs watch RUN."
 
 
 @dataclass(frozen=True)
@@ -71,9 +69,12 @@ class Steps:
     """Every transaction locks steps before their run, so that none waits for another in a circle."""
 
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
-    def claim(self, owner: str, lease: timedelta, max_attempts: int) -> ClaimedStep | None:
+    def claim(
+        self, owner: str, lease: timedelta, max_attempts: int
+    ) -> ClaimedStep | None:
         """Lease the first step of the oldest run that can be done now; never waits for a lock."""
         self.reclaim(max_attempts)
         chosen = self._session.execute(NEXT).first()
@@ -100,7 +101,12 @@ class Steps:
         ).one()
         self._begin(chosen.run_id)
         return ClaimedStep(
-            token, chosen.run_id, chosen.name, StepKind(row.kind), row.subject, row.attempts
+            token,
+            chosen.run_id,
+            chosen.name,
+            StepKind(row.kind),
+            row.subject,
+            row.attempts,
         )
 
     def open(self) -> int:
@@ -110,7 +116,11 @@ class Steps:
 
     def owners(self) -> list[str]:
         """Who holds steps now."""
-        query = select(RunStepRow.owner).where(RunStepRow.state == StepState.RUNNING).distinct()
+        query = (
+            select(RunStepRow.owner)
+            .where(RunStepRow.state == StepState.RUNNING)
+            .distinct()
+        )
         return list(self._session.scalars(query))
 
     def reclaim(self, max_attempts: int, lost_owners: Sequence[str] = ()) -> None:
@@ -129,8 +139,13 @@ class Steps:
 
     def renew(self, tokens: Sequence[UUID], lease: timedelta) -> None:
         """Hold steps longer, while their trainer lives."""
-        held = (RunStepRow.lease_token.in_(tokens), RunStepRow.state == StepState.RUNNING)
-        self._session.execute(update(RunStepRow).where(*held).values(lease_until=NOW + lease))
+        held = (
+            RunStepRow.lease_token.in_(tokens),
+            RunStepRow.state == StepState.RUNNING,
+        )
+        self._session.execute(
+            update(RunStepRow).where(*held).values(lease_until=NOW + lease)
+        )
 
     def progress(
         self,
@@ -141,7 +156,10 @@ class Steps:
         metrics: Mapping[str, float] | None = None,
     ) -> bool:
         """Report how far a step is, with figures that are worth keeping; False if it is no longer this trainer's."""
-        values = {"fraction": min(max(fraction, 0.0), 1.0), "message": message.to_json()}
+        values = {
+            "fraction": min(max(fraction, 0.0), 1.0),
+            "message": message.to_json(),
+        }
         held = (RunStepRow.lease_token == token, RunStepRow.state == StepState.RUNNING)
         told = (RunStepRow.run_id, RunStepRow.name)
         row = self._session.execute(
@@ -165,16 +183,25 @@ class Steps:
 
         Returns how many steps of the run can be done now, None if the step is no longer this trainer's.
         """
-        done = {"state": StepState.DONE, "fraction": 1.0, "ended_at": NOW, "outcome": dict(outcome)}
+        done = {
+            "state": StepState.DONE,
+            "fraction": 1.0,
+            "ended_at": NOW,
+            "outcome": dict(outcome),
+        }
         row = self._set(
-            RunStepRow.lease_token == token, **done, message=message and message.to_json()
+            RunStepRow.lease_token == token,
+            **done,
+            message=message and message.to_json(),
         )
         if row is None:
             return None
         run_id = row.run_id
         # Of two steps that end at once the later one sees the other's end, and so that it was the last.
         self._session.execute(
-            select(TrainingRunRow.id).where(TrainingRunRow.id == run_id).with_for_update()
+            select(TrainingRunRow.id)
+            .where(TrainingRunRow.id == run_id)
+            .with_for_update()
         )
         self._add(run_id, adding)
         news = message or Message(STEP_DONE, {"step": row.name})
@@ -215,7 +242,11 @@ class Steps:
 
     def gate_again(self, run_id: UUID) -> None:
         """Add a gate to a run that has ended well; raises RunNotEnded."""
-        query = select(TrainingRunRow.state).where(TrainingRunRow.id == run_id).with_for_update()
+        query = (
+            select(TrainingRunRow.state)
+            .where(TrainingRunRow.id == run_id)
+            .with_for_update()
+        )
         if self._session.scalar(query) != RunState.DONE:
             raise RunNotEnded
         held = select(func.count()).where(
@@ -231,7 +262,10 @@ class Steps:
 
     def pace(self, recipe: str) -> dict[tuple[str, str], float]:
         """Seconds for each image, by kind of step and feature set, in the latest finished run of a recipe."""
-        of_recipe = (TrainingRunRow.recipe == recipe, TrainingRunRow.state == RunState.DONE)
+        of_recipe = (
+            TrainingRunRow.recipe == recipe,
+            TrainingRunRow.state == RunState.DONE,
+        )
         latest = (
             select(TrainingRunRow.id)
             .where(*of_recipe)
@@ -242,11 +276,17 @@ class Steps:
         images = cast(RunStepRow.subject["images"].astext, Double)
         which = RunStepRow.subject["feature_set"].astext
         query = (
-            select(RunStepRow.kind, func.coalesce(which, ""), func.sum(took) / func.sum(images))
+            select(
+                RunStepRow.kind,
+                func.coalesce(which, ""),
+                func.sum(took) / func.sum(images),
+            )
             .where(RunStepRow.run_id == latest.scalar_subquery(), images > 0)
             .group_by(RunStepRow.kind, which)
         )
-        return {(kind, of): float(pace) for kind, of, pace in self._session.execute(query)}
+        return {
+            (kind, of): float(pace) for kind, of, pace in self._session.execute(query)
+        }
 
     def _begin(self, run_id: UUID) -> None:
         this = (TrainingRunRow.id == run_id, TrainingRunRow.state == RunState.QUEUED)
@@ -255,7 +295,10 @@ class Steps:
             "started_at": func.coalesce(TrainingRunRow.started_at, NOW),
         }
         begun = self._session.scalar(
-            update(TrainingRunRow).where(*this).values(**started).returning(TrainingRunRow.id)
+            update(TrainingRunRow)
+            .where(*this)
+            .values(**started)
+            .returning(TrainingRunRow.id)
         )
         if begun:
             self._audit.record(Event.RUN_STARTED, run=str(run_id))
@@ -280,7 +323,12 @@ class Steps:
             + 1
         )
         rows = [
-            {**vars(step), "run_id": run_id, "place": first + number, "after": list(step.after)}
+            {
+                **vars(step),
+                "run_id": run_id,
+                "place": first + number,
+                "after": list(step.after),
+            }
             for number, step in enumerate(steps)
         ]
         if rows:
@@ -339,7 +387,9 @@ class Steps:
         ).first()
         if row:
             details = (
-                {"model": row.model_digest} if state is RunState.DONE else {"reason": row.reason}
+                {"model": row.model_digest}
+                if state is RunState.DONE
+                else {"reason": row.reason}
             )
             event = Event.RUN_DONE if state is RunState.DONE else Event.RUN_FAILED
             self._audit.record(event, run=str(run_id), **details)
@@ -348,4 +398,6 @@ class Steps:
 
 def _figures(outcome: Mapping[str, Any]) -> dict[str, float]:
     """The numbers of an outcome; lists and texts stay with the step."""
-    return {name: value for name, value in outcome.items() if isinstance(value, int | float)}
+    return {
+        name: value for name, value in outcome.items() if isinstance(value, int | float)
+    }

@@ -50,16 +50,23 @@ class Trainers:
         }
         row = insert(TrainerRow).values(name=name, lacks=told)
         again = {"lacks": row.excluded.lacks, "seen_at": NOW}
-        self._session.execute(row.on_conflict_do_update(index_elements=["name"], set_=again))
+        self._session.execute(
+            row.on_conflict_do_update(index_elements=["name"], set_=again)
+        )
 
     def present(self, since: timedelta = PRESENT) -> list[Trainer]:
         """Trainers that told of themselves lately, by name."""
-        query = select(TrainerRow).where(TrainerRow.seen_at > NOW - since).order_by(TrainerRow.name)
+        query = (
+            select(TrainerRow)
+            .where(TrainerRow.seen_at > NOW - since)
+            .order_by(TrainerRow.name)
+        )
         return [_trainer(row) for row in self._session.scalars(query)]
 
 
 def _trainer(row: TrainerRow) -> Trainer:
     lacks = {
-        recipe: tuple(Lack(**lack) for lack in missing) for recipe, missing in row.lacks.items()
+        recipe: tuple(Lack(**lack) for lack in missing)
+        for recipe, missing in row.lacks.items()
     }
     return Trainer(row.name, lacks, row.seen_at)

@@ -94,7 +94,8 @@ class RunEvent:
 
 class TrainingRuns:
     def __init__(self, session: Session, audit: AuditTrail) -> None:
-        self._session, self._audit = session, audit
+        self._session = session
+        self._audit = audit
 
     def request(
         self,
@@ -107,14 +108,24 @@ class TrainingRuns:
     ) -> UUID:
         """Queue a run; its first step plans the others. `table` is the recipe as it stays for this run."""
         row = TrainingRunRow(
-            dataset_id=dataset, version_id=version, recipe=recipe, seed=seed, folds=folds
+            dataset_id=dataset,
+            version_id=version,
+            recipe=recipe,
+            seed=seed,
+            folds=folds,
         )
         if table:
             row.recipe_table = dict(table)
         self._session.add(row)
         self._session.flush()
         self._session.add(
-            RunStepRow(run_id=row.id, name=StepKind.PLAN, place=0, kind=StepKind.PLAN, weight=0.0)
+            RunStepRow(
+                run_id=row.id,
+                name=StepKind.PLAN,
+                place=0,
+                kind=StepKind.PLAN,
+                weight=0.0,
+            )
         )
         self._session.flush()
         self._audit.record(
@@ -153,7 +164,9 @@ class TrainingRuns:
 
     def events(self, run_id: UUID, after: int = 0, limit: int = 1000) -> list[RunEvent]:
         """What the run said of itself after that event."""
-        query = select(RunEventRow).where(RunEventRow.run_id == run_id, RunEventRow.id > after)
+        query = select(RunEventRow).where(
+            RunEventRow.run_id == run_id, RunEventRow.id > after
+        )
         rows = self._session.scalars(query.order_by(RunEventRow.id).limit(limit))
         return [_event(row) for row in rows]
 
@@ -209,9 +222,13 @@ class TrainingRuns:
             "owner": None,
         }
         unfinished = (RunStepRow.run_id == run_id, RunStepRow.state != StepState.DONE)
-        self._session.execute(update(RunStepRow).where(*unfinished).values(**free, **values))
+        self._session.execute(
+            update(RunStepRow).where(*unfinished).values(**free, **values)
+        )
         state = self._session.scalar(
-            select(TrainingRunRow.state).where(TrainingRunRow.id == run_id).with_for_update()
+            select(TrainingRunRow.state)
+            .where(TrainingRunRow.id == run_id)
+            .with_for_update()
         )
         return RunState(state) if state else None
 

@@ -118,7 +118,9 @@ class Transaction:
 class LedgerSession:
     """What one role may see and write through a transaction: its repositories are made when first asked for."""
 
-    def __init__(self, transaction: Transaction, role: DatabaseRole, actor: str) -> None:
+    def __init__(
+        self, transaction: Transaction, role: DatabaseRole, actor: str
+    ) -> None:
         self.transaction = transaction
         self.role = role
         self.actor = actor
@@ -157,7 +159,9 @@ class repository(Generic[Made]):
     @overload
     def __get__(self, session: LedgerSession, owner: type) -> Made: ...
 
-    def __get__(self, session: LedgerSession | None, owner: type) -> "Made | repository[Made]":
+    def __get__(
+        self, session: LedgerSession | None, owner: type
+    ) -> "Made | repository[Made]":
         if session is None:
             return self
         session.transaction.session_as(session.role)

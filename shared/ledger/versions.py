@@ -84,7 +84,9 @@ class Difference:
 
 class Versions:
     def __init__(self, session: Session, audit: AuditTrail, actor: str) -> None:
-        self._session, self._audit, self._actor = session, audit, actor
+        self._session = session
+        self._audit = audit
+        self._actor = actor
 
     def freeze(self, dataset: UUID, tags: Tags = None) -> Frozen:
         """The dataset's present rows as a version; an unchanged dataset gives the version it has.
@@ -95,7 +97,9 @@ class Versions:
         ------
         ChangedMeanwhile, DatasetEmpty, GroupInBothParts, LockedTestImage, LockedTestPatient
         """
-        self._session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FREEZING})
+        self._session.execute(
+            text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": FREEZING}
+        )
         lock(self._session, dataset, tags)
         self._hold_cases(dataset)
         Consents(self._session, self._audit).withdraw(dataset)
@@ -119,7 +123,9 @@ class Versions:
             .order_by(VersionRow.number.desc())
         )
         row = self._session.scalar(
-            (query if number is None else query.where(VersionRow.number == number)).limit(1)
+            (
+                query if number is None else query.where(VersionRow.number == number)
+            ).limit(1)
         )
         if row is None:
             raise VersionUnknown(number=number or 1)
@@ -144,7 +150,9 @@ class Versions:
             query = query.where(VersionImageRow.split == split)
         return [
             labelled(row)
-            for row in self._session.scalars(query.order_by(VersionImageRow.image_sha256))
+            for row in self._session.scalars(
+                query.order_by(VersionImageRow.image_sha256)
+            )
         ]
 
     def difference(self, older: UUID, newer: UUID) -> Difference:
@@ -156,7 +164,11 @@ class Versions:
         both = old.join(new, old.c.image_sha256 == new.c.image_sha256, full=True)
         label_differs = old.c.malignant != new.c.malignant
         other = or_(
-            *(old.c[name].is_distinct_from(new.c[name]) for name in COLUMNS if name != "malignant")
+            *(
+                old.c[name].is_distinct_from(new.c[name])
+                for name in COLUMNS
+                if name != "malignant"
+            )
         )
         kinds = (
             old.c.image_sha256.is_(None),
@@ -166,7 +178,9 @@ class Versions:
         )
         counts = [
             func.count().filter(kind).label(name)
-            for name, kind in zip(("added", "removed", "relabelled", "changed"), kinds, strict=True)
+            for name, kind in zip(
+                ("added", "removed", "relabelled", "changed"), kinds, strict=True
+            )
         ]
         row = self._session.execute(select(*counts).select_from(both)).one()
         return Difference(
@@ -179,7 +193,8 @@ class Versions:
     def locked(self, hashes: Sequence[str]) -> set[str]:
         """Those of these images that are in the test part of any version of any dataset."""
         query = select(VersionImageRow.image_sha256).where(
-            VersionImageRow.split == Split.TEST, VersionImageRow.image_sha256.in_(hashes)
+            VersionImageRow.split == Split.TEST,
+            VersionImageRow.image_sha256.in_(hashes),
         )
         return set(self._session.scalars(query))
 
@@ -190,7 +205,10 @@ class Versions:
         )
         return set(
             self._session.scalars(
-                query.where(VersionImageRow.version_id == version, CaseRow.erased_at.is_not(None))
+                query.where(
+                    VersionImageRow.version_id == version,
+                    CaseRow.erased_at.is_not(None),
+                )
             )
         )
 
@@ -208,7 +226,9 @@ class Versions:
         )
         return set(self._session.scalars(query))
 
-    def _add(self, dataset: UUID, images: Sequence[LabelledImage], print_: str) -> VersionRow:
+    def _add(
+        self, dataset: UUID, images: Sequence[LabelledImage], print_: str
+    ) -> VersionRow:
         newest = select(func.coalesce(func.max(VersionRow.number), 0)).where(
             VersionRow.dataset_id == dataset
         )
@@ -225,13 +245,18 @@ class Versions:
         self._session.flush()
         self._copy(dataset, row.id)
         self._audit.record(
-            Event.DATASET_FROZEN, dataset=str(dataset), version=row.number, fingerprint=print_
+            Event.DATASET_FROZEN,
+            dataset=str(dataset),
+            version=row.number,
+            fingerprint=print_,
         )
         return row
 
     def _hold_cases(self, dataset: UUID) -> None:
         """None of the draft's cases is erased while it is copied: an erasure goes before, or finds the copy."""
-        held = select(DatasetImageRow.case_id).where(DatasetImageRow.dataset_id == dataset)
+        held = select(DatasetImageRow.case_id).where(
+            DatasetImageRow.dataset_id == dataset
+        )
         self._session.execute(
             select(CaseRow.id).where(CaseRow.id.in_(held)).with_for_update(read=True)
         )
@@ -240,14 +265,20 @@ class Versions:
         query = select(DatasetImageRow).where(DatasetImageRow.dataset_id == dataset)
         return [
             labelled(row)
-            for row in self._session.scalars(query.order_by(DatasetImageRow.image_sha256))
+            for row in self._session.scalars(
+                query.order_by(DatasetImageRow.image_sha256)
+            )
         ]
 
     def _copy(self, dataset: UUID, version: UUID) -> None:
         copied = (*COLUMNS, "case_id")
         columns = [getattr(DatasetImageRow, name) for name in copied]
-        rows = select(literal(version), *columns).where(DatasetImageRow.dataset_id == dataset)
-        self._session.execute(insert(VersionImageRow).from_select(["version_id", *copied], rows))
+        rows = select(literal(version), *columns).where(
+            DatasetImageRow.dataset_id == dataset
+        )
+        self._session.execute(
+            insert(VersionImageRow).from_select(["version_id", *copied], rows)
+        )
 
 
 def check_usable(erased: Collection[str]) -> None:

@@ -93,7 +93,8 @@ class Wall:
     """Of all hospitals, or of one alone where it is given; each reading passes through `_mine`."""
 
     def __init__(self, session: Session, hospital: UUID | None = None) -> None:
-        self._session, self._hospital = session, hospital
+        self._session = session
+        self._hospital = hospital
 
     def now(self) -> datetime:
         """By the database's clock, which all its times are by."""
@@ -106,18 +107,22 @@ class Wall:
         )  # fmt: skip
 
     def _hospitals(self) -> dict[UUID, str]:
-        query = self._mine(select(HospitalRow.id, HospitalRow.name), HospitalRow.id).order_by(
-            HospitalRow.name
-        )
+        query = self._mine(
+            select(HospitalRow.id, HospitalRow.name), HospitalRow.id
+        ).order_by(HospitalRow.name)
         return {row.id: row.name for row in self._session.execute(query)}
 
     def _paces(self, span: Span) -> list[Pace]:
         age_s = func.extract("epoch", ResultRow.created_at - span.since)
-        bucket = cast(func.floor(age_s / span.bucket.total_seconds()), Integer).label("bucket")
+        bucket = cast(func.floor(age_s / span.bucket.total_seconds()), Integer).label(
+            "bucket"
+        )
         made = select(ResultRow.hospital_id, bucket, TOOK_S.label("took")).join(
             JobRow, JobRow.id == ResultRow.job_id
         )
-        made = made.where(ResultRow.created_at >= span.since, ResultRow.created_at < span.until)
+        made = made.where(
+            ResultRow.created_at >= span.since, ResultRow.created_at < span.until
+        )
         each = self._mine(made, ResultRow.hospital_id).subquery()
         query = select(
             each.c.hospital_id,
@@ -129,16 +134,27 @@ class Wall:
         sets = func.grouping_sets(
             tuple_(each.c.hospital_id), tuple_(each.c.bucket), literal_column("()")
         )
-        return [Pace(*row) for row in self._session.execute(query.group_by(sets)) if row[2]]
+        return [
+            Pace(*row) for row in self._session.execute(query.group_by(sets)) if row[2]
+        ]
 
     def _lanes(self) -> list[Lane]:
         by = (JobRow.hospital_id, JobRow.urgent)
-        query = select(*by, func.count(), func.min(JobRow.queued_at)).where(QUEUED).group_by(*by)
-        return [Lane(*row) for row in self._session.execute(self._mine(query, JobRow.hospital_id))]
+        query = (
+            select(*by, func.count(), func.min(JobRow.queued_at))
+            .where(QUEUED)
+            .group_by(*by)
+        )
+        return [
+            Lane(*row)
+            for row in self._session.execute(self._mine(query, JobRow.hospital_id))
+        ]
 
     def _running(self) -> dict[UUID, int]:
         jobs = func.count().label("jobs")
-        query = select(JobRow.hospital_id, jobs).where(RUNNING).group_by(JobRow.hospital_id)
+        query = (
+            select(JobRow.hospital_id, jobs).where(RUNNING).group_by(JobRow.hospital_id)
+        )
         rows = self._session.execute(self._mine(query, JobRow.hospital_id))
         return {row.hospital_id: row.jobs for row in rows}
 
@@ -147,7 +163,8 @@ class Wall:
         lately = func.count().filter(JobRow.updated_at >= span.since)
         query = select(*by, func.count(), lately).where(FAILED).group_by(*by)
         return [
-            Failed(*row) for row in self._session.execute(self._mine(query, JobRow.hospital_id))
+            Failed(*row)
+            for row in self._session.execute(self._mine(query, JobRow.hospital_id))
         ]
 
     def _decided(self, span: Span) -> list[Decided]:
@@ -156,15 +173,20 @@ class Wall:
             ObservationRow.hospital_id
         )
         query = query.where(
-            ObservationRow.created_at >= span.since, ObservationRow.created_at < span.until
+            ObservationRow.created_at >= span.since,
+            ObservationRow.created_at < span.until,
         )
         return [
             Decided(*row)
-            for row in self._session.execute(self._mine(query, ObservationRow.hospital_id))
+            for row in self._session.execute(
+                self._mine(query, ObservationRow.hospital_id)
+            )
         ]
 
     def _mine(self, query: Select[*Columns], column: Any) -> Select[*Columns]:
-        return query if self._hospital is None else query.where(column == self._hospital)
+        return (
+            query if self._hospital is None else query.where(column == self._hospital)
+        )
 
 
 def _quantile(share: float, each: Any) -> Any:

@@ -131,15 +131,23 @@ class DeadLetters:
 class Worklist(Scoped):
     def page(self, asked: Asked, after: Place | None, limit: int) -> list[Line]:
         """The lines after that place; erased cases are left out."""
-        ordered = self._ordered(self._matching(asked), asked.order, after).limit(limit).subquery()
+        ordered = (
+            self._ordered(self._matching(asked), asked.order, after)
+            .limit(limit)
+            .subquery()
+        )
         latest = self._latest().lateral("latest")
-        query = select(*LINE, latest).join_from(ordered, JobRow, JobRow.id == ordered.c.id)
+        query = select(*LINE, latest).join_from(
+            ordered, JobRow, JobRow.id == ordered.c.id
+        )
         query = query.join(CaseRow, CaseRow.id == JobRow.case_id).outerjoin(
             ResultRow, ResultRow.job_id == JobRow.id
         )
         return [
             _line(row)
-            for row in self._session.execute(_by(query.outerjoin(latest, true()), asked.order))
+            for row in self._session.execute(
+                _by(query.outerjoin(latest, true()), asked.order)
+            )
         ]
 
     def count(self, asked: Asked, most: int = COUNTED) -> int:
@@ -168,14 +176,30 @@ class Worklist(Scoped):
 
     def _matching(self, asked: Asked) -> AnySelect:
         """Ids of the jobs asked for."""
-        query = self._mine(select(JobRow.id), JobRow).join(CaseRow, CaseRow.id == JobRow.case_id)
-        query = query.where(CaseRow.hospital_id == JobRow.hospital_id, CaseRow.erased_at.is_(None))
-        if asked.decision is not None or asked.fna is not None or asked.order is Order.RISK:
-            query = self._mine(query.join(ResultRow, ResultRow.job_id == JobRow.id), ResultRow)
-            query = query.where(ResultRow.risk.is_not(None)) if asked.order is Order.RISK else query
+        query = self._mine(select(JobRow.id), JobRow).join(
+            CaseRow, CaseRow.id == JobRow.case_id
+        )
+        query = query.where(
+            CaseRow.hospital_id == JobRow.hospital_id, CaseRow.erased_at.is_(None)
+        )
+        if (
+            asked.decision is not None
+            or asked.fna is not None
+            or asked.order is Order.RISK
+        ):
+            query = self._mine(
+                query.join(ResultRow, ResultRow.job_id == JobRow.id), ResultRow
+            )
+            query = (
+                query.where(ResultRow.risk.is_not(None))
+                if asked.order is Order.RISK
+                else query
+            )
         return query.where(*_of_job(asked), *_of_case(asked), *_of_result(asked))
 
-    def _ordered(self, query: AnySelect, order: Order, after: Place | None) -> AnySelect:
+    def _ordered(
+        self, query: AnySelect, order: Order, after: Place | None
+    ) -> AnySelect:
         key = tuple_(*_keys(order))
         if after:
             seen = tuple_(*map(literal, after))
@@ -189,7 +213,9 @@ class Worklist(Scoped):
             OutcomeRow.determined_on,
             OutcomeRow.consent,
         )
-        query = self._mine(select(*told), OutcomeRow).where(OutcomeRow.case_id == CaseRow.id)
+        query = self._mine(select(*told), OutcomeRow).where(
+            OutcomeRow.case_id == CaseRow.id
+        )
         return query.order_by(OutcomeRow.id.desc()).limit(1).correlate(CaseRow)
 
 
@@ -203,7 +229,9 @@ def _keys(order: Order) -> tuple[Any, Any]:
 
 def _by(query: AnySelect, order: Order) -> AnySelect:
     keys = _keys(order)
-    return query.order_by(*(key if order is Order.OLDEST else key.desc() for key in keys))
+    return query.order_by(
+        *(key if order is Order.OLDEST else key.desc() for key in keys)
+    )
 
 
 def _of_job(asked: Asked) -> list[ColumnElement[bool]]:
@@ -228,24 +256,32 @@ def _of_case(asked: Asked) -> list[ColumnElement[bool]]:
 
 
 def _of_result(asked: Asked) -> list[ColumnElement[bool]]:
-    decision = [ResultRow.decision == asked.decision] if asked.decision is not None else []
+    decision = (
+        [ResultRow.decision == asked.decision] if asked.decision is not None else []
+    )
     return [*decision, *([ResultRow.fna == asked.fna] if asked.fna is not None else [])]
 
 
 def _begins(word: str) -> ColumnElement[bool]:
     """By ranges, for under row-level security an index is used by leakproof operators only, and LIKE is none."""
     number = CaseRow.external_id
-    numbered = and_(number.bool_op("~>=~")(word), number.bool_op("~<~")(word + LAST_LETTER))
+    numbered = and_(
+        number.bool_op("~>=~")(word), number.bool_op("~<~")(word + LAST_LETTER)
+    )
     digits = word.replace("-", "").lower()
     if not re.fullmatch(rf"[0-9a-f]{{{LEAST_HEX},32}}", digits):
         return numbered
     return or_(
-        numbered, CaseRow.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f")))
+        numbered,
+        CaseRow.id.between(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))),
     )
 
 
 def _ended(outcome: Told) -> ColumnElement[bool]:
-    own = (OutcomeRow.case_id == CaseRow.id, OutcomeRow.hospital_id == CaseRow.hospital_id)
+    own = (
+        OutcomeRow.case_id == CaseRow.id,
+        OutcomeRow.hospital_id == CaseRow.hospital_id,
+    )
     said = select(OutcomeRow.id).where(*own)
     if outcome in (Told.KNOWN, Told.UNKNOWN):
         return said.exists() if outcome is Told.KNOWN else ~said.exists()
@@ -255,15 +291,41 @@ def _ended(outcome: Told) -> ColumnElement[bool]:
         .where(later.case_id == OutcomeRow.case_id, later.id > OutcomeRow.id)
         .exists()
     )
-    return said.where(OutcomeRow.malignant.is_(outcome is Told.MALIGNANT), last).exists()
+    return said.where(
+        OutcomeRow.malignant.is_(outcome is Told.MALIGNANT), last
+    ).exists()
 
 
 def _line(row: Any) -> Line:
-    case_id, job_id, number, batch, at, size_mm, state, urgent, attempts, reason, facts, *told = row
+    (
+        case_id,
+        job_id,
+        number,
+        batch,
+        at,
+        size_mm,
+        state,
+        urgent,
+        attempts,
+        reason,
+        facts,
+        *told,
+    ) = row
     risk, decision, fna, warnings, *outcome = told
     priority = Priority.URGENT if urgent else Priority.ROUTINE
     work = JobState(state), priority, attempts, reason, facts
     codes = tuple(warning["code"] for warning in warnings or ())
     return Line(
-        case_id, job_id, number, batch, at, size_mm, *work, risk, decision, fna, codes, *outcome
+        case_id,
+        job_id,
+        number,
+        batch,
+        at,
+        size_mm,
+        *work,
+        risk,
+        decision,
+        fna,
+        codes,
+        *outcome,
     )

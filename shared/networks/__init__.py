@@ -13,7 +13,15 @@ from shared.networks import (
     vgg,
     xception,
 )
-from shared.networks.card import IMAGENET, MID_GREY, Card, Normalisation, Pool, Tap, Weights
+from shared.networks.card import (
+    IMAGENET,
+    MID_GREY,
+    Card,
+    Normalisation,
+    Pool,
+    Tap,
+    Weights,
+)
 from shared.networks.device import compute_device, device_name
 from shared.networks.errors import (
     NetworkUnknown,

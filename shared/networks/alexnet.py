@@ -18,7 +18,16 @@ from shared.networks.registry import network
 
 _CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
 _ENDS = OrderedDict(
-    conv1=2, pool1=4, conv2=6, pool2=8, conv3=10, conv4=12, conv5=14, pool5=15, fc1=19, fc2=22
+    conv1=2,
+    pool1=4,
+    conv2=6,
+    pool2=8,
+    conv3=10,
+    conv4=12,
+    conv5=14,
+    pool5=15,
+    fc1=19,
+    fc2=22,
 )
 _OWT_ENDS = OrderedDict(conv1=2, conv2=5, conv3=8, conv4=10, conv5=12, pool5=13)
 
@@ -40,7 +49,9 @@ class AlexNet:
         name="alexnet",
         input_px=227,
         normalise=of_grey_levels((122.679, 116.669, 104.007)),
-        taps=pooled_taps({"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256})
+        taps=pooled_taps(
+            {"conv1": 96, "conv2": 256, "conv3": 384, "conv4": 384, "conv5": 256}
+        )
         | _CONNECTED,
         embedding="fc2",
         weights=Weights(
@@ -95,7 +106,9 @@ class AlexNetOneTower:
         name="alexnet_owt",
         input_px=224,
         normalise=IMAGENET,
-        taps=pooled_taps({"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256})
+        taps=pooled_taps(
+            {"conv1": 64, "conv2": 192, "conv3": 384, "conv4": 256, "conv5": 256}
+        )
         | _CONNECTED,
         embedding="fc2",
         weights=torchvision_weights("alexnet-owt-7be5be79.pth", "alexnet_owt.pth"),
@@ -109,7 +122,8 @@ class AlexNetOneTower:
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         stages = cut(sequence(module, "features"), _OWT_ENDS)
-        pool, classifier = module.get_submodule("avgpool"), sequence(module, "classifier")
+        pool = module.get_submodule("avgpool")
+        classifier = sequence(module, "classifier")
         stages["fc1"] = nn.Sequential(pool, nn.Flatten(), *list(classifier)[:3])
         stages["fc2"] = classifier[3:6]
         return stages

@@ -32,7 +32,8 @@ def catalogue(cards: Iterable[Card]) -> str:
     """The whole page."""
     cards = list(cards)
     networks = _table(
-        ("name", "input", "embedding", "stages with taps", "source"), map(_network, cards)
+        ("name", "input", "embedding", "stages with taps", "source"),
+        map(_network, cards),
     )
     weights = _table(
         ("name", "files looked for", "downloaded from", "licence"), map(_weights, cards)

@@ -11,7 +11,9 @@ def sequence(module: nn.Module, name: str = "") -> nn.Sequential:
     """The part of that name, which is a sequence of layers; without a name the module itself."""
     part = module.get_submodule(name)
     if not isinstance(part, nn.Sequential):
-        raise TypeError(f"{name or 'the network'} is a {type(part).__name__}, not a sequence")
+        raise TypeError(
+            f"{name or 'the network'} is a {type(part).__name__}, not a sequence"
+        )
     return part
 
 
@@ -19,7 +21,8 @@ def cut(layers: nn.Sequential, ends: Mapping[str, int]) -> OrderedDict[str, nn.M
     """Consecutive slices of `layers`: each stage ends before the layer of the number given for it."""
     places = pairwise((0, *ends.values()))
     return OrderedDict(
-        (stage, layers[first:end]) for stage, (first, end) in zip(ends, places, strict=True)
+        (stage, layers[first:end])
+        for stage, (first, end) in zip(ends, places, strict=True)
     )
 
 

@@ -27,7 +27,8 @@ def download(weights: Weights, target: Path) -> None:
 
 def _fetch(weights: Weights, part: Path) -> None:
     """Copy, and compare with the length announced, the SHA-256 torchvision puts into its names, and the card's MD5."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    sha256 = hashlib.sha256()
+    md5 = hashlib.md5(usedforsecurity=False)
     with (
         urllib.request.urlopen(weights.url, timeout=DOWNLOAD_TIMEOUT_S) as answer,
         part.open("wb") as file,
@@ -38,7 +39,9 @@ def _fetch(weights: Weights, part: Path) -> None:
             file.write(block)
         announced = answer.headers.get("Content-Length", "")
         if announced and file.tell() != int(announced):
-            raise ValueError(f"the connection ended after {file.tell()} of {announced} bytes")
+            raise ValueError(
+                f"the connection ended after {file.tell()} of {announced} bytes"
+            )
     named = _HASH_IN_NAME.search(weights.url)
     if named and not sha256.hexdigest().startswith(named[1]):
         raise ValueError("the file's hash is not the one in its name")

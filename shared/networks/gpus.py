@@ -19,7 +19,9 @@ class Gpus(Collector):
             GaugeMetricFamily(name, about, labels=["device"]) for name, about in MEMORY
         )
         load = GaugeMetricFamily(
-            "sera_gpu_utilisation_ratio", "Share of time that it computes.", labels=["device"]
+            "sera_gpu_utilisation_ratio",
+            "Share of time that it computes.",
+            labels=["device"],
         )
         for number in range(torch.cuda.device_count()):
             device = [str(number)]
@@ -33,7 +35,10 @@ class Gpus(Collector):
 
 
 MEMORY = (
-    ("sera_gpu_memory_free_bytes", "Memory of the device that is free for any process."),
+    (
+        "sera_gpu_memory_free_bytes",
+        "Memory of the device that is free for any process.",
+    ),
     ("sera_gpu_memory_size_bytes", "Memory of the device."),
     ("sera_gpu_memory_reserved_bytes", "Memory of the device that this process holds."),
 )

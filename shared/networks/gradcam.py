@@ -61,9 +61,12 @@ def _verdict(network: TapNetwork, image: Tensor, place: int, maps: Tensor) -> Te
     """Log-odds of malignant () from the maps after a stage."""
     if network.head is None:
         raise ValueError(f"{network.card.name} is not tuned, so it has no verdict")
-    stages, reached = list(network.layers.items()), maps.clone()
+    stages = list(network.layers.items())
+    reached = maps.clone()
     last = [name for name, _ in stages].index(network.embedding.stage)
     for _, layer in stages[place + 1 : last + 1]:
         reached = layer(reached)
     regions = nodule_regions(image[:, 3:]) if network.embedding.pool in REGIONS else {}
-    return log_odds(network.head(pooled(reached, network.embedding.pool, regions))).sum()
+    return log_odds(
+        network.head(pooled(reached, network.embedding.pool, regions))
+    ).sum()

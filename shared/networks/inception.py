@@ -12,7 +12,11 @@ from torch import nn
 
 from shared.networks.card import PLUS_MINUS_ONE, Card, Weights, pooled_taps
 from shared.networks.cutting import chain
-from shared.networks.libraries import timm_network, torchvision_network, torchvision_weights
+from shared.networks.libraries import (
+    timm_network,
+    torchvision_network,
+    torchvision_weights,
+)
 from shared.networks.registry import network
 
 
@@ -24,7 +28,9 @@ class GoogLeNet:
         name="googlenet",
         input_px=224,
         normalise=PLUS_MINUS_ONE,
-        taps=pooled_taps({"stem": 192, "inception3": 480, "inception4": 832, "inception5": 1024}),
+        taps=pooled_taps(
+            {"stem": 192, "inception3": 480, "inception4": 832, "inception5": 1024}
+        ),
         embedding="avg",
         weights=torchvision_weights("googlenet-1378be20.pth", "googlenet.pth"),
         source="Szegedy et al. 2015, arXiv:1409.4842",
@@ -39,7 +45,9 @@ class GoogLeNet:
         return OrderedDict(
             stem=chain(module, "conv1", "maxpool1", "conv2", "conv3"),
             inception3=chain(module, "maxpool2", "inception3a", "inception3b"),
-            inception4=chain(module, "maxpool3", *(f"inception4{part}" for part in "abcde")),
+            inception4=chain(
+                module, "maxpool3", *(f"inception4{part}" for part in "abcde")
+            ),
             inception5=chain(module, "maxpool4", "inception5a", "inception5b"),
         )
 
@@ -54,7 +62,9 @@ class InceptionV3:
         normalise=PLUS_MINUS_ONE,
         taps=pooled_taps({"stem": 192, "mixed5": 288, "mixed6": 768, "mixed7": 2048}),
         embedding="avg",
-        weights=torchvision_weights("inception_v3_google-0cc3c7bd.pth", "inception_v3.pth"),
+        weights=torchvision_weights(
+            "inception_v3_google-0cc3c7bd.pth", "inception_v3.pth"
+        ),
         source="Szegedy et al. 2016, arXiv:1512.00567",
     )
 

@@ -8,9 +8,7 @@ from torch import nn
 
 from shared.networks.card import Weights
 
-TORCHVISION_LICENCE = (
-    "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms limit it to research"
-)
+TORCHVISION_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms limit it to research"
 
 
 def torchvision_network(name: str, **options: bool) -> nn.Module:

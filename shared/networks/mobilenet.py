@@ -9,7 +9,9 @@ from shared.networks.cutting import cut, sequence
 from shared.networks.libraries import torchvision_network, torchvision_weights
 from shared.networks.registry import network
 
-_ENDS = OrderedDict(block3=4, block6=7, block10=11, block13=14, block16=17, block17=18, conv=19)
+_ENDS = OrderedDict(
+    block3=4, block6=7, block10=11, block13=14, block16=17, block17=18, conv=19
+)
 _WIDTHS = {
     "block3": 24,
     "block6": 32,

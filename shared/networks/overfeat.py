@@ -4,11 +4,24 @@ from collections import OrderedDict
 
 from torch import nn
 
-from shared.networks.card import Card, Weights, connected_taps, of_grey_levels, pooled_taps
+from shared.networks.card import (
+    Card,
+    Weights,
+    connected_taps,
+    of_grey_levels,
+    pooled_taps,
+)
 from shared.networks.cutting import cut, sequence
 from shared.networks.registry import network
 
-_WIDTHS = {"conv1": 96, "conv2": 256, "conv3": 512, "conv4": 512, "conv5": 1024, "conv6": 1024}
+_WIDTHS = {
+    "conv1": 96,
+    "conv2": 256,
+    "conv3": 512,
+    "conv4": 512,
+    "conv5": 1024,
+    "conv6": 1024,
+}
 _ENDS = OrderedDict(
     conv1=2,
     pool1=3,

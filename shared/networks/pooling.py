@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from shared.networks.card import Pool
 
-RIM_PART, AROUND_PART = 32, 15
+RIM_PART = 32
+AROUND_PART = 15
 """The rim reaches 1/32 of the input's side to both sides of the outline, the tissue around 1/15 beyond it."""
 EMPTY = 1e-6
 """Where a region holds no pixel, its features are 0."""
@@ -44,11 +45,17 @@ def pooled(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tensor:
 def _middle(maps: Tensor) -> Tensor:
     """The middle half of both sides, where a reader puts the nodule."""
     height, width = maps.shape[2:]
-    return maps[:, :, height // 4 : height - height // 4, width // 4 : width - width // 4]
+    return maps[
+        :, :, height // 4 : height - height // 4, width // 4 : width - width // 4
+    ]
 
 
 def _grown(masks: Tensor, reach_px: int) -> Tensor:
     """Dilated by a square, along one axis after the other; nothing is beyond the edge of the image."""
     width = 2 * reach_px + 1
-    along_rows = functional.max_pool2d(masks, (1, width), stride=1, padding=(0, reach_px))
-    return functional.max_pool2d(along_rows, (width, 1), stride=1, padding=(reach_px, 0))
+    along_rows = functional.max_pool2d(
+        masks, (1, width), stride=1, padding=(0, reach_px)
+    )
+    return functional.max_pool2d(
+        along_rows, (width, 1), stride=1, padding=(reach_px, 0)
+    )

@@ -27,7 +27,9 @@ def _card(name: str, weights_file: str, widths: dict[str, int]) -> Card:
 
 def _stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
     stem = chain(module, "conv1", "bn1", "relu", "maxpool")
-    return OrderedDict(stem=stem, **{name: module.get_submodule(name) for name in _BASIC})
+    return OrderedDict(
+        stem=stem, **{name: module.get_submodule(name) for name in _BASIC}
+    )
 
 
 @network

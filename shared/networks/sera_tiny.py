@@ -14,7 +14,9 @@ CLASSES = 2
 def _stem(wide: int) -> nn.Sequential:
     """Halves the side in the convolution itself: at full size this block would cost more than all the others."""
     return nn.Sequential(
-        nn.Conv2d(3, wide, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(wide), nn.ReLU()
+        nn.Conv2d(3, wide, 5, stride=2, padding=2, bias=False),
+        nn.BatchNorm2d(wide),
+        nn.ReLU(),
     )
 
 
@@ -44,11 +46,18 @@ class SeraTiny:
     @staticmethod
     def build() -> nn.Module:
         layers = OrderedDict(
-            block1=_stem(16), block2=_block(16, 32), block3=_block(32, 64), block4=_block(64, 96)
+            block1=_stem(16),
+            block2=_block(16, 32),
+            block3=_block(32, 64),
+            block4=_block(64, 96),
         )
         pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        return nn.Sequential(OrderedDict(**layers, pool=pool, classifier=nn.Linear(96, CLASSES)))
+        return nn.Sequential(
+            OrderedDict(**layers, pool=pool, classifier=nn.Linear(96, CLASSES))
+        )
 
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
-        return OrderedDict((name, module.get_submodule(name)) for name in ("block1", *_WIDTHS))
+        return OrderedDict(
+            (name, module.get_submodule(name)) for name in ("block1", *_WIDTHS)
+        )

@@ -37,4 +37,6 @@ class ShuffleNet:
     @staticmethod
     def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
         stem = chain(module, "conv1", "maxpool")
-        return OrderedDict(stem=stem, **{name: module.get_submodule(name) for name in _WIDTHS})
+        return OrderedDict(
+            stem=stem, **{name: module.get_submodule(name) for name in _WIDTHS}
+        )

@@ -42,7 +42,9 @@ class TapNetwork(nn.Module):
         self.card = card
         self._taps = [_tap(card, name) for name in taps]
         self.embedding = card.taps[card.embedding]
-        ends = {tap.stage for tap in self._taps} | ({self.embedding.stage} if head else set())
+        ends = {tap.stage for tap in self._taps} | (
+            {self.embedding.stage} if head else set()
+        )
         self.layers = nn.ModuleDict(_up_to(ends, stages))
         self.head = head
         self.eval().requires_grad_(False)
@@ -54,7 +56,9 @@ class TapNetwork(nn.Module):
         return cls(definition.card, pretrained_stages(name, finder), taps)
 
     @classmethod
-    def from_tensors(cls, name: str, taps: Sequence[str], tensors: Mapping[str, Tensor]) -> Self:
+    def from_tensors(
+        cls, name: str, taps: Sequence[str], tensors: Mapping[str, Tensor]
+    ) -> Self:
         """From what `state_dict` gave; raises `WeightsUnreadable` where names or shapes differ."""
         definition = get_network(name)
         head = new_head(definition.card) if "head.weight" in tensors else None
@@ -96,13 +100,16 @@ class TapNetwork(nn.Module):
         images : (N, 3, S, S) float32, normalised; (N, 4, S, S) where `takes_mask`, the last 1 inside the nodule, else 0
         """
         regions = nodule_regions(images[:, 3:]) if self.takes_mask else {}
-        maps, reached = images[:, :3], {}
+        maps = images[:, :3]
+        reached = {}
         for stage, layer in self.layers.items():
             maps = layer(maps)
             reached[stage] = maps
         columns = [pooled(reached[tap.stage], tap.pool, regions) for tap in self._taps]
         if self.head:
-            embedding = pooled(reached[self.embedding.stage], self.embedding.pool, regions)
+            embedding = pooled(
+                reached[self.embedding.stage], self.embedding.pool, regions
+            )
             columns.append(log_odds(self.head(embedding)))
         return torch.cat(columns, dim=1)
 
@@ -132,7 +139,9 @@ def _tap(card: Card, name: str) -> Tap:
     return card.taps[name]
 
 
-def _up_to(wanted: set[str], stages: OrderedDict[str, nn.Module]) -> OrderedDict[str, nn.Module]:
+def _up_to(
+    wanted: set[str], stages: OrderedDict[str, nn.Module]
+) -> OrderedDict[str, nn.Module]:
     names = list(stages)
     last = max(names.index(stage) for stage in wanted)
     return OrderedDict((name, stages[name]) for name in names[: last + 1])

@@ -20,7 +20,16 @@ from shared.networks.registry import network
 _CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
 _F_WIDTHS = {"conv1": 64, "conv2": 256, "conv3": 256, "conv4": 256, "conv5": 256}
 _F_ENDS = OrderedDict(
-    conv1=2, pool1=4, conv2=6, pool2=8, conv3=10, conv4=12, conv5=14, pool5=15, fc1=19, fc2=22
+    conv1=2,
+    pool1=4,
+    conv2=6,
+    pool2=8,
+    conv3=10,
+    conv4=12,
+    conv5=14,
+    pool5=15,
+    fc1=19,
+    fc2=22,
 )
 _DEEP_WIDTHS = {"conv1": 64, "conv2": 128, "conv3": 256, "conv4": 512, "conv5": 512}
 _16_ENDS = OrderedDict(conv1=4, conv2=9, conv3=16, conv4=23, conv5=30)
@@ -102,12 +111,17 @@ def _deep_card(name: str, weights_file: str) -> Card:
     )
 
 
-def _deep_stages(module: nn.Module, ends: Mapping[str, int]) -> OrderedDict[str, nn.Module]:
+def _deep_stages(
+    module: nn.Module, ends: Mapping[str, int]
+) -> OrderedDict[str, nn.Module]:
     """Five groups of convolutions, each beginning with the pool of the one before; then the connected layers."""
-    features, classifier = sequence(module, "features"), sequence(module, "classifier")
+    features = sequence(module, "features")
+    classifier = sequence(module, "classifier")
     pool = module.get_submodule("avgpool")
     stages = cut(features, ends)
-    stages["fc1"] = nn.Sequential(features[-1], pool, nn.Flatten(), *list(classifier)[:3])
+    stages["fc1"] = nn.Sequential(
+        features[-1], pool, nn.Flatten(), *list(classifier)[:3]
+    )
     stages["fc2"] = classifier[3:6]
     return stages
 

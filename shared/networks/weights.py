@@ -30,7 +30,9 @@ class WeightsFinder:
         weights = card.weights
         if weights is None:
             raise WeightsUnpublished(network=card.name)
-        found = next((path for path in self._candidates(weights) if path.is_file()), None)
+        found = next(
+            (path for path in self._candidates(weights) if path.is_file()), None
+        )
         return found or self._fetch(card.name, weights)
 
     def has(self, card: Card) -> bool:
@@ -76,7 +78,9 @@ def load_weights(module: nn.Module, file: Path, network: str) -> None:
         module.load_state_dict(read_tensors(file, module), assign=True)
     except (OSError, RuntimeError, ValueError) as problem:
         sentence = " ".join(str(problem).split())[:PROBLEM_LENGTH]
-        raise WeightsUnreadable(file=file.name, network=network, problem=sentence) from problem
+        raise WeightsUnreadable(
+            file=file.name, network=network, problem=sentence
+        ) from problem
 
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:

@@ -38,5 +38,7 @@ class Xception:
             stem=chain(module, "conv1", "bn1", "act1", "conv2", "bn2", "act2"),
             entry=chain(module, "block1", "block2", "block3"),
             middle=chain(module, *(f"block{number}" for number in range(4, 12))),
-            exit=chain(module, "block12", "conv3", "bn3", "act3", "conv4", "bn4", "act4"),
+            exit=chain(
+                module, "block12", "conv3", "bn3", "act3", "conv4", "bn4", "act4"
+            ),
         )

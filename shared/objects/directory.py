@@ -80,7 +80,9 @@ class DirectoryStore:
                 for path in folder.rglob("*")
                 if path.is_file()
             ]
-        yield from sorted(key for key in files if key.startswith(prefix) and is_key(key))
+        yield from sorted(
+            key for key in files if key.startswith(prefix) and is_key(key)
+        )
 
     def _path(self, key: str) -> Path:
         return self.root / check_key(key)
@@ -104,7 +106,9 @@ class DirectoryStore:
     def _create_locked(self) -> BinaryIO:
         """The lock says that the writer lives: the system drops it with the process, however that ends."""
         while True:
-            partial = open(self._partial / secrets.token_hex(16), "xb", opener=_owner_only)  # noqa: SIM115
+            partial = open(  # noqa: SIM115
+                self._partial / secrets.token_hex(16), "xb", opener=_owner_only
+            )
             fcntl.flock(partial, fcntl.LOCK_EX)
             if os.fstat(partial.fileno()).st_nlink:
                 return partial
@@ -113,7 +117,10 @@ class DirectoryStore:
     def _sweep(self) -> None:
         """Remove what dead writers left behind."""
         for path in self._partial.iterdir():
-            with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as leftover:
+            with (
+                suppress(FileNotFoundError, BlockingIOError),
+                path.open("rb") as leftover,
+            ):
                 fcntl.flock(leftover, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
 

@@ -49,4 +49,6 @@ def os_errors_named(what: str) -> Iterator[None]:
     except OSError as error:
         if says_full(error):
             raise StorageFull(what=what) from error
-        raise ObjectsUnavailable(problem=error.strerror or type(error).__name__) from error
+        raise ObjectsUnavailable(
+            problem=error.strerror or type(error).__name__
+        ) from error

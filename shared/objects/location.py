@@ -12,7 +12,9 @@ from shared.objects.keys import KeyStore
 from shared.objects.store import ObjectStore
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
-_BUCKET = re.compile(r"(?![0-9.]+$)(?!.*(\.\.|\.-|-\.))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BUCKET = re.compile(
+    r"(?![0-9.]+$)(?!.*(\.\.|\.-|-\.))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+)
 _SECONDS = re.compile(r"[1-9][0-9]?|[12][0-9]{2}|300")
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,61}")
 
@@ -27,7 +29,9 @@ def _key_store(url: str) -> KeyStore:
     if parts.scheme == "file":
         return DirectoryStore(_folder(parts))
     if parts.scheme == "s3":
-        from shared.objects.s3 import S3Store  # minio comes with it, which no folder needs
+        from shared.objects.s3 import (
+            S3Store,
+        )  # minio comes with it, which no folder needs
 
         return S3Store(_bucket(parts))
     raise StoreUrlInvalid(problem="it starts with neither file:// nor s3://")
@@ -45,7 +49,9 @@ def _folder(parts: SplitResult) -> Path:
 def _bucket(parts: SplitResult) -> Bucket:
     if not (parts.username and parts.password):
         raise StoreUrlInvalid(problem="key or secret is missing")
-    if not _HOST.fullmatch(parts.netloc.rpartition("@")[2]) or not _port_is_sound(parts):
+    if not _HOST.fullmatch(parts.netloc.rpartition("@")[2]) or not _port_is_sound(
+        parts
+    ):
         raise StoreUrlInvalid(problem="host or port cannot be read")
     if not _BUCKET.fullmatch(name := parts.path.strip("/")):
         raise StoreUrlInvalid(
@@ -76,7 +82,9 @@ def _options(query: str) -> dict[str, str]:
         raise StoreUrlInvalid(problem="the region is no region's name")
     timeout = options.get("timeout_s")
     if timeout is not None and not _SECONDS.fullmatch(timeout):
-        raise StoreUrlInvalid(problem="timeout_s is a whole number of seconds, 1 to 300")
+        raise StoreUrlInvalid(
+            problem="timeout_s is a whole number of seconds, 1 to 300"
+        )
     return options
 
 

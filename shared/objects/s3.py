@@ -68,7 +68,8 @@ class S3Store:
                 self._put(key, source, size)
 
     def read(self, key: str) -> bytes:
-        value, until = bytearray(), time.monotonic() + VALUE_S
+        value = bytearray()
+        until = time.monotonic() + VALUE_S
         with self.open(key) as stream:
             while chunk := stream.read1(CHUNK_BYTES):
                 value += chunk
@@ -109,14 +110,18 @@ class S3Store:
         check_prefix(prefix)
         try:
             with self._errors_named(prefix):
-                for found in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
+                for found in self._client.list_objects(
+                    self._bucket, prefix=prefix, recursive=True
+                ):
                     if found.object_name is not None:
                         yield found.object_name
         except ObjectMissing:
             return
 
     def _put(self, key: str, source: Seekable, size: int) -> None:
-        data = cast(BinaryIO, source)  # the client declares more than `read`, which is all it calls
+        data = cast(
+            BinaryIO, source
+        )  # the client declares more than `read`, which is all it calls
         self._client.put_object(self._bucket, key, data, size, part_size=PART_BYTES)
 
     def _make_bucket(self) -> None:
@@ -133,9 +138,13 @@ class S3Store:
         except S3Error as error:
             raise _named(error, key) from error
         except InvalidResponseError as error:
-            raise ObjectsUnavailable(problem=f"{self._address} does not speak S3") from error
+            raise ObjectsUnavailable(
+                problem=f"{self._address} does not speak S3"
+            ) from error
         except (MinioException, urllib3.exceptions.HTTPError) as error:
-            raise ObjectsUnavailable(problem=f"no good answer from {self._address}") from error
+            raise ObjectsUnavailable(
+                problem=f"no good answer from {self._address}"
+            ) from error
 
 
 class _Retry(urllib3.Retry):

@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.errors import StorageFull, TooLarge
-from shared.objects.errors import KeyInvalid, ObjectCorrupt, ObjectMissing, os_errors_named
+from shared.objects.errors import (
+    KeyInvalid,
+    ObjectCorrupt,
+    ObjectMissing,
+    os_errors_named,
+)
 from shared.objects.keys import KeyStore
 from shared.space import says_full
 from shared.streams import Readable, Writable
@@ -36,14 +41,21 @@ class ObjectStore:
         return f"ObjectStore({self._keys!r})"
 
     def put(
-        self, source: Readable | bytes, *, max_bytes: int | None = None, anew: bool = False
+        self,
+        source: Readable | bytes,
+        *,
+        max_bytes: int | None = None,
+        anew: bool = False,
     ) -> Stored:
         """Keep the object; durable on return. Raises TooLarge at the first byte past `max_bytes`.
 
         What is there already is written only if it is put `anew`: the time that takes then tells nobody that it was.
         """
         stream = io.BytesIO(source) if isinstance(source, bytes) else source
-        with _full_named(), tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY_BYTES) as spool:
+        with (
+            _full_named(),
+            tempfile.SpooledTemporaryFile(SPOOL_IN_MEMORY_BYTES) as spool,
+        ):
             stored = _spool(stream, spool, max_bytes)
             key = _object_key(stored.sha256)
             if anew or not self._keys.exists(key):
@@ -59,7 +71,8 @@ class ObjectStore:
 
     def copy_to(self, sha256: str, target: Writable) -> int:
         """Stream a large object into `target` and return its size; on ObjectCorrupt discard what was written."""
-        digest, size = hashlib.sha256(), 0
+        digest = hashlib.sha256()
+        size = 0
         with self._keys.open(_object_key(sha256)) as source:
             for chunk in _chunks(source):
                 digest.update(chunk)
@@ -108,7 +121,8 @@ def _full_named() -> Iterator[None]:
 
 
 def _spool(source: Readable, spool: Writable, max_bytes: int | None) -> Stored:
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
+    size = 0
     for chunk in _chunks(source):
         size += len(chunk)
         if max_bytes is not None and size > max_bytes:

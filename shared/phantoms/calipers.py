@@ -9,7 +9,9 @@ from shared.phantoms.nodule import Outline
 WHITE = 255
 
 
-def burn_in(pixels: NDArray[np.uint8], at: Outline, rng: np.random.Generator) -> NDArray[np.uint8]:
+def burn_in(
+    pixels: NDArray[np.uint8], at: Outline, rng: np.random.Generator
+) -> NDArray[np.uint8]:
     """A copy with four marks, `+` or `x`, joined by a dotted line at times."""
     marked = pixels.copy()
     side = len(pixels)
@@ -21,6 +23,7 @@ def burn_in(pixels: NDArray[np.uint8], at: Outline, rng: np.random.Generator) ->
     if rng.random() < 0.4:
         steps = np.linspace(-1, 1, 25)
         marked[
-            round(y * side), np.clip(np.rint((x + steps * across) * side), 0, side - 1).astype(int)
+            round(y * side),
+            np.clip(np.rint((x + steps * across) * side), 0, side - 1).astype(int),
         ] = WHITE
     return marked

@@ -61,10 +61,15 @@ def sample(rng: np.random.Generator, malignant: bool) -> Descriptors:
     margin = _pick(rng, MARGIN, malignant)
     focus = _pick(rng, FOCUS, malignant)
     if composition is Composition.CYSTIC:
-        echogenicity, margin = Echogenicity.ANECHOIC, Margin.SMOOTH
+        echogenicity = Echogenicity.ANECHOIC
+        margin = Margin.SMOOTH
         focus = Focus.COMET_TAIL if focus else None
     return Descriptors(
-        composition, echogenicity, orientation, margin, frozenset([focus] if focus else [])
+        composition,
+        echogenicity,
+        orientation,
+        margin,
+        frozenset([focus] if focus else []),
     )
 
 

@@ -12,7 +12,11 @@ Point = tuple[float, float]
 
 
 def add_foci(
-    grid: Grid, rng: np.random.Generator, scene: Field, kinds: Iterable[Focus], at: Outline
+    grid: Grid,
+    rng: np.random.Generator,
+    scene: Field,
+    kinds: Iterable[Focus],
+    at: Outline,
 ) -> Field:
     """Backscatter (S, S) in dB with the foci in it."""
     for kind in sorted(kinds):
@@ -32,7 +36,9 @@ def _macro(grid: Grid, rng: np.random.Generator, scene: Field, at: Outline) -> F
     for x, y in _places(rng, at, int(rng.integers(1, 3))):
         half = rng.uniform(0.025, 0.06)
         arc = np.float32(y) + np.float32(2.0) * (grid.x - np.float32(x)) ** 2
-        piece = bump(grid.y - arc, 0.009) * step(half - np.abs(grid.x - np.float32(x)), 0.008)
+        piece = bump(grid.y - arc, 0.009) * step(
+            half - np.abs(grid.x - np.float32(x)), 0.008
+        )
         scene = _shadowed(grid, scene, x, y, half, rng.uniform(10, 18))
         scene = np.maximum(scene, 22 * piece - 40 * (1 - piece))
     return scene
@@ -47,7 +53,9 @@ def _rim(grid: Grid, rng: np.random.Generator, scene: Field, at: Outline) -> Fie
     return np.maximum(scene, 18 * shell - 40 * (1 - shell))
 
 
-def _comet_tail(grid: Grid, rng: np.random.Generator, scene: Field, at: Outline) -> Field:
+def _comet_tail(
+    grid: Grid, rng: np.random.Generator, scene: Field, at: Outline
+) -> Field:
     """Spots of colloid with a tapering echo below each."""
     for x, y in _places(rng, at, int(rng.integers(1, 4))):
         below = np.maximum(grid.y - np.float32(y), 0)
@@ -57,17 +65,24 @@ def _comet_tail(grid: Grid, rng: np.random.Generator, scene: Field, at: Outline)
             * np.exp(-below / np.float32(length))
             * (grid.y >= y)
         )
-        rings = np.float32(0.75) + np.float32(0.25) * np.cos(below * np.float32(2 * np.pi / 0.016))
+        rings = np.float32(0.75) + np.float32(0.25) * np.cos(
+            below * np.float32(2 * np.pi / 0.016)
+        )
         scene = np.maximum(scene, 46 * tail * rings - 30)
     return scene
 
 
 def _places(rng: np.random.Generator, at: Outline, count: int) -> list[Point]:
     """Points well inside the outline."""
-    radius, angle = 0.7 * np.sqrt(rng.random(count)), rng.uniform(0, 2 * np.pi, count)
+    radius = 0.7 * np.sqrt(rng.random(count))
+    angle = rng.uniform(0, 2 * np.pi, count)
     (x, y), (across, deep) = at.centre, at.semi_axes
     return list(
-        zip(x + across * radius * np.cos(angle), y + deep * radius * np.sin(angle), strict=True)
+        zip(
+            x + across * radius * np.cos(angle),
+            y + deep * radius * np.sin(angle),
+            strict=True,
+        )
     )
 
 
@@ -76,7 +91,9 @@ def _spot(grid: Grid, x: float, y: float, size: float, level_db: float) -> Field
     return level_db * shape - 40 * (1 - shape)
 
 
-def _shadowed(grid: Grid, scene: Field, x: float, y: float, half: float, depth_db: float) -> Field:
+def _shadowed(
+    grid: Grid, scene: Field, x: float, y: float, half: float, depth_db: float
+) -> Field:
     across = step(half - np.abs(grid.x - np.float32(x)), 0.012)
     return scene - depth_db * across * step(grid.y - np.float32(y + 0.015), 0.01)
 

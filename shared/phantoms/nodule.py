@@ -5,7 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Margin, Orientation
+from shared.guidelines.lexicon import (
+    Composition,
+    Descriptors,
+    Echogenicity,
+    Margin,
+    Orientation,
+)
 from shared.phantoms.grid import Field, Grid, bump, step
 
 LEVEL_DB = {
@@ -58,28 +64,39 @@ def outline(grid: Grid, rng: np.random.Generator, words: Descriptors) -> Outline
     """Place and shape of a nodule that fills a good part of the image, as in a crop around it."""
     long = rng.uniform(0.20, 0.36)
     short = long * rng.uniform(0.58, 0.92)
-    across, deep = (short, long) if words.orientation is Orientation.TALLER else (long, short)
-    centre = 0.5 + rng.uniform(-0.06, 0.06), 0.54 + rng.uniform(-0.05, 0.05)
-    x, y = (
-        (grid.x - np.float32(centre[0])) / np.float32(across),
-        (grid.y - np.float32(centre[1])) / np.float32(deep),
+    across, deep = (
+        (short, long) if words.orientation is Orientation.TALLER else (long, short)
     )
+    centre = 0.5 + rng.uniform(-0.06, 0.06), 0.54 + rng.uniform(-0.05, 0.05)
+    x = (grid.x - np.float32(centre[0])) / np.float32(across)
+    y = (grid.y - np.float32(centre[1])) / np.float32(deep)
     angle = np.arctan2(np.broadcast_to(y, (grid.size_px,) * 2), x)
-    return Outline(centre, (across, deep), np.hypot(x, y) / _radius(angle, rng, words.margin))
+    return Outline(
+        centre, (across, deep), np.hypot(x, y) / _radius(angle, rng, words.margin)
+    )
 
 
 def _radius(angle: Field, rng: np.random.Generator, margin: Margin) -> Field:
     """Radius over the angle, from a table of one turn."""
     turn = np.linspace(-np.pi, np.pi, 720, dtype=np.float32)
     slow, fast = WAVES[margin]
-    radius = 1 + slow * _waves(turn, rng, range(2, 7)) + fast * _waves(turn, rng, range(7, 17))
-    index = ((angle + np.float32(np.pi)) * np.float32(719 / (2 * np.pi))).astype(np.int32)
-    return np.maximum(radius, np.float32(0.5)).astype(np.float32)[np.clip(index, 0, 719)]
+    radius = (
+        1
+        + slow * _waves(turn, rng, range(2, 7))
+        + fast * _waves(turn, rng, range(7, 17))
+    )
+    index = ((angle + np.float32(np.pi)) * np.float32(719 / (2 * np.pi))).astype(
+        np.int32
+    )
+    return np.maximum(radius, np.float32(0.5)).astype(np.float32)[
+        np.clip(index, 0, 719)
+    ]
 
 
 def _waves(turn: Field, rng: np.random.Generator, counts: range) -> Field:
     """Sum of waves of random height and phase, of about unit variance."""
-    heights, phases = rng.standard_normal(len(counts)), rng.uniform(0, 2 * np.pi, len(counts))
+    heights = rng.standard_normal(len(counts))
+    phases = rng.uniform(0, 2 * np.pi, len(counts))
     waves = np.cos(np.array(counts)[:, None] * turn + phases[:, None])
     total: Field = (heights @ waves * np.sqrt(2 / len(counts))).astype(np.float32)
     return total
@@ -104,10 +121,14 @@ def fill(
         and words.margin is not Margin.ILL_DEFINED
     ):
         scene += HALO_DB * rng.uniform(0.5, 1) * bump(at.rho - np.float32(1.02), 0.045)
-    return scene.astype(np.float32, copy=False), (fluid * inside).astype(np.float32, copy=False)
+    return scene.astype(np.float32, copy=False), (fluid * inside).astype(
+        np.float32, copy=False
+    )
 
 
-def _fluid(grid: Grid, rng: np.random.Generator, composition: Composition, at: Outline) -> Field:
+def _fluid(
+    grid: Grid, rng: np.random.Generator, composition: Composition, at: Outline
+) -> Field:
     """Share of fluid, 0..1: none, some chambers, all, or many small ones."""
     if composition is Composition.CYSTIC:
         return np.ones_like(at.rho)

@@ -14,8 +14,10 @@ from shared.phantoms.nodule import fill, outline
 from shared.phantoms.scanner import Scanner
 from shared.phantoms.tissue import neck
 
-SMALLEST_MM, LARGEST_MM = 5.0, 40.0
-TYPICAL_MM, SPREAD = 15.0, 0.5
+SMALLEST_MM = 5.0
+LARGEST_MM = 40.0
+TYPICAL_MM = 15.0
+SPREAD = 0.5
 """Median of the size and standard deviation of its logarithm; the same for both classes, so that size tells nothing."""
 
 
@@ -50,13 +52,17 @@ def draw(
     rng, marks = np.random.default_rng(seed).spawn(2)
     coin = bool(rng.random() < 0.5)
     malignant = coin if malignant is None else bool(malignant)
-    words, size_mm, grid = sample(rng, malignant), _size_mm(rng), Grid(size_px)
+    words = sample(rng, malignant)
+    size_mm = _size_mm(rng)
+    grid = Grid(size_px)
     at = outline(grid, rng, words)
     scene, fluid = fill(grid, rng, neck(grid, rng), words, at)
     scene = add_foci(grid, rng, scene, words.foci, at)
     pixels = Scanner.drawn(rng).image(grid, rng, scene, fluid)
     pixels = burn_in(pixels, at, marks) if caliper else pixels
-    return Phantom(pixels, at.mask, malignant, size_mm, words, size_mm / _longest_px(at.mask))
+    return Phantom(
+        pixels, at.mask, malignant, size_mm, words, size_mm / _longest_px(at.mask)
+    )
 
 
 def _size_mm(rng: np.random.Generator) -> float:

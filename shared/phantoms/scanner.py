@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from shared.phantoms.grid import Field, Grid
 
-GLAND_GREY, BLACK = np.float32(124), 3
+GLAND_GREY = np.float32(124)
+BLACK = 3
 NOISE_DB = -34.0
 """The receiver's noise against the gland's echo."""
 
@@ -63,16 +64,25 @@ class Scanner:
 
     def _echo(self, grid: Grid, rng: np.random.Generator, amplitude: Field) -> Field:
         """Real and imaginary part of the echo, (S, S, 2), blurred the more across the farther from the focus."""
-        field = rng.standard_normal((*amplitude.shape, 2), dtype=np.float32) * amplitude[..., None]
-        axial, lateral = self.axial * grid.size_px, self.lateral * grid.size_px
-        sharp, blunt = _seen(field, axial, lateral), _seen(field, axial, 1.9 * lateral)
-        away = np.minimum(np.abs(grid.y - np.float32(self.focus)) * np.float32(1.6), 1)[..., None]
+        field = (
+            rng.standard_normal((*amplitude.shape, 2), dtype=np.float32)
+            * amplitude[..., None]
+        )
+        axial = self.axial * grid.size_px
+        lateral = self.lateral * grid.size_px
+        sharp = _seen(field, axial, lateral)
+        blunt = _seen(field, axial, 1.9 * lateral)
+        away = np.minimum(np.abs(grid.y - np.float32(self.focus)) * np.float32(1.6), 1)[
+            ..., None
+        ]
         echo: Field = sharp + (blunt - sharp) * away
         return echo
 
     def _compressed(self, envelope: Field) -> NDArray[np.uint8]:
         """Log compression to 8 bits; the gland comes out a little below mid-grey."""
-        level = np.float32(20) * np.log10(envelope + np.float32(1e-4)) + np.float32(self.gain_db)
+        level = np.float32(20) * np.log10(envelope + np.float32(1e-4)) + np.float32(
+            self.gain_db
+        )
         grey: Field = GLAND_GREY + level * np.float32(255 / self.dynamic_range_db)
         pixels: NDArray[np.uint8] = np.clip(grey, BLACK, 255).astype(np.uint8)
         return pixels
@@ -81,4 +91,6 @@ class Scanner:
 def _seen(field: Field, axial: float, lateral: float) -> Field:
     """Through a Gaussian point spread function, scaled so that the echo of even tissue has unit power."""
     power = 2 * np.sqrt(np.pi * max(axial, 0.35) * max(lateral, 0.35)) / np.sqrt(2)
-    return cv2.GaussianBlur(field, (0, 0), sigmaX=lateral, sigmaY=axial) * np.float32(power)
+    return cv2.GaussianBlur(field, (0, 0), sigmaX=lateral, sigmaY=axial) * np.float32(
+        power
+    )

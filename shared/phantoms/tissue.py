@@ -17,31 +17,43 @@ def neck(grid: Grid, rng: np.random.Generator) -> Field:
     capsule = grid.wavy_line(rng, rng.uniform(0.05, 0.18), 0.012)
     bottom = grid.wavy_line(rng, rng.uniform(0.84, 1.02), 0.02)
     thin = rng.uniform(0.006, 0.014)
-    tissue = np.float32(1.6) * (grid.smooth_noise(rng, 9, 9) + grid.smooth_noise(rng, 4, 4))
+    tissue = np.float32(1.6) * (
+        grid.smooth_noise(rng, 9, 9) + grid.smooth_noise(rng, 4, 4)
+    )
     tissue = _front(grid, rng, tissue, capsule)
     below = step(grid.y - bottom, 0.01)
-    tissue = tissue * (1 - below) + below * (MUSCLE_DB + 2 * grid.smooth_noise(rng, 6, 30))
+    tissue = tissue * (1 - below) + below * (
+        MUSCLE_DB + 2 * grid.smooth_noise(rng, 6, 30)
+    )
     tissue += CAPSULE_DB * rng.uniform(0.4, 1.0) * bump(grid.y - capsule, thin)
     tissue += CAPSULE_DB * rng.uniform(0.3, 1.0) * bump(grid.y - bottom, 1.5 * thin)
     return _side(grid, rng, tissue)
 
 
-def _front(grid: Grid, rng: np.random.Generator, tissue: Field, capsule: Field) -> Field:
+def _front(
+    grid: Grid, rng: np.random.Generator, tissue: Field, capsule: Field
+) -> Field:
     """Fat and strap muscle in front of the gland, striped along the skin."""
     above = step(capsule - grid.y, 0.008)
     stripes = MUSCLE_DB + 4 * grid.smooth_noise(rng, 4, 40)
     fat = FAT_DB + 3 * grid.smooth_noise(rng, 8, 24)
     fascia = capsule * rng.uniform(0.35, 0.6)
     shallow = step(fascia - grid.y, 0.006)
-    front = fat * shallow + stripes * (1 - shallow) + FASCIA_DB * bump(grid.y - fascia, 0.007)
+    front = (
+        fat * shallow
+        + stripes * (1 - shallow)
+        + FASCIA_DB * bump(grid.y - fascia, 0.007)
+    )
     backscatter: Field = tissue * (1 - above) + front * above
     return backscatter
 
 
 def _side(grid: Grid, rng: np.random.Generator, tissue: Field) -> Field:
     """At times the carotid or the trachea's air shows at one edge."""
-    kind, edge = rng.random(), float(rng.integers(2))
-    depth, reach = rng.uniform(0.4, 0.8), rng.uniform(0.05, 0.10)
+    kind = rng.random()
+    edge = float(rng.integers(2))
+    depth = rng.uniform(0.4, 0.8)
+    reach = rng.uniform(0.05, 0.10)
     if kind < 0.25:
         from_wall = reach - np.hypot(grid.x - edge, (grid.y - depth) * np.float32(0.9))
         wall = 8 * bump(from_wall, 0.008)

@@ -27,7 +27,8 @@ class Doorbell(Protocol):
 
 class CeleryDoorbell:
     def __init__(self, app: Celery) -> None:
-        self._app, self._silent_until = app, 0.0
+        self._app = app
+        self._silent_until = 0.0
 
     def ring(self, task: Tasks, subject: UUID) -> None:
         """Send the id and nothing else; after a lost ring be silent for a while, so that nobody waits for the next."""
@@ -38,7 +39,10 @@ class CeleryDoorbell:
         except LOST as lost:
             self._silent_until = time.monotonic() + SILENCE_S
             log().warning(
-                "doorbell.lost", task=task, subject=str(subject), error=type(lost).__name__
+                "doorbell.lost",
+                task=task,
+                subject=str(subject),
+                error=type(lost).__name__,
             )
 
     def check(self) -> None:

@@ -27,5 +27,7 @@ def broker_facts(url: str) -> BrokerFacts:
         raise Unavailable(service="The broker") from lost
     name = told.get("server_name", "redis")
     return BrokerFacts(
-        name, told.get(f"{name}_version", told["redis_version"]), seconds + microseconds / 1e6
+        name,
+        told.get(f"{name}_version", told["redis_version"]),
+        seconds + microseconds / 1e6,
     )

@@ -14,5 +14,9 @@ def run_solo(app: Celery, queues: Sequence[Queues], name: str) -> None:
     # Celery warns of running as root, for the sake of pickled messages; only JSON is accepted here.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     app.Worker(
-        pool="solo", concurrency=1, queues=list(queues), hostname=f"{name}@%h", quiet=True
+        pool="solo",
+        concurrency=1,
+        queues=list(queues),
+        hostname=f"{name}@%h",
+        quiet=True,
     ).start()

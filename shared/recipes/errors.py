@@ -12,9 +12,7 @@ class RecipeNotListed(NotFound):
     """A path is no recipe to a service: it may be another machine, and its files are no business of a request's."""
 
     code = "recipe-unknown"
-    text = (
-        "There is no recipe {name!r}. Choose one of {known}, or put its file into SERA_RECIPES_DIR."
-    )
+    text = "There is no recipe {name!r}. Choose one of {known}, or put its file into SERA_RECIPES_DIR."
 
 
 class RecipeInvalid(InputError):

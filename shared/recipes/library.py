@@ -30,7 +30,8 @@ def read_recipe_file(path: Path) -> Recipe:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise RecipeInvalid(
-                key=path.name, problem=f"the file is larger than {LARGEST_BYTES // 1024} KiB"
+                key=path.name,
+                problem=f"the file is larger than {LARGEST_BYTES // 1024} KiB",
             )
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
@@ -38,5 +39,7 @@ def read_recipe_file(path: Path) -> Recipe:
             key=path.name, problem=f"the file cannot be read ({problem.strerror})"
         ) from problem
     except (ValueError, RecursionError) as problem:
-        raise RecipeInvalid(key=path.name, problem=f"it is no TOML ({problem})") from problem
+        raise RecipeInvalid(
+            key=path.name, problem=f"it is no TOML ({problem})"
+        ) from problem
     return read_recipe(table)

@@ -5,7 +5,15 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from shared.recipes.errors import RecipeInvalid
 from shared.recipes.parts import (
@@ -48,18 +56,25 @@ def read_recipe(table: Mapping[str, Any]) -> Recipe:
 
 def _read_table(kind: type[T], table: object, where: str) -> T:
     if not isinstance(table, Mapping):
-        raise RecipeInvalid(key=where.rstrip(".") or "(top)", problem="a table is expected")
-    hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
+        raise RecipeInvalid(
+            key=where.rstrip(".") or "(top)", problem="a table is expected"
+        )
+    hints = get_type_hints(kind)
+    known = {field.name: field for field in fields(kind)}
     for key in table:
         if key not in known:
             raise RecipeInvalid(
-                key=where + key, problem=f"the key is unknown; known are {', '.join(known)}"
+                key=where + key,
+                problem=f"the key is unknown; known are {', '.join(known)}",
             )
     for name, field in known.items():
         if name not in table and field.default is field.default_factory is MISSING:
             raise RecipeInvalid(key=where + name, problem="it is missing")
     return kind(
-        **{key: _read_value(hints[key], value, where + key) for key, value in table.items()}
+        **{
+            key: _read_value(hints[key], value, where + key)
+            for key, value in table.items()
+        }
     )
 
 
@@ -75,8 +90,13 @@ def _read_value(hint: Any, value: object, where: str) -> Any:
 
 def _read_list(hint: Any, value: object, where: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple) or not value:
-        raise RecipeInvalid(key=where, problem="a list with at least one entry is expected")
-    return tuple(_read_value(hint, entry, f"{where}[{place}]") for place, entry in enumerate(value))
+        raise RecipeInvalid(
+            key=where, problem="a list with at least one entry is expected"
+        )
+    return tuple(
+        _read_value(hint, entry, f"{where}[{place}]")
+        for place, entry in enumerate(value)
+    )
 
 
 def _read_choice(hints: tuple[Any, ...], value: object, where: str) -> Any:
@@ -94,11 +114,15 @@ def _read_choice(hints: tuple[Any, ...], value: object, where: str) -> Any:
 def _read_scalar(hint: Any, value: object, where: str) -> Any:
     if issubclass(hint, StrEnum):
         if value not in list(hint):
-            raise RecipeInvalid(key=where, problem=f"{value!r} is none of {', '.join(hint)}")
+            raise RecipeInvalid(
+                key=where, problem=f"{value!r} is none of {', '.join(hint)}"
+            )
         return hint(value)
     wanted = (int, float) if hint is float else (hint,)
     if type(value) not in wanted or not _bounded(value):
-        raise RecipeInvalid(key=where, problem=f"{str(value)[:80]!r} is no {hint.__name__}")
+        raise RecipeInvalid(
+            key=where, problem=f"{str(value)[:80]!r} is no {hint.__name__}"
+        )
     return hint(value)
 
 
@@ -128,16 +152,22 @@ def _check_ranges(recipe: Recipe) -> None:
             ranges[f"features[{place}].distance"] = (features.distance, 1, 32)
     for key, (value, low, high) in ranges.items():
         if not low <= value <= high:
-            raise RecipeInvalid(key=key, problem=f"{value} is not between {low} and {high}")
+            raise RecipeInvalid(
+                key=key, problem=f"{value} is not between {low} and {high}"
+            )
     for place, classifier in enumerate(recipe.classifiers):
         _check_positive(f"classifiers[{place}]", classifier)
     if recipe.phantoms:
         _check_positive("phantoms", recipe.phantoms, besides=("momentum", "decay"))
     if recipe.tuning:
-        _check_positive("tuning", recipe.tuning, besides=("momentum", "decays", "average"))
+        _check_positive(
+            "tuning", recipe.tuning, besides=("momentum", "decays", "average")
+        )
 
 
-def _check_positive(where: str, table: "DataclassInstance", besides: tuple[str, ...] = ()) -> None:
+def _check_positive(
+    where: str, table: "DataclassInstance", besides: tuple[str, ...] = ()
+) -> None:
     for field in fields(table):
         value = getattr(table, field.name)
         for number in value if isinstance(value, tuple) else (value,):
@@ -158,11 +188,15 @@ def _check_sense(recipe: Recipe) -> None:
     """Keys that are right one by one and wrong together."""
     names = [features.name for features in recipe.features]
     _check_names(
-        "concatenations", {name for names in recipe.concatenations for name in names}, set(names)
+        "concatenations",
+        {name for names in recipe.concatenations for name in names},
+        set(names),
     )
     _check_names("study.concatenate", set(recipe.study.concatenate), set(names))
     for place, classifier in enumerate(recipe.classifiers):
-        _check_names(f"classifiers[{place}].reads", set(classifier.reads) - set(ALL), set(names))
+        _check_names(
+            f"classifiers[{place}].reads", set(classifier.reads) - set(ALL), set(names)
+        )
     labels = [recipe.label(*reader) for reader in recipe.reading()]
     if len(set(labels)) < len(labels) or len(set(names)) < len(names):
         raise RecipeInvalid(
@@ -180,24 +214,30 @@ def _check_members(key: str, fusion: Fusion | Ensemble, readers: set[str]) -> No
     members = readers if fusion.members == ALL else set(fusion.members)
     if strangers := members - readers:
         raise RecipeInvalid(
-            key=f"{key}.members", problem=f"{', '.join(sorted(strangers))}: no such reader"
+            key=f"{key}.members",
+            problem=f"{', '.join(sorted(strangers))}: no such reader",
         )
     if not members:
         raise RecipeInvalid(
             key=f"{key}.members", problem="no classifier reads any of the feature sets"
         )
     if fusion.rule is FusionRule.VOTE and len(members) < 2:
-        raise RecipeInvalid(key=f"{key}.rule", problem="a vote needs at least two readers")
+        raise RecipeInvalid(
+            key=f"{key}.rule", problem="a vote needs at least two readers"
+        )
 
 
 def _check_names(key: str, used: set[str], known: set[str]) -> None:
     if strangers := used - known:
-        raise RecipeInvalid(key=key, problem=f"{', '.join(sorted(strangers))}: no such feature set")
+        raise RecipeInvalid(
+            key=key, problem=f"{', '.join(sorted(strangers))}: no such feature set"
+        )
 
 
 def _check_concatenations(recipe: Recipe) -> None:
     together = {
-        f"concatenations[{place}]": names for place, names in enumerate(recipe.concatenations)
+        f"concatenations[{place}]": names
+        for place, names in enumerate(recipe.concatenations)
     }
     if recipe.study.concatenate:
         together["study.concatenate"] = recipe.study.concatenate

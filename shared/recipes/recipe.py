@@ -62,17 +62,25 @@ class Recipe:
     def of_concatenation(self, names: Sequence[str]) -> tuple[Classifier, ...]:
         """What reads these feature sets side by side: the classifiers of the first of them."""
         return tuple(
-            c for c in self.classifiers if not isinstance(c, Itself) and reads(c, names[0])
+            c
+            for c in self.classifiers
+            if not isinstance(c, Itself) and reads(c, names[0])
         )
 
     def label(self, sets: tuple[int, ...], classifier: Classifier) -> str:
         """What fusion calls a reader."""
-        return f"{'+'.join(self.features[place].name for place in sets)}/{classifier.kind}"
+        return (
+            f"{'+'.join(self.features[place].name for place in sets)}/{classifier.kind}"
+        )
 
-    def members(self, named: tuple[str, ...]) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
+    def members(
+        self, named: tuple[str, ...]
+    ) -> tuple[tuple[tuple[int, ...], Classifier], ...]:
         """The readers of a fusion or ensemble."""
         return tuple(
-            reader for reader in self.reading() if named == ALL or self.label(*reader) in named
+            reader
+            for reader in self.reading()
+            if named == ALL or self.label(*reader) in named
         )
 
     def framed(self, outlined: float) -> Self:
@@ -81,7 +89,10 @@ class Recipe:
             return self
         return replace(
             self,
-            roi=replace(self.roi, calipers=Calipers.ALWAYS if outlined >= 0.5 else Calipers.NEVER),
+            roi=replace(
+                self.roi,
+                calipers=Calipers.ALWAYS if outlined >= 0.5 else Calipers.NEVER,
+            ),
         )
 
     def folded(self, count: int) -> Self:
@@ -91,7 +102,9 @@ class Recipe:
     def keeping(self, names: Collection[str]) -> Self:
         """The same recipe with these feature sets only; what is declared of others goes with them."""
         features = tuple(each for each in self.features if each.name in names)
-        together = tuple(sets for sets in self.concatenations if set(sets) <= set(names))
+        together = tuple(
+            sets for sets in self.concatenations if set(sets) <= set(names)
+        )
         kept = [
             (each, tuple(name for name in each.reads if name in (*names, *ALL)))
             for each in self.classifiers
@@ -106,16 +119,16 @@ class Recipe:
             ensembles=(),
         )
         known = {rest.label(*reading) for reading in rest.reading()}
-        fusion, ensembles = (
-            self.fusion,
-            [each for each in self.ensembles if set(each.members) <= known],
-        )
+        fusion = self.fusion
+        ensembles = [each for each in self.ensembles if set(each.members) <= known]
         if fusion.members != ALL:
             fusion = replace(
-                fusion, members=tuple(name for name in fusion.members if name in known) or ALL
+                fusion,
+                members=tuple(name for name in fusion.members if name in known) or ALL,
             )
         of_study = replace(
-            self.study, concatenate=tuple(name for name in self.study.concatenate if name in names)
+            self.study,
+            concatenate=tuple(name for name in self.study.concatenate if name in names),
         )
         return replace(rest, fusion=fusion, ensembles=tuple(ensembles), study=of_study)
 
@@ -128,13 +141,17 @@ class Recipe:
     def phantom_training(self) -> PhantomTraining:
         """How networks are trained on phantoms; raises `RecipeInvalid` where that is not said."""
         if self.phantoms is None:
-            raise RecipeInvalid(key="phantoms", problem='`tuning = "phantoms"` needs this table')
+            raise RecipeInvalid(
+                key="phantoms", problem='`tuning = "phantoms"` needs this table'
+            )
         return self.phantoms
 
     def _fits(self, place: int, classifier: Classifier) -> bool:
         features = self.features[place]
         tuned = getattr(features, "tuning", None) in LEARNT
-        return reads(classifier, features.name) and (tuned or not isinstance(classifier, Itself))
+        return reads(classifier, features.name) and (
+            tuned or not isinstance(classifier, Itself)
+        )
 
     def as_table(self) -> dict[str, Any]:
         """Plain tables and lists, as `read_recipe` takes them."""
@@ -151,6 +168,8 @@ def _without_gaps(value: Any) -> Any:
     """TOML has no null, and a list that holds nothing is left out."""
     if isinstance(value, dict):
         return {
-            key: _without_gaps(entry) for key, entry in value.items() if entry not in (None, ())
+            key: _without_gaps(entry)
+            for key, entry in value.items()
+            if entry not in (None, ())
         }
     return tuple(map(_without_gaps, value)) if isinstance(value, tuple) else value

@@ -67,7 +67,9 @@ class Shelf:
         return next((path for path in self._files() if path.stem == name), None)
 
     def _files(self) -> list[Path]:
-        return sorted(self._own.glob("*.toml")) if self._own and self._own.is_dir() else []
+        return (
+            sorted(self._own.glob("*.toml")) if self._own and self._own.is_dir() else []
+        )
 
 
 def _recipe_or_why(path: Path) -> Recipe | Refused:

@@ -1,6 +1,12 @@
 """Metrics with their intervals and tests. The positive class is always malignant (1), and scores rise with risk."""
 
-from shared.statistics.agreement import Kappa, KappaWeights, cohen_kappa, fleiss_kappa, kappa_words
+from shared.statistics.agreement import (
+    Kappa,
+    KappaWeights,
+    cohen_kappa,
+    fleiss_kappa,
+    kappa_words,
+)
 from shared.statistics.calibration import (
     CalibrationBin,
     ObservedExpected,
@@ -45,8 +51,21 @@ from shared.statistics.errors import (
     ScoresInvalid,
     SingleClass,
 )
-from shared.statistics.gee import GeeFit, GeeRate, GeeRates, GeeTest, gee_logistic, gee_rates
-from shared.statistics.intervals import Interval, IntervalMethod, logit_interval, logit_wald, wilson
+from shared.statistics.gee import (
+    GeeFit,
+    GeeRate,
+    GeeRates,
+    GeeTest,
+    gee_logistic,
+    gee_rates,
+)
+from shared.statistics.intervals import (
+    Interval,
+    IntervalMethod,
+    logit_interval,
+    logit_wald,
+    wilson,
+)
 from shared.statistics.multireader import MultiReader, obuchowski_rockette
 from shared.statistics.operating import (
     OperatingPoint,

@@ -72,11 +72,14 @@ def cohen_kappa(
     """
     places, size = _placed(np.stack(_as_two_rows(first, second)), categories)
     share = (
-        np.bincount(places[0] * size + places[1], minlength=size * size).reshape(size, size)
+        np.bincount(places[0] * size + places[1], minlength=size * size).reshape(
+            size, size
+        )
         / places.shape[1]
     )
     agreement = _agreement_weights(size, weights)
-    of_first, of_second = share.sum(1), share.sum(0)
+    of_first = share.sum(1)
+    of_second = share.sum(0)
     by_chance = np.outer(of_first, of_second)
     expected = float((agreement * by_chance).sum())
     if expected >= 1 - 1e-12:
@@ -87,7 +90,9 @@ def cohen_kappa(
         kappa - expected * (1 - kappa)
     ) ** 2
     null_spread = (by_chance * (agreement - pull) ** 2).sum() - expected**2
-    return _kappa(kappa, spread, null_spread, (1 - expected) ** 2 * places.shape[1], level)
+    return _kappa(
+        kappa, spread, null_spread, (1 - expected) ** 2 * places.shape[1], level
+    )
 
 
 def fleiss_kappa(ratings: ArrayLike, level: float = 0.95) -> Kappa:
@@ -110,9 +115,9 @@ def fleiss_kappa(ratings: ArrayLike, level: float = 0.95) -> Kappa:
     if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] < 2:
         raise RatingsInvalid(problem=f"they have the shape {table.shape}")
     places, size = _placed(table, None)
-    counts = np.stack([(places == category).sum(1) for category in range(size)], axis=1).astype(
-        np.float64
-    )
+    counts = np.stack(
+        [(places == category).sum(1) for category in range(size)], axis=1
+    ).astype(np.float64)
     cases, raters = places.shape
     share = counts.sum(0) / counts.sum()
     expected = float(share @ share)
@@ -148,22 +153,34 @@ def kappa_words(value: float) -> str:
 _UNKNOWN = Kappa(math.nan, math.nan, math.nan, Interval(-1.0, 1.0))
 
 
-def _kappa(value: float, spread: float, null_spread: float, size: float, level: float) -> Kappa:
-    error, null_error = (math.sqrt(max(variance, 0.0) / size) for variance in (spread, null_spread))
+def _kappa(
+    value: float, spread: float, null_spread: float, size: float, level: float
+) -> Kappa:
+    error, null_error = (
+        math.sqrt(max(variance, 0.0) / size) for variance in (spread, null_spread)
+    )
     reach = normal_quantile(level) * error
     return Kappa(
-        value, error, null_error, Interval(max(value - reach, -1.0), min(value + reach, 1.0))
+        value,
+        error,
+        null_error,
+        Interval(max(value - reach, -1.0), min(value + reach, 1.0)),
     )
 
 
 def _as_two_rows(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    here, there = np.asarray(first), np.asarray(second)
+    here = np.asarray(first)
+    there = np.asarray(second)
     if here.ndim != 1 or here.size == 0 or here.shape != there.shape:
-        raise RatingsInvalid(problem=f"they have the shapes {here.shape} and {there.shape}")
+        raise RatingsInvalid(
+            problem=f"they have the shapes {here.shape} and {there.shape}"
+        )
     return here, there
 
 
-def _placed(ratings: np.ndarray, categories: Sequence[object] | None) -> tuple[np.ndarray, int]:
+def _placed(
+    ratings: np.ndarray, categories: Sequence[object] | None
+) -> tuple[np.ndarray, int]:
     """Each rating's place among the categories, and how many there are."""
     if ratings.dtype.kind == "f" and np.isnan(ratings).any():
         raise RatingsInvalid(problem="one is missing")
@@ -174,12 +191,16 @@ def _placed(ratings: np.ndarray, categories: Sequence[object] | None) -> tuple[n
     order = list(categories)
     if strangers := [value for value in found.tolist() if value not in order]:
         raise RatingsInvalid(problem=f"{strangers[0]!r} is no category")
-    return np.array([order.index(value) for value in found.tolist()])[places], len(order)
+    return np.array([order.index(value) for value in found.tolist()])[places], len(
+        order
+    )
 
 
 def _agreement_weights(size: int, weights: KappaWeights | str | None) -> Floats:
     """1 for the same category down to 0 for the two ends."""
     if weights is None:
         return np.eye(size)
-    apart = np.abs(np.subtract.outer(np.arange(size), np.arange(size))) / max(size - 1, 1)
+    apart = np.abs(np.subtract.outer(np.arange(size), np.arange(size))) / max(
+        size - 1, 1
+    )
     return 1 - (apart if KappaWeights(weights) is KappaWeights.LINEAR else apart**2)

@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike
 from shared.statistics.cases import Flags, Floats, as_cases
 from shared.statistics.errors import ScoresInvalid
 
-DRAWS, AT_ONCE, SEED = 1000, 50, 0
+DRAWS = 1000
+AT_ONCE = 50
+SEED = 0
 GRID = np.linspace(0.0, 1.0, 51)
 SLACK = 1e-9
 
@@ -57,7 +59,8 @@ def roc_band(
 
 def _redrawn(values: Floats, malignant: Flags, place: np.ndarray) -> Floats:
     """Sensitivities (draws, K) on the grid; the same for the same images."""
-    random, patients = np.random.default_rng(SEED), int(place.max()) + 1
+    random = np.random.default_rng(SEED)
+    patients = int(place.max()) + 1
     order = np.argsort(-values, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(values[order])), values.size - 1)
     rows = []
@@ -66,7 +69,8 @@ def _redrawn(values: Floats, malignant: Flags, place: np.ndarray) -> Floats:
             :, place[order]
         ]
         sick, well = (
-            np.cumsum(often * own, axis=1)[:, ends] for own in (malignant[order], ~malignant[order])
+            np.cumsum(often * own, axis=1)[:, ends]
+            for own in (malignant[order], ~malignant[order])
         )
         rows += [
             _on_grid(up / up[-1], right / right[-1])

@@ -44,12 +44,15 @@ def fit_sigmoid(scores: ArrayLike, labels: ArrayLike) -> Sigmoid:
     targets = _smoothed(malignant)
     if np.ptp(values) == 0:
         return Sigmoid(0.0, float(logit(targets.mean())))
-    centre, spread = float(values.mean()), float(values.std())
+    centre = float(values.mean())
+    spread = float(values.std())
     slope, intercept = _maximise_likelihood((values - centre) / spread, targets)
     return Sigmoid(slope / spread, intercept - slope * centre / spread)
 
 
-def shift_prior(probability: ArrayLike, from_prevalence: float, to_prevalence: float) -> Floats:
+def shift_prior(
+    probability: ArrayLike, from_prevalence: float, to_prevalence: float
+) -> Floats:
     """Carry probabilities from the prevalence of the training cases to another, by Bayes' rule on the odds.
 
     Parameters
@@ -61,7 +64,9 @@ def shift_prior(probability: ArrayLike, from_prevalence: float, to_prevalence: f
     """
     for prevalence in (from_prevalence, to_prevalence):
         if not 0 < prevalence < 1:
-            raise ProbabilityInvalid(what="A prevalence", where="between 0 and 1, both excluded")
+            raise ProbabilityInvalid(
+                what="A prevalence", where="between 0 and 1, both excluded"
+            )
     chances = _as_probabilities(probability)
     malignant = chances * (to_prevalence / from_prevalence)
     benign = (1 - chances) * ((1 - to_prevalence) / (1 - from_prevalence))
@@ -161,17 +166,25 @@ def observed_expected(
     Source: Debray et al., BMJ 356:i6460 (2017), for the ratio.
     """
     chances, malignant = as_cases(_as_probabilities(probabilities), labels, needed=0)
-    found, count, mean = int(malignant.sum()), malignant.size, float(chances.mean())
+    found = int(malignant.sum())
+    count = malignant.size
+    mean = float(chances.mean())
     if mean == 0:
         raise ProbabilityInvalid(what="The mean of the probabilities", where="above 0")
     rate = wilson(found, count, level)
     return ObservedExpected(
-        found, mean * count, found / count / mean, Interval(rate.low / mean, rate.high / mean)
+        found,
+        mean * count,
+        found / count / mean,
+        Interval(rate.low / mean, rate.high / mean),
     )
 
 
-def _bin(number: int, bins: int, chances: Floats, malignant: Flags, level: float) -> CalibrationBin:
-    found, count = int(malignant.sum()), malignant.size
+def _bin(
+    number: int, bins: int, chances: Floats, malignant: Flags, level: float
+) -> CalibrationBin:
+    found = int(malignant.sum())
+    count = malignant.size
     return CalibrationBin(
         low=float(number / bins),
         high=float((number + 1) / bins),

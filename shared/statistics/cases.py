@@ -29,7 +29,9 @@ def as_labels(labels: ArrayLike) -> Flags:
     return given.astype(bool)
 
 
-def as_cases(scores: ArrayLike, labels: ArrayLike, needed: int = 1) -> tuple[Floats, Flags]:
+def as_cases(
+    scores: ArrayLike, labels: ArrayLike, needed: int = 1
+) -> tuple[Floats, Flags]:
     """Scores and labels of the same cases, with at least `needed` of each class (0: any mix will do).
 
     Parameters
@@ -51,5 +53,7 @@ def as_cases(scores: ArrayLike, labels: ArrayLike, needed: int = 1) -> tuple[Flo
         raise ScoresInvalid(problem="a score is not finite")
     positives = int(malignant.sum())
     if min(positives, malignant.size - positives) < needed:
-        raise SingleClass(needed=needed, malignant=positives, benign=malignant.size - positives)
+        raise SingleClass(
+            needed=needed, malignant=positives, benign=malignant.size - positives
+        )
     return values, malignant

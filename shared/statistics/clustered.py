@@ -23,7 +23,8 @@ class Areas:
 
     def interval(self, reader: int, level: float = 0.95) -> Interval:
         """Wald's on the logit scale; of zero width where the classes do not overlap at all."""
-        area, variance = float(self.values[reader]), float(self.covariance[reader, reader])
+        area = float(self.values[reader])
+        variance = float(self.covariance[reader, reader])
         return (
             logit_interval(area, math.sqrt(variance), level)
             if variance > 0 and 0 < area < 1
@@ -32,11 +33,11 @@ class Areas:
 
     def paired(self) -> PairedTest:
         """The first reader against the second."""
-        spread = self.covariance[0, 0] + self.covariance[1, 1] - 2 * self.covariance[0, 1]
-        difference, error = (
-            float(self.values[0] - self.values[1]),
-            math.sqrt(max(float(spread), 0.0)),
+        spread = (
+            self.covariance[0, 0] + self.covariance[1, 1] - 2 * self.covariance[0, 1]
         )
+        difference = float(self.values[0] - self.values[1])
+        error = math.sqrt(max(float(spread), 0.0))
         z = (
             difference / error
             if error
@@ -66,9 +67,11 @@ def clustered_areas(scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike) -
     Source: Obuchowski, Biometrics 53:567 (1997).
     """
     rows = [
-        as_cases(row, labels, needed=2) for row in np.atleast_2d(np.asarray(scores, np.float64))
+        as_cases(row, labels, needed=2)
+        for row in np.atleast_2d(np.asarray(scores, np.float64))
     ]
-    values, malignant = np.stack([row for row, _ in rows]), rows[0][1]
+    values = np.stack([row for row, _ in rows])
+    malignant = rows[0][1]
     names, place = np.unique(np.asarray(clusters), return_inverse=True)
     if place.shape != malignant.shape:
         raise ScoresInvalid(
@@ -92,23 +95,32 @@ def _summed_by_cluster(values: Floats, place: np.ndarray, clusters: int) -> Floa
 
 def _ranked_rightly(scores: Floats, malignant: Flags) -> Floats:
     """Each image's share (R, N) of the other class that it is ranked rightly against."""
-    positives, negatives = int(malignant.sum()), int((~malignant).sum())
-    overall, ranked = midranks(scores), np.empty_like(scores)
-    ranked[:, malignant] = (overall[:, malignant] - midranks(scores[:, malignant])) / negatives
+    positives = int(malignant.sum())
+    negatives = int((~malignant).sum())
+    overall = midranks(scores)
+    ranked = np.empty_like(scores)
+    ranked[:, malignant] = (
+        overall[:, malignant] - midranks(scores[:, malignant])
+    ) / negatives
     ranked[:, ~malignant] = (
         1 - (overall[:, ~malignant] - midranks(scores[:, ~malignant])) / positives
     )
     return ranked
 
 
-def _covariance(sick: Floats, well: Floats, malignant: Flags, place: np.ndarray) -> Floats:
+def _covariance(
+    sick: Floats, well: Floats, malignant: Flags, place: np.ndarray
+) -> Floats:
     """From each cluster's sums (R, K) over its malignant and its benign images."""
-    positives, negatives = int(malignant.sum()), int((~malignant).sum())
+    positives = int(malignant.sum())
+    negatives = int((~malignant).sum())
     with_sick, with_well, all_ = (
         np.unique(part).size for part in (place[malignant], place[~malignant], place)
     )
     if min(with_sick, with_well) < 2:
-        raise ScoresInvalid(problem="all malignant or all benign images are of one patient")
+        raise ScoresInvalid(
+            problem="all malignant or all benign images are of one patient"
+        )
     mixed = _bessel(all_) * sick @ well.T / (positives * negatives)
     of_sick = _bessel(with_sick) * sick @ sick.T / positives**2
     of_well = _bessel(with_well) * well @ well.T / negatives**2

@@ -69,7 +69,9 @@ def fit_conformal(
     ProbabilityInvalid, ScoresInvalid, SingleClass
     """
     if not 0 < coverage < 1:
-        raise ProbabilityInvalid(what="A coverage", where="between 0 and 1, both excluded")
+        raise ProbabilityInvalid(
+            what="A coverage", where="between 0 and 1, both excluded"
+        )
     chances, malignant = as_cases(probabilities, labels)
     if chances.min() < 0 or chances.max() > 1:
         raise ProbabilityInvalid(what="A probability", where="between 0 and 1")
@@ -121,7 +123,11 @@ class ConformalCases:
         above = self.benign.size - np.searchsorted(self.benign, values, side="left")
         below = np.searchsorted(self.malignant, values, side="right")
         return np.stack(
-            [(1 + above) / (1 + self.benign.size), (1 + below) / (1 + self.malignant.size)], axis=-1
+            [
+                (1 + above) / (1 + self.benign.size),
+                (1 + below) / (1 + self.malignant.size),
+            ],
+            axis=-1,
         )
 
 
@@ -174,12 +180,16 @@ class ConformalCoverage:
     @property
     def all(self) -> ClassCoverage:
         """Of both classes, as they were mixed."""
-        one, other = self.benign, self.malignant
+        one = self.benign
+        other = self.malignant
         covered = Proportion(
             one.covered.successes + other.covered.successes, one.cases + other.cases
         )
         return ClassCoverage(
-            covered, one.single + other.single, one.both + other.both, one.neither + other.neither
+            covered,
+            one.single + other.single,
+            one.both + other.both,
+            one.neither + other.neither,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -190,7 +200,10 @@ class ConformalCoverage:
 
 
 def conformal_coverage(
-    benign_p: ArrayLike, malignant_p: ArrayLike, labels: ArrayLike, alphas: Sequence[float]
+    benign_p: ArrayLike,
+    malignant_p: ArrayLike,
+    labels: ArrayLike,
+    alphas: Sequence[float],
 ) -> tuple[ConformalCoverage, ...]:
     """Observed coverage, set sizes and refer rate of sets at each error level.
 
@@ -206,11 +219,16 @@ def conformal_coverage(
     """
     malignant = as_labels(labels)
     p_values = np.stack(
-        [_as_p_values(benign_p, malignant.shape), _as_p_values(malignant_p, malignant.shape)],
+        [
+            _as_p_values(benign_p, malignant.shape),
+            _as_p_values(malignant_p, malignant.shape),
+        ],
         axis=-1,
     )
     if not all(0 < alpha < 1 for alpha in alphas):
-        raise ProbabilityInvalid(what="An error level", where="between 0 and 1, both excluded")
+        raise ProbabilityInvalid(
+            what="An error level", where="between 0 and 1, both excluded"
+        )
     return tuple(
         ConformalCoverage(
             float(alpha),
@@ -224,16 +242,22 @@ def conformal_coverage(
 def _class_coverage(held: Flags, own: int) -> ClassCoverage:
     """Of the sets (N, 2) of one class's cases."""
     sizes = held.sum(1)
-    single, both = int((sizes == 1).sum()), int((sizes == 2).sum())
+    single = int((sizes == 1).sum())
+    both = int((sizes == 2).sum())
     return ClassCoverage(
-        Proportion(int(held[:, own].sum()), len(held)), single, both, len(held) - single - both
+        Proportion(int(held[:, own].sum()), len(held)),
+        single,
+        both,
+        len(held) - single - both,
     )
 
 
 def _as_p_values(values: ArrayLike, shape: tuple[int, ...]) -> Floats:
     given = np.asarray(values, dtype=np.float64)
     if given.shape != shape:
-        raise ScoresInvalid(problem=f"p-values have the shape {given.shape}, labels {shape}")
+        raise ScoresInvalid(
+            problem=f"p-values have the shape {given.shape}, labels {shape}"
+        )
     if not np.all((given > 0) & (given <= 1)):
         raise ProbabilityInvalid(what="A p-value", where="above 0 and up to 1")
     return given
@@ -242,4 +266,8 @@ def _as_p_values(values: ArrayLike, shape: tuple[int, ...]) -> Floats:
 def _floor(of_true_class: Floats, coverage: float) -> float:
     """The highest floor that enough of the n cases reach: ceil((n + 1) coverage) of them."""
     needed = math.ceil((of_true_class.size + 1) * coverage - 1e-9)
-    return 0.0 if needed > of_true_class.size else float(np.sort(of_true_class)[::-1][needed - 1])
+    return (
+        0.0
+        if needed > of_true_class.size
+        else float(np.sort(of_true_class)[::-1][needed - 1])
+    )

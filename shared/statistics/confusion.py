@@ -68,7 +68,8 @@ class ConfusionTable:
         decisions : (N,) bool or 0/1, 1 = called malignant
         labels : (N,) bool or 0/1, 1 = malignant
         """
-        called, malignant = as_labels(decisions), as_labels(labels)
+        called = as_labels(decisions)
+        malignant = as_labels(labels)
         if called.shape != malignant.shape:
             raise ScoresInvalid(
                 problem=f"there are {called.size} decisions for {malignant.size} labels"
@@ -90,7 +91,9 @@ class ConfusionTable:
         """The counts behind a rate, for its interval."""
         match measure:
             case Measure.ACCURACY:
-                return Proportion(self.tp + self.tn, self.tp + self.fn + self.fp + self.tn)
+                return Proportion(
+                    self.tp + self.tn, self.tp + self.fn + self.fp + self.tn
+                )
             case Measure.SENSITIVITY:
                 return Proportion(self.tp, self.tp + self.fn)
             case Measure.SPECIFICITY:

@@ -10,7 +10,8 @@ from shared.statistics.calibration import expected_calibration_error
 from shared.statistics.cases import Floats
 from shared.statistics.clustered import clustered_areas
 
-DRAWS, AT_ONCE = 2000, 100
+DRAWS = 2000
+AT_ONCE = 100
 SEED = 0
 CHANCE = 0.05
 """Share of perfectly calibrated models that are found wanting by chance alone."""
@@ -81,15 +82,28 @@ def non_inferiority(
     paired = clustered_areas(scores, labels, clusters).paired()
     reach = float(ndtri(1 - significance)) * paired.standard_error
     above = paired.difference + margin
-    p_value = ndtr(-above / paired.standard_error) if paired.standard_error else float(above <= 0)
-    low, high = paired.difference - reach, paired.difference + reach
+    p_value = (
+        ndtr(-above / paired.standard_error)
+        if paired.standard_error
+        else float(above <= 0)
+    )
+    low = paired.difference - reach
+    high = paired.difference + reach
     level = 1 - 2 * significance
     return NonInferiority(
-        paired.difference, paired.standard_error, low, high, level, margin, float(p_value)
+        paired.difference,
+        paired.standard_error,
+        low,
+        high,
+        level,
+        margin,
+        float(p_value),
     )
 
 
-def calibration_test(risks: ArrayLike, labels: ArrayLike, bins: int = 10) -> CalibrationTest:
+def calibration_test(
+    risks: ArrayLike, labels: ArrayLike, bins: int = 10
+) -> CalibrationTest:
     """Whether the risks are further from the truth than chance alone takes those of a perfectly calibrated model.
 
     The expected calibration error of few images is far from 0 even where every risk is right, since each bin's rate is
@@ -113,7 +127,10 @@ def calibration_test(risks: ArrayLike, labels: ArrayLike, bins: int = 10) -> Cal
     errors = _errors_by_chance(np.asarray(risks, np.float64), bins)
     p_value = (1 + np.sum(errors >= found - 1e-12)) / (DRAWS + 1)
     return CalibrationTest(
-        found, float(errors.mean()), float(np.quantile(errors, 1 - CHANCE)), float(p_value)
+        found,
+        float(errors.mean()),
+        float(np.quantile(errors, 1 - CHANCE)),
+        float(p_value),
     )
 
 
@@ -121,7 +138,10 @@ def _errors_by_chance(chances: Floats, bins: int) -> Floats:
     """Calibration errors (DRAWS,) of labels drawn from the risks; the same for the same risks."""
     random = np.random.default_rng(SEED)
     bin_of = np.eye(bins)[np.minimum((chances * bins).astype(int), bins - 1)]
-    drawn = (random.random((AT_ONCE, chances.size)) < chances for _ in range(DRAWS // AT_ONCE))
+    drawn = (
+        random.random((AT_ONCE, chances.size)) < chances
+        for _ in range(DRAWS // AT_ONCE)
+    )
     return np.concatenate(
         [np.abs((chances - labels) @ bin_of).sum(1) / chances.size for labels in drawn]
     )

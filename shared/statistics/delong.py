@@ -37,7 +37,10 @@ class PairedTest:
 
 
 def delong_interval(
-    scores: ArrayLike, labels: ArrayLike, level: float = 0.95, scale: Scale = Scale.LOGIT
+    scores: ArrayLike,
+    labels: ArrayLike,
+    level: float = 0.95,
+    scale: Scale = Scale.LOGIT,
 ) -> Interval:
     """Confidence interval of the AUC.
 
@@ -55,7 +58,8 @@ def delong_interval(
     """
     values, malignant = as_cases(scores, labels, needed=2)
     areas, covariance = _areas_and_covariance(values[np.newaxis], malignant)
-    area, error = float(areas[0]), math.sqrt(covariance[0, 0])
+    area = float(areas[0])
+    error = math.sqrt(covariance[0, 0])
     if error == 0:
         return Interval(area, area)
     if scale is Scale.LOGIT:
@@ -74,7 +78,9 @@ def delong_test(first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> Paire
     """
     scores_first, malignant = as_cases(first, labels, needed=2)
     scores_second, _ = as_cases(second, labels, needed=2)
-    areas, covariance = _areas_and_covariance(np.stack([scores_first, scores_second]), malignant)
+    areas, covariance = _areas_and_covariance(
+        np.stack([scores_first, scores_second]), malignant
+    )
     difference = float(areas[0] - areas[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     error = math.sqrt(max(0.0, variance))
@@ -86,14 +92,17 @@ def delong_test(first: ArrayLike, second: ArrayLike, labels: ArrayLike) -> Paire
 
 def _areas_and_covariance(scores: Floats, malignant: Flags) -> tuple[Floats, Floats]:
     """AUCs (R,) of R readers' scores (R, N), and their covariance matrix (R, R)."""
-    positives, negatives = int(malignant.sum()), int((~malignant).sum())
+    positives = int(malignant.sum())
+    negatives = int((~malignant).sum())
     overall = midranks(scores)
     among_positives = midranks(scores[:, malignant])
     among_negatives = midranks(scores[:, ~malignant])
     # Each case's share of the other class that it is ranked rightly against.
     share_of_positive = (overall[:, malignant] - among_positives) / negatives
     share_of_negative = 1 - (overall[:, ~malignant] - among_negatives) / positives
-    covariance = np.cov(share_of_positive) / positives + np.cov(share_of_negative) / negatives
+    covariance = (
+        np.cov(share_of_positive) / positives + np.cov(share_of_negative) / negatives
+    )
     return share_of_positive.mean(axis=1), np.atleast_2d(covariance)
 
 

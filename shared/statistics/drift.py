@@ -18,11 +18,13 @@ from shared.statistics.cases import Floats
 from shared.statistics.errors import DriftReferenceInvalid, DriftSampleInvalid
 
 BINS = 10
-WATCH, ALARM = 0.10, 0.25
+WATCH = 0.10
+ALARM = 0.25
 """Usual limits of PSI: below 0.1 no change worth naming, above 0.25 a marked one (Siddiqi, Credit Risk Scorecards,
 Wiley 2006; Lewis, An Introduction to Credit Scoring, 1994). They are convention, not theory.
 """
-WATCH_LEVEL, ALARM_LEVEL = 0.95, 0.99
+WATCH_LEVEL = 0.95
+ALARM_LEVEL = 0.99
 """What PSI must exceed of its own chance distribution, so that few cases raise no false alarm."""
 FEWEST = 5 * BINS
 """Five expected in each bin, the least at which the chi-squared law of PSI holds (Cochran, Biometrics 10:417, 1954)."""
@@ -94,7 +96,8 @@ def tally(values: ArrayLike, reference: ArrayLike) -> NDArray[np.int64]:
     ------
     DriftSampleInvalid, DriftReferenceInvalid
     """
-    given, quantiles = np.asarray(values, dtype=np.float64), as_reference(reference)
+    given = np.asarray(values, dtype=np.float64)
+    quantiles = as_reference(reference)
     if given.ndim != 1 or given.size == 0:
         raise DriftSampleInvalid(problem=f"they have the shape {given.shape}")
     if not np.isfinite(given).all():
@@ -105,7 +108,10 @@ def tally(values: ArrayLike, reference: ArrayLike) -> NDArray[np.int64]:
 
 
 def drift(
-    counts: ArrayLike, reference: ArrayLike, reference_cases: int | None = None, tests: int = 1
+    counts: ArrayLike,
+    reference: ArrayLike,
+    reference_cases: int | None = None,
+    tests: int = 1,
 ) -> Drift:
     """PSI and KS of counts against the reference.
 
@@ -128,7 +134,9 @@ def drift(
 
 
 def components_drift(
-    counts: Sequence[ArrayLike], references: Sequence[ArrayLike], reference_cases: int | None = None
+    counts: Sequence[ArrayLike],
+    references: Sequence[ArrayLike],
+    reference_cases: int | None = None,
 ) -> Drift:
     """Several components, such as an embedding's, in one: the largest PSI, and the least KS p-value, both corrected.
 
@@ -157,7 +165,10 @@ def components_drift(
 
 
 def population_stability(
-    counts: ArrayLike, reference: ArrayLike, reference_cases: int | None = None, tests: int = 1
+    counts: ArrayLike,
+    reference: ArrayLike,
+    reference_cases: int | None = None,
+    tests: int = 1,
 ) -> Stability:
     """Population stability index over the reference's deciles: the sum of (q - p) ln(q / p).
 
@@ -179,7 +190,10 @@ def population_stability(
 
 
 def ks_against(
-    counts: ArrayLike, reference: ArrayLike, reference_cases: int | None = None, tests: int = 1
+    counts: ArrayLike,
+    reference: ArrayLike,
+    reference_cases: int | None = None,
+    tests: int = 1,
 ) -> KsTest:
     """Kolmogorov-Smirnov's test of a sample against quantiles.
 
@@ -222,10 +236,17 @@ def as_reference(quantiles: ArrayLike) -> Floats:
     return given
 
 
-def _checked(counts: ArrayLike, reference: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
-    quantiles, found = as_reference(reference), np.asarray(counts)
+def _checked(
+    counts: ArrayLike, reference: ArrayLike
+) -> tuple[NDArray[np.int64], Floats]:
+    quantiles = as_reference(reference)
+    found = np.asarray(counts)
     size = quantiles.size + 1
-    if found.shape != (size,) or not np.issubdtype(found.dtype, np.integer) or (found < 0).any():
+    if (
+        found.shape != (size,)
+        or not np.issubdtype(found.dtype, np.integer)
+        or (found < 0).any()
+    ):
         raise DriftSampleInvalid(problem=f"they are no {size} counts")
     if not found.any():
         raise DriftSampleInvalid(problem="there are none")
@@ -236,15 +257,19 @@ def _stability(
     found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int
 ) -> Stability:
     edges, below = _deciles(quantiles)
-    expected = np.maximum(np.diff(below, prepend=0.0, append=1.0), EMPTY / (quantiles.size - 1))
+    expected = np.maximum(
+        np.diff(below, prepend=0.0, append=1.0), EMPTY / (quantiles.size - 1)
+    )
     expected = expected / expected.sum()
-    size, bins = int(found.sum()), expected.size
+    size = int(found.sum())
+    bins = expected.size
     binned = np.diff(_below(found, quantiles, edges), prepend=0, append=size)
     share = (binned + EMPTY) / (size + EMPTY * bins)
     psi = float(np.sum((share - expected) * np.log(share / expected)))
     scale = 1 / size + (1 / reference_cases if reference_cases else 0.0)
     watch, alarm = (
-        scale * _by_chance((1 - level) / tests, bins - 1) for level in (WATCH_LEVEL, ALARM_LEVEL)
+        scale * _by_chance((1 - level) / tests, bins - 1)
+        for level in (WATCH_LEVEL, ALARM_LEVEL)
     )
     return Stability(psi, size, max(WATCH, watch), max(ALARM, alarm))
 
@@ -258,7 +283,9 @@ def _ks(
     if reference_cases is None:
         chance = _one_sample_p_value(distance, size)
     else:
-        chance = kolmogorov(distance * np.sqrt(size * reference_cases / (size + reference_cases)))
+        chance = kolmogorov(
+            distance * np.sqrt(size * reference_cases / (size + reference_cases))
+        )
     return KsTest(distance, float(min(1.0, chance * tests)))
 
 
@@ -289,6 +316,8 @@ def _deciles(quantiles: Floats) -> tuple[Floats, Floats]:
     return edges[chosen], below[chosen]
 
 
-def _below(counts: NDArray[np.int64], quantiles: Floats, edges: Floats) -> NDArray[np.int64]:
+def _below(
+    counts: NDArray[np.int64], quantiles: Floats, edges: Floats
+) -> NDArray[np.int64]:
     """How many of the counted values lie below each edge, which is one of the quantiles."""
     return np.cumsum(counts)[np.searchsorted(quantiles, edges, side="left")]

@@ -17,7 +17,13 @@ from shared.statistics.sites import SiteRates, rates_by_site
 
 MOST_POINTS = 200
 DIGITS = 5
-RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.PPV, Measure.NPV, Measure.ACCURACY)
+RATES = (
+    Measure.SENSITIVITY,
+    Measure.SPECIFICITY,
+    Measure.PPV,
+    Measure.NPV,
+    Measure.ACCURACY,
+)
 
 
 def rate(part: Proportion) -> dict[str, Any]:
@@ -56,14 +62,20 @@ def evaluation(
         "sites": [part(row) for row in rates_by_site(sites, called, malignant, scores)],
         "sizes": [
             part(row, "band")
-            for row in sorted(rates_by_site(sizes, called, malignant, scores), key=_place)
+            for row in sorted(
+                rates_by_site(sizes, called, malignant, scores), key=_place
+            )
         ],
     }
 
 
 def bins(risks: Floats, malignant: Flags) -> list[dict[str, Any]]:
     """The calibration curve: each bin's stated risk and observed rate with Wilson's interval, and how many it holds."""
-    return [asdict(each) for each in calibration_curve(risks, malignant)] if risks.size else []
+    return (
+        [asdict(each) for each in calibration_curve(risks, malignant)]
+        if risks.size
+        else []
+    )
 
 
 def part(row: SiteRates, named: str = "site") -> dict[str, Any]:
@@ -89,8 +101,11 @@ def _place(row: SiteRates) -> int:
 
 
 def _roc(scores: Floats, malignant: Flags, patients: np.ndarray) -> dict[str, Any]:
-    curve, band = roc_curve(scores, malignant), roc_band(scores, malignant, patients)
-    kept = np.unique(np.linspace(0, curve.sensitivity.size - 1, MOST_POINTS).round().astype(int))
+    curve = roc_curve(scores, malignant)
+    band = roc_band(scores, malignant, patients)
+    kept = np.unique(
+        np.linspace(0, curve.sensitivity.size - 1, MOST_POINTS).round().astype(int)
+    )
     return {
         "points": _pairs(curve.false_positive_rate[kept], curve.sensitivity[kept]),
         "band": _pairs(band.false_positive_rate, band.low, band.high),
@@ -98,4 +113,7 @@ def _roc(scores: Floats, malignant: Flags, patients: np.ndarray) -> dict[str, An
 
 
 def _pairs(*columns: Floats) -> list[list[float]]:
-    return [[round(float(value), DIGITS) for value in row] for row in zip(*columns, strict=True)]
+    return [
+        [round(float(value), DIGITS) for value in row]
+        for row in zip(*columns, strict=True)
+    ]

@@ -25,7 +25,8 @@ from shared.statistics.evaluation import bins, evaluation, part, rate
 from shared.statistics.intervals import IntervalMethod, normal_quantile, wilson
 from shared.statistics.sites import SiteRates, rates_by_site
 
-UNREAD_MALIGNANT, UNREAD_BENIGN = -1.0, 2.0
+UNREAD_MALIGNANT = -1.0
+UNREAD_BENIGN = 2.0
 """Scores of images a model could not read: below and above all others, so that each is ranked as wrongly as can be."""
 NO_SITE = "(no site)"
 
@@ -130,37 +131,57 @@ def weigh(
     failed = any(reason.weight is Weight.AGAINST for reason in reasons)
     figures = counts | {
         "candidate": ours.figures() | {"evaluation": ours.evaluated(named, bands)},
-        "live": theirs and theirs.figures() | {"evaluation": theirs.evaluated(named, bands)},
+        "live": theirs
+        and theirs.figures() | {"evaluation": theirs.evaluated(named, bands)},
         "comparison": asdict(test) if test else None,
         "paired": theirs and _paired(ours, theirs, names),
         "sites": [part(row) for row in rows],
         "worst_site": _worst(rows),
     }
     return Judgement(
-        GateVerdict.FAILED if failed else GateVerdict.PASSED, reasons, figures, asdict(policy)
+        GateVerdict.FAILED if failed else GateVerdict.PASSED,
+        reasons,
+        figures,
+        asdict(policy),
     )
 
 
 class _Side:
     """One model's readings with the unread images counted against it."""
 
-    def __init__(self, readings: Readings, malignant: Flags, patients: np.ndarray) -> None:
-        scores, risks = (np.asarray(each, np.float64) for each in (readings.scores, readings.risks))
-        if not scores.shape == risks.shape == np.shape(readings.called) == malignant.shape:
+    def __init__(
+        self, readings: Readings, malignant: Flags, patients: np.ndarray
+    ) -> None:
+        scores, risks = (
+            np.asarray(each, np.float64) for each in (readings.scores, readings.risks)
+        )
+        if (
+            not scores.shape
+            == risks.shape
+            == np.shape(readings.called)
+            == malignant.shape
+        ):
             raise ScoresInvalid(
                 problem=f"there are {scores.size} readings of {malignant.size} images"
             )
-        self.malignant, self.read = malignant, np.isfinite(scores)
+        self.malignant = malignant
+        self.read = np.isfinite(scores)
         self.scores: Floats = np.where(
             self.read, scores, np.where(malignant, UNREAD_MALIGNANT, UNREAD_BENIGN)
         )
         self.called: Flags = np.where(
             self.read, np.asarray(readings.called, np.float64) == 1, ~malignant
         )
-        self.referred = int((np.asarray(readings.referred, np.float64)[self.read] == 1).sum())
+        self.referred = int(
+            (np.asarray(readings.referred, np.float64)[self.read] == 1).sum()
+        )
         self.table = ConfusionTable.from_decisions(self.called, malignant)
-        self._patients, self._areas = patients, clustered_areas(self.scores, malignant, patients)
-        self._risks, self._trained_at = risks, readings.prevalence
+        self._patients, self._areas = (
+            patients,
+            clustered_areas(self.scores, malignant, patients),
+        )
+        self._risks = risks
+        self._trained_at = readings.prevalence
         self.calibration = self._calibration()
 
     @property
@@ -172,13 +193,19 @@ class _Side:
         return float(self._areas.values[0])
 
     def _calibration(self) -> CalibrationTest | None:
-        return calibration_test(self.risks, self.malignant[self.read]) if self._both() else None
+        return (
+            calibration_test(self.risks, self.malignant[self.read])
+            if self._both()
+            else None
+        )
 
     @property
     def risks(self) -> Floats:
         """At the prevalence of the images it read, as the service carries a risk to each hospital's prevalence."""
         return shift_prior(
-            self._risks[self.read], self._trained_at, float(self.malignant[self.read].mean())
+            self._risks[self.read],
+            self._trained_at,
+            float(self.malignant[self.read].mean()),
         )
 
     def _both(self) -> bool:
@@ -187,9 +214,13 @@ class _Side:
 
     def evaluated(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
         """What is drawn of it."""
-        drawn = evaluation(self.scores, self.called, self.malignant, self._patients, sites, sizes)
+        drawn = evaluation(
+            self.scores, self.called, self.malignant, self._patients, sites, sizes
+        )
         return drawn | {
-            "calibration": bins(self.risks, self.malignant[self.read]) if self._both() else []
+            "calibration": bins(self.risks, self.malignant[self.read])
+            if self._both()
+            else []
         }
 
     def figures(self) -> dict[str, Any]:
@@ -198,7 +229,9 @@ class _Side:
             "sensitivity": rate(self.table.proportion(Measure.SENSITIVITY)),
             "specificity": rate(self.table.proportion(Measure.SPECIFICITY)),
             "calibration": asdict(self.calibration) if self.calibration else None,
-            "brier": brier(self.risks, self.malignant[self.read]) if self._both() else None,
+            "brier": brier(self.risks, self.malignant[self.read])
+            if self._both()
+            else None,
             "referred": self.referred,
             "unread": self.unread,
         }
@@ -206,10 +239,18 @@ class _Side:
 
 def _paired(ours: _Side, theirs: _Side, patients: np.ndarray) -> dict[str, float]:
     """Candidate less live model: the AUCs' difference with its 95 % interval, and P that there is none."""
-    test = clustered_areas([ours.scores, theirs.scores], ours.malignant, patients).paired()
+    test = clustered_areas(
+        [ours.scores, theirs.scores], ours.malignant, patients
+    ).paired()
     reach = normal_quantile(0.95) * test.standard_error
-    low, high = test.difference - reach, test.difference + reach
-    return {"difference": test.difference, "low": low, "high": high, "p_value": test.p_value}
+    low = test.difference - reach
+    high = test.difference + reach
+    return {
+        "difference": test.difference,
+        "low": low,
+        "high": high,
+        "p_value": test.p_value,
+    }
 
 
 def _counts(malignant: np.ndarray, names: np.ndarray) -> dict[str, int]:
@@ -225,7 +266,8 @@ def _counts(malignant: np.ndarray, names: np.ndarray) -> dict[str, int]:
 def _too_few(malignant: Flags, patients: np.ndarray, policy: GatePolicy) -> bool:
     """Whether a class has too few images, or all of its images are of one patient."""
     return any(
-        images.sum() < policy.least_of_each_class or np.unique(patients[images]).size < 2
+        images.sum() < policy.least_of_each_class
+        or np.unique(patients[images]).size < 2
         for images in (malignant, ~malignant)
     )
 
@@ -304,7 +346,10 @@ def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReaso
     notes = []
     for row in rows:
         part = row.rates[Measure.SENSITIVITY]
-        if part.total and part.intervals[IntervalMethod.WILSON].high < policy.sensitivity_floor:
+        if (
+            part.total
+            and part.intervals[IntervalMethod.WILSON].high < policy.sensitivity_floor
+        ):
             facts = {"site": row.site, "found": part.successes, "of": part.total}
             notes.append(GateReason("site-below-floor", Weight.NOTE, facts))
     return notes
@@ -313,4 +358,8 @@ def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReaso
 def _worst(rows: Sequence[SiteRates]) -> str | None:
     """Where the smallest share of malignant images is found; None where no site has any."""
     known = [row for row in rows if row.malignant]
-    return min(known, key=lambda row: row.rates[Measure.SENSITIVITY].value).site if known else None
+    return (
+        min(known, key=lambda row: row.rates[Measure.SENSITIVITY].value).site
+        if known
+        else None
+    )

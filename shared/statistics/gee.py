@@ -75,7 +75,11 @@ class GeeRates:
             return GeeTest(0.0, 0.0, 0.0, 0.0, 1.0)
         error = math.sqrt(variance)
         return GeeTest(
-            difference, ratio, error, ratio / error, float(2 * ndtr(-abs(ratio / error)))
+            difference,
+            ratio,
+            error,
+            ratio / error,
+            float(2 * ndtr(-abs(ratio / error))),
         )
 
 
@@ -105,7 +109,9 @@ def gee_rates(
     JudgementsInvalid, GeeNotConverged
     """
     tally = Tally.of(correct, judged, clusters)
-    right, total, mixed = tally.right.sum(0), tally.judged.sum(0), tally.mixed
+    right = tally.right.sum(0)
+    total = tally.judged.sum(0)
+    mixed = tally.mixed
     logits = logit((right + 0.5) / (total + 1))
     covariance = np.diag(1 / (right + 0.5) + 1 / (total - right + 0.5))
     fit = (
@@ -115,11 +121,15 @@ def gee_rates(
     )
     logits[mixed], covariance[np.ix_(mixed, mixed)] = fit.logits, fit.covariance
     errors = np.sqrt(covariance.diagonal())
-    return GeeRates(_rates(tally, logits, errors, level), logits, covariance, fit.correlation)
+    return GeeRates(
+        _rates(tally, logits, errors, level), logits, covariance, fit.correlation
+    )
 
 
 def gee_logistic(
-    correct: ArrayLike, judged: ArrayLike | None = None, clusters: ArrayLike | None = None
+    correct: ArrayLike,
+    judged: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
 ) -> GeeFit:
     """The regression alone, for judges who were both right and wrong; parameters as in `gee_rates`."""
     tally = Tally.of(correct, judged, clusters)
@@ -142,11 +152,15 @@ class Tally:
     right: Floats
 
     @classmethod
-    def of(cls, correct: ArrayLike, judged: ArrayLike | None, clusters: ArrayLike | None) -> Self:
+    def of(
+        cls, correct: ArrayLike, judged: ArrayLike | None, clusters: ArrayLike | None
+    ) -> Self:
         answers, counted = _as_judgements(correct, judged)
         right = np.where(counted, answers, 0.0)
         member = _as_clusters(clusters, answers.shape[1])
-        return cls(*(_summed(table.T.astype(np.float64), member) for table in (counted, right)))
+        return cls(
+            *(_summed(table.T.astype(np.float64), member) for table in (counted, right))
+        )
 
     @property
     def mixed(self) -> Flags:
@@ -166,7 +180,9 @@ def _summed(table: Floats, member: np.ndarray) -> Floats:
     return summed
 
 
-def _as_judgements(correct: ArrayLike, judged: ArrayLike | None) -> tuple[Floats, Flags]:
+def _as_judgements(
+    correct: ArrayLike, judged: ArrayLike | None
+) -> tuple[Floats, Flags]:
     answers = np.asarray(correct, dtype=np.float64)
     if answers.ndim != 2 or answers.size == 0:
         raise JudgementsInvalid(problem=f"they have the shape {answers.shape}")
@@ -188,15 +204,22 @@ def _as_clusters(clusters: ArrayLike | None, cases: int) -> np.ndarray:
         return np.arange(cases)
     labels = np.asarray(clusters)
     if labels.shape != (cases,):
-        raise JudgementsInvalid(problem=f"clusters have the shape {labels.shape} for {cases} cases")
+        raise JudgementsInvalid(
+            problem=f"clusters have the shape {labels.shape} for {cases} cases"
+        )
     return np.unique(labels, return_inverse=True)[1]
 
 
-def _rates(tally: Tally, logits: Floats, errors: Floats, level: float) -> tuple[GeeRate, ...]:
-    right, judged = (table.sum(0).astype(int).tolist() for table in (tally.right, tally.judged))
+def _rates(
+    tally: Tally, logits: Floats, errors: Floats, level: float
+) -> tuple[GeeRate, ...]:
+    right, judged = (
+        table.sum(0).astype(int).tolist() for table in (tally.right, tally.judged)
+    )
     reach = normal_quantile(level) * errors
     fitted = zip(
-        *(expit(ends).tolist() for ends in (logits, logits - reach, logits + reach)), strict=True
+        *(expit(ends).tolist() for ends in (logits, logits - reach, logits + reach)),
+        strict=True,
     )
     return tuple(
         GeeRate(value, Interval(low, high), right[judge], judged[judge])
@@ -228,7 +251,8 @@ def _fit(tally: Tally) -> GeeFit:
 
 def _correlation(tally: Tally, rates: Floats) -> float:
     """Moment estimate from the products of Pearson residuals, less one degree of freedom for each judge."""
-    answers, pairs = tally.judged.sum(), (tally.judged.sum(1) * (tally.judged.sum(1) - 1)).sum() / 2
+    answers = tally.judged.sum()
+    pairs = (tally.judged.sum(1) * (tally.judged.sum(1) - 1)).sum() / 2
     if pairs <= rates.size or answers <= rates.size:
         return 0.0
     residuals, squares = _residuals(tally, rates)
@@ -247,14 +271,18 @@ def _residuals(tally: Tally, rates: Floats) -> tuple[Floats, Floats]:
     return residuals, squares.sum(1)
 
 
-def _equations(tally: Tally, rates: Floats, correlation: float) -> tuple[Floats, Floats]:
+def _equations(
+    tally: Tally, rates: Floats, correlation: float
+) -> tuple[Floats, Floats]:
     """Information (R, R) and each cluster's score (K, R); the exchangeable matrix is inverted by formula."""
     deviation = np.sqrt(rates * (1 - rates))
     weights = tally.judged * deviation
     shared = correlation / (1 + correlation * (tally.judged.sum(1) - 1))
     residuals, _ = _residuals(tally, rates)
     information = np.diag((weights * deviation).sum(0)) - (weights.T * shared) @ weights
-    scores = residuals * deviation - weights * (shared * residuals.sum(1))[:, np.newaxis]
+    scores = (
+        residuals * deviation - weights * (shared * residuals.sum(1))[:, np.newaxis]
+    )
     return information / (1 - correlation), scores / (1 - correlation)
 
 

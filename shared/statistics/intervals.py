@@ -26,7 +26,9 @@ def normal_quantile(level: float) -> float:
     return float(ndtri((1 + level) / 2))
 
 
-def logit_interval(estimate: float, standard_error: float, level: float = 0.95) -> Interval:
+def logit_interval(
+    estimate: float, standard_error: float, level: float = 0.95
+) -> Interval:
     """Wald interval of a fraction inside (0, 1) on the logit scale.
 
     Parameters
@@ -58,10 +60,15 @@ def wilson(successes: int, total: int, level: float = 0.95) -> Interval:
     """Score interval of a proportion (Wilson 1927). Without cases nothing is known: 0 to 1."""
     if total == 0:
         return Interval(0.0, 1.0)
-    z, fraction = normal_quantile(level), successes / total
+    z = normal_quantile(level)
+    fraction = successes / total
     shrink = 1 + z * z / total
     centre = (fraction + z * z / (2 * total)) / shrink
-    reach = z * math.sqrt(fraction * (1 - fraction) / total + z * z / (4 * total * total)) / shrink
+    reach = (
+        z
+        * math.sqrt(fraction * (1 - fraction) / total + z * z / (4 * total * total))
+        / shrink
+    )
     low = 0.0 if successes == 0 else centre - reach
     return Interval(low, 1.0 if successes == total else centre + reach)
 

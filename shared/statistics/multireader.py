@@ -53,7 +53,8 @@ def obuchowski_rockette(
     ------
     ScoresInvalid, SingleClass
     """
-    before, after = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    before = np.asarray(first, np.float64)
+    after = np.asarray(second, np.float64)
     if before.ndim != 2 or before.shape != after.shape or before.shape[0] < 2:
         raise ScoresInvalid(
             problem=f"two or more readers are needed, and the shapes are {before.shape}, {after.shape}"
@@ -63,7 +64,9 @@ def obuchowski_rockette(
     return from_areas(found.values.reshape(2, -1), found.covariance, count, level)
 
 
-def from_areas(areas: Floats, covariance: Floats, cases: int, level: float = 0.95) -> MultiReader:
+def from_areas(
+    areas: Floats, covariance: Floats, cases: int, level: float = 0.95
+) -> MultiReader:
     """The test from AUCs (2, R) and their covariance (2R, 2R), the first condition's readers before the second's."""
     readers = areas.shape[1]
     means = areas.mean(axis=1)
@@ -81,14 +84,26 @@ def from_areas(areas: Floats, covariance: Floats, cases: int, level: float = 0.9
     interval = Interval(max(difference - reach, -1.0), min(difference + reach, 1.0))
     p_value = float(fdtrc(1, degrees, f)) if math.isfinite(degrees) else _normal(f)
     return MultiReader(
-        float(means[0]), float(means[1]), difference, interval, f, degrees, p_value, readers, cases
+        float(means[0]),
+        float(means[1]),
+        difference,
+        interval,
+        f,
+        degrees,
+        p_value,
+        readers,
+        cases,
     )
 
 
 def _same_condition(covariance: Floats, readers: int) -> float:
     """Cov2: of two readers under one condition."""
     apart = ~np.eye(readers, dtype=bool)
-    return float(np.mean([_block(covariance, readers, place, place)[apart] for place in range(2)]))
+    return float(
+        np.mean(
+            [_block(covariance, readers, place, place)[apart] for place in range(2)]
+        )
+    )
 
 
 def _neither(covariance: Floats, readers: int) -> float:

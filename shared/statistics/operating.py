@@ -51,10 +51,17 @@ class OperatingPoint:
             "sensitivity": self.sensitivity.to_json(),
             "specificity": self.specificity.to_json(),
         }
-        return {"target": self.target, "cutoff": self.cutoff, "promised": self.promised, **rates}
+        return {
+            "target": self.target,
+            "cutoff": self.cutoff,
+            "promised": self.promised,
+            **rates,
+        }
 
 
-def sensitivity_cutoff(scores: ArrayLike, labels: ArrayLike, target: float) -> SensitivityCutoff:
+def sensitivity_cutoff(
+    scores: ArrayLike, labels: ArrayLike, target: float
+) -> SensitivityCutoff:
     """The highest cut-off that a share of `target` of new malignant cases can be promised to reach.
 
     It is the k-th lowest malignant score, k = floor((1 - target) (M + 1)): a new malignant case lies below it with a

@@ -53,11 +53,16 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemarTest:
         p_value = _exact_p_value(fewer, discordant)
         return McNemarTest(only_first, only_second, float(fewer), p_value, exact=True)
     statistic = max(abs(only_first - only_second) - 1, 0) ** 2 / discordant
-    return McNemarTest(only_first, only_second, statistic, float(chdtrc(1, statistic)), exact=False)
+    return McNemarTest(
+        only_first, only_second, statistic, float(chdtrc(1, statistic)), exact=False
+    )
 
 
 def compare_rates(
-    first_called: ArrayLike, second_called: ArrayLike, labels: ArrayLike, measure: Measure | str
+    first_called: ArrayLike,
+    second_called: ArrayLike,
+    labels: ArrayLike,
+    measure: Measure | str,
 ) -> McNemarTest:
     """McNemar's test of two judges' sensitivity, specificity or accuracy on the same cases.
 
@@ -76,9 +81,12 @@ def compare_rates(
     malignant = as_labels(labels)
     counted = _counted(Measure(measure), malignant)
     if not counted.any():
-        raise SingleClass(needed=1, malignant=int(malignant.sum()), benign=int((~malignant).sum()))
+        raise SingleClass(
+            needed=1, malignant=int(malignant.sum()), benign=int((~malignant).sum())
+        )
     right_first, right_second = (
-        _calls(called, malignant) == malignant for called in (first_called, second_called)
+        _calls(called, malignant) == malignant
+        for called in (first_called, second_called)
     )
     return mcnemar(right_first[counted], right_second[counted])
 
@@ -108,7 +116,10 @@ def _calls(called: ArrayLike, malignant: Flags) -> Flags:
 
 
 def _of_the_same_cases(first: ArrayLike, second: ArrayLike) -> tuple[Flags, Flags]:
-    here, there = as_labels(first), as_labels(second)
+    here = as_labels(first)
+    there = as_labels(second)
     if here.shape != there.shape:
-        raise ScoresInvalid(problem=f"there are {here.size} answers for {there.size} cases")
+        raise ScoresInvalid(
+            problem=f"there are {here.size} answers for {there.size} cases"
+        )
     return here, there

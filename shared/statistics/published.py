@@ -4,7 +4,12 @@ from shared.statistics.confusion import ConfusionTable
 
 
 def tables_behind(
-    accuracy: float, sensitivity: float, specificity: float, *, malignant: int, benign: int
+    accuracy: float,
+    sensitivity: float,
+    specificity: float,
+    *,
+    malignant: int,
+    benign: int,
 ) -> tuple[ConfusionTable, ...]:
     """All tables of these classes whose rates round to the printed ones; none: the row is impossible.
 
@@ -22,7 +27,9 @@ def tables_behind(
 
 
 def _counts_printed_as(percent: float, total: int) -> list[int]:
-    return [count for count in range(total + 1) if _is_printed_as(percent, count, total)]
+    return [
+        count for count in range(total + 1) if _is_printed_as(percent, count, total)
+    ]
 
 
 def _is_printed_as(percent: float, count: int, total: int) -> bool:

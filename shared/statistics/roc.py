@@ -37,7 +37,8 @@ def roc_auc(scores: ArrayLike, labels: ArrayLike) -> float:
     positives = int(malignant.sum())
     rank_sum = midranks(values)[malignant].sum()
     return float(
-        (rank_sum - positives * (positives + 1) / 2) / (positives * (malignant.size - positives))
+        (rank_sum - positives * (positives + 1) / 2)
+        / (positives * (malignant.size - positives))
     )
 
 
@@ -53,7 +54,9 @@ def roc_curve(scores: ArrayLike, labels: ArrayLike) -> RocCurve:
     thresholds, true_positives, false_positives = _counts_at_or_above(values, malignant)
     return RocCurve(
         thresholds=np.concatenate(([np.inf], thresholds)),
-        false_positive_rate=np.concatenate(([0.0], false_positives / false_positives[-1])),
+        false_positive_rate=np.concatenate(
+            ([0.0], false_positives / false_positives[-1])
+        ),
         sensitivity=np.concatenate(([0.0], true_positives / true_positives[-1])),
     )
 
@@ -81,7 +84,9 @@ def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
     if thresholds.size == 1:
         raise ConstantScores(count=values.size)
     # In whole numbers, so that equally good cut-offs compare equal.
-    youden = (true_positives * false_positives[-1] - false_positives * true_positives[-1])[:-1]
+    youden = (
+        true_positives * false_positives[-1] - false_positives * true_positives[-1]
+    )[:-1]
     best = int(np.flatnonzero(youden == youden.max())[-1])
     return _between(float(thresholds[best + 1]), float(thresholds[best]))
 

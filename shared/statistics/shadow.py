@@ -12,7 +12,9 @@ from shared.statistics.cases import Flags, Floats
 from shared.statistics.delong import delong_test
 from shared.statistics.intervals import normal_quantile, wilson
 
-MALIGNANT, BENIGN, REFER = "malignant", "benign", "refer"
+MALIGNANT = "malignant"
+BENIGN = "benign"
+REFER = "refer"
 DECISIONS = (BENIGN, MALIGNANT, REFER)
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -154,7 +156,9 @@ def compare(pairs: Pairs) -> Comparison | None:
         score_difference=differences(table.scores - table.live_scores),
         risk_difference=differences(table.risks - table.live_risks),
         outcomes=table.outcomes(everything),
-        hospitals=tuple(table.hospital(name) for name in np.unique(table.hospitals).tolist()),
+        hospitals=tuple(
+            table.hospital(name) for name in np.unique(table.hospitals).tolist()
+        ),
         weeks=tuple(table.week(day, mondays) for day in np.unique(mondays).tolist()),
     )
 
@@ -178,40 +182,62 @@ def differences(values: Floats) -> Differences:
 
 class _Table:
     def __init__(self, pairs: Pairs) -> None:
-        numbers = (pairs.live_scores, pairs.scores, pairs.live_risks, pairs.risks, pairs.malignant)
+        numbers = (
+            pairs.live_scores,
+            pairs.scores,
+            pairs.live_risks,
+            pairs.risks,
+            pairs.malignant,
+        )
         self.live_scores, self.scores, self.live_risks, self.risks, malignant = (
             np.asarray(each, np.float64) for each in numbers
         )
         self.live_decisions = np.asarray(pairs.live_decisions, str)
         self.decisions = np.asarray(pairs.decisions, str)
         self.hospitals = np.asarray(pairs.hospitals, str)
-        self.known, self.malignant = np.isfinite(malignant), malignant == 1
+        self.known = np.isfinite(malignant)
+        self.malignant = malignant == 1
         self.size = self.scores.size
 
     def hospital(self, name: str) -> HospitalRow:
         here = self.hospitals == name
-        return HospitalRow(name, self.agreement(here), self._difference(here), self.outcomes(here))
+        return HospitalRow(
+            name, self.agreement(here), self._difference(here), self.outcomes(here)
+        )
 
     def week(self, day: str, mondays: np.ndarray) -> WeekRow:
         here = mondays == day
         so_far = self._auc(self.known & (mondays <= day))
         return WeekRow(
-            day, self.agreement(here), self._difference(here), self.outcomes(here), so_far
+            day,
+            self.agreement(here),
+            self._difference(here),
+            self.outcomes(here),
+            so_far,
         )
 
     def agreement(self, here: Flags) -> Agreement:
-        ours, theirs = self.decisions[here], self.live_decisions[here]
-        kappa, same = cohen_kappa(theirs, ours, categories=DECISIONS), int((ours == theirs).sum())
+        ours = self.decisions[here]
+        theirs = self.live_decisions[here]
+        kappa = cohen_kappa(theirs, ours, categories=DECISIONS)
+        same = int((ours == theirs).sum())
         told = np.isfinite(kappa.value)
         low, high = (kappa.interval.low, kappa.interval.high) if told else (None, None)
         return Agreement(
-            ours.size, same, same / ours.size, float(kappa.value) if told else None, low, high
+            ours.size,
+            same,
+            same / ours.size,
+            float(kappa.value) if told else None,
+            low,
+            high,
         )
 
     def crossed(self) -> dict[str, dict[str, int]]:
         return {
             theirs: {
-                ours: int(((self.live_decisions == theirs) & (self.decisions == ours)).sum())
+                ours: int(
+                    ((self.live_decisions == theirs) & (self.decisions == ours)).sum()
+                )
                 for ours in DECISIONS
             }
             for theirs in DECISIONS
@@ -220,10 +246,15 @@ class _Table:
     def outcomes(self, here: Flags) -> Outcomes:
         known = here & self.known
         live, candidate = (
-            self._right(decisions, known) for decisions in (self.live_decisions, self.decisions)
+            self._right(decisions, known)
+            for decisions in (self.live_decisions, self.decisions)
         )
         return Outcomes(
-            int(known.sum()), int((known & self.malignant).sum()), self._auc(known), live, candidate
+            int(known.sum()),
+            int((known & self.malignant).sum()),
+            self._auc(known),
+            live,
+            candidate,
         )
 
     def _difference(self, here: Flags) -> Differences:
@@ -245,13 +276,15 @@ class _Table:
             return None
         test = delong_test(self.scores[known], self.live_scores[known], labels)
         reach = normal_quantile(0.95) * test.standard_error
-        low, high = test.difference - reach, test.difference + reach
+        low = test.difference - reach
+        high = test.difference + reach
         return AucDifference(
             test.auc_second, test.auc_first, test.difference, low, high, test.p_value
         )
 
 
 def _share(part: Flags, whole: Flags) -> Share:
-    found, of = int(part.sum()), int(whole.sum())
+    found = int(part.sum())
+    of = int(whole.sum())
     interval = wilson(found, of)
     return Share(found, of, found / of if of else None, interval.low, interval.high)

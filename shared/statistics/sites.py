@@ -76,24 +76,35 @@ def rates_by_site(
     ------
     ScoresInvalid
     """
-    names, calls, malignant = np.asarray(sites, dtype=str), as_labels(called), as_labels(labels)
+    names = np.asarray(sites, dtype=str)
+    calls = as_labels(called)
+    malignant = as_labels(labels)
     if not names.shape == calls.shape == malignant.shape:
         raise ScoresInvalid(
             problem=f"there are {names.size} sites, {calls.size} decisions, {malignant.size} labels"
         )
     values = None if scores is None else as_cases(scores, labels, needed=0)[0]
     return tuple(
-        _row(str(name), names == name, calls, malignant, values, level) for name in np.unique(names)
+        _row(str(name), names == name, calls, malignant, values, level)
+        for name in np.unique(names)
     )
 
 
 def _row(
-    name: str, here: Flags, called: Flags, malignant: Flags, scores: Floats | None, level: float
+    name: str,
+    here: Flags,
+    called: Flags,
+    malignant: Flags,
+    scores: Floats | None,
+    level: float,
 ) -> SiteRates:
     table = ConfusionTable.from_decisions(called[here], malignant[here])
     area = None if scores is None else _area(scores[here], malignant[here], level)
     return SiteRates(
-        name, table, area, {measure: _rate(table, measure, level) for measure in MEASURES}
+        name,
+        table,
+        area,
+        {measure: _rate(table, measure, level) for measure in MEASURES},
     )
 
 

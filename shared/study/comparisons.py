@@ -28,7 +28,17 @@ from shared.study.wording import NOTHING, area, p_value, percent, signed
 PAIRED = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
 AUC = "auc"
 ENDS = ("model_low", "model_high", "other_low", "other_high")
-COLUMNS = ("person", "measure", "test", "n", "model", "other", "difference", "p_value", *ENDS)
+COLUMNS = (
+    "person",
+    "measure",
+    "test",
+    "n",
+    "model",
+    "other",
+    "difference",
+    "p_value",
+    *ENDS,
+)
 LEGEND = (
     "{model} against each person, on the images both judged. Differences are model minus person. McNemar: exact below "
     "25 images on which they differ, else chi-square with continuity correction. GEE: logistic regression over the "
@@ -78,19 +88,28 @@ class Comparison:
             "p_value": self.p_value,
         }
         if self.model_interval and self.other_interval:
-            record |= {"model_low": self.model_interval.low, "model_high": self.model_interval.high}
-            record |= {"other_low": self.other_interval.low, "other_high": self.other_interval.high}
+            record |= {
+                "model_low": self.model_interval.low,
+                "model_high": self.model_interval.high,
+            }
+            record |= {
+                "other_low": self.other_interval.low,
+                "other_high": self.other_interval.high,
+            }
         return record
 
 
 def comparison_table(study: Study) -> Table:
     """Without a row where there is no person, or no model to compare with."""
-    model, people = lead(study), in_section(study, Section.READERS)
+    model = lead(study)
+    people = in_section(study, Section.READERS)
     compared = [] if model is None or not people else _compared(study, model, people)
     return Table(
         name="comparisons",
         title="The model against people",
-        legend=LEGEND.format(model="The model" if model is None else f"The model ({model.name})"),
+        legend=LEGEND.format(
+            model="The model" if model is None else f"The model ({model.name})"
+        ),
         head=("person", "measure", "test", "n", "model", "person's", "difference", "P"),
         rows=tuple(map(_shown, compared)),
         columns=COLUMNS,
@@ -134,7 +153,9 @@ def _mcnemar(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Compar
             if not (counted := both & _counted(study, rate)).any():
                 continue
             truth = study.malignant[counted]
-            test = compare_rates(model.called[counted], person.called[counted], truth, rate)
+            test = compare_rates(
+                model.called[counted], person.called[counted], truth, rate
+            )
             yield Comparison(
                 person=person.name,
                 measure=rate,
@@ -154,10 +175,13 @@ def _gee(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison
             continue
         try:
             found = _gee_rates(study, judges, counted)
-        except SeraError:  # too few shared cases for a regression; McNemar's rows still stand
+        except (
+            SeraError
+        ):  # too few shared cases for a regression; McNemar's rows still stand
             continue
         for place, person in enumerate(judges[1:], start=1):
-            ours, theirs = found.rates[0], found.rates[place]
+            ours = found.rates[0]
+            theirs = found.rates[place]
             yield Comparison(
                 person=person.name,
                 measure=rate,
@@ -171,8 +195,12 @@ def _gee(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Comparison
             )
 
 
-def _gee_rates(study: Study, judges: Sequence[Row], counted: NDArray[np.bool_]) -> GeeRates:
-    correct = np.stack([row.called[counted] == study.malignant[counted] for row in judges])
+def _gee_rates(
+    study: Study, judges: Sequence[Row], counted: NDArray[np.bool_]
+) -> GeeRates:
+    correct = np.stack(
+        [row.called[counted] == study.malignant[counted] for row in judges]
+    )
     judged = np.stack([row.judged[counted] for row in judges])
     return gee_rates(correct, judged, study.groups[counted])
 
@@ -187,7 +215,9 @@ def _delong(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Compari
             or min(positive, int(both.sum()) - positive) < 2
         ):
             continue
-        test = delong_test(model.scores[both], person.scores[both], study.malignant[both])
+        test = delong_test(
+            model.scores[both], person.scores[both], study.malignant[both]
+        )
         yield Comparison(
             person=person.name,
             measure=AUC,
@@ -201,7 +231,10 @@ def _delong(study: Study, model: Row, people: Sequence[Row]) -> Iterator[Compari
 
 def _counted(study: Study, rate: Measure) -> NDArray[np.bool_]:
     """The images a rate is about: the malignant ones, the benign ones, or all."""
-    labels = {Measure.SENSITIVITY: study.malignant, Measure.SPECIFICITY: ~study.malignant}
+    labels = {
+        Measure.SENSITIVITY: study.malignant,
+        Measure.SPECIFICITY: ~study.malignant,
+    }
     return labels.get(rate, np.ones(len(study.malignant), bool))
 
 
@@ -252,8 +285,14 @@ def _fleiss(people: Sequence[Row]) -> tuple[int, Kappa | None]:
     ) if count > 1 else None
 
 
-def _agreement_cells(judges: str, kind: str, count: int, kappa: Kappa | None) -> tuple[Cell, ...]:
-    ends = () if kappa is None else (f"{kappa.interval.low:.2f} to {kappa.interval.high:.2f}",)
+def _agreement_cells(
+    judges: str, kind: str, count: int, kappa: Kappa | None
+) -> tuple[Cell, ...]:
+    ends = (
+        ()
+        if kappa is None
+        else (f"{kappa.interval.low:.2f} to {kappa.interval.high:.2f}",)
+    )
     value = NOTHING if kappa is None or np.isnan(kappa.value) else f"{kappa.value:.2f}"
     words = "undefined" if kappa is None else kappa_words(kappa.value)
     return (
@@ -265,8 +304,15 @@ def _agreement_cells(judges: str, kind: str, count: int, kappa: Kappa | None) ->
     )
 
 
-def _agreement_record(judges: str, kind: str, count: int, kappa: Kappa | None) -> Record:
+def _agreement_record(
+    judges: str, kind: str, count: int, kappa: Kappa | None
+) -> Record:
     base: Record = {"judges": judges, "kind": kind, "n": count}
     if kappa is None:
         return base
-    return {**base, "kappa": kappa.value, "low": kappa.interval.low, "high": kappa.interval.high}
+    return {
+        **base,
+        "kappa": kappa.value,
+        "low": kappa.interval.low,
+        "high": kappa.interval.high,
+    }

@@ -81,7 +81,8 @@ def run_experiment(
             fingerprint=fingerprint(bench.table.samples),
             left_out=(*left_out, *experiment.left_out),
             skipped=tuple(
-                replace(each, key=folder.names[each.key]) for each in bench.table.skipped
+                replace(each, key=folder.names[each.key])
+                for each in bench.table.skipped
             ),
             settings=settings,
         )
@@ -89,8 +90,12 @@ def run_experiment(
 
 
 class _Experiment:
-    def __init__(self, bench: Workbench, weights: WeightsFinder, progress: Progress) -> None:
-        self._bench, self._recipe, self._progress = bench, bench.recipe, progress
+    def __init__(
+        self, bench: Workbench, weights: WeightsFinder, progress: Progress
+    ) -> None:
+        self._bench = bench
+        self._recipe = bench.recipe
+        self._progress = progress
         self._lineup = Lineup(bench.recipe, weights, bench.seed)
         self.left_out = self._lineup.left_out
         self._scores: dict[Reading, OutOfFold] = {}
@@ -106,15 +111,20 @@ class _Experiment:
             }.values()
         )
         readings = list(
-            dict.fromkeys([*(judge.reading for judge in judges), *self._recipe.reading()])
+            dict.fromkeys(
+                [*(judge.reading for judge in judges), *self._recipe.reading()]
+            )
         )
         judged = self._bench.out_of_fold(readings, self._lineup.sets, self._progress)
         self._scores = dict(zip(readings, judged, strict=True))
         rows = [row for judge in judges for row in self._row(judge)]
         settings = {
-            judge.name: dict(common(self._scores[judge.reading].settings)) for judge in judges
+            judge.name: dict(common(self._scores[judge.reading].settings))
+            for judge in judges
         }
-        return [*rows, *self._ensembles(), *self._model()], self._with_courses(settings, judges)
+        return [*rows, *self._ensembles(), *self._model()], self._with_courses(
+            settings, judges
+        )
 
     def judged(self, readings: Sequence[Reading]) -> list[OutOfFold]:
         """Of readings whose rows are made."""
@@ -123,7 +133,9 @@ class _Experiment:
     def _run_away(self) -> dict[int, SeraError]:
         """Sets whose tuning ran away at every rate, by number; of a set of the recipe's own that ends the study."""
         lost: dict[int, SeraError] = {}
-        for place, columns in enumerate([self._bench.columns(each) for each in self._lineup.sets]):
+        for place, columns in enumerate(
+            [self._bench.columns(each) for each in self._lineup.sets]
+        ):
             try:
                 columns.prepare()
             except TuningDiverged as problem:
@@ -155,7 +167,9 @@ class _Experiment:
         except (ConstantScores, ScoresInvalid) as problem:
             self.left_out.append(LeftOut(section, name, str(problem)))
             return
-        yield Row(section, name, facts, called, scores, risks, np.ones(len(scores), bool))
+        yield Row(
+            section, name, facts, called, scores, risks, np.ones(len(scores), bool)
+        )
 
     def _ensembles(self) -> Iterator[Row]:
         own = [reading for reading in self._recipe.reading() if len(reading[0]) == 1]
@@ -170,14 +184,18 @@ class _Experiment:
         yield from self._both_ways("(c) all together", own)
         for ensemble in self._recipe.ensembles:
             readings = list(self._recipe.members(ensemble.members))
-            yield from self._fused(f"{ensemble.name}, as declared", readings, ensemble.rule)
+            yield from self._fused(
+                f"{ensemble.name}, as declared", readings, ensemble.rule
+            )
 
     def _both_ways(self, name: str, readings: Sequence[Reading]) -> Iterator[Row]:
         if len(readings) > 1:
             for rule in RULES:
                 yield from self._fused(name, readings, rule)
 
-    def _fused(self, name: str, readings: Sequence[Reading], rule: FusionRule) -> Iterator[Row]:
+    def _fused(
+        self, name: str, readings: Sequence[Reading], rule: FusionRule
+    ) -> Iterator[Row]:
         facts = {
             "members": ", ".join(self._recipe.label(*reading) for reading in readings),
             "rule": str(rule),

@@ -22,17 +22,21 @@ def without_missing(
     if not present:
         raise next(iter(problems.values()))
     left_out = [
-        LeftOut(Section.FEATURES, each.name, str(problem)) for each, problem in problems.items()
+        LeftOut(Section.FEATURES, each.name, str(problem))
+        for each, problem in problems.items()
     ]
     reduced = recipe.keeping([each.name for each in present]) if problems else recipe
     gone = {each.name for each in problems}
     for section, named in _declared(recipe):
         if missing := sorted(
-            gone & {part for name in named for part in name.rpartition("/")[0].split("+")}
+            gone
+            & {part for name in named for part in name.rpartition("/")[0].split("+")}
         ):
             left_out.append(
                 LeftOut(
-                    section, ", ".join(named), f"It needs {', '.join(missing)}, left out above."
+                    section,
+                    ", ".join(named),
+                    f"It needs {', '.join(missing)}, left out above.",
                 )
             )
     return reduced, left_out
@@ -55,7 +59,9 @@ def _declared(recipe: Recipe) -> Iterator[tuple[Section, tuple[str, ...]]]:
     """Members of what the recipe declares, by the table they would fill."""
     yield (
         Section.MODEL,
-        tuple(recipe.label(*reading) for reading in recipe.members(recipe.fusion.members)),
+        tuple(
+            recipe.label(*reading) for reading in recipe.members(recipe.fusion.members)
+        ),
     )
     for ensemble in recipe.ensembles:
         yield Section.ENSEMBLES, ensemble.members

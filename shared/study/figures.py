@@ -14,7 +14,13 @@ from shared.statistics import (
 )
 from shared.study.results import Flags, Row, Scores, Section, Study
 
-MEASURES = (Measure.ACCURACY, Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.PPV, Measure.NPV)
+MEASURES = (
+    Measure.ACCURACY,
+    Measure.SENSITIVITY,
+    Measure.SPECIFICITY,
+    Measure.PPV,
+    Measure.NPV,
+)
 
 
 @dataclass(frozen=True)
@@ -50,14 +56,19 @@ def measure(row: Row, malignant: Flags) -> Figures:
 
 
 def in_section(study: Study, section: Section) -> tuple[Row, ...]:
-    return tuple(row for row in study.rows if row.section is section and row.judged.any())
+    return tuple(
+        row for row in study.rows if row.section is section and row.judged.any()
+    )
 
 
 def lead(study: Study) -> Row | None:
     """The recipe's own model; where there is none, the best judge by AUC that is no person."""
     if models := in_section(study, Section.MODEL):
         return models[0]
-    return best([row for row in study.rows if row.section is not Section.READERS], study.malignant)
+    return best(
+        [row for row in study.rows if row.section is not Section.READERS],
+        study.malignant,
+    )
 
 
 def best(rows: Iterable[Row], malignant: Flags) -> Row | None:

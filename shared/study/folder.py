@@ -117,7 +117,9 @@ class LabelledFolder:
     @property
     def outlined(self) -> float:
         """Share of the images that come with a mask."""
-        return sum(image.line.mask is not None for image in self.images) / len(self.images)
+        return sum(image.line.mask is not None for image in self.images) / len(
+            self.images
+        )
 
     @property
     def names(self) -> dict[str, str]:
@@ -137,19 +139,30 @@ def reader_rows(folder: LabelledFolder, indices: Sequence[int]) -> list[Row]:
     """
     images = [folder.images[index] for index in indices]
     malignant = np.array([image.malignant for image in images], bool)
-    rows = [_reader_row(name, images, malignant, _decides(folder, name)) for name in folder.readers]
+    rows = [
+        _reader_row(name, images, malignant, _decides(folder, name))
+        for name in folder.readers
+    ]
     return [row for row in rows if row.judged.any()]
 
 
-def _reader_row(name: str, images: Sequence[LabelledImage], malignant: Flags, decides: bool) -> Row:
-    values = np.array([image.judgements.get(name, math.nan) for image in images], np.float64)
+def _reader_row(
+    name: str, images: Sequence[LabelledImage], malignant: Flags, decides: bool
+) -> Row:
+    values = np.array(
+        [image.judgements.get(name, math.nan) for image in images], np.float64
+    )
     judged = np.isfinite(values)
     if decides:
         facts = {"judgement": "benign or malignant", "cut-off": "the person's own"}
-        return Row(Section.READERS, name, facts, judged & (values == 1), None, None, judged)
+        return Row(
+            Section.READERS, name, facts, judged & (values == 1), None, None, judged
+        )
     cutoff, told = _rating_cutoff(values[judged], malignant[judged])
     facts = {"judgement": "rating", "cut-off": told}
-    return Row(Section.READERS, name, facts, judged & (values >= cutoff), values, None, judged)
+    return Row(
+        Section.READERS, name, facts, judged & (values >= cutoff), values, None, judged
+    )
 
 
 def _rating_cutoff(ratings: Scores, malignant: Flags) -> tuple[float, str]:
@@ -166,7 +179,9 @@ def _rating_cutoff(ratings: Scores, malignant: Flags) -> tuple[float, str]:
 
 def _decides(folder: LabelledFolder, name: str) -> bool:
     """Whether all of a person's values in the whole folder are 0 or 1."""
-    return {image.judgements[name] for image in folder.images if name in image.judgements} <= CALLS
+    return {
+        image.judgements[name] for image in folder.images if name in image.judgements
+    } <= CALLS
 
 
 def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
@@ -175,7 +190,8 @@ def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
     return [
         image.sample(
             framing,
-            image.patient or (f"of image {image.pixels}" if seen[image.pixels] > 1 else None),
+            image.patient
+            or (f"of image {image.pixels}" if seen[image.pixels] > 1 else None),
         )
         for image in images
     ]
@@ -196,7 +212,9 @@ def _first_of_each(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ...]
     return tuple(kept.values())
 
 
-def _check_apart(training: Sequence[LabelledImage], test: Sequence[LabelledImage]) -> None:
+def _check_apart(
+    training: Sequence[LabelledImage], test: Sequence[LabelledImage]
+) -> None:
     check_apart(_samples(training, Framing()), _samples(test, Framing()))
     held_out = {image.pixels for image in test}
     if both := [image.name for image in training if image.pixels in held_out]:
@@ -206,11 +224,17 @@ def _check_apart(training: Sequence[LabelledImage], test: Sequence[LabelledImage
 def _checked(path: Path, lines: Sequence[Line]) -> list[LabelledImage]:
     """Every line, or the first problem with how many more there are."""
     found = [(line.line, _image(line)) for line in lines]
-    if problems := [(number, image) for number, image in found if isinstance(image, str)]:
+    if problems := [
+        (number, image) for number, image in found if isinstance(image, str)
+    ]:
         more = (
-            f"; {len(problems) - 1} more lines cannot be used either" if len(problems) > 1 else ""
+            f"; {len(problems) - 1} more lines cannot be used either"
+            if len(problems) > 1
+            else ""
         )
-        raise RowInvalid(path=path, line=problems[0][0], problem=problems[0][1], more=more)
+        raise RowInvalid(
+            path=path, line=problems[0][0], problem=problems[0][1], more=more
+        )
     return [image for _, image in found if isinstance(image, LabelledImage)]
 
 
@@ -241,7 +265,9 @@ def _problem(line: Line) -> str | None:
     if line.fields.get("split", Split.TRAIN).lower() not in tuple(Split):
         return f"the split {line.fields['split']!r} is neither train nor test"
     if strange := [name for name, said in line.readers.items() if not _is_number(said)]:
-        return f"reader_{strange[0]} says {line.readers[strange[0]]!r}, which is no number"
+        return (
+            f"reader_{strange[0]} says {line.readers[strange[0]]!r}, which is no number"
+        )
     return None
 
 

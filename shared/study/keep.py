@@ -34,7 +34,8 @@ class FolderCache:
         """Keep an entry; raises OutputUnwritable."""
         try:
             write_whole(
-                self._place(key), _digest(key, vector) + len(vector).to_bytes(LENGTH_BYTES) + vector
+                self._place(key),
+                _digest(key, vector) + len(vector).to_bytes(LENGTH_BYTES) + vector,
             )
         except OSError as error:
             raise OutputUnwritable(path=self._path, problem=error.strerror) from error

@@ -6,11 +6,20 @@ from itertools import combinations
 
 from shared.learning.validation import Reading
 from shared.networks import WeightsFinder, get_network
-from shared.recipes import LEARNT, Classifier, FeatureSet, Itself, NetworkFeatures, Recipe, Tuning
+from shared.recipes import (
+    LEARNT,
+    Classifier,
+    FeatureSet,
+    Itself,
+    NetworkFeatures,
+    Recipe,
+    Tuning,
+)
 from shared.study.feasible import problem_of
 from shared.study.results import LeftOut, Section
 
-FEW, MOST = (2, 3), 6
+FEW = (2, 3)
+MOST = 6
 TUNING_WORDS = {
     Tuning.NONE: "not tuned",
     Tuning.TRANSFER: "last layer tuned",
@@ -39,7 +48,9 @@ class Lineup:
     """
 
     def __init__(self, recipe: Recipe, weights: WeightsFinder, seed: int) -> None:
-        self._recipe, self._weights, self._seed = recipe, weights, seed
+        self._recipe = recipe
+        self._weights = weights
+        self._seed = seed
         self.left_out: list[LeftOut] = []
         self._compared = self._feature_sets()
         self._networks = self._tuned_networks()
@@ -48,10 +59,16 @@ class Lineup:
     def _feature_sets(self) -> list[FeatureSet]:
         """The recipe's own first, then what they are compared with."""
         own = list(self._recipe.features)
-        compared = [*own, *(each for each in self._recipe.study.features if self._to_be_had(each))]
+        compared = [
+            *own,
+            *(each for each in self._recipe.study.features if self._to_be_had(each)),
+        ]
         return list(
             dict.fromkeys(
-                [*compared, *(other for each in compared for other in self._variants(each))]
+                [
+                    *compared,
+                    *(other for each in compared for other in self._variants(each)),
+                ]
             )
         )
 
@@ -77,7 +94,9 @@ class Lineup:
     def _to_be_had(self, features: FeatureSet) -> bool:
         problem = problem_of(features, self._recipe, self._weights, self._seed)
         if problem:
-            self.left_out.append(LeftOut(Section.FEATURES, named(features), str(problem)))
+            self.left_out.append(
+                LeftOut(Section.FEATURES, named(features), str(problem))
+            )
         return problem is None
 
     def _variants(self, features: FeatureSet) -> Iterator[FeatureSet]:
@@ -97,7 +116,11 @@ class Lineup:
 
     def judges(self) -> Iterator[Judge]:
         for place, network in enumerate(self._networks, len(self._compared)):
-            facts = {"network": network.network, "tuning": _how(network), "classifier": "softmax"}
+            facts = {
+                "network": network.network,
+                "tuning": _how(network),
+                "classifier": "softmax",
+            }
             name = f"{network.network}, {TUNING_WORDS[network.tuning]} / softmax"
             yield Judge(Section.TUNED, name, facts, ((place,), Itself()))
         for place, features in enumerate(self._compared):
@@ -108,12 +131,18 @@ class Lineup:
         yield from self._concatenations()
 
     def _concatenations(self) -> Iterator[Judge]:
-        names = self._recipe.study.concatenate or tuple(each.name for each in self._recipe.features)
+        names = self._recipe.study.concatenate or tuple(
+            each.name for each in self._recipe.features
+        )
         if len(names) > MOST:
             problem = f"{len(names)} feature sets have too many combinations. Name up to {MOST} in `study.concatenate`."
             self.left_out.append(LeftOut(Section.FEW, "all concatenations", problem))
             return
-        places = [place for place, each in enumerate(self._recipe.features) if each.name in names]
+        places = [
+            place
+            for place, each in enumerate(self._recipe.features)
+            if each.name in names
+        ]
         for size in range(2, len(places) + 1):
             for sets in combinations(places, size):
                 for classifier in self._recipe.of_concatenation(
@@ -130,7 +159,10 @@ class Lineup:
         }
         section = Section.FEW if len(sets) in FEW else Section.MANY
         return Judge(
-            section, f"{' + '.join(members)} / {classifier.kind}", facts, (sets, classifier)
+            section,
+            f"{' + '.join(members)} / {classifier.kind}",
+            facts,
+            (sets, classifier),
         )
 
 
@@ -147,7 +179,11 @@ def named(features: FeatureSet) -> str:
 
 def _facts(features: FeatureSet) -> dict[str, str]:
     facts = {"network": features.network, "tap": features.tap}
-    return facts | {"tuning": _how(features)} if isinstance(features, NetworkFeatures) else facts
+    return (
+        facts | {"tuning": _how(features)}
+        if isinstance(features, NetworkFeatures)
+        else facts
+    )
 
 
 def _how(features: NetworkFeatures) -> str:

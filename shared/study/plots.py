@@ -20,7 +20,12 @@ from shared.drawing import (
     Drawing,
     svg,
 )
-from shared.statistics import brier, calibration_curve, expected_calibration_error, roc_curve
+from shared.statistics import (
+    brier,
+    calibration_curve,
+    expected_calibration_error,
+    roc_curve,
+)
 from shared.study.figures import best_of_each, in_section, lead, measure
 from shared.study.results import Flags, Row, Scores, Section, Study
 
@@ -40,7 +45,9 @@ def draw_all(study: Study) -> dict[str, tuple[str, str]]:
     """Name -> SVG and caption, of every figure that the study has the numbers for."""
     row = lead(study)
     drawn = (
-        {"roc": (svg("roc", "ROC curves", _draw_roc(study)), ROC)} if best_of_each(study) else {}
+        {"roc": (svg("roc", "ROC curves", _draw_roc(study)), ROC)}
+        if best_of_each(study)
+        else {}
     )
     if row is None:
         return drawn
@@ -61,7 +68,11 @@ def draw_all(study: Study) -> dict[str, tuple[str, str]]:
     if row.scores is not None:
         scores = row.scores[row.judged]
         drawn["scores"] = (
-            svg("scores", "Scores of benign and malignant nodules", _draw_scores(scores, truth)),
+            svg(
+                "scores",
+                "Scores of benign and malignant nodules",
+                _draw_scores(scores, truth),
+            ),
             SCORES,
         )
     return drawn
@@ -76,15 +87,14 @@ CALIBRATION = (
     "intervals; below, how many images each bar of risk holds. Brier score {brier:.3f}, expected calibration error "
     "{error:.3f}."
 )
-CONFUSION = (
-    "What the model called benign and malignant, each image at a cut-off chosen on other folds."
-)
+CONFUSION = "What the model called benign and malignant, each image at a cut-off chosen on other folds."
 SCORES = "How the model's out-of-fold scores lie for benign and malignant nodules."
 
 
 def _draw_roc(study: Study) -> Drawing:
     def draw() -> Figure:
-        model, others = lead(study), best_of_each(study)
+        model = lead(study)
+        others = best_of_each(study)
         people = in_section(study, Section.READERS)
         entries = len(others) + len(people)
         figure = Figure((WIDTH_INCHES, 4.2 + 0.19 * entries), layout="constrained")
@@ -93,7 +103,9 @@ def _draw_roc(study: Study) -> Drawing:
         styles = cycle(LINES)
         for row in sorted(others, key=lambda row: row is not model):
             colour, dashes = (BLACK, "-") if row is model else next(styles)
-            _plot_roc(axes, row, study, colour, dashes, width=2.2 if row is model else 1.5)
+            _plot_roc(
+                axes, row, study, colour, dashes, width=2.2 if row is model else 1.5
+            )
         for person, marker in zip(people, cycle(MARKERS), strict=False):
             _plot_person(axes, person, study, marker)
         figure.legend(loc="outside lower left", ncols=1, handlelength=3)
@@ -112,7 +124,12 @@ def _plot_roc(
     kind = "model" if row.section is Section.MODEL else row.section.value
     label = f"{area.value:.3f}  {_shortened(f'{kind}: {row.name}')}"
     axes.plot(
-        curve.false_positive_rate, curve.sensitivity, color=colour, ls=dashes, lw=width, label=label
+        curve.false_positive_rate,
+        curve.sensitivity,
+        color=colour,
+        ls=dashes,
+        lw=width,
+        label=label,
     )
 
 
@@ -138,7 +155,8 @@ def _draw_calibration(risks: Scores, malignant: Flags) -> Drawing:
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
         axes.plot([0, 1], [0, 1], color="0.75", lw=0.8)
         bins = calibration_curve(risks, malignant)
-        stated, seen = [part.mean_probability for part in bins], [part.observed for part in bins]
+        stated = [part.mean_probability for part in bins]
+        seen = [part.observed for part in bins]
         reach = [
             [part.observed - part.interval.low for part in bins],
             [part.interval.high - part.observed for part in bins],
@@ -187,11 +205,19 @@ def _draw_confusion(row: Row, study: Study) -> Drawing:
     return draw
 
 
-def _square_of_counts(axes: Axes, column: int, line: int, count: int, total: int) -> None:
+def _square_of_counts(
+    axes: Axes, column: int, line: int, count: int, total: int
+) -> None:
     share = count / total if total else 0.0
     axes.add_patch(
         Rectangle(
-            (column, line), 1, 1, facecolor=BLUE, alpha=0.08 + 0.82 * share, edgecolor="white", lw=3
+            (column, line),
+            1,
+            1,
+            facecolor=BLUE,
+            alpha=0.08 + 0.82 * share,
+            edgecolor="white",
+            lw=3,
         )
     )
     told = f"{count}\n{100 * share:.0f} % of {total}"
@@ -209,9 +235,12 @@ def _draw_scores(scores: Scores, malignant: Flags) -> Drawing:
     def draw() -> Figure:
         figure = Figure((WIDTH_INCHES, 3.4), layout="constrained")
         axes = figure.subplots()
-        low, high = float(scores.min()), float(scores.max())
+        low = float(scores.min())
+        high = float(scores.max())
         edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
-        bars = partial(axes.hist, bins=edges.tolist(), alpha=0.55, edgecolor="white", lw=0.5)
+        bars = partial(
+            axes.hist, bins=edges.tolist(), alpha=0.55, edgecolor="white", lw=0.5
+        )
         benign = f"benign ({int((~malignant).sum())})"
         bars(scores[~malignant], color=BLUE, label=benign)
         positive = f"malignant ({int(malignant.sum())})"
@@ -225,7 +254,9 @@ def _draw_scores(scores: Scores, malignant: Flags) -> Drawing:
 
 def _square(figure: Figure, across: str, up: str) -> Axes:
     axes = figure.subplots()
-    axes.set(xlabel=across, ylabel=up, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    axes.set(
+        xlabel=across, ylabel=up, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal"
+    )
     return axes
 
 

@@ -15,7 +15,9 @@ from shared.study.wording import NOTHING, TITLES
 PAIRED = (Measure.ACCURACY, Measure.SENSITIVITY, Measure.SPECIFICITY)
 THIS_STUDY = "this study"
 OTHER_DATA = "published, other data"
-L19, DECK, K20 = "L19, 150 images", "SERA deck, 150 images", "K20"
+L19 = "L19, 150 images"
+DECK = "SERA deck, 150 images"
+K20 = "K20"
 
 LEE_2019 = {
     "Faculty 1": ConfusionTable(91, 9, 24, 26),
@@ -84,7 +86,11 @@ def published_table(study: Study) -> Table:
 
 def _ours(row: Row, study: Study) -> tuple[Cell, ...]:
     found = measure(row, study.malignant)
-    section = "a person" if row.section is Section.READERS else f"best of: {TITLES[row.section]}"
+    section = (
+        "a person"
+        if row.section is Section.READERS
+        else f"best of: {TITLES[row.section]}"
+    )
     rates = (rate_cell(found.proportion(rate)) for rate in PAIRED)
     data = Cell(THIS_STUDY, (f"{found.images} images",), numeric=False)
     return Cell(row.name, (section,), numeric=False), data, area_cell(found), *rates
@@ -92,7 +98,11 @@ def _ours(row: Row, study: Study) -> tuple[Cell, ...]:
 
 def _theirs() -> tuple[tuple[Cell, ...], ...]:
     lee = tuple(
-        (*_named(name, L19), Cell(NOTHING), *(rate_cell(table.proportion(rate)) for rate in PAIRED))
+        (
+            *_named(name, L19),
+            Cell(NOTHING),
+            *(rate_cell(table.proportion(rate)) for rate in PAIRED),
+        )
         for name, table in LEE_2019.items()
     )
     deck = tuple(
@@ -118,7 +128,10 @@ def _named(name: str, source: str) -> tuple[Cell, Cell]:
 
 def _record(row: tuple[Cell, ...]) -> dict[str, Value]:
     """As shown, without the intervals: rates in per cent."""
-    told = [" / ".join((cell.text, *cell.notes)) if not cell.numeric else cell.text for cell in row]
+    told = [
+        " / ".join((cell.text, *cell.notes)) if not cell.numeric else cell.text
+        for cell in row
+    ]
     return {
         column: None if text == NOTHING else text
         for column, text in zip(COLUMNS, told, strict=True)

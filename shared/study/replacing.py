@@ -56,5 +56,7 @@ def exchange(first: Path, second: Path) -> None:
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         raise OSError("this system has no renameat2")
-    if rename(AT_FDCWD, os.fsencode(first), AT_FDCWD, os.fsencode(second), RENAME_EXCHANGE):
+    if rename(
+        AT_FDCWD, os.fsencode(first), AT_FDCWD, os.fsencode(second), RENAME_EXCHANGE
+    ):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

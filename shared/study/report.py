@@ -36,7 +36,10 @@ from shared.version import VERSION
 
 REPORT = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
-ORDER = (Section.MODEL, *(section for section in Section if section is not Section.MODEL))
+ORDER = (
+    Section.MODEL,
+    *(section for section in Section if section is not Section.MODEL),
+)
 """The model first: it is what the bundle holds."""
 
 
@@ -148,20 +151,27 @@ def _all_tables(study: Study, material: Material) -> list[Table]:
 def _summary(study: Study) -> list[str]:
     row = lead(study)
     if row is None:
-        return ["No judge could be fitted, so there is nothing to report but what was left out."]
+        return [
+            "No judge could be fitted, so there is nothing to report but what was left out."
+        ]
     found = measure(row, study.malignant)
     who = (
-        "The recipe's own model" if row.section is Section.MODEL else f"The best judge, {row.name},"
+        "The recipe's own model"
+        if row.section is Section.MODEL
+        else f"The best judge, {row.name},"
     )
     sentences = [*_discrimination(who, found), _people(study), _gaps(study)]
     return [sentence for sentence in sentences if sentence]
 
 
 def _discrimination(who: str, found: Figures) -> list[str]:
-    table, told = found.table, ""
+    table = found.table
+    told = ""
     if found.area:
         interval = (
-            f" (95 % interval {area_interval(found.area.interval)})" if found.area.interval else ""
+            f" (95 % interval {area_interval(found.area.interval)})"
+            if found.area.interval
+            else ""
         )
         told = f" with an AUC of {area(found.area.value)}{interval}"
     return [
@@ -182,13 +192,12 @@ def _people(study: Study) -> str:
 def _gaps(study: Study) -> str:
     if not study.left_out:
         return ""
-    return (
-        f"{_counted(len(study.left_out), 'row', 'rows')} could not be made; see “Cells left out”."
-    )
+    return f"{_counted(len(study.left_out), 'row', 'rows')} could not be made; see “Cells left out”."
 
 
 def _facts(study: Study, material: Material, made: datetime) -> list[tuple[str, str]]:
-    malignant, count = int(study.malignant.sum()), len(study.images)
+    malignant = int(study.malignant.sum())
+    count = len(study.images)
     share = f"{percent(malignant / count)} %" if count else "none"
     sites = sorted(set(study.sites) - {""})
     return [
@@ -203,11 +212,17 @@ def _facts(study: Study, material: Material, made: datetime) -> list[tuple[str, 
             f"{study.folds}-fold cross-validation, stratified by label. {len(set(study.groups))} groups were never "
             f"split: all images of a patient, known for {material.with_patient} images; else the image by itself.",
         ),
-        ("Recipe", f"{study.recipe.name}, version {study.recipe.version}. {study.recipe.source}."),
+        (
+            "Recipe",
+            f"{study.recipe.name}, version {study.recipe.version}. {study.recipe.source}.",
+        ),
         ("Feature sets", " ".join(map(_feature_set, study.recipe.features))),
         ("Tuning", _tuning(study.recipe.tuning)),
         ("Classifiers", "; ".join(map(_classifier, study.recipe.classifiers))),
-        ("Fusion", f"{study.recipe.fusion.rule} of {', '.join(study.recipe.fusion.members)}"),
+        (
+            "Fusion",
+            f"{study.recipe.fusion.rule} of {', '.join(study.recipe.fusion.members)}",
+        ),
         ("Seed", str(study.seed)),
         ("Made", f"{made:%Y-%m-%d %H:%M} UTC"),
     ]
@@ -223,12 +238,19 @@ def _left_out_of_data(study: Study, material: Material) -> str:
         ),
         "that could not be read": len(study.skipped),
     }
-    return ", ".join(f"{count} {why}" for why, count in counts.items() if count) or "nothing"
+    return (
+        ", ".join(f"{count} {why}" for why, count in counts.items() if count)
+        or "nothing"
+    )
 
 
 def _feature_set(features: FeatureSet) -> str:
     tuning = getattr(features, "tuning", None)
-    told = "" if tuning is None else {"none": "; as pre-trained"}.get(tuning, f"; tuning: {tuning}")
+    told = (
+        ""
+        if tuning is None
+        else {"none": "; as pre-trained"}.get(tuning, f"; tuning: {tuning}")
+    )
     return f"{features.name} ({features.tap.replace('+', ', ')}{told})."
 
 

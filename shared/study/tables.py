@@ -7,8 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shared.statistics import Interval, IntervalMethod, Proportion, SiteRates, rates_by_site
-from shared.study.figures import MEASURES, Area, Figures, best, in_section, lead, measure
+from shared.statistics import (
+    Interval,
+    IntervalMethod,
+    Proportion,
+    SiteRates,
+    rates_by_site,
+)
+from shared.study.figures import (
+    MEASURES,
+    Area,
+    Figures,
+    best,
+    in_section,
+    lead,
+    measure,
+)
 from shared.study.results import Row, Section, Study
 from shared.study.wording import (
     ABOUT,
@@ -24,9 +38,21 @@ from shared.study.wording import (
 Value = str | int | float | None
 Record = Mapping[str, Value]
 INTERVAL_NAMES = {IntervalMethod.LOGIT_WALD: "logit", IntervalMethod.WILSON: "Wilson"}
-SHORT = dict(zip(MEASURES, ("accuracy", "sensitivity", "specificity", "PPV", "NPV"), strict=True))
+SHORT = dict(
+    zip(MEASURES, ("accuracy", "sensitivity", "specificity", "PPV", "NPV"), strict=True)
+)
 ENDS = ("", "_logit_wald_low", "_logit_wald_high", "_wilson_low", "_wilson_high")
-COUNTS = ("n", "malignant", "tp", "fn", "fp", "tn", "auc", "auc_delong_low", "auc_delong_high")
+COUNTS = (
+    "n",
+    "malignant",
+    "tp",
+    "fn",
+    "fp",
+    "tn",
+    "auc",
+    "auc_delong_low",
+    "auc_delong_high",
+)
 FIGURE_COLUMNS = (*COUNTS, *(f"{rate}{end}" for rate in MEASURES for end in ENDS))
 UNKNOWN_SITE = "(not named)"
 READING = (
@@ -74,7 +100,8 @@ def csv_bytes(table: Table) -> bytes:
     writer = csv.writer(out)
     writer.writerow(table.columns)
     writer.writerows(
-        [_plain(record.get(column)) for column in table.columns] for record in table.records
+        [_plain(record.get(column)) for column in table.columns]
+        for record in table.records
     )
     return out.getvalue().encode()
 
@@ -91,7 +118,8 @@ def section_table(study: Study, section: Section) -> Table:
         legend=ABOUT[section],
         head=("judge", "n", "AUC", *SHORT.values()),
         rows=tuple(
-            (_judge(row), *_cells(figures)) for row, figures in zip(rows, found, strict=True)
+            (_judge(row), *_cells(figures))
+            for row, figures in zip(rows, found, strict=True)
         ),
         columns=("name", *columns, *FIGURE_COLUMNS),
         records=tuple(
@@ -105,14 +133,20 @@ def section_table(study: Study, section: Section) -> Table:
 def site_table(study: Study) -> Table:
     """The model's figures at each site; without a row where no image names one."""
     row = lead(study)
-    found = [] if row is None or not study.sites.astype(bool).any() else _by_site(study, row)
+    found = (
+        []
+        if row is None or not study.sites.astype(bool).any()
+        else _by_site(study, row)
+    )
     name = "The model" if row is None else row.name
     return Table(
         name="sites",
         title="The model at each site",
         legend=f"{name}, with the cut-offs it has in the other tables: none was chosen for a site.",
         head=("site", "n", "AUC", *SHORT.values()),
-        rows=tuple((Cell(site, numeric=False), *_cells(figures)) for site, figures in found),
+        rows=tuple(
+            (Cell(site, numeric=False), *_cells(figures)) for site, figures in found
+        ),
         columns=("site", *FIGURE_COLUMNS),
         records=tuple({"site": site, **_record(figures)} for site, figures in found),
     )
@@ -136,7 +170,10 @@ def skipped_table(study: Study, names: Mapping[str, str]) -> Table:
         "Images skipped",
         "Images that could not be read, and the code of the error.",
         ("image", "problem"),
-        [(names.get(skipped.key, skipped.key), skipped.code) for skipped in study.skipped],
+        [
+            (names.get(skipped.key, skipped.key), skipped.code)
+            for skipped in study.skipped
+        ],
     )
 
 
@@ -198,16 +235,23 @@ def area_cell(figures: Figures) -> Cell:
     if figures.area is None:
         return Cell(NOTHING)
     interval = figures.area.interval
-    return Cell(area(figures.area.value), (area_interval(interval),) if interval else ())
+    return Cell(
+        area(figures.area.value), (area_interval(interval),) if interval else ()
+    )
 
 
 def _cells(figures: Figures) -> tuple[Cell, ...]:
     counts = Cell(str(figures.images), (f"{figures.malignant} malignant",))
-    return counts, area_cell(figures), *(rate_cell(figures.proportion(rate)) for rate in MEASURES)
+    return (
+        counts,
+        area_cell(figures),
+        *(rate_cell(figures.proportion(rate)) for rate in MEASURES),
+    )
 
 
 def _record(figures: Figures) -> dict[str, Value]:
-    table, found = figures.table, figures.area
+    table = figures.table
+    found = figures.area
     record: dict[str, Value] = {"n": figures.images, "malignant": figures.malignant}
     record |= {"tp": table.tp, "fn": table.fn, "fp": table.fp, "tn": table.tn}
     if found:
@@ -230,7 +274,9 @@ def _ends(name: str, interval: Interval) -> dict[str, float]:
 
 
 def _judge(row: Row) -> Cell:
-    facts = " · ".join(f"{column}: {told}" for column, told in row.facts.items() if told)
+    facts = " · ".join(
+        f"{column}: {told}" for column, told in row.facts.items() if told
+    )
     return Cell(row.name, (facts,) if facts else (), numeric=False)
 
 
@@ -251,12 +297,17 @@ def _said(row: Row) -> list[Value]:
     """A score, or a call of 0 or 1 for who gives none; None where not judged."""
     values = row.called.astype(int) if row.scores is None else row.scores
     return [
-        value.item() if judged else None for value, judged in zip(values, row.judged, strict=True)
+        value.item() if judged else None
+        for value, judged in zip(values, row.judged, strict=True)
     ]
 
 
 def _plain_table(
-    name: str, title: str, legend: str, head: tuple[str, ...], lines: Sequence[Sequence[str]]
+    name: str,
+    title: str,
+    legend: str,
+    head: tuple[str, ...],
+    lines: Sequence[Sequence[str]],
 ) -> Table:
     rows = tuple(tuple(Cell(text, numeric=False) for text in line) for line in lines)
     return Table(

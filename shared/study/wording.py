@@ -56,4 +56,8 @@ def p_value(value: float) -> str:
 
 def signed(value: float, text: str) -> str:
     """A difference with its sign; `text` is its size in words."""
-    return text if math.isnan(value) or value == 0 else f"{'+' if value > 0 else '−'}{text}"
+    return (
+        text
+        if math.isnan(value) or value == 0
+        else f"{'+' if value > 0 else '−'}{text}"
+    )

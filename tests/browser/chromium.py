@@ -45,8 +45,14 @@ def _install() -> bool:
         return False
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": 240}
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    steps = (["apt-get", "update", "-q"], [*HOW.split(), "-qy", "--no-install-recommends"])
+    steps = (
+        ["apt-get", "update", "-q"],
+        [*HOW.split(), "-qy", "--no-install-recommends"],
+    )
     try:
-        return all(subprocess.run(step, env=environment, **quiet).returncode == 0 for step in steps)
+        return all(
+            subprocess.run(step, env=environment, **quiet).returncode == 0
+            for step in steps
+        )
     except subprocess.TimeoutExpired:
         return False

@@ -32,7 +32,8 @@ from tests.browser.chromium import HOW, find_chromium
 from tests.e2e.stage import Stage, free_port
 from tests.signing_in import PASSWORD
 
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 SCREENSHOTS = os.environ.get("SERA_SCREENSHOTS")
 """A folder to keep the guide's screenshots in; else they go with the test's temporary files."""
@@ -111,7 +112,8 @@ def make_person(book: Ledger) -> Callable[..., Person]:
             )
         with book.engine.begin() as line:
             line.execute(
-                text("UPDATE people SET must_change = false WHERE id = :id"), {"id": made.id}
+                text("UPDATE people SET must_change = false WHERE id = :id"),
+                {"id": made.id},
             )
         return made
 
@@ -144,7 +146,9 @@ class Door:
         """A page of somebody signed in (of nobody with role None), at `path`."""
         context = self._context(phone, language, dark, zone)
         if role is not None:
-            context.add_cookies([self._session(person or self.make_person(role, hospital))])
+            context.add_cookies(
+                [self._session(person or self.make_person(role, hospital))]
+            )
         page = context.new_page()
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -152,10 +156,15 @@ class Door:
             page.goto(path)
         return page
 
-    def _context(self, phone: bool, language: str, dark: bool, zone: str | None) -> BrowserContext:
-        size, light = PHONE if phone else DESK, "dark" if dark else "light"
+    def _context(
+        self, phone: bool, language: str, dark: bool, zone: str | None
+    ) -> BrowserContext:
+        size = PHONE if phone else DESK
+        light = "dark" if dark else "light"
         touch: dict[str, Any] = (
-            {"has_touch": True, "is_mobile": True, "device_scale_factor": 2} if phone else {}
+            {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+            if phone
+            else {}
         )
         made = self.browser.new_context(
             base_url=self.stage.stack.url,
@@ -201,14 +210,23 @@ def axe() -> Callable[[Page], None]:
     """Asserts that a page has no serious or critical violation of WCAG 2.2 AA."""
     judge = Axe()
     options = {
-        "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+        "runOnly": [
+            "wcag2a",
+            "wcag2aa",
+            "wcag21a",
+            "wcag21aa",
+            "wcag22aa",
+            "best-practice",
+        ],
         "resultTypes": ["violations"],  # what is in order need not be described
     }
 
     def check(page: Page) -> None:
         found = judge.run(page, options=options).response["violations"]
         grave = [each for each in found if each["impact"] in ("serious", "critical")]
-        assert [(each["id"], [node["html"] for node in each["nodes"]][:3]) for each in grave] == []
+        assert [
+            (each["id"], [node["html"] for node in each["nodes"]][:3]) for each in grave
+        ] == []
 
     return check
 
@@ -221,7 +239,8 @@ def fits() -> Callable[[Page], None]:
     def check(page: Page) -> None:
         # A phone shows a page that is too wide from further off: its innerWidth would always do.
         assert (
-            page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+            page.evaluate("document.documentElement.scrollWidth")
+            <= page.viewport_size["width"]
         ), page.url
         if page.viewport_size == PHONE:
             wide = f"[...document.querySelectorAll('.scroll')].filter({sideways}).map(each => each.ariaLabel)"

@@ -40,23 +40,33 @@ def images(count: int, first: int, **spoilt: bytes) -> list[dict[str, Any]]:
     drawn = {f"north-{n}.png": png(first + n) for n in range(1, count + 1)} | {
         f"{k}.png": v for k, v in spoilt.items()
     }
-    return [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in drawn.items()]
+    return [
+        {"name": name, "mimeType": "image/png", "buffer": data}
+        for name, data in drawn.items()
+    ]
 
 
 def accepted(page: Page) -> list[tuple[float, str | None, str]]:
     """Size, own number and priority of the cases that the ledger has of the page's batch."""
     batch = page.locator("#label").input_value()
     cases = page.request.get("/v1/cases", params={"batch": batch}).json()["cases"]
-    return sorted((case["size_mm"], case["external_id"], case["priority"]) for case in cases)
+    return sorted(
+        (case["size_mm"], case["external_id"], case["priority"]) for case in cases
+    )
 
 
 def test_a_size_is_understood_as_a_doctor_types_it(enter):
     page = enter(None, path="/sign-in")
     ask = "typed => import('/static/sizes.js').then(({ understood }) => typed.map(understood))"
-    assert dict(zip(UNDERSTOOD, page.evaluate(ask, list(UNDERSTOOD)), strict=True)) == UNDERSTOOD
+    assert (
+        dict(zip(UNDERSTOOD, page.evaluate(ask, list(UNDERSTOOD)), strict=True))
+        == UNDERSTOOD
+    )
 
 
-def test_a_spoilt_image_and_one_without_a_size_hold_up_none_of_the_others(enter, axe, snap):
+def test_a_spoilt_image_and_one_without_a_size_hold_up_none_of_the_others(
+    enter, axe, snap
+):
     page = enter(Role.SUBMITTER, path="/batch")
     page.get_by_label("Images", exact=True).set_input_files(
         [*images(5, 7000, spoilt=UNREADABLE), images(1, 7000)[0]]
@@ -85,7 +95,9 @@ def test_a_spoilt_image_and_one_without_a_size_hold_up_none_of_the_others(enter,
 
 
 def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(enter, snap):
-    page, files, posts = enter(Role.SUBMITTER, dark=True, path="/batch"), images(6, 7100), []
+    page = enter(Role.SUBMITTER, dark=True, path="/batch")
+    files = images(6, 7100)
+    posts = []
 
     def lose_most(route: Route) -> None:
         """The first is answered, the answer of the second is lost, the next three never reach SERA."""
@@ -97,7 +109,9 @@ def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(enter, sn
 
     page.route(
         CASES,
-        lambda route: lose_most(route) if route.request.method == "POST" else route.continue_(),
+        lambda route: (
+            lose_most(route) if route.request.method == "POST" else route.continue_()
+        ),
     )
     page.get_by_label("Images", exact=True).set_input_files(files)
     for number in range(1, 7):
@@ -122,8 +136,11 @@ def test_a_batch_broken_off_goes_on_after_a_reload_and_doubles_nothing(enter, sn
 def test_a_csv_gives_sizes_numbers_and_urgency_also_over_plain_http_and_a_busy_sera_is_waited_for(
     enter, axe, snap
 ):
-    page, busy = enter(Role.SUBMITTER, language="ko", phone=True), []
-    page.add_init_script("Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined })")
+    page = enter(Role.SUBMITTER, language="ko", phone=True)
+    busy = []
+    page.add_init_script(
+        "Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined })"
+    )
     page.goto("/batch")
 
     def too_much_at_first(route: Route) -> None:
@@ -138,18 +155,28 @@ def test_a_csv_gives_sizes_numbers_and_urgency_also_over_plain_http_and_a_busy_s
     page.route(
         CASES,
         lambda route: (
-            too_much_at_first(route) if route.request.method == "POST" else route.continue_()
+            too_much_at_first(route)
+            if route.request.method == "POST"
+            else route.continue_()
         ),
     )
-    files = [{**file, "name": f"결절-{n}.png"} for n, file in enumerate(images(2, 7200), 1)]
-    sheet = {"name": "목록.csv", "mimeType": "text/csv", "buffer": TABLE.encode("cp949")}
+    files = [
+        {**file, "name": f"결절-{n}.png"} for n, file in enumerate(images(2, 7200), 1)
+    ]
+    sheet = {
+        "name": "목록.csv",
+        "mimeType": "text/csv",
+        "buffer": TABLE.encode("cp949"),
+    }
     page.get_by_label("영상", exact=True).set_input_files(files)
     page.get_by_label(re.compile("CSV 파일")).set_input_files(sheet)
     expect(page.locator("#checks")).to_contain_text("없음.png")
     axe(page)
     snap(page, "batch-phone-ko", full=True)
     page.get_by_role("button", name="2건 보내기").click()
-    expect(page.locator("#counts")).to_have_text("2건 중 2건 전송, 0건 거부, 2건 판독 완료")
+    expect(page.locator("#counts")).to_have_text(
+        "2건 중 2건 전송, 0건 거부, 2건 판독 완료"
+    )
     assert len(busy) == 3
     assert accepted(page) == [(9.5, "A-18", "routine"), (14.0, "A-17", "urgent")]
     snap(page, "batch-phone-read-ko", full=True)

@@ -33,7 +33,8 @@ def read(north) -> str:
     """The path of a case that is read, like another one whose outcome is known."""
     earlier = north.read(png(1))
     north.http.post(
-        f"/v1/cases/{earlier['case_id']}/outcome", json={"malignant": True, "source": "histology"}
+        f"/v1/cases/{earlier['case_id']}/outcome",
+        json={"malignant": True, "source": "histology"},
     )
     seen = json.dumps(EXAMPLE)
     return f"/cases/{north.read(png(2), roi=ROI, external_id='N-21', size_mm=8.5, descriptors=seen)['case_id']}"
@@ -69,12 +70,16 @@ def test_where_events_do_not_come_through_the_page_asks(enter, stage, north):
     expect(page.locator("#decision")).to_be_visible(timeout=PATIENCE_MS)
 
 
-def test_the_heatmap_lies_over_the_image_and_fades_by_the_keyboard(enter, read, axe, snap):
+def test_the_heatmap_lies_over_the_image_and_fades_by_the_keyboard(
+    enter, read, axe, snap
+):
     page = enter(path=read)
     page.get_by_role("button", name="Show where SERA looked").press("Enter")
-    layer, slider = page.locator(".heatmap-layer"), page.get_by_role("slider")
+    layer = page.locator(".heatmap-layer")
+    slider = page.get_by_role("slider")
     expect(slider).to_be_focused(timeout=PATIENCE_MS)
-    picture, box = page.locator("#picture img").first.bounding_box(), layer.bounding_box()
+    picture = page.locator("#picture img").first.bounding_box()
+    box = layer.bounding_box()
     assert (
         picture["x"] - 1
         <= box["x"]
@@ -83,7 +88,9 @@ def test_the_heatmap_lies_over_the_image_and_fades_by_the_keyboard(enter, read, 
     )
     before = float(layer.evaluate("each => each.style.opacity"))
     page.keyboard.press("ArrowRight")
-    assert float(layer.evaluate("each => each.style.opacity")) == pytest.approx(before + 0.05)
+    assert float(layer.evaluate("each => each.style.opacity")) == pytest.approx(
+        before + 0.05
+    )
     axe(page)
     snap(page, "case-desk", full=True)
 
@@ -94,10 +101,14 @@ def test_it_prints_as_one_page(enter, read, language):
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
 
 
-def test_on_a_phone_in_korean_and_in_the_dark_it_shuts_nobody_out(enter, read, axe, snap):
+def test_on_a_phone_in_korean_and_in_the_dark_it_shuts_nobody_out(
+    enter, read, axe, snap
+):
     page = enter(path=read, phone=True, language="ko", dark=True)
     expect(page.locator("#similar a")).to_be_visible()
-    expect(page.locator("#own .own-level")).to_have_text("ACR TI-RADS 2017: TR5 (점수: 7)")
+    expect(page.locator("#own .own-level")).to_have_text(
+        "ACR TI-RADS 2017: TR5 (점수: 7)"
+    )
     expect(page.locator("#own dl")).to_contain_text("에코발생도")
     axe(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
@@ -112,22 +123,28 @@ def test_a_failed_case_says_why_and_is_run_again(enter, north, axe, snap):
     axe(page)
     snap(page, "case-failed")
     page.get_by_role("button", name="Run it again").click()
-    expect(page.locator("#status")).to_have_text("The case has changed.", timeout=PATIENCE_MS)
+    expect(page.locator("#status")).to_have_text(
+        "The case has changed.", timeout=PATIENCE_MS
+    )
     expect(page.locator("#reason")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_from_the_sign_in_to_the_report_in_six_interactions(enter, make_person):
     """Each step is one field filled, with its Enter, one file given, or one click."""
-    person, page = make_person(Role.SUBMITTER), enter(None, path="/")
+    person = make_person(Role.SUBMITTER)
+    page = enter(None, path="/")
     steps = (
         lambda: page.get_by_label("Name", exact=True).fill(person.name),
         lambda: (
-            page.get_by_label("Password", exact=True).fill(PASSWORD) or page.keyboard.press("Enter")
+            page.get_by_label("Password", exact=True).fill(PASSWORD)
+            or page.keyboard.press("Enter")
         ),
         lambda: page.get_by_label("Largest diameter").fill("14.5"),
         lambda: page.get_by_label("Choose file").set_input_files(NODULE),
         lambda: page.get_by_role("button", name="Read the risk").click(),
-        lambda: page.get_by_role("link", name="Report (PDF)").click(timeout=PATIENCE_MS),
+        lambda: page.get_by_role("link", name="Report (PDF)").click(
+            timeout=PATIENCE_MS
+        ),
     )
     assert len(steps) == 6
     with page.expect_download(timeout=PATIENCE_MS) as download:

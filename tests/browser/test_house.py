@@ -32,7 +32,9 @@ def secret(page):
     return told
 
 
-def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(enter, snap):
+def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(
+    enter, snap
+):
     page = enter(Role.OPERATOR, path="/console/hospitals")
     page.get_by_label("Name").fill("east")
     page.get_by_role("button", name="Add a hospital").click()
@@ -46,7 +48,9 @@ def test_a_person_of_a_new_hospital_signs_in_with_the_password_they_were_given(e
     page.get_by_label("Hospital", exact=True).select_option("east")
     page.get_by_role("button", name="Add a person").click()
     password = secret(page)
-    expect(page.get_by_role("row", name="e.ast@east")).to_contain_text("one-time password")
+    expect(page.get_by_role("row", name="e.ast@east")).to_contain_text(
+        "one-time password"
+    )
     snap(page, "console-people", full=True)
     person = enter(None, path="/sign-in")
     person.get_by_label("Name", exact=True).fill("e.ast@east")
@@ -77,7 +81,9 @@ def test_a_key_works_until_it_is_revoked(enter, stage, book, snap):
     assert httpx2.get(f"{stage.stack.url}/v1/jobs", headers=bearer).status_code == 401
 
 
-def test_whoever_comes_too_late_is_told_who_was_faster_and_loses_nothing(enter, make_person):
+def test_whoever_comes_too_late_is_told_who_was_faster_and_loses_nothing(
+    enter, make_person
+):
     chief = make_person(Role.HOSPITAL_ADMIN, "west")
     late = enter(Role.OPERATOR, path="/console/hospitals/west")
     first = enter(person=chief, path="/console/hospital")
@@ -86,7 +92,9 @@ def test_whoever_comes_too_late_is_told_who_was_faster_and_loses_nothing(enter, 
     expect(first.locator("#status")).to_contain_text("Saved")
     late.get_by_label("Weight").fill("2")
     late.get_by_role("button", name="Save").click()
-    expect(late.locator("#latest")).to_contain_text(f"{chief.name} changed these settings last")
+    expect(late.locator("#latest")).to_contain_text(
+        f"{chief.name} changed these settings last"
+    )
     expect(late.locator("#latest")).to_contain_text("not set → 0.2")
     late.get_by_role("button", name="Reload").click()
     expect(late.get_by_label("Share of malignant nodules")).to_have_value("0.2")

@@ -62,11 +62,11 @@ def chooses_an_image(page: Page) -> None:
 def test_everything_from_the_door_to_the_report_is_done_by_the_keyboard_alone(
     enter, stage, make_person, snap
 ):
-    person, page = (
-        make_person(Role.SUBMITTER, "keys-only"),
-        enter(None, path="/", language="ko", dark=True),
-    )
-    page.on("filechooser", lambda chooser: None)  # from now on the browser tells of them
+    person = make_person(Role.SUBMITTER, "keys-only")
+    page = enter(None, path="/", language="ko", dark=True)
+    page.on(
+        "filechooser", lambda chooser: None
+    )  # from now on the browser tells of them
     signs_in(page, person.name)
     skips_the_menu(page)
     page.keyboard.press("Tab")

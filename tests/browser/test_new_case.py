@@ -46,7 +46,16 @@ def choose(page: Page, **told: object) -> None:
 def case_of(page: Page, stage) -> dict[str, object]:
     """The case whose page the browser was sent to, as it lies in the ledger."""
     page.wait_for_url(CASE, timeout=PATIENCE_MS)
-    names = ("size_mm", "roi", "source", "urgent", "external_id", "frame", "descriptors", "cases")
+    names = (
+        "size_mm",
+        "roi",
+        "source",
+        "urgent",
+        "external_id",
+        "frame",
+        "descriptors",
+        "cases",
+    )
     asked = "SELECT c.size_mm, c.roi, c.source, j.urgent, c.external_id, c.frame, c.descriptors,"
     asked += " (SELECT count(*) FROM cases) FROM cases c JOIN jobs j ON j.case_id = c.id WHERE c.id = :id"
     (row,) = stage.rows(asked, id=CASE.search(page.url)[1])
@@ -56,7 +65,9 @@ def case_of(page: Page, stage) -> dict[str, object]:
 def drag(page: Page, *points: tuple[float, float]) -> None:
     """Over the picture, in shares of its sides."""
     box = page.locator("#roi").bounding_box()
-    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    at = [
+        (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points
+    ]
     page.mouse.move(*at[0])
     page.mouse.down()
     for point in at[1:]:
@@ -71,7 +82,9 @@ def box_of(page: Page) -> list[int]:
     ]
 
 
-def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(enter, stage, axe, snap):
+def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
+    enter, stage, axe, snap
+):
     page = enter(path="/")
     page.get_by_label("Largest diameter").fill("1,45 cm")
     expect(page.locator("#size-said")).to_contain_text("14.5 mm")
@@ -103,7 +116,11 @@ def test_at_a_desk_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(enter, st
     snap(page, "new-case-desk-described", full=True)
     page.get_by_role("button", name="Read the risk").click()
     case = case_of(page, stage)
-    assert (case["size_mm"], case["roi"], case["source"]) == (14.5, {"box": drawn}, "file")
+    assert (case["size_mm"], case["roi"], case["source"]) == (
+        14.5,
+        {"box": drawn},
+        "file",
+    )
     assert (case["urgent"], case["external_id"]) == (True, "N-17")
     assert describe(case["descriptors"]) == DESCRIBED
 
@@ -116,7 +133,9 @@ def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(
     snap(page, "new-case-phone-empty")
     page.get_by_label("Take a photo").set_input_files(image(encode(photo), "IMG_1.png"))
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("status")).to_contain_text("corners were found", timeout=PATIENCE_MS)
+    expect(dialog.get_by_role("status")).to_contain_text(
+        "corners were found", timeout=PATIENCE_MS
+    )
     page.keyboard.press("ArrowRight")
     snap(page, "new-case-phone-corners")
     dialog.get_by_role("button", name="Straighten").click()
@@ -137,7 +156,8 @@ def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(
 
 def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(enter):
     page = enter(path="/")
-    size, doubt = page.get_by_label("Largest diameter"), page.locator("#size-doubt")
+    size = page.get_by_label("Largest diameter")
+    doubt = page.locator("#size-doubt")
     size.fill("145")
     size.blur()
     expect(doubt).to_contain_text("very large")
@@ -153,7 +173,12 @@ def test_an_unlikely_size_is_questioned_and_a_calibrated_image_offers_its_own(en
 def test_a_frame_of_a_loop_is_chosen(enter, stage):
     page = enter(path="/")
     loop = np.stack([draw(seed, size_px=128).pixels for seed in range(4)])
-    choose(page, data=dicom_file(loop, NumberOfFrames=4), name="loop.dcm", kind="application/dicom")
+    choose(
+        page,
+        data=dicom_file(loop, NumberOfFrames=4),
+        name="loop.dcm",
+        kind="application/dicom",
+    )
     page.get_by_label("Frame 3 of 4").press("ArrowLeft")
     expect(page.locator("#frame-label")).to_have_text("Frame 2 of 4")
     page.get_by_label("Largest diameter").fill("21")
@@ -171,7 +196,8 @@ def test_reset_keeps_nothing_and_a_broken_line_makes_no_second_case(enter, stage
     page.get_by_role("button", name="Reset").click()
     expect(page.locator("#view")).to_be_hidden()
     assert [
-        page.locator(f"#{field}").input_value() for field in ("size", "external", "composition")
+        page.locator(f"#{field}").input_value()
+        for field in ("size", "external", "composition")
     ] == [""] * 3
     page.get_by_role("button", name="Read the risk").click()
     expect(page.locator("#status")).to_contain_text("size of the nodule")
@@ -209,12 +235,15 @@ def test_a_phone_in_korean_and_in_the_dark_shows_the_suggested_box_and_questions
 
 def test_who_may_not_submit_is_sent_where_they_may_go(enter):
     page = enter(Role.OPERATOR, path="/")
-    first = next(entry.path for entry in ENTRIES if set(entry.acts) & MAY[Role.OPERATOR])
+    first = next(
+        entry.path for entry in ENTRIES if set(entry.acts) & MAY[Role.OPERATOR]
+    )
     assert page.url.endswith(first)
 
 
 def test_what_is_typed_and_chosen_before_the_script_listens_is_kept(enter, stage):
-    page, held = enter(), []
+    page = enter()
+    held = []
     page.route("**/reader.js", lambda route: held.append(route))
     page.goto("/", wait_until="commit")
     page.locator("#size").fill("14.5")

@@ -32,7 +32,13 @@ def folder(tmp_path: Path) -> Path:
             phantom = draw(seed, malignant=seed % 2 == 0, size_px=128)
             Image.fromarray(phantom.pixels).save(tmp_path / f"{seed}.png")
             lines.writerow(
-                [f"{seed}.png", int(phantom.malignant), f"patient-{seed}", "clinic, east", 12.5]
+                [
+                    f"{seed}.png",
+                    int(phantom.malignant),
+                    f"patient-{seed}",
+                    "clinic, east",
+                    12.5,
+                ]
             )
         lines.writerow(["absent.png", 1, "patient-1", "clinic, east", 9])
     return tmp_path
@@ -84,7 +90,9 @@ def upload(page: Page, folder: Path, snap) -> None:
     expect(page.locator("#told")).to_have_text(
         "22 images added, 0 were there already, 23 refused.", timeout=SLOW_MS
     )
-    page.get_by_label("Images, masks and manifest.csv").set_input_files(sorted(folder.glob("*.*")))
+    page.get_by_label("Images, masks and manifest.csv").set_input_files(
+        sorted(folder.glob("*.*"))
+    )
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.locator("#told")).to_have_text(
         "22 images added, 22 were there already, 1 refused.", timeout=SLOW_MS
@@ -118,12 +126,16 @@ def begin_and_cancel(page: Page, axe, snap) -> None:
     """A recipe that ships, started and followed until it works, then cancelled."""
     page.get_by_role("link", name="Train on it").click()
     expect(page.get_by_text("Phantoms only: a first model")).to_be_visible()
-    expect(page.get_by_text(re.compile("put .* into .* on ")).first).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text(re.compile("put .* into .* on ")).first).to_be_visible(
+        timeout=SLOW_MS
+    )
     axe(page)
     snap(page, "runs-start", full=True)
     page.get_by_role("radio", name="starter").check()
     page.get_by_role("button", name="Start training").click()
-    expect(page.locator("tr[data-step='plan'][data-state='done']")).to_be_visible(timeout=SLOW_MS)
+    expect(page.locator("tr[data-step='plan'][data-state='done']")).to_be_visible(
+        timeout=SLOW_MS
+    )
     expect(page.locator("tr[data-state='running'] code").first).to_contain_text(
         "/", timeout=SLOW_MS
     )
@@ -147,7 +159,9 @@ def begin(page: Page, snap) -> None:
 def watch(page: Page, axe, snap) -> None:
     expect(page.locator("#curves polyline").first).to_be_visible(timeout=SLOW_MS)
     expect(page.locator("#state")).to_have_text("done", timeout=2 * SLOW_MS)
-    expect(page.locator("#steps tr[data-step='gate'][data-state='done']")).to_be_visible()
+    expect(
+        page.locator("#steps tr[data-step='gate'][data-state='done']")
+    ).to_be_visible()
     axe(page)
     snap(page, "run", full=True)
 

@@ -8,7 +8,8 @@ from tests.signing_in import NEW, PASSWORD
 def test_whoever_comes_without_a_session_signs_in_and_gets_where_they_were_going(
     enter, make_person
 ):
-    person, page = make_person(Role.SUBMITTER), enter(None, path="/?lang=en")
+    person = make_person(Role.SUBMITTER)
+    page = enter(None, path="/?lang=en")
     assert "/sign-in?next=" in page.url
     page.get_by_label("Name", exact=True).fill(person.name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -27,7 +28,8 @@ def test_a_wrong_password_is_said_where_a_screen_reader_hears_it(enter, make_per
 
 
 def test_a_password_sent_before_the_script_listens_goes_nowhere(enter, make_person):
-    page, asked = enter(None), []
+    page = enter(None)
+    asked = []
     page.route("**/sign-in.js", lambda route: None)
     page.on("request", lambda request: asked.append(request.url))
     page.goto("/sign-in", wait_until="commit")
@@ -42,8 +44,13 @@ def test_a_password_sent_before_the_script_listens_goes_nowhere(enter, make_pers
 @pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("phone", [False, True])
-def test_the_page_to_sign_in_at_shuts_nobody_out(enter, axe, snap, language, dark, phone):
+def test_the_page_to_sign_in_at_shuts_nobody_out(
+    enter, axe, snap, language, dark, phone
+):
     page = enter(None, path="/sign-in", language=language, dark=dark, phone=phone)
     assert page.locator("html").get_attribute("lang") == language
     axe(page)
-    snap(page, f"sign-in-{language}-{'phone' if phone else 'desk'}-{'dark' if dark else 'light'}")
+    snap(
+        page,
+        f"sign-in-{language}-{'phone' if phone else 'desk'}-{'dark' if dark else 'light'}",
+    )

@@ -9,7 +9,8 @@ from shared.domain.roles import Role
 from tests.builders import png
 
 expect.set_options(timeout=60_000)
-HOSPITAL, SICK = "studying", (True, False, True, False)
+HOSPITAL = "studying"
+SICK = (True, False, True, False)
 SAID = {
     1: (("8m", "9"), ("6m", "2b"), ("4b", "7m"), ("3b", "")),
     2: (("7m", ""), ("2b", ""), ("6m", ""), ("6m", "3b")),
@@ -20,15 +21,19 @@ SAID = {
 @pytest.fixture(scope="module")
 def answered(stage):
     """Cases with a result and an outcome; by their ids, what a blind reader must not be told."""
-    sender, secrets = stage.hospital(HOSPITAL), {}
+    sender = stage.hospital(HOSPITAL)
+    secrets = {}
     sent = [
-        sender.accepted(png(40 + n), external_id=f"mrn-70{n}", size_mm=8) for n in range(len(SICK))
+        sender.accepted(png(40 + n), external_id=f"mrn-70{n}", size_mm=8)
+        for n in range(len(SICK))
     ]
     for each, sick in zip(sent, SICK, strict=True):
         result = sender.job(each["job_id"])["result"]
         outcome = {"malignant": sick, "source": "histology"}
         assert (
-            sender.http.post(f"/v1/cases/{each['case_id']}/outcome", json=outcome).status_code
+            sender.http.post(
+                f"/v1/cases/{each['case_id']}/outcome", json=outcome
+            ).status_code
             == 201
         )
         told = (
@@ -44,7 +49,9 @@ def answered(stage):
 @pytest.fixture
 def people(make_person):
     """In the order in which the page offers them."""
-    return sorted((make_person(Role.READER, HOSPITAL) for _ in SAID), key=lambda each: each.name)
+    return sorted(
+        (make_person(Role.READER, HOSPITAL) for _ in SAID), key=lambda each: each.name
+    )
 
 
 class Listener:
@@ -58,7 +65,9 @@ class Listener:
         self.heard.append(answer)
 
     def texts(self) -> list[str]:
-        told = [each for each in self.heard if each.ok and not each.url.endswith(".png")]
+        told = [
+            each for each in self.heard if each.ok and not each.url.endswith(".png")
+        ]
         return [each.text() for each in told if "/static/" not in each.url]
 
 
@@ -82,7 +91,9 @@ def make_study(page: Page, people) -> str:
 def begin(page: Page) -> None:
     page.get_by_role("button", name="Begin").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Case 1 of 4: your own reading")).to_be_visible()
+    expect(
+        page.get_by_role("heading", name="Case 1 of 4: your own reading")
+    ).to_be_visible()
 
 
 def stored(page: Page, keys: str) -> None:
@@ -93,7 +104,9 @@ def stored(page: Page, keys: str) -> None:
     page.keyboard.press("Enter")
 
 
-def read_all(page: Page, said: tuple[tuple[str, str], ...], listener: Listener, secrets) -> None:
+def read_all(
+    page: Page, said: tuple[tuple[str, str], ...], listener: Listener, secrets
+) -> None:
     """By keyboard only; what came before each blind reading told nothing of the case."""
     begin(page)
     for number in range(1, len(said) + 1):
@@ -102,7 +115,9 @@ def read_all(page: Page, said: tuple[tuple[str, str], ...], listener: Listener, 
         ).json()["case_id"]
         before = "".join(listener.texts())
         assert [
-            fact for fact in [*secrets[shown], "mrn-70", "histology"] if fact.strip('"') in before
+            fact
+            for fact in [*secrets[shown], "mrn-70", "histology"]
+            if fact.strip('"') in before
         ] == []
         blind, aided = said[list(secrets).index(shown)]
         stored(page, blind)
@@ -142,24 +157,38 @@ def test_two_readers_read_by_keyboard_and_the_administrator_sees_what_sera_chang
     ):
         expect(chief.locator(row)).to_contain_text(figures)
     expect(chief.locator("#kappas tr", has_text="(Cohen)")).to_contain_text("-0.50")
-    expect(chief.locator("#kappas tr", has_text="(Cohen)")).to_contain_text("almost perfect")
-    expect(chief.locator("#times tr", has_text="Reader 2")).to_contain_text("4 readings")
+    expect(chief.locator("#kappas tr", has_text="(Cohen)")).to_contain_text(
+        "almost perfect"
+    )
+    expect(chief.locator("#times tr", has_text="Reader 2")).to_contain_text(
+        "4 readings"
+    )
     expect(chief.locator("#together")).to_contain_text("the AUC changes by +0.18")
     query = "SELECT min(hidden_ms) FROM reader_readings WHERE phase = 'aided' AND study_id = :study"
     assert stage.rows(query, study=study.rpartition("/")[2])[0][0] > 0
     axe(chief)
     snap(chief, "study-analysis-desk", full=True)
-    small = enter(Role.HOSPITAL_ADMIN, HOSPITAL, phone=True, dark=True, language="ko", path=study)
+    small = enter(
+        Role.HOSPITAL_ADMIN, HOSPITAL, phone=True, dark=True, language="ko", path=study
+    )
     axe(small)
     snap(small, "study-analysis-phone-ko-dark", full=True)
 
 
-@pytest.mark.parametrize(("phone", "dark", "language"), [(False, True, "en"), (True, False, "ko")])
+@pytest.mark.parametrize(
+    ("phone", "dark", "language"), [(False, True, "en"), (True, False, "ko")]
+)
 def test_the_reading_desk_shuts_nobody_out(
     enter, axe, snap, people, answered, phone, dark, language
 ):
     study = make_study(enter(Role.HOSPITAL_ADMIN, HOSPITAL, path="/studies"), people)
-    page = enter(person=people[0], phone=phone, dark=dark, language=language, path=f"{study}/read")
+    page = enter(
+        person=people[0],
+        phone=phone,
+        dark=dark,
+        language=language,
+        path=f"{study}/read",
+    )
     name = f"reading-{'phone' if phone else 'desk'}-{language}-{'dark' if dark else 'light'}"
     axe(page)
     snap(page, f"{name}-start")

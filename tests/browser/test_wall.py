@@ -28,7 +28,9 @@ def hang(enter):
     return put
 
 
-def test_it_is_read_from_afar_and_says_when_the_gateway_is_gone_and_back(hang, stage, axe, snap):
+def test_it_is_read_from_afar_and_says_when_the_gateway_is_gone_and_back(
+    hang, stage, axe, snap
+):
     stage.hospital("north").read(png(1), size_mm=12)
     page = hang()
     figures = page.locator(".figure")
@@ -77,7 +79,9 @@ def test_a_session_that_ends_leads_to_the_page_to_sign_in_at(hang):
 
 
 def test_a_phone_shows_it_whole_in_korean_and_by_day(hang, axe, snap):
-    page = hang(Role.READER, path="/wall?window=24h&theme=light", phone=True, language="ko")
+    page = hang(
+        Role.READER, path="/wall?window=24h&theme=light", phone=True, language="ko"
+    )
     assert page.locator("html").get_attribute("data-theme") == "light"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     axe(page)

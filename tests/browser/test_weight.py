@@ -6,9 +6,10 @@ from benchmarks.pages import SIGN_IN, WAYS, heard, paths, weighed
 from shared.domain.roles import Role
 
 MOST_BYTES = 200_000
-FIRST = {entry.path: next(role for role in Role if entry.path in paths(role)) for entry in WAYS} | {
-    SIGN_IN: None
-}
+FIRST = {
+    entry.path: next(role for role in Role if entry.path in paths(role))
+    for entry in WAYS
+} | {SIGN_IN: None}
 """Each page with one role that may open it."""
 
 

@@ -26,10 +26,15 @@ def hospital(stage):
 @pytest.fixture(scope="module")
 def read(hospital):
     """Three cases that have been read, two of them sent together."""
-    images = {number: png(seed, malignant=seed == 1) for seed, number in enumerate(NUMBERS)}
+    images = {
+        number: png(seed, malignant=seed == 1) for seed, number in enumerate(NUMBERS)
+    }
     sent = {
         number: hospital.accepted(
-            image, external_id=number, size_mm=12.5, batch="spring" if number[0] == "W" else None
+            image,
+            external_id=number,
+            size_mm=12.5,
+            batch="spring" if number[0] == "W" else None,
         )
         for number, image in images.items()
     }
@@ -49,7 +54,9 @@ def resting(stage) -> Iterator[None]:
 
 
 def row(page: Page, number: str):
-    return page.get_by_role("row").filter(has=page.get_by_role("link", name=number, exact=True))
+    return page.get_by_role("row").filter(
+        has=page.get_by_role("link", name=number, exact=True)
+    )
 
 
 @pytest.mark.usefixtures("read")
@@ -75,7 +82,8 @@ def test_a_case_is_found_told_of_and_taken_away_as_a_file(enter, axe, snap):
         page.get_by_role("link", name="Download as CSV").click()
     lines = list(csv.DictReader(file.value.path().read_text("utf-8-sig").splitlines()))
     told = [
-        (line["external_id"], line["malignant"], line["source"], line["consent"]) for line in lines
+        (line["external_id"], line["malignant"], line["source"], line["consent"])
+        for line in lines
     ]
     assert told == [("W-2", "true", "histology", "true"), ("W-1", "", "", "")]
 
@@ -125,17 +133,27 @@ def test_at_eight_in_the_morning_in_seoul_today_is_today(enter):
     accepted = row(page, "W-1").locator("time")
     utc = datetime.fromisoformat(accepted.get_attribute("datetime"))
     there = utc.astimezone(timezone(timedelta(hours=9)))
-    assert accepted.inner_text() == f"{there.year}. {there.month}. {there.day}. {there:%H:%M}"
+    assert (
+        accepted.inner_text()
+        == f"{there.year}. {there.month}. {there.day}. {there:%H:%M}"
+    )
     assert accepted.get_attribute("title") == f"{utc:%Y-%m-%d %H:%M:%S} UTC"
     row(page, "W-1").locator("[data-act=outcome]").click()
     expect(page.locator("#outcome-on")).to_have_attribute("max", "2026-03-15")
 
 
 @pytest.mark.usefixtures("read")
-@pytest.mark.parametrize(("phone", "language", "dark"), [(False, "en", False), (True, "ko", True)])
+@pytest.mark.parametrize(
+    ("phone", "language", "dark"), [(False, "en", False), (True, "ko", True)]
+)
 def test_the_list_shuts_nobody_out(enter, axe, snap, phone, language, dark):
     page = enter(
-        Role.HOSPITAL_ADMIN, HOME, phone=phone, language=language, dark=dark, path="/worklist"
+        Role.HOSPITAL_ADMIN,
+        HOME,
+        phone=phone,
+        language=language,
+        dark=dark,
+        path="/worklist",
     )
     expect(page.locator("tr[data-job]").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -21,10 +21,13 @@ from cli.submission import CaseFile, submit, submit_and_wait, wait
 from cli.watching import follow
 from shared.phantoms import draw
 
-URL, PASSWORD = os.environ.get("SERA_URL", ""), os.environ.get("SERA_OPERATOR_PASSWORD", "")
+URL = os.environ.get("SERA_URL", "")
+PASSWORD = os.environ.get("SERA_OPERATOR_PASSWORD", "")
 OWN = "five words for one trial"
 KILLS = bool(os.environ.get("SERA_KILLS"))
-IMAGES, CASES, BURST = 120, 24, 400
+IMAGES = 120
+CASES = 24
+BURST = 400
 
 pytestmark = [
     pytest.mark.skipif(
@@ -46,22 +49,34 @@ class Deployed:
 def stack() -> Deployed:
     """The first operator signs in, chooses a password, and makes keys for all."""
     with httpx2.Client(base_url=URL, headers={"Origin": URL}, timeout=60) as browser:
-        told = browser.post("/v1/session", json={"name": "operator", "password": PASSWORD})
+        told = browser.post(
+            "/v1/session", json={"name": "operator", "password": PASSWORD}
+        )
         assert told.status_code == 201, told.text
         browser.headers["X-CSRF-Token"] = told.json()["csrf"]
         if told.json()["must_change"]:
-            told = browser.post("/v1/session/password", json={"old": PASSWORD, "new": OWN})
+            told = browser.post(
+                "/v1/session/password", json={"old": PASSWORD, "new": OWN}
+            )
             assert told.is_success, told.text
             browser.headers["X-CSRF-Token"] = told.json()["csrf"]
             for name in ("north", "south"):
-                assert browser.post("/v1/hospitals", json={"name": name}).status_code == 201
+                assert (
+                    browser.post("/v1/hospitals", json={"name": name}).status_code
+                    == 201
+                )
         operator = key(browser, "operator")
-        apis = {name: Api(URL, key(browser, "submitter", name)) for name in ("north", "south")}
+        apis = {
+            name: Api(URL, key(browser, "submitter", name))
+            for name in ("north", "south")
+        }
     return Deployed(Api(URL, operator), apis)
 
 
 def key(browser: httpx2.Client, role: str, hospital: str | None = None) -> str:
-    told = browser.post("/v1/keys", json={"role": role, "label": "trial", "hospital": hospital})
+    told = browser.post(
+        "/v1/keys", json={"role": role, "label": "trial", "hospital": hospital}
+    )
     assert told.status_code == 201, told.text
     return told.json()["key"]
 
@@ -69,7 +84,9 @@ def key(browser: httpx2.Client, role: str, hospital: str | None = None) -> str:
 @pytest.fixture(scope="module")
 def live(stack) -> str:
     """Digest of the live model: one that the stack's trainer made of phantoms, and that its operator promoted."""
-    there = [model["digest"] for model in stack.operator.get("/v1/models") if model["live"]]
+    there = [
+        model["digest"] for model in stack.operator.get("/v1/models") if model["live"]
+    ]
     if there:
         return there[0]
     stack.operator.post("/v1/datasets", json={"name": "phantoms", "synthetic": True})
@@ -79,11 +96,14 @@ def live(stack) -> str:
         files = {"image": ("phantom.png", png(phantom))}
         stack.operator.post("/v1/datasets/phantoms/images", data=data, files=files)
     run = follow(
-        stack.operator, request(stack.operator, "phantoms", "starter"), Console(stderr=True)
+        stack.operator,
+        request(stack.operator, "phantoms", "starter"),
+        Console(stderr=True),
     )
     assert run["state"] == "done", run["message"]
     stack.operator.post(
-        f"/v1/models/{run['model_digest']}/promote", json={"reason": "the first model of a trial"}
+        f"/v1/models/{run['model_digest']}/promote",
+        json={"reason": "the first model of a trial"},
     )
     return run["model_digest"]
 
@@ -101,11 +121,15 @@ def test_two_hospitals_at_once_get_a_result_for_each_of_their_cases(stack, live)
     ]
     with ThreadPoolExecutor(8) as pool:
         jobs = list(
-            pool.map(lambda each: submit_and_wait(stack.hospitals[each[0]], each[1]), cases)
+            pool.map(
+                lambda each: submit_and_wait(stack.hospitals[each[0]], each[1]), cases
+            )
         )
     assert {job["state"] for job in jobs} == {"done"}
     assert {job["result"]["model"]["digest"] for job in jobs} == {live}
-    assert all(0 < job["result"]["risk"] < 1 and job["result"]["fna"]["rule"] for job in jobs)
+    assert all(
+        0 < job["result"]["risk"] < 1 and job["result"]["fna"]["rule"] for job in jobs
+    )
     assert len({job["case_id"] for job in jobs}) == len(cases)
 
 
@@ -136,15 +160,21 @@ def test_the_pages_are_served_over_tls_alone():
     assert plain.status_code == 308
 
 
-@pytest.mark.skipif(not KILLS, reason="needs somebody who kills a worker: deploy/docker/verify.sh")
+@pytest.mark.skipif(
+    not KILLS, reason="needs somebody who kills a worker: deploy/docker/verify.sh"
+)
 def test_cases_outlive_the_worker_that_had_them_in_hand(stack, live):
     with ThreadPoolExecutor(16) as pool:
         jobs = list(
             pool.map(
-                lambda seed: submit_and_wait(stack.hospitals["south"], phantom_case(seed)),
+                lambda seed: submit_and_wait(
+                    stack.hospitals["south"], phantom_case(seed)
+                ),
                 range(BURST, 2 * BURST),
             )
         )
     assert {job["state"] for job in jobs} == {"done"}
     assert len({job["case_id"] for job in jobs}) == BURST
-    assert max(job["attempts"] for job in jobs) > 1, "no worker was killed with cases in hand"
+    assert max(job["attempts"] for job in jobs) > 1, (
+        "no worker was killed with cases in hand"
+    )

@@ -29,7 +29,9 @@ def recipe_name(long: bool) -> str:
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Iterator[Stage]:
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, first_bundle: Path
+) -> Iterator[Stage]:
     """The stack that `./sera up` runs, in a home of its own, with a first model live."""
     said: queue.Queue[Event] = queue.Queue()
     home = tmp_path_factory.mktemp("sera") / "home"
@@ -53,8 +55,10 @@ def changeover(
     stage: Stage, recipe_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Changeover:
     """A person imports phantoms, trains a model and makes it live, while a hospital goes on submitting."""
-    folder, before = _labelled(tmp_path_factory.mktemp("labelled")), stage.live()
-    over, jobs = threading.Event(), []
+    folder = _labelled(tmp_path_factory.mktemp("labelled"))
+    before = stage.live()
+    over = threading.Event()
+    jobs = []
     with ThreadPoolExecutor(1) as hospital:
         submitting = hospital.submit(_submit_until, over, stage, before, jobs)
         try:
@@ -63,7 +67,11 @@ def changeover(
             )
             asked = ("--dataset", "phantoms", "--recipe", recipe_name, "--json")
             run = stage.sera(
-                "train", *asked, "--promote", "--reason", "no locked test set among phantoms"
+                "train",
+                *asked,
+                "--promote",
+                "--reason",
+                "no locked test set among phantoms",
             )
         finally:
             over.set()
@@ -91,7 +99,10 @@ def _submit_until(
         jobs.append(east.read(png(len(jobs))))
     for seed in range(100):
         jobs.append(east.read(png(seed)))
-        if jobs[-1]["state"] != "done" or jobs[-1]["result"]["model"]["digest"] != before:
+        if (
+            jobs[-1]["state"] != "done"
+            or jobs[-1]["result"]["model"]["digest"] != before
+        ):
             return
 
 
@@ -103,7 +114,9 @@ def _labelled(folder: Path) -> Path:
         for seed in LABELLED:
             phantom = draw(seed, malignant=seed % 2 == 0)
             Image.fromarray(phantom.pixels).save(folder / f"{seed}.png")
-            Image.fromarray(phantom.mask.astype("uint8") * 255).save(folder / f"{seed}_mask.gif")
+            Image.fromarray(phantom.mask.astype("uint8") * 255).save(
+                folder / f"{seed}_mask.gif"
+            )
             patient = f"patient-{seed // 2}"
             lines.writerow(
                 [

@@ -61,14 +61,19 @@ epochs = 2
 batch = 33
 rate = 0.05
 """
-BESIDES_OURS = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
+BESIDES_OURS = {
+    name: value for name, value in os.environ.items() if not name.startswith("SERA_")
+}
 
 
 def until(ask: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
     """The first answer that is not empty; asks again after a short while, and fails after `within_s`."""
-    give_up, pause = time.monotonic() + within_s, threading.Event()
+    give_up = time.monotonic() + within_s
+    pause = threading.Event()
     while not (answer := ask()):
-        assert time.monotonic() < give_up, f"nothing came of {ask} within {within_s:g} s"
+        assert time.monotonic() < give_up, (
+            f"nothing came of {ask} within {within_s:g} s"
+        )
         pause.wait(PAUSE_S)
     return answer
 
@@ -82,10 +87,16 @@ def free_port() -> int:
     raise AssertionError("no free port")
 
 
-def sera(home: Path, port: int, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+def sera(
+    home: Path, port: int, *arguments: str, **more: str
+) -> subprocess.CompletedProcess[str]:
     """A command of `./sera` as a user with this home runs it."""
     return subprocess.run(
-        command(*arguments), **surroundings(home, port, more), timeout=800, stdout=-1, stderr=-1
+        command(*arguments),
+        **surroundings(home, port, more),
+        timeout=800,
+        stdout=-1,
+        stderr=-1,
     )
 
 
@@ -112,7 +123,9 @@ class Hospital:
         """Send a case until it is answered, whatever the answer."""
         headers = {"Idempotency-Key": key or str(uuid4())}
         return self._patiently(
-            lambda: self.http.post("/v1/cases", **form(image, **fields), headers=headers)
+            lambda: self.http.post(
+                "/v1/cases", **form(image, **fields), headers=headers
+            )
         )
 
     def job(self, job_id: str) -> dict[str, Any]:
@@ -130,7 +143,8 @@ class Hospital:
 
     def jobs(self) -> list[str]:
         """Ids of all its jobs, page by page."""
-        found, cursor = [], {}
+        found = []
+        cursor = {}
         while True:
             page = self.http.get("/v1/jobs", params=cursor | {"limit": 50}).json()
             found += [job["job_id"] for job in page["jobs"]]
@@ -168,13 +182,16 @@ class Stage:
     """A stack, with what a test does to it."""
 
     def __init__(self, stack: Stack, said: "queue.Queue[Event]") -> None:
-        self.stack, self._said = stack, said
+        self.stack = stack
+        self._said = said
         urls = {
             "database_url": stack.database_url,
             "broker_url": stack.broker_url,
             "objects_url": stack.objects_url,
         }
-        self.settings = Settings(home=stack.home.root, host=stack.host, port=stack.port, **urls)
+        self.settings = Settings(
+            home=stack.home.root, host=stack.host, port=stack.port, **urls
+        )
         self._engine = sa.create_engine(stack.database_url, poolclass=sa.NullPool)
         self._open: list[Hospital] = []
 
@@ -211,7 +228,9 @@ class Stage:
         return publish_live(folder, self.stack.database_url, self.stack.objects_url)
 
     def live(self) -> str:
-        return self.rows("SELECT model_digest FROM promotions ORDER BY id DESC LIMIT 1")[0][0]
+        return self.rows(
+            "SELECT model_digest FROM promotions ORDER BY id DESC LIMIT 1"
+        )[0][0]
 
     def process(self, child: str) -> psutil.Process:
         return psutil.Process(self.stack.state.pids[child])
@@ -235,7 +254,8 @@ class Stage:
 
 
 def publish_live(folder: Path, database_url: str, objects_url: str) -> str:
-    digest, ledger = publish(folder, open_store(objects_url)), Ledger(database_url, pool_size=1)
+    digest = publish(folder, open_store(objects_url))
+    ledger = Ledger(database_url, pool_size=1)
     with ledger.system_session("test") as house:
         house.models.store(digest, "first", "small", None, synthetic=True, metrics={})
         house.models.promote(digest, "test", "made elsewhere")

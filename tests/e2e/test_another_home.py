@@ -54,9 +54,12 @@ class Stay:
 
 
 @pytest.fixture(scope="module")
-def stay(tmp_path_factory: pytest.TempPathFactory, bucket: str, first_bundle: Path) -> Stay:
+def stay(
+    tmp_path_factory: pytest.TempPathFactory, bucket: str, first_bundle: Path
+) -> Stay:
     """A start, a case through S3, Ctrl-C; then the demo on what is there."""
-    folder, port = tmp_path_factory.mktemp("stay"), free_port()
+    folder = tmp_path_factory.mktemp("stay")
+    port = free_port()
     watched = Stay(folder / "home", folder / "elsewhere")
     watched.elsewhere.mkdir()
     told = {
@@ -66,12 +69,21 @@ def stay(tmp_path_factory: pytest.TempPathFactory, bucket: str, first_bundle: Pa
     told |= {"SERA_OBJECTS_URL": bucket, "SERA_TRAINERS": "0"}
     image = folder / "nodule.png"
     image.write_bytes(png(1))
-    with subprocess.Popen(command("up"), stdout=-1, **surroundings(watched.home, port, told)) as up:
+    with subprocess.Popen(
+        command("up"), stdout=-1, **surroundings(watched.home, port, told)
+    ) as up:
         try:
             state = until(lambda: running(watched.home))
             publish_live(first_bundle, state.database_url, bucket)
             done = sera(
-                watched.home, port, "submit", str(image), "--size-mm", "12", "--json", **told
+                watched.home,
+                port,
+                "submit",
+                str(image),
+                "--size-mm",
+                "12",
+                "--json",
+                **told,
             )
             assert done.returncode == 0, done.stderr
             watched.job = json.loads(done.stdout)
@@ -100,10 +112,15 @@ def alive(process: psutil.Process) -> bool:
 
 def look(watched: Stay, pid: int) -> None:
     """Note every process of the stack, and what each has open for writing or maps from shared memory."""
-    watched.family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    watched.family = [
+        psutil.Process(pid),
+        *psutil.Process(pid).children(recursive=True),
+    ]
     for process in watched.family:
         with suppress(psutil.NoSuchProcess):  # a database session that has just ended
-            watched.written |= {file.path for file in process.open_files() if file.mode != "r"}
+            watched.written |= {
+                file.path for file in process.open_files() if file.mode != "r"
+            }
             maps = process.memory_maps(grouped=False)
             watched.shared_memory |= {
                 part.path for part in maps if part.path.startswith("/dev/shm/")
@@ -136,13 +153,17 @@ def test_the_demo_goes_on_with_the_model_that_is_there_and_answers_two_hospitals
     assert {"demo-north", "demo-south"} <= {line.strip() for line in lines}
     rows = [line for line in lines if " mm " in line and "│" in line]
     assert len(rows) == 12
-    assert all("yes" in row or " no " in row for row in rows), "every case has its advice"
+    assert all("yes" in row or " no " in row for row in rows), (
+        "every case has its advice"
+    )
     assert lines[-1].startswith("Stopped; nothing is left running.")
     assert not (stay.home / "keys" / "demo").exists(), "nobody signs in to what is gone"
 
 
 def test_nothing_is_written_outside_the_home(stay: Stay) -> None:
-    outside = {path for path in stay.written if not Path(path).is_relative_to(stay.home)}
+    outside = {
+        path for path in stay.written if not Path(path).is_relative_to(stay.home)
+    }
     assert {path for path in outside if not path.startswith(ALSO_OURS)} == set()
     assert sorted(stay.elsewhere.rglob("*")) == []
     assert {path for path in stay.shared_memory if os.path.exists(path)} == set()
@@ -151,4 +172,6 @@ def test_nothing_is_written_outside_the_home(stay: Stay) -> None:
 def test_at_home_only_data_logs_and_caches_are_left(stay: Stay) -> None:
     left = {path.name for path in stay.home.iterdir()}
     assert left <= {"postgres", "logs", "run", "cache", "keys", "objects"}
-    assert [path.name for path in (stay.home / "run").rglob("*") if not path.is_dir()] == ["lock"]
+    assert [
+        path.name for path in (stay.home / "run").rglob("*") if not path.is_dir()
+    ] == ["lock"]

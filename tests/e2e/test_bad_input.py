@@ -37,20 +37,26 @@ def check_problem(answer: httpx2.Response, status: int, code: str) -> str:
 
 def bomb(side: int) -> bytes:
     """A PNG that unfolds to side x side grey pixels, all black."""
-    row, squeeze = b"\0" * (side + 1), zlib.compressobj(9)
+    row = b"\0" * (side + 1)
+    squeeze = zlib.compressobj(9)
     pixels = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
     packed = (
-        struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks
+        struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d))
+        for t, d in chunks
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg"])
-def test_a_truncated_image_fails_alone_with_its_reason(north: Hospital, kind: str) -> None:
+def test_a_truncated_image_fails_alone_with_its_reason(
+    north: Hospital, kind: str
+) -> None:
     whole = cv2.imencode(f".{kind}", draw(7).pixels)[1].tobytes()
-    made = [north.accepted(image) for image in (png(1), whole[: len(whole) // 2], png(2))]
+    made = [
+        north.accepted(image) for image in (png(1), whole[: len(whole) // 2], png(2))
+    ]
     good, broken, other = (north.job(each["job_id"]) for each in made)
     assert (good["state"], other["state"]) == ("done", "done")
     assert (broken["state"], broken["reason"], broken["result"]) == (
@@ -83,20 +89,32 @@ def test_a_small_file_that_unfolds_to_30000_by_30000_pixels_is_refused_at_once(
 
 
 @pytest.mark.parametrize("size", ["nan", "inf", "-1", "0", "wide", "", None])
-def test_a_size_that_is_none_is_refused_by_name(north: Hospital, size: str | None) -> None:
-    assert "size_mm" in check_problem(north.submit(size_mm=size), 422, "invalid-request")
+def test_a_size_that_is_none_is_refused_by_name(
+    north: Hospital, size: str | None
+) -> None:
+    assert "size_mm" in check_problem(
+        north.submit(size_mm=size), 422, "invalid-request"
+    )
 
 
 def test_an_roi_beyond_the_image_is_refused(north: Hospital) -> None:
-    told = check_problem(north.submit(roi='{"box": [100, 100, 80, 80]}'), 422, "roi-outside-image")
+    told = check_problem(
+        north.submit(roi='{"box": [100, 100, 80, 80]}'), 422, "roi-outside-image"
+    )
     assert "128 x 128" in told
 
 
 def test_an_unknown_key_is_refused(stage: Stage, north: Hospital) -> None:
-    check_problem(stage.caller("sera_0123456789ab_no-such-secret").submit(), 401, "unauthenticated")
+    check_problem(
+        stage.caller("sera_0123456789ab_no-such-secret").submit(),
+        401,
+        "unauthenticated",
+    )
 
 
-def test_a_body_of_two_gib_is_refused_before_it_is_sent(stage: Stage, north: Hospital) -> None:
+def test_a_body_of_two_gib_is_refused_before_it_is_sent(
+    stage: Stage, north: Hospital
+) -> None:
     line = begin(stage, north, {"Content-Length": str(2 << 30)})
     line.send(PART)
     sent = len(PART)
@@ -116,7 +134,9 @@ def test_a_body_without_a_length_is_refused_when_it_passes_the_cap(
     assert_413(line)
 
 
-def begin(stage: Stage, hospital: Hospital, headers: dict[str, str]) -> http.client.HTTPConnection:
+def begin(
+    stage: Stage, hospital: Hospital, headers: dict[str, str]
+) -> http.client.HTTPConnection:
     line = http.client.HTTPConnection("127.0.0.1", stage.stack.port, timeout=30)
     line.putrequest("POST", "/v1/cases")
     told = {
@@ -131,6 +151,8 @@ def begin(stage: Stage, hospital: Hospital, headers: dict[str, str]) -> http.cli
 
 def assert_413(line: http.client.HTTPConnection) -> None:
     answer = line.getresponse()
-    told = httpx2.Response(answer.status, headers=dict(answer.getheaders()), content=answer.read())
+    told = httpx2.Response(
+        answer.status, headers=dict(answer.getheaders()), content=answer.read()
+    )
     assert "32 MiB" in check_problem(told, 413, "too-large")
     line.close()

@@ -8,8 +8,10 @@ import pytest
 from deploy.chaos.cases import SPOILT_EVERY
 from tests.e2e.stage import command, surroundings
 
-CASES_SHORT, CASES_LONG = 24, 100
-MINUTES_SHORT, MINUTES_LONG = "0.1", "0.5"
+CASES_SHORT = 24
+CASES_LONG = 100
+MINUTES_SHORT = "0.1"
+MINUTES_LONG = "0.5"
 KINDS = ("worker-killed", "gateway-killed", "broker-emptied", "upload-cut")
 
 
@@ -19,7 +21,17 @@ def test_a_small_storm_breaks_no_promise(tmp_path, long):
     cases = CASES_LONG if long else CASES_SHORT
     minutes = MINUTES_LONG if long else MINUTES_SHORT
     asked = [part for kind in KINDS for part in ("--fault", kind)]
-    told = ("chaos", "--cases", str(cases), "--minutes", minutes, "--seed", "11", "--json", *asked)
+    told = (
+        "chaos",
+        "--cases",
+        str(cases),
+        "--minutes",
+        minutes,
+        "--seed",
+        "11",
+        "--json",
+        *asked,
+    )
     done = subprocess.run(
         command(*told),
         **surroundings(tmp_path / "unused", 1, {"TMPDIR": str(tmp_path)}),
@@ -27,8 +39,14 @@ def test_a_small_storm_breaks_no_promise(tmp_path, long):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
-    assert [report[name] for name in ("lost", "double", "stuck", "wrong", "internal")] == [0] * 5
-    assert (report["audit_ok"], report["passed"], report["cases"]) == (True, True, cases)
+    assert [
+        report[name] for name in ("lost", "double", "stuck", "wrong", "internal")
+    ] == [0] * 5
+    assert (report["audit_ok"], report["passed"], report["cases"]) == (
+        True,
+        True,
+        cases,
+    )
     spoilt = cases // SPOILT_EVERY
     assert (report["done"], report["failed"]) == (cases - spoilt, spoilt)
     assert set(report["faults"]) == {*KINDS, "sent-again"}
@@ -38,7 +56,9 @@ def test_a_small_storm_breaks_no_promise(tmp_path, long):
 
 def test_a_fault_that_there_is_not_is_refused_with_those_there_are(tmp_path):
     done = subprocess.run(
-        command("chaos", "--fault", "flood"), **surroundings(tmp_path, 1, {}), capture_output=True
+        command("chaos", "--fault", "flood"),
+        **surroundings(tmp_path, 1, {}),
+        capture_output=True,
     )
     assert done.returncode == 1
     assert "worker-killed" in done.stderr

@@ -62,7 +62,9 @@ def test_submit_prints_the_job_as_json(stage: Stage, image: Path, model: str) ->
     assert (job["state"], job["result"]["model"]["digest"]) == ("done", model)
 
 
-def test_submit_of_a_broken_image_says_why_and_exits_1(stage: Stage, tmp_path: Path) -> None:
+def test_submit_of_a_broken_image_says_why_and_exits_1(
+    stage: Stage, tmp_path: Path
+) -> None:
     broken = tmp_path / "half.png"
     broken.write_bytes(png(1)[:2000])
     done = stage.sera("submit", str(broken), "--size-mm", "18")
@@ -108,7 +110,9 @@ def test_a_new_key_lets_a_hospital_submit_and_see_its_own_cases_only(
     assert stage.rows(name, id=job["job_id"]) == [("west",)]
 
 
-def test_the_keys_that_a_machine_keeps_for_itself_are_its_users_alone(stage: Stage) -> None:
+def test_the_keys_that_a_machine_keeps_for_itself_are_its_users_alone(
+    stage: Stage,
+) -> None:
     kept = stage.stack.home.root / "keys"
     modes = {path.name: path.stat().st_mode & 0o777 for path in (kept, *kept.iterdir())}
     assert modes.pop("keys") == 0o700
@@ -122,7 +126,9 @@ def test_a_key_that_needs_a_hospital_asks_for_its_name(stage: Stage) -> None:
 
 
 def test_a_wrong_key_is_said_to_be_wrong(stage: Stage, image: Path) -> None:
-    done = stage.sera("submit", str(image), "--size-mm", "12", SERA_KEY="sera_0123456789ab_wrong")
+    done = stage.sera(
+        "submit", str(image), "--size-mm", "12", SERA_KEY="sera_0123456789ab_wrong"
+    )
     assert done.returncode == 1
     one_sentence(done.stderr, "unauthenticated")
 
@@ -137,18 +143,26 @@ def test_models_are_listed_shown_and_promoted(
     assert listed[model] == (recipe_name, 1, True)
     assert listed[changeover.before] == ("first", 1, False)
     shown = stage.told("models", "show", model[:12], "--json")
-    assert (shown["digest"], shown["metrics"]["images"], shown["synthetic"]) == (model, 60, True)
+    assert (shown["digest"], shown["metrics"]["images"], shown["synthetic"]) == (
+        model,
+        60,
+        True,
+    )
     back = stage.sera("models", "promote", "first/1", "--reason", "to go back")
     assert back.stdout.startswith(f"first/1 ({changeover.before[:12]}) is live.")
     assert stage.live() == changeover.before
     assert (
-        stage.sera("models", "promote", f"{recipe_name}/1", "--reason", "to go on with").returncode
+        stage.sera(
+            "models", "promote", f"{recipe_name}/1", "--reason", "to go on with"
+        ).returncode
         == 0
     )
     assert stage.live() == model
 
 
-def test_the_list_of_models_is_a_table_with_the_live_one_marked(stage: Stage, model: str) -> None:
+def test_the_list_of_models_is_a_table_with_the_live_one_marked(
+    stage: Stage, model: str
+) -> None:
     lines = stage.sera("models", "list").stdout.splitlines()
     assert [model[:12] in line for line in lines if "*" in line] == [True]
     assert all("…" not in line for line in lines)
@@ -182,7 +196,9 @@ def test_a_training_run_that_cannot_succeed_says_why_and_exits_1(
 ) -> None:
     (tmp_path / "only.png").write_bytes(png(900))
     folder = manifest(tmp_path, [{"image": "only.png", "malignant": "1"}])
-    assert stage.sera("dataset", "import", str(folder), "--name", "lonely").returncode == 0
+    assert (
+        stage.sera("dataset", "import", str(folder), "--name", "lonely").returncode == 0
+    )
     done = stage.sera("train", "--dataset", "lonely", "--recipe", "starter")
     assert done.returncode == 1
     assert done.stdout.startswith("The run ended as failed: ")
@@ -194,7 +210,9 @@ def test_importing_twice_adds_nothing(stage: Stage, tmp_path: Path) -> None:
     for seed in (901, 902):
         phantom = draw(seed)
         Image.fromarray(phantom.pixels).save(tmp_path / f"{seed}.png")
-        Image.fromarray(phantom.mask.astype("uint8") * 255).save(tmp_path / f"{seed}.gif")
+        Image.fromarray(phantom.mask.astype("uint8") * 255).save(
+            tmp_path / f"{seed}.gif"
+        )
         rows.append(
             {
                 "image": f"{seed}.png",
@@ -204,10 +222,18 @@ def test_importing_twice_adds_nothing(stage: Stage, tmp_path: Path) -> None:
             }
         )
     folder = str(manifest(tmp_path, rows))
-    first, again = (stage.sera("dataset", "import", folder, "--name", "twice") for _ in range(2))
+    first, again = (
+        stage.sera("dataset", "import", folder, "--name", "twice") for _ in range(2)
+    )
     held = "It holds 2 images, 1 malignant."
-    assert first.stdout.splitlines() == ["twice: 2 new, 0 already there, 0 refused.", held]
-    assert again.stdout.splitlines() == ["twice: 0 new, 2 already there, 0 refused.", held]
+    assert first.stdout.splitlines() == [
+        "twice: 2 new, 0 already there, 0 refused.",
+        held,
+    ]
+    assert again.stdout.splitlines() == [
+        "twice: 0 new, 2 already there, 0 refused.",
+        held,
+    ]
     assert (first.returncode, again.returncode) == (0, 0)
 
 
@@ -227,7 +253,9 @@ def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(
         {"image": "912.png", "malignant": "1", "mask": "gone.gif"},
         {"image": "", "malignant": "1"},
     ]
-    done = stage.sera("dataset", "import", str(manifest(tmp_path, rows)), "--name", "mixed")
+    done = stage.sera(
+        "dataset", "import", str(manifest(tmp_path, rows)), "--name", "mixed"
+    )
     assert (done.returncode, done.stderr) == (1, "")
     summary, held, *refused = done.stdout.splitlines()
     assert summary == "mixed: 1 new, 0 already there, 6 refused."
@@ -243,12 +271,18 @@ def test_rows_that_are_refused_are_told_line_by_line_and_the_others_imported(
         "gone.gif",
         "no image",
     ]
-    assert all(word in line for word, line in zip(wanted, refused, strict=True)), done.stdout
+    assert all(word in line for word, line in zip(wanted, refused, strict=True)), (
+        done.stdout
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [(None, "no such file"), ("image,label\na.png,1\n", "malignant"), ("", "image, malignant")],
+    [
+        (None, "no such file"),
+        ("image,label\na.png,1\n", "malignant"),
+        ("", "image, malignant"),
+    ],
 )
 def test_a_manifest_that_cannot_be_read_is_refused_in_one_sentence(
     stage: Stage, tmp_path: Path, text: str | None, told: str
@@ -276,9 +310,14 @@ def test_patients_are_not_mixed_into_phantoms(stage: Stage, tmp_path: Path) -> N
     folder = manifest(tmp_path, [{"image": "a.png", "malignant": "1"}])
     done = stage.sera("dataset", "import", str(folder), "--name", "phantoms")
     assert done.returncode == 1
-    assert "'phantoms' holds synthetic images" in one_sentence(done.stderr, "dataset-of-other-kind")
+    assert "'phantoms' holds synthetic images" in one_sentence(
+        done.stderr, "dataset-of-other-kind"
+    )
 
 
 def test_doctor_finds_the_running_stack(stage: Stage) -> None:
-    found = {each["check"]: each for each in json.loads(stage.sera("doctor", "--json").stdout)}
+    found = {
+        each["check"]: each
+        for each in json.loads(stage.sera("doctor", "--json").stdout)
+    }
     assert stage.stack.url in found["port"]["detail"]

@@ -42,7 +42,9 @@ class Told:
 def shifted(child: Child) -> Child:
     """The same service with a wall clock that is a day off."""
     module = child.command[-1]
-    return replace(child, command=python("tests.shifted", str(OFF_S[child.name]), module))
+    return replace(
+        child, command=python("tests.shifted", str(OFF_S[child.name]), module)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +83,14 @@ def north(stage: Stage) -> Hospital:
     return stage.hospital("north")
 
 
-def test_clocks_that_are_wrong_by_a_day_change_no_figure(stage: Stage, north: Hospital) -> None:
+def test_clocks_that_are_wrong_by_a_day_change_no_figure(
+    stage: Stage, north: Hospital
+) -> None:
     job = north.read()
     assert (job["state"], job["attempts"]) == ("done", 1)
-    assert all(0 <= ms < NEARLY_NOW_S * 1000 for ms in job["result"]["timings_ms"].values())
+    assert all(
+        0 <= ms < NEARLY_NOW_S * 1000 for ms in job["result"]["timings_ms"].values()
+    )
     times = "SELECT extract(epoch FROM now() - {}) FROM {}"
     for table in ("cases", "results", "audit_events"):
         column = "at" if table == "audit_events" else "created_at"
@@ -93,11 +99,17 @@ def test_clocks_that_are_wrong_by_a_day_change_no_figure(stage: Stage, north: Ho
     asked = {"role": "reader", "hospital": "north", "label": "a day", "expires_days": 1}
     key = stage.operator().http.post("/v1/keys", json=asked).json()
     assert stage.rows(
-        "SELECT expires_at - now() < interval '1 day' FROM api_keys WHERE id = :id", id=key["id"]
+        "SELECT expires_at - now() < interval '1 day' FROM api_keys WHERE id = :id",
+        id=key["id"],
     ) == [(True,)]
     ready = north.http.get("/readyz")
-    assert (ready.status_code, ready.json()["degraded"].keys() - {"space"}) == (200, set())
-    assert north.submit().status_code == 202, "the hospital's rate is its own clock's matter"
+    assert (ready.status_code, ready.json()["degraded"].keys() - {"space"}) == (
+        200,
+        set(),
+    )
+    assert north.submit().status_code == 202, (
+        "the hospital's rate is its own clock's matter"
+    )
 
 
 def test_a_worker_that_lives_but_does_nothing_is_replaced_and_its_cases_answered(
@@ -107,7 +119,10 @@ def test_a_worker_that_lives_but_does_nothing_is_replaced_and_its_cases_answered
     stuck = stage.process("worker")
     stuck.suspend()
     receipts = [north.accepted() for _ in range(3)]
-    assert "completes nothing while work waits" in told.wait("worker", Phase.RESTING).detail
+    assert (
+        "completes nothing while work waits"
+        in told.wait("worker", Phase.RESTING).detail
+    )
     told.wait("worker", Phase.READY)
     jobs = [north.job(receipt["job_id"]) for receipt in receipts]
     assert [job["state"] for job in jobs] == ["done"] * 3

@@ -12,7 +12,8 @@ from tests.e2e.stage import Hospital, Stage, until
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 
-KILLS_SHORT, KILLS_LONG = 1, 3
+KILLS_SHORT = 1
+KILLS_LONG = 3
 CASES = 24
 CASES_BEFORE_A_KILL = 8
 JOBS_IN_HAND = "SELECT 1 FROM jobs WHERE state = 'running' LIMIT 1"
@@ -79,7 +80,9 @@ def test_a_gateway_killed_while_hospitals_submit_loses_no_case(
     stage: Stage, north: Hospital, all_answered_once: AllAnsweredOnce
 ) -> None:
     with ThreadPoolExecutor(6) as clients:
-        coming = [clients.submit(north.accepted, png(seed % 10)) for seed in range(CASES)]
+        coming = [
+            clients.submit(north.accepted, png(seed % 10)) for seed in range(CASES)
+        ]
         coming[2].result()
         stage.kill("api")
         receipts = [each.result() for each in coming]

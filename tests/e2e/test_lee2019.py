@@ -31,7 +31,8 @@ def recipe(long: bool) -> Recipe:
     whole = load_recipe("lee2019")
     features = [each for each in whole.features if long or each.network in SHORT_FORM]
     classifiers = [
-        replace(each, trees=10) if isinstance(each, Forest) else each for each in whole.classifiers
+        replace(each, trees=10) if isinstance(each, Forest) else each
+        for each in whole.classifiers
     ]
     return replace(
         whole,
@@ -55,7 +56,9 @@ def weights(recipe, filled, tmp_path) -> Iterator[WeightsFinder]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # it reads and writes gigabytes
-def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(recipe, weights, tmp_path: Path):
+def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(
+    recipe, weights, tmp_path: Path
+):
     samples = phantom_samples(IMAGES, 40, recipe.roi.margin)
     model = fit(samples, recipe, weights)
     assert model.metrics["images"] == IMAGES
@@ -69,7 +72,9 @@ def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(recipe, weights, 
     scores = [prediction.score for prediction in model.predict(nodules)]
     del model  # else its networks and those of the bundle are in memory together
     predictions = load(tmp_path / "bundle").predict(nodules)
-    assert [prediction.score for prediction in predictions] == pytest.approx(scores, abs=1e-4)
+    assert [prediction.score for prediction in predictions] == pytest.approx(
+        scores, abs=1e-4
+    )
     components = {(each.network, each.tap) for each in predictions[0].components}
     assert components == {
         (features.network, TAPS[features.network]) for features in recipe.features
@@ -77,4 +82,6 @@ def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(recipe, weights, 
 
 
 def test_the_recipe_names_the_six_networks_of_the_paper():
-    assert {features.network for features in load_recipe("lee2019").features} == set(TAPS)
+    assert {features.network for features in load_recipe("lee2019").features} == set(
+        TAPS
+    )

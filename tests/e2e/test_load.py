@@ -9,12 +9,15 @@ from typing import Any
 from tests.e2e.stage import Stage, command, surroundings
 
 HOSPITALS = 5
-MINUTES_SHORT, MINUTES_LONG = 0.07, 0.5
+MINUTES_SHORT = 0.07
+MINUTES_LONG = 0.5
 
 
 def keys(stage: Stage) -> tuple[int, int]:
     """How many keys of loads there are, and how many of them are revoked."""
-    (counted,) = stage.rows("SELECT count(*), count(revoked_at) FROM api_keys WHERE label = 'load'")
+    (counted,) = stage.rows(
+        "SELECT count(*), count(revoked_at) FROM api_keys WHERE label = 'load'"
+    )
     return counted
 
 
@@ -45,11 +48,19 @@ def test_a_small_load_keeps_every_promise_and_leaves_a_report_and_no_key(
     report = stage.told(*load(tmp_path / "report.html", minutes), "--json")
     assert json.loads((tmp_path / "report.json").read_text()) == report
     assert report["cases"]["sent"] == report["cases"]["done"] > 0
-    assert (report["errors"], report["passed"], report["interrupted"]) == ({}, True, False)
+    assert (report["errors"], report["passed"], report["interrupted"]) == (
+        {},
+        True,
+        False,
+    )
     assert {
-        state for name, state in rules(report).items() if name not in ("fair", "flat memory")
+        state
+        for name, state in rules(report).items()
+        if name not in ("fair", "flat memory")
     } == {"kept"}
-    assert {"api", "worker", "postgres", "valkey"} <= set(report["samples"][0]["memory_mib"])
+    assert {"api", "worker", "postgres", "valkey"} <= set(
+        report["samples"][0]["memory_mib"]
+    )
     assert (tmp_path / "report.html").stat().st_size < 1_000_000
     made, revoked = keys(stage)
     assert made == revoked >= HOSPITALS
@@ -59,8 +70,12 @@ def test_ctrl_c_leaves_a_report_of_what_was_measured_and_no_key(
     stage: Stage, tmp_path: Path
 ) -> None:
     asked = command(*load(tmp_path / "report.html", minutes=60))
-    told = surroundings(stage.stack.home.root, stage.stack.port, {"PYTHONUNBUFFERED": "1"})
-    with subprocess.Popen(asked, **told, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    told = surroundings(
+        stage.stack.home.root, stage.stack.port, {"PYTHONUNBUFFERED": "1"}
+    )
+    with subprocess.Popen(
+        asked, **told, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
         while "Ctrl-C reports" not in running.stderr.readline():
             assert running.poll() is None
         running.send_signal(signal.SIGINT)

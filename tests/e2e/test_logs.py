@@ -6,7 +6,8 @@ from shared.phantoms import draw
 from tests.builders import dicom_file, form, png
 from tests.e2e.stage import Hospital, Stage
 
-TELLTALE, SIZE = "telltale", 97.31
+TELLTALE = "telltale"
+SIZE = 97.31
 """No second of a minute is 97.31, as the logs write moments."""
 
 
@@ -20,10 +21,18 @@ def test_no_service_writes_down_anything_of_a_patient(stage: Stage) -> None:
     image = dicom_file(draw(11, size_px=128).pixels, **whose)
     jobs = [read(east, each) for each in (image, png(1)[:400])]
     assert {job["state"] for job in jobs} == {"done", "failed"}
-    logs = {path.name: path.read_text(errors="replace") for path in stage.stack.home.logs.iterdir()}
-    assert all(f'"job": "{jobs[0]["job_id"]}"' in logs[name] for name in ("api.log", "worker.log"))
+    logs = {
+        path.name: path.read_text(errors="replace")
+        for path in stage.stack.home.logs.iterdir()
+    }
+    assert all(
+        f'"job": "{jobs[0]["job_id"]}"' in logs[name]
+        for name in ("api.log", "worker.log")
+    )
     assert [
-        name for name, text in logs.items() if TELLTALE in text.lower() or str(SIZE) in text
+        name
+        for name, text in logs.items()
+        if TELLTALE in text.lower() or str(SIZE) in text
     ] == []
 
 

@@ -27,7 +27,9 @@ from tests.builders import png
 from tests.e2e.stage import ROOT, Stage
 
 README = (ROOT / "README.md").read_text()
-SHELL = re.compile(r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+SHELL = re.compile(
+    r"^```(?:sh|bash|shell|console)\n(.*?)^```", re.DOTALL | re.MULTILINE
+)
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 SPANS = re.compile(r"`([^`\n]+)`")
 OURS = re.compile(r"(?:SERA_\w+=\S+ )*\./sera ")
@@ -50,13 +52,34 @@ TRIED = {
         "tests/unit/cli/test_study.py",
         '"study", phantoms, "--recipe"',
     ),
-    "./sera models promote light": ("tests/e2e/test_the_life_of_a_model.py", '"models", "promote"'),
-    "./sera models rollback": ("tests/e2e/test_the_life_of_a_model.py", '"models", "rollback"'),
-    "./sera models shadow --status": ("tests/e2e/test_the_life_of_a_model.py", '"--status"'),
-    "./sera card light --html card.html": ("tests/unit/cli/test_card.py", 'sera("card", folder'),
-    "./sera models shadow light": ("tests/e2e/test_the_life_of_a_model.py", '"models", "shadow"'),
-    "cp .env.example .env && docker compose up -d": ("deploy/docker/verify.sh", "compose up -d"),
-    "docker compose run --rm operator": ("deploy/docker/verify.sh", "compose run --rm operator"),
+    "./sera models promote light": (
+        "tests/e2e/test_the_life_of_a_model.py",
+        '"models", "promote"',
+    ),
+    "./sera models rollback": (
+        "tests/e2e/test_the_life_of_a_model.py",
+        '"models", "rollback"',
+    ),
+    "./sera models shadow --status": (
+        "tests/e2e/test_the_life_of_a_model.py",
+        '"--status"',
+    ),
+    "./sera card light --html card.html": (
+        "tests/unit/cli/test_card.py",
+        'sera("card", folder',
+    ),
+    "./sera models shadow light": (
+        "tests/e2e/test_the_life_of_a_model.py",
+        '"models", "shadow"',
+    ),
+    "cp .env.example .env && docker compose up -d": (
+        "deploy/docker/verify.sh",
+        "compose up -d",
+    ),
+    "docker compose run --rm operator": (
+        "deploy/docker/verify.sh",
+        "compose run --rm operator",
+    ),
     "docker compose exec api sera key create --hospital NORTH": (
         "deploy/docker/verify.sh",
         "compose exec -T api sera key create --hospital NORTH",
@@ -66,8 +89,14 @@ TRIED = {
         "tests/integration/cli/test_backup.py",
         'run("backup", "verify", place)',
     ),
-    "./sera restore FOLDER": ("tests/e2e/test_restore.py", '"restore", str(story.place)'),
-    "./sera load --hospitals 50 --rate 3 --minutes 30": ("tests/e2e/test_load.py", '"load"'),
+    "./sera restore FOLDER": (
+        "tests/e2e/test_restore.py",
+        '"restore", str(story.place)',
+    ),
+    "./sera load --hospitals 50 --rate 3 --minutes 30": (
+        "tests/e2e/test_load.py",
+        '"load"',
+    ),
 }
 """What takes long, or starts or changes what others share: the file whose test does it, and words of that test."""
 
@@ -75,7 +104,9 @@ TRIED = {
 def blocks() -> list[str]:
     """Commands of the fenced blocks: a line each, with those that it is continued on."""
     lines = [
-        line for block in SHELL.findall(README) for line in block.replace("\\\n", " ").splitlines()
+        line
+        for block in SHELL.findall(README)
+        for line in block.replace("\\\n", " ").splitlines()
     ]
     bare = [re.sub(r"\s+#\s.*", "", line).strip() for line in lines]
     return [line for line in bare if line and not line.startswith("#")]
@@ -100,7 +131,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "labelled").mkdir()
     lines = ["image,malignant,patient"]
     for seed in range(10):
-        (made / "labelled" / f"{seed}.png").write_bytes(png(900 + seed, malignant=seed % 2 == 0))
+        (made / "labelled" / f"{seed}.png").write_bytes(
+            png(900 + seed, malignant=seed % 2 == 0)
+        )
         lines.append(f"{seed}.png,{int(seed % 2 == 0)},{seed}")
     (made / "labelled" / "manifest.csv").write_text("\n".join(lines))
     return made
@@ -128,7 +161,9 @@ def own(command: str, desk: Path, bundle: Path, stage: Stage) -> list[str]:
     }
     things |= {"IMAGE...": "nodule.png", "DIR/bundle": str(bundle)}
     if "CASE" in words(command):
-        things["CASE"] = stage.hospital(LOCAL_HOSPITAL).read(png(len(command)))["case_id"]
+        things["CASE"] = stage.hospital(LOCAL_HOSPITAL).read(png(len(command)))[
+            "case_id"
+        ]
     return [things.get(word, word) for word in words(command)]
 
 
@@ -142,7 +177,8 @@ def run(told: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 
 def understood(told: list[str]) -> None:
     """Raises a usage error unless the command line knows the command, its arguments and its options."""
-    command, name = get_command(app), "sera"
+    command = get_command(app)
+    name = "sera"
     while isinstance(command, TyperGroup):
         context = command.make_context(name, list(told))
         name, command, told = command.resolve_command(
@@ -161,7 +197,9 @@ def test_the_readme_names_commands_that_a_test_tries():
         for each in blocks()
         if not OURS.match(each) and not each.startswith("curl ") and each not in TRIED
     ]
-    assert strange == [], "a new kind of command: do it here, or name in TRIED the test that does"
+    assert strange == [], (
+        "a new kind of command: do it here, or name in TRIED the test that does"
+    )
 
 
 @pytest.mark.parametrize("command", [each for each in commands() if OURS.match(each)])
@@ -186,7 +224,9 @@ def test_the_command_does_it(
         assert run([word for word in told if word != "--consent"], monkeypatch) == 0
 
 
-@pytest.mark.parametrize("command", [each for each in blocks() if each.startswith("curl ")])
+@pytest.mark.parametrize(
+    "command", [each for each in blocks() if each.startswith("curl ")]
+)
 def test_the_request_is_taken(command: str, stage: Stage, desk: Path) -> None:
     key = create_key(stage.settings, Role.SUBMITTER, "readme", "test")
     line = command.replace("http://127.0.0.1:8000", stage.stack.url)
@@ -196,6 +236,9 @@ def test_the_request_is_taken(command: str, stage: Stage, desk: Path) -> None:
         else line
     )
     done = subprocess.run(
-        ["bash", "-c", found], env=os.environ | {"KEY": key}, capture_output=True, text=True
+        ["bash", "-c", found],
+        env=os.environ | {"KEY": key},
+        capture_output=True,
+        text=True,
     )
     assert json.loads(done.stdout)["job_id"], done.stderr

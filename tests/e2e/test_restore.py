@@ -25,12 +25,21 @@ from shared.ledger import Ledger
 from shared.passwords import hashed
 from shared.settings import Settings
 from tests.builders import png
-from tests.e2e.stage import Hospital, command, free_port, publish_live, sera, surroundings, until
+from tests.e2e.stage import (
+    Hospital,
+    command,
+    free_port,
+    publish_live,
+    sera,
+    surroundings,
+    until,
+)
 
 pytestmark = pytest.mark.long
 
 QUICKER = {"SERA_RING_EVERY_S": "1", "SERA_LEASE_S": "4", "SERA_TRAINERS": "0"}
-PASSWORD, SECRET = "four words of no sense", "what the authenticator knows"
+PASSWORD = "four words of no sense"
+SECRET = "what the authenticator knows"
 
 
 @dataclass
@@ -95,7 +104,9 @@ def hospital(url: str, key: str) -> Iterator[Hospital]:
 
 
 @pytest.fixture(scope="module")
-def disaster(tmp_path_factory: pytest.TempPathFactory, first_bundle: Path) -> Iterator[Disaster]:
+def disaster(
+    tmp_path_factory: pytest.TempPathFactory, first_bundle: Path
+) -> Iterator[Disaster]:
     folder = tmp_path_factory.mktemp("disaster")
     story = Disaster(folder / "home", folder / "backups", free_port())
     with up(story.home, story.port) as state:
@@ -133,7 +144,9 @@ def person_with_authenticator(story: Disaster, state: StackState) -> None:
         ledger.system_session("test") as house,
     ):
         north = house.hospitals.ensure("north")
-        story.person = house.people.make_for_show("mara", Role.READER, north, hashed(PASSWORD)).id
+        story.person = house.people.make_for_show(
+            "mara", Role.READER, north, hashed(PASSWORD)
+        ).id
     story.sealed = Vault(story.settings).seal(story.person, SECRET)
 
 
@@ -159,14 +172,22 @@ def test_everything_was_killed_and_the_backup_is_whole(disaster: Disaster) -> No
     assert disaster.restored["name"] == disaster.backup["name"]
 
 
-def test_the_audit_trail_is_whole_and_every_object_was_read_back(disaster: Disaster) -> None:
+def test_the_audit_trail_is_whole_and_every_object_was_read_back(
+    disaster: Disaster,
+) -> None:
     restored = disaster.restored
-    assert (restored["whole"], restored["lost"], restored["lacking_keys"]) == (True, [], [])
+    assert (restored["whole"], restored["lost"], restored["lacking_keys"]) == (
+        True,
+        [],
+        [],
+    )
     assert restored["audit"]["whole"]
     assert restored["objects"] == disaster.backup["manifest"]["objects"]["count"]
 
 
-def test_old_results_are_read_and_cases_that_waited_get_done(disaster: Disaster) -> None:
+def test_old_results_are_read_and_cases_that_waited_get_done(
+    disaster: Disaster,
+) -> None:
     with hospital(disaster.url, disaster.key) as north:
         assert north.job(disaster.before["job_id"]) == disaster.before
         for receipt in disaster.waiting:
@@ -175,11 +196,15 @@ def test_old_results_are_read_and_cases_that_waited_get_done(disaster: Disaster)
         assert north.read(png(9))["state"] == "done"
 
 
-def test_what_a_client_sends_again_is_the_case_of_before_or_a_new_one(disaster: Disaster) -> None:
+def test_what_a_client_sends_again_is_the_case_of_before_or_a_new_one(
+    disaster: Disaster,
+) -> None:
     """A key that the backup has is answered as before; one of later makes the case anew."""
     with hospital(disaster.url, disaster.key) as north:
         again = {key: north.submit(png(7), key=key).json() for key in disaster.sent}
-        assert {north.job(answer["job_id"])["state"] for answer in again.values()} == {"done"}
+        assert {north.job(answer["job_id"])["state"] for answer in again.values()} == {
+            "done"
+        }
         assert len({answer["job_id"] for answer in again.values()}) == len(again)
         first = next(iter(disaster.sent))
         assert again[first] == disaster.sent[first]

@@ -32,10 +32,19 @@ def encoded(kind: str, seed: int = 7) -> bytes:
     return cv2.imencode(f".{kind}", draw(seed).pixels)[1].tobytes()
 
 
-def check_contract(job: dict[str, Any], size_mm: float, model: dict[str, Any]) -> dict[str, Any]:
+def check_contract(
+    job: dict[str, Any], size_mm: float, model: dict[str, Any]
+) -> dict[str, Any]:
     """The job is done, and its result has every field of the contract, each within its bounds."""
     assert (
-        job | {"state": "done", "position": None, "eta_s": None, "attempts": 1, "reason": None}
+        job
+        | {
+            "state": "done",
+            "position": None,
+            "eta_s": None,
+            "attempts": 1,
+            "reason": None,
+        }
         == job
     )
     result = job["result"]
@@ -43,8 +52,14 @@ def check_contract(job: dict[str, Any], size_mm: float, model: dict[str, Any]) -
     assert 0 < result["risk"] < 1
     assert 0 < result["cutoff"] < 1
     verdict = "malignant" if result["score"] >= result["cutoff"] else "benign"
-    codes = {warning["code"] for warning in result["warnings"] if warning["message"].endswith(".")}
-    assert result["decision"] == ("refer" if "out-of-distribution" in codes else verdict)
+    codes = {
+        warning["code"]
+        for warning in result["warnings"]
+        if warning["message"].endswith(".")
+    }
+    assert result["decision"] == (
+        "refer" if "out-of-distribution" in codes else verdict
+    )
     assert len(codes) == len(result["warnings"])
     assert "synthetic-model" in codes
     assert result["model"] == model
@@ -73,7 +88,9 @@ def check_advice(fna: dict[str, Any], size_mm: float) -> None:
     assert fna["size_mm"] == size_mm
     assert isinstance(fna["recommended"], bool)
     assert fna["rule"] == "risk-band/ACR-2017/1"
-    assert fna["threshold_mm"] is None or fna["recommended"] == (size_mm >= fna["threshold_mm"])
+    assert fna["threshold_mm"] is None or fna["recommended"] == (
+        size_mm >= fna["threshold_mm"]
+    )
     assert fna["text"].endswith(".")
     assert {other["rule"] for other in fna["alternatives"]} == {
         "risk-band/K-TIRADS-2016/1",
@@ -137,11 +154,15 @@ def test_many_cases_of_two_hospitals_at_once_lose_none_and_double_none(
     with ThreadPoolExecutor(6) as clients:
         ids = list(
             clients.map(
-                lambda case: case[0].accepted(png(case[1] % 10), key=case[2], size_mm=10 + case[1]),
+                lambda case: case[0].accepted(
+                    png(case[1] % 10), key=case[2], size_mm=10 + case[1]
+                ),
                 again,
             )
         )
-        jobs = list(clients.map(lambda case, made: case[0].job(made["job_id"]), cases, ids))
+        jobs = list(
+            clients.map(lambda case, made: case[0].job(made["job_id"]), cases, ids)
+        )
     assert [job["state"] for job in jobs] == ["done"] * 30
     assert [job["result"]["fna"]["size_mm"] for job in jobs] == [
         10 + number for number in range(30)
@@ -150,7 +171,9 @@ def test_many_cases_of_two_hospitals_at_once_lose_none_and_double_none(
     for hospital in (north, south):
         new = set(hospital.jobs()) - set(before[id(hospital)])
         assert new == {
-            job["job_id"] for job, case in zip(jobs, cases, strict=True) if case[0] is hospital
+            job["job_id"]
+            for job, case in zip(jobs, cases, strict=True)
+            if case[0] is hospital
         }
 
 
@@ -162,7 +185,9 @@ def test_equal_images_in_one_batch_and_alone_get_equal_scores(north: Hospital) -
     assert scores[2] == pytest.approx(alone, abs=1e-6)
 
 
-def test_an_explanation_is_a_picture_of_the_roi_as_the_model_saw_it(north: Hospital) -> None:
+def test_an_explanation_is_a_picture_of_the_roi_as_the_model_saw_it(
+    north: Hospital,
+) -> None:
     image = encoded("png")
     receipt = north.accepted(image, roi='{"box": [60, 50, 120, 100]}')
     north.job(receipt["job_id"])
@@ -187,23 +212,38 @@ def codes(result: dict[str, Any]) -> dict[str, str]:
 def test_no_case_fails_while_a_model_is_trained_and_replaces_the_live_one(
     changeover: Changeover, stage: Stage
 ) -> None:
-    assert changeover.imported.splitlines()[0] == "phantoms: 60 new, 0 already there, 0 refused."
+    assert (
+        changeover.imported.splitlines()[0]
+        == "phantoms: 60 new, 0 already there, 0 refused."
+    )
     assert changeover.run["state"] == "done"
     assert {job["state"] for job in changeover.jobs} == {"done"}
     digests = [job["result"]["model"]["digest"] for job in changeover.jobs]
-    earlier, later = digests.count(changeover.before), digests.count(changeover.run["model_digest"])
-    assert digests == [changeover.before] * earlier + [changeover.run["model_digest"]] * later
+    earlier = digests.count(changeover.before)
+    later = digests.count(changeover.run["model_digest"])
+    assert (
+        digests
+        == [changeover.before] * earlier + [changeover.run["model_digest"]] * later
+    )
     assert (earlier > 10, later > 0) == (True, True)
 
 
-def test_an_erased_case_takes_its_image_out_of_the_store(stage: Stage, north: Hospital) -> None:
+def test_an_erased_case_takes_its_image_out_of_the_store(
+    stage: Stage, north: Hospital
+) -> None:
     job = north.read(encoded("png", seed=991))
     image = north.http.get(f"/v1/cases/{job['case_id']}").json()["image"]["sha256"]
     objects = open_store(stage.settings.objects)
     assert objects.exists(image)
     key = create_key(stage.settings, Role.HOSPITAL_ADMIN, "north", "test")
     told = stage.told(
-        "case", "erase", job["case_id"], "--ground", "patient-request", "--json", SERA_KEY=key
+        "case",
+        "erase",
+        job["case_id"],
+        "--ground",
+        "patient-request",
+        "--json",
+        SERA_KEY=key,
     )
     assert told["ground"] == "patient-request"
     assert north.http.get(f"/v1/jobs/{job['job_id']}").status_code == 410

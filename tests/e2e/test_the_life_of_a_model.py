@@ -17,7 +17,8 @@ from tests.e2e.stage import Changeover, Hospital, Stage, until
 
 pytestmark = pytest.mark.timeout(600)
 
-LABELLED, CASES = range(700, 770), range(800, 806)
+LABELLED = range(700, 770)
+CASES = range(800, 806)
 REASON = "a trial of the model's life"
 PACE_S = 0.2
 STEPS_IN_HAND = "SELECT 1 FROM run_steps WHERE state = 'running' LIMIT 1"
@@ -31,7 +32,9 @@ def west(stage: Stage, changeover: Changeover) -> Hospital:
 @pytest.fixture(scope="module")
 def traffic(stage: Stage, changeover: Changeover) -> Iterator[list[dict[str, Any]]]:
     """A hospital that submits case after case as long as this module runs; every job as it ended."""
-    over, jobs, hospital = threading.Event(), [], stage.hospital("far-west")
+    over = threading.Event()
+    jobs = []
+    hospital = stage.hospital("far-west")
 
     def submit() -> None:
         while not over.wait(PACE_S):
@@ -48,7 +51,9 @@ def traffic(stage: Stage, changeover: Changeover) -> Iterator[list[dict[str, Any
 @pytest.fixture(scope="module")
 def known(stage: Stage, west: Hospital) -> list[str]:
     """Cases of before, whose outcome the hospital tells; it consents to all but the first."""
-    cases = [west.read(png(seed, malignant=bool(seed % 2)))["case_id"] for seed in CASES]
+    cases = [
+        west.read(png(seed, malignant=bool(seed % 2)))["case_id"] for seed in CASES
+    ]
     for seed, case in zip(CASES, cases, strict=True):
         told = {
             "malignant": bool(seed % 2),
@@ -70,7 +75,9 @@ def run(
 ) -> dict[str, Any]:
     """A run on a split and frozen version, whose trainer is killed in its midst."""
     folder = labelled(tmp_path_factory.mktemp("life"))
-    assert stage.sera("dataset", "import", str(folder), "--name", "life").returncode == 0
+    assert (
+        stage.sera("dataset", "import", str(folder), "--name", "life").returncode == 0
+    )
     taken = stage.told("dataset", "take-outcomes", "life", "--json")
     assert (taken["added"], taken["refused"]) == (len(CASES) - 1, [])
     stage.told(
@@ -85,7 +92,9 @@ def run(
         "1",
         "--json",
     )
-    asked = stage.told("train", "--dataset", "life", "--recipe", recipe_name, "--detach", "--json")
+    asked = stage.told(
+        "train", "--dataset", "life", "--recipe", recipe_name, "--detach", "--json"
+    )
     path = f"/v1/training-runs/{asked['run_id']}"
     operator = stage.operator()
     until(lambda: operator.http.get(path).json()["fraction"] > 0.3)
@@ -93,7 +102,9 @@ def run(
     finished = done(operator.http.get(path).json())
     stage.kill("trainer")
     ended = until(
-        lambda: [run for run in [operator.http.get(path).json()] if run["state"] in ENDED]
+        lambda: [
+            run for run in [operator.http.get(path).json()] if run["state"] in ENDED
+        ]
     )[0]
     assert ended["state"] == "done", ended["message"]
     assert finished.items() <= done(ended).items()
@@ -106,17 +117,20 @@ def test_a_killed_trainer_costs_a_step_and_the_run_tells_what_each_came_to(
 ) -> None:
     kinds = [step["kind"] for step in run["steps"]]
     assert kinds[-3:] == ["bundle", "evaluation", "gate"]
-    assert max(step["attempts"] for step in run["steps"]) == 2, "a step was in hand, and done again"
-    assert run["metrics"]["images"] == sum(1 for _ in LABELLED) + len(CASES) - 1 - locked_images(
-        run
+    assert max(step["attempts"] for step in run["steps"]) == 2, (
+        "a step was in hand, and done again"
     )
+    assert run["metrics"]["images"] == sum(1 for _ in LABELLED) + len(
+        CASES
+    ) - 1 - locked_images(run)
 
 
 @pytest.mark.slow
 def test_a_model_is_tried_in_the_shadow_promoted_and_taken_back_while_cases_come(
     stage: Stage, run: dict[str, Any], traffic: list, west: Hospital
 ) -> None:
-    before, digest = stage.live(), run["model_digest"]
+    before = stage.live()
+    digest = run["model_digest"]
     gate = stage.told("models", "show", digest[:12], "--json")["gate"]
     assert (gate["judged_against"], gate["stale"]) == (before, False)
     stage.told("models", "shadow", digest[:12], "--json")
@@ -155,11 +169,19 @@ def shadowed(stage: Stage, digest: str, cases: int) -> dict[str, Any] | None:
 
 def done(run: dict[str, Any]) -> dict[str, int]:
     """Finished steps and how often each was taken up."""
-    return {step["name"]: step["attempts"] for step in run["steps"] if step["state"] == "done"}
+    return {
+        step["name"]: step["attempts"]
+        for step in run["steps"]
+        if step["state"] == "done"
+    }
 
 
 def locked_images(run: dict[str, Any]) -> int:
-    return next(step["outcome"]["images"] for step in run["steps"] if step["kind"] == "evaluation")
+    return next(
+        step["outcome"]["images"]
+        for step in run["steps"]
+        if step["kind"] == "evaluation"
+    )
 
 
 def labelled(folder: Path) -> Path:
@@ -171,6 +193,11 @@ def labelled(folder: Path) -> Path:
             phantom = draw(seed, malignant=seed % 4 < 2, size_px=128)
             Image.fromarray(phantom.pixels).save(folder / f"{seed}.png")
             lines.writerow(
-                [f"{seed}.png", int(phantom.malignant), f"patient-{seed // 2}", "clinic"]
+                [
+                    f"{seed}.png",
+                    int(phantom.malignant),
+                    f"patient-{seed // 2}",
+                    "clinic",
+                ]
             )
     return folder

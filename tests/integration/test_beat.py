@@ -41,7 +41,12 @@ def test_each_queue_has_a_pace_of_its_own(app):
         for queue in (Queues.INFERENCE, Queues.AUDIT):
             with app.connection_for_write() as line:
                 heard += [(now, queue)] * line.default_channel.queue_purge(queue)
-    assert [now for now, queue in heard if queue is Queues.INFERENCE] == [0, 4, 290, 301]
+    assert [now for now, queue in heard if queue is Queues.INFERENCE] == [
+        0,
+        4,
+        290,
+        301,
+    ]
     assert [now for now, queue in heard if queue is Queues.AUDIT] == [0, 301]
 
 

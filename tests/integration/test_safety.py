@@ -30,8 +30,13 @@ def test_nothing_is_said_of_safe_settings(closed):
 def test_a_gateway_open_to_the_network_without_tls_is_unsafe(closed, host):
     (told,) = warnings(changed(closed, host=host))
     assert "SERA_PUBLIC_URL=https://" in told
-    assert "http://" in changed(closed, host=host, public_url="http://sera.example").public_url
-    assert len(warnings(changed(closed, host=host, public_url="http://sera.example"))) == 1
+    assert (
+        "http://"
+        in changed(closed, host=host, public_url="http://sera.example").public_url
+    )
+    assert (
+        len(warnings(changed(closed, host=host, public_url="http://sera.example"))) == 1
+    )
     assert warnings(changed(closed, host=host, public_url="https://sera.example")) == []
 
 
@@ -52,7 +57,9 @@ def test_the_default_home_is_unsafe_for_a_gateway_that_others_reach(closed):
 
 
 def as_login(database_url: str, user: str) -> str:
-    return make_url(database_url).set(username=user).render_as_string(hide_password=False)
+    return (
+        make_url(database_url).set(username=user).render_as_string(hide_password=False)
+    )
 
 
 def test_a_login_that_could_pass_the_walls_between_hospitals_by_is_unsafe_and_the_services_own_is_not(
@@ -60,7 +67,10 @@ def test_a_login_that_could_pass_the_walls_between_hospitals_by_is_unsafe_and_th
 ):
     (told,) = warnings(changed(closed, database_url=database_url))
     assert "SERA_DATABASE_OWNER_URL" in told
-    assert warnings(changed(closed, database_url=as_login(database_url, "sera_service"))) == []
+    assert (
+        warnings(changed(closed, database_url=as_login(database_url, "sera_service")))
+        == []
+    )
 
 
 def test_a_database_that_does_not_answer_is_said_to_be_away(closed, tmp_path):
@@ -74,14 +84,19 @@ def test_a_database_that_does_not_answer_is_said_to_be_away(closed, tmp_path):
         ("broker_url", "redis://broker.example:6379/0"),
         ("broker_url", "redis://:short@broker.example:6379/0"),
         ("broker_url", "redis://:passwordpassword@broker.example:6379/0"),
-        ("objects_url", "s3://minioadmin:minioadmin@store.example:9000/sera?secure=true"),
+        (
+            "objects_url",
+            "s3://minioadmin:minioadmin@store.example:9000/sera?secure=true",
+        ),
         (
             "objects_url",
             "s3://long-enough-name:long-enough-name@store.example:9000/sera?secure=true",
         ),
     ],
 )
-def test_an_engine_on_the_network_with_no_secret_or_a_guessable_one_is_unsafe(closed, name, url):
+def test_an_engine_on_the_network_with_no_secret_or_a_guessable_one_is_unsafe(
+    closed, name, url
+):
     (told,) = warnings(changed(closed, **{name: url}))
     assert f"SERA_{name.upper()}" in told
 
@@ -109,7 +124,8 @@ def test_images_in_the_clear_between_machines_are_unsafe(closed):
 
 
 @pytest.mark.parametrize(
-    ("proxies", "unsafe"), [("0.0.0.0/0", 1), ("10.0.0.1, ::/0", 1), ("10.0.0.0/8", 0), ("", 0)]
+    ("proxies", "unsafe"),
+    [("0.0.0.0/0", 1), ("10.0.0.1, ::/0", 1), ("10.0.0.0/8", 0), ("", 0)],
 )
 def test_believing_every_proxy_is_unsafe(closed, proxies, unsafe):
     assert len(warnings(changed(closed, trusted_proxies=proxies))) == unsafe
@@ -131,7 +147,13 @@ def test_production_starts_with_safe_settings_and_anything_else_with_any(closed)
 
 @pytest.mark.parametrize(
     "service",
-    ["api.__main__", "worker.__main__", "worker.shadow", "trainer.__main__", "beat.__main__"],
+    [
+        "api.__main__",
+        "worker.__main__",
+        "worker.shadow",
+        "trainer.__main__",
+        "beat.__main__",
+    ],
 )
 def test_no_service_starts_unsafe_in_production(service, tmp_path, monkeypatch):
     module = import_module(f"services.{service}")

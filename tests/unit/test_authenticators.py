@@ -55,7 +55,9 @@ def test_recovery_codes_are_ten_different_ones_known_however_they_are_typed():
 
 
 def test_a_secret_is_read_again_by_its_person_only_and_is_not_in_what_is_kept(tmp_path):
-    vault, person, secret = Vault(Settings(home=tmp_path)), uuid4(), authenticators.new_secret()
+    vault = Vault(Settings(home=tmp_path))
+    person = uuid4()
+    secret = authenticators.new_secret()
     sealed = vault.seal(person, secret)
     assert Vault(Settings(home=tmp_path)).open(person, sealed) == secret
     assert secret.encode() not in sealed
@@ -64,10 +66,15 @@ def test_a_secret_is_read_again_by_its_person_only_and_is_not_in_what_is_kept(tm
     assert (tmp_path / "keys" / "people-aes").stat().st_mode & 0o077 == 0
 
 
-def test_a_key_from_outside_is_the_same_for_every_gateway_and_a_wrong_one_is_named(tmp_path):
-    key, person = base64.b64encode(bytes(32)).decode(), uuid4()
+def test_a_key_from_outside_is_the_same_for_every_gateway_and_a_wrong_one_is_named(
+    tmp_path,
+):
+    key = base64.b64encode(bytes(32)).decode()
+    person = uuid4()
     sealed = Vault(Settings(home=tmp_path / "a", people_key=key)).seal(person, "x")
-    assert Vault(Settings(home=tmp_path / "b", people_key=key)).open(person, sealed) == "x"
+    assert (
+        Vault(Settings(home=tmp_path / "b", people_key=key)).open(person, sealed) == "x"
+    )
     assert not (tmp_path / "a").exists()
     for wrong in (base64.b64encode(b"1" * 32).decode(), "short", "no base64!"):
         with pytest.raises(PeopleKeyUnusable, match="SERA_PEOPLE_KEY"):

@@ -47,7 +47,9 @@ def a_single_class() -> None:
 
 
 def a_patient_on_both_sides() -> None:
-    first, second = (replace(sample, patient="7") for sample in phantom_samples(2, 0, 0.1))
+    first, second = (
+        replace(sample, patient="7") for sample in phantom_samples(2, 0, 0.1)
+    )
     check_apart([first], [second])
 
 
@@ -57,7 +59,9 @@ def features_that_are_no_numbers() -> None:
     with torch.no_grad():
         next(module.parameters()).fill_(torch.nan)
     network = TapNetwork(definition.card, definition.stages(module), ["avg"])
-    extractor = NetworkExtractor(NetworkFeatures("sera_tiny", ("avg",)), network, EagerEngine())
+    extractor = NetworkExtractor(
+        NetworkFeatures("sera_tiny", ("avg",)), network, EagerEngine()
+    )
     extractor.compute([extractor.prepare(phantom_samples(1, 0, 0.1)[0].load())])
 
 
@@ -68,8 +72,16 @@ def features_that_are_no_numbers() -> None:
         (a_roi_of_one_pixel, "roi-too-small", "Outline the nodule"),
         (a_constant_image, "image-blank", "Send the ultrasound image itself"),
         (a_single_class, "single-class", "Add images of the other class"),
-        (a_patient_on_both_sides, "group-on-both-sides", "Put all images of a patient on one side"),
-        (features_that_are_no_numbers, "features-not-finite", "Outline the nodule again"),
+        (
+            a_patient_on_both_sides,
+            "group-on-both-sides",
+            "Put all images of a patient on one side",
+        ),
+        (
+            features_that_are_no_numbers,
+            "features-not-finite",
+            "Outline the nodule again",
+        ),
     ],
 )
 def test_bad_input_is_a_named_error_that_says_what_to_do(

@@ -16,9 +16,15 @@ ROOT = Path(__file__).parents[2]
         ("beat", {"numpy", "sqlalchemy"}),
     ],
 )
-def test_a_service_starts_without_what_it_may_never_need(service: str, unused: set[str]) -> None:
+def test_a_service_starts_without_what_it_may_never_need(
+    service: str, unused: set[str]
+) -> None:
     script = f"import sys, services.{service}.__main__\nprint(*sys.modules)"
     ran = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert not unused & set(ran.stdout.split())

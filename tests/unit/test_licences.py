@@ -49,7 +49,9 @@ def exceptions() -> set[str]:
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
-def test_every_dependency_may_be_passed_on_or_is_named_as_one_that_may_not(lock: str) -> None:
+def test_every_dependency_may_be_passed_on_or_is_named_as_one_that_may_not(
+    lock: str,
+) -> None:
     strange = {}
     for package in packages(lock):
         try:

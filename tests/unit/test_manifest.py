@@ -2,7 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from shared.manifest import ManifestInvalid, parse_table, read_manifest, read_table, reader_columns
+from shared.manifest import (
+    ManifestInvalid,
+    parse_table,
+    read_manifest,
+    read_table,
+    reader_columns,
+)
 
 
 def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -21,7 +27,10 @@ def test_rows_keep_their_line_numbers_and_lie_in_the_folder(tmp_path: Path) -> N
 def test_only_what_is_filled_in_is_sent(tmp_path: Path) -> None:
     head = "image,malignant,mask,patient,site,size_mm,split,tirads,remark\n"
     full, bare = read_manifest(
-        write(tmp_path, f"{head} a.png , 1 ,m.gif,p-1,north, 12.5 ,test,5,old\nb.png,0,,, ,,,,\n")
+        write(
+            tmp_path,
+            f"{head} a.png , 1 ,m.gif,p-1,north, 12.5 ,test,5,old\nb.png,0,,, ,,,,\n",
+        )
     )
     assert full.mask == tmp_path / "m.gif"
     assert full.fields == {
@@ -35,8 +44,17 @@ def test_only_what_is_filled_in_is_sent(tmp_path: Path) -> None:
     assert (bare.mask, bare.fields) == (None, {})
 
 
-def test_a_manifest_saved_by_a_spreadsheet_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
-    assert len(read_manifest(write(tmp_path, "image,malignant\r\na.png,1\r\n", "utf-8-sig"))) == 1
+def test_a_manifest_saved_by_a_spreadsheet_with_a_byte_order_mark_is_read(
+    tmp_path: Path,
+) -> None:
+    assert (
+        len(
+            read_manifest(
+                write(tmp_path, "image,malignant\r\na.png,1\r\n", "utf-8-sig")
+            )
+        )
+        == 1
+    )
 
 
 def test_a_row_cut_short_is_kept_for_the_gateway_to_refuse(tmp_path: Path) -> None:
@@ -89,9 +107,15 @@ def test_an_image_keeps_the_name_it_has_in_the_manifest(tmp_path: Path) -> None:
 def test_a_manifest_for_prediction_needs_images_alone(tmp_path: Path) -> None:
     path = write(tmp_path, "image,mask\na.png,m.png\n") / "manifest.csv"
     row = read_table(path, needed=("image",))[0]
-    assert (row.image, row.mask, row.malignant) == (tmp_path / "a.png", tmp_path / "m.png", "")
+    assert (row.image, row.mask, row.malignant) == (
+        tmp_path / "a.png",
+        tmp_path / "m.png",
+        "",
+    )
     with pytest.raises(ManifestInvalid, match="lacks image"):
-        read_table(write(tmp_path, "picture\na.png\n") / "manifest.csv", needed=("image",))
+        read_table(
+            write(tmp_path, "picture\na.png\n") / "manifest.csv", needed=("image",)
+        )
 
 
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
@@ -100,7 +124,9 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
 
 
 def test_a_manifest_that_came_as_text_keeps_its_names_as_they_are() -> None:
-    (row,) = parse_table("\ufeffimage,malignant,mask\r\n../a//b.png,1,./m.png\r\n", "The manifest")
+    (row,) = parse_table(
+        "\ufeffimage,malignant,mask\r\n../a//b.png,1,./m.png\r\n", "The manifest"
+    )
     assert (row.line, row.name, row.mask_name) == (2, "../a//b.png", "./m.png")
     with pytest.raises(
         ManifestInvalid,

@@ -15,14 +15,19 @@ from tests.e2e.stage import ROOT, free_port, until
 
 def test_beat_tells_prometheus_of_its_rings_its_disk_and_its_version(tmp_path):
     port = free_port()
-    told = {"SERA_HOME": str(tmp_path), "SERA_BROKER_URL": f"redis+socket://{tmp_path}/none.sock"}
+    told = {
+        "SERA_HOME": str(tmp_path),
+        "SERA_BROKER_URL": f"redis+socket://{tmp_path}/none.sock",
+    }
     told |= {
         "SERA_METRICS_PORT": str(port),
         "SERA_METRICS_HOST": "127.0.0.1",
         "PYTHONPATH": str(ROOT),
     }
     beat = subprocess.Popen(
-        [sys.executable, "-m", "services.beat"], env=os.environ | told, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "services.beat"],
+        env=os.environ | told,
+        stdout=subprocess.DEVNULL,
     )
     try:
         page = until(lambda: scraped(port), within_s=60)
@@ -54,8 +59,12 @@ def test_a_port_that_is_taken_is_logged_and_keeps_nobody_from_working(tmp_path):
         line.bind(("127.0.0.1", 0))
         line.listen()
         port = line.getsockname()[1]
-        metering.serve(Settings(home=tmp_path, metrics_port=port, metrics_host="127.0.0.1"))
-    assert [(each["event"], each["port"]) for each in told] == [("metrics.not-served", port)]
+        metering.serve(
+            Settings(home=tmp_path, metrics_port=port, metrics_host="127.0.0.1")
+        )
+    assert [(each["event"], each["port"]) for each in told] == [
+        ("metrics.not-served", port)
+    ]
 
 
 def test_without_a_port_nothing_is_served(tmp_path):

@@ -37,7 +37,12 @@ def test_what_is_tried_first_is_refused(password):
 
 @pytest.mark.parametrize(
     "password",
-    ["four words of no sense", "correct horse battery", "gelbe Ente fährt Bus", "7h2k9qm4xz1p"],
+    [
+        "four words of no sense",
+        "correct horse battery",
+        "gelbe Ente fährt Bus",
+        "7h2k9qm4xz1p",
+    ],
 )
 def test_length_is_enough_and_no_kind_of_letter_is_asked_for(password):
     passwords.check(password, "a.reader")

@@ -33,4 +33,7 @@ def test_what_failed_half_way_is_not_taken_for_made(folder):
 
     with pytest.raises(OSError, match="full"):
         RunCache.path("model", fail)
-    assert RunCache.path("model", lambda path: path.write_text("whole")).read_text() == "whole"
+    assert (
+        RunCache.path("model", lambda path: path.write_text("whole")).read_text()
+        == "whole"
+    )

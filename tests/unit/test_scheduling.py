@@ -42,7 +42,9 @@ class Log:
     def __call__(self, *words: object) -> None: ...
 
 
-def run(count: int, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
+def run(
+    count: int, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> list[Worker]:
     """Workers that have run all tests."""
     monkeypatch.setattr(pytestconfig.option, "tx", [f"{count}*popen"], raising=False)
     monkeypatch.setattr(pytestconfig.option, "loadscopereorder", True, raising=False)
@@ -56,7 +58,9 @@ def run(count: int, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
     while any(finished[worker] < len(worker.tests) for worker in workers):
         for worker in workers:
             if finished[worker] < len(worker.tests):
-                schedule.mark_test_complete(worker, TESTS.index(worker.tests[finished[worker]]))
+                schedule.mark_test_complete(
+                    worker, TESTS.index(worker.tests[finished[worker]])
+                )
                 finished[worker] += 1
     return workers
 
@@ -95,7 +99,9 @@ class Item:
 
 
 def test_a_shuffle_keeps_files_together_and_repeats_with_its_seed():
-    items = [Item(f"test_{file}.py::test_{number}") for file in "abcd" for number in range(5)]
+    items = [
+        Item(f"test_{file}.py::test_{number}") for file in "abcd" for number in range(5)
+    ]
     orders = [[item.nodeid for item in shuffled(items, seed)] for seed in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]
     assert sorted(orders[0]) == [item.nodeid for item in items]

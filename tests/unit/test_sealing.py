@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from shared.domain.chain import ORIGINLESS, Seal
-from shared.sealing import SealKey, SealKeyUnusable, SealKeyUnwritable, key_file, seal_key, signed
+from shared.sealing import (
+    SealKey,
+    SealKeyUnusable,
+    SealKeyUnwritable,
+    key_file,
+    seal_key,
+    signed,
+)
 from shared.settings import Settings
 
 SECRET = base64.b64encode(
@@ -18,7 +25,9 @@ PUBLIC = base64.b64encode(
 
 
 def made(key: SealKey) -> Seal:
-    bare = Seal("house", 1, 7, "a" * 64, "2026-01-01T00:00:00.000000Z", ORIGINLESS, key.public)
+    bare = Seal(
+        "house", 1, 7, "a" * 64, "2026-01-01T00:00:00.000000Z", ORIGINLESS, key.public
+    )
     return replace(bare, signature=key.sign(bare.signed))
 
 
@@ -52,12 +61,16 @@ def test_a_seal_that_names_no_key_is_not_valid(key):
     assert not signed(replace(made(SealKey(SECRET, "here")), key=key))
 
 
-def test_the_machines_key_is_drawn_once_however_many_ask_and_is_for_its_owner_only(tmp_path):
+def test_the_machines_key_is_drawn_once_however_many_ask_and_is_for_its_owner_only(
+    tmp_path,
+):
     settings = Settings(home=tmp_path)
     with ThreadPoolExecutor(4) as pool:
         assert len({key.public for key in pool.map(seal_key, [settings] * 8)}) == 1
     assert key_file(settings).stat().st_mode & 0o777 == 0o600
-    assert [each.name for each in key_file(settings).parent.iterdir()] == ["audit-ed25519"]
+    assert [each.name for each in key_file(settings).parent.iterdir()] == [
+        "audit-ed25519"
+    ]
 
 
 def test_a_key_given_in_the_settings_is_used_and_none_is_drawn(tmp_path):

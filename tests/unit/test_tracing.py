@@ -7,7 +7,9 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+)
 from opentelemetry.sdk.trace import SpanProcessor
 
 from shared import tracing
@@ -58,7 +60,9 @@ def ended():
 
 
 def test_without_an_address_nothing_of_the_sdk_is_imported():
-    done = subprocess.run([sys.executable, "-c", OFF], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", OFF], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 

@@ -16,14 +16,18 @@ def ignored_lines() -> dict[str, str]:
     lines = {}
     for folder in CHECKED:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            for number, line in enumerate(
+                path.read_text(encoding="utf-8").splitlines(), start=1
+            ):
                 if IGNORED.search(line):
                     lines[f"{path.relative_to(ROOT)}:{number}"] = line
     return lines
 
 
 def test_every_ignored_error_has_its_code_and_a_reason() -> None:
-    unexplained = [at for at, line in ignored_lines().items() if not EXPLAINED.search(line)]
+    unexplained = [
+        at for at, line in ignored_lines().items() if not EXPLAINED.search(line)
+    ]
     assert unexplained == []
 
 

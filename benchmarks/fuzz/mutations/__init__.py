@@ -15,7 +15,8 @@ AWARE: dict[ImageFormat, Sequence[Mutation]] = {
     ImageFormat.DICOM: dicom.ALL,
     ImageFormat.BMP: (),
 }
-SPLICED, SEVERAL = 0.05, 0.3
+SPLICED = 0.05
+SEVERAL = 0.3
 """Shares of uploads that are two files in one, and that are spoilt more than once."""
 
 
@@ -23,8 +24,11 @@ def spoilt(chance: Random, seed: Seed, others: Sequence[Seed]) -> tuple[bytes, s
     """A seed spoilt once or several times, and by what."""
     if chance.random() < SPLICED:
         other = chance.choice(others)
-        return blind.spliced(chance, seed.data, other.data), f"spliced with {other.name}"
-    data, names = seed.data, []
+        return blind.spliced(
+            chance, seed.data, other.data
+        ), f"spliced with {other.name}"
+    data = seed.data
+    names = []
     for _ in range(chance.randint(2, 4) if chance.random() < SEVERAL else 1):
         mutation = _chosen(chance, seed.format)
         data = mutation(chance, data)
@@ -35,4 +39,8 @@ def spoilt(chance: Random, seed: Seed, others: Sequence[Seed]) -> tuple[bytes, s
 def _chosen(chance: Random, kind: ImageFormat) -> Mutation:
     """Half of them know the format."""
     aware = AWARE[kind]
-    return chance.choice(aware) if aware and chance.random() < 0.5 else chance.choice(blind.ALL)
+    return (
+        chance.choice(aware)
+        if aware and chance.random() < 0.5
+        else chance.choice(blind.ALL)
+    )

@@ -80,8 +80,10 @@ def stretches_swapped(chance: Random, data: bytes) -> bytes:
 
 
 def number_made_extreme(chance: Random, data: bytes) -> bytes:
-    size, order = chance.choice((1, 2, 4)), chance.choice(("little", "big"))
-    at, value = place(chance, data), chance.choice(EXTREMES) & (1 << 8 * size) - 1
+    size = chance.choice((1, 2, 4))
+    order = chance.choice(("little", "big"))
+    at = place(chance, data)
+    value = chance.choice(EXTREMES) & (1 << 8 * size) - 1
     return data[:at] + value.to_bytes(size, order) + data[at + size :]
 
 
@@ -101,12 +103,16 @@ def spliced(chance: Random, data: bytes, other: bytes) -> bytes:
 
 def place(chance: Random, data: bytes | bytearray) -> int:
     """Anywhere, but half of the time near the start, where headers are."""
-    return chance.randrange(max(min(len(data), HEAD) if chance.random() < 0.5 else len(data), 1))
+    return chance.randrange(
+        max(min(len(data), HEAD) if chance.random() < 0.5 else len(data), 1)
+    )
 
 
 def stretch(chance: Random, data: bytes) -> tuple[int, int]:
     start = place(chance, data)
-    return start, min(start + chance.randint(1, chance.choice((4, 32, MOST_RUN))), len(data))
+    return start, min(
+        start + chance.randint(1, chance.choice((4, 32, MOST_RUN))), len(data)
+    )
 
 
 ALL = (

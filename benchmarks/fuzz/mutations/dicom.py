@@ -10,7 +10,21 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from benchmarks.fuzz.mutations.blind import EXTREMES, bits_flipped, number_made_extreme
 
-LONG = {b"OB", b"OW", b"OF", b"OD", b"SQ", b"UN", b"UT", b"UC", b"UR", b"OL", b"OV", b"SV", b"UV"}
+LONG = {
+    b"OB",
+    b"OW",
+    b"OF",
+    b"OD",
+    b"SQ",
+    b"UN",
+    b"UT",
+    b"UC",
+    b"UR",
+    b"OL",
+    b"OV",
+    b"SV",
+    b"UV",
+}
 VRS = (
     b"US",
     b"SS",
@@ -30,8 +44,11 @@ VRS = (
     b"\0\0",
 )
 META_END = b"\x08\x00"
-ITEM, PIXELS = b"\xfe\xff\x00\xe0", b"\xe0\x7f\x10\x00"
-SYNTAX, FRAMES, PHOTOMETRIC = b"\x02\x00\x10\x00", b"\x28\x00\x08\x00", b"\x28\x00\x04\x00"
+ITEM = b"\xfe\xff\x00\xe0"
+PIXELS = b"\xe0\x7f\x10\x00"
+SYNTAX = b"\x02\x00\x10\x00"
+FRAMES = b"\x28\x00\x08\x00"
+PHOTOMETRIC = b"\x28\x00\x04\x00"
 NUMBERS = tuple(
     b"\x28\x00" + bytes([low, high])
     for low, high in ((2, 0), (6, 0), (16, 0), (17, 0), (0, 1), (1, 1))
@@ -69,7 +86,8 @@ PHOTOMETRICS = (
     b"YBR_RCT ",
     b"X ",
 )
-DEPTH, BOMB_BYTES = 3000, 1 << 26
+DEPTH = 3000
+BOMB_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -92,7 +110,11 @@ def elements(data: bytes) -> Iterator[Element]:
         head = 12 if vr in LONG else 8
         if at + head > len(data):
             return
-        (size,) = unpack_from("<I", data, at + 8) if vr in LONG else unpack_from("<H", data, at + 6)
+        (size,) = (
+            unpack_from("<I", data, at + 8)
+            if vr in LONG
+            else unpack_from("<H", data, at + 6)
+        )
         end = len(data) if size == 0xFFFFFFFF else min(at + head + size, len(data))
         yield Element(at, at + head, end, data[at : at + 4])
         at = end
@@ -108,20 +130,44 @@ def _one(chance: Random, data: bytes, tags: tuple[bytes, ...] = ()) -> Element:
 def _valued(data: bytes, element: Element, value: bytes) -> bytes:
     """With another value and the length that belongs to it."""
     head = data[element.at : element.value_at]
-    size = pack("<I", len(value)) if len(head) == 12 else pack("<H", len(value) & 0xFFFF)
-    return data[: element.at] + head[: len(head) - len(size)] + size + value + data[element.end :]
+    size = (
+        pack("<I", len(value)) if len(head) == 12 else pack("<H", len(value) & 0xFFFF)
+    )
+    return (
+        data[: element.at]
+        + head[: len(head) - len(size)]
+        + size
+        + value
+        + data[element.end :]
+    )
 
 
 def number_changed(chance: Random, data: bytes) -> bytes:
-    value = chance.choice((*EXTREMES, 3, 8, 12, 16, 17, 32, 64, 95, 97, 1000, 6000)) & 0xFFFF
+    value = (
+        chance.choice((*EXTREMES, 3, 8, 12, 16, 17, 32, 64, 95, 97, 1000, 6000))
+        & 0xFFFF
+    )
     return _valued(
-        data, _one(chance, data, NUMBERS), pack("<H", value) * chance.choice((1, 1, 1, 2, 0))
+        data,
+        _one(chance, data, NUMBERS),
+        pack("<H", value) * chance.choice((1, 1, 1, 2, 0)),
     )
 
 
 def frames_changed(chance: Random, data: bytes) -> bytes:
     said = chance.choice(
-        (b"0 ", b"-1", b"2 ", b"30", b"1e9 ", b"999999999999", b"1\\2 ", b"x ", b"", b"2147483648")
+        (
+            b"0 ",
+            b"-1",
+            b"2 ",
+            b"30",
+            b"1e9 ",
+            b"999999999999",
+            b"1\\2 ",
+            b"x ",
+            b"",
+            b"2147483648",
+        )
     )
     added = b"\x28\x00\x08\x00IS" + pack("<H", len(said)) + said
     found = [each for each in elements(data) if each.tag == FRAMES]
@@ -132,7 +178,9 @@ def frames_changed(chance: Random, data: bytes) -> bytes:
 
 
 def photometric_changed(chance: Random, data: bytes) -> bytes:
-    return _valued(data, _one(chance, data, (PHOTOMETRIC,)), chance.choice(PHOTOMETRICS))
+    return _valued(
+        data, _one(chance, data, (PHOTOMETRIC,)), chance.choice(PHOTOMETRICS)
+    )
 
 
 def syntax_swapped(chance: Random, data: bytes) -> bytes:
@@ -181,9 +229,18 @@ def element_doubled(chance: Random, data: bytes) -> bytes:
 
 def value_replaced(chance: Random, data: bytes) -> bytes:
     """Not of the pixels, whose bytes the blind mutations spoil."""
-    element = _one(chance, data, tuple({each.tag for each in elements(data)} - {PIXELS}))
+    element = _one(
+        chance, data, tuple({each.tag for each in elements(data)} - {PIXELS})
+    )
     value = chance.choice(
-        (b"", b"\0" * 2, b"\\" * 8, "é\u2028".encode() + b" ", chance.randbytes(64), b"9" * 1000)
+        (
+            b"",
+            b"\0" * 2,
+            b"\\" * 8,
+            "é\u2028".encode() + b" ",
+            chance.randbytes(64),
+            b"9" * 1000,
+        )
     )
     return _valued(data, element, value)
 
@@ -199,7 +256,9 @@ def nested_deeply(chance: Random, data: bytes) -> bytes:
     """Sequences in sequences, of undefined length."""
     element = _one(chance, data)
     opened = b"\x18\x00\x11\x60SQ\0\0\xff\xff\xff\xff" + ITEM + b"\xff\xff\xff\xff"
-    return data[: element.at] + opened * chance.choice((1, 50, DEPTH)) + data[element.at :]
+    return (
+        data[: element.at] + opened * chance.choice((1, 50, DEPTH)) + data[element.at :]
+    )
 
 
 def meta_changed(chance: Random, data: bytes) -> bytes:
@@ -212,14 +271,21 @@ def inflated_changed(chance: Random, data: bytes) -> bytes:
     syntax = next((each for each in elements(data) if each.tag == SYNTAX), None)
     if (
         syntax is None
-        or DeflatedExplicitVRLittleEndian.encode() not in data[syntax.value_at : syntax.end]
+        or DeflatedExplicitVRLittleEndian.encode()
+        not in data[syntax.value_at : syntax.end]
     ):
         return bits_flipped(chance, data)
     try:
-        inside = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[syntax.end :], 1 << 24)
+        inside = zlib.decompressobj(-zlib.MAX_WBITS).decompress(
+            data[syntax.end :], 1 << 24
+        )
     except zlib.error:
         return bits_flipped(chance, data)
-    swollen = inside + bytes(BOMB_BYTES) if chance.random() < 0.2 else bits_flipped(chance, inside)
+    swollen = (
+        inside + bytes(BOMB_BYTES)
+        if chance.random() < 0.2
+        else bits_flipped(chance, inside)
+    )
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return data[: syntax.end] + packer.compress(swollen) + packer.flush()
 

@@ -5,14 +5,17 @@ from struct import pack
 
 from benchmarks.fuzz.mutations.blind import EXTREMES
 
-FRAMES, TABLES, SCAN = (0xC0, 0xC1, 0xC2), (0xC4, 0xDB, 0xDD), 0xDA
+FRAMES = (0xC0, 0xC1, 0xC2)
+TABLES = (0xC4, 0xDB, 0xDD)
+SCAN = 0xDA
 Segment = tuple[int, int]
 """Where a marker stands, and which."""
 
 
 def segments(data: bytes) -> list[Segment]:
     """Markers before the first scan."""
-    found, at = [], 2
+    found = []
+    at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         found.append((at, data[at + 1]))
         if data[at + 1] == SCAN:
@@ -23,7 +26,9 @@ def segments(data: bytes) -> list[Segment]:
 
 def _one(chance: Random, data: bytes, markers: tuple[int, ...] | None = None) -> int:
     """Where one of these segments is."""
-    places = [at for at, marker in segments(data) if markers is None or marker in markers]
+    places = [
+        at for at, marker in segments(data) if markers is None or marker in markers
+    ]
     return chance.choice(places or [2])
 
 
@@ -56,7 +61,11 @@ def frame_kind_changed(chance: Random, data: bytes) -> bytes:
 
 def sampling_changed(chance: Random, data: bytes) -> bytes:
     at = _one(chance, data, FRAMES) + 11
-    return data[:at] + bytes([chance.choice((0x00, 0x11, 0x44, 0xFF, 0x14, 0x41))]) + data[at + 1 :]
+    return (
+        data[:at]
+        + bytes([chance.choice((0x00, 0x11, 0x44, 0xFF, 0x14, 0x41))])
+        + data[at + 1 :]
+    )
 
 
 def table_changed(chance: Random, data: bytes) -> bytes:

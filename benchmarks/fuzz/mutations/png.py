@@ -27,7 +27,8 @@ BOMB_BYTES = 1 << 26
 
 def chunks(data: bytes) -> Chunks:
     """Names and contents, as far as they can be told."""
-    found, at = [], len(SIGNATURE)
+    found = []
+    at = len(SIGNATURE)
     while at + 8 <= len(data):
         size, name = unpack_from(">I4s", data, at)
         found.append((name, data[at + 8 : at + 8 + size]))
@@ -41,7 +42,10 @@ def written(parts: Chunks) -> bytes:
 
 def _edited(data: bytes, wanted: bytes, edit: Callable[[bytes], bytes]) -> bytes:
     return written(
-        [(name, edit(content) if name == wanted else content) for name, content in chunks(data)]
+        [
+            (name, edit(content) if name == wanted else content)
+            for name, content in chunks(data)
+        ]
     )
 
 
@@ -109,7 +113,9 @@ def pixels_changed(chance: Random, data: bytes) -> bytes:
         except error:
             return content
         return compress(
-            chance.choice((rows[: len(rows) // 2], rows * 3, bits_flipped(chance, rows), b""))
+            chance.choice(
+                (rows[: len(rows) // 2], rows * 3, bits_flipped(chance, rows), b"")
+            )
         )
 
     return _edited(data, b"IDAT", edit)

@@ -46,12 +46,17 @@ def _directory(data: bytes) -> tuple[str, int, int]:
 
 
 def _entry_edited(
-    chance: Random, data: bytes, edit: Callable[[str, bytearray], None], tags: tuple = ()
+    chance: Random,
+    data: bytes,
+    edit: Callable[[str, bytearray], None],
+    tags: tuple = (),
 ) -> bytes:
     order, at, count = _directory(data)
     places = [at + 2 + 12 * index for index in range(count)]
     wanted = [
-        place for place in places if not tags or unpack_from(f"{order}H", data, place)[0] in tags
+        place
+        for place in places
+        if not tags or unpack_from(f"{order}H", data, place)[0] in tags
     ] or places
     if not wanted:
         return data
@@ -63,25 +68,33 @@ def _entry_edited(
 
 def tag_changed(chance: Random, data: bytes) -> bytes:
     return _entry_edited(
-        chance, data, lambda order, entry: pack_into(f"{order}H", entry, 0, chance.choice(TAGS))
+        chance,
+        data,
+        lambda order, entry: pack_into(f"{order}H", entry, 0, chance.choice(TAGS)),
     )
 
 
 def kind_changed(chance: Random, data: bytes) -> bytes:
     return _entry_edited(
-        chance, data, lambda order, entry: pack_into(f"{order}H", entry, 2, chance.randrange(20))
+        chance,
+        data,
+        lambda order, entry: pack_into(f"{order}H", entry, 2, chance.randrange(20)),
     )
 
 
 def count_changed(chance: Random, data: bytes) -> bytes:
     return _entry_edited(
-        chance, data, lambda order, entry: pack_into(f"{order}I", entry, 4, chance.choice(EXTREMES))
+        chance,
+        data,
+        lambda order, entry: pack_into(f"{order}I", entry, 4, chance.choice(EXTREMES)),
     )
 
 
 def value_changed(chance: Random, data: bytes) -> bytes:
     return _entry_edited(
-        chance, data, lambda order, entry: pack_into(f"{order}I", entry, 8, chance.choice(EXTREMES))
+        chance,
+        data,
+        lambda order, entry: pack_into(f"{order}I", entry, 8, chance.choice(EXTREMES)),
     )
 
 
@@ -96,7 +109,10 @@ def value_moved(chance: Random, data: bytes) -> bytes:
 def size_changed(chance: Random, data: bytes) -> bytes:
     def edit(order: str, entry: bytearray) -> None:
         entry[2:] = pack(
-            f"{order}HII", 4, 1, chance.choice((1, 7, 97, 5000, 16_384, 16_385, 0, 0xFFFFFFFF))
+            f"{order}HII",
+            4,
+            1,
+            chance.choice((1, 7, 97, 5000, 16_384, 16_385, 0, 0xFFFFFFFF)),
         )
 
     return _entry_edited(chance, data, edit, SIZES)
@@ -121,12 +137,20 @@ def chain_looped(chance: Random, data: bytes) -> bytes:
 
 def directory_moved(chance: Random, data: bytes) -> bytes:
     order = ">" if data.startswith(b"MM") else "<"
-    return data[:4] + pack(f"{order}I", chance.choice((0, 1, 4, len(data), 0xFFFFFFFF))) + data[8:]
+    return (
+        data[:4]
+        + pack(f"{order}I", chance.choice((0, 1, 4, len(data), 0xFFFFFFFF)))
+        + data[8:]
+    )
 
 
 def entry_count_changed(chance: Random, data: bytes) -> bytes:
     order, at, _ = _directory(data)
-    return data[:at] + pack(f"{order}H", chance.choice((0, 1, 3, 200, 0xFFFF))) + data[at + 2 :]
+    return (
+        data[:at]
+        + pack(f"{order}H", chance.choice((0, 1, 3, 200, 0xFFFF)))
+        + data[at + 2 :]
+    )
 
 
 def byte_order_swapped(chance: Random, data: bytes) -> bytes:

@@ -13,4 +13,6 @@ def _shift_s() -> float:
 if shift_s := _shift_s():
     import time_machine
 
-    time_machine.travel(datetime.now(UTC) + timedelta(seconds=shift_s), tick=True).start()
+    time_machine.travel(
+        datetime.now(UTC) + timedelta(seconds=shift_s), tick=True
+    ).start()

@@ -36,7 +36,9 @@ class ReadAudit:
         subjects = list(subjects)
         if not subjects:
             return
-        session.readings.note_looks(caller.person, event, [case for case, _ in subjects])
+        session.readings.note_looks(
+            caller.person, event, [case for case, _ in subjects]
+        )
         with self._lock:
             fresh = [
                 subject
@@ -47,8 +49,12 @@ class ReadAudit:
             session.audit.record_reads(event, fresh)
             session.transaction.on_commit(lambda: self._remember(caller, event, fresh))
 
-    def _remember(self, caller: Caller, event: Event, subjects: Iterable[Subject]) -> None:
+    def _remember(
+        self, caller: Caller, event: Event, subjects: Iterable[Subject]
+    ) -> None:
         with self._lock:
-            self._recorded.update(((caller.actor, event, subject), None) for subject in subjects)
+            self._recorded.update(
+                ((caller.actor, event, subject), None) for subject in subjects
+            )
             while len(self._recorded) > self._most:
                 self._recorded.popitem(last=False)

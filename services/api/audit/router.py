@@ -9,12 +9,18 @@ from pydantic import AwareDatetime
 
 from services.api.audit.schemas import EventView, ProofView
 from services.api.audit.service import AuditService, Question, export
-from services.api.dependencies import Auditor, CallerSessionDep, SystemSessionDep, WiringDep
+from services.api.dependencies import (
+    Auditor,
+    CallerSessionDep,
+    SystemSessionDep,
+    WiringDep,
+)
 from services.api.text import PlainText
 from shared.domain.events import Event
 
 router = APIRouter(prefix="/v1", tags=["audit"])
-LINES, MOST = "application/x-ndjson", 2**63 - 1
+LINES = "application/x-ndjson"
+MOST = 2**63 - 1
 
 
 def audit_service(caller: Auditor, session: CallerSessionDep) -> AuditService:
@@ -28,8 +34,12 @@ def question(
         PlainText | None, Query(description="Of this actor, as it stands in events.")
     ] = None,
     case: Annotated[UUID | None, Query(description="About this case.")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="From this moment on.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this moment.")] = None,
+    since: Annotated[
+        AwareDatetime | None, Query(description="From this moment on.")
+    ] = None,
+    until: Annotated[
+        AwareDatetime | None, Query(description="Before this moment.")
+    ] = None,
 ) -> Question:
     return Question(hospital, event, actor, case, since, until)
 
@@ -83,7 +93,8 @@ def export_audit(
     session: SystemSessionDep,
     wired: WiringDep,
     hospital: Annotated[
-        UUID | None, Query(description="Only this hospital's; a hospital's key gets its own.")
+        UUID | None,
+        Query(description="Only this hospital's; a hospital's key gets its own."),
     ] = None,
 ) -> Response:
     """Every event in its chain's order, then the signed seals: a file that is proven without SERA's database."""

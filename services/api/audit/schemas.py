@@ -64,4 +64,6 @@ class ProofView(BaseModel):
     trusted: bool = Field(
         description="This machine holds the sealing key: seals of any other were found wrong."
     )
-    next: str | None = Field(description="Send it as `cursor` to go on; null when all was read.")
+    next: str | None = Field(
+        description="Send it as `cursor` to go on; null when all was read."
+    )

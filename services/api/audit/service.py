@@ -26,7 +26,8 @@ from shared.ledger.proving import Place, Prover
 from shared.sealing import own_key, signed
 from shared.settings import Settings
 
-PROVE_S, PROVE_MOST = 2.0, 50_000
+PROVE_S = 2.0
+PROVE_MOST = 50_000
 """How long one answer may prove, and how many events."""
 TOLD_AT_MOST = 50
 
@@ -55,12 +56,18 @@ class AuditService:
         events = self._session.audit.page(after, limit, wanted(question, self._names()))
         return [view(event) for event in events]
 
-    def newest(self, question: Question, before: int | None, limit: int) -> list[EventView]:
+    def newest(
+        self, question: Question, before: int | None, limit: int
+    ) -> list[EventView]:
         """Newest first; raises as `page` does."""
-        events = self._session.audit.newest(before, limit, wanted(question, self._names()))
+        events = self._session.audit.newest(
+            before, limit, wanted(question, self._names())
+        )
         return [view(event) for event in events]
 
-    def prove(self, cursor: str | None, ledger: Ledger, settings: Settings) -> ProofView:
+    def prove(
+        self, cursor: str | None, ledger: Ledger, settings: Settings
+    ) -> ProofView:
         """As much of the trail as PROVE_S allows, from the cursor on. Raises CursorInvalid.
 
         The request's transaction ends before: a proof is read in short transactions of its own.
@@ -82,7 +89,10 @@ class AuditService:
         until = time.monotonic() + PROVE_S
         for part in prover.stretches(place):
             read.append(part)
-            if time.monotonic() > until or sum(stretch.events for stretch, _ in read) >= PROVE_MOST:
+            if (
+                time.monotonic() > until
+                or sum(stretch.events for stretch, _ in read) >= PROVE_MOST
+            ):
                 break
         following = read[-1][1] if read else None
         return _proof([stretch for stretch, _ in read], following, names, bool(trusted))
@@ -91,7 +101,9 @@ class AuditService:
         return self._session.observations.hospitals()
 
 
-def _proof(read: Sequence[Stretch], place: Place | None, names: Names, trusted: bool) -> ProofView:
+def _proof(
+    read: Sequence[Stretch], place: Place | None, names: Names, trusted: bool
+) -> ProofView:
     known = {chain_of(hospital): name for hospital, name in names.items()}
     wrong = [fault(finding) for stretch in read for finding in stretch.wrong]
     return ProofView(
@@ -132,7 +144,9 @@ def joined(read: Sequence[Stretch], known: dict[str, str]) -> list[StretchView]:
             events=before + stretch.events,
             number=stretch.number,
             sealed=stretch.sealed,
-            sealed_at=datetime.fromisoformat(stretch.seal_at) if stretch.seal_at else None,
+            sealed_at=datetime.fromisoformat(stretch.seal_at)
+            if stretch.seal_at
+            else None,
             ended=stretch.ended,
         )
     return list(lines.values())
@@ -188,5 +202,9 @@ def fault(each: Finding) -> FaultView:
     facts = {"rows": rows, "chain": each.chain, **each.facts}
     said, _ = sentence(f"fault-{each.fault}", facts, each.sentence)
     return FaultView(
-        fault=each.fault, chain=each.chain, first=each.first, last=each.last, sentence=said
+        fault=each.fault,
+        chain=each.chain,
+        first=each.first,
+        last=each.last,
+        sentence=said,
     )

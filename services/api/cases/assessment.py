@@ -28,7 +28,9 @@ class DescriptorsView(BaseModel):
 
     composition: Composition
     echogenicity: Echogenicity
-    orientation: Orientation = Field(description="The lexicon's shape, on the transverse image.")
+    orientation: Orientation = Field(
+        description="The lexicon's shape, on the transverse image."
+    )
     margin: Margin
     foci: list[Focus] = Field(description="Echogenic foci, all kinds that were seen.")
     eccentric: bool = Field(
@@ -51,7 +53,9 @@ class ReaderAssessment(BaseModel):
     )
 
 
-def assessed(descriptors: Mapping[str, Any] | None, size_mm: float) -> ReaderAssessment | None:
+def assessed(
+    descriptors: Mapping[str, Any] | None, size_mm: float
+) -> ReaderAssessment | None:
     """None where the reader described nothing."""
     if descriptors is None:
         return None
@@ -59,4 +63,6 @@ def assessed(descriptors: Mapping[str, Any] | None, size_mm: float) -> ReaderAss
     advice = [assess(nodule, size_mm, name) for name in ASSESSED]
     level = advice[0].level
     assert level is not None, "ACR TI-RADS has a level for every nodule"
-    return ReaderAssessment(points=GUIDELINES[ACR].points(nodule), level=level, advice=advice)
+    return ReaderAssessment(
+        points=GUIDELINES[ACR].points(nodule), level=level, advice=advice
+    )

@@ -14,11 +14,15 @@ class Region(BaseModel):
 class Deletion(BaseModel):
     """A deletion test: the crop is blurred away cell by cell, and the score is read after each step."""
 
-    hidden: list[float] = Field(description="Shares of the crop blurred away, from 0 to 1.")
+    hidden: list[float] = Field(
+        description="Shares of the crop blurred away, from 0 to 1."
+    )
     ordered: list[float] = Field(
         description="The score after each, the map's most important cells first."
     )
-    random: list[float] = Field(description="The same in random order, mean of `orders` orders.")
+    random: list[float] = Field(
+        description="The same in random order, mean of `orders` orders."
+    )
     orders: int
     area: float = Field(
         description="Area between the curves in units of the score: above 0 the score falls faster by the map's order "
@@ -28,7 +32,9 @@ class Deletion(BaseModel):
 
 class MapView(BaseModel):
     kind: Literal["occlusion", "grad-cam"]
-    of: str = Field(description="`ensemble`, or the network whose own verdict is explained.")
+    of: str = Field(
+        description="`ensemble`, or the network whose own verdict is explained."
+    )
     layer: str | None = Field(
         description="The network's layer whose maps were weighed; null for an occlusion map."
     )

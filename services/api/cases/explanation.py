@@ -84,13 +84,17 @@ class ExplanationService:
             raise NoResultYet
         if explanation.png_sha256:
             shown = [(case_id, explanation.job_id)]
-            self._wired.read_audit.note(session, self._caller, Event.EXPLANATION_READ, shown)
+            self._wired.read_audit.note(
+                session, self._caller, Event.EXPLANATION_READ, shown
+            )
         return explanation
 
     def _picture(self, sha256: str) -> Response:
         self._session.transaction.commit()
         headers = {"ETag": f'"{sha256[:20]}"', "Cache-Control": "private, max-age=3600"}
-        return Response(self._wired.objects.get(sha256), media_type="image/png", headers=headers)
+        return Response(
+            self._wired.objects.get(sha256), media_type="image/png", headers=headers
+        )
 
 
 def _view(case_id: UUID, made: Explanation) -> ExplanationView:

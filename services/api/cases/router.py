@@ -181,14 +181,20 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 
 
 @router.get(
-    "/cases/{case_id}/explanation", response_model=ExplanationView, responses={202: PICTURE[202]}
+    "/cases/{case_id}/explanation",
+    response_model=ExplanationView,
+    responses={202: PICTURE[202]},
 )
-def list_maps(case_id: UUID, service: ExplanationServiceDep) -> ExplanationView | Response:
+def list_maps(
+    case_id: UUID, service: ExplanationServiceDep
+) -> ExplanationView | Response:
     """Which maps there are for a case, and how faithful each was measured to be; made when first asked for."""
     return service.maps(case_id) or Response(status_code=202, headers=LATER)
 
 
-@router.get("/cases/{case_id}/explanation/heat.png", response_class=Response, responses=PICTURE)
+@router.get(
+    "/cases/{case_id}/explanation/heat.png", response_class=Response, responses=PICTURE
+)
 def show_map(
     case_id: UUID,
     service: ExplanationServiceDep,
@@ -212,7 +218,9 @@ def similar_cases(
     return similar(session, caller, wired.read_audit, case_id, limit)
 
 
-@router.get("/cases/{case_id}/explanation.png", response_class=Response, responses=PICTURE)
+@router.get(
+    "/cases/{case_id}/explanation.png", response_class=Response, responses=PICTURE
+)
 def explain_case(case_id: UUID, service: ExplanationServiceDep) -> Response:
     """Where the ensemble looked: an occlusion map over the ROI, made when first asked for."""
     return service.answer(case_id)

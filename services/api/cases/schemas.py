@@ -16,7 +16,8 @@ from shared.ledger.outcomes import Outcome
 
 EARLIEST_ZONE = timedelta(hours=14)
 """The day begins first at UTC+14; a date is in the future only if it is nowhere on Earth yet."""
-CASE, JOB = "1f0b8f5e-52b5-4d0c-8d55-5d8e2c4f7a11", "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10"
+CASE = "1f0b8f5e-52b5-4d0c-8d55-5d8e2c4f7a11"
+JOB = "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10"
 
 
 DuplicateOf = Field(
@@ -81,7 +82,9 @@ class NewOutcome(BaseModel):
         None,
         description="Your own number, kept only as a keyed hash; left out, an earlier one stands.",
     )
-    consent: bool = Field(False, description="Whether the image may be used for training.")
+    consent: bool = Field(
+        False, description="Whether the image may be used for training."
+    )
 
 
 class OutcomeView(BaseModel):
@@ -109,7 +112,9 @@ class CaseView(BaseModel):
     frame: int | None = Field(
         description="The frame of a loop that was asked for, from 1; null for the middle one."
     )
-    source: Source = Field(description="`photo` where the image is a photo of a screen.")
+    source: Source = Field(
+        description="`photo` where the image is a photo of a screen."
+    )
     device: str | None = Field(
         description="Make and model of the scanner, from a DICOM header; null for other files.",
         examples=["Philips Medical Systems EPIQ 7G"],
@@ -120,7 +125,14 @@ class CaseView(BaseModel):
     removed: dict[str, int] | None = Field(
         description="What was taken out of the image before it was stored, by its name in DICOM or of the file format, "
         "counted; null for cases of before images were cleaned.",
-        examples=[{"PatientName": 1, "PatientID": 1, "private": 12, "pixels-outside-regions": 1}],
+        examples=[
+            {
+                "PatientName": 1,
+                "PatientID": 1,
+                "private": 12,
+                "pixels-outside-regions": 1,
+            }
+        ],
     )
     duplicate_of: UUID | None = DuplicateOf
     batch: str | None = Field(description="Your own label for what you sent together.")
@@ -158,7 +170,9 @@ class SimilarCase(BaseModel):
 class SimilarView(BaseModel):
     """The nearest first."""
 
-    model: str | None = Field(description="Digest of the model by which all of them were read.")
+    model: str | None = Field(
+        description="Digest of the model by which all of them were read."
+    )
     among: int = Field(
         description="How many cases with a known outcome, read by this model, there were to choose from."
     )
@@ -170,7 +184,9 @@ class SimilarView(BaseModel):
 
 def outcome_view(outcome: Outcome) -> OutcomeView:
     told = {
-        name: getattr(outcome, name) for name in OutcomeView.model_fields if name != "patient_known"
+        name: getattr(outcome, name)
+        for name in OutcomeView.model_fields
+        if name != "patient_known"
     }
     return OutcomeView(patient_known=outcome.patient is not None, **told)
 

@@ -34,7 +34,9 @@ def receipt(accepted: AcceptedCase) -> Receipt:
 class CaseService:
     """Reads cases of the caller's hospital, and records what they turned out to be."""
 
-    def __init__(self, session: HospitalSession, caller: Caller, read_audit: ReadAudit) -> None:
+    def __init__(
+        self, session: HospitalSession, caller: Caller, read_audit: ReadAudit
+    ) -> None:
         self._session = session
         self._caller = caller
         self._read_audit = read_audit
@@ -75,5 +77,7 @@ class CaseService:
         )
 
     def record_outcome(self, case_id: UUID, new: NewOutcome) -> OutcomeView:
-        recorded = self._session.outcomes.record(case_id, outcomes.NewOutcome(**dict(new)))
+        recorded = self._session.outcomes.record(
+            case_id, outcomes.NewOutcome(**dict(new))
+        )
         return outcome_view(recorded)

@@ -10,11 +10,17 @@ from shared.ledger import HospitalSession
 from shared.ledger.hospitals import Caller
 from shared.ledger.similar import Neighbour
 
-NO_RESULT, NO_EMBEDDING, NO_OUTCOME = "no-result", "model-without-embedding", "no-known-outcome"
+NO_RESULT = "no-result"
+NO_EMBEDDING = "model-without-embedding"
+NO_OUTCOME = "no-known-outcome"
 
 
 def similar(
-    session: HospitalSession, caller: Caller, read_audit: ReadAudit, case_id: UUID, limit: int
+    session: HospitalSession,
+    caller: Caller,
+    read_audit: ReadAudit,
+    case_id: UUID,
+    limit: int,
 ) -> SimilarView:
     """The nearest past cases, each of them on record as read."""
     view, neighbours = _look(session, case_id, limit)
@@ -47,5 +53,6 @@ def _look(
 def _view(near: Neighbour) -> SimilarCase:
     names = SimilarCase.model_fields.keys() - {"outcome"}
     return SimilarCase(
-        outcome=outcome_view(near.outcome), **{name: getattr(near, name) for name in names}
+        outcome=outcome_view(near.outcome),
+        **{name: getattr(near, name) for name in names},
     )

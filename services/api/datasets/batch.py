@@ -24,7 +24,8 @@ AT_ONCE = 8
 """Files stored at once: each waits for the disk."""
 MOST_ROWS = 2000
 HASH = re.compile("[0-9a-f]{64}")
-MANIFEST, REFUSED = "The manifest", "refused"
+MANIFEST = "The manifest"
+REFUSED = "refused"
 Answer = Reception | SeraError
 
 
@@ -71,7 +72,10 @@ class BatchService:
     """The transaction that adds the rows begins when their files are stored."""
 
     def __init__(
-        self, session: SystemSession, files: ImageFiles, idempotent: IdempotentRequest | None
+        self,
+        session: SystemSession,
+        files: ImageFiles,
+        idempotent: IdempotentRequest | None,
     ) -> None:
         self._session = session
         self._files = files
@@ -129,23 +133,30 @@ class BatchService:
         self._files.settle(self._session, dataset, kept)
         contents = iter(known_by(self._session, [row.content for row in rows]))
         return [
-            replace(each, content=next(contents)) if isinstance(each, Prepared) else each
+            replace(each, content=next(contents))
+            if isinstance(each, Prepared)
+            else each
             for each in prepared
         ]
 
-    def _answers(self, dataset: UUID, prepared: list[Prepared | SeraError]) -> list[Answer]:
+    def _answers(
+        self, dataset: UUID, prepared: list[Prepared | SeraError]
+    ) -> list[Answer]:
         """Rows without files are only compared: a hash alone brings nothing in."""
         answers: dict[int, Answer] = {
             at: each for at, each in enumerate(prepared) if isinstance(each, SeraError)
         }
-        drafts, pseudonyms = self._session.drafts, self._session.pseudonyms
+        drafts = self._session.drafts
+        pseudonyms = self._session.pseudonyms
         for came, receive in ((True, drafts.offer), (False, drafts.compare)):
             these = {
                 at: each
                 for at, each in enumerate(prepared)
                 if isinstance(each, Prepared) and each.came is came
             }
-            images = [offered(row.content, row.facts, pseudonyms) for row in these.values()]
+            images = [
+                offered(row.content, row.facts, pseudonyms) for row in these.values()
+            ]
             answers |= zip(these, receive(dataset, images), strict=True)
         return [answers[at] for at in range(len(prepared))]
 
@@ -153,7 +164,8 @@ class BatchService:
 def read_rows(manifest: UploadFile | str) -> list[Row]:
     """The manifest came as a field of text or as a file."""
     rows = parse_table(
-        manifest if isinstance(manifest, str) else _decoded(manifest.file.read()), MANIFEST
+        manifest if isinstance(manifest, str) else _decoded(manifest.file.read()),
+        MANIFEST,
     )
     if not rows:
         raise ManifestInvalid(path=MANIFEST, problem="it has no rows")
@@ -183,7 +195,9 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ManifestInvalid(path=MANIFEST, problem=NO_CSV.format(error.reason)) from error
+        raise ManifestInvalid(
+            path=MANIFEST, problem=NO_CSV.format(error.reason)
+        ) from error
 
 
 def _file(files: Mapping[str, bytes], name: str) -> bytes:

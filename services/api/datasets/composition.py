@@ -24,7 +24,9 @@ class CompositionView(BaseModel):
 
 
 def composition_view(parts: dict[By, list[Part]]) -> CompositionView:
-    told = {by: [PartView(**vars(part)) for part in found] for by, found in parts.items()}
+    told = {
+        by: [PartView(**vars(part)) for part in found] for by, found in parts.items()
+    }
     whole = next(iter(told[By.ALL]), None)
     return CompositionView(
         all=whole, splits=told[By.SPLIT], sites=told[By.SITE], sizes=told[By.SIZE]

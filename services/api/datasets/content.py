@@ -49,9 +49,13 @@ class ImageFiles:
         if mask is None:
             return Kept(image=self._store(image, cleaned), mask=None)
         cleaned_mask = self._deidentifier.clean_mask(mask, width, height)
-        return Kept(image=self._store(image, cleaned), mask=self._store(mask, cleaned_mask))
+        return Kept(
+            image=self._store(image, cleaned), mask=self._store(mask, cleaned_mask)
+        )
 
-    def settle(self, session: SystemSession, dataset: UUID, kept: Iterable[Kept]) -> None:
+    def settle(
+        self, session: SystemSession, dataset: UUID, kept: Iterable[Kept]
+    ) -> None:
         """Remember which files were changed by cleaning, and hold what was stored for the rows to come.
 
         Raises ErasedMeanwhile.
@@ -65,16 +69,24 @@ class ImageFiles:
     def _store(self, original: bytes, cleaned: Cleaned) -> Cleaning:
         """An original above the cap is refused by the receive path; a cleaned loop may be larger."""
         source = hashlib.sha256(original).hexdigest()
-        return Cleaning(source, self._objects.put(cleaned.data).sha256, dict(cleaned.removed))
+        return Cleaning(
+            source, self._objects.put(cleaned.data).sha256, dict(cleaned.removed)
+        )
 
 
 def known_by(session: SystemSession, told: Sequence[Content]) -> list[Content]:
     """What files go by in datasets, of the hashes they came under."""
     hashes = {
-        each for content in told for each in (content.image_sha256, content.mask_sha256) if each
+        each
+        for content in told
+        for each in (content.image_sha256, content.mask_sha256)
+        if each
     }
     names = session.cleanings.names(hashes)
-    return [Content(names[each.image_sha256], names.get(each.mask_sha256 or "")) for each in told]
+    return [
+        Content(names[each.image_sha256], names.get(each.mask_sha256 or ""))
+        for each in told
+    ]
 
 
 def as_came(kept: Kept) -> Content:

@@ -2,7 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, File, Form, Path, Query, Response, UploadFile
+from fastapi import (
+    APIRouter,
+    Body,
+    Depends,
+    File,
+    Form,
+    Path,
+    Query,
+    Response,
+    UploadFile,
+)
 
 from services.api.datasets.batch import BatchService
 from services.api.datasets.composition import CompositionView
@@ -49,9 +59,7 @@ MANIFEST = (
     "and `mask` are names of files of this request; of an image that the dataset has already they may be its hashes: "
     "the row is then only compared. At most 2,000 rows."
 )
-MANIFEST_EXAMPLE = (
-    "image,malignant,mask,patient,site\na.png,1,a-mask.png,P-17,north\nb.png,0,,P-18,north\n"
-)
+MANIFEST_EXAMPLE = "image,malignant,mask,patient,site\na.png,1,a-mask.png,P-17,north\nb.png,0,,P-18,north\n"
 
 
 def dataset_service(caller: Operator, session: SystemSessionDep) -> DatasetService:
@@ -83,18 +91,26 @@ def batch_service(
 DatasetServiceDep = Annotated[DatasetService, Depends(dataset_service)]
 ImageServiceDep = Annotated[ImageService, Depends(image_service)]
 BatchServiceDep = Annotated[BatchService, Depends(batch_service)]
-Number = Annotated[int, Path(ge=1, le=LARGEST_NUMBER, description="The version's number.")]
-ImageHash = Annotated[Sha256, Path(description="SHA-256 of the image file.", examples=[SHA256])]
+Number = Annotated[
+    int, Path(ge=1, le=LARGEST_NUMBER, description="The version's number.")
+]
+ImageHash = Annotated[
+    Sha256, Path(description="SHA-256 of the image file.", examples=[SHA256])
+]
 
 
 def labelled(
     image: Annotated[UploadFile, File()],
-    malignant: Annotated[bool, Form(description="The label; malignant is the positive class.")],
+    malignant: Annotated[
+        bool, Form(description="The label; malignant is the positive class.")
+    ],
     mask: Annotated[
-        UploadFile | None, File(description="Same size as the image, non-zero inside the nodule.")
+        UploadFile | None,
+        File(description="Same size as the image, non-zero inside the nodule."),
     ] = None,
     patient: Annotated[
-        OptionalText, Form(description="The hospital's number; only a keyed hash is kept.")
+        OptionalText,
+        Form(description="The hospital's number; only a keyed hash is kept."),
     ] = None,
     site: Annotated[OptionalText, Form()] = None,
     size_mm: Annotated[float | None, Form(gt=0, allow_inf_nan=False)] = None,
@@ -107,7 +123,12 @@ def labelled(
     ] = None,
 ) -> Labelled:
     facts = Facts(
-        malignant=malignant, patient=patient, site=site, size_mm=size_mm, tirads=tirads, split=split
+        malignant=malignant,
+        patient=patient,
+        site=site,
+        size_mm=size_mm,
+        tirads=tirads,
+        split=split,
     )
     return Labelled(image.file, mask.file if mask else None, facts)
 
@@ -125,7 +146,9 @@ def list_datasets(service: DatasetServiceDep) -> list[DatasetView]:
 
 
 @router.get("/datasets/{name}")
-def read_dataset(name: str, service: DatasetServiceDep, response: Response) -> DatasetDetail:
+def read_dataset(
+    name: str, service: DatasetServiceDep, response: Response
+) -> DatasetDetail:
     """A dataset's draft, counted by part, site and label. The ETag is the draft's revision."""
     found = service.read(name)
     tagged(response, str(found.revision))
@@ -138,7 +161,11 @@ def read_composition(
     service: DatasetServiceDep,
     version: Annotated[
         int | None,
-        Query(ge=1, le=LARGEST_NUMBER, description="A frozen version; left out: the draft."),
+        Query(
+            ge=1,
+            le=LARGEST_NUMBER,
+            description="A frozen version; left out: the draft.",
+        ),
     ] = None,
 ) -> CompositionView:
     """Images, malignant ones and patients by part, site and size."""
@@ -187,7 +214,9 @@ def ask_known(
 @router.post("/datasets/{name}/batches")
 def add_batch(
     name: str,
-    manifest: Annotated[UploadFile | str, File(description=MANIFEST, examples=[MANIFEST_EXAMPLE])],
+    manifest: Annotated[
+        UploadFile | str, File(description=MANIFEST, examples=[MANIFEST_EXAMPLE])
+    ],
     service: BatchServiceDep,
     files: Annotated[
         list[UploadFile] | None, File(description="Images and masks, at most 1,000.")
@@ -198,7 +227,9 @@ def add_batch(
 
 
 @router.post("/datasets/{name}/split")
-def split_dataset(name: str, new: NewSplit, service: DatasetServiceDep, tags: IfMatch) -> SplitView:
+def split_dataset(
+    name: str, new: NewSplit, service: DatasetServiceDep, tags: IfMatch
+) -> SplitView:
     """Put every image of the draft into `train` or `test`, save those that a frozen version holds fast."""
     return service.split(name, new, tags)
 

@@ -37,7 +37,9 @@ class Facts(BaseModel):
     )
     size_mm: float | None = Field(None, gt=0, allow_inf_nan=False)
     tirads: OptionalText = None
-    split: Split | None = Field(None, description="`test` images are never learned from.")
+    split: Split | None = Field(
+        None, description="`test` images are never learned from."
+    )
 
 
 class NewDataset(BaseModel):
@@ -47,7 +49,8 @@ class NewDataset(BaseModel):
         examples=["severance-2026"],
     )
     synthetic: bool = Field(
-        False, description="Phantoms, not patients; every result of a model from it says so."
+        False,
+        description="Phantoms, not patients; every result of a model from it says so.",
     )
 
 
@@ -132,11 +135,14 @@ class BatchRow(BaseModel):
 
     line: int = Field(description="Its line, the header being line 1.")
     image: str = Field(description="The image as the manifest names it.")
-    outcome: str = Field(description="`added`, `known` (the dataset has it just so) or `refused`.")
+    outcome: str = Field(
+        description="`added`, `known` (the dataset has it just so) or `refused`."
+    )
     image_sha256: str | None = None
     code: str | None = None
     message: str | None = Field(
-        None, description="Why it was refused, and what to do, in the caller's language."
+        None,
+        description="Why it was refused, and what to do, in the caller's language.",
     )
     facts: dict[str, Any] | None = Field(
         None, description="What `message` is made of: numbers and names."
@@ -194,7 +200,10 @@ class NewSplit(BaseModel):
         None, gt=0, lt=1, description="Of the images of each label; default 0.2."
     )
     seed: int | None = Field(
-        None, ge=0, le=LARGEST_NUMBER, description="Equal seeds draw equal parts; default 0."
+        None,
+        ge=0,
+        le=LARGEST_NUMBER,
+        description="Equal seeds draw equal parts; default 0.",
     )
     sites: list[PlainText] | None = Field(
         None, min_length=1, max_length=1000, description="Held back whole."
@@ -261,7 +270,9 @@ class VersionDetail(VersionView):
 class OutcomeFilter(BaseModel):
     """Narrows which outcomes are added; consent that was withdrawn and corrected labels always count."""
 
-    model_config = ConfigDict(extra="forbid") | _example(since="2026-01-01", hospital="north")
+    model_config = ConfigDict(extra="forbid") | _example(
+        since="2026-01-01", hospital="north"
+    )
     since: datetime | None = Field(
         None, description="Recorded from then on: a day or a moment, in UTC if unsaid."
     )
@@ -289,12 +300,16 @@ class RefusedView(BaseModel):
     image_sha256: str
     code: str
     message: str = Field(description="Why it was refused, in the caller's language.")
-    facts: dict[str, Any] = Field(description="What `message` is made of: numbers and names.")
+    facts: dict[str, Any] = Field(
+        description="What `message` is made of: numbers and names."
+    )
 
 
 class TakenView(BaseModel):
     added: int
-    corrected: int = Field(description="Rows whose label, patient or ROI followed a newer outcome.")
+    corrected: int = Field(
+        description="Rows whose label, patient or ROI followed a newer outcome."
+    )
     known: int = Field(
         description="Images that had come into the dataset by an import, under the same label."
     )
@@ -309,7 +324,9 @@ def view(dataset: Dataset) -> DatasetView:
 
 
 def detail(dataset: Dataset, shares: list[Share]) -> DatasetDetail:
-    return DatasetDetail(**_told(dataset), shares=[ShareView(**vars(share)) for share in shares])
+    return DatasetDetail(
+        **_told(dataset), shares=[ShareView(**vars(share)) for share in shares]
+    )
 
 
 def image_view(image: LabelledImage) -> ImageView:
@@ -328,7 +345,9 @@ def known_images(held: dict[str, LabelledImage]) -> KnownImages:
 def report(rows: list[BatchRow]) -> BatchReport:
     outcomes = [row.outcome for row in rows]
     added, known = (outcomes.count(reception) for reception in Reception)
-    return BatchReport(added=added, known=known, refused=len(rows) - added - known, rows=rows)
+    return BatchReport(
+        added=added, known=known, refused=len(rows) - added - known, rows=rows
+    )
 
 
 def split_view(parted: Parted) -> SplitView:
@@ -343,21 +362,29 @@ def frozen_view(frozen: Frozen) -> FrozenView:
     return FrozenView(**_of_version(frozen), new=frozen.new)
 
 
-def version_detail(version: Version, difference: Difference | None, against: int) -> VersionDetail:
+def version_detail(
+    version: Version, difference: Difference | None, against: int
+) -> VersionDetail:
     """`against` is the number of the version that this one is compared with; 0 for none."""
-    compared = DifferenceView(against=against, **vars(difference)) if difference else None
+    compared = (
+        DifferenceView(against=against, **vars(difference)) if difference else None
+    )
     return VersionDetail(**_of_version(version), difference=compared)
 
 
 def _told(dataset: Dataset) -> dict[str, Any]:
     told = {
-        name: getattr(dataset, name) for name in DatasetView.model_fields if name != "dataset_id"
+        name: getattr(dataset, name)
+        for name in DatasetView.model_fields
+        if name != "dataset_id"
     }
     return told | {"dataset_id": dataset.id}
 
 
 def _of_version(version: Version) -> dict[str, Any]:
     told = {
-        name: getattr(version, name) for name in VersionView.model_fields if name != "version_id"
+        name: getattr(version, name)
+        for name in VersionView.model_fields
+        if name != "version_id"
     }
     return told | {"version_id": version.id}

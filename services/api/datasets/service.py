@@ -99,13 +99,20 @@ class DatasetService:
         dataset = find(self._session, name).id
         images = self._session.drafts.held(dataset, set(names.values()))
         return known_images(
-            {source: images[stored] for source, stored in names.items() if stored in images}
+            {
+                source: images[stored]
+                for source, stored in names.items()
+                if stored in images
+            }
         )
 
     def correct(
         self, name: str, image_sha256: str, correction: Correction, tags: Tags
     ) -> ImageView:
-        changes = {column: getattr(correction, column) for column in correction.model_fields_set}
+        changes = {
+            column: getattr(correction, column)
+            for column in correction.model_fields_set
+        }
         if "patient" in changes:
             changes["patient"] = self._session.pseudonyms.of(changes["patient"])
         image = _named(self._session, image_sha256)
@@ -120,9 +127,14 @@ class DatasetService:
     def split(self, name: str, new: NewSplit, tags: Tags) -> SplitView:
         dataset = find(self._session, name).id
         if new.sites:
-            return split_view(self._session.drafts.split_by_site(dataset, new.sites, tags))
-        share, seed = new.test_share or TEST_SHARE, new.seed or 0
-        return split_view(self._session.drafts.split_by_patient(dataset, share, seed, tags))
+            return split_view(
+                self._session.drafts.split_by_site(dataset, new.sites, tags)
+            )
+        share = new.test_share or TEST_SHARE
+        seed = new.seed or 0
+        return split_view(
+            self._session.drafts.split_by_patient(dataset, share, seed, tags)
+        )
 
     def freeze(self, name: str, tags: Tags) -> FrozenView:
         dataset = find(self._session, name).id
@@ -130,7 +142,9 @@ class DatasetService:
 
     def versions(self, name: str) -> list[VersionView]:
         dataset = find(self._session, name).id
-        return [version_view(version) for version in self._session.versions.all(dataset)]
+        return [
+            version_view(version) for version in self._session.versions.all(dataset)
+        ]
 
     def version(self, name: str, number: int, against: int | None) -> VersionDetail:
         """A version, and what it changed against another one: the one before, if none is named."""
@@ -148,7 +162,9 @@ class DatasetService:
         dataset = find(self._session, name)
         if dataset.synthetic:
             raise DatasetOfOtherKind(name=name, kind=_kind(True), other=_kind(False))
-        taken = self._session.consents.take(dataset.id, which.moment, which.hospital, tags)
+        taken = self._session.consents.take(
+            dataset.id, which.moment, which.hospital, tags
+        )
         return _taken(taken)
 
 
@@ -156,7 +172,10 @@ class ImageService:
     """Adds a labelled image. The transaction that adds it begins when its files are stored."""
 
     def __init__(
-        self, session: SystemSession, files: ImageFiles, idempotent: IdempotentRequest | None
+        self,
+        session: SystemSession,
+        files: ImageFiles,
+        idempotent: IdempotentRequest | None,
     ) -> None:
         self._session = session
         self._files = files
@@ -190,7 +209,9 @@ def _named(session: SystemSession, image_sha256: str) -> str:
 
 
 def offered(content: Content, facts: Facts, pseudonyms: Pseudonyms) -> LabelledImage:
-    told: dict[str, Any] = facts.model_dump() | {"patient": pseudonyms.of(facts.patient)}
+    told: dict[str, Any] = facts.model_dump() | {
+        "patient": pseudonyms.of(facts.patient)
+    }
     return LabelledImage(content.image_sha256, mask_sha256=content.mask_sha256, **told)
 
 

@@ -33,7 +33,9 @@ class Live:
     reference: Mapping[str, Any] | None
 
 
-def expected(hospital: Hospital, prevalence: float, live: Live | None) -> LiveView | None:
+def expected(
+    hospital: Hospital, prevalence: float, live: Live | None
+) -> LiveView | None:
     """Cut-off and referral, with the rates to expect at this prevalence."""
     if live is None or live.reference is None:
         return None
@@ -45,7 +47,10 @@ def expected(hospital: Hospital, prevalence: float, live: Live | None) -> LiveVi
     )
     model = live.model
     return LiveView(
-        model=f"{model.name}/{model.version}", digest=model.digest, cutoff=cutoff, referral=referral
+        model=f"{model.name}/{model.version}",
+        digest=model.digest,
+        cutoff=cutoff,
+        referral=referral,
     )
 
 
@@ -69,12 +74,16 @@ def _note(code: str, **facts: object) -> str:
     return sentence(code, facts, NOTES[code].format(**facts))[0]
 
 
-def _cutoff(target: float | None, prevalence: float, reference: Mapping[str, Any]) -> CutoffView:
+def _cutoff(
+    target: float | None, prevalence: float, reference: Mapping[str, Any]
+) -> CutoffView:
     if target is None:
-        held, rule = reference["youden"], "youden"
+        held = reference["youden"]
+        rule = "youden"
     else:
         point = _point(target, reference)
-        held, rule = point.to_json(), point.rule
+        held = point.to_json()
+        rule = point.rule
     rates = held.get("sensitivity"), held.get("specificity")
     ppv, npv = _predictive(rates, prevalence)
     told = {
@@ -84,10 +93,14 @@ def _cutoff(target: float | None, prevalence: float, reference: Mapping[str, Any
     return CutoffView(rule=rule, cutoff=held["cutoff"], ppv=ppv, npv=npv, **told)
 
 
-def _predictive(rates: tuple[Any, Any], prevalence: float) -> tuple[float | None, float | None]:
+def _predictive(
+    rates: tuple[Any, Any], prevalence: float
+) -> tuple[float | None, float | None]:
     if None in rates:
         return None, None
-    positive, negative = predictive_values(rates[0]["value"], rates[1]["value"], prevalence)
+    positive, negative = predictive_values(
+        rates[0]["value"], rates[1]["value"], prevalence
+    )
     return _known(positive), _known(negative)
 
 
@@ -95,12 +108,20 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _referral(alpha: float, prevalence: float, reference: Mapping[str, Any]) -> ReferralView:
+def _referral(
+    alpha: float, prevalence: float, reference: Mapping[str, Any]
+) -> ReferralView:
     found = min(reference["coverage"], key=lambda each: abs(each["alpha"] - alpha))
-    benign, malignant = found["benign"], found["malignant"]
+    benign = found["benign"]
+    malignant = found["malignant"]
     rates = malignant["refer"]["value"], benign["refer"]["value"]
-    expected_rate = None if None in rates else prevalence * rates[0] + (1 - prevalence) * rates[1]
-    coverage = {"benign_coverage": benign["coverage"], "malignant_coverage": malignant["coverage"]}
+    expected_rate = (
+        None if None in rates else prevalence * rates[0] + (1 - prevalence) * rates[1]
+    )
+    coverage = {
+        "benign_coverage": benign["coverage"],
+        "malignant_coverage": malignant["coverage"],
+    }
     return ReferralView(alpha=found["alpha"], refer_rate=expected_rate, **coverage)
 
 
@@ -126,5 +147,6 @@ def _too_few(alpha: float | None, reference: Mapping[str, Any]) -> list[str]:
 
 def _point(target: float, reference: Mapping[str, Any]) -> OperatingPoint:
     return point_for(
-        [OperatingPoint.from_json(told) for told in reference["operating_points"]], target
+        [OperatingPoint.from_json(told) for told in reference["operating_points"]],
+        target,
     )

@@ -13,7 +13,12 @@ from services.api.dependencies import (
     hospital_of,
 )
 from services.api.editing import IfMatch, tagged
-from services.api.hospitals.schemas import HospitalChange, HospitalView, NewHospital, OperatorChange
+from services.api.hospitals.schemas import (
+    HospitalChange,
+    HospitalView,
+    NewHospital,
+    OperatorChange,
+)
 from services.api.hospitals.service import HospitalService
 from services.api.text import PlainText
 
@@ -33,7 +38,9 @@ def operators_change(body: OperatorChange) -> dict[str, Any]:
 Change = Annotated[dict[str, Any], Depends(change)]
 DryRun = Annotated[
     bool,
-    Query(description="Only say what the settings would come to, how many cases are due among it."),
+    Query(
+        description="Only say what the settings would come to, how many cases are due among it."
+    ),
 ]
 OperatorsChange = Annotated[dict[str, Any], Depends(operators_change)]
 
@@ -69,7 +76,9 @@ def change_own(
     dry_run: DryRun = False,
 ) -> HospitalView:
     """Change them; the next case that a worker takes up is judged by the new ones."""
-    return with_tag(service.change(hospital_of(caller), change, tags, dry_run), response)
+    return with_tag(
+        service.change(hospital_of(caller), change, tags, dry_run), response
+    )
 
 
 @router.get("/hospitals")
@@ -97,4 +106,6 @@ def change_hospital(
     dry_run: DryRun = False,
 ) -> HospitalView:
     """Change the settings of the hospital of this name, and how much it may send."""
-    return with_tag(service.change(service.named(name), change, tags, dry_run), response)
+    return with_tag(
+        service.change(service.named(name), change, tags, dry_run), response
+    )

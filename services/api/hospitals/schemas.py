@@ -11,9 +11,13 @@ Count = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 
 
 class NewHospital(BaseModel):
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "east"}]})
-    name: Annotated[PlainText, Field(min_length=1, max_length=100, pattern=r"\S")] = Field(
-        description="What it is called everywhere; it cannot be changed later. It stands in the audit trail's export."
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"name": "east"}]}
+    )
+    name: Annotated[PlainText, Field(min_length=1, max_length=100, pattern=r"\S")] = (
+        Field(
+            description="What it is called everywhere; it cannot be changed later. It stands in the audit trail's export."
+        )
     )
 
 
@@ -23,7 +27,9 @@ class HospitalChange(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{"prevalence": 0.18, "target_sensitivity": 0.95, "refer_alpha": 0.1}]
+            "examples": [
+                {"prevalence": 0.18, "target_sensitivity": 0.95, "refer_alpha": 0.1}
+            ]
         },
     )
     prevalence: float | None = Field(
@@ -142,4 +148,6 @@ class HospitalView(BaseModel):
     tag: str = Field(
         description="Of the settings: send it in quotation marks as If-Match to change just these."
     )
-    notes: list[str] = Field(description="What an administrator should know of these settings.")
+    notes: list[str] = Field(
+        description="What an administrator should know of these settings."
+    )

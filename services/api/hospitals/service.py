@@ -41,7 +41,11 @@ class HospitalService:
         return self._session.hospitals.find(name).id
 
     def change(
-        self, hospital: UUID, change: Mapping[str, Any], tags: Tags = None, dry_run: bool = False
+        self,
+        hospital: UUID,
+        change: Mapping[str, Any],
+        tags: Tags = None,
+        dry_run: bool = False,
     ) -> HospitalView:
         """The settings as they are then, or in a dry run would be.
 
@@ -68,11 +72,11 @@ def live(session: SystemSession) -> Live | None:
     )
 
 
-def view(hospital: Hospital, serving: Live | None, settings: Settings, due: int) -> HospitalView:
-    prevalence, rule = (
-        hospital.prevalence or settings.prevalence,
-        hospital.fna_rule or settings.fna_rule,
-    )
+def view(
+    hospital: Hospital, serving: Live | None, settings: Settings, due: int
+) -> HospitalView:
+    prevalence = hospital.prevalence or settings.prevalence
+    rule = hospital.fna_rule or settings.fna_rule
     return HospitalView(
         name=hospital.name,
         **{name: getattr(hospital, name) for name in SETTINGS},

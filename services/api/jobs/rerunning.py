@@ -13,7 +13,9 @@ MOST_JOBS = 1000
 """Jobs that one request queues again."""
 
 
-def rerun(transaction: Transaction, caller: Caller, doorbell: Doorbell, job_id: UUID) -> None:
+def rerun(
+    transaction: Transaction, caller: Caller, doorbell: Doorbell, job_id: UUID
+) -> None:
     """Raises NotFound for another hospital's as for none, NotADeadLetter."""
     if not _queue_again(transaction, caller, job_id):
         raise NotFound(thing="job")
@@ -30,4 +32,6 @@ def rerun_all(session: HospitalSession, doorbell: Doorbell, reason: str) -> Reru
 def _queue_again(transaction: Transaction, caller: Caller, job_id: UUID) -> bool:
     if caller.hospital_id is None:
         return SystemSession(transaction, caller.actor).queue.rerun(job_id)
-    return HospitalSession(transaction, caller.hospital_id, caller.actor).jobs.rerun(job_id)
+    return HospitalSession(transaction, caller.hospital_id, caller.actor).jobs.rerun(
+        job_id
+    )

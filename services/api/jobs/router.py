@@ -35,7 +35,12 @@ def job_service(
 JobServiceDep = Annotated[JobService, Depends(job_service)]
 Wait = Annotated[
     float,
-    Query(ge=0, le=120, allow_inf_nan=False, description="Seconds to wait for a final state."),
+    Query(
+        ge=0,
+        le=120,
+        allow_inf_nan=False,
+        description="Seconds to wait for a final state.",
+    ),
 ]
 Reason = Annotated[
     PlainText,

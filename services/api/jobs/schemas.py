@@ -21,12 +21,18 @@ RESULT = Result(
     cutoff=0.48,
     cutoff_rule="sensitivity>=0.95",
     cutoff_risk=0.19,
-    conformal=Conformal(alpha=0.1, set=(Verdict.MALIGNANT,), benign_p=0.04, malignant_p=0.61),
+    conformal=Conformal(
+        alpha=0.1, set=(Verdict.MALIGNANT,), benign_p=0.04, malignant_p=0.61
+    ),
     prevalence=0.23,
     fna=replace(recommend(0.42, 14.5), alternatives=alternatives(0.42, 14.5)),
-    components=(Component(network="squeezenet", tap="avg", classifier="svm", probability=0.73),),
+    components=(
+        Component(network="squeezenet", tap="avg", classifier="svm", probability=0.73),
+    ),
     roi=None,
-    warnings=(Finding("roi-absent", "No ROI was given, so the whole B-mode image was read."),),
+    warnings=(
+        Finding("roi-absent", "No ROI was given, so the whole B-mode image was read."),
+    ),
     model=ModelReference(name="light", version=2, digest="9f2c" * 16),
     timings_ms=Timings(waited=12.0, prepare=3.1, infer=88.0),
 )
@@ -58,7 +64,9 @@ class JobView(BaseModel):
     job_id: UUID
     case_id: UUID
     state: JobState
-    position: int | None = Field(description="Place in the queue; 1 is next. Only while queued.")
+    position: int | None = Field(
+        description="Place in the queue; 1 is next. Only while queued."
+    )
     eta_s: float | None = Field(
         description="Seconds until a result is likely, where recent work tells."
     )
@@ -82,13 +90,23 @@ class JobPage(BaseModel):
 
 class Reruns(BaseModel):
     queued: int = Field(description="How many were queued again.")
-    more: bool = Field(description="Whether there may be others of this reason: ask again.")
+    more: bool = Field(
+        description="Whether there may be others of this reason: ask again."
+    )
 
 
 def view(job: Job, eta_s: float | None = None) -> JobView:
     told = {
         name: getattr(job, name)
-        for name in ("case_id", "state", "position", "attempts", "reason", "facts", "result")
+        for name in (
+            "case_id",
+            "state",
+            "position",
+            "attempts",
+            "reason",
+            "facts",
+            "result",
+        )
     }
     message = word(job.reason, job.facts or {}) if job.reason else None
     return JobView(job_id=job.id, eta_s=eta_s, message=message, **told)

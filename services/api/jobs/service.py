@@ -37,7 +37,11 @@ class JobService:
     """
 
     def __init__(
-        self, session: HospitalSession, caller: Caller, wired: Wiring, slot: Slot | None = None
+        self,
+        session: HospitalSession,
+        caller: Caller,
+        wired: Wiring,
+        slot: Slot | None = None,
     ) -> None:
         """`slot` is the request's, for `wait` and `follow`."""
         self._session = session
@@ -84,14 +88,18 @@ class JobService:
                 yield job
             last = job
             if last.state not in FINAL:
-                await self._wired.watch.changed(job_id, self._wired.settings.long_poll_max_s)
+                await self._wired.watch.changed(
+                    job_id, self._wired.settings.long_poll_max_s
+                )
 
     def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
         jobs = self._session.jobs.page(state, _position(cursor), limit + 1)
         self._note(jobs[:limit])
         more = len(jobs) > limit
         next_cursor = _cursor(jobs[limit - 1]) if more else None
-        return JobPage(jobs=[view(job) for job in jobs[:limit]], next_cursor=next_cursor)
+        return JobPage(
+            jobs=[view(job) for job in jobs[:limit]], next_cursor=next_cursor
+        )
 
     def cancel(self, job_id: UUID) -> JobView:
         if not self._session.jobs.cancel(job_id):
@@ -100,7 +108,9 @@ class JobService:
 
     def _in_own_transactions(self) -> "JobService":
         transaction = self._wired.ledger.transaction()
-        session = HospitalSession(transaction, self._session.hospital_id, self._caller.actor)
+        session = HospitalSession(
+            transaction, self._session.hospital_id, self._caller.actor
+        )
         return JobService(session, self._caller, self._wired)
 
     async def _changed(self, job_id: UUID, within_s: float) -> bool:
@@ -131,7 +141,9 @@ class JobService:
 
     def _note(self, jobs: Sequence[Job]) -> None:
         read = [(job.case_id, job.id) for job in jobs if job.result is not None]
-        self._wired.read_audit.note(self._session, self._caller, Event.RESULT_READ, read)
+        self._wired.read_audit.note(
+            self._session, self._caller, Event.RESULT_READ, read
+        )
 
     def _eta_s(self, job: Job) -> float | None:
         pace = self._wired.pace.jobs_per_s() if job.position else None
@@ -143,7 +155,9 @@ def etag(job: JobView) -> str:
 
 
 def _cursor(job: Job) -> str:
-    return base64.urlsafe_b64encode(f"{job.created_at.isoformat()} {job.id}".encode()).decode()
+    return base64.urlsafe_b64encode(
+        f"{job.created_at.isoformat()} {job.id}".encode()
+    ).decode()
 
 
 def _position(cursor: str | None) -> tuple[datetime, UUID] | None:

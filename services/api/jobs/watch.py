@@ -35,7 +35,8 @@ class JobWatch:
 
     async def changed(self, job_id: UUID, within_s: float) -> None:
         """Return when the job or run changed, or after `within_s` or REREAD_S, whichever is sooner."""
-        event, waiters = asyncio.Event(), self._waiting[str(job_id)]
+        event = asyncio.Event()
+        waiters = self._waiting[str(job_id)]
         waiters.add(event)
         try:
             await asyncio.wait_for(event.wait(), min(within_s, REREAD_S))
@@ -63,11 +64,9 @@ class JobWatch:
         return connection
 
     async def _relay(self, connection: psycopg2.extensions.connection) -> None:
-        loop, readable, descriptor = (
-            asyncio.get_running_loop(),
-            asyncio.Event(),
-            connection.fileno(),
-        )
+        loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        descriptor = connection.fileno()
         loop.add_reader(descriptor, readable.set)
         self._wake_all()  # whatever was said while nobody listened
         try:

@@ -18,7 +18,10 @@ def key_service(caller: KeyKeeper, session: CallerSessionDep) -> KeyService:
 
 KeyServiceDep = Annotated[KeyService, Depends(key_service)]
 KeyId = Annotated[
-    str, Path(pattern=r"^[0-9a-f]{12}$", description="A key's id.", examples=["0123456789ab"])
+    str,
+    Path(
+        pattern=r"^[0-9a-f]{12}$", description="A key's id.", examples=["0123456789ab"]
+    ),
 ]
 
 
@@ -47,10 +50,15 @@ def create_key(new: NewKey, service: KeyServiceDep, request: Request) -> NewKeyV
 
 @router.post("/keys/{key_id}/rotate", status_code=201, dependencies=[Depends(unstored)])
 def rotate_key(
-    key_id: KeyId, service: KeyServiceDep, request: Request, rotation: Rotation | None = None
+    key_id: KeyId,
+    service: KeyServiceDep,
+    request: Request,
+    rotation: Rotation | None = None,
 ) -> NewKeyView:
     """Make a key's successor; the old one is good for the overlap still, and is replaced only once."""
-    return shown_once(service.rotate(key_id, (rotation or Rotation()).overlap_days), request)
+    return shown_once(
+        service.rotate(key_id, (rotation or Rotation()).overlap_days), request
+    )
 
 
 @router.delete("/keys/{key_id}")

@@ -38,7 +38,9 @@ class KeyService:
         names = self._names()
         hospital = named(new.hospital, names, self._caller)
         expires_at = self._session.keys.now() + timedelta(days=new.expires_days)
-        return shown(self._session.keys.make(new.role, hospital, new.label, expires_at), names)
+        return shown(
+            self._session.keys.make(new.role, hospital, new.label, expires_at), names
+        )
 
     def rotate(self, key_id: str, overlap_days: int) -> NewKeyView:
         """Raises KeyUnknown, KeyEnded."""

@@ -21,7 +21,8 @@ def glance(
         ),
     ] = None,
     photo: Annotated[
-        bool, Form(description="Whether it is a photo of a screen, to be made straight.")
+        bool,
+        Form(description="Whether it is a photo of a screen, to be made straight."),
     ] = False,
     corners: Annotated[
         str | None,
@@ -37,6 +38,8 @@ def glance(
 
 
 @router.post("/looks")
-def look_at(form: Annotated[Glance, Depends(glance)], wired: WiringDep, who: Submitter) -> Look:
+def look_at(
+    form: Annotated[Glance, Depends(glance)], wired: WiringDep, who: Submitter
+) -> Look:
     """Calipers, scale and ROI of an image, a photo made straight, and a preview. Nothing is kept."""
     return look(wired, form)

@@ -53,18 +53,24 @@ class Preview(BaseModel):
 
 class Look(BaseModel):
     format: ImageFormat
-    width: int = Field(description="Of the preview; that of the image, unless it is a photo.")
+    width: int = Field(
+        description="Of the preview; that of the image, unless it is a photo."
+    )
     height: int
     frames: int
     frame: int = Field(description="The one that was looked at, from 1.")
     roi: SuggestedRoi | None
     roi_from: Literal["calipers"] | None
-    calipers: list[Point] = Field(description="Centres of the marks that end a diameter.")
+    calipers: list[Point] = Field(
+        description="Centres of the marks that end a diameter."
+    )
     size_mm: float | None = Field(
         description="Between the caliper marks, by the image's own calibration."
     )
     size_from: Literal["calipers"] | None
-    spacing_mm: Point | None = Field(description="Millimetres between rows and between columns.")
+    spacing_mm: Point | None = Field(
+        description="Millimetres between rows and between columns."
+    )
     warnings: list[Told]
     photo: PhotoSeen | None
     preview: Preview = Field(

@@ -7,9 +7,23 @@ from typing import BinaryIO
 import cv2
 
 from services.api.dependencies import Wiring
-from services.api.looks.schemas import Look, PhotoSeen, Point, Preview, SuggestedRoi, told
+from services.api.looks.schemas import (
+    Look,
+    PhotoSeen,
+    Point,
+    Preview,
+    SuggestedRoi,
+    told,
+)
 from shared.errors import TooLarge
-from shared.imaging import Mark, UltrasoundImage, find_marks, inspect, photos, roi_from_marks
+from shared.imaging import (
+    Mark,
+    UltrasoundImage,
+    find_marks,
+    inspect,
+    photos,
+    roi_from_marks,
+)
 from shared.imaging.calipers import caliper_mm, ends
 from shared.imaging.crop import ROI_FROM_CALIPERS
 from shared.imaging.deidentify import burnt_in_text
@@ -66,7 +80,9 @@ def _read(image: BinaryIO, limit: int) -> bytes:
     return data
 
 
-def _straight(image: UltrasoundImage, sent: str | None) -> tuple[UltrasoundImage, PhotoSeen]:
+def _straight(
+    image: UltrasoundImage, sent: str | None
+) -> tuple[UltrasoundImage, PhotoSeen]:
     """The picture on the screen, without the photo's own scale and regions, and what the photo is like."""
     height, width = image.pixels.shape
     corners = _corners(image, sent)
@@ -126,5 +142,7 @@ def _marks(image: UltrasoundImage) -> tuple[Mark, ...]:
     """In the B-mode area alone, where the file names it."""
     height, width = image.pixels.shape
     part = image.region or Box(0, 0, width, height)
-    pixels = image.pixels[part.y : part.y + part.height, part.x : part.x + part.width].copy()
+    pixels = image.pixels[
+        part.y : part.y + part.height, part.x : part.x + part.width
+    ].copy()
     return tuple(mark.shifted(part.x, part.y) for mark in find_marks(pixels))

@@ -26,7 +26,9 @@ Why = Annotated[Reason, Body(embed=True)]
 
 
 @router.get("/models")
-def list_models(caller: Operator, session: SystemSessionDep, response: Response) -> list[ModelView]:
+def list_models(
+    caller: Operator, session: SystemSessionDep, response: Response
+) -> list[ModelView]:
     """Newest first; `live` marks the one that answers. The ETag changes with it."""
     tagged(response, session.models.tag())
     return service.views(session, session.models.all())
@@ -51,7 +53,11 @@ def read_model(
 
 @router.post("/models/{model_id}/promote")
 def promote_model(
-    model_id: str, caller: Operator, session: SystemSessionDep, tags: IfMatch, reason: Why = None
+    model_id: str,
+    caller: Operator,
+    session: SystemSessionDep,
+    tags: IfMatch,
+    reason: Why = None,
 ) -> ModelView:
     """Make a model live that the gate passed against the present one, or for a reason; workers swap while serving."""
     digest = session.models.find(model_id).digest
@@ -79,7 +85,9 @@ def judge_again(
 
 @router.get("/promotions")
 def list_promotions(
-    caller: Operator, session: SystemSessionDep, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    caller: Operator,
+    session: SystemSessionDep,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[PromotionView]:
     """What was live when, who made it so and why; newest first."""
     return [service.promotion(row) for row in session.models.history(limit)]
@@ -103,12 +111,16 @@ def start_shadow(
     share = request.share if request else 1.0
     digest = session.models.find(model_id).digest
     started = session.shadows.start(digest, caller.actor, share)
-    session.transaction.on_commit(partial(wired.doorbell.ring, Tasks.SHADOW, started.id))
+    session.transaction.on_commit(
+        partial(wired.doorbell.ring, Tasks.SHADOW, started.id)
+    )
     return service.shadow(started)
 
 
 @router.get("/models/{model_id}/shadow")
-def read_shadow(model_id: str, caller: Operator, session: SystemSessionDep) -> ShadowReport:
+def read_shadow(
+    model_id: str, caller: Operator, session: SystemSessionDep
+) -> ShadowReport:
     """What the model said in the shadow, beside the live model and, where they are known, the outcomes."""
     return service.shadow_report(session, model_id)
 

@@ -10,7 +10,8 @@ from shared.domain.models import GateVerdict, PromotionKind
 from shared.statistics.shadow import Comparison
 
 Digest = Annotated[
-    str, Field(description="SHA-256 of the bundle's manifest: the model's name for good.")
+    str,
+    Field(description="SHA-256 of the bundle's manifest: the model's name for good."),
 ]
 Reason = Annotated[
     str | None,
@@ -30,7 +31,9 @@ class GateSummary(BaseModel):
     judged_against: str | None = Field(
         description="Digest of the model that was live then; null where none was."
     )
-    stale: bool = Field(description="Another model is live now than the one it was judged against.")
+    stale: bool = Field(
+        description="Another model is live now than the one it was judged against."
+    )
     at: datetime
 
 
@@ -50,7 +53,9 @@ class ModelView(BaseModel):
     synthetic: bool = Field(
         description="It was trained on phantoms: its answers mean nothing for a patient."
     )
-    metrics: dict[str, Any] = Field(description="Of cross-validation on the training images.")
+    metrics: dict[str, Any] = Field(
+        description="Of cross-validation on the training images."
+    )
     created_at: datetime
     live: bool
     shadow: bool = Field(description="It reads live traffic in the shadow at present.")
@@ -58,14 +63,20 @@ class ModelView(BaseModel):
         description="The last judgement of the gate; null where there is none."
     )
     serving: list[str] = Field(description="Workers that answer with it.")
-    refused: list[RefusalView] = Field(description="Workers that will not serve it, and why.")
+    refused: list[RefusalView] = Field(
+        description="Workers that will not serve it, and why."
+    )
 
 
 class GateReasonView(BaseModel):
     code: str
     sentence: str = Field(description=SENTENCE)
-    weight: str = Field(description="`for`, `against`, or `note`, which decides nothing.")
-    facts: dict[str, Any] = Field(description="What `sentence` is made of: numbers and names.")
+    weight: str = Field(
+        description="`for`, `against`, or `note`, which decides nothing."
+    )
+    facts: dict[str, Any] = Field(
+        description="What `sentence` is made of: numbers and names."
+    )
 
 
 class GateView(GateSummary):
@@ -107,7 +118,9 @@ class RefusedModel(BaseModel):
 
 class WorkerView(BaseModel):
     worker: str
-    model: str | None = Field(description="Digest of what it serves; null while it serves nothing.")
+    model: str | None = Field(
+        description="Digest of what it serves; null while it serves nothing."
+    )
     since: datetime | None
     refused: RefusedModel | None = Field(
         description="The live model, where it does not prove itself to this worker."
@@ -123,7 +136,10 @@ class WorkerView(BaseModel):
 
 class ShadowRequest(BaseModel):
     share: float = Field(
-        1.0, gt=0, le=1, description="Share of the cases it reads, chosen by their job's id."
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the cases it reads, chosen by their job's id.",
     )
 
 
@@ -144,11 +160,15 @@ class ShadowView(BaseModel):
 class ShadowReport(ShadowView):
     read: int = Field(description="Results it has read.")
     unread: int = Field(description="Of those, images it could not read.")
-    waiting: int = Field(description="Results it has still to read; 0 once it has ended.")
+    waiting: int = Field(
+        description="Results it has still to read; 0 once it has ended."
+    )
     against: str | None = Field(
         description="Digest of the model it is compared with: the last that was live meanwhile."
     )
     elsewhere: int = Field(
         description="Results of models that were live before that one, left out of the comparison."
     )
-    comparison: Comparison | None = Field(description="null until both have read a case.")
+    comparison: Comparison | None = Field(
+        description="null until both have read a case."
+    )

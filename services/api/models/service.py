@@ -48,18 +48,18 @@ def run_of(model: Model) -> UUID:
 
 def views(session: SystemSession, models: Sequence[Model]) -> list[ModelView]:
     """Models with their gates, and the workers that serve or refuse them."""
-    gates, workers, shadow, live = (
-        session.gates.newest(),
-        session.serving.alive(),
-        session.shadows.current(),
-        session.models.live(),
-    )
+    gates = session.gates.newest()
+    workers = session.serving.alive()
+    shadow = session.shadows.current()
+    live = session.models.live()
     return [
         ModelView(
             **vars(model),
             shadow=shadow is not None and shadow.model_digest == model.digest,
             gate=summary(gates[model.digest], live) if model.digest in gates else None,
-            serving=[worker.name for worker in workers if worker.model_digest == model.digest],
+            serving=[
+                worker.name for worker in workers if worker.model_digest == model.digest
+            ],
             refused=refusals(workers, model.digest),
         )
         for model in models
@@ -82,7 +82,10 @@ def summary(gate: Gate, live: str | None) -> GateSummary:
     """A live model's own gate is history, and so never stale."""
     stale = gate.model_digest != live and gate.live_digest != live
     return GateSummary(
-        verdict=gate.verdict, judged_against=gate.live_digest, stale=stale, at=gate.created_at
+        verdict=gate.verdict,
+        judged_against=gate.live_digest,
+        stale=stale,
+        at=gate.created_at,
     )
 
 
@@ -115,13 +118,20 @@ def reason_view(reason: GateReason) -> GateReasonView:
 
 def promotion(row: Promotion) -> PromotionView:
     facts = {**vars(row)}
-    return PromotionView(number=facts.pop("id"), model=facts.pop("model_digest"), **facts)
+    return PromotionView(
+        number=facts.pop("id"), model=facts.pop("model_digest"), **facts
+    )
 
 
 def worker(row: Worker) -> WorkerView:
     refusal = row.refusal
-    refused = RefusedModel(model=refusal.digest, **_refused(refusal)) if refusal else None
-    same = {name: getattr(row, name) for name in ("since", "seen_at", "device", "claimed_at")}
+    refused = (
+        RefusedModel(model=refusal.digest, **_refused(refusal)) if refusal else None
+    )
+    same = {
+        name: getattr(row, name)
+        for name in ("since", "seen_at", "device", "claimed_at")
+    }
     return WorkerView(worker=row.name, model=row.model_digest, refused=refused, **same)
 
 
@@ -171,7 +181,8 @@ def comparison(pairs: Sequence[Pair]) -> Comparison | None:
             hospitals=[pair.hospital for pair in read],
             made_at=[pair.made_at for pair in read],
             malignant=[
-                float("nan") if pair.malignant is None else float(pair.malignant) for pair in read
+                float("nan") if pair.malignant is None else float(pair.malignant)
+                for pair in read
             ],
         )
     )

@@ -22,13 +22,16 @@ def measure(
     observations: Observations, window: Window, alphas: Sequence[float] = ALPHAS
 ) -> CoverageView:
     """Coverage, set sizes and refer rate at each alpha, for all results with an outcome and for each hospital."""
-    names, by_hospital = observations.hospitals(), defaultdict(list)
+    names = observations.hospitals()
+    by_hospital = defaultdict(list)
     verified = observations.verified(window, Period.MONTH)
     for part in verified:
         by_hospital[part.hospital].append(part)
     steps = {hospital: _steps(parts, alphas) for hospital, parts in by_hospital.items()}
     hospitals = [
-        CoverageGroup(hospital_id=hospital, hospital=names[hospital], steps=steps[hospital])
+        CoverageGroup(
+            hospital_id=hospital, hospital=names[hospital], steps=steps[hospital]
+        )
         for hospital in sorted(steps, key=names.__getitem__)
         if steps[hospital]
     ]
@@ -47,5 +50,7 @@ def _steps(verified: Sequence[Verified], alphas: Sequence[float]) -> list[Covera
     told = ~(np.isnan(benign) | np.isnan(malignant))
     if not told.any():
         return []
-    found = conformal_coverage(benign[told], malignant[told], labels[told], sorted(alphas))
+    found = conformal_coverage(
+        benign[told], malignant[told], labels[told], sorted(alphas)
+    )
     return [CoverageStep(**step.to_json()) for step in found]

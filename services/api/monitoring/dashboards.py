@@ -7,7 +7,12 @@ from pydantic import AwareDatetime
 
 from services.api.dependencies import CallerSessionDep, Monitor, WiringDep
 from services.api.monitoring import coverage, drift, performance, quality
-from services.api.monitoring.schemas import CoverageView, DriftView, PerformanceView, QualityView
+from services.api.monitoring.schemas import (
+    CoverageView,
+    DriftView,
+    PerformanceView,
+    QualityView,
+)
 from services.api.monitoring.service import FRESH_S, Answer, Asked, MonitoringService
 from shared.ledger.observations import Period
 
@@ -17,7 +22,8 @@ WITHOUT_NUL = r"^[^\x00]*$"
 """PostgreSQL's text cannot hold it."""
 Alpha = Annotated[float, Query(gt=0, lt=1)]
 IfNoneMatch = Annotated[
-    str | None, Header(description="The ETag of an earlier answer; 304 if it still holds.")
+    str | None,
+    Header(description="The ETag of an earlier answer; 304 if it still holds."),
 ]
 
 
@@ -29,9 +35,12 @@ def asked(
     hospital: Annotated[
         str | None, _words(200, "Name or id; left out, all that the key may see.")
     ] = None,
-    device: Annotated[str | None, _words(80, "Make and model, as the answers name it.")] = None,
+    device: Annotated[
+        str | None, _words(80, "Make and model, as the answers name it.")
+    ] = None,
     model: Annotated[
-        str | None, _words(200, "Digest, a start of it, NAME (its newest) or NAME/VERSION.")
+        str | None,
+        _words(200, "Digest, a start of it, NAME (its newest) or NAME/VERSION."),
     ] = None,
     since: Annotated[
         AwareDatetime | None,
@@ -77,7 +86,9 @@ def read_quality(
 def read_performance(
     service: MonitoringServiceDep,
     asked: AskedDep,
-    step: Annotated[Period, Query(description="Of the figures over time.")] = Period.MONTH,
+    step: Annotated[
+        Period, Query(description="Of the figures over time.")
+    ] = Period.MONTH,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """AUC, calibration, sensitivity and specificity as far as outcomes are known: read `sentences` with them."""
@@ -90,18 +101,28 @@ def read_coverage(
     asked: AskedDep,
     alpha: Annotated[
         list[Alpha] | None,
-        Query(min_length=1, max_length=10, description=f"Errors to allow; {TOLD} if left out."),
+        Query(
+            min_length=1,
+            max_length=10,
+            description=f"Errors to allow; {TOLD} if left out.",
+        ),
     ] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """How often conformal sets hold the true class at each error that is allowed, and how often they decide."""
     return response(
-        service.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)), if_none_match
+        service.answer(coverage.measure, asked, tuple(alpha or coverage.ALPHAS)),
+        if_none_match,
     )
 
 
-def response(answer: Answer, if_none_match: str | None, fresh_s: float = FRESH_S) -> Response:
-    fresh = {"Cache-Control": f"private, max-age={fresh_s:.0f}", "Vary": "Authorization, Cookie"}
+def response(
+    answer: Answer, if_none_match: str | None, fresh_s: float = FRESH_S
+) -> Response:
+    fresh = {
+        "Cache-Control": f"private, max-age={fresh_s:.0f}",
+        "Vary": "Authorization, Cookie",
+    }
     headers = fresh | {"ETag": answer.etag}
     if if_none_match and answer.etag in if_none_match:
         return Response(status_code=304, headers=headers)

@@ -6,10 +6,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.api.monitoring.schemas import DriftGroup, DriftView, ModelNamed, QuantityDrift
+from services.api.monitoring.schemas import (
+    DriftGroup,
+    DriftView,
+    ModelNamed,
+    QuantityDrift,
+)
 from services.api.monitoring.views import Place, places, window_view, worst
 from shared.ledger.observations import Observations, Quantity, Reference, Source, Window
-from shared.statistics import Drift, DriftReferenceInvalid, DriftState, components_drift, drift
+from shared.statistics import (
+    Drift,
+    DriftReferenceInvalid,
+    DriftState,
+    components_drift,
+    drift,
+)
 from shared.statistics.drift import FEWEST, as_reference
 
 NO_REFERENCE = (
@@ -55,7 +66,9 @@ def measure(observations: Observations, window: Window) -> DriftView:
             known.get(each.model),
             measured.get(each, {}),
         )
-        for each in sorted(results, key=lambda each: (each.place.order(names), each.model))
+        for each in sorted(
+            results, key=lambda each: (each.place.order(names), each.model)
+        )
     ]
     state = worst(group.state for group in groups)
     return DriftView(window=window_view(window), state=state, groups=groups)
@@ -75,7 +88,11 @@ def _tables(reference: Reference) -> dict[Quantity, Quantiles]:
     tables: dict[Quantity, Quantiles] = {}
     for quantity in Quantity:
         stored = quantiles.get(quantity) or []
-        parts = stored if quantity is Quantity.EMBEDDING and isinstance(stored, list) else [stored]
+        parts = (
+            stored
+            if quantity is Quantity.EMBEDDING and isinstance(stored, list)
+            else [stored]
+        )
         try:
             tables[quantity] = [as_reference(part) for part in parts]
         except DriftReferenceInvalid:
@@ -116,7 +133,9 @@ def _counts(tallies: dict[Source, Counts]) -> dict[Reading, Counts]:
     return counts
 
 
-def _drift(quantity: Quantity, counts: Counts, parts: Quantiles, cases: int | None) -> Drift:
+def _drift(
+    quantity: Quantity, counts: Counts, parts: Quantiles, cases: int | None
+) -> Drift:
     if quantity is Quantity.EMBEDDING:
         return components_drift(counts, parts, cases)
     return drift(counts[0], parts[0], cases)
@@ -144,7 +163,9 @@ def _group(
         n=results,
         state=state,
         quantities=quantities,
-        sentences=[*map(_sentence, quantities), NEXT[state]] if state else [NO_REFERENCE],
+        sentences=[*map(_sentence, quantities), NEXT[state]]
+        if state
+        else [NO_REFERENCE],
     )
 
 
@@ -166,7 +187,9 @@ def _quantity(quantity: Quantity, found: Drift) -> QuantityDrift:
 def _sentence(each: QuantityDrift) -> str:
     chance = "p < 0.001" if each.ks_p < 0.001 else f"p = {each.ks_p:.3f}"
     which = (
-        f"{each.quantity} (direction {each.component})" if each.component else str(each.quantity)
+        f"{each.quantity} (direction {each.component})"
+        if each.component
+        else str(each.quantity)
     )
     limits = f"watch from {each.watch_from:.2f}, alarm from {each.alarm_from:.2f}"
     return f"{which}: PSI {each.psi:.2f} ({limits}) over {each.n} results, KS distance {each.ks_distance:.2f} ({chance})."

@@ -27,13 +27,19 @@ LANE_OF_HOSPITAL = ["hospital", "lane"]
 def checks(wired: Wiring, registry: CollectorRegistry) -> None:
     """What `/readyz` says, and the room that is left."""
     degraded = readiness.degraded(wired)
-    states = readiness.needed(wired) | dict.fromkeys(readiness.DEGRADING, "ok") | degraded
+    states = (
+        readiness.needed(wired) | dict.fromkeys(readiness.DEGRADING, "ok") | degraded
+    )
     gauge = Gauge(
-        "sera_check_ok", "1 where `/readyz` finds nothing wrong.", ["check"], registry=registry
+        "sera_check_ok",
+        "1 where `/readyz` finds nothing wrong.",
+        ["check"],
+        registry=registry,
     )
     for check, state in states.items():
         gauge.labels(check).set(state == "ok")
-    space, least = room(wired.settings.home), wired.settings.least_free_mib * 2**20
+    space = room(wired.settings.home)
+    least = wired.settings.least_free_mib * 2**20
     for name, about, value in (
         ("sera_home_free_bytes", "Room that is left where the home lies.", space.free),
         ("sera_home_size_bytes", "Size of the disk where the home lies.", space.total),
@@ -48,14 +54,16 @@ def checks(wired: Wiring, registry: CollectorRegistry) -> None:
 
 def jobs(session: SystemSession, registry: CollectorRegistry) -> None:
     """Jobs that are not yet final; autoscalers go by it."""
-    gauge = Gauge("sera_jobs", "Jobs not yet final, by state.", ["state"], registry=registry)
+    gauge = Gauge(
+        "sera_jobs", "Jobs not yet final, by state.", ["state"], registry=registry
+    )
     for state, count in session.queue.depth().items():
         gauge.labels(state).set(count)
     _progress(session.queue.progress(), registry)
-    about = (
-        "Steps of training runs that are being done or could be now: so many trainers find work."
+    about = "Steps of training runs that are being done or could be now: so many trainers find work."
+    Gauge("sera_open_training_steps", about, registry=registry).set(
+        session.steps.open()
     )
-    Gauge("sera_open_training_steps", about, registry=registry).set(session.steps.open())
 
 
 def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
@@ -73,7 +81,9 @@ def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
         waiting.labels(lane).set(sum(line.jobs for line in own))
         oldest.labels(lane).set(max((line.oldest_s for line in own), default=0.0))
     retried = Gauge(
-        "sera_queue_retried_jobs", "Waiting jobs that outlived a worker.", registry=registry
+        "sera_queue_retried_jobs",
+        "Waiting jobs that outlived a worker.",
+        registry=registry,
     )
     retried.set(session.figures.retried())
     overdue = Gauge(
@@ -95,7 +105,10 @@ def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
 def sent(session: SystemSession, registry: CollectorRegistry) -> None:
     """Where the cases of the last hour stand."""
     by_state = Gauge(
-        "sera_sent_jobs", "Jobs of the last hour, by state.", ["state"], registry=registry
+        "sera_sent_jobs",
+        "Jobs of the last hour, by state.",
+        ["state"],
+        registry=registry,
     )
     failed = Gauge(
         "sera_sent_failed_jobs",
@@ -132,7 +145,8 @@ def workers(session: SystemSession, registry: CollectorRegistry) -> None:
 
 def models(session: SystemSession, registry: CollectorRegistry) -> None:
     """The live model, and what the workers serve, by name and version."""
-    names, digest = session.figures.models(), session.models.live()
+    names = session.figures.models()
+    digest = session.models.live()
     serving = Gauge(
         "sera_workers_serving",
         "Workers, by the model that they serve.",
@@ -143,18 +157,25 @@ def models(session: SystemSession, registry: CollectorRegistry) -> None:
         if each.model_digest:
             serving.labels(names.get(each.model_digest, "unknown")).inc()
     live = Gauge(
-        "sera_live_model_info", "The live model; always 1.", ["model", "digest"], registry=registry
+        "sera_live_model_info",
+        "The live model; always 1.",
+        ["model", "digest"],
+        registry=registry,
     )
     if digest:
         live.labels(names[digest], digest).set(1)
 
 
 def training(session: SystemSession, registry: CollectorRegistry) -> None:
-    gauge = Gauge("sera_training_runs", "Training runs, by state.", ["state"], registry=registry)
+    gauge = Gauge(
+        "sera_training_runs", "Training runs, by state.", ["state"], registry=registry
+    )
     for state, count in (dict.fromkeys(RunState, 0) | session.figures.runs()).items():
         gauge.labels(state).set(count)
     trainers = Gauge(
-        "sera_trainers", "Trainers that told of themselves within ten minutes.", registry=registry
+        "sera_trainers",
+        "Trainers that told of themselves within ten minutes.",
+        registry=registry,
     )
     trainers.set(len(session.trainers.present()))
 
@@ -162,7 +183,11 @@ def training(session: SystemSession, registry: CollectorRegistry) -> None:
 def audit(session: SystemSession, registry: CollectorRegistry) -> None:
     age = session.figures.audit()
     for name, about, value in (
-        ("sera_audit_head_age_seconds", "Since the newest event of the audit trail.", age.head_s),
+        (
+            "sera_audit_head_age_seconds",
+            "Since the newest event of the audit trail.",
+            age.head_s,
+        ),
         (
             "sera_audit_seal_age_seconds",
             "Since the newest seal; a trail that did not grow gets none.",
@@ -186,12 +211,12 @@ def retention(wired: Wiring, registry: CollectorRegistry) -> None:
     """What is to be erased, of all hospitals together."""
     with wired.ledger.system_session("gateway") as session:
         session.figures.hurry(RETENTION_S)
-        due, orphans = (
-            session.retention.due(wired.settings.retention_days).values(),
-            session.orphans.count(),
-        )
+        due = session.retention.due(wired.settings.retention_days).values()
+        orphans = session.orphans.count()
     gauge = Gauge(
-        "sera_retention_due_cases", "Cases older than their hospital keeps them.", registry=registry
+        "sera_retention_due_cases",
+        "Cases older than their hospital keeps them.",
+        registry=registry,
     )
     gauge.set(sum(each.cases for each in due))
     overdue = Gauge(
@@ -211,7 +236,10 @@ def retention(wired: Wiring, registry: CollectorRegistry) -> None:
 def results(session: SystemSession, registry: CollectorRegistry) -> None:
     """Results by decision, of all hospitals together."""
     gauge = Gauge(
-        "sera_results", f"Results of the last {DAYS} days.", ["decision"], registry=registry
+        "sera_results",
+        f"Results of the last {DAYS} days.",
+        ["decision"],
+        registry=registry,
     )
     counts = Counter(dict.fromkeys(DECISIONS, 0))
     for row in session.observations.decisions(Window(_since())):
@@ -222,10 +250,16 @@ def results(session: SystemSession, registry: CollectorRegistry) -> None:
 
 def hospital_lanes(session: SystemSession, registry: CollectorRegistry) -> None:
     """What waits of each hospital by its name."""
-    by, line = LANE_OF_HOSPITAL, session.backlog.lines()
-    waiting = Gauge("sera_hospital_queue_jobs", "Jobs that wait.", by, registry=registry)
+    by = LANE_OF_HOSPITAL
+    line = session.backlog.lines()
+    waiting = Gauge(
+        "sera_hospital_queue_jobs", "Jobs that wait.", by, registry=registry
+    )
     oldest = Gauge(
-        "sera_hospital_queue_oldest_seconds", "Since the oldest was queued.", by, registry=registry
+        "sera_hospital_queue_oldest_seconds",
+        "Since the oldest was queued.",
+        by,
+        registry=registry,
     )
     for each in line:
         waiting.labels(each.hospital, LANES[each.urgent]).set(each.jobs)
@@ -235,7 +269,9 @@ def hospital_lanes(session: SystemSession, registry: CollectorRegistry) -> None:
 def hospitals(session: SystemSession, registry: CollectorRegistry) -> None:
     """Results by decision, and drift from the live model's training images, of each hospital by its name."""
     about = f"Results of the last {DAYS} days."
-    gauge = Gauge("sera_hospital_results", about, ["hospital", "decision"], registry=registry)
+    gauge = Gauge(
+        "sera_hospital_results", about, ["hospital", "decision"], registry=registry
+    )
     names = session.observations.hospitals()
     for row in session.observations.decisions(Window(_since())):
         gauge.labels(names[row.hospital], row.decision).inc(row.results)
@@ -261,15 +297,22 @@ def _progress(progress: Progress, registry: CollectorRegistry) -> None:
     )
     last.set(math.nan if progress.last_result_s is None else progress.last_result_s)
     dead = Gauge(
-        "sera_dead_letters", "Failed jobs that an operator may run again.", registry=registry
+        "sera_dead_letters",
+        "Failed jobs that an operator may run again.",
+        registry=registry,
     )
     dead.set(progress.dead_letters)
 
 
-def _drift(session: SystemSession, registry: CollectorRegistry, live: str | None) -> None:
+def _drift(
+    session: SystemSession, registry: CollectorRegistry, live: str | None
+) -> None:
     by = ["hospital", "quantity"]
     psi = Gauge(
-        "sera_drift_psi", "Population stability index under the live model.", by, registry=registry
+        "sera_drift_psi",
+        "Population stability index under the live model.",
+        by,
+        registry=registry,
     )
     state = Gauge(
         "sera_drift_state",
@@ -278,7 +321,9 @@ def _drift(session: SystemSession, registry: CollectorRegistry, live: str | None
         registry=registry,
     )
     groups = (
-        drift.measure(session.observations, Window(_since(), model=live)).groups if live else ()
+        drift.measure(session.observations, Window(_since(), model=live)).groups
+        if live
+        else ()
     )
     for group in groups:
         for each in group.quantities if group.level == "hospital" else ():

@@ -22,7 +22,8 @@ class Memory:
     """Keeps what was made under a key for a while; who asks meanwhile waits for the one who makes it."""
 
     def __init__(self, most: int = 256) -> None:
-        self._lock, self._most = threading.Lock(), most
+        self._lock = threading.Lock()
+        self._most = most
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
 
     def recall(self, key: Hashable, fresh_s: float, make: Callable[[], Value]) -> Value:

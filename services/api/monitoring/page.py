@@ -13,7 +13,9 @@ from shared.metering import REGISTRY
 from shared.telemetry import log
 
 ACTOR = "gateway"
-NOW_S, SOON_S, MINUTE_S = 2.0, 10.0, 60.0
+NOW_S = 2.0
+SOON_S = 10.0
+MINUTE_S = 60.0
 PATIENCE_S = 6.0
 """After so long no further reading is begun: Prometheus waits for ten seconds, unless it is told otherwise."""
 
@@ -62,7 +64,8 @@ BY_NAME = (
 
 def page(wired: Wiring, named: bool) -> bytes:
     """`named`: also what names hospitals and models."""
-    until, registry = time.monotonic() + PATIENCE_S, CollectorRegistry()
+    until = time.monotonic() + PATIENCE_S
+    registry = CollectorRegistry()
     ok = Gauge(
         "sera_reading_ok",
         "1 where the figures of this name could be read.",
@@ -89,6 +92,8 @@ def _read(wired: Wiring, reading: Reading) -> bytes | None:
     try:
         reading.fill(wired, registry)
     except Exception as error:  # noqa: BLE001 (a page without these figures is better than none)
-        log().warning("metrics.unread", reading=reading.name, error=type(error).__name__)
+        log().warning(
+            "metrics.unread", reading=reading.name, error=type(error).__name__
+        )
         return None
     return generate_latest(registry)

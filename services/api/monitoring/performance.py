@@ -37,7 +37,9 @@ NOT_AT_RANDOM = (
     "risks look too low as well (verification bias; Begg & Greenes, Biometrics 39:207, 1983). Compare `outcome_known` "
     "between the decisions to see how unequally they were verified."
 )
-NO_OUTCOMES = "No case of this window has an outcome yet. Send them: POST /v1/cases/{id}/outcome."
+NO_OUTCOMES = (
+    "No case of this window has an outcome yet. Send them: POST /v1/cases/{id}/outcome."
+)
 FEW_CASES = 100
 """Of either class: the least for an external validation (Vergouwe et al., J Clin Epidemiol 58:475, 2005)."""
 FEW = f"Fewer than {FEW_CASES} malignant or benign cases have an outcome, so read the intervals, not the values."
@@ -49,7 +51,8 @@ def measure(
 ) -> PerformanceView:
     """Figures of all results in the window, of each hospital, and of each step through time."""
     # In this order: what is written meanwhile then cannot make more outcomes than results.
-    verified, shares = observations.verified(window, period), observations.shares(window, period)
+    verified = observations.verified(window, period)
+    shares = observations.shares(window, period)
     names = observations.hospitals()
     by_hospital = _parted(shares, verified, lambda row: row.hospital)
     by_period = _parted(shares, verified, lambda row: row.period)
@@ -86,7 +89,9 @@ def _parted(
     return parts
 
 
-def _figures(shares: Sequence[Share], verified: Sequence[Verified]) -> PerformanceFigures:
+def _figures(
+    shares: Sequence[Share], verified: Sequence[Verified]
+) -> PerformanceFigures:
     results: Counter[str] = Counter()
     known: Counter[str] = Counter()
     table: Counter[tuple[str, bool]] = Counter()
@@ -96,7 +101,9 @@ def _figures(shares: Sequence[Share], verified: Sequence[Verified]) -> Performan
         known[part.decision] += part.malignant.size
         table[part.decision, True] += int(part.malignant.sum())
         table[part.decision, False] += int((~part.malignant).sum())
-    scores, risks, malignant = (joined(verified, name) for name in ("score", "risk", "malignant"))
+    scores, risks, malignant = (
+        joined(verified, name) for name in ("score", "risk", "malignant")
+    )
     return PerformanceFigures(
         results=results.total(),
         with_outcome=rate(known.total(), results.total()),
@@ -109,7 +116,9 @@ def _figures(shares: Sequence[Share], verified: Sequence[Verified]) -> Performan
         calibration=_calibration(risks, malignant) if malignant.size else None,
         sensitivity=_called_rightly(table, "malignant", "benign", True),
         specificity=_called_rightly(table, "benign", "malignant", False),
-        referred=ReferredView(malignant=table["refer", True], benign=table["refer", False]),
+        referred=ReferredView(
+            malignant=table["refer", True], benign=table["refer", False]
+        ),
     )
 
 
@@ -124,7 +133,9 @@ def _auc(scores: np.ndarray, malignant: np.ndarray) -> AucView | None:
     if min(malignant.sum(), (~malignant).sum()) < 2:
         return None
     interval = delong_interval(scores, malignant)
-    return AucView(value=roc_auc(scores, malignant), low=interval.low, high=interval.high)
+    return AucView(
+        value=roc_auc(scores, malignant), low=interval.low, high=interval.high
+    )
 
 
 def _calibration(risks: np.ndarray, malignant: np.ndarray) -> CalibrationView:
@@ -139,7 +150,9 @@ def _calibration(risks: np.ndarray, malignant: np.ndarray) -> CalibrationView:
     ]
     ratio = _observed_expected(risks, malignant) if risks.any() else None
     return CalibrationView(
-        ece=expected_calibration_error(risks, malignant), observed_expected=ratio, bins=bins
+        ece=expected_calibration_error(risks, malignant),
+        observed_expected=ratio,
+        bins=bins,
     )
 
 
@@ -160,7 +173,10 @@ def _sentences(everything: PerformanceFigures) -> list[str]:
     if not everything.with_outcome.count:
         return [NO_OUTCOMES]
     told = [NOT_AT_RANDOM]
-    if min(everything.malignant, everything.with_outcome.count - everything.malignant) < FEW_CASES:
+    if (
+        min(everything.malignant, everything.with_outcome.count - everything.malignant)
+        < FEW_CASES
+    ):
         told.append(FEW)
     if everything.models > 1:
         told.append(SEVERAL.format(count=everything.models))

@@ -30,7 +30,9 @@ def measure(observations: Observations, window: Window) -> QualityView:
     for decision in observations.decisions(window):
         for place in places(decision.hospital, decision.device):
             tallies[place].results += decision.results
-            tallies[place].referred += decision.results if decision.decision == REFER else 0
+            tallies[place].referred += (
+                decision.results if decision.decision == REFER else 0
+            )
     for failure in observations.failures(window):
         for place in places(failure.hospital, failure.device):
             tallies[place].failures[failure.code] += failure.times

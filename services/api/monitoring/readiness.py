@@ -35,15 +35,20 @@ def degraded(wired: Wiring) -> dict[str, str]:
         partial(check_work, wired),
         partial(check_space, wired.settings),
     )
-    states = {name: _state(check) for name, check in zip(DEGRADING, checks, strict=True)}
+    states = {
+        name: _state(check) for name, check in zip(DEGRADING, checks, strict=True)
+    }
     return {name: state for name, state in states.items() if state != "ok"}
 
 
 def check_work(wired: Wiring) -> None:
     """Raises Stalled if cases wait and none is being answered."""
     with wired.ledger.system_session("gateway") as session:
-        progress, waited_s = session.queue.progress(), session.liveness.waited_s()
-    if replace(progress, oldest_queued_s=waited_s).stalled(wired.settings.stalled_after_s):
+        progress = session.queue.progress()
+        waited_s = session.liveness.waited_s()
+    if replace(progress, oldest_queued_s=waited_s).stalled(
+        wired.settings.stalled_after_s
+    ):
         raise Stalled(after_s=wired.settings.stalled_after_s)
 
 

@@ -25,7 +25,8 @@ def healthz() -> dict[str, str]:
 
 
 @router.get(
-    "/readyz", responses={503: {"description": "An engine is away; cases cannot be taken."}}
+    "/readyz",
+    responses={503: {"description": "An engine is away; cases cannot be taken."}},
 )
 def readyz(wired: WiringDep) -> JSONResponse:
     """The database and the object store answer, so that a case can be taken.
@@ -58,7 +59,9 @@ def metrics(
     if authorization is not None:
         check_sees_all(by_key(transaction, authorization))
         transaction.commit()
-    return Response(page(wired, named=authorization is not None), media_type=CONTENT_TYPE_LATEST)
+    return Response(
+        page(wired, named=authorization is not None), media_type=CONTENT_TYPE_LATEST
+    )
 
 
 def check_sees_all(who: Caller) -> None:

@@ -22,7 +22,9 @@ class RateView(BaseModel):
     """A share of something, with Wilson's interval."""
 
     model_config = _example(**RATE)
-    value: float | None = Field(description="count / of; null where there is nothing to count.")
+    value: float | None = Field(
+        description="count / of; null where there is nothing to count."
+    )
     low: float
     high: float
     count: int
@@ -100,7 +102,9 @@ class DriftGroup(BaseModel):
     quantities: list[QuantityDrift]
     sentences: list[str] = Field(
         examples=[
-            ["score: PSI 0.31 (alarm from 0.25) over 412 results, KS distance 0.19 (p < 0.001)."]
+            [
+                "score: PSI 0.31 (alarm from 0.25) over 412 results, KS distance 0.19 (p < 0.001)."
+            ]
         ]
     )
 
@@ -137,7 +141,9 @@ class QualityGroup(BaseModel):
     )
     results: int = Field(description="Results in the window.", examples=[400])
     failed: RateView = Field(description="Failed jobs among results and failed jobs.")
-    refer: RateView = Field(description="Results that decide nothing and ask for a radiologist.")
+    refer: RateView = Field(
+        description="Results that decide nothing and ask for a radiologist."
+    )
     warnings: list[CodeRate] = Field(description="Among results; most frequent first.")
     failures: list[CodeRate] = Field(
         description="Among results and failed jobs; most frequent first."
@@ -182,7 +188,8 @@ class CalibrationBinView(BaseModel):
 
 class CalibrationView(BaseModel):
     ece: float = Field(
-        description="Expected calibration error over ten bins of equal width.", examples=[0.04]
+        description="Expected calibration error over ten bins of equal width.",
+        examples=[0.04],
     )
     observed_expected: ObservedExpectedView | None = Field(
         description="null where every stated risk is 0."
@@ -218,14 +225,22 @@ class PerformanceFigures(BaseModel):
     auc: AucView | None = Field(
         description="Of the score; null with fewer than two cases of a class."
     )
-    calibration: CalibrationView | None = Field(description="Of the risk; null without outcomes.")
-    sensitivity: RateView = Field(description="At the cut-off that each case was decided by.")
-    specificity: RateView = Field(description="At the cut-off that each case was decided by.")
+    calibration: CalibrationView | None = Field(
+        description="Of the risk; null without outcomes."
+    )
+    sensitivity: RateView = Field(
+        description="At the cut-off that each case was decided by."
+    )
+    specificity: RateView = Field(
+        description="At the cut-off that each case was decided by."
+    )
     referred: ReferredView
 
 
 class PerformanceStep(BaseModel):
-    begins: datetime = Field(description="Beginning of the week (Monday) or month, UTC.")
+    begins: datetime = Field(
+        description="Beginning of the week (Monday) or month, UTC."
+    )
     figures: PerformanceFigures
 
 
@@ -252,7 +267,9 @@ class SetsView(BaseModel):
 
     cases: int = Field(examples=[120])
     coverage: RateView = Field(description="Sets that hold the true class.")
-    refer: RateView = Field(description="Sets of both classes or of none, which decide nothing.")
+    refer: RateView = Field(
+        description="Sets of both classes or of none, which decide nothing."
+    )
     single: int
     both: int
     neither: int
@@ -277,6 +294,8 @@ class CoverageGroup(BaseModel):
 
 class CoverageView(BaseModel):
     window: WindowView
-    all: list[CoverageStep] = Field(description="One for each alpha; empty without outcomes.")
+    all: list[CoverageStep] = Field(
+        description="One for each alpha; empty without outcomes."
+    )
     hospitals: list[CoverageGroup]
     sentences: list[str]

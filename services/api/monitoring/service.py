@@ -17,7 +17,8 @@ from shared.ledger.observations import Observations, Window
 
 FRESH_S = 30.0
 """How old an answer may be; a dashboard that polls oftener costs nothing."""
-DAYS, MOST_DAYS = 30, 400
+DAYS = 30
+MOST_DAYS = 400
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 Measure = Callable[..., BaseModel]
@@ -26,7 +27,9 @@ Measure = Callable[..., BaseModel]
 
 class WindowInvalid(InputError):
     code = "window-invalid"
-    text = "The window {problem}. Send `since` before `until`, at most {most} days apart."
+    text = (
+        "The window {problem}. Send `since` before `until`, at most {most} days apart."
+    )
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,13 @@ class MonitoringService:
         """
         self._session.transaction.commit()
         key = (measure, self._caller.hospital_id, asked, more)
-        return self._memory.recall(key, FRESH_S, lambda: self._measured(measure, asked, more))
+        return self._memory.recall(
+            key, FRESH_S, lambda: self._measured(measure, asked, more)
+        )
 
-    def _measured(self, measure: Measure, asked: Asked, more: tuple[object, ...]) -> Answer:
+    def _measured(
+        self, measure: Measure, asked: Asked, more: tuple[object, ...]
+    ) -> Answer:
         observations = self._session.observations
         return answer_of(measure(observations, window(observations, asked), *more))
 
@@ -87,7 +94,9 @@ def window(observations: Observations, asked: Asked) -> Window:
     if since >= until:
         raise WindowInvalid(problem="ends before it begins", most=MOST_DAYS)
     if until - since > timedelta(days=MOST_DAYS):
-        raise WindowInvalid(problem=f"is {(until - since).days} days long", most=MOST_DAYS)
+        raise WindowInvalid(
+            problem=f"is {(until - since).days} days long", most=MOST_DAYS
+        )
     hospital = _hospital(observations, asked.hospital) if asked.hospital else None
     model = observations.model(asked.model) if asked.model else None
     if asked.model and model is None:

@@ -29,11 +29,20 @@ REQUESTS = Counter(
     registry=REGISTRY,
 )
 SECONDS = Histogram(
-    "sera_http_request_seconds", "Time to answer.", BY, buckets=BUCKETS_S, registry=REGISTRY
+    "sera_http_request_seconds",
+    "Time to answer.",
+    BY,
+    buckets=BUCKETS_S,
+    registry=REGISTRY,
 )
-IN_FLIGHT = Gauge("sera_http_requests_in_flight", "Requests being answered.", registry=REGISTRY)
+IN_FLIGHT = Gauge(
+    "sera_http_requests_in_flight", "Requests being answered.", registry=REGISTRY
+)
 REFUSALS = Counter(
-    "sera_http_refusals_total", "Requests refused or failed, by code.", ["code"], registry=REGISTRY
+    "sera_http_refusals_total",
+    "Requests refused or failed, by code.",
+    ["code"],
+    registry=REGISTRY,
 )
 
 
@@ -49,7 +58,9 @@ class Traffic:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        began, status, request_id = time.perf_counter(), 500, str(uuid4())
+        began = time.perf_counter()
+        status = 500
+        request_id = str(uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def watched(message: Message) -> None:
@@ -89,7 +100,9 @@ def _tell(scope: Scope, status: int, seconds: float, span: Any) -> None:
     REQUESTS.labels(method, route, f"{status // 100}xx").inc()
     SECONDS.labels(method, route).observe(seconds)
     caller = scope["state"].get("caller")
-    hospital = {"hospital": str(caller.hospital_id)} if caller and caller.hospital_id else {}
+    hospital = (
+        {"hospital": str(caller.hospital_id)} if caller and caller.hospital_id else {}
+    )
     if span:
         span.update_name(f"{method} {route}")
         span.set_attributes(

@@ -39,7 +39,11 @@ def rate(count: int, of: int) -> RateView:
     found = Proportion(count, of)
     interval = found.interval(IntervalMethod.WILSON)
     return RateView(
-        value=found.value if of else None, low=interval.low, high=interval.high, count=count, of=of
+        value=found.value if of else None,
+        low=interval.low,
+        high=interval.high,
+        count=count,
+        of=of,
     )
 
 

@@ -15,7 +15,11 @@ from services.api.dependencies import (
 )
 from services.api.idempotency import repeated_as
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView, RoleChange
-from services.api.people.service import OneTimePasswords, PasswordShownOnce, PeopleService
+from services.api.people.service import (
+    OneTimePasswords,
+    PasswordShownOnce,
+    PeopleService,
+)
 
 router = APIRouter(prefix="/v1", tags=["people"])
 
@@ -47,7 +51,9 @@ def shown_once(made: OneTimeView, request: Request) -> OneTimeView:
     """A repeat is told whose password it was and what to do if the answer was lost."""
     if made.one_time_password:
         repeated_as(
-            request, PasswordShownOnce(name=made.name, person=made.id), person_id=str(made.id)
+            request,
+            PasswordShownOnce(name=made.name, person=made.id),
+            person_id=str(made.id),
         )
     return made
 
@@ -67,7 +73,9 @@ async def create_person(
 
 
 @router.patch("/people/{person_id}")
-def change_role(person_id: UUID, change: RoleChange, service: PeopleServiceDep) -> PersonView:
+def change_role(
+    person_id: UUID, change: RoleChange, service: PeopleServiceDep
+) -> PersonView:
     """Give another role; their sessions end."""
     return service.change_role(person_id, change.role)
 

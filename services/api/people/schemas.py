@@ -9,13 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.text import PlainText
 from shared.domain.roles import Role
 
-SignInName = Annotated[PlainText, Field(min_length=3, max_length=100, pattern=r"^\s*[^\s]+\s*$")]
+SignInName = Annotated[
+    PlainText, Field(min_length=3, max_length=100, pattern=r"^\s*[^\s]+\s*$")
+]
 
 
 class NewPerson(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"name": "a.reader@north.example", "role": "reader"}]},
+        json_schema_extra={
+            "examples": [{"name": "a.reader@north.example", "role": "reader"}]
+        },
     )
     name: SignInName = Field(
         description="To sign in with, e.g. an address of the hospital's; kept in small letters."
@@ -43,7 +47,9 @@ class PersonView(BaseModel):
     name: str
     role: Role
     hospital: str | None = Field(description="Null for people of the house.")
-    must_change: bool = Field(description="The password is one for the next sign-in only.")
+    must_change: bool = Field(
+        description="The password is one for the next sign-in only."
+    )
     totp_since: datetime | None = Field(
         description="Since when an authenticator's code is asked for; null: it is not."
     )

@@ -90,7 +90,9 @@ class OneTimePasswords:
 
         def make(password_hash: str) -> Person:
             hospital = named(new.hospital, self._names(), self._caller)
-            return self._session.people.make(new.name, new.role, hospital, password_hash)
+            return self._session.people.make(
+                new.name, new.role, hospital, password_hash
+            )
 
         return await self._with_password(make)
 
@@ -139,5 +141,7 @@ def refuse_oneself(caller: Caller, person: UUID) -> None:
 
 
 def view(person: Person, names: Names) -> PersonView:
-    facts = {name: value for name, value in vars(person).items() if name != "hospital_id"}
+    facts = {
+        name: value for name, value in vars(person).items() if name != "hospital_id"
+    }
     return PersonView(**facts, hospital=name_of(person.hospital_id, names))

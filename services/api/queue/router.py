@@ -12,7 +12,9 @@ from services.api.text import PlainText
 router = APIRouter(prefix="/v1/queue", tags=["jobs"])
 
 
-def queue_service(caller: Operator, session: SystemSessionDep, wired: WiringDep) -> QueueService:
+def queue_service(
+    caller: Operator, session: SystemSessionDep, wired: WiringDep
+) -> QueueService:
     return QueueService(session, wired.doorbell)
 
 

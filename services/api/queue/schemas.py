@@ -56,20 +56,26 @@ class DeadLetterView(BaseModel):
 class QueueView(BaseModel):
     waiting: list[LineView] = Field(description="By hospital, the urgent lane first.")
     running: int
-    in_hand: list[InHandView] = Field(description="At most 100, those whose leases end first.")
+    in_hand: list[InHandView] = Field(
+        description="At most 100, those whose leases end first."
+    )
     expired: int = Field(description="Leases that ran out and were not taken back yet.")
     dead: list[DeadView] = Field(description="The most frequent reason first.")
     per_minute: float | None = Field(
         description="Cases answered in a minute lately; null if there were none."
     )
-    workers: list[WorkerView] = Field(description="Those that told of themselves lately.")
+    workers: list[WorkerView] = Field(
+        description="Those that told of themselves lately."
+    )
 
 
 class Rerun(BaseModel):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"reason": "worker-lost"}]}
     )
-    reason: PlainText = Field(min_length=1, description="Of the dead letters to queue again.")
+    reason: PlainText = Field(
+        min_length=1, description="Of the dead letters to queue again."
+    )
 
 
 class RerunView(BaseModel):

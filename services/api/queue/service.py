@@ -49,9 +49,13 @@ class QueueService:
     def rerun(self, reason: str) -> RerunView:
         """Queue dead letters of a reason again; one ring for each wakes every worker that is idle."""
         queued = self._session.queue.rerun_all(reason, AT_ONCE)
-        left = sum(dead.jobs for dead in self._session.backlog.dead() if dead.reason == reason)
+        left = sum(
+            dead.jobs for dead in self._session.backlog.dead() if dead.reason == reason
+        )
         for job_id in queued:
-            self._session.transaction.on_commit(partial(self._doorbell.ring, Tasks.RING, job_id))
+            self._session.transaction.on_commit(
+                partial(self._doorbell.ring, Tasks.RING, job_id)
+            )
         return RerunView(queued=len(queued), left=left)
 
 

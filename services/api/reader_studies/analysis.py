@@ -67,7 +67,9 @@ class Material:
 class Analyst:
     def __init__(self, material: Material) -> None:
         self._given = material
-        self._read = {(each.reader, each.case_id, each.phase): each for each in material.readings}
+        self._read = {
+            (each.reader, each.case_id, each.phase): each for each in material.readings
+        }
         self._truth = {each.case_id: each for each in material.cases}
 
     def analysis(self) -> Analysis:
@@ -75,7 +77,9 @@ class Analyst:
         return Analysis(
             cases=len(self._given.cases),
             malignant=malignant,
-            malignant_share=malignant / len(self._given.cases) if self._given.cases else None,
+            malignant_share=malignant / len(self._given.cases)
+            if self._given.cases
+            else None,
             erased=self._given.erased,
             readers=[self._reader(number) for number in self._given.readers],
             sera=self._sera(),
@@ -85,7 +89,9 @@ class Analyst:
 
     def _both(self, number: int) -> list[UUID]:
         """The cases that a reader has read both ways."""
-        return [case for case in self._truth if (number, case, Phase.AIDED) in self._read]
+        return [
+            case for case in self._truth if (number, case, Phase.AIDED) in self._read
+        ]
 
     def _all(self) -> list[UUID]:
         return [
@@ -98,16 +104,21 @@ class Analyst:
         return np.array([self._truth[case].malignant for case in cases], bool)
 
     def _scores(self, number: int, cases: Sequence[UUID], phase: Phase) -> np.ndarray:
-        return np.array([self._read[number, case, phase].probability for case in cases], float)
+        return np.array(
+            [self._read[number, case, phase].probability for case in cases], float
+        )
 
     def _calls(self, number: int, cases: Sequence[UUID], phase: Phase) -> np.ndarray:
-        return np.array([self._read[number, case, phase].malignant for case in cases], bool)
+        return np.array(
+            [self._read[number, case, phase].malignant for case in cases], bool
+        )
 
     def _reader(self, number: int) -> ReaderFigures:
         cases = self._both(number)
         labels = self._labels(cases)
         scores, calls = (
-            {p: of(number, cases, p) for p in Phase} for of in (self._scores, self._calls)
+            {p: of(number, cases, p) for p in Phase}
+            for of in (self._scores, self._calls)
         )
         conditions = {p: condition(scores[p], calls[p], labels) for p in Phase}
         return ReaderFigures(
@@ -115,8 +126,12 @@ class Analyst:
             cases=len(cases),
             blind=conditions[Phase.BLIND],
             aided=conditions[Phase.AIDED],
-            auc_change=tried(lambda: change(scores[Phase.BLIND], scores[Phase.AIDED], labels)),
-            mcnemar={rate: tried(partial(mcnemar_p, calls, labels, rate)) for rate in RATES},
+            auc_change=tried(
+                lambda: change(scores[Phase.BLIND], scores[Phase.AIDED], labels)
+            ),
+            mcnemar={
+                rate: tried(partial(mcnemar_p, calls, labels, rate)) for rate in RATES
+            },
             seconds={p: self._times(number, p) for p in Phase},
             breaches=sum(reader == number for reader, _ in self._given.breaches),
             seen_before=sum(reader == number for reader, _ in self._given.seen_before),
@@ -125,7 +140,9 @@ class Analyst:
     def _times(self, number: int, phase: Phase) -> Times:
         """Seconds from shown to sent, less what the page was out of sight; interrupted readings left out."""
         mine = [
-            each for each in self._given.readings if (each.reader, each.phase) == (number, phase)
+            each
+            for each in self._given.readings
+            if (each.reader, each.phase) == (number, phase)
         ]
         whole = [each for each in mine if each.showings == 1]
         return times(
@@ -137,10 +154,14 @@ class Analyst:
         cases = list(self._truth)
         results = [self._truth[case].result for case in cases]
         scores = np.array([result.score for result in results], float)
-        calls = np.array([result.decision is not Verdict.BENIGN for result in results], bool)
+        calls = np.array(
+            [result.decision is not Verdict.BENIGN for result in results], bool
+        )
         referred = sum(result.decision is Verdict.REFER for result in results)
         figures = condition(scores, calls, self._labels(cases))
-        models = sorted({f"{result.model.name} {result.model.version}" for result in results})
+        models = sorted(
+            {f"{result.model.name} {result.model.version}" for result in results}
+        )
         return SeraFigures(figures=figures, referred=referred, models=models)
 
     def _agreement(self, phase: Phase) -> Agreement:
@@ -148,25 +169,34 @@ class Analyst:
         readers = self._given.readers
         calls = [self._calls(number, everyone, phase) for number in readers]
         enough = len(everyone) > 1 and len(readers) > 1
-        together = kappa(fleiss_kappa(np.stack(calls, axis=1)), len(everyone)) if enough else None
+        together = (
+            kappa(fleiss_kappa(np.stack(calls, axis=1)), len(everyone))
+            if enough
+            else None
+        )
         return Agreement(
-            fleiss=together, pairs=[self._pair(*pair, phase) for pair in combinations(readers, 2)]
+            fleiss=together,
+            pairs=[self._pair(*pair, phase) for pair in combinations(readers, 2)],
         )
 
     def _pair(self, first: int, second: int, phase: Phase) -> PairKappa:
         cases = [case for case in self._both(first) if case in set(self._both(second))]
         if not cases:
             return PairKappa(first=first, second=second, cohen=None)
-        firsts, seconds = (self._calls(number, cases, phase) for number in (first, second))
+        firsts, seconds = (
+            self._calls(number, cases, phase) for number in (first, second)
+        )
         agreement = kappa(cohen_kappa(firsts, seconds), len(cases))
         return PairKappa(first=first, second=second, cohen=agreement)
 
     def _summary(self) -> Summary | None:
-        cases, readers = self._all(), self._given.readers
+        cases = self._all()
+        readers = self._given.readers
         if len(readers) < 2 or not cases:
             return None
         before, after = (
-            np.stack([self._scores(number, cases, phase) for number in readers]) for phase in Phase
+            np.stack([self._scores(number, cases, phase) for number in readers])
+            for phase in Phase
         )
         return tried(lambda: summary(before, after, self._labels(cases)))
 
@@ -174,7 +204,9 @@ class Analyst:
 def condition(scores: np.ndarray, calls: np.ndarray, labels: np.ndarray) -> Condition:
     """One judge under one condition."""
     table = (
-        ConfusionTable.from_decisions(calls, labels) if labels.size else ConfusionTable(0, 0, 0, 0)
+        ConfusionTable.from_decisions(calls, labels)
+        if labels.size
+        else ConfusionTable(0, 0, 0, 0)
     )
     rates = {rate: Rate(**table.proportion(rate).to_json()) for rate in RATES}
     return Condition(
@@ -213,18 +245,25 @@ def change(blind: np.ndarray, aided: np.ndarray, labels: np.ndarray) -> AreaChan
     check(labels)
     found = delong_test(aided, blind, labels)
     reach = normal_quantile(0.95) * found.standard_error
-    ends = {"low": max(found.difference - reach, -1.0), "high": min(found.difference + reach, 1.0)}
+    ends = {
+        "low": max(found.difference - reach, -1.0),
+        "high": min(found.difference + reach, 1.0),
+    }
     return AreaChange(value=found.difference, p_value=found.p_value, **ends)
 
 
-def mcnemar_p(calls: dict[Phase, np.ndarray], labels: np.ndarray, rate: Measure) -> float:
+def mcnemar_p(
+    calls: dict[Phase, np.ndarray], labels: np.ndarray, rate: Measure
+) -> float:
     check(labels, 1)
     return compare_rates(calls[Phase.BLIND], calls[Phase.AIDED], labels, rate).p_value
 
 
 def summary(before: np.ndarray, after: np.ndarray, labels: np.ndarray) -> Summary:
     found = obuchowski_rockette(before, after, labels)
-    freedom = found.degrees_of_freedom if np.isfinite(found.degrees_of_freedom) else None
+    freedom = (
+        found.degrees_of_freedom if np.isfinite(found.degrees_of_freedom) else None
+    )
     return Summary(
         blind=found.first,
         aided=found.second,
@@ -255,7 +294,11 @@ def times(seconds: Sequence[float], interrupted: int) -> Times:
             interrupted=interrupted,
         )
     low, middle, high = np.quantile(seconds, (0.25, 0.5, 0.75))
-    ends = {"median": float(middle), "first_quartile": float(low), "third_quartile": float(high)}
+    ends = {
+        "median": float(middle),
+        "first_quartile": float(low),
+        "third_quartile": float(high),
+    }
     return Times(readings=len(seconds), interrupted=interrupted, **ends)
 
 
@@ -263,4 +306,6 @@ def check(labels: np.ndarray, needed: int = 2) -> None:
     """Raises SingleClass; no cases at all are none of either class."""
     malignant = int(labels.sum())
     if min(malignant, labels.size - malignant) < needed:
-        raise SingleClass(needed=needed, malignant=malignant, benign=labels.size - malignant)
+        raise SingleClass(
+            needed=needed, malignant=malignant, benign=labels.size - malignant
+        )

@@ -51,7 +51,9 @@ class Times(BaseModel):
     first_quartile: float | None
     third_quartile: float | None
     readings: int = Field(description="That count here.")
-    interrupted: int = Field(description="Left out, for the page was opened anew in between.")
+    interrupted: int = Field(
+        description="Left out, for the page was opened anew in between."
+    )
 
 
 class ReaderFigures(BaseModel):
@@ -76,7 +78,9 @@ class SeraFigures(BaseModel):
     """SERA alone on all cases, at its own decisions."""
 
     figures: Condition
-    referred: int = Field(description="Cases that SERA referred; they count as called malignant.")
+    referred: int = Field(
+        description="Cases that SERA referred; they count as called malignant."
+    )
     models: list[str]
 
 
@@ -114,7 +118,9 @@ class Summary(BaseModel):
     low: float
     high: float
     f: float | None = Field(description="Null where it is infinite.")
-    degrees_of_freedom: float | None = Field(description="Of the denominator; null where infinite.")
+    degrees_of_freedom: float | None = Field(
+        description="Of the denominator; null where infinite."
+    )
     p_value: float
     readers: int
     cases: int

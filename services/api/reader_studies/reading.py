@@ -6,7 +6,12 @@ from fastapi import Response
 
 from services.api.dependencies import Wiring
 from services.api.reader_studies.picture import png
-from services.api.reader_studies.schemas import AidedView, NewReadingView, NextCase, OwnReading
+from services.api.reader_studies.schemas import (
+    AidedView,
+    NewReadingView,
+    NextCase,
+    OwnReading,
+)
 from shared.domain.events import Event
 from shared.domain.reader_studies import Phase
 from shared.ledger import HospitalSession
@@ -87,7 +92,9 @@ class ReadingService:
 
 
 def own(reading: Reading) -> OwnReading:
-    return OwnReading(**{name: getattr(reading, name) for name in OwnReading.model_fields})
+    return OwnReading(
+        **{name: getattr(reading, name) for name in OwnReading.model_fields}
+    )
 
 
 def _nothing(seat: Seat) -> NextCase:

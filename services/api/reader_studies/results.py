@@ -53,7 +53,8 @@ class ResultsService:
 
     def material(self, study: UUID) -> Material:
         """Raises StudyUnknown."""
-        studies, readings = self._session.reader_studies, self._session.readings
+        studies = self._session.reader_studies
+        readings = self._session.readings
         studies.find(study)
         return Material(
             cases=readings.studied(study),
@@ -75,7 +76,11 @@ def _line(reading: Reading, case: Studied, breach: bool, before: bool) -> list[o
         reading.fna,
     ]
     sera = [case.malignant, case.result.score, case.result.risk, case.result.decision]
-    when = [reading.shown_at.isoformat(), reading.sent_at.isoformat(), reading.server_ms]
+    when = [
+        reading.shown_at.isoformat(),
+        reading.sent_at.isoformat(),
+        reading.server_ms,
+    ]
     return [
         *said,
         *sera,

@@ -33,17 +33,24 @@ def study_service(caller: HospitalReader, session: HospitalSessionDep) -> StudyS
     return StudyService(session, caller)
 
 
-def administered_studies(caller: Administrator, session: HospitalSessionDep) -> StudyService:
+def administered_studies(
+    caller: Administrator, session: HospitalSessionDep
+) -> StudyService:
     return StudyService(session, caller)
 
 
 def reading_service(
-    study_id: UUID, caller: HospitalReader, session: HospitalSessionDep, wired: WiringDep
+    study_id: UUID,
+    caller: HospitalReader,
+    session: HospitalSessionDep,
+    wired: WiringDep,
 ) -> ReadingService:
     return ReadingService(session, caller, wired, study_id)
 
 
-def results_service(caller: Administrator, session: HospitalSessionDep) -> ResultsService:
+def results_service(
+    caller: Administrator, session: HospitalSessionDep
+) -> ResultsService:
     return ResultsService(session)
 
 
@@ -54,7 +61,9 @@ ResultsServiceDep = Annotated[ResultsService, Depends(results_service)]
 
 
 @router.post("", status_code=201)
-def make_reader_study(new: NewReaderStudy, service: AdministeredStudiesDep) -> ReaderStudyView:
+def make_reader_study(
+    new: NewReaderStudy, service: AdministeredStudiesDep
+) -> ReaderStudyView:
     """A draft of a study: its cases are chosen now, of those with a result and a known outcome."""
     return service.make(new)
 
@@ -72,13 +81,17 @@ def read_reader_study(study_id: UUID, service: StudyServiceDep) -> ReaderStudyVi
 
 
 @router.post("/{study_id}/open")
-def open_reader_study(study_id: UUID, service: AdministeredStudiesDep) -> ReaderStudyView:
+def open_reader_study(
+    study_id: UUID, service: AdministeredStudiesDep
+) -> ReaderStudyView:
     """Let its readers read. Again is harmless; a closed study stays closed."""
     return service.move(study_id, StudyState.OPEN)
 
 
 @router.post("/{study_id}/close")
-def close_reader_study(study_id: UUID, service: AdministeredStudiesDep) -> ReaderStudyView:
+def close_reader_study(
+    study_id: UUID, service: AdministeredStudiesDep
+) -> ReaderStudyView:
     """No more readings. Again is harmless; what is closed is never opened again."""
     return service.move(study_id, StudyState.CLOSED)
 

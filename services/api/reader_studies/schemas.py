@@ -10,7 +10,8 @@ from services.api.text import PlainText
 from shared.domain.reader_studies import Design, Phase, Pick, StudyState
 from shared.domain.result import Result
 
-MOST_CASES, MOST_READERS = 500, 20
+MOST_CASES = 500
+MOST_READERS = 20
 LONGEST_MS = 7 * 24 * 3600 * 1000
 READER = "5d0b6c9a-7c52-4b6e-9f5b-0d6a3c1e8f10"
 NEW: JsonDict = {
@@ -30,22 +31,33 @@ class Choice(BaseModel):
         description="`newest`, `balanced` (as many malignant as benign, drawn by the seed), or `ids`."
     )
     count: int = Field(
-        0, ge=0, le=MOST_CASES, description="How many; not looked at where they are named."
+        0,
+        ge=0,
+        le=MOST_CASES,
+        description="How many; not looked at where they are named.",
     )
     ids: list[UUID] = Field(
-        [], max_length=MOST_CASES, description="The cases themselves, where `by` is `ids`."
+        [],
+        max_length=MOST_CASES,
+        description="The cases themselves, where `by` is `ids`.",
     )
 
 
 class NewReaderStudy(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [NEW]})
     name: PlainText = Field(min_length=1, description="For lists; no patient data.")
-    question: PlainText = Field(min_length=1, description="What the study is to answer.")
+    question: PlainText = Field(
+        min_length=1, description="What the study is to answer."
+    )
     design: Design = Field(
-        Design.SEQUENTIAL, description="`sequential`: each case blind, then aided at once."
+        Design.SEQUENTIAL,
+        description="`sequential`: each case blind, then aided at once.",
     )
     seed: int = Field(
-        0, ge=0, lt=2**53, description="Of the readers' random orders, and of a balanced draw."
+        0,
+        ge=0,
+        lt=2**53,
+        description="Of the readers' random orders, and of a balanced draw.",
     )
     pick: Choice
     readers: list[UUID] = Field(
@@ -77,7 +89,9 @@ class ReaderStudyView(BaseModel):
     made_at: datetime
     opened_at: datetime | None
     closed_at: datetime | None
-    cases: int = Field(description="Cases to be read; without those that were erased since.")
+    cases: int = Field(
+        description="Cases to be read; without those that were erased since."
+    )
     erased: int = Field(
         description="Cases that were erased since; they and their readings are gone."
     )
@@ -104,7 +118,12 @@ class NewReadingView(BaseModel):
         extra="forbid",
         json_schema_extra={
             "examples": [
-                {"case_id": READER, "phase": "blind", "probability": 70, "malignant": True}
+                {
+                    "case_id": READER,
+                    "phase": "blind",
+                    "probability": 70,
+                    "malignant": True,
+                }
             ]
         },
     )
@@ -149,4 +168,6 @@ class AidedView(BaseModel):
     image: str
     size_mm: float
     blind: OwnReading
-    sera: Result = Field(description="The case's `result`, as GET /v1/jobs/{id} gives it.")
+    sera: Result = Field(
+        description="The case's `result`, as GET /v1/jobs/{id} gives it."
+    )

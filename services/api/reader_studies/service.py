@@ -2,7 +2,11 @@
 
 from uuid import UUID
 
-from services.api.reader_studies.schemas import NewReaderStudy, ReaderProgress, ReaderStudyView
+from services.api.reader_studies.schemas import (
+    NewReaderStudy,
+    ReaderProgress,
+    ReaderStudyView,
+)
 from shared.domain.reader_studies import StudyState
 from shared.domain.roles import MAY, Act
 from shared.ledger import HospitalSession
@@ -35,7 +39,10 @@ class StudyService:
         return self._view(self._session.reader_studies.find(made))
 
     def all(self) -> list[ReaderStudyView]:
-        return [self._view(study) for study in self._session.reader_studies.all(self._reader)]
+        return [
+            self._view(study)
+            for study in self._session.reader_studies.all(self._reader)
+        ]
 
     def find(self, study: UUID) -> ReaderStudyView:
         return self._view(self._session.reader_studies.find(study, self._reader))
@@ -66,7 +73,9 @@ class StudyService:
             closed_at=study.closed_at,
             cases=counts["cases"],
             erased=counts["erased"],
-            readers=[self._progress(progress) for progress in studies.progress(study.id)],
+            readers=[
+                self._progress(progress) for progress in studies.progress(study.id)
+            ],
         )
 
     def _progress(self, of: Progress) -> ReaderProgress:

@@ -4,12 +4,22 @@ from collections.abc import Sequence
 
 from services.api.reports import picture, sentences
 from services.api.reports.facts import Report
-from services.api.reports.paper import ALARM, FONT, INK, PALE, QUIET, SMALL_PT, WHITE, Paper
+from services.api.reports.paper import (
+    ALARM,
+    FONT,
+    INK,
+    PALE,
+    QUIET,
+    SMALL_PT,
+    WHITE,
+    Paper,
+)
 from services.api.reports.sentences import Say, percent, plain, speaker
 from services.api.reports.zones import in_hours_of
 from shared.domain.fna import FnaAdvice
 
-PICTURE_MM, GUTTER_MM = (64.0, 50.0), 4.0
+PICTURE_MM = (64.0, 50.0)
+GUTTER_MM = 4.0
 """The room for the image, width and height, and what lies between it and the facts."""
 SCALE_MM = (120.0, 5.0)
 """Width and height of the bar on which the risk stands."""
@@ -39,7 +49,8 @@ def _head(paper: Paper, say: Say, report: Report) -> None:
 
 
 def _case(paper: Paper, say: Say, report: Report) -> None:
-    case, model = report.case, report.result.model
+    case = report.case
+    model = report.result.model
     rows = [
         (say("report.hospital"), report.hospital),
         (say("report.case"), str(case.id)),
@@ -51,7 +62,10 @@ def _case(paper: Paper, say: Say, report: Report) -> None:
         (say("result.outcome.title"), _outcome(say, report)),
     ]
     top = paper.get_y()
-    paper.pairs(rows, paper.epw - PICTURE_MM[0] - GUTTER_MM if report.picture is not None else None)
+    paper.pairs(
+        rows,
+        paper.epw - PICTURE_MM[0] - GUTTER_MM if report.picture is not None else None,
+    )
     _picture(paper, say, report, top)
     paper.plain(SMALL_PT, QUIET)
     paper.line_of(
@@ -70,11 +84,17 @@ def _picture(paper: Paper, say: Say, report: Report, top: float) -> None:
     if report.picture is None:
         paper.line_of(say("report.no-image"))
         return
-    below, right = paper.get_y(), paper.w - paper.r_margin
+    below = paper.get_y()
+    right = paper.w - paper.r_margin
     height = picture.place(paper, report.roi, report.picture, (right, top), PICTURE_MM)
     paper.set_xy(right - PICTURE_MM[0], top + height + 1)
     paper.multi_cell(
-        PICTURE_MM[0], 3.5, say("report.image"), align="R", new_x="LMARGIN", new_y="NEXT"
+        PICTURE_MM[0],
+        3.5,
+        say("report.image"),
+        align="R",
+        new_x="LMARGIN",
+        new_y="NEXT",
     )
     paper.set_y(max(below, paper.get_y()))
 
@@ -90,13 +110,16 @@ def _risk(paper: Paper, say: Say, report: Report) -> None:
     paper.plain()
     paper.line_of(sentences.decision_says(say, result))
     paper.plain(SMALL_PT, QUIET)
-    paper.line_of(f"{sentences.cutoff_says(say, result)}. {sentences.scale_says(say, result)}")
+    paper.line_of(
+        f"{sentences.cutoff_says(say, result)}. {sentences.scale_says(say, result)}"
+    )
 
 
 def _scale(paper: Paper, say: Say, report: Report) -> None:
     """A bar from 0 to 100 %, filled up to the risk, with the cut-off above it and the prevalence below it."""
     (width, height), result = SCALE_MM, report.result
-    left, top = paper.l_margin + paper.c_margin, paper.get_y() + 6
+    left = paper.l_margin + paper.c_margin
+    top = paper.get_y() + 6
     paper.set_draw_color(*QUIET)
     paper.set_fill_color(*PALE)
     paper.rect(left, top, width, height, style="DF")
@@ -141,7 +164,8 @@ def _warnings(paper: Paper, say: Say, report: Report) -> None:
 
 def _own(paper: Paper, say: Say, report: Report) -> None:
     """What the reader saw, and ACR's answer to it; nothing where nothing was described."""
-    own, descriptors = report.own, report.case.descriptors
+    own = report.own
+    descriptors = report.case.descriptors
     if own is None or descriptors is None:
         return
     paper.heading(
@@ -150,7 +174,9 @@ def _own(paper: Paper, say: Say, report: Report) -> None:
     paper.plain()
     paper.line_of(sentences.advice_says(say, own.advice[0]))
     paper.line_of(
-        "; ".join(f"{name}: {seen}" for name, seen in sentences.described(say, descriptors))
+        "; ".join(
+            f"{name}: {seen}" for name, seen in sentences.described(say, descriptors)
+        )
     )
     paper.plain(SMALL_PT, QUIET)
     paper.line_of(say("lexicon.about"))
@@ -166,7 +192,10 @@ def _guidelines(paper: Paper, say: Say, report: Report) -> None:
         paper.plain(SMALL_PT, QUIET)
         paper.line_of(". ".join(sentences.rule(say, advice.rule) for advice in by_risk))
         return
-    head = [say(f"result.guidelines.{name}") for name in ("name", "level", "threshold", "advice")]
+    head = [
+        say(f"result.guidelines.{name}")
+        for name in ("name", "level", "threshold", "advice")
+    ]
     rows = [
         (
             sentences.rule(say, advice.rule),
@@ -179,8 +208,13 @@ def _guidelines(paper: Paper, say: Say, report: Report) -> None:
     paper.grid(head, rows, (32, 18, 18, 60))
 
 
-def _beside(paper: Paper, say: Say, fna: FnaAdvice | None, own: Sequence[FnaAdvice]) -> None:
-    head = [say(key) for key in ("result.guidelines.name", "lexicon.by_risk", "lexicon.by_reader")]
+def _beside(
+    paper: Paper, say: Say, fna: FnaAdvice | None, own: Sequence[FnaAdvice]
+) -> None:
+    head = [
+        say(key)
+        for key in ("result.guidelines.name", "lexicon.by_risk", "lexicon.by_reader")
+    ]
     rows = [
         (name, *(_advice(say, each) for each in advice))
         for name, *advice in sentences.beside(say, fna, own)
@@ -196,7 +230,10 @@ def _advice(say: Say, fna: FnaAdvice | None) -> str:
 
 def _components(paper: Paper, say: Say, report: Report) -> None:
     paper.heading(say("result.components.title"))
-    head = [say(f"result.components.{name}") for name in ("network", "classifier", "probability")]
+    head = [
+        say(f"result.components.{name}")
+        for name in ("network", "classifier", "probability")
+    ]
     rows = [
         (
             f"{component.network} {component.tap}",
@@ -210,7 +247,9 @@ def _components(paper: Paper, say: Say, report: Report) -> None:
 
 def _printed(say: Say, report: Report) -> str:
     who = report.printed.person or say("report.key", key=report.printed.key)
-    return say("report.printed", who=who, when=in_hours_of(report.zone, report.printed.at))
+    return say(
+        "report.printed", who=who, when=in_hours_of(report.zone, report.printed.at)
+    )
 
 
 def _page(say: Say) -> str:

@@ -10,10 +10,16 @@ from fpdf import FPDF
 from fpdf.fonts import FontFace
 
 FONT = "NanumGothic"
-MARGIN_MM, FOOTER_MM, LINE_MM = 15, 22, 5
-INK, QUIET, ALARM = (20, 32, 43), (84, 98, 111), (160, 30, 20)
-PALE, WHITE = (226, 232, 238), (255, 255, 255)
-BODY_PT, SMALL_PT = 9.5, 8
+MARGIN_MM = 15
+FOOTER_MM = 22
+LINE_MM = 5
+INK = (20, 32, 43)
+QUIET = (84, 98, 111)
+ALARM = (160, 30, 20)
+PALE = (226, 232, 238)
+WHITE = (255, 255, 255)
+BODY_PT = 9.5
+SMALL_PT = 8
 
 
 class Paper(FPDF):
@@ -22,7 +28,8 @@ class Paper(FPDF):
     def __init__(self, footer: Sequence[str], page: str) -> None:
         """`page` is a sentence with the fields {page} and {pages}."""
         super().__init__(format="A4")
-        self._footer, self._page = footer, page
+        self._footer = footer
+        self._page = page
         self.add_font(FONT, fname=_letters("NanumGothic.ttf"))
         self.add_font(FONT, style="B", fname=_letters("NanumGothicBold.ttf"))
         self.set_margins(MARGIN_MM, MARGIN_MM)
@@ -54,7 +61,9 @@ class Paper(FPDF):
     def line_of(self, text: str, height: float = LINE_MM) -> None:
         self.multi_cell(0, height, text, align="L", new_x="LMARGIN", new_y="NEXT")
 
-    def pairs(self, rows: Sequence[tuple[str, str]], width: float | None = None) -> None:
+    def pairs(
+        self, rows: Sequence[tuple[str, str]], width: float | None = None
+    ) -> None:
         """What something is called, and what it is; `width` in mm, None for the whole page."""
         self.plain()
         look = {
@@ -63,7 +72,9 @@ class Paper(FPDF):
             "line_height": LINE_MM,
             "align": "LEFT",
         }
-        with self.table(col_widths=(2, 4), width=width, text_align="LEFT", **look) as table:
+        with self.table(
+            col_widths=(2, 4), width=width, text_align="LEFT", **look
+        ) as table:
             for row in rows:
                 table.row(row)
 
@@ -90,5 +101,7 @@ def _letters(name: str) -> Path:
     )  # it warns of every table of hints that it drops
     package = find_spec("koreanize_matplotlib")
     if package is None or package.origin is None:
-        raise ModuleNotFoundError("koreanize_matplotlib, whose letters reports are written in")
+        raise ModuleNotFoundError(
+            "koreanize_matplotlib, whose letters reports are written in"
+        )
     return Path(package.origin).parent / "fonts" / name

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 MOST_PX = 900
 """The longer side as it is printed; more dots than paper of this size shows would only make the file larger."""
-OUTLINE, OUTLINE_MM = (255, 214, 10), 0.4
+OUTLINE = (255, 214, 10)
+OUTLINE_MM = 0.4
 
 Pixels = NDArray[np.uint8]
 
@@ -47,20 +48,27 @@ def place(
     """
     height, width = _size(image)
     scale = min(room[0] / width, room[1] / height)
-    left, top = at[0] - width * scale, at[1]
-    paper.image(Image.fromarray(_smaller(image)), left, top, width * scale, height * scale)
+    left = at[0] - width * scale
+    top = at[1]
+    paper.image(
+        Image.fromarray(_smaller(image)), left, top, width * scale, height * scale
+    )
     _outline(paper, roi or {}, scale, (left, top))
     return height * scale
 
 
-def _outline(paper: "Paper", roi: Mapping[str, Any], scale: float, at: tuple[float, float]) -> None:
+def _outline(
+    paper: "Paper", roi: Mapping[str, Any], scale: float, at: tuple[float, float]
+) -> None:
     paper.set_draw_color(*OUTLINE)
     paper.set_line_width(OUTLINE_MM)
     if "box" in roi:
         x, y, width, height = (each * scale for each in roi["box"])
         paper.rect(at[0] + x, at[1] + y, width, height)
     elif "polygon" in roi:
-        paper.polygon([(at[0] + x * scale, at[1] + y * scale) for x, y in roi["polygon"]])
+        paper.polygon(
+            [(at[0] + x * scale, at[1] + y * scale) for x, y in roi["polygon"]]
+        )
     paper.set_line_width(0.2)
 
 

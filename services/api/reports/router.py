@@ -16,14 +16,18 @@ ZONE = "In whose hours it is written, by IANA name (`Asia/Seoul`); UTC without, 
 
 
 @router.get(
-    "/cases/{case_id}/report.pdf", response_class=Response, responses={200: {"content": {PDF: {}}}}
+    "/cases/{case_id}/report.pdf",
+    response_class=Response,
+    responses={200: {"content": {PDF: {}}}},
 )
 def report(
     case_id: UUID,
     caller: HospitalReader,
     session: HospitalSessionDep,
     wired: WiringDep,
-    language: Annotated[Language, Query(description="What it is written in.")] = Language.ENGLISH,
+    language: Annotated[
+        Language, Query(description="What it is written in.")
+    ] = Language.ENGLISH,
     zone: Annotated[str | None, Query(max_length=64, description=ZONE)] = None,
 ) -> Response:
     """A done case on one or two pages; each printing is on record."""
@@ -32,6 +36,11 @@ def report(
 
     name = f'inline; filename="sera-{case_id}.pdf"'
     report = gather(
-        session, caller, wired, case_id=case_id, language=language, zone=zone_named(zone)
+        session,
+        caller,
+        wired,
+        case_id=case_id,
+        language=language,
+        zone=zone_named(zone),
     )
     return Response(pdf(report), media_type=PDF, headers={"Content-Disposition": name})

@@ -139,7 +139,8 @@ def beside(
 def described(say: Say, seen: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the reader saw: what each descriptor is called, and which term was chosen."""
     chosen = [
-        (say(f"lexicon.{name}.title"), say(f"lexicon.{name}.{seen[name]}")) for name in CHOICES
+        (say(f"lexicon.{name}.title"), say(f"lexicon.{name}.{seen[name]}"))
+        for name in CHOICES
     ]
     foci = ", ".join(say(f"lexicon.foci.{each}") for each in seen["foci"] or ["none"])
     if seen["eccentric"]:
@@ -165,7 +166,9 @@ def reason(say: Say, code: str | None, message: str | None) -> str:
 
 def outcome(say: Say, malignant: bool, source: str) -> str:
     verdict = say("result.outcome.malignant" if malignant else "result.outcome.benign")
-    return say("result.outcome.says", verdict=verdict, source=say(f"result.outcome.{source}"))
+    return say(
+        "result.outcome.says", verdict=verdict, source=say(f"result.outcome.{source}")
+    )
 
 
 def _cutoff_rule(say: Say, rule: str) -> str:

@@ -30,7 +30,9 @@ class Attempts:
     def _counted(self, name: str) -> tuple[int, Attempt]:
         """Kept whatever comes of it, so nothing is raised here."""
         with self._wired.counters.system_session(GATEWAY) as session:
-            wait_s = session.sign_ins.let_up(ORIGIN.get(), self._wired.settings.sign_ins_per_minute)
+            wait_s = session.sign_ins.let_up(
+                ORIGIN.get(), self._wired.settings.sign_ins_per_minute
+            )
             return wait_s, Attempt.none() if wait_s else session.sign_ins.begin(name)
 
     def _refused(self, attempt: Attempt, why: str) -> None:

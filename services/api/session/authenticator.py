@@ -22,17 +22,21 @@ QR_SCALE = 5
 
 class AuthenticatorDesk:
     def __init__(self, wired: Wiring, who: Caller) -> None:
-        self._wired, self._who = wired, who
+        self._wired = wired
+        self._who = who
 
     def begin(self) -> TotpBegun:
         """Raises NoSession, AuthenticatorOn."""
-        person, secret = self._person(), authenticators.new_secret()
+        person = self._person()
+        secret = authenticators.new_secret()
         with self._wired.ledger.system_session(self._who.actor) as session:
             session.authenticators.begin(person, self._wired.vault.seal(person, secret))
             name = session.people.find(person).name
         uri = authenticators.address(secret, name)
         return TotpBegun(
-            secret=secret, uri=uri, qr=segno.make_qr(uri).svg_data_uri(scale=QR_SCALE, light="#fff")
+            secret=secret,
+            uri=uri,
+            qr=segno.make_qr(uri).svg_data_uri(scale=QR_SCALE, light="#fff"),
         )
 
     def confirm(self, code: str) -> TotpOn:
@@ -52,7 +56,8 @@ class AuthenticatorDesk:
 
     async def remove(self, told: Removal) -> None:
         """Raises NoSession, PasswordWrong, TotpWrong, SignInLocked."""
-        attempts, person = Attempts(self._wired), self._person()
+        attempts = Attempts(self._wired)
+        person = self._person()
         attempt = await attempts.begin(await asyncio.to_thread(self._name, person))
         if not await self._wired.bench.matches(attempt.password_hash, told.password):
             await attempts.refuse(attempt, "password")
@@ -66,7 +71,9 @@ class AuthenticatorDesk:
             if not passes(session, self._wired.vault, attempt.matched_person, code):
                 return False
             session.sign_ins.give_back(attempt)
-            session.authenticators.turn_off(session.authenticators.of(attempt.matched_person))
+            session.authenticators.turn_off(
+                session.authenticators.of(attempt.matched_person)
+            )
             return True
 
     def _name(self, person: UUID) -> str:
@@ -79,7 +86,9 @@ class AuthenticatorDesk:
         return self._who.person
 
 
-def passes(session: SystemSession, vault: Vault, person: UUID, code: str | None) -> bool | None:
+def passes(
+    session: SystemSession, vault: Vault, person: UUID, code: str | None
+) -> bool | None:
     """Whether the second factor is right, None if one is needed and none came; a code that was right is used up."""
     its = session.authenticators.of(person)
     if its.since is None:

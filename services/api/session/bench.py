@@ -23,7 +23,8 @@ class BenchBusy(SeraError):
 class Bench:
     def __init__(self, threads: int, most_waiting: int = MOST_WAITING) -> None:
         self._pool = ThreadPoolExecutor(threads, "passwords")
-        self._most, self._in_hand = most_waiting, 0
+        self._most = most_waiting
+        self._in_hand = 0
 
     def check(self) -> None:
         """Raises BenchBusy if one more would wait too long."""
@@ -43,6 +44,8 @@ class Bench:
         self.check()
         self._in_hand += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._pool, work, *given
+            )
         finally:
             self._in_hand -= 1

@@ -61,7 +61,9 @@ class NoSession(Conflict):
 
 class ProviderOff(NotFound):
     code = "oidc-off"
-    text = "This SERA has no provider of identities. Sign in with a name and a password."
+    text = (
+        "This SERA has no provider of identities. Sign in with a name and a password."
+    )
 
 
 class ProviderRefused(Unauthenticated):
@@ -91,7 +93,13 @@ class ProvidedDisabled(Forbidden):
 
 PROBLEMS = {
     each.code: each.text
-    for each in (ProviderRefused, ArrivalUnknown, NobodyProvided, ClaimsUnclear, ProvidedDisabled)
+    for each in (
+        ProviderRefused,
+        ArrivalUnknown,
+        NobodyProvided,
+        ClaimsUnclear,
+        ProvidedDisabled,
+    )
 }
 """What the sign-in page says to those who come back from a provider in vain, by code."""
 PROBLEMS |= {

@@ -45,13 +45,16 @@ class OidcDesk:
         """`back` is where the provider sends browsers back to."""
         if wired.provider is None:
             raise ProviderOff
-        self._wired, self._back = wired, back
+        self._wired = wired
+        self._back = back
         self._provider: Provider = wired.provider
 
     def start(self) -> Departure:
         """Raises SignInTooOften, Unavailable."""
         self._count()
-        state, browser, arrival = _drawn(), _drawn(), Arrival(_drawn(), _drawn())
+        state = _drawn()
+        browser = _drawn()
+        arrival = Arrival(_drawn(), _drawn())
         address = self._provider.address(state, arrival, self._back)
         with self._wired.ledger.system_session(GATEWAY) as session:
             session.arrivals.begin(state, browser, arrival)
@@ -113,11 +116,15 @@ class OidcDesk:
         name = next(free, None)
         if name is None:
             raise ClaimsUnclear
-        return session.people.make_provided(name, role, hospital, told.issuer, told.subject)
+        return session.people.make_provided(
+            name, role, hospital, told.issuer, told.subject
+        )
 
     def _count(self) -> None:
         with self._wired.ledger.system_session(GATEWAY) as session:
-            wait_s = session.sign_ins.let_up(ORIGIN.get(), self._wired.settings.sign_ins_per_minute)
+            wait_s = session.sign_ins.let_up(
+                ORIGIN.get(), self._wired.settings.sign_ins_per_minute
+            )
         if wait_s:
             raise SignInTooOften(retry_after_s=wait_s)
 
@@ -128,7 +135,11 @@ def claimed(claims: Mapping[str, Any], path: str) -> list[str]:
     for name in path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None
     words = found if isinstance(found, list) else [found]
-    return [word for word in words if isinstance(word, str) and word.isprintable() and word.strip()]
+    return [
+        word
+        for word in words
+        if isinstance(word, str) and word.isprintable() and word.strip()
+    ]
 
 
 def one_role(words: list[str]) -> Role:

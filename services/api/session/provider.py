@@ -22,7 +22,9 @@ from shared.settings import Settings
 from shared.telemetry import log
 
 WELL_KNOWN = "/.well-known/openid-configuration"
-PATIENCE_S, BELIEVED_S, LEEWAY_S = 10.0, 3600.0, 60
+PATIENCE_S = 10.0
+BELIEVED_S = 3600.0
+LEEWAY_S = 60
 SIGNED_BY = [
     "RS256",
     "RS384",
@@ -56,7 +58,8 @@ class Provider:
         """`issuer` is SERA_OIDC_ISSUER."""
         self._settings = settings
         self.issuer = issuer.rstrip("/")
-        self._lock, self._read_at = threading.Lock(), float("-inf")
+        self._lock = threading.Lock()
+        self._read_at = float("-inf")
         self._facts: dict[str, Any] = {}
         self._keys: KeySet
 
@@ -80,9 +83,16 @@ class Provider:
     def exchange(self, code: str, arrival: Arrival, back: str) -> Told:
         """Raises ProviderRefused, Unavailable."""
         body = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
-        body |= {"code_verifier": arrival.verifier, "client_id": self._settings.oidc_client_id}
+        body |= {
+            "code_verifier": arrival.verifier,
+            "client_id": self._settings.oidc_client_id,
+        }
         secret = self._settings.oidc_client_secret
-        auth = (self._settings.oidc_client_id, secret.get_secret_value()) if secret else None
+        auth = (
+            (self._settings.oidc_client_id, secret.get_secret_value())
+            if secret
+            else None
+        )
         answer = self._ask("POST", self._told()["token_endpoint"], data=body, auth=auth)
         if not isinstance(answer.get("id_token"), str):
             raise _refused("no-id-token")
@@ -124,7 +134,8 @@ class Provider:
                     raise _refused("another-issuer")
                 keys = cast(KeySetSerialization, self._ask("GET", facts["jwks_uri"]))
                 self._keys = KeySet.import_key_set(keys)
-                self._facts, self._read_at = facts, time.monotonic()
+                self._facts = facts
+                self._read_at = time.monotonic()
             return self._facts
 
     def _ask(self, method: str, url: str, **parts: Any) -> dict[str, Any]:

@@ -38,7 +38,10 @@ async def sign_in(
 
 @router.get("/session")
 def who_am_i(
-    service: SessionServiceDep, session: SystemSessionDep, caller: Known, token: TokenDep
+    service: SessionServiceDep,
+    session: SystemSessionDep,
+    caller: Known,
+    token: TokenDep,
 ) -> WhoView:
     """Whom this key or session speaks for."""
     return service.who(session, caller, token)

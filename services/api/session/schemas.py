@@ -19,7 +19,9 @@ class SignIn(BaseModel):
     )
     password: str = Field(min_length=1, max_length=LONGEST)
     totp: str | None = Field(
-        None, max_length=64, description="The authenticator's six digits, or a recovery code."
+        None,
+        max_length=64,
+        description="The authenticator's six digits, or a recovery code.",
     )
 
 
@@ -31,10 +33,13 @@ class NewPassword(BaseModel):
         },
     )
     old: str = Field(
-        min_length=1, max_length=LONGEST, description="The present password, or the one-time one."
+        min_length=1,
+        max_length=LONGEST,
+        description="The present password, or the one-time one.",
     )
     new: str = Field(
-        max_length=LONGEST, description="12 letters or more; of any kind, but not easily guessed."
+        max_length=LONGEST,
+        description="12 letters or more; of any kind, but not easily guessed.",
     )
 
 
@@ -48,7 +53,9 @@ class WhoView(BaseModel):
     must_change: bool = Field(
         description="Whether the password has to be changed before anything else is done."
     )
-    totp: bool = Field(description="Whether an authenticator's code is asked for at sign-in.")
+    totp: bool = Field(
+        description="Whether an authenticator's code is asked for at sign-in."
+    )
     expires_at: datetime | None = Field(
         description="When the session ends however much it is used; null for a key."
     )
@@ -60,7 +67,9 @@ class WhoView(BaseModel):
 class Code(BaseModel):
     model_config = ConfigDict(extra="forbid")
     code: str = Field(
-        min_length=1, max_length=64, description="The six digits that the authenticator shows."
+        min_length=1,
+        max_length=64,
+        description="The six digits that the authenticator shows.",
     )
 
 
@@ -69,9 +78,13 @@ class Removal(Code):
 
 
 class TotpBegun(BaseModel):
-    secret: str = Field(description="For typing into the authenticator; shown this once.")
+    secret: str = Field(
+        description="For typing into the authenticator; shown this once."
+    )
     uri: str = Field(description="The same as an `otpauth:` address.")
-    qr: str = Field(description="The same as a QR code: an SVG image in a `data:` address.")
+    qr: str = Field(
+        description="The same as a QR code: an SVG image in a `data:` address."
+    )
 
 
 class TotpOn(BaseModel):

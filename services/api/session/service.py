@@ -46,11 +46,9 @@ class SessionService:
     """What counts tries, or opens a session after them, is in transactions of its own: it stays whatever follows."""
 
     def __init__(self, wired: Wiring) -> None:
-        self._wired, self._lifetime, self._attempts = (
-            wired,
-            lifetime(wired.settings),
-            Attempts(wired),
-        )
+        self._wired = wired
+        self._lifetime = lifetime(wired.settings)
+        self._attempts = Attempts(wired)
 
     async def sign_in(self, told: SignIn, before: str | None) -> Opened:
         """Under a new token; a session that the browser had `before` ends.
@@ -61,9 +59,13 @@ class SessionService:
         if not await self._wired.bench.matches(attempt.password_hash, told.password):
             await self._attempts.refuse(attempt, "password")
             raise SignInRefused
-        anew = attempt.password_hash is not None and passwords.stale(attempt.password_hash)
+        anew = attempt.password_hash is not None and passwords.stale(
+            attempt.password_hash
+        )
         rehashed = await self._wired.bench.hashed(told.password) if anew else None
-        opened = await asyncio.to_thread(self._open, attempt, told.totp, rehashed, before)
+        opened = await asyncio.to_thread(
+            self._open, attempt, told.totp, rehashed, before
+        )
         if isinstance(opened, Opened):
             return opened
         await self._attempts.refuse(attempt, REFUSALS[opened])
@@ -98,7 +100,11 @@ class SessionService:
         return self._by_token(session, token or "")
 
     def _open(
-        self, attempt: Attempt, code: str | None, rehashed: str | None, before: str | None
+        self,
+        attempt: Attempt,
+        code: str | None,
+        rehashed: str | None,
+        before: str | None,
     ) -> Opened | Refusal:
         """What is refused is counted, so nothing is raised here."""
         with self._wired.ledger.system_session(f"person:{attempt.person}") as session:

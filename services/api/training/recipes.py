@@ -26,12 +26,16 @@ class RecipeView(BaseModel):
     version: str | None
     source: str | None
     networks: list[str]
-    folds: int | None = Field(description="Of cross-validation, unless a run asks for others.")
+    folds: int | None = Field(
+        description="Of cross-validation, unless a run asks for others."
+    )
     ships: bool = Field(description="False of one that lies in SERA_RECIPES_DIR.")
     problem: str | None = Field(
         default=None, description="Why the file cannot be used; null where it can."
     )
-    trainers: int = Field(description="Trainers that told of themselves in the last minutes.")
+    trainers: int = Field(
+        description="Trainers that told of themselves in the last minutes."
+    )
     ready: bool | None = Field(
         description="Whether one of them lacks no file; null where none is there to tell."
     )
@@ -61,7 +65,9 @@ def _refused(each: Refused, trainers: list[Trainer]) -> RecipeView:
 
 
 def _view(recipe: Recipe, trainers: list[Trainer]) -> RecipeView:
-    networks = {each.network for each in recipe.features if isinstance(each, NetworkFeatures)}
+    networks = {
+        each.network for each in recipe.features if isinstance(each, NetworkFeatures)
+    }
     lacks = [
         LackView(trainer=trainer.name, **vars(lack) | {"url": lack.url or None})
         for trainer in trainers

@@ -15,7 +15,9 @@ from services.api.training.service import RunService
 router = APIRouter(prefix="/v1", tags=["training"])
 
 
-def run_service(caller: Operator, session: SystemSessionDep, wired: WiringDep) -> RunService:
+def run_service(
+    caller: Operator, session: SystemSessionDep, wired: WiringDep
+) -> RunService:
     return RunService(session, caller, wired)
 
 
@@ -65,7 +67,9 @@ def followed(run_id: UUID, service: RunServiceDep) -> RunService:
 async def follow_run(
     run_id: UUID,
     service: Annotated[RunService, Depends(followed)],
-    last_event_id: Annotated[int, Header(ge=0, description="Where a broken stream goes on.")] = 0,
+    last_event_id: Annotated[
+        int, Header(ge=0, description="Where a broken stream goes on.")
+    ] = 0,
 ) -> AsyncIterable[ServerSentEvent]:
     """Server-sent events until the run has ended: `run`, the run as it is now, and `log`, what it says of itself."""
     async for news in service.follow(run_id, last_event_id):

@@ -22,7 +22,14 @@ MESSAGE_FIELDS = ("message", "message_code", "facts")
 class NewRun(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"dataset": "severance-2026", "version": 3, "recipe": "light", "seed": 0}]
+            "examples": [
+                {
+                    "dataset": "severance-2026",
+                    "version": 3,
+                    "recipe": "light",
+                    "seed": 0,
+                }
+            ]
         }
     )
     dataset: PlainText = Field(description="Name of the dataset.")
@@ -37,10 +44,16 @@ class NewRun(BaseModel):
         examples=["light"],
     )
     folds: int | None = Field(
-        None, ge=2, le=20, description="Folds of cross-validation, in place of the recipe's."
+        None,
+        ge=2,
+        le=20,
+        description="Folds of cross-validation, in place of the recipe's.",
     )
     seed: int = Field(
-        0, ge=0, le=2**31 - 1, description="Equal seeds on equal data make equal models."
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Equal seeds on equal data make equal models.",
     )
 
 
@@ -95,7 +108,9 @@ class RunSummary(BaseModel):
     fraction: float = Field(description="Share of the whole run that is done.")
     resumed: int = Field(description="How often an operator resumed it.")
     reason: str | None = Field(description="Code of why it failed.")
-    message: str | None = Field(description=f"What it said last, or why it ended. {SENTENCE}")
+    message: str | None = Field(
+        description=f"What it said last, or why it ended. {SENTENCE}"
+    )
     message_code: str | None = Field(description=CODE)
     facts: dict[str, Any] | None = Field(description=FACTS)
     metrics: dict[str, Any] | None
@@ -124,7 +139,9 @@ def view(run: TrainingRun, steps: list[Step]) -> RunView:
 
 
 def _step_view(step: Step) -> StepView:
-    outcome = None if step.outcome is None else outcome_from_json(step.kind, step.outcome)
+    outcome = (
+        None if step.outcome is None else outcome_from_json(step.kind, step.outcome)
+    )
     return StepView(**_fields(step, StepView) | {"outcome": outcome})
 
 
@@ -136,7 +153,9 @@ def eta_s(run: TrainingRun, steps: list[Step]) -> float | None:
     """By what the finished part took, as the trainers at work now would need for the rest."""
     whole = sum(step.weight for step in steps)
     done = sum(step.weight * step.fraction for step in steps)
-    busy = sum(step.seconds or 0 for step in steps if step.state is not StepState.WAITING)
+    busy = sum(
+        step.seconds or 0 for step in steps if step.state is not StepState.WAITING
+    )
     if run.state is not RunState.RUNNING or not done or not whole:
         return None
     at_work = max(sum(step.state is StepState.RUNNING for step in steps), 1)
@@ -147,10 +166,16 @@ def _of_run(run: TrainingRun) -> dict[str, Any]:
     return {"run_id": run.id, **_fields(run, RunSummary)}
 
 
-def _fields(source: TrainingRun | Step | RunEvent, view: type[BaseModel]) -> dict[str, Any]:
+def _fields(
+    source: TrainingRun | Step | RunEvent, view: type[BaseModel]
+) -> dict[str, Any]:
     """The fields of a view: those of the ledger by their names, and the message in words."""
-    names = [name for name in view.model_fields if name not in ("run_id", *MESSAGE_FIELDS)]
-    return {name: getattr(source, name) for name in names} | _message_fields(source.message)
+    names = [
+        name for name in view.model_fields if name not in ("run_id", *MESSAGE_FIELDS)
+    ]
+    return {name: getattr(source, name) for name in names} | _message_fields(
+        source.message
+    )
 
 
 def _message_fields(message: Message | None) -> dict[str, Any]:

@@ -83,7 +83,9 @@ class RunService:
         self._ring(run_id)
         return self.read(run_id)
 
-    async def follow(self, run_id: UUID, after: int) -> AsyncIterator[EventView | RunView]:
+    async def follow(
+        self, run_id: UUID, after: int
+    ) -> AsyncIterator[EventView | RunView]:
         """What the run says from there on, and the run as it changes, until it or the caller's key or session ended."""
         seen: RunView | None = None
         while seen is None or seen.state not in ENDED:
@@ -98,7 +100,9 @@ class RunService:
                 yield run
             seen = run
             if seen.state not in ENDED:
-                await self._wired.watch.changed(run_id, self._wired.settings.long_poll_max_s)
+                await self._wired.watch.changed(
+                    run_id, self._wired.settings.long_poll_max_s
+                )
 
     def _look(self, run_id: UUID, after: int) -> tuple[RunView, list[EventView]] | None:
         """The run and its news, in a transaction of its own; None where the key or session has ended."""

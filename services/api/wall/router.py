@@ -21,7 +21,9 @@ def read_wall(
     caller: Known,
     transaction: TransactionDep,
     wired: WiringDep,
-    window: Annotated[WallWindow, Query(description="How far back to look.")] = WallWindow.QUARTER,
+    window: Annotated[
+        WallWindow, Query(description="How far back to look.")
+    ] = WallWindow.QUARTER,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Throughput, waiting, times from submit to result, failures, workers, and each hospital's part.

@@ -48,7 +48,9 @@ class LaneView(BaseModel):
 class FailureView(BaseModel):
     model_config = _example(reason="image-unreadable", jobs=2)
     reason: str = Field(description="The code of the error.")
-    jobs: int = Field(description="Jobs that failed for it in the window and were not run again.")
+    jobs: int = Field(
+        description="Jobs that failed for it in the window and were not run again."
+    )
 
 
 class FlowView(BaseModel):
@@ -59,10 +61,18 @@ class FlowView(BaseModel):
     p50_s: float | None = Field(
         description="Median seconds from submit to result; null without results."
     )
-    p95_s: float | None = Field(description="95 of 100 results took no longer.", examples=[4.2])
-    waiting: list[LaneView] = Field(description="Jobs in the queue now, urgent ones first.")
-    running: int = Field(description="Jobs that workers have in hand now.", examples=[8])
-    failures: list[FailureView] = Field(description="In the window, most frequent first.")
+    p95_s: float | None = Field(
+        description="95 of 100 results took no longer.", examples=[4.2]
+    )
+    waiting: list[LaneView] = Field(
+        description="Jobs in the queue now, urgent ones first."
+    )
+    running: int = Field(
+        description="Jobs that workers have in hand now.", examples=[8]
+    )
+    failures: list[FailureView] = Field(
+        description="In the window, most frequent first."
+    )
     dead_letters: int = Field(
         description="Failed jobs that nobody has run again, of any time.", examples=[3]
     )
@@ -91,10 +101,14 @@ class WallWorker(BaseModel):
 
 class WallView(BaseModel):
     schema_version: Literal[1] = 1
-    as_of: datetime = Field(description="The moment of the reading, by the database's clock.")
+    as_of: datetime = Field(
+        description="The moment of the reading, by the database's clock."
+    )
     window: WallWindow
     since: datetime
-    bucket_s: float = Field(description="Seconds of each step of `series`.", examples=[60.0])
+    bucket_s: float = Field(
+        description="Seconds of each step of `series`.", examples=[60.0]
+    )
     house: FlowView = Field(description="All hospitals together, without names.")
     series: list[BucketView] = Field(
         description="All hospitals together, oldest first, steps without results too."
@@ -105,7 +119,9 @@ class WallView(BaseModel):
     workers: list[WallWorker] = Field(
         description="Those that gave a sign of life in the last 10 minutes."
     )
-    model: ModelNamed | None = Field(description="The live model; null before the first promotion.")
+    model: ModelNamed | None = Field(
+        description="The live model; null before the first promotion."
+    )
     degraded: dict[str, str] = Field(
         description="As in /readyz: what is impaired, and the next step.", examples=[{}]
     )

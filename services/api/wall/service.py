@@ -51,7 +51,9 @@ class WallService:
         """The wall as JSON."""
         self._transaction.commit()
         key = ("wall", "json", self._hospital, window)
-        return self._wired.memory.recall(key, FRESH_S[window], lambda: answer_of(self.look(window)))
+        return self._wired.memory.recall(
+            key, FRESH_S[window], lambda: answer_of(self.look(window))
+        )
 
     def look(self, window: WallWindow) -> WallView:
         """The house's reading, with the rows of those hospitals that the caller may see."""
@@ -94,16 +96,27 @@ class WallService:
 
 def _rows(reading: Reading) -> list[WallHospital]:
     return [
-        WallHospital(hospital_id=hospital, hospital=name, flow=_flow(reading, [hospital], hospital))
+        WallHospital(
+            hospital_id=hospital,
+            hospital=name,
+            flow=_flow(reading, [hospital], hospital),
+        )
         for hospital, name in reading.hospitals.items()
     ]
 
 
-def _flow(reading: Reading, of: Sequence[UUID], hospital: UUID | None = None) -> FlowView:
+def _flow(
+    reading: Reading, of: Sequence[UUID], hospital: UUID | None = None
+) -> FlowView:
     """Of these hospitals; `hospital` is the row of paces that is theirs, None that of all."""
     those = set(of)
     pace = next(
-        (each for each in reading.paces if (each.hospital, each.bucket) == (hospital, None)), None
+        (
+            each
+            for each in reading.paces
+            if (each.hospital, each.bucket) == (hospital, None)
+        ),
+        None,
     )
     failed = [each for each in reading.failed if each.hospital in those]
     decided = [each for each in reading.decided if each.hospital in those]
@@ -112,11 +125,15 @@ def _flow(reading: Reading, of: Sequence[UUID], hospital: UUID | None = None) ->
         results=pace.results if pace else 0,
         per_minute=round(pace.results / minutes, 3) if pace else 0.0,
         **_took(pace),
-        waiting=_lanes(reading, [lane for lane in reading.lanes if lane.hospital in those]),
+        waiting=_lanes(
+            reading, [lane for lane in reading.lanes if lane.hospital in those]
+        ),
         running=sum(count for each, count in reading.running.items() if each in those),
         failures=_failures((each.reason, each.lately) for each in failed),
         dead_letters=sum(each.dead for each in failed),
-        refer=rate(sum(each.refer for each in decided), sum(each.results for each in decided)),
+        refer=rate(
+            sum(each.refer for each in decided), sum(each.results for each in decided)
+        ),
     )
 
 
@@ -136,7 +153,9 @@ def _lanes(reading: Reading, lanes: Sequence[Lane]) -> list[LaneView]:
             oldest_s=_oldest_s(reading, waiting),
         )
         for lane in (Priority.URGENT, Priority.ROUTINE)
-        for waiting in [[each for each in lanes if each.urgent == (lane is Priority.URGENT)]]
+        for waiting in [
+            [each for each in lanes if each.urgent == (lane is Priority.URGENT)]
+        ]
     ]
 
 
@@ -149,16 +168,20 @@ def _failures(told: Iterable[tuple[str, int]]) -> list[FailureView]:
     counts: Counter[str] = Counter()
     for reason, jobs in told:
         counts[reason] += jobs
-    return [FailureView(reason=reason, jobs=jobs) for reason, jobs in counts.most_common() if jobs]
+    return [
+        FailureView(reason=reason, jobs=jobs)
+        for reason, jobs in counts.most_common()
+        if jobs
+    ]
 
 
 def _series(reading: Reading) -> list[BucketView]:
-    span, made = (
-        reading.span,
-        {each.bucket: each for each in reading.paces if each.bucket is not None},
-    )
+    span = reading.span
+    made = {each.bucket: each for each in reading.paces if each.bucket is not None}
     minutes = span.bucket / timedelta(minutes=1)
-    counts = [made[number].results if number in made else 0 for number in range(span.buckets)]
+    counts = [
+        made[number].results if number in made else 0 for number in range(span.buckets)
+    ]
     return [
         BucketView(
             begins=span.since + span.bucket * number,
@@ -174,14 +197,19 @@ def _worker(worker: Worker, reading: Reading) -> WallWorker:
     silent = max(reading.span.until - worker.seen_at, timedelta())
     seen_s = round(silent.total_seconds(), 1)
     return WallWorker(
-        name=worker.name, alive=silent <= PRESENT, seen_s=seen_s, model=worker.model_digest
+        name=worker.name,
+        alive=silent <= PRESENT,
+        seen_s=seen_s,
+        model=worker.model_digest,
     )
 
 
 def _live(session: SystemSession) -> ModelNamed | None:
     digest = session.models.live()
     known = (
-        {each.digest: each for each in session.observations.references([digest])} if digest else {}
+        {each.digest: each for each in session.observations.references([digest])}
+        if digest
+        else {}
     )
     if digest is None:
         return None

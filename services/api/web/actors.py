@@ -36,4 +36,8 @@ def roles(caller: Caller) -> Sequence[Role]:
 
 def roles_within(caller: Caller, hospital: str | None) -> Sequence[Role]:
     """Those that somebody of this hospital, or of the house, may be given."""
-    return [role for role in roles(caller) if (role in HOSPITAL_ROLES) == (hospital is not None)]
+    return [
+        role
+        for role in roles(caller)
+        if (role in HOSPITAL_ROLES) == (hospital is not None)
+    ]

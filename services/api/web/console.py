@@ -25,4 +25,6 @@ def show_console(
     request: Request, visitor: Visitor, template: str, /, **facts: object
 ) -> HTMLResponse:
     """A page of the console, with the sections that this person may open."""
-    return show(request, visitor, template, sections=entries(visitor.caller, SECTIONS), **facts)
+    return show(
+        request, visitor, template, sections=entries(visitor.caller, SECTIONS), **facts
+    )

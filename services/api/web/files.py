@@ -27,7 +27,10 @@ class StaticFile:
         """What is sent to a browser that accepts these encodings, and the headers that say which it is."""
         if not takes_gzip(accepted):
             return self.body, {"ETag": f'"{self.digest}"'}
-        return self.packed, {"ETag": f'"{self.digest}-gzip"', "Content-Encoding": "gzip"}
+        return self.packed, {
+            "ETag": f'"{self.digest}-gzip"',
+            "Content-Encoding": "gzip",
+        }
 
 
 def takes_gzip(accepted: str) -> bool:
@@ -50,8 +53,8 @@ def read(path: Path) -> StaticFile:
 
 
 FILES = {path.name: read(path) for path in sorted(FOLDER.iterdir())}
-VERSION = sha256("".join(name + file.digest for name, file in FILES.items()).encode()).hexdigest()[
-    :16
-]
+VERSION = sha256(
+    "".join(name + file.digest for name, file in FILES.items()).encode()
+).hexdigest()[:16]
 HERE = f"/static/{VERSION}"
 """Where pages find them."""

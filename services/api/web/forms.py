@@ -19,4 +19,6 @@ def beginning(day: date | None) -> datetime | None:
 
 def end(day: date | None) -> datetime | None:
     """The day itself is still within."""
-    return None if day is None else datetime.combine(day, time(), UTC) + timedelta(days=1)
+    return (
+        None if day is None else datetime.combine(day, time(), UTC) + timedelta(days=1)
+    )

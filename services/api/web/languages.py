@@ -21,7 +21,8 @@ class Words:
     """
 
     def __init__(self, language: Language, said: Mapping[str, str]) -> None:
-        self.language, self._said = language, said
+        self.language = language
+        self._said = said
 
     def __call__(self, key: str, **fields: object) -> str:
         said = self._said[key]
@@ -37,7 +38,11 @@ class Words:
 
     def under(self, names: Sequence[str]) -> dict[str, str]:
         """Those of these files, for a page's script."""
-        return {key: said for key, said in self._said.items() if key.partition(".")[0] in names}
+        return {
+            key: said
+            for key, said in self._said.items()
+            if key.partition(".")[0] in names
+        }
 
 
 def read_words(language: Language, folder: Path = FOLDER) -> Words:

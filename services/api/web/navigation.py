@@ -43,4 +43,6 @@ def entries(caller: Caller | None, among: Sequence[Entry] = ENTRIES) -> list[Ent
     """Those that this person may open."""
     if caller is None:
         return []
-    return [entry for entry in among if any(may(caller.role, act) for act in entry.acts)]
+    return [
+        entry for entry in among if any(may(caller.role, act) for act in entry.acts)
+    ]

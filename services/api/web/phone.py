@@ -13,7 +13,8 @@ from starlette.responses import FileResponse
 from shared.errors import NotFound
 
 HERE = Path(__file__).parent
-INK, GROUND = "#0b5a8f", "#ffffff"
+INK = "#0b5a8f"
+GROUND = "#ffffff"
 ICONS = {
     "icon-192.png": (192, 0.0),
     "icon-512.png": (512, 0.0),
@@ -73,7 +74,9 @@ def service_worker() -> FileResponse:
         "Content-Security-Policy": "default-src 'none'; connect-src 'self'",
     }
     return FileResponse(
-        HERE / "static" / "service-worker.js", media_type="text/javascript", headers=headers
+        HERE / "static" / "service-worker.js",
+        media_type="text/javascript",
+        headers=headers,
     )
 
 
@@ -85,7 +88,8 @@ def offline() -> HTMLResponse:
         for language, words in offline_words().items()
     )
     return HTMLResponse(
-        OFFLINE.format(first="en", parts=parts), headers=POLICY | {"Cache-Control": "no-cache"}
+        OFFLINE.format(first="en", parts=parts),
+        headers=POLICY | {"Cache-Control": "no-cache"},
     )
 
 
@@ -103,10 +107,18 @@ def drawn(side: int, inset: float) -> bytes:
     whole = side * FINER
     image = Image.new("RGB", (whole, whole), INK)
     pen = ImageDraw.Draw(image)
-    least, most = (0.14 + inset) * whole, (0.86 - inset) * whole
-    span, middle, thick = most - least, whole / 2, max(round(0.025 * whole), 1)
+    least = (0.14 + inset) * whole
+    most = (0.86 - inset) * whole
+    span = most - least
+    middle = whole / 2
+    thick = max(round(0.025 * whole), 1)
     pen.ellipse(
-        (least + 0.18 * span, least + 0.26 * span, most - 0.18 * span, most - 0.26 * span),
+        (
+            least + 0.18 * span,
+            least + 0.26 * span,
+            most - 0.18 * span,
+            most - 0.26 * span,
+        ),
         fill=GROUND,
     )
     arm = 0.1 * span
@@ -119,5 +131,7 @@ def drawn(side: int, inset: float) -> bytes:
         pen.line((x - arm, y, x + arm, y), fill=GROUND, width=thick)
         pen.line((x, y - arm, x, y + arm), fill=GROUND, width=thick)
     stream = BytesIO()
-    image.resize((side, side), Image.Resampling.LANCZOS).save(stream, "PNG", optimize=True)
+    image.resize((side, side), Image.Resampling.LANCZOS).save(
+        stream, "PNG", optimize=True
+    )
     return stream.getvalue()

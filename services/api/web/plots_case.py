@@ -11,9 +11,12 @@ from services.api.reports import sentences
 from services.api.reports.sentences import Say, percent
 from shared.domain.result import Result
 
-WIDTH, HEIGHT = 360, 96
-LEFT, SPAN = 14, 332
-TOP, THICK = 34, 20
+WIDTH = 360
+HEIGHT = 96
+LEFT = 14
+SPAN = 332
+TOP = 34
+THICK = 20
 """Of the scale, in pixels of its own view: where 0 % lies, how far it is to 100 %, and the bar."""
 EDGE = 62
 """The middle of a mark's words comes no nearer to the left or right, so that they are not cut off."""
@@ -27,7 +30,9 @@ def scale(say: Say, result: Result) -> str:
         f'<rect class="risk {escape(result.decision)}" x="{LEFT}" y="{TOP}" width="{filled}" height="{THICK}"/>'
     )
     marks = [
-        _mark("prevalence", say, result.prevalence, TOP, TOP + THICK + 8, TOP + THICK + 22),
+        _mark(
+            "prevalence", say, result.prevalence, TOP, TOP + THICK + 8, TOP + THICK + 22
+        ),
         _mark("cutoff", say, result.cutoff_risk, TOP - 8, TOP + THICK, TOP - 14),
     ]
     named = (
@@ -51,7 +56,9 @@ def outline(roi: Mapping[str, Any] | None, width: int, height: int) -> str:
     return f'<svg class="outline" viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
 
 
-def _mark(name: str, say: Say, share: float, top: float, foot: float, words: float) -> str:
+def _mark(
+    name: str, say: Say, share: float, top: float, foot: float, words: float
+) -> str:
     """A line across the bar from `top` to `foot`; its words stand on `words`."""
     x = round(LEFT + SPAN * share, 1)
     middle = min(max(x, EDGE), WIDTH - EDGE)
@@ -61,7 +68,7 @@ def _mark(name: str, say: Say, share: float, top: float, foot: float, words: flo
 
 
 def _ends() -> str:
-    low = f'<text class="tick" x="{LEFT}" y="{HEIGHT - 4}" text-anchor="start">0 %</text>'
-    return (
-        f'{low}<text class="tick" x="{LEFT + SPAN}" y="{HEIGHT - 4}" text-anchor="end">100 %</text>'
+    low = (
+        f'<text class="tick" x="{LEFT}" y="{HEIGHT - 4}" text-anchor="start">0 %</text>'
     )
+    return f'{low}<text class="tick" x="{LEFT + SPAN}" y="{HEIGHT - 4}" text-anchor="end">100 %</text>'

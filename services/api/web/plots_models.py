@@ -11,7 +11,8 @@ from typing import TypedDict
 
 Point = tuple[float, float]
 UNIT_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-LEAST_RADIUS, MOST_RADIUS = 3.0, 9.0
+LEAST_RADIUS = 3.0
+MOST_RADIUS = 9.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,10 @@ class Frame:
     def y(self, value: float) -> float:
         """Pixels from the top; greater values are higher up."""
         share = (value - self.low[1]) / (self.high[1] - self.low[1])
-        return round(self.height - self.bottom - share * (self.height - self.top - self.bottom), 1)
+        return round(
+            self.height - self.bottom - share * (self.height - self.top - self.bottom),
+            1,
+        )
 
     def at(self, points: Iterable[Sequence[float]]) -> str:
         return " ".join(f"{self.x(point[0])},{self.y(point[1])}" for point in points)
@@ -89,9 +93,13 @@ def roc(sides: Mapping[str, RocCurve], said: Legend) -> str:
     for name, side in sides.items():
         up = [(rate, high) for rate, _, high in side["band"]]
         down = [(rate, low) for rate, low, _ in reversed(side["band"])]
-        drawn.append(f'<polygon class="band {name}" points="{frame.at([*up, *down])}"/>')
+        drawn.append(
+            f'<polygon class="band {name}" points="{frame.at([*up, *down])}"/>'
+        )
     for name, side in sides.items():
-        drawn.append(f'<polyline class="curve {name}" points="{frame.at(side["points"])}"/>')
+        drawn.append(
+            f'<polyline class="curve {name}" points="{frame.at(side["points"])}"/>'
+        )
     return _figure(frame, said, UNIT_TICKS, UNIT_TICKS, drawn)
 
 
@@ -102,16 +110,21 @@ def calibration(sides: Mapping[str, Sequence[CalibrationBin]], said: Legend) -> 
     ----------
     sides : class -> bins
     """
-    frame, drawn = Frame(), [_diagonal(Frame())]
+    frame = Frame()
+    drawn = [_diagonal(Frame())]
     most = max((each["count"] for bins in sides.values() for each in bins), default=1)
     for name, bins in sides.items():
         drawn += [_whisker(frame, name, each) for each in bins]
-        drawn.append(f'<polyline class="curve {name}" points="{frame.at(_middles(bins))}"/>')
+        drawn.append(
+            f'<polyline class="curve {name}" points="{frame.at(_middles(bins))}"/>'
+        )
         drawn += [_bin(frame, name, each, most) for each in bins]
     return _figure(frame, said, UNIT_TICKS, UNIT_TICKS, drawn)
 
 
-def learning(series: Mapping[str, Sequence[Point]], said: Legend, most: float | None = None) -> str:
+def learning(
+    series: Mapping[str, Sequence[Point]], said: Legend, most: float | None = None
+) -> str:
     """Figures by epoch, a line for each network and fold.
 
     Parameters
@@ -123,9 +136,16 @@ def learning(series: Mapping[str, Sequence[Point]], said: Legend, most: float | 
     epochs = max((epoch for epoch, _ in points), default=1)
     top = most or round_above(max((value for _, value in points), default=1.0))
     frame = Frame(high=(max(epochs, 2), top), low=(1, 0), height=220)
-    drawn = [_line(frame, name, number, line) for number, (name, line) in enumerate(series.items())]
+    drawn = [
+        _line(frame, name, number, line)
+        for number, (name, line) in enumerate(series.items())
+    ]
     return _figure(
-        frame, said, _epochs(int(max(epochs, 2))), [top * share for share in (0, 0.5, 1)], drawn
+        frame,
+        said,
+        _epochs(int(max(epochs, 2))),
+        [top * share for share in (0, 0.5, 1)],
+        drawn,
     )
 
 
@@ -135,30 +155,36 @@ def round_above(value: float) -> float:
         return 1.0
     power = 10.0 ** ceil(log10(value) - 1)
     return next(
-        step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= value * (1 - 1e-9)
+        step * power
+        for step in (1.0, 2.0, 5.0, 10.0)
+        if step * power >= value * (1 - 1e-9)
     )
 
 
 def _line(frame: Frame, name: str, number: int, line: Sequence[Point]) -> str:
     mark = (
-        f'<circle cx="{frame.x(line[-1][0])}" cy="{frame.y(line[-1][1])}" r="3"/>' if line else ""
+        f'<circle cx="{frame.x(line[-1][0])}" cy="{frame.y(line[-1][1])}" r="3"/>'
+        if line
+        else ""
     )
     drawn = f'<polyline class="curve" points="{frame.at(line)}"/>{mark}'
     return f'<g class="line line-{number % 6}" data-step="{escape(name)}"><title>{escape(name)}</title>{drawn}</g>'
 
 
 def _whisker(frame: Frame, name: str, each: CalibrationBin) -> str:
-    x, interval = frame.x(each["mean_probability"]), each["interval"]
+    x = frame.x(each["mean_probability"])
+    interval = each["interval"]
     return f'<line class="whisker {name}" x1="{x}" x2="{x}" y1="{frame.y(interval["low"])}" y2="{frame.y(interval["high"])}"/>'
 
 
 def _bin(frame: Frame, name: str, each: CalibrationBin, most: int) -> str:
-    radius = round(LEAST_RADIUS + (MOST_RADIUS - LEAST_RADIUS) * (each["count"] / most) ** 0.5, 1)
-    x, y = frame.x(each["mean_probability"]), frame.y(each["observed"])
-    told = f"{each['malignant']} / {each['count']}"
-    return (
-        f'<circle class="bin {name}" cx="{x}" cy="{y}" r="{radius}"><title>{told}</title></circle>'
+    radius = round(
+        LEAST_RADIUS + (MOST_RADIUS - LEAST_RADIUS) * (each["count"] / most) ** 0.5, 1
     )
+    x = frame.x(each["mean_probability"])
+    y = frame.y(each["observed"])
+    told = f"{each['malignant']} / {each['count']}"
+    return f'<circle class="bin {name}" cx="{x}" cy="{y}" r="{radius}"><title>{told}</title></circle>'
 
 
 def _middles(bins: Sequence[CalibrationBin]) -> list[Point]:
@@ -175,16 +201,18 @@ def _epochs(most: int) -> list[int]:
 
 
 def _figure(
-    frame: Frame, said: Legend, x_ticks: Sequence[float], y_ticks: Sequence[float], drawn: list[str]
+    frame: Frame,
+    said: Legend,
+    x_ticks: Sequence[float],
+    y_ticks: Sequence[float],
+    drawn: list[str],
 ) -> str:
     """The axes with what is drawn between them; title and description name it to who cannot see it."""
     ticks = [_x_tick(frame, value) for value in x_ticks] + [
         _y_tick(frame, value) for value in y_ticks
     ]
-    middle_x, middle_y = (
-        (frame.left + frame.width - frame.right) / 2,
-        (frame.top + frame.height - frame.bottom) / 2,
-    )
+    middle_x = (frame.left + frame.width - frame.right) / 2
+    middle_y = (frame.top + frame.height - frame.bottom) / 2
     axes = (
         f'<text class="axis" x="{middle_x}" y="{frame.height - 10}" text-anchor="middle">{escape(said.x)}</text>'
         f'<text class="axis" transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">{escape(said.y)}</text>'
@@ -198,14 +226,14 @@ def _figure(
 
 
 def _x_tick(frame: Frame, value: float) -> str:
-    x, floor = frame.x(value), frame.height - frame.bottom
+    x = frame.x(value)
+    floor = frame.height - frame.bottom
     line = f'<line class="grid" x1="{x}" x2="{x}" y1="{frame.top}" y2="{floor}"/>'
-    return (
-        f'{line}<text class="tick" x="{x}" y="{floor + 16}" text-anchor="middle">{value:g}</text>'
-    )
+    return f'{line}<text class="tick" x="{x}" y="{floor + 16}" text-anchor="middle">{value:g}</text>'
 
 
 def _y_tick(frame: Frame, value: float) -> str:
-    y, right = frame.y(value), frame.width - frame.right
+    y = frame.y(value)
+    right = frame.width - frame.right
     line = f'<line class="grid" x1="{frame.left}" x2="{right}" y1="{y}" y2="{y}"/>'
     return f'{line}<text class="tick" x="{frame.left - 6}" y="{y + 4}" text-anchor="end">{value:g}</text>'

@@ -35,9 +35,14 @@ def gauge(each: QuantityDrift, said: Legend) -> str:
     """The stability index on a scale with the limits from which to watch and to be alarmed."""
     frame = _scaled(max(LEAST_SCALE, each.alarm_from * 1.4, each.psi * 1.1))
     zones = (("ok", 0.0, each.watch_from), ("watch", each.watch_from, each.alarm_from))
-    drawn = [_zone(frame, *zone) for zone in (*zones, ("alarm", each.alarm_from, frame.high[0]))]
+    drawn = [
+        _zone(frame, *zone)
+        for zone in (*zones, ("alarm", each.alarm_from, frame.high[0]))
+    ]
     drawn += [_limit(frame, value) for value in (each.watch_from, each.alarm_from)]
-    x, top, floor = frame.x(each.psi), frame.top, frame.height - frame.bottom
+    x = frame.x(each.psi)
+    top = frame.top
+    floor = frame.height - frame.bottom
     mark = f'<path class="mark" d="M{x} {top - 4}V{floor + 4}m-5 5l5 -7l5 7z"/>'
     return _svg(frame, said, "gauge", [*drawn, mark])
 
@@ -47,7 +52,9 @@ def through_time(steps: Sequence[Step], said: Legend) -> str:
     frame = replace(RATES, low=(-0.5, 0.0), high=(max(len(steps), 2) - 0.5, 1.0))
     measured = _measured(steps)
     drawn = [_level(frame, value) for value in (0.0, 0.5, 1.0)]
-    drawn += [_name(frame, place, step[0], len(steps)) for place, step in enumerate(steps)]
+    drawn += [
+        _name(frame, place, step[0], len(steps)) for place, step in enumerate(steps)
+    ]
     drawn += [_interval(frame, step) for step in measured]
     line = frame.at([(step.place, step.value) for step in measured])
     return _svg(
@@ -71,19 +78,24 @@ def _scaled(high: float) -> Frame:
 
 
 def _zone(frame: Frame, name: str, low: float, high: float) -> str:
-    left, right = frame.x(low), frame.x(high)
+    left = frame.x(low)
+    right = frame.x(high)
     height = frame.height - frame.top - frame.bottom
     return f'<rect class="zone {name}" x="{left}" y="{frame.top}" width="{max(0, right - left):.1f}" height="{height}"/>'
 
 
 def _limit(frame: Frame, value: float) -> str:
-    x, floor = frame.x(value), frame.height - frame.bottom
+    x = frame.x(value)
+    floor = frame.height - frame.bottom
     line = f'<line class="axis" x1="{x}" x2="{x}" y1="{frame.top}" y2="{floor + 5}"/>'
-    return f'{line}<text x="{x}" y="{floor + 19}" text-anchor="middle">{value:.2f}</text>'
+    return (
+        f'{line}<text x="{x}" y="{floor + 19}" text-anchor="middle">{value:.2f}</text>'
+    )
 
 
 def _level(frame: Frame, value: float) -> str:
-    y, right = frame.y(value), frame.width - frame.right
+    y = frame.y(value)
+    right = frame.width - frame.right
     line = f'<line class="gridline" x1="{frame.left}" x2="{right}" y1="{y}" y2="{y}"/>'
     return f'{line}<text x="{frame.left - 6}" y="{y + 4}" text-anchor="end">{value:g}</text>'
 
@@ -97,7 +109,8 @@ def _name(frame: Frame, place: int, name: str, steps: int) -> str:
 
 def _interval(frame: Frame, step: Measured) -> str:
     x = frame.x(step.place)
-    low, high = frame.y(step.low), frame.y(step.high)
+    low = frame.y(step.low)
+    high = frame.y(step.high)
     return f'<line class="whisker" x1="{x}" x2="{x}" y1="{low}" y2="{high}"/>'
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-WIDTH, HEIGHT, PAD = 300, 60, 3
+WIDTH = 300
+HEIGHT = 60
+PAD = 3
 Values = Sequence[float | None]
 Point = tuple[float, float]
 
@@ -19,7 +21,12 @@ def sparkline(key: str, title: str, desc: str, lines: Mapping[str, Values]) -> s
     """
     top = (
         max(
-            (value for values in lines.values() for value in values if value is not None),
+            (
+                value
+                for values in lines.values()
+                for value in values
+                if value is not None
+            ),
             default=0.0,
         )
         or 1.0
@@ -33,13 +40,15 @@ def sparkline(key: str, title: str, desc: str, lines: Mapping[str, Values]) -> s
 
 
 def _line(name: str, values: Values, top: float) -> str:
-    step, tall = WIDTH / max(len(values) - 1, 1), HEIGHT - 2 * PAD
+    step = WIDTH / max(len(values) - 1, 1)
+    tall = HEIGHT - 2 * PAD
     runs_at = [
         [(place * step, HEIGHT - PAD - value / top * tall) for place, value in run]
         for run in runs(values)
     ]
     return "".join(
-        _piece(name, points if len(points) > 1 else _dash(points[0], step)) for points in runs_at
+        _piece(name, points if len(points) > 1 else _dash(points[0], step))
+        for points in runs_at
     )
 
 
@@ -51,7 +60,9 @@ def _dash(point: Point, step: float) -> list[Point]:
 
 def _piece(name: str, points: Sequence[Point]) -> str:
     told = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline class="{name}" vector-effect="non-scaling-stroke" points="{told}"/>'
+    return (
+        f'<polyline class="{name}" vector-effect="non-scaling-stroke" points="{told}"/>'
+    )
 
 
 def runs(values: Values) -> Iterator[list[tuple[int, float]]]:

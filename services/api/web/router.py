@@ -73,7 +73,11 @@ def static(
         "Vary": "Accept-Encoding",
     }
     if if_none_match == told["ETag"]:
-        return Response(status_code=304, headers={"Content-Security-Policy": POLICY} | told)
+        return Response(
+            status_code=304, headers={"Content-Security-Policy": POLICY} | told
+        )
     return Response(
-        body, media_type=FILES[name].kind, headers={"Content-Security-Policy": POLICY} | told
+        body,
+        media_type=FILES[name].kind,
+        headers={"Content-Security-Policy": POLICY} | told,
     )

@@ -59,7 +59,8 @@ POLICY = "; ".join(
 )
 HEADERS = {"Content-Security-Policy": POLICY, "Vary": "Accept-Language, Cookie"}
 THEMES = ("auto", "light", "dark")
-LANGUAGE_COOKIE, THEME_COOKIE = "sera-language", "sera-theme"
+LANGUAGE_COOKIE = "sera-language"
+THEME_COOKIE = "sera-theme"
 KEPT_S = 365 * 24 * 3600
 """How long a browser keeps the language and the light that its person chose."""
 
@@ -98,7 +99,8 @@ class SignedInVisitor(Visitor):
 def anyone(request: Request, transaction: TransactionDep) -> Visitor:
     """Somebody, signed in or not."""
     dependencies = wiring(request)
-    words, theme = _words(request), _theme(request)
+    words = _words(request)
+    theme = _theme(request)
     token = dependencies.site.token(request.headers)
     if token is None:
         return Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
@@ -107,7 +109,9 @@ def anyone(request: Request, transaction: TransactionDep) -> Visitor:
     if verified is None or verified.must_change or verified.caller.person is None:
         return Visitor(caller=None, csrf=csrf(token), words=words, theme=theme)
     person = session.people.find(verified.caller.person)
-    hospital = session.hospitals.read(person.hospital_id) if person.hospital_id else None
+    hospital = (
+        session.hospitals.read(person.hospital_id) if person.hospital_id else None
+    )
     return SignedInVisitor(
         caller=verified.caller,
         csrf=csrf(token),
@@ -135,17 +139,25 @@ Anyone = Annotated[Visitor, Depends(anyone)]
 PagePerson = Annotated[SignedInVisitor, Depends(signed_in())]
 
 
-def page_hospital_session(transaction: TransactionDep, visitor: PagePerson) -> HospitalSession:
+def page_hospital_session(
+    transaction: TransactionDep, visitor: PagePerson
+) -> HospitalSession:
     """The page's transaction within the visitor's hospital; it comes after the parameter that checks the visitor."""
-    return HospitalSession(transaction, hospital_of(visitor.caller), visitor.caller.actor)
+    return HospitalSession(
+        transaction, hospital_of(visitor.caller), visitor.caller.actor
+    )
 
 
-def page_system_session(transaction: TransactionDep, visitor: PagePerson) -> SystemSession:
+def page_system_session(
+    transaction: TransactionDep, visitor: PagePerson
+) -> SystemSession:
     """The page's transaction over every hospital; it comes after the parameter that checks the visitor."""
     return SystemSession(transaction, visitor.caller.actor)
 
 
-def page_caller_session(transaction: TransactionDep, visitor: PagePerson) -> CallerSession:
+def page_caller_session(
+    transaction: TransactionDep, visitor: PagePerson
+) -> CallerSession:
     """The page's transaction over what the visitor may see."""
     return session_of(transaction, visitor.caller)
 
@@ -164,7 +176,12 @@ PagePersonKeeper = Annotated[SignedInVisitor, Depends(signed_in(Act.MANAGE_PEOPL
 
 
 def show(
-    request: Request, visitor: Visitor, template: str, status: int = 200, /, **facts: object
+    request: Request,
+    visitor: Visitor,
+    template: str,
+    status: int = 200,
+    /,
+    **facts: object,
 ) -> HTMLResponse:
     """A page in the visitor's language and light."""
     shared = {
@@ -175,7 +192,9 @@ def show(
         "themes": THEMES,
         "version": VERSION,
     }
-    answer = PAGES.TemplateResponse(request, template, shared | facts, status, headers=HEADERS)
+    answer = PAGES.TemplateResponse(
+        request, template, shared | facts, status, headers=HEADERS
+    )
     _keep(request, answer)
     return answer
 
@@ -214,17 +233,24 @@ def _problem(request: Request, error: SeraError) -> HTMLResponse:
     """In a transaction of its own: that of the request is undone, for it may have failed."""
     transaction: Transaction = request.state.transaction
     transaction.rollback()
-    words, theme = _words(request), _theme(request)
+    words = _words(request)
+    theme = _theme(request)
     visitor = Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
     if not isinstance(error, Unavailable):
         with suppress(Unavailable), reachable():
             visitor = anyone(request, transaction)
     said = sentence(error.code, error.facts, str(error), visitor.language)[0]
-    return show(request, visitor, "problem.html", error.status, code=error.code, said=said)
+    return show(
+        request, visitor, "problem.html", error.status, code=error.code, said=said
+    )
 
 
 def _here(request: Request) -> str:
-    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    return (
+        f"{request.url.path}?{request.url.query}"
+        if request.url.query
+        else request.url.path
+    )
 
 
 def _words(request: Request) -> Words:
@@ -248,5 +274,11 @@ def _keep(request: Request, answer: Response) -> None:
         chosen = request.query_params.get(name)
         if chosen is not None and chosen in known:
             answer.set_cookie(
-                cookie, chosen, KEPT_S, path="/", secure=secure, httponly=True, samesite="lax"
+                cookie,
+                chosen,
+                KEPT_S,
+                path="/",
+                secure=secure,
+                httponly=True,
+                samesite="lax",
             )

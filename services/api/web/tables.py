@@ -10,7 +10,13 @@ from markupsafe import Markup
 PART = re.compile(r"<(/?)(table|thead|tbody|tr|th|td)\b([^>]*)>")
 TAG = re.compile(r"<[^>]*>")
 SPAN = re.compile(r'colspan="(\d+)"')
-ROLES = {"table": "table", "thead": "rowgroup", "tbody": "rowgroup", "tr": "row", "td": "cell"}
+ROLES = {
+    "table": "table",
+    "thead": "rowgroup",
+    "tbody": "rowgroup",
+    "tr": "row",
+    "td": "cell",
+}
 UNNAMED = re.compile(r'scope="|data-label="|class="acts|colspan="')
 """Cells that speak for themselves: a row's name, one named by hand, buttons, one that goes over several columns."""
 
@@ -25,7 +31,9 @@ class _Reading:
 
     def __init__(self) -> None:
         self._names: list[str] = []
-        self._heading, self._column, self._begun = False, 0, 0
+        self._heading = False
+        self._column = 0
+        self._begun = 0
 
     def __call__(self, part: re.Match[str]) -> str:
         closing, tag, attributes = part.groups()
@@ -39,9 +47,13 @@ class _Reading:
         return part[0] if closing else f'<{tag} role="{ROLES[tag]}"{attributes}>'
 
     def _cell(self, part: re.Match[str], tag: str, attributes: str) -> str:
-        column, wide = self._column, SPAN.search(attributes)
-        self._column, self._begun = column + (int(wide[1]) if wide else 1), part.end()
-        label = "" if self._heading or UNNAMED.search(attributes) else self._label(column)
+        column = self._column
+        wide = SPAN.search(attributes)
+        self._column = column + (int(wide[1]) if wide else 1)
+        self._begun = part.end()
+        label = (
+            "" if self._heading or UNNAMED.search(attributes) else self._label(column)
+        )
         return f'<{tag} role="{_role(tag, attributes)}"{label}{attributes}>'
 
     def _label(self, column: int) -> str:
@@ -50,7 +62,9 @@ class _Reading:
 
     def _end(self, part: re.Match[str]) -> str:
         if self._heading:
-            told = " ".join(TAG.sub("", part.string[self._begun : part.start()]).split())
+            told = " ".join(
+                TAG.sub("", part.string[self._begun : part.start()]).split()
+            )
             self._names += [told.replace('"', "&quot;")] + [""] * (
                 self._column - len(self._names) - 1
             )

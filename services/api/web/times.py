@@ -17,6 +17,6 @@ WHOLE = "%Y-%m-%d %H:%M:%S UTC"
 def moment(at: datetime, shape: str = "minute") -> Markup:
     """A `time` element; what it says stays where no script runs."""
     utc = at.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{}" data-shape="{}">{} UTC</time>').format(
-        f"{utc.isoformat()}", f"{utc:{WHOLE}}", shape, f"{utc:{SHAPES[shape]}}"
-    )
+    return Markup(
+        '<time datetime="{}" title="{}" data-shape="{}">{} UTC</time>'
+    ).format(f"{utc.isoformat()}", f"{utc:{WHOLE}}", shape, f"{utc:{SHAPES[shape]}}")

@@ -50,7 +50,9 @@ def exported(session: HospitalSession, ledger: Ledger, asked: Asked) -> Iterator
     return _pieces(ledger, session.hospital_id, session.actor, until)
 
 
-def _pieces(ledger: Ledger, hospital_id: UUID, actor: str, asked: Asked) -> Iterator[str]:
+def _pieces(
+    ledger: Ledger, hospital_id: UUID, actor: str, asked: Asked
+) -> Iterator[str]:
     yield BOM + _rows([list(COLUMNS)])
     after: Place | None = None
     while True:

@@ -44,7 +44,9 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="ignore")
     state: Annotated[JobState | None, Blank] = None
     decision: Annotated[Decision | None, Blank] = None
-    fna: Annotated[bool | None, Blank] = Field(None, description="Whether FNA is advised.")
+    fna: Annotated[bool | None, Blank] = Field(
+        None, description="Whether FNA is advised."
+    )
     outcome: Annotated[Told | None, Blank] = Field(
         None, description="What is known of the case's end."
     )
@@ -57,7 +59,8 @@ class Question(BaseModel):
         None, alias="to", description=f"Accepted until. {DAY}"
     )
     q: OptionalText = Field(
-        None, description="How your own number, or the case's id (8 digits or more), begins."
+        None,
+        description="How your own number, or the case's id (8 digits or more), begins.",
     )
     batch: BatchLabel = Field(None, description="The label it was sent with.")
     order: Annotated[Order | None, Blank] = Field(
@@ -116,7 +119,9 @@ class LineView(BaseModel):
     facts: dict[str, Any] | None = Field(
         description="What the sentence is made of: numbers and names."
     )
-    risk: float | None = Field(description="Calibrated risk of malignancy; null without a result.")
+    risk: float | None = Field(
+        description="Calibrated risk of malignancy; null without a result."
+    )
     decision: str | None
     fna: bool | None = Field(description="Whether FNA is advised.")
     warnings: list[str] = Field(description="Codes of the result's warnings.")
@@ -154,7 +159,9 @@ def line_view(line: Line) -> LineView:
     ending = {name: getattr(line, name) for name in Ending.model_fields}
     outcome = None if line.malignant is None else Ending(**ending)
     message = word(line.reason, line.facts or {}) if line.reason else None
-    return LineView(**told, message=message, warnings=list(line.warnings), outcome=outcome)
+    return LineView(
+        **told, message=message, warnings=list(line.warnings), outcome=outcome
+    )
 
 
 def _moment(told: date | datetime | None, of_day: time) -> datetime | None:

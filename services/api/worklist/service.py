@@ -22,35 +22,48 @@ from shared.ledger.worklist import COUNTED, Line, Order, Place
 
 
 class WorklistService:
-    def __init__(self, session: HospitalSession, caller: Caller, read_audit: ReadAudit) -> None:
+    def __init__(
+        self, session: HospitalSession, caller: Caller, read_audit: ReadAudit
+    ) -> None:
         self._session = session
         self._caller = caller
         self._read_audit = read_audit
 
     def page(self, question: PageQuestion) -> WorklistPage:
         """Raises CursorInvalid."""
-        asked, limit = question.asked(), question.limit
+        asked = question.asked()
+        limit = question.limit
         after = _place(question.cursor, asked.order)
         lines = self._session.worklist.page(asked, after, limit + 1)
         count = self._session.worklist.count(asked)
-        shown = [(line.case_id, line.job_id) for line in lines[:limit] if line.risk is not None]
+        shown = [
+            (line.case_id, line.job_id)
+            for line in lines[:limit]
+            if line.risk is not None
+        ]
         self._read_audit.note(self._session, self._caller, Event.RESULT_READ, shown)
         return WorklistPage(
             cases=[line_view(line) for line in lines[:limit]],
-            next_cursor=_cursor(lines[limit - 1], asked.order) if len(lines) > limit else None,
+            next_cursor=_cursor(lines[limit - 1], asked.order)
+            if len(lines) > limit
+            else None,
             total=min(count, COUNTED),
             more_than_total=count > COUNTED,
         )
 
     def dead_letters(self) -> list[DeadLettersView]:
         """This hospital's by their reasons, each with a sentence of one of them; most cases first."""
-        return [dead_letters_view(of_reason) for of_reason in self._session.worklist.dead()]
+        return [
+            dead_letters_view(of_reason) for of_reason in self._session.worklist.dead()
+        ]
 
 
 def _cursor(line: Line, order: Order) -> str:
     value, job_id = line.place(order)
     told = value.isoformat() if isinstance(value, datetime) else value
-    return base64.urlsafe_b64encode(json.dumps([order, told, str(job_id)]).encode()).decode()
+    return base64.urlsafe_b64encode(
+        json.dumps([order, told, str(job_id)]).encode()
+    ).decode()
 
 
 def _place(cursor: str | None, order: Order) -> Place | None:
@@ -59,8 +72,17 @@ def _place(cursor: str | None, order: Order) -> Place | None:
         return None
     try:
         of, told, job_id = json.loads(base64.urlsafe_b64decode(cursor))
-        place = float(told) if order is Order.RISK else datetime.fromisoformat(told), UUID(job_id)
-    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
+        place = (
+            float(told) if order is Order.RISK else datetime.fromisoformat(told),
+            UUID(job_id),
+        )
+    except (
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        binascii.Error,
+    ) as error:
         raise CursorInvalid from error
     if of != order:
         raise CursorInvalid

@@ -5,4 +5,12 @@ from shared.imaging.calipers.finding import find_marks
 from shared.imaging.calipers.marks import Mark, MarkKind, ends
 from shared.imaging.calipers.removal import remove_marks
 
-__all__ = ["Mark", "MarkKind", "caliper_mm", "ends", "find_marks", "remove_marks", "roi_from_marks"]
+__all__ = [
+    "Mark",
+    "MarkKind",
+    "caliper_mm",
+    "ends",
+    "find_marks",
+    "remove_marks",
+    "roi_from_marks",
+]

@@ -17,7 +17,8 @@ Grey = NDArray[np.uint8]
 GLYPHS = "ABCD234"
 HEIGHTS = (1.5, 1.8, 2.15)
 """Height of a letter in half lengths of its mark: measured 1.4 to 2.2."""
-LOOKS_ALIKE, STROKE_SHARE = 0.6, 0.4
+LOOKS_ALIKE = 0.6
+STROKE_SHARE = 0.4
 """Correlation from which strokes are a glyph, and how bright they are against the mark's: both are drawn in one grey.
 
 A 1 is a stroke as speckle makes many, so it is left where it is.
@@ -31,7 +32,10 @@ LEAST_INK = 0.5
 """Bright pixels beside a mark, against its width and height, from which a letter is looked for at all."""
 DOT_SHARE = 0.45
 """Of the marks' contrast, what a dot has at least; all are drawn in one grey."""
-RIDGE, RIDGE_SHARE, FLANK_PX, LEAST_WAY = 12, 0.7, 3, 12
+RIDGE = 12
+RIDGE_SHARE = 0.7
+FLANK_PX = 3
+LEAST_WAY = 12
 """A dotted line: grey levels above both flanks `FLANK_PX` pixels aside, over that share of at least so many pixels."""
 SPARSEST_PX = 8
 """Way for each dot below which a line counts as dotted throughout."""
@@ -44,7 +48,9 @@ def letters(fine: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[
     blotted = fine.copy()
     for mark in ends:
         box = mark.box
-        blotted[max(box.y, 0) : box.y + box.height, max(box.x, 0) : box.x + box.width] = 0
+        blotted[
+            max(box.y, 0) : box.y + box.height, max(box.x, 0) : box.x + box.width
+        ] = 0
     found: dict[Box, Mark] = {}
     for mark, contrast in zip(ends, contrasts, strict=True):
         if glyph := _glyph_beside(blotted, mark, STROKE_SHARE * contrast):
@@ -59,12 +65,16 @@ def letters(fine: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[
 
 def _glyph_beside(fine: Grey, mark: Mark, least: float) -> Box | None:
     """Where the strokes around a mark look most like a glyph, if they do."""
-    reach_x, reach_y = (round(REACH * side / 2) for side in (mark.box.width, mark.box.height))
-    left, top = max(round(mark.x) - reach_x, 0), max(round(mark.y) - reach_y, 0)
+    reach_x, reach_y = (
+        round(REACH * side / 2) for side in (mark.box.width, mark.box.height)
+    )
+    left = max(round(mark.x) - reach_x, 0)
+    top = max(round(mark.y) - reach_y, 0)
     window = fine[top : round(mark.y) + reach_y + 1, left : round(mark.x) + reach_x + 1]
     if (window >= least).sum() < LEAST_INK * (mark.box.width + mark.box.height):
         return None
-    best, place = LOOKS_ALIKE, None
+    best = LOOKS_ALIKE
+    place = None
     for glyph in _glyphs(mark.box.width // 2, mark.box.height // 2):
         height, width = glyph.shape
         if height > window.shape[0] or width > window.shape[1]:
@@ -74,7 +84,8 @@ def _glyph_beside(fine: Grey, mark: Mark, least: float) -> Box | None:
         )
         strokes = window[y : y + height, x : x + width][glyph > FAINTEST_INK]
         if best < likeness < math.inf and strokes.mean() >= least:
-            best, place = likeness, Box(left + x, top + y, width, height)
+            best = likeness
+            place = Box(left + x, top + y, width, height)
     return place
 
 
@@ -87,7 +98,9 @@ def _glyphs(across: int, deep: int) -> tuple[Grey, ...]:
         tall = height * deep
         wide = tall * ink.shape[1] / ink.shape[0] * across / deep
         small = cv2.resize(
-            ink, (max(round(wide), 3), max(round(tall), 3)), interpolation=cv2.INTER_AREA
+            ink,
+            (max(round(wide), 3), max(round(tall), 3)),
+            interpolation=cv2.INTER_AREA,
         )
         framed = cv2.copyMakeBorder(small, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
         drawn.append(np.asarray(framed, np.uint8))
@@ -96,7 +109,9 @@ def _glyphs(across: int, deep: int) -> tuple[Grey, ...]:
 
 def _drawn(glyph: str) -> Grey:
     canvas = np.zeros((FINE, FINE), np.uint8)
-    cv2.putText(canvas, glyph, (16, 76), cv2.FONT_HERSHEY_SIMPLEX, 2.4, 255, 7, cv2.LINE_AA)
+    cv2.putText(
+        canvas, glyph, (16, 76), cv2.FONT_HERSHEY_SIMPLEX, 2.4, 255, 7, cv2.LINE_AA
+    )
     x, y, width, height = cv2.boundingRect(canvas)
     return canvas[y : y + height, x : x + width]
 
@@ -107,10 +122,14 @@ def dots(pixels: Grey, ends: Sequence[Mark], contrasts: Sequence[int]) -> list[M
         return []
     specks = _specks(pixels)
     found: dict[tuple[int, int], None] = {}
-    for (one, contrast), (other, least) in combinations(zip(ends, contrasts, strict=True), 2):
+    for (one, contrast), (other, least) in combinations(
+        zip(ends, contrasts, strict=True), 2
+    ):
         if one.kind is other.kind:
             found |= dict.fromkeys(
-                _drawn_between(pixels, specks, one, other, DOT_SHARE * min(contrast, least))
+                _drawn_between(
+                    pixels, specks, one, other, DOT_SHARE * min(contrast, least)
+                )
             )
     return [Mark(MarkKind.DOT, x, y, Box(x - 1, y - 1, 3, 3)) for x, y in found]
 
@@ -124,7 +143,11 @@ def _drawn_between(
     if close := _dotted(pixels, way):
         return close + [(round(x), round(y)) for x, y in whole.tolist()]
     single = _single(specks, way, least)
-    return _single(specks, whole, least) if len(single) * SPARSEST_PX >= len(way) > 0 else single
+    return (
+        _single(specks, whole, least)
+        if len(single) * SPARSEST_PX >= len(way) > 0
+        else single
+    )
 
 
 def _specks(pixels: Grey) -> Grey:
@@ -140,7 +163,8 @@ def _sides(mark: Mark) -> tuple[int, int]:
 
 def _way(one: Mark, other: Mark, clear_px: float) -> NDArray[np.float64]:
     """Points (N, 2) a pixel apart from one mark to the other, those within `clear_px` of a mark left out."""
-    start, end = np.array([one.x, one.y]), np.array([other.x, other.y])
+    start = np.array([one.x, one.y])
+    end = np.array([other.x, other.y])
     length = math.dist(start, end)
     steps = np.arange(clear_px, length - clear_px, 1.0)[:, None]
     points: NDArray[np.float64] = start + steps * (end - start) / max(length, 1.0)
@@ -159,15 +183,20 @@ def _dotted(pixels: Grey, way: NDArray[np.float64]) -> list[tuple[int, int]]:
         for axis in (0, 1)
     )
     across = pixels[y, x].astype(int)
-    near, flanks = across[:, FLANK_PX - 1 : FLANK_PX + 2], across[:, [0, -1]].max(1)
+    near = across[:, FLANK_PX - 1 : FLANK_PX + 2]
+    flanks = across[:, [0, -1]].max(1)
     if (near.max(1) - flanks >= RIDGE).mean() < RIDGE_SHARE:
         return []
     highest = FLANK_PX - 1 + near.argmax(1)
     order = np.arange(len(way))
-    return list(zip(x[order, highest].tolist(), y[order, highest].tolist(), strict=True))
+    return list(
+        zip(x[order, highest].tolist(), y[order, highest].tolist(), strict=True)
+    )
 
 
-def _single(specks: Grey, way: NDArray[np.float64], least: float) -> list[tuple[int, int]]:
+def _single(
+    specks: Grey, way: NDArray[np.float64], least: float
+) -> list[tuple[int, int]]:
     """Specks within a pixel of the line."""
     height, width = specks.shape
     columns, rows = (

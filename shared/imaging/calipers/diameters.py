@@ -69,7 +69,9 @@ def roi_from_marks(marks: tuple[Mark, ...], width: int, height: int) -> Roi | No
         return None
 
 
-def caliper_mm(marks: tuple[Mark, ...], spacing_mm: tuple[float, float]) -> float | None:
+def caliper_mm(
+    marks: tuple[Mark, ...], spacing_mm: tuple[float, float]
+) -> float | None:
     """The longest diameter between end marks in mm; `spacing_mm` is of rows and columns."""
     return max((_length(each, *spacing_mm) for each in diameters(marks)), default=None)
 
@@ -92,7 +94,9 @@ def _cross_in_the_middle(one: Diameter, other: Diameter) -> bool:
     lengths = _length(one), _length(other)
     if min(lengths) < SHORTEST_PX or min(lengths) < LEAST_RATIO * max(lengths):
         return False
-    return _middles_apart((one, other)) <= OFF_CENTRE and _angle(one, other) >= LEAST_ANGLE
+    return (
+        _middles_apart((one, other)) <= OFF_CENTRE and _angle(one, other) >= LEAST_ANGLE
+    )
 
 
 def _angle(one: Diameter, other: Diameter) -> float:
@@ -103,12 +107,10 @@ def _angle(one: Diameter, other: Diameter) -> float:
 
 def _box(diameter: Diameter, width: int, height: int) -> dict[str, list[float]]:
     (x, y), radius = _middle(diameter), _length(diameter) / 2
-    left, top, right, bottom = (
-        max(x - radius, 0),
-        max(y - radius, 0),
-        min(x + radius, width),
-        min(y + radius, height),
-    )
+    left = max(x - radius, 0)
+    top = max(y - radius, 0)
+    right = min(x + radius, width)
+    bottom = min(y + radius, height)
     return {"box": [left, top, right - left, bottom - top]}
 
 

@@ -16,7 +16,8 @@ MOST_PIXELS = 1_300_000
 """Larger images are looked at scaled down: marks of a phone's photograph of a screen are larger too."""
 CLEAR = ((0.66, 34),)
 """Agreement with a drawn mark and contrast in grey levels; a mark meets one of the pairs. From 113 real marks."""
-SMALL_HALF, SMALL_CLEAR = 4, ((0.68, 130), (0.72, 60), (0.80, 45))
+SMALL_HALF = 4
+SMALL_CLEAR = ((0.68, 130), (0.72, 60), (0.80, 45))
 """Up to this half length four specks of speckle make a mark now and then, so more is asked."""
 FAINT = ((0.62, 40),)
 """What is enough beside a clear mark of the same kind and size."""
@@ -68,7 +69,9 @@ def find_marks(pixels: Grey) -> tuple[Mark, ...]:
     height, width = pixels.shape
     scale = min((MOST_PIXELS / (height * width)) ** 0.5, 1.0)
     if scale < 1:
-        resized = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(
+            pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+        )
         smaller = np.asarray(resized, np.uint8)
         return tuple(_scaled(mark, 1 / scale) for mark in _find(smaller))
     return _find(pixels)
@@ -76,14 +79,19 @@ def find_marks(pixels: Grey) -> tuple[Mark, ...]:
 
 def _find(pixels: Grey) -> tuple[Mark, ...]:
     fine = thin(pixels)
-    likely = [each for each in _candidates(pixels, fine) if _clear(each) or _meets(each, FAINT)]
+    likely = [
+        each
+        for each in _candidates(pixels, fine)
+        if _clear(each) or _meets(each, FAINT)
+    ]
     standing = _apart(
         [each for each in likely if _inside(pixels, each) and _has_spokes(pixels, each)]
     )
     found = sorted(_believed(standing), key=lambda each: (each.x, each.y))
     if len(found) > MOST_ENDS:
         return ()
-    ends, contrasts = [each.mark for each in found], [each.contrast for each in found]
+    ends = [each.mark for each in found]
+    contrasts = [each.contrast for each in found]
     return (*ends, *letters(fine, ends, contrasts), *dots(pixels, ends, contrasts))
 
 
@@ -99,14 +107,16 @@ def _candidates(pixels: Grey, fine: Grey) -> list[_Candidate]:
             strict=True,
         )
         found += [
-            _Candidate(kind, x, y, tuple(half), *strength) for (x, y), half, *strength in rows
+            _Candidate(kind, x, y, tuple(half), *strength)
+            for (x, y), half, *strength in rows
         ]
     return found
 
 
 def _meets(each: _Candidate, bars: tuple[tuple[float, int], ...]) -> bool:
     return any(
-        each.agreement >= agreement and each.contrast >= contrast for agreement, contrast in bars
+        each.agreement >= agreement and each.contrast >= contrast
+        for agreement, contrast in bars
     )
 
 
@@ -118,7 +128,10 @@ def _apart(candidates: list[_Candidate]) -> list[_Candidate]:
     """The better of candidates that stand for the same mark."""
     kept: list[_Candidate] = []
     for each in sorted(candidates, key=lambda each: -each.agreement):
-        if all(max(abs(each.x - other.x), abs(each.y - other.y)) > APART_PX for other in kept):
+        if all(
+            max(abs(each.x - other.x), abs(each.y - other.y)) > APART_PX
+            for other in kept
+        ):
             kept.append(each)
     return kept
 
@@ -127,7 +140,9 @@ def _believed(candidates: list[_Candidate]) -> list[_Candidate]:
     """Clear marks that have a fellow or are clear enough alone, and the faint fellows of these."""
     clear = [each for each in candidates if _clear(each)]
     sure = [each for each in clear if _meets(each, ALONE) or _has_fellow(each, clear)]
-    faint = [each for each in candidates if each not in sure and _has_fellow(each, sure)]
+    faint = [
+        each for each in candidates if each not in sure and _has_fellow(each, sure)
+    ]
     return sure + faint
 
 
@@ -137,7 +152,9 @@ def _has_fellow(each: _Candidate, among: list[_Candidate]) -> bool:
 
 def _fellows(one: _Candidate, other: _Candidate) -> bool:
     sizes = zip(one.half, other.half, strict=True)
-    return one.kind is other.kind and all(1 / SIZE_RATIO <= a / b <= SIZE_RATIO for a, b in sizes)
+    return one.kind is other.kind and all(
+        1 / SIZE_RATIO <= a / b <= SIZE_RATIO for a, b in sizes
+    )
 
 
 def _inside(pixels: Grey, each: _Candidate) -> bool:
@@ -151,15 +168,11 @@ def _has_spokes(pixels: Grey, each: _Candidate) -> bool:
     """Whether the arms are brighter than the gaps between them, as no round spot is."""
     straight = np.array([max(round(SPOKE_AT * half), 2) for half in each.half])
     slanted = np.maximum(np.rint(straight * np.sqrt(0.5)).astype(int), 2)
-    on_axes, on_diagonals = (
-        _mean_at(pixels, each, AXES * straight),
-        _mean_at(pixels, each, DIAGONALS * slanted),
-    )
+    on_axes = _mean_at(pixels, each, AXES * straight)
+    on_diagonals = _mean_at(pixels, each, DIAGONALS * slanted)
     if each.kind is MarkKind.CROSS:
-        on_axes, on_diagonals = (
-            _mean_at(pixels, each, DIAGONALS * straight),
-            _mean_at(pixels, each, AXES * straight),
-        )
+        on_axes = _mean_at(pixels, each, DIAGONALS * straight)
+        on_diagonals = _mean_at(pixels, each, AXES * straight)
     return on_axes - on_diagonals >= SPOKES * each.contrast
 
 
@@ -169,8 +182,10 @@ def _mean_at(pixels: Grey, each: _Candidate, steps: NDArray[np.intp]) -> float:
 
 def _scaled(mark: Mark, by: float) -> Mark:
     box = mark.box
-    left, top = int(np.floor(box.x * by)), int(np.floor(box.y * by))
-    right, bottom = int(np.ceil((box.x + box.width) * by)), int(np.ceil((box.y + box.height) * by))
+    left = int(np.floor(box.x * by))
+    top = int(np.floor(box.y * by))
+    right = int(np.ceil((box.x + box.width) * by))
+    bottom = int(np.ceil((box.y + box.height) * by))
     return Mark(
         kind=mark.kind,
         x=(mark.x + 0.5) * by - 0.5,

@@ -28,12 +28,16 @@ class Mark:
 
     def shifted(self, right: int, down: int) -> "Mark":
         """The mark as seen from an origin that lies so much farther left and up."""
-        box = Box(self.box.x + right, self.box.y + down, self.box.width, self.box.height)
+        box = Box(
+            self.box.x + right, self.box.y + down, self.box.width, self.box.height
+        )
         return Mark(self.kind, self.x + right, self.y + down, box)
 
     def touches(self, frame: Box) -> bool:
         """Whether any of the mark's box lies in the frame."""
-        across = self.box.x < frame.x + frame.width and frame.x < self.box.x + self.box.width
+        across = (
+            self.box.x < frame.x + frame.width and frame.x < self.box.x + self.box.width
+        )
         return (
             across
             and self.box.y < frame.y + frame.height

@@ -39,10 +39,8 @@ def remove_marks(pixels: Grey, marks: Iterable[Mark]) -> Grey:
     cleaned = pixels.copy()
     if hidden.any():
         x, y, width, height = cv2.boundingRect(hidden)
-        rows, columns = (
-            slice(max(y - SURROUND_PX, 0), y + height + SURROUND_PX),
-            slice(max(x - SURROUND_PX, 0), x + width + SURROUND_PX),
-        )
+        rows = slice(max(y - SURROUND_PX, 0), y + height + SURROUND_PX)
+        columns = slice(max(x - SURROUND_PX, 0), x + width + SURROUND_PX)
         cleaned[rows, columns] = cv2.inpaint(
             pixels[rows, columns], hidden[rows, columns], RADIUS_PX, cv2.INPAINT_TELEA
         )
@@ -51,8 +49,10 @@ def remove_marks(pixels: Grey, marks: Iterable[Mark]) -> Grey:
 
 def _hide(hidden: Grey, pixels: Grey, mark: Mark) -> None:
     """Add the mark's pixels to `hidden`."""
-    box, wide = mark.box, WIDENED_PX
-    top, left = box.y - wide, box.x - wide
+    box = mark.box
+    wide = WIDENED_PX
+    top = box.y - wide
+    left = box.x - wide
     rows = slice(max(top, 0), max(box.y + box.height + wide, 0))
     columns = slice(max(left, 0), max(box.x + box.width + wide, 0))
     area = hidden[rows, columns]
@@ -65,10 +65,13 @@ def _hide(hidden: Grey, pixels: Grey, mark: Mark) -> None:
 
 def _ink(pixels: Grey, mark: Mark) -> Grey:
     """The strokes within the mark's box and a rim of `WIDENED_PX`."""
-    box, wide = mark.box, WIDENED_PX
+    box = mark.box
+    wide = WIDENED_PX
     ink = np.zeros((box.height + 2 * wide, box.width + 2 * wide), np.uint8)
-    right, bottom = box.width - 1 + wide, box.height - 1 + wide
-    middle_x, middle_y = (box.width - 1) // 2 + wide, (box.height - 1) // 2 + wide
+    right = box.width - 1 + wide
+    bottom = box.height - 1 + wide
+    middle_x = (box.width - 1) // 2 + wide
+    middle_y = (box.height - 1) // 2 + wide
     stroke = max(round(max(box.width, box.height) / LENGTH_TO_STROKE), 1)
     if mark.kind is MarkKind.PLUS:
         cv2.line(ink, (wide, middle_y), (right, middle_y), 1, stroke)

@@ -19,19 +19,30 @@ OPEN = 0.35
 """Share of an arm left out around the centre of an open plus, which has a dot there."""
 FINE = 8
 """Subpixels a side that a stamp is drawn in."""
-SPOTS = tuple((wide, wide / flat) for wide in (0.3, 0.45, 0.6, 0.8) for flat in (1.0, 1.6))
+SPOTS = tuple(
+    (wide, wide / flat) for wide in (0.3, 0.45, 0.6, 0.8) for flat in (1.0, 1.6)
+)
 """Standard deviations of round and flat spots, in half lengths: a microcalcification must not be taken for a mark."""
 BETTER_BY = 0.05
 """How much better than any spot a mark must agree."""
-STROKE_PX, BLUR_PX = 1.3, 0.5
+STROKE_PX = 1.3
+BLUR_PX = 0.5
 HOPEFUL = 0.4
 """Agreement of the blurred image, which forgives a pixel, from which a place is looked at pixel by pixel."""
-NUDGES = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)])
+NUDGES = np.array(
+    [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)]
+)
 Segment = tuple[float, float, float, float]
 SHAPES: dict[MarkKind, tuple[tuple[Segment, ...], ...]] = {
     MarkKind.PLUS: (
         ((-1, 0, 1, 0), (0, -1, 0, 1)),
-        ((-1, 0, -OPEN, 0), (OPEN, 0, 1, 0), (0, -1, 0, -OPEN), (0, OPEN, 0, 1), (0, 0, 0, 0)),
+        (
+            (-1, 0, -OPEN, 0),
+            (OPEN, 0, 1, 0),
+            (0, -1, 0, -OPEN),
+            (0, OPEN, 0, 1),
+            (0, 0, 0, 0),
+        ),
     ),
     MarkKind.CROSS: (((-1, -1, 1, 1), (-1, 1, 1, -1)),),
 }
@@ -82,12 +93,17 @@ def fit(thin_: Grey, x: NDArray[np.intp], y: NDArray[np.intp], kind: MarkKind) -
     return best
 
 
-def _agreements(thin_: Grey, centres: NDArray[np.intp], kind: MarkKind) -> NDArray[np.float32]:
+def _agreements(
+    thin_: Grey, centres: NDArray[np.intp], kind: MarkKind
+) -> NDArray[np.float32]:
     """Of each centre (N, 2) with the best mark and the best spot of each size, (2, sizes, N)."""
     pad = HALVES[-1] + RIM + 1
-    padded = cv2.copyMakeBorder(thin_, *(pad,) * 4, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
+    padded = cv2.copyMakeBorder(
+        thin_, *(pad,) * 4, cv2.BORDER_CONSTANT, value=0
+    ).astype(np.float32)
     by_size = [
-        _correlate(padded, centres + pad, half, stamps) for half, stamps in _stamps(kind).items()
+        _correlate(padded, centres + pad, half, stamps)
+        for half, stamps in _stamps(kind).items()
     ]
     return np.stack(by_size, 1)
 
@@ -99,8 +115,11 @@ def _correlate(
     stamps: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Pearson correlation of each centre's surroundings with the best mark and with the best spot, (2, N)."""
-    across, deep = half[0] + RIM, half[1] + RIM
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * deep + 1, 2 * across + 1))
+    across = half[0] + RIM
+    deep = half[1] + RIM
+    windows = np.lib.stride_tricks.sliding_window_view(
+        padded, (2 * deep + 1, 2 * across + 1)
+    )
     seen = windows[centres[:, 1] - deep, centres[:, 0] - across].reshape(
         len(centres), stamps.shape[1]
     )
@@ -110,7 +129,8 @@ def _correlate(
         seen, stamps, 1, None, 0, flags=cv2.GEMM_2_T
     )
     agreement = products / (np.linalg.norm(seen, axis=1, keepdims=True) + 1e-3)
-    mark, spot = agreement[:, : -len(SPOTS)].max(1), agreement[:, -len(SPOTS) :].max(1)
+    mark = agreement[:, : -len(SPOTS)].max(1)
+    spot = agreement[:, -len(SPOTS) :].max(1)
     return np.stack([mark, spot])
 
 
@@ -127,7 +147,10 @@ def _stamps(kind: MarkKind) -> dict[tuple[int, int], NDArray[np.float32]]:
         size: np.stack(
             [
                 _unit(each)
-                for each in (*(_drawn(shape, *size) for shape in SHAPES[kind]), *_spots(*size))
+                for each in (
+                    *(_drawn(shape, *size) for shape in SHAPES[kind]),
+                    *_spots(*size),
+                )
             ]
         )
         for size in sizes
@@ -135,9 +158,11 @@ def _stamps(kind: MarkKind) -> dict[tuple[int, int], NDArray[np.float32]]:
 
 
 def _drawn(shape: tuple[Segment, ...], across: int, deep: int) -> NDArray[np.float32]:
-    width, height = 2 * (across + RIM) + 1, 2 * (deep + RIM) + 1
+    width = 2 * (across + RIM) + 1
+    height = 2 * (deep + RIM) + 1
     canvas = np.zeros((height * FINE, width * FINE), np.uint8)
-    middle, scale = np.array([width, height]) * FINE / 2, np.array([across, deep]) * FINE
+    middle = np.array([width, height]) * FINE / 2
+    scale = np.array([across, deep]) * FINE
     for segment in shape:
         start, end = (
             np.rint(middle + scale * point).astype(int).tolist()
@@ -145,7 +170,9 @@ def _drawn(shape: tuple[Segment, ...], across: int, deep: int) -> NDArray[np.flo
         )
         cv2.line(canvas, start, end, 255, round(FINE * STROKE_PX))
     small = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(small.astype(np.float32), (0, 0), BLUR_PX), np.float32)
+    return np.asarray(
+        cv2.GaussianBlur(small.astype(np.float32), (0, 0), BLUR_PX), np.float32
+    )
 
 
 def _spots(across: int, deep: int) -> list[NDArray[np.float32]]:

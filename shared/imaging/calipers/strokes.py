@@ -19,7 +19,9 @@ Of 113 marks on 41 real images the faintest had 36; speckle seldom makes four ar
 """
 MOST_PLACES = 80
 """Places of one kind looked at closely, the strongest first; a screen full of text has hundreds."""
-BLACK, MOST_BLACK, AROUND_PX = 3, 0.7, 29
+BLACK = 3
+MOST_BLACK = 0.7
+AROUND_PX = 29
 """Grey level of the screen, and the share of it around a place from which the place is taken for text beside the image.
 
 A mark stands on tissue, at least on one side.
@@ -37,11 +39,23 @@ class Line:
     aside: Step
 
 
-LEVEL, UPRIGHT = Line((1, 0), (0, FLANK)), Line((0, 1), (FLANK, 0))
-FALLING, RISING = Line((1, 1), (2, -2)), Line((1, -1), (2, 2))
+LEVEL = Line((1, 0), (0, FLANK))
+UPRIGHT = Line((0, 1), (FLANK, 0))
+FALLING = Line((1, 1), (2, -2))
+RISING = Line((1, -1), (2, 2))
 ARMS: dict[MarkKind, tuple[tuple[Line, Step], ...]] = {
-    MarkKind.PLUS: ((LEVEL, (1, 0)), (LEVEL, (-1, 0)), (UPRIGHT, (0, 1)), (UPRIGHT, (0, -1))),
-    MarkKind.CROSS: ((FALLING, (1, 1)), (FALLING, (-1, -1)), (RISING, (1, -1)), (RISING, (-1, 1))),
+    MarkKind.PLUS: (
+        (LEVEL, (1, 0)),
+        (LEVEL, (-1, 0)),
+        (UPRIGHT, (0, 1)),
+        (UPRIGHT, (0, -1)),
+    ),
+    MarkKind.CROSS: (
+        (FALLING, (1, 1)),
+        (FALLING, (-1, -1)),
+        (RISING, (1, -1)),
+        (RISING, (-1, 1)),
+    ),
 }
 RADII = {MarkKind.PLUS: (2, 3, 5, 8), MarkKind.CROSS: (2, 4, 6)}
 """Steps from the centre at which the arms are looked for; the small ones meet small marks, the large ones open ones."""
@@ -58,7 +72,9 @@ class Places:
 
 def places(pixels: Grey) -> dict[MarkKind, Places]:
     """Local maxima of the weakest arm, at or above `LEAST_CONTRAST` and on tissue, of each kind of end mark."""
-    strength = {line: _strength(pixels, line) for line in (LEVEL, UPRIGHT, FALLING, RISING)}
+    strength = {
+        line: _strength(pixels, line) for line in (LEVEL, UPRIGHT, FALLING, RISING)
+    }
     black = (
         cv2.blur((pixels <= BLACK).astype(np.uint8) * 255, (AROUND_PX, AROUND_PX))
         > MOST_BLACK * 255
@@ -81,7 +97,9 @@ def _strength(pixels: Grey, line: Line) -> Grey:
         np.uint8,
     )
     flanks = cv2.max(_shifted(mean, fx, fy), _shifted(mean, -fx, -fy))
-    widened = cv2.dilate(cv2.subtract(_shifted(mean, 0, 0), flanks), np.ones((3, 3), np.uint8))
+    widened = cv2.dilate(
+        cv2.subtract(_shifted(mean, 0, 0), flanks), np.ones((3, 3), np.uint8)
+    )
     padded = cv2.copyMakeBorder(widened, *(REACH,) * 4, cv2.BORDER_CONSTANT, value=0)
     return np.asarray(padded, np.uint8)
 
@@ -95,7 +113,10 @@ def _weakest_arm(strength: dict[Line, Grey], kind: MarkKind) -> Grey:
     at_radius = (
         reduce(
             _weaker,
-            (_shifted(strength[line], radius * dx, radius * dy) for line, (dx, dy) in ARMS[kind]),
+            (
+                _shifted(strength[line], radius * dx, radius * dy)
+                for line, (dx, dy) in ARMS[kind]
+            ),
         )
         for radius in RADII[kind]
     )

@@ -22,7 +22,9 @@ class Channel:
     def __init__(self, end: socket.socket) -> None:
         self._end = end
 
-    def send(self, head: Head, body: bytes | memoryview = b"", until: float | None = None) -> None:
+    def send(
+        self, head: Head, body: bytes | memoryview = b"", until: float | None = None
+    ) -> None:
         """Send a message; TimeoutError past a moment of `time.monotonic`."""
         told = json.dumps(head).encode()
         self._limit(until)
@@ -30,7 +32,9 @@ class Channel:
         self._limit(until)
         self._end.sendall(body)
 
-    def receive(self, most_body: int, until: float | None = None) -> tuple[Head, bytearray]:
+    def receive(
+        self, most_body: int, until: float | None = None
+    ) -> tuple[Head, bytearray]:
         """The next message; TimeoutError past a moment of `time.monotonic`."""
         head_length, body_length = LENGTHS.unpack(self._exactly(LENGTHS.size, until))
         if head_length > MOST_HEAD or body_length > most_body:

@@ -30,9 +30,14 @@ TRIES = 2
 KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """All that a decoder sees of the environment: no password and no key stands in it."""
 LOST = Counter(
-    "sera_decoder_restarts_total", "Decoders replaced, by why.", ["why"], registry=REGISTRY
+    "sera_decoder_restarts_total",
+    "Decoders replaced, by why.",
+    ["why"],
+    registry=REGISTRY,
 )
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
 
 
 class Decoder:
@@ -41,8 +46,15 @@ class Decoder:
     def __init__(self, bounds: Bounds) -> None:
         """Start it and wait until it is ready (OSError)."""
         self._bounds = bounds
-        command = [sys.executable, "-m", "shared.imaging.decoders.process", str(bounds.memory_mib)]
-        environment = {name: os.environ[name] for name in KEPT if name in os.environ} | ONE_THREAD
+        command = [
+            sys.executable,
+            "-m",
+            "shared.imaging.decoders.process",
+            str(bounds.memory_mib),
+        ]
+        environment = {
+            name: os.environ[name] for name in KEPT if name in os.environ
+        } | ONE_THREAD
         ours, theirs = socketpair()
         for end in (ours, theirs):
             end.setsockopt(SOL_SOCKET, SO_SNDBUF, AT_ONCE)
@@ -67,8 +79,13 @@ class Decoder:
 
     def decode(self, data: bytes, frame: int | None) -> UltrasoundImage | InputError:
         """The image or the refusal; TimeoutError past the time, another OSError where the process is gone or astray."""
-        until, limits = time.monotonic() + self._bounds.seconds, self._bounds.limits
-        asked = {"seconds": self._bounds.seconds + 1, "limits": asdict(limits), "frame": frame}
+        until = time.monotonic() + self._bounds.seconds
+        limits = self._bounds.limits
+        asked = {
+            "seconds": self._bounds.seconds + 1,
+            "limits": asdict(limits),
+            "frame": frame,
+        }
         self._channel.send(asked, data, until)
         try:
             return understood(*self._channel.receive(limits.max_pixels, until), limits)
@@ -130,7 +147,9 @@ class Decoders:
         for decoder in self._all:
             decoder.end()
 
-    def _settle(self, decoder: Decoder, outcome: UltrasoundImage | InputError) -> UltrasoundImage:
+    def _settle(
+        self, decoder: Decoder, outcome: UltrasoundImage | InputError
+    ) -> UltrasoundImage:
         """One that ran out of memory is not trusted with another image."""
         if isinstance(outcome, ImageBrokeDecoder):
             self._replace(decoder, "swelled")

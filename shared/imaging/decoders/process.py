@@ -26,7 +26,8 @@ def main() -> None:
     """Say that it is ready, then answer one image after the other."""
     end_with_the_worker()
     get_ready()
-    channel, memory_mib = Channel(socket.socket(fileno=0)), int(sys.argv[1])
+    channel = Channel(socket.socket(fileno=0))
+    memory_mib = int(sys.argv[1])
     give_up_rights(memory_mib)
     channel.send({"ready": True})
     with suppress(ConnectionError):  # the worker is gone, or wants no more of it

@@ -32,7 +32,9 @@ REFUSALS: dict[str, type[InputError]] = {
     )
 }
 """All that `decode` may raise."""
-MOST_LETTERS, MOST_FINDINGS, MOST_FACTS = 400, 16, 16
+MOST_LETTERS = 400
+MOST_FINDINGS = 16
+MOST_FACTS = 16
 
 
 def image_told(image: UltrasoundImage) -> tuple[Head, memoryview]:
@@ -52,7 +54,9 @@ def refusal_told(refusal: SeraError) -> Head:
     return {"refused": refusal.code, "facts": refusal.facts}
 
 
-def understood(head: Head, body: bytearray, limits: Limits) -> UltrasoundImage | InputError:
+def understood(
+    head: Head, body: bytearray, limits: Limits
+) -> UltrasoundImage | InputError:
     """The image, or the error, that was told; raises something else where a sound decoder cannot have told it."""
     if "refused" in head:
         return REFUSALS[head["refused"]](

@@ -24,7 +24,9 @@ from shared.imaging.errors import (
 from shared.imaging.limits import Limits
 
 ROOT = Path(__file__).resolve().parents[3]
-TIME_S, MEMORY_MIB, AT_ONCE = 60, 2048, 2
+TIME_S = 60
+MEMORY_MIB = 2048
+AT_ONCE = 2
 REFUSALS = {
     each.code: each
     for each in (
@@ -85,15 +87,20 @@ def main(source: BinaryIO, target: BinaryIO) -> None:
     told = json.loads(source.readline())
     resource.setrlimit(resource.RLIMIT_AS, (told["memory"], told["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    data, limits = source.read(), Limits(**told["limits"])
+    data = source.read()
+    limits = Limits(**told["limits"])
     answer: dict[str, object]
     try:
         with reading(ImageFormat.DICOM, limits):
             header = inspect(BytesIO(data), limits)
-            cleaned = clean_dicom(data, bytes.fromhex(told["key"]), header, limits, may_decode=True)
-        answer, content = {"removed": cleaned.removed}, cleaned.data
+            cleaned = clean_dicom(
+                data, bytes.fromhex(told["key"]), header, limits, may_decode=True
+            )
+        answer = {"removed": cleaned.removed}
+        content = cleaned.data
     except SeraError as refusal:
-        answer, content = {"refused": refusal.code, "words": refusal.facts}, b""
+        answer = {"refused": refusal.code, "words": refusal.facts}
+        content = b""
     target.write(json.dumps(answer).encode() + b"\n" + content)
 
 

@@ -5,7 +5,9 @@ from struct import unpack_from
 
 from shared.imaging.deidentify.cleaned import Cleaned
 
-FILE_HEADER, CORE_HEADER, INFO_HEADER = 14, 12, 40
+FILE_HEADER = 14
+CORE_HEADER = 12
+INFO_HEADER = 40
 MASKS = 12
 """Three colour masks may follow an INFO header (BI_BITFIELDS)."""
 UNCOMPRESSED = (0, 3)
@@ -29,7 +31,8 @@ def clean_bmp(data: bytes) -> Cleaned:
         kept[named:offset] = bytes(len(gap))
     trailing = bool(data[len(kept) :].strip(b"\0"))
     return Cleaned(
-        bytes(kept), +Counter(trailing=int(trailing), between=int(bool(gap.strip(b"\0"))))
+        bytes(kept),
+        +Counter(trailing=int(trailing), between=int(bool(gap.strip(b"\0")))),
     )
 
 
@@ -39,9 +42,15 @@ def _pixel_bytes(data: bytes, header: int) -> int | None:
         core: tuple[int, int, int, int] = unpack_from("<HHHH", data, FILE_HEADER + 4)
         width, height, _, bits = core
         return _stride(width, bits) * height
-    fields: tuple[int, int, int, int, int, int] = unpack_from("<iiHHII", data, FILE_HEADER + 4)
+    fields: tuple[int, int, int, int, int, int] = unpack_from(
+        "<iiHHII", data, FILE_HEADER + 4
+    )
     width, height, _, bits, compression, size = fields
-    return _stride(width, bits) * abs(height) if compression in UNCOMPRESSED else size or None
+    return (
+        _stride(width, bits) * abs(height)
+        if compression in UNCOMPRESSED
+        else size or None
+    )
 
 
 def _stride(width: int, bits: int) -> int:

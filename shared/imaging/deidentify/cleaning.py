@@ -59,7 +59,11 @@ def clean_mask(
     What `read_mask` raises.
     """
     mask = read_mask(data, width, height, limits)
-    return Cleaned(_png(mask), Counter(GIF=1)) if data.startswith(GIF) else clean(data, key, limits)
+    return (
+        Cleaned(_png(mask), Counter(GIF=1))
+        if data.startswith(GIF)
+        else clean(data, key, limits)
+    )
 
 
 def _png(mask: NDArray[np.bool_]) -> bytes:

@@ -34,7 +34,8 @@ JPEGS = {
 }
 JPEG_LS = {"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"}
 J2KS = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"}
-MOST_CODED_BITS, LEAST_CODED_PX = 16, 64
+MOST_CODED_BITS = 16
+LEAST_CODED_PX = 64
 """JPEG 2000 is coded here up to this depth and from this side on; other frames, never ultrasound, stay uncompressed."""
 Mask = NDArray[np.bool_] | None
 BLANKED = "pixels-outside-regions"
@@ -59,7 +60,9 @@ def clean_dicom(
     """
     source = dcmread(BytesIO(data))
     check_decodable(source)
-    mask = outside(regions(source, header.width, header.height), header.width, header.height)
+    mask = outside(
+        regions(source, header.width, header.height), header.width, header.height
+    )
     recode = _has_to_be_decoded(source, mask is not None)
     kept = clean_header(source, key, mask is not None)
     removed = Counter({"preamble": int(bool(data[:128].strip(b"\0")))})
@@ -72,7 +75,9 @@ def clean_dicom(
     elif not source.file_meta.TransferSyntaxUID.is_encapsulated:
         _copy_stored(kept, source, mask, removed)
     removed += gone(source, kept)
-    return Cleaned(_written(kept), +(removed + Counter({BLANKED: int(mask is not None)})))
+    return Cleaned(
+        _written(kept), +(removed + Counter({BLANKED: int(mask is not None)}))
+    )
 
 
 def _has_to_be_decoded(source: Dataset, masked: bool) -> bool:
@@ -85,47 +90,63 @@ def _has_to_be_decoded(source: Dataset, masked: bool) -> bool:
     )
 
 
-def _copy_frames(kept: Dataset, source: Dataset, frames: int, removed: Counter[str]) -> bool:
+def _copy_frames(
+    kept: Dataset, source: Dataset, frames: int, removed: Counter[str]
+) -> bool:
     """Coded frames without their comments; False where one is so odd that it cannot be walked through."""
     clean = clean_j2k if source.file_meta.TransferSyntaxUID in J2KS else clean_jpeg
     try:
         cleaned = [
-            clean(frame) for frame in generate_frames(source.PixelData, number_of_frames=frames)
+            clean(frame)
+            for frame in generate_frames(source.PixelData, number_of_frames=frames)
         ]
     except (ValueError, IndexError, error):
         return False
     for frame in cleaned:
-        removed += Counter({f"frame-{name}": count for name, count in frame.removed.items()})
+        removed += Counter(
+            {f"frame-{name}": count for name, count in frame.removed.items()}
+        )
     kept.PixelData = encapsulate([frame.data for frame in cleaned])
     kept["PixelData"].VR = "OB"
     return True
 
 
-def _copy_stored(kept: Dataset, source: Dataset, mask: Mask, removed: Counter[str]) -> None:
+def _copy_stored(
+    kept: Dataset, source: Dataset, mask: Mask, removed: Counter[str]
+) -> None:
     """Uncompressed pixels, as long as the frames are (`ImageTruncated`)."""
     keyword = next(name for name in PIXELS if name in source)
-    element, expected = source[keyword], get_expected_length(source)
+    element = source[keyword]
+    expected = get_expected_length(source)
     if keyword != "PixelData":
         kept[keyword] = element
         return
     if len(element.value) < expected:
         raise ImageTruncated(format="DICOM", held=len(element.value), needed=expected)
     pixels = element.value[:expected]
-    removed += Counter(trailing=int(bool(element.value[expected + expected % 2 :].strip(b"\0"))))
+    removed += Counter(
+        trailing=int(bool(element.value[expected + expected % 2 :].strip(b"\0")))
+    )
     kept.PixelData = pixels if mask is None else blank_stored(pixels, mask, source)
-    kept["PixelData"].VR = "OW" if source.BitsAllocated > 8 or element.VR == "OW" else "OB"
+    kept["PixelData"].VR = (
+        "OW" if source.BitsAllocated > 8 or element.VR == "OW" else "OB"
+    )
 
 
-def _recode(kept: Dataset, source: Dataset, header: Header, mask: Mask, limits: Limits) -> None:
+def _recode(
+    kept: Dataset, source: Dataset, header: Header, mask: Mask, limits: Limits
+) -> None:
     """Frame by frame, so that never more than one is unfolded."""
-    samples, bits = int(source.get("SamplesPerPixel", 1)), int(source.BitsAllocated)
+    samples = int(source.get("SamplesPerPixel", 1))
+    bits = int(source.BitsAllocated)
     if (
         header.width * header.height * header.frames * samples * bits // 8
         > limits.max_inflated_mib * 2**20
     ):
         raise limits.too_large()
     if samples == 3:
-        kept.PhotometricInterpretation, kept.PlanarConfiguration = "RGB", 0
+        kept.PhotometricInterpretation = "RGB"
+        kept.PlanarConfiguration = 0
     frames = _blanked_frames(source, kept, mask)
     plain = bits > MOST_CODED_BITS or min(header.width, header.height) < LEAST_CODED_PX
     if plain:
@@ -141,7 +162,9 @@ def _recode(kept: Dataset, source: Dataset, header: Header, mask: Mask, limits: 
     kept["PixelData"].VR = "OW" if plain and bits > 8 else "OB"
 
 
-def _blanked_frames(source: Dataset, kept: Dataset, mask: Mask) -> Iterator[NDArray[np.number]]:
+def _blanked_frames(
+    source: Dataset, kept: Dataset, mask: Mask
+) -> Iterator[NDArray[np.number]]:
     for frame in iter_pixels(source):
         if mask is not None:
             frame = frame.copy()
@@ -165,7 +188,9 @@ def _lossless(frame: NDArray[np.number], kept: Dataset) -> bytes:
         bits_allocated=kept.BitsAllocated,
         bits_stored=kept.BitsStored,
         pixel_representation=kept.PixelRepresentation,
-        photometric_interpretation="YBR_RCT" if colour else kept.PhotometricInterpretation,
+        photometric_interpretation="YBR_RCT"
+        if colour
+        else kept.PhotometricInterpretation,
         planar_configuration=0,
         encoding_plugin="pylibjpeg",
     )

@@ -10,13 +10,19 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID, UID_dictionary, UltrasoundImageStorage
+from pydicom.uid import (
+    PYDICOM_IMPLEMENTATION_UID,
+    UID,
+    UID_dictionary,
+    UltrasoundImageStorage,
+)
 
 from shared.imaging.deidentify import profile
 from shared.imaging.device import named
 from shared.imaging.palette import unfold_palette
 
-BASIC, CLEAN_PIXELS = "113100", "113101"
+BASIC = "113100"
+CLEAN_PIXELS = "113101"
 MEANINGS = {
     BASIC: "Basic Application Confidentiality Profile",
     CLEAN_PIXELS: "Clean Pixel Data Option",
@@ -49,9 +55,15 @@ def gone(source: Dataset, kept: Dataset) -> Counter[str]:
         if tag not in kept or (_is_emptied(tag) and _filled(source, tag))
     ]
     for keyword in profile.NESTED:
-        for before, after in zip(source.get(keyword) or (), kept.get(keyword) or (), strict=False):
+        for before, after in zip(
+            source.get(keyword) or (), kept.get(keyword) or (), strict=False
+        ):
             lost += [tag for tag in before.keys() if tag not in after]  # noqa: SIM118
-    lost += [tag for tag in source.file_meta.keys() if tag.element and tag not in kept.file_meta]  # noqa: SIM118
+    lost += [
+        tag
+        for tag in source.file_meta.keys()  # noqa: SIM118
+        if tag.element and tag not in kept.file_meta
+    ]
     return Counter(_told(tag) for tag in lost)
 
 
@@ -69,7 +81,9 @@ def _copy_coding(kept: Dataset, source: Dataset) -> None:
             setattr(kept, keyword, stated)
     for keyword, inner in profile.NESTED.items():
         if source.get(keyword):
-            setattr(kept, keyword, [_nested(item, inner) for item in source.get(keyword)])
+            setattr(
+                kept, keyword, [_nested(item, inner) for item in source.get(keyword)]
+            )
     _copy_tables(kept, source)
 
 
@@ -79,14 +93,20 @@ def _copy_numbers(kept: Dataset, source: Dataset, keyword: str, most: int) -> bo
         return True
     element = source[keyword]
     values = (
-        list(element.value) if isinstance(element.value, MultiValue | list) else [element.value]
+        list(element.value)
+        if isinstance(element.value, MultiValue | list)
+        else [element.value]
     )
-    if len(values) > most or not all(isinstance(value, int | float) for value in values):
+    if len(values) > most or not all(
+        isinstance(value, int | float) for value in values
+    ):
         return False
     vr = dictionary_VR(Tag(keyword))
     kept.add(
         DataElement(
-            element.tag, element.VR if "or" in vr and element.VR in AMBIGUOUS else vr, element.value
+            element.tag,
+            element.VR if "or" in vr and element.VR in AMBIGUOUS else vr,
+            element.value,
         )
     )
     return True
@@ -107,14 +127,20 @@ def _copy_tables(kept: Dataset, source: Dataset) -> None:
     """Palettes, no longer than they say: what is behind them is no colour."""
     for keyword in profile.TABLES:
         if isinstance(source.get(keyword), bytes):
-            entries = int(source[keyword.replace("Data", "Descriptor")].value[0]) or 2**16
-            kept.add(DataElement(Tag(keyword), "OW", source.get(keyword)[: 2 * entries]))
+            entries = (
+                int(source[keyword.replace("Data", "Descriptor")].value[0]) or 2**16
+            )
+            kept.add(
+                DataElement(Tag(keyword), "OW", source.get(keyword)[: 2 * entries])
+            )
 
 
 def _copy_uids(kept: Dataset, source: Dataset, key: bytes) -> None:
     stated = source.get("SOPClassUID")
     kept.SOPClassUID = (
-        stated if isinstance(stated, UID) and stated in UID_dictionary else UltrasoundImageStorage
+        stated
+        if isinstance(stated, UID) and stated in UID_dictionary
+        else UltrasoundImageStorage
     )
     for keyword in profile.REHASHED:
         if source.get(keyword) or keyword == "SOPInstanceUID":
@@ -136,17 +162,17 @@ def _say_what_was_done(kept: Dataset, pixels_cleaned: bool) -> None:
 
 def _code(value: str) -> Dataset:
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "DCM", MEANINGS[value]
+    item.CodeValue = value
+    item.CodingSchemeDesignator = "DCM"
+    item.CodeMeaning = MEANINGS[value]
     return item
 
 
 def _meta(kept: Dataset, syntax: UID) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = (
-        kept.SOPClassUID,
-        kept.SOPInstanceUID,
-    )
+    meta.MediaStorageSOPClassUID = kept.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
     meta.TransferSyntaxUID = syntax
     meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
     meta.ImplementationVersionName = "SERA"

@@ -6,7 +6,10 @@ from struct import unpack_from
 from shared.imaging.codestream import J2K_START
 from shared.imaging.deidentify.cleaned import Cleaned
 
-SOT, SOD, EOC, COM = 0xFF90, 0xFF93, 0xFFD9, 0xFF64
+SOT = 0xFF90
+SOD = 0xFF93
+EOC = 0xFFD9
+COM = 0xFF64
 
 
 def clean_j2k(frame: bytes) -> Cleaned:
@@ -18,7 +21,8 @@ def clean_j2k(frame: bytes) -> Cleaned:
         where it is no chain of segments.
     """
     start = frame.index(J2K_START)
-    data, removed = bytearray(frame[start:]), Counter(boxes=int(start > 0))
+    data = bytearray(frame[start:])
+    removed = Counter(boxes=int(start > 0))
     at = _blank_comments(data, 2, len(data), removed)
     while unpack_from(">H", data, at)[0] == SOT:
         (length,) = unpack_from(">I", data, at + 6)

@@ -7,13 +7,20 @@ from struct import pack, unpack_from
 from shared.imaging.deidentify.cleaned import Cleaned
 from shared.imaging.deidentify.orientation import exif_of
 
-SOI, EOI, SOS, COM = 0xD8, 0xD9, 0xDA, 0xFE
+SOI = 0xD8
+EOI = 0xD9
+SOS = 0xDA
+COM = 0xFE
 BARE = {0x01, *range(0xD0, 0xD8), SOI}
-APP0, APP1, APP14 = 0xE0, 0xE1, 0xEE
+APP0 = 0xE0
+APP1 = 0xE1
+APP14 = 0xEE
 CODING = {*range(0xC0, 0xD0), SOS, *range(0xDB, 0xE0), 0xF7, 0xF8}
 """Tables, frames and scans; 0xF7 and 0xF8 are the frame and the presets of JPEG-LS."""
-JFIF, ADOBE = b"JFIF\0", b"Adobe"
-JFIF_BYTES, ADOBE_BYTES = 12, 12
+JFIF = b"JFIF\0"
+ADOBE = b"Adobe"
+JFIF_BYTES = 12
+ADOBE_BYTES = 12
 """Of the two segments that say how colours are coded only the numbers: of JFIF without its thumbnail."""
 
 

@@ -29,7 +29,12 @@ class Action(StrEnum):
 
 PROFILE: dict[Action, tuple[str, ...]] = {
     Action.EMPTY: (
-        *("AccessionNumber", "PatientBirthDate", "PatientSex", "ReferringPhysicianName"),
+        *(
+            "AccessionNumber",
+            "PatientBirthDate",
+            "PatientSex",
+            "ReferringPhysicianName",
+        ),
         *("StudyDate", "StudyID", "StudyTime"),
     ),
     Action.EMPTY_OR_DUMMY: (
@@ -82,7 +87,12 @@ PROFILE: dict[Action, tuple[str, ...]] = {
             "LastMenstrualDate",
             "MACParametersSequence",
         ),
-        *("MedicalAlerts", "MedicalRecordLocator", "MilitaryRank", "ModifiedAttributesSequence"),
+        *(
+            "MedicalAlerts",
+            "MedicalRecordLocator",
+            "MilitaryRank",
+            "ModifiedAttributesSequence",
+        ),
         *(
             "NameOfPhysiciansReadingStudy",
             "Occupation",
@@ -102,8 +112,17 @@ PROFILE: dict[Action, tuple[str, ...]] = {
             "PatientMotherBirthName",
             "PatientPrimaryLanguageCodeSequence",
         ),
-        *("PatientReligiousPreference", "PatientSize", "PatientTelephoneNumbers", "PatientWeight"),
-        *("PerformedLocation", "PerformedProcedureStepDescription", "PerformedProcedureStepID"),
+        *(
+            "PatientReligiousPreference",
+            "PatientSize",
+            "PatientTelephoneNumbers",
+            "PatientWeight",
+        ),
+        *(
+            "PerformedLocation",
+            "PerformedProcedureStepDescription",
+            "PerformedProcedureStepID",
+        ),
         *(
             "PerformedProcedureStepStartDate",
             "PerformedProcedureStepStartTime",
@@ -121,7 +140,11 @@ PROFILE: dict[Action, tuple[str, ...]] = {
             "ReferencedPatientSequence",
             "ReferringPhysicianAddress",
         ),
-        *("ReferringPhysicianTelephoneNumbers", "RegionOfResidence", "RequestAttributesSequence"),
+        *(
+            "ReferringPhysicianTelephoneNumbers",
+            "RegionOfResidence",
+            "RequestAttributesSequence",
+        ),
         *(
             "RequestedProcedureComments",
             "RequestingPhysician",
@@ -160,7 +183,12 @@ PROFILE: dict[Action, tuple[str, ...]] = {
             "SeriesDate",
             "SeriesTime",
         ),
-        *("InstanceCreationDate", "InstanceCreationTime", "DetectorID", "LensSpecification"),
+        *(
+            "InstanceCreationDate",
+            "InstanceCreationTime",
+            "DetectorID",
+            "LensSpecification",
+        ),
     ),
     Action.REMOVE_EMPTY_OR_DUMMY: (
         *(
@@ -188,9 +216,16 @@ PROFILE: dict[Action, tuple[str, ...]] = {
         ),
     ),
 }
-ACTIONS = {keyword: action for action, keywords in PROFILE.items() for keyword in keywords}
+ACTIONS = {
+    keyword: action for action, keywords in PROFILE.items() for keyword in keywords
+}
 EMPTIED = tuple(keyword for keyword, action in ACTIONS.items() if action.done == "Z")
-REHASHED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+REHASHED = (
+    "SOPInstanceUID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+)
 """Of the U attributes those that an image needs to be one; the others refer to what is not here, and go."""
 
 
@@ -222,14 +257,24 @@ _REGION = (
         "TransducerFrequency",
         "PixelComponentOrganization",
     ),
-    *("RegionLocationMinX0", "RegionLocationMinY0", "RegionLocationMaxX1", "RegionLocationMaxY1"),
+    *(
+        "RegionLocationMinX0",
+        "RegionLocationMinY0",
+        "RegionLocationMaxX1",
+        "RegionLocationMaxY1",
+    ),
     *(
         "ReferencePixelX0",
         "ReferencePixelY0",
         "ReferencePixelPhysicalValueX",
         "ReferencePixelPhysicalValueY",
     ),
-    *("PhysicalUnitsXDirection", "PhysicalUnitsYDirection", "PhysicalDeltaX", "PhysicalDeltaY"),
+    *(
+        "PhysicalUnitsXDirection",
+        "PhysicalUnitsYDirection",
+        "PhysicalDeltaX",
+        "PhysicalDeltaY",
+    ),
 )
 NESTED: dict[str, dict[str, int]] = {
     "ModalityLUTSequence": _LUT,
@@ -238,22 +283,38 @@ NESTED: dict[str, dict[str, int]] = {
 }
 NUMBERS: dict[str, int] = {
     **dict.fromkeys(
-        ("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "NumberOfFrames"), 1
+        ("Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "NumberOfFrames"),
+        1,
     ),
-    **dict.fromkeys(("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"), 1),
+    **dict.fromkeys(
+        ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"), 1
+    ),
     **dict.fromkeys(("PixelSpacing", "PixelAspectRatio"), 2),
     **dict.fromkeys(
-        ("RescaleSlope", "RescaleIntercept", "PixelPaddingValue", "UltrasoundColorDataPresent"), 1
+        (
+            "RescaleSlope",
+            "RescaleIntercept",
+            "PixelPaddingValue",
+            "UltrasoundColorDataPresent",
+        ),
+        1,
     ),
     **dict.fromkeys(("WindowCenter", "WindowWidth"), 16),
-    **{f"{colour}PaletteColorLookupTableDescriptor": 3 for colour in ("Red", "Green", "Blue")},
+    **{
+        f"{colour}PaletteColorLookupTableDescriptor": 3
+        for colour in ("Red", "Green", "Blue")
+    },
 }
 """What decoding reads, by the most numbers it may hold; a file whose value is none is refused, as decoding would."""
 TIMING: dict[str, int] = {
-    **dict.fromkeys(("FrameTime", "CineRate", "RecommendedDisplayFrameRate", "FrameDelay"), 1),
+    **dict.fromkeys(
+        ("FrameTime", "CineRate", "RecommendedDisplayFrameRate", "FrameDelay"), 1
+    ),
     "FrameTimeVector": MANY,
 }
 """Nothing is decoded by these, so one that is no number is only dropped."""
-TABLES = tuple(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue"))
+TABLES = tuple(
+    f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")
+)
 DEVICE = ("Manufacturer", "ManufacturerModelName")
 PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")

@@ -39,7 +39,11 @@ def blank_stored(data: bytes, mask: NDArray[np.bool_], dataset: Dataset) -> byte
     frames = max(int(dataset.get("NumberOfFrames") or 1), 1)
     words = np.frombuffer(pixels, _word(dataset), frames * height * width * samples)
     by_plane = samples > 1 and dataset.get("PlanarConfiguration") == 1
-    shape = (frames, samples, height, width) if by_plane else (frames, height, width, samples)
+    shape = (
+        (frames, samples, height, width)
+        if by_plane
+        else (frames, height, width, samples)
+    )
     black = np.broadcast_to(_black(dataset), samples)
     for frame in words.reshape(shape):
         (frame.transpose(1, 2, 0) if by_plane else frame)[mask] = black
@@ -47,7 +51,8 @@ def blank_stored(data: bytes, mask: NDArray[np.bool_], dataset: Dataset) -> byte
 
 
 def _word(dataset: Dataset) -> np.dtype:
-    sign, size = "i" if dataset.PixelRepresentation else "u", dataset.BitsAllocated // 8
+    sign = "i" if dataset.PixelRepresentation else "u"
+    size = dataset.BitsAllocated // 8
     little = dataset.file_meta.TransferSyntaxUID.is_little_endian
     return np.dtype(f"{'<' if little else '>'}{sign}{size}")
 
@@ -55,4 +60,8 @@ def _word(dataset: Dataset) -> np.dtype:
 def _black(dataset: Dataset) -> int | list[int]:
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         return (1 << (int(dataset.BitsStored) - int(dataset.PixelRepresentation))) - 1
-    return [0, MID_CHROMA, MID_CHROMA] if dataset.PhotometricInterpretation == "YBR_FULL" else 0
+    return (
+        [0, MID_CHROMA, MID_CHROMA]
+        if dataset.PhotometricInterpretation == "YBR_FULL"
+        else 0
+    )

@@ -8,13 +8,18 @@ from numpy.typing import NDArray
 
 from shared.domain.findings import Finding
 
-STROKE_PX, CONTRAST = 11, 50
+STROKE_PX = 11
+CONTRAST = 50
 """What is narrower and brighter than its surroundings by so much, of 255, may be a stroke of a letter."""
-TALL_PX, MOST_WIDE = (6, 40), 3.0
+TALL_PX = (6, 40)
+MOST_WIDE = 3.0
 """Least and greatest height of a letter, and its greatest width, as letters may touch, as a share of the height."""
-AROUND_PX, MOST_SPREAD = 2, 10.0
+AROUND_PX = 2
+MOST_SPREAD = 10.0
 """Standard deviation of grey close around a letter: a screen is even there, tissue has speckle."""
-NEXT, LEVEL, ALIKE = 1.3, 0.5, 1.6
+NEXT = 1.3
+LEVEL = 0.5
+ALIKE = 1.6
 """A letter's neighbour in a line: its distance and its shift, as shares of the height, and the ratio of heights."""
 LETTERS = 4
 """A line of so many is text. Of 851 cropped public images 9 had one, all of them words such as LEFT BREAST."""
@@ -37,10 +42,15 @@ class _Letter:
 
     def goes_on_in(self, other: "_Letter") -> bool:
         """Whether the other is the next letter of a line."""
-        tall, short = max(self.height, other.height), min(self.height, other.height)
+        tall = max(self.height, other.height)
+        short = min(self.height, other.height)
         gap = other.left - self.left - self.width
         shift = abs(other.top + other.height / 2 - self.top - self.height / 2)
-        return -1 <= gap <= NEXT * tall and shift <= LEVEL * tall / 2 and tall <= ALIKE * short
+        return (
+            -1 <= gap <= NEXT * tall
+            and shift <= LEVEL * tall / 2
+            and tall <= ALIKE * short
+        )
 
 
 def burnt_in_text(pixels: NDArray[np.uint8]) -> tuple[Finding, ...]:
@@ -67,12 +77,17 @@ def longest_line(pixels: NDArray[np.uint8]) -> int:
 
 
 def _letters(pixels: NDArray[np.uint8]) -> list[_Letter]:
-    ground = cv2.morphologyEx(pixels, cv2.MORPH_OPEN, np.ones((STROKE_PX, STROKE_PX), np.uint8))
+    ground = cv2.morphologyEx(
+        pixels, cv2.MORPH_OPEN, np.ones((STROKE_PX, STROKE_PX), np.uint8)
+    )
     strokes = (cv2.subtract(pixels, ground) > CONTRAST).astype(np.uint8)
     count, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
     boxes = np.asarray(stats, np.int32)
-    height, wide = boxes[1:, cv2.CC_STAT_HEIGHT], boxes[1:, cv2.CC_STAT_WIDTH]
-    fits = (height >= TALL_PX[0]) & (height <= TALL_PX[1]) & (wide <= MOST_WIDE * height)
+    height = boxes[1:, cv2.CC_STAT_HEIGHT]
+    wide = boxes[1:, cv2.CC_STAT_WIDTH]
+    fits = (
+        (height >= TALL_PX[0]) & (height <= TALL_PX[1]) & (wide <= MOST_WIDE * height)
+    )
     found = np.flatnonzero(fits) + 1
     if count == 1 or len(found) > MOST_CANDIDATES:
         return []

@@ -25,7 +25,9 @@ WIDTHS = {
 }
 OFFSETS = {273: 279, 324: 325}
 """StripOffsets and TileOffsets, with the tag that holds their byte counts."""
-COMPRESSION, JPEG_IN_TIFF, JPEG_TABLES = 259, 7, 347
+COMPRESSION = 259
+JPEG_IN_TIFF = 7
+JPEG_TABLES = 347
 KEPT = {
     *(
         256,
@@ -54,7 +56,8 @@ KEPT = {
 """Size, depth, compression, photometric, fill order, strips, orientation, planes, predictor, colour map, tiles, extra
 samples, sample format, JPEG tables and the YCbCr coding."""
 LONG = 4
-MOST_PAGES, MOST_VALUES = 1000, 200_000
+MOST_PAGES = 1000
+MOST_VALUES = 200_000
 SLACK_BYTES = 1 << 20
 
 
@@ -80,18 +83,24 @@ def clean_tiff(data: bytes) -> Cleaned:
     for told in _pages(data, order, removed):
         link = _write(out, order, link, data, told, removed)
         if len(out) > len(data) + SLACK_BYTES:
-            raise ValueError("pages that share their pixels unfold to more than the file")
+            raise ValueError(
+                "pages that share their pixels unfold to more than the file"
+            )
     return Cleaned(bytes(out), +removed)
 
 
-def _pages(data: bytes, order: str, removed: Counter[str]) -> Iterator[dict[int, _Field]]:
+def _pages(
+    data: bytes, order: str, removed: Counter[str]
+) -> Iterator[dict[int, _Field]]:
     """Of each page what is kept, by tag; a chain that runs into itself ends there."""
     seen: set[int] = set()
     (at,) = unpack_from(f"{order}I", data, 4)
     while at and at not in seen and len(seen) < MOST_PAGES:
         seen.add(at)
         (count,) = unpack_from(f"{order}H", data, at)
-        found = (_field(data, order, at + 2 + 12 * index, removed) for index in range(count))
+        found = (
+            _field(data, order, at + 2 + 12 * index, removed) for index in range(count)
+        )
         yield {field.tag: field for field in found if field}
         (at,) = unpack_from(f"{order}I", data, at + 2 + 12 * count)
 
@@ -108,7 +117,9 @@ def _field(data: bytes, order: str, at: int, removed: Counter[str]) -> _Field | 
     return _Field(
         tag,
         kind,
-        unpack_from(code, data, at + 8 if inside else unpack_from(f"{order}I", data, at + 8)[0]),
+        unpack_from(
+            code, data, at + 8 if inside else unpack_from(f"{order}I", data, at + 8)[0]
+        ),
     )
 
 
@@ -121,9 +132,13 @@ def _write(
     removed: Counter[str],
 ) -> int:
     """Append a page and hang it into the chain at `link`; returns where the next one's address goes."""
-    in_jpeg = told[COMPRESSION].values[0] == JPEG_IN_TIFF if COMPRESSION in told else False
+    in_jpeg = (
+        told[COMPRESSION].values[0] == JPEG_IN_TIFF if COMPRESSION in told else False
+    )
     if in_jpeg and JPEG_TABLES in told:
-        tables = clean_jpeg(bytes(int(value) for value in told[JPEG_TABLES].values)).data
+        tables = clean_jpeg(
+            bytes(int(value) for value in told[JPEG_TABLES].values)
+        ).data
         told[JPEG_TABLES] = _Field(JPEG_TABLES, 7, tuple(tables))
     for offsets, counts in OFFSETS.items():
         if offsets in told and counts in told:
@@ -131,9 +146,12 @@ def _write(
                 raise ValueError("strips overlap")
             pairs = zip(told[offsets].values, told[counts].values, strict=True)
             parts = [
-                _coded(data[int(at) : int(at) + int(size)], in_jpeg, removed) for at, size in pairs
+                _coded(data[int(at) : int(at) + int(size)], in_jpeg, removed)
+                for at, size in pairs
             ]
-            told[offsets] = _Field(offsets, LONG, tuple(_append(out, part) for part in parts))
+            told[offsets] = _Field(
+                offsets, LONG, tuple(_append(out, part) for part in parts)
+            )
             told[counts] = _Field(counts, LONG, tuple(len(part) for part in parts))
     entries = b"".join(_entry(out, order, told[tag]) for tag in sorted(told))
     directory = pack(f"{order}H", len(told)) + entries + bytes(4)
@@ -154,9 +172,14 @@ def _entry(out: bytearray, order: str, field: _Field) -> bytes:
     code = WIDTHS[field.kind]
     content = pack(order + code * (len(field.values) // len(code)), *field.values)
     value = (
-        content.ljust(4, b"\0") if len(content) <= 4 else pack(f"{order}I", _append(out, content))
+        content.ljust(4, b"\0")
+        if len(content) <= 4
+        else pack(f"{order}I", _append(out, content))
     )
-    return pack(f"{order}HHI", field.tag, field.kind, len(field.values) // len(code)) + value
+    return (
+        pack(f"{order}HHI", field.tag, field.kind, len(field.values) // len(code))
+        + value
+    )
 
 
 def _append(out: bytearray, content: bytes) -> int:

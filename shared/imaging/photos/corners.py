@@ -15,18 +15,23 @@ COARSE_PX = 640
 """Longer side of the photo while outlines are sought."""
 LEVELS = 24
 """How many grey levels are tried as the border between screen and frame."""
-LEAST_AREA, MOST_AREA = 0.08, 0.985
+LEAST_AREA = 0.08
+MOST_AREA = 0.985
 """Of the photo; a smaller quadrilateral is a window of the program, a larger one the photo itself."""
 BENT = (0.01, 0.02, 0.035, 0.05)
 """How far an outline may bend from four sides, as shares of its length."""
 STRAIGHT = 0.93
 """Of the hull of a region, what its quadrilateral must cover and may at most exceed (as its inverse)."""
-SIDE_SAMPLES, STEP_PX = 48, 3
+SIDE_SAMPLES = 48
+STEP_PX = 3
 LEAST_STEP = 3.0
 """Grey levels from just outside a side to just inside it."""
-LEAST_SUPPORT, LEAST_SIDE = 0.72, 0.5
+LEAST_SUPPORT = 0.72
+LEAST_SIDE = 0.5
 """Share of the border, and of each side, along which it is brighter inside."""
-WITHIN, BEYOND, GOES_ON = (0.06, 0.94), ((-0.12, -0.03), (1.03, 1.12)), 0.75
+WITHIN = (0.06, 0.94)
+BEYOND = ((-0.12, -0.03), (1.03, 1.12))
+GOES_ON = 0.75
 """Parts of a side, as shares of its length: where it is looked at, and where it must not go on so often."""
 SQUARE_DEG = 35.0
 """How far an angle may be from a right one; a phone held worse than that is of no use."""
@@ -105,14 +110,18 @@ def _plain(coarse: Grey, corners: Corners) -> bool:
 def _shrunk(corners: Corners) -> Iterator[Corners]:
     """The same shape, ever farther inside."""
     middle = corners.mean(0)
-    return (middle + share * (corners - middle) for share in np.arange(0.97, 0.75, -0.01))
+    return (
+        middle + share * (corners - middle) for share in np.arange(0.97, 0.75, -0.01)
+    )
 
 
 def _edged(coarse: Grey, corners: Corners) -> bool:
     """Whether grey changes across most of all sides, to brighter or darker."""
     points, normals = _along(corners, *WITHIN)
     inner, outer = (_at(coarse, points + sign * STEP_PX * normals) for sign in (1, -1))
-    return bool((np.abs(inner - outer) >= LEAST_STEP).reshape(4, -1).mean(1).min() >= LEAST_SIDE)
+    return bool(
+        (np.abs(inner - outer) >= LEAST_STEP).reshape(4, -1).mean(1).min() >= LEAST_SIDE
+    )
 
 
 def _framed(outer: Corners, inner: Corners) -> bool:
@@ -137,7 +146,9 @@ def _candidates(coarse: Grey) -> Iterator[Corners]:
     for level in levels:
         bright = (coarse > level).astype(np.uint8)
         closed = cv2.morphologyEx(bright, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-        for outline in cv2.findContours(closed, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]:
+        for outline in cv2.findContours(closed, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[
+            0
+        ]:
             corners = _four_sides(np.asarray(outline, np.int32), coarse.size)
             if corners is not None and _stands_out(coarse, corners):
                 yield corners
@@ -150,8 +161,16 @@ def _four_sides(outline: NDArray[np.int32], pixels: int) -> Corners | None:
         return None
     length = cv2.arcLength(hull, True)
     for bent in BENT:
-        found = cv2.approxPolyDP(hull, bent * length, True).reshape(-1, 2).astype(np.float64)
-        if len(found) == 4 and _upright(found) and STRAIGHT <= _area(found) / area <= 1 / STRAIGHT:
+        found = (
+            cv2.approxPolyDP(hull, bent * length, True)
+            .reshape(-1, 2)
+            .astype(np.float64)
+        )
+        if (
+            len(found) == 4
+            and _upright(found)
+            and STRAIGHT <= _area(found) / area <= 1 / STRAIGHT
+        ):
             return clockwise(found)
     return None
 
@@ -171,16 +190,22 @@ def _stands_out(coarse: Grey, corners: Corners) -> bool:
     """Whether it is brighter inside than outside, and no side goes on beyond its corners."""
     share = _rises(coarse, corners, *WITHIN).mean(1)
     return bool(
-        share.mean() >= LEAST_SUPPORT and share.min() >= LEAST_SIDE and _ends(coarse, corners)
+        share.mean() >= LEAST_SUPPORT
+        and share.min() >= LEAST_SIDE
+        and _ends(coarse, corners)
     )
 
 
 def _ends(coarse: Grey, corners: Corners) -> bool:
     """Whether all sides end at the corners; one that goes on is longer than this quadrilateral."""
-    return all(_rises(coarse, corners, *beyond).mean(1).max() < GOES_ON for beyond in BEYOND)
+    return all(
+        _rises(coarse, corners, *beyond).mean(1).max() < GOES_ON for beyond in BEYOND
+    )
 
 
-def _rises(coarse: Grey, corners: Corners, start: float, end: float) -> NDArray[np.bool_]:
+def _rises(
+    coarse: Grey, corners: Corners, start: float, end: float
+) -> NDArray[np.bool_]:
     """(4, samples) whether it is brighter inside along a part of each side."""
     points, normals = _along(corners, start, end)
     inner, outer = (_at(coarse, points + sign * STEP_PX * normals) for sign in (1, -1))
@@ -189,7 +214,8 @@ def _rises(coarse: Grey, corners: Corners, start: float, end: float) -> NDArray[
 
 def _along(corners: Corners, start: float, end: float) -> tuple[Corners, Corners]:
     """Points on the four sides, between shares of their length, and the unit normals that lead inside."""
-    ends, share = np.roll(corners, -1, 0), np.linspace(start, end, SIDE_SAMPLES)[None, :, None]
+    ends = np.roll(corners, -1, 0)
+    share = np.linspace(start, end, SIDE_SAMPLES)[None, :, None]
     points = corners[:, None] * (1 - share) + ends[:, None] * share
     sides = ends - corners
     normals = np.stack([-sides[:, 1], sides[:, 0]], 1) / np.linalg.norm(
@@ -201,7 +227,9 @@ def _along(corners: Corners, start: float, end: float) -> tuple[Corners, Corners
 def _at(photo: Grey, points: Corners) -> NDArray[np.float32]:
     """Grey between pixels; outside the photo that of its edge."""
     x, y = points.astype(np.float32).T
-    grey = cv2.remap(photo, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    grey = cv2.remap(
+        photo, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.asarray(grey[0], np.float32)
 
 
@@ -217,7 +245,8 @@ def _refined(photo: Grey, corners: Corners) -> Corners:
     seen = rise.max(0) >= LEAST_STEP / 2
     edge = points + (steps[place] + 0.5)[:, None] * normals
     lines = [
-        _line(edge[one][seen[one]], corners, number) for number, one in enumerate(_each_side())
+        _line(edge[one][seen[one]], corners, number)
+        for number, one in enumerate(_each_side())
     ]
     met = np.array([_meeting(lines[number - 1], lines[number]) for number in range(4)])
     moved = np.linalg.norm(met - corners, axis=1).max()
@@ -225,7 +254,9 @@ def _refined(photo: Grey, corners: Corners) -> Corners:
 
 
 def _each_side() -> list[slice]:
-    return [slice(number * SIDE_SAMPLES, (number + 1) * SIDE_SAMPLES) for number in range(4)]
+    return [
+        slice(number * SIDE_SAMPLES, (number + 1) * SIDE_SAMPLES) for number in range(4)
+    ]
 
 
 def _line(points: Corners, corners: Corners, number: int) -> tuple[Corners, Corners]:

@@ -16,14 +16,20 @@ Grey = NDArray[np.uint8]
 
 LOOKED_AT_PX = 512
 """Longer side at which reflections and blur are judged, whatever the camera's resolution."""
-WHITE, SPOT, MOST_GLARE = 250, 0.02, 0.003
+WHITE = 250
+SPOT = 0.02
+MOST_GLARE = 0.003
 """Grey level, least diameter of a reflection as a share of the longer side, and share of the picture. Bright echoes are
 thin or speckled: of the real images none had 0.1 %; lamps drawn over them had 0.9 % and more."""
-LIT, LEAST_CYCLES, MOST_MOIRE_DB = 20, 10, 20.0
+LIT = 20
+LEAST_CYCLES = 10
+MOST_MOIRE_DB = 20.0
 """Mean grey of a window that is looked at, least cycles a window, and decibels. Photos without beats had 18.6 at most,
 with a grid of 3 % of the grey 18.7 and more, of 6 % 24.4 and more."""
-MOIRE_PX, BLUR_PX = 128, 64
-DETAIL_SHARE, MOST_BLUR = 0.9, 50.0
+MOIRE_PX = 128
+BLUR_PX = 64
+DETAIL_SHARE = 0.9
+MOST_BLUR = 50.0
 """Share of the power that is in coarser detail, and per mille of the picture. Sharp photos had 19 to 52, those blurred
 by 7 of 1,000 pixels 51 to 71."""
 
@@ -61,7 +67,9 @@ class Faults:
 def measure(picture: Grey) -> Faults:
     """Faults of a straight picture (height, width) uint8 grey."""
     scale = min(LOOKED_AT_PX / max(picture.shape), 1.0)
-    resized = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(
+        picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+    )
     small = np.asarray(resized, np.uint8)
     return Faults(_glare(small), _moire(picture), _blur(small))
 
@@ -79,14 +87,19 @@ def findings(faults: Faults) -> tuple[Finding, ...]:
 def _glare(small: Grey) -> float:
     spot = max(round(SPOT * max(small.shape)), 3)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (spot, spot))
-    return float(cv2.morphologyEx((small >= WHITE).astype(np.uint8), cv2.MORPH_OPEN, disc).mean())
+    return float(
+        cv2.morphologyEx((small >= WHITE).astype(np.uint8), cv2.MORPH_OPEN, disc).mean()
+    )
 
 
 def _moire(picture: Grey) -> float:
     """Median over lit windows; 0 where none is lit."""
     radius = _radius(MOIRE_PX)
     looked = (radius >= LEAST_CYCLES) & (radius <= MOIRE_PX // 2)
-    heights = [_highest(power, radius, looked) for power in _powers(picture, MOIRE_PX, MOIRE_PX)]
+    heights = [
+        _highest(power, radius, looked)
+        for power in _powers(picture, MOIRE_PX, MOIRE_PX)
+    ]
     return float(np.median(heights)) if heights else 0.0
 
 
@@ -94,7 +107,12 @@ def _highest(
     power: NDArray[np.float64], radius: NDArray[np.int_], looked: NDArray[np.bool_]
 ) -> float:
     """Decibels of the highest peak above the median of its ring."""
-    rings = np.array([np.median(power[radius == ring]) for ring in range(MOIRE_PX // 2 + 1)]) + 1e-3
+    rings = (
+        np.array(
+            [np.median(power[radius == ring]) for ring in range(MOIRE_PX // 2 + 1)]
+        )
+        + 1e-3
+    )
     return float(10 * np.log10((power[looked] / rings[radius[looked]]).max() + 1e-9))
 
 
@@ -103,7 +121,8 @@ def _blur(small: Grey) -> float:
     powers = list(_powers(small, BLUR_PX, BLUR_PX // 2))
     if not powers:
         return 0.0
-    total, radius = np.sum(powers, 0), _radius(BLUR_PX)
+    total = np.sum(powers, 0)
+    radius = _radius(BLUR_PX)
     rings = np.arange(1, BLUR_PX // 2)
     mean = np.array([np.median(total[radius == ring]) for ring in rings])
     detail = np.cumsum(np.maximum(mean - np.median(mean[-4:]), 0) * rings)

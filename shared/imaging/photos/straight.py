@@ -13,7 +13,8 @@ from shared.imaging.photos.errors import CornersInvalid
 Grey = NDArray[np.uint8]
 FOCAL = 0.6
 """Focal length of a phone's main camera as a share of the photo's diagonal: 26 mm on a 43.3 mm frame."""
-MOST_PX, LEAST_PX = 1600, 32
+MOST_PX = 1600
+LEAST_PX = 32
 """Longer side of the straight picture at most, shorter at least."""
 MOST_ASPECT = 5.0
 
@@ -33,7 +34,9 @@ def read_corners(sent: str, width: int, height: int) -> Corners:
     if told.shape != (4, 2) or not np.isfinite(told).all():
         raise CornersInvalid(problem="they are not four pairs of numbers")
     if (told < 0).any() or (told > (width, height)).any():
-        raise CornersInvalid(problem=f"they reach beyond the photo ({width} x {height})")
+        raise CornersInvalid(
+            problem=f"they reach beyond the photo ({width} x {height})"
+        )
     _check_shape(told)
     return told
 
@@ -52,13 +55,19 @@ def straighten(photo: Grey, corners: Corners) -> Grey:
     """
     _check_shape(corners)
     width, height = _size(corners, photo.shape)
-    flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) - 0.5
+    flat = (
+        np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) - 0.5
+    )
     matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), flat)
     shrink = math.sqrt(width * height / _area(corners))
     if shrink < 0.75:  # so that what is left out is averaged, not skipped
         photo = np.asarray(cv2.GaussianBlur(photo, (0, 0), 0.4 / shrink), np.uint8)
     picture = cv2.warpPerspective(
-        photo, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        photo,
+        matrix,
+        (width, height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(picture, np.uint8)
 
@@ -74,14 +83,22 @@ def aspect_of(corners: Corners, photo_shape: tuple[int, ...]) -> float:
     upper_left, upper_right, lower_right, lower_left = _rays(corners, width, height)
     normal = np.cross(upper_left, lower_right)
     across = (
-        normal @ lower_left / (np.cross(upper_right, lower_right) @ lower_left) * upper_right
+        normal
+        @ lower_left
+        / (np.cross(upper_right, lower_right) @ lower_left)
+        * upper_right
         - upper_left
     )
     down = (
-        normal @ upper_right / (np.cross(lower_left, lower_right) @ upper_right) * lower_left
+        normal
+        @ upper_right
+        / (np.cross(lower_left, lower_right) @ upper_right)
+        * lower_left
         - upper_left
     )
-    wide, tall = (math.hypot(side[0] / focal, side[1] / focal, side[2]) for side in (across, down))
+    wide, tall = (
+        math.hypot(side[0] / focal, side[1] / focal, side[2]) for side in (across, down)
+    )
     return min(max(wide / tall, 1 / MOST_ASPECT), MOST_ASPECT)
 
 
@@ -91,8 +108,10 @@ def _rays(corners: Corners, width: int, height: int) -> NDArray[np.float64]:
 
 
 def _size(corners: Corners, photo_shape: tuple[int, ...]) -> tuple[int, int]:
-    aspect, area = aspect_of(corners, photo_shape), _area(corners)
-    width, height = math.sqrt(area * aspect), math.sqrt(area / aspect)
+    aspect = aspect_of(corners, photo_shape)
+    area = _area(corners)
+    width = math.sqrt(area * aspect)
+    height = math.sqrt(area / aspect)
     scale = min(MOST_PX / max(width, height), 1.0)
     return max(round(width * scale), LEAST_PX), max(round(height * scale), LEAST_PX)
 

@@ -24,7 +24,10 @@ class Course:
 
 def courses(plan: TuningPlan) -> list[Course]:
     """Every rate with every decay, each for as long as the plan allows."""
-    return [Course(rate, decay, plan.epochs) for rate, decay in product(plan.rates, plan.decays)]
+    return [
+        Course(rate, decay, plan.epochs)
+        for rate, decay in product(plan.rates, plan.decays)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +37,23 @@ class Curves:
     tried: Sequence[Course]
     margins: NDArray[np.float32]
 
-    def best(self, malignant: NDArray[np.bool_], rows: NDArray[np.int64]) -> tuple[int, Course]:
+    def best(
+        self, malignant: NDArray[np.bool_], rows: NDArray[np.int64]
+    ) -> tuple[int, Course]:
         """Number of the course, and the course with its epochs, of least cross-entropy on these rows.
 
         The classes count alike, as they do in balanced training; of equals the first and shortest. A descent that ran
         away is never chosen; if all did, `TuningDiverged`.
         """
-        margins, labels = self.margins[..., rows].astype(np.float64), malignant[rows]
+        margins = self.margins[..., rows].astype(np.float64)
+        labels = malignant[rows]
         with np.errstate(invalid="ignore"):
             losses = np.logaddexp(0, np.where(labels, -margins, margins))
         loss = (losses[..., labels].mean(-1) + losses[..., ~labels].mean(-1)) / 2
         if not np.isfinite(loss).any():
-            raise TuningDiverged(rates=", ".join(f"{course.rate:g}" for course in self.tried))
+            raise TuningDiverged(
+                rates=", ".join(f"{course.rate:g}" for course in self.tried)
+            )
         least = int(np.argmin(np.where(np.isfinite(loss), loss, np.inf)))
         number, epoch = divmod(least, loss.shape[1])
         course = self.tried[number]

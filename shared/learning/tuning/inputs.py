@@ -39,7 +39,10 @@ class Pictures:
     def __init__(
         self, samples: Sequence[Sample], card: Card, device: torch.device, folder: Path
     ) -> None:
-        self._samples, self._card, self._device, self._folder = samples, card, device, folder
+        self._samples = samples
+        self._card = card
+        self._device = device
+        self._folder = folder
         self._mean, self._std = (
             torch.tensor(values, device=device)[:, None, None]
             for values in (card.normalise.mean, card.normalise.std)
@@ -71,7 +74,9 @@ class Pictures:
         self, name: str, kind: type[T], of: Callable[[Nodule, int], NDArray[T]]
     ) -> NDArray[T]:
         side = self._card.input_px
-        kept = np.memmap(self._folder / name, kind, "w+", shape=(len(self._samples), side, side))
+        kept = np.memmap(
+            self._folder / name, kind, "w+", shape=(len(self._samples), side, side)
+        )
         for row, sample in enumerate(self._samples):
             kept[row] = of(sample.load(), side)
         return kept
@@ -93,7 +98,8 @@ class Activations:
                 with torch.inference_mode():
                     maps = frozen(pictures.batch(rows, mirrored)).cpu().numpy()
                 if not len(self._maps):
-                    path, shape = folder / "activations.f32", (len(everyone), 2, *maps.shape[1:])
+                    path = folder / "activations.f32"
+                    shape = (len(everyone), 2, *maps.shape[1:])
                     self._maps = np.memmap(path, np.float32, "w+", shape=shape)
                 self._maps[rows, side] = maps
 

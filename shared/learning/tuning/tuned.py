@@ -68,7 +68,10 @@ class Tuning:
         ground: Ground,
         progress: Progress,
     ) -> None:
-        self._features, self._body, self._ground, self._progress = features, body, ground, progress
+        self._features = features
+        self._body = body
+        self._ground = ground
+        self._progress = progress
         self._rows = np.arange(len(ground.samples))
         self._open = ExitStack()
         self._snapshots: dict[tuple[int, int, int], Path] = {}
@@ -84,7 +87,9 @@ class Tuning:
             "framing": str(ground.framing),
             "seed": ground.trial.seed,
         }
-        self.digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        self.digest = hashlib.sha256(
+            json.dumps(facts, sort_keys=True).encode()
+        ).hexdigest()
 
     def close(self) -> None:
         """Let go of what the tuned layers read."""
@@ -128,7 +133,9 @@ class Tuning:
     @cached_property
     def folder(self) -> Path:
         """Where tables and weights are kept until `close`."""
-        return Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="sera-tuned-")))
+        return Path(
+            self._open.enter_context(tempfile.TemporaryDirectory(prefix="sera-tuned-"))
+        )
 
     def _chosen(self, number: int | None) -> tuple[int, Course]:
         trial = self._ground.trial
@@ -152,8 +159,11 @@ class Tuning:
     @cached_property
     def _curves(self) -> Curves:
         """From `keep` fold by fold where they are there, so that an interrupted tuning goes on where it was."""
-        tried, folds = courses(self._ground.plan), self._ground.trial.folds
-        margins = np.zeros((len(tried), self._ground.plan.epochs, len(self._rows)), np.float32)
+        tried = courses(self._ground.plan)
+        folds = self._ground.trial.folds
+        margins = np.zeros(
+            (len(tried), self._ground.plan.epochs, len(self._rows)), np.float32
+        )
         share = 1 / (len(tried) * len(folds))
         for which, course in enumerate(tried):
             for number, fold in enumerate(folds):
@@ -161,22 +171,25 @@ class Tuning:
                 margins[which][:, fold.test] = self._curve(which, course, number, span)
         return Curves(tried, margins)
 
-    def _curve(self, which: int, course: Course, number: int, span: tuple[float, float]) -> Array:
+    def _curve(
+        self, which: int, course: Course, number: int, span: tuple[float, float]
+    ) -> Array:
         """(epochs, test rows) of a fold; `span` is where on the scale of progress it begins, and how long it is."""
-        key, rows = (
-            f"curves/{self.digest}/{which}/{number}",
-            len(self._ground.trial.folds[number].test),
-        )
+        key = f"curves/{self.digest}/{which}/{number}"
+        rows = len(self._ground.trial.folds[number].test)
         if (known := self._ground.keep.get(key)) is not None:
             return np.frombuffer(known, "<f4").reshape(-1, rows)
         curve = self._follow(which, course, number, span)
         self._ground.keep.put(key, curve.astype("<f4").tobytes())
         return curve
 
-    def _follow(self, which: int, course: Course, number: int, span: tuple[float, float]) -> Array:
+    def _follow(
+        self, which: int, course: Course, number: int, span: tuple[float, float]
+    ) -> Array:
         """Tune without a fold's test rows and judge them after each epoch: (epochs, test rows)."""
         trial = self._ground.trial
-        fold, curve = trial.folds[number], []
+        fold = trial.folds[number]
+        curve = []
 
         def look(epoch: int, tail: Tail, loss: float) -> None:
             curve.append(self._tuner.margins(tail, fold.test))
@@ -184,8 +197,14 @@ class Tuning:
             message = self._message(
                 epoch, course, fold=number + 1, folds=len(trial.folds), rate=course.rate
             )
-            figures = {"loss": loss, "epoch": epoch, **_area(curve[-1], trial.malignant[fold.test])}
-            self._progress("tuning", span[0] + span[1] * epoch / course.epochs, message, figures)
+            figures = {
+                "loss": loss,
+                "epoch": epoch,
+                **_area(curve[-1], trial.malignant[fold.test]),
+            }
+            self._progress(
+                "tuning", span[0] + span[1] * epoch / course.epochs, message, figures
+            )
 
         self._tuner.run(fold.training, course, look)
         return np.stack(curve)
@@ -202,13 +221,16 @@ class Tuning:
     @cached_property
     def _final(self) -> Tail:
         """Tuned on all rows; from `keep` where it is there."""
-        course, key = self.course(None), f"networks/{self.digest}"
+        course = self.course(None)
+        key = f"networks/{self.digest}"
         if (known := self._ground.keep.get(key)) is not None:
             return self._tuner.new_tail(safetensors.torch.load(known))
 
         def look(epoch: int, tail: Tail, loss: float) -> None:
             figures = {"loss": loss, "epoch": epoch}
-            self._progress("network", epoch / course.epochs, self._message(epoch, course), figures)
+            self._progress(
+                "network", epoch / course.epochs, self._message(epoch, course), figures
+            )
 
         tail = self._tuner.run(self._rows, course, look)
         self._ground.keep.put(key, safetensors.torch.save(_state(tail)))
@@ -227,7 +249,10 @@ class Tuning:
         if self._snapshot_bytes + size <= SNAPSHOT_BYTES:
             path = self.folder / "-".join(map(str, key))
             safetensors.torch.save_file(state, path)
-            self._snapshots[key], self._snapshot_bytes = path, self._snapshot_bytes + size
+            self._snapshots[key], self._snapshot_bytes = (
+                path,
+                self._snapshot_bytes + size,
+            )
 
 
 class TunedColumns:
@@ -238,10 +263,16 @@ class TunedColumns:
 
     tuned = True
 
-    def __init__(self, features: NetworkFeatures, tuning: Tuning, ground: Ground) -> None:
-        self._features, self._tuning, self._ground = features, tuning, ground
+    def __init__(
+        self, features: NetworkFeatures, tuning: Tuning, ground: Ground
+    ) -> None:
+        self._features = features
+        self._tuning = tuning
+        self._ground = ground
         precision = precision_fact(ground.engine.precision)
-        how = json.dumps([features.taps, features.flips, features.root, *precision.values()])
+        how = json.dumps(
+            [features.taps, features.flips, features.root, *precision.values()]
+        )
         self.digest = hashlib.sha256(f"{tuning.digest}/{how}".encode()).hexdigest()
         self._made: dict[int | None, Path] = {}
 
@@ -296,7 +327,10 @@ class TunedColumns:
 
 
 def _state(tail: Tail) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tail.state_dict().items()}
+    return {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in tail.state_dict().items()
+    }
 
 
 def _area(margins: Array, malignant: Labels) -> dict[str, float]:

@@ -55,9 +55,12 @@ class Body:
 class Tail(nn.Module):
     """The stages being tuned, the pooling to the embedding, and the new last layer; gives (N, 2)."""
 
-    def __init__(self, stages: OrderedDict[str, nn.Module], pool: Pool, head: nn.Linear) -> None:
+    def __init__(
+        self, stages: OrderedDict[str, nn.Module], pool: Pool, head: nn.Linear
+    ) -> None:
         super().__init__()
-        self.stages, self.head = nn.ModuleDict(stages), head
+        self.stages = nn.ModuleDict(stages)
+        self.head = head
         self._pool = pool if stages else Pool.FLAT
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -97,7 +100,10 @@ class Tuner:
         device: torch.device,
         folder: Path,
     ) -> None:
-        self._body, self._plan, self._seed, self._device = body, plan, seed, device
+        self._body = body
+        self._plan = plan
+        self._seed = seed
+        self._device = device
         self._pool = body.card.taps[body.card.embedding].pool
         stay, self._tuned = body.parted(features)
         self._malignant = malignant
@@ -107,7 +113,9 @@ class Tuner:
             frozen = _frozen(body, stay, None if self._tuned else self._pool).to(device)
             self._inputs = Activations(self._pictures, frozen, device, folder)
 
-    def run(self, rows: Rows, course: Course, after_epoch: AfterEpoch | None = None) -> Tail:
+    def run(
+        self, rows: Rows, course: Course, after_epoch: AfterEpoch | None = None
+    ) -> Tail:
         """Tune on these rows; the same rows, course and seed give the same weights on the same machine.
 
         `after_epoch` is shown the network as it would be taken after that many epochs, and the epoch's mean loss.
@@ -132,7 +140,9 @@ class Tuner:
             for start in range(0, len(rows), WATCH_STEP):
                 part = rows[start : start + WATCH_STEP]
                 found.append(
-                    log_odds(tail(self._inputs.batch(part, np.zeros(len(part), bool))))[:, 0]
+                    log_odds(tail(self._inputs.batch(part, np.zeros(len(part), bool))))[
+                        :, 0
+                    ]
                     .cpu()
                     .numpy()
                 )
@@ -142,7 +152,8 @@ class Tuner:
         """The whole tuned network, cut off behind its deepest tap or embedding; it shares its layers with `tail`."""
         layers = self._body.stages.items()
         stages = OrderedDict(
-            (name, tail.stages[name] if name in self._tuned else layer) for name, layer in layers
+            (name, tail.stages[name] if name in self._tuned else layer)
+            for name, layer in layers
         )
         return TapNetwork(self._body.card, stages, taps, tail.head)
 
@@ -151,7 +162,9 @@ class Tuner:
         return self._pictures.prepared(rows, with_mask)
 
     def _new_tail(self) -> Tail:
-        stages = OrderedDict((name, deepcopy(self._body.stages[name])) for name in self._tuned)
+        stages = OrderedDict(
+            (name, deepcopy(self._body.stages[name])) for name in self._tuned
+        )
         return Tail(stages, self._pool, new_head(self._body.card)).to(self._device)
 
     def _descend(
@@ -166,7 +179,9 @@ class Tuner:
         )
         average = _averaging(tail, self._plan.average)
         draw = np.random.default_rng(self._seed)
-        taken = cast(Tail, average.module) if average else tail  # torch types it as any module
+        taken = (
+            cast(Tail, average.module) if average else tail
+        )  # torch types it as any module
         for epoch in range(course.epochs):
             losses = []
             for part, mirrored in self._batches(rows, draw):
@@ -181,14 +196,20 @@ class Tuner:
     def _step(
         self, tail: Tail, optimiser: torch.optim.Optimizer, rows: Rows, mirrored: Flags
     ) -> Tensor:
-        labels = torch.from_numpy(self._malignant[rows].astype(np.int64)).to(self._device)
-        loss = nn.functional.cross_entropy(tail(self._inputs.batch(rows, mirrored)), labels)
+        labels = torch.from_numpy(self._malignant[rows].astype(np.int64)).to(
+            self._device
+        )
+        loss = nn.functional.cross_entropy(
+            tail(self._inputs.batch(rows, mirrored)), labels
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         return loss.detach()
 
-    def _batches(self, rows: Rows, draw: np.random.Generator) -> Iterator[tuple[Rows, Flags]]:
+    def _batches(
+        self, rows: Rows, draw: np.random.Generator
+    ) -> Iterator[tuple[Rows, Flags]]:
         """Full batches in random order (594 / 6 = 99 images make three of 33); fewer images than one make one."""
         shown, mirrored = (
             balanced(rows, self._malignant, draw)
@@ -204,13 +225,19 @@ class Tuner:
             yield shown[chosen], mirrored[chosen].astype(bool)
 
 
-def balanced(rows: Rows, malignant: Flags, draw: np.random.Generator) -> tuple[Rows, Rows]:
+def balanced(
+    rows: Rows, malignant: Flags, draw: np.random.Generator
+) -> tuple[Rows, Rows]:
     """Rows (M,) with both classes equally many, and which are mirrored (M,): mirror images of the rarer class, as many
     as are missing, drawn at random (K20 added 760 flips of benign images)."""
     labels = malignant[rows]
     rarer = rows[labels] if labels.sum() * 2 < len(labels) else rows[~labels]
     missing = len(rows) - 2 * len(rarer)
-    added = draw.choice(rarer, missing, replace=missing > len(rarer)) if len(rarer) else rows[:0]
+    added = (
+        draw.choice(rarer, missing, replace=missing > len(rarer))
+        if len(rarer)
+        else rows[:0]
+    )
     return np.concatenate([rows, added]), np.repeat([0, 1], [len(rows), len(added)])
 
 
@@ -229,4 +256,6 @@ class _Pooling(nn.Module):
 
 
 def _averaging(tail: Tail, share: float) -> AveragedModel | None:
-    return AveragedModel(tail, multi_avg_fn=get_ema_multi_avg_fn(share)) if share else None
+    return (
+        AveragedModel(tail, multi_avg_fn=get_ema_multi_avg_fn(share)) if share else None
+    )

@@ -35,7 +35,13 @@ from shared.ledger.tables.models import (
     ShadowResultRow,
     ShadowRow,
 )
-from shared.ledger.tables.people import ArrivalRow, DoorstepRow, PersonRow, SessionRow, StrangerRow
+from shared.ledger.tables.people import (
+    ArrivalRow,
+    DoorstepRow,
+    PersonRow,
+    SessionRow,
+    StrangerRow,
+)
 from shared.ledger.tables.reader_studies import (
     BreachRow,
     ReaderStudyCaseRow,
@@ -45,7 +51,12 @@ from shared.ledger.tables.reader_studies import (
     ShowingRow,
 )
 from shared.ledger.tables.schema import TermsRow
-from shared.ledger.tables.training import RunEventRow, RunStepRow, TrainerRow, TrainingRunRow
+from shared.ledger.tables.training import (
+    RunEventRow,
+    RunStepRow,
+    TrainerRow,
+    TrainingRunRow,
+)
 
 __all__ = [
     "AllowanceRow",

@@ -41,7 +41,9 @@ class CaseRow(Table):
     """`file`, or `photo` of a screen."""
     removed: Mapped[dict[str, Any] | None]
     """What cleaning took out of the image: names and counts. None for cases of before images were cleaned."""
-    duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id", ondelete="SET NULL"))
+    duplicate_of: Mapped[UUID | None] = mapped_column(
+        ForeignKey("cases.id", ondelete="SET NULL")
+    )
     batch: Mapped[str | None]
     """The hospital's own label for what it sent together."""
     descriptors: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
@@ -53,11 +55,21 @@ class CaseRow(Table):
 
     __table_args__ = (
         Index(
-            "cases_kept", "hospital_id", "created_at", postgresql_where=text("erased_at IS NULL")
+            "cases_kept",
+            "hospital_id",
+            "created_at",
+            postgresql_where=text("erased_at IS NULL"),
         ),
-        Index("cases_of_image", "image_sha256", postgresql_where=text("erased_at IS NULL")),
+        Index(
+            "cases_of_image", "image_sha256", postgresql_where=text("erased_at IS NULL")
+        ),
         Index("cases_same_image", "hospital_id", "image_sha256", "created_at"),
-        Index("cases_of_batch", "hospital_id", "batch", postgresql_where=text("batch IS NOT NULL")),
+        Index(
+            "cases_of_batch",
+            "hospital_id",
+            "batch",
+            postgresql_where=text("batch IS NOT NULL"),
+        ),
         Index(
             "cases_numbered",
             "hospital_id",
@@ -66,7 +78,9 @@ class CaseRow(Table):
             postgresql_where=text("external_id IS NOT NULL"),
         ),
         Index(
-            "cases_duplicated", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")
+            "cases_duplicated",
+            "duplicate_of",
+            postgresql_where=text("duplicate_of IS NOT NULL"),
         ),
     )
 
@@ -96,7 +110,8 @@ class JobRow(Table):
 
     __table_args__ = (
         CheckConstraint(
-            "state IN ('queued','running','done','failed','cancelled')", name="jobs_state"
+            "state IN ('queued','running','done','failed','cancelled')",
+            name="jobs_state",
         ),
         Index(
             "jobs_waiting",
@@ -107,13 +122,24 @@ class JobRow(Table):
             postgresql_where=text("state = 'queued'"),
         ),
         Index(
-            "jobs_suspect", "queued_at", postgresql_where=text("state = 'queued' AND attempts > 0")
+            "jobs_suspect",
+            "queued_at",
+            postgresql_where=text("state = 'queued' AND attempts > 0"),
         ),
         Index(
-            "jobs_leased", "lease_until", "hospital_id", postgresql_where=text("state = 'running'")
+            "jobs_leased",
+            "lease_until",
+            "hospital_id",
+            postgresql_where=text("state = 'running'"),
         ),
         Index("jobs_listed", "hospital_id", text("created_at DESC"), text("id DESC")),
-        Index("jobs_by_state", "hospital_id", "state", text("created_at DESC"), text("id DESC")),
+        Index(
+            "jobs_by_state",
+            "hospital_id",
+            "state",
+            text("created_at DESC"),
+            text("id DESC"),
+        ),
         Index(
             "jobs_urgent",
             "hospital_id",
@@ -136,7 +162,9 @@ class ResultRow(Table):
     risk: Mapped[float | None] = mapped_column(
         Computed("(body->>'risk')::double precision", persisted=True)
     )
-    decision: Mapped[str | None] = mapped_column(Computed("body->>'decision'", persisted=True))
+    decision: Mapped[str | None] = mapped_column(
+        Computed("body->>'decision'", persisted=True)
+    )
     fna: Mapped[bool | None] = mapped_column(
         Computed("(body->'fna'->>'recommended')::boolean", persisted=True)
     )
@@ -180,7 +208,8 @@ class ExplanationMapRow(Table):
 
     __table_args__ = (
         ForeignKeyConstraint(
-            ["job_id", "model_digest"], ["explanations.job_id", "explanations.model_digest"]
+            ["job_id", "model_digest"],
+            ["explanations.job_id", "explanations.model_digest"],
         ),
         Index("explanation_maps_heat", "heat_sha256"),
     )
@@ -219,10 +248,16 @@ class ReceiptRow(Table):
 
     __table_args__ = (
         Index(
-            "receipts_once", "hospital_id", "key", unique=True, postgresql_nulls_not_distinct=True
+            "receipts_once",
+            "hospital_id",
+            "key",
+            unique=True,
+            postgresql_nulls_not_distinct=True,
         ),
         Index("receipts_kept", "created_at"),
-        Index("receipts_of_case", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+        Index(
+            "receipts_of_case", "case_id", postgresql_where=text("case_id IS NOT NULL")
+        ),
     )
 
 

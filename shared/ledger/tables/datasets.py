@@ -44,7 +44,9 @@ class Labelled:
 
 class DatasetImageRow(Labelled, Table):
     __tablename__ = "dataset_images"
-    dataset_id: Mapped[UUID] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    dataset_id: Mapped[UUID] = mapped_column(
+        ForeignKey("datasets.id"), primary_key=True
+    )
     case_id: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id"))
     """Where the image came in as a case and its label as the case's outcome."""
     added_at: Mapped[datetime] = moment()
@@ -81,18 +83,28 @@ class VersionRow(Table):
 
 class VersionImageRow(Labelled, Table):
     __tablename__ = "version_images"
-    version_id: Mapped[UUID] = mapped_column(ForeignKey("dataset_versions.id"), primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(
+        ForeignKey("dataset_versions.id"), primary_key=True
+    )
     case_id: Mapped[UUID | None] = mapped_column(ForeignKey("cases.id"))
 
     __table_args__ = (
-        Index("version_images_locked", "image_sha256", postgresql_where=text("split = 'test'")),
+        Index(
+            "version_images_locked",
+            "image_sha256",
+            postgresql_where=text("split = 'test'"),
+        ),
         Index(
             "version_images_patient",
             "patient",
             "site",
             postgresql_where=text("patient IS NOT NULL"),
         ),
-        Index("version_images_of_case", "case_id", postgresql_where=text("case_id IS NOT NULL")),
+        Index(
+            "version_images_of_case",
+            "case_id",
+            postgresql_where=text("case_id IS NOT NULL"),
+        ),
     )
 
 

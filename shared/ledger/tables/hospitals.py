@@ -39,7 +39,9 @@ class AllowanceRow(Table):
     """A hospital's bucket of tokens: how many it held at a moment."""
 
     __tablename__ = "allowances"
-    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), primary_key=True)
+    hospital_id: Mapped[UUID] = mapped_column(
+        ForeignKey("hospitals.id"), primary_key=True
+    )
     tokens: Mapped[float]
     filled_at: Mapped[datetime] = moment()
 
@@ -82,7 +84,9 @@ class AuditRow(Table):
     event: Mapped[str]
     case_id: Mapped[UUID | None]
     job_id: Mapped[UUID | None]
-    details: Mapped[dict[str, Any]] = mapped_column(JSON, server_default=text("'{}'::json"))
+    details: Mapped[dict[str, Any]] = mapped_column(
+        JSON, server_default=text("'{}'::json")
+    )
     chain: Mapped[str]
     number: Mapped[int] = mapped_column(BigInteger)
     previous: Mapped[str]

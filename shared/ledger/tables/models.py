@@ -68,7 +68,9 @@ class PromotionRow(Table):
     reason: Mapped[str | None]
     at: Mapped[datetime] = moment()
 
-    __table_args__ = (CheckConstraint("kind IN ('promote','rollback')", name="promotions_kind"),)
+    __table_args__ = (
+        CheckConstraint("kind IN ('promote','rollback')", name="promotions_kind"),
+    )
 
 
 class ServingRow(Table):
@@ -80,7 +82,9 @@ class ServingRow(Table):
     since: Mapped[datetime | None]
     refused_digest: Mapped[str | None]
     refused_code: Mapped[str | None]
-    refused_facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    refused_facts: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True)
+    )
     device: Mapped[str | None]
     claimed_at: Mapped[datetime | None]
     seen_at: Mapped[datetime] = moment()

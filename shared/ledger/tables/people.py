@@ -16,7 +16,9 @@ class PersonRow(Table):
     __tablename__ = "people"
     id: Mapped[UUID] = row_id()
     name: Mapped[str] = mapped_column(unique=True)
-    hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"), index=True)
+    hospital_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("hospitals.id"), index=True
+    )
     role: Mapped[str]
     password_hash: Mapped[str | None]
     """None: this person comes by a provider of identities."""

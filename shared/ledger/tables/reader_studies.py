@@ -34,7 +34,9 @@ class ReaderStudyRow(Table):
     closed_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("state IN ('draft','open','closed')", name="reader_studies_state"),
+        CheckConstraint(
+            "state IN ('draft','open','closed')", name="reader_studies_state"
+        ),
     )
 
 
@@ -42,8 +44,12 @@ class ReaderStudyCaseRow(Table):
     """Which cases; what they turned out to be stands with the case, and goes with it."""
 
     __tablename__ = "reader_study_cases"
-    study_id: Mapped[UUID] = mapped_column(ForeignKey("reader_studies.id"), primary_key=True)
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"), primary_key=True, index=True)
+    study_id: Mapped[UUID] = mapped_column(
+        ForeignKey("reader_studies.id"), primary_key=True
+    )
+    case_id: Mapped[UUID] = mapped_column(
+        ForeignKey("cases.id"), primary_key=True, index=True
+    )
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
     """Whose result is SERA's answer in this study."""
@@ -53,12 +59,18 @@ class ReaderStudyReaderRow(Table):
     """`number` is the pseudonym that analyses and exports use."""
 
     __tablename__ = "reader_study_readers"
-    study_id: Mapped[UUID] = mapped_column(ForeignKey("reader_studies.id"), primary_key=True)
-    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"), primary_key=True, index=True)
+    study_id: Mapped[UUID] = mapped_column(
+        ForeignKey("reader_studies.id"), primary_key=True
+    )
+    person_id: Mapped[UUID] = mapped_column(
+        ForeignKey("people.id"), primary_key=True, index=True
+    )
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
     number: Mapped[int]
 
-    __table_args__ = (UniqueConstraint("study_id", "number", name="reader_study_number"),)
+    __table_args__ = (
+        UniqueConstraint("study_id", "number", name="reader_study_number"),
+    )
 
 
 class ShowingRow(Table):
@@ -74,8 +86,12 @@ class ShowingRow(Table):
     at: Mapped[datetime] = moment()
 
     __table_args__ = (
-        ForeignKeyConstraint(["study_id", "case_id"], OF_CASE, name="reader_showings_case"),
-        ForeignKeyConstraint(["study_id", "person_id"], OF_READER, name="reader_showings_reader"),
+        ForeignKeyConstraint(
+            ["study_id", "case_id"], OF_CASE, name="reader_showings_case"
+        ),
+        ForeignKeyConstraint(
+            ["study_id", "person_id"], OF_READER, name="reader_showings_reader"
+        ),
         Index("reader_showings_of", "study_id", "person_id", "case_id", "phase"),
         Index("reader_showings_case", "case_id"),
     )
@@ -104,10 +120,18 @@ class ReadingRow(Table):
     """By the reader's own clock, while it was not, or was paused."""
 
     __table_args__ = (
-        ForeignKeyConstraint(["study_id", "case_id"], OF_CASE, name="reader_readings_case"),
-        ForeignKeyConstraint(["study_id", "person_id"], OF_READER, name="reader_readings_reader"),
-        UniqueConstraint("study_id", "person_id", "case_id", "phase", name="reader_readings_once"),
-        CheckConstraint("probability BETWEEN 0 AND 100", name="reader_readings_probability"),
+        ForeignKeyConstraint(
+            ["study_id", "case_id"], OF_CASE, name="reader_readings_case"
+        ),
+        ForeignKeyConstraint(
+            ["study_id", "person_id"], OF_READER, name="reader_readings_reader"
+        ),
+        UniqueConstraint(
+            "study_id", "person_id", "case_id", "phase", name="reader_readings_once"
+        ),
+        CheckConstraint(
+            "probability BETWEEN 0 AND 100", name="reader_readings_probability"
+        ),
         CheckConstraint("phase IN ('blind','aided')", name="reader_readings_phase"),
         Index("reader_readings_case", "case_id"),
     )
@@ -125,6 +149,10 @@ class BreachRow(Table):
     at: Mapped[datetime] = moment()
 
     __table_args__ = (
-        ForeignKeyConstraint(["study_id", "case_id"], OF_CASE, name="reader_breaches_case"),
-        ForeignKeyConstraint(["study_id", "person_id"], OF_READER, name="reader_breaches_reader"),
+        ForeignKeyConstraint(
+            ["study_id", "case_id"], OF_CASE, name="reader_breaches_case"
+        ),
+        ForeignKeyConstraint(
+            ["study_id", "person_id"], OF_READER, name="reader_breaches_reader"
+        ),
     )

@@ -47,7 +47,8 @@ class TrainingRunRow(Table):
 
     __table_args__ = (
         CheckConstraint(
-            "state IN ('queued','running','done','failed','cancelled')", name="training_runs_state"
+            "state IN ('queued','running','done','failed','cancelled')",
+            name="training_runs_state",
         ),
     )
 
@@ -56,7 +57,9 @@ class RunStepRow(Table):
     """A piece of a run that one trainer does at a time, under a lease. It waits for the steps in `after`."""
 
     __tablename__ = "run_steps"
-    run_id: Mapped[UUID] = mapped_column(ForeignKey("training_runs.id"), primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(
+        ForeignKey("training_runs.id"), primary_key=True
+    )
     name: Mapped[str] = mapped_column(primary_key=True)
     place: Mapped[int]
     kind: Mapped[str]
@@ -77,7 +80,9 @@ class RunStepRow(Table):
     reason: Mapped[str | None]
 
     __table_args__ = (
-        CheckConstraint("state IN ('waiting','running','done','failed')", name="run_steps_state"),
+        CheckConstraint(
+            "state IN ('waiting','running','done','failed')", name="run_steps_state"
+        ),
         Index(
             "run_steps_open",
             "run_id",

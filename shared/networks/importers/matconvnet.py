@@ -25,22 +25,30 @@ def read_matconvnet(file: Path, module: nn.Module) -> dict[str, Tensor]:
         raise ValueError(f"not a MatConvNet file: {problem}") from problem
     layers = weighted_layers(module)
     if len(read) != len(layers):
-        raise ValueError(f"{len(read)} layers with weights where the network has {len(layers)}")
+        raise ValueError(
+            f"{len(read)} layers with weights where the network has {len(layers)}"
+        )
     tensors = {}
     for (name, layer), (filters, biases) in zip(layers.items(), read, strict=True):
         tensors[f"{name}.weight"] = as_torch(filters, flat=isinstance(layer, nn.Linear))
-        tensors[f"{name}.bias"] = torch.from_numpy(np.array(biases, np.float32).reshape(-1))
+        tensors[f"{name}.bias"] = torch.from_numpy(
+            np.array(biases, np.float32).reshape(-1)
+        )
     return tensors
 
 
 def as_torch(filters: NDArray[np.float32], flat: bool) -> Tensor:
     """Filters (H, W, C_in, C_out) -> (C_out, C_in, H, W), or (C_out, C_in * H * W) for what torch flattened."""
     whole = filters.reshape(filters.shape + (1,) * (4 - filters.ndim))
-    turned = torch.from_numpy(np.array(whole.transpose(3, 2, 0, 1), np.float32, order="C"))
+    turned = torch.from_numpy(
+        np.array(whole.transpose(3, 2, 0, 1), np.float32, order="C")
+    )
     return turned.flatten(1) if flat else turned
 
 
-def _convolutions(file: Path) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+def _convolutions(
+    file: Path,
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Filters and biases of each convolution; MATLAB leaves out last dimensions of 1."""
     variables = read_mat(file, ("net", "layers"))
     if not variables:
@@ -49,6 +57,8 @@ def _convolutions(file: Path) -> Iterator[tuple[NDArray[np.float32], NDArray[np.
     for [layer] in cells:
         if layer["type"] == "conv":
             filters, biases = (
-                layer["weights"] if "weights" in layer else (layer["filters"], layer["biases"])
+                layer["weights"]
+                if "weights" in layer
+                else (layer["filters"], layer["biases"])
             )
             yield np.asarray(filters, np.float32), np.asarray(biases, np.float32)

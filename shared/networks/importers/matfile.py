@@ -32,7 +32,9 @@ NUMBERS = {
 }
 """Kind of element -> how its numbers are stored; MATLAB stores each array in the smallest that holds it."""
 TEXT = {1: "utf-8", 2: "utf-8", 4: "utf-16-le", 16: "utf-8", 17: "utf-16-le"}
-CELL, STRUCT, CHAR = 1, 2, 4
+CELL = 1
+STRUCT = 2
+CHAR = 4
 NUMERIC = range(6, 16)
 
 Elements = Iterator[tuple[int, memoryview]]
@@ -113,7 +115,9 @@ def _value(matrix: memoryview) -> Any:
     if not matrix:
         return np.zeros((0, 0))
     elements = _elements(matrix)
-    flags, shape, _ = _numbers(_next(elements)), _numbers(_next(elements)), _next(elements)
+    flags = _numbers(_next(elements))
+    shape = _numbers(_next(elements))
+    _ = _next(elements)
     if not flags.size or not shape.size or shape.min() < 0:
         raise ValueError("a variable has no class or no shape")
     read = READERS.get(int(flags[0]) & 0xFF)
@@ -126,12 +130,18 @@ def _cells(elements: Elements, shape: tuple[int, ...]) -> list[Any]:
 
 def _structs(elements: Elements, shape: tuple[int, ...]) -> list[dict[str, Any]]:
     """Names of the fields, each padded with zeros to one length; then the fields of one struct after another."""
-    length, names = _numbers(_next(elements)), bytes(_next(elements)[1])
+    length = _numbers(_next(elements))
+    names = bytes(_next(elements)[1])
     if length.size != 1 or length[0] < 1 or not names:
         raise ValueError("a struct has no fields")
     starts = range(0, len(names), int(length[0]))
-    fields = [names[start : start + int(length[0])].rstrip(b"\0").decode() for start in starts]
-    return [{field: _value(_next(elements)[1]) for field in fields} for _ in range(prod(shape))]
+    fields = [
+        names[start : start + int(length[0])].rstrip(b"\0").decode() for start in starts
+    ]
+    return [
+        {field: _value(_next(elements)[1]) for field in fields}
+        for _ in range(prod(shape))
+    ]
 
 
 def _string(elements: Elements, shape: tuple[int, ...]) -> str:

@@ -21,13 +21,17 @@ LITTLE_ENDIAN = np.dtype("<f4")
 def read_stream(file: Path, module: nn.Module) -> dict[str, Tensor]:
     """Filters and biases under the network's names; raises `ValueError` where the length or a number is impossible."""
     shapes = _shapes(module)
-    expected, size = LITTLE_ENDIAN.itemsize * sum(map(prod, shapes.values())), file.stat().st_size
+    expected = LITTLE_ENDIAN.itemsize * sum(map(prod, shapes.values()))
+    size = file.stat().st_size
     if size != expected:
         raise ValueError(f"{size} bytes long where the network has {expected}")
     numbers = np.memmap(file, LITTLE_ENDIAN, "r")
     ends = np.cumsum([prod(shape) for shape in shapes.values()])
     parts = np.split(numbers, ends[:-1])
-    return {name: _tensor(part, shapes[name]) for name, part in zip(shapes, parts, strict=True)}
+    return {
+        name: _tensor(part, shapes[name])
+        for name, part in zip(shapes, parts, strict=True)
+    }
 
 
 def _shapes(module: nn.Module) -> dict[str, torch.Size]:

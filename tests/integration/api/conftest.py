@@ -20,7 +20,8 @@ from shared.settings import Settings
 from tests.app import create_app
 from tests.signing_in import PASSWORD
 
-MakeKey, MakePerson = Callable[..., str], Callable[..., Person]
+MakeKey = Callable[..., str]
+MakePerson = Callable[..., Person]
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 GATEWAYS = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
 """What the gateway hashes with in these tests, so that a hash of CHEAP is one of old parameters."""
@@ -88,7 +89,9 @@ def browser(gateway: TestClient) -> Callable[[], TestClient]:
 
     def opened() -> TestClient:
         client = TestClient(
-            gateway.app, headers={"Origin": "http://testserver"}, raise_server_exceptions=False
+            gateway.app,
+            headers={"Origin": "http://testserver"},
+            raise_server_exceptions=False,
         )
         client.portal = gateway.portal
         return client
@@ -101,7 +104,9 @@ def make_person(ledger: Ledger) -> MakePerson:
     """A person with a password of their own, which costs little to check."""
 
     def make(
-        role: Role = Role.SUBMITTER, hospital: str | None = "north", name: str | None = None
+        role: Role = Role.SUBMITTER,
+        hospital: str | None = "north",
+        name: str | None = None,
     ) -> Person:
         home = hospital if role in HOSPITAL_ROLES else None
         with ledger.system_session("test") as house:
@@ -111,7 +116,8 @@ def make_person(ledger: Ledger) -> MakePerson:
             )
         with ledger.engine.begin() as line:
             line.execute(
-                text("UPDATE people SET must_change = false WHERE id = :id"), {"id": made.id}
+                text("UPDATE people SET must_change = false WHERE id = :id"),
+                {"id": made.id},
             )
         return made
 

@@ -29,7 +29,11 @@ def limited(operator, north):
 
 def refused(answer, code):
     problem = answer.json()
-    assert (answer.status_code, problem["code"], problem["retryable"]) == (429, code, True)
+    assert (answer.status_code, problem["code"], problem["retryable"]) == (
+        429,
+        code,
+        True,
+    )
     assert answer.headers["content-type"] == "application/problem+json"
     return int(answer.headers["Retry-After"])
 
@@ -71,7 +75,9 @@ def test_a_refused_case_costs_nothing_of_the_reserve(north, limited):
     assert sent(north, 1, priority="urgent")[0].status_code == 202
 
 
-def test_the_bucket_fills_with_time_and_never_over_a_minutes_worth(north, limited, ledger):
+def test_the_bucket_fills_with_time_and_never_over_a_minutes_worth(
+    north, limited, ledger
+):
     limited(rate_per_minute=10)
     sent(north, 9)
     spend(ledger, 0, seconds_ago=30)
@@ -95,7 +101,9 @@ def test_processes_draw_from_one_bucket(north, limited, settings):
     ):
         clients = [north, beside] * 8
         answers = list(
-            pool.map(lambda client: client.post("/v1/cases", **form()).status_code, clients)
+            pool.map(
+                lambda client: client.post("/v1/cases", **form()).status_code, clients
+            )
         )
     assert (answers.count(202), answers.count(429)) == (9, 7)
 
@@ -107,7 +115,9 @@ def test_cases_under_way_are_limited_and_a_finished_one_makes_room(north, limite
     assert refused(answers[-1], "quota-reached") == UNKNOWN_S
     assert sent(north, 1, priority="urgent")[0].status_code == 202
     for answer in answers[:2]:
-        assert north.post(f"/v1/jobs/{answer.json()['job_id']}/cancel").status_code == 200
+        assert (
+            north.post(f"/v1/jobs/{answer.json()['job_id']}/cancel").status_code == 200
+        )
     assert sent(north, 1)[0].status_code == 202
 
 
@@ -150,7 +160,9 @@ def test_a_body_is_not_read_to_say_no(north, limited):
     limited(inflight_quota=1)
     assert sent(north, 1, priority="urgent")[0].status_code == 202
     nonsense = north.post(
-        "/v1/cases", content=b"x" * 1000, headers={"Content-Type": "multipart/form-data"}
+        "/v1/cases",
+        content=b"x" * 1000,
+        headers={"Content-Type": "multipart/form-data"},
     )
     refused(nonsense, "quota-reached")
 
@@ -164,30 +176,50 @@ def test_nothing_is_stored_of_a_refused_case(north, limited, gateway):
     assert not kept.exists(sha256(image).hexdigest())
 
 
-def test_limits_are_an_operators_to_set_and_the_hospitals_to_see(as_role, operator, north):
+def test_limits_are_an_operators_to_set_and_the_hospitals_to_see(
+    as_role, operator, north
+):
     administrator = as_role(Role.HOSPITAL_ADMIN)
     assert administrator.patch("/v1/hospital", json={"weight": 5}).status_code == 422
     assert (
-        operator.patch("/v1/hospitals/north", json={"weight": 5, "rate_per_minute": 60}).status_code
+        operator.patch(
+            "/v1/hospitals/north", json={"weight": 5, "rate_per_minute": 60}
+        ).status_code
         == 200
     )
     told = north.get("/v1/hospital").json()
-    assert (told["weight"], told["rate_per_minute"], told["in_use"]["inflight_quota"]) == (
+    assert (
+        told["weight"],
+        told["rate_per_minute"],
+        told["in_use"]["inflight_quota"],
+    ) == (
         5,
         60,
         5000,
     )
     assert (
-        operator.patch("/v1/hospitals/north", json={"weight": None}).json()["in_use"]["weight"] == 1
+        operator.patch("/v1/hospitals/north", json={"weight": None}).json()["in_use"][
+            "weight"
+        ]
+        == 1
     )
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"weight": 0}, {"weight": 11}, {"rate_per_minute": 0}, {"inflight_quota": 100_001}]
+    "wrong",
+    [
+        {"weight": 0},
+        {"weight": 11},
+        {"rate_per_minute": 0},
+        {"inflight_quota": 100_001},
+    ],
 )
 def test_limits_outside_their_range_are_refused_with_the_range(operator, north, wrong):
     answer = operator.patch("/v1/hospitals/north", json=wrong)
-    assert (answer.status_code, answer.json()["code"]) == (422, "setting-outside-limits")
+    assert (answer.status_code, answer.json()["code"]) == (
+        422,
+        "setting-outside-limits",
+    )
 
 
 def test_places_kept_for_urgent_cases_are_rounded_up_and_leave_one():

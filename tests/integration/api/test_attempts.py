@@ -49,8 +49,11 @@ def test_what_was_typed_is_in_no_trail(browser, make_person, operator):
 def test_wrong_passwords_lock_a_name_for_longer_each_time_and_the_right_one_does_not_open_it(
     browser, make_person, ledger, operator
 ):
-    person, page = make_person(name="reader-1"), browser()
-    assert [sign_in(page, "reader-1", "wrong").status_code for _ in range(FREE)] == [401] * FREE
+    person = make_person(name="reader-1")
+    page = browser()
+    assert [sign_in(page, "reader-1", "wrong").status_code for _ in range(FREE)] == [
+        401
+    ] * FREE
     for doubled in (1, 2):
         locked = sign_in(page, "reader-1")
         assert (locked.status_code, locked.json()["code"]) == (429, "sign-in-locked")
@@ -74,9 +77,12 @@ def test_no_lock_is_longer_than_the_longest(browser, make_person, ledger):
     assert LONGEST_LOCK_S - 20 <= left <= LONGEST_LOCK_S
 
 
-def test_a_name_that_nobody_has_is_locked_like_one_that_somebody_has(browser, make_person):
+def test_a_name_that_nobody_has_is_locked_like_one_that_somebody_has(
+    browser, make_person
+):
     make_person(name="reader-1")
-    page, told = browser(), {}
+    page = browser()
+    told = {}
     for name in ("reader-1", "nobody"):
         answers = [sign_in(page, name, "wrong") for _ in range(FREE + 1)]
         told[name] = [(answer.status_code, answer.json()["code"]) for answer in answers]
@@ -84,12 +90,17 @@ def test_a_name_that_nobody_has_is_locked_like_one_that_somebody_has(browser, ma
     assert told["nobody"][-1] == (429, "sign-in-locked")
 
 
-def test_guesses_sent_all_at_once_are_not_looked_at_more_often(browser, make_person, ledger):
+def test_guesses_sent_all_at_once_are_not_looked_at_more_often(
+    browser, make_person, ledger
+):
     make_person(name="reader-1")
-    pages, statuses = [browser() for _ in range(12)], []
+    pages = [browser() for _ in range(12)]
+    statuses = []
     threads = [
         threading.Thread(
-            target=lambda page=page: statuses.append(sign_in(page, "reader-1", "wrong").status_code)
+            target=lambda page=page: statuses.append(
+                sign_in(page, "reader-1", "wrong").status_code
+            )
         )
         for page in pages
     ]
@@ -100,12 +111,19 @@ def test_guesses_sent_all_at_once_are_not_looked_at_more_often(browser, make_per
     assert sorted(statuses) == [401] * FREE + [429] * (12 - FREE)
 
 
-def test_an_address_may_try_only_so_often_whatever_the_names(settings, ledger, make_person):
+def test_an_address_may_try_only_so_often_whatever_the_names(
+    settings, ledger, make_person
+):
     make_person(name="reader-1")
-    with TestClient(create_app(settings.model_copy(update={"sign_ins_per_minute": 3}))) as page:
+    with TestClient(
+        create_app(settings.model_copy(update={"sign_ins_per_minute": 3}))
+    ) as page:
         assert [sign_in(page, f"nobody-{n}").status_code for n in range(3)] == [401] * 3
         refused = sign_in(page, "reader-1")
-        assert (refused.status_code, refused.json()["code"]) == (429, "sign-in-too-often")
+        assert (refused.status_code, refused.json()["code"]) == (
+            429,
+            "sign-in-too-often",
+        )
         later(ledger, int(refused.headers["Retry-After"]), "doorsteps")
         assert sign_in(page, "reader-1").status_code == 201
 
@@ -116,12 +134,14 @@ def test_guessing_the_present_password_from_a_session_locks_too(make_person, sig
         page.post("/v1/session/password", json={"old": "wrong", "new": NEW})
         for _ in range(FREE + 1)
     ]
-    assert [answer.json()["code"] for answer in answers] == ["password-wrong"] * FREE + [
-        "sign-in-locked"
-    ]
+    assert [answer.json()["code"] for answer in answers] == [
+        "password-wrong"
+    ] * FREE + ["sign-in-locked"]
 
 
-def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(browser, make_person, ledger):
+def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(
+    browser, make_person, ledger
+):
     make_person(name="reader-1")
     with ledger.engine.connect() as line:
         for stale in (True, False):
@@ -149,7 +169,9 @@ def test_what_is_no_sign_in_is_answered_422(browser):
         assert page.post("/v1/session", json=body).status_code == 422
 
 
-def test_a_flood_of_sign_ins_is_told_to_come_back(gateway, make_person, browser, ledger):
+def test_a_flood_of_sign_ins_is_told_to_come_back(
+    gateway, make_person, browser, ledger
+):
     make_person(name="reader-1")
     bench = gateway.app.state.wiring.bench
     bench._most = 0

@@ -18,7 +18,8 @@ from shared.sealing import seal_key, signed
 from tests.builders import form, png, result
 from tests.statements import count_statements
 
-DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
+DIGEST = "d" * 64
+LEASE = timedelta(minutes=1)
 SECRETS = ("Jane-Doe", "MRN-4711")
 
 
@@ -40,7 +41,11 @@ def trail(as_role):
 
 
 def reads(trail):
-    return [(each["event"], each["job_id"]) for each in trail() if each["event"].endswith(".read")]
+    return [
+        (each["event"], each["job_id"])
+        for each in trail()
+        if each["event"].endswith(".read")
+    ]
 
 
 def test_a_result_read_is_on_record_once_for_each_key_however_often_it_is_polled(
@@ -61,7 +66,9 @@ def test_a_poll_without_a_result_is_no_read(north, trail):
     assert reads(trail) == []
 
 
-def test_reads_of_a_case_and_of_its_explanation_are_on_record(north, ledger, gateway, done, trail):
+def test_reads_of_a_case_and_of_its_explanation_are_on_record(
+    north, ledger, gateway, done, trail
+):
     north.get(done["links"]["case"])
     north.get(done["links"]["case"])
     assert north.get(done["links"]["explanation"]).status_code == 202
@@ -71,10 +78,15 @@ def test_reads_of_a_case_and_of_its_explanation_are_on_record(north, ledger, gat
         stored = gateway.app.state.wiring.objects.put(png())
         house.explanations.answer(wanted, stored.sha256, None)
     assert north.get(done["links"]["explanation"]).status_code == 200
-    assert reads(trail) == [(Event.CASE_READ, None), (Event.EXPLANATION_READ, done["job_id"])]
+    assert reads(trail) == [
+        (Event.CASE_READ, None),
+        (Event.EXPLANATION_READ, done["job_id"]),
+    ]
 
 
-def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_for(ledger, done):
+def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_for(
+    ledger, done
+):
     with ledger.system_session("test") as session:
         north = session.hospitals.find("north").id
         key = session.keys.make(Role.READER, north, "test").key
@@ -120,8 +132,11 @@ def test_a_hospital_cannot_export_anothers_trail_and_an_auditor_can(
     make_key(hospital="south")
     with ledger.system_session("test") as house:
         south = house.hospitals.find("south").id
-    admin, auditor = as_role(Role.HOSPITAL_ADMIN), as_role(Role.AUDITOR)
-    unknown, other = (admin.get(f"/v1/audit/export?hospital={each}") for each in (uuid4(), south))
+    admin = as_role(Role.HOSPITAL_ADMIN)
+    auditor = as_role(Role.AUDITOR)
+    unknown, other = (
+        admin.get(f"/v1/audit/export?hospital={each}") for each in (uuid4(), south)
+    )
     assert (other.status_code, other.json()) == (404, unknown.json())
     assert str(south) not in admin.get("/v1/audit/export").text
     assert auditor.get(f"/v1/audit/export?hospital={uuid4()}").status_code == 404
@@ -130,25 +145,41 @@ def test_a_hospital_cannot_export_anothers_trail_and_an_auditor_can(
     assert as_role(Role.SUBMITTER).get("/v1/audit/export").status_code == 403
 
 
-def test_nothing_that_a_hospital_wrote_of_a_patient_enters_the_trail(north, as_role, done):
-    outcome = {"malignant": True, "source": "histology", "patient": SECRETS[1], "consent": True}
-    assert north.post(f"/v1/cases/{done['case_id']}/outcome", json=outcome).status_code == 201
+def test_nothing_that_a_hospital_wrote_of_a_patient_enters_the_trail(
+    north, as_role, done
+):
+    outcome = {
+        "malignant": True,
+        "source": "histology",
+        "patient": SECRETS[1],
+        "consent": True,
+    }
+    assert (
+        north.post(f"/v1/cases/{done['case_id']}/outcome", json=outcome).status_code
+        == 201
+    )
     north.get(done["links"]["case"])
     told = as_role(Role.AUDITOR).get("/v1/audit/export").text
     assert "outcome.recorded" in told
     assert [secret for secret in SECRETS if secret in told] == []
 
 
-def test_the_trail_is_searched_and_read_from_its_newest_end(as_role, done, north, ledger):
+def test_the_trail_is_searched_and_read_from_its_newest_end(
+    as_role, done, north, ledger
+):
     auditor = as_role(Role.AUDITOR)
 
     def found(**asked):
         return [
             each["event"]
-            for each in auditor.get("/v1/audit", params={"newest": True, **asked}).json()
+            for each in auditor.get(
+                "/v1/audit", params={"newest": True, **asked}
+            ).json()
         ]
 
-    assert found(event="job.done") == found(case=done["case_id"], limit=1) == ["job.done"]
+    assert (
+        found(event="job.done") == found(case=done["case_id"], limit=1) == ["job.done"]
+    )
     assert found(actor="w") == ["job.done", "job.claimed"]
     assert (
         found(hospital="north", until="2020-01-01T00:00:00Z")
@@ -156,7 +187,9 @@ def test_the_trail_is_searched_and_read_from_its_newest_end(as_role, done, north
         == []
     )
     every = auditor.get("/v1/audit?newest=true").json()
-    assert [each["id"] for each in every] == sorted((each["id"] for each in every), reverse=True)
+    assert [each["id"] for each in every] == sorted(
+        (each["id"] for each in every), reverse=True
+    )
     rest = auditor.get(f"/v1/audit?newest=true&before={every[1]['id']}").json()
     assert rest == every[2:]
 
@@ -168,14 +201,26 @@ def sealed(settings, ledger, done):
         return str(house.hospitals.find("north").id)
 
 
-def test_the_gateway_proves_the_trail_and_tells_how_far_its_seals_reach(as_role, sealed, settings):
+def test_the_gateway_proves_the_trail_and_tells_how_far_its_seals_reach(
+    as_role, sealed, settings
+):
     auditor = as_role(Role.AUDITOR)
     told = auditor.get("/v1/audit/verify").json()
-    assert (told["whole"], told["wrong"], told["next"], told["trusted"]) == (True, [], None, True)
+    assert (told["whole"], told["wrong"], told["next"], told["trusted"]) == (
+        True,
+        [],
+        None,
+        True,
+    )
     assert told["keys"] == [seal_key(settings).public]
     lines = {each["hospital"]: each for each in told["chains"]}
     assert lines["north"]["chain"] == sealed
-    assert lines["north"]["sealed"] == lines["north"]["number"] == lines["north"]["events"] > 3
+    assert (
+        lines["north"]["sealed"]
+        == lines["north"]["number"]
+        == lines["north"]["events"]
+        > 3
+    )
     assert all(each["ended"] for each in told["chains"])
 
 
@@ -184,7 +229,11 @@ def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_to
 ):
     admin, other, auditor = (
         as_role(*each)
-        for each in ((Role.HOSPITAL_ADMIN,), (Role.HOSPITAL_ADMIN, "south"), (Role.AUDITOR,))
+        for each in (
+            (Role.HOSPITAL_ADMIN,),
+            (Role.HOSPITAL_ADMIN, "south"),
+            (Role.AUDITOR,),
+        )
     )
     with ledger.engine.begin() as line:
         line.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -194,9 +243,13 @@ def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_to
     for client in (admin, auditor):
         told = client.get("/v1/audit/verify").json()
         assert (told["whole"], told["found"]) == (False, 1)
-        assert told["wrong"][0]["sentence"].startswith(f"Event 2 of chain {sealed} was changed")
+        assert told["wrong"][0]["sentence"].startswith(
+            f"Event 2 of chain {sealed} was changed"
+        )
         told = auditor.get("/v1/audit/verify", headers={"Accept-Language": "ko"}).json()
-        assert told["wrong"][0]["sentence"].startswith(f"사슬 {sealed}의 이벤트 2: 변경되었습니다.")
+        assert told["wrong"][0]["sentence"].startswith(
+            f"사슬 {sealed}의 이벤트 2: 변경되었습니다."
+        )
     assert other.get("/v1/audit/verify").json()["whole"]
     assert sealed not in other.get("/v1/audit/verify").text
 
@@ -204,14 +257,20 @@ def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_to
 def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monkeypatch):
     monkeypatch.setattr(proving, "AT_ONCE", 2)
     monkeypatch.setattr(service, "PROVE_MOST", 2)
-    auditor, cursor, parts = as_role(Role.AUDITOR), None, []
+    auditor = as_role(Role.AUDITOR)
+    cursor = None
+    parts = []
     while not parts or cursor:
         parts.append(
-            auditor.get("/v1/audit/verify", params={"cursor": cursor} if cursor else {}).json()
+            auditor.get(
+                "/v1/audit/verify", params={"cursor": cursor} if cursor else {}
+            ).json()
         )
         cursor = parts[-1]["next"]
     assert len(parts) > 2
-    read = [each for part in parts for each in part["chains"] if each["chain"] == sealed]
+    read = [
+        each for part in parts for each in part["chains"] if each["chain"] == sealed
+    ]
     assert sum(each["events"] for each in read) == read[-1]["number"]
     assert all(part["whole"] for part in parts)
 
@@ -219,6 +278,13 @@ def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monke
 def test_a_cursor_that_is_none_or_leads_to_another_chain_is_refused(as_role, sealed):
     south = as_role(Role.HOSPITAL_ADMIN, "south")
     foreign = base64.urlsafe_b64encode(json.dumps([sealed, 1, 0]).encode()).decode()
-    for cursor in (foreign, "x", "e30=", base64.urlsafe_b64encode(b'["house", -1, 0]').decode()):
+    for cursor in (
+        foreign,
+        "x",
+        "e30=",
+        base64.urlsafe_b64encode(b'["house", -1, 0]').decode(),
+    ):
         answer = south.get("/v1/audit/verify", params={"cursor": cursor})
-        assert (answer.status_code, answer.json()["code"]) == (422, "cursor-invalid"), cursor
+        assert (answer.status_code, answer.json()["code"]) == (422, "cursor-invalid"), (
+            cursor
+        )

@@ -16,7 +16,9 @@ def totp(make_person, signed_in):
     shown = pyotp.TOTP(begun["secret"])
     on = page.post("/v1/session/totp/confirm", json={"code": shown.now()})
     assert on.status_code == 200, on.text
-    assert begun["uri"].startswith("otpauth://totp/SERA:reader-1?secret=" + begun["secret"])
+    assert begun["uri"].startswith(
+        "otpauth://totp/SERA:reader-1?secret=" + begun["secret"]
+    )
     return page, shown, on.json()["recovery_codes"]
 
 
@@ -27,13 +29,18 @@ def forget_use(ledger):
 
 
 def sign_in(client, **more):
-    return client.post("/v1/session", json={"name": "reader-1", "password": PASSWORD, **more})
+    return client.post(
+        "/v1/session", json={"name": "reader-1", "password": PASSWORD, **more}
+    )
 
 
-def test_with_an_authenticator_the_password_alone_opens_nothing(totp, browser, ledger, as_role):
+def test_with_an_authenticator_the_password_alone_opens_nothing(
+    totp, browser, ledger, as_role
+):
     _, shown, _ = totp
     forget_use(ledger)
-    bare, wrong = sign_in(browser()), sign_in(browser(), totp="000000x")
+    bare = sign_in(browser())
+    wrong = sign_in(browser(), totp="000000x")
     assert [(a.status_code, a.json()["code"]) for a in (bare, wrong)] == [
         (401, "totp-needed"),
         (403, "totp-wrong"),
@@ -41,17 +48,23 @@ def test_with_an_authenticator_the_password_alone_opens_nothing(totp, browser, l
     assert "set-cookie" not in bare.headers
     assert sign_in(browser(), totp=shown.now()).json()["totp"] is True
     trail = as_role("operator").get("/v1/audit?limit=1000").json()
-    assert [each["details"]["why"] for each in trail if each["event"] == "person.refused"] == [
+    assert [
+        each["details"]["why"] for each in trail if each["event"] == "person.refused"
+    ] == [
         "code-missing",
         "code",
     ]
-    assert [each["event"] for each in trail if each["event"].startswith("totp")] == ["totp.on"]
+    assert [each["event"] for each in trail if each["event"].startswith("totp")] == [
+        "totp.on"
+    ]
 
 
 def test_a_used_code_is_refused_and_so_is_the_one_that_confirmed(totp, browser, ledger):
     _, shown, _ = totp
     with ledger.engine.connect() as line:
-        used = pyotp.HOTP(shown.secret).at(line.scalar(text("SELECT totp_step FROM people")))
+        used = pyotp.HOTP(shown.secret).at(
+            line.scalar(text("SELECT totp_step FROM people"))
+        )
     assert sign_in(browser(), totp=used).status_code == 403
     forget_use(ledger)
     code = shown.now()
@@ -61,7 +74,8 @@ def test_a_used_code_is_refused_and_so_is_the_one_that_confirmed(totp, browser, 
 def test_a_recovery_code_opens_once(totp, browser, ledger):
     *_, codes = totp
     assert [
-        sign_in(browser(), totp=code).status_code for code in (codes[3], codes[3], codes[4].upper())
+        sign_in(browser(), totp=code).status_code
+        for code in (codes[3], codes[3], codes[4].upper())
     ] == [
         201,
         403,
@@ -76,8 +90,12 @@ def test_a_recovery_code_opens_once(totp, browser, ledger):
 
 def test_wrong_codes_lock_and_a_missing_one_is_no_guess(totp, browser):
     *_, codes = totp
-    assert [sign_in(browser()).status_code for _ in range(FREE + 1)] == [401] * (FREE + 1)
-    assert [sign_in(browser(), totp="000000x").status_code for _ in range(FREE)] == [403] * FREE
+    assert [sign_in(browser()).status_code for _ in range(FREE + 1)] == [401] * (
+        FREE + 1
+    )
+    assert [sign_in(browser(), totp="000000x").status_code for _ in range(FREE)] == [
+        403
+    ] * FREE
     assert sign_in(browser(), totp=codes[0]).json()["code"] == "sign-in-locked"
 
 
@@ -92,7 +110,9 @@ def test_an_authenticator_is_removed_with_the_password_and_a_code_only(totp, bro
     page, _, codes = totp
     told = [("wrong", codes[0], "password-wrong"), (PASSWORD, "000000x", "totp-wrong")]
     for password, code, problem in told:
-        answer = page.post("/v1/session/totp/remove", json={"password": password, "code": code})
+        answer = page.post(
+            "/v1/session/totp/remove", json={"password": password, "code": code}
+        )
         assert answer.json()["code"] == problem
     assert (
         page.post(

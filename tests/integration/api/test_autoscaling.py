@@ -20,7 +20,9 @@ def scrape(gateway):
         figures: dict[str, list[float]] = {}
         for family in text_string_to_metric_families(gateway.get("/metrics").text):
             for sample in family.samples:
-                labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+                labels = ",".join(
+                    f'{name}="{value}"' for name, value in sample.labels.items()
+                )
                 figures.setdefault(
                     f"{sample.name}{{{labels}}}" if labels else sample.name, []
                 ).append(sample.value)
@@ -40,7 +42,9 @@ def test_each_trigger_finds_one_figure(scrape):
     assert [figures.get(each) for each in asked] == [[0.0]] * 3
 
 
-def test_waiting_cases_and_open_steps_are_counted_from_the_ledger(scrape, as_role, ledger):
+def test_waiting_cases_and_open_steps_are_counted_from_the_ledger(
+    scrape, as_role, ledger
+):
     for seed in range(3):
         assert as_role().post("/v1/cases", **form(png(seed))).status_code == 202
     with ledger.system_session("test") as house:
@@ -48,9 +52,12 @@ def test_waiting_cases_and_open_steps_are_counted_from_the_ledger(scrape, as_rol
         house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
         house.runs.request(dataset, house.versions.freeze(dataset).id, "light", 0)
         plan = house.steps.claim("me", timedelta(minutes=5), 3)
-        left, right = NewStep("left", StepKind.FEATURES), NewStep("right", StepKind.FEATURES)
+        left = NewStep("left", StepKind.FEATURES)
+        right = NewStep("right", StepKind.FEATURES)
         house.steps.finish(
-            plan.token, {}, (left, right, NewStep("both", StepKind.TABLE, after=("left", "right")))
+            plan.token,
+            {},
+            (left, right, NewStep("both", StepKind.TABLE, after=("left", "right"))),
         )
         house.steps.claim("me", timedelta(minutes=5), 3)
     figures = scrape()

@@ -50,7 +50,8 @@ def codes(answer):
 def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, ledger):
     files = {"a.png": png(1), "a-mask.png": mask(1), "b.png": png(2)}
     lines = ["a.png,1,a-mask.png,P-1,north,test", "b.png,no,,P-2,north,"]
-    first, again = send(lines, files), send(lines, files)
+    first = send(lines, files)
+    again = send(lines, files)
     assert first.json() | {"added": 2, "known": 0, "refused": 0} == first.json()
     assert again.json() | {"added": 0, "known": 2, "refused": 0} == again.json()
     assert first.json()["rows"][0] == {
@@ -64,7 +65,8 @@ def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, le
     }
     with ledger.system_session("test") as house:
         rows = {
-            row.image_sha256: row for row in house.datasets.images(house.datasets.find("set").id)
+            row.image_sha256: row
+            for row in house.datasets.images(house.datasets.find("set").id)
         }
     held = rows[sha(png(1))]
     assert (held.mask_sha256, held.split, held.site) == (sha(mask(1)), "test", "north")
@@ -74,7 +76,12 @@ def test_a_batch_is_added_and_sent_again_it_is_known(send, operator, gateway, le
 def test_the_manifest_may_be_a_field_of_text(operator):
     files = [("files", ("a.png", png(1), "image/png"))]
     data = {"manifest": "\ufeffimage,malignant\r\na.png,1\r\n"}
-    assert operator.post("/v1/datasets/set/batches", data=data, files=files).json()["added"] == 1
+    assert (
+        operator.post("/v1/datasets/set/batches", data=data, files=files).json()[
+            "added"
+        ]
+        == 1
+    )
 
 
 def test_one_bad_row_never_refuses_the_others(send, operator):
@@ -109,17 +116,29 @@ def test_one_bad_row_never_refuses_the_others(send, operator):
     }
     answer = send(list(lines), files)
     assert codes(answer) == list(lines.values())
-    assert [row["line"] for row in answer.json()["rows"]] == list(range(2, len(lines) + 2))
+    assert [row["line"] for row in answer.json()["rows"]] == list(
+        range(2, len(lines) + 2)
+    )
     refused = [row for row in answer.json()["rows"] if row["outcome"] == "refused"]
     assert all(row["message"].endswith((".", ")")) for row in refused)
-    assert (answer.json()["refused"], operator.get("/v1/datasets/set").json()["images"]) == (
+    assert (
+        answer.json()["refused"],
+        operator.get("/v1/datasets/set").json()["images"],
+    ) == (
         len(refused),
         2,
     )
 
 
 def test_a_name_is_only_a_name_and_never_a_path(send, settings):
-    for name in ("../../etc/passwd", "/etc/passwd", "..", "a/../b.png", "a\\b.png", "C:b.png"):
+    for name in (
+        "../../etc/passwd",
+        "/etc/passwd",
+        "..",
+        "a/../b.png",
+        "a\\b.png",
+        "C:b.png",
+    ):
         assert codes(send([f"{name},1,,,,"], {})) == ["file-missing"]
         assert codes(send([f"{name},1,,,,"], {name: png(1)})) in (
             ["added"],
@@ -173,16 +192,22 @@ def test_a_batch_of_too_many_rows_or_of_twins_is_refused_whole(send, operator):
     twins = [("files", ("a.png", png(seed), "image/png")) for seed in (1, 2)]
     twins.append(("manifest", ("m.csv", b"image,malignant\na.png,1\n", "text/csv")))
     assert (
-        operator.post("/v1/datasets/set/batches", files=twins).json()["code"] == "files-ambiguous"
+        operator.post("/v1/datasets/set/batches", files=twins).json()["code"]
+        == "files-ambiguous"
     )
 
 
 def test_a_batch_without_a_manifest_or_a_dataset_is_refused(operator, send):
     assert (
         "manifest"
-        in operator.post("/v1/datasets/set/batches", files={"files": png(1)}).json()["detail"]
+        in operator.post("/v1/datasets/set/batches", files={"files": png(1)}).json()[
+            "detail"
+        ]
     )
-    assert send(["a.png,1,,,,"], {"a.png": png(1)}, name="none").json()["code"] == "dataset-unknown"
+    assert (
+        send(["a.png,1,,,,"], {"a.png": png(1)}, name="none").json()["code"]
+        == "dataset-unknown"
+    )
 
 
 def test_a_batch_over_the_cap_is_told_to_come_in_smaller_ones(send):
@@ -195,7 +220,10 @@ def test_the_same_batch_sent_twice_at_once_is_added_once(send, operator):
     files = {f"{seed}.png": png(seed) for seed in range(6)}
     with ThreadPoolExecutor(3) as pool:
         answers = list(
-            pool.map(lambda _: send([f"{name},1,,,," for name in files], files).json(), range(3))
+            pool.map(
+                lambda _: send([f"{name},1,,,," for name in files], files).json(),
+                range(3),
+            )
         )
     assert sorted(answer["added"] for answer in answers) == [0, 0, 6]
     assert all(answer["refused"] == 0 for answer in answers)

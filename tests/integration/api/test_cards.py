@@ -33,9 +33,11 @@ def test_the_page_fetches_and_runs_nothing(north, stored):
     page = north.get("/v1/models/small/card.html")
     assert page.headers["content-type"].startswith("text/html")
     policy = page.headers["Content-Security-Policy"].split("; ")
-    assert {"default-src 'none'", "frame-ancestors 'none'", "style-src 'unsafe-inline'"} < set(
-        policy
-    )
+    assert {
+        "default-src 'none'",
+        "frame-ancestors 'none'",
+        "style-src 'unsafe-inline'",
+    } < set(policy)
     assert "<h1>small/1" in page.text
 
 

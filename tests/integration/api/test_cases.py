@@ -25,7 +25,11 @@ def test_a_case_is_durable_when_it_is_accepted(north, gateway):
     )
     receipt = answer.json()
     assert (answer.status_code, receipt["state"]) == (202, "queued")
-    assert answer.headers["Location"] == f"/v1/jobs/{receipt['job_id']}" == receipt["links"]["job"]
+    assert (
+        answer.headers["Location"]
+        == f"/v1/jobs/{receipt['job_id']}"
+        == receipt["links"]["job"]
+    )
     case = north.get(receipt["links"]["case"]).json()
     assert (case["size_mm"], case["external_id"], case["roi"]) == (14.5, "A-7", roi)
     assert gateway.app.state.wiring.objects.get(case["image"]["sha256"]) == png()
@@ -47,7 +51,10 @@ def test_dicom_is_accepted_like_any_image(north):
     data = examples.get_path("rgb_color").read_bytes()
     receipt = north.post("/v1/cases", **form(data)).json()
     case = north.get(receipt["links"]["case"]).json()
-    assert (case["image"]["format"], case["device"]) == ("dicom", "G.E. Medical Systems LOGIQ 700")
+    assert (case["image"]["format"], case["device"]) == (
+        "dicom",
+        "G.E. Medical Systems LOGIQ 700",
+    )
 
 
 def test_a_picture_without_a_header_has_no_device(north):
@@ -58,10 +65,12 @@ def test_a_picture_without_a_header_has_no_device(north):
 def test_a_frame_of_a_loop_is_kept_and_shown(north):
     loop = examples.get_path("ybr_color").read_bytes()
     chosen, unsaid = (
-        north.post("/v1/cases", **form(loop, frame=frame)).json() for frame in (30, None)
+        north.post("/v1/cases", **form(loop, frame=frame)).json()
+        for frame in (30, None)
     )
     assert [
-        north.get(receipt["links"]["case"]).json()["frame"] for receipt in (chosen, unsaid)
+        north.get(receipt["links"]["case"]).json()["frame"]
+        for receipt in (chosen, unsaid)
     ] == [30, None]
 
 
@@ -78,18 +87,29 @@ def test_a_frame_that_is_not_there_is_refused_before_the_case_is_taken(north, fr
 def test_an_external_id_that_no_database_holds_is_refused_by_name(north):
     for wrong in ("a\0b", "x" * 201):
         answer = north.post("/v1/cases", **form(external_id=wrong))
-        assert (answer.status_code, "external_id" in answer.json()["detail"]) == (422, True)
+        assert (answer.status_code, "external_id" in answer.json()["detail"]) == (
+            422,
+            True,
+        )
 
 
 def test_a_frame_that_is_no_number_is_refused(north):
-    assert north.post("/v1/cases", **form(frame="first")).json()["code"] == "invalid-request"
+    assert (
+        north.post("/v1/cases", **form(frame="first")).json()["code"]
+        == "invalid-request"
+    )
 
 
 def test_another_frame_under_the_same_key_is_another_body(north):
-    key, loop = {"Idempotency-Key": "k"}, examples.get_path("ybr_color").read_bytes()
-    first, again = (north.post("/v1/cases", **form(loop, frame=2), headers=key) for _ in range(2))
+    key = {"Idempotency-Key": "k"}
+    loop = examples.get_path("ybr_color").read_bytes()
+    first, again = (
+        north.post("/v1/cases", **form(loop, frame=2), headers=key) for _ in range(2)
+    )
     assert again.json() == first.json()
-    assert north.post("/v1/cases", **form(loop, frame=3), headers=key).status_code == 409
+    assert (
+        north.post("/v1/cases", **form(loop, frame=3), headers=key).status_code == 409
+    )
     assert north.post("/v1/cases", **form(loop), headers=key).status_code == 409
 
 
@@ -98,7 +118,11 @@ def test_without_a_frame_the_fingerprint_is_what_it_was_before_frames_could_be_c
     told = ["a" * 64, 14.5, None, None, "routine"]
     before = hashlib.sha256(json.dumps(told).encode()).hexdigest()
     plain = Submission(image=BytesIO(), size_mm=14.5)
-    assert plain.fingerprint("a" * 64) == before != replace(plain, frame=1).fingerprint("a" * 64)
+    assert (
+        plain.fingerprint("a" * 64)
+        == before
+        != replace(plain, frame=1).fingerprint("a" * 64)
+    )
 
 
 def test_the_same_key_and_body_get_the_same_answer_and_another_body_409(north):
@@ -111,9 +135,12 @@ def test_the_same_key_and_body_get_the_same_answer_and_another_body_409(north):
 
 
 def test_the_same_key_sent_many_times_at_once_makes_one_case(north):
-    key, body = {"Idempotency-Key": "k"}, form()
+    key = {"Idempotency-Key": "k"}
+    body = form()
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: north.post("/v1/cases", **body, headers=key), range(12)))
+        answers = list(
+            pool.map(lambda _: north.post("/v1/cases", **body, headers=key), range(12))
+        )
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["job_id"] for answer in answers}) == 1
     assert len(north.get("/v1/jobs").json()["jobs"]) == 1
@@ -121,7 +148,8 @@ def test_the_same_key_sent_many_times_at_once_makes_one_case(north):
 
 def test_a_key_means_something_else_for_another_hospital(as_role):
     key = {"Idempotency-Key": "k"}
-    north, south = as_role(hospital="north"), as_role(hospital="south")
+    north = as_role(hospital="north")
+    south = as_role(hospital="south")
     jobs = {
         client.post("/v1/cases", **form(size_mm=size), headers=key).json()["job_id"]
         for client, size in ((north, 1), (south, 2))
@@ -168,14 +196,22 @@ def test_what_the_reader_saw_is_kept_and_assessed_beside_the_model(north, gatewa
     case = north.get(receipt["links"]["case"]).json()
     assert case["descriptors"] == {**EXAMPLE, "eccentric": False}
     own = case["reader_assessment"]
-    assert (own["points"], own["level"], own["advice"][0]["threshold_mm"]) == (7, "TR5", 10)
+    assert (own["points"], own["level"], own["advice"][0]["threshold_mm"]) == (
+        7,
+        "TR5",
+        10,
+    )
     assert own["advice"][0]["text"].startswith("FNA is due: 14.5 mm reaches")
     with gateway.app.state.wiring.ledger.system_session("test") as house:
-        trail = json.dumps([link.details for _, link in house.audit.links(None, 1000)], default=str)
+        trail = json.dumps(
+            [link.details for _, link in house.audit.links(None, 1000)], default=str
+        )
     assert "hypoechoic" not in trail
 
 
-def test_descriptors_that_the_lexicon_has_not_are_refused_before_the_case_is_taken(north):
+def test_descriptors_that_the_lexicon_has_not_are_refused_before_the_case_is_taken(
+    north,
+):
     for changed, code, said in (
         ({"margin": "round"}, "descriptor-unusable", "가능한 값: smooth, ill-defined"),
         ({"radiologist": "Kim"}, "descriptors-unreadable", "JSON"),
@@ -188,8 +224,11 @@ def test_descriptors_that_the_lexicon_has_not_are_refused_before_the_case_is_tak
     assert north.get("/v1/jobs").json()["jobs"] == []
 
 
-def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodule(north):
-    key, seen = {"Idempotency-Key": "k"}, json.dumps(EXAMPLE)
+def test_other_descriptors_under_the_same_key_are_another_body_but_no_other_nodule(
+    north,
+):
+    key = {"Idempotency-Key": "k"}
+    seen = json.dumps(EXAMPLE)
     first, again = (
         north.post("/v1/cases", **form(descriptors=seen), headers=key) for _ in range(2)
     )
@@ -204,7 +243,9 @@ def test_descriptors_count_in_the_fingerprint_by_what_they_say():
     plain = Submission(image=BytesIO(), size_mm=14.5)
     foci = (["rim", "punctate"], ["punctate", "rim"], ["rim"])
     said = [
-        replace(plain, descriptors=describe({**EXAMPLE, "foci": each})).fingerprint("a" * 64)
+        replace(plain, descriptors=describe({**EXAMPLE, "foci": each})).fingerprint(
+            "a" * 64
+        )
         for each in foci
     ]
     assert said[0] == said[1]
@@ -219,7 +260,9 @@ def test_a_polygon_is_taken(north):
 def test_a_body_over_the_cap_is_refused_with_and_without_a_length(north):
     image = png() + b"\0" * (2 << 20)
     assert north.post("/v1/cases", **form(image)).json()["code"] == "too-large"
-    part = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+    part = (
+        b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+    )
     chunks = chain([part], (b"x" * 65536 for _ in range(40)))
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     answer = north.post("/v1/cases", content=chunks, headers=headers)
@@ -229,7 +272,9 @@ def test_a_body_over_the_cap_is_refused_with_and_without_a_length(north):
 
 def test_no_key_a_wrong_key_and_a_key_without_leave_are_told_apart(gateway, as_role):
     assert gateway.post("/v1/cases", **form()).status_code == 401
-    wrong = gateway.post("/v1/cases", **form(), headers={"Authorization": "Bearer sera_x_y"})
+    wrong = gateway.post(
+        "/v1/cases", **form(), headers={"Authorization": "Bearer sera_x_y"}
+    )
     assert (wrong.status_code, wrong.json()["code"]) == (401, "unauthenticated")
     for role in (Role.READER, Role.OPERATOR, Role.AUDITOR):
         refused = as_role(role).post("/v1/cases", **form())
@@ -238,8 +283,15 @@ def test_no_key_a_wrong_key_and_a_key_without_leave_are_told_apart(gateway, as_r
 
 def test_a_stranger_is_turned_away_before_the_body_is_parsed(gateway, north):
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
-    assert gateway.post("/v1/cases", content=b"no form at all", headers=headers).status_code == 401
-    assert north.post("/v1/cases", content=b"no form at all", headers=headers).status_code in (
+    assert (
+        gateway.post(
+            "/v1/cases", content=b"no form at all", headers=headers
+        ).status_code
+        == 401
+    )
+    assert north.post(
+        "/v1/cases", content=b"no form at all", headers=headers
+    ).status_code in (
         400,
         422,
     )
@@ -280,7 +332,10 @@ def test_the_same_content_sent_anew_is_another_case_that_names_the_first(north):
     assert first["duplicate_of"] is None
     for receipt in more:
         assert receipt["duplicate_of"] == first["case_id"] != receipt["case_id"]
-        assert north.get(receipt["links"]["case"]).json()["duplicate_of"] == first["case_id"]
+        assert (
+            north.get(receipt["links"]["case"]).json()["duplicate_of"]
+            == first["case_id"]
+        )
 
 
 def test_another_image_size_roi_or_frame_is_no_duplicate(north):
@@ -292,15 +347,24 @@ def test_another_image_size_roi_or_frame_is_no_duplicate(north):
         {"frame": 1},
         {"image": png(1)},
     ):
-        assert north.post("/v1/cases", **form(**told)).json()["duplicate_of"] is None, told
+        assert north.post("/v1/cases", **form(**told)).json()["duplicate_of"] is None, (
+            told
+        )
 
 
 def test_another_hospitals_case_of_the_same_content_is_not_told_of(as_role):
     for hospital in ("north", "south"):
-        assert as_role(hospital=hospital).post("/v1/cases", **form()).json()["duplicate_of"] is None
+        assert (
+            as_role(hospital=hospital)
+            .post("/v1/cases", **form())
+            .json()["duplicate_of"]
+            is None
+        )
 
 
 def test_a_repeat_is_no_duplicate_of_itself(north):
     key = {"Idempotency-Key": "k"}
-    first, again = (north.post("/v1/cases", **form(), headers=key).json() for _ in range(2))
+    first, again = (
+        north.post("/v1/cases", **form(), headers=key).json() for _ in range(2)
+    )
     assert (again, again["duplicate_of"]) == (first, None)

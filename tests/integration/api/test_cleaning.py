@@ -30,7 +30,11 @@ def told(seed: int) -> bytes:
 def scan(seed: int = 1) -> bytes:
     pixels = decode(png(seed)).pixels
     return dicom_file(
-        pixels, PatientName=NAME, PatientID="4711", Manufacturer="ACME", StudyInstanceUID="1.2.3.4"
+        pixels,
+        PatientName=NAME,
+        PatientID="4711",
+        Manufacturer="ACME",
+        StudyInstanceUID="1.2.3.4",
     )
 
 
@@ -42,7 +46,9 @@ def sha(data: bytes) -> str:
 def kept(settings):
     """Every byte that lies in the store."""
     folder = Path(settings.home) / "objects"
-    return lambda: b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    return lambda: b"".join(
+        path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    )
 
 
 @pytest.mark.parametrize("image", [told(1), scan()], ids=["png", "dicom"])
@@ -66,7 +72,8 @@ def test_what_was_removed_is_on_record_by_name_and_count(as_role):
 
 def test_the_same_upload_twice_is_one_case_and_one_object(north, kept):
     first, again = (
-        north.post("/v1/cases", **form(scan()), headers={"Idempotency-Key": "k"}) for _ in range(2)
+        north.post("/v1/cases", **form(scan()), headers={"Idempotency-Key": "k"})
+        for _ in range(2)
     )
     assert first.json() == again.json()
     size = len(kept())
@@ -74,7 +81,9 @@ def test_the_same_upload_twice_is_one_case_and_one_object(north, kept):
     assert (other.status_code, len(kept())) == (202, size)
 
 
-def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(north, ledger):
+def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(
+    north, ledger
+):
     """Its receipt was kept under the hash of the very file."""
     receipt = north.post("/v1/cases", **form(png(2))).json()
     fingerprint = sha(
@@ -90,8 +99,14 @@ def test_a_repeat_of_an_upload_of_before_images_were_cleaned_gets_its_answer(nor
 
 
 @pytest.mark.parametrize("lost", [2000, 15_000, 16_000])
-def test_of_a_file_that_is_cut_short_nothing_of_the_patient_is_kept_either(lost, north, kept):
-    assert north.post("/v1/cases", **form(scan()[:-lost])).status_code in (202, 415, 422)
+def test_of_a_file_that_is_cut_short_nothing_of_the_patient_is_kept_either(
+    lost, north, kept
+):
+    assert north.post("/v1/cases", **form(scan()[:-lost])).status_code in (
+        202,
+        415,
+        422,
+    )
     assert NAME.encode() not in kept()
 
 
@@ -121,7 +136,9 @@ def test_an_import_repeated_by_files_or_by_their_hashes_is_known(operator, kept)
     assert NAME.encode() not in kept()
     assert batch(operator, table, images | {"m.png": mask}) == ["known"] * 3
     hashes = [sha(data) for data in images.values()]
-    known = operator.post("/v1/datasets/set/known", json=[*hashes, "a" * 64]).json()["known"]
+    known = operator.post("/v1/datasets/set/known", json=[*hashes, "a" * 64]).json()[
+        "known"
+    ]
     assert sorted(known) == sorted(hashes)
     first, second, third = hashes
     table = f"image,malignant,mask\n{first},1,{sha(mask)}\n{second},0,\n{third},1,\n{'b' * 64},1,\n"
@@ -130,7 +147,9 @@ def test_an_import_repeated_by_files_or_by_their_hashes_is_known(operator, kept)
 
 def test_an_image_is_corrected_and_removed_by_the_hash_of_its_file(operator):
     answer = operator.post(
-        "/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))}
+        "/v1/datasets/set/images",
+        data={"malignant": "1"},
+        files={"image": ("a.png", told(1))},
     )
     stored = answer.json()["image_sha256"]
     assert stored != sha(told(1))
@@ -139,7 +158,10 @@ def test_an_image_is_corrected_and_removed_by_the_hash_of_its_file(operator):
     ).json()
     assert (changed["image_sha256"], changed["malignant"]) == (stored, False)
     assert (
-        operator.delete(f"/v1/datasets/set/images/{sha(told(1))}").json()["image_sha256"] == stored
+        operator.delete(f"/v1/datasets/set/images/{sha(told(1))}").json()[
+            "image_sha256"
+        ]
+        == stored
     )
 
 
@@ -150,27 +172,41 @@ def test_an_image_of_before_files_were_cleaned_keeps_its_name(operator, gateway)
         dataset = house.datasets.find("set").id
         house.datasets.add(dataset, [LabelledImage(sha(told(1)), True, "train")])
     answer = operator.post(
-        "/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))}
+        "/v1/datasets/set/images",
+        data={"malignant": "1"},
+        files={"image": ("a.png", told(1))},
     )
     assert answer.json() == {"image_sha256": sha(told(1)), "added": False}
 
 
 def test_what_went_from_an_import_is_on_record(operator, ledger):
     operator.post(
-        "/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", told(1))}
+        "/v1/datasets/set/images",
+        data={"malignant": "1"},
+        files={"image": ("a.png", told(1))},
     )
     with ledger.system_session("test") as house:
         [cleaned] = [
-            each.details for each in house.audit.page() if each.details.get("change") == "cleaned"
+            each.details
+            for each in house.audit.page()
+            if each.details.get("change") == "cleaned"
         ]
     assert (cleaned["files"], cleaned["removed"]) == (1, {"tEXt": 1})
 
 
-def test_pictures_of_cases_that_become_training_images_go_by_one_name(as_role, operator):
+def test_pictures_of_cases_that_become_training_images_go_by_one_name(
+    as_role, operator
+):
     pixels = np.tile(np.arange(64, dtype=np.uint8), (64, 1))
     data = dicom_file(pixels, PatientName=NAME)
-    case = as_role().get(as_role().post("/v1/cases", **form(data)).json()["links"]["case"]).json()
+    case = (
+        as_role()
+        .get(as_role().post("/v1/cases", **form(data)).json()["links"]["case"])
+        .json()
+    )
     answer = operator.post(
-        "/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.dcm", data)}
+        "/v1/datasets/set/images",
+        data={"malignant": "1"},
+        files={"image": ("a.dcm", data)},
     )
     assert answer.json()["image_sha256"] == case["image"]["sha256"]

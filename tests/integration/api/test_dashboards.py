@@ -18,7 +18,8 @@ from shared.metering import REGISTRY, Home
 from shared.networks.gpus import Gpus
 from tests.e2e.stage import ROOT
 
-PROMETHEUS, GRAFANA = ROOT / "deploy/prometheus", ROOT / "deploy/grafana"
+PROMETHEUS = ROOT / "deploy/prometheus"
+GRAFANA = ROOT / "deploy/grafana"
 ALERTS = yaml.safe_load((PROMETHEUS / "alerts.yml").read_text())
 TARGETS = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
 BOARDS = {
@@ -53,18 +54,28 @@ def questions() -> Iterator[tuple[str, str]]:
     for name, board in BOARDS.items():
         for panel in board["panels"]:
             yield from (
-                (f"{name}: {panel['title']}", target["expr"]) for target in panel["targets"]
+                (f"{name}: {panel['title']}", target["expr"])
+                for target in panel["targets"]
             )
         for variable in board["templating"]["list"]:
-            yield f"{name}: ${variable['name']}", variable["definition"].split("(")[1].split(",")[0]
+            yield (
+                f"{name}: ${variable['name']}",
+                variable["definition"].split("(")[1].split(",")[0],
+            )
 
 
 def metrics(expression: str) -> set[str]:
     """The names of metrics in a PromQL expression."""
     bare = re.sub(r'"[^"]*"', "", expression)
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|\b(by|without|on|ignoring)\s*\([^)]*\)", " ", bare)
+    bare = re.sub(
+        r"\{[^}]*\}|\[[^\]]*\]|\b(by|without|on|ignoring)\s*\([^)]*\)", " ", bare
+    )
     names = re.findall(r"(?<![\w:.])[a-zA-Z_:][\w:]*(?!\w*\s*\()", bare)
-    return {name for name in names if name not in WORDS and not re.fullmatch(r"\d+[smhdwy]", name)}
+    return {
+        name
+        for name in names
+        if name not in WORDS and not re.fullmatch(r"\d+[smhdwy]", name)
+    }
 
 
 def selected(expression: str) -> set[tuple[str, str]]:
@@ -83,8 +94,14 @@ def pages(gateway, make_key, tmp_path) -> str:
     registry = CollectorRegistry()
     for collector in (Gpus(), Home(tmp_path)):
         registry.register(collector)
-    page = gateway.get("/metrics", headers={"Authorization": f"Bearer {make_key(Role.AUDITOR)}"})
-    return page.text + generate_latest(REGISTRY).decode() + generate_latest(registry).decode()
+    page = gateway.get(
+        "/metrics", headers={"Authorization": f"Bearer {make_key(Role.AUDITOR)}"}
+    )
+    return (
+        page.text
+        + generate_latest(REGISTRY).decode()
+        + generate_latest(registry).decode()
+    )
 
 
 def exposed(pages: str) -> set[str]:
@@ -95,7 +112,9 @@ def exposed(pages: str) -> set[str]:
 def test_every_metric_that_a_dashboard_or_an_alert_names_is_exposed(pages):
     known = exposed(pages) | RECORDED | OF_PROMETHEUS
     assert {
-        where: missing for where, asked in questions() if (missing := metrics(asked) - known)
+        where: missing
+        for where, asked in questions()
+        if (missing := metrics(asked) - known)
     } == {}
 
 
@@ -108,14 +127,20 @@ def test_every_label_that_is_asked_for_is_one_of_its_metric(pages):
     asked = {pair for _, expression in questions() for pair in selected(expression)}
     assert len(asked) > 10
     assert [
-        pair for pair in asked if pair[0] in labels and pair[1] not in labels[pair[0]] | target
+        pair
+        for pair in asked
+        if pair[0] in labels and pair[1] not in labels[pair[0]] | target
     ] == []
 
 
 def test_names_are_read_out_of_promql_as_they_stand_there():
     told = 'histogram_quantile(0.95, sum by (le, lane) (rate(a_bucket{lane="b_total",le=~"c"}[5m]))) > 2 or d:e offset 1h'
     assert metrics(told) == {"a_bucket", "d:e"}
-    assert metrics("count(max by (model) (f)) / g_total and absent(h)") == {"f", "g_total", "h"}
+    assert metrics("count(max by (model) (f)) / g_total and absent(h)") == {
+        "f",
+        "g_total",
+        "h",
+    }
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -126,7 +151,8 @@ def test_every_alert_says_how_grave_it_is_and_leads_to_its_runbook(name):
     path, _, anchor = alarm["annotations"]["runbook_url"].partition("#")
     headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text(), re.MULTILINE)
     assert anchor in {
-        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in headings
     }
 
 
@@ -146,25 +172,33 @@ def test_every_target_that_is_asked_for_is_one_that_prometheus_scrapes():
     ]
     assert asked
     assert [
-        matcher for matcher in asked if not any(re.fullmatch(matcher, job) for job in jobs)
+        matcher
+        for matcher in asked
+        if not any(re.fullmatch(matcher, job) for job in jobs)
     ] == []
 
 
 def test_prometheus_keeps_of_the_second_look_what_only_a_key_may_see(gateway, pages):
-    (job,) = [each for each in TARGETS["scrape_configs"] if each["job_name"] == "sera-hospitals"]
+    (job,) = [
+        each
+        for each in TARGETS["scrape_configs"]
+        if each["job_name"] == "sera-hospitals"
+    ]
     kept = re.compile(job["metric_relabel_configs"][0]["regex"])
     named = exposed(pages) - exposed(gateway.get("/metrics").text)
     gateways = {
-        name for name in named if name.startswith("sera_") and not name.startswith("sera_gpu")
+        name
+        for name in named
+        if name.startswith("sera_") and not name.startswith("sera_gpu")
     }
     assert gateways == {name for name in exposed(pages) if kept.fullmatch(name)}
 
 
 def test_dashboards_are_told_apart_and_lie_side_by_side():
     assert len({board["uid"] for board in BOARDS.values()}) == len(BOARDS) == 5
-    source = yaml.safe_load((GRAFANA / "provisioning/datasources/prometheus.yml").read_text())[
-        "datasources"
-    ][0]
+    source = yaml.safe_load(
+        (GRAFANA / "provisioning/datasources/prometheus.yml").read_text()
+    )["datasources"][0]
     for board in BOARDS.values():
         taken = set()
         for panel in board["panels"]:
@@ -192,7 +226,9 @@ def test_dashboards_are_told_apart_and_lie_side_by_side():
 def test_promtool_finds_nothing_wrong(arguments: tuple[str, ...]):
     if (promtool := shutil.which("promtool")) is None:
         pytest.skip("no promtool here: apt-get install prometheus")
-    done = subprocess.run([promtool, *arguments], cwd=PROMETHEUS, capture_output=True, text=True)
+    done = subprocess.run(
+        [promtool, *arguments], cwd=PROMETHEUS, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -28,7 +28,8 @@ class Database:
     """PostgreSQL of its own, that may be ended; its supervisor starts it again."""
 
     def __init__(self, engines: EmbeddedEngines, said: "queue.Queue[Event]") -> None:
-        self.engines, self._said = engines, said
+        self.engines = engines
+        self._said = said
 
     def end(self, number: signal.Signals) -> None:
         """Send the signal and wait until its successor answers."""
@@ -59,7 +60,8 @@ def ledger(database):
 @pytest.fixture(scope="module")
 def north(database, ledger, tmp_path_factory):
     """A client of a gateway in a process of its own."""
-    home, engines = tmp_path_factory.mktemp("home"), database.engines
+    home = tmp_path_factory.mktemp("home")
+    engines = database.engines
     urls = {"database_url": engines.database_url, "broker_url": engines.broker_url}
     settings = Settings(home=home, objects_url=(home / "objects").as_uri(), **urls)
     with ledger.system_session("test") as house:
@@ -77,7 +79,8 @@ class Load:
     """Hospitals that send and ask without a pause, and every answer they got."""
 
     def __init__(self, client: httpx2.Client) -> None:
-        self._client, self._over = client, threading.Event()
+        self._client = client
+        self._over = threading.Event()
         self.answers: list[httpx2.Response] = []
         self.accepted: dict[str, str] = {}
 
@@ -103,7 +106,8 @@ def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(
     database, north, ledger, number
 ):
     first = north.post("/v1/cases", **form()).json()["job_id"]
-    load, path = Load(north), f"/v1/jobs/{first}"
+    load = Load(north)
+    path = f"/v1/jobs/{first}"
     with ThreadPoolExecutor(CLIENTS + 2) as pool:
         poll = pool.submit(north.get, path, params={"wait": 30})
         events = pool.submit(north.get, f"{path}/events")
@@ -138,7 +142,8 @@ def test_under_load_the_answers_are_later_and_never_a_fault_of_ours(
 
 
 def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, ledger):
-    short, job = timedelta(seconds=30), north.post("/v1/cases", **form()).json()["job_id"]
+    short = timedelta(seconds=30)
+    job = north.post("/v1/cases", **form()).json()["job_id"]
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, short, 5)
     renewed = threading.Event()
@@ -151,7 +156,9 @@ def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, 
     def write():
         with ledger.system_session("w") as house:
             house.queue.finish(
-                lease.token, "d" * 64, {each.id: result(risk=0.4) for each in lease.jobs}
+                lease.token,
+                "d" * 64,
+                {each.id: result(risk=0.4) for each in lease.jobs},
             )
 
     heartbeat = Heartbeat(renew, timedelta(seconds=0.3))
@@ -161,7 +168,9 @@ def test_a_lease_is_held_and_its_work_written_across_a_restart(database, north, 
     renewed.clear()
     assert renewed.wait(20)
     with ThreadPoolExecutor(1) as pool:
-        psutil.Process(database.engines.state.pids["postgres"]).send_signal(signal.SIGINT)
+        psutil.Process(database.engines.state.pids["postgres"]).send_signal(
+            signal.SIGINT
+        )
         pool.submit(insist, write, short).result(60)
     heartbeat.stop()
     told = north.get(f"/v1/jobs/{job}", params={"wait": 10})

@@ -26,13 +26,17 @@ def add(operator):
     def added(seed, name="set", **fields):
         data = {"malignant": str(seed % 2), **fields}
         return operator.post(
-            f"/v1/datasets/{name}/images", data=data, files={"image": ("a.png", png(seed))}
+            f"/v1/datasets/{name}/images",
+            data=data,
+            files={"image": ("a.png", png(seed))},
         )
 
     return added
 
 
-def test_the_same_image_under_another_label_is_refused_and_then_corrected(operator, add):
+def test_the_same_image_under_another_label_is_refused_and_then_corrected(
+    operator, add
+):
     assert add(1).json()["added"] is True
     refused = add(1, malignant="0")
     assert (refused.status_code, refused.json()["code"]) == (409, "label-differs")
@@ -41,7 +45,10 @@ def test_the_same_image_under_another_label_is_refused_and_then_corrected(operat
     changed = operator.put(
         address, json={"malignant": False, "site": "north", "patient": "P-1"}
     ).json()
-    assert changed | {"malignant": False, "site": "north", "patient_known": True} == changed
+    assert (
+        changed | {"malignant": False, "site": "north", "patient_known": True}
+        == changed
+    )
     assert "P-1" not in str(changed)
     assert add(1, malignant="0", patient="P-1", site="north").json()["added"] is False
 
@@ -60,11 +67,13 @@ def test_a_draft_and_its_versions_are_counted_by_part_site_and_size(operator, ad
         ("unknown", 1),
     ]
     frozen = operator.get("/v1/datasets/set/composition", params={"version": 1}).json()
-    assert [(row["name"], row["images"], row["patients"]) for row in frozen["sites"]] == [
-        ("north", 2, 1)
-    ]
+    assert [
+        (row["name"], row["images"], row["patients"]) for row in frozen["sites"]
+    ] == [("north", 2, 1)]
     assert (
-        operator.get("/v1/datasets/set/composition", params={"version": 9}).json()["code"]
+        operator.get("/v1/datasets/set/composition", params={"version": 9}).json()[
+            "code"
+        ]
         == "version-unknown"
     )
 
@@ -79,10 +88,20 @@ def test_a_row_is_removed_once(operator, add):
 
 def test_a_correction_that_is_none_is_refused(operator, add):
     add(1)
-    nul, half = {"site": "a\0b"}, {"site": "\ud800"}
-    for wrong in ({}, {"malignant": None}, {"split": "mine"}, {"size_mm": 3}, nul, half):
+    nul = {"site": "a\0b"}
+    half = {"site": "\ud800"}
+    for wrong in (
+        {},
+        {"malignant": None},
+        {"split": "mine"},
+        {"size_mm": 3},
+        nul,
+        half,
+    ):
         answer = operator.put(
-            f"/v1/datasets/set/images/{sha(png(1))}", content=json.dumps(wrong), headers=JSON
+            f"/v1/datasets/set/images/{sha(png(1))}",
+            content=json.dumps(wrong),
+            headers=JSON,
         )
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
 
@@ -101,17 +120,26 @@ def test_text_that_no_database_holds_is_refused(add):
 def test_a_truncated_image_is_refused_before_it_is_kept(operator):
     half = png(1)[: len(png(1)) // 2]
     answer = operator.post(
-        "/v1/datasets/set/images", data={"malignant": "1"}, files={"image": ("a.png", half)}
+        "/v1/datasets/set/images",
+        data={"malignant": "1"},
+        files={"image": ("a.png", half)},
     )
     assert (answer.status_code, answer.json()["code"]) == (422, "image-unreadable")
 
 
 def test_known_images_are_told_with_their_label(operator, add):
     add(1, split="test")
-    known = operator.post("/v1/datasets/set/known", json=[sha(png(1)), "a" * 64]).json()["known"]
-    assert known == {sha(png(1)): {"malignant": True, "split": "test", "mask_sha256": None}}
+    known = operator.post(
+        "/v1/datasets/set/known", json=[sha(png(1)), "a" * 64]
+    ).json()["known"]
+    assert known == {
+        sha(png(1)): {"malignant": True, "split": "test", "mask_sha256": None}
+    }
     assert operator.post("/v1/datasets/set/known", json=[]).json()["known"] == {}
-    assert operator.post("/v1/datasets/set/known", json=["a" * 64] * 10_001).status_code == 422
+    assert (
+        operator.post("/v1/datasets/set/known", json=["a" * 64] * 10_001).status_code
+        == 422
+    )
 
 
 def test_datasets_are_listed_and_counted_by_part_and_site(operator, add):
@@ -124,20 +152,26 @@ def test_datasets_are_listed_and_counted_by_part_and_site(operator, add):
         ("another", 0, 0),
         ("set", 3, 0),
     ]
-    shares = [tuple(share.values()) for share in operator.get("/v1/datasets/set").json()["shares"]]
+    shares = [
+        tuple(share.values())
+        for share in operator.get("/v1/datasets/set").json()["shares"]
+    ]
     assert shares == [("train", "south", 2, 1), ("test", "north", 1, 1)]
 
 
 def test_a_dataset_is_split_frozen_and_compared(operator, add):
     for seed in range(8):
         add(seed, patient=f"p{seed // 2}", site="north" if seed < 4 else "south")
-    parted = operator.post("/v1/datasets/set/split", json={"by": "site", "sites": ["south"]}).json()
+    parted = operator.post(
+        "/v1/datasets/set/split", json={"by": "site", "sites": ["south"]}
+    ).json()
     assert parted == {"train": 4, "test": 4, "moved": 4, "fixed": 0, "overruled": 0}
     first, again = (operator.post("/v1/datasets/set/versions") for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json() | {"new": True}
     assert (
-        first.json() | {"number": 1, "images": 8, "malignant": 4, "test_images": 4} == first.json()
+        first.json() | {"number": 1, "images": 8, "malignant": 4, "test_images": 4}
+        == first.json()
     )
     parted = operator.post(
         "/v1/datasets/set/split", json={"by": "patient", "test_share": 0.2}
@@ -145,11 +179,21 @@ def test_a_dataset_is_split_frozen_and_compared(operator, add):
     assert (parted["moved"], parted["fixed"]) == (0, 8)
     add(8)
     operator.post("/v1/datasets/set/versions")
-    assert [each["number"] for each in operator.get("/v1/datasets/set/versions").json()] == [2, 1]
+    assert [
+        each["number"] for each in operator.get("/v1/datasets/set/versions").json()
+    ] == [2, 1]
     difference = operator.get("/v1/datasets/set/versions/2").json()["difference"]
-    assert difference == {"against": 1, "added": 1, "removed": 0, "relabelled": 0, "changed": 0}
+    assert difference == {
+        "against": 1,
+        "added": 1,
+        "removed": 0,
+        "relabelled": 0,
+        "changed": 0,
+    }
     assert operator.get("/v1/datasets/set/versions/1").json()["difference"] is None
-    backwards = operator.get("/v1/datasets/set/versions/1?against=2").json()["difference"]
+    backwards = operator.get("/v1/datasets/set/versions/1?against=2").json()[
+        "difference"
+    ]
     assert (backwards["added"], backwards["removed"]) == (0, 1)
 
 
@@ -174,11 +218,15 @@ def test_what_is_not_there_is_said_to_be_unknown(operator):
     for name in ("none", "a%00b", "..", "%2e%2e%2fset"):
         assert operator.get(f"/v1/datasets/{name}/versions").status_code == 404
     assert operator.get("/v1/datasets/none").json()["code"] == "dataset-unknown"
-    assert operator.get("/v1/datasets/set/versions/1").json()["code"] == "version-unknown"
+    assert (
+        operator.get("/v1/datasets/set/versions/1").json()["code"] == "version-unknown"
+    )
     assert operator.get(f"/v1/datasets/set/versions/{10**12}").status_code == 422
     assert operator.post("/v1/datasets/set/versions").json()["code"] == "dataset-empty"
     assert (
-        operator.post("/v1/datasets/set/split", json={"by": "site", "sites": ["x"]}).json()["code"]
+        operator.post(
+            "/v1/datasets/set/split", json={"by": "site", "sites": ["x"]}
+        ).json()["code"]
         == "site-unknown"
     )
 
@@ -186,7 +234,9 @@ def test_what_is_not_there_is_said_to_be_unknown(operator):
 def test_two_freezes_at_once_give_one_version(operator, add):
     add(1)
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda _: operator.post("/v1/datasets/set/versions"), range(4)))
+        answers = list(
+            pool.map(lambda _: operator.post("/v1/datasets/set/versions"), range(4))
+        )
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
     assert len({answer.json()["version_id"] for answer in answers}) == 1
 

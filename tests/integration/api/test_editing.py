@@ -9,9 +9,12 @@ from shared.domain.roles import Role
 from shared.domain.training import Split
 from shared.ledger.datasets import LabelledImage
 
-A, B, C = ("a" * 64, "b" * 64, "c" * 64)
+A = "a" * 64
+B = "b" * 64
+C = "c" * 64
 WHY = "it finds what the other misses"
-SET, ROW = "/v1/datasets/set", f"/v1/datasets/set/images/{A}"
+SET = "/v1/datasets/set"
+ROW = f"/v1/datasets/set/images/{A}"
 
 
 @pytest.fixture
@@ -63,10 +66,16 @@ EDITS = {
 
 
 @pytest.mark.parametrize("what", EDITS)
-def test_of_two_editors_at_once_one_changes_it_and_the_other_is_told(as_role, operator, what):
+def test_of_two_editors_at_once_one_changes_it_and_the_other_is_told(
+    as_role, operator, what
+):
     seen, method, address, bodies = EDITS[what]
     client = as_role(Role.HOSPITAL_ADMIN) if address == "/v1/hospital" else operator
-    told = tag(client, seen) if seen else f'"{operator.get("/v1/hospitals").json()[0]["tag"]}"'
+    told = (
+        tag(client, seen)
+        if seen
+        else f'"{operator.get("/v1/hospitals").json()[0]["tag"]}"'
+    )
     start = threading.Barrier(2)
 
     def edit(place):
@@ -77,7 +86,9 @@ def test_of_two_editors_at_once_one_changes_it_and_the_other_is_told(as_role, op
         )
 
     with ThreadPoolExecutor(2) as pool:
-        answers = sorted(pool.map(edit, range(2)), key=lambda answer: answer.status_code)
+        answers = sorted(
+            pool.map(edit, range(2)), key=lambda answer: answer.status_code
+        )
     assert [answer.status_code for answer in answers] == [200, 412], [
         answer.text for answer in answers
     ]
@@ -87,7 +98,8 @@ def test_of_two_editors_at_once_one_changes_it_and_the_other_is_told(as_role, op
 
 def test_many_who_change_one_hospital_at_once_wait_in_no_circle(as_role):
     """Each holds its hospital's row from its receipt on; the change must not ask for more than the others leave it."""
-    admin, start = as_role(Role.HOSPITAL_ADMIN), threading.Barrier(8)
+    admin = as_role(Role.HOSPITAL_ADMIN)
+    start = threading.Barrier(8)
 
     def change(number):
         start.wait()
@@ -102,13 +114,20 @@ def test_many_who_change_one_hospital_at_once_wait_in_no_circle(as_role):
 
 
 def test_who_changes_settings_is_told_which_were_changed(as_role):
-    first, second = as_role(Role.HOSPITAL_ADMIN), as_role(Role.HOSPITAL_ADMIN)
+    first = as_role(Role.HOSPITAL_ADMIN)
+    second = as_role(Role.HOSPITAL_ADMIN)
     read = tag(second, "/v1/hospital")
     changed = first.patch(
-        "/v1/hospital", json={"prevalence": 0.2, "refer_alpha": 0.1}, headers={"If-Match": read}
+        "/v1/hospital",
+        json={"prevalence": 0.2, "refer_alpha": 0.1},
+        headers={"If-Match": read},
     )
-    refused = second.patch("/v1/hospital", json={"prevalence": 0.3}, headers={"If-Match": read})
-    assert "north was changed since: prevalence, refer_alpha." in refused.json()["detail"]
+    refused = second.patch(
+        "/v1/hospital", json={"prevalence": 0.3}, headers={"If-Match": read}
+    )
+    assert (
+        "north was changed since: prevalence, refer_alpha." in refused.json()["detail"]
+    )
     assert (
         changed.headers["ETag"]
         == tag(second, "/v1/hospital")
@@ -116,7 +135,9 @@ def test_who_changes_settings_is_told_which_were_changed(as_role):
         != read
     )
     again = second.patch(
-        "/v1/hospital", json={"prevalence": 0.3}, headers={"If-Match": changed.headers["ETag"]}
+        "/v1/hospital",
+        json={"prevalence": 0.3},
+        headers={"If-Match": changed.headers["ETag"]},
     )
     assert (again.status_code, again.json()["refer_alpha"]) == (200, 0.1)
 
@@ -130,27 +151,36 @@ def test_who_edits_a_draft_is_told_how_often_it_was_changed_and_by_whom_last(ope
         ("DELETE", ROW, None),
         ("POST", f"{SET}/versions", None),
     ):
-        refused = operator.request(method, address, json=body, headers={"If-Match": read})
+        refused = operator.request(
+            method, address, json=body, headers={"If-Match": read}
+        )
         assert refused.status_code == 412
         assert (
-            "The draft of set was changed 2 times since, last by key:" in refused.json()["detail"]
+            "The draft of set was changed 2 times since, last by key:"
+            in refused.json()["detail"]
         )
         assert "(corrected)" in refused.json()["detail"]
     frozen = operator.post(f"{SET}/versions", headers={"If-Match": tag(operator, SET)})
     assert (frozen.status_code, operator.get(SET).json()["images"]) == (201, 2)
     assert (
         "This is no ETag"
-        in operator.delete(ROW, headers={"If-Match": '"of something else"'}).json()["detail"]
+        in operator.delete(ROW, headers={"If-Match": '"of something else"'}).json()[
+            "detail"
+        ]
     )
 
 
 def test_who_rolls_back_is_told_who_made_another_model_live(operator):
     read = tag(operator, f"/v1/models/{A}")
-    operator.post(f"/v1/models/{B}/promote", json={"reason": WHY}, headers={"If-Match": read})
+    operator.post(
+        f"/v1/models/{B}/promote", json={"reason": WHY}, headers={"If-Match": read}
+    )
     refused = operator.post("/v1/models/rollback", headers={"If-Match": read})
     assert refused.status_code == 412
     assert "light/2 was made live (promote) by key:" in refused.json()["detail"]
-    back = operator.post("/v1/models/rollback", headers={"If-Match": tag(operator, "/v1/models")})
+    back = operator.post(
+        "/v1/models/rollback", headers={"If-Match": tag(operator, "/v1/models")}
+    )
     assert back.json()["digest"] == A
 
 
@@ -168,10 +198,18 @@ def test_one_of_several_tags_is_enough_and_a_star_is_any(as_role):
 
 def test_a_weak_tag_is_none_and_what_is_no_tag_is_refused(as_role):
     admin = as_role(Role.HOSPITAL_ADMIN)
-    for told, status in (("W/{0}", 412), ('"7"', 412), ("7", 422), ("", 412), ('"7" "8"', 422)):
+    for told, status in (
+        ("W/{0}", 412),
+        ('"7"', 412),
+        ("7", 422),
+        ("", 412),
+        ('"7" "8"', 422),
+    ):
         headers = {"If-Match": told.format(tag(admin, "/v1/hospital"))}
         assert (
-            admin.patch("/v1/hospital", json={"prevalence": 0.2}, headers=headers).status_code
+            admin.patch(
+                "/v1/hospital", json={"prevalence": 0.2}, headers=headers
+            ).status_code
             == status
         ), told
     assert admin.get("/v1/hospital").json()["prevalence"] is None
@@ -182,16 +220,22 @@ def test_a_change_that_changes_nothing_leaves_the_tag_and_without_a_tag_the_last
 ):
     admin = as_role(Role.HOSPITAL_ADMIN)
     read = tag(admin, "/v1/hospital")
-    assert admin.patch("/v1/hospital", json={"prevalence": None}).headers["ETag"] == read
+    assert (
+        admin.patch("/v1/hospital", json={"prevalence": None}).headers["ETag"] == read
+    )
     operator.patch("/v1/hospitals/north", json={"prevalence": 0.2})
-    assert admin.patch("/v1/hospital", json={"prevalence": 0.3}).json()["prevalence"] == 0.3
+    assert (
+        admin.patch("/v1/hospital", json={"prevalence": 0.3}).json()["prevalence"]
+        == 0.3
+    )
 
 
 def test_a_repeat_of_an_edit_is_answered_and_not_told_of_its_own_change(as_role):
     admin = as_role(Role.HOSPITAL_ADMIN)
     headers = {"If-Match": tag(admin, "/v1/hospital"), "Idempotency-Key": "k"}
     first, again = (
-        admin.patch("/v1/hospital", json={"prevalence": 0.2}, headers=headers) for _ in range(2)
+        admin.patch("/v1/hospital", json={"prevalence": 0.2}, headers=headers)
+        for _ in range(2)
     )
     assert (first.status_code, first.text) == (again.status_code, again.text)
     assert first.headers["ETag"] == again.headers["ETag"] == tag(admin, "/v1/hospital")

@@ -22,7 +22,11 @@ from tests.builders import form, png, result
 
 KEY = {"Idempotency-Key": "mrn-5521-first"}
 SEEN = json.dumps({**EXAMPLE, "margin": "extrathyroidal"})
-SENT = {"external_id": "MRN-5521", "size_mm": 17.4321, "roi": json.dumps({"box": [31, 32, 63, 64]})}
+SENT = {
+    "external_id": "MRN-5521",
+    "size_mm": 17.4321,
+    "roi": json.dumps({"box": [31, 32, 63, 64]}),
+}
 SENT |= {"descriptors": SEEN, "source": "photo"}
 TRACES = (
     "MRN-5521",
@@ -47,9 +51,19 @@ def answered(north, ledger):
     receipt = north.post("/v1/cases", headers=KEY, **form(png(5), **SENT)).json()
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.finish(lease.token, "d" * 64, {lease.jobs[0].id: result(risk=0.1357)})
-    outcome = {"malignant": True, "source": "histology", "patient": "P-5521", "consent": True}
-    assert north.post(f"{receipt['links']['case']}/outcome", json=outcome).status_code == 201
+        house.queue.finish(
+            lease.token, "d" * 64, {lease.jobs[0].id: result(risk=0.1357)}
+        )
+    outcome = {
+        "malignant": True,
+        "source": "histology",
+        "patient": "P-5521",
+        "consent": True,
+    }
+    assert (
+        north.post(f"{receipt['links']['case']}/outcome", json=outcome).status_code
+        == 201
+    )
     assert north.get(receipt["links"]["explanation"]).status_code == 202
     return receipt
 
@@ -80,9 +94,13 @@ def test_an_erased_case_is_gone_for_every_question_and_leaves_a_tombstone(
     answer = erase(admin, answered)
     assert (answer.status_code, answer.json()["ground"]) == (200, WHY)
     links = answered["links"]
-    asked = [north.get(links[name]) for name in ("case", "job", "events", "explanation")]
+    asked = [
+        north.get(links[name]) for name in ("case", "job", "events", "explanation")
+    ]
     asked.append(
-        north.post(f"{links['case']}/outcome", json={"malignant": True, "source": "histology"})
+        north.post(
+            f"{links['case']}/outcome", json={"malignant": True, "source": "histology"}
+        )
     )
     asked.append(north.post(f"{links['job']}/cancel"))
     asked.append(north.get(f"{links['job']}?wait=5"))
@@ -96,13 +114,16 @@ def test_an_erased_case_is_gone_for_every_question_and_leaves_a_tombstone(
     assert north.get("/v1/jobs").json()["jobs"] == []
     south = as_role(Role.HOSPITAL_ADMIN, "south")
     foreign = [
-        south.get(links[name]).status_code for name in ("case", "job", "events", "explanation")
+        south.get(links[name]).status_code
+        for name in ("case", "job", "events", "explanation")
     ]
     assert [*foreign, erase(south, answered).status_code] == [404] * 5
     assert erase(admin, answered, "sent-by-mistake").json() == answer.json()
 
 
-def test_the_same_request_again_is_told_that_its_case_was_erased(north, admin, answered):
+def test_the_same_request_again_is_told_that_its_case_was_erased(
+    north, admin, answered
+):
     erase(admin, answered)
     for body in (SENT, SENT | {"size_mm": 3}):
         again = north.post("/v1/cases", headers=KEY, **form(png(5), **body))
@@ -155,13 +176,15 @@ class SweptAfterPut:
     """The real store, but that a sweep comes between the storing of an object and all that follows."""
 
     def __init__(self, objects, sweep):
-        self._objects, self._sweep = objects, sweep
+        self._objects = objects
+        self._sweep = sweep
 
     def __getattr__(self, name):
         return getattr(self._objects, name)
 
     def put(self, source, **options):
-        stored, sweep = self._objects.put(source, **options), self._sweep
+        stored = self._objects.put(source, **options)
+        sweep = self._sweep
         self._sweep = lambda: None
         sweep()
         return stored
@@ -190,12 +213,16 @@ def test_an_image_that_is_removed_between_its_upload_and_its_case_is_stored_agai
 def test_a_labelled_image_that_is_removed_while_it_is_offered_is_asked_for_again(
     as_role, admin, answered, gateway, sweep
 ):
-    app, operator = gateway.app, as_role(Role.OPERATOR)
+    app = gateway.app
+    operator = as_role(Role.OPERATOR)
     operator.post("/v1/datasets", json={"name": "set"})
     erase(admin, answered)
     objects = app.state.wiring.objects
     app.state.wiring = replace(app.state.wiring, objects=SweptAfterPut(objects, sweep))
-    sent = {"data": {"malignant": "true"}, "files": {"image": ("a.png", png(5), "image/png")}}
+    sent = {
+        "data": {"malignant": "true"},
+        "files": {"image": ("a.png", png(5), "image/png")},
+    }
     first, again = (operator.post("/v1/datasets/set/images", **sent) for _ in range(2))
     assert (first.status_code, first.json()["code"], first.json()["retryable"]) == (
         503,
@@ -207,7 +234,9 @@ def test_a_labelled_image_that_is_removed_while_it_is_offered_is_asked_for_again
     assert objects.get(again.json()["image_sha256"]) == png(5)
 
 
-def test_only_the_hospitals_own_administrator_erases_and_says_why(north, admin, as_role, answered):
+def test_only_the_hospitals_own_administrator_erases_and_says_why(
+    north, admin, as_role, answered
+):
     for role in (Role.SUBMITTER, Role.READER, Role.OPERATOR, Role.AUDITOR):
         assert erase(as_role(role), answered).status_code == 403
     assert erase(as_role(Role.HOSPITAL_ADMIN, "south"), answered).status_code == 404
@@ -249,21 +278,31 @@ def test_the_trail_stays_whole_live_and_in_an_export_after_erasures(
     assert not any(word in file.read_text() for word in TRACES)
 
 
-def test_metrics_tell_what_is_due_and_what_waits_to_be_removed(gateway, admin, answered, ledger):
+def test_metrics_tell_what_is_due_and_what_waits_to_be_removed(
+    gateway, admin, answered, ledger
+):
     admin.patch("/v1/hospital", json={"retention_days": 30})
     with ledger.engine.begin() as owner:
-        owner.exec_driver_sql("UPDATE cases SET created_at = created_at - interval '40 days'")
+        owner.exec_driver_sql(
+            "UPDATE cases SET created_at = created_at - interval '40 days'"
+        )
     told = gateway.get("/metrics").text
     assert "sera_retention_due_cases 1.0" in told
     assert "sera_retention_overdue_cases 1.0" in told
     assert "sera_orphaned_objects 0.0" in told
 
 
-def test_a_dry_run_says_how_many_would_go_and_changes_nothing(admin, as_role, answered, ledger):
+def test_a_dry_run_says_how_many_would_go_and_changes_nothing(
+    admin, as_role, answered, ledger
+):
     with ledger.engine.begin() as owner:
-        owner.exec_driver_sql("UPDATE cases SET created_at = created_at - interval '40 days'")
+        owner.exec_driver_sql(
+            "UPDATE cases SET created_at = created_at - interval '40 days'"
+        )
     for days, due in ((30, 1), (50, 0)):
-        told = admin.patch("/v1/hospital?dry_run=true", json={"retention_days": days}).json()
+        told = admin.patch(
+            "/v1/hospital?dry_run=true", json={"retention_days": days}
+        ).json()
         assert (told["in_use"]["retention_days"], told["due"]) == (days, due)
     operators = (
         as_role(Role.OPERATOR)
@@ -290,12 +329,18 @@ def test_a_run_of_a_version_that_holds_an_erased_image_is_refused_and_a_new_vers
 ):
     operator = as_role(Role.OPERATOR)
     operator.post("/v1/datasets", json={"name": "set"})
-    sent = {"data": {"malignant": "true"}, "files": {"image": ("a.png", png(6), "image/png")}}
+    sent = {
+        "data": {"malignant": "true"},
+        "files": {"image": ("a.png", png(6), "image/png")},
+    }
     assert operator.post("/v1/datasets/set/images", **sent).status_code == 201
     assert operator.post("/v1/datasets/set/outcomes", json={}).json()["added"] == 1
     assert operator.post("/v1/datasets/set/versions").status_code == 201
     erase(admin, answered)
     run = {"dataset": "set", "recipe": "light"}
     refused = operator.post("/v1/training-runs", json={**run, "version": 1})
-    assert (refused.status_code, refused.json()["code"]) == (409, "version-holds-erased")
+    assert (refused.status_code, refused.json()["code"]) == (
+        409,
+        "version-holds-erased",
+    )
     assert operator.post("/v1/training-runs", json=run).status_code == 202

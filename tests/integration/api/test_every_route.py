@@ -29,7 +29,9 @@ from tests.fixtures import fresh_database
 from tests.integration.api.conftest import key_of, with_key
 from tests.routes import openapi_document, routes
 
-DIGEST, IMAGE, ABSENT_HASH = "d" * 64, "a" * 64, "e" * 64
+DIGEST = "d" * 64
+IMAGE = "a" * 64
+ABSENT_HASH = "e" * 64
 RECEIPT = {"Idempotency-Key": "north-1"}
 NEEDS = {
     r"GET /v1/(cases|jobs)\b.*": Act.READ,
@@ -54,7 +56,14 @@ NEEDS = {
     r"\w+ /v1/(datasets|recipes|training-runs|models|promotions|workers|shadow)\b.*": Act.OPERATE,
 }
 """The leave that a route asks for, the first that matches; None: any key or session will do."""
-WITHOUT_HOME = (Act.OPERATE, Act.RERUN, Act.AUDIT, Act.MONITOR, Act.MANAGE_KEYS, Act.MANAGE_PEOPLE)
+WITHOUT_HOME = (
+    Act.OPERATE,
+    Act.RERUN,
+    Act.AUDIT,
+    Act.MONITOR,
+    Act.MANAGE_KEYS,
+    Act.MANAGE_PEOPLE,
+)
 """What may be done by those who belong to no hospital."""
 ALL = [route for route in routes(openapi_document()) if route.path.startswith("/v1/")]
 
@@ -80,7 +89,10 @@ def made(engines, migrated, tmp_path_factory) -> Iterator[tuple[str, Path, North
             broker_url=engines.broker_url,
             objects_url=(home / "objects").as_uri(),
         )
-        with closing(Ledger(url)) as ledger, TestClient(create_app(settings)) as gateway:
+        with (
+            closing(Ledger(url)) as ledger,
+            TestClient(create_app(settings)) as gateway,
+        ):
 
             def as_role(role: Role = Role.SUBMITTER) -> TestClient:
                 return with_key(gateway, key_of(ledger, role, "north"))
@@ -105,19 +117,30 @@ def north_data(made, tmp_path) -> North:
 
 
 def _north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
-    submitter, operator = as_role(), as_role(Role.OPERATOR)
+    submitter = as_role()
+    operator = as_role(Role.OPERATOR)
     sent = form(png(7), external_id="north-only-7")
     first = submitter.post("/v1/cases", headers=RECEIPT, **sent).json()
     last = submitter.post("/v1/cases", **form(png(8))).json()
     with ledger.system_session("test") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: result(risk=0.123456)})
-        house.models.store(DIGEST, "light", "light", None, False, {}, card={"model": {}})
-        house.datasets.add(house.datasets.ensure("set"), [LabelledImage(IMAGE, True, Split.TRAIN)])
+        house.queue.finish(
+            lease.token, DIGEST, {lease.jobs[0].id: result(risk=0.123456)}
+        )
+        house.models.store(
+            DIGEST, "light", "light", None, False, {}, card={"model": {}}
+        )
+        house.datasets.add(
+            house.datasets.ensure("set"), [LabelledImage(IMAGE, True, Split.TRAIN)]
+        )
     submitter.post(
-        f"/v1/cases/{first['case_id']}/outcome", json={"malignant": True, "source": "cytology"}
+        f"/v1/cases/{first['case_id']}/outcome",
+        json={"malignant": True, "source": "cytology"},
     )
-    assert submitter.get(f"/v1/cases/{first['case_id']}/explanation.png").status_code == 202
+    assert (
+        submitter.get(f"/v1/cases/{first['case_id']}/explanation.png").status_code
+        == 202
+    )
     key = (
         as_role(Role.HOSPITAL_ADMIN)
         .post("/v1/keys", json={"role": "reader", "label": "north-only"})
@@ -128,9 +151,9 @@ def _north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
         .post("/v1/people", json={"name": "north-reader", "role": "reader"})
         .json()
     )
-    run = operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "light"}).json()[
-        "run_id"
-    ]
+    run = operator.post(
+        "/v1/training-runs", json={"dataset": "set", "recipe": "light"}
+    ).json()["run_id"]
     cursor = submitter.get("/v1/jobs?limit=1").json()["next_cursor"]
     image = submitter.get(f"/v1/cases/{first['case_id']}").json()["image"]["sha256"]
     hospital = str(_hospital(ledger))
@@ -150,7 +173,8 @@ def _north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> North:
     reading = {"pick": {"by": "newest", "count": 1}, "readers": [person["id"]]}
     admin = as_role(Role.HOSPITAL_ADMIN)
     study = admin.post(
-        "/v1/reader-studies", json={"name": "north-only-study", "question": "?", **reading}
+        "/v1/reader-studies",
+        json={"name": "north-only-study", "question": "?", **reading},
     ).json()
     ids |= {"person_id": person["id"], "study_id": study["study_id"]}
     words = {
@@ -184,7 +208,11 @@ def nobody() -> dict[str, object]:
         "number": 999,
     }
     ids |= {"person_id": uuid4(), "study_id": uuid4()}
-    names = {"model_id": "light-not", "datasets/name": "nothing", "hospitals/name": "nowhere"}
+    names = {
+        "model_id": "light-not",
+        "datasets/name": "nothing",
+        "hospitals/name": "nowhere",
+    }
     return ids | names | {"image_sha256": ABSENT_HASH}
 
 
@@ -202,11 +230,14 @@ def needed(route) -> Act | None:
 
 def may(role: Role, route) -> bool:
     act = needed(route)
-    return act is None or (act in MAY[role] and (role in HOSPITAL_ROLES or act in WITHOUT_HOME))
+    return act is None or (
+        act in MAY[role] and (role in HOSPITAL_ROLES or act in WITHOUT_HOME)
+    )
 
 
 def call(client, route, ids, headers=None, **query):
-    content, asked = route.content(), route.asked() | query
+    content = route.content()
+    asked = route.asked() | query
     if str(route) == "POST /v1/people":  # a name is taken once
         content["json"]["name"] = uuid4().hex
     return client.request(
@@ -236,7 +267,9 @@ def wall(request, monkeypatch) -> None:
         monkeypatch.setattr(Scoped, "_mine", lambda self, query, table: query)
         monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
         monkeypatch.setattr(People, "_mine", lambda self, query: query)
-        monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
+        monkeypatch.setattr(
+            Observations, "_of_hospital", lambda self, query, window, column: query
+        )
         monkeypatch.setattr(Wall, "_mine", lambda self, query, column: query)
 
 
@@ -246,7 +279,8 @@ def credential(request, as_role, as_person):
     return {"key": as_role, "session": as_person}[request.param]
 
 
-BOTH_WALLS, ONE_WALL = "scope of the code", "row-level security alone"
+BOTH_WALLS = "scope of the code"
+ONE_WALL = "row-level security alone"
 WALKS = [
     (BOTH_WALLS, "session"),
     (ONE_WALL, "key"),
@@ -262,14 +296,20 @@ WALKS = [
 def test_another_hospital_learns_nothing_from_any_route_not_even_that_something_exists(
     credential, as_role, north_data, nobody, role
 ):
-    south, owner, admin = credential(role, "south"), as_role(), as_role(Role.HOSPITAL_ADMIN)
+    south = credential(role, "south")
+    owner = as_role()
+    admin = as_role(Role.HOSPITAL_ADMIN)
     before = _seen(owner, admin, north_data)
     for route in ALL:
         if str(route) == "DELETE /v1/session":
             continue  # of nobody but oneself
         if route.path.endswith(("/card", "/card.html")):
             continue  # of a model of the house, for every key
-        theirs = RECEIPT if str(route) == "POST /v1/cases" else {"Idempotency-Key": uuid4().hex}
+        theirs = (
+            RECEIPT
+            if str(route) == "POST /v1/cases"
+            else {"Idempotency-Key": uuid4().hex}
+        )
         foreign = call(south, route, north_data.ids, theirs)
         absent = call(south, route, nobody, {"Idempotency-Key": uuid4().hex})
         assert foreign.status_code == absent.status_code, str(route)
@@ -290,7 +330,11 @@ def test_a_question_that_names_another_hospital_is_answered_as_one_that_names_no
     for route in ALL:
         if "hospital" in route.named("query"):
             by_id = north_data.hospital, str(uuid4())
-            names = by_id if route.path.endswith("/audit/export") else ("north", *by_id, "nowhere")
+            names = (
+                by_id
+                if route.path.endswith("/audit/export")
+                else ("north", *by_id, "nowhere")
+            )
             named = [call(south, route, nobody, hospital=name) for name in names]
             assert len({told(answer, {}) for answer in named}) == 1, str(route)
             assert named[0].status_code in (403, 404), str(route)
@@ -310,12 +354,16 @@ def test_a_role_that_may_not_is_refused_at_its_own_hospital_too(
     for route in shut:
         for ids in (north_data.ids, nobody):
             answer = call(client, route, ids)
-            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), str(route)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), (
+                str(route)
+            )
 
 
 def test_without_a_key_or_a_session_every_route_is_shut(gateway, north_data):
     for route in ALL:
-        status = 404 if route.path.startswith("/v1/session/oidc") else 401  # there is no provider
+        status = (
+            404 if route.path.startswith("/v1/session/oidc") else 401
+        )  # there is no provider
         assert call(gateway, route, north_data.ids).status_code == status, str(route)
 
 
@@ -327,7 +375,8 @@ def _holds_nothing_of(north: North, answer, route) -> None:
 
 def _seen(owner, admin, north: North) -> list[str]:
     """What the north has, by its own keys."""
-    case, job = north.ids["case_id"], north.ids["job_id"]
+    case = north.ids["case_id"]
+    job = north.ids["job_id"]
     paths = (f"/v1/cases/{case}", f"/v1/jobs/{job}", "/v1/jobs", "/v1/hospital")
     told = [
         re.sub(r'"(eta_s|position)":[\d.]+', "", owner.get(path).text) for path in paths

@@ -5,7 +5,13 @@ import pytest
 from shared.ledger.explanations import Layer
 from tests.builders import form, png, result
 
-TESTED = {"hidden": [0, 1], "ordered": [0.9, 0.2], "random": [0.9, 0.2], "orders": 3, "area": 0.125}
+TESTED = {
+    "hidden": [0, 1],
+    "ordered": [0.9, 0.2],
+    "random": [0.9, 0.2],
+    "orders": 3,
+    "area": 0.125,
+}
 FACTS = {
     "layer": None,
     "strongest": 0.31,
@@ -16,7 +22,13 @@ FACTS = {
 MAPS = (
     FACTS | {"kind": "occlusion", "of": "ensemble"},
     FACTS
-    | {"kind": "grad-cam", "of": "vgg16", "layer": "conv5", "strongest": None, "grid": [14, 14]},
+    | {
+        "kind": "grad-cam",
+        "of": "vgg16",
+        "layer": "conv5",
+        "strongest": None,
+        "grid": [14, 14],
+    },
 )
 
 
@@ -35,7 +47,8 @@ def make(ledger, gateway):
     def made(reason: str | None = None) -> None:
         objects = gateway.app.state.wiring.objects
         layers = [
-            Layer(objects.put(png(number)).sha256, facts) for number, facts in enumerate(MAPS)
+            Layer(objects.put(png(number)).sha256, facts)
+            for number, facts in enumerate(MAPS)
         ]
         with ledger.system_session("w") as house:
             house.explanations.answer(
@@ -49,7 +62,11 @@ def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(
     north, address, make
 ):
     waiting = north.get(address)
-    assert (waiting.status_code, waiting.headers["Retry-After"], waiting.content) == (202, "2", b"")
+    assert (waiting.status_code, waiting.headers["Retry-After"], waiting.content) == (
+        202,
+        "2",
+        b"",
+    )
     make()
     told = north.get(address).json()
     assert told["state"] == "made"
@@ -58,7 +75,8 @@ def test_maps_are_made_when_asked_for_and_then_told_with_how_faithful_they_are(
     assert (whole["strongest"], whole["grid"]) == (0.31, [8, 8])
     assert whole["faithfulness"] == told["faithfulness"] == TESTED
     assert (
-        of_network["label"] == "Grad-CAM of the tuned vgg16, layer conv5; not of the whole ensemble"
+        of_network["label"]
+        == "Grad-CAM of the tuned vgg16, layer conv5; not of the whole ensemble"
     )
     assert of_network["strongest"] is None
 

@@ -32,7 +32,9 @@ def roomy(settings, make_key):
 def no_room(gateway):
     """Every file of the gateway's is as large as it may be: EFBIG, which is to a process what a full disk is."""
     before = resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (LIMIT_BYTES, before[1]))
+    resource.prlimit(
+        gateway.process.pid, resource.RLIMIT_FSIZE, (LIMIT_BYTES, before[1])
+    )
     yield
     resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, before)
 
@@ -52,20 +54,29 @@ def check_full(answer):
     assert answer.headers["Retry-After"] == "30"
 
 
-def test_a_case_that_finds_no_room_leaves_nothing_and_is_taken_when_there_is_some(roomy):
+def test_a_case_that_finds_no_room_leaves_nothing_and_is_taken_when_there_is_some(
+    roomy,
+):
     gateway, north = roomy
     gateway.log.write_text("x" * LIMIT_BYTES)  # so that the log finds no room either
-    small, large = noise(128), noise(1200)
+    small = noise(128)
+    large = noise(1200)
     assert len(png()) > LIMIT_BYTES < len(small) < OVER_MEMORY < len(large)
     with no_room(gateway):
         for image in (small, large):
             check_full(
-                north.post("/v1/cases", **form(image), headers={"Idempotency-Key": str(len(image))})
+                north.post(
+                    "/v1/cases",
+                    **form(image),
+                    headers={"Idempotency-Key": str(len(image))},
+                )
             )
         assert north.get("/v1/jobs").json()["jobs"] == []
         assert north.get("/healthz").status_code == 200
     kept = [path for path in (gateway.folder / "objects").rglob("*") if path.is_file()]
-    assert kept == [path for path in gateway.temporary.rglob("*") if path.is_file()] == []
+    assert (
+        kept == [path for path in gateway.temporary.rglob("*") if path.is_file()] == []
+    )
     for image in (small, large):
         answer = north.post(
             "/v1/cases", **form(image), headers={"Idempotency-Key": str(len(image))}
@@ -94,7 +105,9 @@ def test_a_database_without_room_refuses_the_case_alone(
     tiny_disk, database_url, gateway, north, ledger
 ):
     url = f"CREATE TABLESPACE tiny LOCATION '{tiny_disk}'"
-    with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as line:
+    with ledger.engine.connect().execution_options(
+        isolation_level="AUTOCOMMIT"
+    ) as line:
         line.execute(text(url))
         line.execute(text("ALTER TABLE cases SET TABLESPACE tiny"))
         (tiny_disk / "filler").write_bytes(b"x" * (tiny_disk.stat().st_blksize * 250))

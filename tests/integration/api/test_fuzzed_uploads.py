@@ -11,7 +11,8 @@ from shared.imaging import Framing
 from shared.objects import open_store
 
 SEED = 7
-UPLOADS_SHORT, UPLOADS_LONG = 40, 120
+UPLOADS_SHORT = 40
+UPLOADS_LONG = 120
 
 
 @pytest.mark.slow
@@ -23,7 +24,9 @@ def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_n
 ):
     uploads = UPLOADS_LONG if long else UPLOADS_SHORT
     tally = Tally(tmp_path / "kept")
-    send_all(north, (upload(SEED, number) for number in range(uploads)), tally, at_once=1)
+    send_all(
+        north, (upload(SEED, number) for number in range(uploads)), tally, at_once=1
+    )
     assert tally.faults == []
     assert tally.statuses.total() == uploads
     assert len(tally.jobs) > uploads / 4
@@ -34,9 +37,13 @@ def test_each_is_refused_with_a_reason_or_taken_and_then_decoded_or_refused_by_n
 
 def decoded(preparation, client, job) -> str:
     """How a worker would end a job: done, or the code of a named error."""
-    case = client.get(f"/v1/cases/{client.get(f'/v1/jobs/{job}').json()['case_id']}").json()
+    case = client.get(
+        f"/v1/cases/{client.get(f'/v1/jobs/{job}').json()['case_id']}"
+    ).json()
     try:
-        preparation.nodule(case["image"]["sha256"], case["roi"], case["frame"], Framing())
+        preparation.nodule(
+            case["image"]["sha256"], case["roi"], case["frame"], Framing()
+        )
     except SeraError as error:
         return error.code
     return "done"

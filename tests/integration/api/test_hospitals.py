@@ -2,7 +2,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from shared.domain.roles import Role
-from shared.statistics import ConformalCases, OperatingPoint, Proportion, conformal_coverage
+from shared.statistics import (
+    ConformalCases,
+    OperatingPoint,
+    Proportion,
+    conformal_coverage,
+)
 from tests.app import create_app
 
 DIGEST = "ab" * 32
@@ -20,9 +25,13 @@ def reference(malignant=40):
         )
         for target in (0.8, 0.9, 0.95, 0.99)
     ]
-    scores, labels = [place / 100 for place in range(100)], [place % 2 for place in range(100)]
+    scores = [place / 100 for place in range(100)]
+    labels = [place % 2 for place in range(100)]
     p_values = ConformalCases.of(scores, labels).p_values(scores)
-    rates = {name: getattr(points[0], name).to_json() for name in ("sensitivity", "specificity")}
+    rates = {
+        name: getattr(points[0], name).to_json()
+        for name in ("sensitivity", "specificity")
+    }
     coverage = conformal_coverage(*p_values.T, labels, [0.01, 0.1, 0.3])
     return {
         "youden": {"cutoff": 0.5, **rates},
@@ -48,7 +57,14 @@ def live(ledger):
     def made(held):
         with ledger.system_session("test") as house:
             house.models.store(
-                DIGEST, "light", "light", None, False, {}, reference=held, card={"format": 1}
+                DIGEST,
+                "light",
+                "light",
+                None,
+                False,
+                {},
+                reference=held,
+                card={"format": 1},
             )
             house.models.promote(DIGEST, "test", None)
 
@@ -57,7 +73,12 @@ def live(ledger):
 
 def test_a_hospital_that_said_nothing_goes_by_the_installations_defaults(north):
     told = north.get("/v1/hospital").json()
-    assert (told["name"], told["prevalence"], told["target_sensitivity"], told["live"]) == (
+    assert (
+        told["name"],
+        told["prevalence"],
+        told["target_sensitivity"],
+        told["live"],
+    ) == (
         "north",
         None,
         None,
@@ -82,20 +103,30 @@ def test_staff_may_read_the_settings_and_not_change_them(as_role):
         assert staff.get("/v1/hospitals").status_code == 403
 
 
-def test_an_operator_has_no_hospital_of_its_own_but_changes_any(operator, administrator):
+def test_an_operator_has_no_hospital_of_its_own_but_changes_any(
+    operator, administrator
+):
     assert operator.get("/v1/hospital").status_code == 403
     assert administrator.get("/v1/hospital").status_code == 200
     changed = operator.patch("/v1/hospitals/north", json={"refer_alpha": 0.1}).json()
     assert changed["refer_alpha"] == 0.1
     assert [each["name"] for each in operator.get("/v1/hospitals").json()] == ["north"]
-    assert operator.patch("/v1/hospitals/nowhere", json={}).json()["code"] == "hospital-unknown"
+    assert (
+        operator.patch("/v1/hospitals/nowhere", json={}).json()["code"]
+        == "hospital-unknown"
+    )
 
 
 def test_an_administrator_changes_its_own_hospital_alone(administrator, as_role):
     as_role(Role.SUBMITTER, "south/2")
-    assert administrator.patch("/v1/hospital", json={"prevalence": 0.1}).status_code == 200
     assert (
-        administrator.patch("/v1/hospitals/south%2F2", json={"prevalence": 0.1}).status_code == 403
+        administrator.patch("/v1/hospital", json={"prevalence": 0.1}).status_code == 200
+    )
+    assert (
+        administrator.patch(
+            "/v1/hospitals/south%2F2", json={"prevalence": 0.1}
+        ).status_code
+        == 403
     )
     told = {
         each["name"]: each["prevalence"]
@@ -105,7 +136,9 @@ def test_an_administrator_changes_its_own_hospital_alone(administrator, as_role)
 
 
 def test_what_is_left_out_stays_and_null_takes_back(administrator):
-    administrator.patch("/v1/hospital", json={"prevalence": 0.1, "target_sensitivity": 0.9})
+    administrator.patch(
+        "/v1/hospital", json={"prevalence": 0.1, "target_sensitivity": 0.9}
+    )
     told = administrator.patch("/v1/hospital", json={"target_sensitivity": None}).json()
     assert (told["prevalence"], told["target_sensitivity"]) == (0.1, None)
 
@@ -137,13 +170,19 @@ def test_the_limits_of_the_sensitivity_are_a_setting(settings, make_key):
     with TestClient(create_app(stricter), headers=headers) as client:
         assert (
             "0.9 to 0.99"
-            in client.patch("/v1/hospital", json={"target_sensitivity": 0.85}).json()["detail"]
+            in client.patch("/v1/hospital", json={"target_sensitivity": 0.85}).json()[
+                "detail"
+            ]
         )
-        assert client.patch("/v1/hospital", json={"target_sensitivity": 0.9}).status_code == 200
+        assert (
+            client.patch("/v1/hospital", json={"target_sensitivity": 0.9}).status_code
+            == 200
+        )
 
 
 def test_what_is_no_number_is_refused(administrator):
-    body, kind = '{"prevalence": NaN}', {"Content-Type": "application/json"}
+    body = '{"prevalence": NaN}'
+    kind = {"Content-Type": "application/json"}
     answer = administrator.patch("/v1/hospital", content=body, headers=kind)
     assert answer.status_code == 422
     assert "prevalence" in answer.json()["detail"]
@@ -153,7 +192,11 @@ def test_the_answer_shows_the_cutoff_that_comes_of_it(administrator, live):
     live(reference())
     youden = administrator.get("/v1/hospital").json()["live"]
     assert (youden["model"], youden["digest"]) == ("light/1", DIGEST)
-    assert (youden["cutoff"]["rule"], youden["cutoff"]["cutoff"], youden["referral"]) == (
+    assert (
+        youden["cutoff"]["rule"],
+        youden["cutoff"]["cutoff"],
+        youden["referral"],
+    ) == (
         "youden",
         0.5,
         None,
@@ -171,7 +214,9 @@ def test_the_answer_shows_the_cutoff_that_comes_of_it(administrator, live):
 
 def test_the_answer_shows_how_many_cases_would_be_referred(administrator, live):
     live(reference())
-    told = administrator.patch("/v1/hospital", json={"refer_alpha": 0.12, "prevalence": 0.2}).json()
+    told = administrator.patch(
+        "/v1/hospital", json={"refer_alpha": 0.12, "prevalence": 0.2}
+    ).json()
     referral = told["live"]["referral"]
     assert referral["alpha"] == 0.1
     assert 0 < referral["refer_rate"] < 1
@@ -202,7 +247,10 @@ def test_a_change_is_audited_for_the_hospital_to_see(administrator):
         for each in administrator.get("/v1/audit").json()
         if each["event"] == "hospital.changed"
     ]
-    assert event["details"] == {"before": {"prevalence": None}, "after": {"prevalence": 0.1}}
+    assert event["details"] == {
+        "before": {"prevalence": None},
+        "after": {"prevalence": 0.1},
+    }
     assert event["actor"].startswith("key:")
 
 
@@ -211,7 +259,9 @@ def test_an_operator_adds_a_hospital_once_and_it_is_on_record(operator, administ
     told = answer.json()
     assert (answer.status_code, told["name"], told["prevalence"]) == (201, "East", None)
     changed = operator.patch(
-        "/v1/hospitals/East", headers={"If-Match": answer.headers["ETag"]}, json={"weight": 2}
+        "/v1/hospitals/East",
+        headers={"If-Match": answer.headers["ETag"]},
+        json={"weight": 2},
     )
     assert changed.json()["weight"] == 2
     again = operator.post("/v1/hospitals", json={"name": "East"})

@@ -20,18 +20,27 @@ from tests.app import create_app
 from tests.builders import CASE, form, png
 from tests.routes import openapi_document, routes
 
-A, B, C = ("a" * 64, "b" * 64, "c" * 64)
+A = "a" * 64
+B = "b" * 64
+C = "c" * 64
 REASON = {"json": {"reason": "it finds what the other misses"}}
 BATCH = {
-    "files": [("manifest", ("m.csv", "image,malignant\nx.png,1\n")), ("files", ("x.png", png(5)))]
+    "files": [
+        ("manifest", ("m.csv", "image,malignant\nx.png,1\n")),
+        ("files", ("x.png", png(5))),
+    ]
 }
 OTHERS = {
     "POST /v1/models/{model_id}/promote": REASON,
     "POST /v1/datasets/{name}/batches": BATCH,
     "PUT /v1/datasets/{name}/images/{image_sha256}": {"json": {"site": "south"}},
     "POST /v1/training-runs": {"json": {"dataset": "set", "recipe": "light"}},
-    "POST /v1/keys": {"json": {"role": "reader", "label": "dashboard", "hospital": "north"}},
-    "POST /v1/people": {"json": {"name": "another.reader", "role": "reader", "hospital": "north"}},
+    "POST /v1/keys": {
+        "json": {"role": "reader", "label": "dashboard", "hospital": "north"}
+    },
+    "POST /v1/people": {
+        "json": {"name": "another.reader", "role": "reader", "hospital": "north"}
+    },
     "PATCH /v1/people/{person_id}": {"json": {"role": "submitter"}},
 }
 """Bodies that do more than the document's own example."""
@@ -53,7 +62,11 @@ NOT_TWICE = {
 """What shows a secret, and shows it once: where the secret is, and by what the repeat names whose it was."""
 LEFT_OUT = ("receipts", "allowances", "secrets", "alembic_version")
 DOCUMENT = openapi_document()
-WRITES = [route for route in routes(DOCUMENT) if done_once(route.path) and route.method in UNSAFE]
+WRITES = [
+    route
+    for route in routes(DOCUMENT)
+    if done_once(route.path) and route.method in UNSAFE
+]
 
 
 def key(word: str | None = None) -> dict[str, str]:
@@ -76,18 +89,25 @@ def ids(ledger, as_role):
         )
         house.runs.cancel(ended)
         for digest in (A, B, C):
-            house.models.store(digest, "light", "light", judged if digest == C else None, False, {})
+            house.models.store(
+                digest, "light", "light", judged if digest == C else None, False, {}
+            )
         for digest in (A, C):
-            house.models.promote(digest, "test", "so that there is something to go back to")
+            house.models.promote(
+                digest, "test", "so that there is something to go back to"
+            )
         staff = {
             word: house.people.make(word, Role.READER, north, "hash").id
             for word in ("idle", "locked", "gone")
         }
         house.people.disable(staff["gone"])
-        rotated, revoked = (house.keys.make(Role.READER, north, "old").key.id for _ in range(2))
+        rotated, revoked = (
+            house.keys.make(Role.READER, north, "old").key.id for _ in range(2)
+        )
     with ledger.hospital_session(north, "test") as book:
         some = (
-            (case := book.cases.add(CASE), book.jobs.open(case, Priority.ROUTINE)) for _ in range(4)
+            (case := book.cases.add(CASE), book.jobs.open(case, Priority.ROUTINE))
+            for _ in range(4)
         )
         waiting, failed, erased, lost = some
     with ledger.system_session("test") as house:
@@ -95,14 +115,21 @@ def ids(ledger, as_role):
     with ledger.hospital_session(south, "test") as book:
         elsewhere = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
     with ledger.engine.begin() as line:
-        line.execute(text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": failed[1]})
+        line.execute(
+            text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": failed[1]}
+        )
         for dead in (lost[1], elsewhere):
             line.execute(
-                text("UPDATE jobs SET state = 'failed', reason = 'worker-lost' WHERE id = :id"),
+                text(
+                    "UPDATE jobs SET state = 'failed', reason = 'worker-lost' WHERE id = :id"
+                ),
                 {"id": dead},
             )
         line.execute(text("UPDATE people SET failures = 3 WHERE name = 'locked'"))
-        line.execute(text("UPDATE training_runs SET state = 'done' WHERE id = :id"), {"id": judged})
+        line.execute(
+            text("UPDATE training_runs SET state = 'done' WHERE id = :id"),
+            {"id": judged},
+        )
     plain = {
         "case_id": waiting[0],
         "job_id": waiting[1],
@@ -170,13 +197,19 @@ def test_every_route_that_changes_something_takes_a_key_and_says_so():
         assert (NAME in route.named("header")) is (route in WRITES), str(route)
 
 
-def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(as_role, ids, state):
-    clients = {role: as_role(role) for role in (Role.SUBMITTER, Role.HOSPITAL_ADMIN, Role.OPERATOR)}
+def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(
+    as_role, ids, state
+):
+    clients = {
+        role: as_role(role)
+        for role in (Role.SUBMITTER, Role.HOSPITAL_ADMIN, Role.OPERATOR)
+    }
     idle = set()
     for route in (each for each in WRITES if not each.path.startswith(BY_PEOPLE)):
         role = Role.SUBMITTER if str(route) in SUBMITTERS else Role.OPERATOR
         client = clients[Role.HOSPITAL_ADMIN if str(route) in ADMINISTRATORS else role]
-        sent, before = key(), state()
+        sent = key()
+        before = state()
         first = asks(client, route, ids, sent)
         assert first.is_success, f"{route}: {first.text}"
         after = state()
@@ -184,67 +217,102 @@ def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(a
         assert state() == after, str(route)
         if str(route) in NOT_TWICE:
             secret, whose = NOT_TWICE[str(route)]
-            assert (again.status_code, again.json()["code"].endswith("-shown-once")) == (409, True)
+            assert (
+                again.status_code,
+                again.json()["code"].endswith("-shown-once"),
+            ) == (409, True)
             assert (again.json()[whose], first.json()[secret] in again.text) == (
                 first.json()["id"],
                 False,
             )
         else:
-            assert (again.status_code, again.text) == (first.status_code, first.text), str(route)
+            assert (again.status_code, again.text) == (first.status_code, first.text), (
+                str(route)
+            )
             assert again.headers.get("Location") == first.headers.get("Location")
-        assert (first.headers.get(REPLAYED), again.headers.get(REPLAYED)) == (None, "true")
-        other = unlike(client, route, ids, sent)
-        assert (other.status_code, other.json().get("code")) == (409, "idempotency-key-reused"), (
-            str(route)
+        assert (first.headers.get(REPLAYED), again.headers.get(REPLAYED)) == (
+            None,
+            "true",
         )
+        other = unlike(client, route, ids, sent)
+        assert (other.status_code, other.json().get("code")) == (
+            409,
+            "idempotency-key-reused",
+        ), str(route)
         assert state() == after, str(route)
         idle |= {str(route)} if before == after else set()
-    assert idle == {"POST /v1/datasets/{name}/known", "POST /v1/datasets/{name}/outcomes"}
+    assert idle == {
+        "POST /v1/datasets/{name}/known",
+        "POST /v1/datasets/{name}/outcomes",
+    }
 
 
 def test_another_body_under_the_same_key_is_refused_and_the_order_of_words_is_no_other_body(
     as_role,
 ):
-    admin, sent = as_role(Role.HOSPITAL_ADMIN), key()
+    admin = as_role(Role.HOSPITAL_ADMIN)
+    sent = key()
     body = {"prevalence": 0.2, "refer_alpha": 0.1}
     admin.patch("/v1/hospital", json=body, headers=sent)
     assert (
-        admin.patch("/v1/hospital", json=dict(reversed(body.items())), headers=sent).status_code
+        admin.patch(
+            "/v1/hospital", json=dict(reversed(body.items())), headers=sent
+        ).status_code
         == 200
     )
     assert (
-        admin.patch("/v1/hospital", json=body | {"prevalence": 0.3}, headers=sent).status_code
+        admin.patch(
+            "/v1/hospital", json=body | {"prevalence": 0.3}, headers=sent
+        ).status_code
         == 409
     )
     assert admin.get("/v1/hospital").json()["prevalence"] == 0.2
 
 
 def test_what_was_refused_is_not_kept_and_may_be_sent_again(as_role, ids, state):
-    operator, sent = as_role(Role.OPERATOR), key()
+    operator = as_role(Role.OPERATOR)
+    sent = key()
     operator.get("/v1/models")  # notes the use of its API key
     before = state()
     refused = operator.post(f"/v1/models/{B}/promote", json={}, headers=sent)
     assert (refused.status_code, state()) == (409, before)
-    assert operator.post(f"/v1/models/{B}/promote", headers=sent, **REASON).json()["live"]
+    assert operator.post(f"/v1/models/{B}/promote", headers=sent, **REASON).json()[
+        "live"
+    ]
 
 
 def test_a_role_that_may_not_is_given_no_answer_of_one_that_may(as_role):
-    sent, body = key(), {"json": {"prevalence": 0.2}}
+    sent = key()
+    body = {"json": {"prevalence": 0.2}}
     assert (
-        as_role(Role.HOSPITAL_ADMIN).patch("/v1/hospital", headers=sent, **body).status_code == 200
+        as_role(Role.HOSPITAL_ADMIN)
+        .patch("/v1/hospital", headers=sent, **body)
+        .status_code
+        == 200
     )
-    assert as_role(Role.READER).patch("/v1/hospital", headers=sent, **body).status_code == 403
+    assert (
+        as_role(Role.READER).patch("/v1/hospital", headers=sent, **body).status_code
+        == 403
+    )
 
 
 def test_a_key_that_is_none_is_refused(north):
     for word in ("", "x" * 201, "a\tb"):
         answer = north.post("/v1/cases", headers={NAME: word}, **form())
-        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency-key-unusable")
+        assert (answer.status_code, answer.json()["code"]) == (
+            422,
+            "idempotency-key-unusable",
+        )
 
 
-def test_eight_at_once_with_one_key_are_one_run_and_eight_equal_answers(as_role, ids, state):
-    operator, sent, body = as_role(Role.OPERATOR), key(), {"dataset": "set", "recipe": "light"}
-    before, start = len(operator.get("/v1/training-runs").json()), threading.Barrier(8)
+def test_eight_at_once_with_one_key_are_one_run_and_eight_equal_answers(
+    as_role, ids, state
+):
+    operator = as_role(Role.OPERATOR)
+    sent = key()
+    body = {"dataset": "set", "recipe": "light"}
+    before = len(operator.get("/v1/training-runs").json())
+    start = threading.Barrier(8)
 
     def ask(_):
         start.wait()
@@ -255,7 +323,9 @@ def test_eight_at_once_with_one_key_are_one_run_and_eight_equal_answers(as_role,
     assert {(answer.status_code, answer.json()["run_id"]) for answer in answers} == {
         (202, answers[0].json()["run_id"])
     }
-    assert sorted(REPLAYED in answer.headers for answer in answers) == [False] + [True] * 7
+    assert (
+        sorted(REPLAYED in answer.headers for answer in answers) == [False] + [True] * 7
+    )
     assert len(operator.get("/v1/training-runs").json()) == before + 1
 
 
@@ -266,11 +336,14 @@ CRASH = """
 """
 
 
-@pytest.mark.parametrize("route", ["POST /v1/training-runs", "POST /v1/cases", "POST /v1/keys"])
+@pytest.mark.parametrize(
+    "route", ["POST /v1/training-runs", "POST /v1/cases", "POST /v1/keys"]
+)
 def test_a_crash_between_the_write_and_its_commit_leaves_nothing_and_the_repeat_does_it(
     as_role, ids, state, ledger, route
 ):
-    client, sent = as_role(Role.SUBMITTER if route in SUBMITTERS else Role.OPERATOR), key()
+    client = as_role(Role.SUBMITTER if route in SUBMITTERS else Role.OPERATOR)
+    sent = key()
     route = next(each for each in WRITES if str(each) == route)
     client.get("/v1/keys")  # notes the use of its API key
     before = state()
@@ -291,7 +364,9 @@ def test_a_crash_between_the_write_and_its_commit_leaves_nothing_and_the_repeat_
     assert state() == once != before
 
 
-def test_a_repeat_while_the_first_is_under_way_is_told_to_come_again(settings, make_key, ledger):
+def test_a_repeat_while_the_first_is_under_way_is_told_to_come_again(
+    settings, make_key, ledger
+):
     hurried = settings.model_copy(update={"same_key_wait_s": 0.1})
     headers = {"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}", NAME: "k"}
     with ledger.system_session("test") as house:
@@ -302,11 +377,19 @@ def test_a_repeat_while_the_first_is_under_way_is_told_to_come_again(settings, m
     ):
         assert book.receipts.reserve("k", "the first request")
         answer = client.patch("/v1/hospital", json={"prevalence": 0.2})
-        assert (answer.status_code, answer.json()["code"]) == (409, "idempotency-key-in-use")
-        assert (answer.json()["retryable"], answer.headers["Retry-After"]) == (True, "1")
+        assert (answer.status_code, answer.json()["code"]) == (
+            409,
+            "idempotency-key-in-use",
+        )
+        assert (answer.json()["retryable"], answer.headers["Retry-After"]) == (
+            True,
+            "1",
+        )
 
 
-def test_a_ring_is_heard_when_what_it_rings_for_is_there(as_role, gateway, ledger, monkeypatch):
+def test_a_ring_is_heard_when_what_it_rings_for_is_there(
+    as_role, gateway, ledger, monkeypatch
+):
     """The bell asks the ledger for the job as another transaction sees it."""
     heard = []
 
@@ -314,7 +397,10 @@ def test_a_ring_is_heard_when_what_it_rings_for_is_there(as_role, gateway, ledge
         def ring(self, task, subject):
             with ledger.engine.connect() as line:
                 heard.append(
-                    line.scalar(text("SELECT count(*) FROM jobs WHERE id = :id"), {"id": subject})
+                    line.scalar(
+                        text("SELECT count(*) FROM jobs WHERE id = :id"),
+                        {"id": subject},
+                    )
                 )
 
     monkeypatch.setattr(gateway.app.state.wiring.acceptance, "_doorbell", Notifier())
@@ -331,18 +417,31 @@ def test_what_is_kept_of_an_answer_that_shows_a_secret_holds_none(as_role, ledge
         .json()
     )
     with ledger.engine.connect() as line:
-        kept = line.execute(text("SELECT convert_from(body, 'UTF8') FROM receipts")).scalars().all()
+        kept = (
+            line.execute(text("SELECT convert_from(body, 'UTF8') FROM receipts"))
+            .scalars()
+            .all()
+        )
     assert len(kept) == 1
-    assert (new["id"] in kept[0], new["key"].split("_", 2)[2] in kept[0]) == (True, False)
+    assert (new["id"] in kept[0], new["key"].split("_", 2)[2] in kept[0]) == (
+        True,
+        False,
+    )
 
 
-def test_a_receipt_that_was_kept_long_enough_is_swept_and_its_key_is_new_again(as_role, ledger):
-    north, sent = as_role(), key()
+def test_a_receipt_that_was_kept_long_enough_is_swept_and_its_key_is_new_again(
+    as_role, ledger
+):
+    north = as_role()
+    sent = key()
     first = north.post("/v1/cases", headers=sent, **form()).json()
     with ledger.engine.begin() as line:
-        line.execute(text("UPDATE receipts SET created_at = created_at - interval '8 days'"))
+        line.execute(
+            text("UPDATE receipts SET created_at = created_at - interval '8 days'")
+        )
     assert (
-        north.post("/v1/cases", headers=sent, **form()).json()["duplicate_of"] == first["case_id"]
+        north.post("/v1/cases", headers=sent, **form()).json()["duplicate_of"]
+        == first["case_id"]
     )
     assert [sweep(ledger, timedelta(days=days)) for days in (7, 0)] == [0, 1]
 
@@ -354,7 +453,8 @@ def test_a_receipt_knows_its_case_so_that_both_can_be_forgotten(as_role, ledger)
     north.post(f"/v1/cases/{case}/outcome", json=told, headers=key())
     with ledger.engine.connect() as line:
         assert (
-            line.execute(text("SELECT case_id FROM receipts")).scalars().all() == [UUID(case)] * 2
+            line.execute(text("SELECT case_id FROM receipts")).scalars().all()
+            == [UUID(case)] * 2
         )
 
 

@@ -7,7 +7,8 @@ import pytest
 from shared.domain.roles import Role
 from tests.builders import form, result
 
-DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
+DIGEST = "d" * 64
+LEASE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -56,20 +57,29 @@ def test_events_follow_a_job_to_its_end(north, job, answer_next):
     timer.join()
     assert text.count("event: job") >= 2
     assert (
-        '"state":"done"' in text.replace(" ", "").splitlines()[-2 if text.endswith("\n") else -1]
+        '"state":"done"'
+        in text.replace(" ", "").splitlines()[-2 if text.endswith("\n") else -1]
         or '"done"' in text
     )
 
 
 def test_events_of_an_unknown_job_are_a_problem_not_a_stream(north):
-    assert north.get("/v1/jobs/00000000-0000-0000-0000-000000000000/events").status_code == 404
+    assert (
+        north.get("/v1/jobs/00000000-0000-0000-0000-000000000000/events").status_code
+        == 404
+    )
 
 
 def test_jobs_are_listed_by_state_page_by_page(north, answer_next):
-    jobs = [north.post("/v1/cases", **form(size_mm=size)).json()["job_id"] for size in (5, 6, 7)]
+    jobs = [
+        north.post("/v1/cases", **form(size_mm=size)).json()["job_id"]
+        for size in (5, 6, 7)
+    ]
     answer_next(result())
     first = north.get("/v1/jobs?limit=2").json()
-    rest = north.get("/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    rest = north.get(
+        "/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}
+    ).json()
     assert [each["job_id"] for each in first["jobs"] + rest["jobs"]] == jobs[::-1]
     assert rest["next_cursor"] is None
     done = north.get("/v1/jobs?state=done").json()["jobs"]
@@ -96,10 +106,15 @@ def dead(job, ledger):
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.HOSPITAL_ADMIN, Role.SUBMITTER])
-def test_a_dead_letter_is_run_again_by_an_operator_or_who_may_submit(as_role, north, dead, role):
+def test_a_dead_letter_is_run_again_by_an_operator_or_who_may_submit(
+    as_role, north, dead, role
+):
     assert north.get(f"/v1/jobs/{dead}").json()["reason"] == "worker-lost"
     assert as_role(Role.READER).post(f"/v1/jobs/{dead}/rerun").status_code == 403
-    assert as_role(Role.HOSPITAL_ADMIN, "south").post(f"/v1/jobs/{dead}/rerun").status_code == 404
+    assert (
+        as_role(Role.HOSPITAL_ADMIN, "south").post(f"/v1/jobs/{dead}/rerun").status_code
+        == 404
+    )
     runner = as_role(role)
     assert runner.post(f"/v1/jobs/{dead}/rerun").status_code == 202
     assert north.get(f"/v1/jobs/{dead}").json()["state"] == "queued"
@@ -108,10 +123,18 @@ def test_a_dead_letter_is_run_again_by_an_operator_or_who_may_submit(as_role, no
     assert [each["job_id"] for each in events if each["event"] == "job.rerun"] == [dead]
 
 
-def test_all_dead_letters_of_one_reason_are_run_again_and_no_other_hospitals(as_role, north, dead):
+def test_all_dead_letters_of_one_reason_are_run_again_and_no_other_hospitals(
+    as_role, north, dead
+):
     south = as_role(Role.HOSPITAL_ADMIN, "south")
-    assert south.post("/v1/jobs/rerun?reason=worker-lost").json() == {"queued": 0, "more": False}
+    assert south.post("/v1/jobs/rerun?reason=worker-lost").json() == {
+        "queued": 0,
+        "more": False,
+    }
     assert north.post("/v1/jobs/rerun?reason=internal").json()["queued"] == 0
-    assert north.post("/v1/jobs/rerun?reason=worker-lost").json() == {"queued": 1, "more": False}
+    assert north.post("/v1/jobs/rerun?reason=worker-lost").json() == {
+        "queued": 1,
+        "more": False,
+    }
     told = north.get(f"/v1/jobs/{dead}").json()
     assert (told["state"], told["attempts"], told["message"]) == ("queued", 0, None)

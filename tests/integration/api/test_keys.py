@@ -19,25 +19,39 @@ def admin(as_role):
 
 
 def made(client, **facts):
-    answer = client.post("/v1/keys", json={"role": "reader", "label": "dashboard", **facts})
+    answer = client.post(
+        "/v1/keys", json={"role": "reader", "label": "dashboard", **facts}
+    )
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
 def calls(gateway, key):
     """The status of a request with this key."""
-    return gateway.get("/v1/jobs", headers={"Authorization": f"Bearer {key}"}).status_code
+    return gateway.get(
+        "/v1/jobs", headers={"Authorization": f"Bearer {key}"}
+    ).status_code
 
 
 def events(operator, name):
-    return [each for each in operator.get("/v1/audit?limit=1000").json() if each["event"] == name]
+    return [
+        each
+        for each in operator.get("/v1/audit?limit=1000").json()
+        if each["event"] == name
+    ]
 
 
-def test_an_administrator_makes_a_key_that_is_shown_once_and_works_for_its_hospital(gateway, admin):
+def test_an_administrator_makes_a_key_that_is_shown_once_and_works_for_its_hospital(
+    gateway, admin
+):
     answer = admin.post("/v1/keys", json={"role": "reader", "label": "dashboard"})
     new = answer.json()
     assert answer.headers["Cache-Control"] == "no-store"
-    assert (new["hospital"], new["role"], new["revoked_at"]) == ("north", "reader", None)
+    assert (new["hospital"], new["role"], new["revoked_at"]) == (
+        "north",
+        "reader",
+        None,
+    )
     assert calls(gateway, new["key"]) == 200
     assert new["key"].split("_", 2)[2] not in admin.get("/v1/keys").text
 
@@ -67,7 +81,9 @@ def test_a_revoked_key_is_refused_from_the_next_request_on_and_it_is_on_record(
     first, again = (admin.delete(f"/v1/keys/{new['id']}").json() for _ in range(2))
     assert calls(gateway, new["key"]) == 401
     assert first["revoked_at"] == again["revoked_at"]
-    assert [event["details"]["key"] for event in events(operator, "key.revoked")] == [new["id"]]
+    assert [event["details"]["key"] for event in events(operator, "key.revoked")] == [
+        new["id"]
+    ]
 
 
 def test_a_stream_of_events_ends_with_its_key(gateway, admin, as_role):
@@ -82,19 +98,27 @@ def test_a_stream_of_events_ends_with_its_key(gateway, admin, as_role):
     assert stream.text.count("event: job") == 1
 
 
-def test_a_rotated_key_and_its_successor_are_both_good_during_the_overlap(gateway, admin, operator):
+def test_a_rotated_key_and_its_successor_are_both_good_during_the_overlap(
+    gateway, admin, operator
+):
     old = made(admin, expires_days=30)
     new = admin.post(f"/v1/keys/{old['id']}/rotate", json={"overlap_days": 2}).json()
     assert calls(gateway, old["key"]) == calls(gateway, new["key"]) == 200
-    assert (new["role"], new["hospital"], new["label"]) == ("reader", "north", "dashboard")
+    assert (new["role"], new["hospital"], new["label"]) == (
+        "reader",
+        "north",
+        "dashboard",
+    )
     kept = {key["id"]: key for key in admin.get("/v1/keys").json()}
     assert kept[old["id"]]["replaced_by"] == new["id"]
     left = datetime.fromisoformat(kept[old["id"]]["expires_at"]) - datetime.now(UTC)
     assert timedelta(days=1) < left <= timedelta(days=2)
-    assert datetime.fromisoformat(new["expires_at"]) - datetime.now(UTC) > timedelta(days=29)
-    assert [event["details"]["successor"] for event in events(operator, "key.rotated")] == [
-        new["id"]
-    ]
+    assert datetime.fromisoformat(new["expires_at"]) - datetime.now(UTC) > timedelta(
+        days=29
+    )
+    assert [
+        event["details"]["successor"] for event in events(operator, "key.rotated")
+    ] == [new["id"]]
 
 
 def test_a_rotation_without_overlap_ends_the_old_key_at_once(gateway, admin):
@@ -104,7 +128,8 @@ def test_a_rotation_without_overlap_ends_the_old_key_at_once(gateway, admin):
 
 
 def test_a_key_is_replaced_only_once_and_an_ended_one_never(admin):
-    replaced, revoked = made(admin), made(admin)
+    replaced = made(admin)
+    revoked = made(admin)
     admin.post(f"/v1/keys/{replaced['id']}/rotate")
     admin.delete(f"/v1/keys/{revoked['id']}")
     for key in (replaced, revoked):
@@ -116,9 +141,9 @@ def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
     new = made(admin)
 
     def used():
-        return next(key for key in admin.get("/v1/keys").json() if key["id"] == new["id"])[
-            "last_used_at"
-        ]
+        return next(
+            key for key in admin.get("/v1/keys").json() if key["id"] == new["id"]
+        )["last_used_at"]
 
     assert used() is None
     calls(gateway, new["key"])
@@ -127,15 +152,25 @@ def test_when_a_key_was_used_last_is_known_to_a_minute(gateway, admin, ledger):
     assert used() == first is not None
     with ledger.engine.begin() as line:
         line.execute(
-            text("UPDATE api_keys SET last_used_at = last_used_at - interval '61 seconds'")
+            text(
+                "UPDATE api_keys SET last_used_at = last_used_at - interval '61 seconds'"
+            )
         )
     calls(gateway, new["key"])
     assert datetime.fromisoformat(used()) >= datetime.fromisoformat(first)
 
 
 def test_an_administrator_makes_and_ends_the_keys_of_its_staff_only(admin, operator):
-    assert admin.post("/v1/keys", json={"role": "hospital_admin", "label": "x"}).status_code == 403
-    assert admin.post("/v1/keys", json={"role": "operator", "label": "x"}).status_code == 403
+    assert (
+        admin.post(
+            "/v1/keys", json={"role": "hospital_admin", "label": "x"}
+        ).status_code
+        == 403
+    )
+    assert (
+        admin.post("/v1/keys", json={"role": "operator", "label": "x"}).status_code
+        == 403
+    )
     boss = made(operator, role="hospital_admin", hospital="north")
     assert boss["id"] in {key["id"] for key in admin.get("/v1/keys").json()}
     assert admin.delete(f"/v1/keys/{boss['id']}").status_code == 404
@@ -152,7 +187,8 @@ def test_an_administrator_can_neither_see_nor_change_nor_make_keys_of_another_ho
     for path in ("{}", "{}/rotate"):
         method = "DELETE" if path == "{}" else "POST"
         foreign, absent = (
-            admin.request(method, f"/v1/keys/{path.format(key)}") for key in (theirs["id"], nobodys)
+            admin.request(method, f"/v1/keys/{path.format(key)}")
+            for key in (theirs["id"], nobodys)
         )
         assert foreign.status_code == absent.status_code == 404
         assert foreign.text.replace(theirs["id"], nobodys) == absent.text
@@ -167,8 +203,13 @@ def test_an_administrator_can_neither_see_nor_change_nor_make_keys_of_another_ho
 def test_an_operator_names_the_hospital_of_a_hospitals_key(operator, admin):
     assert made(operator, hospital="north")["hospital"] == "north"
     assert made(operator, role="auditor")["hospital"] is None
-    for told, code in (({}, "key-needs-hospital"), ({"hospital": "none"}, "hospital-unknown")):
-        answer = operator.post("/v1/keys", json={"role": "reader", "label": "x", **told})
+    for told, code in (
+        ({}, "key-needs-hospital"),
+        ({"hospital": "none"}, "hospital-unknown"),
+    ):
+        answer = operator.post(
+            "/v1/keys", json={"role": "reader", "label": "x", **told}
+        )
         assert answer.json()["code"] == code
 
 

@@ -14,7 +14,8 @@ from tests.builders import form, png
 from tests.e2e.stage import until
 from tests.gateway import gateway_of
 
-CLIENTS, KILLED_AFTER = 4, 8
+CLIENTS = 4
+KILLED_AFTER = 8
 HALF = 2 << 20
 """More than is kept in memory, less than the body that is announced."""
 
@@ -55,14 +56,19 @@ def holds_a_temporary_file(gateway):
     return any(str(gateway.temporary) in os.readlink(link) for link in links)
 
 
-def test_a_gateway_killed_with_uploads_under_way_leaves_nothing_and_takes_each_once(gateway, north):
+def test_a_gateway_killed_with_uploads_under_way_leaves_nothing_and_takes_each_once(
+    gateway, north
+):
     line = begin_upload(gateway, north.headers["Authorization"])
-    answers, enough = {}, threading.Event()
+    answers = {}
+    enough = threading.Event()
 
     def send(number):
         key = {"Idempotency-Key": f"case {number}"}
         with suppress(httpx2.TransportError):
-            answers[number] = north.post("/v1/cases", **form(png(number % 5)), headers=key)
+            answers[number] = north.post(
+                "/v1/cases", **form(png(number % 5)), headers=key
+            )
         if len(answers) >= KILLED_AFTER:
             enough.set()
 
@@ -80,7 +86,9 @@ def test_a_gateway_killed_with_uploads_under_way_leaves_nothing_and_takes_each_o
     }
     assert KILLED_AFTER <= len(before) < 4 * KILLED_AFTER
     gateway.start()
-    assert files(gateway.temporary) == files(gateway.folder / "objects" / ".partial") == []
+    assert (
+        files(gateway.temporary) == files(gateway.folder / "objects" / ".partial") == []
+    )
     answers.clear()
     for number in range(4 * KILLED_AFTER):
         send(number)

@@ -10,10 +10,16 @@ KOREAN = {"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.5"}
 
 def test_problems_are_told_in_the_language_that_the_caller_prefers(north, gateway):
     missing = f"/v1/cases/{uuid4()}"
-    korean, english = north.get(missing, headers=KOREAN), north.get(missing)
+    korean = north.get(missing, headers=KOREAN)
+    english = north.get(missing)
     assert korean.json()["detail"] == "해당 항목(case)이 없거나 열람 권한이 없습니다."
-    assert english.json()["detail"] == "There is no such case, or it is not yours to see."
-    told = [(each.headers["Content-Language"], each.headers["Vary"]) for each in (korean, english)]
+    assert (
+        english.json()["detail"] == "There is no such case, or it is not yours to see."
+    )
+    told = [
+        (each.headers["Content-Language"], each.headers["Vary"])
+        for each in (korean, english)
+    ]
     assert told == [("ko", "Accept-Language"), ("en", "Accept-Language")]
     stranger = gateway.get(missing, headers=KOREAN)
     assert (stranger.status_code, stranger.headers["Content-Language"]) == (401, "ko")
@@ -33,13 +39,18 @@ def test_a_request_that_does_not_fit_names_its_fields_in_a_korean_sentence(north
     assert answer.json()["errors"][0]["field"] == "limit"
 
 
-def test_why_a_job_failed_is_told_in_the_language_that_the_caller_prefers(north, ledger):
+def test_why_a_job_failed_is_told_in_the_language_that_the_caller_prefers(
+    north, ledger
+):
     link = north.post("/v1/cases", **form()).json()["links"]["job"]
     why = "The image measures 12 x 9 pixels; at least 32 a side are needed. Send the original."
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
-        house.queue.fail(lease.token, {lease.jobs[0].id: Failure("image-too-small", SIZES)})
-    korean, english = north.get(link, headers=KOREAN), north.get(link)
+        house.queue.fail(
+            lease.token, {lease.jobs[0].id: Failure("image-too-small", SIZES)}
+        )
+    korean = north.get(link, headers=KOREAN)
+    english = north.get(link)
     assert korean.json()["message"] == (
         "영상의 크기가 12 x 9화소입니다. 한 변이 32화소 이상이어야 합니다. 원본을 보내십시오."
     )

@@ -30,19 +30,25 @@ def calibrated(pixels: np.ndarray) -> bytes:
     region = Dataset()
     region.RegionSpatialFormat = region.RegionDataType = 1
     region.RegionLocationMinX0 = region.RegionLocationMinY0 = 0
-    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = (
-        pixels.shape[1] - 1,
-        pixels.shape[0] - 1,
-    )
+    region.RegionLocationMaxX1 = pixels.shape[1] - 1
+    region.RegionLocationMaxY1 = pixels.shape[0] - 1
     region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
     region.PhysicalDeltaX = region.PhysicalDeltaY = 0.01
-    return dicom_file(pixels, SequenceOfUltrasoundRegions=[region], PatientName="Zzyzxqvist")
+    return dicom_file(
+        pixels, SequenceOfUltrasoundRegions=[region], PatientName="Zzyzxqvist"
+    )
 
 
 def test_a_plain_image_is_seen_as_it_is_and_nothing_is_kept(north, settings):
     answer = look(north, png(3))
     told = answer.json()
-    assert (told["format"], told["width"], told["height"], told["frames"], told["frame"]) == (
+    assert (
+        told["format"],
+        told["width"],
+        told["height"],
+        told["frames"],
+        told["frame"],
+    ) == (
         "png",
         128,
         128,
@@ -51,7 +57,9 @@ def test_a_plain_image_is_seen_as_it_is_and_nothing_is_kept(north, settings):
     )
     assert (told["photo"], told["size_mm"], told["spacing_mm"]) == (None, None, None)
     assert (preview(answer) == decode(png(3)).pixels).all()
-    assert not [path for path in (settings.home / "objects").rglob("*") if path.is_file()]
+    assert not [
+        path for path in (settings.home / "objects").rglob("*") if path.is_file()
+    ]
     assert north.get("/v1/jobs").json()["jobs"] == []
 
 
@@ -72,7 +80,10 @@ def test_a_photo_is_made_straight_between_the_corners_that_were_sent(north):
     picture = draw(6, size_px=300).pixels
     photo = photograph(picture, 6, Shot(glare=400))
     answer = look(
-        north, encode(photo.pixels), photo=True, corners=json.dumps(photo.corners.tolist())
+        north,
+        encode(photo.pixels),
+        photo=True,
+        corners=json.dumps(photo.corners.tolist()),
     )
     seen = answer.json()["photo"]
     assert (seen["found"], seen["width"], seen["height"], seen["retake"]) == (
@@ -88,9 +99,12 @@ def test_a_photo_is_made_straight_between_the_corners_that_were_sent(north):
 
 def test_the_corners_of_a_photo_count_in_the_upright_photo(north):
     photo = photograph(np.full((300, 400), 160, np.uint8), 2)
-    stream, exif = BytesIO(), Image.Exif()
+    stream = BytesIO()
+    exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(np.rot90(photo.pixels).copy()).save(stream, "JPEG", quality=95, exif=exif)
+    Image.fromarray(np.rot90(photo.pixels).copy()).save(
+        stream, "JPEG", quality=95, exif=exif
+    )
     seen = look(north, stream.getvalue(), photo=True).json()["photo"]
     assert (seen["found"], seen["width"], seen["height"]) == (True, 1600, 1200)
     assert np.abs(np.array(seen["corners"]) - photo.corners).max() < 6
@@ -104,7 +118,11 @@ def test_the_corners_of_a_photo_count_in_the_upright_photo(north):
         (png(1)[:3000], {}, "image-unreadable"),
         (png(1), {"frame": 2}, "frame-absent"),
         (png(1), {"photo": True, "corners": "[1]"}, "corners-invalid"),
-        (png(1), {"photo": True, "corners": "[[0,0],[999,0],[99,99],[0,99]]"}, "corners-invalid"),
+        (
+            png(1),
+            {"photo": True, "corners": "[[0,0],[999,0],[99,99],[0,99]]"},
+            "corners-invalid",
+        ),
     ],
 )
 def test_what_cannot_be_looked_at_is_refused_by_its_name(image, fields, code, north):
@@ -120,7 +138,11 @@ def test_when_too_many_look_at_once_a_further_one_is_asked_to_come_back(
     answer = look(north, png(1))
     for _ in taken:
         room.release()
-    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (
+    assert (
+        answer.status_code,
+        answer.json()["code"],
+        answer.headers["Retry-After"],
+    ) == (
         503,
         "too-many-looks",
         "2",
@@ -134,7 +156,9 @@ def test_the_image_of_a_case_is_shown_with_a_tag_and_on_record(as_role):
     answer = client.get(links["image"])
     assert (decode(answer.content).pixels == decode(png(4)).pixels).all()
     assert answer.headers["Cache-Control"] == "private, max-age=3600"
-    again = client.get(links["image"], headers={"If-None-Match": answer.headers["ETag"]})
+    again = client.get(
+        links["image"], headers={"If-None-Match": answer.headers["ETag"]}
+    )
     assert (again.status_code, again.content) == (304, b"")
     trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
     assert [each["event"] for each in trail].count("image.read") == 1
@@ -150,7 +174,9 @@ def test_the_image_of_an_erased_case_is_gone(as_role):
 
 def test_a_case_from_a_photo_says_so_and_is_another_request_than_the_file(north):
     key = {"Idempotency-Key": "one"}
-    receipt = north.post("/v1/cases", **form(png(6), source="photo"), headers=key).json()
+    receipt = north.post(
+        "/v1/cases", **form(png(6), source="photo"), headers=key
+    ).json()
     assert north.get(receipt["links"]["case"]).json()["source"] == "photo"
     assert north.post("/v1/cases", **form(png(6)), headers=key).status_code == 409
     plain = north.post("/v1/cases", **form(png(7))).json()

@@ -41,7 +41,10 @@ def test_what_waits_is_told_by_lane_and_hospital(as_role, told, ledger):
             "UPDATE jobs SET queued_at = queued_at - interval '1 hour' WHERE urgent"
         )
     figures = told()
-    assert [figures["sera_queue_jobs", lane] for lane in ("urgent", "routine")] == [1, 2]
+    assert [figures["sera_queue_jobs", lane] for lane in ("urgent", "routine")] == [
+        1,
+        2,
+    ]
     assert (
         figures["sera_queue_oldest_seconds", "urgent"]
         >= 3600
@@ -52,7 +55,9 @@ def test_what_waits_is_told_by_lane_and_hospital(as_role, told, ledger):
     assert figures["sera_sent_jobs", "queued"] == 3
 
 
-def test_leases_that_ran_out_and_jobs_that_outlived_a_worker_are_told(north, told, ledger):
+def test_leases_that_ran_out_and_jobs_that_outlived_a_worker_are_told(
+    north, told, ledger
+):
     north.post("/v1/cases", **form())
     with ledger.system_session("w1") as house:
         house.queue.claim("w1", 1, timedelta(seconds=-1), 5)
@@ -70,7 +75,8 @@ def test_failures_are_told_by_their_code(told, ledger):
         observing.failed("north", reason)
     figures = told()
     assert [
-        figures["sera_dead_letters_by_reason", each] for each in ("image-blank", "worker-lost")
+        figures["sera_dead_letters_by_reason", each]
+        for each in ("image-blank", "worker-lost")
     ] == [2, 1]
     assert (
         figures["sera_sent_failed_jobs", "image-blank"],
@@ -84,9 +90,13 @@ def test_workers_and_what_they_serve_are_told(told, ledger):
         house.models.promote("a" * 64, "test", "asked for by a test")
         house.serving.report("w1", "a" * 64)
         house.serving.report("w2", None)
-        house.serving.refused("w2", "a" * 64, Message("bundle-tampered", {"part": "manifest"}))
+        house.serving.refused(
+            "w2", "a" * 64, Message("bundle-tampered", {"part": "manifest"})
+        )
     figures = told()
-    assert [figures[f"sera_workers{which}",] for which in ("", "_idle", "_refusing")] == [2, 1, 1]
+    assert [
+        figures[f"sera_workers{which}",] for which in ("", "_idle", "_refusing")
+    ] == [2, 1, 1]
     assert (
         figures["sera_workers_serving", "light/1"]
         == figures["sera_live_model_info", "a" * 64, "light/1"]
@@ -111,7 +121,10 @@ def test_a_reading_that_fails_keeps_nothing_else_from_being_told(told, ledger):
     with ledger.engine.begin() as line:
         line.exec_driver_sql("ALTER TABLE trainers RENAME TO hidden")
     figures = told()
-    assert (figures["sera_reading_ok", "training"], figures["sera_reading_ok", "lanes"]) == (0, 1)
+    assert (
+        figures["sera_reading_ok", "training"],
+        figures["sera_reading_ok", "lanes"],
+    ) == (0, 1)
     assert figures["sera_queue_jobs", "routine"] == 0
     assert ("sera_trainers",) not in figures
 
@@ -141,7 +154,9 @@ def test_a_client_cannot_make_up_labels(gateway, told):
     gateway.get("/Doe/1954")
     figures = told()
     names = {
-        name: value for name, value in figures.items() if name[0] == "sera_http_requests_total"
+        name: value
+        for name, value in figures.items()
+        if name[0] == "sera_http_requests_total"
     }
     assert ("sera_http_requests_total", "other", "unmatched", "4xx") in names
     assert not any("Doe" in str(name) or "JANE" in str(name) for name in figures)

@@ -7,7 +7,8 @@ from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.domain.roles import Role
 
 REASON = "the old one misses calcified nodules"
-A, B = "a" * 64, "b" * 64
+A = "a" * 64
+B = "b" * 64
 FIGURES = {"images": 30, "sites": [{"site": "north"}], "worst_site": "north"}
 
 
@@ -46,8 +47,14 @@ def test_a_promotion_without_the_gates_word_is_refused_with_what_it_said_and_wha
     assert promote(operator, A).json()["live"]
     gate(B, GateVerdict.FAILED, A)
     refused = promote(operator, B, reason="because")
-    assert (refused.status_code, refused.json()["code"]) == (409, "promotion-needs-reason")
-    assert "The gate failed this model. AUC 0.900. No model is live" in refused.json()["detail"]
+    assert (refused.status_code, refused.json()["code"]) == (
+        409,
+        "promotion-needs-reason",
+    )
+    assert (
+        "The gate failed this model. AUC 0.900. No model is live"
+        in refused.json()["detail"]
+    )
     assert promote(operator, B, reason=REASON).json()["live"]
     again = promote(operator, B, reason=REASON)
     assert (again.status_code, again.json()["code"]) == (409, "already-live")
@@ -59,7 +66,9 @@ def test_a_model_is_shown_with_its_gate_and_a_stale_one_is_marked(operator, gate
     assert operator.get(f"/v1/models/{B}/gate").json()["code"] == "gate-absent"
     gate(B, GateVerdict.PASSED, A)
     gate(A, GateVerdict.PASSED, None)
-    shown = {model["digest"]: model["gate"] for model in operator.get("/v1/models").json()}
+    shown = {
+        model["digest"]: model["gate"] for model in operator.get("/v1/models").json()
+    }
     assert (shown[B]["verdict"], shown[B]["judged_against"], shown[B]["stale"]) == (
         "passed",
         A,
@@ -82,10 +91,16 @@ def test_a_model_is_shown_with_its_gate_and_a_stale_one_is_marked(operator, gate
 
 def test_a_rollback_is_one_call_and_the_promotions_tell_of_it(operator):
     nothing = operator.post("/v1/models/rollback")
-    assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing-to-roll-back-to")
+    assert (nothing.status_code, nothing.json()["code"]) == (
+        409,
+        "nothing-to-roll-back-to",
+    )
     promote(operator, A)
     promote(operator, B, reason=REASON)
-    assert operator.post("/v1/models/rollback", json={"reason": "worse"}).json()["digest"] == A
+    assert (
+        operator.post("/v1/models/rollback", json={"reason": "worse"}).json()["digest"]
+        == A
+    )
     rows = operator.get("/v1/promotions").json()
     assert [(row["kind"], row["model"], row["reason"]) for row in rows] == [
         ("rollback", A, "worse"),
@@ -117,16 +132,22 @@ def test_one_shadow_at_a_time_and_it_is_marked(operator):
     promote(operator, A)
     assert operator.post(f"/v1/models/{A}/shadow").json()["code"] == "already-live"
     started = operator.post(f"/v1/models/{B}/shadow", json={"share": 0.5})
-    assert (started.status_code, started.json()["share"], started.json()["ended_at"]) == (
+    assert (
+        started.status_code,
+        started.json()["share"],
+        started.json()["ended_at"],
+    ) == (
         201,
         0.5,
         None,
     )
     again = operator.post(f"/v1/models/{B}/shadow")
     assert (again.status_code, again.json()["code"]) == (409, "shadow-running")
-    assert [model["digest"] for model in operator.get("/v1/models").json() if model["shadow"]] == [
-        B
-    ]
+    assert [
+        model["digest"]
+        for model in operator.get("/v1/models").json()
+        if model["shadow"]
+    ] == [B]
     report = operator.get(f"/v1/models/{B}/shadow").json()
     assert (report["read"], report["waiting"], report["comparison"]) == (0, 0, None)
     ended = operator.delete("/v1/shadow", params={"reason": "seen enough"}).json()
@@ -136,14 +157,20 @@ def test_one_shadow_at_a_time_and_it_is_marked(operator):
 
 @pytest.mark.parametrize("share", [0, -1, 1.5, "all"])
 def test_a_share_that_is_none_is_refused(operator, share):
-    assert operator.post(f"/v1/models/{B}/shadow", json={"share": share}).status_code == 422
+    assert (
+        operator.post(f"/v1/models/{B}/shadow", json={"share": share}).status_code
+        == 422
+    )
 
 
 def test_promoting_the_model_in_the_shadow_ends_its_shadow(operator):
     promote(operator, A)
     operator.post(f"/v1/models/{B}/shadow")
     promote(operator, B, reason=REASON)
-    assert operator.get(f"/v1/models/{B}/shadow").json()["end_reason"] == "The model was promoted."
+    assert (
+        operator.get(f"/v1/models/{B}/shadow").json()["end_reason"]
+        == "The model was promoted."
+    )
     events = [event["event"] for event in operator.get("/v1/audit").json()]
     assert events[-3:] == ["shadow.started", "model.promoted", "shadow.ended"]
 

@@ -4,7 +4,12 @@ from itertools import product
 import numpy as np
 import pytest
 
-from services.api.monitoring.schemas import CoverageView, DriftView, PerformanceView, QualityView
+from services.api.monitoring.schemas import (
+    CoverageView,
+    DriftView,
+    PerformanceView,
+    QualityView,
+)
 from shared.domain.roles import Role
 from shared.statistics import conformal_coverage, delong_interval, roc_auc
 from tests.observing import MODEL, Observing
@@ -51,7 +56,9 @@ def even(count, low=0.0, high=1.0):
 def test_where_nothing_happened_the_answer_is_empty_and_well_formed(operator):
     for what in VIEWS:
         told = read(operator, what)
-        assert not any(told.get(name) for name in ("groups", "hospitals", "over_time", "state"))
+        assert not any(
+            told.get(name) for name in ("groups", "hospitals", "over_time", "state")
+        )
         assert told["window"]["until"] is None
         assert datetime.fromisoformat(told["window"]["since"]).hour == 0
 
@@ -61,7 +68,11 @@ def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_refer
 ):
     observing.model(reference=REFERENCE)
     directions = np.random.default_rng(1).normal(size=(120, 2))
-    steady = {"score": even(120), "strangeness": even(120), "embedding": directions.tolist()}
+    steady = {
+        "score": even(120),
+        "strangeness": even(120),
+        "embedding": directions.tolist(),
+    }
     observing.results(120, "north", "CX50", **steady)
     observing.results(
         120,
@@ -71,16 +82,31 @@ def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_refer
     )
     observing.results(9, "south")
     told = read(operator, "drift")
-    rows = {(group["hospital"], group["level"], group["device"]): group for group in told["groups"]}
-    order = [("north", "hospital", None), ("north", "device", "CX50"), ("south", "hospital", None)]
-    assert list(rows) == [*order, ("south", "device", None), ("south", "device", "LOGIQ")]
+    rows = {
+        (group["hospital"], group["level"], group["device"]): group
+        for group in told["groups"]
+    }
+    order = [
+        ("north", "hospital", None),
+        ("north", "device", "CX50"),
+        ("south", "hospital", None),
+    ]
+    assert list(rows) == [
+        *order,
+        ("south", "device", None),
+        ("south", "device", "LOGIQ"),
+    ]
     states = [rows[key]["state"] for key in rows]
-    assert (states, told["state"]) == (["ok", "ok", "alarm", "too-few", "alarm"], "alarm")
-    north, south = rows[order[1]], rows["south", "device", "LOGIQ"]
-    assert north["model"] == {"digest": MODEL, "name": "light", "version": 1}
-    assert {each["quantity"]: each["state"] for each in north["quantities"]} == dict.fromkeys(
-        steady, "ok"
+    assert (states, told["state"]) == (
+        ["ok", "ok", "alarm", "too-few", "alarm"],
+        "alarm",
     )
+    north = rows[order[1]]
+    south = rows["south", "device", "LOGIQ"]
+    assert north["model"] == {"digest": MODEL, "name": "light", "version": 1}
+    assert {
+        each["quantity"]: each["state"] for each in north["quantities"]
+    } == dict.fromkeys(steady, "ok")
     assert {each["quantity"]: each["state"] for each in south["quantities"]} == {
         "score": "alarm",
         "strangeness": "ok",
@@ -92,14 +118,18 @@ def test_drift_is_told_for_each_hospital_and_device_against_the_models_own_refer
     assert "it takes 50" in rows["south", "device", None]["sentences"][-1]
 
 
-def test_a_model_of_before_references_says_that_drift_cannot_be_measured(operator, observing):
+def test_a_model_of_before_references_says_that_drift_cannot_be_measured(
+    operator, observing
+):
     observing.model(reference=None)
     observing.results(2)
     observing.results(1, model_digest="e" * 64)
     broken = "d" * 64
     observing.model(
         broken,
-        reference={"quantiles": {"score": [1, 1, 1], "embedding": 7, "strangeness": ["x"] * 20}},
+        reference={
+            "quantiles": {"score": [1, 1, 1], "embedding": 7, "strangeness": ["x"] * 20}
+        },
     )
     observing.results(1, model_digest=broken)
     told = read(operator, "drift")
@@ -122,9 +152,21 @@ def test_quality_gives_the_rate_of_each_warning_and_failure(operator, observing)
     observing.failed("north", "image-unreadable")
     told = read(operator, "quality")
     whole, unknown, device = told["groups"]
-    assert [group["device"] for group in (whole, unknown, device)] == [None, None, "CX50"]
-    assert (whole["results"], whole["failed"]["count"], whole["failed"]["of"]) == (8, 2, 10)
-    assert (device["failed"]["count"], device["failed"]["of"], unknown["failed"]["value"]) == (
+    assert [group["device"] for group in (whole, unknown, device)] == [
+        None,
+        None,
+        "CX50",
+    ]
+    assert (whole["results"], whole["failed"]["count"], whole["failed"]["of"]) == (
+        8,
+        2,
+        10,
+    )
+    assert (
+        device["failed"]["count"],
+        device["failed"]["of"],
+        unknown["failed"]["value"],
+    ) == (
         1,
         9,
         1.0,
@@ -132,17 +174,25 @@ def test_quality_gives_the_rate_of_each_warning_and_failure(operator, observing)
     (warning,) = device["warnings"]
     assert (warning["code"], warning["rate"]["value"]) == ("saturated", 0.25)
     assert warning["rate"]["low"] < 0.25 < warning["rate"]["high"]
-    assert [each["code"] for each in whole["failures"]] == ["image-blank", "image-unreadable"]
+    assert [each["code"] for each in whole["failures"]] == [
+        "image-blank",
+        "image-unreadable",
+    ]
     assert whole["refer"]["value"] == 1 / 8
     observing.model()
-    assert "those of all models" in read(operator, "quality", model="light/1")["sentences"][0]
+    assert (
+        "those of all models"
+        in read(operator, "quality", model="light/1")["sentences"][0]
+    )
 
 
 def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, observing):
     random = np.random.default_rng(3)
     labels = random.random(60) < 0.4
     scores = np.clip(random.normal(0.35 + 0.3 * labels, 0.2), 0.01, 0.99)
-    decisions = np.where(scores > 0.6, "malignant", np.where(scores < 0.4, "benign", "refer"))
+    decisions = np.where(
+        scores > 0.6, "malignant", np.where(scores < 0.4, "benign", "refer")
+    )
     known = [bool(label) for label in labels]
     observing.results(
         60,
@@ -154,7 +204,9 @@ def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, obse
     observing.results(40, decision="benign")
     observing.results(3, "south", decision="benign", malignant=True, days_ago=20)
     told = read(operator, "performance", step="week")
-    north = next(group for group in told["hospitals"] if group["hospital"] == "north")["figures"]
+    north = next(group for group in told["hospitals"] if group["hospital"] == "north")[
+        "figures"
+    ]
     assert north["with_outcome"]["value"] == 0.6
     assert north["outcome_known"]["benign"]["of"] == 40 + (decisions == "benign").sum()
     interval = delong_interval(scores, labels)
@@ -172,8 +224,14 @@ def test_performance_is_what_outcomes_say_and_says_who_is_missing(operator, obse
     assert ratio["ratio"] == pytest.approx(labels.sum() / scores.sum())
     assert ratio["low"] < ratio["ratio"] < ratio["high"]
     assert sum(each["malignant"]["of"] for each in north["calibration"]["bins"]) == 60
-    south = next(group for group in told["hospitals"] if group["hospital"] == "south")["figures"]
-    assert (south["auc"], south["sensitivity"]["value"], south["specificity"]["value"]) == (
+    south = next(group for group in told["hospitals"] if group["hospital"] == "south")[
+        "figures"
+    ]
+    assert (
+        south["auc"],
+        south["sensitivity"]["value"],
+        south["specificity"]["value"],
+    ) == (
         None,
         0.0,
         None,
@@ -218,13 +276,17 @@ def test_coverage_is_that_of_the_statistics(operator, observing):
     asked = read(operator, "coverage", alpha=0.3)
     assert asked["all"] == [expected.to_json()]
     assert asked["hospitals"][0]["steps"] == asked["all"]
-    assert operator.get("/v1/monitoring/coverage", params={"alpha": 1}).status_code == 422
+    assert (
+        operator.get("/v1/monitoring/coverage", params={"alpha": 1}).status_code == 422
+    )
 
 
 def test_a_hospitals_administrator_sees_the_own_hospital_only(as_role, observing):
     observing.model(reference=REFERENCE)
     for hospital in ("north", "south"):
-        observing.results(2, hospital, malignant=[True, False], benign_p=0.5, malignant_p=0.5)
+        observing.results(
+            2, hospital, malignant=[True, False], benign_p=0.5, malignant_p=0.5
+        )
         observing.failed(hospital, "image-blank")
     admin = as_role(Role.HOSPITAL_ADMIN, "north")
     south = str(observing.hospital("south"))
@@ -251,9 +313,12 @@ def test_operators_and_auditors_see_all_and_may_choose_while_others_see_none(
             "south",
         }
         assert {
-            group["hospital"] for group in read(seen, "quality", hospital="south")["groups"]
+            group["hospital"]
+            for group in read(seen, "quality", hospital="south")["groups"]
         } == {"south"}
-        assert [group["device"] for group in read(seen, "quality", device="CX50")["groups"]] == [
+        assert [
+            group["device"] for group in read(seen, "quality", device="CX50")["groups"]
+        ] == [
             None,
             "CX50",
         ]
@@ -264,11 +329,19 @@ def test_operators_and_auditors_see_all_and_may_choose_while_others_see_none(
 
 def test_a_question_that_is_none_is_answered_with_the_next_step(operator):
     asked = [
-        ({"since": "2026-02-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"}, 422, "window-invalid"),
+        (
+            {"since": "2026-02-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
+            422,
+            "window-invalid",
+        ),
         ({"since": "2020-02-01T00:00:00Z"}, 422, "window-invalid"),
         ({"since": "2999-02-01T00:00:00Z"}, 422, "window-invalid"),
         ({"since": "2026-02-01T00:00:00"}, 422, "invalid-request"),
-        ({"since": "0001-01-01T00:00:00Z", "until": "0001-01-02T00:00:00Z"}, 422, "window-invalid"),
+        (
+            {"since": "0001-01-01T00:00:00Z", "until": "0001-01-02T00:00:00Z"},
+            422,
+            "window-invalid",
+        ),
         ({"until": "9999-12-31T23:59:59-12:00"}, 200, None),
         ({"until": "0001-01-02T00:00:00Z"}, 422, "window-invalid"),
         ({"model": "none"}, 404, "model-unknown"),
@@ -279,7 +352,9 @@ def test_a_question_that_is_none_is_answered_with_the_next_step(operator):
     ]
     for parameters, status, code in asked:
         answer = operator.get("/v1/monitoring/performance", params=parameters)
-        assert (answer.status_code, answer.json().get("code")) == (status, code), parameters
+        assert (answer.status_code, answer.json().get("code")) == (status, code), (
+            parameters
+        )
 
 
 def test_a_dashboard_that_polls_is_told_that_nothing_changed(operator, observing):
@@ -287,7 +362,9 @@ def test_a_dashboard_that_polls_is_told_that_nothing_changed(operator, observing
     first = operator.get("/v1/monitoring/quality")
     assert first.headers["Cache-Control"] == "private, max-age=30"
     assert first.headers["Vary"] == "Authorization, Cookie"
-    again = operator.get("/v1/monitoring/quality", headers={"If-None-Match": first.headers["ETag"]})
+    again = operator.get(
+        "/v1/monitoring/quality", headers={"If-None-Match": first.headers["ETag"]}
+    )
     assert (again.status_code, again.content) == (304, b"")
     observing.results(1)
     other = operator.get("/v1/monitoring/quality", params={"hospital": "north"})
@@ -318,7 +395,10 @@ def test_metrics_tell_hospitals_only_to_who_may_see_all_of_them(
         "/metrics", headers={"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}"}
     )
     assert (admin.status_code, admin.json()["code"]) == (403, "forbidden")
-    assert gateway.get("/metrics", headers={"Authorization": "Bearer nobody"}).status_code == 401
+    assert (
+        gateway.get("/metrics", headers={"Authorization": "Bearer nobody"}).status_code
+        == 401
+    )
 
 
 def test_every_dashboard_has_examples_and_descriptions(gateway):
@@ -332,5 +412,7 @@ def test_every_dashboard_has_examples_and_descriptions(gateway):
         "RateView",
     ):
         fields = schemas[name]["properties"].values()
-        assert "examples" in schemas[name] or any("examples" in field for field in fields)
+        assert "examples" in schemas[name] or any(
+            "examples" in field for field in fields
+        )
         assert any("description" in field for field in fields)

@@ -77,7 +77,11 @@ def test_a_cursor_of_ones_own_making_is_no_fault(north, told):
         ("POST", "/v1/keys", {"role": "reader", "label": "\0", "hospital": "north"}),
         ("POST", "/v1/datasets", {"name": "a\0"}),
         ("POST", "/v1/training-runs", {"dataset": "a\0", "recipe": "light"}),
-        ("POST", "/v1/training-runs", {"dataset": "a", "recipe": "light", "version": BEYOND}),
+        (
+            "POST",
+            "/v1/training-runs",
+            {"dataset": "a", "recipe": "light", "version": BEYOND},
+        ),
         ("DELETE", "/v1/shadow?reason=%00", None),
         ("POST", f"/v1/datasets/a/versions/{BEYOND}", None),
     ],
@@ -89,12 +93,15 @@ def test_an_operator_is_answered_whatever_the_body_holds(as_role, method, path, 
 
 @pytest.mark.parametrize("key", ["é", "\x7f", "a\tb", "ÿ" * 200])
 def test_an_idempotency_key_may_hold_any_letter_of_a_header(north, key):
-    answer = north.post("/v1/cases", headers={"Idempotency-Key": key.encode("latin-1")}, **form())
+    answer = north.post(
+        "/v1/cases", headers={"Idempotency-Key": key.encode("latin-1")}, **form()
+    )
     assert answer.status_code < 500, answer.text
 
 
 @pytest.mark.parametrize(
-    "external_id", ["\u202e", "\ufffe", "😀" * 100, "\ud800".encode("utf-8", "surrogatepass")]
+    "external_id",
+    ["\u202e", "\ufffe", "😀" * 100, "\ud800".encode("utf-8", "surrogatepass")],
 )
 def test_a_number_of_the_hospitals_own_may_hold_any_letter(north, external_id):
     told = form()

@@ -43,12 +43,20 @@ def opened(settings, provider, ledger) -> Iterator[Callable[..., TestClient]]:
     """A browser at a gateway that trusts the provider; accounts are made at the first sign-in."""
     with ledger.system_session("test") as house:
         house.hospitals.ensure("north")
-    told = {"oidc_issuer": provider.issuer, "oidc_client_secret": SECRET, "oidc_create": True}
+    told = {
+        "oidc_issuer": provider.issuer,
+        "oidc_client_secret": SECRET,
+        "oidc_create": True,
+    }
     clients = []
 
     def opened(**more: object) -> TestClient:
-        app = create_app(Settings(**settings.model_dump(exclude_unset=True) | told | more))
-        client = TestClient(app, headers={"Origin": "http://testserver"}, follow_redirects=False)
+        app = create_app(
+            Settings(**settings.model_dump(exclude_unset=True) | told | more)
+        )
+        client = TestClient(
+            app, headers={"Origin": "http://testserver"}, follow_redirects=False
+        )
         clients.append(client.__enter__())
         return client
 
@@ -68,7 +76,9 @@ def leave(browser):
 
 def arrive(browser) -> str:
     """Where the browser ends up."""
-    return browser.get(leave(browser), headers={"Sec-Fetch-Site": "cross-site"}).headers["Location"]
+    return browser.get(
+        leave(browser), headers={"Sec-Fetch-Site": "cross-site"}
+    ).headers["Location"]
 
 
 def refused(browser, code) -> bool:
@@ -93,14 +103,20 @@ def test_a_person_comes_by_the_provider_and_works_for_the_hospital_it_names(
     browser.headers[CSRF_HEADER] = who["csrf"]
     assert browser.post("/v1/cases", **form()).status_code == 202
     trail = as_role(Role.OPERATOR).get("/v1/audit").json()
-    told = [(each["event"], each["actor"]) for each in trail if each["event"].startswith("person.")]
+    told = [
+        (each["event"], each["actor"])
+        for each in trail
+        if each["event"].startswith("person.")
+    ]
     assert told == [
         ("person.created", "gateway"),
         ("person.signed-in", f"person:{who['person_id']}"),
     ]
 
 
-def test_a_person_is_known_again_by_issuer_and_subject_and_not_by_name(opened, provider):
+def test_a_person_is_known_again_by_issuer_and_subject_and_not_by_name(
+    opened, provider
+):
     provider.claims |= MAPPED
     browser = opened()
     arrive(browser)
@@ -120,7 +136,10 @@ def test_a_person_is_known_again_by_issuer_and_subject_and_not_by_name(opened, p
     }
     arrive(browser)
     other = browser.get("/v1/session").json()
-    assert (other["person_id"] != first["person_id"], other["name"]) == (True, "subject-2")
+    assert (other["person_id"] != first["person_id"], other["name"]) == (
+        True,
+        "subject-2",
+    )
 
 
 def test_the_session_is_strict_and_the_way_there_is_lax_and_asks_with_pkce_state_and_nonce(
@@ -134,7 +153,9 @@ def test_the_session_is_strict_and_the_way_there_is_lax_and_asks_with_pkce_state
     assert (asked["client_id"], asked["scope"]) == ([CLIENT], ["openid profile email"])
     assert {"HttpOnly", "SameSite=lax"} <= set(away.headers["set-cookie"].split("; "))
     cookies = browser.get(leave(browser)).headers.get_list("set-cookie")
-    assert any(each.startswith(f"{COOKIE}=") and "SameSite=strict" in each for each in cookies)
+    assert any(
+        each.startswith(f"{COOKIE}=") and "SameSite=strict" in each for each in cookies
+    )
 
 
 LIES = (
@@ -151,7 +172,9 @@ LIES = (
 )
 
 
-def test_a_token_that_says_something_else_than_it_should_opens_nothing(opened, provider):
+def test_a_token_that_says_something_else_than_it_should_opens_nothing(
+    opened, provider
+):
     provider.claims |= MAPPED
     browser = opened()
     for lie in LIES:
@@ -169,7 +192,8 @@ def test_a_token_signed_by_somebody_else_opens_nothing(opened, provider):
 
 def test_a_token_signed_with_what_the_client_knows_opens_nothing(opened, provider):
     provider.claims |= MAPPED
-    provider.signing, provider.header = provider.shared_secret(), {"alg": "HS256"}
+    provider.signing = provider.shared_secret()
+    provider.header = {"alg": "HS256"}
     assert refused(opened(), "oidc-refused")
 
 
@@ -177,10 +201,8 @@ def test_a_provider_may_change_its_keys(opened, provider):
     provider.claims |= MAPPED
     browser = opened()
     assert arrive(browser) == "/"
-    provider.key, provider.header = (
-        ECKey.generate_key("P-256", parameters={"kid": "two"}),
-        {"alg": "ES256", "kid": "two"},
-    )
+    provider.key = ECKey.generate_key("P-256", parameters={"kid": "two"})
+    provider.header = {"alg": "ES256", "kid": "two"}
     assert arrive(browser) == "/"
 
 
@@ -196,14 +218,19 @@ def test_a_state_is_good_once_and_in_its_browser_only(opened, provider):
     assert browser.get(forged).headers["Location"] == "/sign-in?problem=oidc-state"
 
 
-def test_a_code_that_the_provider_does_not_know_and_a_refusal_open_nothing(opened, provider):
+def test_a_code_that_the_provider_does_not_know_and_a_refusal_open_nothing(
+    opened, provider
+):
     browser = opened()
     for query in ("code=invented", "error=access_denied"):
         state = parse_qs(urlsplit(leave(browser)).query)["state"][0]
         answer = browser.get(f"/v1/session/oidc/callback?{query}&state={state}")
         assert answer.headers["Location"] == "/sign-in?problem=oidc-refused"
     assert "did not vouch for you" in browser.get("/sign-in?problem=oidc-refused").text
-    assert "<script>alert" not in browser.get("/sign-in?problem=<script>alert(1)</script>").text
+    assert (
+        "<script>alert"
+        not in browser.get("/sign-in?problem=<script>alert(1)</script>").text
+    )
 
 
 UNCLEAR = (
@@ -217,8 +244,11 @@ UNCLEAR = (
 )
 
 
-def test_claims_that_name_no_one_role_and_hospital_make_nobody(opened, provider, ledger):
-    browser, known = opened(), provider.claims
+def test_claims_that_name_no_one_role_and_hospital_make_nobody(
+    opened, provider, ledger
+):
+    browser = opened()
+    known = provider.claims
     for told in UNCLEAR:
         provider.claims = known | told
         assert refused(browser, "oidc-claims"), told
@@ -240,12 +270,19 @@ def test_the_claims_may_lie_deeper_and_among_others(opened, provider):
     )
 
 
-def test_where_accounts_are_not_made_an_operator_makes_them_by_subject(opened, provider, make_key):
+def test_where_accounts_are_not_made_an_operator_makes_them_by_subject(
+    opened, provider, make_key
+):
     provider.claims |= MAPPED
     browser = opened(oidc_create=False)
     assert refused(browser, "oidc-nobody")
     key = {"Authorization": f"Bearer {make_key(Role.OPERATOR)}"}
-    told = {"name": "a.reader", "role": "reader", "hospital": "north", "subject": "subject-1"}
+    told = {
+        "name": "a.reader",
+        "role": "reader",
+        "hospital": "north",
+        "subject": "subject-1",
+    }
     made = browser.post("/v1/people", json=told, headers=key).json()
     assert made["one_time_password"] is None
     assert arrive(browser) == "/"
@@ -254,7 +291,9 @@ def test_where_accounts_are_not_made_an_operator_makes_them_by_subject(opened, p
     assert again.json()["code"] == "name-taken"
 
 
-def test_a_disabled_person_does_not_come_in_by_the_provider_either(opened, provider, make_key):
+def test_a_disabled_person_does_not_come_in_by_the_provider_either(
+    opened, provider, make_key
+):
     provider.claims |= MAPPED
     browser = opened()
     arrive(browser)
@@ -271,16 +310,24 @@ def test_who_comes_by_the_provider_has_no_password_to_guess(opened, provider):
     arrive(browser)
     browser.cookies.clear()
     for password in ("x", "None", "null"):
-        answer = browser.post("/v1/session", json={"name": "a.reader", "password": password})
+        answer = browser.post(
+            "/v1/session", json={"name": "a.reader", "password": password}
+        )
         assert (answer.status_code, answer.json()["code"]) == (401, "sign-in-refused")
 
 
 def test_a_provider_that_is_away_or_another_is_said_to_be_so(opened, provider):
     browser = opened()
     provider.issuer = "https://another.example"
-    assert browser.get("/v1/session/oidc").headers["Location"] == "/sign-in?problem=oidc-refused"
+    assert (
+        browser.get("/v1/session/oidc").headers["Location"]
+        == "/sign-in?problem=oidc-refused"
+    )
     gone = opened(oidc_issuer="http://127.0.0.1:1")
-    assert gone.get("/v1/session/oidc").headers["Location"] == "/sign-in?problem=unavailable"
+    assert (
+        gone.get("/v1/session/oidc").headers["Location"]
+        == "/sign-in?problem=unavailable"
+    )
 
 
 def test_without_a_provider_there_is_no_way_by_one_and_no_button(
@@ -290,7 +337,10 @@ def test_without_a_provider_there_is_no_way_by_one_and_no_button(
     assert "/v1/session/oidc" not in gateway.get("/sign-in").text
     assert "/v1/session/oidc" in opened().get("/sign-in").text
     told = {"name": "auditor-1", "role": "auditor", "subject": "subject-1"}
-    assert as_role(Role.OPERATOR).post("/v1/people", json=told).json()["code"] == "oidc-off"
+    assert (
+        as_role(Role.OPERATOR).post("/v1/people", json=told).json()["code"]
+        == "oidc-off"
+    )
 
 
 def test_an_address_sets_out_only_so_often(opened, provider):
@@ -303,7 +353,13 @@ def test_an_address_sets_out_only_so_often(opened, provider):
 
 
 @pytest.mark.parametrize(
-    "issuer", ["http://login.example", "ftp://127.0.0.1", "login.example", "http://127.0.0.1.evil"]
+    "issuer",
+    [
+        "http://login.example",
+        "ftp://127.0.0.1",
+        "login.example",
+        "http://127.0.0.1.evil",
+    ],
 )
 def test_a_provider_is_reached_over_tls_or_on_this_machine(issuer):
     with pytest.raises(ValidationError):

@@ -7,12 +7,15 @@ from shared.domain.roles import Role
 from tests.app import create_app
 from tests.serving import at_an_address
 
-SEED, EXAMPLES = 20, 1
+SEED = 20
+EXAMPLES = 1
 
 
 @pytest.fixture
 def address(settings):
-    with at_an_address(create_app(settings.model_copy(update={"long_poll_max_s": 0.1}))) as url:
+    with at_an_address(
+        create_app(settings.model_copy(update={"long_poll_max_s": 0.1}))
+    ) as url:
         yield url
 
 
@@ -25,7 +28,9 @@ def address(settings):
         pytest.param(Role.SUBMITTER, marks=pytest.mark.long),
     ],
 )
-def test_answers_are_as_documented_and_never_a_fault_of_the_server(address, make_key, role):
+def test_answers_are_as_documented_and_never_a_fault_of_the_server(
+    address, make_key, role
+):
     found = fuzz_api(address, make_key(role), SEED, EXAMPLES, edges=False)
     assert found.faults == {}
     assert len(found.operations) > 50

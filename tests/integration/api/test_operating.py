@@ -17,13 +17,20 @@ def operator(as_role):
 
 
 def labelled(image, **fields):
-    return {"data": {"malignant": "1", **fields}, "files": {"image": ("a.png", image, "image/png")}}
+    return {
+        "data": {"malignant": "1", **fields},
+        "files": {"image": ("a.png", image, "image/png")},
+    }
 
 
 def test_a_dataset_is_filled_image_by_image_and_keeps_each_once(operator):
     assert operator.post("/v1/datasets", json={"name": "set"}).json()["images"] == 0
-    first = operator.post("/v1/datasets/set/images", **labelled(png(1), patient="p-1")).json()
-    again = operator.post("/v1/datasets/set/images", **labelled(png(1), patient="p-1")).json()
+    first = operator.post(
+        "/v1/datasets/set/images", **labelled(png(1), patient="p-1")
+    ).json()
+    again = operator.post(
+        "/v1/datasets/set/images", **labelled(png(1), patient="p-1")
+    ).json()
     assert (first["added"], again["added"]) == (True, False)
     held = operator.get("/v1/datasets/set").json()
     assert (held["images"], held["malignant"]) == (1, 1)
@@ -43,18 +50,27 @@ def test_a_patients_number_is_not_kept(operator, ledger):
 )
 def test_a_label_that_is_none_is_refused(operator, fields):
     operator.post("/v1/datasets", json={"name": "set"})
-    assert operator.post("/v1/datasets/set/images", **labelled(png(1), **fields)).status_code == 422
+    assert (
+        operator.post(
+            "/v1/datasets/set/images", **labelled(png(1), **fields)
+        ).status_code
+        == 422
+    )
 
 
 def test_a_run_needs_a_known_dataset_and_a_known_recipe(operator):
     operator.post("/v1/datasets", json={"name": "set"})
     assert (
-        operator.post("/v1/training-runs", json={"dataset": "none", "recipe": "light"}).status_code
+        operator.post(
+            "/v1/training-runs", json={"dataset": "none", "recipe": "light"}
+        ).status_code
         == 404
     )
     assert (
         400
-        <= operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "none"}).status_code
+        <= operator.post(
+            "/v1/training-runs", json={"dataset": "set", "recipe": "none"}
+        ).status_code
         < 500
     )
 
@@ -67,7 +83,10 @@ def test_hospitals_can_neither_train_nor_promote(north):
 
 
 def test_an_unknown_model_is_not_promoted(operator):
-    assert operator.post("/v1/models/none/promote", json={}).json()["code"] == "model-unknown"
+    assert (
+        operator.post("/v1/models/none/promote", json={}).json()["code"]
+        == "model-unknown"
+    )
 
 
 def test_readiness_tells_which_engine_is_away(settings):
@@ -92,22 +111,35 @@ def test_a_case_is_taken_while_the_broker_is_away(settings, make_key):
     lost = type(settings)(
         **{**settings.model_dump(), "broker_url": "redis+socket:///nowhere/valkey.sock"}
     )
-    with TestClient(create_app(lost), headers={"Authorization": f"Bearer {make_key()}"}) as client:
+    with TestClient(
+        create_app(lost), headers={"Authorization": f"Bearer {make_key()}"}
+    ) as client:
         assert client.post("/v1/cases", **form()).status_code == 202
         told = client.get("/readyz")
-        assert (told.status_code, told.json()["ready"], list(told.json()["degraded"])) == (
+        assert (
+            told.status_code,
+            told.json()["ready"],
+            list(told.json()["degraded"]),
+        ) == (
             200,
             True,
             ["broker"],
         )
 
 
-def test_readiness_says_that_room_gets_short_while_cases_are_still_taken(settings, make_key):
+def test_readiness_says_that_room_gets_short_while_cases_are_still_taken(
+    settings, make_key
+):
     short = settings.model_copy(update={"least_free_mib": 2**40})
-    with TestClient(create_app(short), headers={"Authorization": f"Bearer {make_key()}"}) as client:
+    with TestClient(
+        create_app(short), headers={"Authorization": f"Bearer {make_key()}"}
+    ) as client:
         told = client.get("/readyz")
         assert (told.status_code, list(told.json()["degraded"])) == (200, ["space"])
-        assert "Free some space before the disk is full" in told.json()["degraded"]["space"]
+        assert (
+            "Free some space before the disk is full"
+            in told.json()["degraded"]["space"]
+        )
         assert client.post("/v1/cases", **form()).status_code == 202
 
 
@@ -116,7 +148,9 @@ def test_readiness_sees_a_case_that_a_silent_worker_holds(north, gateway, ledger
     with ledger.system_session("w") as house:
         house.queue.claim("w", 1, timedelta(minutes=1), 5)
     with ledger.engine.begin() as line:
-        line.exec_driver_sql("UPDATE jobs SET lease_until = lease_until - interval '5 minutes'")
+        line.exec_driver_sql(
+            "UPDATE jobs SET lease_until = lease_until - interval '5 minutes'"
+        )
     assert "none was answered" in gateway.get("/readyz").json()["degraded"]["workers"]
 
 
@@ -124,9 +158,14 @@ def test_readiness_says_that_cases_wait_and_none_is_answered(north, gateway, led
     north.post("/v1/cases", **form())
     assert gateway.get("/readyz").json()["degraded"] == {}
     with ledger.engine.begin() as line:
-        line.exec_driver_sql("UPDATE jobs SET available_at = available_at - interval '5 minutes'")
+        line.exec_driver_sql(
+            "UPDATE jobs SET available_at = available_at - interval '5 minutes'"
+        )
     told = gateway.get("/readyz")
-    assert (told.status_code, "none was answered" in told.json()["degraded"]["workers"]) == (
+    assert (
+        told.status_code,
+        "none was answered" in told.json()["degraded"]["workers"],
+    ) == (
         200,
         True,
     )
@@ -147,7 +186,9 @@ def test_metrics_count_requests_and_waiting_jobs(north, gateway):
     north.post("/v1/cases", **form())
     text = gateway.get("/metrics").text
     assert 'sera_jobs{state="queued"} 1.0' in text
-    assert 'sera_http_requests_total{method="POST",route="/v1/cases",status="2xx"}' in text
+    assert (
+        'sera_http_requests_total{method="POST",route="/v1/cases",status="2xx"}' in text
+    )
 
 
 def test_an_unknown_address_and_method_are_problems(gateway):
@@ -176,8 +217,13 @@ def test_files_are_kept_for_as_long_as_they_stay_the_same_and_sent_packed_to_who
         plain.content,
         "public, max-age=31536000, immutable",
     )
-    assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 2
-    assert [each.headers.get("Content-Encoding") for each in (packed, plain)] == ["gzip", None]
+    assert (
+        int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 2
+    )
+    assert [each.headers.get("Content-Encoding") for each in (packed, plain)] == [
+        "gzip",
+        None,
+    ]
     assert packed.headers["ETag"] != plain.headers["ETag"]
     for path in ("/static/sera.css", "/static/0123456789abcdef/sera.css"):
         assert gateway.get(path).headers["Cache-Control"] == "no-cache"
@@ -195,9 +241,11 @@ def test_no_page_is_packed(gateway):
 
 def test_the_openapi_has_examples_and_problems_for_every_call(gateway):
     spec = gateway.get("/openapi.json").json()
-    assert {"/v1/cases", "/v1/jobs/{job_id}", "/v1/cases/{case_id}/explanation.png"} <= spec[
-        "paths"
-    ].keys()
+    assert {
+        "/v1/cases",
+        "/v1/jobs/{job_id}",
+        "/v1/cases/{case_id}/explanation.png",
+    } <= spec["paths"].keys()
     calls = [
         call
         for path, calls in spec["paths"].items()

@@ -32,7 +32,9 @@ def case(north):
     return north.post("/v1/cases", **form()).json()["links"]["case"]
 
 
-def test_a_case_shows_its_latest_outcome_and_nothing_of_the_patient(north, case, as_role):
+def test_a_case_shows_its_latest_outcome_and_nothing_of_the_patient(
+    north, case, as_role
+):
     assert north.get(case).json()["outcome"] is None
     answer = north.post(f"{case}/outcome", json=YES)
     assert answer.status_code == 201
@@ -46,7 +48,8 @@ def test_a_case_shows_its_latest_outcome_and_nothing_of_the_patient(north, case,
     north.post(f"{case}/outcome", json={"malignant": False, "source": "follow-up"})
     shown = as_role(Role.READER).get(case)
     assert (
-        shown.json()["outcome"] | {"malignant": False, "consent": False, "determined_on": None}
+        shown.json()["outcome"]
+        | {"malignant": False, "consent": False, "determined_on": None}
         == shown.json()["outcome"]
     )
     assert "P-17" not in shown.text + answer.text
@@ -69,7 +72,10 @@ def test_only_those_who_may_submit_record_outcomes_and_only_of_their_own_cases(
 
 def test_an_outcome_may_be_of_today_wherever_on_earth_that_is(north, case):
     today = datetime.now(timezone(timedelta(hours=14))).date().isoformat()
-    assert north.post(f"{case}/outcome", json=YES | {"determined_on": today}).status_code == 201
+    assert (
+        north.post(f"{case}/outcome", json=YES | {"determined_on": today}).status_code
+        == 201
+    )
 
 
 def test_an_outcome_that_is_none_is_refused_by_name(north, case):
@@ -94,7 +100,9 @@ def test_an_outcome_that_is_none_is_refused_by_name(north, case):
     assert north.get(case).json()["outcome"] is None
 
 
-def test_outcomes_flow_into_a_dataset_and_out_again_with_the_consent(operator, north, case):
+def test_outcomes_flow_into_a_dataset_and_out_again_with_the_consent(
+    operator, north, case
+):
     loop = north.post(
         "/v1/cases", **form(examples.get_path("ybr_color").read_bytes(), frame=7)
     ).json()
@@ -141,7 +149,9 @@ def test_filters_that_are_none_are_refused(operator):
 
 def test_an_unknown_hospital_is_named(operator):
     assert (
-        operator.post("/v1/datasets/set/outcomes", json={"hospital": "west"}).json()["code"]
+        operator.post("/v1/datasets/set/outcomes", json={"hospital": "west"}).json()[
+            "code"
+        ]
         == "hospital-unknown"
     )
 
@@ -159,6 +169,7 @@ def test_a_patients_number_means_the_same_in_an_import_and_in_an_outcome(
     operator.post("/v1/datasets/other/images", **sent)
     with ledger.system_session("test") as house:
         (one,), (other,) = (
-            house.datasets.images(house.datasets.find(name).id) for name in ("set", "other")
+            house.datasets.images(house.datasets.find(name).id)
+            for name in ("set", "other")
         )
     assert one.group == other.group

@@ -25,7 +25,11 @@ def made(client, name, role="reader", **more):
 
 
 def events(operator, name):
-    return [each for each in operator.get("/v1/audit?limit=1000").json() if each["event"] == name]
+    return [
+        each
+        for each in operator.get("/v1/audit?limit=1000").json()
+        if each["event"] == name
+    ]
 
 
 def test_an_administrator_makes_a_person_whose_one_time_password_is_shown_once(
@@ -55,32 +59,48 @@ def test_a_name_is_taken_once_however_it_is_typed(admin, operator):
 def test_an_administrator_makes_and_changes_its_own_staff_only(admin, operator):
     for role in ("hospital_admin", "operator", "auditor"):
         assert (
-            admin.post("/v1/people", json={"name": f"some-{role}", "role": role}).status_code == 403
+            admin.post(
+                "/v1/people", json={"name": f"some-{role}", "role": role}
+            ).status_code
+            == 403
         )
-    boss, reader = (
-        made(operator, "boss", "hospital_admin", hospital="north"),
-        made(admin, "reader-1"),
-    )
-    assert {each["id"] for each in admin.get("/v1/people").json()} == {boss["id"], reader["id"]}
+    boss = made(operator, "boss", "hospital_admin", hospital="north")
+    reader = made(admin, "reader-1")
+    assert {each["id"] for each in admin.get("/v1/people").json()} == {
+        boss["id"],
+        reader["id"],
+    }
     for act in ("disable", "reset", "enable", "unlock"):
         assert admin.post(f"/v1/people/{boss['id']}/{act}").status_code == 404
         assert admin.post(f"/v1/people/{reader['id']}/{act}").status_code == 200
-    assert admin.patch(f"/v1/people/{boss['id']}", json={"role": "reader"}).status_code == 404
     assert (
-        admin.patch(f"/v1/people/{reader['id']}", json={"role": "hospital_admin"}).status_code
+        admin.patch(f"/v1/people/{boss['id']}", json={"role": "reader"}).status_code
+        == 404
+    )
+    assert (
+        admin.patch(
+            f"/v1/people/{reader['id']}", json={"role": "hospital_admin"}
+        ).status_code
         == 403
     )
     assert (
-        admin.patch(f"/v1/people/{reader['id']}", json={"role": "submitter"}).json()["role"]
+        admin.patch(f"/v1/people/{reader['id']}", json={"role": "submitter"}).json()[
+            "role"
+        ]
         == "submitter"
     )
 
 
-def test_an_administrator_neither_sees_nor_changes_another_hospitals_people(admin, as_role):
-    theirs, nobodys = made(as_role(Role.HOSPITAL_ADMIN, "south"), "reader-2")["id"], str(uuid4())
+def test_an_administrator_neither_sees_nor_changes_another_hospitals_people(
+    admin, as_role
+):
+    theirs = made(as_role(Role.HOSPITAL_ADMIN, "south"), "reader-2")["id"]
+    nobodys = str(uuid4())
     assert theirs not in admin.get("/v1/people").text
     for act in ("disable", "reset", "enable", "unlock"):
-        foreign, absent = (admin.post(f"/v1/people/{person}/{act}") for person in (theirs, nobodys))
+        foreign, absent = (
+            admin.post(f"/v1/people/{person}/{act}") for person in (theirs, nobodys)
+        )
         assert foreign.status_code == absent.status_code == 404
         assert foreign.text.replace(theirs, nobodys) == absent.text
     for hospital in ("south", "none"):
@@ -91,49 +111,66 @@ def test_an_administrator_neither_sees_nor_changes_another_hospitals_people(admi
 def test_an_operator_names_the_hospital_of_a_hospitals_person(operator, admin):
     assert made(operator, "reader-1", hospital="north")["hospital"] == "north"
     assert made(operator, "auditor-1", "auditor")["hospital"] is None
-    for told, code in (({}, "person-needs-hospital"), ({"hospital": "none"}, "hospital-unknown")):
-        answer = operator.post("/v1/people", json={"name": "reader-2", "role": "reader", **told})
+    for told, code in (
+        ({}, "person-needs-hospital"),
+        ({"hospital": "none"}, "hospital-unknown"),
+    ):
+        answer = operator.post(
+            "/v1/people", json={"name": "reader-2", "role": "reader", **told}
+        )
         assert answer.json()["code"] == code
 
 
 def test_a_role_stays_within_the_hospital_or_leaves_it_for_the_house(operator, admin):
-    reader, auditor = made(admin, "reader-1")["id"], made(operator, "auditor-1", "auditor")["id"]
+    reader = made(admin, "reader-1")["id"]
+    auditor = made(operator, "auditor-1", "auditor")["id"]
     assert (
         operator.patch(f"/v1/people/{auditor}", json={"role": "reader"}).json()["code"]
         == "person-needs-hospital"
     )
     changed = operator.patch(f"/v1/people/{reader}", json={"role": "auditor"}).json()
     assert (changed["role"], changed["hospital"]) == ("auditor", None)
-    assert [each["details"]["role"] for each in events(operator, "person.role-changed")] == [
-        "auditor"
-    ]
+    assert [
+        each["details"]["role"] for each in events(operator, "person.role-changed")
+    ] == ["auditor"]
 
 
 def test_disabling_and_enabling_again_is_harmless_and_on_record_once(admin, operator):
     person = made(admin, "reader-1")["id"]
     first, again = (admin.post(f"/v1/people/{person}/disable").json() for _ in range(2))
     assert first["disabled_at"] == again["disabled_at"] is not None
-    assert [admin.post(f"/v1/people/{person}/enable").json()["disabled_at"] for _ in range(2)] == [
+    assert [
+        admin.post(f"/v1/people/{person}/enable").json()["disabled_at"]
+        for _ in range(2)
+    ] == [
         None,
         None,
     ]
-    assert [len(events(operator, f"person.{did}")) for did in ("disabled", "enabled")] == [1, 1]
+    assert [
+        len(events(operator, f"person.{did}")) for did in ("disabled", "enabled")
+    ] == [1, 1]
 
 
 def test_a_locked_person_is_unlocked(admin, operator, make_person, browser):
-    person, page = make_person(name="reader-1"), browser()
+    person = make_person(name="reader-1")
+    page = browser()
     for _ in range(FREE):
         page.post("/v1/session", json={"name": "reader-1", "password": "wrong"})
     (shown,) = admin.get("/v1/people").json()
     assert (shown["failures"], shown["locked_until"] is None) == (FREE, False)
     assert admin.post(f"/v1/people/{person.id}/unlock").json()["locked_until"] is None
     assert (
-        page.post("/v1/session", json={"name": "reader-1", "password": "wrong"}).status_code == 401
+        page.post(
+            "/v1/session", json={"name": "reader-1", "password": "wrong"}
+        ).status_code
+        == 401
     )
     assert len(events(operator, "person.unlocked")) == 1
 
 
-def test_a_reset_gives_a_new_one_time_password_and_the_old_one_is_refused(admin, browser):
+def test_a_reset_gives_a_new_one_time_password_and_the_old_one_is_refused(
+    admin, browser
+):
     person = made(admin, "reader-1")
     again = admin.post(f"/v1/people/{person['id']}/reset").json()
     told = [(person["one_time_password"], 401), (again["one_time_password"], 201)]
@@ -149,7 +186,9 @@ def test_a_reset_gives_a_new_one_time_password_and_the_old_one_is_refused(admin,
 def test_nobody_locks_themselves_out(make_person, signed_in):
     operator = make_person(Role.OPERATOR)
     page = signed_in(operator)
-    answers = [page.post(f"/v1/people/{operator.id}/{act}") for act in ("disable", "reset")]
+    answers = [
+        page.post(f"/v1/people/{operator.id}/{act}") for act in ("disable", "reset")
+    ]
     answers.append(page.patch(f"/v1/people/{operator.id}", json={"role": "auditor"}))
     assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {
         (409, "not-oneself")
@@ -164,5 +203,8 @@ def test_other_roles_have_no_say_about_people(as_role, role):
 def test_what_is_no_name_is_answered_422(operator):
     for name in ("ab", "two words", "x" * 101, "tab\tbed", ""):
         assert (
-            operator.post("/v1/people", json={"name": name, "role": "auditor"}).status_code == 422
+            operator.post(
+                "/v1/people", json={"name": name, "role": "auditor"}
+            ).status_code
+            == 422
         ), name

@@ -37,7 +37,9 @@ def fail(ledger):
     def failed(count, reason):
         with ledger.system_session("w") as house:
             lease = house.queue.claim("w", count, LEASE, 5)
-            house.queue.fail(lease.token, {job.id: Failure(reason) for job in lease.jobs})
+            house.queue.fail(
+                lease.token, {job.id: Failure(reason) for job in lease.jobs}
+            )
         return [str(job.id) for job in lease.jobs]
 
     return failed
@@ -48,10 +50,18 @@ def test_what_waits_is_told_by_hospital_and_lane_with_its_age(operator, send, le
     send(1, "south", priority="urgent")
     send(1, "south")
     with ledger.engine.begin() as line:
-        line.execute(text("UPDATE jobs SET queued_at = queued_at - interval '1 hour' WHERE urgent"))
+        line.execute(
+            text(
+                "UPDATE jobs SET queued_at = queued_at - interval '1 hour' WHERE urgent"
+            )
+        )
     waiting = operator.get("/v1/queue").json()["waiting"]
     told = [(each["hospital"], each["lane"], each["jobs"]) for each in waiting]
-    assert told == [("north", "routine", 2), ("south", "urgent", 1), ("south", "routine", 1)]
+    assert told == [
+        ("north", "routine", 2),
+        ("south", "urgent", 1),
+        ("south", "routine", 1),
+    ]
     assert [each["oldest_s"] >= 3600 for each in waiting] == [False, True, False]
 
 
@@ -69,15 +79,18 @@ def test_what_is_in_hand_is_told_with_its_worker_and_a_lease_that_ran_out_leads(
         )
     told = operator.get("/v1/queue").json()
     assert (told["running"], told["expired"], told["waiting"]) == (2, 1, [])
-    assert [(each["job_id"], each["worker"], each["left_s"] > 0) for each in told["in_hand"]] == [
+    assert [
+        (each["job_id"], each["worker"], each["left_s"] > 0) for each in told["in_hand"]
+    ] == [
         (lost, "w", False),
         (held, "w", True),
     ]
-    assert [(each["worker"], each["model"], each["device"]) for each in told["workers"]] == [
-        ("w", "d" * 64, "CPU, 2 threads")
-    ]
+    assert [
+        (each["worker"], each["model"], each["device"]) for each in told["workers"]
+    ] == [("w", "d" * 64, "CPU, 2 threads")]
     seen, claimed = (
-        datetime.fromisoformat(told["workers"][0][name]) for name in ("seen_at", "claimed_at")
+        datetime.fromisoformat(told["workers"][0][name])
+        for name in ("seen_at", "claimed_at")
     )
     assert timedelta(seconds=59) < seen - claimed < timedelta(seconds=61)
 
@@ -86,18 +99,23 @@ def test_dead_letters_are_counted_by_reason_and_those_of_one_are_queued_again_at
     operator, send, fail, ledger
 ):
     send(4)
-    lost, odd = fail(3, "worker-lost"), fail(1, "internal")
+    lost = fail(3, "worker-lost")
+    odd = fail(1, "internal")
     dead = operator.get("/v1/queue").json()["dead"]
     assert [(each["reason"], each["jobs"]) for each in dead] == [
         ("worker-lost", 3),
         ("internal", 1),
     ]
-    listed = operator.get("/v1/queue/dead-letters", params={"reason": "worker-lost"}).json()
+    listed = operator.get(
+        "/v1/queue/dead-letters", params={"reason": "worker-lost"}
+    ).json()
     assert {each["job_id"] for each in listed} == set(lost)
     answer = operator.post("/v1/queue/rerun", json={"reason": "worker-lost"})
     assert (answer.status_code, answer.json()) == (202, {"queued": 3, "left": 0})
     told = operator.get("/v1/queue").json()
-    assert [(each["reason"], each["jobs"]) for each in told["dead"]] == [("internal", 1)]
+    assert [(each["reason"], each["jobs"]) for each in told["dead"]] == [
+        ("internal", 1)
+    ]
     assert [each["jobs"] for each in told["waiting"]] == [3]
     assert operator.post("/v1/queue/rerun", json={"reason": "worker-lost"}).json() == {
         "queued": 0,

@@ -18,7 +18,17 @@ SICK = [True, False, True, False, True, False]
 SCORES = [0.91, 0.12, 0.77, 0.64, 0.83, 0.05]
 FIRST = [(60, 85), (40, 10), (30, 70), (55, 45), (80, 95), (20, 5)]
 SECOND = [(70, 75), (65, 20), (45, 80), (35, 30), (55, 90), (50, 15)]
-SECRETS = ("0.91", "0.455", "malignant", "benign", "mrn-", "FNA", "light", "outcome", "histology")
+SECRETS = (
+    "0.91",
+    "0.455",
+    "malignant",
+    "benign",
+    "mrn-",
+    "FNA",
+    "light",
+    "outcome",
+    "histology",
+)
 
 
 @pytest.fixture
@@ -44,7 +54,9 @@ def readers(people, signed_in):
 @pytest.fixture
 def study(admin, cases, people):
     """An open one."""
-    made = admin.post("/v1/reader-studies", json=new_study([each.id for each in people]))
+    made = admin.post(
+        "/v1/reader-studies", json=new_study([each.id for each in people])
+    )
     assert made.status_code == 201, made.text
     at = f"/v1/reader-studies/{made.json()['study_id']}"
     assert admin.post(f"{at}/open").json()["state"] == "open"
@@ -56,7 +68,12 @@ def said(cases, figures):
 
 
 def reading(case, phase="blind", **changes):
-    return {"case_id": case, "phase": phase, "probability": 70, "malignant": True} | changes
+    return {
+        "case_id": case,
+        "phase": phase,
+        "probability": 70,
+        "malignant": True,
+    } | changes
 
 
 def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
@@ -66,7 +83,8 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
         read(reader, study, said(cases, figures))
     told = admin.get(f"/v1/reader-studies/{study}/analysis").json()
     blind, aided = (
-        np.array([[pair[n] for pair in each] for each in (FIRST, SECOND)]) for n in (0, 1)
+        np.array([[pair[n] for pair in each] for each in (FIRST, SECOND)])
+        for n in (0, 1)
     )
     sick = np.array(SICK)
     assert (told["cases"], told["malignant"], told["malignant_share"]) == (6, 3, 0.5)
@@ -75,7 +93,9 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
         assert reader["auc_change"]["value"] == pytest.approx(expected.difference)
         assert reader["auc_change"]["p_value"] == pytest.approx(expected.p_value)
         assert reader["blind"]["auc"]["value"] == pytest.approx(expected.auc_second)
-        assert reader["aided"]["sensitivity"]["count"] == int((aided[place] >= 50)[sick].sum())
+        assert reader["aided"]["sensitivity"]["count"] == int(
+            (aided[place] >= 50)[sick].sum()
+        )
         assert reader["mcnemar"]["sensitivity"] <= 1
         assert reader["seconds"]["blind"]["readings"] == 6
         assert 0 < reader["seconds"]["blind"]["median"] < 30
@@ -91,45 +111,69 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
     assert told["summary"]["difference"] == pytest.approx(together.difference)
     assert told["summary"]["p_value"] == pytest.approx(together.p_value)
     lines = list(
-        csv.DictReader(StringIO(admin.get(f"/v1/reader-studies/{study}/readings.csv").text))
+        csv.DictReader(
+            StringIO(admin.get(f"/v1/reader-studies/{study}/readings.csv").text)
+        )
     )
     assert len(lines) == 24
     assert {line["reader"] for line in lines} == {"1", "2"}
     events = [each["event"] for each in admin.get("/v1/audit?limit=1000").json()]
-    assert (events.count("reader-study.read"), events.count("reader-study.shown")) == (24, 24)
+    assert (events.count("reader-study.read"), events.count("reader-study.shown")) == (
+        24,
+        24,
+    )
 
 
 def test_before_the_blind_reading_is_stored_nothing_of_sera_or_the_outcome_is_told(
     readers, study, cases
 ):
-    reader, at = readers[0], f"/v1/reader-studies/{study}"
+    reader = readers[0]
+    at = f"/v1/reader-studies/{study}"
     there = reader.get(f"{at}/next")
     shown = there.json()
     assert not any(secret in there.text + reader.get(at).text for secret in SECRETS)
     early = reader.get(f"{at}/aided/{shown['case_id']}")
     assert (early.status_code, early.json()["code"]) == (403, "blind-first")
     assert (
-        reader.post(f"{at}/readings", json=reading(shown["case_id"], "aided")).json()["code"]
+        reader.post(f"{at}/readings", json=reading(shown["case_id"], "aided")).json()[
+            "code"
+        ]
         == "blind-first"
     )
     unseen = next(case for case in cases if case != shown["case_id"])
-    assert reader.post(f"{at}/readings", json=reading(unseen)).json()["code"] == "not-shown"
+    assert (
+        reader.post(f"{at}/readings", json=reading(unseen)).json()["code"]
+        == "not-shown"
+    )
     image = reader.get(shown["image"])
     pixels = cv2.imdecode(np.frombuffer(image.content, np.uint8), cv2.IMREAD_UNCHANGED)
     assert pixels.shape[:2] == (shown["height"], shown["width"])
 
 
-def test_what_was_read_blind_stays_and_a_reader_goes_on_where_they_stopped(readers, study):
-    reader, at = readers[0], f"/v1/reader-studies/{study}"
+def test_what_was_read_blind_stays_and_a_reader_goes_on_where_they_stopped(
+    readers, study
+):
+    reader = readers[0]
+    at = f"/v1/reader-studies/{study}"
     case = reader.get(f"{at}/next").json()["case_id"]
     assert reader.post(f"{at}/readings", json=reading(case)).status_code == 201
-    again = reader.post(f"{at}/readings", json=reading(case, probability=10, malignant=False))
+    again = reader.post(
+        f"{at}/readings", json=reading(case, probability=10, malignant=False)
+    )
     assert (again.status_code, again.json()["code"]) == (409, "read-already")
     there = reader.get(f"{at}/next").json()
     assert (there["phase"], there["case_id"]) == ("aided", case)
     told = reader.get(f"{at}/aided/{case}").json()
-    assert (told["blind"]["probability"], told["sera"]["fna"]["recommended"]) == (70, True)
-    assert reader.post(f"{at}/readings", json=reading(case, "aided", fna=False)).status_code == 201
+    assert (told["blind"]["probability"], told["sera"]["fna"]["recommended"]) == (
+        70,
+        True,
+    )
+    assert (
+        reader.post(
+            f"{at}/readings", json=reading(case, "aided", fna=False)
+        ).status_code
+        == 201
+    )
     assert reader.get(f"{at}/next").json()["case_id"] != case
 
 
@@ -151,12 +195,21 @@ def test_who_looks_at_a_result_before_reading_blind_breaches_the_study(
     assert len(noted) == 7
 
 
-def test_what_a_reader_had_looked_at_before_the_study_is_told_apart(admin, readers, people, cases):
+def test_what_a_reader_had_looked_at_before_the_study_is_told_apart(
+    admin, readers, people, cases
+):
     readers[0].get("/v1/jobs")
-    made = admin.post("/v1/reader-studies", json=new_study([each.id for each in people])).json()
+    made = admin.post(
+        "/v1/reader-studies", json=new_study([each.id for each in people])
+    ).json()
     admin.post(f"/v1/reader-studies/{made['study_id']}/open")
-    told = admin.get(f"/v1/reader-studies/{made['study_id']}/analysis").json()["readers"]
-    assert [(each["breaches"], each["seen_before"]) for each in told] == [(0, 6), (0, 0)]
+    told = admin.get(f"/v1/reader-studies/{made['study_id']}/analysis").json()[
+        "readers"
+    ]
+    assert [(each["breaches"], each["seen_before"]) for each in told] == [
+        (0, 6),
+        (0, 0),
+    ]
 
 
 def test_a_page_opened_anew_shows_the_same_case_and_the_time_of_that_does_not_count(
@@ -174,10 +227,15 @@ def test_a_page_opened_anew_shows_the_same_case_and_the_time_of_that_does_not_co
 
 def test_an_erased_case_drops_out_with_its_readings(admin, readers, study, cases):
     read(readers[0], study, said(cases, FIRST))
-    assert admin.delete(f"/v1/cases/{cases[0]}?ground=patient-request").status_code == 200
+    assert (
+        admin.delete(f"/v1/cases/{cases[0]}?ground=patient-request").status_code == 200
+    )
     told = admin.get(f"/v1/reader-studies/{study}").json()
     assert (told["cases"], told["erased"]) == (5, 1)
-    assert admin.get(f"/v1/reader-studies/{study}/analysis").json()["readers"][0]["cases"] == 5
+    assert (
+        admin.get(f"/v1/reader-studies/{study}/analysis").json()["readers"][0]["cases"]
+        == 5
+    )
     assert readers[1].get(f"/v1/reader-studies/{study}/next").json()["cases"] == 5
     assert cases[0] not in admin.get(f"/v1/reader-studies/{study}/readings.csv").text
 
@@ -185,11 +243,18 @@ def test_an_erased_case_drops_out_with_its_readings(admin, readers, study, cases
 def test_only_its_readers_read_and_only_while_it_is_open(
     admin, as_person, as_role, readers, people, cases, study
 ):
-    stranger, key, at = as_person(Role.READER), as_role(Role.READER), f"/v1/reader-studies/{study}"
+    stranger = as_person(Role.READER)
+    key = as_role(Role.READER)
+    at = f"/v1/reader-studies/{study}"
     for other in (stranger, key, as_person(Role.READER, "south")):
-        assert [other.get(f"{at}/next").status_code, other.get(at).status_code] == [404, 404]
+        assert [other.get(f"{at}/next").status_code, other.get(at).status_code] == [
+            404,
+            404,
+        ]
         assert other.get("/v1/reader-studies").json() == []
-    assert [each["study_id"] for each in readers[0].get("/v1/reader-studies").json()] == [study]
+    assert [
+        each["study_id"] for each in readers[0].get("/v1/reader-studies").json()
+    ] == [study]
     mine = readers[0].get(at).json()["readers"]
     assert [each["name"] for each in mine] == [people[0].name, None]
     assert readers[0].get(f"{at}/analysis").status_code == 403
@@ -200,13 +265,17 @@ def test_only_its_readers_read_and_only_while_it_is_open(
         == "reader-study-not-open"
     )
     assert admin.post(f"{at}/open").json()["code"] == "reader-study-state"
-    draft = admin.post("/v1/reader-studies", json=new_study([people[0].id])).json()["study_id"]
+    draft = admin.post("/v1/reader-studies", json=new_study([people[0].id])).json()[
+        "study_id"
+    ]
     assert readers[0].get(f"/v1/reader-studies/{draft}/next").status_code == 404
 
 
 def test_cases_are_picked_by_number_by_balance_and_by_name(admin, people, cases):
     def made(**pick):
-        return admin.post("/v1/reader-studies", json=new_study([people[0].id], pick=pick))
+        return admin.post(
+            "/v1/reader-studies", json=new_study([people[0].id], pick=pick)
+        )
 
     assert made(by="balanced", count=4).json()["cases"] == 4
     assert made(by="ids", ids=cases[:3]).json()["cases"] == 3
@@ -215,7 +284,10 @@ def test_cases_are_picked_by_number_by_balance_and_by_name(admin, people, cases)
         made(by="ids", ids=[str(uuid4())]),
         made(by="newest"),
     ):
-        assert (refused.status_code, refused.json()["code"]) == (409, "reader-study-too-few-cases")
+        assert (refused.status_code, refused.json()["code"]) == (
+            409,
+            "reader-study-too-few-cases",
+        )
     unfit = admin.post("/v1/reader-studies", json=new_study([uuid4()]))
     assert unfit.json()["code"] == "reader-study-reader-unfit"
 
@@ -238,22 +310,30 @@ def test_the_database_itself_keeps_a_study_as_it_was_read(ledger, readers, study
     case = readers[0].get(f"/v1/reader-studies/{study}/next").json()["case_id"]
     readers[0].post(f"/v1/reader-studies/{study}/readings", json=reading(case))
     for statement in CHANGES:
-        with pytest.raises(DBAPIError, match=f"(?:{REFUSED})"), ledger.engine.begin() as owner:
+        with (
+            pytest.raises(DBAPIError, match=f"(?:{REFUSED})"),
+            ledger.engine.begin() as owner,
+        ):
             owner.execute(text(statement))
 
 
-def test_each_write_of_a_study_sent_again_under_its_key_is_done_once(admin, readers, cases, people):
+def test_each_write_of_a_study_sent_again_under_its_key_is_done_once(
+    admin, readers, cases, people
+):
     def twice(client, path, **told):
         headers = {"Idempotency-Key": str(uuid4())}
         first, again = (
-            client.post(f"/v1/reader-studies{path}", headers=headers, **told) for _ in range(2)
+            client.post(f"/v1/reader-studies{path}", headers=headers, **told)
+            for _ in range(2)
         )
         assert first.is_success, first.text
         assert (again.status_code, again.json()) == (first.status_code, first.json())
         assert again.headers["Idempotent-Replayed"] == "true"
         return first.json()
 
-    at = f"/{twice(admin, '', json=new_study([each.id for each in people]))['study_id']}"
+    at = (
+        f"/{twice(admin, '', json=new_study([each.id for each in people]))['study_id']}"
+    )
     assert len(admin.get("/v1/reader-studies").json()) == 1
     twice(admin, f"{at}/open")
     case = readers[0].get(f"/v1/reader-studies{at}/next").json()["case_id"]

@@ -25,7 +25,10 @@ def test_a_done_case_is_printed_by_whoever_may_read_it(done, as_person, language
     answer = as_person(Role.READER).get(
         f"{done}/report.pdf", params={"language": language, "zone": "Asia/Seoul"}
     )
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        200,
+        "application/pdf",
+    )
     assert answer.content.startswith(b"%PDF")
     assert b"/Subtype /Image" in answer.content
     assert "no-store" in answer.headers["cache-control"]
@@ -55,7 +58,9 @@ def test_a_case_without_a_result_says_what_to_wait_for(case, north):
     assert "queued" in answer.json()["detail"]
 
 
-def test_another_hospital_an_unknown_case_and_an_unknown_language_get_none(done, north, as_role):
+def test_another_hospital_an_unknown_case_and_an_unknown_language_get_none(
+    done, north, as_role
+):
     assert as_role(hospital="south").get(f"{done}/report.pdf").status_code == 404
     assert north.get(f"/v1/cases/{uuid4()}/report.pdf").status_code == 404
     assert north.get(f"{done}/report.pdf", params={"language": "xx"}).status_code == 422

@@ -18,8 +18,11 @@ def operator(as_role):
     return as_role(Role.OPERATOR)
 
 
-def test_a_person_signs_in_works_for_their_hospital_and_signs_out(browser, make_person, operator):
-    person, page = make_person(name="A.Reader"), browser()
+def test_a_person_signs_in_works_for_their_hospital_and_signs_out(
+    browser, make_person, operator
+):
+    person = make_person(name="A.Reader")
+    page = browser()
     who = entered(page, " a.READER ").json()
     assert (who["name"], who["role"], who["hospital"], who["must_change"]) == (
         "a.reader",
@@ -61,7 +64,9 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(browser, make_
     assert "Secure" not in told
 
 
-def test_behind_tls_the_cookie_is_this_hosts_own_and_crosses_no_plain_line(settings, make_person):
+def test_behind_tls_the_cookie_is_this_hosts_own_and_crosses_no_plain_line(
+    settings, make_person
+):
     make_person(name="reader-1")
     app = create_app(settings.model_copy(update={"public_url": "https://sera.example"}))
     with TestClient(
@@ -69,15 +74,21 @@ def test_behind_tls_the_cookie_is_this_hosts_own_and_crosses_no_plain_line(setti
     ) as page:
         told = entered(page, "reader-1").headers["set-cookie"]
         assert told.startswith("__Host-sera=")
-        assert {"Secure", "HttpOnly", "SameSite=strict", "Path=/"} <= set(told.split("; ")[1:])
+        assert {"Secure", "HttpOnly", "SameSite=strict", "Path=/"} <= set(
+            told.split("; ")[1:]
+        )
         assert page.post("/v1/cases", **form()).status_code == 202
         assert (
-            page.post("/v1/cases", **form(), headers={"Origin": "http://sera.example"}).status_code
+            page.post(
+                "/v1/cases", **form(), headers={"Origin": "http://sera.example"}
+            ).status_code
             == 403
         )
 
 
-def test_a_session_is_new_after_signing_in_and_the_one_before_has_ended(browser, make_person):
+def test_a_session_is_new_after_signing_in_and_the_one_before_has_ended(
+    browser, make_person
+):
     make_person(name="reader-1")
     page = browser()
     page.cookies.set(COOKIE, "chosen-by-somebody-else", domain="testserver.local")
@@ -137,14 +148,19 @@ def test_a_request_that_says_nothing_of_where_it_comes_from_changes_nothing(as_p
     del page.headers["Origin"]
     assert page.post("/v1/cases", **form()).json()["code"] == "cross-site"
     assert (
-        page.post("/v1/cases", **form(), headers={"Sec-Fetch-Site": "same-origin"}).status_code
+        page.post(
+            "/v1/cases", **form(), headers={"Sec-Fetch-Site": "same-origin"}
+        ).status_code
         == 202
     )
 
 
 def test_no_other_site_signs_anybody_in(browser, make_person):
     make_person(name="reader-1")
-    for headers in ({"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
+    for headers in (
+        {"Origin": "https://elsewhere.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
         page = browser()
         page.headers.update(headers)
         answer = sign_in(page, "reader-1")
@@ -152,7 +168,9 @@ def test_no_other_site_signs_anybody_in(browser, make_person):
         assert "set-cookie" not in answer.headers
 
 
-def test_where_both_come_the_key_speaks_and_the_session_is_not_looked_at(as_person, make_key):
+def test_where_both_come_the_key_speaks_and_the_session_is_not_looked_at(
+    as_person, make_key
+):
     page = as_person(Role.SUBMITTER, "north")
     key = {"Authorization": f"Bearer {make_key(Role.READER, 'south')}"}
     who = page.get("/v1/session", headers=key).json()
@@ -162,12 +180,18 @@ def test_where_both_come_the_key_speaks_and_the_session_is_not_looked_at(as_pers
         None,
         None,
     )
-    assert page.get("/v1/session", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert (
+        page.get("/v1/session", headers={"Authorization": "Bearer wrong"}).status_code
+        == 401
+    )
 
 
 def test_a_key_has_no_session_to_end_and_no_password_to_change(north):
     body = {"old": "x", "new": NEW}
-    for answer in (north.delete("/v1/session"), north.post("/v1/session/password", json=body)):
+    for answer in (
+        north.delete("/v1/session"),
+        north.post("/v1/session/password", json=body),
+    ):
         assert (answer.status_code, answer.json()["code"]) == (409, "no-session")
 
 
@@ -199,12 +223,17 @@ def test_a_persons_session_ends_at_once_when_they_are_disabled_reset_or_given_an
         page = signed_in(person)
         assert page.get("/v1/jobs").status_code == 200
         assert (
-            operator.request(method, f"/v1/people/{person.id}{path}", json=body).status_code == 200
+            operator.request(
+                method, f"/v1/people/{person.id}{path}", json=body
+            ).status_code
+            == 200
         )
         assert page.get("/v1/jobs").status_code == 401
 
 
-def test_a_stream_and_a_long_poll_end_with_their_session(make_person, signed_in, operator, as_role):
+def test_a_stream_and_a_long_poll_end_with_their_session(
+    make_person, signed_in, operator, as_role
+):
     person = make_person()
     page = signed_in(person)
     job = page.post("/v1/cases", **form()).json()["job_id"]
@@ -221,11 +250,18 @@ def test_a_stream_and_a_long_poll_end_with_their_session(make_person, signed_in,
 
 
 def test_with_a_one_time_password_nothing_but_its_change_is_done(operator, browser):
-    made = operator.post("/v1/people", json={"name": "new-1", "role": "reader", "hospital": None})
+    made = operator.post(
+        "/v1/people", json={"name": "new-1", "role": "reader", "hospital": None}
+    )
     assert made.json()["code"] == "person-needs-hospital"
-    made = operator.post("/v1/people", json={"name": "auditor-1", "role": "auditor"}).json()
+    made = operator.post(
+        "/v1/people", json={"name": "auditor-1", "role": "auditor"}
+    ).json()
     page = browser()
-    assert entered(page, "auditor-1", made["one_time_password"]).json()["must_change"] is True
+    assert (
+        entered(page, "auditor-1", made["one_time_password"]).json()["must_change"]
+        is True
+    )
     shut = page.get("/v1/audit")
     assert (shut.status_code, shut.json()["code"]) == (403, "password-change-needed")
     body = {"old": made["one_time_password"], "new": NEW}
@@ -233,7 +269,10 @@ def test_with_a_one_time_password_nothing_but_its_change_is_done(operator, brows
         (made["one_time_password"], "password-unchanged"),
         ("auditor-1-auditor-1", "password-guessable"),
     ):
-        assert page.post("/v1/session/password", json={**body, "new": new}).json()["code"] == code
+        assert (
+            page.post("/v1/session/password", json={**body, "new": new}).json()["code"]
+            == code
+        )
     who = page.post("/v1/session/password", json=body).json()
     assert who["must_change"] is False
     assert page.get("/v1/audit").status_code == 200
@@ -245,7 +284,8 @@ def test_a_changed_password_ends_the_other_sessions_and_this_one_goes_on_under_a
     make_person, signed_in, operator
 ):
     person = make_person()
-    here, there = signed_in(person), signed_in(person)
+    here = signed_in(person)
+    there = signed_in(person)
     before = here.cookies[COOKIE]
     who = here.post("/v1/session/password", json={"old": PASSWORD, "new": NEW}).json()
     here.cookies.delete(COOKIE, domain="")

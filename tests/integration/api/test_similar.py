@@ -34,7 +34,9 @@ def look(client, case, limit=6):
     return answer.json()
 
 
-def test_the_nearest_with_a_known_outcome_come_first_with_their_distance(observing, apart, north):
+def test_the_nearest_with_a_known_outcome_come_first_with_their_distance(
+    observing, apart, north
+):
     case = observing.result(embedding=(0.0, 0.0))
     far = observing.result(embedding=(3.0, 4.0), malignant=True, risk=0.9)
     near = observing.result(embedding=(0.0, 1.0), malignant=False, decision="benign")
@@ -49,7 +51,9 @@ def test_the_nearest_with_a_known_outcome_come_first_with_their_distance(observi
         told["cases"][1] | {"risk": 0.9, "decision": "malignant", "size_mm": 14.5}
         == told["cases"][1]
     )
-    assert [each["case_id"] for each in look(north, case, limit=1)["cases"]] == [str(near)]
+    assert [each["case_id"] for each in look(north, case, limit=1)["cases"]] == [
+        str(near)
+    ]
     assert look(north, case, limit=1)["among"] == 2
 
 
@@ -68,10 +72,8 @@ def test_other_models_other_hospitals_and_the_same_image_are_left_out(
 
 
 def test_the_last_outcome_counts(observing, apart, north):
-    case, corrected = (
-        observing.result(embedding=(0.0,)),
-        observing.result(embedding=(1.0,), malignant=True),
-    )
+    case = observing.result(embedding=(0.0,))
+    corrected = observing.result(embedding=(1.0,), malignant=True)
     observing.outcome(corrected, malignant=False)
     apart()
     (only,) = look(north, case)["cases"]
@@ -81,18 +83,27 @@ def test_the_last_outcome_counts(observing, apart, north):
 def test_without_a_result_or_an_embedding_it_says_so(observing, north):
     assert look(north, observing.result())["reason"] == "model-without-embedding"
     waiting = north.post("/v1/cases", **form()).json()["case_id"]
-    assert look(north, waiting) == {"model": None, "among": 0, "cases": [], "reason": "no-result"}
+    assert look(north, waiting) == {
+        "model": None,
+        "among": 0,
+        "cases": [],
+        "reason": "no-result",
+    }
     assert north.get(f"/v1/cases/{uuid4()}/similar").status_code == 404
 
 
 def test_what_was_shown_is_on_record_as_read_once(observing, apart, north, as_role):
-    case, other = (
-        observing.result(embedding=(0.0,)),
-        observing.result(embedding=(1.0,), malignant=True),
-    )
+    case = observing.result(embedding=(0.0,))
+    other = observing.result(embedding=(1.0,), malignant=True)
     apart()
     look(north, case)
     look(north, case)
     events = as_role(Role.AUDITOR).get("/v1/audit").json()
-    read = [(each["event"], each["case_id"]) for each in events if each["event"].endswith(".read")]
-    assert sorted(read) == sorted([("case.read", str(case)), ("result.read", str(other))])
+    read = [
+        (each["event"], each["case_id"])
+        for each in events
+        if each["event"].endswith(".read")
+    ]
+    assert sorted(read) == sorted(
+        [("case.read", str(case)), ("result.read", str(other))]
+    )

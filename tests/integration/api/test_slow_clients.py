@@ -10,15 +10,21 @@ import pytest
 from tests.app import create_app
 from tests.serving import served
 
-STALL_S, LEAST = 0.3, 100_000
+STALL_S = 0.3
+LEAST = 100_000
 BOUNDARY = "nodule"
 
 
 @pytest.fixture
 def listening(settings):
     """The gateway under uvicorn, quick to lose patience; its port."""
-    hasty = settings.model_copy(update={"body_stall_s": STALL_S, "least_body_bytes_per_s": LEAST})
-    with socket.create_server(("127.0.0.1", 0)) as door, served(create_app(hasty), door):
+    hasty = settings.model_copy(
+        update={"body_stall_s": STALL_S, "least_body_bytes_per_s": LEAST}
+    )
+    with (
+        socket.create_server(("127.0.0.1", 0)) as door,
+        served(create_app(hasty), door),
+    ):
         yield door.getsockname()[1]
 
 
@@ -47,7 +53,9 @@ def answer(line):
 def too_slow(line):
     status, head, problem = answer(line)
     assert (status, problem["code"], problem["retryable"]) == (408, "too-slow", True)
-    assert all(told in head for told in (b"connection: close", b"retry-after", b"nosniff"))
+    assert all(
+        told in head for told in (b"connection: close", b"retry-after", b"nosniff")
+    )
 
 
 def test_a_client_that_stops_is_cut_off(listening, make_key):

@@ -41,14 +41,20 @@ def url(line):
 def north(settings, url, make_key):
     remote = type(settings)(**settings.model_dump() | {"objects_url": url})
     headers = {"Authorization": f"Bearer {make_key()}"}
-    with TestClient(create_app(remote), headers=headers, raise_server_exceptions=False) as client:
+    with TestClient(
+        create_app(remote), headers=headers, raise_server_exceptions=False
+    ) as client:
         yield client
 
 
 @pytest.mark.parametrize("fault", [Line.SILENT, Line.RESET])
-def test_a_case_is_refused_in_time_and_taken_when_the_store_answers_again(north, line, fault):
+def test_a_case_is_refused_in_time_and_taken_when_the_store_answers_again(
+    north, line, fault
+):
     assert north.post("/v1/cases", **form()).status_code == 202
-    line.line, began, image = fault, time.monotonic(), png(5)
+    line.line = fault
+    began = time.monotonic()
+    image = png(5)
     answer = north.post("/v1/cases", **form(image), headers={"Idempotency-Key": "k"})
     assert time.monotonic() - began < BOUND_S
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (
@@ -64,7 +70,10 @@ def test_a_case_is_refused_in_time_and_taken_when_the_store_answers_again(north,
     line.line = Line.GOOD
     assert north.get("/readyz").status_code == 200
     assert (
-        north.post("/v1/cases", **form(image), headers={"Idempotency-Key": "k"}).status_code == 202
+        north.post(
+            "/v1/cases", **form(image), headers={"Idempotency-Key": "k"}
+        ).status_code
+        == 202
     )
     assert len(north.get("/v1/jobs").json()["jobs"]) == 2
 

@@ -27,10 +27,14 @@ def test_a_submission_costs_12_statements_in_2_transactions(gateway, north, engi
     assert len(count.statements) <= 12, count
     assert count.transactions <= 2, count
     waiting_jobs = "count(*) AS count_1 \nFROM jobs"
-    assert all("ROLE" in each or waiting_jobs in each for each in beside.statements), beside
+    assert all("ROLE" in each or waiting_jobs in each for each in beside.statements), (
+        beside
+    )
 
 
-def test_a_poll_of_a_running_job_costs_2_statements_in_1_transaction(north, engine, ledger):
+def test_a_poll_of_a_running_job_costs_2_statements_in_1_transaction(
+    north, engine, ledger
+):
     link = north.post("/v1/cases", **form()).json()["links"]["job"]
     with ledger.system_session("test") as session:
         assert session.queue.claim("worker", 1, timedelta(minutes=1), 5).jobs

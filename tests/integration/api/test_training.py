@@ -45,12 +45,17 @@ def trainer(ledger):
             outcome = OUTCOMES[step.kind].to_json()
             with ledger.system_session("trainer") as house:
                 house.steps.finish(
-                    step.token, outcome, adding, Message("step-done", {"step": step.name})
+                    step.token,
+                    outcome,
+                    adding,
+                    Message("step-done", {"step": step.name}),
                 )
 
         def say(self, step, fraction, **metrics):
             with ledger.system_session("trainer") as house:
-                assert house.steps.progress(step.token, step.kind, fraction, EPOCH, metrics)
+                assert house.steps.progress(
+                    step.token, step.kind, fraction, EPOCH, metrics
+                )
 
         def plan(self, *names):
             step = self.claim()
@@ -60,20 +65,32 @@ def trainer(ledger):
 
 
 def ask(operator, **more):
-    return operator.post("/v1/training-runs", json={"dataset": "set", "recipe": "light", **more})
+    return operator.post(
+        "/v1/training-runs", json={"dataset": "set", "recipe": "light", **more}
+    )
 
 
-def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(operator, ledger):
+def test_recipes_say_what_each_trainer_lacks_and_whether_one_can_go_on(
+    operator, ledger
+):
     def told(name):
-        return next(each for each in operator.get("/v1/recipes").json() if each["name"] == name)
+        return next(
+            each for each in operator.get("/v1/recipes").json() if each["name"] == name
+        )
 
-    assert (told("starter")["ready"], told("starter")["networks"]) == (None, ["sera_tiny"])
+    assert (told("starter")["ready"], told("starter")["networks"]) == (
+        None,
+        ["sera_tiny"],
+    )
     lack = Lack("vgg16", "vgg16-397923af.pth", "/weights", "")
     with ledger.system_session("trainer") as house:
         house.trainers.report(
-            "north", {"sera_vgg16": [lack], "light": [replace(lack, url="https://there")]}
+            "north",
+            {"sera_vgg16": [lack], "light": [replace(lack, url="https://there")]},
         )
-    assert told("sera_vgg16")["lacks"] == [{**vars(lack), "url": None, "trainer": "north"}]
+    assert told("sera_vgg16")["lacks"] == [
+        {**vars(lack), "url": None, "trainer": "north"}
+    ]
     assert [told(name)["ready"] for name in ("starter", "light", "sera_vgg16")] == [
         True,
         True,
@@ -99,13 +116,19 @@ def own_recipes(settings, tmp_path):
 
 def test_own_recipes_are_listed_and_a_file_that_is_none_says_why(own_recipes, operator):
     listed = {each["name"]: each for each in operator.get("/v1/recipes").json()}
-    assert (listed["mine"]["ships"], listed["mine"]["problem"], listed["light"]["ships"]) == (
+    assert (
+        listed["mine"]["ships"],
+        listed["mine"]["problem"],
+        listed["light"]["ships"],
+    ) == (
         False,
         None,
         True,
     )
     assert "broken.toml" in listed["broken.toml"]["problem"]
-    told = operator.get("/v1/recipes", headers={"Accept-Language": "ko"}).json()[-1]["problem"]
+    told = operator.get("/v1/recipes", headers={"Accept-Language": "ko"}).json()[-1][
+        "problem"
+    ]
     assert "레시피 파일 broken.toml" in told
     answer = ask(operator, recipe="broken")
     assert (answer.status_code, answer.json()["code"]) == (422, "recipe-file-refused")
@@ -120,15 +143,23 @@ def test_a_run_keeps_its_recipe_however_the_file_changes(own_recipes, operator, 
     assert ask(operator, recipe="mine").status_code == 404
 
 
-def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(operator, ledger):
-    first, second = ask(operator).json(), ask(operator, folds=6).json()
+def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(
+    operator, ledger
+):
+    first = ask(operator).json()
+    second = ask(operator, folds=6).json()
     assert (first["version"], second["version"], second["folds"]) == (1, 1, 6)
     with ledger.system_session("test") as house:
         dataset = house.datasets.find("set").id
         house.datasets.add(dataset, [LabelledImage("b" * 64, False, Split.TRAIN)])
     assert ask(operator).json()["version"] == 2
     assert ask(operator, version=1).json()["version"] == 1
-    assert [run["version"] for run in operator.get("/v1/training-runs").json()] == [1, 2, 1, 1]
+    assert [run["version"] for run in operator.get("/v1/training-runs").json()] == [
+        1,
+        2,
+        1,
+        1,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +172,9 @@ def test_a_run_freezes_its_dataset_and_an_unchanged_one_has_the_version_it_had(o
         ({"recipe": "x"}, 404),
     ],
 )
-def test_a_run_that_cannot_be_asked_for_is_refused_with_the_reason(operator, body, status):
+def test_a_run_that_cannot_be_asked_for_is_refused_with_the_reason(
+    operator, body, status
+):
     answer = ask(operator, **body)
     assert (answer.status_code, answer.headers["content-type"]) == (
         status,
@@ -151,11 +184,15 @@ def test_a_run_that_cannot_be_asked_for_is_refused_with_the_reason(operator, bod
 
 def test_an_empty_dataset_is_not_trained_on(operator):
     operator.post("/v1/datasets", json={"name": "empty"})
-    answer = operator.post("/v1/training-runs", json={"dataset": "empty", "recipe": "light"})
+    answer = operator.post(
+        "/v1/training-runs", json={"dataset": "empty", "recipe": "light"}
+    )
     assert (answer.status_code, answer.json()["code"]) == (409, "dataset-empty")
 
 
-def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(operator, trainer):
+def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(
+    operator, trainer
+):
     path = f"/v1/training-runs/{ask(operator).json()['run_id']}"
     trainer.plan("fold/0", "fold/1")
     trainer.finish(trainer.claim())
@@ -171,10 +208,15 @@ def test_a_run_tells_its_steps_how_far_it_is_and_when_it_will_be_done(operator, 
     ]
     said = operator.get(path + "/log").json()
     assert said[-1]["metrics"] == {"loss": 0.4}
-    assert operator.get(path + "/log", params={"after": said[-2]["id"]}).json() == said[-1:]
+    assert (
+        operator.get(path + "/log", params={"after": said[-2]["id"]}).json()
+        == said[-1:]
+    )
 
 
-def test_what_a_run_says_is_told_in_the_language_that_the_caller_prefers(operator, trainer):
+def test_what_a_run_says_is_told_in_the_language_that_the_caller_prefers(
+    operator, trainer
+):
     path = f"/v1/training-runs/{ask(operator).json()['run_id']}"
     trainer.plan("fold/0")
     trainer.say(trainer.claim(), 0.5, loss=0.4)
@@ -187,7 +229,10 @@ def test_what_a_run_says_is_told_in_the_language_that_the_caller_prefers(operato
             assert (told["message_code"], told["facts"]) == (EPOCH.code, EPOCH.facts)
     operator.post(path + "/cancel")
     cancelled = operator.get(path, headers=korean).json()
-    assert (cancelled["message"], cancelled["reason"]) == ("운영자가 취소했습니다.", None)
+    assert (cancelled["message"], cancelled["reason"]) == (
+        "운영자가 취소했습니다.",
+        None,
+    )
 
 
 def test_a_stream_tells_of_epochs_and_ends_with_the_run(operator, trainer):
@@ -220,11 +265,15 @@ def test_a_run_is_cancelled_and_resumed_and_neither_twice(operator, trainer):
 
 
 @pytest.mark.parametrize("act", ["", "/log", "/events", "/cancel", "/resume"])
-def test_an_unknown_run_is_not_found_and_a_hospital_has_no_business_here(operator, north, act):
+def test_an_unknown_run_is_not_found_and_a_hospital_has_no_business_here(
+    operator, north, act
+):
     for client, status in ((operator, 404), (north, 403)):
         method = client.post if act in ("/cancel", "/resume") else client.get
         assert (
-            method(f"/v1/training-runs/{'0' * 8}-0000-0000-0000-{'0' * 12}{act}").status_code
+            method(
+                f"/v1/training-runs/{'0' * 8}-0000-0000-0000-{'0' * 12}{act}"
+            ).status_code
             == status
         )
 
@@ -240,5 +289,7 @@ def heard(client, run_id, headers=None):
             if ": " in line and not line.startswith(":")
         )
         if "data" in fields:
-            events.append((fields["event"], fields.get("id"), json.loads(fields["data"])))
+            events.append(
+                (fields["event"], fields.get("id"), json.loads(fields["data"]))
+            )
     return events

@@ -22,7 +22,9 @@ LOST_AT_COMMIT = """
 """
 
 
-@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}], ids=["plain", "with a key"])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Idempotency-Key": "k"}], ids=["plain", "with a key"]
+)
 def test_a_commit_that_fails_is_answered_503_and_leaves_nothing(north, ledger, headers):
     north.post("/v1/cases", **form())
     with ledger.engine.begin() as line:
@@ -37,7 +39,9 @@ def test_a_commit_that_fails_is_answered_503_and_leaves_nothing(north, ledger, h
         True,
     )
     assert len(north.get("/v1/jobs").json()["jobs"]) == 1
-    assert north.post("/v1/cases", headers=headers, **form(size_mm=20)).status_code == 202
+    assert (
+        north.post("/v1/cases", headers=headers, **form(size_mm=20)).status_code == 202
+    )
 
 
 def test_a_rollback_on_a_lost_connection_is_none_the_worse(ledger):
@@ -52,7 +56,9 @@ def test_a_rollback_on_a_lost_connection_is_none_the_worse(ledger):
     transaction.rollback()
 
 
-def test_a_callback_that_fails_undoes_nothing_and_keeps_no_other_from_being_called(ledger):
+def test_a_callback_that_fails_undoes_nothing_and_keeps_no_other_from_being_called(
+    ledger,
+):
     called = []
     transaction = ledger.transaction()
     transaction.on_commit(lambda: 1 / 0)
@@ -61,14 +67,22 @@ def test_a_callback_that_fails_undoes_nothing_and_keeps_no_other_from_being_call
     assert called == ["second"]
 
 
-@pytest.mark.parametrize("key", ["", "Authorization: Bearer sera_x_y\r\n"], ids=["none", "wrong"])
-def test_strangers_who_send_no_body_keep_nobody_from_being_answered(settings, as_role, key):
+@pytest.mark.parametrize(
+    "key", ["", "Authorization: Bearer sera_x_y\r\n"], ids=["none", "wrong"]
+)
+def test_strangers_who_send_no_body_keep_nobody_from_being_answered(
+    settings, as_role, key
+):
     known = as_role()
     with at_an_address(create_app(settings)) as url, ExitStack() as lines:
         place = urlsplit(url)
-        head = f"POST /v1/keys HTTP/1.1\r\nHost: x\r\n{key}Content-Length: 100000\r\n\r\n"
+        head = (
+            f"POST /v1/keys HTTP/1.1\r\nHost: x\r\n{key}Content-Length: 100000\r\n\r\n"
+        )
         for _ in range(REQUESTS_AT_ONCE + 1):
-            line = lines.enter_context(socket.create_connection((place.hostname, place.port)))
+            line = lines.enter_context(
+                socket.create_connection((place.hostname, place.port))
+            )
             line.sendall(head.encode())
             assert b" 401 " in line.recv(1000)
         answer = httpx2.get(f"{url}/v1/jobs", headers=dict(known.headers), timeout=5)

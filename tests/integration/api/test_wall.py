@@ -24,7 +24,9 @@ def busy(as_role, ledger):
     with ledger.engine.begin() as line:
         for job, took_s in ((first, 2), (second, 10)):
             line.execute(text(move), {"id": job, "took": timedelta(seconds=took_s)})
-        line.execute(text("UPDATE jobs SET lease_until = now() WHERE id = :id"), {"id": lost})
+        line.execute(
+            text("UPDATE jobs SET lease_until = now() WHERE id = :id"), {"id": lost}
+        )
     with ledger.system_session("test") as house:
         house.queue.reclaim(1)
     as_role(hospital="south").post("/v1/cases", **form(png(4), priority="urgent"))
@@ -38,7 +40,11 @@ def read(client, **asked):
 
 def test_an_operator_sees_the_house_and_every_hospital(as_role, busy):
     wall = read(as_role(Role.OPERATOR))
-    assert (wall.house.results, wall.house.dead_letters, wall.house.running) == (2, 1, 0)
+    assert (wall.house.results, wall.house.dead_letters, wall.house.running) == (
+        2,
+        1,
+        0,
+    )
     assert (wall.house.p50_s, wall.house.p95_s) == (6.0, 9.6)
     assert [(lane.lane, lane.waiting) for lane in wall.house.waiting] == [
         ("urgent", 1),
@@ -46,10 +52,20 @@ def test_an_operator_sees_the_house_and_every_hospital(as_role, busy):
     ]
     assert wall.house.waiting[0].oldest_s >= 0
     assert wall.house.waiting[1].oldest_s is None
-    assert [(each.reason, each.jobs) for each in wall.house.failures] == [("worker-lost", 1)]
+    assert [(each.reason, each.jobs) for each in wall.house.failures] == [
+        ("worker-lost", 1)
+    ]
     north, south = wall.hospitals
-    assert (north.hospital, north.flow.results, north.flow.dead_letters) == ("north", 2, 1)
-    assert (south.hospital, south.flow.results, south.flow.waiting[0].waiting) == ("south", 0, 1)
+    assert (north.hospital, north.flow.results, north.flow.dead_letters) == (
+        "north",
+        2,
+        1,
+    )
+    assert (south.hospital, south.flow.results, south.flow.waiting[0].waiting) == (
+        "south",
+        0,
+        1,
+    )
     assert [(worker.name, worker.alive, worker.model) for worker in wall.workers] == [
         ("w-1", True, "d" * 64)
     ]
@@ -67,7 +83,9 @@ def test_the_series_covers_the_window_and_adds_up(as_role, busy, window, buckets
 
 
 @pytest.mark.parametrize("role", [Role.READER, Role.SUBMITTER, Role.HOSPITAL_ADMIN])
-def test_a_hospitals_screen_shows_its_own_row_and_the_house_without_names(as_role, busy, role):
+def test_a_hospitals_screen_shows_its_own_row_and_the_house_without_names(
+    as_role, busy, role
+):
     answer = as_role(role, "south").get("/v1/wall")
     wall = WallView.model_validate(answer.json())
     assert [row.hospital for row in wall.hospitals] == ["south"]
@@ -79,13 +97,17 @@ def test_a_hospitals_screen_shows_its_own_row_and_the_house_without_names(as_rol
 
 def test_a_hundred_dashboards_cost_one_reading_until_it_is_old(as_role, monkeypatch):
     monkeypatch.setitem(service.FRESH_S, WallWindow.QUARTER, 600.0)
-    readings, read_it = [], Wall.read
+    readings = []
+    read_it = Wall.read
     monkeypatch.setattr(
         Wall, "read", lambda self, span: readings.append(span) or read_it(self, span)
     )
-    operator, auditor = as_role(Role.OPERATOR), as_role(Role.AUDITOR)
+    operator = as_role(Role.OPERATOR)
+    auditor = as_role(Role.AUDITOR)
     tags = {
-        client.get("/v1/wall").headers["ETag"] for client in (operator, auditor) for _ in range(50)
+        client.get("/v1/wall").headers["ETag"]
+        for client in (operator, auditor)
+        for _ in range(50)
     }
     assert (len(tags), len(readings)) == (1, 1)
     again = auditor.get("/v1/wall", headers={"If-None-Match": tags.pop()})

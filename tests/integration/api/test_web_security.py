@@ -12,7 +12,10 @@ from shared.domain.roles import Role
 from tests.app import create_app
 from tests.builders import form
 
-STRANGE = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+STRANGE = {
+    "Origin": "https://elsewhere.example",
+    "Access-Control-Request-Method": "POST",
+}
 PATHS = (
     "/",
     "/sign-in",
@@ -29,7 +32,9 @@ PATHS = (
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_answer_tells_browsers_to_guess_frame_leak_and_keep_nothing(north, gateway, path):
+def test_every_answer_tells_browsers_to_guess_frame_leak_and_keep_nothing(
+    north, gateway, path
+):
     for client in (north, gateway):
         headers = client.get(path).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -43,12 +48,16 @@ def test_every_answer_tells_browsers_to_guess_frame_leak_and_keep_nothing(north,
 def test_a_page_runs_its_own_scripts_and_no_inline_ones(gateway, path):
     page = gateway.get(path)
     policy = page.headers["Content-Security-Policy"]
-    modules, words = (
-        '<script type="module" src="/static/',
-        '<script type="application/json" id="words">',
+    modules = '<script type="module" src="/static/'
+    words = '<script type="application/json" id="words">'
+    assert (
+        page.text.count("<script")
+        == page.text.count(modules) + page.text.count(words)
+        > 1
     )
-    assert page.text.count("<script") == page.text.count(modules) + page.text.count(words) > 1
-    assert not any(word in page.text for word in ("style=", "onclick", "onsubmit", "javascript:"))
+    assert not any(
+        word in page.text for word in ("style=", "onclick", "onsubmit", "javascript:")
+    )
     assert ("script-src 'self'" in policy, "unsafe" in policy) == (True, False)
 
 
@@ -74,14 +83,23 @@ def test_refusals_carry_the_headers_too(north, gateway):
     ("url", "told"), [("https://sera.example", True), ("http://sera.example", False)]
 )
 def test_behind_tls_browsers_are_told_to_come_by_nothing_else(settings, url, told):
-    with TestClient(create_app(settings.model_copy(update={"public_url": url}))) as gateway:
+    with TestClient(
+        create_app(settings.model_copy(update={"public_url": url}))
+    ) as gateway:
         assert ("Strict-Transport-Security" in gateway.get("/healthz").headers) is told
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/cases", "/v1/jobs", "/v1/hospital", "/metrics"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v1/cases", "/v1/jobs", "/v1/hospital", "/metrics"]
+)
 def test_no_page_of_another_origin_may_read_anything(north, path):
-    for answer in (north.get(path, headers=STRANGE), north.options(path, headers=STRANGE)):
-        assert [name for name in answer.headers if name.startswith("access-control")] == []
+    for answer in (
+        north.get(path, headers=STRANGE),
+        north.options(path, headers=STRANGE),
+    ):
+        assert [
+            name for name in answer.headers if name.startswith("access-control")
+        ] == []
 
 
 @pytest.fixture
@@ -105,7 +123,9 @@ def logs_of_the_service(monkeypatch):
     monkeypatch.setattr(
         logging, "raiseExceptions", False
     )  # pytest's own handlers, which `configure` has closed
-    monkeypatch.setattr(logging.getLogger("httpx2"), "disabled", True)  # the hospital's own side
+    monkeypatch.setattr(
+        logging.getLogger("httpx2"), "disabled", True
+    )  # the hospital's own side
     yield written
     root.handlers[:] = before[0]
     root.setLevel(before[1])
@@ -113,7 +133,9 @@ def logs_of_the_service(monkeypatch):
     structlog.reset_defaults()
 
 
-def test_an_error_of_ours_shows_no_trace_and_logs_no_secret(broken, make_key, logs_of_the_service):
+def test_an_error_of_ours_shows_no_trace_and_logs_no_secret(
+    broken, make_key, logs_of_the_service
+):
     key = make_key()
     answer = broken.post(
         "/v1/cases?key=in-the-query",
@@ -122,15 +144,20 @@ def test_an_error_of_ours_shows_no_trace_and_logs_no_secret(broken, make_key, lo
     )
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert not any(
-        word in answer.text for word in ("Traceback", "File ", "psycopg", "INSERT", "device")
+        word in answer.text
+        for word in ("Traceback", "File ", "psycopg", "INSERT", "device")
     )
     assert {name: answer.headers[name] for name in UNLESS_SET} == UNLESS_SET
     lines = logs_of_the_service.getvalue().splitlines()
-    (failed,) = [told for told in map(json.loads, lines) if told["event"] == "api.failed"]
+    (failed,) = [
+        told for told in map(json.loads, lines) if told["event"] == "api.failed"
+    ]
     assert "UndefinedColumn" in failed["exception"]
     assert failed["request_id"] == answer.headers["X-Request-Id"]
     logged = "".join(lines)
     secret = key.rsplit("_", 1)[1]
     assert [
-        word for word in (secret, "in-the-query", "in-a-cookie", "A-secret-7") if word in logged
+        word
+        for word in (secret, "in-the-query", "in-a-cookie", "A-secret-7")
+        if word in logged
     ] == []

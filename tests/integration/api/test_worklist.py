@@ -10,7 +10,8 @@ from shared.domain.roles import Role
 from shared.ledger.queue import Failure
 from tests.builders import fna_advice, form, png, result
 
-DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
+DIGEST = "d" * 64
+LEASE = timedelta(minutes=1)
 UNREADABLE = {"format": "PNG", "problem": "cut short"}
 SIZES = {"A-1": 5, "A-2": 12, "=B": 18, "C": 25}
 RESULTS = {
@@ -56,14 +57,18 @@ def sent(north, ledger):
     for number, size in SIZES.items():
         batch = "spring" if number.startswith("A") else None
         urgent = "urgent" if number == "C" else "routine"
-        told = form(png(size), size_mm=size, external_id=number, batch=batch, priority=urgent)
+        told = form(
+            png(size), size_mm=size, external_id=number, batch=batch, priority=urgent
+        )
         cases[number] = north.post("/v1/cases", **told).json()
     numbers = {cases[number]["job_id"]: number for number in cases}
     with ledger.system_session("w") as house:
         lease = house.queue.claim("w", 4, LEASE, 5)
         by_number = {numbers[str(job.id)]: job.id for job in lease.jobs}
         house.queue.finish(
-            lease.token, DIGEST, {by_number[number]: body for number, body in RESULTS.items()}
+            lease.token,
+            DIGEST,
+            {by_number[number]: body for number, body in RESULTS.items()},
         )
         house.queue.fail(
             lease.token,
@@ -74,7 +79,9 @@ def sent(north, ledger):
     path = f"/v1/cases/{cases['A-2']['case_id']}/outcome"
     assert north.post(path, json=outcome).status_code == 201
     assert (
-        north.post(path, json=outcome | {"malignant": True, "source": "histology"}).status_code
+        north.post(
+            path, json=outcome | {"malignant": True, "source": "histology"}
+        ).status_code
         == 201
     )
     return cases
@@ -89,12 +96,16 @@ def test_a_list_holds_what_was_asked_for(north):
     for asked, found in ASKED.items():
         answer = north.get(f"/v1/cases?{asked}")
         assert (asked, numbers(answer)) == (asked, found)
-        assert (answer.json()["total"], answer.json()["more_than_total"]) == (len(found), False)
+        assert (answer.json()["total"], answer.json()["more_than_total"]) == (
+            len(found),
+            False,
+        )
 
 
 def test_a_line_tells_what_is_known_of_its_case(north, sent):
     read, dead = (
-        north.get("/v1/cases", params={"q": number}).json()["cases"][0] for number in ("A-2", "=B")
+        north.get("/v1/cases", params={"q": number}).json()["cases"][0]
+        for number in ("A-2", "=B")
     )
     assert read["outcome"] == {
         "malignant": True,
@@ -119,7 +130,9 @@ def test_a_line_tells_what_is_known_of_its_case(north, sent):
         [],
     )
     assert (
-        north.get(f"/v1/cases?q={sent['C']['case_id'][:8]}").json()["cases"][0]["external_id"]
+        north.get(f"/v1/cases?q={sent['C']['case_id'][:8]}").json()["cases"][0][
+            "external_id"
+        ]
         == "C"
     )
     assert north.get(f"/v1/cases/{sent['A-1']['case_id']}").json()["batch"] == "spring"
@@ -128,10 +141,15 @@ def test_a_line_tells_what_is_known_of_its_case(north, sent):
 @pytest.mark.usefixtures("sent")
 def test_pages_follow_one_another_without_gap_or_double(north):
     for order in ("newest", "oldest", "risk"):
-        whole, walked, cursor = numbers(north.get(f"/v1/cases?order={order}")), [], ""
+        whole = numbers(north.get(f"/v1/cases?order={order}"))
+        walked = []
+        cursor = ""
         while cursor is not None:
-            page = north.get("/v1/cases", params={"order": order, "limit": 1, "cursor": cursor})
-            walked, cursor = walked + numbers(page), page.json()["next_cursor"]
+            page = north.get(
+                "/v1/cases", params={"order": order, "limit": 1, "cursor": cursor}
+            )
+            walked = walked + numbers(page)
+            cursor = page.json()["next_cursor"]
         assert walked == whole
 
 
@@ -140,9 +158,12 @@ def test_a_cursor_that_is_none_or_of_another_order_is_refused(north):
     newest = north.get("/v1/cases?limit=1").json()["next_cursor"]
     asked = [f"order=risk&cursor={newest}", f"order=oldest&cursor={newest}"]
     asked += [
-        f"cursor={each}" for each in ("x", "W10=", "bnVsbA==", "WyJuZXdlc3QiLCAxLCAyXQ==", "%00")
+        f"cursor={each}"
+        for each in ("x", "W10=", "bnVsbA==", "WyJuZXdlc3QiLCAxLCAyXQ==", "%00")
     ]
-    assert {north.get(f"/v1/cases?{each}").json()["code"] for each in asked} == {"cursor-invalid"}
+    assert {north.get(f"/v1/cases?{each}").json()["code"] for each in asked} == {
+        "cursor-invalid"
+    }
 
 
 def test_the_file_holds_every_case_asked_for_and_nothing_that_a_spreadsheet_would_compute(
@@ -153,32 +174,41 @@ def test_the_file_holds_every_case_asked_for_and_nothing_that_a_spreadsheet_woul
     assert answer.content.startswith(b"\xef\xbb\xbfcase_id,")
     rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert [row["external_id"] for row in rows] == ["A-1", "A-2", "'=B", "C"]
-    assert (rows[0]["warnings"], rows[0]["risk"], rows[0]["fna"]) == ("small", "0.1", "false")
+    assert (rows[0]["warnings"], rows[0]["risk"], rows[0]["fna"]) == (
+        "small",
+        "0.1",
+        "false",
+    )
     assert (rows[1]["malignant"], rows[1]["source"], rows[3]["malignant"]) == (
         "true",
         "histology",
         "",
     )
     assert rows[0]["created_at"].endswith("+00:00")
-    assert [row["case_id"] for row in rows] == [each["case_id"] for each in sent.values()]
+    assert [row["case_id"] for row in rows] == [
+        each["case_id"] for each in sent.values()
+    ]
 
 
 @pytest.mark.usefixtures("sent")
 def test_what_was_read_and_taken_away_is_on_record(as_role):
-    reader, admin = as_role(Role.READER), as_role(Role.HOSPITAL_ADMIN)
+    reader = as_role(Role.READER)
+    admin = as_role(Role.HOSPITAL_ADMIN)
     reader.get("/v1/cases"), reader.get("/v1/cases")
     reader.get("/v1/cases.csv?state=done")
     events = admin.get("/v1/audit?limit=1000").json()
     assert sum(each["event"] == "result.read" for each in events) == 2
-    assert [each["details"] for each in events if each["event"] == "cases.exported"] == [
-        {"rows": 2}
-    ]
+    assert [
+        each["details"] for each in events if each["event"] == "cases.exported"
+    ] == [{"rows": 2}]
 
 
 def test_an_erased_case_and_its_batch_are_gone_from_every_list(as_role, north, sent):
     admin = as_role(Role.HOSPITAL_ADMIN)
     assert (
-        admin.delete(f"/v1/cases/{sent['A-1']['case_id']}?ground=sent-by-mistake").status_code
+        admin.delete(
+            f"/v1/cases/{sent['A-1']['case_id']}?ground=sent-by-mistake"
+        ).status_code
         == 200
     )
     assert numbers(north.get("/v1/cases?batch=spring")) == ["A-2"]

@@ -67,7 +67,14 @@ class Ward:
         kept = self.objects.put(image)
         with self.ledger.hospital_session(self.hospital, "north") as book:
             new = NewCase(
-                kept.sha256, kept.size, "png", 300, 300, 14.5, None, f"case-{image.decode()}"
+                kept.sha256,
+                kept.size,
+                "png",
+                300,
+                300,
+                14.5,
+                None,
+                f"case-{image.decode()}",
             )
             case = book.cases.add(new)
             return case, book.jobs.open(case, Priority.ROUTINE)
@@ -82,7 +89,9 @@ def ward(ledger: Ledger, database_url: str, tmp_path: Path) -> Ward:
     with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
         house.keys.create(Role.SUBMITTER, hospital, "test")
-    return Ward(ledger, open_store((tmp_path / "objects").as_uri()), database_url, hospital)
+    return Ward(
+        ledger, open_store((tmp_path / "objects").as_uri()), database_url, hospital
+    )
 
 
 @pytest.fixture

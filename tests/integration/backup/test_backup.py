@@ -38,11 +38,15 @@ def cases(url: str) -> dict[str, str | None]:
     with closing(Ledger(url, pool_size=1)) as ledger, ledger.engine.connect() as line:
         return {
             str(case): number
-            for case, number in line.exec_driver_sql("SELECT id, external_id FROM cases")
+            for case, number in line.exec_driver_sql(
+                "SELECT id, external_id FROM cases"
+            )
         }
 
 
-def test_a_restored_ledger_is_the_one_of_the_backup(ward, place, empty_url, fresh_objects):
+def test_a_restored_ledger_is_the_one_of_the_backup(
+    ward, place, empty_url, fresh_objects
+):
     first, _ = ward.submit(b"one")
     ward.seal()
     taken = take(place, ward.source)
@@ -70,7 +74,11 @@ def test_the_services_login_makes_it_and_an_owner_without_power_over_the_server_
 ):
     """As with a PostgreSQL of one's own: neither is a superuser, and the walls stand afterwards as they did."""
     case, _ = ward.submit(b"one")
-    service = make_url(ward.url).set(username="sera_service").render_as_string(hide_password=False)
+    service = (
+        make_url(ward.url)
+        .set(username="sera_service")
+        .render_as_string(hide_password=False)
+    )
     take(place, replace(ward.source, database_url=service))
     owned = owned_database(unsynced)
     restore(place, owned, fresh_objects)
@@ -83,14 +91,18 @@ def test_the_services_login_makes_it_and_an_owner_without_power_over_the_server_
     assert trail(owned)[0]
 
 
-def test_a_second_backup_copies_what_is_new_and_says_in_the_trail_what_was_made(ward, place):
+def test_a_second_backup_copies_what_is_new_and_says_in_the_trail_what_was_made(
+    ward, place
+):
     ward.submit(b"one")
     assert take(place, ward.source).copied.new == 1
     ward.submit(b"two")
     second = take(place, ward.source)
     assert (second.copied.new, second.copied.there) == (1, 1)
     with ward.ledger.system_session("test") as house:
-        said = [each for each in house.audit.page(limit=1000) if each.event == "backup.made"]
+        said = [
+            each for each in house.audit.page(limit=1000) if each.event == "backup.made"
+        ]
     assert [each.details["backup"] for each in said] == place.names()
 
 
@@ -132,7 +144,9 @@ def test_two_backups_are_not_made_at_once(ward, place):
 
 
 @pytest.mark.parametrize("part", ["ledger/cases.gz", "objects.gz"])
-def test_a_damaged_file_is_found_and_not_restored(ward, place, empty_url, fresh_objects, part):
+def test_a_damaged_file_is_found_and_not_restored(
+    ward, place, empty_url, fresh_objects, part
+):
     ward.submit(b"one")
     path = take(place, ward.source).folder / part
     path.write_bytes(path.read_bytes()[:-1])
@@ -161,13 +175,17 @@ def test_a_changed_manifest_is_not_believed(ward, place):
         check(place)
 
 
-def test_what_the_store_has_lost_is_said_and_what_an_erasure_removed_meanwhile_is_not(ward, place):
+def test_what_the_store_has_lost_is_said_and_what_an_erasure_removed_meanwhile_is_not(
+    ward, place
+):
     erased, _ = ward.submit(b"one")
     ward.submit(b"two")
     gone, lost = (ward.objects.put(image).sha256 for image in (b"one", b"two"))
     ward.objects.delete(lost)
 
-    def erase_when_the_ledger_was_read(stage: str, fraction: float, _message: str) -> None:
+    def erase_when_the_ledger_was_read(
+        stage: str, fraction: float, _message: str
+    ) -> None:
         if (stage, fraction) == ("ledger", 1.0):
             with ward.ledger.hospital_session(ward.hospital, "north") as book:
                 book.erasures.erase(erased, Ground.SENT_BY_MISTAKE)
@@ -195,7 +213,10 @@ def test_erasures_and_revocations_of_after_the_backup_are_done_again(
     assert cases(empty_url) == {str(gone): None, str(stays): "case-two"}
     with pytest.raises(ObjectMissing):
         fresh_objects.get(ward.objects.put(b"one").sha256)
-    with closing(Ledger(empty_url, pool_size=1)) as ledger, ledger.system_session("test") as house:
+    with (
+        closing(Ledger(empty_url, pool_size=1)) as ledger,
+        ledger.system_session("test") as house,
+    ):
         assert [each.id for each in house.keys.all() if each.revoked_at] == [key]
     assert trail(empty_url)[0]
 
@@ -206,7 +227,9 @@ def test_a_database_in_use_is_left_alone(ward, place, fresh_objects):
         restore(place, ward.url, fresh_objects)
 
 
-def test_a_backup_of_a_later_release_is_refused(ward, place, empty_url, fresh_objects, monkeypatch):
+def test_a_backup_of_a_later_release_is_refused(
+    ward, place, empty_url, fresh_objects, monkeypatch
+):
     take(place, ward.source)
     monkeypatch.setattr("shared.ledger.refill.revisions", lambda: ("0001",))
     with pytest.raises(CodeBehind):
@@ -242,7 +265,11 @@ def owned_database(url: str) -> str:
             f"CREATE DATABASE {name} OWNER {name}",
         ):
             line.exec_driver_sql(statement)
-    return make_url(url).set(username=name, database=name).render_as_string(hide_password=False)
+    return (
+        make_url(url)
+        .set(username=name, database=name)
+        .render_as_string(hide_password=False)
+    )
 
 
 def walls(url: str) -> list[tuple]:

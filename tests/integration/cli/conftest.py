@@ -25,13 +25,17 @@ def nothing_but_what_commands_say() -> Iterator[None]:
 @pytest.fixture
 def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator[str]:
     """Where the gateway answers, on a port of its own."""
-    settings = Settings(home=tmp_path, database_url=database_url, broker_url=engines.broker_url)
+    settings = Settings(
+        home=tmp_path, database_url=database_url, broker_url=engines.broker_url
+    )
     with at_an_address(create_app(settings)) as address:
         yield address
 
 
 @pytest.fixture
-def operator(url: str, database_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def operator(
+    url: str, database_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The environment in which an operator gives commands."""
     with ledger.system_session("test") as house:
         monkeypatch.setenv("SERA_KEY", house.keys.create(Role.OPERATOR, None, "test"))

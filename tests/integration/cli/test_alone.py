@@ -25,7 +25,11 @@ Sera = Callable[..., Finished]
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    others = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
+    others = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SERA_")
+    }
     return others | {"PYTHONPATH": str(ROOT), "SERA_HOME": str(tmp_path / "home")}
 
 
@@ -57,7 +61,13 @@ def code(done: Finished | subprocess.CompletedProcess[str]) -> str:
     "arguments",
     [
         ("submit", "a.png", "--size-mm", "12"),
-        ("outcome", "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10", "--benign", "--source", "histology"),
+        (
+            "outcome",
+            "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10",
+            "--benign",
+            "--source",
+            "histology",
+        ),
         ("dataset", "import", ".", "--name", "data"),
         ("train", "--dataset", "data", "--recipe", "starter"),
         ("models", "list"),
@@ -91,21 +101,35 @@ def test_a_process_ends_with_the_same_sentence(
 
 def test_an_address_where_nobody_answers_is_named(sera: Sera, image: str) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, not listening: every connection is refused
+        taken.bind(
+            ("127.0.0.1", 0)
+        )  # bound, not listening: every connection is refused
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        done = sera("submit", image, "--size-mm", "12", SERA_URL=url, SERA_KEY="sera_a_b")
+        done = sera(
+            "submit", image, "--size-mm", "12", SERA_URL=url, SERA_KEY="sera_a_b"
+        )
     assert code(done) == "api-unreachable"
     assert url in done.stderr
 
 
 def test_an_address_that_is_none_is_named(sera: Sera, image: str) -> None:
-    done = sera("submit", image, "--size-mm", "12", SERA_URL="127.0.0.1:8000", SERA_KEY="sera_a_b")
+    done = sera(
+        "submit",
+        image,
+        "--size-mm",
+        "12",
+        SERA_URL="127.0.0.1:8000",
+        SERA_KEY="sera_a_b",
+    )
     assert code(done) == "api-unreachable"
     assert "127.0.0.1:8000" in done.stderr
 
 
 @pytest.fixture(
-    params=[(502, b"<html>Bad gateway</html>"), (200, b"<html>A page of another program</html>")]
+    params=[
+        (502, b"<html>Bad gateway</html>"),
+        (200, b"<html>A page of another program</html>"),
+    ]
 )
 def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a server that is not SERA's."""
@@ -133,19 +157,28 @@ def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
 def test_a_server_that_is_not_seras_is_said_to_be_none(
     sera: Sera, image: str, stranger: str
 ) -> None:
-    done = sera("submit", image, "--size-mm", "12", SERA_URL=stranger, SERA_KEY="sera_a_b")
+    done = sera(
+        "submit", image, "--size-mm", "12", SERA_URL=stranger, SERA_KEY="sera_a_b"
+    )
     assert code(done) == "not-sera"
     assert stranger in done.stderr
 
 
 def test_a_key_with_letters_that_no_key_has_is_refused(sera: Sera, image: str) -> None:
     done = sera(
-        "submit", image, "--size-mm", "12", SERA_URL="http://127.0.0.1:1", SERA_KEY="schlüssel…"
+        "submit",
+        image,
+        "--size-mm",
+        "12",
+        SERA_URL="http://127.0.0.1:1",
+        SERA_KEY="schlüssel…",
     )
     assert code(done) == "key-unusable"
 
 
-def test_an_roi_that_is_no_box_is_refused_before_anything_is_sent(sera: Sera, image: str) -> None:
+def test_an_roi_that_is_no_box_is_refused_before_anything_is_sent(
+    sera: Sera, image: str
+) -> None:
     assert (
         code(sera("submit", image, "--size-mm", "12", "--roi", "a circle"))
         == "roi-argument-invalid"

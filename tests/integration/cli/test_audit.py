@@ -31,7 +31,8 @@ def trail(ledger, database_url, sera, monkeypatch, capsys):
     """A sealed trail of two hospitals and the house in the database the commands use."""
     monkeypatch.setenv("SERA_DATABASE_URL", database_url)
     with ledger.system_session("test") as house:
-        north, south = house.hospitals.ensure("north"), house.hospitals.ensure("south")
+        north = house.hospitals.ensure("north")
+        south = house.hospitals.ensure("south")
         house.audit.record(Event.MODEL_STORED, model="d" * 64)
     for hospital in (north, south):
         with ledger.hospital_session(hospital, "key:a") as book:
@@ -41,9 +42,14 @@ def trail(ledger, database_url, sera, monkeypatch, capsys):
     return north
 
 
-def test_the_live_trail_is_proven_and_a_change_in_the_database_is_named(sera, trail, ledger):
+def test_the_live_trail_is_proven_and_a_change_in_the_database_is_named(
+    sera, trail, ledger
+):
     code, said = sera("verify")
-    assert (code, said) == (0, "The audit trail is whole: 5 events in 3 chains, 5 vouched for.\n")
+    assert (code, said) == (
+        0,
+        "The audit trail is whole: 5 events in 3 chains, 5 vouched for.\n",
+    )
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         connection.exec_driver_sql(
@@ -63,7 +69,9 @@ def test_a_hospitals_export_is_proven_without_a_database_and_shows_no_other(
     _, key = sera("key")
     monkeypatch.delenv("SERA_DATABASE_URL")
     monkeypatch.setenv("SERA_HOME", str(tmp_path / "elsewhere"))
-    code, said = sera("verify", "--file", str(file), "--public-key", key.strip(), "--json")
+    code, said = sera(
+        "verify", "--file", str(file), "--public-key", key.strip(), "--json"
+    )
     told = json.loads(said)
     assert (code, told["whole"], told["events"], told["sealed"]) == (
         0,
@@ -77,7 +85,9 @@ def test_a_hospitals_export_is_proven_without_a_database_and_shows_no_other(
     assert f"It was sealed with {key.strip()}: compare it" in said
 
 
-def test_a_file_cut_off_is_found_and_an_earlier_export_bears_witness(sera, trail, tmp_path):
+def test_a_file_cut_off_is_found_and_an_earlier_export_bears_witness(
+    sera, trail, tmp_path
+):
     file = tmp_path / "all.jsonl"
     sera("export", "--out", str(file))
     lines = file.read_text().splitlines(keepends=True)
@@ -85,7 +95,10 @@ def test_a_file_cut_off_is_found_and_an_earlier_export_bears_witness(sera, trail
     cut.write_text("".join(lines[:2]))
     assert "does not end as it was written" in sera("verify", "--file", str(cut))[1]
     cut.write_text(
-        lines[0] + lines[1] + json.dumps({"kind": "end", "events": 1, "seals": 0}) + "\n"
+        lines[0]
+        + lines[1]
+        + json.dumps({"kind": "end", "events": 1, "seals": 0})
+        + "\n"
     )
     assert sera("verify", "--file", str(cut))[0] == 0
     code, said = sera("verify", "--file", str(cut), "--against", str(file))
@@ -95,7 +108,9 @@ def test_a_file_cut_off_is_found_and_an_earlier_export_bears_witness(sera, trail
 
 def test_a_place_that_cannot_be_written_is_named(trail, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
-        sys, "argv", ["sera", "audit", "export", "--out", str(tmp_path / "none" / "file")]
+        sys,
+        "argv",
+        ["sera", "audit", "export", "--out", str(tmp_path / "none" / "file")],
     )
     with pytest.raises(SystemExit, match="1"):
         main()

@@ -23,7 +23,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of a SERA that has stopped, with its sealing key."""
     path = tmp_path / "home"
     monkeypatch.setenv("SERA_HOME", str(path))
-    with Stack(path, services=[child for child in SERVICES if child.one_shot], durable=False):
+    with Stack(
+        path, services=[child for child in SERVICES if child.one_shot], durable=False
+    ):
         seal_key(Settings())
     return path
 
@@ -31,7 +33,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_home_is_backed_up_while_it_is_stopped_and_comes_back_with_its_key(
     home: Path, tmp_path: Path
 ) -> None:
-    place, key = tmp_path / "backups", tmp_path / "audit-ed25519"
+    place = tmp_path / "backups"
+    key = tmp_path / "audit-ed25519"
     said = run("backup", place).output
     assert "is whole" in said
     assert "The keys that seal the audit trail" in said
@@ -46,12 +49,15 @@ def test_a_home_is_backed_up_while_it_is_stopped_and_comes_back_with_its_key(
     shutil.copy(key, home / "keys")
     done = run("restore", place)
     assert done.exit_code == 0, done.output
-    assert f"Restored from {run('backup', 'list', place).output.strip()}" in done.output.replace(
-        "\n", " "
+    assert (
+        f"Restored from {run('backup', 'list', place).output.strip()}"
+        in done.output.replace("\n", " ")
     )
     assert "The audit trail is whole" in done.output
     assert "no backup knows" in done.output
-    assert getattr(run("restore", place).exception, "code", None) == "database-not-empty"
+    assert (
+        getattr(run("restore", place).exception, "code", None) == "database-not-empty"
+    )
 
 
 def test_where_there_is_no_ledger_nothing_is_backed_up(

@@ -49,12 +49,25 @@ def test_a_case_is_shown_then_erased_then_told_to_be_gone(sera, case):
     assert "Nodule: 14.5 mm, ROI {" in said
     assert "Outcome: not known." in said
     assert (
-        json.loads(sera(Role.SUBMITTER, "case", "show", case, "--json")[1])["external_id"] == "A-7"
+        json.loads(sera(Role.SUBMITTER, "case", "show", case, "--json")[1])[
+            "external_id"
+        ]
+        == "A-7"
     )
-    code, said, _ = sera(Role.HOSPITAL_ADMIN, "case", "erase", case, "--ground", "sent-by-mistake")
+    code, said, _ = sera(
+        Role.HOSPITAL_ADMIN, "case", "erase", case, "--ground", "sent-by-mistake"
+    )
     assert (code, "(sent-by-mistake)" in said) == (0, True)
     told = json.loads(
-        sera(Role.HOSPITAL_ADMIN, "case", "erase", case, "--ground", "retention", "--json")[1]
+        sera(
+            Role.HOSPITAL_ADMIN,
+            "case",
+            "erase",
+            case,
+            "--ground",
+            "retention",
+            "--json",
+        )[1]
     )
     assert told["ground"] == "sent-by-mistake"
     code, _, told = sera(Role.SUBMITTER, "case", "show", case)
@@ -62,21 +75,32 @@ def test_a_case_is_shown_then_erased_then_told_to_be_gone(sera, case):
 
 
 def test_a_submitter_erases_nothing_and_a_ground_has_to_be_named(sera, case):
-    code, _, told = sera(Role.SUBMITTER, "case", "erase", case, "--ground", "patient-request")
+    code, _, told = sera(
+        Role.SUBMITTER, "case", "erase", case, "--ground", "patient-request"
+    )
     assert (code, "[forbidden]" in told) == (1, True)
     assert sera(Role.HOSPITAL_ADMIN, "case", "erase", case)[0] == 2
 
 
-def test_how_long_cases_are_kept_is_set_and_shown_and_a_dry_run_changes_nothing(sera, case, ledger):
+def test_how_long_cases_are_kept_is_set_and_shown_and_a_dry_run_changes_nothing(
+    sera, case, ledger
+):
     with ledger.engine.begin() as owner:
-        owner.exec_driver_sql("UPDATE cases SET created_at = created_at - interval '40 days'")
+        owner.exec_driver_sql(
+            "UPDATE cases SET created_at = created_at - interval '40 days'"
+        )
         owner.exec_driver_sql("UPDATE jobs SET state = 'done'")
     change = ("hospital", "set", "north", "--retention-days", "30")
     assert (
         "erased after 30 days; older now, and erased with the next sweep: 1."
         in sera(Role.OPERATOR, *change, "--dry-run")[1]
     )
-    assert "Its cases are kept for ever." in sera(Role.OPERATOR, "hospital", "show", "north")[1]
+    assert (
+        "Its cases are kept for ever."
+        in sera(Role.OPERATOR, "hospital", "show", "north")[1]
+    )
     sera(Role.OPERATOR, *change)
     shown = sera(Role.OPERATOR, "hospital", "show", "north")[1]
-    assert "erased after 30 days; older now, and erased with the next sweep: 1." in shown
+    assert (
+        "erased after 30 days; older now, and erased with the next sweep: 1." in shown
+    )

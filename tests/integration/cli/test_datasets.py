@@ -33,7 +33,10 @@ def url(database_url: str, engines: EmbeddedEngines, tmp_path: Path) -> Iterator
     """Where a gateway that takes 1 MiB answers."""
     home = tmp_path / "home"
     settings = Settings(
-        home=home, database_url=database_url, broker_url=engines.broker_url, max_upload_mib=1
+        home=home,
+        database_url=database_url,
+        broker_url=engines.broker_url,
+        max_upload_mib=1,
     )
     with at_an_address(create_app(settings)) as address:
         yield address
@@ -90,10 +93,15 @@ def phantoms(folder: Path, count: int) -> list:
     """Images with masks, two of each patient."""
     for seed in range(count):
         (folder / f"{seed}.png").write_bytes(png(seed))
-        (folder / f"{seed}-mask.png").write_bytes(encode(draw(seed, size_px=128).mask * 255))
+        (folder / f"{seed}-mask.png").write_bytes(
+            encode(draw(seed, size_px=128).mask * 255)
+        )
     return write(
         folder,
-        [(f"{n}.png", n % 2, f"{n}-mask.png", f"P-{n // 2}", "north", "") for n in range(count)],
+        [
+            (f"{n}.png", n % 2, f"{n}-mask.png", f"P-{n // 2}", "north", "")
+            for n in range(count)
+        ],
     )
 
 
@@ -106,7 +114,14 @@ def test_a_folder_is_imported_and_imported_again_it_is_there(sera, folder):
         "It holds 6 images, 3 malignant.",
     ]
     code, out, _ = sera("dataset", "import", folder, "--name", "set", "--json")
-    told = {"dataset": "set", "added": 0, "known": 6, "refused": [], "images": 6, "malignant": 3}
+    told = {
+        "dataset": "set",
+        "added": 0,
+        "known": 6,
+        "refused": [],
+        "images": 6,
+        "malignant": 3,
+    }
     assert (code, json.loads(out)) == (0, told)
 
 
@@ -117,10 +132,14 @@ def test_what_the_dataset_has_is_not_sent_again(api, folder, ledger):
     found = [importing._hashed(row) for row in rows]
     sent = importing._missing(api, "set", found)
     assert [len(each.files) for each in sent] == [0, 0, 0, 0, 2, 2]
-    assert [new for _, new in importing.add_all(api, "set", rows)] == [False] * 4 + [True] * 2
+    assert [new for _, new in importing.add_all(api, "set", rows)] == [False] * 4 + [
+        True
+    ] * 2
 
 
-def test_an_import_that_was_broken_off_goes_on_where_it_was(api, sera, folder, monkeypatch):
+def test_an_import_that_was_broken_off_goes_on_where_it_was(
+    api, sera, folder, monkeypatch
+):
     monkeypatch.setattr(importing, "BATCH_ROWS", 2)
     rows = phantoms(folder, 20)
     with closing(importing.add_all(api, "set", rows)) as importer:
@@ -160,14 +179,20 @@ def test_refused_rows_are_told_line_by_line_with_exit_code_1(sera, folder):
     assert [line.split(" (")[0].strip() for line in refused] == [
         f"line {number}" for number, _ in lines
     ]
-    assert all(told in line for (_, told), line in zip(lines, refused, strict=True)), out
+    assert all(told in line for (_, told), line in zip(lines, refused, strict=True)), (
+        out
+    )
 
 
-def test_the_first_row_of_an_image_counts_whatever_batch_it_is_in(api, folder, monkeypatch):
+def test_the_first_row_of_an_image_counts_whatever_batch_it_is_in(
+    api, folder, monkeypatch
+):
     monkeypatch.setattr(importing, "BATCH_ROWS", 1)
     for seed in range(4):
         (folder / f"{seed}.png").write_bytes(png(seed))
-    rows = write(folder, [(f"{n % 4}.png", int(n < 4), "", "", "", "") for n in range(8)])
+    rows = write(
+        folder, [(f"{n % 4}.png", int(n < 4), "", "", "", "") for n in range(8)]
+    )
     told = {row.line: outcome for row, outcome in importing.add_all(api, "set", rows)}
     assert [told[line] for line in range(2, 6)] == [True] * 4
     assert {told[line].code for line in range(6, 10)} == {"label-differs"}
@@ -178,7 +203,10 @@ def test_two_imports_of_a_folder_at_once_add_each_image_once(api, folder, monkey
     rows = phantoms(folder, 12)
     with ThreadPoolExecutor(2) as pool:
         told = list(
-            pool.map(lambda _: [new for _, new in importing.add_all(api, "set", rows)], range(2))
+            pool.map(
+                lambda _: [new for _, new in importing.add_all(api, "set", rows)],
+                range(2),
+            )
         )
     assert sum(map(sum, told)) == 12
     assert api.get("/v1/datasets/set")["images"] == 12
@@ -189,7 +217,9 @@ def test_a_batch_over_the_gateways_cap_is_halved_and_only_what_is_too_large_alon
 ):
     noise = np.random.default_rng(0)
     for number, side in enumerate([300] * 16 + [1300]):
-        (folder / f"{number}.png").write_bytes(encode(noise.integers(0, 256, (side, side))))
+        (folder / f"{number}.png").write_bytes(
+            encode(noise.integers(0, 256, (side, side)))
+        )
     rows = write(folder, [(f"{n}.png", 1, "", "", "", "") for n in range(17)])
     *small, (row, refusal) = importing.add_all(api, "set", rows)
     assert [new for _, new in small] == [True] * 16
@@ -199,7 +229,11 @@ def test_a_batch_over_the_gateways_cap_is_halved_and_only_what_is_too_large_alon
 def test_a_manifest_without_rows_is_refused_before_anything_is_made(sera, folder):
     write(folder, [])
     code, out, err = sera("dataset", "import", folder, "--name", "none")
-    assert (code, out, err.strip().endswith("it has no rows. [manifest-invalid]")) == (1, "", True)
+    assert (code, out, err.strip().endswith("it has no rows. [manifest-invalid]")) == (
+        1,
+        "",
+        True,
+    )
     assert json.loads(sera("dataset", "list", "--json")[1]) == []
 
 
@@ -208,11 +242,22 @@ def test_a_dataset_is_split_frozen_corrected_and_told(sera, folder):
     sera("dataset", "import", folder, "--name", "set")
     assert "No version yet" in sera("dataset", "versions", "set")[1]
     parted = json.loads(
-        sera("dataset", "split", "set", "--by", "patient", "--test-share", "0.4", "--json")[1]
+        sera(
+            "dataset",
+            "split",
+            "set",
+            "--by",
+            "patient",
+            "--test-share",
+            "0.4",
+            "--json",
+        )[1]
     )
     assert (parted["test"], parted["train"]) == (4, 6)
     assert sera("dataset", "freeze", "set")[1].startswith("set version 1 (")
-    assert sera("dataset", "freeze", "set")[1].startswith("set is unchanged since version 1 (")
+    assert sera("dataset", "freeze", "set")[1].startswith(
+        "set is unchanged since version 1 ("
+    )
     told = sera("dataset", "split", "set", "--by", "site", "--sites", "north")[1]
     assert "10 held by frozen versions (6 of them in the other part)" in told
     changed = json.loads(
@@ -224,7 +269,10 @@ def test_a_dataset_is_split_frozen_corrected_and_told(sera, folder):
     second = json.loads(sera("dataset", "freeze", "set", "--json")[1])
     assert (second["number"], second["images"], second["malignant"]) == (2, 9, 4)
     found = json.loads(sera("dataset", "versions", "set", "--json")[1])
-    assert found[0]["difference"] | {"removed": 1, "relabelled": 1} == found[0]["difference"]
+    assert (
+        found[0]["difference"] | {"removed": 1, "relabelled": 1}
+        == found[0]["difference"]
+    )
     assert "1 removed, 1 relabelled" in sera("dataset", "versions", "set")[1]
     assert (
         "9 images, 4 malignant, 2 versions, clinical data, revision"
@@ -252,7 +300,16 @@ def test_what_cannot_be_done_is_said_in_one_sentence(sera, api):
 def test_an_outcome_is_recorded_and_taken_and_withdrawn(sera, api, url, key):
     with Api(url, key(Role.SUBMITTER)) as hospital:
         case = hospital.post("/v1/cases", **form())["case_id"]
-    telling = ("outcome", case, "--source", "histology", "--patient", "17", "--on", "2026-03-14")
+    telling = (
+        "outcome",
+        case,
+        "--source",
+        "histology",
+        "--patient",
+        "17",
+        "--on",
+        "2026-03-14",
+    )
     code, out, _ = sera(*telling, "--malignant", "--consent", role=Role.SUBMITTER)
     assert (code, out.strip()) == (
         0,

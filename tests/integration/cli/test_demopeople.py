@@ -16,7 +16,9 @@ URL = "http://testserver"
 
 @pytest.fixture
 def settings(database_url, engines, tmp_path) -> Settings:
-    return Settings(home=tmp_path, database_url=database_url, broker_url=engines.broker_url)
+    return Settings(
+        home=tmp_path, database_url=database_url, broker_url=engines.broker_url
+    )
 
 
 def said(settings) -> str:
@@ -40,7 +42,9 @@ def test_the_demos_people_sign_in_without_choosing_a_password(settings):
     who = CAST[1]
     with open_ledger(settings) as ledger:
         told = {"name": who.name, "password": admit(ledger, settings, who)}
-    with TestClient(create_app(settings), base_url=URL, headers={"Origin": URL}) as browser:
+    with TestClient(
+        create_app(settings), base_url=URL, headers={"Origin": URL}
+    ) as browser:
         answer = browser.post("/v1/session", json=told)
     assert answer.is_success, answer.text
     assert (answer.json()["role"], answer.json()["must_change"]) == (who.role, False)

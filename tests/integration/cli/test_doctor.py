@@ -6,7 +6,9 @@ from cli.commands.doctor import Verdict, disk_space, examine, own_recipes, safet
 from shared.settings import Settings
 
 
-@pytest.mark.parametrize(("production", "verdict"), [(False, Verdict.NOTE), (True, Verdict.FAIL)])
+@pytest.mark.parametrize(
+    ("production", "verdict"), [(False, Verdict.NOTE), (True, Verdict.FAIL)]
+)
 def test_an_unsafe_setting_is_a_word_of_warning_and_in_production_a_fault(
     tmp_path, production, verdict
 ):
@@ -22,7 +24,9 @@ def test_a_database_that_does_not_answer_is_said_to_be_away(tmp_path: Path):
 
 
 def test_less_room_than_asked_for_is_a_fault(tmp_path: Path):
-    verdict, told = disk_space(Settings(home=tmp_path / "not yet made", least_free_mib=2**40))
+    verdict, told = disk_space(
+        Settings(home=tmp_path / "not yet made", least_free_mib=2**40)
+    )
     assert verdict is Verdict.FAIL
     assert "Free some space" in told
     assert disk_space(Settings(home=tmp_path, least_free_mib=0))[0] is not Verdict.FAIL

@@ -80,7 +80,9 @@ def test_a_clock_that_is_off_is_a_word_of_warning_and_past_what_codes_forgive_a_
         assert (found, "timedatectl" in told) == (verdict, True)
 
 
-def test_a_schema_that_waits_for_its_migrations_is_a_fault_with_the_step(settings, where, ledger):
+def test_a_schema_that_waits_for_its_migrations_is_a_fault_with_the_step(
+    settings, where, ledger
+):
     with ledger.engine.begin() as line:
         line.execute(text("UPDATE alembic_version SET version_num = '0019'"))
     verdict, told = examine(lambda each: schema(each, where), settings)
@@ -95,7 +97,9 @@ def test_a_queue_is_told_with_its_oldest_and_its_dead(settings, where, ledger):
         book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
         failed = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
     with ledger.engine.begin() as line:
-        line.execute(text("UPDATE jobs SET state = 'failed' WHERE id = :job"), {"job": failed})
+        line.execute(
+            text("UPDATE jobs SET state = 'failed' WHERE id = :job"), {"job": failed}
+        )
     verdict, told = queue(settings, where)
     assert (verdict, "1 dead letters" in told) == (Verdict.NOTE, True)
     with ledger.engine.begin() as line:
@@ -119,7 +123,8 @@ def test_recipes_without_their_weights_are_told_with_the_files(settings, where, 
     lack = Lack("vgg19", "vgg19.pth", "/weights", "")
     with ledger.system_session("trainer") as house:
         house.trainers.report(
-            "machine-1", {"koh2020": [lack], "light": [Lack("x", "x.pth", "/weights", "https://x")]}
+            "machine-1",
+            {"koh2020": [lack], "light": [Lack("x", "x.pth", "/weights", "https://x")]},
         )
     verdict, told = recipes(settings, where)
     assert (verdict, "koh2020 lacks vgg19.pth" in told, "light" in told) == (
@@ -129,7 +134,9 @@ def test_recipes_without_their_weights_are_told_with_the_files(settings, where, 
     )
 
 
-def test_a_backup_is_told_with_its_age_and_one_that_is_late_with_the_step(settings, where, ledger):
+def test_a_backup_is_told_with_its_age_and_one_that_is_late_with_the_step(
+    settings, where, ledger
+):
     assert "None was ever made" in backup(settings, where)[1]
     with ledger.system_session("cli") as house:
         house.audit.record(Event.BACKUP_MADE, backup="20261125", schema="0020", files=1)
@@ -153,22 +160,26 @@ def test_where_nothing_runs_it_says_so_once(settings):
         (-1, Verdict.FAIL, "expired"),
     ],
 )
-def test_a_certificate_is_told_before_it_ends(tmp_path, monkeypatch, days, verdict, said):
+def test_a_certificate_is_told_before_it_ends(
+    tmp_path, monkeypatch, days, verdict, said
+):
     path = made(tmp_path, days)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     with presented(path) as port:
-        found, told = certificate(Settings(home=tmp_path, public_url=f"https://localhost:{port}"))
+        found, told = certificate(
+            Settings(home=tmp_path, public_url=f"https://localhost:{port}")
+        )
     assert (found, said in told) == (verdict, True), told
 
 
 def made(folder: Path, days: int) -> Path:
     """A certificate of our own for localhost, with its key."""
-    key, name = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "us")]),
-    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "us")])
     now = datetime.now(UTC)
-    built = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    built = x509.CertificateBuilder(
+        name, name, key.public_key(), x509.random_serial_number()
+    )
     built = built.not_valid_before(now - timedelta(days=100)).not_valid_after(
         now + timedelta(days=days, hours=1)
     )
@@ -176,10 +187,13 @@ def made(folder: Path, days: int) -> Path:
         x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
     )
     form = serialization.PrivateFormat.PKCS8
-    private = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, form, serialization.NoEncryption()
+    )
     path = folder / "certificate.pem"
     path.write_bytes(
-        built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM) + private
+        built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        + private
     )
     return path
 

@@ -26,13 +26,15 @@ def sera(operator, monkeypatch, capsys) -> Callable[..., Ran]:
 
 
 def good(url: str, key: str) -> bool:
-    return httpx2.get(f"{url}/v1/jobs", headers={"Authorization": f"Bearer {key}"}).is_success
+    return httpx2.get(
+        f"{url}/v1/jobs", headers={"Authorization": f"Bearer {key}"}
+    ).is_success
 
 
 def test_a_key_is_made_rotated_and_revoked(sera, url):
-    old = sera("create", "--hospital", "north", "--label", "pacs", "--expires-days", "30")[
-        1
-    ].strip()
+    old = sera(
+        "create", "--hospital", "north", "--label", "pacs", "--expires-days", "30"
+    )[1].strip()
     code, new, told = sera("rotate", old.split("_")[1], "--overlap-days", "3")
     assert (code, good(url, old), good(url, new.strip())) == (0, True, True)
     assert "cannot be shown again" in told

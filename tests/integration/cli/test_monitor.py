@@ -30,7 +30,9 @@ def sera(operator, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., str
 
 def line(printed: str, *words: str) -> str:
     """The only line that holds these words."""
-    (found,) = [row for row in printed.splitlines() if all(word in row for word in words)]
+    (found,) = [
+        row for row in printed.splitlines() if all(word in row for word in words)
+    ]
     return found
 
 
@@ -39,8 +41,16 @@ def test_monitoring_is_shown_as_tables_and_as_json(sera, ledger):
     observing.model(reference={"images": 900, "quantiles": {"score": UNIFORM}})
     labels = [number % 3 == 0 for number in range(60)]
     scores = [0.7 + 0.004 * number + 0.05 * was for number, was in enumerate(labels)]
-    told = {"score": scores, "risk": 0.5, "malignant": labels, "benign_p": 0.4, "malignant_p": 0.6}
-    observing.results(60, "north [1]", "CX50", **told, warnings=[("saturated",)] * 15 + [()] * 45)
+    told = {
+        "score": scores,
+        "risk": 0.5,
+        "malignant": labels,
+        "benign_p": 0.4,
+        "malignant_p": 0.6,
+    }
+    observing.results(
+        60, "north [1]", "CX50", **told, warnings=[("saturated",)] * 15 + [()] * 45
+    )
     observing.results(4, "south", decision="refer", days_ago=60)
     observing.failed("north [1]", "image-blank")
 
@@ -61,7 +71,9 @@ def test_monitoring_is_shown_as_tables_and_as_json(sera, ledger):
     assert line(coverage, "north [1]", "│      90% │")
 
     assert (
-        json.loads(sera("drift", "--json", "--hospital", "south", "--days", "90"))["groups"][0]["n"]
+        json.loads(sera("drift", "--json", "--hospital", "south", "--days", "90"))[
+            "groups"
+        ][0]["n"]
         == 4
     )
     assert "no reference" not in sera("drift", "--hospital", "south")

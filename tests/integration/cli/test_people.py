@@ -31,7 +31,9 @@ def person(operator, monkeypatch, capsys) -> Callable[..., Ran]:
 
 
 def status(url: str, name: str, password: str) -> int:
-    return httpx2.post(f"{url}/v1/session", json={"name": name, "password": password}).status_code
+    return httpx2.post(
+        f"{url}/v1/session", json={"name": name, "password": password}
+    ).status_code
 
 
 def test_a_person_is_made_reset_disabled_and_let_in_again(person, url, ledger):
@@ -41,14 +43,21 @@ def test_a_person_is_made_reset_disabled_and_let_in_again(person, url, ledger):
     assert (code, status(url, "a.reader", password.strip())) == (0, 201)
     assert f"{url}/sign-in" in told
     again = person("reset", "a.reader")[1].strip()
-    assert (status(url, "a.reader", password.strip()), status(url, "a.reader", again)) == (401, 201)
+    assert (
+        status(url, "a.reader", password.strip()),
+        status(url, "a.reader", again),
+    ) == (401, 201)
     assert "signed out everywhere" in person("disable", "a.reader")[1]
     assert "disabled" in person("list")[1]
     assert status(url, "a.reader", again) == 401
     assert "may sign in again" in person("enable", "a.reader")[1]
     assert "may try again" in person("unlock", "a.reader")[1]
     (listed,) = json.loads(person("list", "--json")[1])
-    assert (listed["name"], listed["hospital"], listed["role"]) == ("a.reader", "north", "reader")
+    assert (listed["name"], listed["hospital"], listed["role"]) == (
+        "a.reader",
+        "north",
+        "reader",
+    )
 
 
 def test_a_name_that_nobody_has_is_said_to_be_so(person):
@@ -56,11 +65,15 @@ def test_a_name_that_nobody_has_is_said_to_be_so(person):
     assert (code, "[person-unknown]" in told) == (1, True)
 
 
-def test_the_console_says_the_first_operators_password_once(database_url, ledger: Ledger):
+def test_the_console_says_the_first_operators_password_once(
+    database_url, ledger: Ledger
+):
     console = Console(file=StringIO(), width=200)
     stack = SimpleNamespace(database_url=database_url, url="http://127.0.0.1:8000")
     greet(console, stack)
     first = console.file.getvalue()
-    assert "http://127.0.0.1:8000/sign-in as operator with the one-time password" in first
+    assert (
+        "http://127.0.0.1:8000/sign-in as operator with the one-time password" in first
+    )
     greet(console, stack)
     assert console.file.getvalue() == first

@@ -42,7 +42,9 @@ class Foreground:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self.state = json.loads(process.stdout.readline() or "{}")
-        self.family = psutil.Process(process.pid).children(recursive=True) if self.state else []
+        self.family = (
+            psutil.Process(process.pid).children(recursive=True) if self.state else []
+        )
 
     def all_end(self, timeout_s: float = 20) -> bool:
         """Wait until it has; a zombie has ended too, where nobody reaps orphans, as in a container."""
@@ -81,7 +83,11 @@ def foreground() -> Iterator[Callable[..., Foreground]]:
     def start(home: Path, *arguments: str) -> Foreground:
         command = (sys.executable, "-c", RUN, str(home), *arguments)
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=-1, text=True
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=-1,
+            text=True,
         )
         started.append(Foreground(process))
         return started[-1]

@@ -16,7 +16,11 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def env(tmp_path: Path, port: int) -> dict[str, str]:
-    others = {name: value for name, value in os.environ.items() if not name.startswith("SERA_")}
+    others = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SERA_")
+    }
     return others | {
         "PYTHONPATH": str(ROOT),
         "SERA_HOME": str(tmp_path / "home"),
@@ -78,7 +82,9 @@ def test_doctor_finds_this_machine_fit(env: dict[str, str], tmp_path: Path) -> N
     assert "9." in findings["valkey"]["detail"]
 
 
-def test_doctor_fails_where_something_is_in_the_way(sera, tmp_path: Path, port: int) -> None:
+def test_doctor_fails_where_something_is_in_the_way(
+    sera, tmp_path: Path, port: int
+) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
         other.listen()

@@ -10,13 +10,19 @@ from deploy.local import EmbeddedEngines
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_everything(tmp_path: Path, foreground, number: signal.Signals) -> None:
+def test_a_signal_stops_everything(
+    tmp_path: Path, foreground, number: signal.Signals
+) -> None:
     stack = foreground(tmp_path / "home")
     assert list(stack.state) == ["postgres", "valkey", "api", "worker"]
     stack.process.send_signal(number)
     assert stack.all_end()
     assert stack.process.returncode == 0
-    left = sorted(path.name for path in (tmp_path / "home" / "run").rglob("*") if not path.is_dir())
+    left = sorted(
+        path.name
+        for path in (tmp_path / "home" / "run").rglob("*")
+        if not path.is_dir()
+    )
     assert left == ["lock"]
 
 
@@ -36,7 +42,9 @@ def test_kill_9_of_the_supervisor_leaves_no_process(tmp_path: Path, foreground) 
     assert stack.all_end()
 
 
-def test_a_start_right_after_kill_9_goes_on_with_the_data(tmp_path: Path, foreground) -> None:
+def test_a_start_right_after_kill_9_goes_on_with_the_data(
+    tmp_path: Path, foreground
+) -> None:
     stack = foreground(tmp_path / "home")
     stack.process.kill()
     stack.process.wait()

@@ -34,7 +34,9 @@ def test_a_second_start_goes_on_with_all_data(tmp_path: Path) -> None:
         assert ask(engines.database_url, "SELECT id FROM nodule") == [(7,)]
 
 
-def test_the_database_is_durable_and_cannot_be_reached_from_the_network(tmp_path: Path) -> None:
+def test_the_database_is_durable_and_cannot_be_reached_from_the_network(
+    tmp_path: Path,
+) -> None:
     with EmbeddedEngines(tmp_path) as engines:
         names = (
             "fsync",
@@ -44,7 +46,9 @@ def test_the_database_is_durable_and_cannot_be_reached_from_the_network(tmp_path
             "server_encoding",
         )
         asked = ", ".join(f"current_setting('{name}')" for name in names)
-        assert ask(engines.database_url, f"SELECT {asked}") == [("on", "on", "on", "", "UTF8")]
+        assert ask(engines.database_url, f"SELECT {asked}") == [
+            ("on", "on", "on", "", "UTF8")
+        ]
         ports = [
             line
             for pid in engines.state.pids.values()
@@ -55,7 +59,11 @@ def test_the_database_is_durable_and_cannot_be_reached_from_the_network(tmp_path
 
 def test_the_broker_carries_messages(tmp_path: Path) -> None:
     engines = EmbeddedEngines(tmp_path, durable=False)
-    with engines, kombu.Connection(engines.broker_url) as line, line.SimpleQueue("bell") as bell:
+    with (
+        engines,
+        kombu.Connection(engines.broker_url) as line,
+        line.SimpleQueue("bell") as bell,
+    ):
         bell.put("ring")
         assert bell.get(timeout=10).payload == "ring"
 
@@ -72,7 +80,9 @@ def test_two_homes_run_side_by_side(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["d" * 150, "a b,ü%40"])
-def test_a_home_whose_path_fits_no_socket_works_all_the_same(tmp_path: Path, name: str) -> None:
+def test_a_home_whose_path_fits_no_socket_works_all_the_same(
+    tmp_path: Path, name: str
+) -> None:
     with EmbeddedEngines(tmp_path / name, durable=False) as engines:
         assert ask(engines.database_url, "SELECT 1") == [(1,)]
         sockets = Path(engines.state.sockets)
@@ -95,12 +105,16 @@ def test_a_killed_database_comes_back_with_what_was_committed(tmp_path: Path) ->
         assert ask(engines.database_url, "SELECT id FROM nodule") == [(7,)]
 
 
-def test_a_lock_file_whose_number_another_program_has_now_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_lock_file_whose_number_another_program_has_now_is_no_obstacle(
+    tmp_path: Path,
+) -> None:
     with EmbeddedEngines(tmp_path, durable=False) as engines:
         data = engines.home.database
         left = (data / "postmaster.pid").read_text().splitlines()
     with subprocess.Popen(["sleep", "600"], user=data.stat().st_uid) as other:
-        (data / "postmaster.pid").write_text("\n".join([str(other.pid), *left[1:]]) + "\n")
+        (data / "postmaster.pid").write_text(
+            "\n".join([str(other.pid), *left[1:]]) + "\n"
+        )
         try:
             with EmbeddedEngines(tmp_path, durable=False) as engines:
                 assert ask(engines.database_url, "SELECT 1") == [(1,)]
@@ -117,7 +131,9 @@ def test_a_creation_cut_short_is_begun_again(tmp_path: Path) -> None:
     assert not draft.exists()
 
 
-def test_a_database_of_another_version_is_refused_with_both_named(tmp_path: Path) -> None:
+def test_a_database_of_another_version_is_refused_with_both_named(
+    tmp_path: Path,
+) -> None:
     data = tmp_path / "postgres"
     data.mkdir(mode=0o700)
     (data / "PG_VERSION").write_text("16\n")
@@ -141,18 +157,26 @@ def test_only_the_user_who_runs_the_stack_may_connect(tmp_path: Path) -> None:
         pytest.skip("needs root, to be another user")
     with EmbeddedEngines(tmp_path, durable=False) as engines:
         sockets = f"{engines.state.sockets}/postgres"
-        asked = (
-            f"import psycopg2; psycopg2.connect(host={sockets!r}, user='postgres', dbname='sera')"
+        asked = f"import psycopg2; psycopg2.connect(host={sockets!r}, user='postgres', dbname='sera')"
+        daemon = (
+            "setpriv",
+            "--reuid=1",
+            "--regid=1",
+            "--clear-groups",
+            "--inh-caps=+dac_override",
         )
-        daemon = ("setpriv", "--reuid=1", "--regid=1", "--clear-groups", "--inh-caps=+dac_override")
         bits = ("--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup", "--")
         said = subprocess.run(
-            [*daemon, *bits, sys.executable, "-c", asked], capture_output=True, text=True
+            [*daemon, *bits, sys.executable, "-c", asked],
+            capture_output=True,
+            text=True,
         )
     assert "Peer authentication failed" in said.stderr
 
 
-def test_root_runs_the_database_as_another_user_in_folders_closed_to_it(tmp_path: Path) -> None:
+def test_root_runs_the_database_as_another_user_in_folders_closed_to_it(
+    tmp_path: Path,
+) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root")
     closed = tmp_path / "closed"
@@ -164,7 +188,9 @@ def test_root_runs_the_database_as_another_user_in_folders_closed_to_it(tmp_path
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_database_made_by_an_ordinary_user_is_run_as_that_user_by_root(tmp_path: Path) -> None:
+def test_a_database_made_by_an_ordinary_user_is_run_as_that_user_by_root(
+    tmp_path: Path,
+) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root")
     with EmbeddedEngines(tmp_path, durable=False) as engines:

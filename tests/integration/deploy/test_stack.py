@@ -37,7 +37,10 @@ def test_a_stack_is_up_inside_and_gone_outside(tmp_path, web, port) -> None:
         assert found == stack.state
         assert found.ready
         assert list(found.pids) == ["api"]
-    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+    with (
+        pytest.raises(ConnectionRefusedError),
+        socket.create_connection(("127.0.0.1", port)),
+    ):
         pass
     with pytest.raises(StackNotRunning):
         StackState.load(tmp_path / "home")
@@ -47,7 +50,10 @@ def test_the_users_own_engines_are_used_and_none_started(tmp_path, toy) -> None:
     tell = toy("tell", 'env | grep ^SERA_; touch "$SERA_READY_FILE"; exec sleep 600')
     with Stack(tmp_path, services=(tell,), urls=ELSEWHERE) as stack:
         assert list(stack.state.pids) == ["tell"]
-        told = dict(line.split("=", 1) for line in stack.home.log("tell").read_text().splitlines())
+        told = dict(
+            line.split("=", 1)
+            for line in stack.home.log("tell").read_text().splitlines()
+        )
     assert told["SERA_DATABASE_URL"] == ELSEWHERE.database
     assert told["SERA_BROKER_URL"] == ELSEWHERE.broker
     assert told["SERA_OBJECTS_URL"] == ELSEWHERE.objects
@@ -57,11 +63,17 @@ def test_the_users_own_engines_are_used_and_none_started(tmp_path, toy) -> None:
 def test_only_the_migrations_are_told_how_to_reach_the_database_as_its_owner(
     tmp_path, toy, monkeypatch
 ) -> None:
-    monkeypatch.setenv("SERA_DATABASE_OWNER_URL", "postgresql://owner@database.example/sera")
+    monkeypatch.setenv(
+        "SERA_DATABASE_OWNER_URL", "postgresql://owner@database.example/sera"
+    )
     say = 'env | grep ^SERA_DATABASE; touch "$SERA_READY_FILE"; exec sleep 600'
     urls = replace(ELSEWHERE, database_owner="postgresql://owner@database.example/sera")
-    with Stack(tmp_path, services=(toy("migrate", say), toy("api", say)), urls=urls) as stack:
-        migrate, api = (stack.home.log(name).read_text().split() for name in ("migrate", "api"))
+    with Stack(
+        tmp_path, services=(toy("migrate", say), toy("api", say)), urls=urls
+    ) as stack:
+        migrate, api = (
+            stack.home.log(name).read_text().split() for name in ("migrate", "api")
+        )
     service = f"SERA_DATABASE_URL={ELSEWHERE.database}"
     assert set(api) == {service}
     assert set(migrate) == {service, f"SERA_DATABASE_OWNER_URL={urls.database_owner}"}
@@ -84,8 +96,15 @@ def test_a_busy_port_is_named_before_anything_starts(tmp_path, toy, port) -> Non
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
         other.listen()
-        stack = Stack(tmp_path, port, services=(toy("api"),), urls=ELSEWHERE, observe=said.append)
-        with pytest.raises(PortBusy, match=rf"Port {port} of 127.0.0.1 .* set SERA_PORT"), stack:
+        stack = Stack(
+            tmp_path, port, services=(toy("api"),), urls=ELSEWHERE, observe=said.append
+        )
+        with (
+            pytest.raises(
+                PortBusy, match=rf"Port {port} of 127.0.0.1 .* set SERA_PORT"
+            ),
+            stack,
+        ):
             pass
     assert said == []
 
@@ -93,18 +112,26 @@ def test_a_busy_port_is_named_before_anything_starts(tmp_path, toy, port) -> Non
 def test_a_second_stack_on_the_same_home_is_told_who_runs_it(tmp_path, toy) -> None:
     with Stack(tmp_path, services=(toy("api"),), urls=ELSEWHERE) as first:
         second = Stack(tmp_path, services=(toy("api"),), urls=ELSEWHERE)
-        with pytest.raises(AlreadyRunning, match=f"process {os.getpid()} of user"), second:
+        with (
+            pytest.raises(AlreadyRunning, match=f"process {os.getpid()} of user"),
+            second,
+        ):
             pass
         assert StackState.load(tmp_path) == first.state
 
 
-def test_a_child_that_fails_at_the_start_takes_the_others_with_it(tmp_path, toy) -> None:
+def test_a_child_that_fails_at_the_start_takes_the_others_with_it(
+    tmp_path, toy
+) -> None:
     said: list[Event] = []
     bad = toy("bad", "echo no weights; exit 4", after=("api",))
-    stack = Stack(tmp_path, services=(toy("api"), bad), urls=ELSEWHERE, observe=said.append)
+    stack = Stack(
+        tmp_path, services=(toy("api"), bad), urls=ELSEWHERE, observe=said.append
+    )
     with (
         pytest.raises(
-            ChildFailed, match=r"bad did not come up: it ended with exit code 4.*ends: no weights"
+            ChildFailed,
+            match=r"bad did not come up: it ended with exit code 4.*ends: no weights",
         ),
         stack,
     ):
@@ -116,7 +143,11 @@ def test_a_child_that_fails_at_the_start_takes_the_others_with_it(tmp_path, toy)
 def test_a_crashed_service_comes_back_under_a_new_number(tmp_path, toy) -> None:
     said: queue.Queue[Event] = queue.Queue()
     stack = Stack(
-        tmp_path, services=(toy("api"),), urls=ELSEWHERE, backoff=Backoff(0.01), observe=said.put
+        tmp_path,
+        services=(toy("api"),),
+        urls=ELSEWHERE,
+        backoff=Backoff(0.01),
+        observe=said.put,
     )
     with stack:
         first = stack.state.pids["api"]

@@ -35,7 +35,8 @@ def links(ledger):
 def test_every_chain_begins_at_one_and_holds_together(ledger, hospitals, links):
     with ledger.system_session("test") as house:
         house.audit.record_all(
-            Entry(Event.JOB_DONE, hospital, details=AWKWARD) for hospital in hospitals * 5
+            Entry(Event.JOB_DONE, hospital, details=AWKWARD)
+            for hospital in hospitals * 5
         )
         house.audit.record(Event.MODEL_STORED, model="d" * 64)
     chains = {}
@@ -52,11 +53,15 @@ def test_every_chain_begins_at_one_and_holds_together(ledger, hospitals, links):
         assert all(after.previous == before.hash for before, after in pairwise(events))
 
 
-def test_many_writers_of_the_same_chains_leave_no_gap_and_no_deadlock(ledger, hospitals, links):
+def test_many_writers_of_the_same_chains_leave_no_gap_and_no_deadlock(
+    ledger, hospitals, links
+):
     def write(turn):
         order = hospitals if turn % 2 else hospitals[::-1]
         with ledger.system_session("test") as house:
-            house.audit.record_all(Entry(Event.JOB_DONE, hospital) for hospital in order * 2)
+            house.audit.record_all(
+                Entry(Event.JOB_DONE, hospital) for hospital in order * 2
+            )
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(40)))
@@ -110,7 +115,9 @@ def test_what_is_rolled_back_leaves_no_gap(ledger, hospitals, links):
 
 def test_a_pager_never_misses_an_event_of_its_hospital(ledger, hospitals):
     with ledger.system_session("test") as house:
-        house.audit.record_all(Entry(Event.JOB_DONE, hospital) for hospital in hospitals * 3)
+        house.audit.record_all(
+            Entry(Event.JOB_DONE, hospital) for hospital in hospitals * 3
+        )
     with ledger.hospital_session(hospitals[0], "test") as book:
         numbers = [each.number for each in book.audit.page()]
     assert numbers == [1, 2, 3, 4]
@@ -118,10 +125,17 @@ def test_a_pager_never_misses_an_event_of_its_hospital(ledger, hospitals):
 
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE audit_events SET actor = 'x'", "DELETE FROM audit_events", "TRUNCATE audit_events"],
+    [
+        "UPDATE audit_events SET actor = 'x'",
+        "DELETE FROM audit_events",
+        "TRUNCATE audit_events",
+    ],
 )
 def test_the_trail_can_only_grow(ledger, hospitals, statement):
-    with pytest.raises(DBAPIError, match="append-only"), ledger.engine.begin() as connection:
+    with (
+        pytest.raises(DBAPIError, match="append-only"),
+        ledger.engine.begin() as connection,
+    ):
         connection.execute(text(statement))
 
 
@@ -140,7 +154,9 @@ def test_a_writer_cannot_choose_its_place_or_its_time(ledger, links):
 @pytest.mark.parametrize(
     "actor", [AWKWARD["text"], "\x01\x1f\x7f\x80\u2028\ufeff\uffff", "</script>&'"]
 )
-def test_any_text_is_hashed_alike_by_the_database_and_by_who_proves_it(ledger, links, actor):
+def test_any_text_is_hashed_alike_by_the_database_and_by_who_proves_it(
+    ledger, links, actor
+):
     with ledger.system_session(actor) as house:
         house.audit.record(Event.RUN_DONE, run=actor)
     (link,) = links()
@@ -158,9 +174,15 @@ def test_a_read_is_recorded_once_for_each_reader(ledger, submit):
             book.audit.record_reads(Event.CASE_READ, [(case, None)])
     with ledger.hospital_session(hospital, "test") as book:
         reads = [
-            (each.event, each.actor) for each in book.audit.page() if each.event.endswith(".read")
+            (each.event, each.actor)
+            for each in book.audit.page()
+            if each.event.endswith(".read")
         ]
-    told = [(event, key) for key in ("key:a", "key:b") for event in ("result.read", "case.read")]
+    told = [
+        (event, key)
+        for key in ("key:a", "key:b")
+        for event in ("result.read", "case.read")
+    ]
     assert reads == told
 
 
@@ -180,6 +202,8 @@ def test_events_of_before_the_chain_are_chained_in_their_order(database_url):
         ).all()
         connection.commit()
     engine.dispose()
-    assert [(row[0], row[3]) for row in rows] == [(n + 1, f'{{"n": {n}}}') for n in range(3)]
+    assert [(row[0], row[3]) for row in rows] == [
+        (n + 1, f'{{"n": {n}}}') for n in range(3)
+    ]
     assert [row[1] for row in rows] == [ORIGINLESS, rows[0][2], rows[1][2]]
     assert all(row[2] == row[4] for row in rows)

@@ -14,7 +14,9 @@ def dataset(ledger):
         ("d", False, Split.TEST, None, None, None),
     ]
     images = [
-        LabelledImage(sha * 64, malignant, split, site=site, patient=patient, size_mm=size)
+        LabelledImage(
+            sha * 64, malignant, split, site=site, patient=patient, size_mm=size
+        )
         for sha, malignant, split, site, patient, size in rows
     ]
     with ledger.system_session("test") as house:

@@ -77,7 +77,11 @@ def test_the_last_outcome_counts_and_the_earlier_ones_stay(ledger, case, say):
     say(this, replace(NO, malignant=False, patient=None))
     with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
-        events = [entry for entry in house.audit.page() if entry.event == Event.OUTCOME_RECORDED]
+        events = [
+            entry
+            for entry in house.audit.page()
+            if entry.event == Event.OUTCOME_RECORDED
+        ]
     with ledger.hospital_session(hospital, "test") as book:
         latest = book.outcomes.latest(this)
     assert (latest.malignant, latest.consent, len(latest.patient)) == (False, False, 32)
@@ -106,7 +110,9 @@ def test_a_case_with_consent_comes_into_the_draft_as_the_hospital_sent_it(
     with ledger.system_session("test") as house:
         patient = house.pseudonyms.of("17")
     assert rows() == [
-        LabelledImage(sha(1), True, Split.TRAIN, roi, None, 7, patient, "north", 11.5, None)
+        LabelledImage(
+            sha(1), True, Split.TRAIN, roi, None, 7, patient, "north", 11.5, None
+        )
     ]
     assert (take().added, take().known) == (0, 0)
 
@@ -122,7 +128,9 @@ def test_filters_narrow_what_is_added(case, say, take):
         take(hospital="west")
 
 
-def test_a_corrected_label_corrects_the_draft_and_no_frozen_version(case, say, take, rows, ledger):
+def test_a_corrected_label_corrects_the_draft_and_no_frozen_version(
+    case, say, take, rows, ledger
+):
     this = case(1)
     say(this, YES)
     take()
@@ -137,14 +145,19 @@ def test_a_corrected_label_corrects_the_draft_and_no_frozen_version(case, say, t
 def test_withdrawn_consent_takes_the_image_out_and_says_which_versions_hold_it(
     case, say, take, rows, ledger
 ):
-    this, frozen_only = case(1), case(2)
+    this = case(1)
+    frozen_only = case(2)
     say(this, YES)
     say(frozen_only, YES)
     take()
     version = freeze(ledger)
     say(this, NO)
     (gone,) = take(since=datetime.now(UTC) + timedelta(days=1)).withdrawn
-    assert (gone.case_id, gone.image_sha256, gone.versions) == (this, sha(1), (version.number,))
+    assert (gone.case_id, gone.image_sha256, gone.versions) == (
+        this,
+        sha(1),
+        (version.number,),
+    )
     assert [row.image_sha256 for row in rows()] == [sha(2)]
     assert (take().withdrawn, take().added) == ([], 0)
 
@@ -152,21 +165,28 @@ def test_withdrawn_consent_takes_the_image_out_and_says_which_versions_hold_it(
 def test_consent_withdrawn_since_the_last_taking_is_honoured_by_the_freeze_itself(
     case, say, take, ledger
 ):
-    this, other = case(1), case(2)
+    this = case(1)
+    other = case(2)
     say(this, YES)
     say(other, YES)
     take()
     say(this, NO)
     version = freeze(ledger)
     with ledger.system_session("test") as house:
-        assert [row.image_sha256 for row in house.versions.images(version.id)] == [sha(2)]
+        assert [row.image_sha256 for row in house.versions.images(version.id)] == [
+            sha(2)
+        ]
         recorded = [
-            entry for entry in house.audit.page() if entry.details.get("change") == "withdrawn"
+            entry
+            for entry in house.audit.page()
+            if entry.details.get("change") == "withdrawn"
         ]
     assert [entry.case_id for entry in recorded] == [this]
 
 
-def test_consent_given_again_brings_the_image_back_into_its_old_part(case, say, take, rows, ledger):
+def test_consent_given_again_brings_the_image_back_into_its_old_part(
+    case, say, take, rows, ledger
+):
     this = case(1)
     say(this, YES)
     take()
@@ -179,8 +199,11 @@ def test_consent_given_again_brings_the_image_back_into_its_old_part(case, say, 
     assert rows()[0].split == Split.TEST
 
 
-def test_an_image_sent_twice_is_one_image_and_the_last_word_on_it_counts(case, say, take, rows):
-    first, again = case(1), case(1, size_mm=20.0)
+def test_an_image_sent_twice_is_one_image_and_the_last_word_on_it_counts(
+    case, say, take, rows
+):
+    first = case(1)
+    again = case(1, size_mm=20.0)
     say(first, YES)
     say(again, replace(YES, malignant=False))
     assert take().added == 1
@@ -189,11 +212,15 @@ def test_an_image_sent_twice_is_one_image_and_the_last_word_on_it_counts(case, s
     assert [gone.image_sha256 for gone in take().withdrawn] == [sha(1)]
 
 
-def test_a_new_image_of_a_frozen_patient_goes_where_the_patient_is(case, say, take, rows, ledger):
+def test_a_new_image_of_a_frozen_patient_goes_where_the_patient_is(
+    case, say, take, rows, ledger
+):
     with ledger.system_session("test") as house:
-        dataset, patient = house.datasets.ensure("set"), house.pseudonyms.of("17")
+        dataset = house.datasets.ensure("set")
+        patient = house.pseudonyms.of("17")
         house.drafts.offer(
-            dataset, [LabelledImage(sha(9), False, Split.TEST, patient=patient, site="north")]
+            dataset,
+            [LabelledImage(sha(9), False, Split.TEST, patient=patient, site="north")],
         )
     freeze(ledger)
     say(case(1), YES)
@@ -209,8 +236,13 @@ def test_a_new_image_of_a_frozen_patient_goes_where_the_patient_is(case, say, ta
 def test_an_imported_image_is_left_as_it_is_and_a_contradiction_reported(
     case, say, take, rows, ledger
 ):
-    imported = [LabelledImage(sha(1), True, Split.TRAIN), LabelledImage(sha(2), False, Split.TRAIN)]
-    imported = [replace(image, site="north", size_mm=CASE.size_mm) for image in imported]
+    imported = [
+        LabelledImage(sha(1), True, Split.TRAIN),
+        LabelledImage(sha(2), False, Split.TRAIN),
+    ]
+    imported = [
+        replace(image, site="north", size_mm=CASE.size_mm) for image in imported
+    ]
     with ledger.system_session("test") as house:
         house.drafts.offer(house.datasets.ensure("set"), imported)
     for number in (1, 2):
@@ -224,14 +256,21 @@ def test_an_imported_image_is_left_as_it_is_and_a_contradiction_reported(
     assert rows() == imported
 
 
-def test_a_case_whose_image_could_not_be_read_is_refused_with_the_reason(case, say, take, ledger):
+def test_a_case_whose_image_could_not_be_read_is_refused_with_the_reason(
+    case, say, take, ledger
+):
     this = case(1)
     with ledger.system_session("test") as house:
         hospital = house.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as book:
         book.jobs.open(this, Priority.ROUTINE)
     with ledger.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE jobs SET state = 'failed', reason = 'image-unreadable'")
+        connection.exec_driver_sql(
+            "UPDATE jobs SET state = 'failed', reason = 'image-unreadable'"
+        )
     say(this, YES)
     (refused,) = take().refused
-    assert (refused.reason.code, "image-unreadable" in str(refused.reason)) == ("case-failed", True)
+    assert (refused.reason.code, "image-unreadable" in str(refused.reason)) == (
+        "case-failed",
+        True,
+    )

@@ -6,13 +6,22 @@ import pytest
 from shared.domain.events import Event
 from shared.domain.training import Split
 from shared.ledger.datasets import LabelledImage, Share
-from shared.ledger.drafts import ImageDiffers, ImageUnknown, PartFrozen, Reception, SiteUnknown
+from shared.ledger.drafts import (
+    ImageDiffers,
+    ImageUnknown,
+    PartFrozen,
+    Reception,
+    SiteUnknown,
+)
 
-TRAIN, TEST = Split.TRAIN, Split.TEST
+TRAIN = Split.TRAIN
+TEST = Split.TEST
 
 
 def image(number, split=None, **facts):
-    return LabelledImage(f"{number:064x}", facts.pop("malignant", bool(number % 2)), split, **facts)
+    return LabelledImage(
+        f"{number:064x}", facts.pop("malignant", bool(number % 2)), split, **facts
+    )
 
 
 @pytest.fixture
@@ -27,7 +36,10 @@ def parts(ledger, dataset):
 
     def found():
         with ledger.system_session("test") as house:
-            return {int(row.image_sha256, 16): row.split for row in house.datasets.images(dataset)}
+            return {
+                int(row.image_sha256, 16): row.split
+                for row in house.datasets.images(dataset)
+            }
 
     return found
 
@@ -68,7 +80,9 @@ OTHER = {
 }
 
 
-def test_the_same_image_with_another_fact_is_refused_by_name_and_changes_nothing(ledger, dataset):
+def test_the_same_image_with_another_fact_is_refused_by_name_and_changes_nothing(
+    ledger, dataset
+):
     others = [replace(FULL, **other) for other in OTHER.values()]
     with ledger.system_session("test") as house:
         first, *refused, last = house.drafts.offer(dataset, [FULL, *others, image(2)])
@@ -79,7 +93,10 @@ def test_the_same_image_with_another_fact_is_refused_by_name_and_changes_nothing
 
 def test_what_is_left_out_says_nothing_against_the_image_that_is_there(ledger, dataset):
     with ledger.system_session("test") as house:
-        assert house.drafts.offer(dataset, [FULL, image(1)]) == [Reception.ADDED, Reception.KNOWN]
+        assert house.drafts.offer(dataset, [FULL, image(1)]) == [
+            Reception.ADDED,
+            Reception.KNOWN,
+        ]
 
 
 def test_adding_stops_at_a_contradiction_and_adds_nothing(ledger, dataset):
@@ -125,8 +142,14 @@ def test_a_row_is_removed_and_recorded_and_may_come_again(ledger, dataset):
         house.drafts.offer(dataset, [image(1)])
         house.drafts.remove(dataset, image(1).image_sha256)
         assert house.datasets.images(dataset) == []
-        assert house.drafts.offer(dataset, [image(1, malignant=False)]) == [Reception.ADDED]
-        assert [each["change"] for each in changes(house, dataset)] == ["added", "removed", "added"]
+        assert house.drafts.offer(dataset, [image(1, malignant=False)]) == [
+            Reception.ADDED
+        ]
+        assert [each["change"] for each in changes(house, dataset)] == [
+            "added",
+            "removed",
+            "added",
+        ]
 
 
 def test_an_image_that_is_not_there_is_neither_corrected_nor_removed(ledger, dataset):
@@ -141,18 +164,26 @@ def test_an_image_that_is_not_there_is_neither_corrected_nor_removed(ledger, dat
 def test_an_image_is_for_training_unless_its_patient_is_in_test(ledger, dataset, parts):
     with ledger.system_session("test") as house:
         house.drafts.offer(
-            dataset, [image(1, TEST, patient="p"), image(2, patient="p"), image(3, patient="q")]
+            dataset,
+            [image(1, TEST, patient="p"), image(2, patient="p"), image(3, patient="q")],
         )
         house.drafts.offer(
-            dataset, [image(4, patient="p"), image(5), image(6, patient="p", site="other")]
+            dataset,
+            [image(4, patient="p"), image(5), image(6, patient="p", site="other")],
         )
     assert parts() == {1: TEST, 2: TEST, 3: TRAIN, 4: TEST, 5: TRAIN, 6: TRAIN}
 
 
-def test_a_patient_of_a_frozen_version_brings_new_images_into_the_same_part(ledger, dataset, parts):
+def test_a_patient_of_a_frozen_version_brings_new_images_into_the_same_part(
+    ledger, dataset, parts
+):
     with ledger.system_session("test") as house:
         house.drafts.offer(
-            dataset, [image(1, TEST, patient="p", site="n"), image(2, TRAIN, patient="q", site="n")]
+            dataset,
+            [
+                image(1, TEST, patient="p", site="n"),
+                image(2, TRAIN, patient="q", site="n"),
+            ],
         )
         house.versions.freeze(dataset)
         for number in (1, 2):
@@ -163,7 +194,9 @@ def test_a_patient_of_a_frozen_version_brings_new_images_into_the_same_part(ledg
             image(5, patient="p", site="s"),
         ]
         house.drafts.offer(dataset, new)
-        (refused,) = house.drafts.offer(dataset, [image(6, TRAIN, patient="p", site="n")])
+        (refused,) = house.drafts.offer(
+            dataset, [image(6, TRAIN, patient="p", site="n")]
+        )
         assert (refused.code, "send test" in str(refused)) == ("split-frozen", True)
         house.drafts.offer(dataset, [image(1, patient="p", site="n")])
     assert parts() == {1: TEST, 3: TEST, 4: TRAIN, 5: TRAIN}
@@ -175,7 +208,10 @@ def test_a_frozen_image_keeps_its_part_whatever_is_asked(ledger, dataset, parts)
             dataset, [image(n, TEST if n < 3 else TRAIN, site="n") for n in range(9)]
         )
         house.versions.freeze(dataset)
-        before = {int(row.image_sha256, 16): row.split for row in house.datasets.images(dataset)}
+        before = {
+            int(row.image_sha256, 16): row.split
+            for row in house.datasets.images(dataset)
+        }
         house.drafts.split_by_patient(dataset, 0.9, 1)
         parted = house.drafts.split_by_site(dataset, ["n"])
         assert (parted.moved, parted.fixed, parted.overruled) == (0, 9, 6)
@@ -184,10 +220,17 @@ def test_a_frozen_image_keeps_its_part_whatever_is_asked(ledger, dataset, parts)
     assert parts() == before
 
 
-def test_a_corrected_patient_brings_the_image_to_the_patients_part(ledger, dataset, parts):
+def test_a_corrected_patient_brings_the_image_to_the_patients_part(
+    ledger, dataset, parts
+):
     with ledger.system_session("test") as house:
         house.drafts.offer(
-            dataset, [image(1, TEST, patient="p"), image(2, TRAIN, patient="q"), image(3, TRAIN)]
+            dataset,
+            [
+                image(1, TEST, patient="p"),
+                image(2, TRAIN, patient="q"),
+                image(3, TRAIN),
+            ],
         )
         house.drafts.change(dataset, image(3).image_sha256, {"patient": "p"})
     assert parts() == {1: TEST, 2: TRAIN, 3: TEST}
@@ -206,10 +249,14 @@ def test_a_split_by_patient_draws_whole_patients_of_both_labels(ledger, dataset,
         house.versions.freeze(dataset)
         again = house.drafts.split_by_patient(dataset, 0.2, 0)
         assert (again.moved, again.fixed) == (0, 200)
-        assert [each["change"] for each in changes(house, dataset)] == ["added", "split"]
+        assert [each["change"] for each in changes(house, dataset)] == [
+            "added",
+            "split",
+        ]
     found = parts()
     assert all(
-        len({found[4 * patient + each] for each in range(4)}) == 1 for patient in range(250, 290)
+        len({found[4 * patient + each] for each in range(4)}) == 1
+        for patient in range(250, 290)
     )
 
 
@@ -217,7 +264,8 @@ def test_a_split_by_site_holds_whole_sites_back(ledger, dataset, parts):
     with ledger.system_session("test") as house:
         sites = ["north", "south", None]
         house.drafts.offer(
-            dataset, [image(n, TEST, site=sites[n % 3], patient=f"p{n}") for n in range(9)]
+            dataset,
+            [image(n, TEST, site=sites[n % 3], patient=f"p{n}") for n in range(9)],
         )
         house.drafts.split_by_site(dataset, ["south"])
         assert house.datasets.shares(dataset) == [
@@ -238,7 +286,9 @@ def test_an_unknown_site_is_named_beside_the_known_ones(ledger, dataset):
 def test_two_who_add_the_same_images_at_once_add_each_once(ledger, dataset):
     def add(_):
         with ledger.system_session("test") as house:
-            return house.drafts.offer(dataset, [image(n) for n in range(40)]).count(Reception.ADDED)
+            return house.drafts.offer(dataset, [image(n) for n in range(40)]).count(
+                Reception.ADDED
+            )
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(add, range(4))) == [0, 0, 0, 40]

@@ -13,7 +13,9 @@ from shared.ledger.jobs import REMEMBERED
 from shared.ledger.queue import Queue
 from tests.builders import result
 
-LEASE, ATTEMPTS, WAITING = timedelta(minutes=5), 3, 60
+LEASE = timedelta(minutes=5)
+ATTEMPTS = 3
+WAITING = 60
 OPENED = text(
     """
     WITH hospital AS (
@@ -55,17 +57,25 @@ class Line:
     def work_off(self, most: int) -> None:
         lease = self._queue.claim("w1", most, LEASE, ATTEMPTS)
         self.taken.update(job.hospital_id for job in lease.jobs)
-        self._queue.finish(lease.token, "d" * 64, {job.id: result() for job in lease.jobs})
+        self._queue.finish(
+            lease.token, "d" * 64, {job.id: result() for job in lease.jobs}
+        )
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    weights=st.lists(st.sampled_from([None, 0.5, 1.0, 2.0, 4.0]), min_size=2, max_size=4),
+    weights=st.lists(
+        st.sampled_from([None, 0.5, 1.0, 2.0, 4.0]), min_size=2, max_size=4
+    ),
     batches=st.lists(st.integers(1, 6), min_size=2, max_size=8),
 )
-def test_hospitals_with_cases_waiting_are_served_by_their_weights(ledger, weights, batches):
+def test_hospitals_with_cases_waiting_are_served_by_their_weights(
+    ledger, weights, batches
+):
     with Session(ledger.engine) as undone:
         line = Line(undone)
         share = {line.flood(weight): weight or 1.0 for weight in weights}
@@ -91,11 +101,15 @@ def test_a_newcomer_goes_ahead_until_it_is_even_with_one_served_all_along(ledger
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     hospitals=st.lists(
-        st.tuples(st.sampled_from([None, 0.5, 3.0]), st.integers(1, 5), st.integers(0, 2)),
+        st.tuples(
+            st.sampled_from([None, 0.5, 3.0]), st.integers(1, 5), st.integers(0, 2)
+        ),
         min_size=2,
         max_size=4,
     ),

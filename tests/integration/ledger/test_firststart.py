@@ -10,14 +10,18 @@ from shared.ledger.firststart import first_operator
 from shared.settings import Settings
 
 
-def test_of_several_first_starts_at_once_one_makes_the_operator_and_knows_the_password(ledger):
+def test_of_several_first_starts_at_once_one_makes_the_operator_and_knows_the_password(
+    ledger,
+):
     with ThreadPoolExecutor(4) as pool:
         told = list(pool.map(first_operator, [ledger] * 4))
     (one_time,) = filter(None, told)
     with ledger.system_session("test") as house:
         (person,) = house.people.all()
         attempt = house.sign_ins.begin("operator")
-        created = [each for each in house.audit.page() if each.event == Event.PERSON_CREATED]
+        created = [
+            each for each in house.audit.page() if each.event == Event.PERSON_CREATED
+        ]
     assert (person.name, person.role, person.hospital_id, person.must_change) == (
         "operator",
         Role.OPERATOR,
@@ -40,7 +44,9 @@ def test_where_there_is_somebody_nobody_is_made(ledger):
 def test_the_command_for_containers_says_it_once(database_url, capsys):
     settings = Settings(database_url=database_url)
     main(["operator"], settings)
-    name, password = (line.split(": ")[1] for line in capsys.readouterr().out.splitlines())
+    name, password = (
+        line.split(": ")[1] for line in capsys.readouterr().out.splitlines()
+    )
     assert (name, len(password)) == ("operator", 23)
     assert operator(settings) == SOMEBODY
     with pytest.raises(SystemExit, match="usage"):

@@ -32,12 +32,16 @@ def test_the_migrations_go_back_to_an_empty_database(database_url):
         command.downgrade(config, "base")
         connection.commit()
         assert [
-            name for name in engine.dialect.get_table_names(connection) if name != "alembic_version"
+            name
+            for name in engine.dialect.get_table_names(connection)
+            if name != "alembic_version"
         ] == []
     engine.dispose()
 
 
-def test_cases_of_before_frames_could_be_chosen_keep_their_rows_and_ask_for_none(database_url):
+def test_cases_of_before_frames_could_be_chosen_keep_their_rows_and_ask_for_none(
+    database_url,
+):
     engine = create_engine(database_url)
     with engine.connect() as connection:
         config = configuration()
@@ -51,12 +55,17 @@ def test_cases_of_before_frames_could_be_chosen_keep_their_rows_and_ask_for_none
             f"VALUES (gen_random_uuid(), '{hospital}', 'a', 1, 'png', 9, 9, 12)"
         )
         command.upgrade(config, "head")
-        assert connection.exec_driver_sql("SELECT size_mm, frame FROM cases").all() == [(12, None)]
+        assert connection.exec_driver_sql("SELECT size_mm, frame FROM cases").all() == [
+            (12, None)
+        ]
     engine.dispose()
 
 
 def test_receipts_of_before_whole_answers_were_kept_answer_still(database_url):
-    engine, hospital, case, job = create_engine(database_url), uuid4(), uuid4(), uuid4()
+    engine = create_engine(database_url)
+    hospital = uuid4()
+    case = uuid4()
+    job = uuid4()
     with engine.connect() as connection:
         config = configuration()
         config.attributes["connection"] = connection
@@ -83,5 +92,10 @@ def test_receipts_of_before_whole_answers_were_kept_answer_still(database_url):
         case,
     )
     before = {name: link for name, link in links(case, job).items() if name != "image"}
-    told = {"case_id": str(case), "job_id": str(job), "state": "queued", "links": before}
+    told = {
+        "case_id": str(case),
+        "job_id": str(job),
+        "state": "queued",
+        "links": before,
+    }
     assert json.loads(answer.body) == told

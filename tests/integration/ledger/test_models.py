@@ -57,7 +57,10 @@ def gate(ledger, models):
     def gated(digest, verdict, live=None):
         weight = Weight.FOR if verdict is GateVerdict.PASSED else Weight.AGAINST
         judgement = Judgement(
-            verdict, (GateReason("no-live-model", weight, {"auc": 0.9}),), {"images": 3}, {"m": 1}
+            verdict,
+            (GateReason("no-live-model", weight, {"auc": 0.9}),),
+            {"images": 3},
+            {"m": 1},
         )
         with ledger.system_session("trainer") as house:
             return house.gates.record(digest, live, None, None, judgement)
@@ -84,7 +87,9 @@ def test_a_first_model_that_failed_its_gate_needs_a_reason(ledger, promote, gate
 
 
 @pytest.mark.parametrize("verdict", [GateVerdict.PASSED, GateVerdict.NOT_JUDGED])
-def test_a_first_model_is_promoted_whatever_else_the_gate_said(ledger, promote, gate, verdict):
+def test_a_first_model_is_promoted_whatever_else_the_gate_said(
+    ledger, promote, gate, verdict
+):
     gate(A, verdict)
     promote(A)
     assert live(ledger) == A
@@ -92,7 +97,9 @@ def test_a_first_model_is_promoted_whatever_else_the_gate_said(ledger, promote, 
 
 def test_a_second_model_needs_a_gate_or_a_reason(ledger, promote):
     promote(A)
-    with pytest.raises(PromotionNeedsReason, match=r"has not judged.*--reason") as refused:
+    with pytest.raises(
+        PromotionNeedsReason, match=r"has not judged.*--reason"
+    ) as refused:
         promote(B)
     assert (refused.value.status, refused.value.code) == (409, "promotion-needs-reason")
     promote(B, REASON)
@@ -106,7 +113,9 @@ def test_a_reason_of_fewer_than_ten_characters_is_none(promote, reason):
         promote(B, reason)
 
 
-def test_a_model_the_gate_passed_against_the_live_one_needs_no_reason(ledger, promote, gate):
+def test_a_model_the_gate_passed_against_the_live_one_needs_no_reason(
+    ledger, promote, gate
+):
     promote(A)
     kept = gate(B, GateVerdict.PASSED, live=A)
     promote(B)
@@ -121,7 +130,10 @@ def test_a_model_the_gate_passed_against_the_live_one_needs_no_reason(ledger, pr
 
 @pytest.mark.parametrize(
     ("verdict", "said"),
-    [(GateVerdict.FAILED, "failed this model"), (GateVerdict.NOT_JUDGED, "could not judge")],
+    [
+        (GateVerdict.FAILED, "failed this model"),
+        (GateVerdict.NOT_JUDGED, "could not judge"),
+    ],
 )
 def test_a_gate_that_did_not_pass_is_quoted(promote, gate, verdict, said):
     promote(A)
@@ -135,7 +147,8 @@ def test_a_gate_against_another_model_than_the_live_one_is_stale(promote, gate):
     gate(B, GateVerdict.PASSED, live=A)
     promote(C, REASON)
     with pytest.raises(
-        PromotionNeedsReason, match=f"when model {A[:12]} was live, and {C[:12]} is live now"
+        PromotionNeedsReason,
+        match=f"when model {A[:12]} was live, and {C[:12]} is live now",
     ):
         promote(B)
 
@@ -164,7 +177,9 @@ def test_what_is_live_is_not_promoted_again_and_what_is_unknown_never(promote):
         promote("d" * 64, REASON)
 
 
-def test_rollbacks_go_back_one_after_another_and_end_at_the_first_model(ledger, promote, rollback):
+def test_rollbacks_go_back_one_after_another_and_end_at_the_first_model(
+    ledger, promote, rollback
+):
     for digest in (A, B, C):
         promote(digest, REASON)
     assert (rollback(), rollback()) == (B, A)
@@ -184,7 +199,10 @@ def test_after_a_rollback_the_model_that_failed_is_not_gone_back_to(promote, rol
 def test_without_any_promotion_there_is_nothing_to_roll_back_to(rollback):
     with pytest.raises(NothingToRollBackTo) as refused:
         rollback()
-    assert (refused.value.status, refused.value.code) == (409, "nothing-to-roll-back-to")
+    assert (refused.value.status, refused.value.code) == (
+        409,
+        "nothing-to-roll-back-to",
+    )
 
 
 def test_the_history_tells_who_made_what_live_and_why(ledger, promote, rollback):
@@ -192,7 +210,8 @@ def test_the_history_tells_who_made_what_live_and_why(ledger, promote, rollback)
     promote(B, REASON)
     rollback("worse in the south")
     told = [
-        (row.kind, row.model_digest, row.version, row.actor, row.reason) for row in _history(ledger)
+        (row.kind, row.model_digest, row.version, row.actor, row.reason)
+        for row in _history(ledger)
     ]
     assert told == [
         (PromotionKind.ROLLBACK, A, 1, "operator", "worse in the south"),
@@ -201,7 +220,9 @@ def test_the_history_tells_who_made_what_live_and_why(ledger, promote, rollback)
     ]
 
 
-def test_every_change_is_audited_with_the_verdict_and_the_reason(ledger, promote, gate, rollback):
+def test_every_change_is_audited_with_the_verdict_and_the_reason(
+    ledger, promote, gate, rollback
+):
     promote(A)
     kept = gate(B, GateVerdict.FAILED, live=A)
     promote(B, REASON)
@@ -219,7 +240,11 @@ def test_every_change_is_audited_with_the_verdict_and_the_reason(ledger, promote
         >= {"model": B, "before": A, "verdict": "failed", "reason": REASON}.items()
     )
     assert promoted.details["objection"] == "objection-failed"
-    assert (promoted.actor, back.details["model"], back.details["before"]) == ("operator", A, B)
+    assert (promoted.actor, back.details["model"], back.details["before"]) == (
+        "operator",
+        A,
+        B,
+    )
 
 
 def test_of_two_operators_who_promote_at_once_the_second_is_judged_by_what_the_first_made_live(
@@ -244,11 +269,20 @@ def test_of_two_operators_who_promote_at_once_the_second_is_judged_by_what_the_f
 
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE promotions SET reason = 'x'", "DELETE FROM promotions", "TRUNCATE promotions"],
+    [
+        "UPDATE promotions SET reason = 'x'",
+        "DELETE FROM promotions",
+        "TRUNCATE promotions",
+    ],
 )
-def test_the_database_itself_refuses_to_change_what_is_on_record(ledger, promote, statement):
+def test_the_database_itself_refuses_to_change_what_is_on_record(
+    ledger, promote, statement
+):
     promote(A)
-    with pytest.raises(DBAPIError, match="append-only"), ledger.engine.begin() as connection:
+    with (
+        pytest.raises(DBAPIError, match="append-only"),
+        ledger.engine.begin() as connection,
+    ):
         connection.exec_driver_sql(statement)
 
 

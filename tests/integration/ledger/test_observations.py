@@ -18,7 +18,9 @@ TABLE = np.linspace(0, 1, 101).tolist()
 def statements(ledger: Ledger) -> list[tuple]:
     """Every statement sent, with its parameters."""
     sent = []
-    event.listen(ledger.engine, "before_cursor_execute", lambda *call: sent.append(call[2:4]))
+    event.listen(
+        ledger.engine, "before_cursor_execute", lambda *call: sent.append(call[2:4])
+    )
     return sent
 
 
@@ -29,11 +31,15 @@ def observing(ledger: Ledger) -> Observing:
 
 def test_counts_between_quantiles_are_those_of_the_values_themselves(ledger, observing):
     random = np.random.default_rng(1)
-    scores, embeddings = random.uniform(-0.1, 1.1, 60), random.normal(0.5, 0.3, (60, 3))
+    scores = random.uniform(-0.1, 1.1, 60)
+    embeddings = random.normal(0.5, 0.3, (60, 3))
     scores[:5] = TABLE[10]
     for score, embedding in zip(scores, embeddings, strict=True):
         observing.result(
-            "north", score=float(score), embedding=tuple(map(float, embedding)), device="CX50"
+            "north",
+            score=float(score),
+            embedding=tuple(map(float, embedding)),
+            device="CX50",
         )
     source = Source(observing.hospital("north"), "CX50", MODEL)
     with ledger.system_session("test") as house:
@@ -51,12 +57,15 @@ def test_results_of_a_bundle_that_cannot_tell_are_not_counted(ledger, observing)
     observing.result("north", strangeness=0.5, embedding=(0.5,))
     with ledger.system_session("test") as house:
         for quantity in (Quantity.STRANGENESS, Quantity.EMBEDDING):
-            (counts,) = house.observations.tallies(EVER, MODEL, quantity, [TABLE]).values()
+            (counts,) = house.observations.tallies(
+                EVER, MODEL, quantity, [TABLE]
+            ).values()
             assert counts[0].sum() == 1
 
 
 def test_the_window_parts_results_by_time_hospital_device_and_model(ledger, observing):
-    north, south = observing.hospital("north"), observing.hospital("south")
+    north = observing.hospital("north")
+    south = observing.hospital("south")
     observing.result("north", device="CX50")
     observing.result("north", device="LOGIQ", model_digest="b" * 64)
     observing.result("south")
@@ -69,22 +78,41 @@ def test_the_window_parts_results_by_time_hospital_device_and_model(ledger, obse
 
         recent = datetime.now(UTC) - timedelta(days=30)
         assert [count(), count(since=recent), count(until=recent)] == [4, 3, 1]
-        assert [count(hospital=north), count(hospital=south), count(device="CX50")] == [3, 1, 2]
-        assert [count(model=MODEL), count(model="b" * 64), count(model="c" * 64)] == [3, 1, 0]
-        assert Decided(south, None, MODEL, "malignant", 1) in house.observations.decisions(EVER)
+        assert [count(hospital=north), count(hospital=south), count(device="CX50")] == [
+            3,
+            1,
+            2,
+        ]
+        assert [count(model=MODEL), count(model="b" * 64), count(model="c" * 64)] == [
+            3,
+            1,
+            0,
+        ]
+        assert Decided(
+            south, None, MODEL, "malignant", 1
+        ) in house.observations.decisions(EVER)
 
 
 def test_a_hospital_reads_its_own_results_whatever_it_asks_for(ledger, observing):
     observing.result("north", warnings=("saturated",), malignant=True)
     observing.failed("north", "image-unreadable")
-    south, north = observing.hospital("south"), observing.hospital("north")
+    south = observing.hospital("south")
+    north = observing.hospital("north")
     with ledger.hospital_session(south, "test") as book:
         mine = book.observations
         assert list(mine.hospitals().values()) == ["south"]
         for window in (EVER, replace(EVER, hospital=north)):
-            told = (mine.decisions(window), mine.warnings(window), mine.failures(window))
+            told = (
+                mine.decisions(window),
+                mine.warnings(window),
+                mine.failures(window),
+            )
             assert told == ([], [], [])
-            assert mine.verified(window, Period.WEEK) == mine.shares(window, Period.WEEK) == []
+            assert (
+                mine.verified(window, Period.WEEK)
+                == mine.shares(window, Period.WEEK)
+                == []
+            )
             assert mine.tallies(window, MODEL, Quantity.SCORE, [TABLE]) == {}
 
 
@@ -114,7 +142,8 @@ def test_warnings_and_failures_are_counted_by_device(ledger, observing):
     observing.failed("north", "image-blank", device="CX50")
     observing.failed("north", "image-blank", days_ago=40)
     with ledger.system_session("test") as house:
-        warned, failed = house.observations.warnings(EVER), house.observations.failures(EVER)
+        warned = house.observations.warnings(EVER)
+        failed = house.observations.failures(EVER)
         recent = house.observations.failures(
             replace(EVER, since=datetime.now(UTC) - timedelta(days=30))
         )
@@ -139,9 +168,15 @@ def test_a_model_is_found_by_name_version_and_digest(ledger, observing):
     observing.model(newer, images=60.0)
     with ledger.system_session("test") as house:
         seen = house.observations
-        assert [seen.model(which) for which in (MODEL, MODEL[:8], "light/1")] == [MODEL] * 3
-        assert [seen.model(which) for which in ("light", "light/2", newer[:10])] == [newer] * 3
-        assert [seen.model(which) for which in ("light/3", "a", "%", "________", "")] == [None] * 5
+        assert [seen.model(which) for which in (MODEL, MODEL[:8], "light/1")] == [
+            MODEL
+        ] * 3
+        assert [seen.model(which) for which in ("light", "light/2", newer[:10])] == [
+            newer
+        ] * 3
+        assert [
+            seen.model(which) for which in ("light/3", "a", "%", "________", "")
+        ] == [None] * 5
         first, second = seen.references([MODEL, newer, "c" * 64])
     assert (first.version, first.cases, first.quantiles) == (1, 120, {"score": TABLE})
     assert (second.version, second.cases, second.quantiles) == (2, 60, None)
@@ -167,11 +202,17 @@ def test_nothing_observed_reads_as_nothing(ledger):
         (lambda seen, window: seen.failures(window), "jobs_failed"),
     ],
 )
-def test_a_window_of_all_hospitals_is_found_by_an_index(ledger, reading, index, statements):
+def test_a_window_of_all_hospitals_is_found_by_an_index(
+    ledger, reading, index, statements
+):
     with ledger.system_session("test") as house:
         reading(house.observations, EVER)
     with ledger.engine.connect() as connection:
         statement, parameters = statements[-1]
         connection.exec_driver_sql("SET enable_seqscan = off")
-        plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
+        plan = (
+            connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+            .scalars()
+            .all()
+        )
     assert any(index in line for line in plan)

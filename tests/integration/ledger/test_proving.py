@@ -42,10 +42,16 @@ def tamper(ledger, statement):
         line.exec_driver_sql(statement)
 
 
-def test_every_chain_is_read_to_its_end_and_each_stretch_can_be_the_beginning(ledger, north, key):
+def test_every_chain_is_read_to_its_end_and_each_stretch_can_be_the_beginning(
+    ledger, north, key
+):
     read = list(prover(ledger, key).stretches())
     assert [stretch.wrong for stretch, _ in read] == [()] * len(read)
-    ends = {stretch.chain: (stretch.number, stretch.sealed) for stretch, _ in read if stretch.ended}
+    ends = {
+        stretch.chain: (stretch.number, stretch.sealed)
+        for stretch, _ in read
+        if stretch.ended
+    }
     assert ends == {HOUSE: (2, 2), str(north): (11, 8)}
     assert read[-1][1] is None
     for count, (_, place) in enumerate(read[:-1], start=1):
@@ -62,16 +68,28 @@ def test_a_hospital_reads_its_own_chain_only(ledger, north, key):
 @pytest.mark.parametrize(
     ("statement", "fault"),
     [
-        ("UPDATE audit_events SET actor = 'x' WHERE chain = '{}' AND number = 6", Fault.CHANGED),
+        (
+            "UPDATE audit_events SET actor = 'x' WHERE chain = '{}' AND number = 6",
+            Fault.CHANGED,
+        ),
         ("DELETE FROM audit_events WHERE chain = '{}' AND number = 7", Fault.REMOVED),
         ("DELETE FROM audit_events WHERE chain = '{}' AND number > 5", Fault.CUT),
         ("DELETE FROM audit_events WHERE chain = '{}'", Fault.CUT),
-        ("UPDATE audit_checkpoints SET number = 7 WHERE chain = '{}'", Fault.SEAL_BROKEN),
+        (
+            "UPDATE audit_checkpoints SET number = 7 WHERE chain = '{}'",
+            Fault.SEAL_BROKEN,
+        ),
     ],
 )
-def test_what_was_done_to_a_chain_is_found_across_stretches(ledger, north, key, statement, fault):
+def test_what_was_done_to_a_chain_is_found_across_stretches(
+    ledger, north, key, statement, fault
+):
     tamper(ledger, statement.format(north))
-    found = {each.fault for stretch, _ in prover(ledger, key).stretches() for each in stretch.wrong}
+    found = {
+        each.fault
+        for stretch, _ in prover(ledger, key).stretches()
+        for each in stretch.wrong
+    }
     assert found == {fault}
 
 

@@ -9,7 +9,9 @@ from shared.ledger.promotions import LivePromotion
 from shared.ledger.queue import Failure, NotADeadLetter, QueueStatus
 from tests.builders import result
 
-LEASE, OVER, ATTEMPTS = timedelta(minutes=5), timedelta(seconds=-1), 3
+LEASE = timedelta(minutes=5)
+OVER = timedelta(seconds=-1)
+ATTEMPTS = 3
 DIGEST = "d" * 64
 
 
@@ -24,7 +26,8 @@ def events(ledger):
 
 
 def test_urgent_goes_before_routine_and_older_before_newer(ledger, submit):
-    first, second = submit(), submit()
+    first = submit()
+    second = submit()
     urgent = submit(priority=Priority.URGENT)
     assert [job.id for job in claim(ledger).jobs] == [urgent, first, second]
 
@@ -48,7 +51,9 @@ def test_a_hospital_whose_cases_already_run_gives_way(ledger, submit):
 def test_claims_made_at_the_same_time_never_share_a_job(ledger, submit):
     jobs = {submit(f"h{number % 3}") for number in range(40)}
     with ThreadPoolExecutor(8) as pool:
-        leases = list(pool.map(lambda n: claim(ledger, most=5, worker=f"w{n}"), range(16)))
+        leases = list(
+            pool.map(lambda n: claim(ledger, most=5, worker=f"w{n}"), range(16))
+        )
     taken = [job.id for lease in leases for job in lease.jobs]
     assert len(taken) == len(set(taken))
     while lease := claim(ledger):
@@ -56,7 +61,9 @@ def test_claims_made_at_the_same_time_never_share_a_job(ledger, submit):
     assert sorted(taken) == sorted(jobs)
 
 
-def test_a_job_whose_lease_ran_out_is_claimed_again_alone_and_counts_an_attempt(ledger, submit):
+def test_a_job_whose_lease_ran_out_is_claimed_again_alone_and_counts_an_attempt(
+    ledger, submit
+):
     jobs = {submit() for _ in range(3)}
     claim(ledger, lease=OVER)
     again = [claim(ledger) for _ in range(3)]
@@ -81,12 +88,16 @@ def test_a_job_that_outlives_every_attempt_becomes_a_dead_letter_that_an_operato
 
 def test_only_a_dead_letter_can_be_run_again(ledger, submit):
     job = submit()
-    with pytest.raises(NotADeadLetter, match="queued"), ledger.system_session("operator") as house:
+    with (
+        pytest.raises(NotADeadLetter, match="queued"),
+        ledger.system_session("operator") as house,
+    ):
         house.queue.rerun(job)
 
 
 def test_a_result_is_written_once_with_its_state_and_event(ledger, submit, state_of):
-    job, lease = submit(), claim(ledger)
+    job = submit()
+    lease = claim(ledger)
     with ledger.system_session("w1") as house:
         assert house.queue.finish(lease.token, DIGEST, {job: result(risk=0.5)}) == {job}
     with ledger.system_session("w1") as house:
@@ -126,11 +137,16 @@ def test_a_worker_that_comes_back_takes_up_what_it_left_at_once(ledger, submit):
 
 
 def test_a_failed_job_keeps_its_reason(ledger, submit):
-    job, lease = submit(), claim(ledger)
+    job = submit()
+    lease = claim(ledger)
     with ledger.system_session("w1") as house:
         house.queue.fail(
             lease.token,
-            {job: Failure("image-unreadable", {"format": "PNG", "problem": "cut short"})},
+            {
+                job: Failure(
+                    "image-unreadable", {"format": "PNG", "problem": "cut short"}
+                )
+            },
         )
         hospital = house.hospitals.ensure("north")
     with ledger.hospital_session(hospital, "test") as book:
@@ -143,7 +159,8 @@ def test_a_failed_job_keeps_its_reason(ledger, submit):
 
 
 def test_a_job_given_back_waits_its_delay_and_loses_no_attempt(ledger, submit):
-    job, lease = submit(), claim(ledger)
+    job = submit()
+    lease = claim(ledger)
     with ledger.system_session("w1") as house:
         house.queue.give_back(lease.token, [job], timedelta(minutes=1))
     assert not claim(ledger)
@@ -181,7 +198,8 @@ def test_whatever_is_claimed_beside_a_poisonous_image_is_answered_once_and_no_de
 ):
     """Each worker that takes the poison is lost with all it has in hand, what it took ahead too."""
     jobs = [submit() for _ in range(6)]
-    poison, done = jobs[2], []
+    poison = jobs[2]
+    done = []
     for _ in range(50):
         lost = []
         while lease := claim(ledger, most=3, attempts=2, busy=bool(lost)):
@@ -209,7 +227,9 @@ def test_the_status_names_what_there_is_to_claim_and_what_is_live(ledger, submit
         with ledger.system_session("test") as session:
             return session.queue.status()
 
-    assert status() == QueueStatus(live=None, expired=False, suspect=False, queued=False)
+    assert status() == QueueStatus(
+        live=None, expired=False, suspect=False, queued=False
+    )
     assert status().empty
     submit()
     assert status() == QueueStatus(live=None, expired=False, suspect=False, queued=True)

@@ -22,7 +22,13 @@ from shared.ledger.allowances import Limits
 from shared.ledger.db_role import RolesMissing, could_pass_by
 from shared.ledger.keys import Keys
 from shared.ledger.migrate import migrate
-from shared.ledger.observations import Observation, Observations, Period, Quantity, Window
+from shared.ledger.observations import (
+    Observation,
+    Observations,
+    Period,
+    Quantity,
+    Window,
+)
 from shared.ledger.outcomes import NewOutcome
 from shared.ledger.people import People
 from shared.ledger.reader_studies import NewStudy
@@ -50,7 +56,9 @@ class Accepted:
 def services(database_url: str) -> Iterator[Ledger]:
     """The ledger under the login that the services have."""
     opened = Ledger(
-        make_url(database_url).set(username="sera_service").render_as_string(hide_password=False)
+        make_url(database_url)
+        .set(username="sera_service")
+        .render_as_string(hide_password=False)
     )
     yield opened
     opened.close()
@@ -74,7 +82,9 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         accepted = Accepted(case, book.jobs.open(case, Priority.ROUTINE))
         book.receipts.reserve("k", "body")
         book.receipts.keep("k", Answer(202, {}, b"", case))
-        book.outcomes.record(case, NewOutcome(True, OutcomeSource.CYTOLOGY, patient="7"))
+        book.outcomes.record(
+            case, NewOutcome(True, OutcomeSource.CYTOLOGY, patient="7")
+        )
         book.audit.record(Event.CASE_ACCEPTED, case=case)
     with services.system_session("worker") as house:
         house.keys.create(Role.HOSPITAL_ADMIN, north, "test")
@@ -94,7 +104,9 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Scoped, "_mine", lambda self, query, table: query)
     monkeypatch.setattr(Keys, "_mine", lambda self, query: query)
     monkeypatch.setattr(People, "_mine", lambda self, query: query)
-    monkeypatch.setattr(Observations, "_of_hospital", lambda self, query, window, column: query)
+    monkeypatch.setattr(
+        Observations, "_of_hospital", lambda self, query, window, column: query
+    )
     monkeypatch.setattr(Wall, "_mine", lambda self, query, column: query)
 
 
@@ -103,7 +115,13 @@ def _study(*readers: UUID) -> NewStudy:
 
 
 def _observation(accepted: Accepted, hospital: UUID) -> Observation:
-    numbers = {"score": 0.5, "risk": 0.5, "cutoff": 0.4, "strangeness": 1.0, "embedding": (0.1,)}
+    numbers = {
+        "score": 0.5,
+        "risk": 0.5,
+        "cutoff": 0.4,
+        "strangeness": 1.0,
+        "embedding": (0.1,),
+    }
     more = {
         "benign_p": 0.5,
         "malignant_p": 0.5,
@@ -197,7 +215,9 @@ UNTOLD = (
 
 def test_every_repository_of_a_hospitals_session_is_read_here():
     members = vars(HospitalSession).items()
-    assert set(READINGS) == {name for name, member in members if isinstance(member, repository)}
+    assert set(READINGS) == {
+        name for name, member in members if isinstance(member, repository)
+    }
 
 
 @pytest.mark.usefixtures("forgetful")
@@ -209,7 +229,9 @@ def test_without_the_codes_own_scope_another_hospital_sees_nothing(
         _as(hospital("north"), book.receipts)
         if repository == "audit":  # its scope is not `_mine`: take it away too
             book.audit._hospital = None
-            assert [event.event for event in book.audit.page()] == [Event.HOSPITAL_ADDED]
+            assert [event.event for event in book.audit.page()] == [
+                Event.HOSPITAL_ADDED
+            ]
             return
         assert not any(read(book, rows) for read in READINGS[repository])
 
@@ -275,7 +297,9 @@ def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(
         "SELECT 1 FROM arrivals",
     ],
 )
-def test_a_hospitals_transaction_may_only_what_its_work_needs(services, hospital, rows, statement):
+def test_a_hospitals_transaction_may_only_what_its_work_needs(
+    services, hospital, rows, statement
+):
     with (
         pytest.raises(ProgrammingError, match=DENIED),
         services.hospital_session(hospital("north"), "test") as book,
@@ -283,13 +307,17 @@ def test_a_hospitals_transaction_may_only_what_its_work_needs(services, hospital
         book.cases._session.execute(text(statement))
 
 
-def test_a_hospital_reads_no_secret_but_the_one_that_hides_patients(services, hospital, rows):
+def test_a_hospital_reads_no_secret_but_the_one_that_hides_patients(
+    services, hospital, rows
+):
     with services.system_session("test") as house:
         house.pseudonyms._session.execute(
             text("INSERT INTO secrets (name, value) VALUES ('signing', 'x')")
         )
     with services.hospital_session(hospital("north"), "test") as book:
-        assert book.cases._session.scalars(text("SELECT name FROM secrets")).all() == ["pseudonyms"]
+        assert book.cases._session.scalars(text("SELECT name FROM secrets")).all() == [
+            "pseudonyms"
+        ]
 
 
 def test_what_is_on_record_no_service_may_change(services, hospital, rows):
@@ -325,9 +353,14 @@ def test_a_login_that_takes_on_no_role_sees_nothing(services, rows):
         line.execute(text("SELECT 1 FROM cases"))
 
 
-def test_connections_that_died_in_the_pool_cost_no_transaction(services, database_url, hospital):
+def test_connections_that_died_in_the_pool_cost_no_transaction(
+    services, database_url, hospital
+):
     north = hospital("north")
-    with services.system_session("test") as one, services.system_session("test") as other:
+    with (
+        services.system_session("test") as one,
+        services.system_session("test") as other,
+    ):
         assert one.queue.depth() == other.queue.depth()
     engine = create_engine(database_url)
     with engine.connect() as line:
@@ -365,10 +398,8 @@ def test_every_table_of_a_hospital_is_under_row_level_security(ledger):
 
 
 def test_a_login_without_the_roles_is_told_the_next_step(database_url):
-    name, engine = (
-        f"stranger_{uuid4().hex}",
-        create_engine(database_url, isolation_level="AUTOCOMMIT"),
-    )
+    name = f"stranger_{uuid4().hex}"
+    engine = create_engine(database_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as line:
         line.execute(text(f"CREATE ROLE {name} LOGIN"))
     stranger = Ledger(
@@ -382,7 +413,9 @@ def test_a_login_without_the_roles_is_told_the_next_step(database_url):
 
 def test_a_login_that_could_pass_the_walls_by_is_known(database_url):
     service = (
-        make_url(database_url).set(username="sera_service").render_as_string(hide_password=False)
+        make_url(database_url)
+        .set(username="sera_service")
+        .render_as_string(hide_password=False)
     )
     assert (could_pass_by(database_url), could_pass_by(service)) == (True, False)
 
@@ -390,10 +423,8 @@ def test_a_login_that_could_pass_the_walls_by_is_known(database_url):
 @pytest.fixture
 def owner(engines: EmbeddedEngines) -> Iterator[URL]:
     """An empty database of an ordinary owner, as an administrator may hand one out."""
-    name, engine = (
-        f"owner_{uuid4().hex}",
-        create_engine(engines.database_url, isolation_level="AUTOCOMMIT"),
-    )
+    name = f"owner_{uuid4().hex}"
+    engine = create_engine(engines.database_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as line:
         line.execute(text(f"CREATE ROLE {name} LOGIN"))
         line.execute(text(f"CREATE DATABASE {name} OWNER {name}"))

@@ -41,7 +41,8 @@ def test_a_hospital_sees_neither_jobs_nor_cases_of_another(ledger, submit):
 
 def test_pages_of_jobs_go_through_all_of_them_newest_first(ledger, submit):
     jobs = [submit() for _ in range(5)]
-    seen, before = [], None
+    seen = []
+    before = None
     with ledger.hospital_session(hospital(ledger, "north"), "test") as book:
         while page := book.jobs.page(None, before, 2):
             seen += [job.id for job in page]
@@ -50,13 +51,20 @@ def test_pages_of_jobs_go_through_all_of_them_newest_first(ledger, submit):
 
 
 def test_the_place_in_the_queue_counts_urgent_cases_first(ledger, submit):
-    first, second = submit(), submit()
+    first = submit()
+    second = submit()
     urgent = submit(priority=Priority.URGENT)
     with ledger.hospital_session(hospital(ledger, "north"), "test") as book:
-        assert [book.jobs.find(job).position for job in (urgent, first, second)] == [1, 2, 3]
+        assert [book.jobs.find(job).position for job in (urgent, first, second)] == [
+            1,
+            2,
+            3,
+        ]
 
 
-def test_a_queued_job_can_be_cancelled_and_a_cancelled_one_not_again(ledger, submit, state_of):
+def test_a_queued_job_can_be_cancelled_and_a_cancelled_one_not_again(
+    ledger, submit, state_of
+):
     job = submit()
     with ledger.hospital_session(hospital(ledger, "north"), "test") as book:
         assert book.jobs.cancel(job)
@@ -91,13 +99,19 @@ def test_a_receipt_is_swept_in_time(ledger):
             book.receipts.keep(key, Answer(200, {}, b""))
     with ledger.engine.begin() as line:
         line.execute(
-            text("UPDATE receipts SET created_at = created_at - interval '8 days' WHERE key = 'l'")
+            text(
+                "UPDATE receipts SET created_at = created_at - interval '8 days' WHERE key = 'l'"
+            )
         )
     with ledger.hospital_session(north, "test") as book:
         assert book.receipts.find("l", "other body") is None
         assert not book.receipts.reserve("m", "body")
     with ledger.system_session("test") as house:
-        assert [house.receipts.sweep(timedelta(days=days)) for days in (9, 7, 7)] == [0, 1, 0]
+        assert [house.receipts.sweep(timedelta(days=days)) for days in (9, 7, 7)] == [
+            0,
+            1,
+            0,
+        ]
 
 
 def test_a_key_speaks_for_its_hospital_until_the_secret_differs(ledger):
@@ -111,7 +125,8 @@ def test_a_key_speaks_for_its_hospital_until_the_secret_differs(ledger):
 
 
 def test_a_verified_key_leaves_its_transaction_within_its_hospital(ledger):
-    north, south = hospital(ledger, "north"), hospital(ledger, "south")
+    north = hospital(ledger, "north")
+    south = hospital(ledger, "south")
     with ledger.system_session("test") as session:
         key = session.keys.create(Role.READER, north, "test")
         session.keys.create(Role.READER, south, "test")

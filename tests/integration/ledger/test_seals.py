@@ -43,7 +43,9 @@ def test_only_chains_that_have_grown_are_sealed_again(ledger, north, seal):
     assert len(seal()) == 2
     with ledger.hospital_session(north, "test") as book:
         book.audit.record(Event.CASE_ACCEPTED)
-    assert [(each.chain, each.seal, each.number) for each in seal() if each.chain != HOUSE] == [
+    assert [
+        (each.chain, each.seal, each.number) for each in seal() if each.chain != HOUSE
+    ] == [
         (str(north), 1, 1),
         (str(north), 2, 2),
     ]
@@ -59,8 +61,14 @@ def test_a_hospital_is_given_the_seals_of_its_own_chain(ledger, north, seal):
 
 def test_seals_can_only_be_added(ledger, north, seal):
     seal()
-    for statement in ("UPDATE audit_checkpoints SET number = 0", "DELETE FROM audit_checkpoints"):
-        with pytest.raises(DBAPIError, match="append-only"), ledger.engine.begin() as connection:
+    for statement in (
+        "UPDATE audit_checkpoints SET number = 0",
+        "DELETE FROM audit_checkpoints",
+    ):
+        with (
+            pytest.raises(DBAPIError, match="append-only"),
+            ledger.engine.begin() as connection,
+        ):
             connection.execute(text(statement))
 
 
@@ -78,8 +86,13 @@ def test_what_the_owner_of_the_database_rewrites_is_named(ledger, north, seal):
         connection.exec_driver_sql(
             "UPDATE audit_events SET actor = 'nobody' WHERE hospital_id IS NULL"
         )
-    found = [(each.fault, each.chain, each.first, each.last) for each in check(ledger).wrong]
-    assert sorted(found) == [(Fault.CHANGED, HOUSE, 1, 1), (Fault.CUT, str(north), 4, 5)]
+    found = [
+        (each.fault, each.chain, each.first, each.last) for each in check(ledger).wrong
+    ]
+    assert sorted(found) == [
+        (Fault.CHANGED, HOUSE, 1, 1),
+        (Fault.CUT, str(north), 4, 5),
+    ]
 
 
 def test_while_the_database_is_away_nothing_is_sealed_and_nothing_breaks():

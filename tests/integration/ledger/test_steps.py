@@ -11,7 +11,8 @@ from shared.ledger.datasets import LabelledImage
 from shared.ledger.steps import NewStep
 from shared.ledger.training import RunNotCancellable, RunNotResumable
 
-LEASE, OVER = timedelta(minutes=5), timedelta(seconds=-1)
+LEASE = timedelta(minutes=5)
+OVER = timedelta(seconds=-1)
 HALF = Message("progress-fold", {"fold": 2, "folds": 4})
 MISSING = Message("weights-missing", {"files": "vgg16.pth"})
 DIAMOND = (
@@ -30,7 +31,9 @@ def ask(ledger):
         with ledger.system_session("test") as house:
             dataset = house.datasets.ensure("set")
             house.datasets.add(dataset, [LabelledImage("a" * 64, True, Split.TRAIN)])
-            return house.runs.request(dataset, house.versions.freeze(dataset).id, "light", 0)
+            return house.runs.request(
+                dataset, house.versions.freeze(dataset).id, "light", 0
+            )
 
     return asked
 
@@ -60,7 +63,8 @@ def test_a_step_waits_for_those_before_it_and_two_trainers_share_the_rest(ledger
     assert first.name == "a"
     assert claim(ledger, "other") is None
     assert finish(ledger, first) == 2
-    left, right = claim(ledger), claim(ledger, "other")
+    left = claim(ledger)
+    right = claim(ledger, "other")
     assert {left.name, right.name} == {"b1", "b2"}
     assert finish(ledger, left) == 0
     assert finish(ledger, right) == 1
@@ -88,7 +92,9 @@ def test_a_step_is_claimed_by_one_of_many(ledger, run):
     finish(ledger, claim(ledger))
     with ThreadPoolExecutor(6) as pool:
         claimed = [
-            step for step in pool.map(lambda name: claim(ledger, str(name)), range(6)) if step
+            step
+            for step in pool.map(lambda name: claim(ledger, str(name)), range(6))
+            if step
         ]
     assert sorted(step.name for step in claimed) == ["b1", "b2"]
 
@@ -130,12 +136,17 @@ def test_a_failed_step_fails_its_run_and_no_other_is_taken_up(ledger, run):
     assert {claim(ledger).name, claim(ledger).name} == {"b1", "b2"}
 
 
-def test_a_run_is_as_far_as_its_steps_are_together_and_keeps_the_figures_of_epochs(ledger, run):
+def test_a_run_is_as_far_as_its_steps_are_together_and_keeps_the_figures_of_epochs(
+    ledger, run
+):
     finish(ledger, claim(ledger), images=7)
     step = claim(ledger)
     with ledger.system_session("t") as house:
-        assert house.steps.progress(step.token, "fold", 0.5, HALF, {"loss": 0.7, "epoch": 2})
-        found, said = house.runs.find(run), house.runs.events(run)
+        assert house.steps.progress(
+            step.token, "fold", 0.5, HALF, {"loss": 0.7, "epoch": 2}
+        )
+        found = house.runs.find(run)
+        said = house.runs.events(run)
         assert found.fraction == pytest.approx(1.5 / 4)
         assert (found.stage, found.message) == ("fold", HALF)
         assert [(event.step, event.metrics) for event in said] == [
@@ -165,16 +176,22 @@ def test_the_oldest_run_comes_first_and_a_free_trainer_takes_the_next(ledger, ru
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     st.lists(
-        st.sampled_from(["claim", "finish", "fail", "lose", "give back", "cancel", "resume"]),
+        st.sampled_from(
+            ["claim", "finish", "fail", "lose", "give back", "cancel", "resume"]
+        ),
         max_size=14,
     )
 )
 def test_a_run_moves_only_as_the_table_says(ledger, ask, acts):
-    run_id, held, before = ask(), [], RunState.QUEUED
+    run_id = ask()
+    held = []
+    before = RunState.QUEUED
     for act in acts:
         with ledger.system_session("t") as house:
             _act(house, act, run_id, held)
@@ -192,16 +209,24 @@ def test_a_run_moves_only_as_the_table_says(ledger, ask, acts):
 def _act(house, act, run_id, held):
     if act == "claim":
         held += [step for step in [house.steps.claim("me", LEASE, 9)] if step]
-    elif act == "cancel" and house.runs.find(run_id).state in (RunState.QUEUED, RunState.RUNNING):
+    elif act == "cancel" and house.runs.find(run_id).state in (
+        RunState.QUEUED,
+        RunState.RUNNING,
+    ):
         house.runs.cancel(run_id)
-    elif act == "resume" and house.runs.find(run_id).state in (RunState.FAILED, RunState.CANCELLED):
+    elif act == "resume" and house.runs.find(run_id).state in (
+        RunState.FAILED,
+        RunState.CANCELLED,
+    ):
         house.runs.resume(run_id)
     elif act == "lose":
         house.steps.reclaim(9, ["me"])
     elif held:
         step = held.pop(0)
         if act == "finish":
-            house.steps.finish(step.token, {}, DIAMOND if step.kind is StepKind.PLAN else ())
+            house.steps.finish(
+                step.token, {}, DIAMOND if step.kind is StepKind.PLAN else ()
+            )
         elif act == "fail":
             house.steps.fail(step.token, Message("no"))
         else:

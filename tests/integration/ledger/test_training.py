@@ -27,10 +27,13 @@ def test_an_unknown_dataset_is_not_found(ledger):
 
 def test_the_fingerprint_changes_with_a_label_and_not_with_the_order_of_adding(ledger):
     with ledger.system_session("test") as house:
-        one, other = house.datasets.ensure("one"), house.datasets.ensure("other")
+        one = house.datasets.ensure("one")
+        other = house.datasets.ensure("other")
         house.datasets.add(one, [image(1), image(2)])
         house.datasets.add(other, [image(2), image(1)])
-        assert fingerprint(house.datasets.images(one)) == fingerprint(house.datasets.images(other))
+        assert fingerprint(house.datasets.images(one)) == fingerprint(
+            house.datasets.images(other)
+        )
     assert fingerprint([image(1)]) != fingerprint([image(1, patient="p")])
 
 

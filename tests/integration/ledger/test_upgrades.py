@@ -56,7 +56,8 @@ def hospital(database_url: str) -> UUID:
 def rows(engine: Engine) -> dict[str, int]:
     with engine.connect() as line:
         return {
-            name: line.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in KEPT
+            name: line.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()
+            for name in KEPT
         }
 
 
@@ -72,7 +73,9 @@ def to(engine: Engine, revision: str) -> None:
         (upgrade if revision in ("head", head()) else downgrade)(line, revision)
 
 
-def test_the_newest_release_goes_back_and_forth_with_its_seals(engine, database_url, hospital):
+def test_the_newest_release_goes_back_and_forth_with_its_seals(
+    engine, database_url, hospital
+):
     before = trail(database_url)
     assert before.whole
     assert before.sealed == before.events
@@ -82,7 +85,9 @@ def test_the_newest_release_goes_back_and_forth_with_its_seals(engine, database_
 
 
 @pytest.mark.long
-def test_cases_results_and_events_go_all_the_way_back_and_forth(engine, database_url, hospital):
+def test_cases_results_and_events_go_all_the_way_back_and_forth(
+    engine, database_url, hospital
+):
     """Below 0004 there were no chains: they are made anew on the way up, and no seal vouches for them."""
     before = rows(engine)
     events = sum(trail(database_url).events.values())
@@ -107,7 +112,9 @@ def test_cases_results_and_events_go_all_the_way_back_and_forth(engine, database
 
 
 @pytest.mark.long
-def test_back_to_nothing_and_up_again_is_an_empty_ledger(engine, database_url, hospital):
+def test_back_to_nothing_and_up_again_is_an_empty_ledger(
+    engine, database_url, hospital
+):
     to(engine, "base")
     migrate(database_url)
     assert set(rows(engine).values()) == {0}
@@ -119,7 +126,9 @@ def test_the_release_before_submits_and_answers_while_the_newest_migrations_run(
 ):
     assert SCHEMA == OLDEST_SERVED, "tests/previous_release.py is of another release"
     to(engine, OLDEST_SERVED)
-    old, over, told = PreviousRelease(database_url, hospital), threading.Event(), []
+    old = PreviousRelease(database_url, hospital)
+    over = threading.Event()
+    told = []
     counted = threading.Condition()
 
     def submit_and_answer() -> None:
@@ -147,7 +156,9 @@ def test_the_release_before_submits_and_answers_while_the_newest_migrations_run(
     assert trail(database_url).whole
 
 
-def test_a_migration_that_cannot_lock_its_tables_gives_way_and_is_run_again(engine, database_url):
+def test_a_migration_that_cannot_lock_its_tables_gives_way_and_is_run_again(
+    engine, database_url
+):
     to(engine, OLDEST_SERVED)
     with engine.begin() as other:
         other.execute(text("LOCK TABLE alembic_version IN SHARE MODE"))

@@ -10,7 +10,8 @@ from shared.ledger.datasets import LabelledImage
 from shared.ledger.freezing import GroupInBothParts, LockedTestImage, LockedTestPatient
 from shared.ledger.versions import DatasetEmpty, Difference, VersionUnknown
 
-TRAIN, TEST = Split.TRAIN, Split.TEST
+TRAIN = Split.TRAIN
+TEST = Split.TEST
 
 
 def image(number, split=TRAIN, **facts):
@@ -30,8 +31,15 @@ def dataset(house):
 
 def test_an_unchanged_dataset_gives_the_version_it_has(house, dataset):
     house.drafts.offer(dataset, [image(1), image(2, TEST)])
-    first, again = house.versions.freeze(dataset), house.versions.freeze(dataset)
-    assert (first.number, first.new, first.images, first.malignant, first.test_images) == (
+    first = house.versions.freeze(dataset)
+    again = house.versions.freeze(dataset)
+    assert (
+        first.number,
+        first.new,
+        first.images,
+        first.malignant,
+        first.test_images,
+    ) == (
         1,
         True,
         2,
@@ -39,7 +47,9 @@ def test_an_unchanged_dataset_gives_the_version_it_has(house, dataset):
         1,
     )
     assert (again.id, again.new) == (first.id, False)
-    assert [entry.event for entry in house.audit.page()].count(Event.DATASET_FROZEN) == 1
+    assert [entry.event for entry in house.audit.page()].count(
+        Event.DATASET_FROZEN
+    ) == 1
 
 
 def test_versions_tell_what_came_between_them(house, dataset):
@@ -86,7 +96,8 @@ def test_the_database_itself_refuses_to_change_what_is_frozen(ledger, table):
 
 def test_a_patient_in_both_parts_is_named_and_not_frozen(house, dataset):
     both = [
-        image(number, part, patient="p", site="north") for number, part in ((1, TEST), (2, TRAIN))
+        image(number, part, patient="p", site="north")
+        for number, part in ((1, TEST), (2, TRAIN))
     ]
     house.drafts.offer(dataset, [*both, image(3, TEST, patient="p", site="south")])
     with pytest.raises(GroupInBothParts, match=r"1, patient north/p"):
@@ -119,7 +130,12 @@ def test_a_patient_of_another_datasets_locked_test_set_is_recognised_within_the_
     )
     house.versions.freeze(other)
     house.drafts.offer(
-        dataset, [image(3, patient="p", site="south"), image(4, patient="p"), image(5, patient="q")]
+        dataset,
+        [
+            image(3, patient="p", site="south"),
+            image(4, patient="p"),
+            image(5, patient="q"),
+        ],
     )
     assert house.versions.freeze(dataset).images == 3
     house.drafts.offer(dataset, [image(6, patient="p", site="north")])
@@ -160,4 +176,7 @@ def test_an_image_added_during_a_freeze_is_in_the_version_whole_or_not_at_all(le
         frozen = list(pool.map(freeze, range(10)))
         assert all(each.result() is None for each in adding)
     with ledger.system_session("test") as house:
-        assert all(version.images == len(house.versions.images(version.id)) for version in frozen)
+        assert all(
+            version.images == len(house.versions.images(version.id))
+            for version in frozen
+        )

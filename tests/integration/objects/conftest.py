@@ -18,7 +18,9 @@ def s3_endpoint():
 
 @pytest.fixture
 def bucket(s3_endpoint):
-    return Bucket(s3_endpoint, name=f"bucket-{secrets.token_hex(4)}", key="KEY", secret="SECRET")
+    return Bucket(
+        s3_endpoint, name=f"bucket-{secrets.token_hex(4)}", key="KEY", secret="SECRET"
+    )
 
 
 @pytest.fixture(params=["directory", "s3"])

@@ -14,7 +14,9 @@ def write(store, key, value):
     store.write(key, io.BytesIO(value), len(value))
 
 
-@pytest.mark.parametrize("value", [b"", b"value", LARGE], ids=["empty", "small", "large"])
+@pytest.mark.parametrize(
+    "value", [b"", b"value", LARGE], ids=["empty", "small", "large"]
+)
 def test_a_written_value_is_read_back(store, value):
     write(store, "folder/key", value)
     assert store.exists("folder/key")
@@ -66,7 +68,13 @@ def test_a_deleted_value_is_gone_and_deleting_again_is_no_error(store):
 def test_keys_are_listed_in_order_by_any_beginning(store):
     for key in ("named/b", "named/a", "named/ab/c", "objects/a", "top"):
         write(store, key, b"value")
-    assert list(store.keys()) == ["named/a", "named/ab/c", "named/b", "objects/a", "top"]
+    assert list(store.keys()) == [
+        "named/a",
+        "named/ab/c",
+        "named/b",
+        "objects/a",
+        "top",
+    ]
     assert list(store.keys("named/")) == ["named/a", "named/ab/c", "named/b"]
     assert list(store.keys("named/a")) == ["named/a", "named/ab/c"]
     assert list(store.keys("nothing/")) == []

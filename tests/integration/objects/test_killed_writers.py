@@ -75,7 +75,9 @@ def test_after_kills_at_random_moments_every_visible_object_is_whole(tmp_path):
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(moments.uniform(0, 0.2))
             process.send_signal(signal.SIGKILL)
-            acknowledged.update(line.strip() for line in process.stdout if len(line.strip()) == 64)
+            acknowledged.update(
+                line.strip() for line in process.stdout if len(line.strip()) == 64
+            )
     store = DirectoryStore(tmp_path)
     objects = ObjectStore(store)
     visible = visible_digests(store)

@@ -15,7 +15,9 @@ from shared.objects import ObjectsRefused, ObjectStore, ObjectsUnavailable, open
 from shared.objects.bucket import Bucket
 from shared.objects.s3 import S3Store
 
-ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>refused</Message></Error>"
+ERROR = (
+    "<?xml version='1.0'?><Error><Code>{code}</Code><Message>refused</Message></Error>"
+)
 
 
 @contextmanager
@@ -62,7 +64,9 @@ def store_at(endpoint):
 def closed_port():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]  # bound, not listening: every connection is refused
+        yield taken.getsockname()[
+            1
+        ]  # bound, not listening: every connection is refused
 
 
 def test_an_object_goes_to_the_server_and_comes_back(s3_endpoint):
@@ -109,7 +113,10 @@ def test_listing_and_deleting_say_so_too(closed_port):
 
 
 def test_a_server_that_keeps_failing_is_asked_a_few_times_only():
-    with server_that_answers(503, ERROR.format(code="SlowDown").encode()) as (endpoint, answer):
+    with server_that_answers(503, ERROR.format(code="SlowDown").encode()) as (
+        endpoint,
+        answer,
+    ):
         with pytest.raises(ObjectsUnavailable):
             store_at(endpoint).read("key")
         assert 2 <= answer.requests <= 5
@@ -131,7 +138,9 @@ def test_a_server_that_speaks_no_s3_is_named():
         store_at(endpoint).read("key")
 
 
-@pytest.mark.parametrize("code", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"])
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"]
+)
 def test_a_refused_key_is_not_worth_another_try(code):
     with (
         server_that_answers(403, ERROR.format(code=code).encode()) as (endpoint, _),
@@ -153,7 +162,9 @@ def test_a_store_without_room_is_told_apart_from_one_that_is_away():
 
 def test_a_server_that_asks_to_come_back_in_an_hour_is_not_waited_for():
     later = {"Retry-After": "3600"}
-    with server_that_answers(503, ERROR.format(code="SlowDown").encode(), headers=later) as (
+    with server_that_answers(
+        503, ERROR.format(code="SlowDown").encode(), headers=later
+    ) as (
         endpoint,
         answer,
     ):

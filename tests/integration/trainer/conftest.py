@@ -58,11 +58,17 @@ def make_desk(
 ) -> Iterator[Callable[..., TrainingDesk]]:
     made: list[TrainingDesk] = []
 
-    def make(owner: Owner | None = None, weights: WeightsFinder | None = None) -> TrainingDesk:
+    def make(
+        owner: Owner | None = None, weights: WeightsFinder | None = None
+    ) -> TrainingDesk:
         weights = weights or WeightsFinder(None, Path("nowhere"), download=False)
         heartbeat = Heartbeat(lambda tokens: None, LEASE)
         tools = Tools(objects, weights, settings.home / "bundles", policy_of(settings))
-        made.append(TrainingDesk(settings, ledger, tools, heartbeat, rings, owner or Owner.here()))
+        made.append(
+            TrainingDesk(
+                settings, ledger, tools, heartbeat, rings, owner or Owner.here()
+            )
+        )
         return made[-1]
 
     yield make
@@ -83,7 +89,9 @@ def drawn_rows(
     for seed in seeds:
         image, mask = (objects.put(file).sha256 for file in outlined_phantom(seed))
         rows.append(
-            LabelledImage(image, seed % 2 == 0, split, mask_sha256=mask, patient=f"p{seed // 2}")
+            LabelledImage(
+                image, seed % 2 == 0, split, mask_sha256=mask, patient=f"p{seed // 2}"
+            )
         )
     return rows
 

@@ -32,7 +32,9 @@ def test_a_run_ends_in_a_stored_bundle_that_knows_only_the_training_rows(
     ended = run(desk, recipe)
     assert (ended.state, ended.fraction, ended.reason) == (RunState.DONE, 1.0, None)
     assert ended.metrics["images"] == TRAINING_IMAGES
-    bundle = load(fetch(ended.model_digest, objects, tmp_path / "shelf"), ended.model_digest)
+    bundle = load(
+        fetch(ended.model_digest, objects, tmp_path / "shelf"), ended.model_digest
+    )
     assert bundle.manifest.training.images == TRAINING_IMAGES
     assert bundle.manifest.synthetic
     with ledger.system_session("test") as house:
@@ -45,12 +47,18 @@ def test_a_second_run_computes_no_feature_again(desk, run, recipe, ledger):
     for _ in range(2):
         ended = run(desk, recipe)
         with ledger.system_session("test") as house:
-            steps = [step for step in house.runs.steps(ended.id) if step.kind is StepKind.FEATURES]
+            steps = [
+                step
+                for step in house.runs.steps(ended.id)
+                if step.kind is StepKind.FEATURES
+            ]
         computed.append(sum(step.outcome["computed"] for step in steps))
     assert computed == [TRAINING_IMAGES, 0]
 
 
-def test_a_run_that_cannot_be_done_says_why_and_the_next_one_is_taken_up(desk, run, recipe):
+def test_a_run_that_cannot_be_done_says_why_and_the_next_one_is_taken_up(
+    desk, run, recipe
+):
     failed = run(desk, "light")
     assert (failed.state, failed.reason) == (RunState.FAILED, "weights-missing")
     assert "SERA_WEIGHTS_DIR" in str(failed.message)
@@ -66,26 +74,39 @@ def test_a_sample_is_cut_out_by_its_mask(objects, ledger, version):
     assert 0 < nodule.mask.mean() < 1
 
 
-def test_what_follows_is_rung_for_and_every_step_is_told_of(desk, run, recipe, rings, ledger):
+def test_what_follows_is_rung_for_and_every_step_is_told_of(
+    desk, run, recipe, rings, ledger
+):
     ended = run(desk, recipe)
     with ledger.system_session("test") as house:
-        steps, said = house.runs.steps(ended.id), house.runs.events(ended.id)
+        steps = house.runs.steps(ended.id)
+        said = house.runs.events(ended.id)
     assert {step.state for step in steps} == {StepState.DONE}
-    assert [step.kind for step in steps][:3] == [StepKind.PLAN, StepKind.FEATURES, StepKind.TABLE]
+    assert [step.kind for step in steps][:3] == [
+        StepKind.PLAN,
+        StepKind.FEATURES,
+        StepKind.TABLE,
+    ]
     assert {event.step for event in said} == {step.name for step in steps}
     assert [event for event in said if str(event.message) == event.message.code] == []
     assert set(rings.rung) == {ended.id}
 
 
-def test_a_trainer_killed_at_any_step_costs_that_step_only(make_desk, ask, recipe, ledger):
-    run_id, done, kills = ask(recipe), {}, 0
+def test_a_trainer_killed_at_any_step_costs_that_step_only(
+    make_desk, ask, recipe, ledger
+):
+    run_id = ask(recipe)
+    done = {}
+    kills = 0
     while True:
         dying = make_desk(owner=Owner("elsewhere", 1, kills))
         step = dying._claim()
         if step is None:
             break
         kills += 1
-        _run_out(ledger)  # it was killed with the step in hand, and its lease has run out
+        _run_out(
+            ledger
+        )  # it was killed with the step in hand, and its lease has run out
         desk = make_desk()
         again = desk._claim()
         assert (again.name, again.attempts) == (step.name, 2)
@@ -141,7 +162,8 @@ def test_a_step_that_takes_its_trainer_along_every_time_fails_its_run(
 
 
 def test_a_cancelled_run_stops_and_goes_on_where_it_was(make_desk, ask, recipe, ledger):
-    run_id, desk = ask(recipe), make_desk()
+    run_id = ask(recipe)
+    desk = make_desk()
     for _ in range(3):
         desk._do(desk._claim())
     step = desk._claim()
@@ -150,12 +172,17 @@ def test_a_cancelled_run_stops_and_goes_on_where_it_was(make_desk, ask, recipe, 
     desk._do(step)
     assert desk._claim() is None
     with ledger.system_session("test") as house:
-        before = {each.name for each in house.runs.steps(run_id) if each.state is StepState.DONE}
+        before = {
+            each.name
+            for each in house.runs.steps(run_id)
+            if each.state is StepState.DONE
+        }
         assert house.runs.resume(run_id)
     assert len(before) == 3
     desk.work()
     with ledger.system_session("test") as house:
-        run, steps = house.runs.find(run_id), house.runs.steps(run_id)
+        run = house.runs.find(run_id)
+        steps = house.runs.steps(run_id)
     assert (run.state, run.resumed) == (RunState.DONE, 1)
     assert {each.name for each in steps if each.attempts == 1} >= before
 
@@ -175,7 +202,9 @@ def test_a_version_with_a_training_image_of_a_locked_test_set_is_not_trained_on(
 def _run_out(ledger) -> None:
     """Every lease runs out."""
     with ledger.engine.begin() as line:
-        line.execute(update(RunStepRow).values(lease_until=text("now() - interval '1 second'")))
+        line.execute(
+            update(RunStepRow).values(lease_until=text("now() - interval '1 second'"))
+        )
 
 
 def test_a_candidate_is_judged_against_what_is_live_on_the_locked_test_set(
@@ -199,8 +228,11 @@ def test_a_candidate_is_judged_against_what_is_live_on_the_locked_test_set(
     assert steps["evaluation"].outcome["images"] == 4
 
 
-def test_a_gate_can_be_held_again_when_another_model_has_become_live(desk, run, recipe, ledger):
-    first, second = run(desk, recipe), run(desk, recipe)
+def test_a_gate_can_be_held_again_when_another_model_has_become_live(
+    desk, run, recipe, ledger
+):
+    first = run(desk, recipe)
+    second = run(desk, recipe)
     with ledger.system_session("test") as house:
         house.models.promote(first.model_digest, "test", "the first model there is")
         house.steps.gate_again(second.id)
@@ -217,13 +249,18 @@ def test_what_the_live_model_learned_from_is_left_out_of_the_gate(
     with ledger.system_session("test") as house:
         house.models.promote(first.model_digest, "test", "the first model there is")
         other = house.datasets.ensure("other", synthetic=True)
-        known, new = (
-            drawn_rows(objects, range(10), Split.TEST),
-            drawn_rows(objects, range(100, 120)),
+        known = drawn_rows(objects, range(10), Split.TEST)
+        new = drawn_rows(objects, range(100, 120))
+        house.datasets.add(
+            other, [*known, *drawn_rows(objects, range(120, 123), Split.TEST), *new]
         )
-        house.datasets.add(other, [*known, *drawn_rows(objects, range(120, 123), Split.TEST), *new])
-        run_id = house.runs.request(other, house.versions.freeze(other).id, str(recipe), 0)
+        run_id = house.runs.request(
+            other, house.versions.freeze(other).id, str(recipe), 0
+        )
     desk.work()
     with ledger.system_session("test") as house:
         steps = {step.name: step for step in house.runs.steps(run_id)}
-    assert (steps["evaluation"].outcome["images"], steps["gate"].outcome["left_out"]) == (13, 10)
+    assert (
+        steps["evaluation"].outcome["images"],
+        steps["gate"].outcome["left_out"],
+    ) == (13, 10)

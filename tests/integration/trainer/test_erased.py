@@ -56,7 +56,9 @@ def test_a_run_of_it_fails_and_says_why_and_a_version_frozen_anew_is_trained_on(
     assert (anew.number, anew.images) == (2, version.images - 1)
 
 
-def test_a_run_under_way_stops_at_its_next_step(ledger, erase, version, ask, desk, recipe):
+def test_a_run_under_way_stops_at_its_next_step(
+    ledger, erase, version, ask, desk, recipe
+):
     run_id = ask(recipe)
     desk._do(desk._claim())
     erase(Split.TRAIN)
@@ -76,5 +78,7 @@ def test_a_gate_that_is_held_again_leaves_erased_test_images_out(
         house.steps.gate_again(run_id)
     desk.work()
     with ledger.system_session("test") as house:
-        gates = [step for step in house.runs.steps(run_id) if step.kind is StepKind.GATE]
+        gates = [
+            step for step in house.runs.steps(run_id) if step.kind is StepKind.GATE
+        ]
     assert [step.outcome["left_out"] for step in gates] == [0, 1]

@@ -56,7 +56,9 @@ def images(objects):
     for seed in range(800, 800 + TEST_IMAGES):
         image, mask = (objects.put(file).sha256 for file in outlined_phantom(seed))
         site = "north" if seed % 3 else None
-        rows.append(LabelledImage(image, seed % 2 == 0, Split.TEST, mask_sha256=mask, site=site))
+        rows.append(
+            LabelledImage(image, seed % 2 == 0, Split.TEST, mask_sha256=mask, site=site)
+        )
     return rows
 
 
@@ -65,7 +67,9 @@ def keep():
     return Kept()
 
 
-def test_both_models_read_every_image_as_each_wants_it_cut_out(bundles, images, objects, keep):
+def test_both_models_read_every_image_as_each_wants_it_cut_out(
+    bundles, images, objects, keep
+):
     candidate, live = bundles
     judgement = judge(candidate, live, images, objects, POLICY, keep, silent)
     assert candidate.framing == Framing(0.1)
@@ -80,19 +84,25 @@ def test_both_models_read_every_image_as_each_wants_it_cut_out(bundles, images, 
     assert len(keep) == 2 * TEST_IMAGES
 
 
-def test_readings_that_are_kept_are_not_made_again(bundles, images, objects, keep, monkeypatch):
+def test_readings_that_are_kept_are_not_made_again(
+    bundles, images, objects, keep, monkeypatch
+):
     candidate, live = bundles
     first = judge(live, None, images, objects, POLICY, keep, silent)
     assert len(keep) == TEST_IMAGES
     fetched = []
     get = type(objects).get
     monkeypatch.setattr(
-        type(objects), "get", lambda self, sha256: (fetched.append(sha256), get(self, sha256))[1]
+        type(objects),
+        "get",
+        lambda self, sha256: (fetched.append(sha256), get(self, sha256))[1],
     )
     again = judge(live, None, images, objects, POLICY, keep, silent)
     assert (again, fetched) == (first, [])
     judge(candidate, live, images, objects, POLICY, keep, silent)
-    assert len(fetched) == 2 * TEST_IMAGES, "an image and a mask each, for the candidate alone"
+    assert len(fetched) == 2 * TEST_IMAGES, (
+        "an image and a mask each, for the candidate alone"
+    )
 
 
 def test_a_gate_that_was_killed_goes_on_where_it_was(bundles, images, objects, keep):
@@ -106,9 +116,12 @@ def test_a_gate_that_was_killed_goes_on_where_it_was(bundles, images, objects, k
     assert judged == judge(bundles[0], None, images, objects, POLICY, Kept(), silent)
 
 
-def test_never_more_than_a_batch_is_in_memory(bundles, images, objects, keep, monkeypatch):
+def test_never_more_than_a_batch_is_in_memory(
+    bundles, images, objects, keep, monkeypatch
+):
     monkeypatch.setattr(gate_module, "BATCH", 5)
-    sizes, predict = [], Bundle.predict_each
+    sizes = []
+    predict = Bundle.predict_each
     monkeypatch.setattr(
         Bundle,
         "predict_each",
@@ -131,7 +144,9 @@ def test_progress_goes_from_nothing_to_all(bundles, images, objects, keep):
 def test_an_image_that_is_gone_counts_as_called_wrongly_and_that_is_kept(
     bundles, images, objects, keep
 ):
-    whole = judge(bundles[0], None, images, objects, POLICY, keep, silent).figures["candidate"]
+    whole = judge(bundles[0], None, images, objects, POLICY, keep, silent).figures[
+        "candidate"
+    ]
     objects.delete(images[0].image_sha256)
     fresh = Kept()
     judgement = judge(bundles[0], None, images, objects, POLICY, fresh, silent)
@@ -153,7 +168,9 @@ def test_an_object_store_that_is_away_ends_the_step_and_counts_against_nobody(
     assert not keep
 
 
-def test_without_test_images_nothing_is_judged_and_nothing_is_read(bundles, objects, keep):
+def test_without_test_images_nothing_is_judged_and_nothing_is_read(
+    bundles, objects, keep
+):
     judgement = judge(*bundles, [], objects, POLICY, keep, silent)
     assert judgement.verdict is GateVerdict.NOT_JUDGED
 
@@ -166,9 +183,9 @@ def test_a_bundle_is_no_worse_than_itself(bundles, images, objects, keep):
 
 def test_the_policy_is_the_settings_and_its_defaults_are_theirs():
     assert policy_of(Settings()) == GatePolicy()
-    assert policy_of(Settings(gate_margin=0.02, gate_least_of_each_class=50)) == GatePolicy(
-        margin=0.02, least_of_each_class=50
-    )
+    assert policy_of(
+        Settings(gate_margin=0.02, gate_least_of_each_class=50)
+    ) == GatePolicy(margin=0.02, least_of_each_class=50)
 
 
 @pytest.mark.parametrize(

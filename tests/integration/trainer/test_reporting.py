@@ -31,7 +31,9 @@ def losses(ledger, step):
         ]
 
 
-def test_every_epoch_is_told_and_how_far_it_is_not_more_often_than_one_can_look(step, ledger):
+def test_every_epoch_is_told_and_how_far_it_is_not_more_often_than_one_can_look(
+    step, ledger
+):
     tell = reporter(step, ledger)
     for epoch in range(3):
         tell("tuning", epoch / 10, HALF, {"loss": 1 / (epoch + 1)})

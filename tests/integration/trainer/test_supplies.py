@@ -11,18 +11,26 @@ def test_recipes_that_need_no_weights_lack_nothing(tmp_path):
     lacks = lacking(WeightsFinder(tmp_path, tmp_path, download=False), Shelf(None))
     assert "starter" not in lacks
     assert {lack.network for lack in lacks["sera_vgg16"]} == {"vgg16"}
-    assert all(lack.url == "" and lack.folder == str(tmp_path) for lack in lacks["lee2019"])
+    assert all(
+        lack.url == "" and lack.folder == str(tmp_path) for lack in lacks["lee2019"]
+    )
 
 
-def test_a_file_that_is_there_is_lacked_no_more_and_one_with_an_address_is_fetched(tmp_path):
+def test_a_file_that_is_there_is_lacked_no_more_and_one_with_an_address_is_fetched(
+    tmp_path,
+):
     card = get_network("vgg16").card
     [lack] = lacking(WeightsFinder(None, tmp_path), Shelf(None))["sera_vgg16"]
     assert lack.url == card.weights.url
     Path(tmp_path, card.weights.files[0]).touch()
-    assert "sera_vgg16" not in lacking(WeightsFinder(tmp_path, tmp_path / "cache"), Shelf(None))
+    assert "sera_vgg16" not in lacking(
+        WeightsFinder(tmp_path, tmp_path / "cache"), Shelf(None)
+    )
 
 
-def test_own_recipes_are_looked_through_too_and_one_of_an_unknown_network_lacks_no_file(tmp_path):
+def test_own_recipes_are_looked_through_too_and_one_of_an_unknown_network_lacks_no_file(
+    tmp_path,
+):
     shipped = Path(recipes.__file__).with_name("sera_vgg16.toml").read_text()
     for name, network in {"mine": "vgg16", "odd": "vgg99"}.items():
         text = shipped.replace('name = "sera_vgg16"', f'name = "{name}"').replace(

@@ -50,7 +50,10 @@ def dataset(ledger, objects):
         dataset = house.datasets.ensure("phantoms", synthetic=True)
         house.datasets.add(
             dataset,
-            [*drawn_rows(objects, range(12)), *drawn_rows(objects, range(12, 16), Split.TEST)],
+            [
+                *drawn_rows(objects, range(12)),
+                *drawn_rows(objects, range(12, 16), Split.TEST),
+            ],
         )
     return dataset
 
@@ -77,11 +80,9 @@ def test_two_trainers_share_a_run_and_make_the_model_that_one_fit_makes(
         for desk, step in reversed(held):
             desk._do(step)
     with ledger.system_session("test") as house:
-        run, steps, said = (
-            house.runs.find(run_id),
-            house.runs.steps(run_id),
-            house.runs.events(run_id),
-        )
+        run = house.runs.find(run_id)
+        steps = house.runs.steps(run_id)
+        said = house.runs.events(run_id)
         learned = house.versions.images(version.id, Split.TRAIN)
     assert run.state is RunState.DONE
     assert [step.name for step in steps if step.kind is StepKind.TUNING] == [

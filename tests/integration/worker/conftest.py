@@ -28,7 +28,9 @@ LEASE = timedelta(minutes=1)
 
 
 @pytest.fixture(scope="session")
-def bundles(small_model: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def bundles(
+    small_model: FittedModel, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """Folders of two bundles that differ only in whether they are marked synthetic, by digest."""
     root = tmp_path_factory.mktemp("bundles")
     return {
@@ -43,7 +45,9 @@ def objects(tmp_path: Path) -> ObjectStore:
 
 
 @pytest.fixture
-def promote(ledger: Ledger, objects: ObjectStore, bundles: dict[str, Path]) -> Callable[[int], str]:
+def promote(
+    ledger: Ledger, objects: ObjectStore, bundles: dict[str, Path]
+) -> Callable[[int], str]:
     """Publishes and promotes the bundle of this number; returns its digest."""
 
     def promoted(number: int) -> str:
@@ -64,7 +68,9 @@ def desk(
     settings = Settings(home=tmp_path, worker_name="w1", max_attempts=3, lease_s=60)
     live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w1")
     heartbeat = Heartbeat(lambda tokens: None, LEASE)
-    return InferenceService(settings, ledger, live, Preparation(objects, decoders), heartbeat)
+    return InferenceService(
+        settings, ledger, live, Preparation(objects, decoders), heartbeat
+    )
 
 
 @pytest.fixture
@@ -74,7 +80,8 @@ def send(ledger: Ledger, objects: ObjectStore) -> Callable[..., UUID]:
     def sent(image: bytes | None = None, **facts: object) -> UUID:
         stored = objects.put(png(3) if image is None else image)
         case = replace(
-            CASE, **{"image_sha256": stored.sha256, "width": 128, "height": 128, **facts}
+            CASE,
+            **{"image_sha256": stored.sha256, "width": 128, "height": 128, **facts},
         )
         with ledger.hospital_session(hospital(ledger), "test") as book:
             return book.jobs.open(book.cases.add(case), Priority.ROUTINE)

@@ -17,7 +17,9 @@ LEASE = timedelta(minutes=5)
 @pytest.fixture
 def settings(database_url, engines, tmp_path):
     told = {"database_url": database_url, "broker_url": engines.broker_url}
-    return Settings(home=tmp_path, worker_name="w1", alive_file=tmp_path / "w1.alive", **told)
+    return Settings(
+        home=tmp_path, worker_name="w1", alive_file=tmp_path / "w1.alive", **told
+    )
 
 
 @pytest.fixture
@@ -43,7 +45,8 @@ def later(ledger, seconds):
     ago = f"interval '{seconds} s'"
     with ledger.engine.begin() as line:
         moved = ", ".join(
-            f"{name} = {name} - {ago}" for name in ("available_at", "updated_at", "lease_until")
+            f"{name} = {name} - {ago}"
+            for name in ("available_at", "updated_at", "lease_until")
         )
         line.execute(text(f"UPDATE jobs SET {moved}"))
 
@@ -78,10 +81,14 @@ def test_a_case_whose_worker_is_gone_waits_for_all(settings, silent, send, ledge
     assert stuck(settings)
 
 
-def test_a_worker_that_gets_on_or_is_at_something_long_is_alive(settings, silent, send, ledger):
+def test_a_worker_that_gets_on_or_is_at_something_long_is_alive(
+    settings, silent, send, ledger
+):
     send()
     later(ledger, 1000)
-    progress = Progress(settings.alive_file, settings.stuck_after_s, settings.long_task_s)
+    progress = Progress(
+        settings.alive_file, settings.stuck_after_s, settings.long_task_s
+    )
     for told in (progress.made, progress.takes_long):
         told()
         assert not stuck(settings)
@@ -107,7 +114,9 @@ def test_a_worker_that_was_never_told_to_say_so_is_alive(settings, send, ledger)
     assert not stuck(settings.model_copy(update={"alive_file": None}))
 
 
-def test_the_command_says_it_with_its_exit_code(settings, silent, send, ledger, monkeypatch):
+def test_the_command_says_it_with_its_exit_code(
+    settings, silent, send, ledger, monkeypatch
+):
     for name in ("home", "worker_name", "alive_file"):
         monkeypatch.setenv(f"SERA_{name.upper()}", str(getattr(settings, name)))
     monkeypatch.setenv("SERA_DATABASE_URL", settings.database)
@@ -120,7 +129,9 @@ def test_the_command_says_it_with_its_exit_code(settings, silent, send, ledger, 
     assert said == ["w1 has completed nothing for 60 s while cases wait. Restart it."]
 
 
-def test_what_is_written_keeps_its_length_and_no_wall_clock_counts(settings, monkeypatch):
+def test_what_is_written_keeps_its_length_and_no_wall_clock_counts(
+    settings, monkeypatch
+):
     progress = Progress(settings.alive_file, 60, 600)
     progress.made()
     length = settings.alive_file.stat().st_size

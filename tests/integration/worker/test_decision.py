@@ -41,7 +41,9 @@ def codes(result):
     return {warning.code for warning in result.warnings}
 
 
-def test_without_settings_the_cutoff_is_youdens_and_no_set_is_made(answered, small_model):
+def test_without_settings_the_cutoff_is_youdens_and_no_set_is_made(
+    answered, small_model
+):
     result = answered()
     assert (result.cutoff, result.cutoff_rule, result.conformal) == (
         small_model.cutoff,
@@ -51,8 +53,11 @@ def test_without_settings_the_cutoff_is_youdens_and_no_set_is_made(answered, sma
 
 
 def test_a_target_sensitivity_takes_effect_with_the_next_case(answered, small_model):
-    before, after = answered(), answered(target_sensitivity=0.9)
-    point = next(point for point in small_model.evidence.operating_points if point.target == 0.9)
+    before = answered()
+    after = answered(target_sensitivity=0.9)
+    point = next(
+        point for point in small_model.evidence.operating_points if point.target == 0.9
+    )
     assert before.cutoff_rule == "youden"
     assert (after.cutoff, after.cutoff_rule) == (point.cutoff, "sensitivity>=0.9")
     assert after.score == before.score
@@ -63,7 +68,9 @@ def test_the_decision_is_the_hospitals_cutoff_unless_it_is_to_refer(answered):
     for seed in range(4):
         result = answered(seed, target_sensitivity=0.8)
         called = "malignant" if result.score >= result.cutoff else "benign"
-        assert result.decision == ("refer" if "out-of-distribution" in codes(result) else called)
+        assert result.decision == (
+            "refer" if "out-of-distribution" in codes(result) else called
+        )
 
 
 def test_a_case_that_cannot_be_told_is_referred_with_a_sentence(answered):
@@ -71,7 +78,9 @@ def test_a_case_that_cannot_be_told_is_referred_with_a_sentence(answered):
     result = answered(refer_alpha=0.05)
     assert result.decision == "refer"
     assert result.conformal.set == ("benign", "malignant")
-    told = next(warning.message for warning in result.warnings if warning.code == "uncertain")
+    told = next(
+        warning.message for warning in result.warnings if warning.code == "uncertain"
+    )
     assert "error limit of 5 %" in told
     assert "may be benign or malignant" in told
     assert "radiologist" in told
@@ -83,7 +92,9 @@ def test_the_set_holds_the_classes_whose_p_value_exceeds_alpha(answered):
         conformal = result.conformal
         p_values = {"benign": conformal.benign_p, "malignant": conformal.malignant_p}
         assert conformal.alpha == 0.3
-        assert conformal.set == tuple(name for name, p_value in p_values.items() if p_value > 0.3)
+        assert conformal.set == tuple(
+            name for name, p_value in p_values.items() if p_value > 0.3
+        )
         assert ("uncertain" in codes(result)) == (not conformal.certain)
 
 
@@ -111,7 +122,10 @@ def test_a_lost_lease_leaves_no_observation(desk, send, promote, ledger):
         house.queue.give_back(batch.token, batch.jobs, desk._lease)
     desk._write(batch, answers)
     with ledger.engine.begin() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM observations").scalar() == 0
+        assert (
+            connection.exec_driver_sql("SELECT count(*) FROM observations").scalar()
+            == 0
+        )
 
 
 def test_a_model_without_evidence_goes_by_youdens_and_the_reader_is_told(
@@ -126,7 +140,11 @@ def test_a_model_without_evidence_goes_by_youdens_and_the_reader_is_told(
     desk.work()
     result = find(job).result
     assert (result.cutoff_rule, result.conformal) == ("youden", None)
-    told = next(warning.message for warning in result.warnings if warning.code == "setting-unmet")
+    told = next(
+        warning.message
+        for warning in result.warnings
+        if warning.code == "setting-unmet"
+    )
     assert "sensitivity and referring uncertain cases" in told
 
 
@@ -136,7 +154,9 @@ def test_a_change_is_on_record_with_before_and_after(ledger, choose):
     choose(prevalence=0.2)
     with ledger.system_session("test") as house:
         details = [
-            each.details for each in house.audit.page() if each.event == Event.HOSPITAL_CHANGED
+            each.details
+            for each in house.audit.page()
+            if each.event == Event.HOSPITAL_CHANGED
         ]
     assert details == [
         {

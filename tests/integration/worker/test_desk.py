@@ -18,8 +18,11 @@ def test_without_a_model_cases_wait(desk, send, find):
     assert find(job).state is JobState.QUEUED
 
 
-def test_a_case_gets_a_result_with_every_field_of_the_contract(desk, send, find, promote):
-    digest, job = promote(0), send(size_mm=14.5, roi={"box": [20, 20, 80, 80]})
+def test_a_case_gets_a_result_with_every_field_of_the_contract(
+    desk, send, find, promote
+):
+    digest = promote(0)
+    job = send(size_mm=14.5, roi={"box": [20, 20, 80, 80]})
     desk.work()
     result = find(job).result
     assert 0 <= result.risk <= 1
@@ -49,11 +52,16 @@ def test_a_batch_gives_each_image_the_answer_it_gets_alone(desk, send, find, pro
 
 def test_a_bad_image_fails_alone_with_its_reason(desk, send, find, promote):
     promote(0)
-    good, cut, gone = send(), send(png(1)[:400]), send(image_sha256="f" * 64)
+    good = send()
+    cut = send(png(1)[:400])
+    gone = send(image_sha256="f" * 64)
     desk.work()
     assert find(good).state is JobState.DONE
     assert (find(cut).state, find(cut).reason) == (JobState.FAILED, "image-unreadable")
-    assert (find(gone).state, find(gone).reason) == (JobState.FAILED, Reason.IMAGE_MISSING)
+    assert (find(gone).state, find(gone).reason) == (
+        JobState.FAILED,
+        Reason.IMAGE_MISSING,
+    )
 
 
 def test_more_cases_than_a_batch_holds_are_all_answered(desk, send, find, promote):
@@ -73,7 +81,8 @@ def test_the_risk_follows_the_hospitals_prevalence_and_the_score_does_not(
         connection.exec_driver_sql("UPDATE hospitals SET prevalence = 0.02")
     rare = send()
     desk.work()
-    usual, rare = find(usual).result, find(rare).result
+    usual = find(usual).result
+    rare = find(rare).result
     assert rare.risk < usual.risk
     assert (rare.score, rare.decision) == (usual.score, usual.decision)
     assert rare.prevalence == 0.02
@@ -91,11 +100,17 @@ def test_a_case_of_the_same_content_as_an_earlier_one_is_read_and_warned_of(
     assert str(find(first).case_id) in _warning(find(again), "duplicate")
 
 
-def test_warnings_tell_of_a_small_nodule_and_a_synthetic_model(desk, send, find, promote):
+def test_warnings_tell_of_a_small_nodule_and_a_synthetic_model(
+    desk, send, find, promote
+):
     promote(0)
-    small, large = send(size_mm=6), send(size_mm=16)
+    small = send(size_mm=6)
+    large = send(size_mm=16)
     desk.work()
-    codes = [{warning.code for warning in find(job).result.warnings} for job in (small, large)]
+    codes = [
+        {warning.code for warning in find(job).result.warnings}
+        for job in (small, large)
+    ]
     assert codes[0] >= {"under-10-mm", "synthetic-model"}
     assert "under-10-mm" not in codes[1]
 
@@ -108,7 +123,10 @@ def test_the_frame_that_was_asked_for_is_read(desk, send, find, promote):
     told = [_warning(find(job), "multi-frame") for job in jobs[:2]]
     assert "frame 16, the middle one" in told[0]
     assert "frame 3, as chosen" in told[1]
-    assert (find(jobs[2]).state, find(jobs[2]).reason) == (JobState.FAILED, "frame-absent")
+    assert (find(jobs[2]).state, find(jobs[2]).reason) == (
+        JobState.FAILED,
+        "frame-absent",
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +137,13 @@ def test_a_size_unlike_the_images_own_is_told(size_mm, told, desk, send, find, p
     """Of a box 150 pixels wide at 0.2 mm a pixel; more than 20 % and more than 2 mm apart."""
     promote(0)
     calibrated = dicom_file(draw(3).pixels, PixelSpacing=[0.1, 0.2])
-    job = send(calibrated, width=256, height=256, size_mm=size_mm, roi={"box": [50, 60, 150, 100]})
+    job = send(
+        calibrated,
+        width=256,
+        height=256,
+        size_mm=size_mm,
+        roi={"box": [50, 60, 150, 100]},
+    )
     desk.work()
     warning = _warning(find(job), "size-differs")
     assert (warning is not None) == told
@@ -129,7 +153,9 @@ def test_a_size_unlike_the_images_own_is_told(size_mm, told, desk, send, find, p
 def test_a_small_nodule_may_differ_by_two_millimetres(desk, send, find, promote):
     promote(0)
     calibrated = dicom_file(draw(3).pixels, PixelSpacing=[0.05, 0.05])
-    job = send(calibrated, width=256, height=256, size_mm=6, roi={"box": [50, 60, 150, 100]})
+    job = send(
+        calibrated, width=256, height=256, size_mm=6, roi={"box": [50, 60, 150, 100]}
+    )
     desk.work()
     assert _warning(find(job), "size-differs") is None
 
@@ -138,7 +164,10 @@ def test_marks_measure_a_calibrated_image_too(desk, send, find, promote):
     promote(0)
     marked = Screen().end(60, 150).end(220, 150)
     job = send(
-        dicom_file(marked.pixels, PixelSpacing=[0.1, 0.1]), width=300, height=300, size_mm=10
+        dicom_file(marked.pixels, PixelSpacing=[0.1, 0.1]),
+        width=300,
+        height=300,
+        size_mm=10,
     )
     desk.work()
     assert "measures 16.0 mm" in _warning(find(job), "size-differs")
@@ -160,7 +189,8 @@ def test_a_photo_of_a_screen_is_told_with_what_it_spoilt(desk, send, find, promo
     promote(0)
     photo = photograph(draw(3, size_px=300).pixels, 3, Shot(glare=500))
     spoilt = encode(straighten(photo.pixels, photo.corners))
-    as_photo, as_file = send(spoilt, source="photo"), send(spoilt)
+    as_photo = send(spoilt, source="photo")
+    as_file = send(spoilt)
     desk.work()
     assert "photo of a screen" in _warning(find(as_photo), "photo")
     assert "retake" in _warning(find(as_photo), "glare")
@@ -175,7 +205,10 @@ def test_an_even_grey_fails_by_name(desk, send, find, promote):
 
 
 def _warning(job, code: str) -> str | None:
-    return next((warning.message for warning in job.result.warnings if warning.code == code), None)
+    return next(
+        (warning.message for warning in job.result.warnings if warning.code == code),
+        None,
+    )
 
 
 def test_an_object_store_that_is_away_gives_the_job_back_without_an_attempt(
@@ -193,7 +226,9 @@ def test_an_object_store_that_is_away_gives_the_job_back_without_an_attempt(
     assert (find(job).state, find(job).attempts) == (JobState.QUEUED, 0)
 
 
-def test_a_promoted_model_takes_over_while_the_old_one_serves(desk, send, find, promote):
+def test_a_promoted_model_takes_over_while_the_old_one_serves(
+    desk, send, find, promote
+):
     old = promote(0)
     first = send()
     desk.work()
@@ -225,7 +260,9 @@ def test_a_tampered_bundle_never_replaces_the_one_that_serves(
     assert find(job).result.model.digest == good
 
 
-def test_a_worker_that_comes_back_takes_up_what_it_left(desk, send, find, promote, ledger):
+def test_a_worker_that_comes_back_takes_up_what_it_left(
+    desk, send, find, promote, ledger
+):
     promote(0)
     job = send()
     with ledger.system_session("w1") as house:

@@ -73,7 +73,8 @@ def test_an_explanation_is_of_the_frame_and_the_roi_that_were_read(
 def test_the_model_that_gave_the_result_explains_it_even_when_another_is_live(
     maker, desk, send, promote, ask
 ):
-    old, job = promote(0), send()
+    old = promote(0)
+    job = send()
     desk.work()
     promote(1)
     assert ask(job).model_digest == old
@@ -83,7 +84,9 @@ def test_the_model_that_gave_the_result_explains_it_even_when_another_is_live(
     assert made.reason is None
 
 
-def test_an_explanation_that_cannot_be_made_says_why(maker, desk, send, promote, ask, objects):
+def test_an_explanation_that_cannot_be_made_says_why(
+    maker, desk, send, promote, ask, objects
+):
     promote(0)
     job = send()
     desk.work()
@@ -123,7 +126,8 @@ def test_a_case_that_comes_during_an_explanation_is_answered_before_it_ends(
     explained = send()
     desk.work()
     ask(explained)
-    slices, came = [], []
+    slices = []
+    came = []
 
     def between():
         if not came:
@@ -148,7 +152,9 @@ def test_a_case_erased_while_it_is_explained_is_gone_at_once_and_nothing_is_kept
     job = send()
     desk.work()
     ask(job)
-    case, north, erased = find(job).case_id, hospital(ledger), []
+    case = find(job).case_id
+    north = hospital(ledger)
+    erased = []
 
     def between():
         if not erased:
@@ -163,7 +169,10 @@ def test_a_case_erased_while_it_is_explained_is_gone_at_once_and_nothing_is_kept
     assert erased[0].ground is Ground.PATIENT_REQUEST
     with ledger.engine.connect() as connection:
         for table in ("explanations", "explanation_maps"):
-            assert connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == 0
+            assert (
+                connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+                == 0
+            )
 
 
 def test_what_another_worker_is_at_is_left_to_it_until_it_falls_silent(

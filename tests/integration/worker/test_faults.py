@@ -26,7 +26,8 @@ from shared.settings import Settings
 from tests.builders import png
 
 ROOT = Path(__file__).parents[3]
-SHORT, STUCK = timedelta(seconds=1), timedelta(seconds=2)
+SHORT = timedelta(seconds=1)
+STUCK = timedelta(seconds=2)
 
 
 @pytest.fixture
@@ -40,12 +41,17 @@ def hire(ledger, objects, decoders, tmp_path):
                 house.queue.renew(tokens, lease)
 
         settings = Settings(
-            home=tmp_path, worker_name=name, max_attempts=attempts, lease_s=lease.total_seconds()
+            home=tmp_path,
+            worker_name=name,
+            max_attempts=attempts,
+            lease_s=lease.total_seconds(),
         )
         hearts.append(Heartbeat(renew, lease, stuck))
         hearts[-1].start()
         live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), name)
-        return InferenceService(settings, ledger, live, Preparation(objects, decoders), hearts[-1])
+        return InferenceService(
+            settings, ledger, live, Preparation(objects, decoders), hearts[-1]
+        )
 
     yield hired
     for heart in hearts:
@@ -69,7 +75,11 @@ def results(ledger):
 def trail(ledger):
     def events(job):
         with ledger.system_session("test") as house:
-            return [each.event for each in house.audit.page(limit=1000) if each.job_id == job]
+            return [
+                each.event
+                for each in house.audit.page(limit=1000)
+                if each.job_id == job
+            ]
 
     return events
 
@@ -104,8 +114,11 @@ def test_a_worker_that_hangs_is_let_go_and_writes_nothing_when_it_comes_to(
 ):
     """Its heart goes on beating, and holds its lease no longer than something moves."""
     promote(0)
-    late, other, job = hire("late"), hire("other"), send()
-    hangs, goes_on = threading.Event(), threading.Event()
+    late = hire("late")
+    other = hire("other")
+    job = send()
+    hangs = threading.Event()
+    goes_on = threading.Event()
     infer = late._infer
 
     def hanging(batch):
@@ -129,7 +142,8 @@ def test_a_worker_that_hangs_is_let_go_and_writes_nothing_when_it_comes_to(
 
 
 def test_a_lease_is_renewed_while_something_moves_and_not_for_ever():
-    token, heart = uuid4(), Heartbeat(lambda tokens: None, SHORT, timedelta(seconds=-1))
+    token = uuid4()
+    heart = Heartbeat(lambda tokens: None, SHORT, timedelta(seconds=-1))
     heart.hold(token)
     assert heart._moving() == []
     patient = Heartbeat(lambda tokens: None, SHORT, STUCK)
@@ -155,8 +169,10 @@ def test_a_case_that_outlived_a_worker_is_in_hand_alone(
     with ledger.system_session("gone") as house:
         house.queue.claim("gone", 3, timedelta(seconds=-1), 3)
     fresh = [send(png(seed)) for seed in range(12)]
-    desk, in_hand = hire("w1", timedelta(minutes=1)), {}
-    prepare, infer = desk._preparation.prepare, desk._infer
+    desk = hire("w1", timedelta(minutes=1))
+    in_hand = {}
+    prepare = desk._preparation.prepare
+    infer = desk._infer
 
     def count(jobs):
         with ledger.engine.connect() as connection:
@@ -169,9 +185,13 @@ def test_a_case_that_outlived_a_worker_is_in_hand_alone(
     monkeypatch.setattr(
         desk._preparation,
         "prepare",
-        lambda lease, *rest: (count([j.id for j in lease.jobs]), prepare(lease, *rest))[1],
+        lambda lease, *rest: (count([j.id for j in lease.jobs]), prepare(lease, *rest))[
+            1
+        ],
     )
-    monkeypatch.setattr(desk, "_infer", lambda batch: (count(batch.jobs), infer(batch))[1])
+    monkeypatch.setattr(
+        desk, "_infer", lambda batch: (count(batch.jobs), infer(batch))[1]
+    )
     desk.work()
     assert {find(job).state for job in lost + fresh} == {JobState.DONE}
     assert {in_hand[job] for job in lost} == {1}
@@ -207,7 +227,8 @@ def test_an_image_that_kills_its_worker_is_a_dead_letter_and_its_batch_mates_are
 ):
     """Real workers, ended by kill -9 each time they read it; no decoder is left of them."""
     promote(0)
-    mates, culprit = [send(png(seed)) for seed in range(2)], send(png(9))
+    mates = [send(png(seed)) for seed in range(2)]
+    culprit = send(png(9))
     mates.append(send(png(2)))
     told = {
         "SERA_DATABASE_URL": database_url.replace("+psycopg2", ""),
@@ -219,21 +240,36 @@ def test_an_image_that_kills_its_worker_is_a_dead_letter_and_its_batch_mates_are
     }
     command = [sys.executable, "-c", POISONED, objects.put(png(9)).sha256]
     workers = subprocess.run(
-        command, cwd=ROOT, env=os.environ | told, check=True, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=os.environ | told,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     left = [
-        int(line.split()[1]) for line in workers.stdout.splitlines() if line.startswith("decoder ")
+        int(line.split()[1])
+        for line in workers.stdout.splitlines()
+        if line.startswith("decoder ")
     ]
     assert len(left) == 2
     desk = hire("poisoned", attempts=2)
     desk.open()
     desk.work()
     ended = find(culprit)
-    assert (ended.state, ended.reason, ended.attempts) == (JobState.FAILED, Reason.WORKER_LOST, 2)
-    assert [(find(job).state, find(job).attempts) for job in mates] == [(JobState.DONE, 2)] * 3
+    assert (ended.state, ended.reason, ended.attempts) == (
+        JobState.FAILED,
+        Reason.WORKER_LOST,
+        2,
+    )
+    assert [(find(job).state, find(job).attempts) for job in mates] == [
+        (JobState.DONE, 2)
+    ] * 3
     assert results() == (3, 3)
     assert not any(alive(pid) for pid in left)
 
 
 def alive(pid):
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return (
+        psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    )

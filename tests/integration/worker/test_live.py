@@ -64,7 +64,9 @@ def test_a_worker_says_on_what_it_computes_and_when_it_last_claimed_cases(
     assert (serving().device, serving().claimed_at) == ("CPU, 2 threads", None)
     presence.claimed()
     LiveModel(ledger, shelf, "w1", presence=presence).current()
-    assert timedelta() <= serving().seen_at - serving().claimed_at < timedelta(minutes=1)
+    assert (
+        timedelta() <= serving().seen_at - serving().claimed_at < timedelta(minutes=1)
+    )
 
 
 @pytest.fixture
@@ -101,7 +103,8 @@ def replace(path, content):
         files = json.loads((folder / "manifest.json").read_bytes())["files"]
         rewrite(
             folder,
-            files=files | {path: {"sha256": sha256(content).hexdigest(), "size": len(content)}},
+            files=files
+            | {path: {"sha256": sha256(content).hexdigest(), "size": len(content)}},
         )
 
     return change
@@ -109,7 +112,9 @@ def replace(path, content):
 
 def other_scores(folder):
     golden = json.loads((folder / "manifest.json").read_bytes())["golden"]
-    rewrite(folder, golden=golden | {"scores": [score + 0.1 for score in golden["scores"]]})
+    rewrite(
+        folder, golden=golden | {"scores": [score + 0.1 for score in golden["scores"]]}
+    )
 
 
 SPOILT = {
@@ -131,7 +136,11 @@ def test_a_bundle_that_is_not_what_it_should_be_is_refused_and_the_old_one_goes_
     until(lambda: serving().refusal, lambda: answers.append(answer()))
     assert set(answers) | {answer()} == {good}
     told = serving()
-    assert (told.model_digest, told.refusal.digest, told.refusal.reason.code) == (good, bad, code)
+    assert (told.model_digest, told.refusal.digest, told.refusal.reason.code) == (
+        good,
+        bad,
+        code,
+    )
     assert len(str(told.refusal.reason)) > 20
     with ledger.system_session("test") as house:
         refused = [
@@ -142,21 +151,28 @@ def test_a_bundle_that_is_not_what_it_should_be_is_refused_and_the_old_one_goes_
     assert refused == [{"worker": "w1", "model": bad, "code": code}]
 
 
-def test_a_file_tampered_with_in_the_store_is_refused(answer, promote, bundles, serving, tmp_path):
-    good, other = promote(0), list(bundles)[1]
+def test_a_file_tampered_with_in_the_store_is_refused(
+    answer, promote, bundles, serving, tmp_path
+):
+    good = promote(0)
+    other = list(bundles)[1]
     assert answer() == good
     promote(1)
     (manifest,) = (tmp_path / "objects").rglob(other)
     manifest.chmod(0o644)
     manifest.write_bytes(manifest.read_bytes() + b" ")
     until(lambda: serving().refusal, answer)
-    assert (serving().model_digest, serving().refusal.reason.code) == (good, "object-corrupt")
+    assert (serving().model_digest, serving().refusal.reason.code) == (
+        good,
+        "object-corrupt",
+    )
 
 
 def test_a_file_tampered_with_on_the_workers_own_disk_is_refused_and_then_fetched_anew(
     ledger, objects, promote, tmp_path, monkeypatch
 ):
-    digest, shelf = promote(0), tmp_path / "cache"
+    digest = promote(0)
+    shelf = tmp_path / "cache"
     first = LiveModel(ledger, Shelf(ledger, objects, shelf), "w1")
     assert first.current().digest == digest
     path = next(shelf.rglob("*.safetensors"))
@@ -166,14 +182,18 @@ def test_a_file_tampered_with_on_the_workers_own_disk_is_refused_and_then_fetche
     assert again.current() is None
     with ledger.system_session("test") as house:
         (worker,) = house.serving.alive(LONG)
-    assert (worker.model_digest, worker.refusal.reason.code) == (None, "bundle-tampered")
+    assert (worker.model_digest, worker.refusal.reason.code) == (
+        None,
+        "bundle-tampered",
+    )
     assert again.current().digest == digest
 
 
 def test_a_worker_that_starts_with_a_broken_live_model_serves_the_one_before(
     ledger, objects, promote, spoil, tmp_path
 ):
-    good, bad = promote(0), spoil(other_scores)
+    good = promote(0)
+    bad = spoil(other_scores)
     fresh = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w2")
     assert fresh.current().digest == good
     with ledger.system_session("test") as house:
@@ -184,8 +204,10 @@ def test_a_worker_that_starts_with_a_broken_live_model_serves_the_one_before(
 def test_a_store_that_is_away_when_the_one_before_is_needed_is_asked_again(
     ledger, objects, promote, spoil, tmp_path, monkeypatch
 ):
-    good, bad = promote(0), spoil(other_scores)
-    fresh, take = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w2"), Shelf.take
+    good = promote(0)
+    bad = spoil(other_scores)
+    fresh = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w2")
+    take = Shelf.take
 
     def partly_away(self, digest):
         if digest == good:
@@ -225,7 +247,8 @@ def test_a_model_that_was_rolled_back_while_it_was_loaded_never_serves(
 ):
     old = promote(0)
     answer()
-    loading, go_on = threading.Event(), threading.Event()
+    loading = threading.Event()
+    go_on = threading.Event()
     take = Shelf.take
 
     def slowly(self, digest):
@@ -249,7 +272,9 @@ def test_cases_are_answered_while_a_model_is_loaded(answer, promote, monkeypatch
     answer()
     go_on = threading.Event()
     take = Shelf.take
-    monkeypatch.setattr(Shelf, "take", lambda self, digest: (go_on.wait(60), take(self, digest))[1])
+    monkeypatch.setattr(
+        Shelf, "take", lambda self, digest: (go_on.wait(60), take(self, digest))[1]
+    )
     new = promote(1)
     assert {answer() for _ in range(5)} == {old}
     go_on.set()
@@ -269,7 +294,10 @@ def test_each_swap_is_told_and_audited_once(answer, promote, serving, ledger):
             for each in house.audit.page(limit=1000)
             if each.event == Event.MODEL_SWAPPED
         ]
-    assert [(each["before"], each["model"]) for each in swaps] == [(None, old), (old, new)]
+    assert [(each["before"], each["model"]) for each in swaps] == [
+        (None, old),
+        (old, new),
+    ]
 
 
 def test_a_store_that_is_away_refuses_nothing(answer, promote, serving, monkeypatch):
@@ -292,7 +320,8 @@ def test_an_idle_worker_follows_too(ledger, objects, promote, tmp_path, monkeypa
     promote(0)
     live = LiveModel(ledger, Shelf(ledger, objects, tmp_path / "cache"), "w1")
     live.current()
-    follower, swapped = Follower(live), threading.Event()
+    follower = Follower(live)
+    swapped = threading.Event()
     follower.start()
     new = promote(1)
     for _ in range(3000):
@@ -304,16 +333,25 @@ def test_an_idle_worker_follows_too(ledger, objects, promote, tmp_path, monkeypa
 
 def test_only_one_bundle_besides_the_live_one_is_in_memory(ledger, objects, tmp_path):
     shelf = Shelf(ledger, objects, tmp_path / "cache")
-    with shelf.spare_place(wait=True), pytest.raises(SpareTaken), shelf.spare_place(wait=False):
+    with (
+        shelf.spare_place(wait=True),
+        pytest.raises(SpareTaken),
+        shelf.spare_place(wait=False),
+    ):
         pass
     with shelf.spare_place(wait=False):
         pass
 
 
 def test_the_loading_thread_gives_way_and_leaves_the_others_as_they_are():
-    before, seen = torch.get_num_threads(), []
+    before = torch.get_num_threads()
+    seen = []
     thread = threading.Thread(
-        target=lambda: (give_way(), seen.append(torch.get_num_threads()), seen.append(niceness()))
+        target=lambda: (
+            give_way(),
+            seen.append(torch.get_num_threads()),
+            seen.append(niceness()),
+        )
     )
     thread.start()
     thread.join()

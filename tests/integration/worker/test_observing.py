@@ -20,7 +20,10 @@ from tests.app import create_app
 from tests.builders import dicom_file, form, png
 
 TELLTALE = "telltale"
-NAME, NUMBER, LABEL, SIZE = f"{TELLTALE}^Jane", f"{TELLTALE}-4711", f"{TELLTALE} batch", 17.31
+NAME = f"{TELLTALE}^Jane"
+NUMBER = f"{TELLTALE}-4711"
+LABEL = f"{TELLTALE} batch"
+SIZE = 17.31
 STAGES = {"fetch", "decode", "preprocess", "features", "classify", "write"}
 
 
@@ -28,11 +31,15 @@ STAGES = {"fetch", "decode", "preprocess", "features", "classify", "write"}
 def north(database_url, engines, ledger, objects, tmp_path):
     """The gateway as a hospital sees it, with the worker's own ledger and objects."""
     urls = {"database_url": database_url, "broker_url": engines.broker_url}
-    settings = Settings(home=tmp_path, objects_url=(tmp_path / "objects").as_uri(), **urls)
+    settings = Settings(
+        home=tmp_path, objects_url=(tmp_path / "objects").as_uri(), **urls
+    )
     with ledger.system_session("test") as house:
         key = house.keys.create(Role.SUBMITTER, house.hospitals.ensure("north"), "test")
     headers = {"Authorization": f"Bearer {key}"}
-    with TestClient(create_app(settings), headers=headers, raise_server_exceptions=False) as client:
+    with TestClient(
+        create_app(settings), headers=headers, raise_server_exceptions=False
+    ) as client:
         yield client
 
 
@@ -48,8 +55,10 @@ def spans():
 @pytest.fixture
 def logged(monkeypatch):
     """What was written to the log, line by line."""
-    root, out = logging.getLogger(), StringIO()
-    handlers, level = list(root.handlers), root.level
+    root = logging.getLogger()
+    out = StringIO()
+    handlers = list(root.handlers)
+    level = root.level
     with monkeypatch.context() as patched:
         patched.setattr("sys.stdout", out)
         telemetry.configure("test", "DEBUG", worker="w1")
@@ -68,38 +77,55 @@ def telling(image=None):
     return sent
 
 
-def test_one_trace_leads_from_the_request_to_the_workers_stages(north, desk, promote, spans):
+def test_one_trace_leads_from_the_request_to_the_workers_stages(
+    north, desk, promote, spans
+):
     promote(0)
-    accepted = north.post("/v1/cases", **telling(), headers={"Idempotency-Key": "k"}).json()
+    accepted = north.post(
+        "/v1/cases", **telling(), headers={"Idempotency-Key": "k"}
+    ).json()
     desk.work()
     told = {span.name: span for span in spans()}
     assert told.keys() >= {"POST /v1/cases", "job.ring", "case.work", *STAGES}
     assert len({span.context.trace_id for span in told.values()}) == 1
-    request, work = told["POST /v1/cases"], told["case.work"]
+    request = told["POST /v1/cases"]
+    work = told["case.work"]
     assert work.parent.span_id == request.context.span_id
     assert {told[stage].parent.span_id for stage in STAGES} == {work.context.span_id}
-    assert (work.attributes["job"], work.attributes["outcome"]) == (accepted["job_id"], "done")
+    assert (work.attributes["job"], work.attributes["outcome"]) == (
+        accepted["job_id"],
+        "done",
+    )
     assert request.attributes["http.route"] == "/v1/cases"
     assert request.start_time <= work.start_time < work.end_time
     everything = " ".join(span.to_json() for span in spans()).lower()
     assert [word for word in (TELLTALE, str(SIZE), "north") if word in everything] == []
 
 
-def test_figures_tell_of_the_batch_its_stages_and_what_came_of_it(desk, send, promote, objects):
-    before, digest = figures(), promote(0)
+def test_figures_tell_of_the_batch_its_stages_and_what_came_of_it(
+    desk, send, promote, objects
+):
+    before = figures()
+    digest = promote(0)
     send()
     send(png(1)[:400])
     desk.work()
     moved = {name: value - before.get(name, 0) for name, value in figures().items()}
     assert moved["sera_worker_batch_images_sum"] == 2
-    assert [moved[f"sera_worker_jobs_total {outcome}"] for outcome in ("done", "failed")] == [1, 1]
+    assert [
+        moved[f"sera_worker_jobs_total {outcome}"] for outcome in ("done", "failed")
+    ] == [1, 1]
     assert moved["sera_case_answer_seconds_count routine"] == 1
     assert {
-        stage for stage in STAGES if moved[f"sera_worker_stage_seconds_count {stage}"] > 0
+        stage
+        for stage in STAGES
+        if moved[f"sera_worker_stage_seconds_count {stage}"] > 0
     } == STAGES
     assert moved["sera_worker_inference_image_seconds_count"] == 1
     assert (
-        REGISTRY.get_sample_value("sera_worker_model_info", {"model": "small/1", "digest": digest})
+        REGISTRY.get_sample_value(
+            "sera_worker_model_info", {"model": "small/1", "digest": digest}
+        )
         == 1
     )
 
@@ -111,7 +137,10 @@ def figures():
         for sample in family.samples
         if "le" not in sample.labels
     ]
-    return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
+    return {
+        " ".join([sample.name, *sample.labels.values()]): sample.value
+        for sample in samples
+    }
 
 
 def test_leases_of_a_worker_that_died_are_counted_when_they_are_taken_back(
@@ -122,7 +151,9 @@ def test_leases_of_a_worker_that_died_are_counted_when_they_are_taken_back(
     with ledger.system_session("w2") as house:
         house.queue.claim("w2", 1, timedelta(minutes=1), 5)
     with ledger.engine.begin() as line:
-        line.exec_driver_sql("UPDATE jobs SET lease_until = now() - interval '1 second'")
+        line.exec_driver_sql(
+            "UPDATE jobs SET lease_until = now() - interval '1 second'"
+        )
     before = REGISTRY.get_sample_value("sera_leases_expired_total")
     desk.work()
     assert REGISTRY.get_sample_value("sera_leases_expired_total") == before + 1
@@ -142,13 +173,20 @@ def test_logs_name_request_job_case_and_hospital_and_nothing_of_the_patient(
     ):
         assert north.post("/v1/cases", **form(**wrong)).status_code == 422
     north.post(
-        f"/v1/{NUMBER}?name={NAME}", content=NAME, headers={"Authorization": f"Bearer {NAME}"}
+        f"/v1/{NUMBER}?name={NAME}",
+        content=NAME,
+        headers={"Authorization": f"Bearer {NAME}"},
     )
     north.post("/v1/session", json={"name": NAME, "password": NUMBER})
     desk.work()
     lines = logged()
     events = {line["event"] for line in lines}
-    assert events >= {"case.accepted", "request.answered", "batch.written", "case.worked"}
+    assert events >= {
+        "case.accepted",
+        "request.answered",
+        "batch.written",
+        "case.worked",
+    }
     assert {(line["service"], line["worker"]) for line in lines} == {("test", "w1")}
     (accepted,) = [
         line
@@ -161,7 +199,10 @@ def test_logs_name_request_job_case_and_hospital_and_nothing_of_the_patient(
         for line in lines
         if line["event"] == "case.worked"
     }
-    assert worked == {good["job_id"]: ("done", None), bad["job_id"]: ("failed", "image-unreadable")}
+    assert worked == {
+        good["job_id"]: ("done", None),
+        bad["job_id"]: ("failed", "image-unreadable"),
+    }
     assert not [
         line
         for line in lines

@@ -41,7 +41,9 @@ def aged(ledger, send):
         jobs = [send(png(seed)) for seed in range(count)]
         with ledger.engine.begin() as owner:
             owner.exec_driver_sql("UPDATE jobs SET state = 'done'")
-            owner.exec_driver_sql("UPDATE cases SET created_at = created_at - interval '10 days'")
+            owner.exec_driver_sql(
+                "UPDATE cases SET created_at = created_at - interval '10 days'"
+            )
         return jobs
 
     return make
@@ -51,7 +53,8 @@ class StoreAway:
     """A store that cannot be reached; everything else is the real one's."""
 
     def __init__(self, objects, fails):
-        self._objects, self._fails = objects, fails
+        self._objects = objects
+        self._fails = fails
 
     def __getattr__(self, name):
         return getattr(self._objects, name)
@@ -77,7 +80,8 @@ def orphans(ledger):
 
 
 def test_the_image_goes_with_its_only_case(sweeper, send, erase, objects):
-    job, sha256 = send(png(1)), objects.put(png(1)).sha256
+    job = send(png(1))
+    sha256 = objects.put(png(1)).sha256
     sweeper.sweep()
     assert objects.get(sha256) == png(1)
     erase(job)
@@ -89,7 +93,8 @@ def test_the_image_goes_with_its_only_case(sweeper, send, erase, objects):
 def test_the_image_stays_while_another_case_has_it_and_goes_with_the_last(
     sweeper, send, erase, objects
 ):
-    first, last = send(png(1)), send(png(1))
+    first = send(png(1))
+    last = send(png(1))
     sha256 = objects.put(png(1)).sha256
     for job, there in ((first, True), (last, False)):
         erase(job)
@@ -97,7 +102,9 @@ def test_the_image_stays_while_another_case_has_it_and_goes_with_the_last(
         assert objects.exists(sha256) is there
 
 
-def test_what_is_due_is_erased_and_the_trail_names_the_sweep(sweeper, ledger, aged, find, objects):
+def test_what_is_due_is_erased_and_the_trail_names_the_sweep(
+    sweeper, ledger, aged, find, objects
+):
     with ledger.system_session("test") as house:
         house.hospitals.change(hospital(ledger), {"retention_days": 9})
     jobs = aged(12)
@@ -112,7 +119,9 @@ def test_what_is_due_is_erased_and_the_trail_names_the_sweep(sweeper, ledger, ag
     assert told.count(("retention", Event.CASE_ERASED)) == 12
 
 
-def test_a_sweep_that_has_had_its_time_leaves_the_rest_to_the_next(ledger, objects, aged):
+def test_a_sweep_that_has_had_its_time_leaves_the_rest_to_the_next(
+    ledger, objects, aged
+):
     aged(3)
     for sweep_s, left in ((0, 3), (60, 0)):
         Sweeper(ledger, objects, default_days=9, sweep_s=sweep_s).sweep()
@@ -143,7 +152,9 @@ def test_a_crash_between_removal_and_commit_loses_nothing_and_is_made_good(
     assert orphans(ledger) == 0
 
 
-def test_the_same_image_may_come_again_after_it_was_removed(sweeper, ledger, objects, send, erase):
+def test_the_same_image_may_come_again_after_it_was_removed(
+    sweeper, ledger, objects, send, erase
+):
     erase(send(png(1)))
     sweeper.sweep()
     send(png(1))
@@ -153,9 +164,12 @@ def test_the_same_image_may_come_again_after_it_was_removed(sweeper, ledger, obj
     assert objects.get(objects.put(png(1)).sha256) == png(1)
 
 
-def test_uploads_and_sweeps_at_the_same_moment_leave_no_case_without_its_image(ledger, objects):
+def test_uploads_and_sweeps_at_the_same_moment_leave_no_case_without_its_image(
+    ledger, objects
+):
     """Each round sends an image as the gateway does, erases an older case of it, and sweeps, all at once."""
-    home, image = hospital(ledger), png(1)
+    home = hospital(ledger)
+    image = png(1)
 
     def upload(_):
         sha256 = objects.put(image).sha256

@@ -36,7 +36,10 @@ def candidate(bundles, objects, ledger):
 def settings(database_url, tmp_path):
     objects_url = (tmp_path / "objects").as_uri()
     return Settings(
-        home=tmp_path, database_url=database_url, objects_url=objects_url, shadow_batch=3
+        home=tmp_path,
+        database_url=database_url,
+        objects_url=objects_url,
+        shadow_batch=3,
     )
 
 
@@ -76,18 +79,21 @@ def pairs(ledger):
 def rows(ledger, table):
     with ledger.engine.connect() as connection:
         return [
-            tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY id")
+            tuple(row)
+            for row in connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY id")
         ]
 
 
 def test_a_shadow_reads_what_is_answered_from_its_start_and_touches_neither_results_nor_jobs(
     desk, send, find, promote, start, door, pairs, ledger
 ):
-    live, early = promote(0), send(png(1))
+    live = promote(0)
+    early = send(png(1))
     desk.work()
     shadow = start()
     jobs = [
-        send(png(seed), roi={"box": [20, 20, 80, 80]} if seed % 2 else None) for seed in range(5)
+        send(png(seed), roi={"box": [20, 20, 80, 80]} if seed % 2 else None)
+        for seed in range(5)
     ]
     desk.work()
     before = rows(ledger, "results"), rows(ledger, "jobs")
@@ -97,9 +103,9 @@ def test_a_shadow_reads_what_is_answered_from_its_start_and_touches_neither_resu
     assert len(said) == 5
     results = sorted(find(job).result.score for job in jobs)
     assert sorted(pair.live_score for pair in said) == results
-    assert all(pair.score == pytest.approx(pair.live_score, abs=1e-6) for pair in said), (
-        "the same model, twice"
-    )
+    assert all(
+        pair.score == pytest.approx(pair.live_score, abs=1e-6) for pair in said
+    ), "the same model, twice"
     assert all(pair.risk == pytest.approx(pair.live_risk, abs=1e-6) for pair in said)
     assert {(pair.hospital, pair.live_digest, pair.malignant) for pair in said} == {
         ("north", live, None)
@@ -128,7 +134,9 @@ def test_the_risk_is_shifted_to_the_prevalence_of_the_live_result(
     for prevalence in (0.05, 0.5):
         send()
         with ledger.engine.begin() as connection:
-            connection.exec_driver_sql(f"UPDATE hospitals SET prevalence = {prevalence}")
+            connection.exec_driver_sql(
+                f"UPDATE hospitals SET prevalence = {prevalence}"
+            )
         desk.work()
     door.work()
     rare, even = pairs(shadow)
@@ -217,7 +225,11 @@ def test_two_shadow_processes_share_the_work_and_repeat_nothing(
         send(png(seed % 3))
     desk.work()
     doors = [
-        ShadowDoor(ledger, lambda each: open_desk(settings, ledger, decoders, each), pytest.fail)
+        ShadowDoor(
+            ledger,
+            lambda each: open_desk(settings, ledger, decoders, each),
+            pytest.fail,
+        )
         for _ in range(2)
     ]
     with ThreadPoolExecutor(2) as pool:
@@ -239,7 +251,10 @@ def test_a_result_that_another_process_has_just_read_stays_as_it_wrote_it(
         first, second = session.shadows.claim(shadow, 10)
         earlier = [(first, Said(score=0.1, risk=0.1, decision="benign"))]
         assert session.shadows.keep(shadow, earlier) == 1
-    later = [(each, Said(score=0.9, risk=0.9, decision="malignant")) for each in (first, second)]
+    later = [
+        (each, Said(score=0.9, risk=0.9, decision="malignant"))
+        for each in (first, second)
+    ]
     with ledger.system_session("test") as session:
         assert session.shadows.keep(shadow, later) == 1
     with ledger.system_session("test") as session:
@@ -262,7 +277,9 @@ def test_a_shadow_whose_bundle_cannot_be_proven_ends_and_says_why(
     assert events[-1] == Event.SHADOW_ENDED
 
 
-def test_what_is_said_after_the_end_is_not_kept(desk, send, promote, start, ledger, pairs):
+def test_what_is_said_after_the_end_is_not_kept(
+    desk, send, promote, start, ledger, pairs
+):
     promote(0)
     shadow = start()
     send()
@@ -277,7 +294,9 @@ def test_what_is_said_after_the_end_is_not_kept(desk, send, promote, start, ledg
     assert pairs(shadow) == []
 
 
-def test_the_last_outcome_of_a_case_counts(desk, send, promote, start, door, pairs, ledger):
+def test_the_last_outcome_of_a_case_counts(
+    desk, send, promote, start, door, pairs, ledger
+):
     promote(0)
     shadow = start()
     job = send()
@@ -292,7 +311,9 @@ def test_the_last_outcome_of_a_case_counts(desk, send, promote, start, door, pai
     assert [pair.malignant for pair in pairs(shadow)] == [False]
 
 
-def test_one_shadow_at_a_time_and_never_the_live_model(promote, start, ledger, candidate):
+def test_one_shadow_at_a_time_and_never_the_live_model(
+    promote, start, ledger, candidate
+):
     live = promote(0)
     with pytest.raises(AlreadyLive):
         start(live)
@@ -317,14 +338,20 @@ def test_an_idle_shadow_process_loads_no_pytorch_and_stays_small():
         "print(psutil.Process().memory_info().rss // 2**20)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 130
 
 
 def test_without_a_shadow_no_desk_is_opened(ledger, settings):
-    door = ShadowDoor(ledger, lambda shadow: pytest.fail("nothing runs in the shadow"), pytest.fail)
+    door = ShadowDoor(
+        ledger, lambda shadow: pytest.fail("nothing runs in the shadow"), pytest.fail
+    )
     door.work()
 
 

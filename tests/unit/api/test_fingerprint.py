@@ -9,8 +9,13 @@ FORM = b'--%(b)s\r\nContent-Disposition: form-data; name="%(n)s"\r\n\r\n%(v)s\r\
 
 
 def form(parts, boundary=b"line"):
-    written = b"".join(FORM % {b"b": boundary, b"n": name, b"v": value} for name, value in parts)
-    return f"multipart/form-data; boundary={boundary.decode()}", written + b"--%s--\r\n" % boundary
+    written = b"".join(
+        FORM % {b"b": boundary, b"n": name, b"v": value} for name, value in parts
+    )
+    return (
+        f"multipart/form-data; boundary={boundary.decode()}",
+        written + b"--%s--\r\n" % boundary,
+    )
 
 
 def digest(kind, body, *, method="POST", path="/v1/x", query=b"", piece=1 << 20):
@@ -20,14 +25,20 @@ def digest(kind, body, *, method="POST", path="/v1/x", query=b"", piece=1 << 20)
 
     async def read():
         async def receive():
-            return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+            return {
+                "type": "http.request",
+                "body": pieces.pop(0),
+                "more_body": bool(pieces),
+            }
 
         asked = Fingerprint(scope, receive)
         while (await asked.receive())["more_body"]:
             pass
         return asked.digest()
 
-    with ThreadPoolExecutor(1) as aside:  # a browser's loop may be running in this thread
+    with ThreadPoolExecutor(
+        1
+    ) as aside:  # a browser's loop may be running in this thread
         return aside.submit(asyncio.run, read()).result()
 
 
@@ -55,8 +66,17 @@ def test_another_name_or_value_or_one_part_more_or_less_is_another_form(parts):
 
 def test_json_counts_by_what_it_says():
     deep = b"[" * 200_000
-    told = [b'{"a": 1, "b": [2]}', b'{"b":[2],"a":1}', b'{"a": 1, "b": [3]}', b"no json", deep, b""]
-    same, again, *others = (digest("application/json; charset=utf-8", body) for body in told)
+    told = [
+        b'{"a": 1, "b": [2]}',
+        b'{"b":[2],"a":1}',
+        b'{"a": 1, "b": [3]}',
+        b"no json",
+        deep,
+        b"",
+    ]
+    same, again, *others = (
+        digest("application/json; charset=utf-8", body) for body in told
+    )
     assert same == again
     assert len({same, *others}) == 5
 

@@ -114,7 +114,9 @@ def error_classes() -> Iterator[type[SeraError]]:
     for module in ELSEWHERE:
         importlib.import_module(module)
     for kind in derived(SeraError):
-        if not kind.__module__.startswith(TOLD) or kind.__module__.startswith(NEVER_TOLD):
+        if not kind.__module__.startswith(TOLD) or kind.__module__.startswith(
+            NEVER_TOLD
+        ):
             continue
         if kind.code not in DEALT_WITH:
             yield kind
@@ -144,7 +146,10 @@ def test_every_sentence_has_a_korean_one_with_the_same_fields():
     absent = [
         (code, english)
         for code, english in sentences()
-        if not any(fields(korean_text) == fields(english) for korean_text in korean().get(code, ()))
+        if not any(
+            fields(korean_text) == fields(english)
+            for korean_text in korean().get(code, ())
+        )
     ]
     assert absent == []
 
@@ -160,7 +165,9 @@ def test_english_that_is_kept_beside_an_errors_class_is_the_same_there():
 
 def test_the_gateway_alone_has_english_for_all_that_workers_and_trainers_keep():
     alone = "import json, services.api.app; from shared.domain.texts import TEXTS; print(json.dumps(TEXTS))"
-    told = subprocess.run([sys.executable, "-c", alone], capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        [sys.executable, "-c", alone], capture_output=True, text=True, check=True
+    )
     texts = json.loads(told.stdout)
     kept = [kind for kind in error_classes() if kind.code not in NEVER_KEPT]
     assert [kind for kind in kept if kind.text not in texts.get(kind.code, ())] == []
@@ -174,16 +181,24 @@ def test_what_is_kept_of_any_error_becomes_the_sentence_that_it_had():
     for kind in set(error_classes()) - {ImageDiffers}:
         facts = any_facts(kind.text)
         stored = json.loads(json.dumps(Message(kind.code, facts).to_json()))
-        of_code = {fill(text, facts, str) for text in texts[kind.code, fields(kind.text)]}
+        of_code = {
+            fill(text, facts, str) for text in texts[kind.code, fields(kind.text)]
+        }
         assert word(stored["code"], stored["facts"], Language.ENGLISH) in of_code
-        assert re.search("[가-힣]", word(stored["code"], stored["facts"], Language.KOREAN))
+        assert re.search(
+            "[가-힣]", word(stored["code"], stored["facts"], Language.KOREAN)
+        )
 
 
 def test_what_is_no_error_has_a_sentence_in_both_languages_for_each_kind_of_facts():
     for texts in OWN_TEXTS:
-        for code, english in [(code, text) for code, of_code in texts.items() for text in of_code]:
+        for code, english in [
+            (code, text) for code, of_code in texts.items() for text in of_code
+        ]:
             facts = any_facts(english)
-            (korean_text,) = [one for one in korean()[code] if fields(one) == fields(english)]
+            (korean_text,) = [
+                one for one in korean()[code] if fields(one) == fields(english)
+            ]
             assert word(code, facts, Language.ENGLISH) == fill(english, facts, str)
             assert word(code, facts, Language.KOREAN) == fill(korean_text, facts, str)
 
@@ -191,7 +206,9 @@ def test_what_is_no_error_has_a_sentence_in_both_languages_for_each_kind_of_fact
 def test_korean_is_told_to_those_who_prefer_it(in_korean):
     error = RoiOutsideImage(roi="[1, 2, 300, 4]", width=200, height=100)
     detail, language = sentence(error.code, error.facts, str(error))
-    assert detail.startswith("관심 영역(ROI) [1, 2, 300, 4]이(가) 영상(200 x 100)을 벗어납니다.")
+    assert detail.startswith(
+        "관심 영역(ROI) [1, 2, 300, 4]이(가) 영상(200 x 100)을 벗어납니다."
+    )
     assert language == "ko"
     assert word(error.code, error.facts) == detail
 
@@ -213,12 +230,18 @@ def test_a_code_without_a_text_for_its_facts_has_no_sentence():
 
 
 def test_a_fact_that_is_a_message_is_told_in_the_language_of_the_sentence():
-    against = [Message("judged-calibration-unknown"), Message("judged-auc-worse", AREAS)]
+    against = [
+        Message("judged-calibration-unknown"),
+        Message("judged-auc-worse", AREAS),
+    ]
     message = Message("gate-failed", {"against": against})
     for kept in (message, Message.from_json(json.loads(json.dumps(message.to_json())))):
         assert word_message(kept, Language.ENGLISH) == str(message)
         korean_sentence = word_message(kept, Language.KOREAN)
-        assert "보정 상태를 알 수 없습니다. AUC 0.812, 운영 중인 모델 0.900" in korean_sentence
+        assert (
+            "보정 상태를 알 수 없습니다. AUC 0.812, 운영 중인 모델 0.900"
+            in korean_sentence
+        )
 
 
 def test_english_is_told_as_it_is():
@@ -227,4 +250,6 @@ def test_english_is_told_as_it_is():
 
 def test_no_pattern_is_made_of_a_text():
     services = Path(languages.__file__).parents[1]
-    assert [file for file in services.rglob("*.py") if "re.escape" in file.read_text()] == []
+    assert [
+        file for file in services.rglob("*.py") if "re.escape" in file.read_text()
+    ] == []

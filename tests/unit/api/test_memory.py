@@ -14,13 +14,18 @@ def made():
 def test_what_is_fresh_is_made_once_and_what_is_not_again(made):
     memory = Memory()
     for _ in range(3):
-        assert memory.recall("drift", 60, lambda: made.append("drift") or len(made)) == 1
-    assert memory.recall("quality", 60, lambda: made.append("quality") or len(made)) == 2
+        assert (
+            memory.recall("drift", 60, lambda: made.append("drift") or len(made)) == 1
+        )
+    assert (
+        memory.recall("quality", 60, lambda: made.append("quality") or len(made)) == 2
+    )
     assert memory.recall("drift", -1, lambda: made.append("drift") or len(made)) == 3
 
 
 def test_who_asks_at_the_same_moment_waits_for_the_one_who_measures(made):
-    memory, asking = Memory(), threading.Barrier(4)
+    memory = Memory()
+    asking = threading.Barrier(4)
 
     def ask(_):
         asking.wait()

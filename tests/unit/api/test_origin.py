@@ -7,7 +7,9 @@ PROXIES = networks("10.0.0.0/8, ::1")
 
 def seen(client, *forwarded):
     headers = [(b"x-forwarded-for", each.encode()) for each in forwarded]
-    return origin({"type": "http", "client": client and (client, 1), "headers": headers}, PROXIES)
+    return origin(
+        {"type": "http", "client": client and (client, 1), "headers": headers}, PROXIES
+    )
 
 
 def test_a_client_speaks_for_itself_whatever_it_claims():
@@ -35,7 +37,10 @@ def test_a_proxy_that_says_nothing_is_itself_the_origin():
 
 def test_without_trusted_proxies_nobody_is_believed():
     assert (
-        origin({"client": ("127.0.0.1", 1), "headers": [(b"x-forwarded-for", b"1.1.1.1")]}, [])
+        origin(
+            {"client": ("127.0.0.1", 1), "headers": [(b"x-forwarded-for", b"1.1.1.1")]},
+            [],
+        )
         == "127.0.0.1"
     )
 

@@ -4,7 +4,14 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from services.api.web.plots_models import Frame, Legend, calibration, learning, roc, round_above
+from services.api.web.plots_models import (
+    Frame,
+    Legend,
+    calibration,
+    learning,
+    roc,
+    round_above,
+)
 
 SAID = Legend("fig", "A & B", "described", "x", "y")
 FRAME = Frame()
@@ -40,9 +47,15 @@ def test_curves_run_through_their_points_and_bands_around_them():
 
 
 def test_a_bin_lies_at_its_risk_and_rate_with_its_interval_and_its_counts():
-    drawn = calibration({"candidate": [BIN, BIN | {"mean_probability": 0.1, "count": 1}]}, SAID)
+    drawn = calibration(
+        {"candidate": [BIN, BIN | {"mean_probability": 0.1, "count": 1}]}, SAID
+    )
     large, small = parts(drawn, "circle", "bin")
-    assert (large.get("cx"), large.get("cy"), large.get("r")) == ("200.0", "214.5", "9.0")
+    assert (large.get("cx"), large.get("cy"), large.get("r")) == (
+        "200.0",
+        "214.5",
+        "9.0",
+    )
     assert (small.get("r"), large[0].text) == ("6.0", "1 / 4")
     whisker = parts(drawn, "line", "whisker")[0]
     assert (whisker.get("y1"), whisker.get("y2")) == ("268.5", "93.0")
@@ -59,7 +72,14 @@ def test_epochs_run_from_the_first_to_the_last_under_a_round_top():
     drawn = learning({"tuning/1/0": [(1, 0.8), (2, 0.4), (3, 0.2)]}, SAID)
     [curve] = parts(drawn, "polyline", "curve")
     assert curve.get("points") == "52.0,44.0 200.0,108.0 348.0,140.0"
-    assert [each.text for each in parts(drawn, "text", "tick")] == ["1", "2", "3", "0", "0.5", "1"]
+    assert [each.text for each in parts(drawn, "text", "tick")] == [
+        "1",
+        "2",
+        "3",
+        "0",
+        "0.5",
+        "1",
+    ]
 
 
 def test_before_the_first_epoch_there_are_axes_and_no_line():
@@ -67,7 +87,8 @@ def test_before_the_first_epoch_there_are_axes_and_no_line():
 
 
 @pytest.mark.parametrize(
-    ("value", "above"), [(0, 1), (0.7, 1), (1, 1), (1.2, 2), (0.03, 0.05), (6, 10), (20, 20)]
+    ("value", "above"),
+    [(0, 1), (0.7, 1), (1, 1), (1.2, 2), (0.03, 0.05), (6, 10), (20, 20)],
 )
 def test_a_round_number_is_found_above(value, above):
     assert round_above(value) == pytest.approx(above)

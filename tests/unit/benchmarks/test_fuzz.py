@@ -28,7 +28,9 @@ def test_seeds_of_our_own_are_sound():
         assert decode(seed.data).format is seed.format, seed.name
 
 
-@pytest.mark.parametrize("data", [b"", b"\x89PNG", b"II*\0", b"MM\0*\xff\xff\xff\xff", bytes(140)])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x89PNG", b"II*\0", b"MM\0*\xff\xff\xff\xff", bytes(140)]
+)
 def test_mutations_take_rubble_too(data):
     for mutation in (*blind.ALL, *(each for aware in AWARE.values() for each in aware)):
         for number in range(5):
@@ -44,7 +46,9 @@ def test_seed_and_number_make_the_same_upload_again():
 def verdict(answer, tmp_path) -> Tally:
     """What a gateway that answers everything so is said of."""
     tally = Tally(tmp_path)
-    with httpx2.Client(transport=httpx2.MockTransport(answer), base_url="http://sera") as client:
+    with httpx2.Client(
+        transport=httpx2.MockTransport(answer), base_url="http://sera"
+    ) as client:
         send_all(client, [upload(1, 5)], tally)
     return tally
 
@@ -92,7 +96,9 @@ def test_a_process_that_dies_swells_or_grows_does_not_pass(tmp_path):
         "api": Usage(own=[MOST_MIB["api"] + 1]),
         "worker": Usage(own=[100.0] * 8 + [400.0] * 8),
     }
-    faults = of_uploads(1, 1.0, Tally(tmp_path), usage, ["worker died: killed"])["faults"]
+    faults = of_uploads(1, 1.0, Tally(tmp_path), usage, ["worker died: killed"])[
+        "faults"
+    ]
     assert faults[0] == "worker died: killed"
     assert ["api took" in faults[1], "worker grew by 300" in faults[2]] == [True, True]
 
@@ -114,13 +120,17 @@ def test_an_api_that_fails_or_answers_otherwise_than_documented_does_not_pass():
     def fails(number: int) -> int:
         return 1 // 0
 
-    @app.get("/lies", response_model=None, responses={200: {"content": {"application/json": {}}}})
+    @app.get(
+        "/lies",
+        response_model=None,
+        responses={200: {"content": {"application/json": {}}}},
+    )
     def lies() -> dict:
         return {}
 
-    app.openapi()["paths"]["/lies"]["get"]["responses"]["200"]["content"]["application/json"][
-        "schema"
-    ] = {"type": "integer"}
+    app.openapi()["paths"]["/lies"]["get"]["responses"]["200"]["content"][
+        "application/json"
+    ]["schema"] = {"type": "integer"}
     with at_an_address(app) as url:
         faults = " ".join(fuzz_api(url, "key", seed=1, examples=2, edges=False).faults)
     assert "GET /fails: not_a_server_error" in faults

@@ -14,7 +14,9 @@ def model() -> FittedModel:
 
 
 @pytest.fixture(scope="session")
-def saved(model: FittedModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def saved(
+    model: FittedModel, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
     """A bundle's folder, not to be changed, and its digest."""
     folder = tmp_path_factory.mktemp("bundles") / "small"
     return folder, save(model, folder, synthetic=True)

@@ -51,7 +51,9 @@ def replace_file(folder, path, content):
 def test_a_loaded_bundle_predicts_as_the_model_that_was_saved(saved, model, nodules):
     bundle = load(*saved)
     assert bundle.digest == saved[1]
-    for found, expected in zip(bundle.predict(nodules), model.predict(nodules), strict=True):
+    for found, expected in zip(
+        bundle.predict(nodules), model.predict(nodules), strict=True
+    ):
         assert found.score == pytest.approx(expected.score, abs=1e-6)
         assert (found.decision, found.cutoff, found.findings) == (
             expected.decision,
@@ -66,7 +68,10 @@ def test_a_loaded_bundle_predicts_as_the_model_that_was_saved(saved, model, nodu
 def test_a_bad_nodule_fails_alone(saved, nodules):
     hollow = Nodule(nodules[0].pixels, np.zeros_like(nodules[0].mask))
     outcomes = load(*saved).predict_each([nodules[0], hollow])
-    assert [getattr(outcome, "code", "fine") for outcome in outcomes] == ["fine", "region-empty"]
+    assert [getattr(outcome, "code", "fine") for outcome in outcomes] == [
+        "fine",
+        "region-empty",
+    ]
 
 
 def test_the_manifest_says_what_the_model_is(saved, model):
@@ -136,7 +141,8 @@ def test_a_manifest_that_is_not_ours_is_refused(copied, changes):
 
 def test_a_bundle_of_format_2_answers_without_p_values(copied, saved, nodules):
     as_format_2(copied)
-    old, new = load(copied), load(*saved)
+    old = load(copied)
+    new = load(*saved)
     assert old.model.evidence is None
     assert reference(old) is None
     for before, after in zip(old.predict(nodules), new.predict(nodules), strict=True):
@@ -146,17 +152,23 @@ def test_a_bundle_of_format_2_answers_without_p_values(copied, saved, nodules):
             after.risk,
             after.decision,
         )
-        assert (before.strangeness, before.embedding) == (after.strangeness, after.embedding)
+        assert (before.strangeness, before.embedding) == (
+            after.strangeness,
+            after.embedding,
+        )
 
 
 def test_a_format_to_come_is_told_by_name_whatever_else_it_holds(copied):
     rewrite(copied, format=9, surprise=1)
-    with pytest.raises(BundleFormatUnknown, match=r"format 9.* reads the formats 2 and 3"):
+    with pytest.raises(
+        BundleFormatUnknown, match=r"format 9.* reads the formats 2 and 3"
+    ):
         load(copied)
 
 
 def test_evidence_comes_back_as_it_was_saved(saved, model):
-    found, expected = load(*saved).model.evidence, model.evidence
+    found = load(*saved).model.evidence
+    expected = model.evidence
     for name in ("operating_points", "coverage", "calibration"):
         assert getattr(found, name) == getattr(expected, name)
     for name in ("score", "risk", "strangeness", "embedding"):
@@ -164,7 +176,9 @@ def test_evidence_comes_back_as_it_was_saved(saved, model):
             getattr(found.reference, name), getattr(expected.reference, name)
         )
     np.testing.assert_array_equal(found.conformal.benign, expected.conformal.benign)
-    np.testing.assert_array_equal(found.conformal.malignant, expected.conformal.malignant)
+    np.testing.assert_array_equal(
+        found.conformal.malignant, expected.conformal.malignant
+    )
 
 
 def test_a_model_without_its_evidence_is_not_saved(model, tmp_path):
@@ -173,16 +187,23 @@ def test_a_model_without_its_evidence_is_not_saved(model, tmp_path):
 
 
 def test_evidence_without_an_array_is_refused(copied):
-    replace_file(copied, "evidence.safetensors", safetensors.numpy.save({"score": np.zeros(101)}))
+    replace_file(
+        copied, "evidence.safetensors", safetensors.numpy.save({"score": np.zeros(101)})
+    )
     with pytest.raises(BundleUnreadable, match="lacks benign"):
         load(copied)
 
 
-def test_a_nodule_alone_gets_the_p_values_and_the_place_it_gets_in_a_batch(saved, nodules):
+def test_a_nodule_alone_gets_the_p_values_and_the_place_it_gets_in_a_batch(
+    saved, nodules
+):
     bundle = load(*saved)
     for together, nodule in zip(bundle.predict(nodules), nodules, strict=True):
         (alone,) = bundle.predict([nodule])
-        assert (alone.benign_p, alone.malignant_p) == (together.benign_p, together.malignant_p)
+        assert (alone.benign_p, alone.malignant_p) == (
+            together.benign_p,
+            together.malignant_p,
+        )
         assert alone.strangeness == pytest.approx(together.strangeness, rel=1e-3)
         assert alone.embedding == pytest.approx(together.embedding, abs=1e-3)
         assert min(alone.benign_p, alone.malignant_p) >= 1 / 13
@@ -192,7 +213,9 @@ def test_the_reference_is_plain_and_whole(saved):
     bundle = load(*saved)
     told = json.loads(json.dumps(reference(bundle), allow_nan=False))
     assert told["fractions"][50] == 0.5
-    assert {len(told["quantiles"][name]) for name in ("score", "risk", "strangeness")} == {101}
+    assert {
+        len(told["quantiles"][name]) for name in ("score", "risk", "strangeness")
+    } == {101}
     assert {len(component) for component in told["quantiles"]["embedding"]} == {101}
     assert (told["youden"]["sensitivity"]["of"], len(told["coverage"])) == (12, 30)
     assert told["operating_points"][0].keys() == {
@@ -226,7 +249,9 @@ def test_a_weight_file_that_is_no_safetensors_is_refused(copied):
 
 def test_a_bundle_that_no_longer_gives_its_golden_scores_is_refused(copied):
     golden = json.loads((copied / "manifest.json").read_bytes())["golden"]
-    rewrite(copied, golden={**golden, "scores": [score + 0.1 for score in golden["scores"]]})
+    rewrite(
+        copied, golden={**golden, "scores": [score + 0.1 for score in golden["scores"]]}
+    )
     with pytest.raises(BundleNotReproduced, match="golden case 0"):
         load(copied)
 
@@ -238,15 +263,23 @@ def test_a_bundle_is_never_overwritten(saved, model):
 
 def test_saving_leaves_nothing_but_the_bundle(model, tmp_path):
     save(
-        model, tmp_path / "deep" / "one", synthetic=False, created=datetime(2026, 1, 2, tzinfo=UTC)
+        model,
+        tmp_path / "deep" / "one",
+        synthetic=False,
+        created=datetime(2026, 1, 2, tzinfo=UTC),
     )
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["one"]
-    assert load(tmp_path / "deep" / "one").manifest.created == "2026-01-02T00:00:00+00:00"
+    assert (
+        load(tmp_path / "deep" / "one").manifest.created == "2026-01-02T00:00:00+00:00"
+    )
 
 
 def test_a_bundle_stored_file_by_file_under_hashes_is_assembled_again(saved, tmp_path):
     folder, digest = saved
-    store = {entry.sha256: (folder / path).read_bytes() for path, entry in files(folder).items()}
+    store = {
+        entry.sha256: (folder / path).read_bytes()
+        for path, entry in files(folder).items()
+    }
     assert digest in store
     assemble(digest, store.__getitem__, tmp_path / "fetched")
     assert load(tmp_path / "fetched", digest).digest == digest
@@ -256,7 +289,11 @@ def test_a_store_that_returns_other_bytes_is_found_out(saved, tmp_path):
     folder, digest = saved
     manifest = (folder / "manifest.json").read_bytes()
     with pytest.raises(BundleTampered):
-        assemble(digest, lambda key: manifest if key == digest else b"other", tmp_path / "fetched")
+        assemble(
+            digest,
+            lambda key: manifest if key == digest else b"other",
+            tmp_path / "fetched",
+        )
     with pytest.raises(BundleTampered, match="manifest"):
         assemble(digest, lambda key: b"{}", tmp_path / "fetched")
     assert not (tmp_path / "fetched").exists()

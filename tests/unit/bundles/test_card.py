@@ -16,7 +16,10 @@ def bundle(saved):
 def test_a_card_is_plain_and_says_which_model_it_is_of(bundle):
     told = card(bundle)
     assert json.loads(json.dumps(told, allow_nan=False)) == told
-    assert (told["model"]["digest"], told["model"]["positive"]) == (bundle.digest, "malignant")
+    assert (told["model"]["digest"], told["model"]["positive"]) == (
+        bundle.digest,
+        "malignant",
+    )
 
 
 def test_a_synthetic_model_is_meant_for_no_patient(bundle):
@@ -64,5 +67,9 @@ def test_the_limits_tell_of_unknown_sites_and_patients(bundle):
 
 def test_a_bundle_of_format_2_has_a_card_without_what_it_did_not_keep(saved, tmp_path):
     told = card(load(as_format_2(shutil.copytree(saved[0], tmp_path / "old"))))
-    assert (told["operating_points"], told["conformal"], told["calibration"]) == (None, None, None)
+    assert (told["operating_points"], told["conformal"], told["calibration"]) == (
+        None,
+        None,
+        None,
+    )
     assert told["performance"]["rates"]["sensitivity"]["low"] is None

@@ -21,12 +21,10 @@ class Blinkered:
 
     def __init__(self, seeing) -> None:
         self._seeing = seeing
-        self.source, self.width, self.digest, self.compute = (
-            seeing.source,
-            seeing.width,
-            seeing.digest,
-            seeing.compute,
-        )
+        self.source = seeing.source
+        self.width = seeing.width
+        self.digest = seeing.digest
+        self.compute = seeing.compute
 
     def prepare(self, nodule: Nodule):
         pixels = np.full_like(nodule.pixels, 90)
@@ -45,12 +43,15 @@ def blinkered(bundle):
     return replace(
         bundle,
         model=replace(
-            bundle.model, extractors=tuple(Blinkered(each) for each in bundle.model.extractors)
+            bundle.model,
+            extractors=tuple(Blinkered(each) for each in bundle.model.extractors),
         ),
     )
 
 
-def test_the_map_points_at_the_only_region_that_the_classifiers_look_at(blinkered, nodules):
+def test_the_map_points_at_the_only_region_that_the_classifiers_look_at(
+    blinkered, nodules
+):
     drops = occlusion_map(blinkered, nodules[0])
     half = GRID // 2
     seen = np.zeros((GRID, GRID), bool)
@@ -71,7 +72,8 @@ def bright_corner() -> Nodule:
 
 
 def test_a_true_map_makes_the_score_fall_faster_than_chance_and_a_false_one_slower():
-    veil, true = Veil.over(bright_corner(), 8), np.zeros((8, 8))
+    veil = Veil.over(bright_corner(), 8)
+    true = np.zeros((8, 8))
     true[:2, :2] = 1
     right = deletion_test(brightness_of_a_corner, veil, true, no_pause)
     wrong = deletion_test(brightness_of_a_corner, veil, -true, no_pause)
@@ -87,28 +89,37 @@ def test_the_area_is_that_between_the_curves():
         brightness_of_a_corner, Veil.over(bright_corner(), 8), np.eye(8), no_pause
     )
     gaps = np.array(tested.random) - np.array(tested.ordered)
-    assert tested.area == pytest.approx(((gaps[1:] + gaps[:-1]) / 2 / STEPS).sum(), abs=1e-3)
+    assert tested.area == pytest.approx(
+        ((gaps[1:] + gaps[:-1]) / 2 / STEPS).sum(), abs=1e-3
+    )
 
 
 def test_a_nodule_that_cannot_be_read_with_parts_hidden_shows_no_fall():
     def unreadable(nodules):
         return [
-            0.5 if np.array_equal(each.pixels, bright_corner().pixels) else None for each in nodules
+            0.5 if np.array_equal(each.pixels, bright_corner().pixels) else None
+            for each in nodules
         ]
 
-    tested = deletion_test(unreadable, Veil.over(bright_corner(), 8), np.eye(8), no_pause)
+    tested = deletion_test(
+        unreadable, Veil.over(bright_corner(), 8), np.eye(8), no_pause
+    )
     assert set(tested.ordered) == set(tested.random) == {0.5}
     assert tested.area == 0
 
 
 def test_between_slices_there_is_a_pause():
-    sizes, pauses = [], []
+    sizes = []
+    pauses = []
 
     def score(nodules):
         sizes.append(len(nodules))
         return [0.0] * len(nodules)
 
-    assert scored(score, [bright_corner()] * 50, lambda: pauses.append(len(sizes))) == [0.0] * 50
+    assert (
+        scored(score, [bright_corner()] * 50, lambda: pauses.append(len(sizes)))
+        == [0.0] * 50
+    )
     assert sizes[0] == 1
     assert max(sizes) <= LARGEST_SLICE
     assert pauses == list(range(1, len(sizes) + 1))
@@ -117,18 +128,24 @@ def test_between_slices_there_is_a_pause():
 @pytest.fixture
 def small_nodule(nodules) -> Nodule:
     """At half the resolution: its texture is measured in a quarter of the time."""
-    pixels, mask = nodules[0].pixels, nodules[0].mask
+    pixels = nodules[0].pixels
+    mask = nodules[0].mask
     return Nodule(pixels[::2, ::2].copy(), mask[::2, ::2].copy())
 
 
-def test_a_tuned_network_has_a_map_of_its_own_and_one_as_it_came_has_none(bundle, small_nodule):
+def test_a_tuned_network_has_a_map_of_its_own_and_one_as_it_came_has_none(
+    bundle, small_nodule
+):
     assert [each.kind for each in explain(bundle, small_nodule).maps] == ["occlusion"]
     first = bundle.model.extractors[0]
     tensors = first.network.state_dict() | {
-        f"head.{name}": tensor for name, tensor in new_head(first.network.card).state_dict().items()
+        f"head.{name}": tensor
+        for name, tensor in new_head(first.network.card).state_dict().items()
     }
     network = TapNetwork.from_tensors("sera_tiny", ["avg"], tensors)
-    tuned = NetworkExtractor(NetworkFeatures("sera_tiny", ("avg",)), network, EagerEngine())
+    tuned = NetworkExtractor(
+        NetworkFeatures("sera_tiny", ("avg",)), network, EagerEngine()
+    )
     pauses = []
     model = replace(
         bundle.model,
@@ -140,7 +157,11 @@ def test_a_tuned_network_has_a_map_of_its_own_and_one_as_it_came_has_none(bundle
     )
     made = explain(replace(bundle, model=model), small_nodule, lambda: pauses.append(1))
     of_ensemble, of_network = made.maps
-    assert (of_network.kind, of_network.of, of_network.layer) == ("grad-cam", "sera_tiny", "block4")
+    assert (of_network.kind, of_network.of, of_network.layer) == (
+        "grad-cam",
+        "sera_tiny",
+        "block4",
+    )
     assert of_network.values.shape == (6, 6)
     assert of_network.values.min() >= 0
     assert of_network.strongest is None
@@ -151,7 +172,9 @@ def test_a_tuned_network_has_a_map_of_its_own_and_one_as_it_came_has_none(bundle
 def test_the_layer_is_transparent_where_nothing_speaks_and_striped_where_it_speaks_against():
     values = np.zeros((8, 8))
     values[:, :2], values[:, -2:] = 1, -0.5
-    layer = cv2.imdecode(np.frombuffer(layer_png(values, (64, 96)), np.uint8), cv2.IMREAD_UNCHANGED)
+    layer = cv2.imdecode(
+        np.frombuffer(layer_png(values, (64, 96)), np.uint8), cv2.IMREAD_UNCHANGED
+    )
     assert layer.shape == (64, 96, 4)
     assert layer[:, 40:50, 3].max() < 40
     assert layer[32, 4, 2] > 200 > layer[32, 4, 0]

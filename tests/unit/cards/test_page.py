@@ -17,7 +17,9 @@ class Balance(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.seen, self.attributes = [], [], []
+        self.open = []
+        self.seen = []
+        self.attributes = []
 
     def handle_starttag(self, tag, attrs):
         self.seen.append(tag)

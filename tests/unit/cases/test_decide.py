@@ -6,7 +6,8 @@ from shared.statistics import OperatingPoint, Proportion
 
 RATE = Proportion(9, 10)
 POINTS = tuple(
-    OperatingPoint(target, cutoff, True, RATE, RATE) for target, cutoff in ((0.9, 0.4), (0.95, 0.3))
+    OperatingPoint(target, cutoff, True, RATE, RATE)
+    for target, cutoff in ((0.9, 0.4), (0.95, 0.3))
 )
 
 
@@ -30,7 +31,11 @@ def facts(**changes: object) -> DecisionFacts:
 )
 def test_a_score_at_the_cut_off_is_malignant(score, verdict):
     decision = decide(facts(score=score))
-    assert (decision.verdict, decision.cutoff, decision.cutoff_rule) == (verdict, 0.5, "youden")
+    assert (decision.verdict, decision.cutoff, decision.cutoff_rule) == (
+        verdict,
+        0.5,
+        "youden",
+    )
     assert (decision.conformal, decision.findings) == (None, ())
 
 
@@ -61,7 +66,9 @@ def test_an_image_unlike_the_training_images_is_referred_whatever_its_score():
 def test_a_case_that_is_not_certain_is_referred_with_its_error_limit(
     benign_p, malignant_p, classes, sentence
 ):
-    decision = decide(facts(benign_p=benign_p, malignant_p=malignant_p, refer_alpha=0.1))
+    decision = decide(
+        facts(benign_p=benign_p, malignant_p=malignant_p, refer_alpha=0.1)
+    )
     (finding,) = decision.findings
     assert decision.verdict is Verdict.REFER
     assert decision.conformal.set == classes

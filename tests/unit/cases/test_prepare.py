@@ -17,18 +17,24 @@ EARLIER = Finding("first-page", "Said before.")
 
 def test_burnt_in_text_is_told_beside_what_was_found_before_and_changes_no_pixel():
     pixels = np.zeros((80, 240), np.uint8)
-    cv2.putText(pixels, "DOE JANE", (8, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 200, 1, cv2.LINE_AA)
+    cv2.putText(
+        pixels, "DOE JANE", (8, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 200, 1, cv2.LINE_AA
+    )
     image = UltrasoundImage(pixels.copy(), ImageFormat.PNG, findings=(EARLIER,))
     seen = with_text_finding(image)
     assert seen.findings == (EARLIER, BURNT_IN_TEXT)
     assert (seen.pixels == pixels).all()
-    assert with_text_finding(replace(image, region=Box(0, 0, 9, 9))).findings == (EARLIER,)
+    assert with_text_finding(replace(image, region=Box(0, 0, 9, 9))).findings == (
+        EARLIER,
+    )
 
 
 def test_a_photo_is_told_and_a_file_is_not():
     data = png(3)
     codes = {
-        source: [finding.code for finding in prepare(data, Framing(), source=source).findings]
+        source: [
+            finding.code for finding in prepare(data, Framing(), source=source).findings
+        ]
         for source in Source
     }
     assert PHOTO.code in codes[Source.PHOTO]
@@ -51,6 +57,8 @@ def test_an_image_is_decoded_where_the_caller_says_and_its_frame_is_asked_for():
         return decode(data)
 
     data = png(3)
-    nodule = prepare(data, Framing(), roi=Roi(box=(20, 20, 60, 60)), frame=None, decoder=decoder)
+    nodule = prepare(
+        data, Framing(), roi=Roi(box=(20, 20, 60, 60)), frame=None, decoder=decoder
+    )
     assert calls == [(data, None)]
     assert nodule.pixels.shape == (60, 60)

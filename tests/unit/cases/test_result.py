@@ -35,7 +35,9 @@ MODEL = ModelFacts(
 
 def made(case=CASE, settings=SETTINGS, model=MODEL, prediction=PREDICTION):
     timings = Timings(waited=1.0, prepare=2.0, infer=3.0)
-    return make_result(prediction, case=case, settings=settings, model=model, timings=timings)
+    return make_result(
+        prediction, case=case, settings=settings, model=model, timings=timings
+    )
 
 
 def codes(result):
@@ -72,17 +74,30 @@ def test_without_a_size_there_is_no_advice_and_that_is_told():
 def test_a_small_nodule_is_told_with_its_size():
     assert "under-10-mm" not in codes(made(case=replace(CASE, size_mm=10.0)))
     warning = made(case=replace(CASE, size_mm=6.0)).warnings[-1]
-    assert (warning.code, warning.facts) == ("under-10-mm", {"size_mm": 6.0, "limit_mm": 10.0})
+    assert (warning.code, warning.facts) == (
+        "under-10-mm",
+        {"size_mm": 6.0, "limit_mm": 10.0},
+    )
 
 
 @pytest.mark.parametrize(
     ("size_mm", "measured_mm", "differs"),
-    [(30, 30, False), (30, 36, False), (30, 36.1, True), (30, 23, True), (10, 12, False)],
+    [
+        (30, 30, False),
+        (30, 36, False),
+        (30, 36.1, True),
+        (30, 23, True),
+        (10, 12, False),
+    ],
 )
 def test_sizes_that_are_too_far_apart_are_told_with_both(size_mm, measured_mm, differs):
     result = made(case=replace(CASE, size_mm=size_mm, measured_mm=measured_mm))
-    sizes = [warning.facts for warning in result.warnings if warning.code == "size-differs"]
-    assert sizes == ([{"size_mm": size_mm, "measured_mm": measured_mm}] if differs else [])
+    sizes = [
+        warning.facts for warning in result.warnings if warning.code == "size-differs"
+    ]
+    assert sizes == (
+        [{"size_mm": size_mm, "measured_mm": measured_mm}] if differs else []
+    )
 
 
 def test_a_duplicate_and_a_synthetic_model_are_told_last():
@@ -104,4 +119,7 @@ def test_the_roi_that_calipers_enclose_is_told_in_pixels():
 
 
 def test_an_image_unlike_the_training_images_is_referred():
-    assert made(prediction=replace(PREDICTION, decision=Verdict.REFER)).decision is Verdict.REFER
+    assert (
+        made(prediction=replace(PREDICTION, decision=Verdict.REFER)).decision
+        is Verdict.REFER
+    )

@@ -9,7 +9,9 @@ Ran = tuple[int, str, str]
 
 
 @pytest.fixture
-def sera(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+def sera(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ran]:
     """Runs a command; exit code, stdout and stderr."""
 
     def run(*arguments: object) -> Ran:

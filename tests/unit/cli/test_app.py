@@ -25,13 +25,19 @@ def imported_by(statement: str) -> set[str]:
     """The packages that a fresh process has imported after a statement."""
     script = f"import sys\nfrom cli.app import app, load_command\n{statement}\nprint(*sys.modules)"
     ran = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(ran.stdout.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_line_of_the_help_page_is_how_the_commands_own_help_begins(name: str) -> None:
+def test_the_line_of_the_help_page_is_how_the_commands_own_help_begins(
+    name: str,
+) -> None:
     first, _, _ = inspect.cleandoc(load_command(name).help).partition("\n\n")
     assert COMMANDS[name] == first
 
@@ -55,4 +61,6 @@ def test_the_help_page_imports_no_command() -> None:
 def test_commands_import_no_library_that_they_do_not_use(
     commands: set[str], unused: set[str]
 ) -> None:
-    assert not imported_by(f"for name in {sorted(commands)}: load_command(name)") & unused
+    assert (
+        not imported_by(f"for name in {sorted(commands)}: load_command(name)") & unused
+    )

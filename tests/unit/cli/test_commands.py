@@ -38,7 +38,9 @@ def test_an_roi_that_is_no_box_is_refused_with_an_example(text: str) -> None:
         roi_json(text)
 
 
-def test_a_finished_run_is_told_with_its_figures_the_gates_word_and_the_next_step() -> None:
+def test_a_finished_run_is_told_with_its_figures_the_gates_word_and_the_next_step() -> (
+    None
+):
     images, auc, gate, step = report(RUN, None)
     assert "60 images, 25% of them malignant" in images
     assert "AUC 0.931 (95 % interval 0.900-0.960)" in auc
@@ -71,7 +73,8 @@ class Gateway:
 
     def get(self, _path: str) -> list[dict]:
         return [
-            {"name": "light", "version": number, "digest": f"{number}" * 64} for number in (2, 1)
+            {"name": "light", "version": number, "digest": f"{number}" * 64}
+            for number in (2, 1)
         ]
 
 

@@ -59,7 +59,9 @@ class Unsteady(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.sent.append((self.headers["Idempotency-Key"], self.headers["If-Match"], body))
+        self.sent.append(
+            (self.headers["Idempotency-Key"], self.headers["If-Match"], body)
+        )
         if len(self.sent) == 1:
             return
         status, code = self.answers[len(self.sent) - 2]
@@ -117,5 +119,8 @@ def test_a_write_is_sent_again_under_its_key_until_it_is_answered():
 
 
 def test_a_server_that_never_answered_is_not_waited_for():
-    with Api("http://127.0.0.1:1", "key") as api, pytest.raises(Unreachable, match=r"\./sera up"):
+    with (
+        Api("http://127.0.0.1:1", "key") as api,
+        pytest.raises(Unreachable, match=r"\./sera up"),
+    ):
         api.get("/a")

@@ -21,8 +21,18 @@ CUTOFF = {
     "ppv": 0.5,
     "npv": 0.97,
 }
-REFERRAL = {"alpha": 0.1, "benign_coverage": RATE, "malignant_coverage": RATE, "refer_rate": 0.234}
-LIVE = {"model": "light/2", "digest": "9f2c" * 16, "cutoff": CUTOFF, "referral": REFERRAL}
+REFERRAL = {
+    "alpha": 0.1,
+    "benign_coverage": RATE,
+    "malignant_coverage": RATE,
+    "refer_rate": 0.234,
+}
+LIVE = {
+    "model": "light/2",
+    "digest": "9f2c" * 16,
+    "cutoff": CUTOFF,
+    "referral": REFERRAL,
+}
 
 
 @pytest.mark.parametrize(("text", "value"), [("0.9", 0.9), ("default", None)])
@@ -32,7 +42,8 @@ def test_a_setting_is_a_number_or_the_word_that_takes_it_back(text, value):
 
 def test_another_word_is_refused_with_an_example():
     with pytest.raises(
-        NotANumber, match=r"--target-sensitivity takes a number such as 0\.9, or the word `default`"
+        NotANumber,
+        match=r"--target-sensitivity takes a number such as 0\.9, or the word `default`",
     ):
         number("target_sensitivity", "high")
 
@@ -47,7 +58,14 @@ def test_what_the_installation_decides_stands_in_brackets():
 
 
 def test_the_outcome_is_told_in_a_line_of_the_table_and_in_words():
-    assert outcome(LIVE) == ("0.310", "sensitivity>=0.9", "91.2%", "91.2%", "0.1", "23%")
+    assert outcome(LIVE) == (
+        "0.310",
+        "sensitivity>=0.9",
+        "91.2%",
+        "91.2%",
+        "0.1",
+        "23%",
+    )
     assert outcome(None) == ("-",) * 6
     assert (
         "light/2: sensitivity 91.2% (88.0-94.0), specificity 91.2% (88.0-94.0); expected here: PPV 50%, NPV 97.0%"
@@ -67,10 +85,14 @@ def test_how_much_it_may_send_is_told_in_a_line():
 
 
 def test_how_long_cases_are_kept_is_told_in_a_line():
-    assert kept({"in_use": {"retention_days": None}, "due": 0}) == "Its cases are kept for ever."
+    assert (
+        kept({"in_use": {"retention_days": None}, "due": 0})
+        == "Its cases are kept for ever."
+    )
     told = kept({"in_use": {"retention_days": 365.0}, "due": 3})
     assert (
-        told == "Its cases are erased after 365 days; older now, and erased with the next sweep: 3."
+        told
+        == "Its cases are erased after 365 days; older now, and erased with the next sweep: 3."
     )
 
 
@@ -79,7 +101,10 @@ def test_how_long_cases_are_kept_is_told_in_a_line():
 )
 def test_how_long_cases_are_kept_stands_in_the_table(own, used, told):
     assert days({"retention_days": own, "in_use": {"retention_days": used}}) == told
-    assert days({"retention_days": None, "in_use": {"retention_days": None}}) == "(for ever)"
+    assert (
+        days({"retention_days": None, "in_use": {"retention_days": None}})
+        == "(for ever)"
+    )
 
 
 def test_nothing_to_set_is_said_before_anything_is_asked(sera):

@@ -6,7 +6,13 @@ ASKED = ("load", "--hospitals", "2", "--rate", "1", "--minutes", "0.1")
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8000", "http://127.4.5.6", "http://localhost:1", "http://[::1]:8000"]
+    "url",
+    [
+        "http://127.0.0.1:8000",
+        "http://127.4.5.6",
+        "http://localhost:1",
+        "http://[::1]:8000",
+    ],
 )
 def test_loopback_addresses_are_on_this_machine(url):
     assert on_this_machine(url)
@@ -27,7 +33,9 @@ def test_others_are_not(url):
 
 
 def test_another_machine_is_not_loaded_without_consent(sera, tmp_path):
-    code, _, told = sera(*ASKED, "--url", "http://10.0.0.7:8000", "--out", tmp_path / "report.html")
+    code, _, told = sera(
+        *ASKED, "--url", "http://10.0.0.7:8000", "--out", tmp_path / "report.html"
+    )
     assert code == 1
     assert "--yes-load-this-server" in told
     assert list(tmp_path.iterdir()) == []
@@ -37,6 +45,8 @@ def test_a_server_that_only_a_variable_names_is_not_loaded_even_with_consent(
     sera, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("SERA_URL", "https://sera.example")
-    code, _, told = sera(*ASKED, "--yes-load-this-server", "--out", tmp_path / "report.html")
+    code, _, told = sera(
+        *ASKED, "--yes-load-this-server", "--out", tmp_path / "report.html"
+    )
     assert code == 1
     assert "load-not-this-machine" in told

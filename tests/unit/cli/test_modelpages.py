@@ -20,7 +20,9 @@ GATE = {
         {"code": "images-unread", "sentence": "One was not read.", "weight": "note"},
     ],
     "figures": {
-        "sites": [{"site": name, "specificity": RATE, **SITE} for name in ("north", "south")]
+        "sites": [
+            {"site": name, "specificity": RATE, **SITE} for name in ("north", "south")
+        ]
     },
 }
 MODEL = {
@@ -35,14 +37,23 @@ MODEL = {
     "created_at": "2026-11-25T02:59:59Z",
     "metrics": {"auc": 0.9312, "auc_low": 0.9, "auc_high": 0.96},
     "serving": ["w1"],
-    "refused": [{"worker": "w2", "code": "bundle-tampered", "message": "Its digest differs."}],
+    "refused": [
+        {"worker": "w2", "code": "bundle-tampered", "message": "Its digest differs."}
+    ],
 }
 
 
 def test_a_judgement_is_told_with_a_sign_for_each_criterion_and_a_line_for_each_site():
     lines = gate_lines(GATE)
-    assert lines[0] == f"Gate: failed, judged 2026-11-25 03:00 UTC against model {'b' * 12}."
-    assert lines[1:4] == ["  - It is worse.", "  + It is calibrated.", "    One was not read."]
+    assert (
+        lines[0]
+        == f"Gate: failed, judged 2026-11-25 03:00 UTC against model {'b' * 12}."
+    )
+    assert lines[1:4] == [
+        "  - It is worse.",
+        "  + It is calibrated.",
+        "    One was not read.",
+    ]
     assert (
         lines[4]
         == "    north: 20 images, AUC 0.910, sensitivity 90% (9/10), specificity 90% (9/10)"
@@ -94,7 +105,11 @@ def test_a_shadow_is_told_with_and_without_outcomes():
         "comparison": None,
     }
     assert comparison_lines(report)[-1] == "Nothing to compare yet."
-    right = {"sensitivity": RATE, "specificity": RATE | {"of": 0, "value": None}, "referred": 1}
+    right = {
+        "sensitivity": RATE,
+        "specificity": RATE | {"of": 0, "value": None},
+        "referred": 1,
+    }
     auc = {
         "candidate": 0.95,
         "live": 0.9,
@@ -106,9 +121,18 @@ def test_a_shadow_is_told_with_and_without_outcomes():
     found = {
         "agreement": {"cases": 10, "same": 9, "share": 0.9, "kappa": 0.8},
         "score_difference": {"mean": 0.01, "quantiles": {"0.05": -0.1, "0.95": 0.12}},
-        "outcomes": {"cases": 10, "malignant": 5, "auc": auc, "candidate": right, "live": right},
+        "outcomes": {
+            "cases": 10,
+            "malignant": 5,
+            "auc": auc,
+            "candidate": right,
+            "live": right,
+        },
     }
     text = "\n".join(comparison_lines(report | {"comparison": found}))
     assert "the same decision in 9 of 10 (90%), kappa 0.80" in text
-    assert "AUC 0.950 against 0.900: difference +0.050 (95 % interval -0.010 to +0.110)" in text
+    assert (
+        "AUC 0.950 against 0.900: difference +0.050 (95 % interval -0.010 to +0.110)"
+        in text
+    )
     assert "candidate: sensitivity 90% (9/10), specificity -, referred 1" in text

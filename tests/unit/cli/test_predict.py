@@ -31,7 +31,9 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{seed}.png").write_bytes(encode(phantom.pixels))
         (folder / f"mask{seed}.png").write_bytes(encode(phantom.mask * 255))
     (folder / "broken.png").write_text("no image")
-    (folder / "manifest.csv").write_text("image,mask\n2.png,mask2.png\nbroken.png,\n0.png,\n")
+    (folder / "manifest.csv").write_text(
+        "image,mask\n2.png,mask2.png\nbroken.png,\n0.png,\n"
+    )
     (folder / "header.csv").write_text("image,malignant\n")
     (folder / "empty.csv").touch()
     (folder / "unsized.csv").write_text("image,size_mm\n0.png,large\n")
@@ -40,7 +42,9 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_json_holds_each_result_in_the_order_given(sera, bundle, images):
     names = [str(images / name) for name in ("2.png", "0.png")]
-    code, out, _ = sera("predict", *names, "--bundle", bundle, "--json", "--size-mm", "14.5")
+    code, out, _ = sera(
+        "predict", *names, "--bundle", bundle, "--json", "--size-mm", "14.5"
+    )
     answers = json.loads(out)
     loaded = load(bundle)
     nodules = [read_nodule(Path(name), None, Framing(0.1)) for name in names]
@@ -49,10 +53,14 @@ def test_json_holds_each_result_in_the_order_given(sera, bundle, images):
     for answer, expected in zip(answers, loaded.predict(nodules), strict=True):
         result = Result.from_json(answer)
         assert (result.score, result.decision) == (expected.score, expected.decision)
-        assert result.risk == pytest.approx(risk_at(0.23, expected.risk, loaded.prevalence))
+        assert result.risk == pytest.approx(
+            risk_at(0.23, expected.risk, loaded.prevalence)
+        )
         assert result.prevalence == 0.23
         assert result.fna == advise(result.risk, 14.5, DEFAULT_RULE)
-        assert result.model == ModelReference(name="small", version=None, digest=loaded.digest)
+        assert result.model == ModelReference(
+            name="small", version=None, digest=loaded.digest
+        )
         assert result.warns("synthetic-model")
 
 
@@ -68,13 +76,18 @@ def test_prevalence_and_rule_are_those_stated(sera, bundle, images):
     assert (rare["fna"]["rule"], rare["fna"]["size_mm"]) == (rule, 9)
 
 
-def test_settings_of_the_environment_are_the_defaults(sera, bundle, images, monkeypatch):
+def test_settings_of_the_environment_are_the_defaults(
+    sera, bundle, images, monkeypatch
+):
     monkeypatch.setenv("SERA_PREVALENCE", "0.4")
     monkeypatch.setenv("SERA_FNA_RULE", "risk-band/K-TIRADS-2016/1")
     options = ("--json", "--size-mm", "9")
     _, out, _ = sera("predict", images / "0.png", "--bundle", bundle, *options)
     (answer,) = json.loads(out)
-    assert (answer["prevalence"], answer["fna"]["rule"]) == (0.4, "risk-band/K-TIRADS-2016/1")
+    assert (answer["prevalence"], answer["fna"]["rule"]) == (
+        0.4,
+        "risk-band/K-TIRADS-2016/1",
+    )
 
 
 def test_without_a_size_there_is_no_advice_and_that_is_told(sera, bundle, images):
@@ -88,7 +101,9 @@ def test_without_a_size_there_is_no_advice_and_that_is_told(sera, bundle, images
     assert "No FNA advice" not in out
 
 
-def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(sera, bundle, images):
+def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(
+    sera, bundle, images
+):
     code, out, _ = sera(
         "predict",
         images / "broken.png",
@@ -105,7 +120,10 @@ def test_an_image_that_cannot_be_read_keeps_its_place_and_ends_with_1(sera, bund
     assert set(broken["error"]) == {"code", "message"}
     assert broken["error"]["code"] == "image-unsupported"
     assert gone["error"]["code"] == "file-unreadable"
-    assert "gone.png cannot be opened (No such file or directory)" in gone["error"]["message"]
+    assert (
+        "gone.png cannot be opened (No such file or directory)"
+        in gone["error"]["message"]
+    )
 
 
 def test_a_manifests_own_sizes_come_before_the_one_stated(sera, bundle, images):
@@ -141,7 +159,14 @@ def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, image
 
 
 def test_batches_give_what_one_batch_gives(sera, bundle, images, monkeypatch):
-    asked = ("predict", "--bundle", bundle, "--manifest", images / "manifest.csv", "--json")
+    asked = (
+        "predict",
+        "--bundle",
+        bundle,
+        "--manifest",
+        images / "manifest.csv",
+        "--json",
+    )
     whole = sera(*asked)
     monkeypatch.setattr(predict, "AT_ONCE", 1)
     single = sera(*asked)
@@ -155,7 +180,9 @@ def test_people_get_a_table(sera, bundle, images, monkeypatch):
     arguments = ("1.png", "broken.png", "--bundle", bundle, "--size-mm", "12")
     code, out, _ = sera("predict", *arguments)
     assert code == 1
-    head, good, bad, *_ = (line for line in out.splitlines() if not line.startswith(" "))
+    head, good, bad, *_ = (
+        line for line in out.splitlines() if not line.startswith(" ")
+    )
     assert tuple(head.split()) == predict.COLUMNS
     assert "1.png" in good
     assert "%" in good
@@ -172,7 +199,10 @@ def test_people_get_a_table(sera, bundle, images, monkeypatch):
     [
         (["{images}/0.png", "--bundle", "{images}/nowhere"], r"[bundle-missing]"),
         (["--bundle", "{bundle}"], "[nothing-to-predict]"),
-        (["--bundle", "{bundle}", "--manifest", "{images}/header.csv"], "[nothing-to-predict]"),
+        (
+            ["--bundle", "{bundle}", "--manifest", "{images}/header.csv"],
+            "[nothing-to-predict]",
+        ),
         (
             ["--bundle", "{bundle}", "--manifest", "{images}/empty.csv"],
             "lacks image. [manifest-invalid]",
@@ -185,14 +215,24 @@ def test_people_get_a_table(sera, bundle, images, monkeypatch):
             ["--bundle", "{bundle}", "--manifest", "{images}/unsized.csv"],
             "has the size_mm 'large', which is no number of mm above 0. [manifest-invalid]",
         ),
-        (["{images}/0.png", "--bundle", "{bundle}", "--size-mm", "0"], "[size-invalid]"),
-        (["{images}/0.png", "--bundle", "{bundle}", "--prevalence", "1"], "[probability-invalid]"),
-        (["{images}/0.png", "--bundle", "{bundle}", "--fna-rule", "own"], "[rule-unknown]"),
+        (
+            ["{images}/0.png", "--bundle", "{bundle}", "--size-mm", "0"],
+            "[size-invalid]",
+        ),
+        (
+            ["{images}/0.png", "--bundle", "{bundle}", "--prevalence", "1"],
+            "[probability-invalid]",
+        ),
+        (
+            ["{images}/0.png", "--bundle", "{bundle}", "--fna-rule", "own"],
+            "[rule-unknown]",
+        ),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(sera, bundle, images, arguments, told):
     code, out, err = sera(
-        "predict", *(argument.format(images=images, bundle=bundle) for argument in arguments)
+        "predict",
+        *(argument.format(images=images, bundle=bundle) for argument in arguments),
     )
     assert (code, out) == (1, "")
     assert err.startswith("SERA: ")

@@ -43,7 +43,16 @@ def test_a_line_of_the_table_leaves_out_the_remarks_that_all_have() -> None:
 
 def test_a_failed_case_keeps_its_line_and_shows_its_reason() -> None:
     told = row("a.png", 14.5, FAILED)
-    assert told == ("a.png", "14.5 mm", "-", "failed", "-", "-", "-", "image-unreadable")
+    assert told == (
+        "a.png",
+        "14.5 mm",
+        "-",
+        "failed",
+        "-",
+        "-",
+        "-",
+        "image-unreadable",
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +71,10 @@ def test_a_result_in_words_has_risk_advice_model_and_every_remark() -> None:
     assert "score 0.712, cut-off 0.480 by sensitivity>=0.95" in risk
     assert advice == f"{FNA.text} [risk-band/ACR-2017/1]"
     assert model == "Model light/2 (9f2c9f2c9f2c)."
-    assert notes == ["Note: No ROI was given.", "Note: The image carries caliper marks."]
+    assert notes == [
+        "Note: No ROI was given.",
+        "Note: The image carries caliper marks.",
+    ]
 
 
 def test_the_readers_own_reading_stands_apart_and_only_where_there_is_one() -> None:
@@ -79,4 +91,6 @@ def test_the_readers_own_reading_stands_apart_and_only_where_there_is_one() -> N
 
 def test_a_failure_in_words_is_one_sentence_with_its_reason() -> None:
     assert sentences(FAILED) == ["The case ended as failed: The PNG is cut short."]
-    assert sentences(FAILED | {"message": None}) == ["The case ended as failed: image-unreadable"]
+    assert sentences(FAILED | {"message": None}) == [
+        "The case ended as failed: image-unreadable"
+    ]

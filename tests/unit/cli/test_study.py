@@ -57,7 +57,9 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
         phantom = draw(seed, malignant=bool(seed % 2), size_px=96)
         (data / f"{seed}.png").write_bytes(encode(phantom.pixels))
         (data / f"mask{seed}.png").write_bytes(encode(phantom.mask * 255))
-        lines.append(f"{seed}.png,{seed % 2},mask{seed}.png,p{seed},north,{int(seed % 3 == 0)}")
+        lines.append(
+            f"{seed}.png,{seed % 2},mask{seed}.png,p{seed},north,{int(seed % 3 == 0)}"
+        )
     (data / "broken.png").write_text("no image")
     (data / "manifest.csv").write_text("\n".join([*lines, "broken.png,1,,,,", ""]))
     return data
@@ -102,9 +104,12 @@ def test_bad_input_is_told_in_one_sentence(sera, tmp_path, manifest, recipe, tol
 def test_a_finished_study_leaves_report_tables_and_bundle_and_replaces_those_of_an_earlier_run(
     small_model, tmp_path
 ):
-    made, out = study(), tmp_path / "out"
+    made = study()
+    out = tmp_path / "out"
     for synthetic in (False, True):
-        report = finish(made, small_model, Material("phantoms", synthetic=synthetic), out)
+        report = finish(
+            made, small_model, Material("phantoms", synthetic=synthetic), out
+        )
         assert report == out / "report.html"
         assert load(out / "bundle").manifest.synthetic is synthetic
         assert ("Synthetic data" in report.read_text()) is synthetic
@@ -117,13 +122,19 @@ def test_the_summary_names_the_best_of_each_table_and_the_people():
         console.print(summary(study()))
     lines = shown.get().splitlines()
     assert len(lines) == 1 + 6 + 3
-    assert any(line.startswith("light") and "The recipe's own model" in line for line in lines)
+    assert any(
+        line.startswith("light") and "The recipe's own model" in line for line in lines
+    )
     assert any(line.startswith("kim") and " - " in line for line in lines)
 
 
-def test_a_folder_is_studied_and_its_bundle_predicts(sera_done, phantoms, by_formula, tmp_path):
+def test_a_folder_is_studied_and_its_bundle_predicts(
+    sera_done, phantoms, by_formula, tmp_path
+):
     out = tmp_path / "out"
-    told = sera_done("study", phantoms, "--recipe", by_formula, "--out", out, "--synthetic")
+    told = sera_done(
+        "study", phantoms, "--recipe", by_formula, "--out", out, "--synthetic"
+    )
     assert "The recipe's own model" in told
     assert "kim" in told
     assert (
@@ -147,7 +158,9 @@ def test_the_same_command_again_gives_the_same_tables_from_what_was_kept(
         sera_done("study", phantoms, "--recipe", by_formula, "--out", out)
         runs.append({path.name: path.read_bytes() for path in out.glob("*.csv")})
         kept = {
-            path: path.stat().st_mtime_ns for path in (out / "cache").rglob("*") if path.is_file()
+            path: path.stat().st_mtime_ns
+            for path in (out / "cache").rglob("*")
+            if path.is_file()
         }
         runs.append(kept)
     assert runs[0] == runs[2]

@@ -32,7 +32,9 @@ def test_who_waits_hears_of_it_until_the_job_is_final() -> None:
 
 def test_a_case_is_sent_with_what_is_known_of_it() -> None:
     first = Gateway()
-    submit_and_wait(first, CaseFile("a.png", b"bytes", 12.5, roi='{"box": [1, 2, 30, 40]}'))
+    submit_and_wait(
+        first, CaseFile("a.png", b"bytes", 12.5, roi='{"box": [1, 2, 30, 40]}')
+    )
     assert first.sent["data"] == {
         "size_mm": "12.5",
         "roi": '{"box": [1, 2, 30, 40]}',

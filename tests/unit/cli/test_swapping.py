@@ -4,7 +4,8 @@ from rich.console import Console
 
 from cli.swapping import of_workers, wait_for_workers
 
-NEW, OLD = "a" * 64, "b" * 64
+NEW = "a" * 64
+OLD = "b" * 64
 QUIET = Console(file=StringIO())
 
 
@@ -29,13 +30,17 @@ class Gateway:
 
 def test_it_waits_until_every_worker_serves_the_model():
     both = [worker("w1", NEW), worker("w2", NEW)]
-    swap = wait_for_workers(Gateway([worker("w1", OLD), worker("w2", NEW)], both), NEW, QUIET)
+    swap = wait_for_workers(
+        Gateway([worker("w1", OLD), worker("w2", NEW)], both), NEW, QUIET
+    )
     assert (swap.done, swap.serving) == (True, ["w1", "w2"])
     assert swap.lines() == ["Served by w1, w2."]
 
 
 def test_a_worker_that_takes_too_long_is_named():
-    swap = wait_for_workers(Gateway([worker("w1", OLD), worker("w2", NEW)]), NEW, QUIET, wait_s=0)
+    swap = wait_for_workers(
+        Gateway([worker("w1", OLD), worker("w2", NEW)]), NEW, QUIET, wait_s=0
+    )
     assert (swap.done, swap.waiting) == (False, ["w1"])
     assert "Not yet served by w1" in swap.lines()[0]
 

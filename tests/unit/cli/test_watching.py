@@ -40,7 +40,9 @@ EPOCH = {
 
 def shown(terminal, *looks):
     out = StringIO()
-    with Screen(Console(file=out, force_terminal=terminal, width=100, color_system=None)) as screen:
+    with Screen(
+        Console(file=out, force_terminal=terminal, width=100, color_system=None)
+    ) as screen:
         for run, said in looks:
             screen.show(run, said)
     return out.getvalue()

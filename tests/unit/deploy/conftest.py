@@ -7,7 +7,15 @@ import pytest
 
 from deploy.local.child import Child
 from deploy.local.home import Home
-from tests.manifests import FOLDER, OVERLAYS, Object, everything, lying_there, rendered, renderer
+from tests.manifests import (
+    FOLDER,
+    OVERLAYS,
+    Object,
+    everything,
+    lying_there,
+    rendered,
+    renderer,
+)
 
 STAYS = 'touch "$SERA_READY_FILE"; exec sleep 600'
 
@@ -37,7 +45,9 @@ def things(
     if request.param == "files":
         return lying_there()
     if renderer() is None:
-        pytest.skip("no kubectl or kustomize: `apt install kubernetes-client` has one that renders")
+        pytest.skip(
+            "no kubectl or kustomize: `apt install kubernetes-client` has one that renders"
+        )
     if request.param == "everything":
         return everything(tmp_path_factory.mktemp("everything"))
     return rendered(FOLDER / "overlays" / request.param)

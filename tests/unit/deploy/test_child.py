@@ -16,7 +16,12 @@ def test_the_rest_grows_with_failures_and_never_past_the_cap(failures: int) -> N
 
 
 def test_the_rest_doubles() -> None:
-    assert [Backoff(first_s=1, cap_s=5).delay_s(n) for n in (1, 2, 3, 4)] == [1, 2, 4, 5]
+    assert [Backoff(first_s=1, cap_s=5).delay_s(n) for n in (1, 2, 3, 4)] == [
+        1,
+        2,
+        4,
+        5,
+    ]
 
 
 def test_an_exit_is_described_by_code_or_signal() -> None:

@@ -55,7 +55,11 @@ ROOTS = {
             )
         ),
     ),
-    "worker": ("services.worker.__main__", "services.worker.shadow", "services.worker.alive"),
+    "worker": (
+        "services.worker.__main__",
+        "services.worker.shadow",
+        "services.worker.alive",
+    ),
     "trainer": ("services.trainer.__main__",),
 }
 """What each image is there to run."""
@@ -63,14 +67,22 @@ OUR_OWN = ("cli.", "deploy.", "services.", "shared.")
 
 
 def names(dockerfile: Path) -> list[str]:
-    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile.read_text(), re.MULTILINE)
+    copies = re.findall(
+        r"^COPY (?!--from)(.+) \S+$", dockerfile.read_text(), re.MULTILINE
+    )
     return [name for line in copies for name in line.split()]
 
 
 @pytest.mark.parametrize("service", OURS)
 def test_every_variable_of_a_service_is_a_setting(service):
-    told = {name for name in SERVICES[service].get("environment", {}) if name.startswith("SERA_")}
-    assert told <= {f"SERA_{name.upper()}" for name in Settings.model_fields} | OF_COMPOSE
+    told = {
+        name
+        for name in SERVICES[service].get("environment", {})
+        if name.startswith("SERA_")
+    }
+    assert (
+        told <= {f"SERA_{name.upper()}" for name in Settings.model_fields} | OF_COMPOSE
+    )
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -107,14 +119,24 @@ def test_an_image_is_made_of_files_that_are_there(dockerfile):
 def test_an_images_list_has_all_that_its_service_imports(service, roots):
     homes = packages_distributions()
     needed = {homes[name][0] for name in packages_imported(roots) if name in homes}
-    listed = (ROOT / "deploy" / "docker" / "packages" / f"{service}.txt").read_text().splitlines()
-    there = {canonicalize_name(Requirement(line).name) for line in listed if line[:1] not in "#-"}
+    listed = (
+        (ROOT / "deploy" / "docker" / "packages" / f"{service}.txt")
+        .read_text()
+        .splitlines()
+    )
+    there = {
+        canonicalize_name(Requirement(line).name)
+        for line in listed
+        if line[:1] not in "#-"
+    }
     assert {canonicalize_name(name) for name in needed} - there == set()
 
 
 def packages_imported(roots: Iterable[str]) -> set[str]:
     """Top-level names of what these modules of ours import, and what the modules of ours among it import in turn."""
-    waiting, seen, packages = list(roots), set(), set()
+    waiting = list(roots)
+    seen = set()
+    packages = set()
     while waiting:
         name = waiting.pop()
         if name in seen:
@@ -140,7 +162,10 @@ def imported(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            found |= {
+                node.module,
+                *(f"{node.module}.{alias.name}" for alias in node.names),
+            }
     return found | {package for name in found for package in packages_around(name)}
 
 
@@ -177,6 +202,7 @@ def test_every_part_that_is_drawn_secrets_for_mounts_them_and_no_other_does():
 
 def test_the_image_has_a_folder_of_its_user_for_each_part_that_secrets_are_drawn_for():
     made = re.search(
-        r"for part in ([\w ]+);", (ROOT / "deploy" / "docker" / "api.Dockerfile").read_text()
+        r"for part in ([\w ]+);",
+        (ROOT / "deploy" / "docker" / "api.Dockerfile").read_text(),
     )
     assert set(made[1].split()) == set(share_out(Drawn()))

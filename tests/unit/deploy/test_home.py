@@ -33,7 +33,11 @@ def test_a_home_let_go_can_be_held_again(home: Home) -> None:
 
 
 def test_sockets_lie_in_the_home_where_their_paths_fit(tmp_path: Path) -> None:
-    home = Home(Path("/tmp") / f"s{os.getpid()}") if len(str(tmp_path)) > 60 else Home(tmp_path)
+    home = (
+        Home(Path("/tmp") / f"s{os.getpid()}")
+        if len(str(tmp_path)) > 60
+        else Home(tmp_path)
+    )
     home.make()
     with home.sockets() as sockets:
         assert sockets == home.run / "sockets"

@@ -27,11 +27,15 @@ def kept(number: int = 0, kind: Kind = Kind.GOOD, **job: object) -> Promise:
         "reason": None,
         "result": {"fna": {"size_mm": 5.0 + number}},
     }
-    return Promise(planned, receipts=[{"job_id": job_id, "case_id": "c"}], job=told | job)
+    return Promise(
+        planned, receipts=[{"job_id": job_id, "case_id": "c"}], job=told | job
+    )
 
 
 def ended(promise: Promise) -> tuple[Event, ...]:
-    return {"done": (Event.JOB_DONE,), "failed": (Event.JOB_FAILED,)}.get(promise.job["state"], ())
+    return {"done": (Event.JOB_DONE,), "failed": (Event.JOB_FAILED,)}.get(
+        promise.job["state"], ()
+    )
 
 
 def story(promise: Promise, *events: Event) -> list[Link]:
@@ -47,7 +51,11 @@ def judged(
 ) -> Verdict:
     present = [promise for promise in promises if promise.job]
     jobs = [{"job_id": job} for promise in promises for job in sorted(promise.jobs)]
-    told = [link for promise in present for link in story(promise)] if links is None else links
+    told = (
+        [link for promise in present for link in story(promise)]
+        if links is None
+        else links
+    )
     shown = jobs if listed is None else [{"job_id": job} for job in listed]
     return judge(promises, {"north": shown}, told, ())
 
@@ -63,9 +71,15 @@ def test_cases_that_were_answered_once_keep_every_promise():
 
 
 def test_what_has_to_fail_and_does_breaks_no_promise():
-    spoilt = kept(1, Kind.SPOILT, state="failed", reason="image-unreadable", result=None)
-    refused = Promise(Planned(2, "north", Kind.SPOILT, 7.0, b""), refused="image-truncated")
-    poison = kept(3, Kind.POISON, state="failed", reason=Reason.WORKER_LOST, result=None)
+    spoilt = kept(
+        1, Kind.SPOILT, state="failed", reason="image-unreadable", result=None
+    )
+    refused = Promise(
+        Planned(2, "north", Kind.SPOILT, 7.0, b""), refused="image-truncated"
+    )
+    poison = kept(
+        3, Kind.POISON, state="failed", reason=Reason.WORKER_LOST, result=None
+    )
     poison.killed = 5
     assert judged(kept(), spoilt, refused, poison).kept
 
@@ -81,7 +95,11 @@ def test_what_has_to_fail_and_does_breaks_no_promise():
     ids=["never answered", "refused", "failed without a fault of its own", "cancelled"],
 )
 def test_a_good_case_without_its_answer_is_lost(promise):
-    verdict = judged(kept(), promise, links=[]) if promise.job is None else judged(kept(), promise)
+    verdict = (
+        judged(kept(), promise, links=[])
+        if promise.job is None
+        else judged(kept(), promise)
+    )
     assert len(verdict.lost) == 1
     assert "case 1 of north" in verdict.lost[0]
 
@@ -108,7 +126,9 @@ def test_a_job_that_nobody_asked_for_and_one_listed_twice_are_double():
 
 def test_a_job_that_was_answered_twice_is_double_and_a_story_no_job_can_have():
     promise = kept()
-    links = story(promise, Event.CASE_ACCEPTED, Event.JOB_CLAIMED, Event.JOB_DONE, Event.JOB_DONE)
+    links = story(
+        promise, Event.CASE_ACCEPTED, Event.JOB_CLAIMED, Event.JOB_DONE, Event.JOB_DONE
+    )
     assert broken(judged(promise, links=links)) == ["double", "trail"]
 
 
@@ -146,7 +166,12 @@ def test_an_answer_to_an_image_that_breaks_off_is_wrong():
         (Event.JOB_CLAIMED, Event.JOB_DONE),
         (Event.CASE_ACCEPTED, Event.JOB_CLAIMED, Event.JOB_CLAIMED, Event.JOB_DONE),
     ],
-    ids=["ends early", "done without being claimed", "never accepted", "claimed while in hand"],
+    ids=[
+        "ends early",
+        "done without being claimed",
+        "never accepted",
+        "claimed while in hand",
+    ],
 )
 def test_a_trail_that_tells_another_story_than_the_job_is_not_intact(events):
     promise = kept()

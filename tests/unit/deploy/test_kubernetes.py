@@ -29,29 +29,48 @@ from tests.manifests import (
     walk,
 )
 
-OLDEST, NEWEST = "1.30", "1.37"
+OLDEST = "1.30"
+NEWEST = "1.37"
 """A pod's `preStop.sleep` is there by default from 1.30 on; the newest is what the schemas know."""
 OTHERS_NEED = {
     "ScaledObject": (
         "keda.sh/v1alpha1",
         ("scaleTargetRef.name", "minReplicaCount", "maxReplicaCount", "triggers"),
     ),
-    "ExternalSecret": ("external-secrets.io/v1", ("secretStoreRef.name", "target.name", "data")),
-    "PodMonitor": ("monitoring.coreos.com/v1", ("selector.matchLabels", "podMetricsEndpoints")),
+    "ExternalSecret": (
+        "external-secrets.io/v1",
+        ("secretStoreRef.name", "target.name", "data"),
+    ),
+    "PodMonitor": (
+        "monitoring.coreos.com/v1",
+        ("selector.matchLabels", "podMetricsEndpoints"),
+    ),
 }
 """Kinds of operators, whose schemas no package has: version, and fields below `spec` that they must have."""
 OURS = re.compile(r"\bSERA_[A-Z_]+\b")
-FIELDS = {f"SERA_{name.upper()}": field for name, field in Settings.model_fields.items()}
-SECRET = {name for name, field in FIELDS.items() if SecretStr in get_args(field.annotation)}
+FIELDS = {
+    f"SERA_{name.upper()}": field for name, field in Settings.model_fields.items()
+}
+SECRET = {
+    name for name, field in FIELDS.items() if SecretStr in get_args(field.annotation)
+}
 
 
 def test_every_file_is_named_by_a_kustomization_and_every_named_one_is_there():
-    read = {path.resolve() for kustomization in KUSTOMIZATIONS for path in named_in(kustomization)}
+    read = {
+        path.resolve()
+        for kustomization in KUSTOMIZATIONS
+        for path in named_in(kustomization)
+    }
     files = {path for path in FOLDER.rglob("*") if path.is_file()} - {
         FOLDER / "README.md",
         *KUSTOMIZATIONS,
     }
-    folders = {path.parent for path in KUSTOMIZATIONS if path.parent.parent.name == "components"}
+    folders = {
+        path.parent
+        for path in KUSTOMIZATIONS
+        if path.parent.parent.name == "components"
+    }
     assert {path for path in read if path.is_file()} == files
     assert {path for path in read if path.is_dir()} <= {FOLDER / "base", *folders}
     assert all(documents(path) for path in files if path.suffix == ".yaml")
@@ -85,14 +104,18 @@ def test_no_name_is_given_twice(things):
 
 def test_what_an_object_refers_to_is_there(things):
     made = {name: kind for kind in ("ExternalSecret",) for name in of(things, kind)}
-    config, accounts = of(things, "ConfigMap"), of(things, "ServiceAccount")
-    priorities, claims = of(things, "PriorityClass"), of(things, "PersistentVolumeClaim")
+    config = of(things, "ConfigMap")
+    accounts = of(things, "ServiceAccount")
+    priorities = of(things, "PriorityClass")
+    claims = of(things, "PersistentVolumeClaim")
     for name, spec in pods(things).items():
         assert spec["serviceAccountName"] == name
         assert name in accounts
         assert spec.get("priorityClassName", "sera-serving") in priorities
         assert {each["name"] for each in walk(spec, "configMapRef")} <= set(config)
-        assert {each["claimName"] for each in walk(spec, "persistentVolumeClaim")} <= set(claims)
+        assert {
+            each["claimName"] for each in walk(spec, "persistentVolumeClaim")
+        } <= set(claims)
         assert not made or set(secrets(spec)) <= set(made)
         kept = {volume["name"] for volume in spec["volumes"]}
         assert {
@@ -114,7 +137,10 @@ def test_a_secret_from_the_vault_has_every_key_that_a_pod_asks_it_for(things):
     if made:
         optional = set(made) - {name for name, _ in asked}
         assert asked == {
-            (name, key) for name, keys in made.items() for key in keys if name not in optional
+            (name, key)
+            for name, keys in made.items()
+            for key in keys
+            if name not in optional
         }
         assert optional <= {"oidc"}
 
@@ -127,7 +153,9 @@ def test_every_selector_takes_some_pod(things):
         if thing["kind"] == "Service":
             selectors = [{"matchLabels": spec["selector"]}]
         for selector in selectors:
-            assert any(matches(selector, each) for each in found), thing["metadata"]["name"]
+            assert any(matches(selector, each) for each in found), thing["metadata"][
+                "name"
+            ]
     for thing in of(things, "Deployment").values():
         assert matches(thing["spec"]["selector"], labels(thing))
 
@@ -140,8 +168,14 @@ def test_every_named_port_is_one_that_a_container_has(things):
         for port in each.get("ports", ())
     }
     asked = {port for port in walk(things, "targetPort") if isinstance(port, str)}
-    policies, monitors = of(things, "NetworkPolicy").values(), of(things, "PodMonitor").values()
-    asked |= {port for each in policies for port in walk(each, "port") if isinstance(port, str)}
+    policies = of(things, "NetworkPolicy").values()
+    monitors = of(things, "PodMonitor").values()
+    asked |= {
+        port
+        for each in policies
+        for port in walk(each, "port")
+        if isinstance(port, str)
+    }
     asked |= {port for each in monitors for port in walk(each, "port")}
     assert asked <= ports
     offered = {
@@ -171,7 +205,9 @@ def test_each_autoscaler_has_one_deployment_that_names_no_number_of_its_own(thin
 def test_an_autoscaler_asks_a_service_that_is_there_for_the_gateways_figures(things):
     offered = {f"{name}.sera.svc" for name in of(things, "Service")}
     for url in {
-        each for thing in of(things, "ScaledObject").values() for each in walk(thing, "url")
+        each
+        for thing in of(things, "ScaledObject").values()
+        for each in walk(thing, "url")
     }:
         asked = urlsplit(url)
         assert asked.hostname in offered
@@ -188,7 +224,10 @@ def test_every_variable_is_a_setting_and_no_secret_stands_in_the_open(things):
     }
     assert {name for name in told if name.startswith("SERA_")} <= set(FIELDS) - SECRET
     asked = {
-        key for spec in pods(things).values() for keys in secrets(spec).values() for key in keys
+        key
+        for spec in pods(things).values()
+        for keys in secrets(spec).values()
+        for key in keys
     }
     assert asked <= SECRET
     assert not of(things, "Secret")
@@ -197,7 +236,9 @@ def test_every_variable_is_a_setting_and_no_secret_stands_in_the_open(things):
 def test_every_word_that_looks_like_a_setting_is_one():
     written = "".join(path.read_text() for path in FOLDER.rglob("*") if path.is_file())
     assert set(OURS.findall(written)) <= set(FIELDS)
-    assert not re.findall(r"://[^\s/@<]+:[^\s/@<]+@", written), "an address with a password"
+    assert not re.findall(r"://[^\s/@<]+:[^\s/@<]+@", written), (
+        "an address with a password"
+    )
 
 
 def test_settings_of_all_kustomizations_are_settings():

@@ -86,7 +86,9 @@ class Machine:
         (self.path / "npm").write_text(NPM)
         (self.path / "npm").chmod(0o755)
         (self.checkout / "services" / "api" / "web").mkdir(parents=True)
-        (self.checkout / "services" / "api" / "web" / "package-lock.json").write_text("{}")
+        (self.checkout / "services" / "api" / "web" / "package-lock.json").write_text(
+            "{}"
+        )
 
     def start(
         self, *arguments: str, sera: Path | None = None, **fake: str
@@ -133,11 +135,15 @@ def test_without_python_it_says_what_to_install(machine: Machine) -> None:
 
 
 def test_an_old_python_is_no_python(ready: Machine) -> None:
-    assert "apt install python3 python3-venv" in only_sentence(ready.sera("up", FAKE_TOO_OLD="1"))
+    assert "apt install python3 python3-venv" in only_sentence(
+        ready.sera("up", FAKE_TOO_OLD="1")
+    )
 
 
 def test_a_missing_venv_module_is_named_with_its_package(ready: Machine) -> None:
-    assert "apt install python3.12-venv" in only_sentence(ready.sera("up", FAKE_NO_VENV="1"))
+    assert "apt install python3.12-venv" in only_sentence(
+        ready.sera("up", FAKE_NO_VENV="1")
+    )
 
 
 def test_a_python_under_another_name_is_found(machine: Machine) -> None:
@@ -160,14 +166,17 @@ def test_after_a_failed_download_it_begins_again(ready: Machine) -> None:
 
 
 def test_packages_are_installed_once(ready: Machine) -> None:
-    first, second = ready.sera("up"), ready.sera("doctor", "--json")
+    first = ready.sera("up")
+    second = ready.sera("doctor", "--json")
     assert "installing 1 pinned packages" in first.stderr
     assert second.stderr == ""
     assert len(ready.calls("-m pip install")) == 1
     assert ready.calls("-m cli") == ["-P -m cli up", "-P -m cli doctor --json"]
 
 
-def test_changed_requirements_are_installed_into_the_same_environment(ready: Machine) -> None:
+def test_changed_requirements_are_installed_into_the_same_environment(
+    ready: Machine,
+) -> None:
     ready.sera("up")
     (ready.checkout / "requirements.lock").write_text("x==2\n")
     ready.sera("up")
@@ -189,16 +198,23 @@ def test_two_at_once_install_once(ready: Machine) -> None:
     assert sum("another ./sera is setting up" in said for said in told) <= 1
 
 
-def test_it_works_through_a_link_and_leaves_the_working_directory_alone(ready: Machine) -> None:
+def test_it_works_through_a_link_and_leaves_the_working_directory_alone(
+    ready: Machine,
+) -> None:
     link = ready.folder / "link"
     link.symlink_to(ready.checkout / "sera")
-    assert ready.sera("up", sera=link).stdout == f"path {ready.checkout}, from {ready.folder}\n"
+    assert (
+        ready.sera("up", sera=link).stdout
+        == f"path {ready.checkout}, from {ready.folder}\n"
+    )
 
 
 STEPS = ("ruff check", "ruff format --check", "lint_imports", "-m mypy", "-m pytest")
 
 
-def test_the_tests_bring_their_own_packages_and_end_with_pytests_line(ready: Machine) -> None:
+def test_the_tests_bring_their_own_packages_and_end_with_pytests_line(
+    ready: Machine,
+) -> None:
     done = ready.sera("test")
     assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
     assert "requirements-dev.lock" in ready.calls("-m pip install")[0]
@@ -210,7 +226,9 @@ def test_the_tests_bring_their_own_packages_and_end_with_pytests_line(ready: Mac
     assert len(ready.calls("-m pip install")) == 1
 
 
-def test_the_long_form_has_the_checks_and_the_workers_of_the_short_one(ready: Machine) -> None:
+def test_the_long_form_has_the_checks_and_the_workers_of_the_short_one(
+    ready: Machine,
+) -> None:
     ready.sera("test")
     ready.sera("test", "--long")
     short, long = ready.calls("-m pytest")
@@ -237,7 +255,9 @@ def test_failed_lint_fails_the_tests_but_does_not_hide_them(ready: Machine) -> N
     assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
 
 
-def test_the_pages_scripts_are_checked_with_what_npm_fetches_once(ready: Machine) -> None:
+def test_the_pages_scripts_are_checked_with_what_npm_fetches_once(
+    ready: Machine,
+) -> None:
     ready.add_npm()
     for _ in range(2):
         done = ready.sera("test")
@@ -251,7 +271,10 @@ def test_wrong_types_fail_the_tests_but_do_not_hide_them(ready: Machine) -> None
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "3 passed in 0.1s"
     assert "a.py:1: error: wrong\n" in done.stderr
-    assert done.stderr.splitlines()[-1] == "SERA: the checks of the types failed, as said above"
+    assert (
+        done.stderr.splitlines()[-1]
+        == "SERA: the checks of the types failed, as said above"
+    )
     assert not list((ready.checkout / ".venv").glob("types.*"))
 
 
@@ -263,7 +286,9 @@ def test_ctrl_c_ends_the_checks_that_run_beside_the_tests_too(ready: Machine) ->
         assert time.monotonic() < give_up, ready.record.read_text()
         time.sleep(0.05)
     family = psutil.Process(process.pid).children(recursive=True)
-    own_group = [each for each in family if os.getpgid(each.pid) == os.getpgid(process.pid)]
+    own_group = [
+        each for each in family if os.getpgid(each.pid) == os.getpgid(process.pid)
+    ]
     for each in (psutil.Process(process.pid), *own_group):  # as a terminal does
         each.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
@@ -283,13 +308,17 @@ def test_a_wrong_type_in_the_pages_scripts_fails_the_tests(ready: Machine) -> No
     assert ready.sera("test", FAKE_WRONG_TYPE="1").returncode == 1
 
 
-def test_without_npm_it_says_that_the_pages_scripts_are_not_checked(ready: Machine) -> None:
+def test_without_npm_it_says_that_the_pages_scripts_are_not_checked(
+    ready: Machine,
+) -> None:
     done = ready.sera("test")
     assert done.returncode == 0
     assert "not checked, for npm is not installed" in done.stderr
 
 
-def test_without_a_registry_it_says_that_the_pages_scripts_are_not_checked(ready: Machine) -> None:
+def test_without_a_registry_it_says_that_the_pages_scripts_are_not_checked(
+    ready: Machine,
+) -> None:
     ready.sera("up")  # Python's packages are there
     ready.sera("test", "-k", "one")
     ready.add_npm()
@@ -325,7 +354,9 @@ def test_the_ci_script_runs_the_tests(ready: Machine, ci: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="packages are installed by root")
-def test_the_ci_script_installs_the_packages_that_are_missing(ready: Machine, ci: Path) -> None:
+def test_the_ci_script_installs_the_packages_that_are_missing(
+    ready: Machine, ci: Path
+) -> None:
     add_debian(ready)
     assert ready.sera(sera=ci).returncode == 0
     assert [call.split()[-1] for call in ready.calls("apt-get install")] == ["missing"]
@@ -356,10 +387,16 @@ def test_every_package_is_pinned_and_none_twice() -> None:
 
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    runtime = (ROOT / "requirements.lock").read_text().lower().replace("_", "-").splitlines()
+    runtime = (
+        (ROOT / "requirements.lock").read_text().lower().replace("_", "-").splitlines()
+    )
     everything = (
         runtime
-        + (ROOT / "requirements-dev.lock").read_text().lower().replace("_", "-").splitlines()
+        + (ROOT / "requirements-dev.lock")
+        .read_text()
+        .lower()
+        .replace("_", "-")
+        .splitlines()
     )
 
     def missing(wanted: list[str], pins: list[str]) -> list[str]:

@@ -4,7 +4,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from deploy.load.arrivals import SIZES, TWICE_SHARE, URGENT_SHARE, Load, schedule, shares, size_mm
+from deploy.load.arrivals import (
+    SIZES,
+    TWICE_SHARE,
+    URGENT_SHARE,
+    Load,
+    schedule,
+    shares,
+    size_mm,
+)
 
 LOAD = Load(hospitals=50, rate=4.0, minutes=30.0, seed=1)
 
@@ -25,7 +33,9 @@ def test_cases_come_in_order_and_within_the_time_at_about_the_rate():
 
 
 def test_gaps_are_those_of_a_poisson_process():
-    gaps = np.array([later.at_s - earlier.at_s for earlier, later in pairwise(schedule(LOAD))])
+    gaps = np.array(
+        [later.at_s - earlier.at_s for earlier, later in pairwise(schedule(LOAD))]
+    )
     assert gaps.std() == pytest.approx(gaps.mean(), rel=0.05)
     assert (gaps > gaps.mean()).mean() == pytest.approx(np.exp(-1), abs=0.02)
 
@@ -41,13 +51,19 @@ def test_every_hospital_sends_by_its_share():
     assert set(count) == set(LOAD.names)
     total = sum(count.values())
     for name, share in zip(LOAD.names, shares(50), strict=True):
-        assert count[name] == pytest.approx(share * total, abs=4 * (share * total) ** 0.5)
+        assert count[name] == pytest.approx(
+            share * total, abs=4 * (share * total) ** 0.5
+        )
 
 
 def test_some_are_urgent_and_some_are_sent_twice():
     planned = [arrival.planned for arrival in schedule(LOAD)]
-    assert np.mean([each.urgent for each in planned]) == pytest.approx(URGENT_SHARE, abs=0.01)
-    assert np.mean([each.twice for each in planned]) == pytest.approx(TWICE_SHARE, abs=0.01)
+    assert np.mean([each.urgent for each in planned]) == pytest.approx(
+        URGENT_SHARE, abs=0.01
+    )
+    assert np.mean([each.twice for each in planned]) == pytest.approx(
+        TWICE_SHARE, abs=0.01
+    )
 
 
 def test_no_two_cases_near_each_other_have_one_size_and_all_may_be_sent():

@@ -45,10 +45,16 @@ class Desk(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.startswith("/v1/jobs?"):
             self.tell(
-                200, {"jobs": [self.job(key) for key in reversed(self.cases)], "next_cursor": None}
+                200,
+                {
+                    "jobs": [self.job(key) for key in reversed(self.cases)],
+                    "next_cursor": None,
+                },
             )
         else:
-            self.tell(200, self.job(self.path.removeprefix("/v1/jobs/").partition("?")[0]))
+            self.tell(
+                200, self.job(self.path.removeprefix("/v1/jobs/").partition("?")[0])
+            )
 
     def job(self, key: str) -> dict[str, object]:
         return DONE | {
@@ -72,7 +78,10 @@ class Desk(BaseHTTPRequestHandler):
 @pytest.fixture
 def url() -> Iterator[str]:
     """Where a desk answers that nobody has asked yet."""
-    Desk.refusals, Desk.together, Desk.asked, Desk.cases = [], None, [], {}
+    Desk.refusals = []
+    Desk.together = None
+    Desk.asked = []
+    Desk.cases = {}
     with ThreadingHTTPServer(("127.0.0.1", 0), Desk) as server:
         serving = threading.Thread(target=server.serve_forever, args=(0.01,))
         serving.start()
@@ -82,7 +91,9 @@ def url() -> Iterator[str]:
 
 
 def due(number: int, at_s: float = 0.0, twice: bool = False) -> Arrival:
-    return Arrival(at_s, Planned(number, "load-01", Kind.GOOD, 5.0 + number, twice=twice))
+    return Arrival(
+        at_s, Planned(number, "load-01", Kind.GOOD, 5.0 + number, twice=twice)
+    )
 
 
 def with_clients(url: str, work: Work, stopped: bool = False) -> Notes:
@@ -164,4 +175,6 @@ def test_the_list_of_a_hospital_goes_back_to_what_it_had_before(url):
 
     Desk.cases["earlier"] = "9.0"
     notes = with_clients(url, send)
-    assert [job["job_id"] for job in listed["load-01"]] == list(notes.sent[0].promise.jobs)
+    assert [job["job_id"] for job in listed["load-01"]] == list(
+        notes.sent[0].promise.jobs
+    )

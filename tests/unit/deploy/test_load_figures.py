@@ -1,7 +1,15 @@
 import pytest
 
 from deploy.load.clients import Fault
-from deploy.load.figures import Latency, by_hospital, codes, fairness, growth, histogram, jain
+from deploy.load.figures import (
+    Latency,
+    by_hospital,
+    codes,
+    fairness,
+    growth,
+    histogram,
+    jain,
+)
 from tests.loads import answered, case, samples, unanswered
 
 MINUTES = 12 * 30
@@ -10,7 +18,8 @@ MINUTES = 12 * 30
 
 def waiting(hospital: str, waits: list[float], first: int) -> list:
     return [
-        answered(case(first + place, hospital), answered_s=wait) for place, wait in enumerate(waits)
+        answered(case(first + place, hospital), answered_s=wait)
+        for place, wait in enumerate(waits)
     ]
 
 
@@ -65,7 +74,10 @@ def test_a_hospital_that_sends_more_than_its_share_is_told_of_apart_from_those_t
     )
     found = fairness(by_hospital(sent), Latency.of([0.5]))
     assert (found.worst_p95_hospital, found.within) == ("load-01", 2)
-    assert (found.within_p95_hospital, found.within_p95) == ("load-03", pytest.approx(0.7))
+    assert (found.within_p95_hospital, found.within_p95) == (
+        "load-03",
+        pytest.approx(0.7),
+    )
 
 
 def test_where_only_those_with_more_than_their_share_have_enough_cases_none_is_within():
@@ -100,14 +112,18 @@ def test_what_fills_while_it_warms_up_is_flat():
 
 
 def test_what_goes_on_growing_is_not():
-    (found,) = growth(samples({"worker": [200 + 0.1 * place for place in range(MINUTES)]}))
+    (found,) = growth(
+        samples({"worker": [200 + 0.1 * place for place in range(MINUTES)]})
+    )
     assert found.slope_mib_per_h == pytest.approx(72)
     assert found.grown_mib == pytest.approx(23.9, abs=0.1)
     assert not found.flat
 
 
 def test_a_saw_about_a_level_is_flat():
-    (found,) = growth(samples({"api": [200 + 15 * (place % 2) for place in range(MINUTES)]}))
+    (found,) = growth(
+        samples({"api": [200 + 15 * (place % 2) for place in range(MINUTES)]})
+    )
     assert found.flat
 
 
@@ -131,7 +147,10 @@ def test_only_what_is_there_to_the_end_is_judged():
 
 
 def test_faults_are_counted_by_code():
-    assert codes([Fault(1.0, "503"), Fault(2.0, "429"), Fault(3.0, "503")]) == {"429": 1, "503": 2}
+    assert codes([Fault(1.0, "503"), Fault(2.0, "429"), Fault(3.0, "503")]) == {
+        "429": 1,
+        "503": 2,
+    }
 
 
 def test_a_histogram_holds_every_case_below_its_bound():

@@ -26,7 +26,9 @@ def test_the_page_stands_alone_and_is_small(page):
 
 
 def test_every_figure_is_drawn_and_named_to_who_cannot_see_it(page):
-    drawn = re.findall(r'<figure id="figure-(\w+)">\s*<svg role="img" aria-label="[^"]+"', page)
+    drawn = re.findall(
+        r'<figure id="figure-(\w+)">\s*<svg role="img" aria-label="[^"]+"', page
+    )
     assert drawn == ["shares", "latency", "traffic", "hospitals", "queue", "memory"]
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert len(set(ids)) == len(ids)
@@ -40,7 +42,9 @@ def test_the_page_says_its_rules_and_that_they_were_kept(page):
 
 
 def test_a_broken_promise_heads_the_page_and_its_first_sentences_are_told():
-    lost = tuple(f"good case {number} of load-01 was never answered" for number in range(13))
+    lost = tuple(
+        f"good case {number} of load-01 was never answered" for number in range(13)
+    )
     page = render(course(answers=Answers(lost=lost)))
     assert "A promise was broken." in page
     assert page.count("was never answered") == 10
@@ -56,13 +60,17 @@ def test_the_json_beside_it_has_the_same_figures(tmp_path):
     assert (told["errors"], told["passed"]) == ({"429": 1}, True)
     assert told["result"]["p95"] == pytest.approx(went.result.p95, abs=1e-4)
     assert sum(count for _, count in told["result"]["histogram"]) == len(went.sent)
-    assert {rule["name"]: rule["state"] for rule in told["rules"]}["flat memory"] == "not judged"
+    assert {rule["name"]: rule["state"] for rule in told["rules"]}[
+        "flat memory"
+    ] == "not judged"
 
 
 def test_the_json_of_a_broken_load_has_every_sentence():
     told = to_json(course(answers=Answers(lost=("one", "two"))))
     assert not told["passed"]
-    assert next(rule for rule in told["rules"] if rule["name"] == "none lost")["broken"] == [
+    assert next(rule for rule in told["rules"] if rule["name"] == "none lost")[
+        "broken"
+    ] == [
         "one",
         "two",
     ]

@@ -10,7 +10,8 @@ from deploy.promises import Answers
 
 OVERALL = Latency(1000, 0.5, 1.5, 2.0, 3.0, 0.6)
 FAIR = Fairness(50, 0.97, 9.0, "load-01", 1.4, "load-01", 38, 2.9, "load-27")
-FLAT, GROWING = Growth("api", 200, 205, 3.0, 9.0), Growth("worker", 1000, 1100, 90.0, 270.0)
+FLAT = Growth("api", 200, 205, 3.0, 9.0)
+GROWING = Growth("worker", 1000, 1100, 90.0, 270.0)
 GOOD = Seen(1800.0, {}, Answers(), OVERALL, FAIR, [FLAT])
 
 
@@ -52,17 +53,29 @@ def test_a_429_is_an_answer_that_breaks_nothing():
 
 def test_waits_under_a_second_are_not_unfair_however_they_differ():
     quick = replace(OVERALL, p95=0.2)
-    assert broken(replace(GOOD, overall=quick, fairness=replace(FAIR, within_p95=0.9))) == []
-    assert broken(replace(GOOD, overall=quick, fairness=replace(FAIR, within_p95=1.1))) == ["fair"]
+    assert (
+        broken(replace(GOOD, overall=quick, fairness=replace(FAIR, within_p95=0.9)))
+        == []
+    )
+    assert broken(
+        replace(GOOD, overall=quick, fairness=replace(FAIR, within_p95=1.1))
+    ) == ["fair"]
 
 
 def test_a_sentence_says_who_and_by_how_much():
-    told = [sentence for rule in rules(replace(GOOD, growth=[GROWING])) for sentence in rule.broken]
+    told = [
+        sentence
+        for rule in rules(replace(GOOD, growth=[GROWING]))
+        for sentence in rule.broken
+    ]
     assert told == ["worker grew by 90.0 MiB over 1000"]
 
 
 def test_what_cannot_be_seen_is_not_judged():
-    assert unjudged(replace(GOOD, here=False, growth=[])) == ["flat memory", "none restarted"]
+    assert unjudged(replace(GOOD, here=False, growth=[])) == [
+        "flat memory",
+        "none restarted",
+    ]
     assert unjudged(replace(GOOD, seconds=120.0, growth=[GROWING])) == ["flat memory"]
     assert unjudged(replace(GOOD, fairness=None)) == ["fair"]
     assert unjudged(replace(GOOD, fairness=replace(FAIR, within=0))) == ["fair"]

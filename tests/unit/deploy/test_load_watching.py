@@ -19,14 +19,20 @@ class Desk:
     """An operator's gateway that keeps all in dictionaries."""
 
     def __init__(self, *, live: bool = True, away: bool = False) -> None:
-        self.away, self.hospitals, self.keys = away, ["load-01"], {}
+        self.away = away
+        self.hospitals = ["load-01"]
+        self.keys = {}
         self.models = [{"name": "small", "version": 1, "live": live, "synthetic": True}]
 
     def get(self, path: str, **_: Any) -> Any:
         if self.away:
             raise Unavailable(service="database")
         hospitals = [{"name": name} for name in self.hospitals]
-        return {"/v1/queue": QUEUE, "/v1/models": self.models, "/v1/hospitals": hospitals}[path]
+        return {
+            "/v1/queue": QUEUE,
+            "/v1/models": self.models,
+            "/v1/hospitals": hospitals,
+        }[path]
 
     def post(self, path: str, *, json: dict[str, Any]) -> Any:
         if path == "/v1/hospitals":
@@ -34,7 +40,11 @@ class Desk:
             return json
         made = f"{len(self.keys):012x}"
         self.keys[made] = json["hospital"]
-        return {"id": made, "key": f"secret of {json['hospital']}", "hospital": json["hospital"]}
+        return {
+            "id": made,
+            "key": f"secret of {json['hospital']}",
+            "hospital": json["hospital"],
+        }
 
     def delete(self, path: str, **_: Any) -> Any:
         if self.away:
@@ -52,7 +62,9 @@ def home(tmp_path: Path) -> Home:
 
 def state(home: Home, pid: int) -> None:
     process = ProcessId.of(os.getpid())
-    told = StackState(str(home.root), process, "", "", "", "", children={"api": process})
+    told = StackState(
+        str(home.root), process, "", "", "", "", children={"api": process}
+    )
     replace(told, children={"api": ProcessId.of(pid)}).save(home)
 
 
@@ -78,7 +90,11 @@ def test_a_child_that_is_another_process_now_was_restarted(home):
 
 def test_a_gateway_that_does_not_answer_leaves_a_gap_in_the_queue_only(home):
     sample = Watch(Desk(away=True), home.root, lambda: 1.0).look()
-    assert (sample.waiting, sample.running, list(sample.memory_mib)) == (None, None, ["api"])
+    assert (sample.waiting, sample.running, list(sample.memory_mib)) == (
+        None,
+        None,
+        ["api"],
+    )
 
 
 def test_a_stack_elsewhere_has_no_processes_to_look_at(tmp_path):
@@ -111,7 +127,8 @@ def test_keys_are_revoked_when_the_load_ends_with_an_error():
 
 
 def test_keys_that_cannot_be_revoked_are_told_of_and_lose_no_report():
-    desk, told = Desk(), []
+    desk = Desk()
+    told = []
     with hospital_keys(desk, ["load-01"], told.append):
         desk.away = True
     assert "end by themselves" in told[0]

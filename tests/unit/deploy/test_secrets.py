@@ -65,7 +65,8 @@ def test_a_client_that_trusts_the_stacks_authority_trusts_its_object_store_and_n
 
 def shaken(client_side: ssl.SSLContext, server_side: ssl.SSLContext, host: str) -> bool:
     """Both sides of a handshake in memory."""
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    to_server = ssl.MemoryBIO()
+    to_client = ssl.MemoryBIO()
     client = client_side.wrap_bio(to_client, to_server, server_hostname=host)
     server = server_side.wrap_bio(to_server, to_client, server_side=True)
     waiting = {client, server}
@@ -91,4 +92,6 @@ def test_a_start_that_broke_off_is_begun_again(tmp_path, parts):
     (tmp_path / "worker" / "drawn").unlink()
     again = share_out(Drawn())
     assert keep(tmp_path, again)
-    assert (tmp_path / "worker" / "SERA_AUDIT_KEY").read_text() == again["worker"]["SERA_AUDIT_KEY"]
+    assert (tmp_path / "worker" / "SERA_AUDIT_KEY").read_text() == again["worker"][
+        "SERA_AUDIT_KEY"
+    ]

@@ -10,7 +10,11 @@ def test_one_trainer_is_the_usual_stack():
 
 
 def test_several_trainers_have_names_and_threads_of_their_own():
-    two = [child for child in with_trainers(SERVICES, 2) if child.name.startswith("trainer")]
+    two = [
+        child
+        for child in with_trainers(SERVICES, 2)
+        if child.name.startswith("trainer")
+    ]
     assert [child.name for child in two] == ["trainer-1", "trainer-2"]
     assert all(int(dict(child.env)["OMP_NUM_THREADS"]) >= 1 for child in two)
 

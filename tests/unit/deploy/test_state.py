@@ -49,7 +49,9 @@ def test_no_file_means_no_stack(tmp_path: Path) -> None:
         StackState.load(tmp_path)
 
 
-def test_the_file_of_a_killed_supervisor_means_no_stack(home: Home, state: StackState) -> None:
+def test_the_file_of_a_killed_supervisor_means_no_stack(
+    home: Home, state: StackState
+) -> None:
     earlier = replace(state.supervisor, started=state.supervisor.started - 100)
     replace(state, supervisor=earlier).save(home)
     with pytest.raises(StackNotRunning):

@@ -99,7 +99,9 @@ def test_a_crashed_child_rests_and_is_started_again(stage: Stage, toy) -> None:
 def test_the_rest_grows_with_each_crash_and_is_forgotten_after_healthy_time(
     stage: Stage, toy
 ) -> None:
-    supervisor = stage.play(toy("api"), backoff=Backoff(first_s=1, cap_s=100, healthy_s=60))
+    supervisor = stage.play(
+        toy("api"), backoff=Backoff(first_s=1, cap_s=100, healthy_s=60)
+    )
     rests = []
     for healthy_s in (0, 0, 0, 61):
         stage.until(lambda: stage.phase("api") is Phase.READY)
@@ -111,7 +113,9 @@ def test_the_rest_grows_with_each_crash_and_is_forgotten_after_healthy_time(
     assert rests == ["1 s", "2 s", "4 s", "1 s"]
 
 
-def test_a_child_that_never_gets_ready_is_ended_and_counts_as_crashed(stage: Stage, toy) -> None:
+def test_a_child_that_never_gets_ready_is_ended_and_counts_as_crashed(
+    stage: Stage, toy
+) -> None:
     stage.play(toy("api", "exec sleep 600", ready_s=5, start_attempts=2))
     stage.supervisor.step()
     stage.now += 6
@@ -139,7 +143,9 @@ def test_an_old_ready_file_does_not_make_a_child_ready(stage: Stage, toy) -> Non
 
 
 def test_children_stop_in_the_reverse_of_their_order(stage: Stage, toy) -> None:
-    supervisor = stage.play(toy("db"), toy("api", after=("db",)), toy("beat", after=("db", "api")))
+    supervisor = stage.play(
+        toy("db"), toy("api", after=("db",)), toy("beat", after=("db", "api"))
+    )
     stage.until(lambda: supervisor.settled)
     processes = [psutil.Process(pid) for pid in supervisor.pids().values()]
     supervisor.stop(threading.Event())
@@ -164,14 +170,16 @@ def test_a_child_that_lives_but_completes_nothing_is_ended_and_started_again(
     stage: Stage, toy
 ) -> None:
     supervisor = stage.play(
-        toy("worker", SILENT, alive=("/bin/sh", "-c", "exit 1")), backoff=Backoff(first_s=2)
+        toy("worker", SILENT, alive=("/bin/sh", "-c", "exit 1")),
+        backoff=Backoff(first_s=2),
     )
     stage.until(lambda: supervisor.settled)
     first = psutil.Process(supervisor.pids()["worker"])
     first.suspend()
     stage.until(lambda: stage.phase("worker") is Phase.RESTING)
     assert (
-        stage.said[-1].detail == "it lives, but completes nothing while work waits; next try in 2 s"
+        stage.said[-1].detail
+        == "it lives, but completes nothing while work waits; next try in 2 s"
     )
     assert not first.is_running()
     stage.now += 2.1
@@ -185,12 +193,17 @@ def test_a_silent_child_is_left_alone_where_it_is_not_known_to_be_stuck(
     ask = ("/bin/sh", "-c", f"touch {tmp_path}/asked; {answer}")
     supervisor = stage.play(toy("worker", SILENT, alive=ask))
     stage.until(
-        lambda: (tmp_path / "asked").exists() and not supervisor.members["worker"]._vigil.asking
+        lambda: (
+            (tmp_path / "asked").exists()
+            and not supervisor.members["worker"]._vigil.asking
+        )
     )
     assert stage.phase("worker") is Phase.READY
 
 
-def test_a_child_that_keeps_its_promise_is_not_asked_for(stage: Stage, toy, tmp_path) -> None:
+def test_a_child_that_keeps_its_promise_is_not_asked_for(
+    stage: Stage, toy, tmp_path
+) -> None:
     busy = SILENT.replace("echo 0", "echo 99999999999")
     supervisor = stage.play(
         toy("worker", busy, alive=("/bin/sh", "-c", f"touch {tmp_path}/asked; exit 1"))

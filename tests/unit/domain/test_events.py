@@ -57,10 +57,8 @@ ALLOWED = {
     "what an operator writes of a model": {"reason"},
 }
 WORDS = set().union(*ALLOWED.values())
-RECORDERS, PLACES = (
-    ("record", "_record", "_part", "Entry"),
-    {"case", "job", "details", "event", "case_id", "job_id", "hospital_id"},
-)
+RECORDERS = ("record", "_record", "_part", "Entry")
+PLACES = {"case", "job", "details", "event", "case_id", "job_id", "hospital_id"}
 
 
 def recorders() -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -74,7 +72,10 @@ def recorders() -> Iterator[tuple[str, ast.FunctionDef]]:
                     for each in ast.walk(ast.parse(source))
                     if isinstance(each, ast.FunctionDef)
                 )
-                yield from ((f"{file.relative_to(ROOT)}:{each.name}", each) for each in functions)
+                yield from (
+                    (f"{file.relative_to(ROOT)}:{each.name}", each)
+                    for each in functions
+                )
 
 
 def words(function: ast.FunctionDef) -> Iterator[str]:
@@ -99,7 +100,9 @@ def _of_dict(function: ast.FunctionDef, value: ast.expr) -> Iterator[str]:
             yield from [key.value] if key else _of_dict(function, member)
     elif isinstance(value, ast.IfExp):
         yield from (
-            word for each in (value.body, value.orelse) for word in _of_dict(function, each)
+            word
+            for each in (value.body, value.orelse)
+            for word in _of_dict(function, each)
         )
     elif isinstance(value, ast.Name):
         for each in ast.walk(function):
@@ -111,7 +114,9 @@ def _name(node: ast.expr) -> str | None:
     return getattr(node, "attr", None) or getattr(node, "id", None)
 
 
-FOUND = {place: found for place, function in recorders() if (found := set(words(function)))}
+FOUND = {
+    place: found for place, function in recorders() if (found := set(words(function)))
+}
 
 
 @pytest.mark.parametrize("place", FOUND)
@@ -121,7 +126,9 @@ def test_only_words_known_to_hold_nothing_of_a_patient_stand_beside_an_event(pla
 
 def test_the_reading_of_the_code_finds_what_it_should():
     assert {"image"} <= FOUND["shared/cases/accept.py:_record"]
-    assert {"model", "reason", "before", "verdict"} <= FOUND["shared/ledger/models.py:promote"]
+    assert {"model", "reason", "before", "verdict"} <= FOUND[
+        "shared/ledger/models.py:promote"
+    ]
     assert {"before", "after"} <= FOUND["shared/ledger/hospitals.py:change"]
     assert {"attempt"} <= FOUND["shared/ledger/queue.py:_record"]
     assert set().union(*FOUND.values()) <= WORDS

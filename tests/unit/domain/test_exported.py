@@ -26,7 +26,9 @@ def test_an_empty_trail_is_complete_too(tmp_path):
     assert Exported(path).complete()
 
 
-@pytest.mark.parametrize("kept", [slice(0, -1), slice(0, 5), slice(1, None), slice(0, 0)])
+@pytest.mark.parametrize(
+    "kept", [slice(0, -1), slice(0, 5), slice(1, None), slice(0, 0)]
+)
 def test_a_file_that_was_cut_is_not_complete(file, kept):
     told = file.read_text().splitlines(keepends=True)
     file.write_text("".join(told[kept]))
@@ -54,7 +56,8 @@ def test_a_line_that_is_none_is_named(file, line):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("number", "1"), ("number", True), ("number", 1.0), ("actor", None)]
+    ("name", "value"),
+    [("number", "1"), ("number", True), ("number", 1.0), ("actor", None)],
 )
 def test_an_event_of_other_types_is_refused(file, name, value):
     event = {"kind": "event", **vars(LINKS[0]), name: value}

@@ -36,12 +36,17 @@ class Colour(StrEnum):
         ({"x": np.float32(0.5)}, {"x": 0.5}),
         ("a\0b", "a\N{REPLACEMENT CHARACTER}b"),
         ("a\ud800b", "a?b"),
-        (Message("step-done", {"step": "plan"}), {"code": "step-done", "facts": {"step": "plan"}}),
+        (
+            Message("step-done", {"step": "plan"}),
+            {"code": "step-done", "facts": {"step": "plan"}},
+        ),
     ],
 )
 def test_facts_become_json_that_the_database_takes(fact, stored):
     assert to_json({"fact": fact}) == {"fact": stored}
-    assert json.loads(json.dumps(to_json({"fact": fact}), allow_nan=False)) == {"fact": stored}
+    assert json.loads(json.dumps(to_json({"fact": fact}), allow_nan=False)) == {
+        "fact": stored
+    }
 
 
 def test_what_is_kept_of_an_error_is_its_code_and_facts():
@@ -55,7 +60,9 @@ def test_what_is_kept_of_an_error_is_its_code_and_facts():
 
 def test_a_number_that_json_has_not_is_told_in_letters_whatever_its_format():
     error = BundleNotReproduced(case=3, found=float("nan"), expected=0.25)
-    assert "with nan here, and with 0.2500" in str(Message.from_json(error.message.to_json()))
+    assert "with nan here, and with 0.2500" in str(
+        Message.from_json(error.message.to_json())
+    )
 
 
 def test_the_text_that_says_most_of_the_facts_is_taken():
@@ -80,18 +87,27 @@ def messages_in_the_code() -> Iterator[tuple[str, str, set[str] | None]]:
     for folder in ("shared", "services", "cli"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             for call in ast.walk(ast.parse(file.read_text())):
-                if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "Message":
+                if (
+                    not isinstance(call, ast.Call)
+                    or getattr(call.func, "id", "") != "Message"
+                ):
                     continue
                 code, *facts = call.args
                 if isinstance(code, ast.Constant):
-                    yield f"{file.relative_to(ROOT)}:{call.lineno}", code.value, _names(facts)
+                    yield (
+                        f"{file.relative_to(ROOT)}:{call.lineno}",
+                        code.value,
+                        _names(facts),
+                    )
 
 
 def _names(facts: list[ast.expr]) -> set[str] | None:
     if not facts:
         return set()
     literal = facts[0] if isinstance(facts[0], ast.Dict) else None
-    return literal and {key.value for key in literal.keys if isinstance(key, ast.Constant)}
+    return literal and {
+        key.value for key in literal.keys if isinstance(key, ast.Constant)
+    }
 
 
 def test_every_message_that_the_code_makes_has_a_text_that_its_facts_fill():

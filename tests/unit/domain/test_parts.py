@@ -27,7 +27,9 @@ def test_a_draw_keeps_what_is_fixed_and_comes_as_near_to_the_share_as_whole_grou
     for label in (False, True):
         stratum = [group for group in groups if group.malignant is label]
         assert all(group.fixed in (None, parts[group.name]) for group in stratum)
-        drawn = sum(group.images for group in stratum if parts[group.name] is Split.TEST)
+        drawn = sum(
+            group.images for group in stratum if parts[group.name] is Split.TEST
+        )
         fixed = sum(group.images for group in stratum if group.fixed is Split.TEST)
         wanted = share * sum(group.images for group in stratum)
         assert drawn <= max(fixed, wanted + 2.5)

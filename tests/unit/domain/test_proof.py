@@ -9,12 +9,26 @@ from shared.domain.proof import Fault, verify, verify_stretch
 
 KEY = "our key"
 CHAINS = ("north", HOUSE)
-TEXT_FIELDS = ("at", "actor", "origin", "event", "case", "job", "details", "previous", "hash")
+TEXT_FIELDS = (
+    "at",
+    "actor",
+    "origin",
+    "event",
+    "case",
+    "job",
+    "details",
+    "previous",
+    "hash",
+)
 places = st.integers(min_value=1, max_value=12)
 
 
 def chain(
-    name: str, length: int = 12, first: int = 1, previous: str = ORIGINLESS, actor: str = "key:a"
+    name: str,
+    length: int = 12,
+    first: int = 1,
+    previous: str = ORIGINLESS,
+    actor: str = "key:a",
 ) -> list[Link]:
     links = []
     for number in range(first, length + 1):
@@ -37,11 +51,16 @@ def chain(
 
 
 def seals(links: list[Link], *numbers: int) -> list[Seal]:
-    made, previous = [], ORIGINLESS
+    made = []
+    previous = ORIGINLESS
     for count, number in enumerate(numbers, start=1):
         link = links[number - 1]
         made.append(
-            sign(Seal(link.chain, count, number, link.hash, f"seal {count}", previous, KEY))
+            sign(
+                Seal(
+                    link.chain, count, number, link.hash, f"seal {count}", previous, KEY
+                )
+            )
         )
         previous = made[-1].made
     return made
@@ -98,7 +117,11 @@ def test_a_changed_number_is_found_and_named(number, said):
 @given(places.filter(lambda number: number < 12), places)
 def test_any_removal_within_a_chain_is_found_and_named(first, count):
     last = min(first + count - 1, 11)
-    links = [link for link in LINKS if link.chain == HOUSE or not first <= link.number <= last]
+    links = [
+        link
+        for link in LINKS
+        if link.chain == HOUSE or not first <= link.number <= last
+    ]
     assert found(links) == [(Fault.REMOVED, "north", first, last)]
 
 
@@ -109,8 +132,12 @@ def test_rows_that_changed_lines_are_found_and_named(one, other):
     links = list(LINKS)
     links[one - 1], links[other - 1] = links[other - 1], links[one - 1]
     findings = found(links)
-    assert {fault for fault, *_ in findings} == ({Fault.REORDERED} if one != other else set())
-    named = {number for _, _, first, last in findings for number in range(first, last + 1)}
+    assert {fault for fault, *_ in findings} == (
+        {Fault.REORDERED} if one != other else set()
+    )
+    named = {
+        number for _, _, first, last in findings for number in range(first, last + 1)
+    }
     if other - one > 2:
         assert named == {one, other}
     else:
@@ -121,7 +148,9 @@ def test_rows_that_changed_lines_are_found_and_named(one, other):
 @given(
     places,
     places,
-    st.sampled_from([("number",), ("number", "previous"), ("number", "previous", "hash")]),
+    st.sampled_from(
+        [("number",), ("number", "previous"), ("number", "previous", "hash")]
+    ),
 )
 def test_rows_that_changed_places_are_found_and_named(one, other, kept):
     """Each takes the other's number, and perhaps its link and its hash."""
@@ -131,7 +160,9 @@ def test_rows_that_changed_places_are_found_and_named(one, other, kept):
             LINKS[from_ - 1], **{name: getattr(LINKS[at - 1], name) for name in kept}
         )
     expected = sorted({one, other}) if one != other else []
-    assert found(links) == [(Fault.REORDERED, "north", number, number) for number in expected]
+    assert found(links) == [
+        (Fault.REORDERED, "north", number, number) for number in expected
+    ]
 
 
 @settings(max_examples=60, deadline=None)
@@ -139,7 +170,8 @@ def test_rows_that_changed_places_are_found_and_named(one, other, kept):
 def test_a_row_replaced_with_its_hash_is_found_by_the_next(number):
     forged = replace(LINKS[number - 1], actor="nobody")
     links = [
-        replace(forged, hash=forged.made) if link is LINKS[number - 1] else link for link in LINKS
+        replace(forged, hash=forged.made) if link is LINKS[number - 1] else link
+        for link in LINKS
     ]
     assert found(links) == [(Fault.REPLACED, "north", number, number)]
 
@@ -149,7 +181,11 @@ def test_a_row_replaced_with_its_hash_is_found_by_the_next(number):
 def test_a_chain_made_anew_from_some_row_on_is_found_by_the_seals(number):
     kept = LINKS[: number - 1]
     previous = kept[-1].hash if kept else ORIGINLESS
-    links = [*kept, *chain("north", first=number, previous=previous, actor="nobody"), *LINKS[12:]]
+    links = [
+        *kept,
+        *chain("north", first=number, previous=previous, actor="nobody"),
+        *LINKS[12:],
+    ]
     assert found(links) == []
     first, last = (1, 4) if number <= 4 else (5, 10)
     assert found(links, SEALS) == [(Fault.REWRITTEN, "north", first, last)]
@@ -168,7 +204,9 @@ def test_a_whole_chain_that_is_gone_is_found_by_the_seals():
 
 
 def test_a_row_that_is_there_twice_is_named():
-    assert found([*LINKS[:5], LINKS[2], *LINKS[5:]]) == [(Fault.REPEATED, "north", 3, 3)]
+    assert found([*LINKS[:5], LINKS[2], *LINKS[5:]]) == [
+        (Fault.REPEATED, "north", 3, 3)
+    ]
 
 
 def test_a_chain_without_its_beginning_is_found_even_when_it_was_numbered_anew():
@@ -176,7 +214,10 @@ def test_a_chain_without_its_beginning_is_found_even_when_it_was_numbered_anew()
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from([0, 1]), st.sampled_from(["number", "hash", "at", "previous", "signature"]))
+@given(
+    st.sampled_from([0, 1]),
+    st.sampled_from(["number", "hash", "at", "previous", "signature"]),
+)
 def test_a_changed_seal_is_named_and_vouches_for_nothing(place, name):
     changed = list(SEALS)
     value = 1 if name == "number" else "changed"
@@ -223,20 +264,35 @@ def test_the_shortest_chains_are_whole(length):
 
 def stretches(links, sealed, length):
     """One chain, a few events at a time, as a prover reads it."""
-    read, before, last_seal = [], None, None
+    read = []
+    before = None
+    last_seal = None
     while not (read and read[-1].ended):
         number = before.number if before else 0
         some = [link for link in links if link.number > number][:length]
-        following = [seal for seal in sealed if seal.seal > (last_seal.seal if last_seal else 0)]
+        following = [
+            seal for seal in sealed if seal.seal > (last_seal.seal if last_seal else 0)
+        ]
         ended = len(some) < length
         reached = some[-1].number if some else number
-        taken = following if ended else [seal for seal in following if seal.number <= reached]
+        taken = (
+            following
+            if ended
+            else [seal for seal in following if seal.number <= reached]
+        )
         read.append(
             verify_stretch(
-                before, some, taken, signed, chain="north", last_seal=last_seal, ended=ended
+                before,
+                some,
+                taken,
+                signed,
+                chain="north",
+                last_seal=last_seal,
+                ended=ended,
             )
         )
-        before, last_seal = (some[-1] if some else before), (taken[-1] if taken else last_seal)
+        before = some[-1] if some else before
+        last_seal = taken[-1] if taken else last_seal
     return read
 
 
@@ -244,7 +300,12 @@ def stretches(links, sealed, length):
 def test_a_whole_chain_is_whole_in_stretches_of_any_length(length):
     read = stretches(LINKS[:12], SEALS, length)
     assert [each.wrong for each in read] == [()] * len(read)
-    assert (sum(each.events for each in read), read[-1].number, read[-1].sealed, read[-1].seal) == (
+    assert (
+        sum(each.events for each in read),
+        read[-1].number,
+        read[-1].sealed,
+        read[-1].seal,
+    ) == (
         12,
         12,
         10,
@@ -256,9 +317,12 @@ def test_a_whole_chain_is_whole_in_stretches_of_any_length(length):
 @given(places, st.sampled_from(TEXT_FIELDS), st.integers(min_value=1, max_value=14))
 def test_a_change_is_named_in_stretches_too(number, name, length):
     changed = [
-        replace(link, **{name: "another"}) if link.number == number else link for link in LINKS[:12]
+        replace(link, **{name: "another"}) if link.number == number else link
+        for link in LINKS[:12]
     ]
-    told = [finding for each in stretches(changed, SEALS, length) for finding in each.wrong]
+    told = [
+        finding for each in stretches(changed, SEALS, length) for finding in each.wrong
+    ]
     whole = [(each.fault, each.first) for each in verify(changed, SEALS, signed).wrong]
     assert set(whole) <= {(each.fault, each.first) for each in told}
 
@@ -267,18 +331,24 @@ def test_a_change_is_named_in_stretches_too(number, name, length):
 def test_a_removal_is_named_in_stretches_too(number, length):
     left = [link for link in LINKS[:12] if link.number != number]
     told = {
-        (each.fault, each.first) for read in stretches(left, SEALS, length) for each in read.wrong
+        (each.fault, each.first)
+        for read in stretches(left, SEALS, length)
+        for each in read.wrong
     }
     assert ((Fault.REMOVED, number) in told) is (number < 12)
 
 
 @given(st.integers(min_value=1, max_value=14))
-def test_a_chain_that_was_made_anew_or_cut_is_told_by_its_seals_in_stretches_too(length):
+def test_a_chain_that_was_made_anew_or_cut_is_told_by_its_seals_in_stretches_too(
+    length,
+):
     anew = stretches(chain("north", actor="key:b"), SEALS, length)
     assert {each.fault for read in anew for each in read.wrong} == {Fault.REWRITTEN}
     cut = stretches(LINKS[:8], SEALS, length)
-    assert [(each.fault, each.first, each.last) for read in cut for each in read.wrong] == [
-        (Fault.CUT, 9, 10)
-    ]
+    assert [
+        (each.fault, each.first, each.last) for read in cut for each in read.wrong
+    ] == [(Fault.CUT, 9, 10)]
     unsealed = stretches(LINKS[:12], SEALS[1:], length)
-    assert {each.fault for read in unsealed for each in read.wrong} == {Fault.SEAL_REMOVED}
+    assert {each.fault for read in unsealed for each in read.wrong} == {
+        Fault.SEAL_REMOVED
+    }

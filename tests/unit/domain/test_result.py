@@ -13,11 +13,21 @@ from shared.domain.prediction import Verdict
 from shared.domain.result import FoundRoi, Result, RoiSource
 from tests.builders import result
 
-PARTS = ("Result", "FnaAdvice", "Conformal", "Component", "FoundRoi", "Finding", "ModelReference")
+PARTS = (
+    "Result",
+    "FnaAdvice",
+    "Conformal",
+    "Component",
+    "FoundRoi",
+    "Finding",
+    "ModelReference",
+)
 WITH_ALL = result(
     roi=FoundRoi(box=(1, 2, 30, 40), source=RoiSource.CALIPERS),
     warnings=(
-        Finding("size-differs", "They differ.", {"size_mm": 9.5, "case": "a", "dots": True}),
+        Finding(
+            "size-differs", "They differ.", {"size_mm": 9.5, "case": "a", "dots": True}
+        ),
     ),
 )
 WITHOUT = result(fna=None, conformal=None, roi=None, warnings=(), components=())
@@ -35,7 +45,9 @@ def test_a_result_as_json_holds_nothing_that_json_lacks(answer):
 
 
 def test_a_field_of_a_later_version_is_left_out():
-    assert Result.from_json(result().to_json() | {"risk_interval": [0.2, 0.6]}) == result()
+    assert (
+        Result.from_json(result().to_json() | {"risk_interval": [0.2, 0.6]}) == result()
+    )
 
 
 def test_a_result_that_lacks_a_field_is_refused():
@@ -85,7 +97,8 @@ def test_the_gateway_sends_what_to_json_says():
 
 def _dataclasses(kind: type) -> set[type]:
     """A dataclass and all that its fields are made of."""
-    reached, waiting = set(), [kind]
+    reached = set()
+    waiting = [kind]
     while waiting:
         current = waiting.pop()
         if is_dataclass(current) and current not in reached:

@@ -48,13 +48,20 @@ ARGUMENTS_OF_EACH_KIND = {
 OUTCOME_OF_EACH_KIND = {
     StepKind.PLAN: PlanOutcome(steps=9),
     StepKind.NETWORK: NetworkOutcome(),
-    StepKind.FEATURES: FeaturesOutcome(computed=5, images=28, skipped=(("a" * 64, "image-blank"),)),
+    StepKind.FEATURES: FeaturesOutcome(
+        computed=5, images=28, skipped=(("a" * 64, "image-blank"),)
+    ),
     StepKind.TABLE: TableOutcome(key="table/1", images=27, skipped=1, folds=5),
     StepKind.TUNING: TuningOutcome(rate=0.001, decay=0.0, epochs=12),
     StepKind.FOLD: FoldOutcome(fold=3),
     StepKind.FIT: FitOutcome(),
     StepKind.BUNDLE: BundleOutcome(
-        digest="d" * 64, auc=0.9, auc_low=0.8, auc_high=0.95, sensitivity=0.9, specificity=0.7
+        digest="d" * 64,
+        auc=0.9,
+        auc_low=0.8,
+        auc_high=0.95,
+        sensitivity=0.9,
+        specificity=0.7,
     ),
     StepKind.EVALUATION: EvaluationOutcome(images=30),
     StepKind.GATE: GateOutcome(verdict=GateVerdict.PASSED, against=None, left_out=2),
@@ -66,7 +73,10 @@ def test_arguments_come_back_from_json_as_they_were(kind):
     arguments = ARGUMENTS_OF_EACH_KIND[kind]
     assert arguments.kind is kind
     assert ARGUMENTS[kind] is type(arguments)
-    assert arguments_from_json(kind, json.loads(json.dumps(arguments.to_json()))) == arguments
+    assert (
+        arguments_from_json(kind, json.loads(json.dumps(arguments.to_json())))
+        == arguments
+    )
 
 
 @pytest.mark.parametrize("kind", StepKind)
@@ -81,7 +91,9 @@ def test_a_planning_step_that_was_asked_for_without_arguments_has_none():
 
 def test_arguments_of_another_kind_are_refused():
     with pytest.raises(TypeError):
-        arguments_from_json(StepKind.FOLD, ARGUMENTS_OF_EACH_KIND[StepKind.FIT].to_json())
+        arguments_from_json(
+            StepKind.FOLD, ARGUMENTS_OF_EACH_KIND[StepKind.FIT].to_json()
+        )
 
 
 @pytest.mark.parametrize("kind", StepKind)

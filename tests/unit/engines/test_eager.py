@@ -12,7 +12,9 @@ def network() -> TapNetwork:
     torch.manual_seed(0)
     definition = get_network("sera_tiny")
     stages = definition.stages(definition.build())
-    return TapNetwork(definition.card, stages, ("block3.avg", "avg"), new_head(definition.card))
+    return TapNetwork(
+        definition.card, stages, ("block3.avg", "avg"), new_head(definition.card)
+    )
 
 
 @pytest.fixture
@@ -22,7 +24,9 @@ def images(network) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 9, None])
-def test_features_are_those_of_the_network_whatever_the_batch_size(network, images, batch_size):
+def test_features_are_those_of_the_network_whatever_the_batch_size(
+    network, images, batch_size
+):
     expected = network(torch.from_numpy(images)).numpy()
     features = EagerEngine().compile(network, batch_size=batch_size).run(images)
     assert features.shape == (5, network.width)
@@ -38,11 +42,15 @@ def test_features_are_those_of_the_network_whatever_the_batch_size(network, imag
         pytest.param(
             None,
             [4, 1],
-            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU takes all at once"),
+            marks=pytest.mark.skipif(
+                torch.cuda.is_available(), reason="a GPU takes all at once"
+            ),
         ),
     ],
 )
-def test_a_pass_has_no_more_images_than_the_batch_size(network, images, batch_size, passes):
+def test_a_pass_has_no_more_images_than_the_batch_size(
+    network, images, batch_size, passes
+):
     sizes = []
     network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     EagerEngine().compile(network, batch_size=batch_size).run(images)

@@ -38,25 +38,43 @@ def scores(model, nodules) -> list[float]:
 
 def test_a_model_is_fitted_by_another_engine(nodules):
     engine = DoubleEngine()
-    model = fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), NO_WEIGHTS, engine=engine)
+    model = fit(
+        phantom_samples(24, 0, 0.1),
+        read_recipe(SMALL_RECIPE),
+        NO_WEIGHTS,
+        engine=engine,
+    )
     assert sum(engine.passes) >= 24
-    np.testing.assert_allclose(scores(model, nodules), scores(small_model(), nodules), atol=0.02)
+    np.testing.assert_allclose(
+        scores(model, nodules), scores(small_model(), nodules), atol=0.02
+    )
 
 
 def test_a_bundle_is_proven_predicts_and_explains_by_another_engine(saved, nodules):
     engine = DoubleEngine()
-    other, usual = load(saved, engine=engine), load(saved)
+    other = load(saved, engine=engine)
+    usual = load(saved)
     assert sum(engine.passes) == len(usual.manifest.golden.scores)
-    np.testing.assert_allclose(scores(other, nodules), scores(usual, nodules), atol=1e-3)
+    np.testing.assert_allclose(
+        scores(other, nodules), scores(usual, nodules), atol=1e-3
+    )
     before = len(engine.passes)
     drops = occlusion_map(other, nodules[0], grid=2)
-    np.testing.assert_allclose(drops, occlusion_map(usual, nodules[0], grid=2), atol=1e-3)
+    np.testing.assert_allclose(
+        drops, occlusion_map(usual, nodules[0], grid=2), atol=1e-3
+    )
     assert len(engine.passes) > before
 
 
-def test_a_bundle_fitted_by_another_engine_is_saved_with_the_network_s_own_weights(saved, tmp_path):
+def test_a_bundle_fitted_by_another_engine_is_saved_with_the_network_s_own_weights(
+    saved, tmp_path
+):
     model = load(saved, engine=DoubleEngine()).model
-    save(replace(model, evidence=small_model().evidence), tmp_path / "again", synthetic=True)
+    save(
+        replace(model, evidence=small_model().evidence),
+        tmp_path / "again",
+        synthetic=True,
+    )
     weights = "networks/0-sera_tiny.safetensors"
     assert (tmp_path / "again" / weights).read_bytes() == (saved / weights).read_bytes()
 
@@ -64,14 +82,21 @@ def test_a_bundle_fitted_by_another_engine_is_saved_with_the_network_s_own_weigh
 def tuned(model: FittedModel, engine: Engine) -> NetworkExtractor:
     """A network with a verdict of its own."""
     network = model.extractors[0].network
-    head = {f"head.{name}": tensor for name, tensor in new_head(network.card).state_dict().items()}
+    head = {
+        f"head.{name}": tensor
+        for name, tensor in new_head(network.card).state_dict().items()
+    }
     tensors = network.state_dict() | head
     copied = {name: tensor.clone() for name, tensor in tensors.items()}
     features = NetworkFeatures("sera_tiny", ("avg",))
-    return NetworkExtractor(features, TapNetwork.from_tensors("sera_tiny", ["avg"], copied), engine)
+    return NetworkExtractor(
+        features, TapNetwork.from_tensors("sera_tiny", ["avg"], copied), engine
+    )
 
 
-def test_a_tuned_network_is_explained_by_another_engine_but_for_its_gradients(saved, nodules):
+def test_a_tuned_network_is_explained_by_another_engine_but_for_its_gradients(
+    saved, nodules
+):
     engine = DoubleEngine()
     bundle = load(saved, engine=engine)
     model = bundle.model

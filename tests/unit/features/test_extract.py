@@ -36,9 +36,12 @@ def test_names_and_values_belong_together(speckle, disc):
     assert found.values.shape == (len(found.names),)
     assert found.values.dtype == np.float64
     assert len(set(found.names)) == len(found.names)
-    assert {"glcm_contrast_avg", "wavelet_hh_stat_mean", "shape_circularity", "ih_entropy"} <= set(
-        found.names
-    )
+    assert {
+        "glcm_contrast_avg",
+        "wavelet_hh_stat_mean",
+        "shape_circularity",
+        "ih_entropy",
+    } <= set(found.names)
 
 
 def test_families_come_in_the_order_asked_for(speckle, disc):
@@ -50,13 +53,16 @@ def test_only_pixels_under_the_mask_count(speckle, disc):
     elsewhere = np.where(disc, speckle, 255 - speckle)
     families = ("shape", "intensity", "glcm", "glrlm")
     assert (
-        extract(speckle, disc, families).values == extract(elsewhere, disc, families).values
+        extract(speckle, disc, families).values
+        == extract(elsewhere, disc, families).values
     ).all()
 
 
 def test_place_in_the_image_does_not_count(speckle, disc):
     families = [family for family in ALL if family not in ("contrast", "outline")]
-    moved = extract(np.roll(speckle, (4, 8), (0, 1)), np.roll(disc, (4, 8), (0, 1)), families)
+    moved = extract(
+        np.roll(speckle, (4, 8), (0, 1)), np.roll(disc, (4, 8), (0, 1)), families
+    )
     assert moved.values == pytest.approx(extract(speckle, disc, families).values)
 
 
@@ -71,9 +77,14 @@ def test_gain_does_not_change_texture(speckle, disc):
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 256])
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1, 2, 256]),
 )
-def test_every_feature_is_finite_down_to_one_pixel_and_one_grey_level(height, width, seed, greys):
+def test_every_feature_is_finite_down_to_one_pixel_and_one_grey_level(
+    height, width, seed, greys
+):
     rng = np.random.default_rng(seed)
     mask = rng.random((height, width)) < 0.5
     mask[height // 2, width // 2] = True
@@ -93,7 +104,9 @@ def test_an_unknown_family_is_named(speckle, disc):
         extract(speckle, disc, ("fractal",))
 
 
-@pytest.mark.parametrize(("levels", "distance"), [(2, 1), (16, 3), (256, 1), (256, 40), (65535, 2)])
+@pytest.mark.parametrize(
+    ("levels", "distance"), [(2, 1), (16, 3), (256, 1), (256, 40), (65535, 2)]
+)
 def test_any_levels_and_distance_keep_the_names_and_are_told_by_the_vector(
     speckle, disc, levels, distance
 ):
@@ -108,7 +121,9 @@ def test_texture_is_measured_with_the_levels_and_the_distance_given(speckle, dis
     named = dict(zip(found.names, found.values, strict=True))
     cut = discretise(Region.cut(speckle, disc), 64)
     assert named["ih_max"] == 64
-    assert named["glcm_contrast_avg"] == pytest.approx(glcm.texture(cut, 64, 2)["contrast_avg"])
+    assert named["glcm_contrast_avg"] == pytest.approx(
+        glcm.texture(cut, 64, 2)["contrast_avg"]
+    )
     by_default = extract(speckle, disc, ("intensity", "glcm"))
     assert by_default.texture == Texture(levels=16, distance=1)
     assert (
@@ -119,10 +134,13 @@ def test_texture_is_measured_with_the_levels_and_the_distance_given(speckle, dis
 
 def test_shape_and_statistics_know_no_levels(speckle, disc):
     coarse, fine = (
-        extract(speckle, disc, ("shape", "intensity"), levels=levels) for levels in (4, 256)
+        extract(speckle, disc, ("shape", "intensity"), levels=levels)
+        for levels in (4, 256)
     )
     same = [
-        name for name, a, b in zip(coarse.names, coarse.values, fine.values, strict=True) if a == b
+        name
+        for name, a, b in zip(coarse.names, coarse.values, fine.values, strict=True)
+        if a == b
     ]
     assert {name for name in coarse.names if not name.startswith("ih_")} <= set(same)
 

@@ -9,7 +9,9 @@ from shared.features.glcm import FEATURES, Cooccurrence, cooccurrence, texture
 LEVELS = 4
 images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(
     lambda drawn: (
-        np.random.default_rng(drawn[2]).integers(0, LEVELS + 1, drawn[:2]).astype(np.uint16)
+        np.random.default_rng(drawn[2])
+        .integers(0, LEVELS + 1, drawn[:2])
+        .astype(np.uint16)
     )
 )
 
@@ -58,14 +60,20 @@ def test_counting_only_pairs_that_occur_gives_the_same(image, distance):
     few = cooccurrence(image, LEVELS, distance)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(glcm, "DENSE", 1)
-        assert (as_matrices(cooccurrence(image, LEVELS, distance)) == as_matrices(few)).all()
+        assert (
+            as_matrices(cooccurrence(image, LEVELS, distance)) == as_matrices(few)
+        ).all()
 
 
 def test_sixteen_levels_called_65535_differ_only_where_their_number_counts():
     image = np.random.default_rng(1).integers(1, 17, (30, 30)).astype(np.uint16)
-    few, many = texture(image, 16, distance=2), texture(image, 65535, distance=2)
+    few = texture(image, 16, distance=2)
+    many = texture(image, 65535, distance=2)
     differing = {name for name in few if few[name] != pytest.approx(many[name])}
-    assert {name.rpartition("_")[0] for name in differing} == {"inv_diff_norm", "inv_diff_mom_norm"}
+    assert {name.rpartition("_")[0] for name in differing} == {
+        "inv_diff_norm",
+        "inv_diff_mom_norm",
+    }
 
 
 def test_a_checkerboard_by_hand():
@@ -80,7 +88,11 @@ def test_a_checkerboard_by_hand():
 def test_one_grey_level_takes_the_limit_of_perfect_agreement():
     found = texture(np.ones((5, 5), np.uint16), levels=16)
     assert (found["corr_avg"], found["energy_avg"], found["contrast_avg"]) == (1, 1, 0)
-    assert (found["info_corr1_avg"], found["info_corr2_avg"], found["joint_entr_avg"]) == (0, 0, 0)
+    assert (
+        found["info_corr1_avg"],
+        found["info_corr2_avg"],
+        found["joint_entr_avg"],
+    ) == (0, 0, 0)
 
 
 def test_a_single_pixel_is_paired_with_itself():

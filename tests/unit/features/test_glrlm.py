@@ -10,7 +10,9 @@ from shared.features.glrlm import FEATURES, run_lengths, texture
 LEVELS = 3
 images = st.tuples(st.integers(1, 7), st.integers(1, 7), st.integers(0, 2**32 - 1)).map(
     lambda drawn: (
-        np.random.default_rng(drawn[2]).integers(0, LEVELS + 1, drawn[:2]).astype(np.uint16)
+        np.random.default_rng(drawn[2])
+        .integers(0, LEVELS + 1, drawn[:2])
+        .astype(np.uint16)
     )
 )
 
@@ -19,7 +21,8 @@ def lines_of(image: np.ndarray) -> list[list[np.ndarray]]:
     """The image's rows, columns and both kinds of diagonals, read one by one."""
     reach = range(-image.shape[0] + 1, image.shape[1])
     falling, rising = (
-        [turned.diagonal(offset) for offset in reach] for turned in (image, image[:, ::-1])
+        [turned.diagonal(offset) for offset in reach]
+        for turned in (image, image[:, ::-1])
     )
     return [list(image), list(image.T), rising, falling]
 
@@ -60,7 +63,12 @@ def test_levels_between_which_none_lies_keep_their_numbers():
 
 def test_one_pixel_is_one_run():
     found = texture(np.array([[2]], np.uint16))
-    assert (found["sre_comb"], found["lre_comb"], found["r_perc_comb"], found["rl_entr_comb"]) == (
+    assert (
+        found["sre_comb"],
+        found["lre_comb"],
+        found["r_perc_comb"],
+        found["rl_entr_comb"],
+    ) == (
         1,
         1,
         1,

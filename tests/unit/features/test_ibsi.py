@@ -11,7 +11,13 @@ from shared.features.statistics import Distribution, histogram, statistics
 
 LEVELS = 6
 PUBLISHED = Path(__file__).with_name("ibsi_phantom.csv")
-REFERENCE = Path(__file__).parents[3].parent / "shared" / "data" / "ibsi" / "reference_values.csv"
+REFERENCE = (
+    Path(__file__).parents[3].parent
+    / "shared"
+    / "data"
+    / "ibsi"
+    / "reference_values.csv"
+)
 
 IMAGE = np.array(
     [
@@ -31,7 +37,10 @@ MASK[2:, 0, 3:] = False
 def measured() -> dict[str, float]:
     """All features of the phantom under the names of the reference table; texture as the mean over slices."""
     inside = IMAGE[MASK]
-    found = {f"stat_{name}": value for name, value in statistics(Distribution.of(inside)).items()}
+    found = {
+        f"stat_{name}": value
+        for name, value in statistics(Distribution.of(inside)).items()
+    }
     found |= {f"ih_{name}": value for name, value in histogram(inside, LEVELS).items()}
     slices = np.where(MASK, IMAGE, 0).astype(np.uint16)
     for prefix, texture in (
@@ -52,7 +61,9 @@ def read(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
-@pytest.mark.parametrize("path", [PUBLISHED, REFERENCE], ids=["published", "beside the checkout"])
+@pytest.mark.parametrize(
+    "path", [PUBLISHED, REFERENCE], ids=["published", "beside the checkout"]
+)
 def test_every_consensus_value_is_met(measured, path):
     if not path.exists():
         pytest.skip("the IBSI reference table is not beside the checkout")
@@ -67,9 +78,15 @@ def test_every_consensus_value_is_met(measured, path):
 
 
 def test_only_the_standard_deviation_is_measured_without_a_consensus_value(measured):
-    assert set(measured) - {row["feature"] for row in read(PUBLISHED)} == {"stat_std", "ih_std"}
+    assert set(measured) - {row["feature"] for row in read(PUBLISHED)} == {
+        "stat_std",
+        "ih_std",
+    }
 
 
 def _meets(value: float, row: dict[str, str]) -> bool:
     """Within tolerance of the reference, which is printed to three digits."""
-    return abs(float(f"{value:.3g}") - float(row["value"])) <= float(row["tolerance"]) + 1e-12
+    return (
+        abs(float(f"{value:.3g}") - float(row["value"]))
+        <= float(row["tolerance"]) + 1e-12
+    )

@@ -19,7 +19,10 @@ def by_mirp() -> dict[str, float]:
 
 def test_every_feature_is_mirps(by_mirp):
     found = extract(*roi(), ("intensity", "glcm", "glrlm"))
-    ours = {mirp_name(name): value for name, value in zip(found.names, found.values, strict=True)}
+    ours = {
+        mirp_name(name): value
+        for name, value in zip(found.names, found.values, strict=True)
+    }
     ours.pop(None)
     assert set(ours) == set(by_mirp)
     assert ours == pytest.approx(by_mirp, rel=1e-6)

@@ -62,7 +62,14 @@ def test_any_mask_gives_finite_ratios_up_to_one(height, width, seed):
     mask[height // 2, width // 2] = True
     found = shape(mask)
     assert np.isfinite(list(found.values())).all()
-    for name in ("circularity", "sphericity", "roundness", "convexity", "solidity", "elongation"):
+    for name in (
+        "circularity",
+        "sphericity",
+        "roundness",
+        "convexity",
+        "solidity",
+        "elongation",
+    ):
         assert 0 < found[name] <= 1, name
 
 
@@ -81,7 +88,8 @@ def disc(degrees: float) -> tuple[np.ndarray, float, float, float]:
 
 def oval(degrees: float) -> tuple[np.ndarray, float, float, float]:
     along, across = turned(degrees)
-    a, b = 100, 55
+    a = 100
+    b = 55
     ramanujan = np.pi * (3 * (a + b) - np.sqrt((3 * a + b) * (a + 3 * b)))
     return (along / a) ** 2 + (across / b) ** 2 <= 1, np.pi * a * b, ramanujan, 2 * a
 
@@ -100,7 +108,9 @@ def test_a_drawn_figure_has_the_values_of_the_decks_formulas(drawn, degrees):
     found = shape(mask)
     assert found["area"] == pytest.approx(area, rel=0.01)
     assert found["perimeter"] == pytest.approx(outline, rel=0.06)
-    assert found["circularity"] == pytest.approx(2 * np.sqrt(np.pi * area) / outline, rel=0.06)
+    assert found["circularity"] == pytest.approx(
+        2 * np.sqrt(np.pi * area) / outline, rel=0.06
+    )
     assert found["sphericity"] == pytest.approx(4 * np.pi * area / outline**2, rel=0.13)
     assert found["compactness"] == pytest.approx(outline**2 / area, rel=0.13)
     assert found["roundness"] == pytest.approx(4 * area / (np.pi * major**2), rel=0.01)
@@ -110,7 +120,8 @@ def test_a_drawn_figure_has_the_values_of_the_decks_formulas(drawn, degrees):
 @pytest.mark.parametrize("drawn", [disc, oval, square])
 def test_ratios_follow_from_the_measured_area_and_perimeter(drawn):
     found = shape(drawn(20)[0])
-    area, outline = found["area"], found["perimeter"]
+    area = found["area"]
+    outline = found["perimeter"]
     assert found["circularity"] == pytest.approx(
         min(2 * np.pi * np.sqrt(area / np.pi) / outline, 1)
     )

@@ -14,7 +14,8 @@ samples = st.lists(st.integers(0, 255), min_size=2, max_size=80).map(
 @settings(max_examples=40)
 @given(samples)
 def test_statistics_agree_with_numpy_and_scipy(sample):
-    found, values = statistics(Distribution.of(sample)), sample.astype(float)
+    found = statistics(Distribution.of(sample))
+    values = sample.astype(float)
     assert found["mean"] == pytest.approx(values.mean())
     assert found["var"] == pytest.approx(values.var())
     assert found["rms"] == pytest.approx(np.sqrt((values**2).mean()))

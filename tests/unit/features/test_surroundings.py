@@ -13,7 +13,8 @@ def scene(inside: float, around: float, blur: int = 0) -> tuple[np.ndarray, np.n
     pixels = np.where(mask, inside, around).astype(np.float64)
     for _ in range(blur):
         pixels = (
-            pixels + sum(np.roll(pixels, step, axis) for step in (1, -1) for axis in (0, 1))
+            pixels
+            + sum(np.roll(pixels, step, axis) for step in (1, -1) for axis in (0, 1))
         ) / 5
     return np.rint(pixels).astype(np.uint8), mask
 
@@ -39,12 +40,15 @@ def test_brightness_of_both_alike_leaves_their_difference():
 
 
 def test_a_sharp_margin_steps_further_than_a_blurred_one():
-    sharp, blurred = (measured(40, 120, blur, family="outline")["outline_mean"] for blur in (0, 40))
+    sharp, blurred = (
+        measured(40, 120, blur, family="outline")["outline_mean"] for blur in (0, 40)
+    )
     assert sharp > 1.5 * blurred > 0
 
 
 def test_the_step_of_grey_turns_with_the_contrast():
-    dark, bright = measured(40, 120, family="outline"), measured(120, 40, family="outline")
+    dark = measured(40, 120, family="outline")
+    bright = measured(120, 40, family="outline")
     assert dark["outline_mean"] == pytest.approx(-bright["outline_mean"], rel=1e-3)
     assert (dark["outline_darker_outside"], bright["outline_darker_outside"]) == (0, 1)
 
@@ -63,7 +67,8 @@ def test_a_nodule_that_fills_its_crop_is_measured_against_its_own_edge():
 
 def test_features_do_not_turn_with_a_mirror_image():
     random = np.random.default_rng(1)
-    pixels, mask = random.integers(0, 255, (SIDE, SIDE), np.uint8), scene(0, 0)[1]
+    pixels = random.integers(0, 255, (SIDE, SIDE), np.uint8)
+    mask = scene(0, 0)[1]
     families = ("contrast", "outline")
     mirrored = extract(pixels[:, ::-1], mask[:, ::-1], families)
     assert mirrored.values == pytest.approx(

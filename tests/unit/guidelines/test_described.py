@@ -5,7 +5,13 @@ import json
 import pytest
 from hypothesis import given
 
-from shared.guidelines import EXAMPLE, DescriptorsUnreadable, DescriptorUnusable, describe, to_json
+from shared.guidelines import (
+    EXAMPLE,
+    DescriptorsUnreadable,
+    DescriptorUnusable,
+    describe,
+    to_json,
+)
 from tests.unit.guidelines.test_guidelines import nodule, nodules
 
 
@@ -55,7 +61,9 @@ def test_a_term_that_the_lexicon_has_not_is_refused_with_those_it_has(changed, t
         describe({**EXAMPLE, **changed})
 
 
-@pytest.mark.parametrize("left_out", ["composition", "echogenicity", "orientation", "margin"])
+@pytest.mark.parametrize(
+    "left_out", ["composition", "echogenicity", "orientation", "margin"]
+)
 def test_half_a_description_is_refused(left_out):
     with pytest.raises(DescriptorUnusable, match=left_out):
         describe({name: term for name, term in EXAMPLE.items() if name != left_out})

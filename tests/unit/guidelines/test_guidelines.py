@@ -83,7 +83,11 @@ def just_below(number):
         (nodule("solid", "hypoechoic", margin="lobulated"), 6, "TR4"),
         (nodule("solid", "hypoechoic", margin="irregular"), 6, "TR4"),
         (nodule("solid", "hypoechoic", margin="extrathyroidal"), 7, "TR5"),
-        (nodule("mixed", "isoechoic", "macrocalcification", "rim", "punctate"), 8, "TR5"),
+        (
+            nodule("mixed", "isoechoic", "macrocalcification", "rim", "punctate"),
+            8,
+            "TR5",
+        ),
     ],
 )
 def test_acr_sums_its_points(described, points, expected):
@@ -101,7 +105,10 @@ def test_acr_adds_nothing_to_a_spongiform_nodule(described):
         described.margin,
         described.foci,
     )
-    assert (GUIDELINES["ACR-2017"].points(spongiform), level("ACR-2017", spongiform)) == (0, "TR1")
+    assert (
+        GUIDELINES["ACR-2017"].points(spongiform),
+        level("ACR-2017", spongiform),
+    ) == (0, "TR1")
 
 
 K_TIRADS_CASES = [
@@ -109,7 +116,10 @@ K_TIRADS_CASES = [
     (nodule("solid", "hypoechoic", orientation="taller-than-wide"), "K-TIRADS 5"),
     (nodule("solid", "very-hypoechoic", margin="irregular"), "K-TIRADS 5"),
     (nodule("solid", "hypoechoic"), "K-TIRADS 4"),
-    (nodule("solid", "hypoechoic", "macrocalcification", margin="ill-defined"), "K-TIRADS 4"),
+    (
+        nodule("solid", "hypoechoic", "macrocalcification", margin="ill-defined"),
+        "K-TIRADS 4",
+    ),
     (nodule("mixed", "hypoechoic", "punctate"), "K-TIRADS 4"),
     (nodule("solid", "hyperechoic", margin="lobulated"), "K-TIRADS 4"),
     (nodule("calcified", "unknown"), "K-TIRADS 4"),
@@ -123,14 +133,19 @@ K_TIRADS_CASES = [
 
 @pytest.mark.parametrize("guideline", ["K-TIRADS-2021", "K-TIRADS-2016"])
 @pytest.mark.parametrize(("described", "expected"), K_TIRADS_CASES)
-def test_k_tirads_reads_solidity_echogenicity_and_suspicious_signs(guideline, described, expected):
+def test_k_tirads_reads_solidity_echogenicity_and_suspicious_signs(
+    guideline, described, expected
+):
     assert level(guideline, described) == expected
 
 
 def test_a_spongiform_nodule_is_left_by_k_tirads_2021_and_biopsied_when_large_by_2016():
     spongiform = nodule("spongiform", "isoechoic")
     assert assess(spongiform, 40, "K-TIRADS-2021").outcome is FnaOutcome.NOT_DUE
-    assert assess(spongiform, just_below(20), "K-TIRADS-2016").outcome is FnaOutcome.NOT_DUE
+    assert (
+        assess(spongiform, just_below(20), "K-TIRADS-2016").outcome
+        is FnaOutcome.NOT_DUE
+    )
     assert assess(spongiform, 20, "K-TIRADS-2016").outcome is FnaOutcome.DUE
 
 
@@ -164,7 +179,11 @@ def test_ata_recognises_its_patterns(described, expected):
 )
 def test_what_ata_cannot_classify_is_said_to_be_so(described):
     advice = assess(described, 30, "ATA-2015")
-    assert (advice.outcome, advice.level, advice.threshold_mm) == (FnaOutcome.UNDECIDED, None, None)
+    assert (advice.outcome, advice.level, advice.threshold_mm) == (
+        FnaOutcome.UNDECIDED,
+        None,
+        None,
+    )
     assert "ATA-2015 has no category for this nodule" in advice.text
 
 
@@ -261,7 +280,9 @@ HIGHEST = nodule("solid", "very-hypoechoic", "punctate")
         ("EU-TIRADS-2017", nodule("solid", "isoechoic"), 20, just_above(20)),
     ],
 )
-def test_fna_is_due_from_the_guidelines_own_size(guideline, described, largest_left, smallest_due):
+def test_fna_is_due_from_the_guidelines_own_size(
+    guideline, described, largest_left, smallest_due
+):
     assert not assess(described, largest_left, guideline).recommended
     assert assess(described, smallest_due, guideline).recommended
 
@@ -278,7 +299,9 @@ def test_ata_only_considers_fna_of_a_very_low_suspicion():
 def test_a_larger_nodule_of_the_same_description_never_needs_less(
     guideline, described, first, second
 ):
-    small, large = (assess(described, size, guideline) for size in sorted([first, second]))
+    small, large = (
+        assess(described, size, guideline) for size in sorted([first, second])
+    )
     assert small.level == large.level
     if small.outcome is not FnaOutcome.UNDECIDED:
         assert URGENCY.index(small.outcome) <= URGENCY.index(large.outcome)
@@ -287,7 +310,9 @@ def test_a_larger_nodule_of_the_same_description_never_needs_less(
 @settings(max_examples=150, deadline=None)
 @given(
     nodules,
-    st.sampled_from(["ACR-2017", "K-TIRADS-2021", "EU-TIRADS-2017", "Kim-2002", "Kwak-2011"]),
+    st.sampled_from(
+        ["ACR-2017", "K-TIRADS-2021", "EU-TIRADS-2017", "Kim-2002", "Kwak-2011"]
+    ),
 )
 def test_punctate_foci_never_lower_the_level(described, guideline):
     with_foci = Descriptors(
@@ -298,7 +323,8 @@ def test_punctate_foci_never_lower_the_level(described, guideline):
         described.foci | {Focus.PUNCTATE},
     )
     order = [category.name for category in GUIDELINES[guideline].levels]
-    before, after = level(guideline, described), level(guideline, with_foci)
+    before = level(guideline, described)
+    after = level(guideline, with_foci)
     assert before is None or order.index(before) <= order.index(after)
 
 

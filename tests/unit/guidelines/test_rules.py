@@ -19,7 +19,9 @@ from shared.guidelines import (
     recommend,
 )
 
-ACR, K2021, K2016 = "risk-band/ACR-2017/1", "risk-band/K-TIRADS-2021/1", "risk-band/K-TIRADS-2016/1"
+ACR = "risk-band/ACR-2017/1"
+K2021 = "risk-band/K-TIRADS-2021/1"
+K2016 = "risk-band/K-TIRADS-2016/1"
 URGENCY = [FnaOutcome.NOT_DUE, FnaOutcome.CONSIDER, FnaOutcome.DUE]
 
 risks = st.floats(0, 1)
@@ -63,7 +65,9 @@ def just_above(number):
         (K2016, 0.55, "K-TIRADS 5"),
     ],
 )
-def test_a_risk_falls_into_its_band_and_a_hole_belongs_to_the_higher_one(rule, risk, level):
+def test_a_risk_falls_into_its_band_and_a_hole_belongs_to_the_higher_one(
+    rule, risk, level
+):
     assert recommend(risk, 12, rule).level == level
 
 
@@ -96,7 +100,9 @@ def test_a_risk_falls_into_its_band_and_a_hole_belongs_to_the_higher_one(rule, r
         (K2016, 0.70, 10, FnaOutcome.DUE),
     ],
 )
-def test_at_the_threshold_at_least_and_above_are_told_apart(rule, risk, size_mm, outcome):
+def test_at_the_threshold_at_least_and_above_are_told_apart(
+    rule, risk, size_mm, outcome
+):
     assert recommend(risk, size_mm, rule).outcome is outcome
 
 
@@ -104,14 +110,17 @@ def test_at_the_threshold_at_least_and_above_are_told_apart(rule, risk, size_mm,
 @given(rules, risks, sizes, sizes)
 def test_a_larger_nodule_never_needs_less(rule, risk, first, second):
     small, large = (
-        URGENCY.index(recommend(risk, size, rule).outcome) for size in sorted([first, second])
+        URGENCY.index(recommend(risk, size, rule).outcome)
+        for size in sorted([first, second])
     )
     assert small <= large
 
 
 @settings(max_examples=100, deadline=None)
 @given(rules, risks, risks, sizes)
-def test_a_higher_risk_never_means_a_lower_level_or_less_to_do(rule, first, second, size_mm):
+def test_a_higher_risk_never_means_a_lower_level_or_less_to_do(
+    rule, first, second, size_mm
+):
     low, high = (recommend(risk, size_mm, rule) for risk in sorted([first, second]))
     assert low.level <= high.level  # names rise with the level
     assert URGENCY.index(low.outcome) <= URGENCY.index(high.outcome)
@@ -132,7 +141,12 @@ def test_the_shown_threshold_and_size_explain_the_advice(rule, risk, size_mm):
 @pytest.mark.parametrize(
     ("rule", "risk", "size_mm", "text"),
     [
-        (ACR, 0.31, 14, "FNA is due: 14.0 mm reaches the 10 mm threshold of TR5 (risk 31 %)."),
+        (
+            ACR,
+            0.31,
+            14,
+            "FNA is due: 14.0 mm reaches the 10 mm threshold of TR5 (risk 31 %).",
+        ),
         (
             ACR,
             0.03,
@@ -191,7 +205,10 @@ def test_the_default_rule_is_acrs_and_names_its_source():
 
 
 def test_the_alternatives_are_all_other_rules():
-    assert {advice.rule for advice in alternatives(0.12, 12, besides=K2021)} == {ACR, K2016}
+    assert {advice.rule for advice in alternatives(0.12, 12, besides=K2021)} == {
+        ACR,
+        K2016,
+    }
 
 
 def test_guidelines_may_disagree_and_each_says_so_itself():

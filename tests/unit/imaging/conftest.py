@@ -20,8 +20,12 @@ def speckle() -> np.ndarray:
 def encode() -> Callable[..., bytes]:
     """Bytes of an array or Pillow image in a Pillow format."""
 
-    def encoded(picture: np.ndarray | Image.Image, kind: str = "PNG", **options: object) -> bytes:
-        image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    def encoded(
+        picture: np.ndarray | Image.Image, kind: str = "PNG", **options: object
+    ) -> bytes:
+        image = (
+            picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+        )
         stream = BytesIO()
         image.save(stream, kind, **options)
         return stream.getvalue()

@@ -55,7 +55,9 @@ def test_a_file_that_takes_too_much_memory_is_not_called_damaged():
     assert "Doe" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("library", ["pydicom", "pydicom.filereader", "PIL", "PIL.TiffImagePlugin"])
+@pytest.mark.parametrize(
+    "library", ["pydicom", "pydicom.filereader", "PIL", "PIL.TiffImagePlugin"]
+)
 def test_image_libraries_log_nothing(library):
     assert not logging.getLogger(library).isEnabledFor(logging.CRITICAL)
 

@@ -95,7 +95,8 @@ def test_marks_are_painted_over_and_counted():
 
 def test_marks_inside_an_outlined_nodule_are_painted_over_as_well():
     nodule = crop(
-        marked(*BOTH_WAYS), Roi.parse({"polygon": [[20, 150], [140, 60], [260, 150], [140, 250]]})
+        marked(*BOTH_WAYS),
+        Roi.parse({"polygon": [[20, 150], [140, 60], [260, 150], [140, 250]]}),
     )
     assert nodule.outlined
     assert nodule.pixels[nodule.mask].max() < MARK_GREY
@@ -139,7 +140,9 @@ def test_an_roi_from_marks_stays_in_the_region():
 def test_the_size_comes_from_the_roi_or_from_the_marks_where_the_image_is_calibrated():
     image = marked(*ACROSS, spacing_mm=(0.2, 0.1))
     assert crop(image, None).measured_mm == pytest.approx(16, abs=0.3)
-    assert crop(image, Roi.parse({"box": [100, 100, 80, 50]})).measured_mm == pytest.approx(10)
+    assert crop(
+        image, Roi.parse({"box": [100, 100, 80, 50]})
+    ).measured_mm == pytest.approx(10)
     assert crop(marked(*ACROSS), None).measured_mm is None
     assert crop(marked(spacing_mm=(0.2, 0.1)), None).measured_mm is None
 
@@ -175,11 +178,18 @@ WHOLE = {"box": [8, 8, 240, 240]}
 def test_a_framing_may_leave_the_roi_that_marks_enclose_alone():
     nodule = crop(marked(*ACROSS), None, Framing(calipers=False))
     assert nodule.mask.all()
-    assert {finding.code for finding in nodule.findings} >= {"roi-absent", "calipers-removed"}
+    assert {finding.code for finding in nodule.findings} >= {
+        "roi-absent",
+        "calipers-removed",
+    }
 
 
 def test_two_framings_are_told_apart_in_a_key():
-    assert {str(Framing(0.3)), str(Framing(0.3, calipers=False)), str(Framing(0.1))} == {
+    assert {
+        str(Framing(0.3)),
+        str(Framing(0.3, calipers=False)),
+        str(Framing(0.1)),
+    } == {
         "0.3",
         "0.3-whole",
         "0.1",

@@ -47,9 +47,16 @@ def test_neither_serial_number_nor_station_nor_hospital_is_told(speckle):
 
 
 def test_a_patient_repeated_in_the_makers_field_is_left_out(speckle):
-    elements = {"PatientName": "Doe^Jane", "PatientID": "A-7761", "PatientBirthDate": "19610203"}
+    elements = {
+        "PatientName": "Doe^Jane",
+        "PatientID": "A-7761",
+        "PatientBirthDate": "19610203",
+    }
     told = device_of(
-        speckle, **elements, Manufacturer="DOE JANE 19610203", ManufacturerModelName="EPIQ 7 A-7761"
+        speckle,
+        **elements,
+        Manufacturer="DOE JANE 19610203",
+        ManufacturerModelName="EPIQ 7 A-7761",
     )
     assert told == "EPIQ 7"
 
@@ -71,7 +78,9 @@ def test_odd_values_become_plain_words_or_nothing(speckle, value, told):
 
 @pytest.mark.filterwarnings("ignore:The value length")
 def test_very_long_text_is_cut(speckle):
-    told = device_of(speckle, Manufacturer="GE " * 20_000, ManufacturerModelName="LOGIQ")
+    told = device_of(
+        speckle, Manufacturer="GE " * 20_000, ManufacturerModelName="LOGIQ"
+    )
     assert told == ("GE " * 27)[:80].strip()
 
 

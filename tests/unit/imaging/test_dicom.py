@@ -8,7 +8,14 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from shared.errors import SeraError
-from shared.imaging import Box, ImageTooLarge, ImageUnreadable, Limits, UnsupportedImage, decode
+from shared.imaging import (
+    Box,
+    ImageTooLarge,
+    ImageUnreadable,
+    Limits,
+    UnsupportedImage,
+    decode,
+)
 from shared.imaging.codestream import declared_size
 
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -23,11 +30,15 @@ def codes(image) -> list[str]:
 
 def region(left=4, top=2, right=59, bottom=41, **elements) -> Dataset:
     item = Dataset()
-    item.RegionSpatialFormat, item.RegionDataType = 1, 1
-    item.RegionLocationMinX0, item.RegionLocationMinY0 = left, top
-    item.RegionLocationMaxX1, item.RegionLocationMaxY1 = right, bottom
+    item.RegionSpatialFormat = 1
+    item.RegionDataType = 1
+    item.RegionLocationMinX0 = left
+    item.RegionLocationMinY0 = top
+    item.RegionLocationMaxX1 = right
+    item.RegionLocationMaxY1 = bottom
     item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = 3
-    item.PhysicalDeltaX, item.PhysicalDeltaY = 0.01, 0.02
+    item.PhysicalDeltaX = 0.01
+    item.PhysicalDeltaY = 0.02
     for name, value in elements.items():
         setattr(item, name, value)
     return item
@@ -41,13 +52,16 @@ def test_grey_comes_back_as_it_was(speckle, dicom):
 
 def test_inverse_grey_is_turned_round(speckle, dicom):
     assert (
-        decode(dicom(speckle, PhotometricInterpretation="MONOCHROME1")).pixels == 255 - speckle
+        decode(dicom(speckle, PhotometricInterpretation="MONOCHROME1")).pixels
+        == 255 - speckle
     ).all()
 
 
 def test_the_first_window_is_applied(dicom):
     wide = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
-    pixels = decode(dicom(wide, WindowCenter=[1000.5, 5], WindowWidth=[1001, 9])).pixels.ravel()
+    pixels = decode(
+        dicom(wide, WindowCenter=[1000.5, 5], WindowWidth=[1001, 9])
+    ).pixels.ravel()
     assert (pixels[:501] == 0).all()
     assert (pixels[1500:] == 255).all()
     assert pixels[1000] in (127, 128)
@@ -56,13 +70,21 @@ def test_the_first_window_is_applied(dicom):
 def test_rescale_comes_before_the_window(dicom):
     wide = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
     pixels = decode(
-        dicom(wide, RescaleSlope=2, RescaleIntercept=-100, WindowCenter=1900.5, WindowWidth=1001)
+        dicom(
+            wide,
+            RescaleSlope=2,
+            RescaleIntercept=-100,
+            WindowCenter=1900.5,
+            WindowWidth=1001,
+        )
     ).pixels
     assert pixels.ravel()[1000] in (127, 128)
 
 
 def test_wide_grey_without_a_window_is_stretched(dicom):
-    pixels = decode(dicom((np.arange(64 * 64, dtype=np.uint16) + 300).reshape(64, 64))).pixels
+    pixels = decode(
+        dicom((np.arange(64 * 64, dtype=np.uint16) + 300).reshape(64, 64))
+    ).pixels
     assert (pixels.min(), pixels.max()) == (0, 255)
 
 
@@ -74,13 +96,16 @@ def test_colour_is_turned_to_grey(speckle, dicom):
 def test_a_palette_is_looked_up(speckle, dicom):
     ramp = np.arange(256, dtype=np.uint16)[::-1] * 257
     colours = {
-        f"{name}PaletteColorLookupTableData": ramp.tobytes() for name in ("Red", "Green", "Blue")
+        f"{name}PaletteColorLookupTableData": ramp.tobytes()
+        for name in ("Red", "Green", "Blue")
     }
     shape = {
         f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16]
         for name in ("Red", "Green", "Blue")
     }
-    image = decode(dicom(speckle, PhotometricInterpretation="PALETTE COLOR", **shape, **colours))
+    image = decode(
+        dicom(speckle, PhotometricInterpretation="PALETTE COLOR", **shape, **colours)
+    )
     assert (image.pixels == 255 - speckle).all()
 
 
@@ -101,35 +126,50 @@ def test_regions_of_doppler_and_traces_do_not_count(speckle, dicom):
     image = decode(
         dicom(
             speckle,
-            SequenceOfUltrasoundRegions=[region(RegionDataType=2), region(RegionSpatialFormat=3)],
+            SequenceOfUltrasoundRegions=[
+                region(RegionDataType=2),
+                region(RegionSpatialFormat=3),
+            ],
         )
     )
     assert (image.region, image.spacing_mm) == (None, None)
 
 
 def test_a_region_in_other_units_gives_no_spacing(speckle, dicom):
-    image = decode(dicom(speckle, SequenceOfUltrasoundRegions=[region(PhysicalUnitsYDirection=4)]))
+    image = decode(
+        dicom(speckle, SequenceOfUltrasoundRegions=[region(PhysicalUnitsYDirection=4)])
+    )
     assert image.region == Box(4, 2, 56, 40)
     assert image.spacing_mm is None
 
 
 def test_a_region_beyond_the_image_is_not_believed(speckle, dicom):
     image = decode(
-        dicom(speckle, SequenceOfUltrasoundRegions=[region(right=120)], PixelSpacing=[0.1, 0.1])
+        dicom(
+            speckle,
+            SequenceOfUltrasoundRegions=[region(right=120)],
+            PixelSpacing=[0.1, 0.1],
+        )
     )
-    assert (image.region, image.spacing_mm, codes(image)) == (None, None, ["calibration-refused"])
+    assert (image.region, image.spacing_mm, codes(image)) == (
+        None,
+        None,
+        ["calibration-refused"],
+    )
 
 
 def test_of_two_regions_the_larger_is_taken_and_said(speckle, dicom):
-    image = decode(dicom(speckle, SequenceOfUltrasoundRegions=[region(right=20), region(left=21)]))
+    image = decode(
+        dicom(speckle, SequenceOfUltrasoundRegions=[region(right=20), region(left=21)])
+    )
     assert image.region == Box(21, 2, 39, 40)
     assert codes(image) == ["several-regions"]
 
 
 def test_pixel_spacing_serves_where_there_is_no_region(speckle, dicom):
-    assert decode(dicom(speckle, PixelSpacing=[0.11, 0.12])).spacing_mm == pytest.approx(
-        (0.11, 0.12)
-    )
+    assert decode(
+        dicom(speckle, PixelSpacing=[0.11, 0.12])
+    ).spacing_mm == pytest.approx((0.11, 0.12))
 
 
 @pytest.mark.parametrize("spacing", [[0, 0], [50, 50], [0.1, 1e-9]])
@@ -228,7 +268,9 @@ def test_unknown_encodings_declare_nothing():
     assert declared_size(b"\x01\x02\x03\x04") is None
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real DICOM files are not beside the checkout")
+@pytest.mark.skipif(
+    not REAL.exists(), reason="the real DICOM files are not beside the checkout"
+)
 def test_real_ultrasound_is_read():
     images = {path.name: decode(path.read_bytes()) for path in REAL.glob("*.dcm")}
     assert images["US1_J2KR.dcm"].pixels.shape == (480, 640)

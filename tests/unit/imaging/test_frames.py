@@ -22,7 +22,9 @@ def test_the_frame_asked_for_is_read_counted_from_one(frame, divisor, loop, spec
 
 @pytest.mark.parametrize("frame", [0, -1, 4, 10**30])
 def test_a_frame_that_is_not_there_is_refused_with_how_many_there_are(frame, loop):
-    with pytest.raises(FrameAbsent, match=f"no frame {frame} to read: the file holds 3") as refusal:
+    with pytest.raises(
+        FrameAbsent, match=f"no frame {frame} to read: the file holds 3"
+    ) as refusal:
         decode(loop, frame=frame)
     assert (refusal.value.code, refusal.value.status) == ("frame-absent", 422)
 
@@ -36,7 +38,9 @@ def test_a_single_image_has_a_first_frame_and_no_second(speckle, encode, dicom):
 
 
 def test_of_several_pages_of_a_tiff_only_the_first_can_be_asked_for(speckle, encode):
-    data = encode(speckle, "TIFF", save_all=True, append_images=[Image.fromarray(speckle)])
+    data = encode(
+        speckle, "TIFF", save_all=True, append_images=[Image.fromarray(speckle)]
+    )
     assert inspect(BytesIO(data)).frames == 2
     with pytest.raises(FrameAbsent, match="holds 1"):
         decode(data, frame=2)
@@ -51,6 +55,8 @@ def test_the_header_alone_tells_whether_a_frame_is_there():
 
 def test_compressed_frames_of_a_real_loop_differ_and_the_middle_one_is_the_default():
     data = examples.get_path("ybr_color").read_bytes()
-    first, middle, default = (decode(data, frame=frame).pixels for frame in (1, 16, None))
+    first, middle, default = (
+        decode(data, frame=frame).pixels for frame in (1, 16, None)
+    )
     assert (middle == default).all()
     assert (first != middle).any()

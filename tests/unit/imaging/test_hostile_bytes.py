@@ -19,9 +19,9 @@ TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 
 def _raster(kind: str) -> bytes:
     stream = BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 24)).astype(np.uint8)).save(
-        stream, kind
-    )
+    Image.fromarray(
+        np.random.default_rng(0).integers(0, 256, (20, 24)).astype(np.uint8)
+    ).save(stream, kind)
     return stream.getvalue()
 
 
@@ -34,7 +34,14 @@ SEEDS = [_raster(kind) for kind in ("PNG", "JPEG", "BMP", "TIFF")] + [
         "SC_rgb_jls_lossy_line.dcm",
     )
 ]
-MAGIC = [b"", b"BM", b"\xff\xd8\xff", b"II*\0", b"\x89PNG\r\n\x1a\n", bytes(128) + b"DICM"]
+MAGIC = [
+    b"",
+    b"BM",
+    b"\xff\xd8\xff",
+    b"II*\0",
+    b"\x89PNG\r\n\x1a\n",
+    bytes(128) + b"DICM",
+]
 
 
 def status_of(data: bytes) -> int:
@@ -60,7 +67,9 @@ def test_flipped_bytes(seed, flips):
 @settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(SEEDS),
-    st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(st.integers(0, 600), st.integers(0, 255)), min_size=1, max_size=4
+    ),
 )
 def test_flipped_bytes_of_the_header(seed, flips):
     data = bytearray(seed)

@@ -57,7 +57,9 @@ def test_the_stream_is_left_at_its_start(speckle, encode):
 def test_dicom_is_read_without_its_pixels(speckle, dicom):
     whole = dicom(speckle)
     header_only = whole[: whole.index(b"\xe0\x7f\x10\x00") + 12]
-    assert inspect(BytesIO(header_only)) == Header(ImageFormat.DICOM, width=64, height=48, frames=1)
+    assert inspect(BytesIO(header_only)) == Header(
+        ImageFormat.DICOM, width=64, height=48, frames=1
+    )
 
 
 def test_an_empty_file_is_refused():
@@ -65,14 +67,18 @@ def test_an_empty_file_is_refused():
         inspect(BytesIO())
 
 
-@pytest.mark.parametrize("data", [b"patient notes", b"GIF89a" + bytes(40), b"%PDF-1.7", bytes(200)])
+@pytest.mark.parametrize(
+    "data", [b"patient notes", b"GIF89a" + bytes(40), b"%PDF-1.7", bytes(200)]
+)
 def test_other_types_are_refused_whatever_their_name(data):
     with pytest.raises(UnsupportedImage) as refusal:
         inspect(BytesIO(data))
     assert refusal.value.status == 415
 
 
-@pytest.mark.parametrize("size", [(30_000, 30_000), (12_000, 12_000), (20_000, 10), (7_000, 6_000)])
+@pytest.mark.parametrize(
+    "size", [(30_000, 30_000), (12_000, 12_000), (20_000, 10), (7_000, 6_000)]
+)
 def test_a_bomb_is_refused_before_it_unfolds(size):
     with pytest.raises(ImageTooLarge) as refusal:
         inspect(BytesIO(png_that_claims(*size)))

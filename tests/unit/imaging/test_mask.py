@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.imaging import Box, EmptyImage, ImageUnreadable, MaskMismatch, read_mask, read_outline
+from shared.imaging import (
+    Box,
+    EmptyImage,
+    ImageUnreadable,
+    MaskMismatch,
+    read_mask,
+    read_outline,
+)
 
 INSIDE = np.zeros((12, 20), bool)
 INSIDE[2:10, 5:15] = True

@@ -3,7 +3,8 @@ import pytest
 
 from shared.imaging import Nodule, to_input
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
 
 
 def nodule(pixels: np.ndarray) -> Nodule:

@@ -4,7 +4,14 @@ from shared.imaging.palette import unfold_segments
 
 
 def test_discrete_and_linear_segments_are_joined():
-    assert unfold_segments([0, 2, 10, 20, 1, 4, 60], entries=6) == [10, 20, 30, 40, 50, 60]
+    assert unfold_segments([0, 2, 10, 20, 1, 4, 60], entries=6) == [
+        10,
+        20,
+        30,
+        40,
+        50,
+        60,
+    ]
 
 
 def test_an_indirect_segment_repeats_earlier_ones():
@@ -27,7 +34,14 @@ def test_a_trailing_pad_word_is_passed_over():
         [0, 0, 0, 0],
         [0, 1, 5, 2, 3, 3, 0],
     ],
-    ids=["too many", "linear first", "too few", "unbounded", "empty", "points to itself"],
+    ids=[
+        "too many",
+        "linear first",
+        "too few",
+        "unbounded",
+        "empty",
+        "points to itself",
+    ],
 )
 def test_segments_that_do_not_give_the_declared_table_are_refused(words):
     with pytest.raises((ValueError, IndexError)):

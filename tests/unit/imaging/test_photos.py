@@ -20,7 +20,10 @@ SEEDS = (0, 1, 3)
 
 def told(seed: int, shot: Shot) -> set[str]:
     photo = photograph(draw(seed, size_px=400).pixels, seed, shot)
-    return {finding.code for finding in findings(measure(straighten(photo.pixels, photo.corners)))}
+    return {
+        finding.code
+        for finding in findings(measure(straighten(photo.pixels, photo.corners)))
+    }
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -31,7 +34,11 @@ def test_a_good_photo_is_not_faulted(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     ("shot", "fault"),
-    [(Shot(glare=300), "glare"), (Shot(moire=0.06), "moire"), (Shot(blur_px=9), "blurred")],
+    [
+        (Shot(glare=300), "glare"),
+        (Shot(moire=0.06), "moire"),
+        (Shot(blur_px=9), "blurred"),
+    ],
 )
 def test_what_spoils_a_photo_is_told(seed, shot, fault):
     assert fault in told(seed, shot)
@@ -71,12 +78,15 @@ def test_a_straight_picture_shows_what_was_on_the_screen():
     picture = draw(6, size_px=400).pixels
     photo = photograph(picture, 6)
     straight = straighten(photo.pixels, photo.corners)
-    rows, columns = (np.linspace(0, side - 1, 40).astype(int) for side in straight.shape)
+    rows, columns = (
+        np.linspace(0, side - 1, 40).astype(int) for side in straight.shape
+    )
     there = np.linspace(0, 399, 40).astype(int)
     assert (
-        np.corrcoef(straight[np.ix_(rows, columns)].ravel(), picture[np.ix_(there, there)].ravel())[
-            0, 1
-        ]
+        np.corrcoef(
+            straight[np.ix_(rows, columns)].ravel(),
+            picture[np.ix_(there, there)].ravel(),
+        )[0, 1]
         > 0.8
     )
 

@@ -15,7 +15,9 @@ MOST_FALSE_ALARMS = 0.01
 def codes(pixels, mask=None) -> list[str]:
     return [
         finding.code
-        for finding in judge(pixels, np.ones(pixels.shape, bool) if mask is None else mask)
+        for finding in judge(
+            pixels, np.ones(pixels.shape, bool) if mask is None else mask
+        )
     ]
 
 
@@ -23,7 +25,13 @@ def text_page() -> np.ndarray:
     page = np.full((256, 256), 255, np.uint8)
     for row in range(10):
         cv2.putText(
-            page, "nodule, left lobe", (8, 24 + 24 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 0, 1
+            page,
+            "nodule, left lobe",
+            (8, 24 + 24 * row),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.6,
+            0,
+            1,
         )
     return page
 
@@ -52,14 +60,16 @@ def test_a_drawing_and_a_grey_ramp_have_no_speckle():
 
 def test_white_and_black_areas_are_told():
     pixels = draw(3).pixels.copy()
-    white, black = pixels.copy(), pixels.copy()
+    white = pixels.copy()
+    black = pixels.copy()
     white[:60], black[:170] = 255, 0
     assert codes(white) == codes(black) == ["saturated"]
     assert "saturated" in codes(text_page())
 
 
 def test_only_the_nodule_counts():
-    pixels, mask = draw(3).pixels.copy(), np.zeros((256, 256), bool)
+    pixels = draw(3).pixels.copy()
+    mask = np.zeros((256, 256), bool)
     pixels[:100], mask[150:] = 255, True
     assert codes(pixels, mask) == []
 
@@ -78,9 +88,13 @@ def test_a_mask_without_a_pixel_gives_words_and_no_number_that_is_none():
     assert codes(draw(3).pixels, np.zeros((256, 256), bool)) == ["few-pixels"]
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="the real images are not beside the checkout")
+@pytest.mark.skipif(
+    not DATA.exists(), reason="the real images are not beside the checkout"
+)
 @pytest.mark.parametrize("name", ["busi", "ddti"])
 def test_real_images_hardly_ever_raise_an_alarm(name):
     images = sorted((DATA / name / "images").iterdir())[::3]
-    alarms = {path.name: codes(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in images}
+    alarms = {
+        path.name: codes(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in images
+    }
     assert sum(map(bool, alarms.values())) <= MOST_FALSE_ALARMS * len(images)

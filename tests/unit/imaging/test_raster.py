@@ -18,7 +18,10 @@ def test_lossless_grey_comes_back_as_it_was(kind, speckle, encode):
 
 def test_jpeg_comes_back_nearly(speckle, encode):
     assert (
-        np.abs(decode(encode(speckle, "JPEG", quality=95)).pixels.astype(int) - speckle).mean() < 3
+        np.abs(
+            decode(encode(speckle, "JPEG", quality=95)).pixels.astype(int) - speckle
+        ).mean()
+        < 3
     )
 
 
@@ -53,7 +56,9 @@ def test_exif_orientation_is_applied(kind, orientation, speckle, encode):
     assert upright[rows, columns].mean() > 230
 
 
-@pytest.mark.parametrize(("bits", "peak"), [(8, 255), (10, 1023), (12, 4095), (16, 65535)])
+@pytest.mark.parametrize(
+    ("bits", "peak"), [(8, 255), (10, 1023), (12, 4095), (16, 65535)]
+)
 def test_wide_grey_is_scaled_by_the_depth_in_use(bits, peak, encode):
     wide = np.linspace(0, peak, 64 * 64).reshape(64, 64).astype(np.uint16)
     for kind in ("PNG", "TIFF"):
@@ -64,7 +69,10 @@ def test_wide_grey_is_scaled_by_the_depth_in_use(bits, peak, encode):
 
 def test_palette_and_bilevel_images_are_turned_to_grey(speckle, encode):
     grey = Image.fromarray(speckle)
-    assert np.abs(decode(encode(grey.convert("P"))).pixels.astype(int) - speckle).max() <= 2
+    assert (
+        np.abs(decode(encode(grey.convert("P"))).pixels.astype(int) - speckle).max()
+        <= 2
+    )
     assert set(np.unique(decode(encode(grey.convert("1"))).pixels)) == {0, 255}
 
 
@@ -83,7 +91,9 @@ def test_a_doppler_overlay_is_reported(speckle, encode):
     rgb = np.repeat(speckle[..., None], 3, 2)
     assert decode(encode(rgb)).findings == ()
     rgb[10:20, 10:20] = (220, 30, 10)
-    assert [finding.code for finding in decode(encode(rgb)).findings] == ["colour-overlay"]
+    assert [finding.code for finding in decode(encode(rgb)).findings] == [
+        "colour-overlay"
+    ]
 
 
 def test_cmyk_jpeg_is_read(speckle, encode):
@@ -94,7 +104,9 @@ def test_cmyk_jpeg_is_read(speckle, encode):
 
 
 def test_of_several_pages_the_first_is_read(speckle, encode):
-    data = encode(speckle, "TIFF", save_all=True, append_images=[Image.fromarray(255 - speckle)])
+    data = encode(
+        speckle, "TIFF", save_all=True, append_images=[Image.fromarray(255 - speckle)]
+    )
     image = decode(data)
     assert (image.pixels == speckle).all()
     assert [finding.code for finding in image.findings] == ["first-page"]

@@ -79,13 +79,18 @@ def test_the_whole_image_is_inside():
 
 
 def test_a_polygon_beyond_the_image_is_refused_without_listing_its_points():
-    points = [[50 + 60 * np.cos(turn), 50 + 60 * np.sin(turn)] for turn in np.linspace(0, 6, 50)]
+    points = [
+        [50 + 60 * np.cos(turn), 50 + 60 * np.sin(turn)]
+        for turn in np.linspace(0, 6, 50)
+    ]
     with pytest.raises(RoiOutsideImage, match="polygon of 50 points"):
         Roi.parse({"polygon": points}).check_inside(100, 100)
 
 
 def test_a_mask_of_a_polygon_covers_its_corners():
-    mask = Roi.parse({"polygon": [[10, 5], [29, 5], [29, 24], [10, 24]]}).mask(Box(0, 0, 40, 30))
+    mask = Roi.parse({"polygon": [[10, 5], [29, 5], [29, 24], [10, 24]]}).mask(
+        Box(0, 0, 40, 30)
+    )
     assert mask.sum() == 400
     assert mask[5:25, 10:30].all()
 
@@ -96,7 +101,9 @@ def test_an_outlined_mask_comes_back_from_its_roi(seed):
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:60, :80]
     turn = np.arctan2(y - 30, x - 40)
-    mask = np.hypot(y - 30, x - 40) < 18 + 4 * np.cos(rng.integers(2, 7) * turn + rng.uniform(0, 6))
+    mask = np.hypot(y - 30, x - 40) < 18 + 4 * np.cos(
+        rng.integers(2, 7) * turn + rng.uniform(0, 6)
+    )
     assert (Roi.from_mask(mask).mask(Box(0, 0, 80, 60)) == mask).all()
 
 

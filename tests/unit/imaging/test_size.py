@@ -12,9 +12,9 @@ rois = st.one_of(
         *[st.floats(0, 300)] * 2,
         *[st.floats(8, 300)] * 2,
     ),
-    st.lists(st.tuples(st.floats(0, 400), st.floats(0, 400)), min_size=3, max_size=12).map(
-        lambda points: Roi(polygon=tuple(points))
-    ),
+    st.lists(
+        st.tuples(st.floats(0, 400), st.floats(0, 400)), min_size=3, max_size=12
+    ).map(lambda points: Roi(polygon=tuple(points))),
 )
 
 
@@ -30,9 +30,9 @@ def test_a_polygon_measures_between_its_farthest_corners():
 
 
 def test_corners_on_one_line_and_repeated_corners_are_measured_too():
-    assert measured_mm(Roi(polygon=((1, 1), (1, 1), (1, 11), (1, 6))), (0.3, 0.1)) == pytest.approx(
-        3
-    )
+    assert measured_mm(
+        Roi(polygon=((1, 1), (1, 1), (1, 11), (1, 6))), (0.3, 0.1)
+    ) == pytest.approx(3)
 
 
 @given(rois, spacings, st.floats(0.1, 10))

@@ -47,7 +47,12 @@ def test_one_image_of_16_bits_is_the_same_in_every_lossless_encoding(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["SC_rgb_gdcm_KY.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_rle_16bit.dcm", "SC_rgb_rle_32bit.dcm"],
+    [
+        "SC_rgb_gdcm_KY.dcm",
+        "SC_rgb_jpeg_gdcm.dcm",
+        "SC_rgb_rle_16bit.dcm",
+        "SC_rgb_rle_32bit.dcm",
+    ],
 )
 def test_the_same_colour_bars_are_the_same_grey_in_every_lossless_encoding(name):
     """JPEG 2000, JPEG lossless (process 14), RLE of more than 8 bits."""
@@ -70,7 +75,9 @@ def test_the_same_colour_bars_are_the_same_grey_in_every_lossless_encoding(name)
         "SC_rgb_jls_lossy_sample.dcm",
     ],
 )
-def test_the_same_colour_bars_are_nearly_the_same_grey_in_lossy_and_luma_chroma_encodings(name):
+def test_the_same_colour_bars_are_nearly_the_same_grey_in_lossy_and_luma_chroma_encodings(
+    name,
+):
     """YBR_FULL, YBR_FULL_422 and RGB of JPEG baseline, JPEG-LS near-lossless, YBR uncompressed."""
     apart = np.abs(shipped(name).astype(int) - shipped("SC_rgb_rle.dcm"))
     assert apart.max() <= LOSSY_GREY
@@ -114,17 +121,26 @@ def recoded(data: bytes, syntax: str, **options: object) -> bytes:
 
 @pytest.mark.parametrize(
     "syntax",
-    [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, RLELossless, JPEG2000Lossless],
+    [
+        ImplicitVRLittleEndian,
+        DeflatedExplicitVRLittleEndian,
+        RLELossless,
+        JPEG2000Lossless,
+    ],
 )
 @pytest.mark.parametrize("colour", [False, True])
-def test_what_we_encode_without_loss_comes_back_as_it_was(syntax, colour, speckle, dicom):
+def test_what_we_encode_without_loss_comes_back_as_it_was(
+    syntax, colour, speckle, dicom
+):
     pixels = np.repeat(speckle[..., None], 3, 2) if colour else speckle
     assert (decode(recoded(dicom(pixels), syntax)).pixels == speckle).all()
 
 
 def test_big_endian_words_are_turned_round(dicom):
     wide = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
-    dataset = pydicom.dcmread(BytesIO(dicom(wide, WindowCenter=1000.5, WindowWidth=1001)))
+    dataset = pydicom.dcmread(
+        BytesIO(dicom(wide, WindowCenter=1000.5, WindowWidth=1001))
+    )
     dataset.PixelData = wide.byteswap().tobytes()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
     stream = BytesIO()
@@ -142,7 +158,9 @@ def test_lossy_jpeg_2000_is_close(speckle, dicom):
 def test_frames_of_a_jpeg_loop_are_told_apart(speckle, dicom):
     smooth = [cv2.GaussianBlur(speckle // divisor, (0, 0), 2) for divisor in (1, 2, 4)]
     dataset = pydicom.dcmread(BytesIO(dicom(np.stack(smooth), NumberOfFrames=3)))
-    dataset.PixelData = encapsulate([cv2.imencode(".jpg", frame)[1].tobytes() for frame in smooth])
+    dataset.PixelData = encapsulate(
+        [cv2.imencode(".jpg", frame)[1].tobytes() for frame in smooth]
+    )
     dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     stream = BytesIO()
     dataset.save_as(stream, enforce_file_format=True)
@@ -160,13 +178,15 @@ def test_a_segmented_palette_is_looked_up_in_compressed_frames_too(speckle, dico
     """One linear segment from 0 to white after a first value, which is a ramp."""
     ramp = np.array([0, 1, 0, 1, 255, 65535], np.uint16).tobytes()
     colours = {
-        f"Segmented{name}PaletteColorLookupTableData": ramp for name in ("Red", "Green", "Blue")
+        f"Segmented{name}PaletteColorLookupTableData": ramp
+        for name in ("Red", "Green", "Blue")
     }
     shape = {
         f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16]
         for name in ("Red", "Green", "Blue")
     }
     data = recoded(
-        dicom(speckle, PhotometricInterpretation="PALETTE COLOR", **shape, **colours), RLELossless
+        dicom(speckle, PhotometricInterpretation="PALETTE COLOR", **shape, **colours),
+        RLELossless,
     )
     assert (decode(data).pixels == speckle).all()

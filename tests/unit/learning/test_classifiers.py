@@ -15,7 +15,9 @@ FOREST = Forest(trees=20, min_leaf=(1, 3))
 def test_the_grid_is_every_combination_and_a_linear_kernel_has_no_gamma():
     grid = candidates(SVM)
     assert len(grid) == 2 + 4
-    assert all(("gamma" in settings) == (settings["kernel"] == "rbf") for settings in grid)
+    assert all(
+        ("gamma" in settings) == (settings["kernel"] == "rbf") for settings in grid
+    )
     assert candidates(FOREST) == [{"min_leaf": 1}, {"min_leaf": 3}]
 
 
@@ -39,7 +41,8 @@ def test_a_forest_scores_as_scikit_learn_does(balanced):
 def test_the_same_seed_gives_the_same_classifier(classifier):
     settings = candidates(classifier)[0]
     first, second = (
-        fit_classifier(classifier, settings, FEATURES, MALIGNANT, seed=3) for _ in range(2)
+        fit_classifier(classifier, settings, FEATURES, MALIGNANT, seed=3)
+        for _ in range(2)
     )
     np.testing.assert_array_equal(first.score(FEATURES), second.score(FEATURES))
 

@@ -11,7 +11,8 @@ def evidence(count=400, seed=0):
     malignant = random.random(count) < 0.4
     scores = 1 / (1 + np.exp(-(random.normal(size=count) + 2 * malignant - 1)))
     folds = split(malignant, np.arange(count).astype(str), 6, 0)
-    strangeness, embedding = random.random(count) + 0.5, random.normal(size=(count, 8)).astype("f4")
+    strangeness = random.random(count) + 0.5
+    embedding = random.normal(size=(count, 8)).astype("f4")
     return gather_evidence(
         scores, malignant, folds, fit_sigmoid(scores, malignant), strangeness, embedding
     ), scores

@@ -9,9 +9,16 @@ FAMILIES = ("shape", "glcm")
 
 
 def test_other_levels_or_distances_are_cached_apart():
-    chosen = [{}, {"levels": 256}, {"distance": 2}, {"levels": 2}, {"levels": 256, "distance": 2}]
+    chosen = [
+        {},
+        {"levels": 256},
+        {"distance": 2},
+        {"levels": 2},
+        {"levels": 256, "distance": 2},
+    ]
     digests = {
-        HandcraftedExtractor(HandcraftedFeatures(FAMILIES, **options)).digest for options in chosen
+        HandcraftedExtractor(HandcraftedFeatures(FAMILIES, **options)).digest
+        for options in chosen
     }
     assert len(digests) == len(chosen)
 
@@ -20,7 +27,11 @@ def test_other_levels_or_distances_are_cached_apart():
 def test_the_recipes_levels_and_distance_reach_the_features(nodule, options):
     chosen = HandcraftedExtractor(HandcraftedFeatures(("glcm",), **options))
     by_default = HandcraftedExtractor(HandcraftedFeatures(("glcm",)))
-    assert chosen.prepare(nodule).shape == by_default.prepare(nodule).shape == (chosen.width,)
+    assert (
+        chosen.prepare(nodule).shape
+        == by_default.prepare(nodule).shape
+        == (chosen.width,)
+    )
     assert (chosen.prepare(nodule) != by_default.prepare(nodule)).any()
 
 

@@ -44,7 +44,9 @@ def test_nothing_to_read_gives_nothing(model):
 
 def test_every_feature_set_is_read_by_every_classifier(model, nodules):
     (prediction,) = model.predict(nodules[:1])
-    assert [(reader.network, reader.classifier) for reader in prediction.components] == [
+    assert [
+        (reader.network, reader.classifier) for reader in prediction.components
+    ] == [
         ("sera_tiny", "svm"),
         ("sera_tiny", "forest"),
         ("handcrafted", "svm"),
@@ -57,10 +59,14 @@ def test_every_feature_set_is_read_by_every_classifier(model, nodules):
 
 
 def test_the_decision_follows_the_cutoff_and_the_risk_the_score(model, nodules):
-    predictions = sorted(model.predict(nodules), key=lambda prediction: prediction.score)
+    predictions = sorted(
+        model.predict(nodules), key=lambda prediction: prediction.score
+    )
     assert [p.risk for p in predictions] == sorted(p.risk for p in predictions)
     for prediction in predictions:
-        called = Verdict.MALIGNANT if prediction.score >= model.cutoff else Verdict.BENIGN
+        called = (
+            Verdict.MALIGNANT if prediction.score >= model.cutoff else Verdict.BENIGN
+        )
         assert prediction.decision in (called, Verdict.REFER)
 
 
@@ -84,7 +90,12 @@ def test_the_metrics_name_every_reader_and_the_interval(model):
     assert metrics["images"] == 40
     counts = [
         metrics[name]
-        for name in ("true_positives", "false_negatives", "false_positives", "true_negatives")
+        for name in (
+            "true_positives",
+            "false_negatives",
+            "false_positives",
+            "true_negatives",
+        )
     ]
     assert sum(counts) == 40
     assert metrics["sensitivity"] == counts[0] / (counts[0] + counts[1])
@@ -133,22 +144,29 @@ def test_progress_ends_each_stage_at_one(recipe, no_weights):
 def test_declared_members_alone_take_part(formulas, no_weights, nodules):
     fusion = {"members": ["handcrafted/svm"], "rule": "mean"}
     declared = read_recipe({**formulas.as_table(), "fusion": fusion})
-    (prediction,) = fit(phantom_samples(24, 0, 0.1), declared, no_weights).predict(nodules[:1])
-    assert [(reader.network, reader.classifier) for reader in prediction.components] == [
-        ("handcrafted", "svm")
-    ]
+    (prediction,) = fit(phantom_samples(24, 0, 0.1), declared, no_weights).predict(
+        nodules[:1]
+    )
+    assert [
+        (reader.network, reader.classifier) for reader in prediction.components
+    ] == [("handcrafted", "svm")]
 
 
 def test_one_class_alone_is_refused_before_any_work(recipe, no_weights):
-    benign = [replace(sample, malignant=False) for sample in phantom_samples(10, 0, 0.1)]
+    benign = [
+        replace(sample, malignant=False) for sample in phantom_samples(10, 0, 0.1)
+    ]
     with pytest.raises(SingleClass, match="10 labelled images are benign"):
         fit(benign, recipe, no_weights)
 
 
 def test_too_few_patients_are_refused(recipe, no_weights):
-    formula_only = read_recipe({**recipe.as_table(), "features": [{"families": ["shape"]}]})
+    formula_only = read_recipe(
+        {**recipe.as_table(), "features": [{"families": ["shape"]}]}
+    )
     same = [
-        replace(sample, patient=f"p{sample.malignant}") for sample in phantom_samples(24, 0, 0.1)
+        replace(sample, patient=f"p{sample.malignant}")
+        for sample in phantom_samples(24, 0, 0.1)
     ]
     with pytest.raises(TooFewSamples):
         fit(same, formula_only, no_weights)
@@ -178,6 +196,7 @@ def test_the_same_image_without_a_patient_is_one_group():
 
 
 def test_a_data_set_s_fingerprint_depends_on_labels_and_not_on_order():
-    one, two = sample("a"), sample("b")
+    one = sample("a")
+    two = sample("b")
     assert fingerprint([one, two]) == fingerprint([two, one])
     assert fingerprint([one, two]) != fingerprint([one, replace(two, malignant=False)])

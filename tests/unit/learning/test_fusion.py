@@ -17,8 +17,11 @@ def readers(
     seed: int, skills: tuple[float, ...], count: int = 200
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (R, N) of readers of different skill, and the labels (N,)."""
-    rng, malignant = np.random.default_rng(seed), np.arange(count) % 2 == 0
-    evidence = np.array([skill * (malignant - 0.5) + rng.normal(size=count) for skill in skills])
+    rng = np.random.default_rng(seed)
+    malignant = np.arange(count) % 2 == 0
+    evidence = np.array(
+        [skill * (malignant - 0.5) + rng.normal(size=count) for skill in skills]
+    )
     return 1 / (1 + np.exp(-evidence)), malignant
 
 
@@ -27,7 +30,9 @@ def test_the_mean_of_the_readers():
 
 
 def test_the_vote_counts_readers_above_the_prevalence():
-    np.testing.assert_allclose(fixed(FusionRule.VOTE).fuse(PROBABILITIES), [1 / 3, 2 / 3])
+    np.testing.assert_allclose(
+        fixed(FusionRule.VOTE).fuse(PROBABILITIES), [1 / 3, 2 / 3]
+    )
 
 
 def test_the_better_reader_gets_the_greater_weight_and_none_a_negative_one():
@@ -39,7 +44,8 @@ def test_the_better_reader_gets_the_greater_weight_and_none_a_negative_one():
 def test_weights_help_where_one_reader_is_much_better():
     probabilities, malignant = readers(1, (3.0, 0.3, 0.3, 0.3))
     mean, weighted = (
-        fit_fuser(rule, probabilities, malignant) for rule in (FusionRule.MEAN, FusionRule.WEIGHTED)
+        fit_fuser(rule, probabilities, malignant)
+        for rule in (FusionRule.MEAN, FusionRule.WEIGHTED)
     )
     assert roc_auc(weighted.fuse(probabilities), malignant) > roc_auc(
         mean.fuse(probabilities), malignant

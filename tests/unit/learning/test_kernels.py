@@ -34,10 +34,16 @@ def together(parts) -> np.ndarray:
 
 def test_a_linear_kernel_of_a_concatenation_is_the_sum_of_the_kernels(shelf, together):
     np.testing.assert_allclose(
-        shelf.fitting((0, 1), None), together[:40] @ together[:40].T, rtol=1e-5, atol=1e-4
+        shelf.fitting((0, 1), None),
+        together[:40] @ together[:40].T,
+        rtol=1e-5,
+        atol=1e-4,
     )
     np.testing.assert_allclose(
-        shelf.judging((0, 1), None), together[40:] @ together[:40].T, rtol=1e-5, atol=1e-4
+        shelf.judging((0, 1), None),
+        together[40:] @ together[:40].T,
+        rtol=1e-5,
+        atol=1e-4,
     )
 
 
@@ -47,19 +53,27 @@ def test_an_rbf_kernel_of_a_concatenation_is_the_product_of_the_kernels(
 ):
     width = together.shape[1]
     whole = shelf.fitting((0, 1), gamma)
-    np.testing.assert_allclose(whole, rbf_kernel(together[:40], gamma=gamma / width), atol=1e-5)
+    np.testing.assert_allclose(
+        whole, rbf_kernel(together[:40], gamma=gamma / width), atol=1e-5
+    )
     alone = [
-        shelf.fitting((place,), gamma * part.shape[1] / width) for place, part in enumerate(parts)
+        shelf.fitting((place,), gamma * part.shape[1] / width)
+        for place, part in enumerate(parts)
     ]
     np.testing.assert_allclose(whole, alone[0] * alone[1], atol=1e-6)
 
 
-def test_a_kernel_is_made_in_blocks_so_that_memory_holds_one_matrix(tmp_path, monkeypatch):
+def test_a_kernel_is_made_in_blocks_so_that_memory_holds_one_matrix(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr("shared.learning.kernels.BLOCK_BYTES", 2**18)
-    shelf, count = GramShelf(tmp_path), 1500
+    shelf = GramShelf(tmp_path)
+    count = 1500
     for place in range(6):
         shelf.add(
-            place, RNG.normal(size=(count, 16)).astype(np.float32), np.zeros((2, 16), np.float32)
+            place,
+            RNG.normal(size=(count, 16)).astype(np.float32),
+            np.zeros((2, 16), np.float32),
         )
     tracemalloc.start()
     kernel = shelf.fitting(range(6), 1.0)

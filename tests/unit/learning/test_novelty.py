@@ -16,10 +16,12 @@ def table(rows: int, width: int = 30, seed: int = 0) -> np.ndarray:
 def test_what_leaves_the_training_images_subspace_is_strange():
     training = table(200)
     novelty = Novelty.fit(training)
-    stranger = np.random.default_rng(1).normal(size=(5, 30)).astype("f4") * training.std(
-        0
-    ) + training.mean(0)
-    assert novelty.score(stranger).min() > 2 * np.quantile(novelty.score(training), 0.99)
+    stranger = np.random.default_rng(1).normal(size=(5, 30)).astype(
+        "f4"
+    ) * training.std(0) + training.mean(0)
+    assert novelty.score(stranger).min() > 2 * np.quantile(
+        novelty.score(training), 0.99
+    )
 
 
 def test_training_images_have_a_mean_of_one():
@@ -32,7 +34,9 @@ def test_units_do_not_matter(scale, shift):
     training = table(80)
     moved = (training * np.float32(scale) + np.float32(shift)).astype("f4")
     np.testing.assert_allclose(
-        Novelty.fit(moved).score(moved), Novelty.fit(training).score(training), rtol=0.05
+        Novelty.fit(moved).score(moved),
+        Novelty.fit(training).score(training),
+        rtol=0.05,
     )
 
 
@@ -59,7 +63,9 @@ def test_training_images_lie_around_the_origin_with_a_spread_of_one():
     assert along.shape == (200, 8)
     np.testing.assert_allclose(along.mean(0), 0, atol=1e-3)
     np.testing.assert_allclose(along.std(0), 1, rtol=1e-3)
-    np.testing.assert_array_equal(strangeness, Novelty.fit(table(200)).score(table(200)))
+    np.testing.assert_array_equal(
+        strangeness, Novelty.fit(table(200)).score(table(200))
+    )
 
 
 def test_an_image_alone_lies_where_it_lies_in_a_batch():

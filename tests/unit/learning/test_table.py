@@ -55,7 +55,8 @@ def refuse() -> Nodule:
 
 def samples(count: int) -> list[Sample]:
     return [
-        Sample(f"s{seed}", bool(seed % 2), lambda seed=seed: nodule(seed)) for seed in range(count)
+        Sample(f"s{seed}", bool(seed % 2), lambda seed=seed: nodule(seed))
+        for seed in range(count)
     ]
 
 
@@ -69,13 +70,15 @@ def test_a_bad_image_fails_alone():
         "unreadable",
         "fine",
     ]
-    np.testing.assert_array_equal(outcomes[3][0], compute_each([BY_FORMULA], [nodule(2)])[0][0])
+    np.testing.assert_array_equal(
+        outcomes[3][0], compute_each([BY_FORMULA], [nodule(2)])[0][0]
+    )
 
 
 def test_a_batch_of_bad_images_gives_an_error_each():
-    assert [error.code for error in compute_each([BY_FORMULA], [Unreadable(), Unreadable()])] == [
-        "unreadable"
-    ] * 2
+    assert [
+        error.code for error in compute_each([BY_FORMULA], [Unreadable(), Unreadable()])
+    ] == ["unreadable"] * 2
 
 
 def test_what_cannot_be_read_is_skipped_and_named(tmp_path):
@@ -104,31 +107,47 @@ def test_an_engine_that_is_away_ends_the_fit_rather_than_the_image(tmp_path):
 def test_cached_features_are_taken_without_loading_the_image(tmp_path):
     shelf = Shelf()
     first = gather(samples(40), [BY_FORMULA], shelf, Framing(0.1), silent, tmp_path)
-    unloadable = [Sample(sample.key, sample.malignant, refuse) for sample in samples(40)]
+    unloadable = [
+        Sample(sample.key, sample.malignant, refuse) for sample in samples(40)
+    ]
     again = gather(unloadable, [BY_FORMULA], shelf, Framing(0.1), silent, tmp_path)
     np.testing.assert_array_equal(again.features[0], first.features[0])
 
 
 def test_another_margin_or_setting_is_another_entry_of_the_cache(tmp_path):
-    shelf, other = Shelf(), HandcraftedExtractor(HandcraftedFeatures(("shape",)))
+    shelf = Shelf()
+    other = HandcraftedExtractor(HandcraftedFeatures(("shape",)))
     for extractor, margin in ((BY_FORMULA, 0.1), (BY_FORMULA, 0.2), (other, 0.1)):
         gather(samples(1), [extractor], shelf, Framing(margin), silent, tmp_path)
     assert len(shelf.kept) == 3
 
 
-def test_what_was_precomputed_is_not_loaded_again_and_only_new_images_are_computed(tmp_path):
+def test_what_was_precomputed_is_not_loaded_again_and_only_new_images_are_computed(
+    tmp_path,
+):
     shelf = Shelf()
     computed, skipped = precompute(
-        [*samples(5), Sample("torn", True, refuse)], [BY_FORMULA], shelf, Framing(0.1), silent
+        [*samples(5), Sample("torn", True, refuse)],
+        [BY_FORMULA],
+        shelf,
+        Framing(0.1),
+        silent,
     )
     assert (computed, [each.key for each in skipped]) == (5, ["torn"])
-    grown = [*(Sample(known.key, known.malignant, refuse) for known in samples(5)), *samples(7)[5:]]
+    grown = [
+        *(Sample(known.key, known.malignant, refuse) for known in samples(5)),
+        *samples(7)[5:],
+    ]
     assert precompute(grown, [BY_FORMULA], shelf, Framing(0.1), silent) == (2, [])
-    assert len(gather(grown, [BY_FORMULA], shelf, Framing(0.1), silent, tmp_path).samples) == 7
+    assert (
+        len(gather(grown, [BY_FORMULA], shelf, Framing(0.1), silent, tmp_path).samples)
+        == 7
+    )
 
 
 def test_a_stored_table_comes_back_as_it_was_piece_by_piece(tmp_path):
-    count, shelf = PIECE_ROWS + 3, Shelf()
+    count = PIECE_ROWS + 3
+    shelf = Shelf()
     numbers = np.random.default_rng(0).normal(size=(count, 4)).astype(np.float32)
     many = [Sample(str(place), bool(place % 2), refuse) for place in range(count)]
     stored = StoredTable.store(
@@ -147,7 +166,9 @@ def network_extractor(
 ) -> NetworkExtractor:
     torch.manual_seed(0)
     definition = get_network("sera_tiny")
-    network = TapNetwork(definition.card, definition.stages(definition.build()), ("avg",))
+    network = TapNetwork(
+        definition.card, definition.stages(definition.build()), ("avg",)
+    )
     if spoil:
         network.layers["block1"][0].weight.fill_(float("nan"))
     features = NetworkFeatures("sera_tiny", ("avg",), flips=flips, root=root)
@@ -155,18 +176,23 @@ def network_extractor(
 
 
 def test_with_flips_a_mirror_image_has_the_same_features():
-    extractor, straight = network_extractor(flips=True), nodule(5)
+    extractor = network_extractor(flips=True)
+    straight = nodule(5)
     mirrored = Nodule(np.ascontiguousarray(straight.pixels[:, ::-1]), straight.mask)
-    features = extractor.compute([extractor.prepare(straight), extractor.prepare(mirrored)])
+    features = extractor.compute(
+        [extractor.prepare(straight), extractor.prepare(mirrored)]
+    )
     np.testing.assert_allclose(features[0], features[1], atol=1e-5)
 
 
 def test_roots_keep_the_sign_and_are_other_entries_of_the_cache():
-    plain, rooted = network_extractor(), network_extractor(root=True)
+    plain = network_extractor()
+    rooted = network_extractor(root=True)
     for network in (plain.network, rooted.network):
         network.layers["block4"].append(Shift())
     prepared = [plain.prepare(nodule(7))]
-    features, roots = plain.compute(prepared), rooted.compute(prepared)
+    features = plain.compute(prepared)
+    roots = rooted.compute(prepared)
     assert features.min() < 0 < features.max()
     np.testing.assert_allclose(roots * np.abs(roots), features, rtol=1e-5, atol=1e-7)
     assert roots.dtype == np.float32

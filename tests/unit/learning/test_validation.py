@@ -10,7 +10,13 @@ from shared.learning.classifiers import candidates, fit_classifier
 from shared.learning.columns import Fixed
 from shared.learning.folds import Fold, split
 from shared.learning.progress import silent
-from shared.learning.validation import FoldDesk, Trial, common, cross_fitted, out_of_fold
+from shared.learning.validation import (
+    FoldDesk,
+    Trial,
+    common,
+    cross_fitted,
+    out_of_fold,
+)
 from shared.recipes import Forest, Itself, Kernel, Svm
 from shared.statistics import roc_auc
 
@@ -23,13 +29,18 @@ SOLVED_TO = 3e-3
 
 
 def trial(count: int, seed: int, folds: int = 5) -> Trial:
-    malignant, groups = np.arange(count) % 2 == 0, np.array([str(row) for row in range(count)])
-    return Trial(malignant, groups, split(malignant, groups, folds, seed), 3, seed, "a test")
+    malignant = np.arange(count) % 2 == 0
+    groups = np.array([str(row) for row in range(count)])
+    return Trial(
+        malignant, groups, split(malignant, groups, folds, seed), 3, seed, "a test"
+    )
 
 
 def judged(case: Trial, table: np.ndarray, classifier=SVM) -> np.ndarray:
     readings = [((0,), classifier)]
-    return out_of_fold(readings, [Fixed("table", table)], case, NoCache(), silent)[0].scores
+    return out_of_fold(readings, [Fixed("table", table)], case, NoCache(), silent)[
+        0
+    ].scores
 
 
 class Notes(dict):
@@ -49,7 +60,9 @@ def test_features_that_say_nothing_get_an_auc_around_one_half():
     areas = []
     for seed in range(8):
         features = np.random.default_rng(seed).normal(size=(90, 40)).astype(np.float32)
-        areas.append(roc_auc(judged(trial(90, seed), features), trial(90, seed).malignant))
+        areas.append(
+            roc_auc(judged(trial(90, seed), features), trial(90, seed).malignant)
+        )
     assert abs(np.mean(areas) - 0.5) < 0.08
 
 
@@ -59,15 +72,18 @@ def test_features_as_pre_trained_have_no_verdict_of_their_own():
 
 
 def test_an_image_s_own_label_does_not_change_its_out_of_fold_score_nor_its_calibration():
-    case, rng = trial(60, 0), np.random.default_rng(0)
+    case = trial(60, 0)
+    rng = np.random.default_rng(0)
     features = (rng.normal(size=(60, 4)) + case.malignant[:, None]).astype(np.float32)
-    scores, first = judged(case, features), case.folds[0]
+    scores = judged(case, features)
+    first = case.folds[0]
     flipped = case.malignant.copy()
     flipped[first.test] = ~flipped[first.test]
     other = judged(Trial(flipped, case.groups, case.folds, 3, 0, "another"), features)
     np.testing.assert_array_equal(scores[first.test], other[first.test])
     calibrated, other = (
-        cross_fitted(scores, labels, case.folds)[first.test] for labels in (case.malignant, flipped)
+        cross_fitted(scores, labels, case.folds)[first.test]
+        for labels in (case.malignant, flipped)
     )
     np.testing.assert_array_equal(calibrated, other)
 
@@ -75,18 +91,25 @@ def test_an_image_s_own_label_does_not_change_its_out_of_fold_score_nor_its_cali
 @pytest.fixture(scope="module")
 def tables() -> list[np.ndarray]:
     """Six feature sets of unlike width and scale, as L19 has them."""
-    rng, labels = np.random.default_rng(1), trial(72, 0).malignant
-    widths, scales = (40, 40, 40, 64, 24, 24), (1, 10, 100, 0.1, 1, 3)
+    rng = np.random.default_rng(1)
+    labels = trial(72, 0).malignant
+    widths = (40, 40, 40, 64, 24, 24)
+    scales = (1, 10, 100, 0.1, 1, 3)
     return [
-        (scale * (rng.normal(size=(72, width)) + 0.25 * labels[:, None])).astype(np.float32)
+        (scale * (rng.normal(size=(72, width)) + 0.25 * labels[:, None])).astype(
+            np.float32
+        )
         for width, scale in zip(widths, scales, strict=True)
     ]
 
 
 def directly(case: Trial, fold: Fold, table: np.ndarray) -> tuple[np.ndarray, dict]:
     """The same protocol with scikit-learn alone: standardise, try the grid on inner folds, fit, score."""
-    scaled = StandardScaler().fit(table[fold.training]).transform(table).astype(np.float64)
-    labels, groups = case.malignant[fold.training], case.groups[fold.training]
+    scaled = (
+        StandardScaler().fit(table[fold.training]).transform(table).astype(np.float64)
+    )
+    labels = case.malignant[fold.training]
+    groups = case.groups[fold.training]
     inner = split(labels, groups, case.inner_folds, case.seed)
 
     def svm(settings: dict) -> SVC:
@@ -100,7 +123,9 @@ def directly(case: Trial, fold: Fold, table: np.ndarray) -> tuple[np.ndarray, di
         for part in inner:
             rows = fold.training[part.training]
             fitted = svm(settings).fit(scaled[rows], case.malignant[rows])
-            scores[part.test] = fitted.decision_function(scaled[fold.training[part.test]])
+            scores[part.test] = fitted.decision_function(
+                scaled[fold.training[part.test]]
+            )
         return roc_auc(scores, labels)
 
     chosen = max(candidates(BOTH), key=area)
@@ -120,7 +145,9 @@ def test_every_concatenation_of_sets_scores_as_if_it_were_fitted_directly(
     subsets = [sets for size in sizes for sets in combinations(range(count), size)]
     assert len(subsets) == concatenations
     columns = [Fixed(str(place), table) for place, table in enumerate(tables)]
-    found = out_of_fold([(sets, BOTH) for sets in subsets], columns, case, NoCache(), silent)
+    found = out_of_fold(
+        [(sets, BOTH) for sets in subsets], columns, case, NoCache(), silent
+    )
     for sets, of_one in zip(subsets, found, strict=True):
         together = np.concatenate([tables[place] for place in sets], axis=1)
         for number, fold in enumerate(case.folds):
@@ -129,7 +156,9 @@ def test_every_concatenation_of_sets_scores_as_if_it_were_fitted_directly(
             np.testing.assert_allclose(of_one.scores[fold.test], scores, atol=SOLVED_TO)
 
 
-def test_the_settings_of_the_final_fit_are_those_a_pipeline_of_the_bundle_reproduces(tables):
+def test_the_settings_of_the_final_fit_are_those_a_pipeline_of_the_bundle_reproduces(
+    tables,
+):
     case = trial(72, 0)
     with FoldDesk([Fixed("a", tables[0]), Fixed("b", tables[3])], case, None) as desk:
         settings = desk.choose((0, 1), BOTH)
@@ -145,7 +174,8 @@ def test_the_settings_of_the_final_fit_are_those_a_pipeline_of_the_bundle_reprod
 
 
 def test_what_was_judged_is_not_judged_again(tables):
-    case, notes = trial(72, 0), Notes()
+    case = trial(72, 0)
+    notes = Notes()
     readings = [((0,), SVM), ((0, 1), Forest(trees=5))]
     columns = [Fixed("a", tables[0]), Fixed("b", tables[1])]
     first = out_of_fold(readings, columns, case, notes, silent)

@@ -17,7 +17,9 @@ def test_a_write_that_is_meant_for_something_else_is_told_what_came_between(tags
         check(frozenset(tags), TAG, lambda: "The prevalence was changed.")
 
 
-@pytest.mark.parametrize("change", [{"prevalence": 0.3}, {"fna_rule": "x", "weight": None}, {}])
+@pytest.mark.parametrize(
+    "change", [{"prevalence": 0.3}, {"fna_rule": "x", "weight": None}, {}]
+)
 def test_the_settings_that_differ_are_named(change):
     before = tag_of(SETTINGS | change)
     assert differing(SETTINGS, frozenset({before, "of something else"})) == list(change)
@@ -25,9 +27,7 @@ def test_the_settings_that_differ_are_named(change):
 
 
 def test_of_several_tags_the_nearest_tells_what_differs():
-    near, far = (
-        tag_of(SETTINGS | {"weight": 1.0}),
-        tag_of({"prevalence": 0.1, "fna_rule": "x", "weight": 1.0}),
-    )
+    near = tag_of(SETTINGS | {"weight": 1.0})
+    far = tag_of({"prevalence": 0.1, "fna_rule": "x", "weight": 1.0})
     assert differing(SETTINGS, frozenset({near, far})) == ["weight"]
     assert differing(SETTINGS, frozenset({"7"})) == differing(SETTINGS, None) == []

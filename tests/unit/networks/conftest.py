@@ -14,7 +14,9 @@ Layer = tuple[np.ndarray, np.ndarray]
 def write_mat() -> Callable[..., None]:
     """Write a MatConvNet file as of beta 17 (`weights`) or before (`filters` and `biases`)."""
 
-    def write(file: Path, layers: list[Layer], old: bool = False, under_net: bool = False) -> None:
+    def write(
+        file: Path, layers: list[Layer], old: bool = False, under_net: bool = False
+    ) -> None:
         structs = []
         for number, (filters, biases) in enumerate(layers, 1):
             fields = (
@@ -22,7 +24,9 @@ def write_mat() -> Callable[..., None]:
                 if old
                 else {"weights": cell([filters, biases])}
             )
-            structs += [{"type": "conv", "name": f"conv{number}", "stride": 1.0, **fields}]
+            structs += [
+                {"type": "conv", "name": f"conv{number}", "stride": 1.0, **fields}
+            ]
             structs += [{"type": "relu", "name": f"relu{number}"}]
         contents = {"layers": cell(structs)}
         savemat(file, {"net": contents} if under_net else contents)

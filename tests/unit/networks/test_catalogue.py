@@ -23,7 +23,9 @@ def test_every_network_has_a_row_in_both_tables_with_its_files_and_licence():
         assert page.count(f"\n| `{card.name}` |") == 2
         assert card.source in page
         assert card.weights is None or card.weights.licence in page
-        assert card.weights is None or all(f"`{file}`" in page for file in card.weights.files)
+        assert card.weights is None or all(
+            f"`{file}`" in page for file in card.weights.files
+        )
 
 
 PUBLISHED_AS = {
@@ -37,7 +39,9 @@ PUBLISHED_AS = {
 def test_torchvisions_files_are_the_first_version_that_it_publishes():
     cards = {card.name: card for card in list_networks() if card.weights}
     of_torchvision = {
-        name: card for name, card in cards.items() if card.weights.licence == TORCHVISION_LICENCE
+        name: card
+        for name, card in cards.items()
+        if card.weights.licence == TORCHVISION_LICENCE
     }
     assert len(of_torchvision) == 12
     for name, card in of_torchvision.items():
@@ -52,6 +56,10 @@ def test_the_libraries_are_not_imported_before_a_network_of_theirs_is_built():
         "print({'torchvision', 'timm', 'torch._dynamo'} & set(sys.modules))"
     )
     run = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert run.stdout == "set()\n"

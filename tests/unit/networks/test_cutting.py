@@ -8,14 +8,20 @@ from shared.networks.cutting import chain, cut, sequence
 
 def layers() -> nn.Sequential:
     parts = OrderedDict(
-        conv1=nn.Conv2d(3, 4, 3), relu1=nn.ReLU(), pool=nn.MaxPool2d(2), flat=nn.Flatten()
+        conv1=nn.Conv2d(3, 4, 3),
+        relu1=nn.ReLU(),
+        pool=nn.MaxPool2d(2),
+        flat=nn.Flatten(),
     )
     return nn.Sequential(parts)
 
 
 def test_stages_follow_one_another_and_keep_the_layers_names():
     stages = cut(layers(), {"conv1": 2, "pool": 3})
-    assert {name: [key for key, _ in stage.named_children()] for name, stage in stages.items()} == {
+    assert {
+        name: [key for key, _ in stage.named_children()]
+        for name, stage in stages.items()
+    } == {
         "conv1": ["conv1", "relu1"],
         "pool": ["pool"],
     }

@@ -18,7 +18,9 @@ class Publisher(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(BODY) + (self.path.startswith("/cut"))))
+        self.send_header(
+            "Content-Length", str(len(BODY) + (self.path.startswith("/cut")))
+        )
         self.end_headers()
         self.wfile.write(BODY)
 
@@ -29,7 +31,9 @@ class Publisher(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def address():
     with ThreadingHTTPServer(("127.0.0.1", 0), Publisher) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}
+        ).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
@@ -38,8 +42,12 @@ def weights(url: str, md5: str = "") -> Weights:
     return Weights(("net.pth",), url, "none", md5)
 
 
-@pytest.mark.parametrize("name", [f"net-{SHA}.pth", "model.safetensors", "imagenet-caffe-alex.mat"])
-def test_a_file_arrives_whole_with_or_without_a_hash_in_its_name(address, tmp_path, name):
+@pytest.mark.parametrize(
+    "name", [f"net-{SHA}.pth", "model.safetensors", "imagenet-caffe-alex.mat"]
+)
+def test_a_file_arrives_whole_with_or_without_a_hash_in_its_name(
+    address, tmp_path, name
+):
     download(weights(f"{address}/{name}"), tmp_path / "cache" / "net.pth")
     assert (tmp_path / "cache" / "net.pth").read_bytes() == BODY
 
@@ -53,7 +61,11 @@ def test_a_stated_md5_is_checked(address, tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "problem"),
-    [("net-00000000.pth", "hash"), ("cut/model.safetensors", "connection ended"), ("gone", "404")],
+    [
+        ("net-00000000.pth", "hash"),
+        ("cut/model.safetensors", "connection ended"),
+        ("gone", "404"),
+    ],
 )
 def test_what_is_not_whole_leaves_nothing(address, tmp_path, path, problem):
     with pytest.raises((ValueError, OSError), match=problem):

@@ -8,8 +8,18 @@ from torch import nn
 
 from shared.networks import IMAGENET, Card, Pool, Tap, TapNetwork, grad_cam
 
-CARD = Card("by-hand", 4, IMAGENET, {"avg": Tap("maps", Pool.AVERAGE, 2)}, "avg", None, "by hand")
-FLAT = Card("by-hand", 4, IMAGENET, {"fc": Tap("fc", Pool.FLAT, 2)}, "fc", None, "by hand")
+CARD = Card(
+    "by-hand",
+    4,
+    IMAGENET,
+    {"avg": Tap("maps", Pool.AVERAGE, 2)},
+    "avg",
+    None,
+    "by hand",
+)
+FLAT = Card(
+    "by-hand", 4, IMAGENET, {"fc": Tap("fc", Pool.FLAT, 2)}, "fc", None, "by hand"
+)
 
 
 def tuned(card: Card, **further: nn.Module) -> TapNetwork:
@@ -39,10 +49,14 @@ def test_the_map_is_what_the_paper_gives_by_hand():
 def test_the_last_layer_with_places_is_taken_also_where_one_behind_it_works_in_place():
     read = nn.Linear(2, 2, bias=False)
     read.weight.data = torch.eye(2)
-    pool = nn.Sequential(nn.ReLU(inplace=True), nn.AdaptiveMaxPool2d(1), nn.Flatten(), read)
+    pool = nn.Sequential(
+        nn.ReLU(inplace=True), nn.AdaptiveMaxPool2d(1), nn.Flatten(), read
+    )
     found = grad_cam(tuned(FLAT, fc=pool), image())
     expected = np.zeros((4, 4))
-    expected[0, 1] = (3 * 8 - 1 * 4) / 16  # the gradient is 3 and -1 at one place of 16 each
+    expected[0, 1] = (
+        3 * 8 - 1 * 4
+    ) / 16  # the gradient is 3 and -1 at one place of 16 each
     assert found.layer == "maps"
     np.testing.assert_allclose(found.values, expected, rtol=1e-6)
 
@@ -53,7 +67,9 @@ def test_a_network_is_left_as_it_was():
     before = network(pixels)
     grad_cam(network, image())
     assert torch.equal(network(pixels), before)
-    assert all(each.grad is None and not each.requires_grad for each in network.parameters())
+    assert all(
+        each.grad is None and not each.requires_grad for each in network.parameters()
+    )
 
 
 def test_a_network_that_is_not_tuned_has_no_verdict_to_explain():

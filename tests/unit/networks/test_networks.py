@@ -17,7 +17,9 @@ LARGE = frozenset({"inception_resnet_v2", "resnet101", "vgg19"})
 EVERY_PASS = pytest.mark.parametrize(
     "card",
     [
-        pytest.param(card, marks=[pytest.mark.long] if card.name in LARGE else [], id=card.name)
+        pytest.param(
+            card, marks=[pytest.mark.long] if card.name in LARGE else [], id=card.name
+        )
         for card in CARDS
     ],
 )
@@ -74,7 +76,8 @@ def shapes_of_stages(card: Card) -> dict[str, tuple[int, ...]]:
 
 def two_phantoms(card: Card) -> torch.Tensor:
     """(2, 4, S, S): one benign, one malignant, each with its outline."""
-    side, inputs = card.input_px, []
+    side = card.input_px
+    inputs = []
     for sample in phantom_samples(2, 0, 0.15):
         image = to_input(sample.load(), side, card.normalise.mean, card.normalise.std)
         mask = np.zeros((1, side, side), np.float32)
@@ -102,31 +105,47 @@ def test_a_tap_is_as_wide_as_its_stage_and_flat_where_there_is_no_map(card):
         name: tap.width for name, tap in card.taps.items()
     }
     assert all(
-        (tap.pool is Pool.FLAT) == (len(shapes[tap.stage]) == 1) for tap in card.taps.values()
+        (tap.pool is Pool.FLAT) == (len(shapes[tap.stage]) == 1)
+        for tap in card.taps.values()
     )
 
 
 @EVERY_PASS
-def test_all_taps_read_two_phantoms_and_the_embedding_is_what_the_last_layer_reads(card, filled):
-    module, images = filled(card.name), two_phantoms(card)
+def test_all_taps_read_two_phantoms_and_the_embedding_is_what_the_last_layer_reads(
+    card, filled
+):
+    module = filled(card.name)
+    images = two_phantoms(card)
     whole_pass = embedding_in_a_whole_pass(module, images[:1, :3])
-    features = TapNetwork(card, get_network(card.name).stages(module), tuple(card.taps))(images)
+    features = TapNetwork(
+        card, get_network(card.name).stages(module), tuple(card.taps)
+    )(images)
     assert features.dtype == torch.float32
     assert features.isfinite().all()
     by_tap = dict(
-        zip(card.taps, features.split([tap.width for tap in card.taps.values()], 1), strict=True)
+        zip(
+            card.taps,
+            features.split([tap.width for tap in card.taps.values()], 1),
+            strict=True,
+        )
     )
     assert [
-        name for name, (benign, malignant) in by_tap.items() if torch.equal(benign, malignant)
+        name
+        for name, (benign, malignant) in by_tap.items()
+        if torch.equal(benign, malignant)
     ] == []
-    torch.testing.assert_close(by_tap[card.embedding][:1], whole_pass, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        by_tap[card.embedding][:1], whole_pass, rtol=1e-3, atol=1e-4
+    )
 
 
 @EVERY_CARD
 def test_only_the_layers_up_to_a_tap_are_kept(card):
     definition = get_network(card.name)
     stages = definition.stages(blank(definition))
-    for name, tap in {tap.stage: (name, tap) for name, tap in card.taps.items()}.values():
+    for name, tap in {
+        tap.stage: (name, tap) for name, tap in card.taps.items()
+    }.values():
         network = TapNetwork(card, stages, (name,))
         assert list(network.layers) == list(stages)[: list(stages).index(tap.stage) + 1]
 
@@ -135,14 +154,21 @@ def test_only_the_layers_up_to_a_tap_are_kept(card):
 def test_no_stage_has_an_auxiliary_classifier_or_the_last_layer(card):
     definition = get_network(card.name)
     module = blank(definition)
-    kept = {id(layer) for stage in definition.stages(module).values() for layer in stage.modules()}
-    left = {name for name, layer in weighted_layers(module).items() if id(layer) not in kept}
+    kept = {
+        id(layer)
+        for stage in definition.stages(module).values()
+        for layer in stage.modules()
+    }
+    left = {
+        name for name, layer in weighted_layers(module).items() if id(layer) not in kept
+    }
     assert list(weighted_layers(module))[-1] in left
     assert all(name.lower().startswith(("aux", "classif", "fc")) for name in left), left
 
 
 @pytest.mark.parametrize(
-    ("name", "table"), [("alexnet", ALEXNET), ("overfeat_accurate", OVERFEAT), ("vgg_f", VGG_F)]
+    ("name", "table"),
+    [("alexnet", ALEXNET), ("overfeat_accurate", OVERFEAT), ("vgg_f", VGG_F)],
 )
 def test_every_stage_of_a_network_of_our_own_has_the_published_shape(name, table):
     assert shapes_of_stages(get_network(name).card) == table
@@ -159,7 +185,10 @@ def test_every_stage_of_a_network_of_our_own_has_the_published_shape(name, table
     ],
 )
 def test_it_has_as_many_weights_as_the_published_one(name, count):
-    assert sum(parameter.numel() for parameter in blank(get_network(name)).parameters()) == count
+    assert (
+        sum(parameter.numel() for parameter in blank(get_network(name)).parameters())
+        == count
+    )
 
 
 def test_response_normalisation_is_caffe_s_in_alexnet_and_matconvnet_s_in_vgg_f():
@@ -184,7 +213,9 @@ def test_response_normalisation_is_caffe_s_in_alexnet_and_matconvnet_s_in_vgg_f(
 )
 def test_inputs_are_scaled_as_the_weights_were_trained(name, grey, expected):
     normalise = get_network(name).card.normalise
-    assert (grey / 255 - normalise.mean[0]) / normalise.std[0] == pytest.approx(expected)
+    assert (grey / 255 - normalise.mean[0]) / normalise.std[0] == pytest.approx(
+        expected
+    )
 
 
 def test_the_last_stage_of_densenet_ends_with_its_norm_and_relu(filled):

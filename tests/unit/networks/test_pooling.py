@@ -14,8 +14,14 @@ def test_the_regions_are_the_nodule_a_band_along_its_outline_and_a_ring_beyond_i
     regions = nodule_regions(square())
     row = {pool: regions[pool][0, 0, 48] for pool in regions}
     assert row[Pool.INSIDE].nonzero().flatten().tolist() == list(range(32, 64))
-    assert row[Pool.RIM].nonzero().flatten().tolist() == [*range(29, 35), *range(61, 67)]
-    assert row[Pool.AROUND].nonzero().flatten().tolist() == [*range(26, 32), *range(64, 70)]
+    assert row[Pool.RIM].nonzero().flatten().tolist() == [
+        *range(29, 35),
+        *range(61, 67),
+    ]
+    assert row[Pool.AROUND].nonzero().flatten().tolist() == [
+        *range(26, 32),
+        *range(64, 70),
+    ]
 
 
 def test_a_region_s_features_are_its_own_mean():
@@ -29,12 +35,16 @@ def test_a_region_s_features_are_its_own_mean():
 def test_without_an_outline_the_inside_is_the_whole_crop_and_nothing_is_around():
     maps = torch.randn(2, 5, 12, 12, generator=torch.Generator().manual_seed(0))
     regions = nodule_regions(torch.ones(2, 1, 96, 96))
-    torch.testing.assert_close(pooled(maps, Pool.INSIDE, regions), pooled(maps, Pool.AVERAGE, {}))
+    torch.testing.assert_close(
+        pooled(maps, Pool.INSIDE, regions), pooled(maps, Pool.AVERAGE, {})
+    )
     assert pooled(maps, Pool.AROUND, regions).abs().max() == 0
 
 
 def test_the_centre_is_the_middle_half_of_both_sides():
     maps = torch.arange(13 * 13, dtype=torch.float32).reshape(1, 1, 13, 13)
-    torch.testing.assert_close(pooled(maps, Pool.CENTRE, {}), maps[..., 3:10, 3:10].mean((2, 3)))
+    torch.testing.assert_close(
+        pooled(maps, Pool.CENTRE, {}), maps[..., 3:10, 3:10].mean((2, 3))
+    )
     speck = torch.full((1, 2, 1, 1), 7.0)
     torch.testing.assert_close(pooled(speck, Pool.CENTRE, {}), torch.full((1, 2), 7.0))

@@ -36,7 +36,8 @@ def test_an_unknown_network_is_refused_with_the_known_ones():
 
 def test_a_blank_network_has_the_names_of_a_built_one_and_no_numbers():
     definition = get_network("sera_tiny")
-    empty, built = blank(definition).state_dict(), definition.build().state_dict()
+    empty = blank(definition).state_dict()
+    built = definition.build().state_dict()
     assert {name: tensor.shape for name, tensor in empty.items()} == {
         name: t.shape for name, t in built.items()
     }
@@ -50,7 +51,9 @@ def test_a_card_names_its_source_and_its_embedding_among_its_taps(card):
 
 
 @pytest.mark.parametrize(
-    "card", [card for card in list_networks() if card.weights], ids=lambda card: card.name
+    "card",
+    [card for card in list_networks() if card.weights],
+    ids=lambda card: card.name,
 )
 def test_weights_have_a_licence_our_own_name_and_a_secure_address_or_none(card):
     assert card.weights.licence

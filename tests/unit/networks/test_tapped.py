@@ -3,7 +3,9 @@ import torch
 
 from shared.networks import TapNetwork, TapUnknown, WeightsUnreadable, get_network
 
-CARDS = {name: get_network(name).card for name in ("mobilenet_v2", "sera_tiny", "squeezenet")}
+CARDS = {
+    name: get_network(name).card for name in ("mobilenet_v2", "sera_tiny", "squeezenet")
+}
 
 
 def random_network(name: str, taps: tuple[str, ...]) -> TapNetwork:
@@ -14,7 +16,9 @@ def random_network(name: str, taps: tuple[str, ...]) -> TapNetwork:
 
 def images(name: str, count: int) -> torch.Tensor:
     side = CARDS[name].input_px
-    drawn = torch.randn(count, 4, side, side, generator=torch.Generator().manual_seed(1))
+    drawn = torch.randn(
+        count, 4, side, side, generator=torch.Generator().manual_seed(1)
+    )
     drawn[:, 3] = 0
     drawn[:, 3, side // 4 : side // 2, side // 4 : side // 2] = 1
     return drawn
@@ -30,7 +34,8 @@ def test_every_tap_has_the_width_on_its_card(name):
 
 @pytest.mark.parametrize("name", CARDS)
 def test_a_batch_gives_each_image_the_features_it_gets_alone(name):
-    network, batch = random_network(name, tuple(CARDS[name].taps)), images(name, 3)
+    network = random_network(name, tuple(CARDS[name].taps))
+    batch = images(name, 3)
     alone = torch.cat([network(image[None]) for image in batch])
     torch.testing.assert_close(network(batch), alone, rtol=1e-5, atol=1e-5)
 
@@ -46,11 +51,13 @@ def test_layers_behind_the_deepest_tap_are_not_kept():
 
 def test_a_cut_network_gives_what_the_whole_one_gives_there():
     definition = get_network("squeezenet")
-    module, batch = definition.build().eval(), images("squeezenet", 2)
+    module = definition.build().eval()
+    batch = images("squeezenet", 2)
     with torch.no_grad():
         expected = module.features(batch[:, :3]).mean((2, 3))
     torch.testing.assert_close(
-        TapNetwork(definition.card, definition.stages(module), ("avg",))(batch), expected
+        TapNetwork(definition.card, definition.stages(module), ("avg",))(batch),
+        expected,
     )
 
 
@@ -62,7 +69,9 @@ def test_it_stays_in_eval_mode_and_keeps_no_gradient():
 
 def test_taps_are_concatenated_in_the_order_asked():
     batch = images("sera_tiny", 2)
-    first, second = (random_network("sera_tiny", (tap,))(batch) for tap in ("max", "block2.avg"))
+    first, second = (
+        random_network("sera_tiny", (tap,))(batch) for tap in ("max", "block2.avg")
+    )
     both = random_network("sera_tiny", ("max", "block2.avg"))(batch)
     torch.testing.assert_close(both, torch.cat([first, second], 1))
 
@@ -74,9 +83,13 @@ def test_an_unknown_tap_is_refused():
 
 def test_tensors_saved_and_restored_give_the_same_network():
     network = random_network("sera_tiny", ("block3.avg",))
-    restored = TapNetwork.from_tensors("sera_tiny", ("block3.avg",), network.state_dict())
+    restored = TapNetwork.from_tensors(
+        "sera_tiny", ("block3.avg",), network.state_dict()
+    )
     assert restored.digest == network.digest
-    assert torch.equal(restored(images("sera_tiny", 1)), network(images("sera_tiny", 1)))
+    assert torch.equal(
+        restored(images("sera_tiny", 1)), network(images("sera_tiny", 1))
+    )
 
 
 def test_other_weights_have_another_digest():

@@ -34,7 +34,9 @@ def served(file: Path, name: str):
     """The card with its weights at a file address."""
     target = file.with_name(name)
     target.write_bytes(file.read_bytes())
-    return replace(CARD, weights=Weights(("squeezenet1_1.pth",), target.as_uri(), "none"))
+    return replace(
+        CARD, weights=Weights(("squeezenet1_1.pth",), target.as_uri(), "none")
+    )
 
 
 def test_a_file_in_the_folder_is_found_under_each_of_its_names(tmp_path):
@@ -42,7 +44,10 @@ def test_a_file_in_the_folder_is_found_under_each_of_its_names(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         (folder / name).touch()
-        assert WeightsFinder(folder, tmp_path / "cache", download=False).find(CARD) == folder / name
+        assert (
+            WeightsFinder(folder, tmp_path / "cache", download=False).find(CARD)
+            == folder / name
+        )
 
 
 def test_a_download_is_kept_and_found_again(tmp_path, weight_file):
@@ -79,8 +84,12 @@ def test_a_network_that_is_always_trained_from_nothing_has_no_weights_to_find(tm
         WeightsFinder(tmp_path, tmp_path / "cache").find(get_network("sera_tiny").card)
 
 
-def test_the_folder_goes_before_the_cache_and_our_own_name_before_the_publisher_s(tmp_path):
-    card, folder, cache = get_network("vgg_f").card, tmp_path / "folder", tmp_path / "cache"
+def test_the_folder_goes_before_the_cache_and_our_own_name_before_the_publisher_s(
+    tmp_path,
+):
+    card = get_network("vgg_f").card
+    folder = tmp_path / "folder"
+    cache = tmp_path / "cache"
     finder = WeightsFinder(folder, cache, download=False)
     found = []
     for where, name in (
@@ -94,23 +103,29 @@ def test_the_folder_goes_before_the_cache_and_our_own_name_before_the_publisher_
     assert found == ["cache/vgg_f.pth", "folder/imagenet-vgg-f.mat", "folder/vgg_f.pth"]
 
 
-def test_a_download_is_kept_under_the_name_with_its_format_s_ending(tmp_path, weight_file):
+def test_a_download_is_kept_under_the_name_with_its_format_s_ending(
+    tmp_path, weight_file
+):
     target = weight_file.with_name("model.safetensors")
     target.write_bytes(weight_file.read_bytes())
-    weights = Weights(("squeezenet.pth", "squeezenet.safetensors"), target.as_uri(), "none")
+    weights = Weights(
+        ("squeezenet.pth", "squeezenet.safetensors"), target.as_uri(), "none"
+    )
     found = WeightsFinder(None, tmp_path / "cache").find(replace(CARD, weights=weights))
     assert found == tmp_path / "cache" / "squeezenet.safetensors"
 
 
 def test_a_blank_network_is_filled_like_a_random_one(weight_file):
     definition = get_network("squeezenet")
-    empty, random = blank(definition), definition.build()
+    empty = blank(definition)
+    random = definition.build()
     for module in (empty, random):
         load_weights(module, weight_file, "squeezenet")
     expected = torch.load(weight_file, weights_only=True)
     for module in (empty, random):
         assert all(
-            torch.equal(tensor, expected[name]) for name, tensor in module.state_dict().items()
+            torch.equal(tensor, expected[name])
+            for name, tensor in module.state_dict().items()
         )
 
 
@@ -134,12 +149,17 @@ def test_a_file_that_would_run_code_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(
-    not REAL.is_dir(), reason="real weights lie beside the checkout only during development"
+    not REAL.is_dir(),
+    reason="real weights lie beside the checkout only during development",
 )
 @pytest.mark.parametrize("name", ["squeezenet", "mobilenet_v2"])
 def test_real_weights_give_finite_features_that_differ_between_images(name, tmp_path):
-    network = TapNetwork.pretrained(name, ("avg",), WeightsFinder(REAL, tmp_path, download=False))
+    network = TapNetwork.pretrained(
+        name, ("avg",), WeightsFinder(REAL, tmp_path, download=False)
+    )
     side = network.card.input_px
-    features = network(torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0)))
+    features = network(
+        torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    )
     assert features.isfinite().all()
     assert not torch.allclose(features[0], features[1], atol=1e-3)

@@ -82,7 +82,9 @@ def test_a_full_disk_is_told_apart_from_a_store_that_is_away(store, monkeypatch)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StorageFull, match="no room left where SERA keeps images") as refused:
+    with pytest.raises(
+        StorageFull, match="no room left where SERA keeps images"
+    ) as refused:
         write(store, "a", b"value")
     assert refused.value.retryable
     assert leftovers(store) == []
@@ -96,7 +98,9 @@ def test_a_root_that_cannot_be_made_is_named_without_its_path(tmp_path):
 
 
 @pytest.mark.parametrize("in_its_place", ["nothing", "a file", "an empty folder"])
-def test_a_root_that_was_lost_is_a_store_to_try_again_and_not_a_missing_value(store, in_its_place):
+def test_a_root_that_was_lost_is_a_store_to_try_again_and_not_a_missing_value(
+    store, in_its_place
+):
     write(store, "a", b"value")
     store.root.rename(away := store.root.with_name("away"))
     if in_its_place == "a file":

@@ -34,7 +34,9 @@ def test_an_object_is_named_by_its_hash(objects):
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.binary(max_size=4000))
 def test_bytes_and_streams_are_kept_alike(objects, data):
@@ -95,7 +97,10 @@ def test_an_upload_that_breaks_off_leaves_nothing(objects, root):
 
 @pytest.mark.parametrize(
     "read",
-    [lambda objects: objects.get(DIGEST), lambda objects: objects.copy_to(DIGEST, io.BytesIO())],
+    [
+        lambda objects: objects.get(DIGEST),
+        lambda objects: objects.copy_to(DIGEST, io.BytesIO()),
+    ],
 )
 def test_a_changed_object_is_corrupt(objects, root, read):
     objects.put(IMAGE)

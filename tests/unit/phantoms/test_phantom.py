@@ -15,7 +15,8 @@ def test_pixels_and_mask_have_the_size_asked_for(size_px):
 
 
 def test_the_same_seed_draws_the_same_pixels():
-    first, second = draw(7), draw(7)
+    first = draw(7)
+    second = draw(7)
     assert (first.pixels == second.pixels).all()
     assert (first.malignant, first.size_mm, first.descriptors) == (
         second.malignant,
@@ -34,7 +35,8 @@ def test_asking_for_the_class_that_the_seed_has_changes_nothing():
 
 
 def test_calipers_change_only_a_few_pixels():
-    plain, marked = draw(5), draw(5, caliper=True)
+    plain = draw(5)
+    marked = draw(5, caliper=True)
     changed = (plain.pixels != marked.pixels).mean()
     assert 0 < changed < 0.01
     assert (marked.pixels[plain.pixels != marked.pixels] == 255).all()
@@ -43,7 +45,9 @@ def test_calipers_change_only_a_few_pixels():
 
 def test_sizes_are_those_of_nodules_and_agree_with_mask_and_spacing():
     for phantom in SERIES:
-        extent_px = max(np.ptp(np.flatnonzero(phantom.mask.any(axis))) + 1 for axis in (0, 1))
+        extent_px = max(
+            np.ptp(np.flatnonzero(phantom.mask.any(axis))) + 1 for axis in (0, 1)
+        )
         assert 5 <= phantom.size_mm <= 40
         assert extent_px * phantom.spacing_mm == pytest.approx(phantom.size_mm)
 
@@ -51,7 +55,9 @@ def test_sizes_are_those_of_nodules_and_agree_with_mask_and_spacing():
 def test_the_mask_lies_within_the_image():
     for phantom in SERIES:
         assert 0.05 < phantom.mask.mean() < 0.5
-        edges = np.concatenate([phantom.mask[[0, -1]].ravel(), phantom.mask[:, [0, -1]].ravel()])
+        edges = np.concatenate(
+            [phantom.mask[[0, -1]].ravel(), phantom.mask[:, [0, -1]].ravel()]
+        )
         assert not edges.any()
 
 
@@ -62,7 +68,10 @@ def test_both_classes_come_up():
 def test_classes_overlap_as_the_lexicon_does():
     suspicious = [phantom.descriptors.echogenicity in DARK for phantom in SERIES]
     malignant = np.array([phantom.malignant for phantom in SERIES])
-    shares = [np.mean(np.array(suspicious)[malignant == of_class]) for of_class in (False, True)]
+    shares = [
+        np.mean(np.array(suspicious)[malignant == of_class])
+        for of_class in (False, True)
+    ]
     assert 0.05 < shares[0] < shares[1] < 0.99
 
 
@@ -72,7 +81,10 @@ DARK = {Echogenicity.HYPOECHOIC, Echogenicity.VERY_HYPOECHOIC}
 def test_dark_words_make_dark_nodules():
     contrast = {level: [] for level in Echogenicity}
     for phantom in SERIES:
-        if phantom.descriptors.composition is Composition.SOLID and not phantom.descriptors.foci:
+        if (
+            phantom.descriptors.composition is Composition.SOLID
+            and not phantom.descriptors.foci
+        ):
             around = phantom.pixels[40:100][~phantom.mask[40:100]].mean()
             contrast[phantom.descriptors.echogenicity].append(
                 phantom.pixels[phantom.mask].mean() - around
@@ -82,20 +94,29 @@ def test_dark_words_make_dark_nodules():
         < np.mean(contrast[Echogenicity.HYPOECHOIC]) - 10
     )
     assert (
-        np.mean(contrast[Echogenicity.HYPOECHOIC]) < np.mean(contrast[Echogenicity.ISOECHOIC]) - 10
+        np.mean(contrast[Echogenicity.HYPOECHOIC])
+        < np.mean(contrast[Echogenicity.ISOECHOIC]) - 10
     )
 
 
 def test_cysts_are_black():
-    cysts = [phantom for phantom in SERIES if phantom.descriptors.composition is Composition.CYSTIC]
+    cysts = [
+        phantom
+        for phantom in SERIES
+        if phantom.descriptors.composition is Composition.CYSTIC
+    ]
     assert cysts
     for cyst in cysts:
-        assert np.median(cyst.pixels[cyst.mask]) < 0.5 * np.median(cyst.pixels[~cyst.mask])
+        assert np.median(cyst.pixels[cyst.mask]) < 0.5 * np.median(
+            cyst.pixels[~cyst.mask]
+        )
 
 
 def test_taller_words_make_taller_masks():
     for phantom in SERIES:
-        height, width = (np.ptp(np.flatnonzero(phantom.mask.any(axis))) + 1 for axis in (1, 0))
+        height, width = (
+            np.ptp(np.flatnonzero(phantom.mask.any(axis))) + 1 for axis in (1, 0)
+        )
         if phantom.descriptors.orientation is Orientation.TALLER:
             assert height > 0.95 * width
         else:

@@ -67,7 +67,9 @@ def test_koh2020_declares_two_ensembles_of_matlab_s_list_and_says_so():
     koh = load_recipe("koh2020")
     assert len(koh.features) == 14
     assert "declared here, not reproduced" in koh.source
-    assert {ensemble.name: len(labels(koh, ensemble.members)) for ensemble in koh.ensembles} == {
+    assert {
+        ensemble.name: len(labels(koh, ensemble.members)) for ensemble in koh.ensembles
+    } == {
         "CNNE1": 14,
         "CNNE2": 28,
     }
@@ -149,10 +151,18 @@ def change(table, path, value):
         (("concatenations",), [["squeezenet", "squeezenet"]], r"concatenations\[0\]"),
         (("concatenations",), [["squeezenet", "vgg19"]], "concatenations"),
         (("study", "concatenate"), ["handcrafted"], "study.concatenate"),
-        (("ensembles",), [{"name": "mine", "members": ["vgg19/svm"]}], r"ensembles.mine.members"),
+        (
+            ("ensembles",),
+            [{"name": "mine", "members": ["vgg19/svm"]}],
+            r"ensembles.mine.members",
+        ),
         (("tuning",), {"epochs": 0, "rates": [0.1]}, "tuning.epochs"),
         (("tuning",), {"epochs": 3, "rates": [0]}, "tuning.rates"),
-        (("tuning",), {"epochs": 3, "rates": [0.1], "momentum": 1.0}, "tuning.momentum"),
+        (
+            ("tuning",),
+            {"epochs": 3, "rates": [0.1], "momentum": 1.0},
+            "tuning.momentum",
+        ),
         (("fusion", "members"), ["vgg19/svm"], "fusion.members"),
         (("fusion", "rule"), "quarrel", "fusion.rule"),
         (("decision", "novelty_quantile"), 1.5, "decision.novelty_quantile"),
@@ -177,7 +187,9 @@ def test_the_same_network_twice_needs_a_label(table):
     assert read_recipe(table).features[-1].name == "squeezenet-late"
 
 
-def test_texture_has_16_levels_and_a_distance_of_1_unless_the_recipe_says_otherwise(table):
+def test_texture_has_16_levels_and_a_distance_of_1_unless_the_recipe_says_otherwise(
+    table,
+):
     by_default = load_recipe("light").features[2]
     assert (by_default.levels, by_default.distance) == (16, 1)
     table["features"][2] |= {"levels": 256, "distance": 3}
@@ -203,8 +215,13 @@ def test_a_recipe_keeps_what_can_be_made_of_some_of_its_feature_sets():
 
 
 def test_feature_sets_side_by_side_are_readers_of_their_own():
-    table = {**load_recipe("light").as_table(), "concatenations": [["mobilenet_v2", "handcrafted"]]}
-    recipe = read_recipe(table | {"fusion": {"members": ["mobilenet_v2+handcrafted/svm"]}})
+    table = {
+        **load_recipe("light").as_table(),
+        "concatenations": [["mobilenet_v2", "handcrafted"]],
+    }
+    recipe = read_recipe(
+        table | {"fusion": {"members": ["mobilenet_v2+handcrafted/svm"]}}
+    )
     ((sets, classifier),) = recipe.members(recipe.fusion.members)
     assert sets == (1, 2)
     assert classifier.reads == ("mobilenet_v2",)
@@ -213,14 +230,18 @@ def test_feature_sets_side_by_side_are_readers_of_their_own():
 def test_two_feature_sets_of_one_name_are_refused():
     table = load_recipe("starter").as_table()
     with pytest.raises(RecipeInvalid, match="give a `label`"):
-        read_recipe({**table, "features": [{"families": ["shape"]}, {"families": ["glcm"]}]})
+        read_recipe(
+            {**table, "features": [{"families": ["shape"]}, {"families": ["glcm"]}]}
+        )
 
 
 @pytest.mark.parametrize(
     ("asked", "share", "taken"),
     [("auto", 0.6, "always"), ("auto", 0.4, "never"), ("never", 1.0, "never")],
 )
-def test_marks_stand_in_for_an_roi_where_most_training_images_had_one(asked, share, taken):
+def test_marks_stand_in_for_an_roi_where_most_training_images_had_one(
+    asked, share, taken
+):
     recipe = read_recipe(
         {**load_recipe("light").as_table(), "roi": {"margin": 0.3, "calipers": asked}}
     )

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, to_table
 from statsmodels.stats.inter_rater import fleiss_kappa as fleiss_by_statsmodels
 
-from shared.statistics import Interval, RatingsInvalid, cohen_kappa, fleiss_kappa, kappa_words
+from shared.statistics import (
+    Interval,
+    RatingsInvalid,
+    cohen_kappa,
+    fleiss_kappa,
+    kappa_words,
+)
 
 DIAGNOSES = np.array(
     [
@@ -46,9 +52,9 @@ DIAGNOSES = np.array(
 )
 """Thirty patients, six psychiatrists, five diagnoses (Fleiss 1971, table 1)."""
 
-ratings = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=60).map(
-    np.array
-)
+ratings = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=60
+).map(np.array)
 
 
 @settings(max_examples=40, deadline=None)
@@ -60,7 +66,9 @@ def test_cohens_kappa_and_both_its_errors_are_the_references(pairs, weights):
         assert set(first) == set(second)
         assert len(set(first)) == 1
         return
-    expected = sklearn.metrics.cohen_kappa_score(first, second, labels=range(4), weights=weights)
+    expected = sklearn.metrics.cohen_kappa_score(
+        first, second, labels=range(4), weights=weights
+    )
     assert found.value == pytest.approx(expected, abs=1e-12)
     with np.errstate(invalid="ignore", divide="ignore"):
         by_statsmodels = cohens_kappa(to_table(pairs, 4)[0], wt=weights)
@@ -72,13 +80,14 @@ def test_without_named_categories_those_that_occur_are_ordered():
     pairs = np.array([[1, 1], [1, 2], [2, 5], [5, 5], [5, 2]])
     expected = sklearn.metrics.cohen_kappa_score(*pairs.T, weights="quadratic")
     assert cohen_kappa(*pairs.T, "quadratic").value == pytest.approx(expected)
-    assert cohen_kappa(*pairs.T, "quadratic", categories=range(1, 6)).value != pytest.approx(
-        expected, abs=1e-3
-    )
+    assert cohen_kappa(
+        *pairs.T, "quadratic", categories=range(1, 6)
+    ).value != pytest.approx(expected, abs=1e-3)
 
 
 def test_names_and_flags_are_categories_too():
-    first, second = [1, 0, 1, 1], [1, 0, 0, 1]
+    first = [1, 0, 1, 1]
+    second = [1, 0, 0, 1]
     named = cohen_kappa(
         ["malignant", "benign", "malignant", "malignant"],
         ["malignant", "benign", "benign", "malignant"],
@@ -92,8 +101,12 @@ def test_names_and_flags_are_categories_too():
 
 def test_the_interval_is_the_estimate_with_its_error_either_way():
     found = cohen_kappa([1] * 40 + [0] * 60, [1] * 30 + [0] * 60 + [1] * 10)
-    assert found.interval.low == pytest.approx(found.value - 1.959964 * found.standard_error)
-    assert found.interval.high == pytest.approx(found.value + 1.959964 * found.standard_error)
+    assert found.interval.low == pytest.approx(
+        found.value - 1.959964 * found.standard_error
+    )
+    assert found.interval.high == pytest.approx(
+        found.value + 1.959964 * found.standard_error
+    )
 
 
 def test_a_rater_of_one_category_agrees_as_chance_does():
@@ -103,7 +116,11 @@ def test_a_rater_of_one_category_agrees_as_chance_does():
 
 def test_full_agreement_has_no_error():
     found = cohen_kappa([0, 1, 1, 0], [0, 1, 1, 0])
-    assert (found.value, found.standard_error, found.interval) == (1.0, 0.0, Interval(1.0, 1.0))
+    assert (found.value, found.standard_error, found.interval) == (
+        1.0,
+        0.0,
+        Interval(1.0, 1.0),
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,14 +136,18 @@ def test_fleiss_published_example():
     found = fleiss_kappa(DIAGNOSES)
     assert found.value == pytest.approx(0.4302445, abs=5e-8)
     assert found.z == pytest.approx(17.65183, abs=5e-6)
-    assert found.value == pytest.approx(fleiss_by_statsmodels(aggregate_raters(DIAGNOSES)[0]))
+    assert found.value == pytest.approx(
+        fleiss_by_statsmodels(aggregate_raters(DIAGNOSES)[0])
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_fleiss_error_is_close_to_the_jackknifes(seed):
     random = np.random.default_rng(seed)
     truth = random.integers(0, 3, (120, 1))
-    table = np.where(random.random((120, 4)) < 0.7, truth, random.integers(0, 3, (120, 4)))
+    table = np.where(
+        random.random((120, 4)) < 0.7, truth, random.integers(0, 3, (120, 4))
+    )
     without_one = np.array(
         [fleiss_kappa(np.delete(table, case, axis=0)).value for case in range(120)]
     )

@@ -13,8 +13,12 @@ def drawn(count=120, seed=0):
 
 def test_the_curve_itself_runs_inside_its_band():
     scores, labels = drawn()
-    band, curve = roc_band(scores, labels, np.arange(120)), roc_curve(scores, labels)
-    reached = [curve.sensitivity[curve.false_positive_rate <= rate + 1e-9].max() for rate in GRID]
+    band = roc_band(scores, labels, np.arange(120))
+    curve = roc_curve(scores, labels)
+    reached = [
+        curve.sensitivity[curve.false_positive_rate <= rate + 1e-9].max()
+        for rate in GRID
+    ]
     assert np.all(band.low <= reached)
     assert np.all(band.high >= reached)
     assert (band.low[-1], band.high[-1]) == (1, 1)
@@ -29,9 +33,13 @@ def test_classes_that_do_not_overlap_leave_no_room():
 def test_images_of_the_same_patients_widen_it():
     scores, labels = drawn(60)
     alone = roc_band(scores, labels, np.arange(60))
-    same = roc_band(np.repeat(scores, 4), np.repeat(labels, 4), np.repeat(np.arange(60), 4))
+    same = roc_band(
+        np.repeat(scores, 4), np.repeat(labels, 4), np.repeat(np.arange(60), 4)
+    )
     as_if = roc_band(np.repeat(scores, 4), np.repeat(labels, 4), np.arange(240))
-    assert (same.high - same.low).mean() == pytest.approx((alone.high - alone.low).mean())
+    assert (same.high - same.low).mean() == pytest.approx(
+        (alone.high - alone.low).mean()
+    )
     assert (as_if.high - as_if.low).mean() < 0.7 * (same.high - same.low).mean()
 
 

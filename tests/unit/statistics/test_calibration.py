@@ -30,7 +30,8 @@ def drawn(seed, cases=200, slope=2.0, intercept=-0.5):
 
 
 def logistic_regression_on_platts_targets(scores, labels):
-    positives, negatives = labels.sum(), (~labels).sum()
+    positives = labels.sum()
+    negatives = (~labels).sum()
     targets = np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     design = np.concatenate([scores, scores])[:, None]
     outcomes = np.repeat([1, 0], scores.size)
@@ -66,9 +67,12 @@ def test_the_unit_of_the_scores_does_not_matter(seed, unit, offset):
 
 def test_the_mean_probability_is_the_mean_target():
     scores, labels = drawn(seed=1)
-    positives, total = labels.sum(), labels.size
+    positives = labels.sum()
+    total = labels.size
     negatives = total - positives
-    target = (positives * (positives + 1) / (positives + 2) + negatives / (negatives + 2)) / total
+    target = (
+        positives * (positives + 1) / (positives + 2) + negatives / (negatives + 2)
+    ) / total
     assert fit_sigmoid(scores, labels).apply(scores).mean() == pytest.approx(target)
 
 
@@ -101,17 +105,21 @@ def test_applying_keeps_the_shape():
     assert Sigmoid(1.0, 0.0).apply(np.zeros((2, 3))).shape == (2, 3)
 
 
-@pytest.mark.parametrize(("prevalence", "risk"), [(0.23, 0.23), (0.15, 0.15), (0.5, 0.5)])
-def test_an_even_score_from_balanced_training_means_the_clinics_prevalence(prevalence, risk):
+@pytest.mark.parametrize(
+    ("prevalence", "risk"), [(0.23, 0.23), (0.15, 0.15), (0.5, 0.5)]
+)
+def test_an_even_score_from_balanced_training_means_the_clinics_prevalence(
+    prevalence, risk
+):
     assert shift_prior(0.5, 0.5, prevalence) == pytest.approx(risk)
 
 
 @settings(max_examples=50, deadline=None)
 @given(fractions, fractions, fractions)
 def test_shifting_there_and_back_changes_nothing(probability, first, second):
-    assert shift_prior(shift_prior(probability, first, second), second, first) == pytest.approx(
-        probability
-    )
+    assert shift_prior(
+        shift_prior(probability, first, second), second, first
+    ) == pytest.approx(probability)
 
 
 @settings(max_examples=50, deadline=None)
@@ -126,7 +134,8 @@ def test_certainty_is_not_shifted():
 
 
 @pytest.mark.parametrize(
-    "arguments", [(50, 0.5, 0.2), (float("nan"), 0.5, 0.2), (0.5, 0.0, 0.2), (0.5, 0.5, 1.0)]
+    "arguments",
+    [(50, 0.5, 0.2), (float("nan"), 0.5, 0.2), (0.5, 0.0, 0.2), (0.5, 0.5, 1.0)],
 )
 def test_percentages_and_impossible_prevalences_are_refused(arguments):
     with pytest.raises(ProbabilityInvalid):
@@ -142,7 +151,9 @@ def test_brier_is_scikit_learns():
 
 def test_calibration_error_of_two_bins_by_hand():
     # Bin 0.2-0.3: risk 0.25, rate 0.5, 2 cases; bin 0.9-1: risk 1, rate 1, 2 cases.
-    assert expected_calibration_error([0.25, 0.25, 1.0, 1.0], [0, 1, 1, 1]) == pytest.approx(0.125)
+    assert expected_calibration_error(
+        [0.25, 0.25, 1.0, 1.0], [0, 1, 1, 1]
+    ) == pytest.approx(0.125)
 
 
 def test_honest_risks_have_almost_no_calibration_error_and_overconfident_ones_do():
@@ -153,7 +164,9 @@ def test_honest_risks_have_almost_no_calibration_error_and_overconfident_ones_do
 
 def test_the_curve_is_scikit_learns():
     scores, labels = drawn(seed=4, cases=300)
-    observed, stated = sklearn.calibration.calibration_curve(labels, expit(scores), n_bins=7)
+    observed, stated = sklearn.calibration.calibration_curve(
+        labels, expit(scores), n_bins=7
+    )
     curve = calibration_curve(expit(scores), labels, bins=7)
     assert [point.observed for point in curve] == pytest.approx(observed)
     assert [point.mean_probability for point in curve] == pytest.approx(stated)
@@ -181,7 +194,9 @@ def test_bins_without_a_case_are_left_out():
 def test_the_curve_and_the_calibration_error_look_at_the_same_bins():
     scores, labels = drawn(seed=6)
     curve = calibration_curve(expit(scores), labels)
-    gaps = [point.count * abs(point.mean_probability - point.observed) for point in curve]
+    gaps = [
+        point.count * abs(point.mean_probability - point.observed) for point in curve
+    ]
     assert expected_calibration_error(expit(scores), labels) == pytest.approx(
         sum(gaps) / labels.size
     )

@@ -14,7 +14,8 @@ def readers(random, images, apart=1.0):
 def test_where_every_image_is_a_patient_it_is_delongs():
     scores, labels = readers(np.random.default_rng(1), 60)
     areas = clustered_areas(scores, labels, np.arange(60))
-    found, expected = areas.paired(), delong_test(*scores, labels)
+    found = areas.paired()
+    expected = delong_test(*scores, labels)
     assert vars(found) == pytest.approx(vars(expected))
     interval = delong_interval(scores[0], labels)
     assert vars(areas.interval(0)) == pytest.approx(vars(interval))
@@ -50,7 +51,8 @@ def test_its_interval_covers_the_truth_where_patients_bring_several_images():
 
     scores, labels, _ = sample(20_000)
     truth = clustered_areas(scores, labels, np.arange(labels.size)).values[0]
-    covered, naive = [], []
+    covered = []
+    naive = []
     for _ in range(200):
         scores, labels, patients = sample(60)
         for kept, clusters in ((covered, patients), (naive, np.arange(labels.size))):

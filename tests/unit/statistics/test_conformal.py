@@ -22,11 +22,14 @@ def p_value(calibration, own):
 @given(st.integers(0, 10_000), st.sampled_from([0.8, 0.9, 0.95]))
 def test_a_class_is_in_the_set_where_its_p_value_exceeds_the_error(seed, coverage):
     random = np.random.default_rng(seed)
-    chances, labels = random.random(60), np.arange(60) % 3 == 0
+    chances = random.random(60)
+    labels = np.arange(60) % 3 == 0
     new = random.random(20)
     sets = fit_conformal(chances, labels, coverage).sets(new)
     error = 1 - coverage + 1e-9
-    assert sets[:, 1].tolist() == [p_value(chances[labels], chance) > error for chance in new]
+    assert sets[:, 1].tolist() == [
+        p_value(chances[labels], chance) > error for chance in new
+    ]
     assert sets[:, 0].tolist() == [
         p_value(1 - chances[~labels], 1 - chance) > error for chance in new
     ]
@@ -55,7 +58,9 @@ def test_too_few_cases_of_a_class_admit_it_always():
     assert fitted.sets([0.0, 1.0])[:, 1].all()
 
 
-@pytest.mark.parametrize(("chances", "coverage"), [([0.2, 0.8], 1.0), ([0.2, 1.8], 0.9)])
+@pytest.mark.parametrize(
+    ("chances", "coverage"), [([0.2, 0.8], 1.0), ([0.2, 1.8], 0.9)]
+)
 def test_what_is_no_probability_is_refused(chances, coverage):
     with pytest.raises(ProbabilityInvalid):
         fit_conformal(chances, [0, 1], coverage)
@@ -70,12 +75,17 @@ def test_one_class_has_no_floor():
 @given(st.integers(0, 10_000), st.booleans())
 def test_p_values_count_the_cases_of_the_class_that_are_at_least_as_strange(seed, tied):
     random = np.random.default_rng(seed)
-    chances, labels, new = random.random(50), np.arange(50) % 4 == 0, random.random(12)
+    chances = random.random(50)
+    labels = np.arange(50) % 4 == 0
+    new = random.random(12)
     if tied:
-        chances, new = chances.round(1), new.round(1)
+        chances = chances.round(1)
+        new = new.round(1)
     found = ConformalCases.of(chances, labels).p_values(new)
     assert found[:, 1].tolist() == [p_value(chances[labels], chance) for chance in new]
-    assert found[:, 0].tolist() == [p_value(-chances[~labels], -chance) for chance in new]
+    assert found[:, 0].tolist() == [
+        p_value(-chances[~labels], -chance) for chance in new
+    ]
 
 
 def test_p_values_of_new_cases_err_as_often_as_they_say():
@@ -85,13 +95,16 @@ def test_p_values_of_new_cases_err_as_often_as_they_say():
         cases = ConformalCases.of(*draw(random, 100))
         chances, labels = draw(random, 200)
         found = cases.p_values(chances)
-        wrong.append([(found[~labels, 0] <= 0.1).mean(), (found[labels, 1] <= 0.1).mean()])
+        wrong.append(
+            [(found[~labels, 0] <= 0.1).mean(), (found[labels, 1] <= 0.1).mean()]
+        )
     assert (np.mean(wrong, axis=0) < 0.105).all()
     assert np.mean(wrong, axis=0) == pytest.approx([0.1, 0.1], abs=0.03)
 
 
 def test_coverage_tells_each_class_apart_with_counts_and_intervals():
-    benign_p, malignant_p = [0.9, 0.3, 0.02, 0.5, 0.04], [0.01, 0.4, 0.7, 0.8, 0.03]
+    benign_p = [0.9, 0.3, 0.02, 0.5, 0.04]
+    malignant_p = [0.01, 0.4, 0.7, 0.8, 0.03]
     (found,) = conformal_coverage(benign_p, malignant_p, [0, 0, 0, 1, 1], [0.1])
     assert (found.benign.covered.successes, found.benign.cases) == (2, 3)
     assert (found.benign.single, found.benign.both, found.benign.neither) == (2, 1, 0)
@@ -101,7 +114,11 @@ def test_coverage_tells_each_class_apart_with_counts_and_intervals():
     assert told["promised"] == pytest.approx(0.9)
     assert told["malignant"]["coverage"]["value"] == 0.5
     assert (
-        0 < told["malignant"]["coverage"]["low"] < 0.5 < told["malignant"]["coverage"]["high"] < 1
+        0
+        < told["malignant"]["coverage"]["low"]
+        < 0.5
+        < told["malignant"]["coverage"]["high"]
+        < 1
     )
     assert told["all"]["mean_size"] == pytest.approx(1.2)
 

@@ -30,16 +30,18 @@ def test_the_rates_of_a_published_reader():
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30))
 def test_the_counts_are_scikit_learns_with_malignant_as_positive(cases):
     called, malignant = np.array(cases).T
-    (tn, fp), (fn, tp) = sklearn.metrics.confusion_matrix(malignant, called, labels=[False, True])
+    (tn, fp), (fn, tp) = sklearn.metrics.confusion_matrix(
+        malignant, called, labels=[False, True]
+    )
     assert ConfusionTable.from_decisions(called, malignant) == ConfusionTable(
         tp=tp, fn=fn, fp=fp, tn=tn
     )
 
 
 def test_a_score_at_the_cutoff_is_called_malignant():
-    assert ConfusionTable.from_scores([0.4, 0.5, 0.6], [0, 1, 1], cutoff=0.5) == ConfusionTable(
-        2, 0, 0, 1
-    )
+    assert ConfusionTable.from_scores(
+        [0.4, 0.5, 0.6], [0, 1, 1], cutoff=0.5
+    ) == ConfusionTable(2, 0, 0, 1)
 
 
 def test_one_class_alone_can_be_counted():

@@ -5,14 +5,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.statistics import Interval, Scale, SingleClass, delong_interval, delong_test, roc_auc
+from shared.statistics import (
+    Interval,
+    Scale,
+    SingleClass,
+    delong_interval,
+    delong_test,
+    roc_auc,
+)
 
 
 def readers(seed, cases=60, shift=1.0):
     random = np.random.default_rng(seed)
     labels = random.permutation(np.arange(cases) % 2 == 0)
     shared = random.normal(size=cases) + shift * labels
-    return shared + random.normal(size=cases), shared + random.normal(size=cases), labels
+    return (
+        shared + random.normal(size=cases),
+        shared + random.normal(size=cases),
+        labels,
+    )
 
 
 def kernel(scores, labels):
@@ -22,7 +33,8 @@ def kernel(scores, labels):
 
 
 def covariance_by_definition(first, second, labels):
-    a, b = kernel(first, labels), kernel(second, labels)
+    a = kernel(first, labels)
+    b = kernel(second, labels)
     by_malignant = np.cov(a.mean(axis=1), b.mean(axis=1)) / labels.sum()
     by_benign = np.cov(a.mean(axis=0), b.mean(axis=0)) / (~labels).sum()
     return by_malignant + by_benign
@@ -33,11 +45,14 @@ def covariance_by_definition(first, second, labels):
 def test_the_paired_test_has_the_variance_of_the_definition(seed, rounded):
     first, second, labels = readers(seed)
     if rounded:
-        first, second = first.round(), second.round()
+        first = first.round()
+        second = second.round()
     test = delong_test(first, second, labels)
     covariance = covariance_by_definition(first, second, labels)
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    assert test.difference == pytest.approx(roc_auc(first, labels) - roc_auc(second, labels))
+    assert test.difference == pytest.approx(
+        roc_auc(first, labels) - roc_auc(second, labels)
+    )
     assert test.standard_error == pytest.approx(math.sqrt(variance))
     assert test.p_value == pytest.approx(math.erfc(abs(test.z) / math.sqrt(2)))
 
@@ -53,7 +68,10 @@ def test_the_normal_interval_is_the_estimate_with_its_error_either_way():
 def test_the_logit_interval_is_symmetric_on_the_logit_scale():
     scores, _, labels = readers(seed=3)
     interval = delong_interval(scores, labels)
-    logits = [math.log(p / (1 - p)) for p in (interval.low, roc_auc(scores, labels), interval.high)]
+    logits = [
+        math.log(p / (1 - p))
+        for p in (interval.low, roc_auc(scores, labels), interval.high)
+    ]
     assert logits[1] - logits[0] == pytest.approx(logits[2] - logits[1])
 
 
@@ -69,7 +87,9 @@ def test_the_interval_covers_the_true_area_about_as_often_as_it_says():
     truth = 0.76025  # P(X > Y) for normal scores one standard deviation apart: Phi(1 / sqrt 2)
     random = np.random.default_rng(7)
     labels = np.arange(80) % 2 == 0
-    drawn = (delong_interval(random.normal(size=80) + labels, labels) for _ in range(400))
+    drawn = (
+        delong_interval(random.normal(size=80) + labels, labels) for _ in range(400)
+    )
     covered = np.mean([interval.low <= truth <= interval.high for interval in drawn])
     assert 0.92 <= covered <= 0.98
 
@@ -82,7 +102,8 @@ def test_a_reader_does_not_differ_from_itself():
 
 def test_exchanging_the_readers_changes_the_sign_only():
     first, second, labels = readers(seed=2)
-    there, back = delong_test(first, second, labels), delong_test(second, first, labels)
+    there = delong_test(first, second, labels)
+    back = delong_test(second, first, labels)
     assert there.z == pytest.approx(-back.z)
     assert there.p_value == pytest.approx(back.p_value)
 

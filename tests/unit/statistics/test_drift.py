@@ -31,7 +31,9 @@ def test_a_known_shift_has_its_known_psi_and_distance(shift):
     values = norm.ppf((np.arange(20_000) + 0.5) / 20_000) + shift
     found = drift(tally(values, NORMAL), NORMAL)
     assert found.stability.psi == pytest.approx(known_psi(shift), rel=0.02, abs=1e-4)
-    assert found.ks.distance == pytest.approx(2 * norm.cdf(abs(shift) / 2) - 1, abs=0.003)
+    assert found.ks.distance == pytest.approx(
+        2 * norm.cdf(abs(shift) / 2) - 1, abs=0.003
+    )
     assert known_psi(shift) <= shift**2 + 1e-12
 
 
@@ -59,7 +61,9 @@ def test_a_reference_of_few_cases_widens_the_limits_as_its_own_chance_asks():
     for _ in range(400):
         table = np.quantile(random.normal(size=120), LEVELS)
         states.append(
-            drift(tally(random.normal(size=400), table), table, reference_cases=120).state
+            drift(
+                tally(random.normal(size=400), table), table, reference_cases=120
+            ).state
         )
     assert states.count(DriftState.OK) >= 370
     assert states.count(DriftState.ALARM) <= 8
@@ -67,7 +71,11 @@ def test_a_reference_of_few_cases_widens_the_limits_as_its_own_chance_asks():
 
 def test_the_usual_limits_hold_once_there_are_cases_enough():
     values = norm.ppf((np.arange(2_000) + 0.5) / 2_000)
-    for shift, state in ((0.1, DriftState.OK), (0.4, DriftState.WATCH), (0.8, DriftState.ALARM)):
+    for shift, state in (
+        (0.1, DriftState.OK),
+        (0.4, DriftState.WATCH),
+        (0.8, DriftState.ALARM),
+    ):
         found = population_stability(tally(values + shift, NORMAL), NORMAL)
         assert (found.watch_from, found.alarm_from, found.state) == (0.1, 0.25, state)
 
@@ -90,17 +98,18 @@ def test_the_test_agrees_with_scipys_up_to_a_step_of_the_table(seed, cases):
     found = ks_against(tally(values, table), table)
     assert found.distance <= exact.statistic + 1e-12
     assert found.p_value >= exact.pvalue - 1e-12
-    assert exact.statistic - found.distance <= 0.01 + np.max(tally(values, table)) / cases
+    assert (
+        exact.statistic - found.distance <= 0.01 + np.max(tally(values, table)) / cases
+    )
 
 
 def test_against_the_reference_cases_themselves_it_is_the_two_sample_test():
     random = np.random.default_rng(8)
-    training, values = random.normal(size=2_001), random.normal(0.12, 1, 900)
+    training = random.normal(size=2_001)
+    values = random.normal(0.12, 1, 900)
     table = np.quantile(training, LEVELS)
-    found, exact = (
-        ks_against(tally(values, table), table, 2_001),
-        ks_2samp(values, training, method="asymp"),
-    )
+    found = ks_against(tally(values, table), table, 2_001)
+    exact = ks_2samp(values, training, method="asymp")
     assert found.distance == pytest.approx(exact.statistic, abs=0.012)
     assert found.p_value == pytest.approx(exact.pvalue, rel=1.0)
 
@@ -113,7 +122,8 @@ def test_against_the_reference_cases_themselves_it_is_the_two_sample_test():
     st.lists(st.integers(-2, 8), min_size=1, max_size=80),
 )
 def test_ties_are_counted_like_any_value(reference, values):
-    table, steps = np.sort(reference), len(reference) - 1
+    table = np.sort(reference)
+    steps = len(reference) - 1
     counts = tally(values, table)
     assert counts.sum() == len(values)
     ks = ks_against(counts, table)
@@ -137,7 +147,8 @@ def test_of_several_components_the_worst_counts_and_looking_often_costs():
     random = np.random.default_rng(9)
     values = random.normal([0, 0, 0.8, 0], size=(400, 4))
     counts = [tally(column, NORMAL) for column in values.T]
-    together, alone = components_drift(counts, [NORMAL] * 4), drift(counts[2], NORMAL)
+    together = components_drift(counts, [NORMAL] * 4)
+    alone = drift(counts[2], NORMAL)
     assert (together.component, together.state) == (2, DriftState.ALARM)
     assert together.stability.psi == alone.stability.psi
     assert together.ks.p_value == pytest.approx(4 * alone.ks.p_value)

@@ -17,7 +17,8 @@ LABELS = np.random.default_rng(1).random(CASES) < 0.5
 def readings(quality=3.0, cutoff=0.5, seed=2, **changes):
     """A model's calibrated readings; the higher its quality, the fewer it confuses."""
     logits = (
-        np.random.default_rng(seed).normal(size=CASES) * quality**0.5 + (LABELS - 0.5) * quality
+        np.random.default_rng(seed).normal(size=CASES) * quality**0.5
+        + (LABELS - 0.5) * quality
     )
     risks = 1 / (1 + np.exp(-logits))
     given = {
@@ -30,7 +31,9 @@ def readings(quality=3.0, cutoff=0.5, seed=2, **changes):
     return Readings(**given | changes)
 
 
-def judged(candidate, live=None, policy=POLICY, labels=LABELS, sites=SITES, patients=None):
+def judged(
+    candidate, live=None, policy=POLICY, labels=LABELS, sites=SITES, patients=None
+):
     return weigh(candidate, live, labels, sites, policy, patients)
 
 
@@ -41,11 +44,21 @@ def codes(judgement, weight):
 def test_a_candidate_as_good_as_the_live_model_passes_with_all_its_figures():
     judgement = judged(readings(8), readings(8, seed=3))
     assert judgement.verdict is GateVerdict.PASSED
-    assert codes(judgement, Weight.FOR) == {"auc-not-worse", "sensitivity-kept", "calibrated"}
+    assert codes(judgement, Weight.FOR) == {
+        "auc-not-worse",
+        "sensitivity-kept",
+        "calibrated",
+    }
     figures = json.loads(json.dumps(judgement.figures, allow_nan=False))
     assert (figures["images"], figures["malignant"]) == (CASES, LABELS.sum())
     assert figures["candidate"]["auc"]["low"] < figures["candidate"]["auc"]["value"]
-    assert figures["comparison"].keys() >= {"difference", "low", "high", "p_value", "margin"}
+    assert figures["comparison"].keys() >= {
+        "difference",
+        "low",
+        "high",
+        "p_value",
+        "margin",
+    }
     assert [row["site"] for row in figures["sites"]] == ["north", "south"]
     assert figures["worst_site"] in ("north", "south")
     assert judgement.policy == {**vars(POLICY)}
@@ -53,14 +66,22 @@ def test_a_candidate_as_good_as_the_live_model_passes_with_all_its_figures():
 
 def test_what_is_drawn_of_both_models_is_kept_with_the_judgement():
     sizes = [5.0, 15.0, 30.0, None] * (CASES // 4)
-    figures = weigh(readings(8), readings(8, seed=3), LABELS, SITES, POLICY, sizes_mm=sizes).figures
+    figures = weigh(
+        readings(8), readings(8, seed=3), LABELS, SITES, POLICY, sizes_mm=sizes
+    ).figures
     for side in ("candidate", "live"):
         drawn = figures[side]["evaluation"]
         assert sum(drawn["table"].values()) == CASES
         assert sum(each["count"] for each in drawn["calibration"]) == CASES
-        assert [row["band"] for row in drawn["sizes"]] == ["under-10", "10-20", "20-40", "unknown"]
+        assert [row["band"] for row in drawn["sizes"]] == [
+            "under-10",
+            "10-20",
+            "20-40",
+            "unknown",
+        ]
         assert [row["site"] for row in drawn["sites"]] == ["north", "south"]
-    paired, comparison = figures["paired"], figures["comparison"]
+    paired = figures["paired"]
+    comparison = figures["comparison"]
     assert paired["difference"] == comparison["difference"]
     assert paired["low"] < comparison["low"] < comparison["high"] < paired["high"]
 
@@ -93,7 +114,10 @@ def test_risks_that_are_off_fail_on_their_calibration_alone():
 def test_risks_are_judged_at_the_prevalence_of_the_test_images():
     """Calibrated at another prevalence they are right once they are carried over, as the service does."""
     elsewhere = shift_prior(readings(8).risks, 0.5, 0.1)
-    assert judged(readings(8, risks=elsewhere, prevalence=0.1)).verdict is GateVerdict.PASSED
+    assert (
+        judged(readings(8, risks=elsewhere, prevalence=0.1)).verdict
+        is GateVerdict.PASSED
+    )
     assert judged(readings(8, risks=elsewhere)).verdict is GateVerdict.FAILED
 
 
@@ -136,7 +160,8 @@ def test_no_test_images_at_all_are_not_judged():
 
 
 def test_images_that_it_cannot_read_count_against_a_candidate():
-    whole, lost = readings(8), readings(8)
+    whole = readings(8)
+    lost = readings(8)
     unread = np.flatnonzero(LABELS)[:40]
     for column in (lost.scores, lost.risks):
         column[unread] = np.nan
@@ -158,7 +183,9 @@ def test_a_candidate_that_reads_nothing_fails_and_its_figures_can_be_kept():
 
 def test_a_site_where_few_are_found_is_noted_and_named_the_worst():
     called = np.where(np.array(SITES) == "south", 0, readings(8).called)
-    judgement = judged(readings(8, called=called), policy=replace(POLICY, sensitivity_floor=0.4))
+    judgement = judged(
+        readings(8, called=called), policy=replace(POLICY, sensitivity_floor=0.4)
+    )
     assert judgement.verdict is GateVerdict.PASSED
     assert "site-below-floor" in codes(judgement, Weight.NOTE)
     assert judgement.figures["worst_site"] == "south"
@@ -166,7 +193,11 @@ def test_a_site_where_few_are_found_is_noted_and_named_the_worst():
 
 def test_images_of_no_known_site_have_a_row_of_their_own():
     judgement = judged(readings(8), sites=[None, *SITES[1:]])
-    assert [row["site"] for row in judgement.figures["sites"]] == ["(no site)", "north", "south"]
+    assert [row["site"] for row in judgement.figures["sites"]] == [
+        "(no site)",
+        "north",
+        "south",
+    ]
     assert judgement.figures["sites"][0]["auc"] is None
 
 
@@ -186,7 +217,10 @@ def test_images_of_the_same_patients_widen_the_intervals():
         alone["candidate"]["auc"]["value"]
     )
     assert together["candidate"]["auc"]["low"] < alone["candidate"]["auc"]["low"]
-    assert together["comparison"]["standard_error"] != alone["comparison"]["standard_error"]
+    assert (
+        together["comparison"]["standard_error"]
+        != alone["comparison"]["standard_error"]
+    )
 
 
 def test_malignant_images_of_a_single_patient_are_not_judged():

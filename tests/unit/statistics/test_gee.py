@@ -49,7 +49,8 @@ def test_the_fit_is_that_of_statsmodels(seed, missing):
 
 
 def test_several_cases_of_one_patient_are_one_cluster():
-    correct, patients = readers(7, missing=0.2), np.arange(90) // 3
+    correct = readers(7, missing=0.2)
+    patients = np.arange(90) // 3
     logits, covariance, _ = by_statsmodels(correct, patients)
     rates = gee_rates(correct, clusters=[f"patient {number:02}" for number in patients])
     assert rates.logits == pytest.approx(logits, abs=1e-9)
@@ -61,7 +62,9 @@ def test_intervals_and_comparisons_are_statsmodels_wald():
     logits, covariance, _ = by_statsmodels(correct)
     rates = gee_rates(correct)
     error = math.sqrt(covariance[1, 1])
-    ends = [1 / (1 + math.exp(-(logits[1] + side * 1.959964 * error))) for side in (-1, 1)]
+    ends = [
+        1 / (1 + math.exp(-(logits[1] + side * 1.959964 * error))) for side in (-1, 1)
+    ]
     assert (rates.rates[1].interval.low, rates.rates[1].interval.high) == pytest.approx(
         ends, abs=1e-6
     )
@@ -75,9 +78,12 @@ def test_intervals_and_comparisons_are_statsmodels_wald():
 
 
 def test_answers_that_are_not_judged_do_not_count():
-    correct, blind = readers(2), np.random.default_rng(8).random((4, 90)) < 0.2
+    correct = readers(2)
+    blind = np.random.default_rng(8).random((4, 90)) < 0.2
     masked = gee_rates(correct, judged=~blind)
-    assert masked.logits == pytest.approx(gee_rates(np.where(blind, np.nan, correct)).logits)
+    assert masked.logits == pytest.approx(
+        gee_rates(np.where(blind, np.nan, correct)).logits
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -91,12 +97,17 @@ def test_where_all_judge_all_each_interval_is_that_of_the_counts(seed):
     for rate in rates:
         counts = logit_wald(rate.right, rate.judged)
         assert rate.value == pytest.approx(rate.right / 90)
-        assert (rate.interval.low, rate.interval.high) == pytest.approx((counts.low, counts.high))
+        assert (rate.interval.low, rate.interval.high) == pytest.approx(
+            (counts.low, counts.high)
+        )
 
 
 def test_patients_with_several_images_part_readers_with_equal_counts():
-    alternating, in_blocks = np.tile([1, 0], 50), np.repeat([1, 0], 50)
-    spread, clustered = gee_rates([alternating, in_blocks], clusters=np.arange(100) // 2).rates
+    alternating = np.tile([1, 0], 50)
+    in_blocks = np.repeat([1, 0], 50)
+    spread, clustered = gee_rates(
+        [alternating, in_blocks], clusters=np.arange(100) // 2
+    ).rates
     assert spread.right == clustered.right
     assert spread.interval.high < clustered.interval.high
 
@@ -137,7 +148,9 @@ def test_one_judge_is_the_counts():
 
 
 def test_the_regression_alone_refuses_an_infinite_logit():
-    assert gee_logistic(readers(0)).logits == pytest.approx(gee_rates(readers(0)).logits)
+    assert gee_logistic(readers(0)).logits == pytest.approx(
+        gee_rates(readers(0)).logits
+    )
     with pytest.raises(JudgementsInvalid, match="infinite"):
         gee_logistic([[1, 1, 1], [1, 0, 1]])
 
@@ -167,4 +180,6 @@ def test_any_small_table_gives_rates_or_a_named_refusal():
         except (JudgementsInvalid, GeeNotConverged):
             continue
         assert np.isfinite(rates.covariance).all()
-        assert all(0 <= r.interval.low <= r.value <= r.interval.high <= 1 for r in rates.rates)
+        assert all(
+            0 <= r.interval.low <= r.value <= r.interval.high <= 1 for r in rates.rates
+        )

@@ -51,24 +51,33 @@ def test_l19s_intervals_are_wald_on_the_logit_scale(correct, total, low, high):
     estimate = correct / total
     logit_error = (logit(estimate) - logit(low / 100)) / 1.959964
     interval = logit_interval(estimate, logit_error * estimate * (1 - estimate))
-    rounding_of_low = 0.005 * (high / 100 * (1 - high / 100)) / (low / 100 * (1 - low / 100))
+    rounding_of_low = (
+        0.005 * (high / 100 * (1 - high / 100)) / (low / 100 * (1 - low / 100))
+    )
     assert 100 * interval.high == pytest.approx(high, abs=0.005 + rounding_of_low)
 
 
 @pytest.mark.parametrize(("correct", "total", "low", "high"), L19.values(), ids=L19)
-def test_the_counts_alone_come_within_six_tenths_of_a_point_of_l19(correct, total, low, high):
+def test_the_counts_alone_come_within_six_tenths_of_a_point_of_l19(
+    correct, total, low, high
+):
     """Not nearer: two readers with 63 of 100 each have different printed intervals.
 
     A GEE of complete readings with images as clusters would give the counts' own (see test_gee.py); what L19 clustered
     by, or which readings were missing, is not published, so the printed ends cannot be had exactly.
     """
     interval = logit_wald(correct, total)
-    assert (100 * interval.low, 100 * interval.high) == pytest.approx((low, high), abs=0.6)
+    assert (100 * interval.low, 100 * interval.high) == pytest.approx(
+        (low, high), abs=0.6
+    )
 
 
 def test_a_row_of_l19_without_correlation_is_met_to_the_printed_decimals():
     interval = logit_wald(96, 100)
-    assert (round(100 * interval.low, 2), round(100 * interval.high, 2)) == (89.82, 98.49)
+    assert (round(100 * interval.low, 2), round(100 * interval.high, 2)) == (
+        89.82,
+        98.49,
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -76,23 +85,31 @@ def test_a_row_of_l19_without_correlation_is_met_to_the_printed_decimals():
 def test_wilson_is_scipys(proportion, level):
     expected = scipy.stats.binomtest(*proportion).proportion_ci(level, method="wilson")
     interval = wilson(*proportion, level)
-    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert (interval.low, interval.high) == pytest.approx(
+        (expected.low, expected.high), abs=1e-12
+    )
 
 
 @settings(max_examples=60, deadline=None)
 @given(proportions, st.sampled_from(IntervalMethod))
-def test_an_interval_holds_its_estimate_and_mirrors_with_the_failures(proportion, method):
+def test_an_interval_holds_its_estimate_and_mirrors_with_the_failures(
+    proportion, method
+):
     successes, total = proportion
     interval = Proportion(successes, total).interval(method)
     mirrored = Proportion(total - successes, total).interval(method)
     assert 0 <= interval.low <= successes / total <= interval.high <= 1
-    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((interval.low, interval.high))
+    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx(
+        (interval.low, interval.high)
+    )
 
 
 @settings(max_examples=30, deadline=None)
 @given(proportions, st.sampled_from(IntervalMethod))
 def test_more_confidence_is_never_narrower(proportion, method):
-    narrow, wide = (Proportion(*proportion).interval(method, level) for level in (0.9, 0.99))
+    narrow, wide = (
+        Proportion(*proportion).interval(method, level) for level in (0.9, 0.99)
+    )
     assert wide.low <= narrow.low
     assert narrow.high <= wide.high
 

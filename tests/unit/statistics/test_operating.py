@@ -18,7 +18,8 @@ from shared.statistics import (
 @given(st.integers(0, 10_000), st.sampled_from([0.8, 0.9, 0.95]))
 def test_the_cutoff_is_the_conformal_floor_of_the_malignant_class(seed, target):
     random = np.random.default_rng(seed)
-    scores, labels = random.random(120), np.arange(120) % 3 == 0
+    scores = random.random(120)
+    labels = np.arange(120) % 3 == 0
     found = sensitivity_cutoff(scores, labels, target)
     assert found.promised
     assert found.cutoff == fit_conformal(scores, labels, target).malignant_floor
@@ -29,13 +30,17 @@ def test_new_malignant_cases_reach_the_cutoff_as_often_as_promised():
     random = np.random.default_rng(3)
     reached = []
     for _ in range(300):
-        cutoff = sensitivity_cutoff(random.normal(size=60), np.arange(60) % 2, 0.9).cutoff
+        cutoff = sensitivity_cutoff(
+            random.normal(size=60), np.arange(60) % 2, 0.9
+        ).cutoff
         reached.append(np.mean(random.normal(size=500) >= cutoff))
     assert 0.9 < np.mean(reached) < 0.94
 
 
 @pytest.mark.parametrize(("malignant", "promised"), [(18, False), (19, True)])
-def test_a_high_sensitivity_is_promised_from_enough_malignant_cases_only(malignant, promised):
+def test_a_high_sensitivity_is_promised_from_enough_malignant_cases_only(
+    malignant, promised
+):
     scores = np.arange(malignant + 5) / 100
     found = sensitivity_cutoff(scores, np.arange(malignant + 5) >= 5, 0.95)
     assert (found.cutoff, found.promised) == (0.05, promised)
@@ -49,9 +54,12 @@ def test_a_target_outside_the_unit_interval_and_a_single_class_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("asked", "given"), [(0.8, 0.8), (0.81, 0.9), (0.9, 0.9), (0.85 + 0.05, 0.9), (0.95, 0.9)]
+    ("asked", "given"),
+    [(0.8, 0.8), (0.81, 0.9), (0.9, 0.9), (0.85 + 0.05, 0.9), (0.95, 0.9)],
 )
-def test_the_point_of_a_target_is_never_less_sensitive_where_one_is_as_sensitive(asked, given):
+def test_the_point_of_a_target_is_never_less_sensitive_where_one_is_as_sensitive(
+    asked, given
+):
     points = [
         OperatingPoint(target, 1 - target, True, Proportion(1, 2), Proportion(1, 2))
         for target in (0.8, 0.9)
@@ -60,7 +68,9 @@ def test_the_point_of_a_target_is_never_less_sensitive_where_one_is_as_sensitive
 
 
 def test_a_point_tells_counts_and_intervals():
-    told = OperatingPoint(0.9, 0.3, False, Proportion(9, 10), Proportion(0, 0)).to_json()
+    told = OperatingPoint(
+        0.9, 0.3, False, Proportion(9, 10), Proportion(0, 0)
+    ).to_json()
     assert (told["target"], told["cutoff"], told["promised"]) == (0.9, 0.3, False)
     assert (
         told["sensitivity"]["value"],

@@ -45,10 +45,16 @@ def test_a_published_example():
 
 def test_judges_without_a_discordant_case_do_not_differ():
     test = mcnemar([1, 0, 1], [1, 0, 1])
-    assert (test.only_first, test.only_second, test.p_value, test.exact) == (0, 0, 1.0, True)
+    assert (test.only_first, test.only_second, test.p_value, test.exact) == (
+        0,
+        0,
+        1.0,
+        True,
+    )
 
 
-CALLED_FIRST, CALLED_SECOND = [1, 1, 0, 0, 1, 0], [1, 0, 0, 1, 1, 0]
+CALLED_FIRST = [1, 1, 0, 0, 1, 0]
+CALLED_SECOND = [1, 0, 0, 1, 1, 0]
 LABELS = [1, 1, 1, 0, 0, 0]
 
 

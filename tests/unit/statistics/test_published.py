@@ -55,7 +55,9 @@ def test_a_network_of_the_deck_took_benign_as_positive(row):
     """Its one table over 50 positive cases is, with the classes exchanged, a table over 100 malignant ones."""
     accuracy, sensitivity, specificity = row
     (mirrored,) = tables_behind(*row, malignant=50, benign=100)
-    (table,) = tables_behind(accuracy, specificity, sensitivity, malignant=100, benign=50)
+    (table,) = tables_behind(
+        accuracy, specificity, sensitivity, malignant=100, benign=50
+    )
     assert (table.tp, table.fn, table.fp, table.tn) == (
         mirrored.tn,
         mirrored.fp,
@@ -67,15 +69,19 @@ def test_a_network_of_the_deck_took_benign_as_positive(row):
 @pytest.mark.parametrize(("table", "printed"), L19.values(), ids=L19)
 def test_a_row_of_l19_gives_back_its_counts_and_only_those(table, printed):
     assert tables_behind(*printed, malignant=100, benign=50) == (table,)
-    assert not tables_behind(*printed, malignant=50, benign=100) or printed == (94, 94, 94)
+    assert not tables_behind(*printed, malignant=50, benign=100) or printed == (
+        94,
+        94,
+        94,
+    )
 
 
 @pytest.mark.parametrize(("table", "printed"), L19.values(), ids=L19)
 def test_the_counts_of_l19_print_as_its_rates(table, printed):
     measures = (Measure.ACCURACY, Measure.SENSITIVITY, Measure.SPECIFICITY)
-    assert [round(100 * table.proportion(measure).value, 2) for measure in measures] == list(
-        printed
-    )
+    assert [
+        round(100 * table.proportion(measure).value, 2) for measure in measures
+    ] == list(printed)
 
 
 def test_a_row_that_no_whole_cases_give_is_impossible():

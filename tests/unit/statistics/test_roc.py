@@ -13,9 +13,9 @@ from shared.statistics import (
     youden_cutoff,
 )
 
-tied_cases = st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40).filter(
-    lambda cases: len({label for _, label in cases}) == 2
-)
+tied_cases = st.lists(
+    st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=40
+).filter(lambda cases: len({label for _, label in cases}) == 2)
 
 
 def columns(cases):
@@ -77,7 +77,8 @@ def test_of_equally_good_cutoffs_the_most_sensitive_is_taken():
 
 
 def test_the_tie_rule_does_not_depend_on_the_order_of_cases():
-    scores, labels = np.array([0.0, 2, 2, 4, 4, 5]), np.array([0, 0, 1, 0, 1, 1])
+    scores = np.array([0.0, 2, 2, 4, 4, 5])
+    labels = np.array([0, 0, 1, 0, 1, 1])
     shuffles = (np.random.default_rng(seed).permutation(6) for seed in range(10))
     assert len({youden_cutoff(scores[order], labels[order]) for order in shuffles}) == 1
 
@@ -93,7 +94,10 @@ def test_no_score_lies_on_the_cutoff_and_none_parts_better(cases):
         return called[labels].mean() - called[~labels].mean()
 
     assert cutoff not in scores
-    assert youden(cutoff) >= max(youden(score) for score in set(scores) - {scores.min()}) - 1e-12
+    assert (
+        youden(cutoff)
+        >= max(youden(score) for score in set(scores) - {scores.min()}) - 1e-12
+    )
 
 
 def test_neighbouring_floats_are_still_parted():

@@ -20,7 +20,9 @@ def pairs():
     ours = np.clip(live + random.normal(0.02, 0.1, CASES), 0, 1)
 
     def decided(scores):
-        return np.where(scores > 0.6, "malignant", np.where(scores < 0.4, "benign", "refer"))
+        return np.where(
+            scores > 0.6, "malignant", np.where(scores < 0.4, "benign", "refer")
+        )
 
     return Pairs(
         live_scores=live,
@@ -42,7 +44,9 @@ def test_agreement_is_that_of_the_decisions(pairs):
     assert found.agreement.kappa == pytest.approx(
         cohen_kappa_score(pairs.live_decisions, pairs.decisions)
     )
-    assert found.agreement.kappa_low < found.agreement.kappa < found.agreement.kappa_high
+    assert (
+        found.agreement.kappa_low < found.agreement.kappa < found.agreement.kappa_high
+    )
     assert sum(found.decisions[each][each] for each in DECISIONS) == same.sum()
     assert sum(sum(row.values()) for row in found.decisions.values()) == CASES
 
@@ -61,9 +65,13 @@ def test_the_aucs_are_compared_on_cases_with_outcomes_only(pairs):
 def test_sensitivity_is_of_the_cases_a_model_decided(pairs):
     found = compare(pairs).outcomes
     known = np.isfinite(pairs.malignant)
-    sick, decided = known & (pairs.malignant == 1), pairs.decisions != "refer"
+    sick = known & (pairs.malignant == 1)
+    decided = pairs.decisions != "refer"
     assert found.candidate.sensitivity.of == (sick & decided).sum()
-    assert found.candidate.sensitivity.found == (sick & (pairs.decisions == "malignant")).sum()
+    assert (
+        found.candidate.sensitivity.found
+        == (sick & (pairs.decisions == "malignant")).sum()
+    )
     assert found.candidate.referred == (known & ~decided).sum()
     assert (
         found.live.specificity.of
@@ -74,7 +82,11 @@ def test_sensitivity_is_of_the_cases_a_model_decided(pairs):
 def test_each_hospital_and_each_week_has_its_own_cases(pairs):
     found = compare(pairs)
     assert [row.hospital for row in found.hospitals] == ["north", "south"]
-    assert [row.monday for row in found.weeks] == ["2026-11-23", "2026-11-30", "2026-12-07"]
+    assert [row.monday for row in found.weeks] == [
+        "2026-11-23",
+        "2026-11-30",
+        "2026-12-07",
+    ]
     for rows in (found.hospitals, found.weeks):
         assert sum(row.agreement.cases for row in rows) == CASES
         assert sum(row.outcomes.cases for row in rows) == found.outcomes.cases
@@ -105,7 +117,17 @@ def test_one_decision_for_all_has_no_kappa(pairs):
 
 
 def test_a_single_case_is_compared_and_none_is_not():
-    one = Pairs([0.4], [0.6], [0.1], [0.2], ["benign"], ["malignant"], ["north"], [START], [np.nan])
+    one = Pairs(
+        [0.4],
+        [0.6],
+        [0.1],
+        [0.2],
+        ["benign"],
+        ["malignant"],
+        ["north"],
+        [START],
+        [np.nan],
+    )
     found = compare(one)
     assert (found.agreement.cases, found.agreement.share) == (1, 0)
     assert compare(Pairs([], [], [], [], [], [], [], [], [])) is None

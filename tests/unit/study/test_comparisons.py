@@ -17,7 +17,9 @@ def by(table, **wanted):
 
 def test_each_person_is_tested_against_the_model_on_the_images_both_judged(made):
     table = comparison_table(made)
-    model, lee = (next(row for row in made.rows if row.name == name) for name in ("light", "lee"))
+    model, lee = (
+        next(row for row in made.rows if row.name == name) for name in ("light", "lee")
+    )
     (record,) = by(table, person="lee", measure="accuracy", test="McNemar")
     truth = made.malignant[lee.judged]
     expected = compare_rates(
@@ -29,10 +31,15 @@ def test_each_person_is_tested_against_the_model_on_the_images_both_judged(made)
 
 
 def test_auc_is_compared_where_the_person_rates(made):
-    model, park = (next(row for row in made.rows if row.name == name) for name in ("light", "park"))
+    model, park = (
+        next(row for row in made.rows if row.name == name) for name in ("light", "park")
+    )
     (record,) = by(comparison_table(made), test="DeLong")
     assert record["person"] == "park"
-    assert record["p_value"] == delong_test(model.scores, park.scores, made.malignant).p_value
+    assert (
+        record["p_value"]
+        == delong_test(model.scores, park.scores, made.malignant).p_value
+    )
 
 
 def test_gee_covers_sensitivity_and_specificity_with_intervals(made):
@@ -42,11 +49,16 @@ def test_gee_covers_sensitivity_and_specificity_with_intervals(made):
         for person in ("kim", "lee", "park")
         for rate in ("sensitivity", "specificity")
     ]
-    assert all(record["other_low"] < record["other"] < record["other_high"] for record in records)
+    assert all(
+        record["other_low"] < record["other"] < record["other_high"]
+        for record in records
+    )
 
 
 def test_rows_stand_by_person_then_by_measure(made):
-    told = [(row[0].text, row[1].text, row[2].text) for row in comparison_table(made).rows]
+    told = [
+        (row[0].text, row[1].text, row[2].text) for row in comparison_table(made).rows
+    ]
     assert told[:5] == [
         ("kim", "sensitivity", "McNemar"),
         ("kim", "sensitivity", "GEE"),
@@ -68,7 +80,9 @@ def test_a_person_who_judged_next_to_nothing_breaks_nothing(made, judged):
     person = Row(Section.READERS, "rarely", {}, flags, flags * 1.0, None, flags)
     model = next(row for row in made.rows if row.section is Section.MODEL)
     barely = study(rows=(model, person))
-    assert {record["person"] for record in comparison_table(barely).records} == {"rarely"}
+    assert {record["person"] for record in comparison_table(barely).records} == {
+        "rarely"
+    }
     assert agreement_table(barely).rows[0][2].text == str(len(judged))
 
 
@@ -83,6 +97,8 @@ def test_agreement_is_told_for_every_two_judges_and_for_all_people(made):
         "lee and park",
         "all people",
     ]
-    kim, park = (next(row for row in made.rows if row.name == name) for name in ("kim", "park"))
+    kim, park = (
+        next(row for row in made.rows if row.name == name) for name in ("kim", "park")
+    )
     assert table.records[4]["kappa"] == cohen_kappa(kim.called, park.called).value
     assert (table.records[-1]["kind"], table.records[-1]["n"]) == ("Fleiss", 51)

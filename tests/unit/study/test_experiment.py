@@ -26,7 +26,12 @@ RECIPE = {
     "version": "1",
     "source": "the tests",
     "features": [
-        {"network": "squeezenet", "taps": ["avg"], "tuning": "fine-tune", "frozen": "fire8"},
+        {
+            "network": "squeezenet",
+            "taps": ["avg"],
+            "tuning": "fine-tune",
+            "frozen": "fire8",
+        },
         {"network": "mobilenet_v2", "taps": ["block3.inside"], "label": "absent"},
         {"families": ["shape", "intensity"]},
         {"families": ["glcm"], "label": "texture"},
@@ -37,7 +42,10 @@ RECIPE = {
     ],
     "tuning": {"epochs": 2, "rates": [0.001], "batch": 8},
     "validation": {"folds": 2, "inner_folds": 2},
-    "fusion": {"members": ["squeezenet/svm", "absent/svm", "handcrafted/forest"], "rule": "mean"},
+    "fusion": {
+        "members": ["squeezenet/svm", "absent/svm", "handcrafted/forest"],
+        "rule": "mean",
+    },
     "ensembles": [
         {"name": "one", "members": ["handcrafted/svm", "texture/svm"]},
         {"name": "two", "members": ["absent/svm", "texture/svm"], "rule": "vote"},
@@ -92,7 +100,9 @@ def steps() -> Steps:
 
 @pytest.fixture(scope="module")
 def outcome(folder, recipe, weights, kept, steps) -> tuple[Study, FittedModel]:
-    return run_experiment(folder, recipe, weights, cache=FolderCache(kept), progress=steps)
+    return run_experiment(
+        folder, recipe, weights, cache=FolderCache(kept), progress=steps
+    )
 
 
 def of(study: Study, section: Section) -> dict:
@@ -171,10 +181,14 @@ def test_an_interrupted_experiment_goes_on_where_it_was_and_ends_the_same(
     study, _ = outcome
     half = tmp_path / "half"
     shutil.copytree(kept, half)
-    for number, entry in enumerate(sorted(path for path in half.rglob("*") if path.is_file())):
+    for number, entry in enumerate(
+        sorted(path for path in half.rglob("*") if path.is_file())
+    ):
         if number % 2:
             entry.unlink()
-    again, _ = run_experiment(folder, recipe, weights, cache=FolderCache(half), progress=Steps())
+    again, _ = run_experiment(
+        folder, recipe, weights, cache=FolderCache(half), progress=Steps()
+    )
     for row, other in zip(study.rows, again.rows, strict=True):
         if row.scores is not None:
             np.testing.assert_allclose(row.scores, other.scores, atol=1e-3)
@@ -188,7 +202,9 @@ def test_progress_rises_within_each_stage(outcome, steps):
     assert heard["tuning"] == heard["features"] == 1
 
 
-def test_the_final_model_is_saved_and_loaded_with_its_tuned_network(outcome, folder, tmp_path):
+def test_the_final_model_is_saved_and_loaded_with_its_tuned_network(
+    outcome, folder, tmp_path
+):
     _, model = outcome
     save(model, tmp_path / "bundle", synthetic=True)
     nodules = [sample.load() for sample in folder.samples(framing(model.recipe))[:4]]
@@ -206,9 +222,13 @@ def test_a_recipe_without_any_weights_is_refused(recipe, tmp_path):
 
 
 @pytest.mark.usefixtures("outcome")
-def test_a_network_whose_tuning_runs_away_is_left_out_and_named(folder, weights, kept, tmp_path):
+def test_a_network_whose_tuning_runs_away_is_left_out_and_named(
+    folder, weights, kept, tmp_path
+):
     table = {name: value for name, value in RECIPE.items() if name != "ensembles"}
-    table |= {"features": [{"network": "squeezenet", "taps": ["avg"], "frozen": "fire8"}]}
+    table |= {
+        "features": [{"network": "squeezenet", "taps": ["avg"], "frozen": "fire8"}]
+    }
     table |= {
         "fusion": {"members": ["squeezenet/svm"]},
         "tuning": {"epochs": 2, "rates": [1e30], "batch": 8},
@@ -218,7 +238,9 @@ def test_a_network_whose_tuning_runs_away_is_left_out_and_named(folder, weights,
         folder, read_recipe(table), weights, cache=FolderCache(known), progress=Steps()
     )
     lost = {
-        (each.section, each.name) for each in study.left_out if "smaller `rates`" in each.problem
+        (each.section, each.name)
+        for each in study.left_out
+        if "smaller `rates`" in each.problem
     }
     assert (Section.TUNED, "squeezenet, fine-tuned / softmax") in lost
     assert (Section.FEATURES, "squeezenet avg, fine-tuned / svm") in lost

@@ -12,7 +12,9 @@ from shared.study.results import Section
 
 
 def test_labelled_rows_become_samples_in_the_manifests_order(opened):
-    folder = opened("image,malignant,patient,site\nb.png,1,p1,north\na.png,0,,\nc.png,,,\n")
+    folder = opened(
+        "image,malignant,patient,site\nb.png,1,p1,north\na.png,0,,\nc.png,,,\n"
+    )
     assert [(image.name, image.malignant) for image in folder.images] == [
         ("b.png", True),
         ("a.png", False),
@@ -32,21 +34,28 @@ def test_a_sample_is_cut_out_by_its_mask_with_the_margin(opened):
 
 
 def test_an_empty_mask_counts_as_none(opened):
-    nodule = opened("image,malignant,mask\na.png,1,empty.png\n").samples(Framing())[0].load()
+    nodule = (
+        opened("image,malignant,mask\na.png,1,empty.png\n").samples(Framing())[0].load()
+    )
     assert nodule.pixels.shape == (96, 96)
     assert not nodule.outlined
 
 
 def test_a_key_names_image_and_mask(opened):
     plain = opened("image,malignant\na.png,1\nb.png,0\n").samples(Framing())
-    masked = opened("image,malignant,mask\na.png,1,mask.png\nb.png,0,\n").samples(Framing())
+    masked = opened("image,malignant,mask\na.png,1,mask.png\nb.png,0,\n").samples(
+        Framing()
+    )
     assert plain[0].key != masked[0].key
     assert plain[1].key == masked[1].key
 
 
 def test_an_image_listed_twice_is_studied_once(opened):
     folder = opened("image,malignant\na.png,1\nb.png,0\na.png,1\n")
-    assert ([image.name for image in folder.images], folder.repeated) == (["a.png", "b.png"], 1)
+    assert ([image.name for image in folder.images], folder.repeated) == (
+        ["a.png", "b.png"],
+        1,
+    )
 
 
 def test_an_image_with_both_labels_is_left_out_and_named(opened):
@@ -144,6 +153,8 @@ def test_people_are_asked_about_the_studys_images_alone(opened):
 
 
 def test_a_rating_person_whose_ratings_part_nothing_calls_nothing(opened):
-    row = reader_rows(opened("image,malignant,reader_x\na.png,1,3\nb.png,0,3\n"), range(2))[0]
+    row = reader_rows(
+        opened("image,malignant,reader_x\na.png,1,3\nb.png,0,3\n"), range(2)
+    )[0]
     assert not row.called.any()
     assert row.facts["cut-off"].startswith("none")

@@ -16,7 +16,9 @@ def drawn(made):
 
 
 def words(svg: str) -> list[str]:
-    return [text.strip() for text in ElementTree.fromstring(svg).itertext() if text.strip()]
+    return [
+        text.strip() for text in ElementTree.fromstring(svg).itertext() if text.strip()
+    ]
 
 
 def test_every_figure_is_drawn_with_letters_as_text(drawn):
@@ -25,7 +27,8 @@ def test_every_figure_is_drawn_with_letters_as_text(drawn):
     assert "stated risk of malignancy" in words(drawn["calibration"][0])
     assert any(word.startswith("benign (40") for word in words(drawn["scores"][0]))
     assert re.fullmatch(
-        r".*Brier score 0\.\d{3}, expected calibration error 0\.\d{3}\.", drawn["calibration"][1]
+        r".*Brier score 0\.\d{3}, expected calibration error 0\.\d{3}\.",
+        drawn["calibration"][1],
     )
 
 
@@ -49,7 +52,9 @@ def test_the_confusion_matrix_holds_the_models_counts(made, drawn):
 
 
 def test_no_two_figures_share_an_id(drawn):
-    ids = [name for svg, _ in drawn.values() for name in re.findall(r'\bid="([^"]+)"', svg)]
+    ids = [
+        name for svg, _ in drawn.values() for name in re.findall(r'\bid="([^"]+)"', svg)
+    ]
     assert len(ids) == len(set(ids))
     for svg, _ in drawn.values():
         used = set(re.findall(r'(?:url\(|href=")#([^")]+)', svg))
@@ -68,10 +73,14 @@ def test_names_are_drawn_as_they_are(made):
 
 def test_long_names_are_shortened_behind_their_auc(made):
     named = tuple(
-        replace(row, name="very long " * 20) for row in made.rows if row.section is Section.MODEL
+        replace(row, name="very long " * 20)
+        for row in made.rows
+        if row.section is Section.MODEL
     )
     told = next(
-        word for word in words(draw_all(study(rows=named))["roc"][0]) if "very long" in word
+        word
+        for word in words(draw_all(study(rows=named))["roc"][0])
+        if "very long" in word
     )
     assert re.fullmatch(r"0\.\d{3}\s+model: (very long )+.*…", told)
     assert len(told) <= 58

@@ -18,7 +18,9 @@ def test_the_counts_of_lee_et_al_give_the_rates_they_print(name, rates):
 
 def test_the_legend_is_right_about_the_decks_classes():
     for name, row in DECK_ROWS.items():
-        rates = [float(text) for text in (row.accuracy, row.sensitivity, row.specificity)]
+        rates = [
+            float(text) for text in (row.accuracy, row.sensitivity, row.specificity)
+        ]
         malignant, benign = (100, 50) if name.startswith("Radiologist") else (50, 100)
         assert tables_behind(*rates, malignant=malignant, benign=benign)
         assert not tables_behind(*rates, malignant=benign, benign=malignant)

@@ -29,9 +29,13 @@ def test_a_folder_takes_the_place_of_another(tmp_path: Path, monkeypatch, exchan
 
 
 def test_two_folders_exchange_their_names_in_one_step(tmp_path: Path):
-    first, second = folder(tmp_path / "first", "1"), folder(tmp_path / "second", "2")
+    first = folder(tmp_path / "first", "1")
+    second = folder(tmp_path / "second", "2")
     try:
         replacing.exchange(first, second)
     except OSError as error:
         pytest.skip(f"this file system cannot exchange names ({error})")
-    assert [(path / "manifest.json").read_text() for path in (first, second)] == ["2", "1"]
+    assert [(path / "manifest.json").read_text() for path in (first, second)] == [
+        "2",
+        "1",
+    ]

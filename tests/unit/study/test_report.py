@@ -51,7 +51,10 @@ class Page(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.words, self.attributes, self.open, self.tags = [], [], [], []
+        self.words = []
+        self.attributes = []
+        self.open = []
+        self.tags = []
         self.feed(text)
         self.close()
 
@@ -122,7 +125,11 @@ def test_the_page_says_first_what_was_studied_and_how(page):
         "ab" * 32,
     ):
         assert words in told
-    assert told.index("Research") < told.index("In short") < told.index("How to read the tables")
+    assert (
+        told.index("Research")
+        < told.index("In short")
+        < told.index("How to read the tables")
+    )
 
 
 def test_every_section_that_is_present_has_its_table(page):
@@ -137,7 +144,9 @@ def test_every_section_that_is_present_has_its_table(page):
 
 
 def test_sections_without_a_row_are_not_shown(made):
-    rows = tuple(row for row in made.rows if row.section in (Section.MODEL, Section.FEATURES))
+    rows = tuple(
+        row for row in made.rows if row.section in (Section.MODEL, Section.FEATURES)
+    )
     ids = [
         value
         for name, value in Page(render(study(rows=rows), MATERIAL, MADE)).attributes
@@ -151,10 +160,16 @@ def test_names_are_escaped(made):
     bad = '<script>alert("x")</script>'
     rows = tuple(replace(row, name=bad, facts={"network": bad}) for row in made.rows)
     hostile = study(
-        rows=rows, left_out=(LeftOut(Section.TUNED, bad, bad),), settings={bad: {bad: bad}}
+        rows=rows,
+        left_out=(LeftOut(Section.TUNED, bad, bad),),
+        settings={bad: {bad: bad}},
     )
     page = Page(
-        render(hostile, replace(MATERIAL, title=bad, names={"key-of-a-broken-one": bad}), MADE)
+        render(
+            hostile,
+            replace(MATERIAL, title=bad, names={"key-of-a-broken-one": bad}),
+            MADE,
+        )
     )
     assert "script" not in page.tags
     assert bad in page.text
@@ -163,12 +178,17 @@ def test_names_are_escaped(made):
 @pytest.mark.usefixtures("drawn")
 def test_phantoms_are_said_to_be_phantoms(made, page):
     assert "Synthetic data" not in page.text
-    assert "Synthetic data" in Page(render(made, replace(MATERIAL, synthetic=True), MADE)).text
+    assert (
+        "Synthetic data"
+        in Page(render(made, replace(MATERIAL, synthetic=True), MADE)).text
+    )
 
 
 @pytest.mark.usefixtures("drawn")
 def test_images_with_both_labels_are_named(made):
-    told = Page(render(made, replace(MATERIAL, contradicted=("a.png", "b.png")), MADE)).text
+    told = Page(
+        render(made, replace(MATERIAL, contradicted=("a.png", "b.png")), MADE)
+    ).text
     assert "2 labelled both benign and malignant (a.png, b.png)" in told
 
 
@@ -200,7 +220,9 @@ def test_every_table_is_a_csv_file_beside_the_page(made, tmp_path: Path):
 
 
 @pytest.mark.usefixtures("drawn")
-def test_a_table_that_has_become_empty_leaves_no_lines_of_an_earlier_run(made, tmp_path: Path):
+def test_a_table_that_has_become_empty_leaves_no_lines_of_an_earlier_run(
+    made, tmp_path: Path
+):
     write_report(made, MATERIAL, tmp_path, MADE)
     write_report(study(people=False), MATERIAL, tmp_path, MADE)
     for name in ("comparisons", "agreement", "readers"):

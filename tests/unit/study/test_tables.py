@@ -23,7 +23,11 @@ MALIGNANT = np.array([1, 1, 1, 1, 0, 0, 0, 0], bool)
 
 
 def row(
-    section: Section, name: str, scores: list[float], judged: list[bool] | None = None, **facts: str
+    section: Section,
+    name: str,
+    scores: list[float],
+    judged: list[bool] | None = None,
+    **facts: str,
 ) -> Row:
     values = np.array(scores, float)
     flags = np.ones(8, bool) if judged is None else np.array(judged)
@@ -46,8 +50,12 @@ def small(*rows: Row, **changed: object) -> Study:
     return Study(**{**facts, **changed})
 
 
-GOOD = row(Section.FEATURES, "good", [0.9, 0.8, 0.7, 0.4, 0.6, 0.3, 0.2, 0.1], tap="fc2")
-FAIR = row(Section.FEATURES, "fair", [0.9, 0.8, 0.2, 0.4, 0.6, 0.3, 0.5, 0.1], classifier="svm")
+GOOD = row(
+    Section.FEATURES, "good", [0.9, 0.8, 0.7, 0.4, 0.6, 0.3, 0.2, 0.1], tap="fc2"
+)
+FAIR = row(
+    Section.FEATURES, "fair", [0.9, 0.8, 0.2, 0.4, 0.6, 0.3, 0.5, 0.1], classifier="svm"
+)
 
 
 def read(table) -> list[dict[str, str]]:
@@ -57,7 +65,13 @@ def read(table) -> list[dict[str, str]]:
 def test_a_sections_table_holds_counts_auc_and_both_intervals():
     first, second = read(section_table(small(GOOD, FAIR), Section.FEATURES))
     assert list(first) == ["name", "tap", "classifier", *FIGURE_COLUMNS]
-    golden = {"name": "good", "tap": "fc2", "classifier": "", "n": "8", "malignant": "4"}
+    golden = {
+        "name": "good",
+        "tap": "fc2",
+        "classifier": "",
+        "n": "8",
+        "malignant": "4",
+    }
     golden |= {
         "tp": "3",
         "fn": "1",
@@ -67,8 +81,14 @@ def test_a_sections_table_holds_counts_auc_and_both_intervals():
         "accuracy": "0.75",
         "ppv": "0.75",
     }
-    golden |= {"sensitivity_logit_wald_low": "0.23784", "sensitivity_logit_wald_high": "0.966489"}
-    golden |= {"sensitivity_wilson_low": "0.300642", "sensitivity_wilson_high": "0.954413"}
+    golden |= {
+        "sensitivity_logit_wald_low": "0.23784",
+        "sensitivity_logit_wald_high": "0.966489",
+    }
+    golden |= {
+        "sensitivity_wilson_low": "0.300642",
+        "sensitivity_wilson_high": "0.954413",
+    }
     assert {column: first[column] for column in golden} == golden
     assert (second["tap"], second["classifier"], second["auc"]) == ("", "svm", "0.6875")
 
@@ -80,22 +100,37 @@ def test_a_table_shows_the_intervals_by_name_and_marks_the_best_row():
     assert (judge.text, judge.notes) == ("good", ("tap: fc2",))
     assert (counts.text, counts.notes) == ("8", ("4 malignant",))
     assert (auc.text, len(auc.notes)) == ("0.938", 1)
-    assert (accuracy.text, accuracy.notes) == ("75.0", ("logit 37.7–93.7", "Wilson 40.9–92.9"))
+    assert (accuracy.text, accuracy.notes) == (
+        "75.0",
+        ("logit 37.7–93.7", "Wilson 40.9–92.9"),
+    )
 
 
 def test_a_judge_is_measured_on_what_it_judged():
     half = row(
-        Section.READERS, "half", [1, 0, 0, 0, 0, 0, 0, 0], [True] * 2 + [False] * 4 + [True] * 2
+        Section.READERS,
+        "half",
+        [1, 0, 0, 0, 0, 0, 0, 0],
+        [True] * 2 + [False] * 4 + [True] * 2,
     )
     found = measure(half, MALIGNANT)
-    assert (found.images, found.malignant, found.table.fn, found.area.value) == (4, 2, 1, 0.75)
+    assert (found.images, found.malignant, found.table.fn, found.area.value) == (
+        4,
+        2,
+        1,
+        0.75,
+    )
 
 
 @pytest.mark.parametrize(("judged", "value"), [((0, 4), 1.0), ((0, 1), None)])
 def test_few_images_give_an_auc_without_interval_or_none(judged, value):
     flags = [place in judged for place in range(8)]
-    area = measure(row(Section.READERS, "x", GOOD.scores.tolist(), flags), MALIGNANT).area
-    assert area is None if value is None else (area.value, area.interval) == (value, None)
+    area = measure(
+        row(Section.READERS, "x", GOOD.scores.tolist(), flags), MALIGNANT
+    ).area
+    assert (
+        area is None if value is None else (area.value, area.interval) == (value, None)
+    )
 
 
 def test_an_empty_section_is_a_file_with_its_header_alone():
@@ -117,7 +152,11 @@ def test_the_lead_is_the_model_or_else_the_best_judge_that_is_no_person():
 def test_each_site_has_a_row_and_images_without_a_site_too():
     unnamed, north = read(site_table(small(GOOD)))
     assert (north["site"], north["n"], north["tp"], north["auc"]) == ("n", "4", "3", "")
-    assert (unnamed["site"], unnamed["tn"], unnamed["sensitivity"]) == ("(not named)", "3", "")
+    assert (unnamed["site"], unnamed["tn"], unnamed["sensitivity"]) == (
+        "(not named)",
+        "3",
+        "",
+    )
     assert site_table(small(GOOD, sites=np.array([""] * 8))).rows == ()
 
 
@@ -148,7 +187,10 @@ def test_what_is_missing_is_told_with_its_reason():
             "reason": "no weights, so: none",
         }
     ]
-    assert read(skipped_table(made, {"key-of-a-broken-one": "x.png"}))[0]["image"] == "x.png"
+    assert (
+        read(skipped_table(made, {"key-of-a-broken-one": "x.png"}))[0]["image"]
+        == "x.png"
+    )
     assert read(skipped_table(made, {}))[0]["image"] == "key-of-a-broken-one"
 
 

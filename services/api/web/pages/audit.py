@@ -17,7 +17,8 @@ from services.api.web.shell import PageAuditor, PageCallerSessionDep, pages
 from shared.domain.events import Event
 
 router = pages()
-SHOWN, MOST = 100, 2**63 - 1
+SHOWN = 100
+MOST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def filters(
     since: Day = None,
     until: Day = None,
 ) -> Filters:
-    return Filters(hospital=hospital, event=event, actor=actor, case=case, since=since, until=until)
+    return Filters(
+        hospital=hospital, event=event, actor=actor, case=case, since=since, until=until
+    )
 
 
 FiltersDep = Annotated[Filters, Depends(filters)]
@@ -68,9 +71,15 @@ def audit_page(
     filters: FiltersDep,
     before: Annotated[int | None, Query(ge=1, le=MOST)] = None,
 ) -> HTMLResponse:
-    events = AuditService(session, visitor.caller).newest(filters.question(), before, SHOWN + 1)
+    events = AuditService(session, visitor.caller).newest(
+        filters.question(), before, SHOWN + 1
+    )
     chosen = filters.chosen()
-    older = urlencode(chosen | {"before": events[SHOWN - 1].id}) if len(events) > SHOWN else None
+    older = (
+        urlencode(chosen | {"before": events[SHOWN - 1].id})
+        if len(events) > SHOWN
+        else None
+    )
     return show_console(
         request,
         visitor,

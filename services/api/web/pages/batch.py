@@ -12,7 +12,9 @@ router = pages()
 
 
 @router.get("/batch", response_class=HTMLResponse)
-def batch_page(request: Request, visitor: PageSubmitter, wired: WiringDep) -> HTMLResponse:
+def batch_page(
+    request: Request, visitor: PageSubmitter, wired: WiringDep
+) -> HTMLResponse:
     facts = {
         "letters": BATCH_LETTERS,
         "most_bytes": wired.settings.max_upload_bytes,

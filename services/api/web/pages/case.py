@@ -15,7 +15,13 @@ from services.api.reports import sentences
 from services.api.reports.facts import SYNTHETIC
 from services.api.reports.sentences import Say, speaker
 from services.api.web import plots_case
-from services.api.web.shell import PageHospitalSessionDep, PageReader, Visitor, pages, show
+from services.api.web.shell import (
+    PageHospitalSessionDep,
+    PageReader,
+    Visitor,
+    pages,
+    show,
+)
 from shared.domain.result import Result
 from shared.domain.roles import Act
 
@@ -36,10 +42,18 @@ def case_page(
     say = speaker(visitor.language)
     case = CaseService(session, caller, wired.read_audit).find(case_id)
     job = JobService(session, caller, wired).read(case.jobs[-1])
-    facts = {"case": case, "job": job, "say": say, "sentences": sentences, **rights(visitor)}
+    facts = {
+        "case": case,
+        "job": job,
+        "say": say,
+        "sentences": sentences,
+        **rights(visitor),
+    }
     if job.result:
         facts |= result_facts(say, case, job.result)
-        facts |= {"similar": similar(session, caller, wired.read_audit, case_id, NEAREST)}
+        facts |= {
+            "similar": similar(session, caller, wired.read_audit, case_id, NEAREST)
+        }
     return show(request, visitor, "case.html", **facts)
 
 
@@ -61,5 +75,7 @@ def result_facts(say: Say, case: CaseView, result: Result) -> dict[str, Any]:
             if warning.code != SYNTHETIC
         ],
         "scale": plots_case.scale(say, result),
-        "outline": plots_case.outline(case.roi or found, case.image["width"], case.image["height"]),
+        "outline": plots_case.outline(
+            case.roi or found, case.image["width"], case.image["height"]
+        ),
     }

@@ -33,7 +33,10 @@ WHOLE = ("rate_per_minute", "inflight_quota", "retention_days")
 
 @router.get("/console/hospitals", response_class=HTMLResponse)
 def hospitals_page(
-    request: Request, visitor: PageOperator, session: PageSystemSessionDep, wired: WiringDep
+    request: Request,
+    visitor: PageOperator,
+    session: PageSystemSessionDep,
+    wired: WiringDep,
 ) -> HTMLResponse:
     hospitals = HospitalService(session, wired.settings).all()
     return show_console(request, visitor, "hospitals.html", hospitals=hospitals)
@@ -93,7 +96,11 @@ def _settings(
 def bounds(settings: Settings) -> dict[str, tuple[float, float]]:
     """From where to where each number may be set."""
     sensitivities = settings.least_target_sensitivity, settings.most_target_sensitivity
-    limits = {"prevalence": PREVALENCES, "target_sensitivity": sensitivities, "refer_alpha": ALPHAS}
+    limits = {
+        "prevalence": PREVALENCES,
+        "target_sensitivity": sensitivities,
+        "refer_alpha": ALPHAS,
+    }
     return limits | {
         "rate_per_minute": CASES,
         "inflight_quota": CASES,

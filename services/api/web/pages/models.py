@@ -39,7 +39,10 @@ def models_page(
 
 @router.get("/console/models/{model_id}", response_class=HTMLResponse)
 def model_page(
-    request: Request, model_id: str, visitor: PageOperator, session: PageSystemSessionDep
+    request: Request,
+    model_id: str,
+    visitor: PageOperator,
+    session: PageSystemSessionDep,
 ) -> HTMLResponse:
     model = service.view(session, model_id)
     live = session.models.live()
@@ -74,7 +77,9 @@ def drawn(gate: GateView | None, visitor: Visitor) -> dict[str, str]:
     if not sides:
         return {}
     curves = {name: side["roc"] for name, side in sides.items()}
-    bins = {name: side["calibration"] for name, side in sides.items() if side["calibration"]}
+    bins = {
+        name: side["calibration"] for name, side in sides.items() if side["calibration"]
+    }
     return {
         "roc": plots_models.roc(curves, _legend("roc", visitor)),
         "calibration": plots_models.calibration(bins, _legend("calibration", visitor)),
@@ -90,7 +95,11 @@ def evaluated(gate: GateView | None) -> dict[str, Any]:
 
 def _legend(key: str, visitor: Visitor) -> Legend:
     return Legend(
-        key, *(visitor.words(f"models.{key}.{name}") for name in ("title", "desc", "x", "y"))
+        key,
+        *(
+            visitor.words(f"models.{key}.{name}")
+            for name in ("title", "desc", "x", "y")
+        ),
     )
 
 

@@ -72,7 +72,9 @@ def filters(
     since: Day = None,
     until: Day = None,
 ) -> Filters:
-    return Filters(hospital=hospital, device=device, model=model, since=since, until=until)
+    return Filters(
+        hospital=hospital, device=device, model=model, since=since, until=until
+    )
 
 
 FiltersDep = Annotated[Filters, Depends(filters)]
@@ -100,13 +102,16 @@ def monitoring_page(
         visitor,
         "monitoring.html",
         drift=[
-            (group, gauges(group, number, visitor)) for number, group in enumerate(drifts.groups)
+            (group, gauges(group, number, visitor))
+            for number, group in enumerate(drifts.groups)
         ],
         drift_state=drifts.state,
         window=drifts.window,
         performance=figures,
         over_time=over_time(figures, visitor),
-        quality=QualityView.model_validate_json(service.answer(quality.measure, asked).body),
+        quality=QualityView.model_validate_json(
+            service.answer(quality.measure, asked).body
+        ),
         coverage=covered,
         notes=NOTES,
         fewest=FEWEST,
@@ -117,7 +122,9 @@ def monitoring_page(
     )
 
 
-def gauges(group: DriftGroup, number: int, visitor: Visitor) -> list[tuple[QuantityDrift, str]]:
+def gauges(
+    group: DriftGroup, number: int, visitor: Visitor
+) -> list[tuple[QuantityDrift, str]]:
     """Each quantity with its figure."""
     return [
         (each, plots_monitoring.gauge(each, _told(each, number, visitor)))
@@ -133,14 +140,22 @@ def _told(each: QuantityDrift, number: int, visitor: Visitor) -> Legend:
         "watch": f"{each.watch_from:.2f}",
         "alarm": f"{each.alarm_from:.2f}",
     }
-    return Legend(f"drift-{number}-{each.quantity}", title, t("monitoring.gauge", **limits), "", "")
+    return Legend(
+        f"drift-{number}-{each.quantity}",
+        title,
+        t("monitoring.gauge", **limits),
+        "",
+        "",
+    )
 
 
 def over_time(view: PerformanceView, visitor: Visitor) -> dict[str, str]:
     """A figure for each rate; none where there is but one month."""
     if len(view.over_time) < 2:
         return {}
-    months = [(step.begins.strftime("%Y-%m"), rates(step.figures)) for step in view.over_time]
+    months = [
+        (step.begins.strftime("%Y-%m"), rates(step.figures)) for step in view.over_time
+    ]
     lines = {
         name: [(month, *told[name]) for month, told in months]
         for name in ("auc", "sensitivity", "specificity")
@@ -163,4 +178,6 @@ def rates(figures: PerformanceFigures) -> dict[str, tuple[float | None, float, f
 
 def _named(name: str, visitor: Visitor) -> Legend:
     t = visitor.words
-    return Legend(f"time-{name}", t(f"monitoring.{name}"), t("monitoring.over_time_desc"), "", "")
+    return Legend(
+        f"time-{name}", t(f"monitoring.{name}"), t("monitoring.over_time_desc"), "", ""
+    )

@@ -23,5 +23,10 @@ def queue_page(
     service = QueueService(session, wired.doorbell)
     letters = service.dead_letters(reason) if reason else []
     return show_console(
-        request, visitor, "queue.html", queue=service.read(), reason=reason, letters=letters
+        request,
+        visitor,
+        "queue.html",
+        queue=service.read(),
+        reason=reason,
+        letters=letters,
     )

@@ -19,7 +19,12 @@ def reader_page(request: Request, visitor: PagePerson) -> Response:
     """Whoever may not submit is sent to the first page that they may open."""
     if visitor.may(Act.SUBMIT):
         return show(
-            request, visitor, "reader.html", largest_mm=LARGEST_MM, lexicon=CHOICES, foci=Focus
+            request,
+            visitor,
+            "reader.html",
+            largest_mm=LARGEST_MM,
+            lexicon=CHOICES,
+            foci=Focus,
         )
     if others := entries(visitor.caller):
         return RedirectResponse(others[0].path, 303)

@@ -131,5 +131,9 @@ def drawn(log: Sequence[EventView], visitor: Visitor) -> dict[str, str]:
 
 def _legend(figure: str, visitor: Visitor) -> Legend:
     return Legend(
-        figure, *(visitor.words(f"runs.{figure}.{name}") for name in ("title", "desc", "x", "y"))
+        figure,
+        *(
+            visitor.words(f"runs.{figure}.{name}")
+            for name in ("title", "desc", "x", "y")
+        ),
     )

@@ -17,5 +17,10 @@ def sign_in_page(
 ) -> HTMLResponse:
     told = PROBLEMS.get(problem, "")
     return show(
-        request, visitor, "sign-in.html", least=LEAST, problem=told, provider=wired.provider
+        request,
+        visitor,
+        "sign-in.html",
+        least=LEAST,
+        problem=told,
+        provider=wired.provider,
     )

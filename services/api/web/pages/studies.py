@@ -12,13 +12,23 @@ from services.api.people.service import PeopleService
 from services.api.reader_studies.figures import Analysis, Condition
 from services.api.reader_studies.reading import ReadingService
 from services.api.reader_studies.results import ResultsService
-from services.api.reader_studies.schemas import MOST_CASES, ReaderProgress, ReaderStudyView
+from services.api.reader_studies.schemas import (
+    MOST_CASES,
+    ReaderProgress,
+    ReaderStudyView,
+)
 from services.api.reader_studies.service import StudyService
 from services.api.reports import sentences
 from services.api.web import plots_models
 from services.api.web.languages import Words
 from services.api.web.plots_models import Legend, RocCurve
-from services.api.web.shell import PageHospitalSessionDep, PageReader, SignedInVisitor, pages, show
+from services.api.web.shell import (
+    PageHospitalSessionDep,
+    PageReader,
+    SignedInVisitor,
+    pages,
+    show,
+)
 from shared.domain.reader_studies import Phase, StudyState
 from shared.domain.result import Result
 from shared.domain.roles import HOSPITAL_ROLES, Act
@@ -46,14 +56,19 @@ def studies_page(
 
 @router.get("/studies/{study_id}", response_class=HTMLResponse)
 def study_page(
-    request: Request, study_id: UUID, visitor: PageReader, session: PageHospitalSessionDep
+    request: Request,
+    study_id: UUID,
+    visitor: PageReader,
+    session: PageHospitalSessionDep,
 ) -> HTMLResponse:
     study = StudyService(session, visitor.caller).find(study_id)
     mine = own(study, visitor.caller)
     administers = visitor.may(Act.ADMINISTER)
     wanted = administers and study.state is not StudyState.DRAFT
     blind = wanted and unread(study, mine)
-    analysis = ResultsService(session).analysis(study_id) if wanted and not blind else None
+    analysis = (
+        ResultsService(session).analysis(study_id) if wanted and not blind else None
+    )
     return show(
         request,
         visitor,
@@ -70,11 +85,16 @@ def study_page(
 
 @router.get("/studies/{study_id}/read", response_class=HTMLResponse)
 def reading_page(
-    request: Request, study_id: UUID, visitor: PageReader, session: PageHospitalSessionDep
+    request: Request,
+    study_id: UUID,
+    visitor: PageReader,
+    session: PageHospitalSessionDep,
 ) -> HTMLResponse:
     """The page without a case on it: the first is asked for when the reader begins, for then its time does too."""
     study = StudyService(session, visitor.caller).find(study_id)
-    return show(request, visitor, "reading.html", study=study, mine=own(study, visitor.caller))
+    return show(
+        request, visitor, "reading.html", study=study, mine=own(study, visitor.caller)
+    )
 
 
 @router.get("/studies/{study_id}/read/{case_id}/sera", response_class=HTMLResponse)
@@ -94,12 +114,16 @@ def sera_part(
 
 def own(study: ReaderStudyView, caller: Caller) -> ReaderProgress | None:
     """How far this person is, if they are a reader of the study."""
-    return next((reader for reader in study.readers if reader.person_id == caller.person), None)
+    return next(
+        (reader for reader in study.readers if reader.person_id == caller.person), None
+    )
 
 
 def unread(study: ReaderStudyView, mine: ReaderProgress | None) -> bool:
     """Whether this person still has to read blind, so that no figure may be shown to them."""
-    return study.state is StudyState.OPEN and mine is not None and mine.blind < study.cases
+    return (
+        study.state is StudyState.OPEN and mine is not None and mine.blind < study.cases
+    )
 
 
 def offered(session: HospitalSession, caller: Caller) -> dict[str, Any]:
@@ -111,7 +135,11 @@ def offered(session: HospitalSession, caller: Caller) -> dict[str, Any]:
         for person in PeopleService(session, caller).all()
         if person.disabled_at is None and person.role in HOSPITAL_ROLES
     ]
-    return {"people": people, "malignant": malignant, "benign": len(eligible) - malignant}
+    return {
+        "people": people,
+        "malignant": malignant,
+        "benign": len(eligible) - malignant,
+    }
 
 
 def curves(analysis: Analysis | None, visitor: SignedInVisitor) -> dict[int, str]:
@@ -120,7 +148,11 @@ def curves(analysis: Analysis | None, visitor: SignedInVisitor) -> dict[int, str
         return {}
     drawn: dict[int, str] = {}
     for reader in analysis.readers:
-        sides = {"sera": analysis.sera.figures, "blind": reader.blind, "aided": reader.aided}
+        sides = {
+            "sera": analysis.sera.figures,
+            "blind": reader.blind,
+            "aided": reader.aided,
+        }
         if reader.blind.roc and reader.aided.roc:
             drawn[reader.number] = plots_models.roc(
                 _points(sides), _legend(reader.number, visitor.words)
@@ -145,7 +177,8 @@ def _points(sides: Mapping[str, Condition]) -> dict[str, RocCurve]:
     curves = {name: side.roc for name, side in sides.items() if side.roc}
     return {
         name: RocCurve(
-            points=list(zip(curve.false_positive_rate, curve.sensitivity, strict=True)), band=[]
+            points=list(zip(curve.false_positive_rate, curve.sensitivity, strict=True)),
+            band=[],
         )
         for name, curve in curves.items()
     }
@@ -153,6 +186,7 @@ def _points(sides: Mapping[str, Condition]) -> dict[str, RocCurve]:
 
 def _legend(number: int, words: Words) -> Legend:
     said = {
-        name: words(f"studies.roc.{name}", reader=number) for name in ("title", "desc", "x", "y")
+        name: words(f"studies.roc.{name}", reader=number)
+        for name in ("title", "desc", "x", "y")
     }
     return Legend(f"roc-{number}", **said)

@@ -20,7 +20,8 @@ from services.api.web.shell import PagePerson, Visitor, pages, show
 router = pages()
 Looking = Annotated[WallWindow, Query()]
 SIGNS = {"good": "✔", "warn": "▲", "bad": "✖", "quiet": "–"}
-MINUTE_S, HOUR_S = 60, 3600
+MINUTE_S = 60
+HOUR_S = 3600
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,9 @@ def _facts(view: WallView, words: Words) -> dict[str, Any]:
         "alive": len(alive),
         "silent": [worker for worker in view.workers if not worker.alive],
         "other_model": [
-            worker for worker in alive if view.model and worker.model != view.model.digest
+            worker
+            for worker in alive
+            if view.model and worker.model != view.model.digest
         ],
         "sparks": _sparks(view.series, words),
     }
@@ -146,7 +149,10 @@ def _waiting(flow: FlowView) -> int:
 
 
 def _oldest_s(flow: FlowView) -> float | None:
-    return max((lane.oldest_s for lane in flow.waiting if lane.oldest_s is not None), default=None)
+    return max(
+        (lane.oldest_s for lane in flow.waiting if lane.oldest_s is not None),
+        default=None,
+    )
 
 
 def _failed(flow: FlowView) -> int:
@@ -155,7 +161,8 @@ def _failed(flow: FlowView) -> int:
 
 def _sparks(series: Sequence[BucketView], words: Words) -> dict[str, str]:
     rates = [bucket.per_minute for bucket in series]
-    p50, p95 = [bucket.p50_s for bucket in series], [bucket.p95_s for bucket in series]
+    p50 = [bucket.p50_s for bucket in series]
+    p95 = [bucket.p95_s for bucket in series]
     longest = max((value for value in p95 if value is not None), default=None)
     return {
         "throughput": sparkline(

@@ -75,9 +75,15 @@ def worklist_rows(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The part of the page that changes while cases are read."""
-    answer = show(request, visitor, "worklist-rows.html", **_facts(question, visitor, service))
+    answer = show(
+        request, visitor, "worklist-rows.html", **_facts(question, visitor, service)
+    )
     answer.headers["ETag"] = tag = f'"{sha256(answer.body).hexdigest()[:32]}"'
-    return Response(status_code=304, headers={"ETag": tag}) if if_none_match == tag else answer
+    return (
+        Response(status_code=304, headers={"ETag": tag})
+        if if_none_match == tag
+        else answer
+    )
 
 
 def _facts(
@@ -96,8 +102,11 @@ def _facts(
         "signs": SIGNS,
         "csv": f"/v1/cases.csv?{urlencode(asked)}",
         "first": f"{HERE}?{urlencode(asked)}" if question.cursor else None,
-        "next": page.next_cursor and f"{HERE}?{urlencode(asked | {'cursor': page.next_cursor})}",
-        "here": urlencode(asked | ({"cursor": question.cursor} if question.cursor else {})),
+        "next": page.next_cursor
+        and f"{HERE}?{urlencode(asked | {'cursor': page.next_cursor})}",
+        "here": urlencode(
+            asked | ({"cursor": question.cursor} if question.cursor else {})
+        ),
     }
 
 

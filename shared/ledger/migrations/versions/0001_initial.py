@@ -15,7 +15,9 @@ def upgrade() -> None:
         "datasets",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("synthetic", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column(
+            "synthetic", sa.Boolean(), server_default=sa.text("false"), nullable=False
+        ),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -87,7 +89,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("audit_of_hospital", "audit_events", ["hospital_id", "id"], unique=False)
+    op.create_index(
+        "audit_of_hospital", "audit_events", ["hospital_id", "id"], unique=False
+    )
     op.create_table(
         "cases",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -161,7 +165,8 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "state IN ('queued','running','done','failed','cancelled')", name="training_runs_state"
+            "state IN ('queued','running','done','failed','cancelled')",
+            name="training_runs_state",
         ),
         sa.ForeignKeyConstraint(
             ["dataset_id"],
@@ -175,7 +180,9 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("hospital_id", sa.Uuid(), nullable=False),
         sa.Column("state", sa.String(), server_default="queued", nullable=False),
-        sa.Column("urgent", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column(
+            "urgent", sa.Boolean(), server_default=sa.text("false"), nullable=False
+        ),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column(
             "created_at",
@@ -207,7 +214,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("message", sa.String(), nullable=True),
         sa.CheckConstraint(
-            "state IN ('queued','running','done','failed','cancelled')", name="jobs_state"
+            "state IN ('queued','running','done','failed','cancelled')",
+            name="jobs_state",
         ),
         sa.ForeignKeyConstraint(
             ["case_id"],
@@ -229,7 +237,11 @@ def upgrade() -> None:
     op.create_index(
         "jobs_listed",
         "jobs",
-        ["hospital_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        [
+            "hospital_id",
+            sa.literal_column("created_at DESC"),
+            sa.literal_column("id DESC"),
+        ],
         unique=False,
     )
     op.create_index("jobs_of_case", "jobs", ["case_id"], unique=False)
@@ -363,7 +375,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("job_id", "model_digest", name="results_once"),
     )
     op.create_index(
-        "results_newest", "results", [sa.literal_column("created_at DESC")], unique=False
+        "results_newest",
+        "results",
+        [sa.literal_column("created_at DESC")],
+        unique=False,
     )
 
 
@@ -374,7 +389,9 @@ def downgrade() -> None:
     op.drop_table("promotions")
     op.drop_table("explanations")
     op.drop_table("models")
-    op.drop_index("jobs_waiting", table_name="jobs", postgresql_where=sa.text("state = 'queued'"))
+    op.drop_index(
+        "jobs_waiting", table_name="jobs", postgresql_where=sa.text("state = 'queued'")
+    )
     op.drop_index(
         "jobs_suspect",
         table_name="jobs",
@@ -382,7 +399,9 @@ def downgrade() -> None:
     )
     op.drop_index("jobs_of_case", table_name="jobs")
     op.drop_index("jobs_listed", table_name="jobs")
-    op.drop_index("jobs_leased", table_name="jobs", postgresql_where=sa.text("state = 'running'"))
+    op.drop_index(
+        "jobs_leased", table_name="jobs", postgresql_where=sa.text("state = 'running'")
+    )
     op.drop_table("jobs")
     op.drop_table("training_runs")
     op.drop_table("dataset_images")

@@ -59,10 +59,12 @@ def downgrade() -> None:
     op.drop_index("jobs_failed", "jobs")
     op.add_column("training_runs", sa.Column("lease_token", sa.Uuid(), nullable=True))
     op.add_column(
-        "training_runs", sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True)
+        "training_runs",
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
     )
     op.add_column(
-        "training_runs", sa.Column("attempts", sa.Integer(), server_default="0", nullable=False)
+        "training_runs",
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
     )
 
 
@@ -164,7 +166,9 @@ def _datasets() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("outcomes_of_case", "outcomes", ["case_id", "id"], unique=False)
-    op.create_index("outcomes_of_hospital", "outcomes", ["hospital_id", "id"], unique=False)
+    op.create_index(
+        "outcomes_of_hospital", "outcomes", ["hospital_id", "id"], unique=False
+    )
 
 
 def _runs() -> None:
@@ -395,16 +399,25 @@ def _models() -> None:
     )
     op.create_index("observations_made", "observations", ["created_at"], unique=False)
     op.create_index(
-        "observations_of_hospital", "observations", ["hospital_id", "created_at"], unique=False
+        "observations_of_hospital",
+        "observations",
+        ["hospital_id", "created_at"],
+        unique=False,
     )
     op.create_index(
-        "observations_of_model", "observations", ["model_digest", "created_at"], unique=False
+        "observations_of_model",
+        "observations",
+        ["model_digest", "created_at"],
+        unique=False,
     )
 
 
 def _columns() -> None:
     op.create_index(
-        "jobs_failed", "jobs", ["created_at"], postgresql_where=sa.text("state = 'failed'")
+        "jobs_failed",
+        "jobs",
+        ["created_at"],
+        postgresql_where=sa.text("state = 'failed'"),
     )
     op.add_column("cases", sa.Column("device", sa.String(), nullable=True))
     op.add_column("dataset_images", sa.Column("case_id", sa.Uuid(), nullable=True))
@@ -419,26 +432,38 @@ def _columns() -> None:
         unique=False,
         postgresql_where=sa.text("case_id IS NOT NULL"),
     )
-    op.add_column("hospitals", sa.Column("target_sensitivity", sa.Double(), nullable=True))
+    op.add_column(
+        "hospitals", sa.Column("target_sensitivity", sa.Double(), nullable=True)
+    )
     op.add_column("hospitals", sa.Column("refer_alpha", sa.Double(), nullable=True))
     op.add_column(
-        "models", sa.Column("reference", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
+        "models",
+        sa.Column("reference", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     )
     op.add_column(
-        "models", sa.Column("card", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
+        "models",
+        sa.Column("card", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     )
     op.add_column(
-        "promotions", sa.Column("kind", sa.String(), server_default="promote", nullable=False)
+        "promotions",
+        sa.Column("kind", sa.String(), server_default="promote", nullable=False),
     )
     op.add_column("promotions", sa.Column("gate_id", sa.BigInteger(), nullable=True))
-    op.create_foreign_key("promotions_gate_id_fkey", "promotions", "gates", ["gate_id"], ["id"])
+    op.create_foreign_key(
+        "promotions_gate_id_fkey", "promotions", "gates", ["gate_id"], ["id"]
+    )
     op.add_column("training_runs", sa.Column("version_id", sa.Uuid(), nullable=True))
     op.add_column("training_runs", sa.Column("folds", sa.Integer(), nullable=True))
     op.add_column(
-        "training_runs", sa.Column("resumed", sa.Integer(), server_default="0", nullable=False)
+        "training_runs",
+        sa.Column("resumed", sa.Integer(), server_default="0", nullable=False),
     )
     op.create_foreign_key(
-        "training_runs_version_id_fkey", "training_runs", "dataset_versions", ["version_id"], ["id"]
+        "training_runs_version_id_fkey",
+        "training_runs",
+        "dataset_versions",
+        ["version_id"],
+        ["id"],
     )
     op.drop_column("training_runs", "attempts")
     op.drop_column("training_runs", "lease_until")

@@ -118,7 +118,9 @@ def _details(kind: str) -> None:
     op.execute(
         f"ALTER TABLE audit_events ALTER COLUMN details TYPE {kind} USING details::text::{kind}"
     )
-    op.execute(f"ALTER TABLE audit_events ALTER COLUMN details SET DEFAULT '{{}}'::{kind}")
+    op.execute(
+        f"ALTER TABLE audit_events ALTER COLUMN details SET DEFAULT '{{}}'::{kind}"
+    )
 
 
 def _constraints() -> None:
@@ -126,10 +128,15 @@ def _constraints() -> None:
         op.alter_column("audit_events", name, nullable=False)
     op.create_unique_constraint("audit_place", "audit_events", ["chain", "number"])
     op.create_check_constraint(
-        "audit_chain_of_hospital", "audit_events", "chain = coalesce(hospital_id::text, 'house')"
+        "audit_chain_of_hospital",
+        "audit_events",
+        "chain = coalesce(hospital_id::text, 'house')",
     )
     op.create_index(
-        "audit_reads", "audit_events", ["case_id", "actor"], postgresql_where=sa.text(READS)
+        "audit_reads",
+        "audit_events",
+        ["case_id", "actor"],
+        postgresql_where=sa.text(READS),
     )
 
 

@@ -12,7 +12,9 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-HOUSE, HOSPITAL, SERVICE = "sera_house", "sera_hospital", "sera_service"
+HOUSE = "sera_house"
+HOSPITAL = "sera_hospital"
+SERVICE = "sera_service"
 ROLES = {HOUSE: "NOLOGIN", HOSPITAL: "NOLOGIN", SERVICE: "LOGIN NOINHERIT"}
 BY_HAND = (
     "SERA may not make its roles. Have an administrator of the server run, once: "
@@ -76,10 +78,14 @@ KEPT = (
 
 def upgrade() -> None:
     schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
-    op.add_column("api_keys", sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "api_keys", sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True)
+    )
     op.add_column(
         "api_keys",
-        sa.Column("replaced_by", sa.String(), sa.ForeignKey("api_keys.id"), nullable=True),
+        sa.Column(
+            "replaced_by", sa.String(), sa.ForeignKey("api_keys.id"), nullable=True
+        ),
     )
     _roles()
     _grants(schema)
@@ -94,8 +100,12 @@ def downgrade() -> None:
     for table, policies in POLICIES.items():
         for name in ("house", *(f"hospital_{command.lower()}" for command in policies)):
             op.execute(f"DROP POLICY {name} ON {table}")
-        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY")
-    op.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} REVOKE ALL ON TABLES FROM {HOUSE}")
+        op.execute(
+            f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY"
+        )
+    op.execute(
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} REVOKE ALL ON TABLES FROM {HOUSE}"
+    )
     op.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {HOUSE}, {HOSPITAL}")
     op.execute(f"REVOKE USAGE ON SCHEMA {schema} FROM {', '.join(ROLES)}")
     op.drop_column("api_keys", "replaced_by")
@@ -145,7 +155,9 @@ def _roles() -> None:
 
 def _grants(schema: str) -> None:
     op.execute(f"GRANT USAGE ON SCHEMA {schema} TO {', '.join(ROLES)}")
-    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {HOUSE}")
+    op.execute(
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {HOUSE}"
+    )
     op.execute(
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {HOUSE}"
     )
@@ -156,8 +168,12 @@ def _grants(schema: str) -> None:
 
 
 def _protect(table: str, policies: dict[str, tuple[str | None, str | None]]) -> None:
-    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-    op.execute(f"CREATE POLICY house ON {table} TO {HOUSE} USING (true) WITH CHECK (true)")
+    op.execute(
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+    )
+    op.execute(
+        f"CREATE POLICY house ON {table} TO {HOUSE} USING (true) WITH CHECK (true)"
+    )
     for command, (using, check) in policies.items():
         clauses = (f" USING ({using})" if using else "") + (
             f" WITH CHECK ({check})" if check else ""

@@ -12,7 +12,8 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column(
-        "cases", sa.Column("removed", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
+        "cases",
+        sa.Column("removed", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     )
     op.create_table(
         "cleanings",

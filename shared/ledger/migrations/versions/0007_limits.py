@@ -34,8 +34,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"]),
         sa.PrimaryKeyConstraint("hospital_id"),
     )
-    op.execute("ALTER TABLE allowances ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-    op.execute("CREATE POLICY house ON allowances TO sera_house USING (true) WITH CHECK (true)")
+    op.execute(
+        "ALTER TABLE allowances ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+    )
+    op.execute(
+        "CREATE POLICY house ON allowances TO sera_house USING (true) WITH CHECK (true)"
+    )
     op.execute(
         f"CREATE POLICY hospital_all ON allowances TO sera_hospital USING ({OWN}) WITH CHECK ({OWN})"
     )

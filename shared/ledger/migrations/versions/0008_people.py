@@ -11,7 +11,8 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-HOUSE, HOSPITAL = "sera_house", "sera_hospital"
+HOUSE = "sera_house"
+HOSPITAL = "sera_hospital"
 OWN = "hospital_id = NULLIF(current_setting('sera.hospital', true), '')::uuid"
 STAFF = f"{OWN} AND role IN ('submitter', 'reader')"
 TABLES = ("arrivals", "doorsteps", "strangers", "sessions", "people")
@@ -32,9 +33,15 @@ def upgrade() -> None:
     _sessions()
     _attempts()
     for table in TABLES:
-        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-        op.execute(f"CREATE POLICY house ON {table} TO {HOUSE} USING (true) WITH CHECK (true)")
-    op.execute(f"CREATE POLICY hospital_select ON people FOR SELECT TO {HOSPITAL} USING ({OWN})")
+        op.execute(
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+        )
+        op.execute(
+            f"CREATE POLICY house ON {table} TO {HOUSE} USING (true) WITH CHECK (true)"
+        )
+    op.execute(
+        f"CREATE POLICY hospital_select ON people FOR SELECT TO {HOSPITAL} USING ({OWN})"
+    )
     op.execute(
         f"CREATE POLICY hospital_insert ON people FOR INSERT TO {HOSPITAL} WITH CHECK ({STAFF})"
     )
@@ -59,19 +66,28 @@ def _people() -> None:
         sa.Column("hospital_id", sa.Uuid(), nullable=True),
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("password_hash", sa.String(), nullable=True),
-        sa.Column("must_change", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column(
+            "must_change", sa.Boolean(), server_default=sa.text("false"), nullable=False
+        ),
         sa.Column("issuer", sa.String(), nullable=True),
         sa.Column("subject", sa.String(), nullable=True),
         sa.Column("totp_secret", sa.LargeBinary(), nullable=True),
         _moment("totp_since", False),
         sa.Column("totp_step", sa.BigInteger(), nullable=True),
         sa.Column(
-            "recovery", postgresql.JSONB(), server_default=sa.text("'[]'::jsonb"), nullable=False
+            "recovery",
+            postgresql.JSONB(),
+            server_default=sa.text("'[]'::jsonb"),
+            nullable=False,
         ),
-        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "failures", sa.Integer(), server_default=sa.text("0"), nullable=False
+        ),
         _moment("locked_until", False),
         _moment("signed_in_at", False),
-        sa.Column("generation", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "generation", sa.Integer(), server_default=sa.text("0"), nullable=False
+        ),
         _moment("disabled_at", False),
         _moment("created_at", True),
         sa.ForeignKeyConstraint(["hospital_id"], ["hospitals.id"]),
@@ -131,4 +147,6 @@ def _attempts() -> None:
 
 def _moment(name: str, now: bool) -> sa.Column[Any]:
     default = sa.text("clock_timestamp()") if now else None
-    return sa.Column(name, sa.DateTime(timezone=True), server_default=default, nullable=not now)
+    return sa.Column(
+        name, sa.DateTime(timezone=True), server_default=default, nullable=not now
+    )

@@ -30,12 +30,14 @@ def upgrade() -> None:
     for name in ("receipts_case_id_fkey", "receipts_job_id_fkey"):
         op.drop_constraint(name, "receipts", type_="foreignkey")
     op.add_column(
-        "receipts", sa.Column("id", sa.BigInteger(), sa.Identity(always=True), primary_key=True)
+        "receipts",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), primary_key=True),
     )
     op.create_primary_key("receipts_pkey", "receipts", ["id"])
     op.add_column("receipts", sa.Column("status", sa.Integer(), nullable=True))
     op.add_column(
-        "receipts", sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True)
+        "receipts",
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     )
     op.add_column("receipts", sa.Column("body", sa.LargeBinary(), nullable=True))
     _as_house(ANSWERS)
@@ -56,13 +58,20 @@ def upgrade() -> None:
         f"CREATE POLICY hospital_all ON receipts TO sera_hospital USING ({OWN}) WITH CHECK ({OWN})"
     )
     op.execute("GRANT UPDATE ON receipts TO sera_hospital")
-    first = sa.ForeignKey("cases.id", name="cases_duplicate_of_fkey", ondelete="SET NULL")
+    first = sa.ForeignKey(
+        "cases.id", name="cases_duplicate_of_fkey", ondelete="SET NULL"
+    )
     op.add_column("cases", sa.Column("duplicate_of", sa.Uuid(), first, nullable=True))
-    op.create_index("cases_same_image", "cases", ["hospital_id", "image_sha256", "created_at"])
+    op.create_index(
+        "cases_same_image", "cases", ["hospital_id", "image_sha256", "created_at"]
+    )
     known = sa.text("duplicate_of IS NOT NULL")
-    op.create_index("cases_duplicated", "cases", ["duplicate_of"], postgresql_where=known)
+    op.create_index(
+        "cases_duplicated", "cases", ["duplicate_of"], postgresql_where=known
+    )
     op.add_column(
-        "datasets", sa.Column("revision", sa.Integer(), server_default="0", nullable=False)
+        "datasets",
+        sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
     )
 
 
@@ -83,7 +92,9 @@ def downgrade() -> None:
         op.drop_column("receipts", name)
     op.create_primary_key("receipts_pkey", "receipts", ["hospital_id", "key"])
     for name, table in (("case_id", "cases"), ("job_id", "jobs")):
-        op.create_foreign_key(f"receipts_{name}_fkey", "receipts", table, [name], ["id"])
+        op.create_foreign_key(
+            f"receipts_{name}_fkey", "receipts", table, [name], ["id"]
+        )
     check = f"{OWN} AND {OWN_CASE} AND {OWN_JOB}"
     op.execute(
         f"CREATE POLICY hospital_all ON receipts FOR ALL TO sera_hospital USING ({OWN}) WITH CHECK ({check})"

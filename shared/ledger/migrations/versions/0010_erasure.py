@@ -188,7 +188,9 @@ def _cases() -> None:
         f"CASE WHEN erased_at IS NULL THEN {whole} ELSE {told} AND size_mm IS NULL END",
     )
     kept = sa.text("erased_at IS NULL")
-    op.create_index("cases_kept", "cases", ["hospital_id", "created_at"], postgresql_where=kept)
+    op.create_index(
+        "cases_kept", "cases", ["hospital_id", "created_at"], postgresql_where=kept
+    )
     op.create_index("cases_of_image", "cases", ["image_sha256"], postgresql_where=kept)
     for name, table, column in INDEXES:
         op.create_index(name, table, [column])
@@ -199,21 +201,31 @@ def _orphans() -> None:
     op.create_table(
         "orphans",
         sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("since", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.Column(
+            "since", sa.DateTime(timezone=True), server_default=now, nullable=False
+        ),
         sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("sha256"),
     )
     op.create_index(
-        "orphans_waiting", "orphans", ["since"], postgresql_where=sa.text("removed_at IS NULL")
+        "orphans_waiting",
+        "orphans",
+        ["since"],
+        postgresql_where=sa.text("removed_at IS NULL"),
     )
-    op.execute("ALTER TABLE orphans ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-    op.execute("CREATE POLICY house ON orphans TO sera_house USING (true) WITH CHECK (true)")
+    op.execute(
+        "ALTER TABLE orphans ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+    )
+    op.execute(
+        "CREATE POLICY house ON orphans TO sera_house USING (true) WITH CHECK (true)"
+    )
 
 
 def _versions() -> None:
     """Frozen images that are in their draft still are told by it; others of before count as imported."""
     op.add_column(
-        "version_images", sa.Column("case_id", sa.Uuid(), sa.ForeignKey("cases.id"), nullable=True)
+        "version_images",
+        sa.Column("case_id", sa.Uuid(), sa.ForeignKey("cases.id"), nullable=True),
     )
     op.execute("ALTER TABLE version_images DISABLE TRIGGER version_images_append_only")
     op.execute(
@@ -224,7 +236,10 @@ def _versions() -> None:
     op.execute("ALTER TABLE version_images ENABLE TRIGGER version_images_append_only")
     of_case = sa.text("case_id IS NOT NULL")
     op.create_index(
-        "version_images_of_case", "version_images", ["case_id"], postgresql_where=of_case
+        "version_images_of_case",
+        "version_images",
+        ["case_id"],
+        postgresql_where=of_case,
     )
 
 
@@ -258,7 +273,9 @@ def _append_only(table: str, what: str) -> None:
 
 def _grants() -> None:
     op.execute(f"REVOKE ALL ON FUNCTION {', '.join(FUNCTIONS)} FROM PUBLIC")
-    op.execute(f"GRANT EXECUTE ON FUNCTION {', '.join(FUNCTIONS[3:])} TO sera_house, sera_hospital")
+    op.execute(
+        f"GRANT EXECUTE ON FUNCTION {', '.join(FUNCTIONS[3:])} TO sera_house, sera_hospital"
+    )
     op.execute(f"REVOKE DELETE ON {', '.join(SEALED)} FROM sera_house")
     op.execute("REVOKE UPDATE ON cases FROM sera_hospital")
     op.execute(f"GRANT UPDATE ({', '.join(MARKS)}) ON cases TO sera_hospital")

@@ -38,7 +38,10 @@ BY_AGE = """
 
 def upgrade() -> None:
     op.execute("DROP FUNCTION sera_jobs_ahead")
-    _make("asker uuid, is_urgent boolean, since timestamptz, remembered interval", BY_TURNS)
+    _make(
+        "asker uuid, is_urgent boolean, since timestamptz, remembered interval",
+        BY_TURNS,
+    )
 
 
 def downgrade() -> None:

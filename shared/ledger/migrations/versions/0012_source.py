@@ -28,7 +28,9 @@ END $$
 
 
 def upgrade() -> None:
-    op.add_column("cases", sa.Column("source", sa.String(), server_default="file", nullable=True))
+    op.add_column(
+        "cases", sa.Column("source", sa.String(), server_default="file", nullable=True)
+    )
     op.execute(BLANK.format(more=" NEW.source := NULL;"))
     _index(READS)
 
@@ -42,5 +44,8 @@ def downgrade() -> None:
 def _index(which: str) -> None:
     op.drop_index("audit_reads", "audit_events")
     op.create_index(
-        "audit_reads", "audit_events", ["case_id", "actor"], postgresql_where=sa.text(which)
+        "audit_reads",
+        "audit_events",
+        ["case_id", "actor"],
+        postgresql_where=sa.text(which),
     )

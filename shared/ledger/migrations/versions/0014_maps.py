@@ -66,7 +66,8 @@ def upgrade() -> None:
     op.execute(LET_GO)
     op.execute("DELETE FROM explanations")
     op.add_column(
-        "explanations", sa.Column("taken_until", sa.DateTime(timezone=True), nullable=True)
+        "explanations",
+        sa.Column("taken_until", sa.DateTime(timezone=True), nullable=True),
     )
     _maps()
     _forget(WITH_MAPS)
@@ -75,7 +76,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     _forget(WITHOUT)
     op.execute(
-        LET_GO.replace("png_sha256", "heat_sha256").replace("explanations", "explanation_maps")
+        LET_GO.replace("png_sha256", "heat_sha256").replace(
+            "explanations", "explanation_maps"
+        )
     )
     op.drop_table("explanation_maps")
     op.drop_column("explanations", "taken_until")
@@ -87,16 +90,21 @@ def _maps() -> None:
         sa.Column("job_id", sa.Uuid(), nullable=False),
         sa.Column("model_digest", sa.String(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("hospital_id", sa.Uuid(), sa.ForeignKey("hospitals.id"), nullable=False),
+        sa.Column(
+            "hospital_id", sa.Uuid(), sa.ForeignKey("hospitals.id"), nullable=False
+        ),
         sa.Column("heat_sha256", sa.String(), nullable=False),
         sa.Column("facts", postgresql.JSONB(), nullable=False),
         sa.PrimaryKeyConstraint("job_id", "model_digest", "number"),
         sa.ForeignKeyConstraint(
-            ["job_id", "model_digest"], ["explanations.job_id", "explanations.model_digest"]
+            ["job_id", "model_digest"],
+            ["explanations.job_id", "explanations.model_digest"],
         ),
     )
     op.create_index("explanation_maps_heat", "explanation_maps", ["heat_sha256"])
-    op.execute("ALTER TABLE explanation_maps ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    op.execute(
+        "ALTER TABLE explanation_maps ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+    )
     op.execute(
         "CREATE POLICY house ON explanation_maps TO sera_house USING (true) WITH CHECK (true)"
     )

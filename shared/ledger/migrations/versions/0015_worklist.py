@@ -16,7 +16,8 @@ TOLD: dict[str, tuple[str, sa.types.TypeEngine[Any]]] = {
     "fna": ("(body->'fna'->>'recommended')::boolean", sa.Boolean()),
 }
 """Made by the database from the result itself, so that the two cannot differ."""
-HAS_BATCH, HAS_NUMBER = sa.text("batch IS NOT NULL"), sa.text("external_id IS NOT NULL")
+HAS_BATCH = sa.text("batch IS NOT NULL")
+HAS_NUMBER = sa.text("external_id IS NOT NULL")
 LISTED = [sa.text("created_at DESC"), sa.text("id DESC")]
 BLANK = """
 CREATE OR REPLACE FUNCTION sera_blank_case() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -40,9 +41,12 @@ def upgrade() -> None:
     op.execute(BLANK.replace("{also}", "NEW.batch := NULL;"))
     for name, (told, kind) in TOLD.items():
         op.add_column(
-            "results", sa.Column(name, kind, sa.Computed(told, persisted=True), nullable=True)
+            "results",
+            sa.Column(name, kind, sa.Computed(told, persisted=True), nullable=True),
         )
-    op.create_index("cases_of_batch", "cases", ["hospital_id", "batch"], postgresql_where=HAS_BATCH)
+    op.create_index(
+        "cases_of_batch", "cases", ["hospital_id", "batch"], postgresql_where=HAS_BATCH
+    )
     op.create_index(
         "cases_numbered",
         "cases",
@@ -52,11 +56,16 @@ def upgrade() -> None:
     )
     op.create_index("jobs_by_state", "jobs", ["hospital_id", "state", *LISTED])
     op.create_index(
-        "jobs_urgent", "jobs", ["hospital_id", *LISTED], postgresql_where=sa.text("urgent")
+        "jobs_urgent",
+        "jobs",
+        ["hospital_id", *LISTED],
+        postgresql_where=sa.text("urgent"),
     )
     op.create_index("results_told", "results", ["hospital_id", "decision", "fna"])
     op.create_index(
-        "results_by_risk", "results", ["hospital_id", sa.text("risk DESC"), sa.text("job_id DESC")]
+        "results_by_risk",
+        "results",
+        ["hospital_id", sa.text("risk DESC"), sa.text("job_id DESC")],
     )
 
 

@@ -14,7 +14,8 @@ down_revision = "0017"
 branch_labels = None
 depends_on = None
 
-HOUSE, HOSPITAL = "sera_house", "sera_hospital"
+HOUSE = "sera_house"
+HOSPITAL = "sera_hospital"
 OWN = "hospital_id = NULLIF(current_setting('sera.hospital', true), '')::uuid"
 OWN_STUDY = "EXISTS (SELECT FROM reader_studies s WHERE s.id = study_id)"
 OWN_CASE = "EXISTS (SELECT FROM cases c WHERE c.id = case_id)"
@@ -97,13 +98,19 @@ def upgrade() -> None:
         op.execute(function.replace("{schema}", schema))
     _triggers()
     for table, check in CHECKS.items():
-        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-        op.execute(f"CREATE POLICY house ON {table} TO {HOUSE} USING (true) WITH CHECK (true)")
+        op.execute(
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"
+        )
+        op.execute(
+            f"CREATE POLICY house ON {table} TO {HOUSE} USING (true) WITH CHECK (true)"
+        )
         op.execute(
             f"CREATE POLICY hospital_all ON {table} TO {HOSPITAL} USING ({OWN}) WITH CHECK ({check})"
         )
         op.execute(f"GRANT SELECT, INSERT ON {table} TO {HOSPITAL}")
-    op.execute(f"GRANT UPDATE (state, opened_at, closed_at) ON reader_studies TO {HOSPITAL}")
+    op.execute(
+        f"GRANT UPDATE (state, opened_at, closed_at) ON reader_studies TO {HOSPITAL}"
+    )
     op.execute(f"REVOKE UPDATE, DELETE ON {', '.join(CHECKS)} FROM {HOUSE}")
 
 
@@ -118,7 +125,9 @@ def _studies() -> None:
     op.create_table(
         "reader_studies",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("hospital_id", sa.Uuid(), sa.ForeignKey("hospitals.id"), nullable=False),
+        sa.Column(
+            "hospital_id", sa.Uuid(), sa.ForeignKey("hospitals.id"), nullable=False
+        ),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("question", sa.String(), nullable=False),
         sa.Column("design", sa.String(), nullable=False),
@@ -128,28 +137,40 @@ def _studies() -> None:
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-        sa.CheckConstraint("state IN ('draft','open','closed')", name="reader_studies_state"),
+        sa.CheckConstraint(
+            "state IN ('draft','open','closed')", name="reader_studies_state"
+        ),
     )
     op.create_index("ix_reader_studies_hospital_id", "reader_studies", ["hospital_id"])
     op.create_table(
         "reader_study_cases",
-        sa.Column("study_id", sa.Uuid(), sa.ForeignKey("reader_studies.id"), nullable=False),
+        sa.Column(
+            "study_id", sa.Uuid(), sa.ForeignKey("reader_studies.id"), nullable=False
+        ),
         sa.Column("case_id", sa.Uuid(), sa.ForeignKey("cases.id"), nullable=False),
-        sa.Column("hospital_id", sa.Uuid(), sa.ForeignKey("hospitals.id"), nullable=False),
+        sa.Column(
+            "hospital_id", sa.Uuid(), sa.ForeignKey("hospitals.id"), nullable=False
+        ),
         sa.Column("job_id", sa.Uuid(), sa.ForeignKey("jobs.id"), nullable=False),
         sa.PrimaryKeyConstraint("study_id", "case_id"),
     )
     op.create_index("ix_reader_study_cases_case_id", "reader_study_cases", ["case_id"])
     op.create_table(
         "reader_study_readers",
-        sa.Column("study_id", sa.Uuid(), sa.ForeignKey("reader_studies.id"), nullable=False),
+        sa.Column(
+            "study_id", sa.Uuid(), sa.ForeignKey("reader_studies.id"), nullable=False
+        ),
         sa.Column("person_id", sa.Uuid(), sa.ForeignKey("people.id"), nullable=False),
-        sa.Column("hospital_id", sa.Uuid(), sa.ForeignKey("hospitals.id"), nullable=False),
+        sa.Column(
+            "hospital_id", sa.Uuid(), sa.ForeignKey("hospitals.id"), nullable=False
+        ),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("study_id", "person_id"),
         sa.UniqueConstraint("study_id", "number", name="reader_study_number"),
     )
-    op.create_index("ix_reader_study_readers_person_id", "reader_study_readers", ["person_id"])
+    op.create_index(
+        "ix_reader_study_readers_person_id", "reader_study_readers", ["person_id"]
+    )
 
 
 def _showings() -> None:
@@ -163,7 +184,9 @@ def _showings() -> None:
         *_of_study("reader_showings"),
     )
     op.create_index(
-        "reader_showings_of", "reader_showings", ["study_id", "person_id", "case_id", "phase"]
+        "reader_showings_of",
+        "reader_showings",
+        ["study_id", "person_id", "case_id", "phase"],
     )
     op.create_index("reader_showings_case", "reader_showings", ["case_id"])
 
@@ -187,7 +210,9 @@ def _readings() -> None:
         sa.UniqueConstraint(
             "study_id", "person_id", "case_id", "phase", name="reader_readings_once"
         ),
-        sa.CheckConstraint("probability BETWEEN 0 AND 100", name="reader_readings_probability"),
+        sa.CheckConstraint(
+            "probability BETWEEN 0 AND 100", name="reader_readings_probability"
+        ),
         sa.CheckConstraint("phase IN ('blind','aided')", name="reader_readings_phase"),
     )
     op.create_index("reader_readings_case", "reader_readings", ["case_id"])
@@ -209,14 +234,18 @@ def _whose() -> tuple[sa.Column[Any], ...]:
         sa.Column("study_id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.Column("hospital_id", sa.Uuid(), sa.ForeignKey("hospitals.id"), nullable=False),
+        sa.Column(
+            "hospital_id", sa.Uuid(), sa.ForeignKey("hospitals.id"), nullable=False
+        ),
     )
 
 
 def _of_study(table: str) -> tuple[sa.ForeignKeyConstraint, ...]:
     return (
         sa.ForeignKeyConstraint(["study_id", "case_id"], OF_CASE, name=f"{table}_case"),
-        sa.ForeignKeyConstraint(["study_id", "person_id"], OF_READER, name=f"{table}_reader"),
+        sa.ForeignKeyConstraint(
+            ["study_id", "person_id"], OF_READER, name=f"{table}_reader"
+        ),
     )
 
 

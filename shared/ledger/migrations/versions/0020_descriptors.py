@@ -30,8 +30,14 @@ END $$
 
 
 def upgrade() -> None:
-    op.add_column("cases", sa.Column("descriptors", JSONB(none_as_null=True), nullable=True))
-    op.execute(BLANK.replace("{also}", " NEW.source := NULL;\n        NEW.descriptors := NULL;"))
+    op.add_column(
+        "cases", sa.Column("descriptors", JSONB(none_as_null=True), nullable=True)
+    )
+    op.execute(
+        BLANK.replace(
+            "{also}", " NEW.source := NULL;\n        NEW.descriptors := NULL;"
+        )
+    )
 
 
 def downgrade() -> None:

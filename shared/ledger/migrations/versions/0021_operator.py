@@ -13,10 +13,14 @@ depends_on = None
 def upgrade() -> None:
     op.add_column(
         "training_runs",
-        sa.Column("recipe_table", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column(
+            "recipe_table", postgresql.JSONB(astext_type=sa.Text()), nullable=True
+        ),
     )
     op.add_column("serving", sa.Column("device", sa.String(), nullable=True))
-    op.add_column("serving", sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "serving", sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True)
+    )
 
 
 def downgrade() -> None:

@@ -13,7 +13,9 @@ HOUSE = "sera_house"
 
 def upgrade() -> None:
     """Services read it and no more; whoever migrates says what stands there."""
-    op.create_table("schema_terms", sa.Column("oldest_code", sa.String(), primary_key=True))
+    op.create_table(
+        "schema_terms", sa.Column("oldest_code", sa.String(), primary_key=True)
+    )
     op.execute("INSERT INTO schema_terms VALUES ('0019')")
     op.execute(f"REVOKE ALL ON schema_terms FROM {HOUSE}")
     op.execute(f"GRANT SELECT ON schema_terms, alembic_version TO {HOUSE}")

@@ -8,7 +8,8 @@ down_revision = "0023"
 branch_labels = None
 depends_on = None
 
-SYSTEM_ROLE, SERVICE_LOGIN = "sera_house", "sera_service"
+SYSTEM_ROLE = "sera_house"
+SERVICE_LOGIN = "sera_service"
 
 
 def upgrade() -> None:
@@ -26,7 +27,9 @@ def upgrade() -> None:
         """
     )
     op.execute("REVOKE ALL ON FUNCTION sera_caller_of_key FROM PUBLIC")
-    op.execute(f"GRANT EXECUTE ON FUNCTION sera_caller_of_key TO {SYSTEM_ROLE}, {SERVICE_LOGIN}")
+    op.execute(
+        f"GRANT EXECUTE ON FUNCTION sera_caller_of_key TO {SYSTEM_ROLE}, {SERVICE_LOGIN}"
+    )
 
 
 def downgrade() -> None:

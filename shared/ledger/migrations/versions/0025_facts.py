@@ -76,7 +76,8 @@ def downgrade() -> None:
         op.add_column(table, sa.Column(sentence, sa.String(), nullable=True))
     op.drop_column("run_events", "message")
     op.add_column(
-        "run_events", sa.Column("message", sa.String(), nullable=False, server_default="")
+        "run_events",
+        sa.Column("message", sa.String(), nullable=False, server_default=""),
     )
     op.alter_column("run_events", "message", server_default=None)
     _forget("message")

@@ -91,12 +91,17 @@ def test_a_failed_case_says_why_and_what_to_do(case, as_person, ledger, language
     assert 'id="rerun"' not in reader
 
 
-def test_an_erased_another_hospitals_and_an_unknown_case_are_pages_that_say_so(case, as_person):
+def test_an_erased_another_hospitals_and_an_unknown_case_are_pages_that_say_so(
+    case, as_person
+):
     admin = as_person(Role.HOSPITAL_ADMIN)
     assert as_person(Role.READER, hospital="south").get(case).status_code == 404
     assert as_person(Role.READER).get(f"/cases/{uuid4()}").status_code == 404
     assert as_person(Role.READER).get("/cases/nonsense").status_code == 422
-    assert admin.delete(f"/v1{case}", params={"ground": "sent-by-mistake"}).status_code == 200
+    assert (
+        admin.delete(f"/v1{case}", params={"ground": "sent-by-mistake"}).status_code
+        == 200
+    )
     gone = as_person(Role.READER).get(case)
     assert gone.status_code == 410
     assert "erased on" in gone.text

@@ -53,7 +53,9 @@ def test_a_reader_is_shown_out_of_the_console(as_person, path):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_dead_letters_stand_by_reason_and_one_by_one(as_person, dead, language):
     operator = as_person(Role.OPERATOR)
-    page = operator.get("/console/queue", params={"reason": "worker-lost", "lang": language}).text
+    page = operator.get(
+        "/console/queue", params={"reason": "worker-lost", "lang": language}
+    ).text
     assert f"POST /v1/jobs/{dead}/rerun" in page
     assert 'href="?reason=worker-lost"' in page
     assert 'aria-current="page"' in page
@@ -72,9 +74,13 @@ def test_events_are_found_by_kind_case_and_day(as_person, ledger, north_id, lang
         "actor": "",
         "case": str(case),
     }
-    assert str(case) in auditor.get("/console/audit", params=told | {"since": "", "until": ""}).text
     assert (
-        f"?case={case}" in auditor.get("/console/audit", params=told | {"since": "2026-01-01"}).text
+        str(case)
+        in auditor.get("/console/audit", params=told | {"since": "", "until": ""}).text
+    )
+    assert (
+        f"?case={case}"
+        in auditor.get("/console/audit", params=told | {"since": "2026-01-01"}).text
     )
     assert (
         f"?case={case}"
@@ -90,12 +96,18 @@ def test_a_day_that_is_none_is_said_on_a_page(as_person):
 
 def test_older_events_are_a_link_away(as_person, ledger, north_id):
     with ledger.hospital_session(north_id, "key:abc") as book:
-        book.audit.record_reads(Event.CASE_READ, [(book.cases.add(CASE), None) for _ in range(101)])
+        book.audit.record_reads(
+            Event.CASE_READ, [(book.cases.add(CASE), None) for _ in range(101)]
+        )
     auditor = as_person(Role.AUDITOR)
-    assert "before=" in auditor.get("/console/audit", params={"event": "case.read"}).text
+    assert (
+        "before=" in auditor.get("/console/audit", params={"event": "case.read"}).text
+    )
 
 
-def test_an_administrator_finds_the_people_of_its_own_hospital_by_name(as_person, make_person):
+def test_an_administrator_finds_the_people_of_its_own_hospital_by_name(
+    as_person, make_person
+):
     make_person(Role.READER, "north", "nora.north")
     make_person(Role.READER, "south", "saul.south")
     page = as_person(Role.HOSPITAL_ADMIN, "north").get("/console/audit").text

@@ -17,7 +17,9 @@ def places(ledger):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_operator_is_shown_every_hospital_and_its_limits(as_person, places, language):
+def test_an_operator_is_shown_every_hospital_and_its_limits(
+    as_person, places, language
+):
     operator = as_person(Role.OPERATOR)
     assert (
         'href="/console/hospitals/south/2"'
@@ -29,8 +31,14 @@ def test_an_operator_is_shown_every_hospital_and_its_limits(as_person, places, l
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_administrator_sets_its_own_hospital_without_its_limits(as_person, places, language):
-    page = as_person(Role.HOSPITAL_ADMIN).get("/console/hospital", params={"lang": language}).text
+def test_an_administrator_sets_its_own_hospital_without_its_limits(
+    as_person, places, language
+):
+    page = (
+        as_person(Role.HOSPITAL_ADMIN)
+        .get("/console/hospital", params={"lang": language})
+        .text
+    )
     assert 'data-ask="PATCH /v1/hospital"' in page
     assert {"en": "from the first one on", "ko": "첫 모델부터"}[language] in page
     assert 'name="retention_days"' in page
@@ -60,10 +68,16 @@ def test_a_hospital_that_there_is_not_is_said_on_a_page(as_person):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_people_of_another_hospital_are_not_an_administrators(as_person, make_person, language):
+def test_people_of_another_hospital_are_not_an_administrators(
+    as_person, make_person, language
+):
     make_person(Role.READER, "south", "saul.south")
     nora = make_person(Role.READER, "north", "nora.north")
-    page = as_person(Role.HOSPITAL_ADMIN).get("/console/people", params={"lang": language}).text
+    page = (
+        as_person(Role.HOSPITAL_ADMIN)
+        .get("/console/people", params={"lang": language})
+        .text
+    )
     assert "saul.south" not in page
     assert f"POST /v1/people/{nora.id}/disable" in page
     assert '<option value="operator"' not in page
@@ -71,7 +85,10 @@ def test_people_of_another_hospital_are_not_an_administrators(as_person, make_pe
 
 def test_nobody_is_offered_to_disable_themselves(make_person, signed_in):
     operator = make_person(Role.OPERATOR, None)
-    assert f"/v1/people/{operator.id}" not in signed_in(operator).get("/console/people").text
+    assert (
+        f"/v1/people/{operator.id}"
+        not in signed_in(operator).get("/console/people").text
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -79,7 +96,10 @@ def test_keys_that_end_soon_or_have_ended_say_so(as_person, ledger, places, lang
     with ledger.system_session("test") as house:
         made = [
             house.keys.make(
-                Role.SUBMITTER, places[0], label, house.keys.now() + timedelta(days=days)
+                Role.SUBMITTER,
+                places[0],
+                label,
+                house.keys.now() + timedelta(days=days),
             ).key
             for label, days in (("pacs", 400), ("trial", 5), ("old", 300))
         ]

@@ -8,7 +8,9 @@ from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.domain.roles import Role
 from shared.statistics.gate import GatePolicy, Readings, weigh
 
-LIVE, CANDIDATE, OLD = "a" * 64, "b" * 64, "c" * 64
+LIVE = "a" * 64
+CANDIDATE = "b" * 64
+OLD = "c" * 64
 LANGUAGES = ("en", "ko")
 
 
@@ -17,13 +19,20 @@ def judgement() -> Judgement:
 
     def readings(seed: int) -> Readings:
         """Calibrated, of two models that are equally good."""
-        logits = np.random.default_rng(seed).normal(size=200) * 8**0.5 + (labels - 0.5) * 8
+        logits = (
+            np.random.default_rng(seed).normal(size=200) * 8**0.5 + (labels - 0.5) * 8
+        )
         risks = 1 / (1 + np.exp(-logits))
         return Readings(risks, risks, risks >= 0.5, np.zeros(200), 0.5)
 
     sizes = [5.0, 15.0, 25.0, None] * 50
     return weigh(
-        readings(2), readings(3), labels, ["north", None] * 100, GatePolicy(), sizes_mm=sizes
+        readings(2),
+        readings(3),
+        labels,
+        ["north", None] * 100,
+        GatePolicy(),
+        sizes_mm=sizes,
     )
 
 
@@ -36,7 +45,9 @@ def operator(as_person, ledger):
         house.models.promote(LIVE, "test", None)
         house.gates.record(CANDIDATE, LIVE, None, None, judgement())
         reason = GateReason("calibration-unknown", Weight.AGAINST)
-        house.gates.record(OLD, None, None, None, Judgement(GateVerdict.FAILED, (reason,)))
+        house.gates.record(
+            OLD, None, None, None, Judgement(GateVerdict.FAILED, (reason,))
+        )
         house.serving.report("worker-1", LIVE)
     return as_person(Role.OPERATOR)
 
@@ -60,7 +71,9 @@ def test_a_candidate_stands_beside_the_live_model(operator, language):
     assert '<span lang="en">' not in page.text or language == "en"
 
 
-def test_one_that_was_judged_before_figures_were_kept_says_so_and_needs_a_reason(operator):
+def test_one_that_was_judged_before_figures_were_kept_says_so_and_needs_a_reason(
+    operator,
+):
     page = operator.get(f"/console/models/{OLD[:12]}").text
     assert "judged before figures for plots were kept" in page
     assert "nothing is known of its calibration" in page
@@ -74,10 +87,14 @@ def test_a_model_that_the_gate_passed_needs_no_reason(operator):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_list_says_what_is_live_and_what_each_worker_serves(operator, ledger, language):
+def test_the_list_says_what_is_live_and_what_each_worker_serves(
+    operator, ledger, language
+):
     with ledger.system_session("test") as house:
         house.models.promote(CANDIDATE, "chief", "better on our own images")
-        unread = Message("bundle-unreadable", {"part": "weights", "problem": "header 7"})
+        unread = Message(
+            "bundle-unreadable", {"part": "weights", "problem": "header 7"}
+        )
         house.serving.refused("worker-1", CANDIDATE, unread)
     page = operator.get("/console/models", params={"lang": language}).text
     for found in (

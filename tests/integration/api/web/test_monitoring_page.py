@@ -22,20 +22,35 @@ def watched(ledger):
     """South drifts and north does not; some outcomes are known, of two months."""
     observing = Observing(ledger)
     observing.model(reference=REFERENCE)
-    known = {"malignant": [number % 2 for number in range(60)], "benign_p": 0.3, "malignant_p": 0.4}
-    observing.results(60, "north", "CX50", score=even(60), strangeness=even(60), **known)
+    known = {
+        "malignant": [number % 2 for number in range(60)],
+        "benign_p": 0.3,
+        "malignant_p": 0.4,
+    }
+    observing.results(
+        60, "north", "CX50", score=even(60), strangeness=even(60), **known
+    )
     observing.results(
         60, "north", "CX50", days_ago=40, score=even(60), strangeness=even(60), **known
     )
     observing.results(
-        60, "south", "LOGIQ <9>", score=even(60, 0.6), strangeness=even(60), warnings=("saturated",)
+        60,
+        "south",
+        "LOGIQ <9>",
+        score=even(60, 0.6),
+        strangeness=even(60),
+        warnings=("saturated",),
     )
     observing.failed("south", "image-unreadable", "LOGIQ <9>")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_drift_quality_performance_and_coverage_stand_on_one_page(as_person, watched, language):
-    page = as_person(Role.OPERATOR).get("/console/monitoring", params={"lang": language})
+def test_drift_quality_performance_and_coverage_stand_on_one_page(
+    as_person, watched, language
+):
+    page = as_person(Role.OPERATOR).get(
+        "/console/monitoring", params={"lang": language}
+    )
     assert page.status_code == 200
     for found in (
         'class="badge bad"',
@@ -84,6 +99,8 @@ def test_a_window_too_long_is_said_on_a_page(as_person):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_where_nothing_happened_the_page_says_so(as_person, language):
-    page = as_person(Role.OPERATOR).get("/console/monitoring", params={"lang": language})
+    page = as_person(Role.OPERATOR).get(
+        "/console/monitoring", params={"lang": language}
+    )
     assert page.status_code == 200
     assert "<svg" not in page.text

@@ -5,7 +5,8 @@ import pytest
 from shared.domain.roles import Role
 from tests.reading import new_study, read, studied
 
-SICK, SCORES = [True, False, True, False], [0.91, 0.12, 0.77, 0.64]
+SICK = [True, False, True, False]
+SCORES = [0.91, 0.12, 0.77, 0.64]
 SAID = [(60, 85), (40, 10), (30, 70), (55, 45)]
 SECRETS = ("mrn-", "45.5 %", "6 %", "TR5", "histology", "light/2")
 
@@ -44,15 +45,30 @@ def study(chief, admin, reader, cases):
 def test_a_reader_is_shown_nothing_of_sera_before_the_blind_reading(
     signed_in, as_person, reader, study
 ):
-    desk, at = signed_in(reader), f"/studies/{study}"
+    desk = signed_in(reader)
+    at = f"/studies/{study}"
     case = desk.get(f"/v1/reader-studies/{study}/next").json()["case_id"]
-    pages = [desk.get(path, params={"lang": "en"}) for path in ("/studies", at, f"{at}/read")]
-    assert [(page.status_code, "style=" in page.text) for page in pages] == [(200, False)] * 3
-    assert [secret for secret in SECRETS if any(secret in page.text for page in pages)] == []
+    pages = [
+        desk.get(path, params={"lang": "en"}) for path in ("/studies", at, f"{at}/read")
+    ]
+    assert [(page.status_code, "style=" in page.text) for page in pages] == [
+        (200, False)
+    ] * 3
+    assert [
+        secret for secret in SECRETS if any(secret in page.text for page in pages)
+    ] == []
     early = desk.get(f"{at}/read/{case}/sera")
     assert (early.status_code, "Read it blind first" in early.text) == (403, True)
-    blind = {"case_id": case, "phase": "blind", "probability": 70, "malignant": True, "fna": False}
-    assert desk.post(f"/v1/reader-studies/{study}/readings", json=blind).status_code == 201
+    blind = {
+        "case_id": case,
+        "phase": "blind",
+        "probability": 70,
+        "malignant": True,
+        "fna": False,
+    }
+    assert (
+        desk.post(f"/v1/reader-studies/{study}/readings", json=blind).status_code == 201
+    )
     answer = desk.get(f"{at}/read/{case}/sera", params={"lang": "ko"}).text
     for found in (
         'data-probability="70"',
@@ -76,7 +92,12 @@ def test_an_administrator_who_reads_too_sees_the_figures_after_their_own_reading
     read(chief, study, said)
     for language in ("en", "ko"):
         page = chief.get(f"/studies/{study}", params={"lang": language})
-        for found in ('class="curve sera"', 'id="together"', 'id="kappas"', 'id="times"'):
+        for found in (
+            'class="curve sera"',
+            'id="together"',
+            'id="kappas"',
+            'id="times"',
+        ):
             assert found in page.text
         assert len(page.content) < 200_000
     assert (

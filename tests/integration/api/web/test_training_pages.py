@@ -37,18 +37,24 @@ def version(ledger):
         dataset = house.datasets.ensure("nodules", synthetic=False)
         house.datasets.add(dataset, rows)
         version = house.versions.freeze(dataset)
-        house.datasets.add(dataset, [LabelledImage("f" * 64, True, Split.TRAIN, size_mm=25.0)])
+        house.datasets.add(
+            dataset, [LabelledImage("f" * 64, True, Split.TRAIN, size_mm=25.0)]
+        )
     return version
 
 
 @pytest.fixture
 def run_id(ledger, version):
     with ledger.system_session("test") as house:
-        return house.runs.request(house.datasets.find("nodules").id, version.id, "starter", 0, 2)
+        return house.runs.request(
+            house.datasets.find("nodules").id, version.id, "starter", 0, 2
+        )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_data_set_is_counted_and_its_versions_bear_their_fingerprint(operator, version, language):
+def test_a_data_set_is_counted_and_its_versions_bear_their_fingerprint(
+    operator, version, language
+):
     page = operator.get("/console/datasets/nodules", params={"lang": language})
     assert page.status_code == 200
     for found in (
@@ -64,7 +70,8 @@ def test_a_data_set_is_counted_and_its_versions_bear_their_fingerprint(operator,
 
 def test_a_version_is_counted_apart_from_the_draft(operator, version):
     draft, frozen = (
-        operator.get(f"/console/datasets/nodules{asked}").text for asked in ("", "?version=1")
+        operator.get(f"/console/datasets/nodules{asked}").text
+        for asked in ("", "?version=1")
     )
     assert ">20 to 40 mm<" in draft
     assert ">20 to 40 mm<" not in frozen
@@ -91,7 +98,10 @@ def test_whoever_froze_or_promoted_is_named(ledger, make_person, signed_in):
 
 def test_an_unknown_data_set_or_run_is_said_on_a_page(operator):
     assert operator.get("/console/datasets/absent").status_code == 404
-    assert operator.get("/console/runs/00000000-0000-0000-0000-000000000000").status_code == 404
+    assert (
+        operator.get("/console/runs/00000000-0000-0000-0000-000000000000").status_code
+        == 404
+    )
 
 
 def test_a_run_needs_something_frozen_first(operator):
@@ -99,7 +109,9 @@ def test_a_run_needs_something_frozen_first(operator):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_a_recipe_lacks_is_said_before_a_run_starts(operator, ledger, version, language):
+def test_what_a_recipe_lacks_is_said_before_a_run_starts(
+    operator, ledger, version, language
+):
     with ledger.system_session("test") as house:
         house.trainers.report(
             "trainer-1", {"light": [Lack("squeezenet", "a.pth/b.pth", "/weights", "")]}
@@ -112,7 +124,9 @@ def test_what_a_recipe_lacks_is_said_before_a_run_starts(operator, ledger, versi
     assert page.count("badge bad") == 1
 
 
-def test_a_step_that_failed_says_why_and_the_run_can_be_resumed(operator, ledger, run_id):
+def test_a_step_that_failed_says_why_and_the_run_can_be_resumed(
+    operator, ledger, run_id
+):
     with ledger.system_session("test") as house:
         step = house.steps.claim("host/1/a", timedelta(minutes=1), 3)
         facts = {"count": 40, "label": "benign"}
@@ -124,7 +138,12 @@ def test_a_step_that_failed_says_why_and_the_run_can_be_resumed(operator, ledger
 
 
 def told(number: int, step: str, **metrics: float) -> EventView:
-    common = {"at": datetime.now(UTC), "stage": StepKind.TUNING, "fraction": 0.5, "message": ""}
+    common = {
+        "at": datetime.now(UTC),
+        "stage": StepKind.TUNING,
+        "fraction": 0.5,
+        "message": "",
+    }
     common |= {"message_code": "progress-epoch", "facts": {}}
     return EventView(id=number, step=step, metrics=metrics, **common)
 
@@ -140,6 +159,10 @@ def test_a_setting_that_is_tried_anew_begins_a_line_of_its_own():
 
 
 def test_epochs_are_counted_where_a_network_does_not_number_them():
-    log = [told(1, "a", loss=0.9), told(2, "b", loss=0.5, auc=0.7), told(3, "a", loss=0.8)]
+    log = [
+        told(1, "a", loss=0.9),
+        told(2, "b", loss=0.5, auc=0.7),
+        told(3, "a", loss=0.8),
+    ]
     assert series(log, "loss") == {"a": [(1, 0.9), (2, 0.8)], "b": [(1, 0.5)]}
     assert series(log, "auc") == {"b": [(1, 0.7)]}

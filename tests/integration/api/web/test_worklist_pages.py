@@ -11,7 +11,8 @@ from shared.domain.texts import JOBS
 from shared.ledger.queue import Failure
 from tests.builders import fna_advice, form, png, result
 
-DIGEST, LEASE = "d" * 64, timedelta(minutes=1)
+DIGEST = "d" * 64
+LEASE = timedelta(minutes=1)
 RESULT = result(risk=0.7, fna=fna_advice(recommended=True), warnings=())
 
 
@@ -36,9 +37,13 @@ def links(page: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("sent")
-def test_everybody_is_offered_what_they_may_do_with_their_own_hospital_s_cases(as_person):
+def test_everybody_is_offered_what_they_may_do_with_their_own_hospital_s_cases(
+    as_person,
+):
     pages = {role: as_person(role).get("/worklist") for role in Role}
-    assert {role: acts(pages[role].text) for role in Role if pages[role].status_code == 200} == {
+    assert {
+        role: acts(pages[role].text) for role in Role if pages[role].status_code == 200
+    } == {
         Role.READER: set(),
         Role.SUBMITTER: {"rerun", "rerun-all", "outcome"},
         Role.HOSPITAL_ADMIN: {"rerun", "rerun-all", "outcome", "erase"},
@@ -49,7 +54,11 @@ def test_everybody_is_offered_what_they_may_do_with_their_own_hospital_s_cases(a
 
 @pytest.mark.usefixtures("sent")
 def test_why_a_case_failed_is_said_in_the_language_of_the_page(as_person):
-    page = as_person(Role.READER).get("/worklist?lang=ko", headers={"Accept-Language": "en"}).text
+    page = (
+        as_person(Role.READER)
+        .get("/worklist?lang=ko", headers={"Accept-Language": "en"})
+        .text
+    )
     assert JOBS[Reason.WORKER_LOST][0] not in page
     assert page.count("워커가 중단되었습니다") == 2
 
@@ -57,7 +66,9 @@ def test_why_a_case_failed_is_said_in_the_language_of_the_page(as_person):
 @pytest.mark.usefixtures("sent")
 def test_the_next_page_and_the_file_keep_what_was_asked_for(as_person):
     reader = as_person(Role.READER)
-    found = links(reader.get("/worklist?limit=1&fna=&outcome=unknown&order=oldest&lang=en").text)
+    found = links(
+        reader.get("/worklist?limit=1&fna=&outcome=unknown&order=oldest&lang=en").text
+    )
     following = next(each for each in found if "cursor=" in each)
     assert following.startswith("/worklist?outcome=unknown&order=oldest&cursor=")
     assert "/v1/cases.csv?outcome=unknown&order=oldest" in found
@@ -70,11 +81,13 @@ def test_the_next_page_and_the_file_keep_what_was_asked_for(as_person):
 def test_the_part_that_changes_comes_again_when_it_has_changed_and_what_it_shows_is_on_record(
     as_person,
 ):
-    reader, admin = as_person(Role.READER), as_person(Role.HOSPITAL_ADMIN)
+    reader = as_person(Role.READER)
+    admin = as_person(Role.HOSPITAL_ADMIN)
     first = reader.get("/worklist/rows?q=")
     known = {"If-None-Match": first.headers["ETag"]}
     again, other = (
-        reader.get(f"/worklist/rows?{asked}", headers=known) for asked in ("q=", "state=done")
+        reader.get(f"/worklist/rows?{asked}", headers=known)
+        for asked in ("q=", "state=done")
     )
     assert [each.status_code for each in (first, again, other)] == [200, 304, 200]
     assert "<html" not in other.text

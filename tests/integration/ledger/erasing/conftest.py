@@ -16,7 +16,9 @@ from shared.ledger.receipts import Answer
 from tests import builders
 from tests.builders import CASE
 
-DIGEST, PNG, HEAT = "d" * 64, "b" * 64, "c" * 64
+DIGEST = "d" * 64
+PNG = "b" * 64
+HEAT = "c" * 64
 MINE = replace(
     CASE,
     size_mm=17.4321,
@@ -77,7 +79,9 @@ def erase(ledger, hospital):
 
 
 def result():
-    return builders.result(risk=0.7177, score=0.7177, decision=Verdict.BENIGN, prevalence=0.2)
+    return builders.result(
+        risk=0.7177, score=0.7177, decision=Verdict.BENIGN, prevalence=0.2
+    )
 
 
 def observation(job):
@@ -107,5 +111,7 @@ def waits_for_a_lock(ledger):
     query = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    with ledger.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with ledger.engine.connect().execution_options(
+        isolation_level="AUTOCOMMIT"
+    ) as connection:
         return any(connection.scalar(query) for _ in range(5000))

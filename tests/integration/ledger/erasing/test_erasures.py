@@ -43,7 +43,9 @@ SERVICE_ROLES = ("sera_house", "sera_hospital")
 
 def run_as(ledger, role, hospital, statement):
     with ledger.engine.begin() as connection:
-        connection.exec_driver_sql(f"SET LOCAL ROLE {role}; SET LOCAL sera.hospital = '{hospital}'")
+        connection.exec_driver_sql(
+            f"SET LOCAL ROLE {role}; SET LOCAL sera.hospital = '{hospital}'"
+        )
         connection.exec_driver_sql(statement)
 
 
@@ -52,7 +54,10 @@ def rows(ledger):
     with ledger.engine.connect() as connection:
         names = [table.name for table in Table.metadata.sorted_tables]
         return {
-            name: [str(row) for row in connection.execute(text(f"SELECT t::text FROM {name} t"))]
+            name: [
+                str(row)
+                for row in connection.execute(text(f"SELECT t::text FROM {name} t"))
+            ]
             for name in names
         }
 
@@ -67,7 +72,9 @@ def traces(ledger, words=TRACES):
     }
 
 
-def test_nothing_of_an_erased_case_is_left_in_any_table(ledger, hospital, opened, finish, erase):
+def test_nothing_of_an_erased_case_is_left_in_any_table(
+    ledger, hospital, opened, finish, erase
+):
     accepted = opened(key="key-of-99417")
     finish()
     told = NewOutcome(True, OutcomeSource.CYTOLOGY, patient="P-1", consent=True)
@@ -75,14 +82,18 @@ def test_nothing_of_an_erased_case_is_left_in_any_table(ledger, hospital, opened
         house.models.store(DIGEST, "light", "light", None, False, {})
         shadow = house.shadows.start(DIGEST, "test")
     with ledger.engine.begin() as owner:
-        owner.exec_driver_sql("UPDATE shadows SET started_at = started_at - interval '1 hour'")
+        owner.exec_driver_sql(
+            "UPDATE shadows SET started_at = started_at - interval '1 hour'"
+        )
         owner.exec_driver_sql("""UPDATE jobs SET facts = '{"site": "a site"}'""")
     with ledger.system_session("shadow") as house:
         watched = house.shadows.claim(
             replace(shadow, started_at=shadow.started_at - timedelta(hours=1)), 5
         )
         assert (
-            house.shadows.keep(shadow, [(each, Said(0.7177, 0.7177, "benign")) for each in watched])
+            house.shadows.keep(
+                shadow, [(each, Said(0.7177, 0.7177, "benign")) for each in watched]
+            )
             == 1
         )
     with ledger.hospital_session(hospital, "test") as book:
@@ -108,10 +119,14 @@ def test_nothing_of_an_erased_case_is_left_in_any_table(ledger, hospital, opened
     ):
         assert left[name] == [], name
     with ledger.system_session("test") as house:
-        assert sorted(house.orphans.waiting(10)) == sorted([CASE.image_sha256, PNG, HEAT])
+        assert sorted(house.orphans.waiting(10)) == sorted(
+            [CASE.image_sha256, PNG, HEAT]
+        )
 
 
-def test_who_asks_for_an_erased_case_is_told_when_and_why(ledger, hospital, opened, finish, erase):
+def test_who_asks_for_an_erased_case_is_told_when_and_why(
+    ledger, hospital, opened, finish, erase
+):
     accepted = opened(key="k")
     finish()
     erase(accepted.case_id)
@@ -127,7 +142,9 @@ def test_who_asks_for_an_erased_case_is_told_when_and_why(ledger, hospital, open
         lambda book: book.receipts.reserve("k", "f" * 64),
     )
     for ask in asked:
-        told = pytest.raises(CaseErased, match=r"erased on \d{4}-\d\d-\d\d \(patient-request\)")
+        told = pytest.raises(
+            CaseErased, match=r"erased on \d{4}-\d\d-\d\d \(patient-request\)"
+        )
         with told, ledger.hospital_session(hospital, "test") as book:
             ask(book)
     with ledger.hospital_session(hospital, "test") as book:
@@ -137,7 +154,8 @@ def test_who_asks_for_an_erased_case_is_told_when_and_why(ledger, hospital, open
 
 def test_erased_twice_the_first_word_stands(opened, erase):
     case_id = opened().case_id
-    first, again = erase(case_id), erase(case_id, Ground.SENT_BY_MISTAKE)
+    first = erase(case_id)
+    again = erase(case_id, Ground.SENT_BY_MISTAKE)
     assert (again.erased_at, again.ground) == (first.erased_at, Ground.PATIENT_REQUEST)
 
 
@@ -156,7 +174,8 @@ def test_the_trail_says_who_when_and_on_what_ground(ledger, hospital, opened, er
     erase(accepted.case_id)
     with ledger.hospital_session(hospital, "test") as book:
         told = [
-            (each.event, each.actor, each.case_id, each.details) for each in book.audit.page()[-2:]
+            (each.event, each.actor, each.case_id, each.details)
+            for each in book.audit.page()[-2:]
         ]
     image = {"ground": "patient-request", "image": CASE.image_sha256}
     assert told == [
@@ -171,7 +190,10 @@ def test_a_worker_that_comes_late_writes_nothing(ledger, opened, erase):
         lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
     erase(accepted.case_id)
     with ledger.system_session("worker") as house:
-        assert house.queue.finish(lease.token, DIGEST, {accepted.job_id: result()}) == set()
+        assert (
+            house.queue.finish(lease.token, DIGEST, {accepted.job_id: result()})
+            == set()
+        )
         house.queue.fail(lease.token, {})
         assert house.queue.reclaim(5) == 0
     left = rows(ledger)
@@ -188,9 +210,9 @@ def test_a_result_that_is_being_written_at_this_moment_is_waited_for_and_erased_
             lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
             house.audit.write()
         with ledger.system_session("worker") as house:
-            assert house.queue.finish(lease.token, DIGEST, {accepted.job_id: result()}) == {
-                accepted.job_id
-            }
+            assert house.queue.finish(
+                lease.token, DIGEST, {accepted.job_id: result()}
+            ) == {accepted.job_id}
             house.observations.keep([observation(lease.jobs[0])])
             erasing = pool.submit(erase, accepted.case_id)
             assert waits_for_a_lock(ledger)
@@ -201,7 +223,9 @@ def test_a_result_that_is_being_written_at_this_moment_is_waited_for_and_erased_
 def test_a_dead_letter_of_an_erased_case_cannot_be_run_again(ledger, opened, erase):
     accepted = opened()
     with ledger.engine.begin() as owner:
-        owner.exec_driver_sql("UPDATE jobs SET state = 'failed', reason = 'worker-lost'")
+        owner.exec_driver_sql(
+            "UPDATE jobs SET state = 'failed', reason = 'worker-lost'"
+        )
     erase(accepted.case_id)
     with pytest.raises(NotADeadLetter), ledger.system_session("test") as house:
         house.queue.rerun(accepted.job_id)
@@ -238,13 +262,17 @@ def test_no_service_deletes_rows_of_a_case_or_writes_on_a_tombstone(
             run_as(ledger, role, hospital, statement.format(table=table))
 
 
-def test_a_hospital_marks_a_case_and_writes_nothing_else_of_it(ledger, hospital, opened):
+def test_a_hospital_marks_a_case_and_writes_nothing_else_of_it(
+    ledger, hospital, opened
+):
     opened()
     with pytest.raises(DBAPIError, match="permission denied"):
         run_as(ledger, "sera_hospital", hospital, "UPDATE cases SET size_mm = 1")
 
 
-def test_not_even_the_owner_deletes_an_outcome_of_a_case_that_is_kept(ledger, hospital, opened):
+def test_not_even_the_owner_deletes_an_outcome_of_a_case_that_is_kept(
+    ledger, hospital, opened
+):
     with ledger.hospital_session(hospital, "test") as book:
         book.outcomes.record(opened().case_id, NewOutcome(True, OutcomeSource.CYTOLOGY))
     for statement in (
@@ -252,5 +280,8 @@ def test_not_even_the_owner_deletes_an_outcome_of_a_case_that_is_kept(ledger, ho
         "UPDATE outcomes SET malignant = false",
         "TRUNCATE outcomes",
     ):
-        with pytest.raises(DBAPIError, match="append-only"), ledger.engine.begin() as owner:
+        with (
+            pytest.raises(DBAPIError, match="append-only"),
+            ledger.engine.begin() as owner,
+        ):
             owner.exec_driver_sql(statement)

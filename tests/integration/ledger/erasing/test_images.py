@@ -28,7 +28,10 @@ def taken(ledger, hospital, opened, finish):
         dataset = house.datasets.ensure("set")
         house.drafts.offer(
             dataset,
-            [LabelledImage("e" * 64, False, Split.TRAIN), LabelledImage(PNG, True, Split.TRAIN)],
+            [
+                LabelledImage("e" * 64, False, Split.TRAIN),
+                LabelledImage(PNG, True, Split.TRAIN),
+            ],
         )
         assert house.consents.take(dataset).added == 1
         version = house.versions.freeze(dataset)
@@ -52,12 +55,18 @@ def test_an_erased_image_leaves_the_draft_and_later_versions_and_shuts_the_froze
             check_usable(erased)
         assert house.versions.find(dataset, 1).images == 3
         row = next(
-            each for each in house.versions.images(version.id) if each.image_sha256 in erased
+            each
+            for each in house.versions.images(version.id)
+            if each.image_sha256 in erased
         )
         assert (row.malignant, row.split, row.site) == (True, Split.TRAIN, "north")
         assert (row.roi, row.size_mm, row.frame, row.tirads) == (None,) * 4
         again = house.versions.freeze(dataset)
-        assert (again.number, again.images, house.versions.erased(again.id)) == (2, 2, set())
+        assert (again.number, again.images, house.versions.erased(again.id)) == (
+            2,
+            2,
+            set(),
+        )
 
 
 def test_a_frozen_row_is_blanked_with_its_case_and_by_nobody_else(ledger, taken, erase):
@@ -66,7 +75,10 @@ def test_a_frozen_row_is_blanked_with_its_case_and_by_nobody_else(ledger, taken,
     change = "UPDATE version_images SET malignant = false WHERE case_id IS NOT NULL"
     for erased in (False, True):
         for statement in (blank, change) if not erased else (change,):
-            with pytest.raises(DBAPIError, match="append-only"), ledger.engine.begin() as owner:
+            with (
+                pytest.raises(DBAPIError, match="append-only"),
+                ledger.engine.begin() as owner,
+            ):
                 owner.exec_driver_sql(statement)
         erase(case_id)
 
@@ -120,4 +132,7 @@ def test_an_object_that_is_held_is_not_removed(ledger, opened, erase, hospital):
             assert house.orphans.take(CASE.image_sha256) is False
             assert house.orphans.count() == 1
     with ledger.system_session("test") as house:
-        assert (house.orphans.take(CASE.image_sha256), house.orphans.count()) == (False, 0)
+        assert (house.orphans.take(CASE.image_sha256), house.orphans.count()) == (
+            False,
+            0,
+        )

@@ -41,7 +41,8 @@ def due(ledger, hospital, default=None):
 def test_a_case_goes_when_its_hospitals_time_is_over_and_not_before(
     ledger, hospital, opened, finish
 ):
-    old, young = opened().case_id, opened().case_id
+    old = opened().case_id
+    young = opened().case_id
     finish()
     finish()
     age(ledger, old, 30.5)
@@ -49,7 +50,9 @@ def test_a_case_goes_when_its_hospitals_time_is_over_and_not_before(
     assert (erase_due(ledger), due(ledger, hospital)) == (0, None)
     with ledger.system_session("test") as house:
         house.hospitals.change(hospital, {"retention_days": 30})
-        assert [house.retention.would_be_due(hospital, days) for days in (29, 30, 31)] == [2, 1, 0]
+        assert [
+            house.retention.would_be_due(hospital, days) for days in (29, 30, 31)
+        ] == [2, 1, 0]
     assert due(ledger, hospital) == (1, 0)
     assert (erase_due(ledger), erase_due(ledger)) == (1, 0)
     with ledger.hospital_session(hospital, "test") as book:
@@ -59,7 +62,9 @@ def test_a_case_goes_when_its_hospitals_time_is_over_and_not_before(
     assert chain(ledger, hospital)[-1][1]["ground"] == "retention"
 
 
-def test_the_installations_days_hold_where_a_hospital_says_none(ledger, hospital, opened, finish):
+def test_the_installations_days_hold_where_a_hospital_says_none(
+    ledger, hospital, opened, finish
+):
     with ledger.system_session("test") as house:
         south = house.hospitals.ensure("south")
         house.hospitals.change(south, {"retention_days": 365})
@@ -71,7 +76,9 @@ def test_the_installations_days_hold_where_a_hospital_says_none(ledger, hospital
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING])
-def test_a_case_that_is_still_to_be_answered_is_never_due(ledger, hospital, opened, state):
+def test_a_case_that_is_still_to_be_answered_is_never_due(
+    ledger, hospital, opened, state
+):
     accepted = opened()
     age(ledger, accepted.case_id, 1000)
     with ledger.engine.begin() as owner:
@@ -88,5 +95,9 @@ def test_several_at_once_erase_each_case_once(ledger, hospital, opened):
 
     with ThreadPoolExecutor(3) as pool:
         assert sum(pool.map(lambda _: erase_due(ledger, 1), range(3))) == 12
-    told = [details for event, details in chain(ledger, hospital) if event == Event.CASE_ERASED]
+    told = [
+        details
+        for event, details in chain(ledger, hospital)
+        if event == Event.CASE_ERASED
+    ]
     assert len(told) == 12

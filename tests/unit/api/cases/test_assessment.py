@@ -17,13 +17,27 @@ SOLID = {
     [
         (SOLID, 15, 4, "TR4", ["ACR-2017", "K-TIRADS-2016", "ATA-2015"]),
         (SOLID, 14.9, 4, "TR4", ["K-TIRADS-2016", "ATA-2015"]),
-        (SOLID | {"foci": ["punctate"]}, 10, 7, "TR5", ["ACR-2017", "K-TIRADS-2016", "ATA-2015"]),
+        (
+            SOLID | {"foci": ["punctate"]},
+            10,
+            7,
+            "TR5",
+            ["ACR-2017", "K-TIRADS-2016", "ATA-2015"],
+        ),
         (SOLID | {"foci": ["macrocalcification", "rim"]}, 20, 7, "TR5", list(ASSESSED)),
         (SOLID | {"composition": "spongiform"}, 50, 0, "TR1", ["K-TIRADS-2016"]),
-        (SOLID | {"composition": "cystic", "echogenicity": "anechoic"}, 50, 0, "TR1", []),
+        (
+            SOLID | {"composition": "cystic", "echogenicity": "anechoic"},
+            50,
+            0,
+            "TR1",
+            [],
+        ),
     ],
 )
-def test_points_level_and_advice_are_the_pure_guidelines(descriptors, size_mm, points, level, due):
+def test_points_level_and_advice_are_the_pure_guidelines(
+    descriptors, size_mm, points, level, due
+):
     told = assessed(descriptors, size_mm)
     assert (told.points, told.level) == (points, level)
     assert [each.rule for each in told.advice] == list(ASSESSED)

@@ -32,7 +32,15 @@ CASE = Case(
 
 
 def report(language: Language = Language.ENGLISH, **changed) -> Report:
-    return Report("north", CASE, result(**changed), NOON, None, Printed("kim", "k", NOON), language)
+    return Report(
+        "north",
+        CASE,
+        result(**changed),
+        NOON,
+        None,
+        Printed("kim", "k", NOON),
+        language,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +65,9 @@ def pages(made: bytes) -> int:
 
 
 @pytest.mark.parametrize("language", Language)
-def test_a_report_is_one_page_with_its_title_its_language_and_letters_of_its_own(language):
+def test_a_report_is_one_page_with_its_title_its_language_and_letters_of_its_own(
+    language,
+):
     made = pdf(report(language))
     assert made.startswith(b"%PDF")
     assert pages(made) == 1
@@ -101,7 +111,8 @@ def test_a_result_without_a_size_is_printed_without_advice(plain):
 
 
 @pytest.mark.parametrize(
-    "roi", [None, {"box": [40, 30, 180, 160]}, {"polygon": [[40, 30], [220, 30], [130, 190]]}]
+    "roi",
+    [None, {"box": [40, 30, 180, 160]}, {"polygon": [[40, 30], [220, 30], [130, 190]]}],
 )
 def test_the_image_stands_on_the_page_with_its_outline(roi, plain):
     made = pdf(with_picture(roi))

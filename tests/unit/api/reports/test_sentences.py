@@ -22,7 +22,13 @@ from shared.guidelines import (
     describe,
     recommend,
 )
-from shared.guidelines.lexicon import Composition, Descriptors, Echogenicity, Margin, Orientation
+from shared.guidelines.lexicon import (
+    Composition,
+    Descriptors,
+    Echogenicity,
+    Margin,
+    Orientation,
+)
 from shared.imaging import errors
 from tests.builders import result
 
@@ -75,7 +81,9 @@ def test_every_reason_that_an_image_itself_can_give_has_words_or_falls_back_to_i
     language,
 ):
     say = speaker(language)
-    assert sentences.reason(say, errors.ImageBlank.code, None) != sentences.reason(say, None, None)
+    assert sentences.reason(say, errors.ImageBlank.code, None) != sentences.reason(
+        say, None, None
+    )
     assert sentences.reason(say, "unheard-of", "Do this.") == "Do this."
 
 
@@ -99,10 +107,13 @@ def test_a_warning_without_words_or_without_its_figures_stands_as_it_was_written
 def test_english_advice_says_what_the_guidelines_say(rule, risk, size_mm):
     advice = recommend(risk, size_mm, rule)
     said = sentences.advice_says(SAY, advice)
-    if advice.outcome in (FnaOutcome.DUE, FnaOutcome.NOT_DUE) and advice.threshold_mm is not None:
-        assert said.split(". Ultrasound")[0].rstrip(".") == advice.text.split("; ultrasound")[
-            0
-        ].rstrip(".")
+    if (
+        advice.outcome in (FnaOutcome.DUE, FnaOutcome.NOT_DUE)
+        and advice.threshold_mm is not None
+    ):
+        assert said.split(". Ultrasound")[0].rstrip(".") == advice.text.split(
+            "; ultrasound"
+        )[0].rstrip(".")
     assert bool(advice.follow_up_years) is ("Ultrasound again" in said)
     assert sentences.advice_says(speaker(Language.KOREAN), advice)
 
@@ -117,7 +128,10 @@ def test_a_guideline_that_cannot_say_is_told_so():
 
 
 def test_a_rule_is_named_after_its_guideline_and_an_unknown_one_by_itself():
-    assert sentences.rule(SAY, "risk-band/ACR-2017/1") == "ACR TI-RADS 2017, by risk (SERA rule 1)"
+    assert (
+        sentences.rule(SAY, "risk-band/ACR-2017/1")
+        == "ACR TI-RADS 2017, by risk (SERA rule 1)"
+    )
     assert sentences.rule(SAY, "house-rule") == "house-rule"
 
 
@@ -156,7 +170,8 @@ def test_a_description_is_said_in_words_and_none_seen_is_said_too():
     seen = {**EXAMPLE, "composition": "mixed", "foci": [], "eccentric": True}
     told = dict(sentences.described(SAY, seen))
     assert (
-        told["Composition"] == "Mixed cystic and solid. The solid part lies to one side (eccentric)"
+        told["Composition"]
+        == "Mixed cystic and solid. The solid part lies to one side (eccentric)"
     )
     assert (told["Shape"], told["Echogenic foci"]) == ("Wider than tall", "None")
 
@@ -179,7 +194,8 @@ def test_each_guideline_stands_once_beside_itself():
 
 
 @pytest.mark.parametrize(
-    "name", sorted({level.name for each in GUIDELINES.values() for level in each.levels})
+    "name",
+    sorted({level.name for each in GUIDELINES.values() for level in each.levels}),
 )
 def test_a_level_is_said_in_english_as_its_guideline_names_it(name):
     assert sentences.level(SAY, name) == name
@@ -187,6 +203,7 @@ def test_a_level_is_said_in_english_as_its_guideline_names_it(name):
 
 def test_a_level_is_said_in_korean_where_it_is_a_word():
     said = [
-        sentences.level(speaker(Language.KOREAN), name) for name in ("high suspicion", "TR5", None)
+        sentences.level(speaker(Language.KOREAN), name)
+        for name in ("high suspicion", "TR5", None)
     ]
     assert said == ["높은 의심", "TR5", "–"]

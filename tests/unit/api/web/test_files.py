@@ -22,7 +22,11 @@ def test_a_file_is_packed_for_who_takes_that(accepted, takes):
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".js")])
 def test_a_module_names_others_relatively_so_that_all_are_of_one_release(name):
-    named = re.findall(r'^import .*?"([^"]+)";', (FOLDER / name).read_text(), flags=re.MULTILINE)
+    named = re.findall(
+        r'^import .*?"([^"]+)";', (FOLDER / name).read_text(), flags=re.MULTILINE
+    )
     assert [
-        each for each in named if not each.startswith("./") or each.removeprefix("./") not in FILES
+        each
+        for each in named
+        if not each.startswith("./") or each.removeprefix("./") not in FILES
     ] == []

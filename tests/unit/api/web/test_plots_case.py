@@ -40,7 +40,10 @@ def test_the_words_of_a_mark_at_an_end_stay_inside(share):
 
 @pytest.mark.parametrize(
     ("roi", "shape"),
-    [({"box": [1, 2, 30, 40]}, "rect"), ({"polygon": [[0, 0], [9, 0], [5, 9]]}, "polygon")],
+    [
+        ({"box": [1, 2, 30, 40]}, "rect"),
+        ({"polygon": [[0, 0], [9, 0], [5, 9]]}, "polygon"),
+    ],
 )
 def test_an_outline_lies_over_the_image_in_its_own_pixels(roi, shape):
     figure = ElementTree.fromstring(outline(roi, 300, 200))

@@ -6,7 +6,9 @@ from services.api.web.plots_wall import HEIGHT, PAD, WIDTH, runs, sparkline
 
 
 def lines(values):
-    drawn = ElementTree.fromstring(sparkline("key", "Title & more", "Desc", {"first": values}))
+    drawn = ElementTree.fromstring(
+        sparkline("key", "Title & more", "Desc", {"first": values})
+    )
     return [
         [tuple(map(float, point.split(","))) for point in each.get("points").split()]
         for each in drawn.iter("polyline")
@@ -14,7 +16,9 @@ def lines(values):
 
 
 def test_the_highest_value_is_at_the_top_and_nothing_at_the_bottom():
-    assert lines([0.0, 5.0, 10.0]) == [[(0, HEIGHT - PAD), (WIDTH / 2, HEIGHT / 2), (WIDTH, PAD)]]
+    assert lines([0.0, 5.0, 10.0]) == [
+        [(0, HEIGHT - PAD), (WIDTH / 2, HEIGHT / 2), (WIDTH, PAD)]
+    ]
 
 
 def test_a_step_without_results_leaves_a_gap_and_a_lone_value_is_seen():

@@ -12,7 +12,8 @@ def test_a_cell_bears_its_columns_name_and_every_part_its_role():
     )
     assert isinstance(made, Markup)
     assert (
-        '<table role="table" id="a"><thead role="rowgroup"><tr role="row"><td role="cell">' in made
+        '<table role="table" id="a"><thead role="rowgroup"><tr role="row"><td role="cell">'
+        in made
     )
     assert '<th role="columnheader" scope="col"><b>Size</b>' in made
     body = made.partition("</thead>")[2]
@@ -34,7 +35,9 @@ def test_columns_are_counted_over_wide_cells_and_anew_in_each_table():
     body = cards(f"<table>{head}{row}</table>")
     assert [f'"{name}"' in body for name in "ABC"] == [True] * 3
     assert body.partition(">3<")[0].endswith('role="cell"')
-    second = cards(f"<table>{HEAD}{row}</table><table>{head}{row}</table>").rpartition("<table")[2]
+    second = cards(f"<table>{HEAD}{row}</table><table>{head}{row}</table>").rpartition(
+        "<table"
+    )[2]
     assert 'data-label="Size' not in second
 
 

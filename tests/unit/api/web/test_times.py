@@ -18,7 +18,9 @@ SAYS = {
 def test_a_moment_says_utc_and_carries_all_of_itself(shape):
     said = moment(EIGHT_IN_SEOUL, shape)
     assert f">{SAYS[shape]}</time>" in said
-    assert 'datetime="2026-03-13T23:05:09+00:00" title="2026-03-13 23:05:09 UTC"' in said
+    assert (
+        'datetime="2026-03-13T23:05:09+00:00" title="2026-03-13 23:05:09 UTC"' in said
+    )
 
 
 def test_a_sentence_with_a_moment_in_it_keeps_it_and_escapes_all_else():

@@ -10,7 +10,9 @@ from services.api.web import languages
 from services.api.web.languages import SPOKEN
 
 WEB = Path(languages.__file__).parent
-SOURCES = sorted([*WEB.glob("templates/*.html"), *WEB.glob("static/*.js"), *WEB.glob("**/*.py")])
+SOURCES = sorted(
+    [*WEB.glob("templates/*.html"), *WEB.glob("static/*.js"), *WEB.glob("**/*.py")]
+)
 ASKED = re.compile(r"""\bt\(\s*["']([a-z_]+\.[a-z0-9_.-]*[a-z0-9_-])["']\s*[,)]""")
 
 
@@ -29,7 +31,9 @@ def test_both_sentences_use_the_same_fields(key):
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
 def test_every_key_that_a_page_asks_for_is_said(source):
-    assert [key for key in ASKED.findall(source.read_text()) if key not in SPOKEN["en"]] == []
+    assert [
+        key for key in ASKED.findall(source.read_text()) if key not in SPOKEN["en"]
+    ] == []
 
 
 SENTENCE = re.compile("[A-Z][a-z]+(?: [a-z]+){2,}")
@@ -38,15 +42,21 @@ SAID = re.compile(r"""(["'`])((?:(?!\1).)*)\1""")
 
 
 @pytest.mark.parametrize(
-    "source", [each for each in SOURCES if each.suffix == ".html"], ids=lambda path: path.name
+    "source",
+    [each for each in SOURCES if each.suffix == ".html"],
+    ids=lambda path: path.name,
 )
 def test_no_sentence_stands_in_a_template_itself(source):
-    bare = re.sub(r"\{[{%#].*?[}%#]\}|<[^>]*>", " ", source.read_text(), flags=re.DOTALL)
+    bare = re.sub(
+        r"\{[{%#].*?[}%#]\}|<[^>]*>", " ", source.read_text(), flags=re.DOTALL
+    )
     assert SENTENCE.findall(bare) == []
 
 
 @pytest.mark.parametrize(
-    "source", [each for each in SOURCES if each.suffix == ".js"], ids=lambda path: path.name
+    "source",
+    [each for each in SOURCES if each.suffix == ".js"],
+    ids=lambda path: path.name,
 )
 def test_no_sentence_stands_in_a_script_itself(source):
     code = re.sub(r"^\s*//.*$", "", source.read_text(), flags=re.MULTILINE)

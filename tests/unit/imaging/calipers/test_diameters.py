@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 from shared.imaging import Box
 from shared.imaging.calipers import Mark, MarkKind, caliper_mm, roi_from_marks
 
-WIDTH, HEIGHT = 320, 240
+WIDTH = 320
+HEIGHT = 240
 points = st.tuples(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1))
 
 
 def marks(*at: tuple[float, float], kind: MarkKind = MarkKind.PLUS) -> tuple[Mark, ...]:
-    return tuple(Mark(kind, x, y, Box(round(x) - 7, round(y) - 7, 15, 15)) for x, y in at)
+    return tuple(
+        Mark(kind, x, y, Box(round(x) - 7, round(y) - 7, 15, 15)) for x, y in at
+    )
 
 
 def roi(*at: tuple[float, float]):
@@ -56,8 +59,13 @@ def test_any_other_marks_enclose_nothing(ends):
 
 
 def test_letters_and_dots_do_not_count():
-    company = marks((100, 100), kind=MarkKind.LETTER) + marks((150, 120), kind=MarkKind.DOT)
-    assert roi_from_marks(marks((100, 120), (200, 120)) + company, WIDTH, HEIGHT) is not None
+    company = marks((100, 100), kind=MarkKind.LETTER) + marks(
+        (150, 120), kind=MarkKind.DOT
+    )
+    assert (
+        roi_from_marks(marks((100, 120), (200, 120)) + company, WIDTH, HEIGHT)
+        is not None
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -79,7 +87,9 @@ def test_an_ellipse_from_axes_lies_inside_the_image(a, b, c, d):
 
 def test_marks_measure_in_millimetres_along_their_own_direction():
     assert caliper_mm(marks((100, 100), (130, 140)), (0.1, 0.1)) == pytest.approx(5)
-    assert caliper_mm(marks((100, 100), (130, 140)), (0.2, 0.1)) == pytest.approx(math.hypot(3, 8))
+    assert caliper_mm(marks((100, 100), (130, 140)), (0.2, 0.1)) == pytest.approx(
+        math.hypot(3, 8)
+    )
     assert caliper_mm(
         marks((60, 120), (220, 120), (140, 70), (140, 170)), (0.1, 0.1)
     ) == pytest.approx(16)

@@ -44,24 +44,37 @@ def test_an_open_plus_is_a_plus(screen):
 def test_the_box_of_a_mark_holds_its_strokes(screen):
     screen.end(60, 150).end(240, 162)
     first = find_marks(screen.pixels)[0]
-    rows, columns = np.nonzero(screen.pixels[130:170, 40:80] != screen.plain[130:170, 40:80])
+    rows, columns = np.nonzero(
+        screen.pixels[130:170, 40:80] != screen.plain[130:170, 40:80]
+    )
     assert abs(first.box.x - (40 + columns.min())) <= 1
     assert abs(first.box.y + first.box.height - (130 + rows.max() + 1)) <= 1
 
 
 def test_a_letter_beside_a_mark_is_found_and_one_far_from_it_is_not(screen):
     screen.end(60, 150).end(240, 162).letter(72, 166).letter(140, 60)
-    letters = [mark for mark in find_marks(screen.pixels) if mark.kind is MarkKind.LETTER]
+    letters = [
+        mark for mark in find_marks(screen.pixels) if mark.kind is MarkKind.LETTER
+    ]
     assert [(mark.x, mark.y) for mark in letters] == [pytest.approx((77, 161), abs=3)]
 
 
 @pytest.mark.parametrize("count", [4, 24, 60])
 def test_dots_between_marks_are_found(count, screen):
     screen.end(60, 150).end(240, 150).dotted((60, 150), (240, 150), count)
-    found = {(mark.x, mark.y) for mark in find_marks(screen.pixels) if mark.kind is MarkKind.DOT}
+    found = {
+        (mark.x, mark.y)
+        for mark in find_marks(screen.pixels)
+        if mark.kind is MarkKind.DOT
+    }
     between = np.flatnonzero((screen.pixels != screen.plain)[150, 75:226]) + 75
     assert (
-        np.mean([any(abs(x - at) <= 1 and abs(y - 150) <= 1 for x, y in found) for at in between])
+        np.mean(
+            [
+                any(abs(x - at) <= 1 and abs(y - 150) <= 1 for x, y in found)
+                for at in between
+            ]
+        )
         > 0.9
     )
 
@@ -69,42 +82,61 @@ def test_dots_between_marks_are_found(count, screen):
 def test_a_large_image_is_searched_scaled_down_and_answered_in_its_own_pixels(screen):
     screen.end(60, 150).end(240, 162)
     large = cv2.resize(screen.pixels, None, fx=6, fy=6, interpolation=cv2.INTER_LINEAR)
-    assert places(large) == [pytest.approx((362, 902), abs=6), pytest.approx((1442, 974), abs=6)]
+    assert places(large) == [
+        pytest.approx((362, 902), abs=6),
+        pytest.approx((1442, 974), abs=6),
+    ]
 
 
 def test_text_beside_the_image_is_no_mark():
     pixels = np.zeros((400, 500), np.uint8)
     for row in range(8):
         cv2.putText(
-            pixels, "t+x 12L5 +t", (10, 40 + 45 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 220, 1
+            pixels,
+            "t+x 12L5 +t",
+            (10, 40 + 45 * row),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.6,
+            220,
+            1,
         )
     assert find_marks(pixels) == ()
 
 
 @pytest.mark.parametrize("size_px", [128, 256, 300])
 def test_phantoms_without_marks_have_none(size_px):
-    marked = [seed for seed in range(25) if find_marks(draw(seed, size_px=size_px).pixels)]
+    marked = [
+        seed for seed in range(25) if find_marks(draw(seed, size_px=size_px).pixels)
+    ]
     assert marked == []
 
 
 def test_marks_on_phantoms_are_found():
     """At the usual size; those of phantoms of 128 pixels are 5 pixels wide, too small to tell from speckle."""
-    counts = [len(ends(find_marks(draw(seed, caliper=True).pixels))) for seed in range(25)]
+    counts = [
+        len(ends(find_marks(draw(seed, caliper=True).pixels))) for seed in range(25)
+    ]
     assert np.mean([count == 4 for count in counts]) > 0.85
 
 
-@pytest.mark.parametrize("pixels", [np.zeros((8, 8), np.uint8), np.full((40, 9), 255, np.uint8)])
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((8, 8), np.uint8), np.full((40, 9), 255, np.uint8)]
+)
 def test_images_smaller_than_a_mark_have_none(pixels):
     assert find_marks(pixels) == ()
 
 
-@pytest.mark.skipif(not DDTI.exists(), reason="the real images are not beside the checkout")
+@pytest.mark.skipif(
+    not DDTI.exists(), reason="the real images are not beside the checkout"
+)
 def test_marks_on_real_images_are_found():
     found = {name: len(places(_real(f"images/{name}.png"))) for name in MARKED}
     assert found == MARKED
 
 
-@pytest.mark.skipif(not DDTI.exists(), reason="the real images are not beside the checkout")
+@pytest.mark.skipif(
+    not DDTI.exists(), reason="the real images are not beside the checkout"
+)
 def test_real_images_without_marks_have_none():
     with (DDTI / "manifest.csv").open() as table:
         images = [row["image"] for row in csv.DictReader(table)]
@@ -119,9 +151,9 @@ def test_real_images_without_marks_have_none():
         "96",
         "58",
     }
-    plain = [image for image in images if Path(image).stem.split("_")[0] not in patients][
-        :PLAIN_REAL
-    ]
+    plain = [
+        image for image in images if Path(image).stem.split("_")[0] not in patients
+    ][:PLAIN_REAL]
     assert [image for image in plain if find_marks(_real(image))] == []
 
 

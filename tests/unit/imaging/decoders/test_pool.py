@@ -91,7 +91,9 @@ def pages():
         pytest.param(raster("BMP"), id="bmp"),
         pytest.param(raster("TIFF", compression="tiff_lzw"), id="tiff"),
         pytest.param(pages(), id="pages"),
-        pytest.param(dicom_file(draw(3).pixels, PixelSpacing=[0.1, 0.2]), id="calibrated"),
+        pytest.param(
+            dicom_file(draw(3).pixels, PixelSpacing=[0.1, 0.2]), id="calibrated"
+        ),
         *(
             pytest.param(examples.get_path(name).read_bytes(), id=name)
             for name in ("ybr_color", "rgb_color")
@@ -181,7 +183,8 @@ def test_an_image_that_crashes_its_decoders_fails_by_name_and_the_next_is_read_b
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(kill_at_work, frail, 2)
         with pytest.raises(
-            ImageBrokeDecoder, match=r"crash on it\. Other cases are not affected\. Export it"
+            ImageBrokeDecoder,
+            match=r"crash on it\. Other cases are not affected\. Export it",
         ):
             frail.decode(slow)
         killing.result()
@@ -189,7 +192,9 @@ def test_an_image_that_crashes_its_decoders_fails_by_name_and_the_next_is_read_b
     assert only(frail) != before
 
 
-def test_a_decoder_killed_once_through_no_fault_of_the_image_costs_it_nothing(frail, slow):
+def test_a_decoder_killed_once_through_no_fault_of_the_image_costs_it_nothing(
+    frail, slow
+):
     only(frail)
     with ThreadPoolExecutor(1) as pool:
         killing = pool.submit(kill_at_work, frail, 1)
@@ -220,7 +225,9 @@ def test_a_decoder_that_died_while_it_waited_costs_nobody_anything(frail):
     assert same(frail.decode(png(2)), decode(png(2)))
 
 
-def test_where_no_decoder_starts_it_is_not_the_images_fault(frail, monkeypatch, tmp_path):
+def test_where_no_decoder_starts_it_is_not_the_images_fault(
+    frail, monkeypatch, tmp_path
+):
     with monkeypatch.context() as patched:
         patched.setattr(pool, "ROOT", tmp_path)
         patched.delenv("PYTHONPATH", raising=False)

@@ -8,7 +8,12 @@ import pytest
 from shared.domain.findings import Finding
 from shared.errors import InputError
 from shared.imaging import Box, ImageFormat, ImageTooSmall, Limits, UltrasoundImage
-from shared.imaging.decoders.wire import MOST_LETTERS, image_told, refusal_told, understood
+from shared.imaging.decoders.wire import (
+    MOST_LETTERS,
+    image_told,
+    refusal_told,
+    understood,
+)
 
 LIMITS = Limits(max_pixels=1000)
 IMAGE = UltrasoundImage(
@@ -16,7 +21,11 @@ IMAGE = UltrasoundImage(
     ImageFormat.DICOM,
     (0.1, 1 / 3),
     Box(1, 2, 3, 4),
-    (Finding("multi-frame", "The file holds 3 frames.", {"frames": 3, "middle": True}),),
+    (
+        Finding(
+            "multi-frame", "The file holds 3 frames.", {"frames": 3, "middle": True}
+        ),
+    ),
 )
 
 

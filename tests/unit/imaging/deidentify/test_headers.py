@@ -22,14 +22,23 @@ KEY = b"a key of this installation"
 NAME = "Zzyzxqvist"
 TEXT_VRS = {"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "OB", "UN"}
 CHARACTER_SET = 0x0008_0005
-TEXTS = (tag for tag, entry in DicomDictionary.items() if entry[0] in TEXT_VRS and tag >> 16 > 2)
+TEXTS = (
+    tag
+    for tag, entry in DicomDictionary.items()
+    if entry[0] in TEXT_VRS and tag >> 16 > 2
+)
 TEXT_TAGS = sorted(tag for tag in TEXTS if tag != CHARACTER_SET)
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 PIXELS = np.random.default_rng(1).integers(0, 120, (24, 32)).astype(np.uint8)
 WINDOWED = dicom_file(
     PIXELS, PatientName=NAME, WindowCenter=60.5, WindowWidth=61, PixelSpacing=[0.1, 0.2]
 )
-OWN = {"PixelData", "PhotometricInterpretation", "PatientIdentityRemoved", "DeidentificationMethod"}
+OWN = {
+    "PixelData",
+    "PhotometricInterpretation",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+}
 
 
 def read(data: bytes) -> Dataset:
@@ -38,7 +47,9 @@ def read(data: bytes) -> Dataset:
 
 def planted(tag: int, text: str = NAME) -> DataElement:
     vr = dictionary_VR(tag)
-    return DataElement(tag, vr, text.encode() if vr in ("OB", "UN") else text, validation_mode=0)
+    return DataElement(
+        tag, vr, text.encode() if vr in ("OB", "UN") else text, validation_mode=0
+    )
 
 
 def written(dataset: Dataset) -> bytes:
@@ -66,7 +77,8 @@ def test_the_name_is_nowhere_whatever_attribute_held_it():
 
 
 @given(
-    st.lists(st.sampled_from(TEXT_TAGS), max_size=6), st.text("BCDFGHJKLM", min_size=6, max_size=12)
+    st.lists(st.sampled_from(TEXT_TAGS), max_size=6),
+    st.text("BCDFGHJKLM", min_size=6, max_size=12),
 )
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_no_text_survives_in_any_sequence_private_block_preamble_or_tail(tags, name):
@@ -77,12 +89,17 @@ def test_no_text_survives_in_any_sequence_private_block_preamble_or_tail(tags, n
             inner.add(planted(tag, name))
     deep = Dataset()
     deep.RequestAttributesSequence = [inner]
-    dataset.SequenceOfUltrasoundRegions, dataset.VOILUTSequence = [inner], None
-    dataset.ReferencedStudySequence, dataset.OriginalAttributesSequence = [deep], [inner]
+    dataset.SequenceOfUltrasoundRegions = [inner]
+    dataset.VOILUTSequence = None
+    dataset.ReferencedStudySequence = [deep]
+    dataset.OriginalAttributesSequence = [inner]
     dataset.private_block(0x0009, name, create=True).add_new(1, "LO", name)
     dataset.private_block(0x0019, "ACME", create=True).add_new(2, "SQ", [inner])
     dataset.file_meta.SourceApplicationEntityTitle = name
-    dataset.file_meta.PrivateInformationCreatorUID, dataset.file_meta.PrivateInformation = (
+    (
+        dataset.file_meta.PrivateInformationCreatorUID,
+        dataset.file_meta.PrivateInformation,
+    ) = (
         "1.2.3",
         name.encode(),
     )
@@ -92,11 +109,14 @@ def test_no_text_survives_in_any_sequence_private_block_preamble_or_tail(tags, n
 
 
 @pytest.mark.parametrize(
-    "keyword", ["Rows", "WindowCenter", "FrameTime", "PhotometricInterpretation", "Modality"]
+    "keyword",
+    ["Rows", "WindowCenter", "FrameTime", "PhotometricInterpretation", "Modality"],
 )
 def test_words_in_the_place_of_what_is_kept_are_dropped_or_refused(keyword):
     dataset = read(dicom_file(PIXELS))
-    dataset[keyword] = DataElement(pydicom.datadict.tag_for_keyword(keyword), "LO", NAME)
+    dataset[keyword] = DataElement(
+        pydicom.datadict.tag_for_keyword(keyword), "LO", NAME
+    )
     assert NAME.encode() not in cleaned_or_refused(written(dataset))
 
 
@@ -116,7 +136,9 @@ def test_bytes_behind_the_frames_are_cut_off():
 
 
 def test_what_went_is_counted_by_keyword_and_never_told_by_value():
-    dataset = read(dicom_file(PIXELS, PatientName=NAME, PatientID="4711", StudyDate="20200102"))
+    dataset = read(
+        dicom_file(PIXELS, PatientName=NAME, PatientID="4711", StudyDate="20200102")
+    )
     dataset.private_block(0x0009, NAME, create=True).add_new(1, "LO", NAME)
     removed = clean(written(dataset), KEY).removed
     assert removed == {"PatientName": 1, "PatientID": 1, "StudyDate": 1, "private": 2}
@@ -125,19 +147,34 @@ def test_what_went_is_counted_by_keyword_and_never_told_by_value():
 def test_the_cleaned_file_says_so_and_keeps_empty_what_must_be_there():
     cleaned = read(
         clean(
-            dicom_file(PIXELS, PatientName=NAME, StudyID="7", Manufacturer=f"ACME {NAME}"), KEY
+            dicom_file(
+                PIXELS, PatientName=NAME, StudyID="7", Manufacturer=f"ACME {NAME}"
+            ),
+            KEY,
         ).data
     )
-    assert (cleaned.PatientIdentityRemoved, cleaned.DeidentificationMethod) == ("YES", METHOD)
-    assert [item.CodeValue for item in cleaned.DeidentificationMethodCodeSequence] == ["113100"]
-    assert (str(cleaned.PatientName), cleaned.StudyID, cleaned.Manufacturer) == ("", "", "ACME")
+    assert (cleaned.PatientIdentityRemoved, cleaned.DeidentificationMethod) == (
+        "YES",
+        METHOD,
+    )
+    assert [item.CodeValue for item in cleaned.DeidentificationMethodCodeSequence] == [
+        "113100"
+    ]
+    assert (str(cleaned.PatientName), cleaned.StudyID, cleaned.Manufacturer) == (
+        "",
+        "",
+        "ACME",
+    )
 
 
 def test_uids_are_replaced_by_ones_that_only_this_installation_makes():
     data = dicom_file(PIXELS, StudyInstanceUID="1.2.840.99.20200102.4711")
-    here, there = read(clean(data, KEY).data), read(clean(data, b"another").data)
+    here = read(clean(data, KEY).data)
+    there = read(clean(data, b"another").data)
     assert (
-        here.StudyInstanceUID == rehashed("1.2.840.99.20200102.4711", KEY) != there.StudyInstanceUID
+        here.StudyInstanceUID
+        == rehashed("1.2.840.99.20200102.4711", KEY)
+        != there.StudyInstanceUID
     )
     assert (
         here.file_meta.MediaStorageSOPInstanceUID
@@ -150,18 +187,26 @@ def test_uids_are_replaced_by_ones_that_only_this_installation_makes():
 def test_what_a_picture_needs_stays():
     ramp = np.arange(256, dtype=np.uint16)[::-1] * 257
     palette = {
-        f"{name}PaletteColorLookupTableData": ramp.tobytes() for name in ("Red", "Green", "Blue")
+        f"{name}PaletteColorLookupTableData": ramp.tobytes()
+        for name in ("Red", "Green", "Blue")
     }
     shape = {
         f"{name}PaletteColorLookupTableDescriptor": [256, 0, 16]
         for name in ("Red", "Green", "Blue")
     }
-    coloured = dicom_file(PIXELS, PhotometricInterpretation="PALETTE COLOR", **shape, **palette)
+    coloured = dicom_file(
+        PIXELS, PhotometricInterpretation="PALETTE COLOR", **shape, **palette
+    )
     windowed = dicom_file(
-        PIXELS, WindowCenter=[60.5, 5], WindowWidth=[61, 9], PixelSpacing=[0.1, 0.2], FrameTime=33.3
+        PIXELS,
+        WindowCenter=[60.5, 5],
+        WindowWidth=[61, 9],
+        PixelSpacing=[0.1, 0.2],
+        FrameTime=33.3,
     )
     for data in (coloured, windowed):
-        before, after = decode(data), decode(clean(data, KEY).data)
+        before = decode(data)
+        after = decode(clean(data, KEY).data)
         assert (before.pixels == after.pixels).all()
         assert before.spacing_mm == after.spacing_mm
     assert read(clean(windowed, KEY).data).FrameTime == 33.3
@@ -177,15 +222,22 @@ def test_comments_inside_compressed_frames_go_and_their_data_stay():
     source.PixelData = encapsulate([frame[:at] + said + frame[at:] + NAME.encode()])
     cleaned = clean(written(source), KEY)
     assert NAME.encode() not in cleaned.data
-    assert (cleaned.removed["frame-COM"] >= 1, cleaned.removed["frame-trailing"]) == (True, 1)
+    assert (cleaned.removed["frame-COM"] >= 1, cleaned.removed["frame-trailing"]) == (
+        True,
+        1,
+    )
     assert read(cleaned.data).file_meta.TransferSyntaxUID == JPEG2000Lossless
     assert (decode(cleaned.data).pixels == pixels).all()
 
 
-@pytest.mark.parametrize("path", sorted(TEST_FILES.glob("*.dcm")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(TEST_FILES.glob("*.dcm")), ids=lambda path: path.stem
+)
 def test_pydicoms_own_files_decode_after_cleaning_as_before(path):
     if "rle" in path.stem.lower():
-        pytest.skip("run-length coding is cleaned in a process of its own, which has its test")
+        pytest.skip(
+            "run-length coding is cleaned in a process of its own, which has its test"
+        )
     data = path.read_bytes()
     before = pictured(data)
     try:

@@ -11,14 +11,20 @@ from shared.errors import SeraError
 from shared.imaging import decode, read_mask
 from shared.imaging.deidentify import clean, clean_mask
 
-KEY, NAME = b"key", "Zzyzxqvist"
+KEY = b"key"
+NAME = "Zzyzxqvist"
 PIXELS = np.random.default_rng(4).integers(0, 255, (40, 56)).astype(np.uint8)
 PIXELS[:12, :12] = 250
 
 
 def exif(orientation: int = 1) -> Image.Exif:
     told = Image.Exif()
-    told[0x0112], told[0x010E], told[0x013B], told[0x9286] = orientation, NAME, NAME, NAME.encode()
+    told[0x0112], told[0x010E], told[0x013B], told[0x9286] = (
+        orientation,
+        NAME,
+        NAME,
+        NAME.encode(),
+    )
     return told
 
 
@@ -50,7 +56,9 @@ FILES = {
     "jpeg": lambda: picture(
         "JPEG", exif=exif(8), comment=NAME, icc_profile=NAME.encode() * 20, dpi=(72, 72)
     ),
-    "progressive jpeg": lambda: picture("JPEG", "RGB", exif=exif(), comment=NAME, progressive=True),
+    "progressive jpeg": lambda: picture(
+        "JPEG", "RGB", exif=exif(), comment=NAME, progressive=True
+    ),
     "cmyk jpeg": lambda: picture("JPEG", "CMYK", exif=exif(), comment=NAME),
     "tiff": lambda: picture("TIFF", tiffinfo=tags(), exif=exif(3)),
     "packed tiff": lambda: picture(
@@ -70,7 +78,8 @@ def test_no_word_survives_and_the_picture_is_the_same(kind):
     data = FILES[kind]() + NAME.encode() * 3
     cleaned = clean(data, KEY)
     assert NAME.encode() not in cleaned.data
-    before, after = decode(data), decode(cleaned.data)
+    before = decode(data)
+    after = decode(cleaned.data)
     assert (before.pixels == after.pixels).all()
     assert before.findings == after.findings
     assert clean(cleaned.data, KEY).data == cleaned.data

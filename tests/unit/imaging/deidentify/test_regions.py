@@ -19,9 +19,12 @@ PIXELS = np.random.default_rng(2).integers(60, 200, (64, 96)).astype(np.uint8)
 
 def region(left, top, right, bottom, shown=1) -> Dataset:
     item = Dataset()
-    item.RegionSpatialFormat, item.RegionDataType = shown, 1
-    item.RegionLocationMinX0, item.RegionLocationMinY0 = left, top
-    item.RegionLocationMaxX1, item.RegionLocationMaxY1 = right, bottom
+    item.RegionSpatialFormat = shown
+    item.RegionDataType = 1
+    item.RegionLocationMinX0 = left
+    item.RegionLocationMinY0 = top
+    item.RegionLocationMaxX1 = right
+    item.RegionLocationMaxY1 = bottom
     return item
 
 
@@ -50,7 +53,9 @@ def test_outside_the_union_of_regions_everything_is_black_and_inside_as_it_was()
 
 def test_every_frame_of_a_loop_is_blanked():
     loop = np.stack([PIXELS, PIXELS // 2, PIXELS // 3])
-    cleaned = clean(dicom_file(loop, NumberOfFrames=3, SequenceOfUltrasoundRegions=TWO), KEY)
+    cleaned = clean(
+        dicom_file(loop, NumberOfFrames=3, SequenceOfUltrasoundRegions=TWO), KEY
+    )
     assert (frames(cleaned.data) == np.where(INSIDE, loop, 0)).all()
 
 
@@ -60,9 +65,12 @@ def test_black_is_what_the_picture_shows_as_black():
     )
     assert (decode(clean(inverse, KEY).data).pixels[~INSIDE] == 0).all()
     planes = np.repeat(PIXELS[None], 3, 0)
-    data = dicom_file(np.repeat(PIXELS[..., None], 3, 2), SequenceOfUltrasoundRegions=TWO)
+    data = dicom_file(
+        np.repeat(PIXELS[..., None], 3, 2), SequenceOfUltrasoundRegions=TWO
+    )
     dataset = pydicom.dcmread(BytesIO(data))
-    dataset.PlanarConfiguration, dataset.PixelData = 1, planes.tobytes()
+    dataset.PlanarConfiguration = 1
+    dataset.PixelData = planes.tobytes()
     stream = BytesIO()
     dataset.save_as(stream)
     for coloured in (data, stream.getvalue()):
@@ -72,9 +80,16 @@ def test_black_is_what_the_picture_shows_as_black():
 
 def test_a_compressed_loop_is_cleaned_in_a_process_of_its_own_and_stays_compressed_without_loss():
     loop = np.stack([PIXELS, PIXELS // 2])
-    plain = dicom_file(loop, NumberOfFrames=2, SequenceOfUltrasoundRegions=TWO, PatientName="Doe")
-    cleaned = clean(compressed(plain, JPEG2000Lossless, encoding_plugin="pylibjpeg"), KEY)
-    assert pydicom.dcmread(BytesIO(cleaned.data)).file_meta.TransferSyntaxUID == JPEG2000Lossless
+    plain = dicom_file(
+        loop, NumberOfFrames=2, SequenceOfUltrasoundRegions=TWO, PatientName="Doe"
+    )
+    cleaned = clean(
+        compressed(plain, JPEG2000Lossless, encoding_plugin="pylibjpeg"), KEY
+    )
+    assert (
+        pydicom.dcmread(BytesIO(cleaned.data)).file_meta.TransferSyntaxUID
+        == JPEG2000Lossless
+    )
     assert (frames(cleaned.data) == np.where(INSIDE, loop, 0)).all()
     assert cleaned.removed["PatientName"] == 1
 
@@ -98,14 +113,18 @@ def test_regions_that_do_not_fit_the_image_or_show_no_image_blank_nothing():
 
 def test_a_loop_that_unfolds_beyond_bounds_is_refused_apart_too():
     loop = np.zeros((20, 256, 256), np.uint8)
-    data = dicom_file(loop, NumberOfFrames=20, SequenceOfUltrasoundRegions=[region(4, 6, 30, 40)])
+    data = dicom_file(
+        loop, NumberOfFrames=20, SequenceOfUltrasoundRegions=[region(4, 6, 30, 40)]
+    )
     coded = compressed(data, JPEG2000Lossless, encoding_plugin="pylibjpeg")
     with pytest.raises(ImageTooLarge):
         clean(coded, KEY, Limits(max_inflated_mib=1))
 
 
 @pytest.mark.parametrize("elements", [{}, {"SequenceOfUltrasoundRegions": TWO}])
-def test_uncompressed_pixels_that_are_cut_short_are_refused_before_anything_is_decoded(elements):
+def test_uncompressed_pixels_that_are_cut_short_are_refused_before_anything_is_decoded(
+    elements,
+):
     with pytest.raises(ImageTruncated, match="6142 bytes"):
         clean(dicom_file(PIXELS, PixelData=PIXELS.tobytes()[:-2], **elements), KEY)
     loop = dicom_file(PIXELS, NumberOfFrames=2, **elements)
@@ -125,6 +144,7 @@ def test_a_decoder_that_hangs_or_swells_costs_its_file_only(name, value, monkeyp
 @pytest.mark.skipif(not REAL.exists(), reason="../shared/data is not here")
 def test_a_real_file_keeps_its_three_regions_and_loses_the_rest():
     data = (REAL / "gdcm-US-ALOKA-16.dcm").read_bytes()
-    before, after = decode(data).pixels, decode(clean(data, KEY).data).pixels
+    before = decode(data).pixels
+    after = decode(clean(data, KEY).data).pixels
     assert (after[24:416, 32:640] == before[24:416, 32:640]).all()
     assert after[:24].max() == after[416:].max() == after[0, 0]

@@ -17,7 +17,14 @@ def screen(text: str, size: float = 0.5, bar: int = 0, seed: int = 1) -> np.ndar
     tissue = draw(seed, size_px=200).pixels
     head = np.full((40, 200), bar, np.uint8)
     cv2.putText(
-        head, text, (6, 26), cv2.FONT_HERSHEY_SIMPLEX, size, min(bar + 150, 255), 1, cv2.LINE_AA
+        head,
+        text,
+        (6, 26),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        size,
+        min(bar + 150, 255),
+        1,
+        cv2.LINE_AA,
     )
     return np.vstack([head, tissue])
 
@@ -39,7 +46,11 @@ def test_tissue_alone_is_no_text(seed):
 
 
 def test_short_marks_and_an_empty_image_are_no_text():
-    assert burnt_in_text(screen("7 L")) == burnt_in_text(np.zeros((50, 50), np.uint8)) == ()
+    assert (
+        burnt_in_text(screen("7 L"))
+        == burnt_in_text(np.zeros((50, 50), np.uint8))
+        == ()
+    )
 
 
 @absent
@@ -51,4 +62,6 @@ def test_real_screens_with_text_are_seen(name):
 @absent
 def test_real_thyroid_crops_raise_no_alarm():
     paths = sorted((REAL / "ddti" / "images").glob("*.png"))[::6]
-    assert [path.name for path in paths if burnt_in_text(decode(path.read_bytes()).pixels)] == []
+    assert [
+        path.name for path in paths if burnt_in_text(decode(path.read_bytes()).pixels)
+    ] == []

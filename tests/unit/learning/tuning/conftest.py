@@ -19,8 +19,11 @@ COUNT = 32
 def body(samples) -> Body:
     """`sera_tiny` with random weights from a fixed seed, its batch norm having seen the samples."""
     definition = get_network("sera_tiny")
-    norm, side = definition.card.normalise, definition.card.input_px
-    images = np.stack([to_input(sample.load(), side, norm.mean, norm.std) for sample in samples])
+    norm = definition.card.normalise
+    side = definition.card.input_px
+    images = np.stack(
+        [to_input(sample.load(), side, norm.mean, norm.std) for sample in samples]
+    )
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = definition.build().train()
@@ -49,6 +52,8 @@ def new_tuner(body, samples, malignant, tmp_path) -> Iterator:
         features = NetworkFeatures("sera_tiny", ("avg",), tuning, frozen)
         folder = Path(tmp_path / f"{tuning}-{frozen}")
         folder.mkdir(exist_ok=True)
-        return Tuner(body, features, samples, malignant, plan, 0, torch.device("cpu"), folder)
+        return Tuner(
+            body, features, samples, malignant, plan, 0, torch.device("cpu"), folder
+        )
 
     return make

@@ -24,13 +24,15 @@ def test_every_rate_goes_with_every_decay():
 
 
 def test_the_epoch_of_least_cross_entropy_is_chosen():
-    right, wrong = [2, 2, -2, -2], [-1, 1, 1, -1]
+    right = [2, 2, -2, -2]
+    wrong = [-1, 1, 1, -1]
     found = curves([[wrong, wrong, wrong], [wrong, right, wrong]])
     assert found.best(MALIGNANT, np.arange(4)) == (1, Course(0.01, 0.0, 2))
 
 
 def test_what_a_fold_s_own_images_say_has_no_part_in_its_choice():
-    first, second = [3, 3, -3, 3], [1, 1, -1, -1]
+    first = [3, 3, -3, 3]
+    second = [1, 1, -1, -1]
     found = curves([[first, second, second]] * 2)
     assert found.best(MALIGNANT, np.arange(3))[1].epochs == 1
     assert found.best(MALIGNANT, np.arange(4))[1].epochs == 2
@@ -38,18 +40,25 @@ def test_what_a_fold_s_own_images_say_has_no_part_in_its_choice():
 
 def test_classes_count_alike_however_many_images_they_have():
     malignant = np.array([True] * 9 + [False])
-    for_the_many, for_both = [5.0] * 10, [1.0] * 9 + [-1.0]
+    for_the_many = [5.0] * 10
+    for_both = [1.0] * 9 + [-1.0]
     found = curves([[for_the_many, for_both, for_both]] * 2)
     assert found.best(malignant, np.arange(10))[1].epochs == 2
 
 
 def test_of_equals_the_first_and_shortest_is_taken():
-    assert curves(np.zeros((2, 3, 4))).best(MALIGNANT, np.arange(4)) == (0, Course(0.1, 0.0, 1))
+    assert curves(np.zeros((2, 3, 4))).best(MALIGNANT, np.arange(4)) == (
+        0,
+        Course(0.1, 0.0, 1),
+    )
 
 
 def test_a_descent_that_ran_away_is_not_chosen():
-    lost, found = np.full(4, np.nan), np.array([1.0, 1, -1, -1])
-    assert curves([[found, lost, lost], [lost, lost, lost]]).best(MALIGNANT, np.arange(4)) == (
+    lost = np.full(4, np.nan)
+    found = np.array([1.0, 1, -1, -1])
+    assert curves([[found, lost, lost], [lost, lost, lost]]).best(
+        MALIGNANT, np.arange(4)
+    ) == (
         0,
         Course(0.1, 0.0, 1),
     )

@@ -43,10 +43,13 @@ def phantoms() -> list[Sample]:
 def body(request, filled, phantoms) -> Body:
     """Its batch norm has seen the phantoms, without which the maps of a deep random network overflow."""
     definition = get_network(request.param)
-    stages, card = definition.stages(filled(request.param)), definition.card
+    stages = definition.stages(filled(request.param))
+    card = definition.card
     norm = card.normalise
     maps = torch.from_numpy(
-        np.stack([to_input(s.load(), card.input_px, norm.mean, norm.std) for s in phantoms])
+        np.stack(
+            [to_input(s.load(), card.input_px, norm.mean, norm.std) for s in phantoms]
+        )
     )
     for layer in stages.values():
         for module in layer.modules():
@@ -59,10 +62,13 @@ def body(request, filled, phantoms) -> Body:
 
 
 def test_a_network_reads_two_phantoms_after_either_tuning(body, phantoms, tmp_path):
-    malignant, verdicts = np.array([sample.malignant for sample in phantoms]), []
+    malignant = np.array([sample.malignant for sample in phantoms])
+    verdicts = []
     for tuning in (Tuning.TRANSFER, Tuning.FINE_TUNE):
         features = NetworkFeatures(body.card.name, (body.card.embedding,), tuning)
-        tuner = Tuner(body, features, phantoms, malignant, PLAN, 0, torch.device("cpu"), tmp_path)
+        tuner = Tuner(
+            body, features, phantoms, malignant, PLAN, 0, torch.device("cpu"), tmp_path
+        )
         tail = tuner.run(ROWS, COURSE)
         assert bool(tail.stages) == (tuning is Tuning.FINE_TUNE)
         verdicts.append(tuner.margins(tail, ROWS))

@@ -101,7 +101,8 @@ def test_weights_for_which_there_was_no_room_are_tuned_again(tuned, monkeypatch)
 
 def test_another_plan_is_another_entry(tuned):
     digests = {
-        tuned(plan=plan)[0].digest for plan in (PLAN, TuningPlan(epochs=3, rates=(0.003,), batch=8))
+        tuned(plan=plan)[0].digest
+        for plan in (PLAN, TuningPlan(epochs=3, rates=(0.003,), batch=8))
     }
     assert len(digests) == 2
 

@@ -19,7 +19,11 @@ COURSE = Course(rate=0.003, decay=0.0, epochs=3)
 
 
 def changed(before: dict, after: dict) -> set[str]:
-    return {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    return {
+        name.split(".")[0]
+        for name in before
+        if not torch.equal(before[name], after[name])
+    }
 
 
 def state_of(body) -> dict:
@@ -36,21 +40,23 @@ def copied(state: dict) -> dict:
 
 
 def layers_of(network) -> dict:
-    return {name.removeprefix("layers."): tensor for name, tensor in network.state_dict().items()}
+    return {
+        name.removeprefix("layers."): tensor
+        for name, tensor in network.state_dict().items()
+    }
 
 
 def test_transfer_trains_the_last_layer_alone(new_tuner, body):
-    tuner, before = new_tuner(Tuning.TRANSFER), copied(state_of(body))
+    tuner = new_tuner(Tuning.TRANSFER)
+    before = copied(state_of(body))
     network = tuner.network(tuner.run(ROWS, COURSE), ("avg",))
     assert changed(before, layers_of(network)) == set()
     assert network.head.weight.abs().sum() > 0
 
 
 def test_fine_tuning_leaves_frozen_stages_and_the_body_it_started_from(new_tuner, body):
-    tuner, before = (
-        new_tuner(Tuning.FINE_TUNE, frozen="block2"),
-        copied(state_of(body)),
-    )
+    tuner = new_tuner(Tuning.FINE_TUNE, frozen="block2")
+    before = copied(state_of(body))
     network = tuner.network(tuner.run(ROWS, COURSE), ("avg",))
     assert changed(before, layers_of(network)) == {
         "block3",
@@ -75,13 +81,18 @@ WAYS = [(Tuning.TRANSFER, ""), (Tuning.FINE_TUNE, "block2"), (Tuning.FINE_TUNE, 
 
 
 @pytest.mark.parametrize(("tuning", "frozen"), WAYS)
-def test_the_whole_network_says_what_the_tuned_layers_said(new_tuner, samples, tuning, frozen):
+def test_the_whole_network_says_what_the_tuned_layers_said(
+    new_tuner, samples, tuning, frozen
+):
     tuner = new_tuner(tuning, frozen)
     tail = tuner.run(ROWS, COURSE)
     network = tuner.network(tail, ("block3.avg",))
     norm = network.card.normalise
     images = np.stack(
-        [to_input(s.load(), network.card.input_px, norm.mean, norm.std) for s in samples[:6]]
+        [
+            to_input(s.load(), network.card.input_px, norm.mean, norm.std)
+            for s in samples[:6]
+        ]
     )
     verdicts = network(torch.from_numpy(images))[:, -1].numpy()
     np.testing.assert_allclose(verdicts, tuner.margins(tail, ROWS[:6]), atol=1e-4)
@@ -96,19 +107,27 @@ def test_tuning_learns_what_it_is_shown(new_tuner, malignant):
 
 def test_the_same_seed_gives_the_same_weights_and_looking_on_changes_nothing(new_tuner):
     tuner = new_tuner(Tuning.FINE_TUNE, "block3")
-    first, seen = tuner.run(ROWS, COURSE), []
+    first = tuner.run(ROWS, COURSE)
+    seen = []
     second = tuner.run(
-        ROWS, COURSE, lambda epoch, tail, loss: seen.append((epoch, tuner.margins(tail, ROWS)))
+        ROWS,
+        COURSE,
+        lambda epoch, tail, loss: seen.append((epoch, tuner.margins(tail, ROWS))),
     )
     assert [epoch for epoch, _ in seen] == [1, 2, 3]
-    np.testing.assert_array_equal(tuner.margins(first, ROWS), tuner.margins(second, ROWS))
+    np.testing.assert_array_equal(
+        tuner.margins(first, ROWS), tuner.margins(second, ROWS)
+    )
     np.testing.assert_array_equal(tuner.margins(first, ROWS), seen[-1][1])
 
 
 def test_fewer_epochs_are_the_beginning_of_more(new_tuner):
     """So that the number of epochs can be chosen from one descent."""
-    tuner, seen = new_tuner(Tuning.FINE_TUNE, "block3"), []
-    tuner.run(ROWS, COURSE, lambda epoch, tail, loss: seen.append(tuner.margins(tail, ROWS)))
+    tuner = new_tuner(Tuning.FINE_TUNE, "block3")
+    seen = []
+    tuner.run(
+        ROWS, COURSE, lambda epoch, tail, loss: seen.append(tuner.margins(tail, ROWS))
+    )
     short = tuner.run(ROWS, replace(COURSE, epochs=2))
     np.testing.assert_array_equal(tuner.margins(short, ROWS), seen[1])
 
@@ -116,12 +135,11 @@ def test_fewer_epochs_are_the_beginning_of_more(new_tuner):
 def test_labels_of_images_it_is_not_tuned_on_have_no_part_in_a_network(
     body, samples, malignant, tmp_path
 ):
-    known, other = ROWS[:20], malignant.copy()
+    known = ROWS[:20]
+    other = malignant.copy()
     other[20:] = ~other[20:]
-    features, device = (
-        NetworkFeatures("sera_tiny", ("avg",), Tuning.FINE_TUNE, "block3"),
-        torch.device("cpu"),
-    )
+    features = NetworkFeatures("sera_tiny", ("avg",), Tuning.FINE_TUNE, "block3")
+    device = torch.device("cpu")
     margins = []
     for labels in (malignant, other):
         tuner = Tuner(body, features, samples, labels, PLAN, 0, device, tmp_path)
@@ -131,7 +149,8 @@ def test_labels_of_images_it_is_not_tuned_on_have_no_part_in_a_network(
 
 def test_averaged_weights_move_less(new_tuner):
     plain, averaged = (
-        new_tuner(Tuning.FINE_TUNE, "block3", replace(PLAN, average=share)) for share in (0.0, 0.9)
+        new_tuner(Tuning.FINE_TUNE, "block3", replace(PLAN, average=share))
+        for share in (0.0, 0.9)
     )
     still = averaged.run(ROWS, replace(COURSE, epochs=0)).state_dict()
     moved = [
@@ -140,7 +159,10 @@ def test_averaged_weights_move_less(new_tuner):
             for name in still
             if "block4" in name and "weight" in name
         )
-        for after in (plain.run(ROWS, COURSE).state_dict(), averaged.run(ROWS, COURSE).state_dict())
+        for after in (
+            plain.run(ROWS, COURSE).state_dict(),
+            averaged.run(ROWS, COURSE).state_dict(),
+        )
     ]
     assert 0 < moved[1] < moved[0]
 
@@ -152,9 +174,13 @@ def test_a_stage_that_is_not_there_cannot_be_frozen(new_tuner):
 
 @given(st.lists(st.booleans(), min_size=2, max_size=60), st.integers(0, 5))
 @settings(deadline=None)
-def test_balancing_adds_mirror_images_of_the_rarer_class_until_both_are_equal(labels, seed):
+def test_balancing_adds_mirror_images_of_the_rarer_class_until_both_are_equal(
+    labels, seed
+):
     malignant = np.array(labels)
-    shown, mirrored = balanced(np.arange(len(labels)), malignant, np.random.default_rng(seed))
+    shown, mirrored = balanced(
+        np.arange(len(labels)), malignant, np.random.default_rng(seed)
+    )
     np.testing.assert_array_equal(shown[: len(labels)], np.arange(len(labels)))
     assert not mirrored[: len(labels)].any()
     assert mirrored[len(labels) :].all()

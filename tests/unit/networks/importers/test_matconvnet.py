@@ -26,11 +26,18 @@ def small() -> nn.Module:
 
 
 def filters(*shape: int) -> tuple[np.ndarray, np.ndarray]:
-    return DRAW.standard_normal(shape, np.float32), DRAW.standard_normal((shape[-1], 1), np.float32)
+    return DRAW.standard_normal(shape, np.float32), DRAW.standard_normal(
+        (shape[-1], 1), np.float32
+    )
 
 
 def layers_of_small() -> list[tuple[np.ndarray, np.ndarray]]:
-    return [filters(3, 3, 3, 4), filters(1, 1, 2, 4), filters(4, 4, 4, 5), filters(1, 1, 5, 2)]
+    return [
+        filters(3, 3, 3, 4),
+        filters(1, 1, 2, 4),
+        filters(4, 4, 4, 5),
+        filters(1, 1, 5, 2),
+    ]
 
 
 def convolved(
@@ -50,8 +57,11 @@ def convolved(
 
 @pytest.mark.parametrize("old", [False, True], ids=["weights", "filters and biases"])
 @pytest.mark.parametrize("under_net", [False, True], ids=["layers", "net.layers"])
-def test_an_imported_network_computes_what_matconvnet_computes(tmp_path, write_mat, old, under_net):
-    module, layers = small(), layers_of_small()
+def test_an_imported_network_computes_what_matconvnet_computes(
+    tmp_path, write_mat, old, under_net
+):
+    module = small()
+    layers = layers_of_small()
     write_mat(tmp_path / "small.mat", layers, old, under_net)
     load_weights(module, tmp_path / "small.mat", "small")
     image = DRAW.standard_normal((6, 6, 3), np.float32)
@@ -65,7 +75,10 @@ def test_an_imported_network_computes_what_matconvnet_computes(tmp_path, write_m
 def test_a_fully_connected_layer_is_turned_from_rows_columns_channels_to_torch_s_order():
     bank = DRAW.standard_normal((2, 3, 4, 5), np.float32)
     weight = as_torch(bank, flat=True)
-    y, x, channel, unit = 1, 2, 3, 4
+    y = 1
+    x = 2
+    channel = 3
+    unit = 4
     assert weight.shape == (5, 24)
     assert weight[unit, channel * 2 * 3 + y * 3 + x] == bank[y, x, channel, unit]
 
@@ -81,7 +94,8 @@ def test_a_whole_file_puts_each_filter_into_its_layer(scratch, write_mat):
         count, depth, *sides = layer.weight.shape
         sides = sides or ([6, 6] if number == 6 else [1, 1])
         bank = np.zeros(
-            (*sides, depth // (sides[0] * sides[1] if number == 6 else 1), count), np.float32
+            (*sides, depth // (sides[0] * sides[1] if number == 6 else 1), count),
+            np.float32,
         )
         bank[-1, 0, 1, 2] = number
         layers.append((bank, np.full((count, 1), number, np.float32)))
@@ -101,14 +115,19 @@ def test_a_whole_file_puts_each_filter_into_its_layer(scratch, write_mat):
         8,
     ]
     assert (
-        sum(layer.weight.count_nonzero().item() for layer in weighted_layers(module).values()) == 8
+        sum(
+            layer.weight.count_nonzero().item()
+            for layer in weighted_layers(module).values()
+        )
+        == 8
     )
 
 
 def test_a_missing_layer_is_refused(tmp_path, write_mat):
     write_mat(tmp_path / "short.mat", layers_of_small()[:-1])
     with pytest.raises(
-        WeightsUnreadable, match=r"3 layers with weights where the network has 4.*docs/networks\.md"
+        WeightsUnreadable,
+        match=r"3 layers with weights where the network has 4.*docs/networks\.md",
     ):
         load_weights(small(), tmp_path / "short.mat", "small")
 
@@ -139,7 +158,12 @@ def test_a_file_cut_short_is_refused(tmp_path, write_mat, keep):
 
 
 @pytest.mark.parametrize(
-    "contents", [b"MATLAB 7.3 MAT-file" + bytes(600), b"<html>not found</html>" * 40, b"PK\x03\x04"]
+    "contents",
+    [
+        b"MATLAB 7.3 MAT-file" + bytes(600),
+        b"<html>not found</html>" * 40,
+        b"PK\x03\x04",
+    ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path, contents):
     (tmp_path / "small.mat").write_bytes(contents)
@@ -147,10 +171,13 @@ def test_a_file_of_another_kind_is_refused(tmp_path, contents):
         load_weights(small(), tmp_path / "small.mat", "small")
 
 
-def test_any_changed_byte_is_read_or_refused_and_raises_nothing_else(tmp_path, write_mat):
+def test_any_changed_byte_is_read_or_refused_and_raises_nothing_else(
+    tmp_path, write_mat
+):
     file = tmp_path / "small.mat"
     write_mat(file, layers_of_small())
-    whole, outcomes = bytearray(file.read_bytes()), set()
+    whole = bytearray(file.read_bytes())
+    outcomes = set()
     for place in DRAW.integers(0, len(whole), 500):
         spoilt = whole.copy()
         spoilt[place] ^= 0xFF

@@ -26,7 +26,9 @@ def cell(*items: object) -> np.ndarray:
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (5, 1), (2, 3), (2, 3, 4, 5), (0, 0)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 3), (5, 1), (2, 3), (2, 3, 4, 5), (0, 0)]
+)
 def test_arrays_come_back_in_their_shape_and_order(file, compressed, kind, shape):
     array = np.arange(np.prod(shape)).reshape(shape).astype(kind)
     savemat(file, {"array": array}, do_compression=compressed)
@@ -62,8 +64,12 @@ def test_what_is_neither_array_nor_cell_nor_struct_nor_text_is_none(file):
 def test_doubles_that_matlab_stored_in_a_byte_each_are_read(file):
     """As MATLAB writes [1 2 3]: class double, the numbers as miUINT8 within the tag itself."""
     matrix = struct.pack("<IIII", 6, 8, 6, 0) + struct.pack("<IIII", 5, 8, 1, 3)
-    matrix += struct.pack("<HH4s", 1, 1, b"a\0\0\0") + struct.pack("<HH4s", 2, 3, b"\1\2\3\0")
-    file.write_bytes(b" " * 124 + b"\x00\x01IM" + struct.pack("<II", 14, len(matrix)) + matrix)
+    matrix += struct.pack("<HH4s", 1, 1, b"a\0\0\0") + struct.pack(
+        "<HH4s", 2, 3, b"\1\2\3\0"
+    )
+    file.write_bytes(
+        b" " * 124 + b"\x00\x01IM" + struct.pack("<II", 14, len(matrix)) + matrix
+    )
     np.testing.assert_array_equal(read_mat(file, ("a",))["a"], [[1, 2, 3]])
 
 
@@ -82,7 +88,12 @@ def test_cut_anywhere_it_is_refused_or_has_lost_only_padding(file, compressed):
 
 
 @pytest.mark.parametrize(
-    "start", [b"", b"MATLAB 7.3 MAT-file" + bytes(200), b"MATLAB 5.0" + b" " * 114 + b"\x01\x00MI"]
+    "start",
+    [
+        b"",
+        b"MATLAB 7.3 MAT-file" + bytes(200),
+        b"MATLAB 5.0" + b" " * 114 + b"\x01\x00MI",
+    ],
 )
 def test_another_level_or_byte_order_is_refused_with_the_way_out(file, start):
     file.write_bytes(start)

@@ -39,18 +39,23 @@ def test_each_tensor_of_the_accurate_model_is_read_from_its_published_place(scra
     del numbers
     module = blank(get_network("overfeat_accurate"))
     load_weights(module, file, "overfeat_accurate")
-    assert {name: tensor.flatten()[5].item() for name, tensor in module.state_dict().items()} == {
-        name: number for number, name in enumerate(PLACES, 1)
-    }
-    assert sum(tensor.count_nonzero() for tensor in module.state_dict().values()) == len(PLACES)
+    assert {
+        name: tensor.flatten()[5].item() for name, tensor in module.state_dict().items()
+    } == {name: number for number, name in enumerate(PLACES, 1)}
+    assert sum(
+        tensor.count_nonzero() for tensor in module.state_dict().values()
+    ) == len(PLACES)
 
 
 def test_a_convolution_as_large_as_its_input_is_the_connected_layer(tmp_path):
     draw = torch.Generator().manual_seed(0)
-    kernels, biases = torch.randn(4, 3, 2, 2, generator=draw), torch.randn(4, generator=draw)
+    kernels = torch.randn(4, 3, 2, 2, generator=draw)
+    biases = torch.randn(4, generator=draw)
     file = tmp_path / "weights"
     file.write_bytes(
-        np.concatenate([kernels.numpy().ravel(), biases.numpy()]).astype("<f4").tobytes()
+        np.concatenate([kernels.numpy().ravel(), biases.numpy()])
+        .astype("<f4")
+        .tobytes()
     )
     module = nn.Sequential(nn.Flatten(), nn.Linear(12, 4))
     load_weights(module, file, "one layer")
@@ -63,7 +68,9 @@ def test_a_convolution_as_large_as_its_input_is_the_connected_layer(tmp_path):
 @pytest.mark.parametrize("size", [0, 4 * 16 - 4, 4 * 16 + 1, 4 * 16 + 4])
 def test_a_file_of_another_length_is_refused(tmp_path, size):
     (tmp_path / "net_weight_1").write_bytes(bytes(size))
-    with pytest.raises(WeightsUnreadable, match=f"{size} bytes long where the network has 64"):
+    with pytest.raises(
+        WeightsUnreadable, match=f"{size} bytes long where the network has 64"
+    ):
         load_weights(nn.Linear(3, 4), tmp_path / "net_weight_1", "one layer")
 
 

@@ -18,12 +18,16 @@ def test_a_timm_network_comes_back_from_safetensors_as_it_was(scratch, filled):
     save_file(written, scratch / "xception.safetensors")
     module = blank(get_network("xception"))
     load_weights(module, scratch / "xception.safetensors", "xception")
-    assert all(torch.equal(tensor, written[name]) for name, tensor in module.state_dict().items())
+    assert all(
+        torch.equal(tensor, written[name])
+        for name, tensor in module.state_dict().items()
+    )
 
 
 def test_half_precision_is_read_as_single(tmp_path, tensors):
     save_file(
-        {name: tensor.half() for name, tensor in tensors.items()}, tmp_path / "layer.safetensors"
+        {name: tensor.half() for name, tensor in tensors.items()},
+        tmp_path / "layer.safetensors",
     )
     module = nn.Linear(3, 4)
     load_weights(module, tmp_path / "layer.safetensors", "layer")
@@ -51,7 +55,12 @@ def test_a_file_cut_short_is_refused(tmp_path, tensors, ending, keep):
 
 @pytest.mark.parametrize(
     "contents",
-    [[torch.ones(2)], torch.ones(2), {"weight": 3}, {"state": {"weight": torch.ones(2)}}],
+    [
+        [torch.ones(2)],
+        torch.ones(2),
+        {"weight": 3},
+        {"state": {"weight": torch.ones(2)}},
+    ],
 )
 def test_a_pth_file_of_anything_but_named_tensors_is_refused(tmp_path, contents):
     torch.save(contents, tmp_path / "layer.pth")
@@ -87,10 +96,15 @@ def test_densenet_s_file_with_its_old_names_is_read(scratch, filled):
         dotted = f"{layer[:-1]}.{layer[-1]}" if ".denselayer" in name else layer
         old[f"{dotted}.{kind}"] = tensor
     without_counts = {
-        name: tensor for name, tensor in old.items() if not name.endswith("num_batches_tracked")
+        name: tensor
+        for name, tensor in old.items()
+        if not name.endswith("num_batches_tracked")
     }
     assert "features.denseblock1.denselayer1.norm.1.weight" in without_counts
     torch.save(without_counts, scratch / "densenet201.pth")
     module = blank(get_network("densenet201"))
     load_weights(module, scratch / "densenet201.pth", "densenet201")
-    assert all(torch.equal(tensor, written[name]) for name, tensor in module.state_dict().items())
+    assert all(
+        torch.equal(tensor, written[name])
+        for name, tensor in module.state_dict().items()
+    )

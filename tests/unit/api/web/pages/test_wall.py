@@ -20,7 +20,9 @@ REFER = RateView(value=None, low=0, high=1, count=0, of=0)
 
 
 def flow(waiting=0, **told):
-    lanes = [LaneView(lane="urgent", waiting=waiting, oldest_s=2.0 if waiting else None)]
+    lanes = [
+        LaneView(lane="urgent", waiting=waiting, oldest_s=2.0 if waiting else None)
+    ]
     quiet = {
         "results": 0,
         "per_minute": 0,
@@ -33,7 +35,9 @@ def flow(waiting=0, **told):
 
 
 def worker(alive=True):
-    return WallWorker(name="w-1", alive=alive, seen_s=1.0 if alive else 40.0, model=MODEL.digest)
+    return WallWorker(
+        name="w-1", alive=alive, seen_s=1.0 if alive else 40.0, model=MODEL.digest
+    )
 
 
 def wall(house=None, workers=None, model=MODEL, degraded=None):
@@ -47,7 +51,11 @@ def wall(house=None, workers=None, model=MODEL, degraded=None):
     }
     seen = [worker()] if workers is None else workers
     return WallView(
-        house=house or flow(), workers=seen, model=model, degraded=degraded or {}, **parts
+        house=house or flow(),
+        workers=seen,
+        model=model,
+        degraded=degraded or {},
+        **parts,
     )
 
 
@@ -71,7 +79,10 @@ def test_the_worst_is_told_first(view, kind, key):
     ("told", "key"),
     [
         (
-            flow(failures=[FailureView(reason="image-unreadable", jobs=2)], dead_letters=2),
+            flow(
+                failures=[FailureView(reason="image-unreadable", jobs=2)],
+                dead_letters=2,
+            ),
             "failing",
         ),
         (flow(waiting=3, running=2), "waiting"),
@@ -99,7 +110,8 @@ def test_times_are_said_as_somebody_would(seconds, told):
 
 
 @pytest.mark.parametrize(
-    ("rate", "told"), [(0, "0"), (0.001, "< 0.01"), (0.067, "0.07"), (4.12, "4.1"), (40.8, "41")]
+    ("rate", "told"),
+    [(0, "0"), (0.001, "< 0.01"), (0.067, "0.07"), (4.12, "4.1"), (40.8, "41")],
 )
 def test_a_rate_has_the_digits_that_count(rate, told):
     assert pace(rate) == told
