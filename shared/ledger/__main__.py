@@ -2,10 +2,10 @@
 
 import sys
 
-from shared.ledger.firststart import first_operator
 from shared.ledger.ledger import Ledger
-from shared.ledger.migrate import migrate
-from shared.ledger.people import FIRST_NAME
+from shared.ledger.people.first_operator import first_operator
+from shared.ledger.people.repository import FIRST_NAME
+from shared.ledger.schema.migrate import migrate
 from shared.settings import Settings
 
 SOMEBODY = (

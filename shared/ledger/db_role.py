@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from shared.errors import Unavailable
-from shared.ledger.faults import named
+from shared.ledger.database_errors import named
 
 SYSTEM_ROLE = "sera_house"
 HOSPITAL_ROLE = "sera_hospital"

@@ -5,9 +5,9 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from uuid import UUID
 
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession
-from shared.ledger.hospitals import Caller
+from shared.ledger.hospitals.repository import Caller
 
 REMEMBERED = 100_000
 Subject = tuple[UUID, UUID | None]

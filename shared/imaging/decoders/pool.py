@@ -18,8 +18,8 @@ from shared.imaging.decoders.channel import Channel
 from shared.imaging.decoders.wire import understood
 from shared.imaging.errors import ImageBrokeDecoder
 from shared.imaging.image import UltrasoundImage
-from shared.metering import REGISTRY
-from shared.telemetry import log
+from shared.observability.logs import log
+from shared.observability.metrics import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[3]
 START_S = 60.0

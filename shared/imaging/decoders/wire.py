@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.domain.findings import Finding
+from shared.domain.results.findings import Finding
 from shared.errors import InputError, SeraError
 from shared.imaging.decoders.channel import Head
 from shared.imaging.errors import (

@@ -79,10 +79,10 @@ def clean_apart(data: bytes, key: bytes, limits: Limits) -> Cleaned:
 
 def main(source: BinaryIO, target: BinaryIO) -> None:
     """Read what `clean_apart` sends, write what it expects."""
-    from shared.imaging.boundary import reading
-    from shared.imaging.deidentify.dicom import clean_dicom
+    from shared.imaging.deidentify.dicom.file import clean_dicom
+    from shared.imaging.file_type import inspect
     from shared.imaging.image import ImageFormat
-    from shared.imaging.inspect import inspect
+    from shared.imaging.library_errors import reading
 
     told = json.loads(source.readline())
     resource.setrlimit(resource.RLIMIT_AS, (told["memory"], told["memory"]))

@@ -7,16 +7,16 @@ import pytest
 
 from services.api.audit import service
 from services.api.audit.read_audit import ReadAudit
-from services.worker.sealing import Sealer
-from shared.domain.events import Event
-from shared.domain.exported import Exported
-from shared.domain.proof import verify
+from services.worker.audit_sealing import Sealer
+from shared.domain.audit.events import Event
+from shared.domain.audit.export import Exported
+from shared.domain.audit.verification import verify
 from shared.domain.roles import Role
-from shared.ledger import proving
-from shared.ledger.hospitals import Caller
-from shared.sealing import seal_key, signed
-from tests.builders import form, png, result
-from tests.statements import count_statements
+from shared.ledger.audit import verification
+from shared.ledger.hospitals.repository import Caller
+from shared.security.audit_signing import seal_key, signed
+from tests.support.builders import form, png, result
+from tests.support.statement_counter import count_statements
 
 DIGEST = "d" * 64
 LEASE = timedelta(minutes=1)
@@ -255,7 +255,7 @@ def test_a_changed_event_is_named_and_only_its_own_hospital_and_the_house_are_to
 
 
 def test_a_proof_goes_on_where_the_answer_before_it_ended(as_role, sealed, monkeypatch):
-    monkeypatch.setattr(proving, "AT_ONCE", 2)
+    monkeypatch.setattr(verification, "AT_ONCE", 2)
     monkeypatch.setattr(service, "PROVE_MOST", 2)
     auditor = as_role(Role.AUDITOR)
     cursor = None

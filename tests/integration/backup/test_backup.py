@@ -12,16 +12,16 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import make_url
 
 from shared.backup import NoBackup, Place, check, prune, restore, take
-from shared.backup.place import PlaceBusy, PlaceOpen
-from shared.backup.restoring import BackupDamaged
+from shared.backup.folder import PlaceBusy, PlaceOpen
+from shared.backup.restore import BackupDamaged
+from shared.domain.audit.verification import verify
 from shared.domain.erasure import Ground
-from shared.domain.proof import verify
 from shared.ledger import Ledger
-from shared.ledger.exporting import Trail
-from shared.ledger.refill import DatabaseNotEmpty
-from shared.ledger.schema import CodeBehind
+from shared.ledger.audit.export import Trail
+from shared.ledger.backup.restore import DatabaseNotEmpty
+from shared.ledger.schema.compatibility import CodeBehind
 from shared.objects import ObjectMissing
-from shared.sealing import signed
+from shared.security.audit_signing import signed
 
 
 def trail(url: str) -> tuple[bool, int, int]:
@@ -129,7 +129,7 @@ def test_a_backup_that_broke_off_is_none(ward, place, monkeypatch):
         raise OSError(errno.ENOSPC, "no room")
 
     with monkeypatch.context() as broken:
-        broken.setattr("shared.backup.taking.listing", full)
+        broken.setattr("shared.backup.create.listing", full)
         with pytest.raises(OSError, match="no room"):
             take(place, ward.source)
     assert place.names() == []
@@ -231,7 +231,7 @@ def test_a_backup_of_a_later_release_is_refused(
     ward, place, empty_url, fresh_objects, monkeypatch
 ):
     take(place, ward.source)
-    monkeypatch.setattr("shared.ledger.refill.revisions", lambda: ("0001",))
+    monkeypatch.setattr("shared.ledger.backup.restore.revisions", lambda: ("0001",))
     with pytest.raises(CodeBehind):
         restore(place, empty_url, fresh_objects)
 

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine
 
 from services.api.cases.schemas import links
 from shared.ledger import Ledger
-from shared.ledger.migrate import configuration, migrate
+from shared.ledger.schema.migrate import configuration, migrate
 from shared.ledger.tables import Table
 
 

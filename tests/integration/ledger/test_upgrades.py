@@ -7,12 +7,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 
+from shared.domain.audit.verification import Findings, verify
 from shared.domain.erasure import Ground
-from shared.domain.proof import Findings, verify
 from shared.ledger import Ledger
-from shared.ledger.exporting import Trail
-from shared.ledger.migrate import MigrationBlocked, downgrade, migrate, upgrade
-from shared.ledger.schema import (
+from shared.ledger.audit.export import Trail
+from shared.ledger.schema.compatibility import (
     OLDEST_SERVED,
     CodeBehind,
     SchemaBehind,
@@ -21,9 +20,10 @@ from shared.ledger.schema import (
     head,
     revisions,
 )
-from shared.ledger.terms import Schema
-from shared.sealing import SealKey, signed
-from tests.previous_release import SCHEMA, PreviousRelease
+from shared.ledger.schema.migrate import MigrationBlocked, downgrade, migrate, upgrade
+from shared.ledger.schema.terms import Schema
+from shared.security.audit_signing import SealKey, signed
+from tests.support.previous_release import SCHEMA, PreviousRelease
 
 KEY = SealKey("QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=", "the tests")
 KEPT = ("hospitals", "cases", "jobs", "results", "audit_events")
@@ -124,7 +124,9 @@ def test_back_to_nothing_and_up_again_is_an_empty_ledger(
 def test_the_release_before_submits_and_answers_while_the_newest_migrations_run(
     engine, database_url, hospital
 ):
-    assert SCHEMA == OLDEST_SERVED, "tests/previous_release.py is of another release"
+    assert SCHEMA == OLDEST_SERVED, (
+        "tests/support/previous_release.py is of another release"
+    )
     to(engine, OLDEST_SERVED)
     old = PreviousRelease(database_url, hospital)
     over = threading.Event()

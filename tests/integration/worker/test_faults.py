@@ -13,17 +13,17 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from services.worker.inference import InferenceService
-from services.worker.live import LiveModel
-from services.worker.preparation import Preparation
-from services.worker.shelf import Shelf
-from shared.domain.events import Event
+from services.worker.bundle_cache import Shelf
+from services.worker.inference.loop import InferenceService
+from services.worker.inference.preparation import Preparation
+from services.worker.live_model import LiveModel
+from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState, Reason
 from shared.imaging.decoders.bounds import Bounds
 from shared.imaging.decoders.pool import Decoders
-from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.jobs.heartbeat import Heartbeat
 from shared.settings import Settings
-from tests.builders import png
+from tests.support.builders import png
 
 ROOT = Path(__file__).parents[3]
 SHORT = timedelta(seconds=1)
@@ -200,18 +200,18 @@ def test_a_case_that_outlived_a_worker_is_in_hand_alone(
 
 POISONED = """
 import os, signal, sys
-from services.worker import inference
+from services.worker.inference import loop
 from services.worker.__main__ import bootstrap
-from shared.liveness import Progress
+from shared.observability.liveness import Progress
 from shared.settings import Settings
 
-infer = inference.InferenceService._predict
+infer = loop.InferenceService._predict
 def poisoned(self, served, ready):
     if any(prepared.job.image_sha256 == sys.argv[1] for prepared in ready):
         print('decoder', *self._preparation._decoders.pids, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     return infer(self, served, ready)
-inference.InferenceService._predict = poisoned
+loop.InferenceService._predict = poisoned
 for _ in range(2):
     worker = os.fork()
     if not worker:

@@ -26,7 +26,7 @@ CREATE FUNCTION sera_audit_hash(e audit_events) RETURNS text LANGUAGE sql STABLE
         e.actor, e.origin, e.event, e.case_id, e.job_id, e.details::text, e.previous)::text, 'UTF8')), 'hex')
 $$
 """
-"""The same form as shared.domain.chain makes of an event."""
+"""The same form as shared.domain.audit.chain makes of an event."""
 
 CHAIN = """
 CREATE FUNCTION sera_audit_chain() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp

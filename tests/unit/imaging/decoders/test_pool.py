@@ -31,7 +31,7 @@ from shared.imaging.decoders import pool
 from shared.imaging.decoders.bounds import Bounds
 from shared.imaging.decoders.pool import Decoders
 from shared.phantoms import draw
-from tests.builders import dicom_file, png
+from tests.support.builders import dicom_file, png
 
 ROOT = Path(__file__).parents[4]
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"

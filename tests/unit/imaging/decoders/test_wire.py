@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from shared.domain.findings import Finding
+from shared.domain.results.findings import Finding
 from shared.errors import InputError
 from shared.imaging import Box, ImageFormat, ImageTooSmall, Limits, UltrasoundImage
 from shared.imaging.decoders.wire import (
