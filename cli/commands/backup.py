@@ -60,7 +60,7 @@ def make(
         source = Source(
             engines.database_url, open_store(engines.objects_url), held(settings)
         )
-        taken = take(Place(folder), source, with_keys=with_keys, told=told)
+        taken = take(Place(folder), source, with_keys=with_keys, report_progress=told)
     say(as_json, backups.to_json(taken), backups.of_taken(taken))
     if taken.manifest.missing:
         raise typer.Exit(1)

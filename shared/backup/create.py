@@ -44,12 +44,12 @@ class Taken:
 
 
 def take(
-    place: Place, source: Source, *, with_keys: bool = False, told: Told = silent
+    place: Place, source: Source, *, with_keys: bool = False, report_progress: Told = silent
 ) -> Taken:
     """Raises SchemaBehind, CodeBehind, PlaceOpen, PlaceBusy, PlaceUnwritable, StorageFull, Unavailable."""
     with place.held(), place.draft() as draft:
         with snapshot(source.database_url) as moment:
-            parts = {"tables": _tables(moment, draft, told), **_facts(moment)}
+            parts = {"tables": _tables(moment, draft, report_progress), **_facts(moment)}
             hashes = moment.named()
             models = moment.models()
             add(place, moment.withdrawn())
@@ -58,7 +58,7 @@ def take(
             wanted,
             source.objects,
             place.objects,
-            told,
+            report_progress,
             set(place.stored()).__contains__,
         )
         gone = let_go(source.database_url, copied.missing) if copied.missing else set()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
-from services.worker.shadow.loop import ShadowDoor
+from services.worker.shadow.loop import ShadowSupervisor
 from shared.ledger import Ledger
 from shared.ledger.models.shadows import Shadow
 from shared.ledger.schema.compatibility import check_schema
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 NICENESS = 10
 
 
-def bootstrap(settings: Settings) -> ShadowDoor:
+def bootstrap(settings: Settings) -> ShadowSupervisor:
     """All wiring of the shadow."""
     ledger = Ledger(settings.database, pool_size=2)
 
@@ -52,7 +52,7 @@ def bootstrap(settings: Settings) -> ShadowDoor:
         decoders().close()
         begin_anew()
 
-    return ShadowDoor(ledger, open_desk, end)
+    return ShadowSupervisor(ledger, open_desk, end)
 
 
 def begin_anew() -> None:
@@ -67,7 +67,7 @@ def step_back() -> None:
     os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
-def register(app: Celery, door: ShadowDoor) -> None:
+def register(app: Celery, door: ShadowSupervisor) -> None:
     @app.task(name=Tasks.SHADOW)
     def ring(subject: str) -> None:
         door.work()

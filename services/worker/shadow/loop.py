@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ACTOR = "shadow"
 
 
-class ShadowDoor:
+class ShadowSupervisor:
     """Opens a desk when a shadow runs, and closes it when that has ended."""
 
     def __init__(

@@ -191,7 +191,7 @@ def test_what_the_store_has_lost_is_said_and_what_an_erasure_removed_meanwhile_i
                 book.erasures.erase(erased, Ground.SENT_BY_MISTAKE)
             ward.objects.delete(gone)
 
-    taken = take(place, ward.source, told=erase_when_the_ledger_was_read)
+    taken = take(place, ward.source, report_progress=erase_when_the_ledger_was_read)
     assert (taken.manifest.missing, taken.manifest.let_go) == ([lost], 1)
     assert check(place).whole
 

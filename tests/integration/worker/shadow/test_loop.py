@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.worker.inference.preparation import Preparation
-from services.worker.shadow.loop import ShadowDoor
+from services.worker.shadow.loop import ShadowSupervisor
 from services.worker.shadow.service import open_desk
 from shared.bundles.storage import publish
 from shared.domain.audit.events import Event
@@ -51,7 +51,7 @@ def renewed():
 
 @pytest.fixture
 def door(settings, ledger, decoders, renewed):
-    return ShadowDoor(
+    return ShadowSupervisor(
         ledger,
         lambda shadow: open_desk(settings, ledger, decoders, shadow),
         lambda: renewed.append(True),
@@ -225,7 +225,7 @@ def test_two_shadow_processes_share_the_work_and_repeat_nothing(
         send(png(seed % 3))
     desk.work()
     doors = [
-        ShadowDoor(
+        ShadowSupervisor(
             ledger,
             lambda each: open_desk(settings, ledger, decoders, each),
             pytest.fail,
@@ -349,7 +349,7 @@ def test_an_idle_shadow_process_loads_no_pytorch_and_stays_small():
 
 
 def test_without_a_shadow_no_desk_is_opened(ledger, settings):
-    door = ShadowDoor(
+    door = ShadowSupervisor(
         ledger, lambda shadow: pytest.fail("nothing runs in the shadow"), pytest.fail
     )
     door.work()
