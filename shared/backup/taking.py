@@ -46,7 +46,9 @@ class Taken:
 def take(
     place: Place, source: Source, *, with_keys: bool = False, told: Told = silent
 ) -> Taken:
-    """Raises SchemaBehind, CodeBehind, PlaceOpen, PlaceBusy, PlaceUnwritable, StorageFull, Unavailable."""
+    """Raises SchemaBehind, CodeBehind, SchemaUnreleased, PlaceOpen, PlaceBusy, PlaceUnwritable,
+    StorageFull, Unavailable.
+    """
     with place.held(), place.draft() as draft:
         with snapshot(source.database_url) as moment:
             parts = {"tables": _tables(moment, draft, told), **_facts(moment)}

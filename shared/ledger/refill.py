@@ -23,7 +23,7 @@ from shared.ledger.erasures import Retention
 from shared.ledger.keys import Keys
 from shared.ledger.ledger import CONNECT
 from shared.ledger.migrate import upgrade
-from shared.ledger.schema import CodeBehind, head, revisions
+from shared.ledger.schema import check_known
 from shared.ledger.snapshot import (
     AT_EASE,
     OF_THE_SCHEMA,
@@ -69,9 +69,11 @@ class Refill:
         self._connection = connection
 
     def make(self, revision: str) -> None:
-        """Make the tables of this revision. Raises CodeBehind if it is of a later release."""
-        if revision not in revisions():
-            raise CodeBehind(found=revision, oldest=revision, known=head())
+        """Make the tables of this revision.
+
+        Raises CodeBehind if it is of a later release, SchemaUnreleased if it is of none.
+        """
+        check_known(revision)
         upgrade(self._connection, revision)
 
     @contextmanager
