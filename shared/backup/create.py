@@ -44,12 +44,21 @@ class Taken:
 
 
 def take(
-    place: Place, source: Source, *, with_keys: bool = False, report_progress: Told = silent
+    place: Place,
+    source: Source,
+    *,
+    with_keys: bool = False,
+    report_progress: Told = silent,
 ) -> Taken:
-    """Raises SchemaBehind, CodeBehind, PlaceOpen, PlaceBusy, PlaceUnwritable, StorageFull, Unavailable."""
+    """Raises SchemaBehind, CodeBehind, SchemaUnreleased, PlaceOpen, PlaceBusy, PlaceUnwritable,
+    StorageFull, Unavailable.
+    """
     with place.held(), place.draft() as draft:
         with snapshot(source.database_url) as moment:
-            parts = {"tables": _tables(moment, draft, report_progress), **_facts(moment)}
+            parts = {
+                "tables": _tables(moment, draft, report_progress),
+                **_facts(moment),
+            }
             hashes = moment.named()
             models = moment.models()
             add(place, moment.withdrawn())

@@ -60,7 +60,9 @@ def restore(
     withdrawn: Iterable[Withdrawn] = (),
     told: Told = silent,
 ) -> Restored:
-    """Raises NoBackup, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty, CodeBehind, Unavailable."""
+    """Raises NoBackup, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty, CodeBehind,
+    SchemaUnreleased, Unavailable.
+    """
     folder = place.folder(name)
     manifest = Manifest.read(folder)
     known = together([noted(place), *withdrawn])

@@ -1,7 +1,7 @@
 """The database role that a transaction has: the system's, or one hospital's.
 
 The login of the services sees no rows at all. A transaction takes on the role of the system or of a hospital, and
-row-level security (migration 0005) does the rest, whatever a query forgets.
+row-level security (`migrations/initial`) does the rest, whatever a query forgets.
 """
 
 from collections.abc import Iterator

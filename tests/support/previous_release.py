@@ -1,8 +1,8 @@
-"""What the gateway and the worker of the release before this one write, word for word as they wrote it at schema 0019.
+"""What a gateway and a worker write that know the schema `r0001` and nothing later.
 
-The services of one release go on beside the schema of the next, so these statements must succeed before, during and
-after the newest migrations. With a new release they are written anew from that release's code, and `OLDEST_SERVED` is
-raised.
+The services of one release go on beside the schema of the next, so these statements must succeed
+before, during and after the newest migrations. With a new release they are written anew from the
+code of the release before it, and `OLDEST_SERVED` is raised.
 """
 
 import json
@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, NullPool, create_engine, text
 
-SCHEMA = "0019"
+SCHEMA = "r0001"
 HOUSE = "SET LOCAL ROLE sera_house"
 OF_HOSPITAL = "SET LOCAL ROLE sera_hospital; SET LOCAL sera.hospital = '{}'"
 CASE = text(

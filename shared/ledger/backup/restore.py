@@ -31,7 +31,7 @@ from shared.ledger.cases.erasures import Retention
 from shared.ledger.db_role import TAKE_SYSTEM_ROLE, reachable
 from shared.ledger.hospitals.api_keys import Keys
 from shared.ledger.ledger import CONNECT
-from shared.ledger.schema.compatibility import CodeBehind, head, revisions
+from shared.ledger.schema.compatibility import check_known
 from shared.ledger.schema.migrate import upgrade
 from shared.ledger.schema.terms import is_empty
 
@@ -69,9 +69,11 @@ class Refill:
         self._connection = connection
 
     def make(self, revision: str) -> None:
-        """Make the tables of this revision. Raises CodeBehind if it is of a later release."""
-        if revision not in revisions():
-            raise CodeBehind(found=revision, oldest=revision, known=head())
+        """Make the tables of this revision.
+
+        Raises CodeBehind if it is of a later release, SchemaUnreleased if it is of none.
+        """
+        check_known(revision)
         upgrade(self._connection, revision)
 
     @contextmanager

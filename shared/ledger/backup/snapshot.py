@@ -113,7 +113,7 @@ class Snapshot:
 
 @contextmanager
 def snapshot(url: str) -> Iterator[Snapshot]:
-    """Raises SchemaBehind, CodeBehind, RolesMissing, Unavailable."""
+    """Raises SchemaBehind, CodeBehind, SchemaUnreleased, RolesMissing, Unavailable."""
     engine = create_engine(
         url, poolclass=NullPool, isolation_level="REPEATABLE READ", connect_args=CONNECT
     )

@@ -1,6 +1,7 @@
 """Erasure of cases: by their hospital, one by one, or by the house when the hospital's time for keeping them is over.
 
-The row is marked; the database itself does the rest in the same transaction (migration 0009).
+The row is marked; the database does the rest in the same transaction
+(`migrations/initial/functions/erasure.sql`).
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,14 @@
 """Which schema this code knows, and whether it may work with the one that a database has.
 
-A database says its revision, and the revision that code must know at least to work with it. So the services of one
-release go on beside the schema of the next one, for that one release (`docs/recovery.md`).
+A database says its revision, and the revision that code must know at least to work with it. So the
+services of one release go on beside the schema of the next one, for that one release
+(`docs/recovery.md`).
+
+A revision is `r` and four digits, so that the text of a later one is greater. The versions before
+the first release had four digits alone; no migration leads from those to here.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +21,12 @@ from shared.ledger.schema.terms import Schema
 from shared.observability.logs import log
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-OLDEST_SERVED = "0019"
-"""The schema of the release before this one: services that know it may work beside ours. Raised with every release."""
+OLDEST_SERVED = "r0001"
+"""The schema of the release before this one: services that know it may work beside ours.
+
+Raised with every release, and the initial schema for the first."""
+UNRELEASED = re.compile(r"[0-9]{4}")
+NOT_READABLE = "not readable"
 
 
 class SchemaBehind(SeraError):
@@ -36,6 +45,16 @@ class CodeBehind(SeraError):
     )
 
 
+class SchemaUnreleased(SeraError):
+    code = "schema-unreleased"
+    text = (
+        "This schema ({found}) was made by an unreleased version of SERA, before the first "
+        "release, and no release can use it. If its data matter, make a backup with the version "
+        "that made it, which alone can restore it; then set SERA_HOME to a new folder, or "
+        "SERA_DATABASE_URL to an empty database."
+    )
+
+
 def configuration() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -45,18 +64,32 @@ def configuration() -> Config:
 @cache
 def revisions() -> tuple[str, ...]:
     """Those that this code knows, the oldest first."""
-    scripts = ScriptDirectory.from_config(configuration())
-    return tuple(each.revision for each in scripts.walk_revisions())[::-1]
+    directory = ScriptDirectory.from_config(configuration())
+    newest_first = [script.revision for script in directory.walk_revisions()]
+    return tuple(reversed(newest_first))
 
 
 def head() -> str:
     return revisions()[-1]
 
 
+def check_known(revision: str) -> None:
+    """Raises SchemaUnreleased, or CodeBehind if the revision is of a later release."""
+    _check_released(revision)
+    if revision not in revisions():
+        raise CodeBehind(found=revision, oldest=revision, known=head())
+
+
 def check(schema: Schema) -> str:
-    """The revision. Raises SchemaBehind or CodeBehind unless this code may work with such a database."""
+    """The revision, if this code may work with such a database.
+
+    Raises SchemaBehind, CodeBehind, SchemaUnreleased.
+    """
+    if not schema.readable:
+        raise SchemaUnreleased(found=NOT_READABLE)
     if schema.revision is None:
-        raise SchemaBehind(found="none, or an early one", needed=head())
+        raise SchemaBehind(found="none", needed=head())
+    _check_released(schema.revision)
     if schema.revision not in revisions():
         oldest = schema.oldest_code or schema.revision
         if oldest > head():
@@ -77,3 +110,8 @@ def check_schema(url: str) -> None:
         log().warning("schema.not-checked", problem=str(away))
     finally:
         ledger.close()
+
+
+def _check_released(revision: str) -> None:
+    if UNRELEASED.fullmatch(revision):
+        raise SchemaUnreleased(found=revision)

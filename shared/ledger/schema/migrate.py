@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from shared.errors import SeraError
 from shared.ledger.schema.compatibility import (
     OLDEST_SERVED,
-    CodeBehind,
+    check_known,
     configuration,
     revisions,
 )
@@ -43,7 +43,10 @@ class MigrationBlocked(SeraError):
 def migrate(
     url: str, *, lock_timeout_s: float = LOCK_TIMEOUT_S, patience_s: float = PATIENCE_S
 ) -> None:
-    """Run what migrations are missing, one process at a time. Raises MigrationBlocked, CodeBehind."""
+    """Run what migrations are missing, one process at a time.
+
+    Raises MigrationBlocked, CodeBehind, SchemaUnreleased.
+    """
     with _engine(url) as engine:
         give_up = time.monotonic() + patience_s
         while missing := _next(engine):
@@ -93,14 +96,17 @@ def _next(engine: Engine) -> str | None:
 
 
 def _after(connection: Connection) -> str | None:
-    """The migration that follows the database's own revision, the last for an empty one. Raises CodeBehind."""
+    """The migration that follows the database's own revision, the last for an empty one.
+
+    Raises CodeBehind, SchemaUnreleased.
+    """
     known = revisions()
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found is None:
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is None:
         return known[-1]
-    if found not in known:
-        raise CodeBehind(found=found, oldest=found, known=known[-1])
-    return next(iter(known[known.index(found) + 1 :]), None)
+    check_known(current)
+    later = known[known.index(current) + 1 :]
+    return later[0] if later else None
 
 
 def _say_terms(engine: Engine) -> None:

@@ -16,16 +16,18 @@ OLDEST = select(TermsRow.oldest_code)
 TABLES = text(
     "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
 )
-NOT_TO_BE_READ = ("42P01", "42501")
-"""No such table, no leave to read it: schemas of before services could ask."""
+UNDEFINED_TABLE = "42P01"
+INSUFFICIENT_PRIVILEGE = "42501"
 
 
 @dataclass(frozen=True)
 class Schema:
-    """`revision` None: there is none, or it is from before services could read it."""
+    """`revision` None: the database is empty, or the revision is not readable."""
 
     revision: str | None
     oldest_code: str | None
+    readable: bool = True
+    """False in schemas of before the first release: services could not always read the revision."""
 
 
 class Terms:
@@ -47,8 +49,14 @@ class Terms:
 
 def read(connection: Connection) -> Schema:
     """What the database tells whoever this connection speaks for."""
-    revision = _told(connection, REVISION)
-    return Schema(revision, revision and _told(connection, OLDEST))
+    try:
+        revision = _scalar(connection, REVISION)
+        oldest_code = _scalar(connection, OLDEST) if revision else None
+    except ProgrammingError as refused:
+        if _sqlstate(refused) != INSUFFICIENT_PRIVILEGE:
+            raise
+        return Schema(revision=None, oldest_code=None, readable=False)
+    return Schema(revision=revision, oldest_code=oldest_code)
 
 
 def is_empty(connection: Connection) -> bool:
@@ -56,12 +64,18 @@ def is_empty(connection: Connection) -> bool:
     return tables == 0
 
 
-def _told(connection: Connection, query: Executable) -> str | None:
+def _scalar(connection: Connection, query: Executable) -> str | None:
+    """None where there is no such table."""
     try:
         with connection.begin_nested():
             value: str | None = connection.scalar(query)
             return value
     except ProgrammingError as refused:
-        if getattr(refused.orig, "pgcode", None) in NOT_TO_BE_READ:
-            return None
-        raise
+        if _sqlstate(refused) != UNDEFINED_TABLE:
+            raise
+        return None
+
+
+def _sqlstate(error: ProgrammingError) -> str | None:
+    code: str | None = getattr(error.orig, "pgcode", None)
+    return code

@@ -13,15 +13,18 @@ from sqlalchemy.engine import make_url
 
 from shared.backup import NoBackup, Place, check, prune, restore, take
 from shared.backup.folder import PlaceBusy, PlaceOpen
+from shared.backup.manifest import Manifest
 from shared.backup.restore import BackupDamaged
 from shared.domain.audit.verification import verify
 from shared.domain.erasure import Ground
 from shared.ledger import Ledger
 from shared.ledger.audit.export import Trail
 from shared.ledger.backup.restore import DatabaseNotEmpty
-from shared.ledger.schema.compatibility import CodeBehind
+from shared.ledger.schema.compatibility import CodeBehind, SchemaUnreleased, head
+from shared.ledger.schema.migrate import migrate
 from shared.objects import ObjectMissing
 from shared.security.audit_signing import signed
+from tests.later_release import REVISION, later_release
 
 
 def trail(url: str) -> tuple[bool, int, int]:
@@ -228,11 +231,37 @@ def test_a_database_in_use_is_left_alone(ward, place, fresh_objects):
 
 
 def test_a_backup_of_a_later_release_is_refused(
-    ward, place, empty_url, fresh_objects, monkeypatch
+    ward, place, empty_url, fresh_objects, tmp_path
 ):
-    take(place, ward.source)
-    monkeypatch.setattr("shared.ledger.backup.restore.revisions", lambda: ("0001",))
+    with later_release(tmp_path / "later"):
+        migrate(ward.url)
+        take(place, ward.source)
     with pytest.raises(CodeBehind):
+        restore(place, empty_url, fresh_objects)
+
+
+def test_a_backup_of_an_earlier_release_is_migrated_forward(
+    ward, place, empty_url, fresh_objects, tmp_path
+):
+    ward.submit(b"one")
+    take(place, ward.source)
+    with later_release(tmp_path / "later"):
+        restored = restore(place, empty_url, fresh_objects)
+    assert (restored.manifest.schema_revision, restored.migrated_to) == (
+        head(),
+        REVISION,
+    )
+
+
+def test_a_backup_of_before_the_first_release_is_refused_with_the_next_step(
+    ward, place, empty_url, fresh_objects
+):
+    folder = place.folder(take(place, ward.source).name)
+    manifest = Manifest.read(folder)
+    unreleased = manifest.model_copy(update={"schema_revision": "0023"})
+    digest = unreleased.write(folder)
+    folder.rename(folder.with_name(unreleased.named(digest)))
+    with pytest.raises(SchemaUnreleased, match="set SERA_HOME to a new folder"):
         restore(place, empty_url, fresh_objects)
 
 

@@ -32,8 +32,10 @@ from cli.work.diagnosis import (
 )
 from shared.domain.audit.events import Event
 from shared.domain.jobs import Priority
+from shared.ledger.schema.migrate import migrate
 from shared.ledger.training.trainers import Lack
 from shared.settings import Settings
+from tests.later_release import later_release
 from tests.support.builders import CASE
 
 
@@ -82,12 +84,29 @@ def test_a_clock_that_is_off_is_a_word_of_warning_and_past_what_codes_forgive_a_
 
 
 def test_a_schema_that_waits_for_its_migrations_is_a_fault_with_the_step(
+    settings, where, tmp_path
+):
+    with later_release(tmp_path):
+        verdict, told = examine(lambda each: schema(each, where), settings)
+    assert (verdict, "python -m shared.ledger migrate" in told) == (Verdict.FAIL, True)
+
+
+def test_a_schema_of_a_later_release_that_goes_with_this_one_is_told(
+    settings, where, tmp_path
+):
+    with later_release(tmp_path):
+        migrate(where.database)
+    verdict, told = schema(settings, where)
+    assert (verdict, "Update this machine too" in told) == (Verdict.NOTE, True)
+
+
+def test_a_schema_of_before_the_first_release_is_a_fault_with_the_step(
     settings, where, ledger
 ):
     with ledger.engine.begin() as line:
         line.execute(text("UPDATE alembic_version SET version_num = '0019'"))
     verdict, told = examine(lambda each: schema(each, where), settings)
-    assert (verdict, "python -m shared.ledger migrate" in told) == (Verdict.FAIL, True)
+    assert (verdict, "set SERA_HOME to a new folder" in told) == (Verdict.FAIL, True)
 
 
 def test_a_queue_is_told_with_its_oldest_and_its_dead(settings, where, ledger):
@@ -140,7 +159,9 @@ def test_a_backup_is_told_with_its_age_and_one_that_is_late_with_the_step(
 ):
     assert "None was ever made" in backup(settings, where)[1]
     with ledger.system_session("cli") as house:
-        house.audit.record(Event.BACKUP_MADE, backup="20261125", schema="0020", files=1)
+        house.audit.record(
+            Event.BACKUP_MADE, backup="20261125", schema="r0001", files=1
+        )
     assert backup(settings, where)[0] is Verdict.OK
     late = settings.model_copy(update={"backup_within_h": 0.0})
     verdict, told = backup(late, where)

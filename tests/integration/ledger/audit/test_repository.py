@@ -2,15 +2,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
-from alembic import command
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from shared.domain.audit.chain import HOUSE, ORIGINLESS
 from shared.domain.audit.events import Event
 from shared.ledger.audit.export import Trail
 from shared.ledger.audit.repository import Entry
-from shared.ledger.schema.migrate import configuration
 
 AWKWARD = {
     "text": 'quote " backslash \\ newline \n bell \x07 é 猫 \U0001f600',
@@ -184,26 +182,3 @@ def test_a_read_is_recorded_once_for_each_reader(ledger, submit):
         for event in ("result.read", "case.read")
     ]
     assert reads == told
-
-
-def test_events_of_before_the_chain_are_chained_in_their_order(database_url):
-    engine = create_engine(database_url)
-    with engine.connect() as connection:
-        config = configuration()
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0003")
-        for number in range(3):
-            connection.exec_driver_sql(
-                f"INSERT INTO audit_events (actor, event, details) VALUES ('x', 'run.done', '{{\"n\": {number}}}')"
-            )
-        command.upgrade(config, "head")
-        rows = connection.exec_driver_sql(
-            "SELECT number, previous, hash, details::text, sera_audit_hash(e) FROM audit_events e ORDER BY id"
-        ).all()
-        connection.commit()
-    engine.dispose()
-    assert [(row[0], row[3]) for row in rows] == [
-        (n + 1, f'{{"n": {n}}}') for n in range(3)
-    ]
-    assert [row[1] for row in rows] == [ORIGINLESS, rows[0][2], rows[1][2]]
-    assert all(row[2] == row[4] for row in rows)
