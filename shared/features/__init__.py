@@ -2,24 +2,24 @@
 
 from shared.features.errors import EmptyRegion, TextureInvalid, UnknownFamily
 from shared.features.extract import (
-    DISTANCE,
+    DEFAULT_DISTANCE,
     FAMILIES,
-    LEVELS,
+    DEFAULT_LEVELS,
     FeatureVector,
-    Texture,
+    TextureSettings,
     extract,
-    names,
+    feature_names,
 )
 
 __all__ = [
-    "DISTANCE",
+    "DEFAULT_DISTANCE",
     "FAMILIES",
-    "LEVELS",
+    "DEFAULT_LEVELS",
     "EmptyRegion",
     "FeatureVector",
-    "Texture",
+    "TextureSettings",
     "TextureInvalid",
     "UnknownFamily",
     "extract",
-    "names",
+    "feature_names",
 ]

@@ -6,23 +6,23 @@ from shared.ledger.cases.tables import (
     ExplanationRow,
     JobRow,
     ObservationRow,
-    OrphanRow,
+    OrphanedObjectRow,
     OutcomeRow,
     ReceiptRow,
     ResultRow,
 )
 from shared.ledger.datasets.tables import (
-    CleaningRow,
+    CleanedFileRow,
     DatasetImageRow,
     DatasetRow,
     VersionImageRow,
     VersionRow,
 )
 from shared.ledger.hospitals.tables import (
-    AllowanceRow,
+    RateLimitRow,
     AuditRow,
     HospitalRow,
-    KeyRow,
+    ApiKeyRow,
     SealRow,
     SecretRow,
 )
@@ -59,14 +59,14 @@ from shared.ledger.training.tables import (
 )
 
 __all__ = [
-    "AllowanceRow",
+    "RateLimitRow",
     "AnyRow",
     "AnySelect",
     "ArrivalRow",
     "AuditRow",
     "BreachRow",
     "CaseRow",
-    "CleaningRow",
+    "CleanedFileRow",
     "DatasetImageRow",
     "DatasetRow",
     "DoorstepRow",
@@ -75,10 +75,10 @@ __all__ = [
     "GateRow",
     "HospitalRow",
     "JobRow",
-    "KeyRow",
+    "ApiKeyRow",
     "ModelRow",
     "ObservationRow",
-    "OrphanRow",
+    "OrphanedObjectRow",
     "OutcomeRow",
     "PersonRow",
     "PromotionRow",

@@ -10,7 +10,7 @@ from shared.statistics.discrimination.delong import (
 from shared.statistics.discrimination.operating_points import (
     OperatingPoint,
     SensitivityCutoff,
-    point_for,
+    select_operating_point,
     predictive_values,
     sensitivity_cutoff,
 )
@@ -48,7 +48,7 @@ from shared.statistics.model_life.drift import (
     drift,
     ks_against,
     population_stability,
-    tally,
+    quantile_bin_counts,
 )
 from shared.statistics.model_life.sites import Area, Rate, SiteRates, rates_by_site
 from shared.statistics.published_rates import tables_behind
@@ -57,7 +57,7 @@ from shared.statistics.readers.agreement import (
     KappaWeights,
     cohen_kappa,
     fleiss_kappa,
-    kappa_words,
+    landis_koch_label,
 )
 from shared.statistics.readers.gee import (
     GeeFit,
@@ -73,7 +73,7 @@ from shared.statistics.reliability.calibration import (
     CalibrationBin,
     ObservedExpected,
     Sigmoid,
-    brier,
+    brier_score,
     calibration_curve,
     expected_calibration_error,
     fit_sigmoid,
@@ -132,7 +132,7 @@ __all__ = [
     "SingleClass",
     "SiteRates",
     "Stability",
-    "brier",
+    "brier_score",
     "calibration_curve",
     "cohen_kappa",
     "compare_rates",
@@ -147,14 +147,14 @@ __all__ = [
     "fleiss_kappa",
     "gee_logistic",
     "gee_rates",
-    "kappa_words",
+    "landis_koch_label",
     "ks_against",
     "logit_interval",
     "logit_wald",
     "mcnemar",
     "observed_expected",
     "obuchowski_rockette",
-    "point_for",
+    "select_operating_point",
     "population_stability",
     "predictive_values",
     "rates_by_site",
@@ -163,7 +163,7 @@ __all__ = [
     "sensitivity_cutoff",
     "shift_prior",
     "tables_behind",
-    "tally",
+    "quantile_bin_counts",
     "wilson",
     "youden_cutoff",
 ]

@@ -84,7 +84,7 @@ class ConfusionTable:
     @classmethod
     def from_scores(cls, scores: ArrayLike, labels: ArrayLike, cutoff: float) -> Self:
         """Count with every score at or above the cut-off called malignant."""
-        values, malignant = as_cases(scores, labels, needed=0)
+        values, malignant = as_cases(scores, labels, min_per_class=0)
         return cls.from_decisions(values >= cutoff, malignant)
 
     def proportion(self, measure: Measure) -> Proportion:
