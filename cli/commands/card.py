@@ -24,7 +24,7 @@ class PageUnwritable(SeraError):
 
 @app.command()
 def card(
-    which: Annotated[
+    source: Annotated[
         str,
         typer.Argument(
             metavar="BUNDLE_DIR|MODEL", help="A bundle's folder, else a stored model."
@@ -36,15 +36,15 @@ def card(
     ] = None,
 ) -> None:
     """What a model is for, made from, worth and not worth: JSON, or with --html a page."""
-    found = of_bundle(Path(which)) if Path(which).is_dir() else of_model(which)
+    found = card_of_bundle(Path(source)) if Path(source).is_dir() else card_of_model(source)
     if html is None:
         print(json.dumps(found, indent=2))
         return
-    write(html, render(found))
+    write_page(html, render(found))
     Console(stderr=True).print(f"The card is in {html}.", markup=False, soft_wrap=True)
 
 
-def of_bundle(folder: Path) -> dict[str, Any]:
+def card_of_bundle(folder: Path) -> dict[str, Any]:
     """Verified as for use, golden cases among it."""
     from shared.bundles import load
     from shared.bundles.card import card as make
@@ -52,13 +52,13 @@ def of_bundle(folder: Path) -> dict[str, Any]:
     return make(load(folder))
 
 
-def of_model(which: str) -> dict[str, Any]:
+def card_of_model(which: str) -> dict[str, Any]:
     with connect(Role.OPERATOR) as api:
         card: dict[str, Any] = api.get(f"/v1/models/{find_model(api, which)['digest']}/card")
         return card
 
 
-def write(path: Path, page: str) -> None:
+def write_page(path: Path, page: str) -> None:
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as problem:

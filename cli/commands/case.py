@@ -33,7 +33,7 @@ def show(case: CaseId, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        say("\n".join(lines(found)))
+        print_plain("\n".join(case_lines(found)))
 
 
 @app.command()
@@ -50,13 +50,13 @@ def erase(
     if as_json:
         print(json.dumps(left, indent=2))
     else:
-        say(
+        print_plain(
             f"Erased at {left['erased_at']} ({left['ground']}). Left: the id, the dates, the "
             "ground, the audit trail."
         )
 
 
-def lines(case: dict[str, Any]) -> list[str]:
+def case_lines(case: dict[str, Any]) -> list[str]:
     image = case["image"]
     name = case["external_id"]
     told = [
@@ -71,10 +71,10 @@ def lines(case: dict[str, Any]) -> list[str]:
         ),
         f"Jobs: {', '.join(case['jobs'])}.",
     ]
-    return [*told, outcome(case["outcome"]), *reading(case["reader_assessment"])]
+    return [*told, outcome_line(case["outcome"]), *reading(case["reader_assessment"])]
 
 
-def outcome(told: dict[str, Any] | None) -> str:
+def outcome_line(told: dict[str, Any] | None) -> str:
     if told is None:
         return "Outcome: not known."
     found = "malignant" if told["malignant"] else "benign"
@@ -82,5 +82,5 @@ def outcome(told: dict[str, Any] | None) -> str:
     return f"Outcome: {found} ({told['source']}); the image {use} be used for training."
 
 
-def say(text: str) -> None:
+def print_plain(text: str) -> None:
     Console().print(text, soft_wrap=True, highlight=False, markup=False)

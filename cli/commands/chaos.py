@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = application()
 
-SHOWN_AT_MOST = 10
+MAX_SENTENCES = 10
 CASES_PER_MINUTE = 100
 
 
@@ -75,18 +75,18 @@ def chaos(
     home = Path(tempfile.mkdtemp(prefix="sera-chaos-"))
     seed = random.SystemRandom().randrange(2**31) if seed is None else seed
     storm = Storm(cases, minutes or cases / CASES_PER_MINUTE, seed, kinds)
-    report = Trial(home / "home", _free_port(), storm, console.print).run()
+    report = Trial(home / "home", find_free_port(), storm, console.print).run()
     if as_json:
         print(json.dumps(report.to_json(), indent=2))
     else:
-        _show(report)
+        print_report(report)
     if not report.passed:
         console.print(f"The stack's data and logs are kept in {home}", soft_wrap=True)
         sys.exit(1)
     shutil.rmtree(home, ignore_errors=True)
 
 
-def _show(report: "Report") -> None:
+def print_report(report: "Report") -> None:
     console = Console(highlight=False)
     told = report.to_json()
     faults = Table("fault", "injected", box=None, pad_edge=False)
@@ -102,11 +102,11 @@ def _show(report: "Report") -> None:
         console.print(f"{name:9} {told[name]}")
     console.print(f"audit     {'intact' if report.verdict.audit_ok else 'NOT intact'}")
     for kind, sentences in report.broken.items():
-        for sentence in sentences[:SHOWN_AT_MOST]:
+        for sentence in sentences[:MAX_SENTENCES]:
             console.print(f"{kind}: {sentence}", soft_wrap=True, markup=False)
 
 
-def _free_port() -> int:
+def find_free_port() -> int:
     """A port that is free now, below those that the kernel gives away by itself."""
     for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
         with suppress(OSError), socket.socket() as line:

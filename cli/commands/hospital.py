@@ -15,7 +15,7 @@ from shared.domain.roles import Role
 from shared.errors import InputError, NotFound
 
 app = application()
-DEFAULT = "default"
+RESET_WORD = "default"
 """The word that takes a setting back."""
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -54,13 +54,13 @@ def show(
     """All hospitals, or one with what its settings come to with the live model."""
     with connect(Role.OPERATOR) as api:
         found = api.get("/v1/hospitals")
-    shown = found if name is None else of(name, found)
+    shown = found if name is None else find_hospital(name, found)
     if as_json:
         print(json.dumps(shown, indent=2))
     elif name is None:
         wide_console().print(table(found))
     else:
-        tell(shown)
+        print_hospital(shown)
 
 
 @app.command("set")
@@ -118,26 +118,26 @@ def change(
         "retention_days": retention_days,
     }
     wanted: dict[str, float | str | None] = {
-        option: number(option, value)
+        option: parse_number(option, value)
         for option, value in numbers.items()
         if value is not None
     }
     if fna_rule is not None:
-        wanted["fna_rule"] = None if fna_rule == DEFAULT else fna_rule
+        wanted["fna_rule"] = None if fna_rule == RESET_WORD else fna_rule
     if not wanted:
         raise NothingToSet
     with connect(Role.OPERATOR) as api:
-        present = of(name, api.get("/v1/hospitals"))
+        present = find_hospital(name, api.get("/v1/hospitals"))
         address = f"/v1/hospitals/{quote(name, safe='')}"
         asked = {"dry_run": dry_run}
         found = api.patch(address, etag=f'"{present["tag"]}"', json=wanted, params=asked)
     if as_json:
         print(json.dumps(found, indent=2))
     else:
-        tell(found)
+        print_hospital(found)
 
 
-def of(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+def find_hospital(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     """The hospital of this name."""
     for each in found:
         if each["name"] == name:
@@ -145,9 +145,9 @@ def of(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     raise NoSuchHospital(name=name)
 
 
-def number(option: str, value: str) -> float | None:
+def parse_number(option: str, value: str) -> float | None:
     """A number, or None for the word that takes a setting back."""
-    if value == DEFAULT:
+    if value == RESET_WORD:
         return None
     try:
         return float(value)
@@ -169,11 +169,11 @@ def table(found: list[dict[str, Any]]) -> Table:
         "kept",
     )
     for each in found:
-        shown.add_row(each["name"], *settings(each), *outcome(each["live"]), days(each))
+        shown.add_row(each["name"], *settings_cells(each), *operating_point_cells(each["live"]), retention_cell(each))
     return shown
 
 
-def settings(each: dict[str, Any]) -> tuple[str, str]:
+def settings_cells(each: dict[str, Any]) -> tuple[str, str]:
     """Those in use, the installation's in brackets."""
     used = each["in_use"]
     prevalence = f"{used['prevalence']:.0%}"
@@ -183,14 +183,14 @@ def settings(each: dict[str, Any]) -> tuple[str, str]:
     ] else f"({rule})"
 
 
-def days(each: dict[str, Any]) -> str:
+def retention_cell(each: dict[str, Any]) -> str:
     """How long its cases are kept, the installation's word in brackets."""
     used = each["in_use"]["retention_days"]
     told = "for ever" if used is None else f"{used:g} days"
     return told if each["retention_days"] else f"({told})"
 
 
-def outcome(live: dict[str, Any] | None) -> tuple[str, ...]:
+def operating_point_cells(live: dict[str, Any] | None) -> tuple[str, ...]:
     """Cut-off and referral with the live model."""
     if live is None:
         return ("-",) * 6
@@ -209,32 +209,32 @@ def share(rate: dict[str, Any] | None) -> str:
     return "-" if rate is None or rate["value"] is None else f"{rate['value']:.1%}"
 
 
-def whole(rate: dict[str, Any] | None) -> str:
+def share_with_interval(rate: dict[str, Any] | None) -> str:
     """With its 95 % interval."""
     if rate is None or rate["value"] is None:
         return "-"
     return f"{share(rate)} ({100 * rate['low']:.1f}-{100 * rate['high']:.1f})"
 
 
-def tell(each: dict[str, Any]) -> None:
+def print_hospital(each: dict[str, Any]) -> None:
     """One hospital in lines."""
-    prevalence, rule = settings(each)
+    prevalence, rule = settings_cells(each)
     told = [
         (
             f"{each['name']}: prevalence {prevalence}, FNA rule {rule} (in brackets: the "
             "installation's)."
         ),
-        load(each),
+        load_line(each),
     ]
-    told.append(kept(each))
+    told.append(retention_line(each))
     if live := each["live"]:
-        told += [cutoff_line(live), *referral_line(live["referral"])]
+        told += [cutoff_line(live), *referral_lines(live["referral"])]
     console = Console(soft_wrap=True, highlight=False)
     for line in told + [f"Note: {note}" for note in each["notes"]]:
         console.print(line, markup=False)
 
 
-def load(each: dict[str, Any]) -> str:
+def load_line(each: dict[str, Any]) -> str:
     """How much it may send, and its share."""
     used = each["in_use"]
     sent = (
@@ -244,7 +244,7 @@ def load(each: dict[str, Any]) -> str:
     return f"It may send {sent}; its share beside others counts {used['weight']:g}."
 
 
-def kept(each: dict[str, Any]) -> str:
+def retention_line(each: dict[str, Any]) -> str:
     """How long its cases are kept, and how many are older."""
     days = each["in_use"]["retention_days"]
     if days is None:
@@ -258,8 +258,8 @@ def kept(each: dict[str, Any]) -> str:
 def cutoff_line(live: dict[str, Any]) -> str:
     cutoff = live["cutoff"]
     rates = (
-        f"sensitivity {whole(cutoff['sensitivity'])}, specificity "
-        f"{whole(cutoff['specificity'])}"
+        f"sensitivity {share_with_interval(cutoff['sensitivity'])}, specificity "
+        f"{share_with_interval(cutoff['specificity'])}"
     )
     values = (
         ""
@@ -272,12 +272,12 @@ def cutoff_line(live: dict[str, Any]) -> str:
     )
 
 
-def referral_line(referral: dict[str, Any] | None) -> list[str]:
+def referral_lines(referral: dict[str, Any] | None) -> list[str]:
     if referral is None:
         return ["Uncertain cases are not referred."]
     held = (
-        f"benign {whole(referral['benign_coverage'])}, malignant "
-        f"{whole(referral['malignant_coverage'])}"
+        f"benign {share_with_interval(referral['benign_coverage'])}, malignant "
+        f"{share_with_interval(referral['malignant_coverage'])}"
     )
     rate = "-" if referral["refer_rate"] is None else f"{referral['refer_rate']:.0%}"
     return [

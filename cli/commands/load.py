@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trials.load import Course
 
 app = application()
-SHOWN_AT_MOST = 5
+MAX_SENTENCES = 5
 STYLES = {"kept": "green", "broken": "red", "not judged": "dim"}
 
 
@@ -126,7 +126,7 @@ def show(course: "Course", out: Path) -> None:
         console.print(sentence, markup=False)
     console.print(promises(course))
     for rule in course.rules:
-        for sentence in rule.broken[:SHOWN_AT_MOST]:
+        for sentence in rule.broken[:MAX_SENTENCES]:
             console.print(f"{rule.name}: {sentence}", markup=False)
     console.print(f"The report: {out}", markup=False)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shared.imaging import Framing, Nodule
 
 app = application()
-AT_ONCE = 32
+BATCH_IMAGES = 32
 """Images that are in memory at the same time."""
 SYNTHETIC = "synthetic-model"
 COLUMNS = (
@@ -41,9 +41,9 @@ COLUMNS = (
     "threshold",
     "remarks",
 )
-RIGHT = {"size", "score", "risk", "threshold"}
+RIGHT_ALIGNED = {"size", "score", "risk", "threshold"}
 FOLDED = {"image", "remarks"}
-IN_NOTES = {SYNTHETIC, "size-not-given"}
+CODES_IN_NOTES = {SYNTHETIC, "size-not-given"}
 """Remarks that are made once, under the table."""
 
 
@@ -216,8 +216,8 @@ def answer_images(
     files: Sequence[ImageFile], bundle: "Bundle", settings: "HospitalSettings"
 ) -> Iterator[Result | SeraError]:
     """For each image its result or why there is none, a batch at a time."""
-    for start in range(0, len(files), AT_ONCE):
-        yield from answer_batch(files[start : start + AT_ONCE], bundle, settings)
+    for start in range(0, len(files), BATCH_IMAGES):
+        yield from answer_batch(files[start : start + BATCH_IMAGES], bundle, settings)
 
 
 def answer_batch(
@@ -270,12 +270,12 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     for name in COLUMNS:
         shown.add_column(
             name,
-            justify="right" if name in RIGHT else "left",
+            justify="right" if name in RIGHT_ALIGNED else "left",
             no_wrap=name not in FOLDED,
             overflow="fold" if name in FOLDED else "ellipsis",
         )
     for outcome in outcomes:
-        shown.add_row(escape(outcome.file.name), *_cells(outcome))
+        shown.add_row(escape(outcome.file.name), *outcome_cells(outcome))
     return shown
 
 
@@ -321,7 +321,7 @@ def with_progress(
     )
 
 
-def _cells(outcome: Outcome) -> tuple[str, ...]:
+def outcome_cells(outcome: Outcome) -> tuple[str, ...]:
     """The columns after the image's name."""
     size_mm = outcome.file.size_mm
     size = "-" if size_mm is None else f"{size_mm:g} mm"
@@ -329,7 +329,7 @@ def _cells(outcome: Outcome) -> tuple[str, ...]:
     if isinstance(answer, SeraError):
         return size, "-", "-", "-", "-", "-", "-", escape(str(answer))
     remarks = [
-        warning.code for warning in answer.warnings if warning.code not in IN_NOTES
+        warning.code for warning in answer.warnings if warning.code not in CODES_IN_NOTES
     ]
     return (
         size,

@@ -1,4 +1,4 @@
-"""The dependencies that routes ask for: the caller, its permissions, sessions and shared objects."""
+"""The dependencies of routes: the caller, its permissions, sessions and shared objects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ class ExplanationMaker:
     def make_next(self) -> None:
         """Make one explanation, if one is wanted that no other worker is at."""
         with self._ledger.system_session("worker") as session:
-            wanted = session.explanation_queue.next()
+            wanted = session.explanation_queue.claim_next()
         if wanted is None:
             return
         try:
@@ -59,7 +59,7 @@ class ExplanationMaker:
             raise
         except SeraError as error:
             with self._ledger.system_session("worker") as session:
-                session.explanation_queue.answer(wanted, None, error.code)
+                session.explanation_queue.finish(wanted, None, error.code)
         else:
             self._keep(wanted, nodule, made)
 
@@ -79,13 +79,13 @@ class ExplanationMaker:
         """Nothing, where the case was erased meanwhile."""
         pictures = [made.png, *(each.layer_png(nodule) for each in made.maps)]
         with self._ledger.system_session("worker") as session:
-            if session.explanation_queue.still(wanted):
+            if session.explanation_queue.is_pending(wanted):
                 png, *heats = self._stored(session, pictures)
                 layers = [
                     ExplanationMap(heat, _facts(each, nodule))
                     for heat, each in zip(heats, made.maps, strict=True)
                 ]
-                session.explanation_queue.answer(wanted, png, None, layers)
+                session.explanation_queue.finish(wanted, png, None, layers)
 
     def _stored(self, session: SystemSession, pictures: list[bytes]) -> list[str]:
         """Held while they are stored, since the same may have been let go of by another case's erasure."""

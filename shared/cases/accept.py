@@ -179,7 +179,7 @@ class CaseAcceptance:
         if session.orphaned_objects.hold([image.sha256]):
             self._objects.put(image.data)  # an erasure may have removed it since
         case = _new_case(submission, image)
-        duplicate_of = session.cases.first_of(case)
+        duplicate_of = session.cases.find_first_identical(case)
         case_id = session.cases.add(replace(case, duplicate_of=duplicate_of))
         job_id = session.jobs.open(case_id, submission.priority)
         session.audit.record(

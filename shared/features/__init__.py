@@ -1,10 +1,14 @@
-"""Handcrafted features: shape, intensity, GLCM, GLRLM, wavelet by IBSI's definitions; contrast and outline."""
+"""Handcrafted image features of a nodule.
+
+Shape, intensity, GLCM, GLRLM and wavelet features follow the IBSI definitions. Contrast and outline
+features are SERA's own.
+"""
 
 from shared.features.errors import EmptyRegion, TextureInvalid, UnknownFamily
 from shared.features.extract import (
     DEFAULT_DISTANCE,
-    FAMILIES,
     DEFAULT_LEVELS,
+    FAMILIES,
     FeatureVector,
     TextureSettings,
     extract,
@@ -13,12 +17,12 @@ from shared.features.extract import (
 
 __all__ = [
     "DEFAULT_DISTANCE",
-    "FAMILIES",
     "DEFAULT_LEVELS",
+    "FAMILIES",
     "EmptyRegion",
     "FeatureVector",
-    "TextureSettings",
     "TextureInvalid",
+    "TextureSettings",
     "UnknownFamily",
     "extract",
     "feature_names",

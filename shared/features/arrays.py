@@ -1,4 +1,4 @@
-"""The array that the textures count with, and the sum over some of its axes."""
+"""The array type of the texture features, and a typed sum over some of its axes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +7,9 @@ Array = NDArray[np.float64]
 
 
 def sum_over(values: Array, axis: int | tuple[int, ...] = -1) -> Array:
-    """The sum over `axis`; numpy's own declaration leaves open whether an array is left."""
-    summed: Array = values.sum(axis)
-    return summed
+    """Sum `values` over `axis`.
+
+    numpy's type of `ndarray.sum` does not say that the result is an array. The annotation here does.
+    """
+    sums: Array = values.sum(axis)
+    return sums

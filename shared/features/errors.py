@@ -1,4 +1,4 @@
-"""What features cannot be computed of."""
+"""Errors of the feature extraction."""
 
 from shared.errors import InputError
 

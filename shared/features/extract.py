@@ -1,4 +1,4 @@
-"""All handcrafted features of a nodule as one vector with names."""
+"""Extracts all handcrafted features of a nodule as one vector with names."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,30 +7,47 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features import glcm, glrlm, surroundings, wavelet
 from shared.features.errors import TextureInvalid, UnknownFamily
+from shared.features.glcm import glcm_features
+from shared.features.glrlm import glrlm_features
 from shared.features.region import Region, discretise
 from shared.features.shape import shape_features
-from shared.features.statistics import Distribution, histogram_features, intensity_statistics
+from shared.features.statistics import (
+    Distribution,
+    histogram_features,
+    intensity_statistics,
+)
+from shared.features.surroundings import contrast_features, outline_features
+from shared.features.wavelet import wavelet_features
 
 DEFAULT_LEVELS = 16
-"""Grey levels of histogram and texture; the SERA deck uses 16 or 256, and 16 keeps a small ROI's matrices filled."""
+"""Grey levels of histogram and texture.
+
+The SERA deck uses 16 or 256. 16 keeps the matrices of a small ROI filled.
+"""
 DEFAULT_DISTANCE = 1
-"""Pixels between the two of a co-occurring pair."""
+"""Pixels between the two pixels of a co-occurring pair."""
 MAX_LEVELS = 65535
 
-Named = dict[str, float]
+FeaturesByName = dict[str, float]
 
 
 @dataclass(frozen=True)
 class TextureSettings:
-    """How texture is measured: number of grey levels, and pixels between the two of a pair."""
+    """How texture is measured.
+
+    Attributes
+    ----------
+    levels : number of grey levels, 2 to 65535
+    distance : pixels between the two pixels of a pair, 1 or more
+    """
 
     levels: int = DEFAULT_LEVELS
     distance: int = DEFAULT_DISTANCE
 
     def __post_init__(self) -> None:
-        if not (2 <= self.levels <= MAX_LEVELS and self.distance >= 1):
+        levels_valid = 2 <= self.levels <= MAX_LEVELS
+        if not levels_valid or self.distance < 1:
             raise TextureInvalid(
                 levels=self.levels, distance=self.distance, most=MAX_LEVELS
             )
@@ -38,49 +55,63 @@ class TextureSettings:
 
 @dataclass(frozen=True, eq=False)
 class FeatureVector:
-    """`values` (D,) float64, all finite, and their D `names`, which are the same for every `texture`."""
+    """A feature vector with its names.
+
+    Attributes
+    ----------
+    names : (D,), the same for every `texture`
+    values : (D,) float64, all finite
+    texture : the settings that the texture was measured with
+    """
 
     names: tuple[str, ...]
     values: NDArray[np.float64]
     texture: TextureSettings = TextureSettings()
 
 
-def _shape(region: Region, _: TextureSettings) -> Named:
+def _shape(region: Region, _: TextureSettings) -> FeaturesByName:
     return _prefixed("shape", shape_features(region.mask))
 
 
-def _intensity(region: Region, by: TextureSettings) -> Named:
-    inside = discretise(region, by.levels)[region.mask]
-    return _prefixed("stat", intensity_statistics(Distribution.from_sample(region.masked_values))) | _prefixed(
-        "ih", histogram_features(inside, by.levels)
+def _intensity(region: Region, texture: TextureSettings) -> FeaturesByName:
+    distribution = Distribution.from_sample(region.masked_values)
+    statistics = intensity_statistics(distribution)
+    levels_image = discretise(region, texture.levels)
+    histogram = histogram_features(levels_image[region.mask], texture.levels)
+    return _prefixed("stat", statistics) | _prefixed("ih", histogram)
+
+
+def _glcm(region: Region, texture: TextureSettings) -> FeaturesByName:
+    levels_image = discretise(region, texture.levels)
+    features = glcm_features(
+        levels_image, levels=texture.levels, distance=texture.distance
     )
+    return _prefixed("glcm", features)
 
 
-def _glcm(region: Region, by: TextureSettings) -> Named:
-    return _prefixed(
-        "glcm", glcm.glcm_features(discretise(region, by.levels), by.levels, by.distance)
+def _glrlm(region: Region, texture: TextureSettings) -> FeaturesByName:
+    levels_image = discretise(region, texture.levels)
+    return _prefixed("glrlm", glrlm_features(levels_image))
+
+
+def _wavelet(region: Region, texture: TextureSettings) -> FeaturesByName:
+    features = wavelet_features(
+        region, levels=texture.levels, distance=texture.distance
     )
+    return _prefixed("wavelet", features)
 
 
-def _glrlm(region: Region, by: TextureSettings) -> Named:
-    return _prefixed("glrlm", glrlm.glrlm_features(discretise(region, by.levels)))
+def _contrast(region: Region, _: TextureSettings) -> FeaturesByName:
+    return _prefixed("contrast", contrast_features(region))
 
 
-def _wavelet(region: Region, by: TextureSettings) -> Named:
-    return _prefixed("wavelet", wavelet.wavelet_features(region, by.levels, by.distance))
+def _outline(region: Region, _: TextureSettings) -> FeaturesByName:
+    return _prefixed("outline", outline_features(region))
 
 
-def _contrast(region: Region, _: TextureSettings) -> Named:
-    return _prefixed("contrast", surroundings.contrast_features(region))
+FeatureFamily = Callable[[Region, TextureSettings], FeaturesByName]
 
-
-def _outline(region: Region, _: TextureSettings) -> Named:
-    return _prefixed("outline", surroundings.outline_features(region))
-
-
-Measure = Callable[[Region, TextureSettings], Named]
-
-FAMILIES: dict[str, Measure] = {
+FAMILIES: dict[str, FeatureFamily] = {
     "shape": _shape,
     "intensity": _intensity,
     "glcm": _glcm,
@@ -98,55 +129,56 @@ def extract(
     levels: int = DEFAULT_LEVELS,
     distance: int = DEFAULT_DISTANCE,
 ) -> FeatureVector:
-    """Handcrafted features of the pixels under a mask.
+    """Extract the handcrafted features of the pixels under a mask.
 
     Parameters
     ----------
     pixels : (H, W) uint8 grey
     mask : (H, W) bool, the nodule
-    families : of `FAMILIES`, in the order wanted: shape, intensity, glcm, glrlm, wavelet, contrast, outline
+    families : names from `FAMILIES` (shape, intensity, glcm, glrlm, wavelet, contrast, outline);
+        the features come in the order of these names
     levels : grey levels of histogram and texture, 2 to 65535; 16 or 256 in the SERA deck
-    distance : pixels (in the wavelet's bands: coefficients) between the two of a co-occurring pair
+    distance : pixels between the two pixels of a co-occurring pair; coefficients in the bands of
+        the wavelet transform
 
     Returns
     -------
     FeatureVector
-        its names depend on `families` only; the vector itself says how texture was measured.
+        its names depend on `families` only; its `texture` says how texture was measured.
 
     Raises
     ------
     EmptyRegion
-        where no pixel is under the mask.
+        if no pixel is under the mask.
     UnknownFamily, TextureInvalid
     """
-    by = TextureSettings(levels, distance)
-    chosen = _chosen(tuple(families))
+    texture = TextureSettings(levels=levels, distance=distance)
+    measures = _lookup_families(tuple(families))
     region = Region.from_mask(pixels, mask)
-    measured: Named = {}
-    for measure in chosen:
-        measured |= measure(region, by)
-    return FeatureVector(
-        tuple(measured), np.fromiter(measured.values(), np.float64, len(measured)), by
-    )
+    features: FeaturesByName = {}
+    for measure in measures:
+        features |= measure(region, texture)
+    values = np.fromiter(features.values(), np.float64, len(features))
+    return FeatureVector(names=tuple(features), values=values, texture=texture)
 
 
 def feature_names(families: Sequence[str]) -> tuple[str, ...]:
-    """Names of the features of `families`, in the order that `extract` gives."""
-    return _names(tuple(families))
+    """Names of the features of `families`, in the order of the values that `extract` returns."""
+    return _feature_names(tuple(families))
 
 
 @cache
-def _names(families: tuple[str, ...]) -> tuple[str, ...]:
-    dot = np.zeros((1, 1), np.uint8)
-    return extract(dot, dot == 0, families).names
+def _feature_names(families: tuple[str, ...]) -> tuple[str, ...]:
+    pixel = np.zeros((1, 1), np.uint8)
+    return extract(pixel, pixel == 0, families).names
 
 
-def _chosen(families: tuple[str, ...]) -> list[Measure]:
+def _lookup_families(families: tuple[str, ...]) -> list[FeatureFamily]:
     for family in families:
         if family not in FAMILIES:
             raise UnknownFamily(family=family, known=", ".join(FAMILIES))
     return [FAMILIES[family] for family in families]
 
 
-def _prefixed(prefix: str, measured: Named) -> Named:
-    return {f"{prefix}_{name}": value for name, value in measured.items()}
+def _prefixed(prefix: str, features: FeaturesByName) -> FeaturesByName:
+    return {f"{prefix}_{name}": value for name, value in features.items()}

@@ -1,7 +1,7 @@
-"""Shape of the nodule's outline in the image plane, in pixels.
+"""Features of the nodule's shape in the image plane, in pixels.
 
-The SERA deck gives circularity and sphericity as formulas and names the others; where it gives none, the common
-definition stands beside the feature.
+The SERA deck gives formulas for circularity and sphericity and only names the other features. For
+these the common definition stands beside the feature.
 """
 
 import cv2
@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIGITISATION = float(np.pi * (1 + np.sqrt(2)) / 8)
-"""Kulpa's factor: a chain of steps in eight directions is that much too long on a smooth outline (Kulpa 1977)."""
+"""Kulpa's correction factor for the length of a digitised outline (Kulpa 1977).
+
+A chain of steps in eight directions is longer than the smooth outline that it follows.
+"""
 CORNER = np.sqrt(0.5)
 EDGE = 1.0
 SADDLE = np.sqrt(2)
@@ -17,22 +20,27 @@ STEP = np.zeros(16)
 STEP[[1, 2, 4, 8, 7, 11, 13, 14]] = CORNER
 STEP[[3, 5, 10, 12]] = EDGE
 STEP[[6, 9]] = SADDLE
-"""Outline inside a 2 x 2 neighbourhood, by which of its pixels are in (bits 1, 2 above; 4, 8 below)."""
+"""Length of the outline inside a 2 x 2 neighbourhood, in pixels.
+
+The index tells the pixels that are set: bits 1 and 2 are the upper ones, 4 and 8 the lower ones.
+"""
 
 
 def shape_features(mask: NDArray[np.bool_]) -> dict[str, float]:
     """Shape features of a mask (H, W) that is not empty.
 
-    Ratios that cannot exceed 1 for a true outline are cut at 1, which digitisation can pass on a few pixels. Holes
-    count towards the perimeter.
+    Ratios that cannot exceed 1 for a real outline are limited to 1, because digitisation can push
+    them above it in masks of a few pixels. Holes count towards the perimeter.
     """
     area = float(mask.sum())
     perimeter_px = perimeter(mask)
-    hull_area, hull_perimeter = _hull(mask)
-    major, minor = _axes(mask)
+    hull_area, hull_perimeter = _hull_area_and_perimeter(mask)
+    major, minor = _ellipse_axes(mask)
     circularity = min(2 * np.sqrt(np.pi * area) / perimeter_px, 1.0)
     rows = np.flatnonzero(mask.any(1))
     columns = np.flatnonzero(mask.any(0))
+    height = float(np.ptp(rows) + 1)
+    width = float(np.ptp(columns) + 1)
     return {
         "area": area,
         "perimeter": perimeter_px,
@@ -43,12 +51,16 @@ def shape_features(mask: NDArray[np.bool_]) -> dict[str, float]:
         "convexity": min(hull_perimeter / perimeter_px, 1.0),
         "solidity": min(area / hull_area, 1.0),
         "elongation": minor / major,
-        "height_to_width": float(np.ptp(rows) + 1) / float(np.ptp(columns) + 1),
+        "height_to_width": height / width,
     }
 
 
 def perimeter(mask: NDArray[np.bool_]) -> float:
-    """Length in pixels of the outline halfway between inner and outer pixels, corrected for digitisation."""
+    """Length of a mask's outline in pixels.
+
+    The outline runs halfway between inner and outer pixels. Its length is corrected for
+    digitisation.
+    """
     padded = np.pad(mask, 1).astype(np.uint8)
     codes = (
         padded[:-1, :-1]
@@ -56,26 +68,37 @@ def perimeter(mask: NDArray[np.bool_]) -> float:
         + 4 * padded[1:, :-1]
         + 8 * padded[1:, 1:]
     )
-    return float(np.bincount(codes.ravel(), minlength=16) @ STEP) * DIGITISATION
+    counts = np.bincount(codes.ravel(), minlength=16)
+    return float(counts @ STEP) * DIGITISATION
 
 
-def _hull(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Area and perimeter of the convex hull, grown by half a pixel on all sides (Steiner's formula)."""
+def _hull_area_and_perimeter(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """Area and perimeter of the convex hull.
+
+    The hull of the pixel centres is grown by half a pixel on all sides (Steiner's formula).
+    """
     rows = np.flatnonzero(mask.any(1))
     left = mask[rows].argmax(1)
     right = mask.shape[1] - 1 - mask[rows, ::-1].argmax(1)
-    ends = np.stack([np.concatenate([left, right]), np.concatenate([rows, rows])], 1)
-    hull = cv2.convexHull(ends.astype(np.int32))
+    x = np.concatenate([left, right])
+    y = np.concatenate([rows, rows])
+    row_ends = np.stack([x, y], 1)
+    hull = cv2.convexHull(row_ends.astype(np.int32))
     length = cv2.arcLength(hull, closed=True)
-    return cv2.contourArea(hull) + length / 2 + np.pi / 4, length + np.pi
+    area = cv2.contourArea(hull) + length / 2 + np.pi / 4
+    return area, length + np.pi
 
 
-def _axes(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Major and minor axis in pixels of the ellipse with the mask's second moments, each pixel a unit square."""
+def _ellipse_axes(mask: NDArray[np.bool_]) -> tuple[float, float]:
+    """Major and minor axis in pixels of the ellipse with the mask's second moments.
+
+    Each pixel counts as a unit square.
+    """
     moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)
-    of_x, of_xy, of_y = (
-        moments[name] / moments["m00"] for name in ("mu20", "mu11", "mu02")
-    )
-    covariance = np.array([[of_x, of_xy], [of_xy, of_y]]) + np.eye(2) / 12
+    variance_x = moments["mu20"] / moments["m00"]
+    covariance_xy = moments["mu11"] / moments["m00"]
+    variance_y = moments["mu02"] / moments["m00"]
+    covariance = np.array([[variance_x, covariance_xy], [covariance_xy, variance_y]])
+    covariance = covariance + np.eye(2) / 12
     minor, major = 4 * np.sqrt(np.linalg.eigvalsh(covariance))
     return float(major), float(minor)

@@ -1,8 +1,9 @@
-"""The nodule against the tissue around it: contrast of grey, and the step of grey along its outline.
+"""Features that compare the nodule with the tissue around it: contrast, and grey along the outline.
 
-Readers judge echogenicity against the tissue beside the nodule and margins by how sharply they part the two (the
-lexicon of ACR TI-RADS, Grant et al., JACR 12:1272, 2015); these features put numbers to both. Their definitions are
-ours: a ring around the nodule is as wide as `RING_PART` of the longer side of its box.
+Readers judge echogenicity against the tissue beside the nodule, and margins by how sharply they
+separate the two (the lexicon of ACR TI-RADS, Grant et al., JACR 12:1272, 2015). These features
+measure both. The definitions are SERA's own. The ring around the nodule is `RING_SHARE` of the
+longer side of the nodule's bounding box wide.
 """
 
 from dataclasses import dataclass
@@ -13,69 +14,86 @@ from numpy.typing import NDArray
 
 from shared.features.region import Region
 
-RING_PART = 0.08
-RING_LEAST_PX = 3
-SMOOTH_PX = 2.0
-"""Sigma that takes speckle out before a gradient is looked at."""
-ALONG_PX = 3.0
-"""Pixels nearer to the outline than this count as on it."""
-SOFTENER = 5.0
-DARKEST = 3.0
-"""Grey levels added to a spread or a mean, so that even or black tissue divides nothing by zero."""
+RING_SHARE = 0.08
+MIN_RING_PX = 3
+SMOOTHING_PX = 2.0
+"""Sigma of the filter that removes speckle before gradients are taken."""
+OUTLINE_BAND_PX = 3.0
+"""Pixels nearer to the outline than this count as pixels on the outline."""
+DEVIATION_OFFSET = 5.0
+MEAN_OFFSET = 3.0
+"""Grey levels added to a standard deviation or a mean, so that the denominator is never 0."""
 
 Grey = NDArray[np.float32]
-Flags = NDArray[np.bool_]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """`grey` (H, W) of the whole crop and the nodule's `mask` in it, which never fills it."""
+    """The whole crop with the nodule in it.
+
+    Attributes
+    ----------
+    grey : (H, W) float32
+    mask : (H, W) bool of the nodule; it never fills the crop
+    """
 
     grey: Grey
-    mask: Flags
+    mask: Mask
 
     @classmethod
     def from_region(cls, region: Region) -> "Scene":
-        """A nodule that fills its crop gets a border of the crop's edge, so that it has an outline; so does a line."""
-        whole = region.uncropped or region
-        grey = whole.values.astype(np.float32)
-        mask = whole.mask
-        if mask.all() or min(mask.shape) < RING_LEAST_PX:
-            grey = np.pad(grey, RING_LEAST_PX, mode="edge")
-            mask = np.pad(mask, RING_LEAST_PX)
-        return cls(grey, mask)
+        """The crop that a region was cut from.
 
-    def values(self, part: Flags) -> Grey:
-        """Grey of a part of the crop, (n,); of the nodule where the crop holds nothing of that part."""
+        A nodule that fills its crop, or a crop that is a line, gets a border that repeats the edge
+        of the crop. Thus every nodule has an outline.
+        """
+        uncropped = region.uncropped or region
+        grey = uncropped.values.astype(np.float32)
+        mask = uncropped.mask
+        if mask.all() or min(mask.shape) < MIN_RING_PX:
+            grey = np.pad(grey, MIN_RING_PX, mode="edge")
+            mask = np.pad(mask, MIN_RING_PX)
+        return cls(grey=grey, mask=mask)
+
+    def grey_in(self, part: Mask) -> Grey:
+        """Grey values of a part of the crop, (n,); those of the nodule if the part is empty."""
         return self.grey[part] if part.any() else self.grey[self.mask]
 
 
 def contrast_features(region: Region) -> dict[str, float]:
-    """Inside against the ring around, the ring beyond that, and the whole crop; rim against both of its sides."""
+    """Contrast between the nodule and its surroundings.
+
+    The nodule is compared with the ring around it, with the ring beyond that ring, and with the
+    whole crop. The nodule's rim is compared with the tissue on both of its sides.
+    """
     scene = Scene.from_region(region)
-    element = _disc(_ring_px(scene.mask))
-    grown = _grown(scene.mask, element)
-    core = cv2.erode(scene.mask.astype(np.uint8), element) > 0
-    ring = grown & ~scene.mask
+    kernel = _disc(_ring_width_px(scene.mask))
+    with_ring = _dilated(scene.mask, kernel)
+    core = cv2.erode(scene.mask.astype(np.uint8), kernel) > 0
+    ring = with_ring & ~scene.mask
     rim = scene.mask & ~core
     parts = {
         "ring": ring,
-        "beyond": _grown(grown, element) & ~grown,
+        "beyond": _dilated(with_ring, kernel) & ~with_ring,
         "crop": np.ones_like(scene.mask),
     }
-    inside = scene.grey[scene.mask]
-    measured: dict[str, float] = {}
-    for name, part in parts.items():
-        measured |= {
-            f"{name}_{key}": value
-            for key, value in _against(inside, scene.values(part)).items()
-        }
-    means = [float(scene.values(part).mean()) for part in (ring, rim, core)]
-    return measured | {"rim_ring": means[1] - means[0], "core_rim": means[2] - means[1]}
+    nodule_grey = scene.grey[scene.mask]
+    features: dict[str, float] = {}
+    for part_name, part in parts.items():
+        comparison = _compared(nodule_grey, scene.grey_in(part))
+        for name, value in comparison.items():
+            features[f"{part_name}_{name}"] = value
+    ring_mean = float(scene.grey_in(ring).mean())
+    rim_mean = float(scene.grey_in(rim).mean())
+    core_mean = float(scene.grey_in(core).mean())
+    features["rim_ring"] = rim_mean - ring_mean
+    features["core_rim"] = core_mean - rim_mean
+    return features
 
 
 def outline_features(region: Region) -> dict[str, float]:
-    """Change of grey per pixel across the outline, outwards: positive where the tissue around is brighter."""
+    """Change of grey per pixel outwards across the outline; positive if the outside is brighter."""
     scene = Scene.from_region(region)
     steps = _outward_steps(scene)
     low, high = np.percentile(steps, [10, 90])
@@ -89,44 +107,45 @@ def outline_features(region: Region) -> dict[str, float]:
     }
 
 
-def _against(inside: Grey, there: Grey) -> dict[str, float]:
-    difference = float(inside.mean() - there.mean())
+def _compared(nodule_grey: Grey, part_grey: Grey) -> dict[str, float]:
+    difference = float(nodule_grey.mean() - part_grey.mean())
+    ratio = (nodule_grey.mean() + MEAN_OFFSET) / (part_grey.mean() + MEAN_OFFSET)
     return {
         "mean": difference,
-        "median": float(np.median(inside) - np.median(there)),
-        "standardised": difference / (float(there.std()) + SOFTENER),
-        "log_ratio": float(
-            np.log((inside.mean() + DARKEST) / (there.mean() + DARKEST))
-        ),
+        "median": float(np.median(nodule_grey) - np.median(part_grey)),
+        "standardised": difference / (float(part_grey.std()) + DEVIATION_OFFSET),
+        "log_ratio": float(np.log(ratio)),
     }
 
 
 def _outward_steps(scene: Scene) -> Grey:
     """Gradient of the smoothed grey along the outward normal, at the pixels on the outline, (n,)."""
     mask = scene.mask.astype(np.uint8)
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3) - cv2.distanceTransform(
-        1 - mask, cv2.DIST_L2, 3
-    )
-    slope_y, slope_x = np.gradient(cv2.GaussianBlur(scene.grey, (0, 0), SMOOTH_PX))
-    inward_y, inward_x = np.gradient(cv2.GaussianBlur(depth, (0, 0), SMOOTH_PX))
+    depth_inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    distance_outside = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
+    depth = depth_inside - distance_outside
+    smooth_grey = cv2.GaussianBlur(scene.grey, (0, 0), SMOOTHING_PX)
+    slope_y, slope_x = np.gradient(smooth_grey)
+    smooth_depth = cv2.GaussianBlur(depth, (0, 0), SMOOTHING_PX)
+    inward_y, inward_x = np.gradient(smooth_depth)
     length = np.hypot(inward_x, inward_y) + 1e-3
     steps: Grey = -(slope_x * inward_x + slope_y * inward_y) / length
-    on_outline: Flags = np.abs(depth) < ALONG_PX
+    on_outline: Mask = np.abs(depth) < OUTLINE_BAND_PX
     return steps[on_outline]
 
 
-def _ring_px(mask: Flags) -> int:
+def _ring_width_px(mask: Mask) -> int:
     rows = np.flatnonzero(mask.any(1))
     columns = np.flatnonzero(mask.any(0))
-    return max(int(RING_PART * max(np.ptp(rows), np.ptp(columns))), RING_LEAST_PX)
+    longer_side = max(np.ptp(rows), np.ptp(columns))
+    return max(int(RING_SHARE * longer_side), MIN_RING_PX)
 
 
 def _disc(radius_px: int) -> NDArray[np.uint8]:
     size = 2 * radius_px + 1
-    return np.asarray(
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8
-    )
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return np.asarray(disc, np.uint8)
 
 
-def _grown(mask: Flags, element: NDArray[np.uint8]) -> Flags:
-    return cv2.dilate(mask.astype(np.uint8), element) > 0
+def _dilated(mask: Mask, kernel: NDArray[np.uint8]) -> Mask:
+    return cv2.dilate(mask.astype(np.uint8), kernel) > 0

@@ -137,7 +137,7 @@ def submit_case(
     """Accept one nodule image; answers once image and job are durable."""
     session = HospitalSession(transaction, hospital_id_of(caller), caller.actor)
     accepted = dependencies.acceptance.accept(
-        form, session, idempotent=idempotent, standing=request.state.standing
+        form, session, idempotent=idempotent, standing=request.state.rate_limit_status
     )
     answer = submission_receipt(accepted)
     response.headers["Location"] = answer.links["job"]

@@ -48,7 +48,7 @@ class CaseService:
         case = session.cases.find(case_id)
         if case is None:
             raise NotFound(thing="case")
-        jobs = session.cases.jobs_of(case_id)
+        jobs = session.cases.job_ids(case_id)
         outcome = session.outcomes.latest(case_id)
         self._read_audit.note(session, self._caller, Event.CASE_READ, [(case_id, None)])
         image = {

@@ -35,7 +35,7 @@ def _look(
 ) -> tuple[SimilarView, list[Neighbour]]:
     if session.cases.find(case_id) is None:
         raise NotFound(thing="case")
-    place = session.similar_cases.place(case_id)
+    place = session.similar_cases.embedded_case(case_id)
     if place is None or place.embedding is None:
         model = place.model_digest if place else None
         reason = NO_EMBEDDING if place else NO_RESULT
@@ -43,9 +43,9 @@ def _look(
     found = session.similar_cases.nearest(place, case_id, limit)
     view = SimilarView(
         model=place.model_digest,
-        among=found.among,
+        among=found.candidates,
         cases=[_view(neighbour) for neighbour in found.nearest],
-        reason=None if found.among else NO_OUTCOME,
+        reason=None if found.candidates else NO_OUTCOME,
     )
     return view, found.nearest
 

@@ -20,6 +20,7 @@ from shared.errors import Forbidden, SeraError, TooLarge, Unauthenticated
 from shared.ledger import HospitalSession, Ledger, SystemSession, Transaction
 from shared.ledger.db_role import translate_database_errors
 from shared.ledger.hospitals.authentication import authenticate_key
+from shared.ledger.hospitals.rate_limits import RateLimitStatus
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.people.sessions import Lifetime
 from shared.settings import Settings
@@ -137,12 +138,12 @@ class AuthenticationMiddleware:
             raise Unauthenticated
         slot: Slot = scope["state"]["slot"]
         await slot.take()
-        caller, standing = await run_in_threadpool(
+        caller, rate_limit_status = await run_in_threadpool(
             self._verify, transaction, headers, route
         )
         if not transaction.is_open:
             slot.release()
-        scope["state"]["standing"] = standing
+        scope["state"]["rate_limit_status"] = rate_limit_status
         return caller
 
     def _check_public_request(self, scope: Scope, headers: Headers) -> None:
@@ -155,13 +156,13 @@ class AuthenticationMiddleware:
 
     def _verify(
         self, transaction: Transaction, headers: Headers, route: tuple[str, str]
-    ) -> tuple[Caller, Standing | None]:
+    ) -> tuple[Caller, RateLimitStatus | None]:
         """The caller and, for a submission, the state of its hospital's limits.
 
         Raises Unauthenticated, CrossSite, CsrfWrong, PasswordChangeNeeded, TooMuch.
         """
         credentials = headers.get("authorization")
-        standing = None
+        rate_limit_status = None
         with translate_database_errors():
             if credentials is not None:
                 caller = authenticate_header(transaction, credentials)
@@ -169,11 +170,13 @@ class AuthenticationMiddleware:
                 caller = self._authenticate_session(transaction, headers, route)
             if route[0] not in SAFE_METHODS:
                 if route == SUBMISSION:
-                    standing = self._standing(transaction, caller)
+                    rate_limit_status = self._rate_limit_status(transaction, caller)
                 transaction.commit()
-        return caller, standing
+        return caller, rate_limit_status
 
-    def _standing(self, transaction: Transaction, caller: Caller) -> Standing | None:
+    def _rate_limit_status(
+        self, transaction: Transaction, caller: Caller
+    ) -> RateLimitStatus | None:
         """Refuses a submission that cannot be accepted, before its body is read. Raises TooMuch."""
         if caller.hospital_id is None or Act.SUBMIT not in MAY[caller.role]:
             return None
@@ -216,7 +219,7 @@ def is_credential_valid(transaction: Transaction, caller: Caller) -> bool:
     """
     session = SystemSession(transaction, ACTOR)
     credentials = session.sessions if caller.person else session.keys
-    return credentials.alive(caller.credential)
+    return credentials.is_active(caller.credential)
 
 
 def session_lifetime(settings: Settings) -> Lifetime:

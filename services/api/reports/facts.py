@@ -81,7 +81,7 @@ def gather(
     case = session.cases.find(case_id)
     if case is None:
         raise NotFound(thing="case")
-    job = session.jobs.find(session.cases.jobs_of(case_id)[-1])
+    job = session.jobs.find(session.cases.job_ids(case_id)[-1])
     if job is None:
         raise NotFound(thing="job")
     result = _result(job)

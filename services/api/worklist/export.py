@@ -9,7 +9,7 @@ from uuid import UUID
 
 from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession, Ledger
-from shared.ledger.cases.worklist import Asked, Line, Place
+from shared.ledger.cases.worklist import WorklistFilter, WorklistEntry, PagePosition
 
 AT_ONCE = 1000
 BOM = "\ufeff"
@@ -38,30 +38,30 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for a formula at the beginning of a cell (OWASP, CSV injection)."""
 
 
-def exported(session: HospitalSession, ledger: Ledger, asked: Asked) -> Iterator[str]:
+def exported(session: HospitalSession, ledger: Ledger, asked: WorklistFilter) -> Iterator[str]:
     """The file piece by piece; what is accepted after the first is none of it. On record with its number of rows.
 
     The request's transaction ends here; each piece is read in one of its own while the answer is sent.
     """
     now = session.worklist.now()
-    until = replace(asked, until=min(asked.until or now, now))
-    session.audit.record(Event.CASES_EXPORTED, rows=session.worklist.exact(until))
+    until = replace(asked, until=min(asked.created_until or now, now))
+    session.audit.record(Event.CASES_EXPORTED, rows=session.worklist.count_all(until))
     session.transaction.commit()
     return _pieces(ledger, session.hospital_id, session.actor, until)
 
 
 def _pieces(
-    ledger: Ledger, hospital_id: UUID, actor: str, asked: Asked
+    ledger: Ledger, hospital_id: UUID, actor: str, asked: WorklistFilter
 ) -> Iterator[str]:
     yield BOM + _rows([list(COLUMNS)])
-    after: Place | None = None
+    after: PagePosition | None = None
     while True:
         with ledger.hospital_session(hospital_id, actor) as session:
             lines = session.worklist.page(asked, after, AT_ONCE)
         yield from (_rows([_cells(line)]) for line in lines)
         if len(lines) < AT_ONCE:
             return
-        after = lines[-1].place(asked.order)
+        after = lines[-1].position(asked.order)
 
 
 def _rows(rows: list[list[str]]) -> str:
@@ -70,7 +70,7 @@ def _rows(rows: list[list[str]]) -> str:
     return text.getvalue()
 
 
-def _cells(line: Line) -> list[str]:
+def _cells(line: WorklistEntry) -> list[str]:
     return [_cell(getattr(line, name)) for name in COLUMNS]
 
 

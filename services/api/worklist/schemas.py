@@ -10,7 +10,7 @@ from services.api.locales import text_of_code
 from services.api.text import BatchLabel, OptionalText
 from shared.domain.jobs import JobState, Priority
 from shared.domain.outcomes import OutcomeSource
-from shared.ledger.cases.worklist import COUNTED, Asked, DeadLetters, Line, Order, Told
+from shared.ledger.cases.worklist import MAX_COUNTED, WorklistFilter, DeadLetterGroup, WorklistEntry, Order, OutcomeFilter
 
 Decision = Literal["benign", "malignant", "refer"]
 SAME = (
@@ -47,7 +47,7 @@ class Question(BaseModel):
     fna: Annotated[bool | None, Blank] = Field(
         None, description="Whether FNA is advised."
     )
-    outcome: Annotated[Told | None, Blank] = Field(
+    outcome: Annotated[OutcomeFilter | None, Blank] = Field(
         None, description="What is known of the case's end."
     )
     priority: Annotated[Priority | None, Blank] = None
@@ -68,8 +68,8 @@ class Question(BaseModel):
         description="`newest` (as where left out), `oldest`, or the highest `risk`, of cases that have a result.",
     )
 
-    def asked(self) -> Asked:
-        return Asked(
+    def asked(self) -> WorklistFilter:
+        return WorklistFilter(
             self.state,
             self.decision,
             self.fna,
@@ -136,9 +136,9 @@ class WorklistPage(BaseModel):
         description="Send it as `cursor` for the next page; null at the end."
     )
     total: int = Field(
-        description=f"How many cases were asked for; {COUNTED} stands for that many or more."
+        description=f"How many cases were asked for; {MAX_COUNTED} stands for that many or more."
     )
-    more_than_total: bool = Field(description=f"There are more than {COUNTED}.")
+    more_than_total: bool = Field(description=f"There are more than {MAX_COUNTED}.")
 
 
 class DeadLettersView(BaseModel):
@@ -149,12 +149,12 @@ class DeadLettersView(BaseModel):
     cases: int
 
 
-def dead_letters_view(dead: DeadLetters) -> DeadLettersView:
+def dead_letters_view(dead: DeadLetterGroup) -> DeadLettersView:
     message = text_of_code(dead.reason, dead.facts or {})
     return DeadLettersView(reason=dead.reason, message=message, cases=dead.cases)
 
 
-def line_view(line: Line) -> LineView:
+def line_view(line: WorklistEntry) -> LineView:
     told = {name: getattr(line, name) for name in (*SAME, *READ)}
     ending = {name: getattr(line, name) for name in Ending.model_fields}
     outcome = None if line.malignant is None else Ending(**ending)

@@ -17,7 +17,7 @@ from services.api.worklist.schemas import (
 )
 from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession
-from shared.ledger.cases.worklist import COUNTED, Line, Order, Place
+from shared.ledger.cases.worklist import MAX_COUNTED, WorklistEntry, Order, PagePosition
 from shared.ledger.hospitals.repository import Caller
 
 
@@ -47,26 +47,26 @@ class WorklistService:
             next_cursor=_cursor(lines[limit - 1], asked.order)
             if len(lines) > limit
             else None,
-            total=min(count, COUNTED),
-            more_than_total=count > COUNTED,
+            total=min(count, MAX_COUNTED),
+            more_than_total=count > MAX_COUNTED,
         )
 
     def dead_letters(self) -> list[DeadLettersView]:
         """This hospital's by their reasons, each with a sentence of one of them; most cases first."""
         return [
-            dead_letters_view(of_reason) for of_reason in self._session.worklist.dead()
+            dead_letters_view(of_reason) for of_reason in self._session.worklist.dead_letter_groups()
         ]
 
 
-def _cursor(line: Line, order: Order) -> str:
-    value, job_id = line.place(order)
+def _cursor(line: WorklistEntry, order: Order) -> str:
+    value, job_id = line.position(order)
     told = value.isoformat() if isinstance(value, datetime) else value
     return base64.urlsafe_b64encode(
         json.dumps([order, told, str(job_id)]).encode()
     ).decode()
 
 
-def _place(cursor: str | None, order: Order) -> Place | None:
+def _place(cursor: str | None, order: Order) -> PagePosition | None:
     """Where the page before ended; a cursor of another order is none of this list's."""
     if cursor is None:
         return None

@@ -93,7 +93,7 @@ class Erasures(HospitalRepository):
                 self._actor,
             )
             self._session.refresh(row)
-        return CaseErased.of(row)
+        return CaseErased.from_row(row)
 
     def _find(self, case_id: UUID) -> CaseRow | None:
         query = self._restrict_to_hospital(select(CaseRow), CaseRow).where(CaseRow.id == case_id)

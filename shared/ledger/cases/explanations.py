@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from shared.ledger.cases.repository import check_kept
+from shared.ledger.cases.repository import check_not_erased
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import (
     CaseRow,
@@ -88,7 +88,7 @@ class Explanations(HospitalRepository):
     def _add(self, case_id: UUID, job_id: UUID, model_digest: str) -> ExplanationRow:
         """Under the case's lock, so that none is asked for of a case that is being erased (CaseErased)."""
         case = self._restrict_to_hospital(select(CaseRow), CaseRow).where(CaseRow.id == case_id)
-        check_kept(
+        check_not_erased(
             self._session.scalars(
                 case.with_for_update(read=True), execution_options=FRESH
             ).one()
@@ -111,7 +111,7 @@ class ExplanationQueue:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def next(self) -> ExplanationRequest | None:
+    def claim_next(self) -> ExplanationRequest | None:
         """The oldest wanted explanation that no worker is at; taken for a `LEASE`."""
         asked = (
             ExplanationRow.job_id,
@@ -145,14 +145,14 @@ class ExplanationQueue:
         """It stays on the list, for whoever comes next."""
         self._set(wanted, taken_until=None)
 
-    def still(self, wanted: ExplanationRequest) -> bool:
+    def is_pending(self, wanted: ExplanationRequest) -> bool:
         """Whether it is wanted and not made yet; locked until the transaction ends, so that it stays so."""
         query = select(ExplanationRow.job_id).where(
             *_this(wanted), ExplanationRow.made_at.is_(None)
         )
         return self._session.scalar(query.with_for_update()) is not None
 
-    def answer(
+    def finish(
         self,
         wanted: ExplanationRequest,
         png_sha256: str | None,

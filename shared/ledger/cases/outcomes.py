@@ -11,7 +11,7 @@ from shared.domain.audit.events import Event
 from shared.domain.outcomes import OutcomeSource
 from shared.errors import NotFound
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.cases.repository import check_kept
+from shared.ledger.cases.repository import check_not_erased
 from shared.ledger.datasets.pseudonyms import Pseudonyms
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import CaseRow, OutcomeRow
@@ -58,7 +58,7 @@ class Outcomes(HospitalRepository):
         case = self._session.scalar(query.with_for_update(key_share=True))
         if case is None:
             raise NotFound(thing="case")
-        check_kept(case)
+        check_not_erased(case)
         patient = self._pseudonyms.of(new.patient) or self._patient(case_id)
         told = vars(new) | {"patient": patient}
         row = OutcomeRow(
@@ -69,21 +69,21 @@ class Outcomes(HospitalRepository):
         self._audit.record(
             Event.OUTCOME_RECORDED, case=case_id, outcome=row.id, consent=new.consent
         )
-        return as_outcome(row)
+        return outcome_from_row(row)
 
     def latest(self, case_id: UUID) -> Outcome | None:
         query = self._restrict_to_hospital(select(OutcomeRow), OutcomeRow).where(
             OutcomeRow.case_id == case_id
         )
         row = self._session.scalar(query.order_by(OutcomeRow.id.desc()).limit(1))
-        return as_outcome(row) if row else None
+        return outcome_from_row(row) if row else None
 
     def _patient(self, case_id: UUID) -> str | None:
         earlier = self.latest(case_id)
         return earlier.patient if earlier else None
 
 
-def as_outcome(row: OutcomeRow) -> Outcome:
+def outcome_from_row(row: OutcomeRow) -> Outcome:
     return Outcome(
         **{field.name: getattr(row, field.name) for field in fields(Outcome)}
     )

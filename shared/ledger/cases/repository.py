@@ -32,16 +32,16 @@ class CaseErased(Gone):
         self.ground = ground
 
     @classmethod
-    def of(cls, row: CaseRow) -> "CaseErased | None":
+    def from_row(cls, row: CaseRow) -> "CaseErased | None":
         """None for a case that is kept."""
         if row.erased_at is None:
             return None
         return cls(row.id, row.erased_at, Ground(str(row.erased_for)))
 
 
-def check_kept(row: CaseRow) -> None:
+def check_not_erased(row: CaseRow) -> None:
     """Raises CaseErased."""
-    erased = CaseErased.of(row)
+    erased = CaseErased.from_row(row)
     if erased is not None:
         raise erased
 
@@ -84,7 +84,7 @@ class Cases(HospitalRepository):
         self._session.flush()
         return row.id
 
-    def first_of(self, case: NewCase) -> UUID | None:
+    def find_first_identical(self, case: NewCase) -> UUID | None:
         """The first case with this image, size, ROI and frame; number, priority, name and descriptors do not count."""
         roi = literal(json.dumps(case.roi), String).cast(JSONB)
         same = (
@@ -106,10 +106,10 @@ class Cases(HospitalRepository):
         )
         if row is None:
             return None
-        check_kept(row)
+        check_not_erased(row)
         return Case(**{name: getattr(row, name) for name in Case.__dataclass_fields__})
 
-    def jobs_of(self, case_id: UUID) -> list[UUID]:
+    def job_ids(self, case_id: UUID) -> list[UUID]:
         query = (
             self._restrict_to_hospital(select(JobRow.id), JobRow)
             .where(JobRow.case_id == case_id)

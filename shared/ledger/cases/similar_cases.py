@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Double, Subquery, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from shared.ledger.cases.outcomes import Outcome, as_outcome
+from shared.ledger.cases.outcomes import Outcome, outcome_from_row
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import AnyRow, CaseRow, ObservationRow, OutcomeRow
 
 
 @dataclass(frozen=True)
-class Place:
+class EmbeddedCase:
     """Where a model puts a case; the embedding is None where the bundle cannot tell."""
 
     model_digest: str
@@ -41,12 +41,12 @@ class Neighbour:
 class Neighbours:
     """The nearest, and among how many they were looked for."""
 
-    among: int
+    candidates: int
     nearest: list[Neighbour]
 
 
 class SimilarCases(HospitalRepository):
-    def place(self, case_id: UUID) -> Place | None:
+    def embedded_case(self, case_id: UUID) -> EmbeddedCase | None:
         """By the newest result of the case; None without one."""
         query = self._restrict_to_hospital(select(ObservationRow, CaseRow.image_sha256), ObservationRow)
         query = query.join(CaseRow, CaseRow.id == ObservationRow.case_id).where(
@@ -58,11 +58,11 @@ class SimilarCases(HospitalRepository):
         if found is None:
             return None
         row, image = found
-        return Place(
+        return EmbeddedCase(
             row.model_digest, tuple(row.embedding) if row.embedding else None, image
         )
 
-    def nearest(self, place: Place, case_id: UUID, limit: int) -> Neighbours:
+    def nearest(self, place: EmbeddedCase, case_id: UUID, limit: int) -> Neighbours:
         """Cases that the same model has read and whose outcome is known, but none of the same image."""
         if place.embedding is None:
             return Neighbours(0, [])
@@ -77,7 +77,7 @@ class SimilarCases(HospitalRepository):
         return Neighbours(among, [_neighbour(row) for row in rows])
 
     def _known(
-        self, place: Place, embedding: tuple[float, ...], case_id: UUID
+        self, place: EmbeddedCase, embedding: tuple[float, ...], case_id: UUID
     ) -> Subquery:
         """One row for each case to choose from, by its newest result and its last outcome."""
         last = self._restrict_to_hospital(
@@ -124,4 +124,4 @@ def _neighbour(row: AnyRow) -> Neighbour:
     values = {
         name: told[name] for name in Neighbour.__dataclass_fields__ if name != "outcome"
     }
-    return Neighbour(**values, outcome=as_outcome(told[OutcomeRow]))
+    return Neighbour(**values, outcome=outcome_from_row(told[OutcomeRow]))

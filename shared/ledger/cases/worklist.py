@@ -28,14 +28,14 @@ from shared.ledger.jobs.backlog import REASON
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import AnySelect, CaseRow, JobRow, OutcomeRow, ResultRow
 
-COUNTED = 10_000
+MAX_COUNTED = 10_000
 """A list longer than this is only said to be longer: counting on would cost more than the page itself."""
 LEAST_HEX = 8
 """A case's id is looked for from its first group on; fewer digits are more likely a number of the hospital's own."""
 LAST_LETTER = "\U0010ffff"
 
 
-class Told(StrEnum):
+class OutcomeFilter(StrEnum):
     """What is known of a case's end."""
 
     KNOWN = "known"
@@ -52,18 +52,18 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True)
-class Asked:
+class WorklistFilter:
     """What a list is asked for; None asks for nothing."""
 
     state: JobState | None = None
     decision: str | None = None
     fna: bool | None = None
-    outcome: Told | None = None
+    outcome: OutcomeFilter | None = None
     priority: Priority | None = None
     reason: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    begins: str | None = None
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+    id_prefix: str | None = None
     """How the hospital's own number, or the case's id, begins."""
     batch: str | None = None
     order: Order = Order.NEWEST
@@ -87,12 +87,12 @@ LINE = (
     ResultRow.body["warnings"],
 )
 """What a line is made of, beside its outcome; a case's outline and its result's figures may be long."""
-Place = tuple[datetime | float, UUID]
+PagePosition = tuple[datetime | float, UUID]
 """Where a page ended: when its last case was accepted, or how high its risk is, and its job."""
 
 
 @dataclass(frozen=True)
-class Line:
+class WorklistEntry:
     case_id: UUID
     job_id: UUID
     external_id: str | None
@@ -113,14 +113,14 @@ class Line:
     determined_on: date | None
     consent: bool | None
 
-    def place(self, order: Order) -> Place:
+    def position(self, order: Order) -> PagePosition:
         if order is Order.RISK and self.risk is not None:
             return self.risk, self.job_id
         return self.created_at, self.job_id
 
 
 @dataclass(frozen=True)
-class DeadLetters:
+class DeadLetterGroup:
     """How many cases failed with this reason, and the facts of one of them."""
 
     reason: str
@@ -129,10 +129,10 @@ class DeadLetters:
 
 
 class Worklist(HospitalRepository):
-    def page(self, asked: Asked, after: Place | None, limit: int) -> list[Line]:
+    def page(self, filters: WorklistFilter, position: PagePosition | None, limit: int) -> list[WorklistEntry]:
         """The lines after that place; erased cases are left out."""
         ordered = (
-            self._ordered(self._matching(asked), asked.order, after)
+            self._ordered(self._matching(filters), filters.order, position)
             .limit(limit)
             .subquery()
         )
@@ -146,27 +146,27 @@ class Worklist(HospitalRepository):
         return [
             _line(row)
             for row in self._session.execute(
-                _by(query.outerjoin(latest, true()), asked.order)
+                _by(query.outerjoin(latest, true()), filters.order)
             )
         ]
 
-    def count(self, asked: Asked, most: int = COUNTED) -> int:
+    def count(self, filters: WorklistFilter, max_count: int = MAX_COUNTED) -> int:
         """How many there are; `most` + 1 where there are more than `most`."""
-        listed = self._matching(asked).limit(most + 1).subquery()
+        listed = self._matching(filters).limit(max_count + 1).subquery()
         return self._session.scalars(select(func.count()).select_from(listed)).one()
 
-    def exact(self, asked: Asked) -> int:
-        listed = self._matching(asked).subquery()
+    def count_all(self, filters: WorklistFilter) -> int:
+        listed = self._matching(filters).subquery()
         return self._session.scalars(select(func.count()).select_from(listed)).one()
 
-    def dead(self) -> list[DeadLetters]:
+    def dead_letter_groups(self) -> list[DeadLetterGroup]:
         """By their reasons, the most frequent first."""
         number = func.count()
         one = cast(func.max(cast(JobRow.facts, Text)), JSONB)
         query = self._restrict_to_hospital(select(REASON, one, number), JobRow)
         query = query.where(JobRow.state == JobState.FAILED).group_by(REASON)
         return [
-            DeadLetters(*row)
+            DeadLetterGroup(*row)
             for row in self._session.execute(query.order_by(number.desc(), REASON))
         ]
 
@@ -174,7 +174,7 @@ class Worklist(HospitalRepository):
         """By the database's clock, which dates the cases."""
         return database_time(self._session)
 
-    def _matching(self, asked: Asked) -> AnySelect:
+    def _matching(self, asked: WorklistFilter) -> AnySelect:
         """Ids of the jobs asked for."""
         query = self._restrict_to_hospital(select(JobRow.id), JobRow).join(
             CaseRow, CaseRow.id == JobRow.case_id
@@ -198,7 +198,7 @@ class Worklist(HospitalRepository):
         return query.where(*_of_job(asked), *_of_case(asked), *_of_result(asked))
 
     def _ordered(
-        self, query: AnySelect, order: Order, after: Place | None
+        self, query: AnySelect, order: Order, after: PagePosition | None
     ) -> AnySelect:
         key = tuple_(*_keys(order))
         if after:
@@ -234,7 +234,7 @@ def _by(query: AnySelect, order: Order) -> AnySelect:
     )
 
 
-def _of_job(asked: Asked) -> list[ColumnElement[bool]]:
+def _of_job(asked: WorklistFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if asked.state is not None:
         conditions.append(JobRow.state == asked.state)
@@ -242,20 +242,20 @@ def _of_job(asked: Asked) -> list[ColumnElement[bool]]:
         conditions.append(JobRow.reason == asked.reason)
     if asked.priority is not None:
         conditions.append(JobRow.urgent.is_(asked.priority is Priority.URGENT))
-    if asked.since is not None:
-        conditions.append(JobRow.created_at >= asked.since)
-    if asked.until is not None:
-        conditions.append(JobRow.created_at <= asked.until)
+    if asked.created_from is not None:
+        conditions.append(JobRow.created_at >= asked.created_from)
+    if asked.created_until is not None:
+        conditions.append(JobRow.created_at <= asked.created_until)
     return conditions
 
 
-def _of_case(asked: Asked) -> list[ColumnElement[bool]]:
+def _of_case(asked: WorklistFilter) -> list[ColumnElement[bool]]:
     batch = [CaseRow.batch == asked.batch] if asked.batch is not None else []
-    begins = [_begins(asked.begins)] if asked.begins else []
+    begins = [_begins(asked.id_prefix)] if asked.id_prefix else []
     return [*batch, *begins, *([_ended(asked.outcome)] if asked.outcome else [])]
 
 
-def _of_result(asked: Asked) -> list[ColumnElement[bool]]:
+def _of_result(asked: WorklistFilter) -> list[ColumnElement[bool]]:
     decision = (
         [ResultRow.decision == asked.decision] if asked.decision is not None else []
     )
@@ -277,14 +277,14 @@ def _begins(word: str) -> ColumnElement[bool]:
     )
 
 
-def _ended(outcome: Told) -> ColumnElement[bool]:
+def _ended(outcome: OutcomeFilter) -> ColumnElement[bool]:
     own = (
         OutcomeRow.case_id == CaseRow.id,
         OutcomeRow.hospital_id == CaseRow.hospital_id,
     )
     said = select(OutcomeRow.id).where(*own)
-    if outcome in (Told.KNOWN, Told.UNKNOWN):
-        return said.exists() if outcome is Told.KNOWN else ~said.exists()
+    if outcome in (OutcomeFilter.KNOWN, OutcomeFilter.UNKNOWN):
+        return said.exists() if outcome is OutcomeFilter.KNOWN else ~said.exists()
     later = aliased(OutcomeRow)
     last = (
         ~select(later.id)
@@ -292,11 +292,11 @@ def _ended(outcome: Told) -> ColumnElement[bool]:
         .exists()
     )
     return said.where(
-        OutcomeRow.malignant.is_(outcome is Told.MALIGNANT), last
+        OutcomeRow.malignant.is_(outcome is OutcomeFilter.MALIGNANT), last
     ).exists()
 
 
-def _line(row: Any) -> Line:
+def _line(row: Any) -> WorklistEntry:
     (
         case_id,
         job_id,
@@ -315,7 +315,7 @@ def _line(row: Any) -> Line:
     priority = Priority.URGENT if urgent else Priority.ROUTINE
     work = JobState(state), priority, attempts, reason, facts
     codes = tuple(warning["code"] for warning in warnings or ())
-    return Line(
+    return WorklistEntry(
         case_id,
         job_id,
         number,

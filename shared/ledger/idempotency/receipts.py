@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from shared.errors import Conflict
-from shared.ledger.cases.repository import check_kept
+from shared.ledger.cases.repository import check_not_erased
 from shared.ledger.tables import CaseRow, ReceiptRow
 
 KEPT = timedelta(days=7)
@@ -110,7 +110,7 @@ class Receipts:
             },
         ).first()
         if reserved is not None and reserved.erased_case_id is not None:
-            check_kept(self._session.get_one(CaseRow, reserved.erased_case_id))
+            check_not_erased(self._session.get_one(CaseRow, reserved.erased_case_id))
         return reserved is not None
 
     def keep(self, key: str, answer: Answer) -> None:
@@ -142,7 +142,7 @@ class Receipts:
         if row := self._session.scalar(
             of_case.where(ReceiptRow.key == mark, ~self._past())
         ):
-            check_kept(row)
+            check_not_erased(row)
 
     def _past(self) -> ColumnElement[bool]:
         return ReceiptRow.created_at < func.clock_timestamp() - self._kept

@@ -23,7 +23,7 @@ from shared.domain.jobs import JobState, Priority
 from shared.domain.results.result import Result
 from shared.errors import Conflict
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.cases.repository import check_kept
+from shared.ledger.cases.repository import check_not_erased
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import AnySelect, CaseRow, JobRow, ResultRow
 from shared.observability.tracing import traceparent
@@ -84,7 +84,7 @@ class Jobs(HospitalRepository):
         row = self._session.execute(self._view().where(JobRow.id == job_id)).first()
         if row is None:
             return None
-        check_kept(row.CaseRow)
+        check_not_erased(row.CaseRow)
         return _job(row)
 
     def page(
@@ -115,7 +115,7 @@ class Jobs(HospitalRepository):
         )
         if row is None:
             return False
-        check_kept(self._session.get_one(CaseRow, row.case_id))
+        check_not_erased(self._session.get_one(CaseRow, row.case_id))
         if row.state != JobState.QUEUED:
             raise NotCancellable(state=row.state)
         row.state = JobState.CANCELLED
@@ -133,7 +133,7 @@ class Jobs(HospitalRepository):
         )
         if row is None:
             return False
-        check_kept(self._session.get_one(CaseRow, row.case_id))
+        check_not_erased(self._session.get_one(CaseRow, row.case_id))
         if row.state != JobState.FAILED:
             raise NotADeadLetter(state=row.state)
         self._again([row])

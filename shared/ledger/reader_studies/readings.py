@@ -16,7 +16,7 @@ from shared.domain.reader_studies import Phase, StudyState, reading_order
 from shared.domain.results.result import Result
 from shared.errors import Conflict, Forbidden, NotFound
 from shared.ledger.audit.repository import AuditTrail
-from shared.ledger.cases.repository import Case, check_kept
+from shared.ledger.cases.repository import Case, check_not_erased
 from shared.ledger.reader_studies.repository import StudyUnknown
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import (
@@ -162,7 +162,7 @@ class Readings(HospitalRepository):
         row = self._session.scalar(query)
         if row is None:
             raise NotFound(thing="case")
-        check_kept(row)
+        check_not_erased(row)
         return Case(**{name: getattr(row, name) for name in Case.__dataclass_fields__})
 
     def answer(self, seat: Seat, case: UUID) -> Studied:

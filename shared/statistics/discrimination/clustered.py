@@ -1,4 +1,4 @@
-"""Variance of AUCs where several images are of one patient, and so not independent."""
+"""Variance of AUCs where several images belong to one patient, and so are not independent."""
 
 import math
 from dataclasses import dataclass
@@ -22,43 +22,49 @@ class Areas:
     covariance: Floats
 
     def interval(self, reader: int, level: float = 0.95) -> Interval:
-        """Wald's on the logit scale; of zero width where the classes do not overlap at all."""
+        """Wald interval on the logit scale; of zero width where the classes do not overlap at all."""
         area = float(self.values[reader])
         variance = float(self.covariance[reader, reader])
-        return (
-            logit_interval(area, math.sqrt(variance), level)
-            if variance > 0 and 0 < area < 1
-            else Interval(area, area)
-        )
+        if variance > 0 and 0 < area < 1:
+            return logit_interval(
+                estimate=area, standard_error=math.sqrt(variance), level=level
+            )
+        return Interval(low=area, high=area)
 
     def compare_readers(self) -> PairedTest:
-        """The first reader against the second."""
-        spread = (
+        """Test of the first reader against the second, for R = 2."""
+        variance = (
             self.covariance[0, 0] + self.covariance[1, 1] - 2 * self.covariance[0, 1]
         )
         difference = float(self.values[0] - self.values[1])
-        error = math.sqrt(max(float(spread), 0.0))
-        z = (
-            difference / error
-            if error
-            else math.copysign(math.inf, difference)
-            if difference
-            else 0.0
+        standard_error = math.sqrt(max(float(variance), 0.0))
+        if standard_error:
+            z = difference / standard_error
+        elif difference:
+            z = math.copysign(math.inf, difference)
+        else:
+            z = 0.0
+        auc_first, auc_second = map(float, self.values)
+        return PairedTest(
+            auc_first=auc_first,
+            auc_second=auc_second,
+            difference=difference,
+            standard_error=standard_error,
+            z=z,
+            p_value=float(2 * ndtr(-abs(z))),
         )
-        first, second = map(float, self.values)
-        return PairedTest(first, second, difference, error, z, float(2 * ndtr(-abs(z))))
 
 
 def clustered_areas(scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike) -> Areas:
-    """AUCs of one or more readers, with the covariance that clusters of images leave them.
+    """AUCs of one or more readers, with the covariance under clusters of images.
 
-    DeLong's, where every image is a cluster of its own.
+    The result is DeLong's where every image is a cluster of its own.
 
     Parameters
     ----------
     scores : (R, N) float, higher = more likely malignant
     labels : (N,) bool or 0/1, 1 = malignant; at least two of each class
-    clusters : (N,) names of patients; images of one name go together
+    clusters : (N,) names of patients; images with the same name belong together
 
     Raises
     ------
@@ -66,66 +72,90 @@ def clustered_areas(scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike) -
 
     Source: Obuchowski, Biometrics 53:567 (1997).
     """
-    rows = [
-        as_cases(row, labels, min_per_class=2)
-        for row in np.atleast_2d(np.asarray(scores, np.float64))
-    ]
-    values = np.stack([row for row, _ in rows])
-    malignant = rows[0][1]
-    names, place = np.unique(np.asarray(clusters), return_inverse=True)
-    if place.shape != malignant.shape:
+    reader_rows = np.atleast_2d(np.asarray(scores, np.float64))
+    cases = [as_cases(row, labels, min_per_class=2) for row in reader_rows]
+    values = np.stack([row for row, _ in cases])
+    malignant = cases[0][1]
+    names, cluster_of = np.unique(np.asarray(clusters), return_inverse=True)
+    if cluster_of.shape != malignant.shape:
         raise ScoresInvalid(
-            problem=f"there are {place.size} clusters' names for {malignant.size} images"
+            problem=f"there are {cluster_of.size} clusters' names for {malignant.size} images"
         )
-    ranked = _ranked_rightly(values, malignant)
-    areas = ranked[:, malignant].mean(axis=1)
-    excess = (
-        np.where(malignant, ranked - areas[:, None], 0.0),
-        np.where(malignant, 0.0, ranked - areas[:, None]),
+    shares = _correctly_ranked_shares(values, malignant)
+    areas = shares[:, malignant].mean(axis=1)
+    excess = shares - areas[:, None]
+    malignant_sums = _sum_by_cluster(
+        np.where(malignant, excess, 0.0), cluster_of, names.size
     )
-    sick, well = (_summed_by_cluster(part, place, names.size) for part in excess)
-    return Areas(areas, _covariance(sick, well, malignant, place))
+    benign_sums = _sum_by_cluster(
+        np.where(malignant, 0.0, excess), cluster_of, names.size
+    )
+    covariance = _covariance(
+        malignant_sums=malignant_sums,
+        benign_sums=benign_sums,
+        malignant=malignant,
+        cluster_of=cluster_of,
+    )
+    return Areas(values=areas, covariance=covariance)
 
 
-def _summed_by_cluster(values: Floats, place: np.ndarray, clusters: int) -> Floats:
+def _sum_by_cluster(values: Floats, cluster_of: np.ndarray, clusters: int) -> Floats:
     """Sums (R, K) of `values` (R, N) over the images of each of K clusters."""
-    sums = [np.bincount(place, weights=row, minlength=clusters) for row in values]
+    sums = [np.bincount(cluster_of, weights=row, minlength=clusters) for row in values]
     return np.stack(sums).astype(np.float64, copy=False)
 
 
-def _ranked_rightly(scores: Floats, malignant: Flags) -> Floats:
-    """Each image's share (R, N) of the other class that it is ranked rightly against."""
+def _correctly_ranked_shares(scores: Floats, malignant: Flags) -> Floats:
+    """For each image (R, N), the share of the other class against which it is ranked correctly."""
     positives = int(malignant.sum())
     negatives = int((~malignant).sum())
-    overall = midranks(scores)
-    ranked = np.empty_like(scores)
-    ranked[:, malignant] = (
-        overall[:, malignant] - midranks(scores[:, malignant])
+    overall_ranks = midranks(scores)
+    ranks_among_malignant = midranks(scores[:, malignant])
+    ranks_among_benign = midranks(scores[:, ~malignant])
+    shares = np.empty_like(scores)
+    shares[:, malignant] = (
+        overall_ranks[:, malignant] - ranks_among_malignant
     ) / negatives
-    ranked[:, ~malignant] = (
-        1 - (overall[:, ~malignant] - midranks(scores[:, ~malignant])) / positives
+    shares[:, ~malignant] = (
+        1 - (overall_ranks[:, ~malignant] - ranks_among_benign) / positives
     )
-    return ranked
+    return shares
 
 
 def _covariance(
-    sick: Floats, well: Floats, malignant: Flags, place: np.ndarray
+    *,
+    malignant_sums: Floats,
+    benign_sums: Floats,
+    malignant: Flags,
+    cluster_of: np.ndarray,
 ) -> Floats:
-    """From each cluster's sums (R, K) over its malignant and its benign images."""
+    """Covariance (R, R) from the sums (R, K) over the malignant and the benign images of each cluster."""
     positives = int(malignant.sum())
     negatives = int((~malignant).sum())
-    with_sick, with_well, all_ = (
-        np.unique(part).size for part in (place[malignant], place[~malignant], place)
-    )
-    if min(with_sick, with_well) < 2:
+    clusters = np.unique(cluster_of).size
+    malignant_clusters = np.unique(cluster_of[malignant]).size
+    benign_clusters = np.unique(cluster_of[~malignant]).size
+    if min(malignant_clusters, benign_clusters) < 2:
         raise ScoresInvalid(
             problem="all malignant or all benign images are of one patient"
         )
-    mixed = _bessel(all_) * sick @ well.T / (positives * negatives)
-    of_sick = _bessel(with_sick) * sick @ sick.T / positives**2
-    of_well = _bessel(with_well) * well @ well.T / negatives**2
-    return of_sick + of_well + mixed + mixed.T
+    mixed_part = (
+        _bessel_factor(clusters)
+        * malignant_sums
+        @ benign_sums.T
+        / (positives * negatives)
+    )
+    malignant_part = (
+        _bessel_factor(malignant_clusters)
+        * malignant_sums
+        @ malignant_sums.T
+        / positives**2
+    )
+    benign_part = (
+        _bessel_factor(benign_clusters) * benign_sums @ benign_sums.T / negatives**2
+    )
+    return malignant_part + benign_part + mixed_part + mixed_part.T
 
 
-def _bessel(clusters: int) -> float:
+def _bessel_factor(clusters: int) -> float:
     return clusters / (clusters - 1)

@@ -1,4 +1,4 @@
-"""Cut-offs chosen for a sensitivity instead of by Youden's index."""
+"""Cut-offs chosen for a target sensitivity instead of by Youden's index."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,10 @@ from shared.statistics.errors import ProbabilityInvalid
 
 @dataclass(frozen=True)
 class SensitivityCutoff:
-    """A cut-off; `promised` says whether there were malignant cases enough to promise its sensitivity."""
+    """A cut-off for a target sensitivity.
+
+    `promised` is true where there are enough malignant cases to guarantee the sensitivity.
+    """
 
     cutoff: float
     promised: bool
@@ -23,7 +26,7 @@ class SensitivityCutoff:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A cut-off for a target sensitivity, with what was observed on cases that had no part in choosing it."""
+    """A cut-off for a target sensitivity, with the rates observed on cases that did not choose it."""
 
     target: float
     cutoff: float
@@ -33,40 +36,40 @@ class OperatingPoint:
 
     @property
     def rule(self) -> str:
-        """What results name the choice."""
+        """The name of this choice in results."""
         return f"sensitivity>={self.target:g}"
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """From what `to_json` gave."""
-        rates = (
-            Proportion(values[name]["count"], values[name]["of"])
-            for name in ("sensitivity", "specificity")
+        """Read the values that `to_json` returned."""
+        return cls(
+            target=values["target"],
+            cutoff=values["cutoff"],
+            promised=values["promised"],
+            sensitivity=Proportion.from_json(values["sensitivity"]),
+            specificity=Proportion.from_json(values["specificity"]),
         )
-        return cls(values["target"], values["cutoff"], values["promised"], *rates)
 
     def to_json(self) -> dict[str, Any]:
-        """Rates with Wilson's 95 % intervals."""
-        rates = {
-            "sensitivity": self.sensitivity.to_json(),
-            "specificity": self.specificity.to_json(),
-        }
+        """Plain values; the rates have Wilson's 95 % intervals."""
         return {
             "target": self.target,
             "cutoff": self.cutoff,
             "promised": self.promised,
-            **rates,
+            "sensitivity": self.sensitivity.to_json(),
+            "specificity": self.specificity.to_json(),
         }
 
 
 def sensitivity_cutoff(
     scores: ArrayLike, labels: ArrayLike, target: float
 ) -> SensitivityCutoff:
-    """The highest cut-off that a share of `target` of new malignant cases can be promised to reach.
+    """The highest cut-off that guarantees a sensitivity of `target` on new malignant cases.
 
-    It is the k-th lowest malignant score, k = floor((1 - target) (M + 1)): a new malignant case lies below it with a
-    chance of at most 1 - target, whatever the scores' distribution. Fewer than 1 / (1 - target) - 1 malignant cases
-    can promise nothing; the cut-off is then their lowest score. A score at or above it is called malignant.
+    It is the k-th lowest malignant score, k = floor((1 - target) (M + 1)): a new malignant case lies
+    below it with a probability of at most 1 - target, whatever the distribution of the scores. Fewer
+    than 1 / (1 - target) - 1 malignant cases can guarantee nothing; the cut-off is then their lowest
+    score. A score at or above the cut-off is called malignant.
 
     Parameters
     ----------
@@ -78,40 +81,52 @@ def sensitivity_cutoff(
     ------
     ProbabilityInvalid, ScoresInvalid, SingleClass
 
-    Source: the label-conditional conformal limit (see `conformal`), read as a cut-off.
+    Source: the label-conditional conformal limit (see `conformal`), used as a cut-off.
     """
     if not 0 < target < 1:
         raise ProbabilityInvalid(
             what="A target sensitivity", where="between 0 and 1, both excluded"
         )
     values, malignant = as_cases(scores, labels)
-    ordered = np.sort(values[malignant])
-    place = math.floor((1 - target) * (ordered.size + 1) + 1e-9)
-    return SensitivityCutoff(float(ordered[max(place, 1) - 1]), place >= 1)
+    ascending = np.sort(values[malignant])
+    rank = math.floor((1 - target) * (ascending.size + 1) + 1e-9)
+    cutoff = float(ascending[max(rank, 1) - 1])
+    return SensitivityCutoff(cutoff=cutoff, promised=rank >= 1)
 
 
-def select_operating_point(points: Sequence[OperatingPoint], target: float) -> OperatingPoint:
-    """The point of the least target that is not below this one; of the greatest where none is that high."""
-    reached = [point for point in points if point.target >= target - 1e-9]
-    return min(reached or [max(points, key=_target)], key=_target)
+def select_operating_point(
+    points: Sequence[OperatingPoint], target: float
+) -> OperatingPoint:
+    """The point of the lowest target at or above `target`; else the point of the highest target."""
+    high_enough = [point for point in points if point.target >= target - 1e-9]
+    if high_enough:
+        return min(high_enough, key=_target)
+    return max(points, key=_target)
 
 
 def predictive_values(
     sensitivity: float, specificity: float, prevalence: float
 ) -> tuple[float, float]:
-    """Positive and negative predictive value at a prevalence (Bayes); NaN where nobody would be called so.
+    """Positive and negative predictive value at a prevalence (Bayes); NaN where no case has that call.
 
     Parameters
     ----------
     sensitivity, specificity, prevalence : fractions
     """
-    positive = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
-    negative = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
-    return _share(*positive), _share(*negative)
+    ppv = _share(
+        true_calls=sensitivity * prevalence,
+        false_calls=(1 - specificity) * (1 - prevalence),
+    )
+    npv = _share(
+        true_calls=specificity * (1 - prevalence),
+        false_calls=(1 - sensitivity) * prevalence,
+    )
+    return ppv, npv
 
 
-def _share(right: float, wrong: float) -> float:
-    return right / (right + wrong) if right + wrong else math.nan
+def _share(*, true_calls: float, false_calls: float) -> float:
+    calls = true_calls + false_calls
+    return true_calls / calls if calls else math.nan
 
 
 def _target(point: OperatingPoint) -> float:

@@ -12,7 +12,10 @@ from shared.statistics.errors import ConstantScores
 
 @dataclass(frozen=True, eq=False)
 class RocCurve:
-    """Points of the curve from (0, 0) to (1, 1): scores at or above `thresholds` are called malignant. All (K,)."""
+    """Points (K,) of the curve from (0, 0) to (1, 1).
+
+    Scores at or above a threshold are called malignant.
+    """
 
     thresholds: Floats
     false_positive_rate: Floats
@@ -20,7 +23,9 @@ class RocCurve:
 
 
 def roc_auc(scores: ArrayLike, labels: ArrayLike) -> float:
-    """Area under the ROC curve: the chance that a malignant case scores above a benign one, a tie counting half.
+    """Area under the ROC curve.
+
+    It is the probability that a malignant case scores above a benign one; a tie counts half.
 
     Parameters
     ----------
@@ -35,37 +40,43 @@ def roc_auc(scores: ArrayLike, labels: ArrayLike) -> float:
     """
     values, malignant = as_cases(scores, labels)
     positives = int(malignant.sum())
+    negatives = malignant.size - positives
     rank_sum = midranks(values)[malignant].sum()
-    return float(
-        (rank_sum - positives * (positives + 1) / 2)
-        / (positives * (malignant.size - positives))
-    )
+    u_statistic = rank_sum - positives * (positives + 1) / 2
+    return float(u_statistic / (positives * negatives))
 
 
 def roc_curve(scores: ArrayLike, labels: ArrayLike) -> RocCurve:
-    """One point for each distinct score, from the highest down, after (0, 0) at an infinite threshold.
+    """The curve with one point for each distinct score, from the highest score down.
+
+    Its first point is (0, 0) at an infinite threshold.
 
     Parameters
     ----------
     scores : (N,) float
     labels : (N,) bool or 0/1, 1 = malignant
+
+    Raises
+    ------
+    ScoresInvalid, SingleClass
     """
     values, malignant = as_cases(scores, labels)
     thresholds, true_positives, false_positives = _counts_at_or_above(values, malignant)
+    sensitivity = true_positives / true_positives[-1]
+    false_positive_rate = false_positives / false_positives[-1]
     return RocCurve(
         thresholds=np.concatenate(([np.inf], thresholds)),
-        false_positive_rate=np.concatenate(
-            ([0.0], false_positives / false_positives[-1])
-        ),
-        sensitivity=np.concatenate(([0.0], true_positives / true_positives[-1])),
+        false_positive_rate=np.concatenate(([0.0], false_positive_rate)),
+        sensitivity=np.concatenate(([0.0], sensitivity)),
     )
 
 
 def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
-    """The cut-off with the greatest sensitivity + specificity - 1; a score at or above it is called malignant.
+    """The cut-off with the greatest sensitivity + specificity - 1.
 
-    It lies half-way between the two neighbouring scores that it parts, so it falls on no case. Where several cut-offs
-    are equally good, the lowest is taken: the most sensitive. Choose it on validation data, never on the test set.
+    A score at or above the cut-off is called malignant. The cut-off lies half-way between two
+    neighbouring scores, so no case lies on it. Where several cut-offs are equally good, the lowest is
+    chosen: the most sensitive one. Choose it on validation data, never on the test set.
 
     Parameters
     ----------
@@ -76,6 +87,7 @@ def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
     ------
     ConstantScores
         All scores are equal.
+    ScoresInvalid, SingleClass
 
     Source: Youden, Cancer 3:32 (1950).
     """
@@ -83,26 +95,27 @@ def youden_cutoff(scores: ArrayLike, labels: ArrayLike) -> float:
     thresholds, true_positives, false_positives = _counts_at_or_above(values, malignant)
     if thresholds.size == 1:
         raise ConstantScores(count=values.size)
+    positives = true_positives[-1]
+    negatives = false_positives[-1]
     # In whole numbers, so that equally good cut-offs compare equal.
-    youden = (
-        true_positives * false_positives[-1] - false_positives * true_positives[-1]
-    )[:-1]
-    best = int(np.flatnonzero(youden == youden.max())[-1])
-    return _between(float(thresholds[best + 1]), float(thresholds[best]))
+    youden_indices = true_positives * negatives - false_positives * positives
+    youden_indices = youden_indices[:-1]
+    best = int(np.flatnonzero(youden_indices == youden_indices.max())[-1])
+    return _midpoint(low=float(thresholds[best + 1]), high=float(thresholds[best]))
 
 
 def _counts_at_or_above(
     values: Floats, malignant: np.ndarray
 ) -> tuple[Floats, np.ndarray, np.ndarray]:
     """Distinct scores, descending, with the numbers of malignant and benign cases at or above each."""
-    distinct, position = np.unique(-values, return_inverse=True)
-    size = distinct.size
+    distinct_scores, position = np.unique(-values, return_inverse=True)
+    size = distinct_scores.size
     true_positives = np.bincount(position[malignant], minlength=size).cumsum()
     false_positives = np.bincount(position[~malignant], minlength=size).cumsum()
-    return -distinct, true_positives, false_positives
+    return -distinct_scores, true_positives, false_positives
 
 
-def _between(low: float, high: float) -> float:
+def _midpoint(low: float, high: float) -> float:
     """The midpoint, or the upper score where the two are neighbouring floats."""
     middle = low + (high - low) / 2
     return middle if middle > low else high

@@ -1,4 +1,4 @@
-"""How far chance may have moved each point of a ROC curve."""
+"""Confidence band of a ROC curve, by bootstrap over patients."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ RATE_TOLERANCE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class RocBand:
-    """Sensitivities between `low` and `high` at each false positive rate; all (K,)."""
+    """Sensitivities between `low` and `high` at each false positive rate; all arrays are (K,)."""
 
     false_positive_rate: Floats
     low: Floats
@@ -27,60 +27,69 @@ class RocBand:
 def roc_band(
     scores: ArrayLike, labels: ArrayLike, clusters: ArrayLike, level: float = 0.95
 ) -> RocBand:
-    """Pointwise confidence band of the ROC curve: percentiles of the sensitivity over redrawn patients.
+    """Pointwise confidence band of the ROC curve: percentiles of the sensitivity over bootstrap draws.
 
-    Whole patients are drawn with replacement, so that several images of one do not count as independent. The band
-    holds at each false positive rate taken alone, not for the whole curve at once. Draws without a class are left out.
+    Whole patients are drawn with replacement, so that several images of one patient do not count as
+    independent. The band holds at each false positive rate by itself, not for the whole curve at once.
+    Draws without a class do not count.
 
     Parameters
     ----------
     scores : (N,) float, higher = more likely malignant
     labels : (N,) bool or 0/1, 1 = malignant
-    clusters : (N,) names of patients; images of one name are drawn together
+    clusters : (N,) names of patients; images with the same name are drawn together
     level : confidence at each point, 0.95 for 95 %
 
     Raises
     ------
     ScoresInvalid, SingleClass
 
-    Source: vertical averaging with percentiles, Fawcett, Pattern Recognit Lett 27:861 (2006); the cluster bootstrap,
-    Rutter, Acad Radiol 7:413 (2000).
+    Source: vertical averaging with percentiles, Fawcett, Pattern Recognit Lett 27:861 (2006); the
+    cluster bootstrap, Rutter, Acad Radiol 7:413 (2000).
     """
     values, malignant = as_cases(scores, labels)
-    place = np.unique(np.asarray(clusters), return_inverse=True)[1]
-    if place.shape != malignant.shape:
+    patient_of = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    if patient_of.shape != malignant.shape:
         raise ScoresInvalid(
-            problem=f"there are {place.size} clusters' names for {malignant.size} images"
+            problem=f"there are {patient_of.size} clusters' names for {malignant.size} images"
         )
-    drawn = _redrawn(values, malignant, place)
-    low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2), axis=0)
-    return RocBand(FALSE_POSITIVE_RATES, low, high)
+    sensitivities = _bootstrap_sensitivities(values, malignant, patient_of)
+    tails = ((1 - level) / 2, (1 + level) / 2)
+    low, high = np.quantile(sensitivities, tails, axis=0)
+    return RocBand(false_positive_rate=FALSE_POSITIVE_RATES, low=low, high=high)
 
 
-def _redrawn(values: Floats, malignant: Flags, place: np.ndarray) -> Floats:
-    """Sensitivities (draws, K) on the grid; the same for the same images."""
+def _bootstrap_sensitivities(
+    values: Floats, malignant: Flags, patient_of: np.ndarray
+) -> Floats:
+    """Sensitivities (draws, K) at `FALSE_POSITIVE_RATES`; the same images give the same draws."""
     random = np.random.default_rng(SEED)
-    patients = int(place.max()) + 1
+    patients = int(patient_of.max()) + 1
+    equal_chances = np.full(patients, 1 / patients)
     order = np.argsort(-values, kind="stable")
+    # The last image of each distinct score: a curve has one point for each score.
     ends = np.append(np.flatnonzero(np.diff(values[order])), values.size - 1)
-    rows = []
+    rows: list[Floats] = []
     for _ in range(BOOTSTRAP_DRAWS // DRAWS_PER_BATCH):
-        often = random.multinomial(patients, np.full(patients, 1 / patients), DRAWS_PER_BATCH)[
-            :, place[order]
-        ]
-        sick, well = (
-            np.cumsum(often * own, axis=1)[:, ends]
-            for own in (malignant[order], ~malignant[order])
-        )
-        rows += [
-            _on_grid(up / up[-1], right / right[-1])
-            for up, right in zip(sick, well, strict=True)
-            if up[-1] and right[-1]
-        ]
+        patient_counts = random.multinomial(patients, equal_chances, DRAWS_PER_BATCH)
+        image_counts = patient_counts[:, patient_of[order]]
+        true_positives = np.cumsum(image_counts * malignant[order], axis=1)[:, ends]
+        false_positives = np.cumsum(image_counts * ~malignant[order], axis=1)[:, ends]
+        for tp, fp in zip(true_positives, false_positives, strict=True):
+            if tp[-1] and fp[-1]:
+                rows.append(
+                    _sensitivity_at_rates(
+                        sensitivity=tp / tp[-1], false_positive_rate=fp / fp[-1]
+                    )
+                )
     return np.array(rows)
 
 
-def _on_grid(sensitivity: Floats, false_positive_rate: Floats) -> Floats:
-    """The greatest sensitivity that costs no more than each false positive rate of the grid."""
-    reached = np.searchsorted(false_positive_rate, FALSE_POSITIVE_RATES + RATE_TOLERANCE, side="right")
-    return np.concatenate(([0.0], sensitivity))[reached]
+def _sensitivity_at_rates(
+    *, sensitivity: Floats, false_positive_rate: Floats
+) -> Floats:
+    """The greatest sensitivity that costs at most each rate of `FALSE_POSITIVE_RATES`."""
+    positions = np.searchsorted(
+        false_positive_rate, FALSE_POSITIVE_RATES + RATE_TOLERANCE, side="right"
+    )
+    return np.concatenate(([0.0], sensitivity))[positions]

@@ -19,8 +19,8 @@ from shared.domain.roles import Role
 from shared.errors import NotFound
 from shared.ledger import HospitalSession, Ledger
 from shared.ledger.cases.outcomes import NewOutcome
-from shared.ledger.cases.similar_cases import Place
-from shared.ledger.cases.worklist import Asked
+from shared.ledger.cases.similar_cases import EmbeddedCase
+from shared.ledger.cases.worklist import WorklistFilter
 from shared.ledger.db_role import RolesMissing, can_bypass_row_level_security
 from shared.ledger.hospitals.api_keys import ApiKeys
 from shared.ledger.hospitals.rate_limits import RateLimit
@@ -138,12 +138,12 @@ def _observation(accepted: Accepted, hospital: UUID) -> Observation:
     return Observation(**ids, **numbers, **more)
 
 
-ELSEWHERE = Place(MODEL, (0.1,), "e" * 64)
+ELSEWHERE = EmbeddedCase(MODEL, (0.1,), "e" * 64)
 DAYS = Span(datetime.now(UTC) + timedelta(days=1), timedelta(days=1), 3)
 READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
     "cases": [
         lambda b, its: b.cases.find(its.case_id),
-        lambda b, its: b.cases.jobs_of(its.case_id),
+        lambda b, its: b.cases.job_ids(its.case_id),
     ],
     "jobs": [
         lambda b, its: b.jobs.find(its.job_id),
@@ -151,9 +151,9 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
         lambda b, its: b.jobs.cancel(its.job_id),
     ],
     "worklist": [
-        lambda b, its: b.worklist.page(Asked(), None, 10),
-        lambda b, its: b.worklist.exact(Asked()),
-        lambda b, its: b.worklist.dead(),
+        lambda b, its: b.worklist.page(WorklistFilter(), None, 10),
+        lambda b, its: b.worklist.count_all(WorklistFilter()),
+        lambda b, its: b.worklist.dead_letter_groups(),
     ],
     "receipts": [lambda b, its: b.receipts.find("k", "body")],
     "explanations": [lambda b, its: b.explanations.request(its.case_id)],
@@ -167,8 +167,8 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
         lambda b, its: b.observations.verified(OPEN, Period.MONTH),
     ],
     "similar": [
-        lambda b, its: b.similar_cases.place(its.case_id),
-        lambda b, its: b.similar_cases.nearest(ELSEWHERE, uuid4(), 6).among,
+        lambda b, its: b.similar_cases.embedded_case(its.case_id),
+        lambda b, its: b.similar_cases.nearest(ELSEWHERE, uuid4(), 6).candidates,
     ],
     "keys": [lambda b, its: b.api_keys.all()],
     "people": [lambda b, its: b.people.all()],
@@ -243,7 +243,7 @@ def test_the_owner_of_the_rows_sees_them_all_the_same(services, hospital, rows):
             assert name in UNTOLD or all(read(book, rows) for read in reads)
         assert book.jobs.find(rows.job_id)
         assert book.observations.decisions(OPEN)
-        assert book.worklist.page(Asked(), None, 10)
+        assert book.worklist.page(WorklistFilter(), None, 10)
 
 
 def _as(hospital: UUID, receipts: Receipts) -> Receipts:

@@ -3,13 +3,13 @@ import pytest
 from cli.commands.hospital import (
     NotANumber,
     cutoff_line,
-    days,
-    kept,
-    load,
-    number,
-    outcome,
-    referral_line,
-    settings,
+    retention_cell,
+    retention_line,
+    load_line,
+    parse_number,
+    operating_point_cells,
+    referral_lines,
+    settings_cells,
 )
 
 RATE = {"value": 0.912, "low": 0.88, "high": 0.94, "count": 91, "of": 100}
@@ -37,7 +37,7 @@ LIVE = {
 
 @pytest.mark.parametrize(("text", "value"), [("0.9", 0.9), ("default", None)])
 def test_a_setting_is_a_number_or_the_word_that_takes_it_back(text, value):
-    assert number("prevalence", text) == value
+    assert parse_number("prevalence", text) == value
 
 
 def test_another_word_is_refused_with_an_example():
@@ -45,7 +45,7 @@ def test_another_word_is_refused_with_an_example():
         NotANumber,
         match=r"--target-sensitivity takes a number such as 0\.9, or the word `default`",
     ):
-        number("target_sensitivity", "high")
+        parse_number("target_sensitivity", "high")
 
 
 def test_what_the_installation_decides_stands_in_brackets():
@@ -54,11 +54,11 @@ def test_what_the_installation_decides_stands_in_brackets():
         "prevalence": None,
         "fna_rule": "rule/1",
     }
-    assert settings(used) == ("(23%)", "rule/1")
+    assert settings_cells(used) == ("(23%)", "rule/1")
 
 
 def test_the_outcome_is_told_in_a_line_of_the_table_and_in_words():
-    assert outcome(LIVE) == (
+    assert operating_point_cells(LIVE) == (
         "0.310",
         "sensitivity>=0.9",
         "91.2%",
@@ -66,18 +66,18 @@ def test_the_outcome_is_told_in_a_line_of_the_table_and_in_words():
         "0.1",
         "23%",
     )
-    assert outcome(None) == ("-",) * 6
+    assert operating_point_cells(None) == ("-",) * 6
     assert (
         "light/2: sensitivity 91.2% (88.0-94.0), specificity 91.2% (88.0-94.0); expected "
         "here: PPV 50%, NPV 97.0%"
     ) in cutoff_line(LIVE)
-    assert "about 23% here" in referral_line(REFERRAL)[0]
-    assert referral_line(None) == ["Uncertain cases are not referred."]
+    assert "about 23% here" in referral_lines(REFERRAL)[0]
+    assert referral_lines(None) == ["Uncertain cases are not referred."]
 
 
 def test_how_much_it_may_send_is_told_in_a_line():
     used = {"rate_per_minute": 600, "inflight_quota": 50, "weight": 2.0}
-    told = load({"in_use": used})
+    told = load_line({"in_use": used})
     assert told == (
         "It may send 600 cases a minute, 50 unanswered at a time; its share beside others "
         "counts 2."
@@ -86,10 +86,10 @@ def test_how_much_it_may_send_is_told_in_a_line():
 
 def test_how_long_cases_are_kept_is_told_in_a_line():
     assert (
-        kept({"in_use": {"retention_days": None}, "due": 0})
+        retention_line({"in_use": {"retention_days": None}, "due": 0})
         == "Its cases are kept for ever."
     )
-    told = kept({"in_use": {"retention_days": 365.0}, "due": 3})
+    told = retention_line({"in_use": {"retention_days": 365.0}, "due": 3})
     assert (
         told
         == "Its cases are erased after 365 days; older now, and erased with the next sweep: 3."
@@ -100,9 +100,9 @@ def test_how_long_cases_are_kept_is_told_in_a_line():
     ("own", "used", "told"), [(30, 30.0, "30 days"), (None, 365.0, "(365 days)")]
 )
 def test_how_long_cases_are_kept_stands_in_the_table(own, used, told):
-    assert days({"retention_days": own, "in_use": {"retention_days": used}}) == told
+    assert retention_cell({"retention_days": own, "in_use": {"retention_days": used}}) == told
     assert (
-        days({"retention_days": None, "in_use": {"retention_days": None}})
+        retention_cell({"retention_days": None, "in_use": {"retention_days": None}})
         == "(for ever)"
     )
 

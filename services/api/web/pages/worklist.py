@@ -22,14 +22,14 @@ from shared.domain.erasure import Ground
 from shared.domain.jobs import FINAL, JobState, Priority
 from shared.domain.outcomes import OutcomeSource
 from shared.domain.roles import Act
-from shared.ledger.cases.worklist import Order, Told
+from shared.ledger.cases.worklist import Order, OutcomeFilter
 
 router = pages()
 HERE = "/worklist"
 CHOICES = {
     "states": list(JobState),
     "decisions": get_args(Decision),
-    "outcomes": list(Told),
+    "outcomes": list(OutcomeFilter),
     "priorities": list(Priority),
     "orders": list(Order),
     "sources": list(OutcomeSource),
