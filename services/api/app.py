@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services.api import errors, idempotency
 from services.api.audit.read_audit import ReadAudit
@@ -28,7 +29,7 @@ from services.api.monitoring.dashboards import router as dashboards
 from services.api.monitoring.memory import Memory
 from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
-from services.api.origin import Whence, networks
+from services.api.origin import ClientAddress, trusted_hosts
 from services.api.people.router import router as people
 from services.api.queue.router import router as queue
 from services.api.reader_studies.router import router as reader_studies
@@ -157,7 +158,11 @@ def create_app(settings: Settings) -> FastAPI:
         lifetime=lifetime(settings),
         admission=admission,
     )
-    app.add_middleware(Whence, proxies=networks(settings.trusted_proxies))
+    app.add_middleware(ClientAddress)
+    app.add_middleware(
+        ProxyHeadersMiddleware,
+        trusted_hosts=trusted_hosts(settings.trusted_proxies),
+    )
     app.add_middleware(BodyCap, bounds=Bounds.of(settings))
     app.add_middleware(SafeHeaders, public_url=settings.public_url)
     app.add_middleware(Traffic)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from fastapi.testclient import TestClient
 
 from services.api.audit import service
 from services.api.audit.read_audit import ReadAudit
@@ -15,6 +16,7 @@ from shared.domain.roles import Role
 from shared.ledger import proving
 from shared.ledger.hospitals import Caller
 from shared.sealing import seal_key, signed
+from tests.app import create_app
 from tests.builders import form, png, result
 from tests.statements import count_statements
 
@@ -107,10 +109,21 @@ def test_what_is_remembered_of_reads_is_bounded_and_what_is_forgotten_is_asked_f
     assert events.count(Event.RESULT_READ) == 3
 
 
-def test_events_tell_from_where_they_came_and_services_come_from_nowhere(done, trail):
-    told = {each["event"]: each["origin"] for each in trail()}
-    assert told[Event.CASE_ACCEPTED] == "testclient"
-    assert told[Event.JOB_DONE] is None
+def test_events_tell_the_address_behind_the_trusted_proxy(settings, make_key, trail):
+    proxied = settings.model_copy(update={"trusted_proxies": "10.0.0.0/8"})
+    headers = {
+        "Authorization": f"Bearer {make_key()}",
+        "X-Forwarded-For": "192.0.2.1, 198.51.100.7",
+    }
+    with TestClient(create_app(proxied), client=("10.0.0.5", 4711)) as proxy:
+        assert proxy.post("/v1/cases", headers=headers, **form()).status_code == 202
+    origins = {entry["event"]: entry["origin"] for entry in trail()}
+    assert origins[Event.CASE_ACCEPTED] == "198.51.100.7"
+
+
+def test_events_of_services_come_from_nowhere(done, trail):
+    origins = {entry["event"]: entry["origin"] for entry in trail()}
+    assert origins[Event.JOB_DONE] is None
 
 
 def test_an_export_is_proven_by_the_file_alone(as_role, done, tmp_path):
