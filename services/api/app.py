@@ -26,7 +26,7 @@ from services.api.looks.router import router as looks
 from services.api.models.card import router as cards
 from services.api.models.router import router as models
 from services.api.monitoring.dashboards import router as dashboards
-from services.api.monitoring.memory import Memory
+from services.api.monitoring.memory import AnswerCache
 from services.api.monitoring.router import router as monitoring
 from services.api.monitoring.traffic import Traffic
 from services.api.origin import ClientAddress, trusted_hosts
@@ -118,7 +118,7 @@ def create_app(settings: Settings) -> FastAPI:
             doorbell=doorbell,
             max_upload_bytes=settings.max_upload_bytes,
         ),
-        memory=Memory(),
+        answer_cache=AnswerCache(),
         read_audit=ReadAudit(),
         deidentifier=deidentifier,
         eyes=Eyes(settings),

@@ -11,7 +11,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from services.api.audit.read_audit import ReadAudit
 from services.api.eyes import Eyes
 from services.api.jobs.watch import JobWatch
-from services.api.monitoring.memory import Memory
+from services.api.monitoring.memory import AnswerCache
 from services.api.session.bench import Bench
 from services.api.session.provider import Provider
 from services.api.site import COOKIE, Site
@@ -43,7 +43,7 @@ class Wiring:
     watch: JobWatch
     pace: Pace
     acceptance: CaseAcceptance
-    memory: Memory
+    answer_cache: AnswerCache
     read_audit: ReadAudit
     deidentifier: Deidentifier
     eyes: Eyes

@@ -59,7 +59,7 @@ def asked(
 def monitoring_service(
     caller: Monitor, session: CallerSessionDep, wired: WiringDep
 ) -> MonitoringService:
-    return MonitoringService(session, caller, wired.memory)
+    return MonitoringService(session, caller, wired.answer_cache)
 
 
 AskedDep = Annotated[Asked, Depends(asked)]

@@ -81,7 +81,7 @@ def page(wired: Wiring, named: bool) -> bytes:
 
 
 def _recalled(wired: Wiring, reading: Reading) -> bytes | None:
-    return wired.memory.recall(
+    return wired.answer_cache.recall(
         ("reading", reading.name), reading.fresh_s, lambda: _read(wired, reading)
     )
 

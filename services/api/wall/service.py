@@ -51,14 +51,14 @@ class WallService:
         """The wall as JSON."""
         self._transaction.commit()
         key = ("wall", "json", self._hospital, window)
-        return self._wired.memory.recall(
+        return self._wired.answer_cache.recall(
             key, FRESH_S[window], lambda: answer_of(self.look(window))
         )
 
     def look(self, window: WallWindow) -> WallView:
         """The house's reading, with the rows of those hospitals that the caller may see."""
         self._transaction.commit()
-        house, everybody = self._wired.memory.recall(
+        house, everybody = self._wired.answer_cache.recall(
             ("wall", window), FRESH_S[window], lambda: self._read(window)
         )
         if self._hospital is None:

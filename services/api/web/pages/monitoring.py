@@ -88,7 +88,7 @@ def monitoring_page(
     wired: WiringDep,
     filters: FiltersDep,
 ) -> HTMLResponse:
-    service = MonitoringService(session, visitor.caller, wired.memory)
+    service = MonitoringService(session, visitor.caller, wired.answer_cache)
     asked = filters.asked()
     drifts = DriftView.model_validate_json(service.answer(drift.measure, asked).body)
     figures = PerformanceView.model_validate_json(
