@@ -13,8 +13,8 @@ from services.api.audit.router import router as audit
 from services.api.authentication import AuthenticationMiddleware, lifetime
 from services.api.cases.router import router as cases
 from services.api.datasets.router import router as datasets
+from services.api.decoder_pool import DecoderPool
 from services.api.dependencies import Wiring
-from services.api.eyes import Eyes
 from services.api.headers import SafeHeaders
 from services.api.hospitals.router import router as hospitals
 from services.api.jobs.router import router as jobs
@@ -121,7 +121,7 @@ def create_app(settings: Settings) -> FastAPI:
         answer_cache=AnswerCache(),
         read_audit=ReadAudit(),
         deidentifier=deidentifier,
-        eyes=Eyes(settings),
+        decoder_pool=DecoderPool(settings),
         site=site,
         bench=bench,
         vault=Vault(settings),
@@ -135,7 +135,8 @@ def create_app(settings: Settings) -> FastAPI:
         async with wired.watch.listening(), idempotency.sweeping(ledger, settings):
             yield
         bench.close()
-        wired.eyes.close()
+        wired.decoder_pool.close()
+        wired.deidentifier.close()
         ledger.close()
         counters.close()
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPBearer
 
 from services.api.audit.read_audit import ReadAudit
-from services.api.eyes import Eyes
+from services.api.decoder_pool import DecoderPool
 from services.api.jobs.watch import JobWatch
 from services.api.monitoring.memory import AnswerCache
 from services.api.session.bench import Bench
@@ -46,7 +46,7 @@ class Wiring:
     answer_cache: AnswerCache
     read_audit: ReadAudit
     deidentifier: Deidentifier
-    eyes: Eyes
+    decoder_pool: DecoderPool
     site: Site
     bench: Bench
     vault: Vault

@@ -16,8 +16,8 @@ from shared.domain.jobs import Reason
 from shared.domain.source import Source
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Framing, Nodule, Roi
-from shared.imaging.decoders.bounds import Bounds
-from shared.imaging.decoders.pool import Decoders
+from shared.imaging.sandbox.bounds import Bounds
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.laps import Lap, lap, taking
 from shared.ledger.queue import Claimed, Failure, Lease
 from shared.objects import ObjectStore
@@ -71,14 +71,17 @@ def internal(job: UUID, error: Exception) -> Failure:
     return Failure(Reason.INTERNAL, {"job": str(job)})
 
 
-def open_decoders(settings: Settings, count: int) -> Decoders:
+def open_decoders(settings: Settings, count: int) -> SandboxPool:
     """Start so many; this does not wait for them."""
-    return Decoders(Bounds(settings.decode_s, settings.decode_mib), count)
+    bounds = Bounds(seconds=settings.decode_s, memory_mib=settings.decode_mib)
+    decoders = SandboxPool(bounds, count)
+    decoders.start()
+    return decoders
 
 
 class Preparation:
     def __init__(
-        self, objects: ObjectStore, decoders: Decoders, threads: int = 4
+        self, objects: ObjectStore, decoders: SandboxPool, threads: int = 4
     ) -> None:
         self._objects = objects
         self._decoders = decoders

@@ -26,7 +26,7 @@ from shared.telemetry import log
 
 if TYPE_CHECKING:
     from services.worker.shadow_desk import ShadowDesk
-    from shared.imaging.decoders.pool import Decoders
+    from shared.imaging.sandbox.pool import SandboxPool
 
 NICENESS = 10
 ACTOR = "shadow"
@@ -73,7 +73,7 @@ def bootstrap(settings: Settings) -> ShadowDoor:
     ledger = Ledger(settings.database, pool_size=2)
 
     @cache
-    def decoders() -> "Decoders":
+    def decoders() -> "SandboxPool":
         from services.worker.preparation import open_decoders  # OpenCV comes with it
 
         return open_decoders(settings, 1)

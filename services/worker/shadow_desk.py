@@ -12,7 +12,7 @@ from shared.domain.prediction import Prediction
 from shared.engines import limit_threads
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
-from shared.imaging.decoders.pool import Decoders
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger import Ledger
 from shared.ledger.shadows import Said, Shadow, Watched
 from shared.objects import open_store
@@ -23,7 +23,7 @@ ACTOR = "shadow"
 
 
 def open_desk(
-    settings: Settings, ledger: Ledger, decoders: Decoders, shadow: Shadow
+    settings: Settings, ledger: Ledger, decoders: SandboxPool, shadow: Shadow
 ) -> "ShadowDesk":
     """A desk for this shadow, on one core."""
     limit_threads(1)

@@ -46,4 +46,6 @@ class CasePicture:
 
 def pixels(wired: Wiring, case: Case) -> NDArray[np.uint8]:
     """(height, width) grey, upright; its frame of a loop."""
-    return wired.eyes.decode(wired.objects.get(case.image_sha256), case.frame).pixels
+    return wired.decoder_pool.decode(
+        wired.objects.get(case.image_sha256), case.frame
+    ).pixels

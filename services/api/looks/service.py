@@ -45,7 +45,7 @@ def look(wired: Wiring, asked: Glance) -> Look:
     header = inspect(asked.image)
     frame = header.frame_index(asked.frame) + 1
     data = _read(asked.image, wired.settings.max_upload_bytes)
-    image = wired.eyes.decode(wired.deidentifier.clean(data).data, asked.frame)
+    image = wired.decoder_pool.decode(wired.deidentifier.clean(data).data, asked.frame)
     photo: PhotoSeen | None = None
     if asked.photo:
         image, photo = _straight(image, asked.corners)

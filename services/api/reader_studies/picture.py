@@ -7,5 +7,5 @@ from shared.ledger.cases import Case
 
 
 def png(wired: Wiring, case: Case) -> bytes:
-    image = wired.eyes.decode(wired.objects.get(case.image_sha256), case.frame)
+    image = wired.decoder_pool.decode(wired.objects.get(case.image_sha256), case.frame)
     return cv2.imencode(".png", image.pixels)[1].tobytes()

@@ -132,8 +132,8 @@ def test_what_cannot_be_looked_at_is_refused_by_its_name(image, fields, code, no
 def test_when_too_many_look_at_once_a_further_one_is_asked_to_come_back(
     north, gateway, monkeypatch
 ):
-    monkeypatch.setattr("services.api.eyes.WAIT_S", 0.01)
-    room = gateway.app.state.wiring.eyes._room
+    monkeypatch.setattr("services.api.decoder_pool.WAIT_S", 0.01)
+    room = gateway.app.state.wiring.decoder_pool._requests
     taken = [room.acquire(blocking=False) for _ in range(3)]
     answer = look(north, png(1))
     for _ in taken:

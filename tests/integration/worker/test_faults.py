@@ -19,8 +19,8 @@ from services.worker.preparation import Preparation
 from services.worker.shelf import Shelf
 from shared.domain.events import Event
 from shared.domain.jobs import JobState, Reason
-from shared.imaging.decoders.bounds import Bounds
-from shared.imaging.decoders.pool import Decoders
+from shared.imaging.sandbox.bounds import Bounds
+from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger.heartbeat import Heartbeat
 from shared.settings import Settings
 from tests.builders import png
@@ -88,7 +88,7 @@ def test_an_image_that_hangs_its_decoder_fails_alone_and_no_attempt_is_lost(
     hire, promote, send, find
 ):
     promote(0)
-    frail = Decoders(Bounds(seconds=1), 2)
+    frail = SandboxPool(Bounds(seconds=1), 2)
     desk = hire("w1", decoders=frail)
     for seed in range(2):
         frail.decode(png(seed))

@@ -1,0 +1,41 @@
+"""Images decoded for the gateway, never in its own process."""
+
+from threading import BoundedSemaphore
+
+from shared.errors import Unavailable
+from shared.imaging import UltrasoundImage
+from shared.imaging.sandbox.bounds import Bounds
+from shared.imaging.sandbox.pool import SandboxPool
+from shared.settings import Settings
+
+PROCESSES = 1
+MAX_REQUESTS = 3
+WAIT_S = 5.0
+"""Requests that may wait for a process or be at one, and how long a further request waits to be let in."""
+
+
+class DecoderPoolBusy(Unavailable):
+    code = "too-many-looks"
+    retry_after_s = 2
+    text = "Too many images are being looked at just now. Nothing was lost; look again in a few seconds."
+
+
+class DecoderPool:
+    """Its process starts with the first image."""
+
+    def __init__(self, settings: Settings) -> None:
+        bounds = Bounds(seconds=settings.decode_s, memory_mib=settings.decode_mib)
+        self._sandbox = SandboxPool(bounds, PROCESSES)
+        self._requests = BoundedSemaphore(MAX_REQUESTS)
+
+    def decode(self, data: bytes, frame: int | None = None) -> UltrasoundImage:
+        """As `SandboxPool.decode`; DecoderPoolBusy where too many wait."""
+        if not self._requests.acquire(timeout=WAIT_S):
+            raise DecoderPoolBusy
+        try:
+            return self._sandbox.decode(data, frame)
+        finally:
+            self._requests.release()
+
+    def close(self) -> None:
+        self._sandbox.close()
