@@ -22,9 +22,7 @@ from shared.statistics.conformal import (
     ClassCoverage,
     ConformalCases,
     ConformalCoverage,
-    ConformalSets,
     conformal_coverage,
-    fit_conformal,
 )
 from shared.statistics.confusion import ConfusionTable, Measure, Proportion
 from shared.statistics.delong import PairedTest, Scale, delong_interval, delong_test
@@ -35,8 +33,6 @@ from shared.statistics.drift import (
     Stability,
     components_drift,
     drift,
-    ks_against,
-    population_stability,
     tally,
 )
 from shared.statistics.errors import (
@@ -56,7 +52,6 @@ from shared.statistics.gee import (
     GeeRate,
     GeeRates,
     GeeTest,
-    gee_logistic,
     gee_rates,
 )
 from shared.statistics.intervals import (
@@ -85,7 +80,6 @@ __all__ = [
     "ClassCoverage",
     "ConformalCases",
     "ConformalCoverage",
-    "ConformalSets",
     "ConfusionTable",
     "ConstantScores",
     "Drift",
@@ -132,20 +126,16 @@ __all__ = [
     "delong_test",
     "drift",
     "expected_calibration_error",
-    "fit_conformal",
     "fit_sigmoid",
     "fleiss_kappa",
-    "gee_logistic",
     "gee_rates",
     "kappa_words",
-    "ks_against",
     "logit_interval",
     "logit_wald",
     "mcnemar",
     "observed_expected",
     "obuchowski_rockette",
     "point_for",
-    "population_stability",
     "predictive_values",
     "rates_by_site",
     "roc_auc",

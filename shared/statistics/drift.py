@@ -164,56 +164,6 @@ def components_drift(
     return Drift(each[worst].stability, clearest, worst)
 
 
-def population_stability(
-    counts: ArrayLike,
-    reference: ArrayLike,
-    reference_cases: int | None = None,
-    tests: int = 1,
-) -> Stability:
-    """Population stability index over the reference's deciles: the sum of (q - p) ln(q / p).
-
-    An empty bin counts as half a case. Where several deciles are one value, its bins are one. A limit is the usual one
-    or, if higher, what chance alone exceeds in 5 % (watch) or 1 % (alarm) of the looks: without drift PSI is about
-    (1/N + 1/M) times chi-squared with bins - 1 degrees of freedom.
-
-    Parameters
-    ----------
-    counts : (Q + 1,) int, as `tally` gives them
-    reference : (Q,) float
-    reference_cases : M, how many cases the quantiles were taken from; None: very many
-    tests : how many indices are looked at together
-
-    Source: Kullback & Leibler's J, Ann Math Stat 22:79 (1951); its law: Yurdakul & Naranjo, J Risk Model Validation
-    14(4):89 (2020).
-    """
-    return _stability(*_checked(counts, reference), reference_cases, tests)
-
-
-def ks_against(
-    counts: ArrayLike,
-    reference: ArrayLike,
-    reference_cases: int | None = None,
-    tests: int = 1,
-) -> KsTest:
-    """Kolmogorov-Smirnov's test of a sample against quantiles.
-
-    The distance is seen at the quantiles only, where the reference is known exactly, so it may be less than the true
-    one by about a step, and the p-value errs upwards. It is exact for a known reference; with `reference_cases` it is
-    the two-sample test's limit law at N M / (N + M). It is valid for any N, but below some 50 cases only gross drift
-    shows: at 20 a distance under 0.29 is chance.
-
-    Parameters
-    ----------
-    counts : (Q + 1,) int, as `tally` gives them
-    reference : (Q,) float
-    reference_cases : M, how many cases the quantiles were taken from; None: very many
-    tests : the p-value is multiplied by this, up to 1
-
-    Source: Marsaglia, Tsang & Wang, J Stat Softw 8(18) (2003); Smirnov, Ann Math Stat 19:279 (1948).
-    """
-    return _ks(*_checked(counts, reference), reference_cases, tests)
-
-
 def as_reference(quantiles: ArrayLike) -> Floats:
     """Quantiles at equal steps, checked: finite, not falling, not all one value.
 
@@ -256,6 +206,15 @@ def _checked(
 def _stability(
     found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int
 ) -> Stability:
+    """Population stability index over the reference's deciles: the sum of (q - p) ln(q / p).
+
+    An empty bin counts as half a case. Where several deciles are one value, its bins are one. A limit is the usual one
+    or, if higher, what chance alone exceeds in 5 % (watch) or 1 % (alarm) of the looks: without drift PSI is about
+    (1/N + 1/M) times chi-squared with bins - 1 degrees of freedom.
+
+    Source: Kullback & Leibler's J, Ann Math Stat 22:79 (1951); its law: Yurdakul & Naranjo, J Risk Model Validation
+    14(4):89 (2020).
+    """
     edges, below = _deciles(quantiles)
     expected = np.maximum(
         np.diff(below, prepend=0.0, append=1.0), EMPTY / (quantiles.size - 1)
@@ -277,6 +236,15 @@ def _stability(
 def _ks(
     found: NDArray[np.int64], quantiles: Floats, reference_cases: int | None, tests: int
 ) -> KsTest:
+    """Kolmogorov-Smirnov's test of a sample against quantiles.
+
+    The distance is seen at the quantiles only, where the reference is known exactly, so it may be less than the true
+    one by about a step, and the p-value errs upwards. It is exact for a known reference; with `reference_cases` it is
+    the two-sample test's limit law at N M / (N + M). It is valid for any N, but below some 50 cases only gross drift
+    shows: at 20 a distance under 0.29 is chance.
+
+    Source: Marsaglia, Tsang & Wang, J Stat Softw 8(18) (2003); Smirnov, Ann Math Stat 19:279 (1948).
+    """
     edges, below = _knots(quantiles)
     size = int(found.sum())
     distance = float(np.abs(_below(found, quantiles, edges) / size - below).max())

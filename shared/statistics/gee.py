@@ -126,20 +126,6 @@ def gee_rates(
     )
 
 
-def gee_logistic(
-    correct: ArrayLike,
-    judged: ArrayLike | None = None,
-    clusters: ArrayLike | None = None,
-) -> GeeFit:
-    """The regression alone, for judges who were both right and wrong; parameters as in `gee_rates`."""
-    tally = Tally.of(correct, judged, clusters)
-    if not tally.mixed.all():
-        raise JudgementsInvalid(
-            problem="a judge is always right or never, and has an infinite logit"
-        )
-    return _fit(tally)
-
-
 @dataclass(frozen=True, eq=False)
 class Tally:
     """How many answers, and how many right ones, each cluster holds of each judge: (K, R) each.
