@@ -10,14 +10,18 @@ from shared.settings import Settings
 
 PROCESSES = 1
 MAX_REQUESTS = 3
+"""Requests that may wait for a process or be at one."""
 WAIT_S = 5.0
-"""Requests that may wait for a process or be at one, and how long a further request waits to be let in."""
+"""How long a further request waits to be let in."""
 
 
 class DecoderPoolBusy(Unavailable):
     code = "too-many-looks"
     retry_after_s = 2
-    text = "Too many images are being looked at just now. Nothing was lost; look again in a few seconds."
+    text = (
+        "Too many images are being looked at just now. "
+        "Nothing was lost; look again in a few seconds."
+    )
 
 
 class DecoderPool:

@@ -54,7 +54,7 @@ DECK_ROWS = {
     "Inception-v3, fine-tuned": Printed("86.7", "78", "91"),
 }
 DECK_CLASSES = ((100, 50), (50, 100))
-"""Malignant and benign images that a row of the deck may be of: as L19 has them, and the reverse."""
+"""Malignant and benign images of the deck's 150: as L19 has them, and the reverse."""
 IMPOSSIBLE = "none"
 KOH_2020 = {
     "CNNs, internal test": "0.898–0.937",
@@ -65,11 +65,12 @@ KOH_2020 = {
 LEGEND = (
     "Our rows: the best of each table and every person. The others are marked: they were measured on other images, "
     "other scanners and other shares of malignant nodules (L19: 100 malignant and 50 benign), so a difference from "
-    "ours says little by itself. L19's rates and intervals are computed from its printed counts. The deck prints no "
-    "counts: whole cases are the classes, of L19's 150 images or of the reverse, in which whole images give all three "
-    "rates as printed. Its networks' rows fit only 50 malignant and 100 benign images, the reverse of its "
-    "radiologists'. K20 "
-    "compares CNNE2 with radiologists: P < 0.001 on the internal test, and 0.113, 0.126 and 0.690 on the external ones."
+    "ours says little by itself. L19's rates and intervals are computed from its printed "
+    "counts. The deck prints no counts: whole cases are the classes, of L19's 150 images or "
+    "of the reverse, in which whole images give all three rates as printed. Its networks' "
+    "rows fit only 50 malignant and 100 benign images, the reverse of its radiologists'. "
+    "K20 compares CNNE2 with radiologists: P < 0.001 on the internal test, and 0.113, 0.126 "
+    "and 0.690 on the external ones."
 )
 COLUMNS = ("judge", "data", "auc", *PAIRED, "whole_cases")
 
@@ -141,7 +142,7 @@ def _theirs() -> tuple[tuple[Cell, ...], ...]:
 
 
 def whole_cases(row: Printed) -> str:
-    """The classes of the deck whose whole images give the printed rates; `IMPOSSIBLE` where none do."""
+    """The classes in which whole images give the printed rates, or `IMPOSSIBLE`."""
     possible = [
         _classes(malignant, benign)
         for malignant, benign in DECK_CLASSES

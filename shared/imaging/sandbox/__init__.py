@@ -1,1 +1,4 @@
-"""Processes that decode and clean images: one that crashes, hangs or swells its process costs that image only."""
+"""Processes that decode and clean images.
+
+An image that crashes, hangs or swells its process costs that image only.
+"""

@@ -1,4 +1,6 @@
-"""What passes between a pool and its processes: a short JSON head and raw bytes, each with its length before it.
+"""What passes between a pool and its processes: a short JSON head and raw bytes.
+
+Each has its length before it.
 
 Nothing that could run code ever passes, and nothing is longer than the reader lets it be: the other end may have been
 taken over by the image that it reads.

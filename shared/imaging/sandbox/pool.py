@@ -1,4 +1,7 @@
-"""A few processes that wait for images; one that dies, hangs or swells is replaced while the others go on."""
+"""A few processes that wait for images.
+
+One that dies, hangs or swells is replaced while the others go on.
+"""
 
 import os
 import subprocess
@@ -28,7 +31,7 @@ START_S = 60.0
 AT_ONCE = 2**22
 """Bytes that may be under way, as far as the kernel lets it: fewer wake-ups for an image."""
 TRIES = 2
-"""An image whose process died is tried in another one: it may also be killed through no fault of the image."""
+"""An image whose process died is tried in another one: the image may not be to blame."""
 KEPT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
 """All that a process sees of the environment: no password and no key stands in it."""
 LOST = Counter(
@@ -88,7 +91,15 @@ class SandboxProcess:
         return self.process.poll() is None
 
     def run(self, job: Job[Result]) -> Result | InputError:
-        """The result or the refusal; TimeoutError past the time, another OSError where the process is gone or astray."""
+        """The result or the refusal.
+
+        Raises
+        ------
+        TimeoutError
+            past the time.
+        OSError
+            where the process is gone or astray.
+        """
         until = time.monotonic() + self._bounds.seconds
         request = job.request | {"seconds": self._bounds.seconds + 1}
         self._channel.send(request, job.data, until)
@@ -105,7 +116,11 @@ class SandboxProcess:
 
 
 class SandboxPool:
-    """All are started by one thread that lives as long as they do, since the kernel ends them with their starter."""
+    """Processes that decode and clean.
+
+    One thread that lives as long as they do starts them all, since the kernel ends a
+    process with the thread that started it.
+    """
 
     def __init__(self, bounds: Bounds, count: int) -> None:
         """The processes start with the first image, or with `start`."""
@@ -147,7 +162,8 @@ class SandboxPool:
         ------
         What `shared.imaging.decode` raises, and
         ImageBrokeDecoder
-            where the image crashes every process it is given to, or passes its time or its memory.
+            where the image crashes every process it is given to, or passes its time or
+            its memory.
         Unavailable
             where no process can be started, which is no fault of the image.
         """
@@ -157,7 +173,9 @@ class SandboxPool:
             raise ImageBrokeDecoder(problem=failure.problem) from None
 
     def clean(self, data: bytes, key: bytes) -> Cleaned:
-        """As `shared.imaging.deidentify.clean`; a file whose frames have to be decoded goes to a process.
+        """As `shared.imaging.deidentify.clean`.
+
+        A file whose frames have to be decoded goes to a process.
 
         Raises
         ------

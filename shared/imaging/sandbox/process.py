@@ -1,4 +1,7 @@
-"""`python -m shared.imaging.sandbox.process`: does the jobs that come in by fd 0, within bounds, until that is closed."""
+"""`python -m shared.imaging.sandbox.process`: does the jobs that come in by fd 0.
+
+It stays within its bounds and ends when fd 0 is closed.
+"""
 
 import ctypes
 import os

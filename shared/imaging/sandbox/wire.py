@@ -72,7 +72,10 @@ def cleaned_message(cleaned: Cleaned) -> tuple[Head, bytes]:
 def read_image(
     head: Head, body: bytearray, limits: Limits
 ) -> UltrasoundImage | InputError:
-    """The image or the refusal; raises another error where a sound process cannot have sent it."""
+    """The image or the refusal.
+
+    Raises another error where a sound process cannot have sent it.
+    """
     if "refused" in head:
         return _refusal(head)
     height, width = (int(side) for side in head["size"])
@@ -89,9 +92,10 @@ def read_image(
 def read_cleaned(
     head: Head, body: bytearray, original: bytes, limits: Limits
 ) -> Cleaned | InputError:
-    """The cleaned file or the refusal; raises another error where a sound process cannot have sent it.
+    """The cleaned file or the refusal.
 
-    A cleaned file has the format, the size and the frames of its original.
+    Raises another error where a sound process cannot have sent it. A cleaned file has the
+    format, the size and the frames of its original.
     """
     if "refused" in head:
         return _refusal(head)
