@@ -38,7 +38,7 @@ class Settings(BaseSettings):
 
     home: Path = ROOT / ".sera"
     production: bool = False
-    """Nothing starts while a setting is unsafe (`shared/safety.py`); `./sera doctor` says which is."""
+    """Nothing starts while a setting is unsafe (`shared/security/production_checks.py`); `./sera doctor` says which is."""
     host: str = "127.0.0.1"
     port: Port = 8000
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+/?$")] | None = None
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     """Recipes of one's own, NAME.toml each, beside those that ship; the same for the gateway and every trainer."""
     ready_file: Path | None = None
     alive_file: Path | None = None
-    """Where a worker says that it gets on, for `python -m services.worker.alive`."""
+    """Where a worker says that it gets on, for `python -m services.worker.liveness_probe`."""
 
     max_upload_mib: Annotated[int, Field(ge=1, le=512)] = 32
     body_stall_s: Annotated[float, Field(gt=0, le=600)] = 20.0

@@ -12,8 +12,8 @@ from xdist.remote import Producer
 from xdist.workermanage import WorkerController
 
 from tests.browser.chromium import HOW
-from tests.run_cache import RunCache
-from tests.scheduling import ByGroup, in_order, shuffled
+from tests.support.run_cache import RunCache
+from tests.support.scheduling import ByGroup, in_order, shuffled
 
 PEAKS_MIB = pytest.StashKey[list[int]]()
 LONG_FORM = "the long form: ./sera test --long"
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     only_spreads = worker is None and config.getoption("dist", "no") != "no"
     if not only_spreads:  # who only hands tests to others need not import torch
-        config.pluginmanager.import_plugin("tests.fixtures")
+        config.pluginmanager.import_plugin("tests.support.fixtures")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli import auditing
 from cli.commands import application
 from cli.connection import open_ledger
-from shared.domain.events import Event
-from shared.domain.exported import Exported
+from cli.output import audit_findings
+from shared.domain.audit.events import Event
+from shared.domain.audit.export import Exported
 from shared.errors import SeraError
-from shared.ledger.audit import Entry
-from shared.ledger.exporting import Trail
-from shared.sealing import own_key, seal_key
+from shared.ledger.audit.export import Trail
+from shared.ledger.audit.repository import Entry
+from shared.security.audit_signing import own_key, seal_key
 from shared.settings import Settings
 
 app = application()
@@ -60,14 +60,14 @@ def verify(
         seal for earlier in against or [] for seal in Exported(earlier).seals()
     ]
     if file:
-        findings = auditing.of_file(file, trusted, witnesses)
+        findings = audit_findings.of_file(file, trusted, witnesses)
     else:
-        findings = auditing.of_ledger(settings, trusted, witnesses)
+        findings = audit_findings.of_ledger(settings, trusted, witnesses)
         trusted = trusted or own_key(settings)
     if as_json:
-        print(json.dumps(auditing.to_json(findings), indent=2))
+        print(json.dumps(audit_findings.to_json(findings), indent=2))
     else:
-        for sentence in auditing.sentences(findings, bool(trusted)):
+        for sentence in audit_findings.sentences(findings, bool(trusted)):
             Console().print(sentence, soft_wrap=True, highlight=False, markup=False)
     if not findings.whole:
         raise typer.Exit(1)

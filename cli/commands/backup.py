@@ -7,10 +7,10 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from cli import backing
 from cli.commands import application
-from cli.listing import AsJson, say
-from cli.progress import PlainProgress
+from cli.output.listing import AsJson, say
+from cli.output.progress import PlainProgress
+from cli.work import backups
 from shared.backup import Place, Source, check, note, prune, take
 from shared.backup.keys import held
 from shared.objects import open_store
@@ -54,14 +54,14 @@ def make(
     """Make a backup; exit code 1 if an object was missing."""
     settings = Settings()
     with (
-        backing.serving(settings) as engines,
+        backups.serving(settings) as engines,
         PlainProgress(Console(stderr=True)) as told,
     ):
         source = Source(
             engines.database_url, open_store(engines.objects_url), held(settings)
         )
-        taken = take(Place(folder), source, with_keys=with_keys, told=told)
-    say(as_json, backing.to_json(taken), backing.of_taken(taken))
+        taken = take(Place(folder), source, with_keys=with_keys, report_progress=told)
+    say(as_json, backups.to_json(taken), backups.of_taken(taken))
     if taken.manifest.missing:
         raise typer.Exit(1)
 
@@ -80,8 +80,8 @@ def verify(
         checked = check(Place(folder), name, told)
     say(
         as_json,
-        {**backing.to_json(checked), "whole": checked.whole},
-        backing.of_checked(checked),
+        {**backups.to_json(checked), "whole": checked.whole},
+        backups.of_checked(checked),
     )
     if not checked.whole:
         raise typer.Exit(1)
@@ -97,7 +97,7 @@ def list_backups(folder: Folder, as_json: AsJson = False) -> None:
 @app.command("note")
 def note_withdrawn(folder: Folder, as_json: AsJson = False) -> None:
     """Note beside the backups what was erased and revoked so far; quick, and to be done often."""
-    with backing.serving(Settings()) as engines:
+    with backups.serving(Settings()) as engines:
         known = note(Place(folder), engines.database_url)
     told = {
         "known_at": known.known_at,

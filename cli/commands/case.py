@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cli.commands import application
 from cli.connection import connect
-from cli.results import reading
+from cli.output.results import reading
 from shared.domain.erasure import Ground
 from shared.domain.roles import Role
 

@@ -18,7 +18,7 @@ from cli.commands import application
 from shared.errors import SeraError
 
 if TYPE_CHECKING:
-    from deploy.chaos import Report
+    from trials.chaos import Report
 
 app = application()
 
@@ -62,7 +62,7 @@ def chaos(
     Then check that no case was lost, answered twice, or left waiting, that every answer belongs to its case, and that
     the audit trail is whole and tells the same story. If anything is not so, the exit code is 1 and the data are kept.
     """
-    from deploy.chaos import FAULTS, Storm, Trial
+    from trials.chaos import FAULTS, Storm, Trial
 
     console = Console(stderr=True, highlight=False)
     kinds = tuple(fault or sorted(FAULTS))

@@ -15,12 +15,17 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import Api, connect
-from cli.importing import Outcome, add_all
-from cli.results import wide_console
+from cli.output.results import wide_console
+from cli.work.dataset_import import Outcome, add_all
+from shared.domain.datasets.manifest import (
+    MANIFEST,
+    ManifestInvalid,
+    Row,
+    read_manifest,
+)
 from shared.domain.roles import Role
-from shared.domain.training import Split
+from shared.domain.training.states import Split
 from shared.errors import InputError, SeraError
-from shared.manifest import MANIFEST, ManifestInvalid, Row, read_manifest
 
 app = application()
 T = TypeVar("T")

@@ -7,12 +7,12 @@ import typer
 from rich.console import Console
 
 from cli.commands import application
-from cli.demonstration import answer_all, ensure_model, sample_cases
-from cli.demopeople import introduce
-from cli.firststart import greet
-from cli.results import result_table, row, wide_console
+from cli.demo.cases import answer_all, ensure_model, sample_cases
+from cli.demo.people import introduce
+from cli.output.first_operator import greet
+from cli.output.results import result_table, row, wide_console
 from deploy.local import Stack
-from shared.safety import refuse_unsafe
+from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
 app = application()

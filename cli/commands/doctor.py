@@ -16,8 +16,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
-from cli.examination import checks
-from cli.finding import Finding, Verdict
+from cli.output.check import Finding, Verdict
+from cli.work.diagnosis import checks
 from deploy.local import StackState
 from deploy.local.errors import StackNotRunning
 from deploy.local.home import Home
@@ -27,10 +27,10 @@ from deploy.local.process import setpriv
 from deploy.local.stack import check_port
 from deploy.local.valkey import binary
 from shared.errors import SeraError
+from shared.observability.disk_space import existing, free_mib
 from shared.recipes import Shelf
-from shared.safety import warnings
+from shared.security.production_checks import warnings
 from shared.settings import Settings
-from shared.space import existing, free_mib
 
 app = application()
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import connect
-from cli.results import wide_console
+from cli.output.results import wide_console
 from shared.domain.roles import Role
 from shared.errors import InputError, NotFound
 

@@ -15,14 +15,14 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import Api, address, local_key
-from deploy.load.errors import NotThisMachine
 from deploy.local.errors import StackNotRunning
 from deploy.local.state import StackState
 from shared.domain.roles import Role
 from shared.settings import Settings
+from trials.load.errors import NotThisMachine
 
 if TYPE_CHECKING:
-    from deploy.load import Course
+    from trials.load import Course
 
 app = application()
 SHOWN_AT_MOST = 5
@@ -73,8 +73,8 @@ def load(
     are named load-01 and so on, and they and their cases, drawn phantoms, stay in the ledger; the keys are revoked in
     the end. Ctrl-C ends the load early and reports what was measured. If a promise is broken, the exit code is 1.
     """
-    from deploy.load import Load, Loading
-    from deploy.load.report import check_writable, to_json, write
+    from trials.load import Load, Loading
+    from trials.load.report import check_writable, to_json, write
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     settings = Settings()
@@ -118,7 +118,7 @@ def own_home(settings: Settings, url: str) -> Path | None:
 
 
 def show(course: "Course", out: Path) -> None:
-    from deploy.load.report import summary
+    from trials.load.report import summary
 
     console = Console(highlight=False, soft_wrap=True)
     for sentence in summary(course):

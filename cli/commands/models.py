@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import connect
-from cli.modelpages import (
+from cli.output.models import (
     comparison_lines,
     gate_lines,
     gate_word,
@@ -18,9 +18,9 @@ from cli.modelpages import (
     plain,
     when,
 )
-from cli.results import wide_console
-from cli.swapping import Swap, wait_for_workers
-from cli.watching import follow
+from cli.output.results import wide_console
+from cli.output.training_progress import follow
+from cli.work.model_swap import Swap, wait_for_workers
 from shared.domain.models import ModelUnknown
 from shared.domain.roles import Role
 from shared.errors import InputError

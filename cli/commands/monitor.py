@@ -10,14 +10,14 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import connect
-from cli.monitoring import (
+from cli.output.monitoring import (
     coverage_table,
     drift_remarks,
     drift_table,
     performance_table,
     quality_table,
 )
-from cli.results import wide_console
+from cli.output.results import wide_console
 from shared.domain.roles import Role
 
 app = application()

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.connection import Api, connect
-from cli.listing import AsJson, show_all
+from cli.output.listing import AsJson, show_all
 from shared.domain.roles import Role
 from shared.errors import NotFound
 

@@ -15,10 +15,10 @@ from rich.progress import track
 from rich.table import Table
 
 from cli.commands import application
-from cli.results import advice_cells, wide_console
-from shared.domain.result import Result, Timings
+from cli.output.results import advice_cells, wide_console
+from shared.domain.datasets.manifest import ManifestInvalid, Row, read_table
+from shared.domain.results.result import Result, Timings
 from shared.errors import InputError, SeraError
-from shared.manifest import ManifestInvalid, Row, read_table
 from shared.settings import Settings
 
 if TYPE_CHECKING:

@@ -6,15 +6,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli import auditing, backing
 from cli.commands import application
-from cli.listing import AsJson, say
-from cli.progress import PlainProgress
+from cli.output import audit_findings
+from cli.output.listing import AsJson, say
+from cli.output.progress import PlainProgress
+from cli.work import backups
 from shared.backup import Manifest, Place, restore
 from shared.backup.keys import FOLDER, save, sort_out
-from shared.backup.notes import exported
+from shared.backup.withdrawal_notes import exported
 from shared.objects import open_store
-from shared.sealing import own_key
+from shared.security.audit_signing import own_key
 from shared.settings import Settings
 
 app = application()
@@ -53,7 +54,7 @@ def restore_backup(
     manifest = Manifest.read(source)
     withdrawn = [exported(path) for path in erased or []]
     with (
-        backing.fresh(settings) as engines,
+        backups.fresh(settings) as engines,
         PlainProgress(Console(stderr=True)) as told,
     ):
         brought, lacking = sort_out(settings, manifest.keys, source, without_keys)
@@ -68,18 +69,18 @@ def restore_backup(
         )
         save(brought, settings.home / FOLDER)
         trusted = own_key(settings)
-        findings = auditing.of_database(engines.database_url, trusted)
+        findings = audit_findings.of_database(engines.database_url, trusted)
     whole = findings.whole and not restored.lost
     facts = {
         "lacking_keys": lacking,
-        "audit": auditing.to_json(findings),
+        "audit": audit_findings.to_json(findings),
         "whole": whole,
     }
-    told_all = backing.to_json(restored) | facts
+    told_all = backups.to_json(restored) | facts
     say(
         as_json,
         told_all,
-        backing.of_restored(restored, lacking, findings, bool(trusted)),
+        backups.of_restored(restored, lacking, findings, bool(trusted)),
     )
     if not whole:
         raise typer.Exit(1)

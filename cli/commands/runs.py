@@ -10,9 +10,9 @@ from rich.table import Table
 from cli.commands import application
 from cli.commands.train import report, watched
 from cli.connection import Api, connect
-from cli.progress import duration
-from cli.results import wide_console
-from cli.watching import headline
+from cli.output.progress import duration
+from cli.output.results import wide_console
+from cli.output.training_progress import headline
 from shared.domain.roles import Role
 from shared.errors import NotFound
 

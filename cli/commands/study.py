@@ -9,13 +9,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
-from cli.progress import StageProgress
-from cli.results import wide_console
+from cli.output.progress import StageProgress
+from cli.output.results import wide_console
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from shared.learning import FittedModel
-    from shared.study.report import Material
+    from shared.study.report.page import Material
     from shared.study.results import Study
 
 app = application()
@@ -88,9 +88,9 @@ def experiment(
     wanted = own.load(recipe) if own.has(recipe) else load_recipe(recipe)
 
     from shared.networks import WeightsFinder
+    from shared.study.checkpoints import FolderCache
     from shared.study.folder import LabelledFolder
-    from shared.study.keep import FolderCache
-    from shared.study.report import Material
+    from shared.study.report.page import Material
 
     labelled = LabelledFolder.open(folder)
     weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
@@ -110,7 +110,7 @@ def finish(
 ) -> Path:
     """Bundle, tables and report, the report last; returns its path."""
     from shared.study.replacing import save_bundle
-    from shared.study.report import write_report
+    from shared.study.report.page import write_report
 
     save_bundle(model, out / "bundle", synthetic=material.synthetic)
     return write_report(made, material, out)
@@ -118,9 +118,9 @@ def finish(
 
 def summary(made: "Study") -> Table:
     """The best judge by AUC of each table, the model last, and the people."""
-    from shared.study.figures import best_of_each, in_section, measure
+    from shared.study.report.figures import best_of_each, in_section, measure
+    from shared.study.report.wording import TITLES, area, area_interval, percent
     from shared.study.results import Section
-    from shared.study.wording import TITLES, area, area_interval, percent
 
     shown = Table(
         "judge",

@@ -9,11 +9,11 @@ from rich.console import Console
 
 from cli.commands import application
 from cli.connection import connect
-from cli.results import reading, sentences
-from cli.submission import CaseFile, submit_and_wait
+from cli.output.results import reading, sentences
+from cli.work.submission import CaseFile, submit_and_wait
+from shared.domain.image_source import Source
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
-from shared.domain.source import Source
 from shared.errors import InputError
 from shared.guidelines import EXAMPLE
 

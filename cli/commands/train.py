@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cli.commands import application
 from cli.connection import Api, ApiProblem, connect
-from cli.watching import follow
+from cli.output.training_progress import follow
 from shared.domain.roles import Role
 from shared.errors import InputError
 

@@ -4,9 +4,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.commands import application
-from cli.firststart import greet
+from cli.output.first_operator import greet
 from deploy.local import Event, Phase, Stack
-from shared.safety import refuse_unsafe
+from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
 app = application()

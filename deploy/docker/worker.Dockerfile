@@ -27,5 +27,5 @@ ENV PATH=/opt/sera/bin:$PATH PYTHONPATH=/srv/sera PYTHONUNBUFFERED=1 PYTHONDONTW
 WORKDIR /srv/sera
 USER 10001:10001
 HEALTHCHECK --interval=15s --timeout=10s --start-period=120s --retries=3 \
-    CMD ["sh", "-c", "test -e /tmp/ready && { python -m services.worker.alive || { kill -9 -1; exit 1; }; }"]
+    CMD ["sh", "-c", "test -e /tmp/ready && { python -m services.worker.liveness_probe || { kill -9 -1; exit 1; }; }"]
 CMD ["python", "-m", "services.worker"]

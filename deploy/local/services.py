@@ -27,7 +27,7 @@ SERVICES = (
         "worker",
         python("services.worker"),
         after=(*ENGINES, MIGRATIONS),
-        alive=python("services.worker.alive"),
+        alive=python("services.worker.liveness_probe"),
     ),
     Child("shadow", python("services.worker.shadow"), after=(*ENGINES, MIGRATIONS)),
     Child("trainer", python("services.trainer"), after=(*ENGINES, MIGRATIONS)),

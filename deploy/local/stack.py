@@ -19,8 +19,8 @@ from deploy.local.services import MIGRATIONS, SERVICES, with_trainers
 from deploy.local.state import ProcessId, StackState, clear_leftovers
 from deploy.local.supervisor import Event, Observer, Supervisor
 from deploy.local.valkey import Valkey
+from shared.observability.logs import log
 from shared.settings import Settings
-from shared.telemetry import log
 
 JOIN_S = 0.2
 OWNER_VARIABLE = "SERA_DATABASE_OWNER_URL"

@@ -13,7 +13,7 @@ from deploy.local.child import Backoff, Child, describe_exit
 from deploy.local.errors import ChildFailed
 from deploy.local.home import Home
 from deploy.local.process import Process, last_line
-from deploy.local.vigil import Vigil
+from deploy.local.watchdog import Vigil
 
 STEP_S = 0.05
 INSIST_S = 8.0

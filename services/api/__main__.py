@@ -3,9 +3,9 @@
 import uvicorn
 
 from services.api.app import create_app
-from shared import telemetry, tracing
-from shared.ledger.schema import check_schema
-from shared.safety import refuse_unsafe
+from shared.ledger.schema.compatibility import check_schema
+from shared.observability import logs, tracing
+from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
 KEEP_ALIVE_S = 75
@@ -14,7 +14,7 @@ KEEP_ALIVE_S = 75
 
 def main() -> None:
     settings = refuse_unsafe(Settings())
-    telemetry.configure("api", settings.log_level)
+    logs.configure("api", settings.log_level)
     tracing.configure("api", settings)
     check_schema(settings.database)
     uvicorn.run(

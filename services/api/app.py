@@ -7,43 +7,43 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from services.api import errors, idempotency
+from services.api import errors
 from services.api.audit.read_audit import ReadAudit
 from services.api.audit.router import router as audit
-from services.api.authentication import AuthenticationMiddleware, lifetime
 from services.api.cases.router import router as cases
 from services.api.datasets.router import router as datasets
 from services.api.decoder_pool import DecoderPool
 from services.api.dependencies import Wiring
-from services.api.headers import SafeHeaders
 from services.api.hospitals.router import router as hospitals
+from services.api.jobs.notifications import JobWatch
 from services.api.jobs.router import router as jobs
-from services.api.jobs.watch import JobWatch
 from services.api.keys.router import router as keys
-from services.api.languages import Listener
-from services.api.limits import BodyCap, Bounds
-from services.api.looks.router import router as looks
+from services.api.locales import Listener
+from services.api.middleware import idempotency
+from services.api.middleware.authentication import AuthenticationMiddleware, lifetime
+from services.api.middleware.body_limits import BodyCap, Bounds
+from services.api.middleware.client_address import ClientAddress, trusted_hosts
+from services.api.middleware.origin_policy import Site
+from services.api.middleware.security_headers import SafeHeaders
+from services.api.middleware.transactions import POOL_SIZE, Slots, TransactionMiddleware
 from services.api.models.card import router as cards
 from services.api.models.router import router as models
 from services.api.monitoring.dashboards import router as dashboards
 from services.api.monitoring.memory import AnswerCache
+from services.api.monitoring.prometheus.traffic import Traffic
 from services.api.monitoring.router import router as monitoring
-from services.api.monitoring.traffic import Traffic
-from services.api.origin import ClientAddress, trusted_hosts
 from services.api.people.router import router as people
+from services.api.previews.router import router as looks
 from services.api.queue.router import router as queue
 from services.api.reader_studies.router import router as reader_studies
 from services.api.reports.router import router as reports
-from services.api.session.bench import Bench
+from services.api.session.password_hasher import Bench
 from services.api.session.provider import Provider
 from services.api.session.routers import ROUTERS as sessions
-from services.api.site import Site
 from services.api.training.router import router as training
-from services.api.transactions import POOL_SIZE, Slots, TransactionMiddleware
-from services.api.wall.router import router as wall
+from services.api.wallboard.router import router as wall
 from services.api.web.router import router as web
 from services.api.worklist.router import router as worklist
-from shared.authenticators import Vault
 from shared.cases.accept import CaseAcceptance
 from shared.cases.admission import Admission
 from shared.cases.deidentification import Deidentifier
@@ -51,6 +51,7 @@ from shared.cases.pace import Pace
 from shared.ledger import Ledger
 from shared.objects import open_store
 from shared.queueing import CeleryDoorbell, celery_app
+from shared.security.authenticators import Vault
 from shared.settings import Settings
 from shared.version import VERSION
 

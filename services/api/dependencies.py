@@ -10,23 +10,23 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 
 from services.api.audit.read_audit import ReadAudit
 from services.api.decoder_pool import DecoderPool
-from services.api.jobs.watch import JobWatch
+from services.api.jobs.notifications import JobWatch
+from services.api.middleware.origin_policy import COOKIE, Site
+from services.api.middleware.transactions import Slot
 from services.api.monitoring.memory import AnswerCache
-from services.api.session.bench import Bench
+from services.api.session.password_hasher import Bench
 from services.api.session.provider import Provider
-from services.api.site import COOKIE, Site
-from services.api.transactions import Slot
-from shared.authenticators import Vault
 from shared.cases.accept import CaseAcceptance
 from shared.cases.deidentification import Deidentifier
 from shared.cases.pace import Pace
 from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, Role, needed_for
 from shared.errors import Forbidden
 from shared.ledger import HospitalSession, Ledger, SystemSession, Transaction
-from shared.ledger.hospitals import Caller
-from shared.ledger.idempotency import IdempotentRequest
+from shared.ledger.hospitals.repository import Caller
+from shared.ledger.idempotency.requests import IdempotentRequest
 from shared.objects import ObjectStore
 from shared.queueing import Doorbell
+from shared.security.authenticators import Vault
 from shared.settings import Settings
 
 

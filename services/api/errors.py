@@ -10,14 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
-from services.api import languages
-from services.api.headers import UNLESS_SET
-from services.api.languages import Language
-from services.api.monitoring.traffic import REFUSALS, route_of
+from services.api import locales
+from services.api.locales import Language
+from services.api.middleware.security_headers import UNLESS_SET
+from services.api.monitoring.prometheus.traffic import REFUSALS, route_of
 from shared.domain.messages import to_json
 from shared.errors import SeraError, StorageFull, Unavailable
-from shared.space import says_full
-from shared.telemetry import log
+from shared.observability.disk_space import says_full
+from shared.observability.logs import log
 
 PROBLEM = {
     "description": "A problem (RFC 9457): `code`, `detail` says the next step, `retryable`.",
@@ -73,7 +73,7 @@ def problem(
         "detail": detail,
     }
     later = {"Retry-After": str(retry_after_s)} if retryable else None
-    headers = languages.headers(language) | (
+    headers = locales.headers(language) | (
         {"WWW-Authenticate": "Bearer"} if status == 401 else later or {}
     )
     return JSONResponse(
@@ -86,7 +86,7 @@ def problem(
 
 def told(error: SeraError) -> tuple[str, Language]:
     """Its sentence in the caller's language."""
-    return languages.sentence(error.code, error.facts, str(error))
+    return locales.sentence(error.code, error.facts, str(error))
 
 
 def refusal(error: SeraError) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def install(app: FastAPI) -> None:
         ]
         wrong = said(error.errors())
         english = f"The request cannot be used: {wrong}. Correct and resend."
-        detail = languages.sentence("invalid-request", {"fields": wrong}, english)
+        detail = locales.sentence("invalid-request", {"fields": wrong}, english)
         return problem(422, "invalid-request", detail, errors=fields)
 
     @app.exception_handler(OSError)
@@ -136,7 +136,7 @@ def install(app: FastAPI) -> None:
         ):  # a form that finds no room is reported as one that cannot be read
             return of_error(StorageFull(what="temporary files"))
         code, text = PLAIN.get(error.status_code, ("http-error", str(error.detail)))
-        answer = problem(error.status_code, code, languages.sentence(code, {}, text))
+        answer = problem(error.status_code, code, locales.sentence(code, {}, text))
         if error.status_code == 405:
             answer.headers["Allow"] = ", ".join(_methods(request))
         return answer
@@ -145,8 +145,8 @@ def install(app: FastAPI) -> None:
     def unknown(request: Request, error: Exception) -> JSONResponse:
         # Starlette calls this outside of every middleware, so what they would add is added here.
         request_id: str = request.scope.get("state", {}).get("request_id", "")
-        languages.SPOKEN.set(
-            languages.preferred(request.headers.get("accept-language", ""))
+        locales.SPOKEN.set(
+            locales.preferred(request.headers.get("accept-language", ""))
         )
         log().error(
             "api.failed",

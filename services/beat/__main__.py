@@ -3,19 +3,19 @@
 import signal
 import sys
 
-from services.beat.bell import Bell
-from shared import metering, telemetry
+from services.beat.notifier import Bell
+from shared.observability import logs, metrics
+from shared.observability.readiness import announce
 from shared.queueing import celery_app
 from shared.queueing.app import Tasks
-from shared.readiness import announce
-from shared.safety import refuse_unsafe
+from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
 
 def main() -> None:
     settings = refuse_unsafe(Settings())
-    telemetry.configure("beat", settings.log_level)
-    metering.serve(settings)
+    logs.configure("beat", settings.log_level)
+    metrics.serve(settings)
     bell = Bell(
         celery_app(settings.broker), {task: pace(task, settings) for task in Tasks}
     )

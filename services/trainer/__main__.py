@@ -7,21 +7,21 @@ from uuid import UUID
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
-from services.trainer.desk import ACTOR, TrainingDesk
 from services.trainer.gate import policy_of
-from services.trainer.owner import Owner
-from services.trainer.work import Tools
-from shared import metering, telemetry, tracing
+from services.trainer.service import ACTOR, TrainingDesk
+from services.trainer.step_owner import Owner
+from services.trainer.steps import Tools
 from shared.ledger import Ledger
-from shared.ledger.heartbeat import Heartbeat
-from shared.ledger.schema import check_schema
+from shared.ledger.jobs.heartbeat import Heartbeat
+from shared.ledger.schema.compatibility import check_schema
 from shared.networks import WeightsFinder
 from shared.networks.gpus import Gpus
 from shared.objects import open_store
+from shared.observability import logs, metrics, tracing
+from shared.observability.readiness import announce
 from shared.queueing import CeleryDoorbell, Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
-from shared.readiness import announce
-from shared.safety import refuse_unsafe
+from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
 NICENESS = 10
@@ -60,9 +60,9 @@ def register(app: Celery, desk: TrainingDesk) -> None:
 def main() -> None:
     os.nice(NICENESS)
     settings = refuse_unsafe(Settings())
-    telemetry.configure("trainer", settings.log_level, worker=settings.worker_name)
+    logs.configure("trainer", settings.log_level, worker=settings.worker_name)
     tracing.configure("trainer", settings)
-    metering.serve(settings, Gpus())
+    metrics.serve(settings, Gpus())
     check_schema(settings.database)
     app = celery_app(settings.broker)
     desk = bootstrap(settings, app)

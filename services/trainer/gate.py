@@ -12,16 +12,16 @@ from services.trainer.samples import samples
 from shared.bundles import Bundle
 from shared.domain.messages import Message
 from shared.domain.models import Judgement
-from shared.domain.prediction import Prediction
+from shared.domain.results.prediction import Prediction
 from shared.errors import SeraError
 from shared.imaging import Nodule
 from shared.learning import Sample
-from shared.learning.cache import FeatureCache
+from shared.learning.features.cache import FeatureCache
 from shared.learning.progress import Progress
-from shared.ledger.labelled import LabelledImage
+from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.objects import ObjectStore
 from shared.settings import Settings
-from shared.statistics.gate import GatePolicy, Readings, weigh
+from shared.statistics.model_life.gate import GatePolicy, Readings, weigh
 
 STAGE = "gate"
 BATCH = 16

@@ -6,7 +6,7 @@ from functools import partial
 
 from shared.imaging import Framing, Nodule, Roi, crop, decode, read_outline
 from shared.learning import Sample
-from shared.ledger.labelled import LabelledImage
+from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.objects import ObjectStore
 
 

@@ -8,27 +8,27 @@ from uuid import UUID
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
+from services.worker.audit_sealing import Sealer
+from services.worker.bundle_cache import Shelf
 from services.worker.explanations import ExplanationMaker
-from services.worker.inference import InferenceService
-from services.worker.live import Follower, LiveModel
-from services.worker.preparation import Preparation, open_decoders
+from services.worker.inference.loop import InferenceService
+from services.worker.inference.preparation import Preparation, open_decoders
+from services.worker.live_model import Follower, LiveModel
 from services.worker.presence import Presence
 from services.worker.retention import Sweeper
-from services.worker.sealing import Sealer
-from services.worker.shelf import Shelf
-from shared import metering, telemetry, tracing
 from shared.engines import open_engine
 from shared.ledger import Ledger
-from shared.ledger.heartbeat import Heartbeat, Renew
-from shared.ledger.schema import check_schema
-from shared.liveness import Progress
+from shared.ledger.jobs.heartbeat import Heartbeat, Renew
+from shared.ledger.schema.compatibility import check_schema
 from shared.networks.gpus import Gpus
 from shared.objects import open_store
+from shared.observability import logs, metrics, tracing
+from shared.observability.liveness import Progress
+from shared.observability.readiness import announce
 from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
-from shared.readiness import announce
-from shared.safety import refuse_unsafe
-from shared.sealing import seal_key
+from shared.security.audit_signing import seal_key
+from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
 
@@ -144,9 +144,9 @@ def _told(progress: Progress) -> Iterator[None]:
 
 def main() -> None:
     settings = refuse_unsafe(Settings())
-    telemetry.configure("worker", settings.log_level, worker=settings.worker_name)
+    logs.configure("worker", settings.log_level, worker=settings.worker_name)
     tracing.configure("worker", settings)
-    metering.serve(settings, Gpus())
+    metrics.serve(settings, Gpus())
     check_schema(settings.database)
     progress = Progress(
         settings.alive_file, settings.stuck_after_s, settings.long_task_s

@@ -6,15 +6,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
-from services.worker.live import LiveModel
-from services.worker.preparation import Preparation
-from services.worker.shelf import Served, Shelf, SpareTaken
-from shared.bundles.explanation import Explained, HeatMap, explain
-from shared.bundles.patches import no_pause
+from services.worker.bundle_cache import Served, Shelf, SpareTaken
+from services.worker.inference.preparation import Preparation
+from services.worker.live_model import LiveModel
+from shared.bundles.explanations.explanation import Explained, HeatMap, explain
+from shared.bundles.explanations.occlusion import no_pause
 from shared.errors import SeraError, Unavailable
 from shared.imaging import Nodule
 from shared.ledger import Ledger, SystemSession
-from shared.ledger.explanations import Layer, Wanted
+from shared.ledger.cases.explanations import Layer, Wanted
 from shared.objects import ObjectStore
 
 

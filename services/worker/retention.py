@@ -7,7 +7,7 @@ from uuid import UUID
 from shared.errors import Unavailable
 from shared.ledger import Ledger
 from shared.objects import ObjectStore
-from shared.telemetry import log
+from shared.observability.logs import log
 
 ACTOR = "retention"
 CASES = 100

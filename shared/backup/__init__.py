@@ -1,13 +1,13 @@
 """Backups: the ledger at one moment and every object that it names, in a folder that grows by what is new."""
 
-from shared.backup.checking import Checked, check
+from shared.backup.create import Source, Taken, take
+from shared.backup.folder import NoBackup, Place
 from shared.backup.keys import KeysMissing
 from shared.backup.manifest import Manifest
-from shared.backup.notes import note
-from shared.backup.place import NoBackup, Place
 from shared.backup.pruning import prune
-from shared.backup.restoring import Restored, restore
-from shared.backup.taking import Source, Taken, take
+from shared.backup.restore import Restored, restore
+from shared.backup.verification import Checked, check
+from shared.backup.withdrawal_notes import note
 
 __all__ = [
     "Checked",

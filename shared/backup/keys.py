@@ -7,9 +7,9 @@ secrets of second factors.
 import hashlib
 from pathlib import Path
 
-from shared.backup.place import write
+from shared.backup.folder import write
 from shared.errors import SeraError
-from shared.keeping import raw
+from shared.security.key_files import raw
 from shared.settings import Settings
 
 FOLDER = "keys"

@@ -1,7 +1,7 @@
 """Old backups go, and with them the objects that no later one names: what was erased is gone from here then too."""
 
-from shared.backup.place import Place
-from shared.backup.taking import listed
+from shared.backup.create import listed
+from shared.backup.folder import Place
 
 
 def prune(place: Place, keep: int) -> tuple[list[str], int]:

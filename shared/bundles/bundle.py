@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.bundles.manifest import Manifest
-from shared.domain.prediction import Prediction
+from shared.domain.results.prediction import Prediction
 from shared.errors import SeraError
 from shared.imaging import Framing, Nodule
 from shared.learning import FittedModel, framing

@@ -4,8 +4,8 @@ import math
 from typing import Any
 
 from shared.bundles.bundle import Bundle
-from shared.bundles.facts import confusion
-from shared.bundles.golden import TOLERANCE
+from shared.bundles.golden_cases import TOLERANCE
+from shared.bundles.ledger_record import confusion
 from shared.cards import statements
 from shared.learning import FittedReader
 from shared.networks import get_network

@@ -11,7 +11,7 @@ import safetensors.torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shared.bundles import evidence, golden
+from shared.bundles import evidence, golden_cases
 from shared.bundles.bundle import Bundle
 from shared.bundles.errors import BundleMissing, BundleTampered, BundleUnreadable
 from shared.bundles.manifest import (
@@ -27,9 +27,13 @@ from shared.bundles.saving import write_folder
 from shared.bundles.trusted import load_classifier
 from shared.engines import Engine, open_engine
 from shared.learning import Evidence, FittedModel, FittedReader, Training
-from shared.learning.classifiers import SCORERS, OwnScorer
-from shared.learning.extractors import Extractor, HandcraftedExtractor, NetworkExtractor
-from shared.learning.fusion import Fuser
+from shared.learning.classifiers.classifiers import SCORERS, OwnScorer
+from shared.learning.classifiers.fusion import Fuser
+from shared.learning.features.extractors import (
+    Extractor,
+    HandcraftedExtractor,
+    NetworkExtractor,
+)
 from shared.learning.novelty import Novelty
 from shared.networks import TapNetwork
 from shared.recipes import HandcraftedFeatures, Recipe, read_recipe
@@ -60,8 +64,10 @@ def load(
     manifest = Manifest.from_bytes(text)
     shelf = _Shelf(folder, manifest.files)
     model = _model(manifest, shelf, engine or open_engine())
-    golden.reproduce(
-        model, golden.unpack(shelf.arrays(manifest.golden.file)), manifest.golden.scores
+    golden_cases.reproduce(
+        model,
+        golden_cases.unpack(shelf.arrays(manifest.golden.file)),
+        manifest.golden.scores,
     )
     return Bundle(digest, manifest, model)
 

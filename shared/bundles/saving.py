@@ -12,7 +12,7 @@ from pathlib import Path
 import safetensors.numpy
 import safetensors.torch
 
-from shared.bundles import evidence, golden
+from shared.bundles import evidence, golden_cases
 from shared.bundles.errors import BundleExists
 from shared.bundles.manifest import (
     CLASSES,
@@ -30,7 +30,7 @@ from shared.bundles.manifest import (
 )
 from shared.bundles.trusted import dump_classifier
 from shared.learning import Evidence, FittedModel, FittedReader
-from shared.learning.extractors import NetworkExtractor
+from shared.learning.features.extractors import NetworkExtractor
 from shared.learning.novelty import Novelty
 from shared.statistics import Sigmoid
 
@@ -66,8 +66,10 @@ def save(
         raise ValueError(
             "a bundle of today keeps its evidence, and this model has none"
         )
-    cases = golden.draw_cases(model.recipe.roi.margin)
-    contents = _contents(model, model.evidence) | {GOLDEN_FILE: golden.pack(cases)}
+    cases = golden_cases.draw_cases(model.recipe.roi.margin)
+    contents = _contents(model, model.evidence) | {
+        GOLDEN_FILE: golden_cases.pack(cases)
+    }
     scores = tuple(prediction.score for prediction in model.predict(cases))
     manifest = _manifest(
         model, model.evidence, contents, scores, synthetic, created or datetime.now(UTC)

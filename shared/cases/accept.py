@@ -6,23 +6,23 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 from uuid import UUID
 
-from shared import tracing
 from shared.cases.admission import Admission, TooMuch
 from shared.cases.deidentification import Deidentifier
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
+from shared.domain.image_source import Source
 from shared.domain.jobs import Priority
-from shared.domain.source import Source
 from shared.errors import InputError, TooLarge
 from shared.guidelines import Descriptors, to_json
 from shared.imaging import Header, Roi, inspect
 from shared.ledger import HospitalSession
-from shared.ledger.allowances import Standing
-from shared.ledger.cases import NewCase
-from shared.ledger.idempotency import IdempotentRequest
+from shared.ledger.cases.repository import NewCase
+from shared.ledger.hospitals.rate_limits import Standing
+from shared.ledger.idempotency.requests import IdempotentRequest
 from shared.objects import ObjectStore
+from shared.observability import tracing
+from shared.observability.logs import log
 from shared.queueing import Doorbell
 from shared.queueing.app import Tasks
-from shared.telemetry import log
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from shared.cases.pace import Pace
 from shared.domain.jobs import Priority
 from shared.errors import SeraError
 from shared.ledger import HospitalSession, Ledger
-from shared.ledger.allowances import Limits, Standing
+from shared.ledger.hospitals.rate_limits import Limits, Standing
 from shared.settings import Settings
 
 ACTOR = "gateway"

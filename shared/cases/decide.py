@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.domain.findings import Fact, Finding
-from shared.domain.prediction import Verdict
-from shared.domain.result import YOUDEN, Conformal
+from shared.domain.results.findings import Fact, Finding
+from shared.domain.results.prediction import Verdict
+from shared.domain.results.result import YOUDEN, Conformal
 from shared.statistics import OperatingPoint, point_for
 
 UNCERTAIN = "uncertain"

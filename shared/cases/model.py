@@ -2,7 +2,7 @@
 
 from shared.bundles import Bundle
 from shared.cases.result import ModelFacts
-from shared.domain.result import ModelReference
+from shared.domain.results.result import ModelReference
 
 
 def model_facts(bundle: Bundle, *, name: str, version: int | None) -> ModelFacts:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from shared.domain.findings import Finding
-from shared.domain.source import Source
+from shared.domain.image_source import Source
+from shared.domain.results.findings import Finding
 from shared.imaging import (
     Framing,
     Nodule,
@@ -16,7 +16,7 @@ from shared.imaging import (
     read_outline,
 )
 from shared.imaging.deidentify import burnt_in_text
-from shared.laps import lap
+from shared.observability.timings import lap
 
 Decode = Callable[[bytes, int | None], UltrasoundImage]
 """Bytes and the frame's number from 1 (None: the middle one) -> the trusted image."""

@@ -3,10 +3,16 @@
 from dataclasses import dataclass, replace
 
 from shared.cases.decide import Decision, DecisionFacts, decide
-from shared.domain.findings import Finding
-from shared.domain.fna import FnaAdvice
-from shared.domain.prediction import Prediction, Verdict
-from shared.domain.result import FoundRoi, ModelReference, Result, RoiSource, Timings
+from shared.domain.results.findings import Finding
+from shared.domain.results.fna import FnaAdvice
+from shared.domain.results.prediction import Prediction, Verdict
+from shared.domain.results.result import (
+    FoundRoi,
+    ModelReference,
+    Result,
+    RoiSource,
+    Timings,
+)
 from shared.guidelines import RULES, RuleUnknown, alternatives, recommend
 from shared.imaging.image import Box, Nodule
 from shared.statistics import OperatingPoint, ProbabilityInvalid, Sigmoid, shift_prior

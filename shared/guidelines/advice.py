@@ -2,7 +2,7 @@
 
 import math
 
-from shared.domain.fna import FnaAdvice, FnaOutcome
+from shared.domain.results.fna import FnaAdvice, FnaOutcome
 from shared.guidelines.errors import SizeInvalid
 from shared.guidelines.guideline import Level
 from shared.guidelines.wording import sentence

@@ -1,6 +1,6 @@
 """FNA advice from a risk or from descriptors: what the rest of SERA calls."""
 
-from shared.domain.fna import FnaAdvice
+from shared.domain.results.fna import FnaAdvice
 from shared.guidelines.acr import ACR_2017
 from shared.guidelines.advice import advise, undecided
 from shared.guidelines.ata import ATA_2015

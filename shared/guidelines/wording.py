@@ -1,6 +1,6 @@
 """One sentence for the doctor: the advice, the size and the threshold it was held against."""
 
-from shared.domain.fna import FnaOutcome
+from shared.domain.results.fna import FnaOutcome
 from shared.guidelines.guideline import ANY_SIZE, Level, Threshold
 
 

@@ -7,7 +7,6 @@ from shared.imaging.calipers import (
     remove_marks,
     roi_from_marks,
 )
-from shared.imaging.crop import Framing, crop
 from shared.imaging.decode import decode
 from shared.imaging.errors import (
     EmptyImage,
@@ -23,13 +22,14 @@ from shared.imaging.errors import (
     RoiTooSmall,
     UnsupportedImage,
 )
+from shared.imaging.file_type import inspect
 from shared.imaging.image import Box, Header, ImageFormat, Nodule, UltrasoundImage
-from shared.imaging.inspect import inspect
 from shared.imaging.limits import Limits
-from shared.imaging.mask import read_mask, read_outline
-from shared.imaging.normalise import to_input
-from shared.imaging.roi import Roi
-from shared.imaging.size import measured_mm
+from shared.imaging.regions.crop import Framing, crop
+from shared.imaging.regions.mask import read_mask, read_outline
+from shared.imaging.regions.normalise import to_input
+from shared.imaging.regions.roi import Roi
+from shared.imaging.regions.size import measured_mm
 
 __all__ = [
     "Box",

@@ -2,9 +2,10 @@
 
 from io import BytesIO
 
-from shared.imaging import dicom, raster
+from shared.imaging import raster
+from shared.imaging.dicom import reader
+from shared.imaging.file_type import inspect
 from shared.imaging.image import ImageFormat, UltrasoundImage
-from shared.imaging.inspect import inspect
 from shared.imaging.limits import Limits
 
 
@@ -34,5 +35,5 @@ def decode(
     header = inspect(BytesIO(data), limits)
     index = header.frame_index(frame)
     if header.format is ImageFormat.DICOM:
-        return dicom.read_image(data, header, limits, index, chosen=frame is not None)
+        return reader.read_image(data, header, limits, index, chosen=frame is not None)
     return raster.read_image(data, header.format, limits)

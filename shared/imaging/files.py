@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from shared.errors import InputError
-from shared.imaging.crop import Framing, crop
 from shared.imaging.decode import decode
 from shared.imaging.image import Nodule
-from shared.imaging.mask import read_outline
+from shared.imaging.regions.crop import Framing, crop
+from shared.imaging.regions.mask import read_outline
 
 
 class FileUnreadable(InputError):

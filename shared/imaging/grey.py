@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.domain.findings import Finding
+from shared.domain.results.findings import Finding
 
 COLOURED_CHROMA = 48
 """Difference of the strongest and the weakest channel above which a pixel counts as coloured, of 255."""

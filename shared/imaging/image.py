@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.domain.findings import Finding
+from shared.domain.results.findings import Finding
 from shared.imaging.errors import FrameAbsent
 
 

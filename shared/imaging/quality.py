@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.domain.findings import Finding
+from shared.domain.results.findings import Finding
 from shared.imaging.errors import ImageBlank
 
 Grey = NDArray[np.uint8]

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shared.domain.findings import Finding
-from shared.imaging.boundary import reading
+from shared.domain.results.findings import Finding
 from shared.imaging.errors import UnsupportedImage
 from shared.imaging.grey import scale_to_byte, to_grey
 from shared.imaging.image import Header, ImageFormat, UltrasoundImage
+from shared.imaging.library_errors import reading
 from shared.imaging.limits import Limits
 
 ORIENTATION_TAG = 0x0112

@@ -1,6 +1,6 @@
 """Classifiers, cross-validation, calibration, fusion and the fitted model."""
 
-from shared.learning.cache import FeatureCache, NoCache
+from shared.learning.classifiers.fitted import Fits
 from shared.learning.errors import (
     FeaturesNotFinite,
     GroupOnBothSides,
@@ -9,15 +9,15 @@ from shared.learning.errors import (
     TooFewSamples,
 )
 from shared.learning.evidence import Evidence, Reference
+from shared.learning.features.cache import FeatureCache, NoCache
+from shared.learning.features.stored_table import StoredTable
+from shared.learning.features.table import Skipped, precompute
 from shared.learning.fit import assemble, fit, fit_reading
-from shared.learning.fits import Fits
 from shared.learning.model import FittedModel, FittedReader, Training
-from shared.learning.phantom_samples import phantom_nodule, phantom_samples
 from shared.learning.progress import Progress, silent
-from shared.learning.sample import Sample, check_apart, check_classes
-from shared.learning.stored import StoredTable
-from shared.learning.table import Skipped, precompute
-from shared.learning.workbench import (
+from shared.learning.samples.phantoms import phantom_nodule, phantom_samples
+from shared.learning.samples.sample import Sample, check_apart, check_classes
+from shared.learning.training_context import (
     Workbench,
     build_extractor,
     fingerprint,

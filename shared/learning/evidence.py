@@ -14,10 +14,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.learning.classifiers import Labels, Scores
-from shared.learning.folds import Fold
-from shared.learning.report import decisions
-from shared.learning.validation import cross_fitted
+from shared.learning.classifiers.classifiers import Labels, Scores
+from shared.learning.validation.cross_validation import cross_fitted
+from shared.learning.validation.folds import Fold
+from shared.learning.validation.report import decisions
 from shared.statistics import (
     CalibrationBin,
     ConformalCases,

@@ -7,8 +7,7 @@ import numpy as np
 
 from shared.domain.messages import Message
 from shared.engines import Engine
-from shared.learning.cache import FeatureCache, NoCache
-from shared.learning.classifiers import (
+from shared.learning.classifiers.classifiers import (
     SCORERS,
     Labels,
     Scorer,
@@ -17,17 +16,18 @@ from shared.learning.classifiers import (
     Table,
     fit_classifier,
 )
-from shared.learning.columns import seen
+from shared.learning.classifiers.fitted import Fits, NoFits
+from shared.learning.classifiers.fusion import cross_fused, fit_fuser
 from shared.learning.evidence import gather_evidence
-from shared.learning.fits import Fits, NoFits
-from shared.learning.fusion import cross_fused, fit_fuser
+from shared.learning.features.cache import FeatureCache, NoCache
+from shared.learning.features.fold_features import seen
 from shared.learning.model import FittedModel, FittedReader, Training, of_networks
 from shared.learning.novelty import Novelty
 from shared.learning.progress import Progress, silent
-from shared.learning.report import measure, measure_reader
-from shared.learning.sample import Sample
-from shared.learning.validation import FoldDesk, OutOfFold, Reading
-from shared.learning.workbench import Workbench, fingerprint
+from shared.learning.samples.sample import Sample
+from shared.learning.training_context import Workbench, fingerprint
+from shared.learning.validation.cross_validation import FoldDesk, OutOfFold, Reading
+from shared.learning.validation.report import measure, measure_reader
 from shared.networks import WeightsFinder
 from shared.recipes import Recipe
 from shared.statistics import fit_sigmoid, youden_cutoff

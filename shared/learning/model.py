@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from shared.domain.findings import Finding
-from shared.domain.prediction import Component, Prediction, Verdict
+from shared.domain.results.findings import Finding
+from shared.domain.results.prediction import Component, Prediction, Verdict
 from shared.errors import SeraError
 from shared.imaging.image import Nodule
-from shared.laps import lap
-from shared.learning.classifiers import Scorer, Scores, Settings
-from shared.learning.columns import seen
+from shared.learning.classifiers.classifiers import Scorer, Scores, Settings
+from shared.learning.classifiers.fusion import Fuser
 from shared.learning.evidence import Evidence
-from shared.learning.extractors import Array, Extractor
-from shared.learning.fusion import Fuser
+from shared.learning.features.extractors import Array, Extractor
+from shared.learning.features.fold_features import seen
+from shared.learning.features.table import Vectors, compute_each
 from shared.learning.novelty import Novelty
-from shared.learning.table import Vectors, compute_each
+from shared.observability.timings import lap
 from shared.recipes import LEARNT, ClassifierKind, FeatureSet, NetworkFeatures, Recipe
 from shared.statistics import Sigmoid
 

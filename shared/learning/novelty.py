@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.extmath import randomized_svd
 
-from shared.learning.classifiers import Scores, Table
+from shared.learning.classifiers.classifiers import Scores, Table
 
 MAX_COMPONENTS = 64
 ROWS_PER_COMPONENT = 4

@@ -2,10 +2,11 @@
 
 import sys
 
-from shared.ledger.firststart import first_operator
+from shared.errors import SeraError
 from shared.ledger.ledger import Ledger
-from shared.ledger.migrate import migrate
-from shared.ledger.people import FIRST_NAME
+from shared.ledger.people.first_operator import first_operator
+from shared.ledger.people.repository import FIRST_NAME
+from shared.ledger.schema.migrate import migrate
 from shared.settings import Settings
 
 SOMEBODY = (
@@ -14,6 +15,14 @@ SOMEBODY = (
 
 
 def main(asked: list[str], settings: Settings) -> None:
+    """An error that says the next step ends it with that sentence."""
+    try:
+        _run(asked, settings)
+    except SeraError as error:
+        sys.exit(str(error))
+
+
+def _run(asked: list[str], settings: Settings) -> None:
     if asked == ["migrate"]:
         migrate(settings.database_owner)
     elif asked == ["operator"]:

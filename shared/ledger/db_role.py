@@ -1,7 +1,7 @@
 """The database role that a transaction has: the system's, or one hospital's.
 
 The login of the services sees no rows at all. A transaction takes on the role of the system or of a hospital, and
-row-level security (migration 0005) does the rest, whatever a query forgets.
+row-level security (`migrations/initial`) does the rest, whatever a query forgets.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from shared.errors import Unavailable
-from shared.ledger.faults import named
+from shared.ledger.database_errors import named
 
 SYSTEM_ROLE = "sera_house"
 HOSPITAL_ROLE = "sera_hospital"

@@ -2,26 +2,26 @@
 
 from uuid import UUID
 
-from shared.ledger.allowances import Allowance
-from shared.ledger.audit import AuditTrail
-from shared.ledger.cases import Cases
+from shared.ledger.audit.repository import AuditTrail
+from shared.ledger.audit.seals import Seals
+from shared.ledger.cases.erasures import Erasures
+from shared.ledger.cases.explanations import Explanations
+from shared.ledger.cases.orphaned_objects import Orphans
+from shared.ledger.cases.outcomes import Outcomes
+from shared.ledger.cases.repository import Cases
+from shared.ledger.cases.similar_cases import SimilarCases
+from shared.ledger.cases.worklist import Worklist
 from shared.ledger.db_role import DatabaseRole
-from shared.ledger.erasures import Erasures
-from shared.ledger.explanations import Explanations
-from shared.ledger.jobs import Jobs
-from shared.ledger.keys import Keys
-from shared.ledger.observations import Observations
-from shared.ledger.orphans import Orphans
-from shared.ledger.outcomes import Outcomes
-from shared.ledger.people import People
-from shared.ledger.reader_studies import ReaderStudies
-from shared.ledger.readings import Readings
-from shared.ledger.receipts import Receipts
-from shared.ledger.seals import Seals
-from shared.ledger.similar import SimilarCases
+from shared.ledger.hospitals.api_keys import Keys
+from shared.ledger.hospitals.rate_limits import Allowance
+from shared.ledger.idempotency.receipts import Receipts
+from shared.ledger.jobs.repository import Jobs
+from shared.ledger.monitoring.observations import Observations
+from shared.ledger.monitoring.wallboard import Wall
+from shared.ledger.people.repository import People
+from shared.ledger.reader_studies.readings import Readings
+from shared.ledger.reader_studies.repository import ReaderStudies
 from shared.ledger.transaction import LedgerSession, Transaction, repository
-from shared.ledger.wall import Wall
-from shared.ledger.worklist import Worklist
 
 
 class HospitalSession(LedgerSession):

@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from shared.ledger.audit import AuditTrail, write_all
+from shared.ledger.audit.repository import AuditTrail, write_all
 from shared.ledger.db_role import SYSTEM, DatabaseRole, reachable
-from shared.telemetry import log
+from shared.observability.logs import log
 
 Made = TypeVar("Made")
 Result = TypeVar("Result")
@@ -55,7 +55,7 @@ class Transaction:
             return statement(self._session)
 
     def note_role(self, role: DatabaseRole) -> None:
-        """Note a role that a statement has taken on by itself (`shared.ledger.authentication`)."""
+        """Note a role that a statement has taken on by itself (`shared.ledger.hospitals.authentication`)."""
         self._role = role
 
     def add_audit_trail(self, trail: AuditTrail) -> None:

@@ -1,6 +1,6 @@
 """A card for each CNN, the registry, weights and feature taps."""
 
-from shared.networks import (
+from shared.networks.architectures import (
     alexnet,
     densenet,
     inception,
@@ -33,7 +33,7 @@ from shared.networks.errors import (
 from shared.networks.gradcam import ClassActivation, grad_cam
 from shared.networks.registry import Network, blank, get_network, list_networks, network
 from shared.networks.tapped import TapNetwork, log_odds, new_head, pretrained_stages
-from shared.networks.weights import WeightsFinder, digest_of, load_weights
+from shared.networks.weights.finding import WeightsFinder, digest_of, load_weights
 
 __all__ = [
     "IMAGENET",

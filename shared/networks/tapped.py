@@ -11,7 +11,7 @@ from shared.networks.card import REGIONS, Card, Tap
 from shared.networks.errors import TapUnknown, WeightsUnreadable
 from shared.networks.pooling import nodule_regions, pooled
 from shared.networks.registry import blank, get_network
-from shared.networks.weights import WeightsFinder, digest_of, load_weights
+from shared.networks.weights.finding import WeightsFinder, digest_of, load_weights
 
 CLASSES = 2
 """Benign, malignant."""

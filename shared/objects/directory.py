@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from shared.objects.errors import ObjectMissing, os_errors_named
 from shared.objects.keys import check_key, check_prefix, is_key
-from shared.streams import Readable, Writable
+from shared.objects.streams import Readable, Writable
 
 PARTIAL = ".partial"
 CHUNK_BYTES = 1 << 20

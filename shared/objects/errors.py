@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.errors import InputError, NotFound, SeraError, StorageFull, Unavailable
-from shared.space import says_full
+from shared.observability.disk_space import says_full
 
 
 class ObjectsUnavailable(Unavailable):

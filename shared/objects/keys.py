@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from shared.objects.errors import KeyInvalid
-from shared.streams import Readable, Seekable
+from shared.objects.streams import Readable, Seekable
 
 _PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}"
 _KEY = re.compile(rf"{_PART}(/{_PART})*")

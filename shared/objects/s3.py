@@ -14,7 +14,7 @@ from shared.errors import SeraError, StorageFull
 from shared.objects.bucket import Bucket
 from shared.objects.errors import ObjectMissing, ObjectsRefused, ObjectsUnavailable
 from shared.objects.keys import check_key, check_prefix
-from shared.streams import Seekable
+from shared.objects.streams import Seekable
 
 CONNECT_TIMEOUT_S = 3.0
 VALUE_S = 60.0

@@ -15,8 +15,8 @@ from shared.objects.errors import (
     os_errors_named,
 )
 from shared.objects.keys import KeyStore
-from shared.space import says_full
-from shared.streams import Readable, Writable
+from shared.objects.streams import Readable, Writable
+from shared.observability.disk_space import says_full
 
 CHUNK_BYTES = 1 << 20
 SPOOL_IN_MEMORY_BYTES = 8 << 20

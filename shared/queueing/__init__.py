@@ -2,6 +2,6 @@
 
 from shared.queueing.app import Queues, celery_app
 from shared.queueing.doorbell import CeleryDoorbell, Doorbell
-from shared.queueing.solo import run_solo
+from shared.queueing.solo_worker import run_solo
 
 __all__ = ["CeleryDoorbell", "Doorbell", "Queues", "celery_app", "run_solo"]

@@ -9,8 +9,8 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from shared.errors import Unavailable
+from shared.observability.logs import log
 from shared.queueing.app import Tasks, redis_client
-from shared.telemetry import log
 
 SILENCE_S = 2.0
 LOST = (OperationalError, RedisError, OSError)

@@ -1,5 +1,6 @@
 """Which networks, taps, classifiers, fusion and cut-off: TOML files, read into frozen dataclasses."""
 
+from shared.recipes.directory import Refused, Shelf
 from shared.recipes.errors import (
     RecipeFileRefused,
     RecipeInvalid,
@@ -9,6 +10,7 @@ from shared.recipes.errors import (
     RecipeUnknown,
 )
 from shared.recipes.library import list_recipes, load_recipe
+from shared.recipes.parser import read_recipe
 from shared.recipes.parts import (
     LEARNT,
     Calibration,
@@ -34,9 +36,7 @@ from shared.recipes.parts import (
     TuningPlan,
     Validation,
 )
-from shared.recipes.reading import read_recipe
 from shared.recipes.recipe import Recipe
-from shared.recipes.shelf import Refused, Shelf
 
 __all__ = [
     "LEARNT",

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 from shared.recipes.errors import RecipeInvalid, RecipeUnknown
-from shared.recipes.reading import read_recipe
+from shared.recipes.parser import read_recipe
 from shared.recipes.recipe import Recipe
 
 _FOLDER = Path(__file__).parent

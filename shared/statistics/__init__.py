@@ -1,39 +1,24 @@
 """Metrics with their intervals and tests. The positive class is always malignant (1), and scores rise with risk."""
 
-from shared.statistics.agreement import (
-    Kappa,
-    KappaWeights,
-    cohen_kappa,
-    fleiss_kappa,
-    kappa_words,
-)
-from shared.statistics.calibration import (
-    CalibrationBin,
-    ObservedExpected,
-    Sigmoid,
-    brier,
-    calibration_curve,
-    expected_calibration_error,
-    fit_sigmoid,
-    observed_expected,
-    shift_prior,
-)
-from shared.statistics.conformal import (
-    ClassCoverage,
-    ConformalCases,
-    ConformalCoverage,
-    conformal_coverage,
-)
 from shared.statistics.confusion import ConfusionTable, Measure, Proportion
-from shared.statistics.delong import PairedTest, Scale, delong_interval, delong_test
-from shared.statistics.drift import (
-    Drift,
-    DriftState,
-    KsTest,
-    Stability,
-    components_drift,
-    drift,
-    tally,
+from shared.statistics.discrimination.delong import (
+    PairedTest,
+    Scale,
+    delong_interval,
+    delong_test,
+)
+from shared.statistics.discrimination.operating_points import (
+    OperatingPoint,
+    SensitivityCutoff,
+    point_for,
+    predictive_values,
+    sensitivity_cutoff,
+)
+from shared.statistics.discrimination.roc import (
+    RocCurve,
+    roc_auc,
+    roc_curve,
+    youden_cutoff,
 )
 from shared.statistics.errors import (
     ConstantScores,
@@ -47,13 +32,6 @@ from shared.statistics.errors import (
     ScoresInvalid,
     SingleClass,
 )
-from shared.statistics.gee import (
-    GeeFit,
-    GeeRate,
-    GeeRates,
-    GeeTest,
-    gee_rates,
-)
 from shared.statistics.intervals import (
     Interval,
     IntervalMethod,
@@ -61,18 +39,50 @@ from shared.statistics.intervals import (
     logit_wald,
     wilson,
 )
-from shared.statistics.multireader import MultiReader, obuchowski_rockette
-from shared.statistics.operating import (
-    OperatingPoint,
-    SensitivityCutoff,
-    point_for,
-    predictive_values,
-    sensitivity_cutoff,
+from shared.statistics.model_life.drift import (
+    Drift,
+    DriftState,
+    KsTest,
+    Stability,
+    components_drift,
+    drift,
+    tally,
 )
-from shared.statistics.paired import McNemarTest, compare_rates, mcnemar
-from shared.statistics.published import tables_behind
-from shared.statistics.roc import RocCurve, roc_auc, roc_curve, youden_cutoff
-from shared.statistics.sites import Area, Rate, SiteRates, rates_by_site
+from shared.statistics.model_life.sites import Area, Rate, SiteRates, rates_by_site
+from shared.statistics.published_rates import tables_behind
+from shared.statistics.readers.agreement import (
+    Kappa,
+    KappaWeights,
+    cohen_kappa,
+    fleiss_kappa,
+    kappa_words,
+)
+from shared.statistics.readers.gee import (
+    GeeFit,
+    GeeRate,
+    GeeRates,
+    GeeTest,
+    gee_rates,
+)
+from shared.statistics.readers.multireader import MultiReader, obuchowski_rockette
+from shared.statistics.readers.paired import McNemarTest, compare_rates, mcnemar
+from shared.statistics.reliability.calibration import (
+    CalibrationBin,
+    ObservedExpected,
+    Sigmoid,
+    brier,
+    calibration_curve,
+    expected_calibration_error,
+    fit_sigmoid,
+    observed_expected,
+    shift_prior,
+)
+from shared.statistics.reliability.conformal import (
+    ClassCoverage,
+    ConformalCases,
+    ConformalCoverage,
+    conformal_coverage,
+)
 
 __all__ = [
     "Area",

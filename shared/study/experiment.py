@@ -19,12 +19,17 @@ from shared.learning import (
     fingerprint,
     framing,
 )
-from shared.learning.classifiers import Scores
-from shared.learning.fusion import cross_fused
-from shared.learning.report import decisions
+from shared.learning.classifiers.classifiers import Scores
+from shared.learning.classifiers.fusion import cross_fused
 from shared.learning.tuning import TunedColumns
 from shared.learning.tuning.errors import TuningDiverged
-from shared.learning.validation import OutOfFold, Reading, common, cross_fitted
+from shared.learning.validation.cross_validation import (
+    OutOfFold,
+    Reading,
+    common,
+    cross_fitted,
+)
+from shared.learning.validation.report import decisions
 from shared.networks import WeightsFinder
 from shared.recipes import (
     FusionRule,

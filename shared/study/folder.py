@@ -11,12 +11,12 @@ from typing import Self
 
 import numpy as np
 
-from shared.domain.training import Split
+from shared.domain.datasets.manifest import MANIFEST, read_manifest, reader_columns
+from shared.domain.datasets.manifest import Row as Line
+from shared.domain.training.states import Split
 from shared.imaging import Framing
 from shared.imaging.files import FileUnreadable, read_file, read_nodule
 from shared.learning import GroupOnBothSides, Sample, check_apart
-from shared.manifest import MANIFEST, read_manifest, reader_columns
-from shared.manifest import Row as Line
 from shared.statistics import ConstantScores, SingleClass, youden_cutoff
 from shared.study.errors import NothingToStudy, RowInvalid
 from shared.study.results import Flags, Row, Scores, Section

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from shared.learning.validation import Reading
+from shared.learning.validation.cross_validation import Reading
 from shared.networks import WeightsFinder, get_network
 from shared.recipes import (
     LEARNT,

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.learning.table import Skipped
+from shared.learning.features.table import Skipped
 from shared.recipes import Recipe
 
 Scores = NDArray[np.float64]

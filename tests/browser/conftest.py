@@ -23,14 +23,14 @@ from playwright.sync_api import (
 from sqlalchemy import text
 
 from deploy.local import Backoff, Event, Stack
-from services.api.authentication import lifetime
-from services.api.site import COOKIE
+from services.api.middleware.authentication import lifetime
+from services.api.middleware.origin_policy import COOKIE
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
-from shared.ledger.people import Person
+from shared.ledger.people.repository import Person
 from tests.browser.chromium import HOW, find_chromium
 from tests.e2e.stage import Stage, free_port
-from tests.signing_in import PASSWORD
+from tests.support.sign_in import PASSWORD
 
 DESK = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}

@@ -4,7 +4,7 @@ from typing import Any
 from playwright.sync_api import Page, Route, expect
 
 from shared.domain.roles import Role
-from tests.builders import png
+from tests.support.builders import png
 
 expect.set_options(timeout=40_000)
 UNREADABLE = b"\x89PNG\r\n\x1a\n" + b"spoilt" * 40

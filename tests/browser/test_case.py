@@ -13,8 +13,8 @@ from playwright.sync_api import expect
 
 from shared.domain.roles import Role
 from shared.guidelines import EXAMPLE
-from tests.builders import encode, png
-from tests.signing_in import PASSWORD
+from tests.support.builders import encode, png
+from tests.support.sign_in import PASSWORD
 
 PATIENCE_MS = 60_000
 ROI = '{"polygon": [[40, 36], [84, 30], [104, 66], [80, 100], [44, 92]]}'

@@ -7,11 +7,11 @@ import pyotp
 import pytest
 from playwright.sync_api import expect
 
-from shared.authenticators import RECOVERY_CODES
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
-from tests.builders import CASE
-from tests.signing_in import NEW
+from shared.security.authenticators import RECOVERY_CODES
+from tests.support.builders import CASE
+from tests.support.sign_in import NEW
 
 HOUSE = ("hospitals", "hospitals/north", "people", "keys")
 SECTIONS = (*HOUSE, "datasets", "runs", "models", "queue", "monitoring", "audit")

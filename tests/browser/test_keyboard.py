@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from shared.domain.roles import Role
 from tests.browser.test_new_case import CASE, PATIENCE_MS, box_of, case_of, image
-from tests.signing_in import PASSWORD
+from tests.support.sign_in import PASSWORD
 
 MOST_STOPS = 60
 FOCUSED = "each => each === document.activeElement && each.matches(':focus-visible')"

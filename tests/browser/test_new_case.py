@@ -17,8 +17,8 @@ from shared.guidelines import (
 )
 from shared.phantoms import draw
 from shared.phantoms.camera import photograph
-from tests.builders import Screen, dicom_file, encode, png
-from tests.integration.api.test_looks import calibrated
+from tests.integration.api.test_previews import calibrated
+from tests.support.builders import Screen, dicom_file, encode, png
 
 CASE = re.compile(r"/cases/([0-9a-f-]{36})$")
 PATIENCE_MS = 60_000

@@ -2,7 +2,7 @@ import pytest
 from playwright.sync_api import expect
 
 from shared.domain.roles import Role
-from tests.signing_in import NEW, PASSWORD
+from tests.support.sign_in import NEW, PASSWORD
 
 
 def test_whoever_comes_without_a_session_signs_in_and_gets_where_they_were_going(

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, Response, expect
 
 from shared.domain.roles import Role
-from tests.builders import png
+from tests.support.builders import png
 
 expect.set_options(timeout=60_000)
 HOSPITAL = "studying"

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from shared.domain.roles import Role
-from tests.builders import png
+from tests.support.builders import png
 
 WALL = {"width": 1920, "height": 1080}
 LEAST_VMIN = 4

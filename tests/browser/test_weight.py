@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.pages import SIGN_IN, WAYS, heard, paths, weighed
 from shared.domain.roles import Role
+from trials.benchmarks.pages import SIGN_IN, WAYS, heard, paths, weighed
 
 MOST_BYTES = 200_000
 FIRST = {

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from shared.domain.jobs import Reason
 from shared.domain.roles import Role
-from shared.ledger.queue import Failure
-from tests.builders import png
+from shared.ledger.jobs.queue import Failure
+from tests.support.builders import png
 
 HOME = "seoul-worklist"
 NUMBERS = ("W-1", "W-2", "V-3")

@@ -16,9 +16,9 @@ from rich.console import Console
 
 from cli.commands.train import request
 from cli.connection import Api, ApiProblem
-from cli.demonstration import png
-from cli.submission import CaseFile, submit, submit_and_wait, wait
-from cli.watching import follow
+from cli.demo.cases import png
+from cli.output.training_progress import follow
+from cli.work.submission import CaseFile, submit, submit_and_wait, wait
 from shared.phantoms import draw
 
 URL = os.environ.get("SERA_URL", "")

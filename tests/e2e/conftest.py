@@ -14,8 +14,8 @@ from PIL import Image
 
 from deploy.local import Backoff, Event, Stack
 from shared.phantoms import draw
-from tests.builders import png
 from tests.e2e.stage import QUICK_RECIPE, Changeover, Hospital, Stage, free_port
+from tests.support.builders import png
 
 LABELLED = range(500, 560)
 """Seeds of the phantoms that the second model learns from."""

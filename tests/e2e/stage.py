@@ -23,13 +23,13 @@ import sqlalchemy as sa
 
 from cli.connection import create_key
 from deploy.local import Event, Phase, Stack
-from shared.bundles.depot import publish
+from shared.bundles.storage import publish
 from shared.domain.jobs import FINAL
 from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.objects import open_store
 from shared.settings import Settings
-from tests.builders import form
+from tests.support.builders import form
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 400.0

@@ -19,8 +19,8 @@ from moto.server import ThreadedMotoServer
 from deploy.local import StackState
 from deploy.local.errors import StackNotRunning
 from shared.objects import open_store
-from tests.builders import png
 from tests.e2e.stage import command, free_port, publish_live, sera, surroundings, until
+from tests.support.builders import png
 
 pytestmark = pytest.mark.long
 

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from shared.phantoms import draw
-from tests.builders import png
 from tests.e2e.stage import Hospital, Stage
+from tests.support.builders import png
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from deploy.chaos.cases import SPOILT_EVERY
 from tests.e2e.stage import command, surroundings
+from trials.chaos.cases import SPOILT_EVERY
 
 CASES_SHORT = 24
 CASES_LONG = 100

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from shared.phantoms import draw
-from tests.builders import png
 from tests.e2e.stage import ROOT, Changeover, Stage
+from tests.support.builders import png
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 

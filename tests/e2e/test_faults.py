@@ -43,7 +43,8 @@ def shifted(child: Child) -> Child:
     """The same service with a wall clock that is a day off."""
     module = child.command[-1]
     return replace(
-        child, command=python("tests.shifted", str(OFF_S[child.name]), module)
+        child,
+        command=python("tests.support.shifted_clock", str(OFF_S[child.name]), module),
     )
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.builders import png
 from tests.e2e.stage import Hospital, Stage, until
+from tests.support.builders import png
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 

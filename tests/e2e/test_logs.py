@@ -3,8 +3,8 @@
 from typing import Any
 
 from shared.phantoms import draw
-from tests.builders import dicom_file, form, png
 from tests.e2e.stage import Hospital, Stage
+from tests.support.builders import dicom_file, form, png
 
 TELLTALE = "telltale"
 SIZE = 97.31

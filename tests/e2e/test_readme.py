@@ -23,8 +23,8 @@ from cli.app import app, main
 from cli.connection import LOCAL_HOSPITAL, create_key
 from shared.domain.roles import Role
 from shared.phantoms import draw
-from tests.builders import png
 from tests.e2e.stage import ROOT, Stage
+from tests.support.builders import png
 
 README = (ROOT / "README.md").read_text()
 SHELL = re.compile(

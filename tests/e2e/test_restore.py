@@ -19,12 +19,11 @@ import pytest
 from cli.connection import create_key
 from deploy.local import StackState
 from deploy.local.errors import StackNotRunning
-from shared.authenticators import Vault
 from shared.domain.roles import Role
 from shared.ledger import Ledger
-from shared.passwords import hashed
+from shared.security.authenticators import Vault
+from shared.security.passwords import hashed
 from shared.settings import Settings
-from tests.builders import png
 from tests.e2e.stage import (
     Hospital,
     command,
@@ -34,6 +33,7 @@ from tests.e2e.stage import (
     surroundings,
     until,
 )
+from tests.support.builders import png
 
 pytestmark = pytest.mark.long
 

@@ -17,8 +17,8 @@ from shared.domain.roles import Role
 from shared.imaging import Framing, Roi, crop, decode
 from shared.objects import open_store
 from shared.phantoms import draw
-from tests.builders import png
 from tests.e2e.stage import Changeover, Hospital, Stage, until
+from tests.support.builders import png
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for a model to be trained
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from shared.domain.training import ENDED
+from shared.domain.training.states import ENDED
 from shared.phantoms import draw
-from tests.builders import png
 from tests.e2e.stage import Changeover, Hospital, Stage, until
+from tests.support.builders import png
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -12,11 +12,11 @@ from shared.engines import EagerEngine
 from shared.errors import SeraError
 from shared.imaging import ImageFormat, Roi, UltrasoundImage, crop
 from shared.learning import Workbench, check_apart, phantom_samples
-from shared.learning.cache import NoCache
-from shared.learning.extractors import NetworkExtractor
+from shared.learning.features.cache import NoCache
+from shared.learning.features.extractors import NetworkExtractor
 from shared.networks import TapNetwork, WeightsFinder, get_network
 from shared.recipes import NetworkFeatures, read_recipe
-from tests.builders import SMALL_RECIPE
+from tests.support.builders import SMALL_RECIPE
 
 BY_FORMULA = read_recipe({**SMALL_RECIPE, "features": [{"families": ["shape"]}]})
 NOWHERE = WeightsFinder(None, Path("nowhere"), download=False)

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from cachetools import FIFOCache
 
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession
-from shared.ledger.hospitals import Caller
+from shared.ledger.hospitals.repository import Caller
 
 REMEMBERED = 100_000
 Subject = tuple[UUID, UUID | None]

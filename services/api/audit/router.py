@@ -16,7 +16,7 @@ from services.api.dependencies import (
     WiringDep,
 )
 from services.api.text import PlainText
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 LINES = "application/x-ndjson"

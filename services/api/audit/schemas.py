@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from shared.domain.proof import Fault
+from shared.domain.audit.verification import Fault
 
 
 class EventView(BaseModel):

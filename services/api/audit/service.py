@@ -11,19 +11,19 @@ from uuid import UUID
 
 from services.api.audit.schemas import EventView, FaultView, ProofView, StretchView
 from services.api.dependencies import CallerSession
-from services.api.hospitals.named import Names
+from services.api.hospitals.lookup import Names
 from services.api.jobs.service import CursorInvalid
-from services.api.languages import sentence
-from shared.domain.chain import HOUSE, chain_of
-from shared.domain.events import Event
-from shared.domain.proof import Finding, Stretch
+from services.api.locales import sentence
+from shared.domain.audit.chain import HOUSE, chain_of
+from shared.domain.audit.events import Event
+from shared.domain.audit.verification import Finding, Stretch
 from shared.errors import NotFound
 from shared.ledger import Ledger, SystemSession
-from shared.ledger.audit import Entry, Recorded, Wanted
-from shared.ledger.exporting import Trail
-from shared.ledger.hospitals import Caller
-from shared.ledger.proving import Place, Prover
-from shared.sealing import own_key, signed
+from shared.ledger.audit.export import Trail
+from shared.ledger.audit.repository import Entry, Recorded, Wanted
+from shared.ledger.audit.verification import Place, Prover
+from shared.ledger.hospitals.repository import Caller
+from shared.security.audit_signing import own_key, signed
 from shared.settings import Settings
 
 PROVE_S = 2.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.domain.fna import FnaAdvice
+from shared.domain.results.fna import FnaAdvice
 from shared.guidelines import (
     EXAMPLE,
     GUIDELINES,

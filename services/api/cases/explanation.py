@@ -4,13 +4,18 @@ from uuid import UUID
 
 from fastapi import Response
 
-from services.api.cases.explained import Deletion, ExplanationView, MapView, Region
+from services.api.cases.explanation_view import (
+    Deletion,
+    ExplanationView,
+    MapView,
+    Region,
+)
 from services.api.dependencies import Wiring
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.errors import Conflict, NotFound, SeraError
 from shared.ledger import HospitalSession
-from shared.ledger.explanations import Explanation, Layer
-from shared.ledger.hospitals import Caller
+from shared.ledger.cases.explanations import Explanation, Layer
+from shared.ledger.hospitals.repository import Caller
 from shared.queueing.app import Tasks
 
 LATER = {"Retry-After": "2"}

@@ -8,11 +8,11 @@ from fastapi import Response
 from numpy.typing import NDArray
 
 from services.api.dependencies import Wiring
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.errors import NotFound
 from shared.ledger import HospitalSession
-from shared.ledger.cases import Case
-from shared.ledger.hospitals import Caller
+from shared.ledger.cases.repository import Case
+from shared.ledger.hospitals.repository import Caller
 
 
 class CasePicture:

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
-from services.api.cases.erasing import erase
-from services.api.cases.explained import ExplanationView
+from services.api.cases.erasure import erase
 from services.api.cases.explanation import LATER, ExplanationService
+from services.api.cases.explanation_view import ExplanationView
 from services.api.cases.picture import CasePicture
 from services.api.cases.schemas import (
     CaseView,
@@ -33,8 +33,8 @@ from services.api.dependencies import (
 from services.api.text import BatchLabel, OptionalText
 from shared.cases.accept import Submission
 from shared.domain.erasure import Ground
+from shared.domain.image_source import Source
 from shared.domain.jobs import Priority
-from shared.domain.source import Source
 from shared.guidelines import EXAMPLE, describe
 from shared.imaging import Roi
 from shared.ledger import HospitalSession

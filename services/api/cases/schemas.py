@@ -9,10 +9,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from services.api.cases.assessment import DescriptorsView, ReaderAssessment
 from services.api.text import OptionalText
 from shared.domain.erasure import Ground
+from shared.domain.image_source import Source
 from shared.domain.jobs import JobState
 from shared.domain.outcomes import OutcomeSource
-from shared.domain.source import Source
-from shared.ledger.outcomes import Outcome
+from shared.ledger.cases.outcomes import Outcome
 
 EARLIEST_ZONE = timedelta(hours=14)
 """The day begins first at UTC+14; a date is in the future only if it is nowhere on Earth yet."""

@@ -13,11 +13,12 @@ from services.api.cases.schemas import (
     outcome_view,
 )
 from shared.cases.accept import AcceptedCase
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState
 from shared.errors import NotFound
-from shared.ledger import HospitalSession, outcomes
-from shared.ledger.hospitals import Caller
+from shared.ledger import HospitalSession
+from shared.ledger.cases import outcomes
+from shared.ledger.hospitals.repository import Caller
 
 
 def receipt(accepted: AcceptedCase) -> Receipt:

@@ -4,11 +4,11 @@ from uuid import UUID
 
 from services.api.audit.read_audit import ReadAudit
 from services.api.cases.schemas import SimilarCase, SimilarView, outcome_view
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.errors import NotFound
 from shared.ledger import HospitalSession
-from shared.ledger.hospitals import Caller
-from shared.ledger.similar import Neighbour
+from shared.ledger.cases.similar_cases import Neighbour
+from shared.ledger.hospitals.repository import Caller
 
 NO_RESULT = "no-result"
 NO_EMBEDDING = "model-without-embedding"

@@ -14,11 +14,11 @@ from services.api.datasets.content import Content, ImageFiles, Kept, as_came, kn
 from services.api.datasets.schemas import BatchReport, BatchRow, Facts, report
 from services.api.datasets.service import find, offered
 from services.api.errors import refusal, said
+from shared.domain.datasets.manifest import NO_CSV, ManifestInvalid, Row, parse_table
 from shared.errors import InputError, SeraError
 from shared.ledger import SystemSession
-from shared.ledger.drafts import Reception
-from shared.ledger.idempotency import IdempotentRequest
-from shared.manifest import NO_CSV, ManifestInvalid, Row, parse_table
+from shared.ledger.datasets.drafts import Reception
+from shared.ledger.idempotency.requests import IdempotentRequest
 
 AT_ONCE = 8
 """Files stored at once: each waits for the disk."""

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from shared.ledger.composition import By, Part
+from shared.ledger.datasets.composition import By, Part
 
 
 class PartView(BaseModel):

@@ -10,7 +10,7 @@ from shared.errors import Unavailable
 from shared.imaging import decode
 from shared.imaging.deidentify import Cleaned
 from shared.ledger import SystemSession
-from shared.ledger.cleanings import Cleaning
+from shared.ledger.cases.cleaned_files import Cleaning
 from shared.objects import ObjectStore
 
 

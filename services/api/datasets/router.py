@@ -48,9 +48,9 @@ from services.api.dependencies import (
     TransactionDep,
     WiringDep,
 )
-from services.api.editing import IfMatch, tagged
+from services.api.etags import IfMatch, tagged
 from services.api.text import OptionalText
-from shared.domain.training import Split
+from shared.domain.training.states import Split
 from shared.ledger import SystemSession
 
 router = APIRouter(prefix="/v1", tags=["datasets"])

@@ -8,11 +8,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.api.text import OptionalText, PlainText
-from shared.domain.training import Split
-from shared.ledger.datasets import Dataset, Share
-from shared.ledger.drafts import Parted, Reception
-from shared.ledger.labelled import LabelledImage
-from shared.ledger.versions import Difference, Frozen, Version
+from shared.domain.training.states import Split
+from shared.ledger.datasets.drafts import Parted, Reception
+from shared.ledger.datasets.labelled_image import LabelledImage
+from shared.ledger.datasets.repository import Dataset, Share
+from shared.ledger.datasets.versions import Difference, Frozen, Version
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]*")
 MOST_HASHES = 10_000

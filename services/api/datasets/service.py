@@ -32,12 +32,12 @@ from services.api.datasets.schemas import (
 from services.api.errors import refusal
 from shared.errors import Conflict, InputError
 from shared.ledger import SystemSession
-from shared.ledger.consents import Taken
-from shared.ledger.datasets import Dataset, DatasetUnknown
-from shared.ledger.editing import Tags
-from shared.ledger.idempotency import IdempotentRequest
-from shared.ledger.labelled import LabelledImage
-from shared.ledger.pseudonyms import Pseudonyms
+from shared.ledger.datasets.consents import Taken
+from shared.ledger.datasets.labelled_image import LabelledImage
+from shared.ledger.datasets.pseudonyms import Pseudonyms
+from shared.ledger.datasets.repository import Dataset, DatasetUnknown
+from shared.ledger.edit_conflicts import Tags
+from shared.ledger.idempotency.requests import IdempotentRequest
 
 TEST_SHARE = 0.2
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.api.hospitals.schemas import CutoffView, LiveView, Rate, ReferralView
-from services.api.languages import sentence
-from shared.ledger.hospitals import Hospital
-from shared.ledger.models import Model
+from services.api.locales import sentence
+from shared.ledger.hospitals.repository import Hospital
+from shared.ledger.models.repository import Model
 from shared.statistics import OperatingPoint, point_for, predictive_values
 
 CLASSES = ("benign", "malignant")

@@ -12,7 +12,7 @@ from services.api.dependencies import (
     WiringDep,
     hospital_of,
 )
-from services.api.editing import IfMatch, tagged
+from services.api.etags import IfMatch, tagged
 from services.api.hospitals.schemas import (
     HospitalChange,
     HospitalView,

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from services.api.hospitals.expected import Live, expected, notes
-from services.api.hospitals.limits import check
 from services.api.hospitals.schemas import HospitalView
+from services.api.hospitals.validation import check
 from shared.ledger import SystemSession
-from shared.ledger.editing import Tags
-from shared.ledger.erasures import Due
-from shared.ledger.hospitals import SETTINGS, Hospital
+from shared.ledger.cases.erasures import Due
+from shared.ledger.edit_conflicts import Tags
+from shared.ledger.hospitals.repository import SETTINGS, Hospital
 from shared.settings import Settings
 
 

@@ -17,7 +17,7 @@ from services.api.dependencies import (
     TransactionDep,
     WiringDep,
 )
-from services.api.jobs.rerunning import rerun, rerun_all
+from services.api.jobs.rerun import rerun, rerun_all
 from services.api.jobs.schemas import JobPage, JobView, Reruns
 from services.api.jobs.service import JobService, etag
 from services.api.text import PlainText

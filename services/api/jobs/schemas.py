@@ -6,13 +6,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.languages import word
-from shared.domain.findings import Finding
+from services.api.locales import word
 from shared.domain.jobs import JobState
-from shared.domain.prediction import Component, Verdict
-from shared.domain.result import Conformal, ModelReference, Result, Timings
+from shared.domain.results.findings import Finding
+from shared.domain.results.prediction import Component, Verdict
+from shared.domain.results.result import Conformal, ModelReference, Result, Timings
 from shared.guidelines import alternatives, recommend
-from shared.ledger.jobs import Job
+from shared.ledger.jobs.repository import Job
 
 RESULT = Result(
     score=0.71,

@@ -10,19 +10,19 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from services.api.authentication import still_valid
 from services.api.dependencies import Wiring
-from services.api.jobs.patience import patiently
+from services.api.jobs.retry import patiently
 from services.api.jobs.schemas import JobPage, JobView, view
-from services.api.transactions import Slot
-from shared.domain.events import Event
+from services.api.middleware.authentication import still_valid
+from services.api.middleware.transactions import Slot
+from shared.domain.audit.events import Event
 from shared.domain.jobs import FINAL, JobState
 from shared.errors import InputError, NotFound, Unauthenticated, Unavailable
 from shared.ledger import HospitalSession
-from shared.ledger.cases import CaseErased
+from shared.ledger.cases.repository import CaseErased
 from shared.ledger.db_role import reachable
-from shared.ledger.hospitals import Caller
-from shared.ledger.jobs import Job
+from shared.ledger.hospitals.repository import Caller
+from shared.ledger.jobs.repository import Job
 
 
 class CursorInvalid(InputError):

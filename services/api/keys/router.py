@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from services.api.dependencies import CallerSessionDep, KeyKeeper
-from services.api.idempotency import repeated_as
 from services.api.keys.schemas import KeyView, NewKey, NewKeyView, Rotation
 from services.api.keys.service import KeyService, KeyShownOnce
+from services.api.middleware.idempotency import repeated_as
 
 router = APIRouter(prefix="/v1", tags=["keys"])
 

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from services.api.dependencies import CallerSession
-from services.api.hospitals.named import Names, name_of, named
+from services.api.hospitals.lookup import Names, name_of, named
 from services.api.keys import schemas
 from services.api.keys.schemas import KeyView, NewKeyView
 from shared.errors import Conflict
-from shared.ledger.hospitals import Caller
-from shared.ledger.keys import Key, NewKey
+from shared.ledger.hospitals.api_keys import Key, NewKey
+from shared.ledger.hospitals.repository import Caller
 
 
 class KeyShownOnce(Conflict):

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import Known, SystemSessionDep
-from services.api.headers import NOTHING
+from services.api.middleware.security_headers import NOTHING
 from shared.cards import render
 
 router = APIRouter(prefix="/v1", tags=["models"])

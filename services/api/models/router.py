@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Response
 
 from services.api.dependencies import Operator, SystemSessionDep, WiringDep
-from services.api.editing import IfMatch, tagged
+from services.api.etags import IfMatch, tagged
 from services.api.models import service
 from services.api.models.schemas import (
     GateView,

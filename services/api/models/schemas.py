@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from shared.domain.models import GateVerdict, PromotionKind
-from shared.statistics.shadow import Comparison
+from shared.statistics.model_life.shadow import Comparison
 
 Digest = Annotated[
     str,

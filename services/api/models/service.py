@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from services.api.languages import word_message
+from services.api.locales import word_message
 from services.api.models.schemas import (
     GateReasonView,
     GateSummary,
@@ -21,12 +21,12 @@ from shared.domain.messages import to_json
 from shared.domain.models import GateReason
 from shared.errors import Conflict, NotFound
 from shared.ledger import SystemSession
-from shared.ledger.gates import Gate
-from shared.ledger.models import Model
-from shared.ledger.promotions import Promotion
-from shared.ledger.serving import Refusal, Worker
-from shared.ledger.shadows import Pair, Shadow
-from shared.statistics.shadow import Comparison, Pairs, compare
+from shared.ledger.models.gate_judgements import Gate
+from shared.ledger.models.promotions import Promotion
+from shared.ledger.models.repository import Model
+from shared.ledger.models.serving import Refusal, Worker
+from shared.ledger.models.shadows import Pair, Shadow
+from shared.statistics.model_life.shadow import Comparison, Pairs, compare
 
 
 class GateAbsent(NotFound):

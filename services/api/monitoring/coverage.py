@@ -7,7 +7,7 @@ import numpy as np
 
 from services.api.monitoring.schemas import CoverageGroup, CoverageStep, CoverageView
 from services.api.monitoring.views import joined, window_view
-from shared.ledger.observations import Observations, Period, Verified, Window
+from shared.ledger.monitoring.observations import Observations, Period, Verified, Window
 from shared.statistics import conformal_coverage
 
 ALPHAS = (0.01, 0.05, 0.1, 0.2)

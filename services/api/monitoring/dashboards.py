@@ -14,7 +14,7 @@ from services.api.monitoring.schemas import (
     QualityView,
 )
 from services.api.monitoring.service import FRESH_S, Answer, Asked, MonitoringService
-from shared.ledger.observations import Period
+from shared.ledger.monitoring.observations import Period
 
 router = APIRouter(prefix="/v1/monitoring", tags=["monitoring"])
 TOLD = ", ".join(map(str, coverage.ALPHAS))

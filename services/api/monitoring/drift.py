@@ -13,7 +13,13 @@ from services.api.monitoring.schemas import (
     QuantityDrift,
 )
 from services.api.monitoring.views import Place, places, window_view, worst
-from shared.ledger.observations import Observations, Quantity, Reference, Source, Window
+from shared.ledger.monitoring.observations import (
+    Observations,
+    Quantity,
+    Reference,
+    Source,
+    Window,
+)
 from shared.statistics import (
     Drift,
     DriftReferenceInvalid,
@@ -21,7 +27,7 @@ from shared.statistics import (
     components_drift,
     drift,
 )
-from shared.statistics.drift import FEWEST, as_reference
+from shared.statistics.model_life.drift import FEWEST, as_reference
 
 NO_REFERENCE = (
     "The model was stored without the distributions of its training images, so drift cannot be measured. "

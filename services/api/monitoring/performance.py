@@ -20,7 +20,13 @@ from services.api.monitoring.schemas import (
     ReferredView,
 )
 from services.api.monitoring.views import joined, rate, window_view
-from shared.ledger.observations import Observations, Period, Share, Verified, Window
+from shared.ledger.monitoring.observations import (
+    Observations,
+    Period,
+    Share,
+    Verified,
+    Window,
+)
 from shared.statistics import (
     calibration_curve,
     delong_interval,

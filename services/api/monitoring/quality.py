@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from services.api.monitoring.schemas import CodeRate, QualityGroup, QualityView
 from services.api.monitoring.views import Place, places, rate, window_view
-from shared.ledger.observations import Observations, Window
+from shared.ledger.monitoring.observations import Observations, Window
 
 DECISIONS = ("benign", "malignant", "refer")
 REFER = "refer"

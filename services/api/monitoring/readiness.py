@@ -6,7 +6,7 @@ from functools import partial
 
 from services.api.dependencies import Wiring
 from shared.errors import Unavailable
-from shared.space import check_space
+from shared.observability.disk_space import check_space
 
 ABSENT = "0" * 64
 """A hash nothing has; asking for it shows that the store answers."""

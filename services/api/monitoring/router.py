@@ -6,14 +6,14 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from services.api.authentication import by_key
 from services.api.dependencies import TransactionDep, WiringDep
 from services.api.errors import PROBLEM
+from services.api.middleware.authentication import by_key
 from services.api.monitoring import readiness
-from services.api.monitoring.page import page
+from services.api.monitoring.prometheus.page import page
 from shared.domain.roles import Role
 from shared.errors import Forbidden
-from shared.ledger.hospitals import Caller
+from shared.ledger.hospitals.repository import Caller
 
 router = APIRouter(tags=["monitoring"])
 

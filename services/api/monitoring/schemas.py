@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.ledger.observations import Quantity
+from shared.ledger.monitoring.observations import Quantity
 from shared.statistics import DriftState
 
 HOSPITAL = "5f0a1c9e-2f64-4d0b-9a51-0d6f3c6b7e21"

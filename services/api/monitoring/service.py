@@ -12,8 +12,8 @@ from services.api.dependencies import CallerSession
 from services.api.monitoring.memory import AnswerCache
 from shared.domain.models import ModelUnknown
 from shared.errors import InputError, NotFound
-from shared.ledger.hospitals import Caller
-from shared.ledger.observations import Observations, Window
+from shared.ledger.hospitals.repository import Caller
+from shared.ledger.monitoring.observations import Observations, Window
 
 FRESH_S = 30.0
 """How old an answer may be; a dashboard that polls oftener costs nothing."""

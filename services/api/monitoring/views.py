@@ -7,7 +7,7 @@ from uuid import UUID
 import numpy as np
 
 from services.api.monitoring.schemas import RateView, WindowView
-from shared.ledger.observations import Verified, Window
+from shared.ledger.monitoring.observations import Verified, Window
 from shared.statistics import DriftState, IntervalMethod, Proportion
 
 SEVERITY = (DriftState.TOO_FEW, DriftState.OK, DriftState.WATCH, DriftState.ALARM)

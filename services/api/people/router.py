@@ -13,7 +13,7 @@ from services.api.dependencies import (
     WiringDep,
     session_of,
 )
-from services.api.idempotency import repeated_as
+from services.api.middleware.idempotency import repeated_as
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView, RoleChange
 from services.api.people.service import (
     OneTimePasswords,

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from uuid import UUID
 
 from services.api.dependencies import CallerSession
-from services.api.hospitals.named import Names, name_of, named
+from services.api.hospitals.lookup import Names, name_of, named
 from services.api.people.schemas import NewPerson, OneTimeView, PersonView
-from services.api.session.bench import Bench
 from services.api.session.errors import ProviderOff
+from services.api.session.password_hasher import Bench
 from services.api.session.provider import Provider
-from shared import passwords
 from shared.domain.roles import Role
 from shared.errors import Conflict
-from shared.ledger.hospitals import Caller
-from shared.ledger.idempotency import IdempotentRequest
-from shared.ledger.people import Person
+from shared.ledger.hospitals.repository import Caller
+from shared.ledger.idempotency.requests import IdempotentRequest
+from shared.ledger.people.repository import Person
+from shared.security import passwords
 
 
 class OneselfNot(Conflict):

@@ -16,7 +16,7 @@ from services.api.queue.schemas import (
 )
 from shared.domain.jobs import JobState, Priority
 from shared.ledger import SystemSession
-from shared.ledger.backlog import InHand, Line
+from shared.ledger.jobs.backlog import InHand, Line
 from shared.queueing import Doorbell
 from shared.queueing.app import Tasks
 

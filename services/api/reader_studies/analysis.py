@@ -28,9 +28,9 @@ from services.api.reader_studies.figures import (
     Summary,
     Times,
 )
-from shared.domain.prediction import Verdict
 from shared.domain.reader_studies import Phase
-from shared.ledger.readings import Reading, Studied
+from shared.domain.results.prediction import Verdict
+from shared.ledger.reader_studies.readings import Reading, Studied
 from shared.statistics import (
     ConfusionTable,
     Kappa,

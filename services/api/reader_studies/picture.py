@@ -3,7 +3,7 @@
 import cv2
 
 from services.api.dependencies import Wiring
-from shared.ledger.cases import Case
+from shared.ledger.cases.repository import Case
 
 
 def png(wired: Wiring, case: Case) -> bytes:

@@ -12,11 +12,11 @@ from services.api.reader_studies.schemas import (
     NextCase,
     OwnReading,
 )
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.domain.reader_studies import Phase
 from shared.ledger import HospitalSession
-from shared.ledger.hospitals import Caller
-from shared.ledger.readings import NewReading, Reading, Seat
+from shared.ledger.hospitals.repository import Caller
+from shared.ledger.reader_studies.readings import NewReading, Reading, Seat
 
 SHOWN = {"Cache-Control": "private, max-age=3600"}
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.api.reader_studies.analysis import Analyst, Material
 from services.api.reader_studies.figures import Analysis
 from shared.ledger import HospitalSession
-from shared.ledger.readings import Reading, Studied
+from shared.ledger.reader_studies.readings import Reading, Studied
 
 HEAD = (
     "reader",

@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 
 from services.api.text import PlainText
 from shared.domain.reader_studies import Design, Phase, Pick, StudyState
-from shared.domain.result import Result
+from shared.domain.results.result import Result
 
 MOST_CASES = 500
 MOST_READERS = 20

@@ -10,8 +10,8 @@ from services.api.reader_studies.schemas import (
 from shared.domain.reader_studies import StudyState
 from shared.domain.roles import MAY, Act
 from shared.ledger import HospitalSession
-from shared.ledger.hospitals import Caller
-from shared.ledger.reader_studies import NewStudy, Progress, ReaderStudy
+from shared.ledger.hospitals.repository import Caller
+from shared.ledger.reader_studies.repository import NewStudy, Progress, ReaderStudy
 
 NOBODY = UUID(int=0)
 """Whom a key is in the eyes of a study: no reader of any."""

@@ -7,17 +7,17 @@ from uuid import UUID
 
 from services.api.cases.assessment import ReaderAssessment, assessed
 from services.api.dependencies import Wiring
-from services.api.languages import Language
+from services.api.locales import Language
 from services.api.reports.picture import Pixels, printable
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState
-from shared.domain.result import Result
+from shared.domain.results.result import Result
 from shared.errors import Conflict, NotFound
 from shared.ledger import HospitalSession
-from shared.ledger.cases import Case
-from shared.ledger.hospitals import Caller
-from shared.ledger.jobs import Job
-from shared.ledger.outcomes import Outcome
+from shared.ledger.cases.outcomes import Outcome
+from shared.ledger.cases.repository import Case
+from shared.ledger.hospitals.repository import Caller
+from shared.ledger.jobs.repository import Job
 
 SYNTHETIC = "synthetic-model"
 

@@ -16,7 +16,7 @@ from services.api.reports.paper import (
 )
 from services.api.reports.sentences import Say, percent, plain, speaker
 from services.api.reports.zones import in_hours_of
-from shared.domain.fna import FnaAdvice
+from shared.domain.results.fna import FnaAdvice
 
 PICTURE_MM = (64.0, 50.0)
 GUTTER_MM = 4.0

@@ -11,9 +11,9 @@ from PIL import Image
 from services.api.cases.picture import pixels
 from services.api.dependencies import Wiring
 from shared.errors import InputError
-from shared.ledger.cases import Case
+from shared.ledger.cases.repository import Case
 from shared.objects.errors import ObjectCorrupt, ObjectMissing
-from shared.telemetry import log
+from shared.observability.logs import log
 
 if TYPE_CHECKING:
     from services.api.reports.paper import Paper

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from services.api.dependencies import HospitalReader, HospitalSessionDep, WiringDep
-from services.api.languages import Language
+from services.api.locales import Language
 from services.api.reports.facts import gather
 from services.api.reports.zones import zone_named
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.api.languages import Language
+from services.api.locales import Language
 from services.api.web.languages import SPOKEN
-from shared.domain.findings import Finding
-from shared.domain.fna import FnaAdvice, FnaOutcome
-from shared.domain.result import Result
+from shared.domain.results.findings import Finding
+from shared.domain.results.fna import FnaAdvice, FnaOutcome
+from shared.domain.results.result import Result
 from shared.guidelines import CHOICES
 
 Say = Callable[..., str]

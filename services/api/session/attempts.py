@@ -4,8 +4,8 @@ import asyncio
 
 from services.api.dependencies import Wiring
 from services.api.session.errors import SignInLocked, SignInTooOften
-from shared.ledger.audit import ORIGIN
-from shared.ledger.signins import Attempt
+from shared.ledger.audit.repository import ORIGIN
+from shared.ledger.people.sign_ins import Attempt
 
 GATEWAY = "gateway"
 

@@ -9,12 +9,12 @@ from services.api.dependencies import Wiring
 from services.api.session.attempts import Attempts
 from services.api.session.errors import NoSession, PasswordWrong, TotpWrong
 from services.api.session.schemas import Removal, TotpBegun, TotpOn
-from shared import authenticators
-from shared.authenticators import Vault
 from shared.ledger import SystemSession
-from shared.ledger.authenticators import Authenticator, AuthenticatorNotBegun
-from shared.ledger.hospitals import Caller
-from shared.ledger.signins import Attempt
+from shared.ledger.hospitals.repository import Caller
+from shared.ledger.people.authenticators import Authenticator, AuthenticatorNotBegun
+from shared.ledger.people.sign_ins import Attempt
+from shared.security import authenticators
+from shared.security.authenticators import Vault
 
 QR_SCALE = 5
 """Pixels of a module: a telephone's camera reads it from an arm's length."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from services.api.authentication import lifetime
 from services.api.dependencies import Wiring
+from services.api.middleware.authentication import lifetime
 from services.api.session.attempts import GATEWAY
 from services.api.session.errors import (
     ArrivalUnknown,
@@ -22,10 +22,10 @@ from services.api.session.provider import Provider, Told
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.errors import SeraError
 from shared.ledger import SystemSession
-from shared.ledger.arrivals import Arrival
-from shared.ledger.audit import ORIGIN
-from shared.ledger.people import Person
-from shared.ledger.sessions import digest
+from shared.ledger.audit.repository import ORIGIN
+from shared.ledger.people.oidc_states import Arrival
+from shared.ledger.people.repository import Person
+from shared.ledger.people.sessions import digest
 
 BYTES = 32
 NAMES = ("preferred_username", "email", "sub")

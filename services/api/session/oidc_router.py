@@ -10,7 +10,7 @@ from services.api.session.errors import PROBLEMS
 from services.api.session.oidc import OidcDesk
 from services.api.session.router import TokenDep
 from shared.errors import SeraError
-from shared.ledger.arrivals import GOOD_FOR
+from shared.ledger.people.oidc_states import GOOD_FOR
 
 START = "/v1/session/oidc"
 BACK = f"{START}/callback"

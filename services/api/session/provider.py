@@ -18,9 +18,9 @@ from joserfc.jws import JWSRegistry
 
 from services.api.session.errors import ProviderRefused
 from shared.errors import Unavailable
-from shared.ledger.arrivals import Arrival
+from shared.ledger.people.oidc_states import Arrival
+from shared.observability.logs import log
 from shared.settings import Settings
-from shared.telemetry import log
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 PATIENCE_S = 10.0

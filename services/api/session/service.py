@@ -3,8 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
-from services.api.authentication import lifetime
 from services.api.dependencies import Wiring
+from services.api.middleware.authentication import lifetime
+from services.api.middleware.origin_policy import csrf
 from services.api.session.attempts import Attempts
 from services.api.session.authenticator import passes
 from services.api.session.errors import (
@@ -16,14 +17,13 @@ from services.api.session.errors import (
     TotpWrong,
 )
 from services.api.session.schemas import NewPassword, SignIn, WhoView
-from services.api.site import csrf
-from shared import passwords
 from shared.errors import Unauthenticated
 from shared.ledger import SystemSession
-from shared.ledger.hospitals import Caller
-from shared.ledger.people import Person
-from shared.ledger.sessions import digest
-from shared.ledger.signins import UNFINISHED, Attempt
+from shared.ledger.hospitals.repository import Caller
+from shared.ledger.people.repository import Person
+from shared.ledger.people.sessions import digest
+from shared.ledger.people.sign_ins import UNFINISHED, Attempt
+from shared.security import passwords
 
 Refusal = type[SignInRefused] | type[TotpNeeded] | type[TotpWrong]
 REFUSALS: dict[Refusal, str] = {

@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, Field
 
-from services.api.languages import sentence
-from shared.ledger.trainers import Trainer
+from services.api.locales import sentence
+from shared.ledger.training.trainers import Trainer
 from shared.recipes import NetworkFeatures, Recipe, Refused, Shelf, list_recipes
 
 

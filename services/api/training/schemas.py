@@ -6,12 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.languages import word_message
+from services.api.locales import word_message
 from services.api.text import PlainText
 from shared.domain.messages import Message
-from shared.domain.steps import AnyOutcome, outcome_from_json
-from shared.domain.training import RunState, StepKind, StepState
-from shared.ledger.training import RunEvent, Step, TrainingRun
+from shared.domain.training.states import RunState, StepKind, StepState
+from shared.domain.training.steps import AnyOutcome, outcome_from_json
+from shared.ledger.training.runs import RunEvent, Step, TrainingRun
 
 SENTENCE = "A sentence in the caller's language."
 CODE = "The code of `message`."

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from functools import partial
 from uuid import UUID
 
-from services.api.authentication import still_valid
 from services.api.dependencies import Wiring
-from services.api.jobs.patience import patiently
+from services.api.jobs.retry import patiently
+from services.api.middleware.authentication import still_valid
 from services.api.training.recipes import RecipeView, recipes
 from services.api.training.schemas import (
     EventView,
@@ -17,11 +17,11 @@ from services.api.training.schemas import (
     summary,
     view,
 )
-from shared.domain.training import ENDED
+from shared.domain.training.states import ENDED
 from shared.errors import NotFound
 from shared.ledger import SystemSession
-from shared.ledger.hospitals import Caller
-from shared.ledger.versions import Version, check_usable
+from shared.ledger.datasets.versions import Version, check_usable
+from shared.ledger.hospitals.repository import Caller
 from shared.queueing.app import Tasks
 from shared.recipes import Shelf
 

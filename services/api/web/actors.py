@@ -7,7 +7,7 @@ from services.api.keys.service import KeyService
 from services.api.people.service import PeopleService
 from shared.domain.roles import HOSPITAL_ROLES, STAFF_ROLES, Act, Role
 from shared.ledger import HospitalSession
-from shared.ledger.hospitals import Caller
+from shared.ledger.hospitals.repository import Caller
 
 
 def names(session: CallerSession, caller: Caller) -> dict[str, str]:

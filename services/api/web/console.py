@@ -4,7 +4,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from services.api.web.navigation import Entry, entries
-from services.api.web.shell import Visitor, show
+from services.api.web.page import Visitor, show
 from shared.domain.roles import Act
 
 SECTIONS = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from services.api.languages import Language
+from services.api.locales import Language
 
 FOLDER = Path(__file__).parent / "words"
 LANGUAGES = {Language.ENGLISH: "English", Language.KOREAN: "한국어"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.api.dependencies import may
 from shared.domain.roles import Act
-from shared.ledger.hospitals import Caller
+from shared.ledger.hospitals.repository import Caller
 
 
 @dataclass(frozen=True)

@@ -5,28 +5,30 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 from services.api.web.files import FILES, FOR_EVER, VERSION
+from services.api.web.page import POLICY
 from services.api.web.pages import (
     account,
-    audit,
     batch,
     case,
-    console,
+    new_case,
+    reader_studies,
+    sign_in,
+    wallboard,
+    worklist,
+)
+from services.api.web.pages.console import (
+    audit,
     datasets,
+    entry,
     hospitals,
     keys,
     models,
     monitoring,
     people,
     queue,
-    reader,
     runs,
-    sign_in,
-    studies,
-    wall,
-    worklist,
 )
-from services.api.web.phone import router as phone
-from services.api.web.shell import POLICY
+from services.api.web.pwa import router as phone
 from shared.errors import NotFound
 
 PAGES = (
@@ -34,7 +36,7 @@ PAGES = (
     audit,
     batch,
     case,
-    console,
+    entry,
     datasets,
     hospitals,
     keys,
@@ -42,11 +44,11 @@ PAGES = (
     monitoring,
     people,
     queue,
-    reader,
+    new_case,
     runs,
     sign_in,
-    studies,
-    wall,
+    reader_studies,
+    wallboard,
     worklist,
 )
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from services.api.dependencies import HospitalReader, HospitalSessionDep, WiringDep
-from services.api.worklist.exported import COLUMNS, exported
+from services.api.worklist.export import COLUMNS, exported
 from services.api.worklist.schemas import PageQuestion, Question, WorklistPage
 from services.api.worklist.service import WorklistService
 

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.api.languages import word
+from services.api.locales import word
 from services.api.text import BatchLabel, OptionalText
 from shared.domain.jobs import JobState, Priority
 from shared.domain.outcomes import OutcomeSource
-from shared.ledger.worklist import COUNTED, Asked, DeadLetters, Line, Order, Told
+from shared.ledger.cases.worklist import COUNTED, Asked, DeadLetters, Line, Order, Told
 
 Decision = Literal["benign", "malignant", "refer"]
 SAME = (

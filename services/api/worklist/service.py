@@ -15,10 +15,10 @@ from services.api.worklist.schemas import (
     dead_letters_view,
     line_view,
 )
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.ledger import HospitalSession
-from shared.ledger.hospitals import Caller
-from shared.ledger.worklist import COUNTED, Line, Order, Place
+from shared.ledger.cases.worklist import COUNTED, Line, Order, Place
+from shared.ledger.hospitals.repository import Caller
 
 
 class WorklistService:

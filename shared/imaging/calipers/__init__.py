@@ -1,7 +1,7 @@
 """Burnt-in caliper marks: found, painted over, and read as the ROI they enclose."""
 
+from shared.imaging.calipers.detection import find_marks
 from shared.imaging.calipers.diameters import caliper_mm, roi_from_marks
-from shared.imaging.calipers.finding import find_marks
 from shared.imaging.calipers.marks import Mark, MarkKind, ends
 from shared.imaging.calipers.removal import remove_marks
 

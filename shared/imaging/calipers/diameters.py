@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.imaging.calipers.marks import Mark, ends
 from shared.imaging.errors import RoiInvalid, RoiTooSmall
-from shared.imaging.roi import Roi
+from shared.imaging.regions.roi import Roi
 
 Point = tuple[float, float]
 Diameter = tuple[Point, Point]

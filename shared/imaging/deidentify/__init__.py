@@ -2,7 +2,7 @@
 
 from shared.imaging.deidentify.cleaned import Cleaned
 from shared.imaging.deidentify.cleaning import clean, clean_mask
-from shared.imaging.deidentify.profile import METHOD
+from shared.imaging.deidentify.dicom.profile import METHOD
 from shared.imaging.deidentify.text import BURNT_IN_TEXT, burnt_in_text
 
 __all__ = ["BURNT_IN_TEXT", "METHOD", "Cleaned", "burnt_in_text", "clean", "clean_mask"]

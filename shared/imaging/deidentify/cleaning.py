@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shared.imaging.boundary import reading
-from shared.imaging.deidentify.bitmap import clean_bmp
 from shared.imaging.deidentify.cleaned import Cleaned
-from shared.imaging.deidentify.dicom import DecodingNeeded, clean_dicom
-from shared.imaging.deidentify.jpeg import clean_jpeg
-from shared.imaging.deidentify.png import clean_png
-from shared.imaging.deidentify.tiff import clean_tiff
+from shared.imaging.deidentify.dicom.file import DecodingNeeded, clean_dicom
+from shared.imaging.deidentify.formats.bmp import clean_bmp
+from shared.imaging.deidentify.formats.jpeg import clean_jpeg
+from shared.imaging.deidentify.formats.png import clean_png
+from shared.imaging.deidentify.formats.tiff import clean_tiff
+from shared.imaging.file_type import inspect
 from shared.imaging.image import ImageFormat
-from shared.imaging.inspect import inspect
+from shared.imaging.library_errors import reading
 from shared.imaging.limits import Limits
-from shared.imaging.mask import read_mask
 from shared.imaging.raster import orientation_of
+from shared.imaging.regions.mask import read_mask
 
 GIF = b"GIF8"
 DecodingClean = Callable[[bytes, bytes, Limits], Cleaned]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.domain.findings import Finding
+from shared.domain.results.findings import Finding
 
 STROKE_PX = 11
 CONTRAST = 50

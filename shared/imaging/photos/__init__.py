@@ -3,7 +3,7 @@
 from shared.imaging.photos.corners import Corners, Found, find_corners
 from shared.imaging.photos.errors import CornersInvalid
 from shared.imaging.photos.faults import Faults, findings, measure
-from shared.imaging.photos.straight import read_corners, straighten
+from shared.imaging.photos.rectify import read_corners, straighten
 
 __all__ = [
     "Corners",

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.domain.findings import Finding
+from shared.domain.results.findings import Finding
 
 Grey = NDArray[np.uint8]
 

@@ -23,8 +23,8 @@ from shared.imaging.limits import Limits
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.channel import Channel
 from shared.imaging.sandbox.jobs import Job, Result, clean_job, decode_job
-from shared.metering import REGISTRY
-from shared.telemetry import log
+from shared.observability.logs import log
+from shared.observability.metrics import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[3]
 START_S = 60.0

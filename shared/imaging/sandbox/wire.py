@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from shared.domain.findings import Finding
+from shared.domain.results.findings import Finding
 from shared.errors import InputError, SeraError
 from shared.imaging.deidentify import Cleaned
 from shared.imaging.errors import (
@@ -22,8 +22,8 @@ from shared.imaging.errors import (
     ImageUnreadable,
     UnsupportedImage,
 )
+from shared.imaging.file_type import inspect
 from shared.imaging.image import Box, ImageFormat, UltrasoundImage
-from shared.imaging.inspect import inspect
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.channel import Head
 

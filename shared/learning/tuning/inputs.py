@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from shared.imaging.image import Nodule
-from shared.imaging.normalise import mask_square, to_square
-from shared.learning.sample import Sample
+from shared.imaging.regions.normalise import mask_square, to_square
+from shared.learning.samples.sample import Sample
 from shared.networks import Card
 
 Rows = NDArray[np.int64]

@@ -15,17 +15,17 @@ import torch
 
 from shared.domain.messages import Message
 from shared.engines import Engine
-from shared.imaging.crop import Framing
-from shared.learning.cache import FeatureCache
-from shared.learning.classifiers import Labels
-from shared.learning.extractors import Array, NetworkExtractor, precision_fact
+from shared.imaging.regions.crop import Framing
+from shared.learning.classifiers.classifiers import Labels
+from shared.learning.features.cache import FeatureCache
+from shared.learning.features.extractors import Array, NetworkExtractor, precision_fact
+from shared.learning.features.table import BATCH
 from shared.learning.progress import Progress
-from shared.learning.sample import Sample
-from shared.learning.table import BATCH
+from shared.learning.samples.sample import Sample
 from shared.learning.tuning.course import Course, Curves, courses
 from shared.learning.tuning.inputs import Rows
 from shared.learning.tuning.tuner import Body, Tail, Tuner
-from shared.learning.validation import Trial
+from shared.learning.validation.cross_validation import Trial
 from shared.networks import TapNetwork, compute_device
 from shared.recipes import NetworkFeatures, TuningPlan
 from shared.statistics import roc_auc

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from shared.learning.sample import Sample
+from shared.learning.samples.sample import Sample
 from shared.learning.tuning.course import Course
 from shared.learning.tuning.errors import StageUnknown
 from shared.learning.tuning.inputs import Activations, Flags, Inputs, Pictures, Rows

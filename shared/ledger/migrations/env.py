@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that `shared.ledger.migrate` hands over."""
+"""Alembic's entry: runs on the connection that `shared.ledger.schema.migrate` hands over."""
 
 from alembic import context
 

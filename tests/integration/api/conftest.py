@@ -10,15 +10,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from deploy.local import EmbeddedEngines
-from services.api.authentication import lifetime
-from services.api.site import COOKIE, CSRF_HEADER, csrf
-from shared import passwords
+from services.api.middleware.authentication import lifetime
+from services.api.middleware.origin_policy import COOKIE, CSRF_HEADER, csrf
 from shared.domain.roles import HOSPITAL_ROLES, Role
 from shared.ledger import Ledger
-from shared.ledger.people import Person
+from shared.ledger.people.repository import Person
+from shared.security import passwords
 from shared.settings import Settings
-from tests.app import create_app
-from tests.signing_in import PASSWORD
+from tests.support.app import create_app
+from tests.support.sign_in import PASSWORD
 
 MakeKey = Callable[..., str]
 MakePerson = Callable[..., Person]
@@ -29,7 +29,7 @@ GATEWAYS = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
 
 @pytest.fixture(autouse=True)
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hash costs a tenth of a second by intent: tests/unit/test_passwords.py holds its parameters."""
+    """A hash costs a tenth of a second by intent: tests/unit/security/test_passwords.py holds its parameters."""
     monkeypatch.setattr(passwords, "HASHER", GATEWAYS)
     monkeypatch.setattr(passwords, "NOBODYS", GATEWAYS.hash("nobody's"))
 

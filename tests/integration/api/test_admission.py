@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from shared.cases.admission import LONGEST_S, UNKNOWN_S, open_to, seconds
 from shared.domain.roles import Role
-from tests.app import create_app
-from tests.builders import form, png
+from tests.support.app import create_app
+from tests.support.builders import form, png
 
 
 @pytest.fixture

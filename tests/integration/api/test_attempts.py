@@ -6,11 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from shared import passwords
 from shared.domain.roles import Role
-from shared.ledger.people import FIRST_LOCK_S, FREE, LONGEST_LOCK_S
-from tests.app import create_app
-from tests.signing_in import NEW, entered, events, later, sign_in
+from shared.ledger.people.repository import FIRST_LOCK_S, FREE, LONGEST_LOCK_S
+from shared.security import passwords
+from tests.support.app import create_app
+from tests.support.sign_in import NEW, entered, events, later, sign_in
 
 
 @pytest.fixture

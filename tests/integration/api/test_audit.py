@@ -8,17 +8,17 @@ from fastapi.testclient import TestClient
 
 from services.api.audit import service
 from services.api.audit.read_audit import ReadAudit
-from services.worker.sealing import Sealer
-from shared.domain.events import Event
-from shared.domain.exported import Exported
-from shared.domain.proof import verify
+from services.worker.audit_sealing import Sealer
+from shared.domain.audit.events import Event
+from shared.domain.audit.export import Exported
+from shared.domain.audit.verification import verify
 from shared.domain.roles import Role
-from shared.ledger import proving
-from shared.ledger.hospitals import Caller
-from shared.sealing import seal_key, signed
-from tests.app import create_app
-from tests.builders import form, png, result
-from tests.statements import count_statements
+from shared.ledger.audit import verification as proving
+from shared.ledger.hospitals.repository import Caller
+from shared.security.audit_signing import seal_key, signed
+from tests.support.app import create_app
+from tests.support.builders import form, png, result
+from tests.support.statement_counter import count_statements
 
 DIGEST = "d" * 64
 LEASE = timedelta(minutes=1)

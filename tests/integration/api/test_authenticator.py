@@ -4,8 +4,8 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from shared.ledger.people import FREE
-from tests.signing_in import PASSWORD
+from shared.ledger.people.repository import FREE
+from tests.support.sign_in import PASSWORD
 
 
 @pytest.fixture

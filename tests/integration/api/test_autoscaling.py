@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.domain.training import Split, StepKind
-from shared.ledger.datasets import LabelledImage
-from shared.ledger.steps import NewStep
-from tests.builders import form, png
-from tests.manifests import lying_there, of, walk
+from shared.domain.training.states import Split, StepKind
+from shared.ledger.datasets.repository import LabelledImage
+from shared.ledger.training.steps import NewStep
+from tests.support.builders import form, png
+from tests.support.kubernetes import lying_there, of, walk
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.roles import Role
 from shared.phantoms import draw
-from tests.builders import encode, png
+from tests.support.builders import encode, png
 
 HEAD = "image,malignant,mask,patient,site,split\n"
 

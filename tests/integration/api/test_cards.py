@@ -3,7 +3,7 @@ import pytest
 from shared.bundles import load, save
 from shared.bundles.card import card
 from shared.domain.roles import Role
-from tests.builders import small_model
+from tests.support.builders import small_model
 
 
 @pytest.fixture(scope="session")

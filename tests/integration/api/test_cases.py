@@ -10,10 +10,10 @@ import pytest
 from pydicom import examples
 
 from shared.cases.accept import Submission
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.domain.roles import Role
 from shared.guidelines import EXAMPLE, describe
-from tests.builders import form, png
+from tests.support.builders import form, png
 
 POLYGON = {"polygon": [[10, 10], [90, 20], [60, 100]]}
 

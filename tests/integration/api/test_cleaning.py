@@ -13,9 +13,9 @@ from pydicom.uid import RLELossless
 
 from shared.domain.roles import Role
 from shared.imaging import decode
-from shared.ledger.labelled import LabelledImage
-from shared.ledger.receipts import Answer
-from tests.builders import dicom_file, form, png
+from shared.ledger.datasets.labelled_image import LabelledImage
+from shared.ledger.idempotency.receipts import Answer
+from tests.support.builders import dicom_file, form, png
 
 NAME = "Zzyzxqvist"
 

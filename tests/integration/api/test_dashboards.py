@@ -10,12 +10,12 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
-import services.beat.meters
-import services.trainer.meters
-import services.worker.meters  # noqa: F401 (all three: their figures are on the process's registry from here on)
+import services.beat.metrics
+import services.trainer.metrics
+import services.worker.metrics  # noqa: F401 (all three: their figures are on the process's registry from here on)
 from shared.domain.roles import Role
-from shared.metering import REGISTRY, Home
 from shared.networks.gpus import Gpus
+from shared.observability.metrics import REGISTRY, Home
 from tests.e2e.stage import ROOT
 
 PROMETHEUS = ROOT / "deploy/prometheus"

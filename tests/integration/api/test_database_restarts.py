@@ -13,12 +13,12 @@ import pytest
 from deploy.local import EmbeddedEngines, Event, Phase
 from shared.domain.roles import Role
 from shared.ledger import Ledger
-from shared.ledger.heartbeat import Heartbeat
-from shared.ledger.insistence import insist
-from shared.ledger.migrate import migrate
+from shared.ledger.jobs.heartbeat import Heartbeat
+from shared.ledger.retry import insist
+from shared.ledger.schema.migrate import migrate
 from shared.settings import Settings
-from tests.builders import form, png, result
-from tests.gateway import gateway_of
+from tests.support.builders import form, png, result
+from tests.support.gateway_process import gateway_of
 
 LEASE = timedelta(minutes=1)
 CLIENTS = 3

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.domain.roles import Role
-from tests.builders import png
+from tests.support.builders import png
 
 JSON = {"Content-Type": "application/json"}
 

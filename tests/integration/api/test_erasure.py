@@ -7,18 +7,18 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from cli.auditing import of_file, of_ledger
+from cli.output.audit_findings import of_file, of_ledger
+from services.worker.audit_sealing import Sealer
 from services.worker.retention import Sweeper
-from services.worker.sealing import Sealer
 from shared.cases.accept import CaseAcceptance
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.domain.roles import Role
 from shared.guidelines import EXAMPLE
-from shared.ledger.exporting import Trail
+from shared.ledger.audit.export import Trail
 from shared.ledger.tables import Table
 from shared.objects import ObjectMissing
-from shared.sealing import seal_key
-from tests.builders import form, png, result
+from shared.security.audit_signing import seal_key
+from tests.support.builders import form, png, result
 
 KEY = {"Idempotency-Key": "mrn-5521-first"}
 SEEN = json.dumps({**EXAMPLE, "margin": "extrathyroidal"})

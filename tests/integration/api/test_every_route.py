@@ -14,20 +14,20 @@ from fastapi.testclient import TestClient
 from sqlalchemy.engine import make_url
 
 from shared.domain.roles import HOSPITAL_ROLES, MAY, Act, Role
-from shared.domain.training import Split
+from shared.domain.training.states import Split
 from shared.ledger import Ledger
-from shared.ledger.datasets import LabelledImage
-from shared.ledger.keys import Keys
-from shared.ledger.observations import Observations
-from shared.ledger.people import People
+from shared.ledger.datasets.repository import LabelledImage
+from shared.ledger.hospitals.api_keys import Keys
+from shared.ledger.monitoring.observations import Observations
+from shared.ledger.monitoring.wallboard import Wall
+from shared.ledger.people.repository import People
 from shared.ledger.scope import Scoped
-from shared.ledger.wall import Wall
 from shared.settings import Settings
-from tests.app import create_app
-from tests.builders import form, png, result
-from tests.fixtures import fresh_database
 from tests.integration.api.conftest import key_of, with_key
-from tests.routes import openapi_document, routes
+from tests.support.app import create_app
+from tests.support.builders import form, png, result
+from tests.support.fixtures import fresh_database
+from tests.support.routes import openapi_document, routes
 
 DIGEST = "d" * 64
 IMAGE = "a" * 64

@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.ledger.explanations import Layer
-from tests.builders import form, png, result
+from shared.ledger.cases.explanations import Layer
+from tests.support.builders import form, png, result
 
 TESTED = {
     "hidden": [0, 1],

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from tests.builders import encode, form, png
-from tests.gateway import gateway_of
+from tests.support.builders import encode, form, png
+from tests.support.gateway_process import gateway_of
 
 LIMIT_BYTES = 4096
 OVER_MEMORY = 1 << 20

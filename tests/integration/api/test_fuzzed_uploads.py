@@ -1,14 +1,14 @@
-"""Spoilt uploads through gateway and decoder: a short run of `python -m benchmarks.fuzz uploads`."""
+"""Spoilt uploads through gateway and decoder: a short run of `python -m trials.fuzz uploads`."""
 
 import pytest
 
-from benchmarks.fuzz.campaign import send_all
-from benchmarks.fuzz.tally import Tally
-from benchmarks.fuzz.upload import upload
-from services.worker.preparation import Preparation
+from services.worker.inference.preparation import Preparation
 from shared.errors import SeraError
 from shared.imaging import Framing
 from shared.objects import open_store
+from trials.fuzz.campaign import send_all
+from trials.fuzz.tally import Tally
+from trials.fuzz.upload import upload
 
 SEED = 7
 UPLOADS_SHORT = 40

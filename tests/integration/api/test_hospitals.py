@@ -8,7 +8,7 @@ from shared.statistics import (
     Proportion,
     conformal_coverage,
 )
-from tests.app import create_app
+from tests.support.app import create_app
 
 DIGEST = "ab" * 32
 

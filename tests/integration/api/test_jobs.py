@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.roles import Role
-from tests.builders import form, result
+from tests.support.builders import form, result
 
 DIGEST = "d" * 64
 LEASE = timedelta(minutes=1)

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.domain.roles import Role
-from tests.builders import form
+from tests.support.builders import form
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.builders import form, png
 from tests.e2e.stage import until
-from tests.gateway import gateway_of
+from tests.support.builders import form, png
+from tests.support.gateway_process import gateway_of
 
 CLIENTS = 4
 KILLED_AFTER = 8

@@ -8,9 +8,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.domain.messages import Message
 from shared.domain.roles import Role
 from shared.errors import Unavailable
-from shared.sealing import seal_key
-from tests.builders import form
-from tests.observing import Observing
+from shared.security.audit_signing import seal_key
+from tests.support.builders import form
+from tests.support.observations import Observing
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from services.api.monitoring.schemas import (
 )
 from shared.domain.roles import Role
 from shared.statistics import conformal_coverage, delong_interval, roc_auc
-from tests.observing import MODEL, Observing
+from tests.support.observations import MODEL, Observing
 
 VIEWS = {
     "drift": DriftView,

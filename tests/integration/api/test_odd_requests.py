@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from shared.domain.roles import Role
-from tests.builders import form
+from tests.support.builders import form
 
 BEYOND = 2**63
 NUL = "%00"

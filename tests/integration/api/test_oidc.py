@@ -12,13 +12,13 @@ from fastapi.testclient import TestClient
 from joserfc.jwk import ECKey
 from pydantic import ValidationError
 
+from services.api.middleware.origin_policy import COOKIE, CSRF_HEADER
 from services.api.session.oidc import claimed
-from services.api.site import COOKIE, CSRF_HEADER
 from shared.domain.roles import Role
 from shared.settings import Settings
-from tests.app import create_app
-from tests.builders import form
-from tests.identities import CLIENT, SECRET, Identities, identities
+from tests.support.app import create_app
+from tests.support.builders import form
+from tests.support.identity_provider import CLIENT, SECRET, Identities, identities
 
 MAPPED = {"sera_role": "submitter", "sera_hospital": "north"}
 

@@ -1,11 +1,11 @@
-"""Every operation of the OpenAPI document with made-up requests: a short run of `python -m benchmarks.fuzz api`."""
+"""Every operation of the OpenAPI document with made-up requests: a short run of `python -m trials.fuzz api`."""
 
 import pytest
 
-from benchmarks.fuzz.api import fuzz_api
 from shared.domain.roles import Role
-from tests.app import create_app
-from tests.serving import at_an_address
+from tests.support.app import create_app
+from tests.support.http_server import at_an_address
+from trials.fuzz.api import fuzz_api
 
 SEED = 20
 EXAMPLES = 1

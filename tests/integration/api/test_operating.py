@@ -6,9 +6,9 @@ from fastapi.testclient import TestClient
 
 from services.api.web.files import HERE
 from shared.domain.roles import Role
-from shared.ledger.queue import Progress
-from tests.app import create_app
-from tests.builders import form, png
+from shared.ledger.jobs.queue import Progress
+from tests.support.app import create_app
+from tests.support.builders import form, png
 
 
 @pytest.fixture

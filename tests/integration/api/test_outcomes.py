@@ -6,7 +6,7 @@ import pytest
 from pydicom import examples
 
 from shared.domain.roles import Role
-from tests.builders import form, png
+from tests.support.builders import form, png
 
 YES = {
     "malignant": True,

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from shared.domain.roles import Role
-from shared.ledger.people import FREE
+from shared.ledger.people.repository import FREE
 
 
 @pytest.fixture

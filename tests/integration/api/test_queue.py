@@ -3,10 +3,10 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.domain.roles import Role
-from shared.ledger.queue import Failure
-from tests.builders import form, png
+from shared.ledger.jobs.queue import Failure
+from tests.support.builders import form, png
 
 LEASE = timedelta(minutes=1)
 

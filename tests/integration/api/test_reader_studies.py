@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.domain.roles import Role
 from shared.statistics import delong_test, fleiss_kappa, obuchowski_rockette
-from tests.reading import new_study, read, studied
+from tests.support.reader_studies import new_study, read, studied
 
 SICK = [True, False, True, False, True, False]
 SCORES = [0.91, 0.12, 0.77, 0.64, 0.83, 0.05]

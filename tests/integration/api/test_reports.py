@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 
 from shared.domain.roles import Role
-from tests.builders import form, result
+from tests.support.builders import form, result
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from services.api.site import COOKIE, CSRF_HEADER, csrf
+from services.api.middleware.origin_policy import COOKIE, CSRF_HEADER, csrf
 from shared.domain.roles import Role
-from tests.app import create_app
-from tests.builders import form
-from tests.signing_in import NEW, PASSWORD, entered, events, later, sign_in
+from tests.support.app import create_app
+from tests.support.builders import form
+from tests.support.sign_in import NEW, PASSWORD, entered, events, later, sign_in
 
 
 @pytest.fixture

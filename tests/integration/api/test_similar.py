@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import text
 
 from shared.domain.roles import Role
-from tests.builders import form
-from tests.observing import MODEL, Observing
+from tests.support.builders import form
+from tests.support.observations import MODEL, Observing
 
 
 @pytest.fixture

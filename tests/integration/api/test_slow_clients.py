@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.app import create_app
-from tests.serving import served
+from tests.support.app import create_app
+from tests.support.http_server import served
 
 STALL_S = 0.3
 LEAST = 100_000

@@ -7,12 +7,12 @@ import pytest
 from fastapi.testclient import TestClient
 from moto.server import ThreadedMotoServer
 
-from services.worker.preparation import Preparation
+from services.worker.inference.preparation import Preparation
 from shared.imaging import Framing
 from shared.objects import open_store
-from tests.app import create_app
-from tests.builders import form, png
-from tests.proxy import Line, proxied
+from tests.support.app import create_app
+from tests.support.builders import form, png
+from tests.support.tcp_proxy import Line, proxied
 
 BOUND_S = 8.0
 """The server may be silent for a second; the rest is for machines that have much else to do."""

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from shared.domain.roles import Role
-from tests.builders import form
-from tests.statements import count_statements
+from tests.support.builders import form
+from tests.support.statement_counter import count_statements
 
 KEY = {"Idempotency-Key": "once"}
 

@@ -9,11 +9,11 @@ import pytest
 from shared import recipes
 from shared.domain.messages import Message
 from shared.domain.roles import Role
-from shared.domain.steps import FoldOutcome, PlanOutcome
-from shared.domain.training import Split, StepKind
-from shared.ledger.datasets import LabelledImage
-from shared.ledger.steps import NewStep
-from shared.ledger.trainers import Lack
+from shared.domain.training.states import Split, StepKind
+from shared.domain.training.steps import FoldOutcome, PlanOutcome
+from shared.ledger.datasets.repository import LabelledImage
+from shared.ledger.training.steps import NewStep
+from shared.ledger.training.trainers import Lack
 from shared.recipes import load_recipe, read_recipe
 
 LEASE = timedelta(minutes=5)

@@ -6,11 +6,11 @@ import pytest
 import structlog
 from fastapi.testclient import TestClient
 
-from services.api.headers import UNLESS_SET
-from shared import telemetry
+from services.api.middleware.security_headers import UNLESS_SET
 from shared.domain.roles import Role
-from tests.app import create_app
-from tests.builders import form
+from shared.observability import logs
+from tests.support.app import create_app
+from tests.support.builders import form
 
 STRANGE = {
     "Origin": "https://elsewhere.example",
@@ -117,7 +117,7 @@ def logs_of_the_service(monkeypatch):
     """Logs as the service writes them, all that any library has to say among it."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    telemetry.configure("api", "DEBUG")
+    logs.configure("api", "DEBUG")
     (handler,) = root.handlers
     handler.setStream(written := StringIO())
     monkeypatch.setattr(

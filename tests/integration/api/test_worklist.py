@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.findings import Finding
-from shared.domain.prediction import Verdict
+from shared.domain.results.findings import Finding
+from shared.domain.results.prediction import Verdict
 from shared.domain.roles import Role
-from shared.ledger.queue import Failure
-from tests.builders import fna_advice, form, png, result
+from shared.ledger.jobs.queue import Failure
+from tests.support.builders import fna_advice, form, png, result
 
 DIGEST = "d" * 64
 LEASE = timedelta(minutes=1)

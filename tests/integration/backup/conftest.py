@@ -14,10 +14,10 @@ from shared.backup import Place, Source
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
 from shared.ledger import Ledger
-from shared.ledger.cases import NewCase
-from shared.ledger.migrate import migrate
+from shared.ledger.cases.repository import NewCase
+from shared.ledger.schema.migrate import migrate
 from shared.objects import ObjectStore, open_store
-from shared.sealing import SealKey
+from shared.security.audit_signing import SealKey
 
 KEYS = {"audit-ed25519": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="}
 

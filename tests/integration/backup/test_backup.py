@@ -12,16 +12,19 @@ from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import make_url
 
 from shared.backup import NoBackup, Place, check, prune, restore, take
-from shared.backup.place import PlaceBusy, PlaceOpen
-from shared.backup.restoring import BackupDamaged
+from shared.backup.folder import PlaceBusy, PlaceOpen
+from shared.backup.manifest import Manifest
+from shared.backup.restore import BackupDamaged
+from shared.domain.audit.verification import verify
 from shared.domain.erasure import Ground
-from shared.domain.proof import verify
 from shared.ledger import Ledger
-from shared.ledger.exporting import Trail
-from shared.ledger.refill import DatabaseNotEmpty
-from shared.ledger.schema import CodeBehind
+from shared.ledger.audit.export import Trail
+from shared.ledger.backup.restore import DatabaseNotEmpty
+from shared.ledger.schema.compatibility import CodeBehind, SchemaUnreleased, head
+from shared.ledger.schema.migrate import migrate
 from shared.objects import ObjectMissing
-from shared.sealing import signed
+from shared.security.audit_signing import signed
+from tests.later_release import REVISION, later_release
 
 
 def trail(url: str) -> tuple[bool, int, int]:
@@ -129,7 +132,7 @@ def test_a_backup_that_broke_off_is_none(ward, place, monkeypatch):
         raise OSError(errno.ENOSPC, "no room")
 
     with monkeypatch.context() as broken:
-        broken.setattr("shared.backup.taking.listing", full)
+        broken.setattr("shared.backup.create.listing", full)
         with pytest.raises(OSError, match="no room"):
             take(place, ward.source)
     assert place.names() == []
@@ -191,7 +194,7 @@ def test_what_the_store_has_lost_is_said_and_what_an_erasure_removed_meanwhile_i
                 book.erasures.erase(erased, Ground.SENT_BY_MISTAKE)
             ward.objects.delete(gone)
 
-    taken = take(place, ward.source, told=erase_when_the_ledger_was_read)
+    taken = take(place, ward.source, report_progress=erase_when_the_ledger_was_read)
     assert (taken.manifest.missing, taken.manifest.let_go) == ([lost], 1)
     assert check(place).whole
 
@@ -228,11 +231,37 @@ def test_a_database_in_use_is_left_alone(ward, place, fresh_objects):
 
 
 def test_a_backup_of_a_later_release_is_refused(
-    ward, place, empty_url, fresh_objects, monkeypatch
+    ward, place, empty_url, fresh_objects, tmp_path
 ):
-    take(place, ward.source)
-    monkeypatch.setattr("shared.ledger.refill.revisions", lambda: ("0001",))
+    with later_release(tmp_path / "later"):
+        migrate(ward.url)
+        take(place, ward.source)
     with pytest.raises(CodeBehind):
+        restore(place, empty_url, fresh_objects)
+
+
+def test_a_backup_of_an_earlier_release_is_migrated_forward(
+    ward, place, empty_url, fresh_objects, tmp_path
+):
+    ward.submit(b"one")
+    take(place, ward.source)
+    with later_release(tmp_path / "later"):
+        restored = restore(place, empty_url, fresh_objects)
+    assert (restored.manifest.schema_revision, restored.migrated_to) == (
+        head(),
+        REVISION,
+    )
+
+
+def test_a_backup_of_before_the_first_release_is_refused_with_the_next_step(
+    ward, place, empty_url, fresh_objects
+):
+    folder = place.folder(take(place, ward.source).name)
+    manifest = Manifest.read(folder)
+    unreleased = manifest.model_copy(update={"schema_revision": "0023"})
+    digest = unreleased.write(folder)
+    folder.rename(folder.with_name(unreleased.named(digest)))
+    with pytest.raises(SchemaUnreleased, match="set SERA_HOME to a new folder"):
         restore(place, empty_url, fresh_objects)
 
 

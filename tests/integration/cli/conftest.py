@@ -10,8 +10,8 @@ from deploy.local import EmbeddedEngines
 from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.settings import Settings
-from tests.app import create_app
-from tests.serving import at_an_address
+from tests.support.app import create_app
+from tests.support.http_server import at_an_address
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import COMMANDS, app
-from tests import command
-from tests.command import Finished
+from tests.support import command
+from tests.support.command import Finished
 
 ROOT = Path(__file__).parents[3]
 Sera = Callable[..., Finished]

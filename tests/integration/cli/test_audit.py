@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from cli.app import main
-from services.worker.sealing import Sealer
-from shared.domain.events import Event
-from shared.sealing import seal_key
+from services.worker.audit_sealing import Sealer
+from shared.domain.audit.events import Event
+from shared.security.audit_signing import seal_key
 from shared.settings import Settings
 
 

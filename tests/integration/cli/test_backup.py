@@ -10,7 +10,7 @@ from cli.app import app
 from deploy.local import Stack
 from deploy.local.services import SERVICES
 from shared.backup import KeysMissing
-from shared.sealing import key_file, seal_key
+from shared.security.audit_signing import key_file, seal_key
 from shared.settings import Settings
 
 

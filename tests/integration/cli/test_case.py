@@ -10,7 +10,7 @@ import pytest
 from cli.app import main
 from shared.domain.roles import Role
 from shared.ledger import Ledger
-from tests.builders import form, png
+from tests.support.builders import form, png
 
 Ran = tuple[int, str, str]
 

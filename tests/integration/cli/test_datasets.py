@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli import importing
 from cli.app import main
 from cli.connection import Api
+from cli.work import dataset_import
 from deploy.local import EmbeddedEngines
+from shared.domain.datasets.manifest import read_manifest
 from shared.domain.roles import Role
 from shared.ledger import Ledger
-from shared.manifest import read_manifest
 from shared.phantoms import draw
 from shared.settings import Settings
-from tests.app import create_app
-from tests.builders import encode, form, png
-from tests.serving import at_an_address
+from tests.support.app import create_app
+from tests.support.builders import encode, form, png
+from tests.support.http_server import at_an_address
 
 Ran = tuple[int, str, str]
 COLUMNS = ("image", "malignant", "mask", "patient", "site", "split")
@@ -127,22 +127,22 @@ def test_a_folder_is_imported_and_imported_again_it_is_there(sera, folder):
 
 def test_what_the_dataset_has_is_not_sent_again(api, folder, ledger):
     rows = phantoms(folder, 4)
-    assert [new for _, new in importing.add_all(api, "set", rows)] == [True] * 4
+    assert [new for _, new in dataset_import.add_all(api, "set", rows)] == [True] * 4
     rows = phantoms(folder, 6)
-    found = [importing._hashed(row) for row in rows]
-    sent = importing._missing(api, "set", found)
+    found = [dataset_import._hashed(row) for row in rows]
+    sent = dataset_import._missing(api, "set", found)
     assert [len(each.files) for each in sent] == [0, 0, 0, 0, 2, 2]
-    assert [new for _, new in importing.add_all(api, "set", rows)] == [False] * 4 + [
-        True
-    ] * 2
+    assert [new for _, new in dataset_import.add_all(api, "set", rows)] == [
+        False
+    ] * 4 + [True] * 2
 
 
 def test_an_import_that_was_broken_off_goes_on_where_it_was(
     api, sera, folder, monkeypatch
 ):
-    monkeypatch.setattr(importing, "BATCH_ROWS", 2)
+    monkeypatch.setattr(dataset_import, "BATCH_ROWS", 2)
     rows = phantoms(folder, 20)
-    with closing(importing.add_all(api, "set", rows)) as importer:
+    with closing(dataset_import.add_all(api, "set", rows)) as importer:
         next(importer)
     held = api.get("/v1/datasets/set")["images"]
     assert 2 <= held < 20
@@ -187,24 +187,26 @@ def test_refused_rows_are_told_line_by_line_with_exit_code_1(sera, folder):
 def test_the_first_row_of_an_image_counts_whatever_batch_it_is_in(
     api, folder, monkeypatch
 ):
-    monkeypatch.setattr(importing, "BATCH_ROWS", 1)
+    monkeypatch.setattr(dataset_import, "BATCH_ROWS", 1)
     for seed in range(4):
         (folder / f"{seed}.png").write_bytes(png(seed))
     rows = write(
         folder, [(f"{n % 4}.png", int(n < 4), "", "", "", "") for n in range(8)]
     )
-    told = {row.line: outcome for row, outcome in importing.add_all(api, "set", rows)}
+    told = {
+        row.line: outcome for row, outcome in dataset_import.add_all(api, "set", rows)
+    }
     assert [told[line] for line in range(2, 6)] == [True] * 4
     assert {told[line].code for line in range(6, 10)} == {"label-differs"}
 
 
 def test_two_imports_of_a_folder_at_once_add_each_image_once(api, folder, monkeypatch):
-    monkeypatch.setattr(importing, "BATCH_ROWS", 3)
+    monkeypatch.setattr(dataset_import, "BATCH_ROWS", 3)
     rows = phantoms(folder, 12)
     with ThreadPoolExecutor(2) as pool:
         told = list(
             pool.map(
-                lambda _: [new for _, new in importing.add_all(api, "set", rows)],
+                lambda _: [new for _, new in dataset_import.add_all(api, "set", rows)],
                 range(2),
             )
         )
@@ -221,7 +223,7 @@ def test_a_batch_over_the_gateways_cap_is_halved_and_only_what_is_too_large_alon
             encode(noise.integers(0, 256, (side, side)))
         )
     rows = write(folder, [(f"{n}.png", 1, "", "", "", "") for n in range(17)])
-    *small, (row, refusal) = importing.add_all(api, "set", rows)
+    *small, (row, refusal) = dataset_import.add_all(api, "set", rows)
     assert [new for _, new in small] == [True] * 16
     assert (row.line, "16.png is larger" in str(refusal)) == (18, True)
 

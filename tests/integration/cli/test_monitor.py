@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cli.app import main
-from tests.observing import Observing
+from tests.support.observations import Observing
 
 UNIFORM = np.linspace(0, 1, 101).tolist()
 

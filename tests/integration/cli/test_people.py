@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from cli.app import main
-from cli.firststart import greet
+from cli.output.first_operator import greet
 from shared.ledger import Ledger
 
 Ran = tuple[int, str, str]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import command
-from tests.command import Finished
+from tests.support import command
+from tests.support.command import Finished
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.jobs import Priority
 from shared.ledger import Ledger
-from tests.builders import CASE
+from tests.support.builders import CASE
 
 Submit = Callable[..., UUID]
 

@@ -10,35 +10,35 @@ from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from deploy.local import EmbeddedEngines
+from shared.domain.audit.events import Event
 from shared.domain.erasure import Ground
-from shared.domain.events import Event
 from shared.domain.jobs import Priority
 from shared.domain.outcomes import OutcomeSource
 from shared.domain.reader_studies import Design, Pick
 from shared.domain.roles import Role
 from shared.errors import NotFound
 from shared.ledger import HospitalSession, Ledger
-from shared.ledger.allowances import Limits
+from shared.ledger.cases.outcomes import NewOutcome
+from shared.ledger.cases.similar_cases import Place
+from shared.ledger.cases.worklist import Asked
 from shared.ledger.db_role import RolesMissing, could_pass_by
-from shared.ledger.keys import Keys
-from shared.ledger.migrate import migrate
-from shared.ledger.observations import (
+from shared.ledger.hospitals.api_keys import Keys
+from shared.ledger.hospitals.rate_limits import Limits
+from shared.ledger.idempotency.receipts import Answer, Receipts
+from shared.ledger.monitoring.observations import (
     Observation,
     Observations,
     Period,
     Quantity,
     Window,
 )
-from shared.ledger.outcomes import NewOutcome
-from shared.ledger.people import People
-from shared.ledger.reader_studies import NewStudy
-from shared.ledger.receipts import Answer, Receipts
+from shared.ledger.monitoring.wallboard import Span, Wall
+from shared.ledger.people.repository import People
+from shared.ledger.reader_studies.repository import NewStudy
+from shared.ledger.schema.migrate import migrate
 from shared.ledger.scope import Scoped
-from shared.ledger.similar import Place
 from shared.ledger.transaction import repository
-from shared.ledger.wall import Span, Wall
-from shared.ledger.worklist import Asked
-from tests.builders import CASE, result
+from tests.support.builders import CASE, result
 
 MODEL = "d" * 64
 OPEN = Window(datetime.now(UTC) - timedelta(days=1))

@@ -8,10 +8,10 @@ from shared.domain.jobs import JobState, Priority
 from shared.domain.roles import Role
 from shared.errors import Unavailable
 from shared.ledger import HospitalSession, Ledger
-from shared.ledger.authentication import authenticate_key
-from shared.ledger.jobs import NotCancellable
-from shared.ledger.keys import KeyNeedsHospital
-from shared.ledger.receipts import Answer, KeyReused
+from shared.ledger.hospitals.api_keys import KeyNeedsHospital
+from shared.ledger.hospitals.authentication import authenticate_key
+from shared.ledger.idempotency.receipts import Answer, KeyReused
+from shared.ledger.jobs.repository import NotCancellable
 
 
 def hospital(ledger, name):

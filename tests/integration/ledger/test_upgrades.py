@@ -1,32 +1,38 @@
 """From release to release and back, with data, and while others write."""
 
 import threading
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 
+from shared.domain.audit.verification import Findings, verify
 from shared.domain.erasure import Ground
-from shared.domain.proof import Findings, verify
 from shared.ledger import Ledger
-from shared.ledger.exporting import Trail
-from shared.ledger.migrate import MigrationBlocked, downgrade, migrate, upgrade
-from shared.ledger.schema import (
+from shared.ledger.__main__ import main
+from shared.ledger.audit.export import Trail
+from shared.ledger.schema.compatibility import (
     OLDEST_SERVED,
     CodeBehind,
     SchemaBehind,
+    SchemaUnreleased,
     check,
     check_schema,
     head,
-    revisions,
 )
-from shared.ledger.terms import Schema
-from shared.sealing import SealKey, signed
-from tests.previous_release import SCHEMA, PreviousRelease
+from shared.ledger.schema.migrate import MigrationBlocked, downgrade, migrate
+from shared.ledger.schema.terms import Schema
+from shared.security.audit_signing import SealKey, signed
+from shared.settings import Settings
+from tests.later_release import REVISION, later_release
+from tests.support.previous_release import SCHEMA, PreviousRelease
 
 KEY = SealKey("QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=", "the tests")
-KEPT = ("hospitals", "cases", "jobs", "results", "audit_events")
+COUNTED = ("hospitals", "cases", "jobs", "results", "audit_events")
+UNRELEASED_REVISIONS = ("0001", "0019", "0023", "0025")
 
 
 @pytest.fixture
@@ -35,131 +41,154 @@ def engine(database_url: str) -> Engine:
 
 
 @pytest.fixture
+def later(tmp_path: Path) -> Iterator[None]:
+    with later_release(tmp_path):
+        yield
+
+
+@pytest.fixture
 def hospital(database_url: str) -> UUID:
-    """Of one whose three cases were answered, one of them erased since; the trail is sealed."""
+    """Its three cases were answered, one of them was erased since; the trail is sealed."""
     with closing(Ledger(database_url, pool_size=1)) as ledger:
-        with ledger.system_session("test") as house:
-            found = house.hospitals.ensure("north")
-        old = PreviousRelease(database_url, found)
+        with ledger.system_session("test") as session:
+            hospital_id = session.hospitals.ensure("north")
+        old = PreviousRelease(database_url, hospital_id)
         for _ in range(3):
             old.submit()
         assert old.work() == 3
-        with ledger.engine.connect() as line:
-            first = line.exec_driver_sql("SELECT id FROM cases LIMIT 1").scalar_one()
-        with ledger.hospital_session(found, "test") as book:
-            book.erasures.erase(first, Ground.PATIENT_REQUEST)
-        with ledger.system_session("test") as house:
-            house.seals.add(KEY)
-    return found
+        with ledger.engine.connect() as connection:
+            case = connection.exec_driver_sql(
+                "SELECT id FROM cases LIMIT 1"
+            ).scalar_one()
+        with ledger.hospital_session(hospital_id, "test") as session:
+            session.erasures.erase(case, Ground.PATIENT_REQUEST)
+        with ledger.system_session("test") as session:
+            session.seals.add(KEY)
+    return hospital_id
 
 
 def rows(engine: Engine) -> dict[str, int]:
-    with engine.connect() as line:
+    with engine.connect() as connection:
         return {
-            name: line.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()
-            for name in KEPT
+            name: connection.exec_driver_sql(
+                f"SELECT count(*) FROM {name}"
+            ).scalar_one()
+            for name in COUNTED
         }
 
 
 def trail(url: str) -> Findings:
     with closing(Ledger(url, pool_size=1)) as ledger:
-        read = Trail(ledger, "test")
-        seals = read.seals()
-        return verify(read.links(), seals, signed)
+        exported = Trail(ledger, "test")
+        seals = exported.seals()
+        return verify(exported.links(), seals, signed)
 
 
-def to(engine: Engine, revision: str) -> None:
-    with engine.begin() as line:
-        (upgrade if revision in ("head", head()) else downgrade)(line, revision)
+def go_back(engine: Engine, revision: str) -> None:
+    with engine.begin() as connection:
+        downgrade(connection, revision)
 
 
-def test_the_newest_release_goes_back_and_forth_with_its_seals(
-    engine, database_url, hospital
+def set_revision(engine: Engine, revision: str, oldest_code: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE alembic_version SET version_num = :revision"),
+            {"revision": revision},
+        )
+        connection.execute(
+            text("UPDATE schema_terms SET oldest_code = :oldest_code"),
+            {"oldest_code": oldest_code},
+        )
+
+
+def test_a_later_release_goes_forward_and_back_with_its_rows_and_seals(
+    engine, database_url, hospital, later
 ):
-    before = trail(database_url)
-    assert before.whole
-    assert before.sealed == before.events
-    to(engine, OLDEST_SERVED)
-    to(engine, "head")
-    assert trail(database_url) == before
+    rows_before = rows(engine)
+    trail_before = trail(database_url)
+    assert trail_before.whole
+    assert trail_before.sealed == trail_before.events
+    migrate(database_url)
+    check_schema(database_url)
+    go_back(engine, OLDEST_SERVED)
+    assert rows(engine) == rows_before
+    assert trail(database_url) == trail_before
 
 
-@pytest.mark.long
-def test_cases_results_and_events_go_all_the_way_back_and_forth(
-    engine, database_url, hospital
-):
-    """Below 0004 there were no chains: they are made anew on the way up, and no seal vouches for them."""
-    before = rows(engine)
-    events = sum(trail(database_url).events.values())
-    for revision in revisions()[-2::-1]:
-        to(engine, revision)
-    assert rows(engine) == before
-    to(engine, "head")
-    assert rows(engine) == before
-    after = trail(database_url)
-    assert (after.whole, sum(after.events.values()), sum(after.sealed.values())) == (
-        True,
-        events,
-        0,
-    )
-    with engine.connect() as line:
-        erased = line.exec_driver_sql(
-            "SELECT count(*) FROM cases WHERE erased_at IS NOT NULL"
-        ).scalar_one()
-    assert erased == 0, (
-        "below 0010 nobody knew of erasures: the case is empty, and no tombstone any more"
-    )
-
-
-@pytest.mark.long
 def test_back_to_nothing_and_up_again_is_an_empty_ledger(
     engine, database_url, hospital
 ):
-    to(engine, "base")
+    go_back(engine, "base")
+    with pytest.raises(SchemaBehind):
+        check_schema(database_url)
     migrate(database_url)
     assert set(rows(engine).values()) == {0}
     check_schema(database_url)
 
 
-def test_the_release_before_submits_and_answers_while_the_newest_migrations_run(
-    engine, database_url, hospital
-):
-    assert SCHEMA == OLDEST_SERVED, "tests/previous_release.py is of another release"
-    to(engine, OLDEST_SERVED)
-    old = PreviousRelease(database_url, hospital)
+@contextmanager
+def submitting(old: PreviousRelease) -> Iterator[tuple[list[int], Callable[[], None]]]:
+    """Submits and answers without a pause: how many cases each time, and a wait for some more."""
     over = threading.Event()
-    told = []
-    counted = threading.Condition()
+    answered: list[int] = []
+    changed = threading.Condition()
 
     def submit_and_answer() -> None:
         while not over.is_set():
             old.submit()
-            with counted:
-                told.append(old.work())
-                counted.notify_all()
+            count = old.work()
+            with changed:
+                answered.append(count)
+                changed.notify_all()
 
-    def some_more() -> None:
-        with counted:
-            wanted = len(told) + 5
-            assert counted.wait_for(lambda: len(told) >= wanted, timeout=30)
+    def wait_for_more() -> None:
+        with changed:
+            wanted = len(answered) + 5
+            assert changed.wait_for(lambda: len(answered) >= wanted, timeout=30)
 
     client = threading.Thread(target=submit_and_answer)
     client.start()
     try:
-        some_more()
-        migrate(database_url)
-        some_more()
+        yield answered, wait_for_more
     finally:
         over.set()
         client.join()
-    assert rows(engine)["results"] == 2 + len(told) == 2 + sum(told)
+
+
+def test_the_release_before_submits_and_answers_while_the_schema_goes_forward_and_back(
+    engine, database_url, hospital, later
+):
+    assert SCHEMA == OLDEST_SERVED, (
+        "tests/support/previous_release.py is of another release"
+    )
+    old = PreviousRelease(database_url, hospital)
+    with submitting(old) as (answered, wait_for_more):
+        wait_for_more()
+        migrate(database_url)
+        wait_for_more()
+        go_back(engine, OLDEST_SERVED)
+        wait_for_more()
+    assert rows(engine)["results"] == 2 + len(answered) == 2 + sum(answered)
     assert trail(database_url).whole
 
 
-def test_a_migration_that_cannot_lock_its_tables_gives_way_and_is_run_again(
-    engine, database_url
+def test_services_of_the_release_before_begin_beside_the_later_schema(
+    database_url, tmp_path
 ):
-    to(engine, OLDEST_SERVED)
+    with later_release(tmp_path):
+        migrate(database_url)
+    assert head() == OLDEST_SERVED
+    check_schema(database_url)
+
+
+def test_services_of_the_later_release_wait_for_its_migration(database_url, later):
+    with pytest.raises(SchemaBehind):
+        check_schema(database_url)
+
+
+def test_a_migration_that_cannot_lock_its_tables_gives_way_and_is_run_again(
+    engine, database_url, later
+):
     with engine.begin() as other:
         other.execute(text("LOCK TABLE alembic_version IN SHARE MODE"))
         with pytest.raises(MigrationBlocked, match="pg_stat_activity"):
@@ -174,11 +203,15 @@ def test_a_migration_that_cannot_lock_its_tables_gives_way_and_is_run_again(
     ("schema", "refused"),
     [
         (Schema(None, None), SchemaBehind),
-        (Schema(OLDEST_SERVED, None), SchemaBehind),
         (Schema(head(), OLDEST_SERVED), None),
-        (Schema("9001", head()), None),
-        (Schema("9001", "9000"), CodeBehind),
-        (Schema("9001", None), CodeBehind),
+        (Schema(REVISION, head()), None),
+        (Schema(REVISION, "r9000"), CodeBehind),
+        (Schema(REVISION, None), CodeBehind),
+        (Schema(None, None, readable=False), SchemaUnreleased),
+        *[
+            (Schema(revision, "0019"), SchemaUnreleased)
+            for revision in UNRELEASED_REVISIONS
+        ],
     ],
 )
 def test_a_service_begins_only_on_a_schema_that_it_goes_with(schema, refused):
@@ -187,12 +220,36 @@ def test_a_service_begins_only_on_a_schema_that_it_goes_with(schema, refused):
 
 
 def test_migrations_of_a_later_release_are_left_alone(engine, database_url):
-    with engine.begin() as line:
-        line.execute(text("UPDATE alembic_version SET version_num = '9001'"))
-        line.execute(text("UPDATE schema_terms SET oldest_code = '9000'"))
+    set_revision(engine, REVISION, oldest_code="r9000")
     with pytest.raises(CodeBehind):
         migrate(database_url)
     with pytest.raises(CodeBehind):
+        check_schema(database_url)
+
+
+@pytest.mark.parametrize("revision", UNRELEASED_REVISIONS)
+def test_a_schema_of_before_the_first_release_is_left_alone_with_the_next_step(
+    engine, database_url, revision
+):
+    set_revision(engine, revision, oldest_code="0019")
+    with pytest.raises(SchemaUnreleased):
+        check_schema(database_url)
+    with pytest.raises(SystemExit) as ended:
+        main(["migrate"], Settings(database_url=database_url))
+    sentence = str(ended.value)
+    assert (revision in sentence, "set SERA_HOME to a new folder" in sentence) == (
+        True,
+        True,
+    )
+    assert "\n" not in sentence, "`./sera up` shows the last line of the job's log"
+
+
+def test_a_schema_whose_revision_services_may_not_read_is_of_before_the_first_release(
+    engine, database_url
+):
+    with engine.begin() as connection:
+        connection.execute(text("REVOKE ALL ON alembic_version FROM sera_house"))
+    with pytest.raises(SchemaUnreleased, match="not readable"):
         check_schema(database_url)
 
 

@@ -7,21 +7,21 @@ from uuid import UUID
 
 import pytest
 
-from services.trainer.desk import TrainingDesk
 from services.trainer.gate import policy_of
-from services.trainer.owner import Owner
-from services.trainer.work import Tools
-from shared.domain.training import Split
+from services.trainer.service import TrainingDesk
+from services.trainer.step_owner import Owner
+from services.trainer.steps import Tools
+from shared.domain.training.states import Split
 from shared.ledger import Ledger
-from shared.ledger.datasets import LabelledImage
-from shared.ledger.heartbeat import Heartbeat
-from shared.ledger.training import TrainingRun
-from shared.ledger.versions import Version
+from shared.ledger.datasets.repository import LabelledImage
+from shared.ledger.datasets.versions import Version
+from shared.ledger.jobs.heartbeat import Heartbeat
+from shared.ledger.training.runs import TrainingRun
 from shared.networks import WeightsFinder
 from shared.objects import ObjectStore, open_store
 from shared.queueing.app import Tasks
 from shared.settings import Settings
-from tests.builders import outlined_phantom
+from tests.support.builders import outlined_phantom
 
 LEASE = timedelta(minutes=1)
 TRAINING_IMAGES = 28

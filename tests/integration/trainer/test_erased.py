@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from shared.domain.erasure import Ground
-from shared.domain.training import RunState, Split, StepKind
-from tests.builders import CASE
+from shared.domain.training.states import RunState, Split, StepKind
+from tests.support.builders import CASE
 
 
 @pytest.fixture

@@ -9,18 +9,18 @@ from services.trainer import gate as gate_module
 from services.trainer.gate import judge, policy_of
 from shared.bundles import Bundle, load, save
 from shared.domain.models import GateVerdict
-from shared.domain.training import Split
+from shared.domain.training.states import Split
 from shared.errors import Unavailable
 from shared.imaging import Framing
 from shared.learning import fit, phantom_samples
 from shared.learning.progress import silent
-from shared.ledger.datasets import LabelledImage
+from shared.ledger.datasets.repository import LabelledImage
 from shared.networks import WeightsFinder
 from shared.objects import open_store
 from shared.recipes import read_recipe
 from shared.settings import Settings
-from shared.statistics.gate import GatePolicy
-from tests.builders import SMALL_RECIPE, outlined_phantom
+from shared.statistics.model_life.gate import GatePolicy
+from tests.support.builders import SMALL_RECIPE, outlined_phantom
 
 POLICY = GatePolicy()
 TEST_IMAGES = 24

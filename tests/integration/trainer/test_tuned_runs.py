@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from services.trainer.samples import outlined, samples
-from shared.domain.training import RunState, Split, StepKind
+from shared.domain.training.states import RunState, Split, StepKind
 from shared.learning import fit, framing
 from shared.networks import WeightsFinder
 from shared.recipes import load_recipe

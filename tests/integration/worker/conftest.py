@@ -8,21 +8,21 @@ from uuid import UUID
 
 import pytest
 
-from services.worker.inference import InferenceService
-from services.worker.live import LiveModel
-from services.worker.preparation import Preparation
-from services.worker.shelf import Shelf
+from services.worker.bundle_cache import Shelf
+from services.worker.inference.loop import InferenceService
+from services.worker.inference.preparation import Preparation
+from services.worker.live_model import LiveModel
 from shared.bundles import save
-from shared.bundles.depot import publish
+from shared.bundles.storage import publish
 from shared.domain.jobs import Priority
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.learning import FittedModel
 from shared.ledger import Ledger
-from shared.ledger.heartbeat import Heartbeat
-from shared.ledger.jobs import Job
+from shared.ledger.jobs.heartbeat import Heartbeat
+from shared.ledger.jobs.repository import Job
 from shared.objects import ObjectStore, open_store
 from shared.settings import Settings
-from tests.builders import CASE, png
+from tests.support.builders import CASE, png
 
 LEASE = timedelta(minutes=1)
 

@@ -2,9 +2,9 @@ import shutil
 
 import pytest
 
-from shared.bundles.depot import publish
-from shared.domain.events import Event
-from tests.builders import as_format_2, png
+from shared.bundles.storage import publish
+from shared.domain.audit.events import Event
+from tests.support.builders import as_format_2, png
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@ import pytest
 from pydicom import examples
 
 from shared.domain.jobs import JobState, Reason
-from shared.domain.result import ModelReference, RoiSource
+from shared.domain.results.result import ModelReference, RoiSource
 from shared.errors import Unavailable
 from shared.guidelines import RULES
 from shared.imaging.photos import straighten
 from shared.phantoms import draw
 from shared.phantoms.camera import Shot, photograph
-from tests.builders import Screen, dicom_file, encode, png
+from tests.support.builders import Screen, dicom_file, encode, png
 
 
 def test_without_a_model_cases_wait(desk, send, find):

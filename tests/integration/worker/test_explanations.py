@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 from pydicom import examples
 
+from services.worker.bundle_cache import Shelf
 from services.worker.explanations import ExplanationMaker
-from services.worker.live import LiveModel
-from services.worker.preparation import Preparation
-from services.worker.shelf import Shelf
+from services.worker.inference.preparation import Preparation
+from services.worker.live_model import LiveModel
 from shared.domain.erasure import Ground
-from tests.builders import Screen, encode, png
+from tests.support.builders import Screen, encode, png
 
 
 @pytest.fixture

@@ -13,17 +13,17 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from services.worker.inference import InferenceService
-from services.worker.live import LiveModel
-from services.worker.preparation import Preparation
-from services.worker.shelf import Shelf
-from shared.domain.events import Event
+from services.worker.bundle_cache import Shelf
+from services.worker.inference.loop import InferenceService
+from services.worker.inference.preparation import Preparation
+from services.worker.live_model import LiveModel
+from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState, Reason
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
-from shared.ledger.heartbeat import Heartbeat
+from shared.ledger.jobs.heartbeat import Heartbeat
 from shared.settings import Settings
-from tests.builders import png
+from tests.support.builders import png
 
 ROOT = Path(__file__).parents[3]
 SHORT = timedelta(seconds=1)
@@ -200,9 +200,9 @@ def test_a_case_that_outlived_a_worker_is_in_hand_alone(
 
 POISONED = """
 import os, signal, sys
-from services.worker import inference
+from services.worker.inference import loop as inference
 from services.worker.__main__ import bootstrap
-from shared.liveness import Progress
+from shared.observability.liveness import Progress
 from shared.settings import Settings
 
 infer = inference.InferenceService._predict

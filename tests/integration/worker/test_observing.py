@@ -11,13 +11,13 @@ from fastapi.testclient import TestClient
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared import telemetry, tracing
 from shared.domain.roles import Role
-from shared.metering import REGISTRY
+from shared.observability import logs, tracing
+from shared.observability.metrics import REGISTRY
 from shared.phantoms import draw
 from shared.settings import Settings
-from tests.app import create_app
-from tests.builders import dicom_file, form, png
+from tests.support.app import create_app
+from tests.support.builders import dicom_file, form, png
 
 TELLTALE = "telltale"
 NAME = f"{TELLTALE}^Jane"
@@ -61,7 +61,7 @@ def logged(monkeypatch):
     level = root.level
     with monkeypatch.context() as patched:
         patched.setattr("sys.stdout", out)
-        telemetry.configure("test", "DEBUG", worker="w1")
+        logs.configure("test", "DEBUG", worker="w1")
     yield lambda: [json.loads(line) for line in out.getvalue().splitlines()]
     structlog.reset_defaults()
     root.handlers[:] = handlers

@@ -7,16 +7,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.worker.retention import Sweeper
+from shared.domain.audit.events import Event
 from shared.domain.erasure import Ground
-from shared.domain.events import Event
 from shared.domain.jobs import Priority
 from shared.domain.outcomes import OutcomeSource
 from shared.ledger import Ledger
-from shared.ledger.cases import CaseErased
-from shared.ledger.outcomes import NewOutcome
+from shared.ledger.cases.outcomes import NewOutcome
+from shared.ledger.cases.repository import CaseErased
 from shared.objects import ObjectMissing, ObjectsUnavailable
-from tests.builders import CASE, png
 from tests.integration.worker.conftest import hospital
+from tests.support.builders import CASE, png
 
 
 @pytest.fixture

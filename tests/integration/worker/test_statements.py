@@ -2,15 +2,15 @@
 
 import pytest
 
-from services.worker import live
+from services.worker import live_model
 from shared.domain.jobs import JobState
-from tests.statements import count_statements
+from tests.support.statement_counter import count_statements
 
 
 @pytest.fixture(autouse=True)
 def reported(desk, promote, monkeypatch):
     """A worker whose model is loaded and that has said so; it need not say it again for an hour."""
-    monkeypatch.setattr(live, "PRESENCE_S", 3600.0)
+    monkeypatch.setattr(live_model, "PRESENCE_S", 3600.0)
     promote(0)
     desk.open()
 

@@ -5,7 +5,7 @@ import pytest
 from shared.bundles import save
 from shared.imaging.image import Nodule
 from shared.learning import FittedModel, phantom_samples
-from tests.builders import small_model
+from tests.support.builders import small_model
 
 
 @pytest.fixture(scope="session")

@@ -22,10 +22,10 @@ from shared.bundles import (
     load,
     save,
 )
-from shared.bundles.facts import reference
+from shared.bundles.ledger_record import reference
 from shared.imaging import Framing
 from shared.imaging.image import Nodule
-from tests.builders import as_format_2
+from tests.support.builders import as_format_2
 
 
 @pytest.fixture

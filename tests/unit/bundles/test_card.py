@@ -5,7 +5,7 @@ import pytest
 
 from shared.bundles import load
 from shared.bundles.card import card
-from tests.builders import as_format_2
+from tests.support.builders import as_format_2
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from shared.bundles import save
-from tests.builders import small_model
+from tests.support.builders import small_model
 
 
 @pytest.fixture(scope="session")

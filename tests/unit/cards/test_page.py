@@ -7,7 +7,7 @@ import pytest
 from shared.bundles import load
 from shared.bundles.card import card
 from shared.cards import render
-from tests.builders import as_format_2
+from tests.support.builders import as_format_2
 
 VOID = {"meta"}
 

@@ -1,7 +1,7 @@
 import pytest
 
 from shared.cases.decide import DecisionFacts, decide
-from shared.domain.prediction import Verdict
+from shared.domain.results.prediction import Verdict
 from shared.statistics import OperatingPoint, Proportion
 
 RATE = Proportion(9, 10)

@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 
 from shared.cases.prepare import PHOTO, prepare, with_text_finding
-from shared.domain.findings import Finding
-from shared.domain.source import Source
+from shared.domain.image_source import Source
+from shared.domain.results.findings import Finding
 from shared.imaging import Box, Framing, ImageFormat, Roi, UltrasoundImage, decode
-from shared.imaging.crop import NO_ROI
 from shared.imaging.deidentify import BURNT_IN_TEXT
+from shared.imaging.regions.crop import NO_ROI
 from shared.phantoms import draw
-from tests.builders import encode, png
+from tests.support.builders import encode, png
 
 EARLIER = Finding("first-page", "Said before.")
 

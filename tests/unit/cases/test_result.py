@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 
 from shared.cases.result import CaseFacts, HospitalSettings, ModelFacts, make_result
-from shared.domain.findings import Finding
-from shared.domain.prediction import Component, Prediction, Verdict
-from shared.domain.result import ModelReference, Timings
+from shared.domain.results.findings import Finding
+from shared.domain.results.prediction import Component, Prediction, Verdict
+from shared.domain.results.result import ModelReference, Timings
 from shared.guidelines import DEFAULT_RULE, RULES
 from shared.imaging import Box
 from shared.statistics import Sigmoid

@@ -7,12 +7,12 @@ import pytest
 from cli.commands import predict
 from shared.bundles import load, save
 from shared.cases.result import advise, risk_at
-from shared.domain.result import ModelReference, Result
+from shared.domain.results.result import ModelReference, Result
 from shared.guidelines import DEFAULT_RULE
 from shared.imaging import Framing
 from shared.imaging.files import read_nodule
 from shared.phantoms import draw
-from tests.builders import encode
+from tests.support.builders import encode
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from cli.commands.study import finish, summary
 from shared.bundles import load
 from shared.phantoms import draw
 from shared.settings import ROOT
-from shared.study.report import Material
-from tests.builders import encode
-from tests.studies import study
+from shared.study.report.page import Material
+from tests.support.builders import encode
+from tests.support.fabricated_study import study
 
 BY_FORMULA = """
 name = "by-formula"

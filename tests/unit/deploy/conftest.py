@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.child import Child
 from deploy.local.home import Home
-from tests.manifests import (
+from tests.support.kubernetes import (
     FOLDER,
     OVERLAYS,
     Object,

@@ -58,7 +58,7 @@ ROOTS = {
     "worker": (
         "services.worker.__main__",
         "services.worker.shadow",
-        "services.worker.alive",
+        "services.worker.liveness_probe",
     ),
     "trainer": ("services.trainer.__main__",),
 }

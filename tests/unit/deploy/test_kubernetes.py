@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from services.api.monitoring.router import router
 from shared.settings import Settings
-from tests.manifests import (
+from tests.support.kubernetes import (
     FOLDER,
     KUSTOMIZATIONS,
     PODS,

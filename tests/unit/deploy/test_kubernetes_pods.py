@@ -4,10 +4,19 @@ from importlib.util import find_spec
 
 from deploy.local.services import MIGRATIONS, SERVICES
 from services.api.monitoring.router import router
-from shared import safety
+from shared.security import production_checks
 from shared.settings import Settings
 from shared.version import VERSION
-from tests.manifests import PODS, containers, labels, matches, of, pods, secrets, walk
+from tests.support.kubernetes import (
+    PODS,
+    containers,
+    labels,
+    matches,
+    of,
+    pods,
+    secrets,
+    walk,
+)
 
 IMAGES = {
     "api": "sera-api",
@@ -33,7 +42,11 @@ def test_production_accepts_the_settings(things, monkeypatch):
         for name, value in each["data"].items():
             monkeypatch.setenv(name, value)
         told = Settings()
-        checks = (safety.exposure, safety.default_home, safety.believed_proxies)
+        checks = (
+            production_checks.exposure,
+            production_checks.default_home,
+            production_checks.believed_proxies,
+        )
         assert [check(told) for check in checks] == [None, None, None]
         assert told.production
 

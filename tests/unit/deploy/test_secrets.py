@@ -5,8 +5,8 @@ import ssl
 import pytest
 
 from deploy.docker.secrets import OBJECTS_HOST, Drawn, certify, keep, share_out
-from shared.safety import engine_secrets, plain_objects
-from shared.sealing import SealKey
+from shared.security.audit_signing import SealKey
+from shared.security.production_checks import engine_secrets, plain_objects
 from shared.settings import Settings
 
 

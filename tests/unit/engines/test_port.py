@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from shared.bundles import load, save
-from shared.bundles.explanation import explain, occlusion_map
+from shared.bundles.explanations.explanation import explain, occlusion_map
 from shared.engines import EagerEngine, Engine
 from shared.imaging.image import Nodule
 from shared.learning import FittedModel, build_extractor, fit, phantom_samples
-from shared.learning.extractors import NetworkExtractor
+from shared.learning.features.extractors import NetworkExtractor
 from shared.networks import TapNetwork, WeightsFinder, new_head
 from shared.recipes import HandcraftedFeatures, NetworkFeatures, read_recipe
-from tests.builders import SMALL_RECIPE, small_model
-from tests.double_engine import DoubleEngine
+from tests.support.builders import SMALL_RECIPE, small_model
+from tests.support.double_engine import DoubleEngine
 
 NO_WEIGHTS = WeightsFinder(None, Path("nowhere"), download=False)
 

@@ -1,12 +1,12 @@
-"""MIRP 2.7.0, which follows IBSI, on a region drawn by formula; `benchmarks/mirp.py --write` keeps its values."""
+"""MIRP 2.7.0, which follows IBSI, on a region drawn by formula; `trials/benchmarks/mirp.py --write` keeps its values."""
 
 import csv
 from pathlib import Path
 
 import pytest
 
-from benchmarks.mirp import mirp_name, roi
 from shared.features import extract
+from trials.benchmarks.mirp import mirp_name, roi
 
 VALUES = Path(__file__).with_name("mirp_256.csv")
 

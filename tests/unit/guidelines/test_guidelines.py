@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.fna import FnaOutcome
+from shared.domain.results.fna import FnaOutcome
 from shared.guidelines import (
     GUIDELINES,
     Composition,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.domain.fna import FnaOutcome
+from shared.domain.results.fna import FnaOutcome
 from shared.errors import InputError
 from shared.guidelines import (
     DEFAULT_RULE,

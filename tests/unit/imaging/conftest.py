@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.builders import dicom_file
+from tests.support.builders import dicom_file
 
 
 @pytest.fixture

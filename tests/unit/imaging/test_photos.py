@@ -11,7 +11,7 @@ from shared.imaging.photos import (
     read_corners,
     straighten,
 )
-from shared.imaging.photos.straight import aspect_of
+from shared.imaging.photos.rectify import aspect_of
 from shared.phantoms import draw
 from shared.phantoms.camera import Shot, photograph
 

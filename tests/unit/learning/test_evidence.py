@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from shared.learning.evidence import ALPHAS, TARGETS, gather_evidence
-from shared.learning.folds import split
+from shared.learning.validation.folds import split
 from shared.statistics import fit_sigmoid
 
 

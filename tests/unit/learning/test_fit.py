@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared.domain.prediction import Verdict
+from shared.domain.results.prediction import Verdict
 from shared.imaging.image import Nodule
 from shared.learning import (
     GroupOnBothSides,

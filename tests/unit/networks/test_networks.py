@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from shared.imaging.normalise import to_input
+from shared.imaging.regions.normalise import to_input
 from shared.learning import phantom_samples
 from shared.networks import Card, Pool, TapNetwork, blank, get_network, list_networks
-from shared.networks.importers.layers import weighted_layers
+from shared.networks.weights.importers.layers import weighted_layers
 
 CARDS = list_networks()
 EVERY_CARD = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)

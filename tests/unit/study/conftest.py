@@ -6,8 +6,8 @@ import pytest
 from shared.phantoms import draw
 from shared.study.folder import LabelledFolder
 from shared.study.results import Study
-from tests.builders import encode
-from tests.studies import study
+from tests.support.builders import encode
+from tests.support.fabricated_study import study
 
 Opened = Callable[[str], LabelledFolder]
 

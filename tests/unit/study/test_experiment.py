@@ -13,12 +13,12 @@ from shared.networks import WeightsFinder, WeightsMissing
 from shared.phantoms import draw
 from shared.recipes import Recipe, read_recipe
 from shared.statistics import roc_auc
+from shared.study.checkpoints import FolderCache
 from shared.study.experiment import run_experiment
 from shared.study.feasible import without_missing
 from shared.study.folder import LabelledFolder
-from shared.study.keep import FolderCache
 from shared.study.results import Section, Study
-from tests.builders import encode
+from tests.support.builders import encode
 
 COUNT = 16
 RECIPE = {

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shared.domain.datasets.manifest import ManifestInvalid
 from shared.imaging import Framing
 from shared.learning import GroupOnBothSides
-from shared.manifest import ManifestInvalid
 from shared.study.errors import NothingToStudy, RowInvalid
 from shared.study.folder import LabelledFolder, reader_rows
 from shared.study.results import Section

@@ -1,5 +1,5 @@
-from services.trainer.work import evaluation_message
-from shared.domain.steps import EvaluationOutcome
+from services.trainer.steps import evaluation_message
+from shared.domain.training.steps import EvaluationOutcome
 
 
 def test_an_evaluation_of_too_few_images_says_so_and_names_no_figure_that_it_lacks():

@@ -3,9 +3,9 @@
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.web.shell import PagePerson, PageSystemSessionDep, pages, show
+from services.api.web.page import PagePerson, PageSystemSessionDep, pages, show
 from shared.errors import Unauthenticated
-from shared.passwords import LEAST
+from shared.security.passwords import LEAST
 
 router = pages()
 

@@ -5,7 +5,7 @@ from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import WiringDep
 from services.api.text import BATCH_LETTERS
-from services.api.web.shell import PageSubmitter, pages, show
+from services.api.web.page import PageSubmitter, pages, show
 from shared.domain.jobs import Priority
 
 router = pages()

@@ -14,15 +14,15 @@ from services.api.jobs.service import JobService
 from services.api.reports import sentences
 from services.api.reports.facts import SYNTHETIC
 from services.api.reports.sentences import Say, speaker
-from services.api.web import plots_case
-from services.api.web.shell import (
+from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
     Visitor,
     pages,
     show,
 )
-from shared.domain.result import Result
+from services.api.web.plots import case as plots_case
+from shared.domain.results.result import Result
 from shared.domain.roles import Act
 
 router = pages()

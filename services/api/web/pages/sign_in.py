@@ -5,8 +5,8 @@ from fastapi.responses import HTMLResponse
 
 from services.api.dependencies import WiringDep
 from services.api.session.errors import PROBLEMS
-from services.api.web.shell import Anyone, pages, show
-from shared.passwords import LEAST
+from services.api.web.page import Anyone, pages, show
+from shared.security.passwords import LEAST
 
 router = pages()
 

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from services.api.dependencies import WiringDep
-from services.api.web.shell import (
+from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
     SignedInVisitor,
@@ -22,7 +22,7 @@ from shared.domain.erasure import Ground
 from shared.domain.jobs import FINAL, JobState, Priority
 from shared.domain.outcomes import OutcomeSource
 from shared.domain.roles import Act
-from shared.ledger.worklist import Order, Told
+from shared.ledger.cases.worklist import Order, Told
 
 router = pages()
 HERE = "/worklist"

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from shared.domain.findings import Finding
+from shared.domain.results.findings import Finding
 from shared.domain.roles import Role
-from shared.ledger.queue import Failure
-from tests.builders import form, result
+from shared.ledger.jobs.queue import Failure
+from tests.support.builders import form, result
 
 RESULT = result()
 SYNTHETIC = Finding("synthetic-model", "The model was trained on synthetic phantoms.")

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from shared.domain.events import Event
+from shared.domain.audit.events import Event
 from shared.domain.jobs import Priority
 from shared.domain.roles import Role
-from shared.ledger.queue import Failure
-from tests.builders import CASE
+from shared.ledger.jobs.queue import Failure
+from tests.support.builders import CASE
 
 LANGUAGES = ("en", "ko")
 

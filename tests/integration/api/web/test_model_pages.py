@@ -6,7 +6,7 @@ import pytest
 from shared.domain.messages import Message
 from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.domain.roles import Role
-from shared.statistics.gate import GatePolicy, Readings, weigh
+from shared.statistics.model_life.gate import GatePolicy, Readings, weigh
 
 LIVE = "a" * 64
 CANDIDATE = "b" * 64

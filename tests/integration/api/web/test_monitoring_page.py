@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shared.domain.roles import Role
-from tests.observing import Observing
+from tests.support.observations import Observing
 
 LANGUAGES = ("en", "ko")
 UNIFORM = np.linspace(0, 1, 101).tolist()

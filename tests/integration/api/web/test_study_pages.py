@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.roles import Role
-from tests.reading import new_study, read, studied
+from tests.support.reader_studies import new_study, read, studied
 
 SICK = [True, False, True, False]
 SCORES = [0.91, 0.12, 0.77, 0.64]

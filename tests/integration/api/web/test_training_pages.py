@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.api.training.schemas import EventView
-from services.api.web.pages.runs import series
+from services.api.web.pages.console.runs import series
 from shared.domain.messages import Message
 from shared.domain.roles import Role
-from shared.domain.training import Split, StepKind
-from shared.ledger.labelled import LabelledImage
-from shared.ledger.trainers import Lack
+from shared.domain.training.states import Split, StepKind
+from shared.ledger.datasets.labelled_image import LabelledImage
+from shared.ledger.training.trainers import Lack
 
 LANGUAGES = ("en", "ko")
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from services.api.wall import service
-from services.api.wall.schemas import WallWindow
+from services.api.wallboard import service
+from services.api.wallboard.schemas import WallWindow
 from services.api.web.languages import LANGUAGES
 from shared.domain.roles import Role
-from tests.builders import form, png
+from tests.support.builders import form, png
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from shared.domain.jobs import Reason
 from shared.domain.roles import Role
 from shared.domain.texts import JOBS
-from shared.ledger.queue import Failure
-from tests.builders import fna_advice, form, png, result
+from shared.ledger.jobs.queue import Failure
+from tests.support.builders import fna_advice, form, png, result
 
 DIGEST = "d" * 64
 LEASE = timedelta(minutes=1)

@@ -6,15 +6,15 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from services.api.languages import Language
+from services.api.locales import Language
 from services.api.reports.facts import Printed, Report
 from services.api.reports.layout import pdf
 from services.api.reports.zones import zone_named
-from shared.domain.findings import Finding
-from shared.domain.result import FoundRoi, RoiSource
+from shared.domain.results.findings import Finding
+from shared.domain.results.result import FoundRoi, RoiSource
 from shared.guidelines import EXAMPLE, describe, to_json
-from shared.ledger.cases import Case
-from tests.builders import result
+from shared.ledger.cases.repository import Case
+from tests.support.builders import result
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 CASE = Case(

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from services.api.languages import Language
+from services.api.locales import Language
 from services.api.reports import sentences
 from services.api.reports.sentences import speaker
 from services.api.web.languages import SPOKEN
 from shared.cases.result import SIZE_DIFFERS, SIZES, advise
-from shared.domain.findings import Finding
-from shared.domain.fna import FnaOutcome
+from shared.domain.results.findings import Finding
+from shared.domain.results.fna import FnaOutcome
 from shared.guidelines import (
     CHOICES,
     EXAMPLE,
@@ -30,7 +30,7 @@ from shared.guidelines.lexicon import (
     Orientation,
 )
 from shared.imaging import errors
-from tests.builders import result
+from tests.support.builders import result
 
 ROOT = Path(__file__).parents[4]
 WARNERS = ("shared/imaging", "shared/learning", "shared/cases", "services/worker")

@@ -1,6 +1,6 @@
 from markupsafe import Markup
 
-from services.api.web.shell import PAGES
+from services.api.web.page import PAGES
 from services.api.web.tables import cards
 
 HEAD = '<thead><tr><td></td><th scope="col"><b>Size</b>\n "of"</th><th scope="col">Acts</th></tr></thead>'

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.api.web import shell
+from services.api.web import page as shell
 
 TEMPLATES = sorted((Path(shell.__file__).parent / "templates").glob("*.html"))
 

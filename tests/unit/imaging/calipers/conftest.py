@@ -1,6 +1,6 @@
 import pytest
 
-from tests.builders import Screen
+from tests.support.builders import Screen
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from shared.imaging.calipers import Mark, MarkKind, find_marks, remove_marks
 from shared.imaging.calipers.removal import WIDENED_PX
 from shared.imaging.image import Box
 from shared.phantoms import draw
-from tests.builders import Screen
+from tests.support.builders import Screen
 
 SPECKLE = draw(4, size_px=96).pixels
 boxes = st.builds(

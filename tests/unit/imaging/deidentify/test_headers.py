@@ -15,8 +15,8 @@ from pydicom.uid import JPEG2000Lossless
 from shared.errors import SeraError
 from shared.imaging import decode
 from shared.imaging.deidentify import METHOD, clean
-from shared.imaging.deidentify.header import rehashed
-from tests.builders import dicom_file
+from shared.imaging.deidentify.dicom.header import rehashed
+from tests.support.builders import dicom_file
 
 KEY = b"a key of this installation"
 NAME = "Zzyzxqvist"

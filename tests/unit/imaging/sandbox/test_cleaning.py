@@ -20,7 +20,7 @@ from shared.imaging import (
 from shared.imaging.deidentify import clean
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
-from tests.builders import dicom_file, png
+from tests.support.builders import dicom_file, png
 
 KEY = b"key"
 PIXELS = np.random.default_rng(2).integers(60, 200, (64, 96)).astype(np.uint8)

@@ -31,7 +31,7 @@ from shared.imaging.sandbox import pool
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.phantoms import draw
-from tests.builders import dicom_file, png
+from tests.support.builders import dicom_file, png
 
 ROOT = Path(__file__).parents[4]
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"

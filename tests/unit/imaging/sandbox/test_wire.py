@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from shared.domain.findings import Finding
+from shared.domain.results.findings import Finding
 from shared.errors import InputError
 from shared.imaging import Box, ImageFormat, ImageTooSmall, Limits, UltrasoundImage
 from shared.imaging.deidentify import clean
@@ -18,7 +18,7 @@ from shared.imaging.sandbox.wire import (
     read_image,
     refusal_message,
 )
-from tests.builders import dicom_file
+from tests.support.builders import dicom_file
 
 LIMITS = Limits(max_pixels=1000)
 IMAGE = UltrasoundImage(

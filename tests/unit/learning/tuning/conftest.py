@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from shared.imaging.normalise import to_input
+from shared.imaging.regions.normalise import to_input
 from shared.learning import phantom_samples
 from shared.learning.tuning import Body, Tuner
 from shared.networks import get_network

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from shared.imaging.normalise import to_input
+from shared.imaging.regions.normalise import to_input
 from shared.learning import Sample, phantom_samples
 from shared.learning.tuning import Body, Course, Tuner
 from shared.networks import get_network, list_networks

@@ -5,13 +5,13 @@ import torch
 from shared.engines import EagerEngine
 from shared.imaging import Framing
 from shared.learning import NoCache, silent
-from shared.learning.folds import split
 from shared.learning.tuning import TunedColumns, Tuning
 from shared.learning.tuning.tuned import Ground
-from shared.learning.validation import Trial
+from shared.learning.validation.cross_validation import Trial
+from shared.learning.validation.folds import split
 from shared.recipes import NetworkFeatures, TuningPlan
 from shared.recipes import Tuning as How
-from tests.double_engine import DoubleEngine
+from tests.support.double_engine import DoubleEngine
 
 FEATURES = NetworkFeatures("sera_tiny", ("block3.avg",), How.FINE_TUNE, "block3")
 PLAN = TuningPlan(epochs=3, rates=(0.003, 0.01), batch=8)

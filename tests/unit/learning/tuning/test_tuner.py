@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.imaging.normalise import to_input
+from shared.imaging.regions.normalise import to_input
 from shared.learning.tuning import Course, Tuner
 from shared.learning.tuning.errors import StageUnknown
 from shared.learning.tuning.tuner import balanced

@@ -1,0 +1,1 @@
+"""The demo: its people, its model, its cases."""

@@ -1,0 +1,143 @@
+"""What the demo shows: a model from phantoms, and the cases of two hospitals."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+from pydicom import examples
+from rich.console import Console
+
+from cli.commands.train import request
+from cli.connection import Api, address, connect, create_key
+from cli.output.training_progress import follow
+from cli.work.submission import CaseFile, submit_and_wait
+from shared.domain.roles import Role
+from shared.errors import SeraError
+from shared.phantoms import Phantom, draw
+from shared.settings import Settings
+
+DATASET = "phantoms"
+RECIPE = "starter"
+TRAINING_SEEDS = range(100_000, 100_300)
+NORTH = "demo-north"
+SOUTH = "demo-south"
+PHANTOMS = {NORTH: (11, 12, 13, 14), SOUTH: (21, 22, 23, 24)}
+"""Seeds of each hospital's phantoms; even ones are drawn malignant."""
+DICOM = {NORTH: ("palette_color", "rgb_color"), SOUTH: ("ybr_color", "jpeg2k")}
+"""pydicom's own ultrasound examples: real images, none of them of a thyroid."""
+DICOM_SIZE_MM = 12.0
+
+
+class DemoTrainingFailed(SeraError):
+    code = "demo-training-failed"
+    text = (
+        "The starter model could not be trained: {problem} See trainer.log in {logs}."
+    )
+
+
+@dataclass(frozen=True)
+class SampleCase(CaseFile):
+    hospital: str = ""
+
+
+def ensure_model(settings: Settings, console: Console) -> dict[str, Any]:
+    """The live model; trains the starter recipe on phantoms where none is live."""
+    with connect(Role.OPERATOR, settings) as api:
+        live = _live(api)
+        if live is None:
+            console.print(
+                f"No model is live yet: training `{RECIPE}` on {len(TRAINING_SEEDS)} phantoms (about a minute) ..."
+            )
+            _train(api, settings, console)
+            live = _live(api)
+    if live is None:
+        raise DemoTrainingFailed(
+            problem="No model is live.", logs=settings.home / "logs"
+        )
+    return live
+
+
+def sample_cases() -> list[SampleCase]:
+    """Phantoms of both kinds and real ultrasound DICOM files, for two hospitals."""
+    phantoms = [
+        _phantom_case(hospital, seed)
+        for hospital, seeds in PHANTOMS.items()
+        for seed in seeds
+    ]
+    files = [
+        _dicom_case(hospital, name)
+        for hospital, names in DICOM.items()
+        for name in names
+    ]
+    return sorted(phantoms + files, key=lambda case: case.hospital)
+
+
+def answer_all(
+    settings: Settings, cases: list[SampleCase]
+) -> Iterator[tuple[str, CaseFile, dict[str, Any]]]:
+    """Submit every case at once, each with its hospital's key; yields them with their jobs as they were given."""
+    url = address(settings)
+    hospitals = sorted({case.hospital for case in cases})
+    with ExitStack() as opened, ThreadPoolExecutor(len(cases)) as pool:
+        keys = {
+            name: create_key(settings, Role.SUBMITTER, name, "demo")
+            for name in hospitals
+        }
+        apis = {name: opened.enter_context(Api(url, key)) for name, key in keys.items()}
+        jobs = pool.map(lambda case: submit_and_wait(apis[case.hospital], case), cases)
+        yield from (
+            (case.hospital, case, job) for case, job in zip(cases, jobs, strict=True)
+        )
+
+
+def png(phantom: Phantom) -> bytes:
+    return cv2.imencode(".png", phantom.pixels)[1].tobytes()
+
+
+def _live(api: Api) -> dict[str, Any] | None:
+    return next((model for model in api.get("/v1/models") if model["live"]), None)
+
+
+def _train(api: Api, settings: Settings, console: Console) -> None:
+    api.post("/v1/datasets", json={"name": DATASET, "synthetic": True})
+    for seed in TRAINING_SEEDS:
+        _add(api, draw(seed, malignant=seed % 2 == 0))
+    run = follow(api, request(api, DATASET, RECIPE), console)
+    if run["state"] != "done":
+        raise DemoTrainingFailed(problem=run["message"], logs=settings.home / "logs")
+    api.post(
+        f"/v1/models/{run['model_digest']}/promote",
+        json={"reason": "the demo's first model"},
+    )
+
+
+def _add(api: Api, phantom: Phantom) -> None:
+    data = {"malignant": str(phantom.malignant), "size_mm": str(phantom.size_mm)}
+    api.post(
+        f"/v1/datasets/{DATASET}/images",
+        data=data,
+        files={"image": ("phantom.png", png(phantom))},
+    )
+
+
+def _phantom_case(hospital: str, seed: int) -> SampleCase:
+    phantom = draw(seed, malignant=seed % 2 == 0)
+    kind = "malignant" if phantom.malignant else "benign"
+    return SampleCase(
+        f"phantom-{kind}-{seed}.png",
+        png(phantom),
+        round(phantom.size_mm, 1),
+        hospital=hospital,
+    )
+
+
+def _dicom_case(hospital: str, name: str) -> SampleCase:
+    return SampleCase(
+        f"{name}.dcm",
+        examples.get_path(name).read_bytes(),
+        DICOM_SIZE_MM,
+        hospital=hospital,
+    )

@@ -1,0 +1,22 @@
+"""What the console says once: how the first operator signs in."""
+
+from contextlib import closing
+
+from rich.console import Console
+
+from deploy.local import Stack
+from shared.ledger import Ledger
+from shared.ledger.people.first_operator import first_operator
+from shared.ledger.people.repository import FIRST_NAME
+
+
+def greet(console: Console, stack: Stack) -> None:
+    """Make the operator's account if there is nobody yet, and print its one-time password; it is kept nowhere."""
+    with closing(Ledger(stack.database_url, pool_size=1)) as ledger:
+        one_time = first_operator(ledger)
+    if one_time:
+        console.print(
+            f"Sign in at {stack.url}/sign-in as [bold]{FIRST_NAME}[/] with the one-time password [bold]{one_time}[/]. "
+            "It is shown this once, and you choose your own there.",
+            soft_wrap=True,
+        )

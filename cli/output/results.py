@@ -1,0 +1,96 @@
+"""Results as a person reads them in a terminal."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from shared.domain.results.fna import FnaAdvice
+from shared.domain.results.prediction import Verdict
+from shared.domain.results.result import Result
+
+LEAST_WIDTH = 118
+COLUMNS = ("case", "size", "risk", "decision", "FNA", "level", "threshold", "remarks")
+RIGHT = {"size", "risk", "threshold"}
+DECISIONS = {Verdict.REFER: "refer, let a radiologist decide whatever stands below"}
+COMMON = {"synthetic-model", "roi-absent"}
+"""Remarks that would stand in every line of the demo."""
+
+
+def wide_console() -> Console:
+    """A terminal's own width, but never so narrow that a table breaks; a file or pipe gets that least width."""
+    console = Console()
+    return Console(
+        width=max(LEAST_WIDTH, console.width) if not console.is_terminal else None
+    )
+
+
+def result_table(hospital: str) -> Table:
+    table = Table(
+        title=hospital, title_justify="left", title_style="bold", expand=False
+    )
+    for name in COLUMNS:
+        table.add_column(
+            name,
+            justify="right" if name in RIGHT else "left",
+            no_wrap=name != "remarks",
+        )
+    return table
+
+
+def row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...]:
+    """One line of the table; a failed job shows its reason."""
+    size = f"{size_mm:g} mm"
+    if job["state"] != "done":
+        return case, size, "-", job["state"], "-", "-", "-", job["reason"] or ""
+    result = Result.from_json(job["result"])
+    remarks = [
+        warning.code for warning in result.warnings if warning.code not in COMMON
+    ]
+    return (
+        case,
+        size,
+        f"{result.risk:.0%}",
+        result.decision,
+        *advice_cells(result.fna),
+        ", ".join(remarks),
+    )
+
+
+def advice_cells(fna: FnaAdvice | None) -> tuple[str, str, str]:
+    """Whether FNA is due, the level and the threshold; dashes where there is no advice."""
+    if fna is None:
+        return "-", "-", "-"
+    return "yes" if fna.recommended else "no", fna.level or "-", threshold(fna)
+
+
+def threshold(fna: FnaAdvice) -> str:
+    """The size from which FNA is due at this level."""
+    if fna.threshold_mm is None:
+        return "never"
+    return f"{'>=' if fna.inclusive else '>'} {fna.threshold_mm:g} mm"
+
+
+def sentences(job: dict[str, Any]) -> list[str]:
+    """A single result in words."""
+    if job["state"] != "done":
+        return [f"The case ended as {job['state']}: {job['message'] or job['reason']}"]
+    result = Result.from_json(job["result"])
+    decision = DECISIONS.get(result.decision, result.decision)
+    lines = [
+        f"Risk of malignancy {result.risk:.0%}, decision: {decision} "
+        f"(score {result.score:.3f}, cut-off {result.cutoff:.3f} by {result.cutoff_rule}).",
+    ]
+    if result.fna:
+        lines.append(f"{result.fna.text} [{result.fna.rule}]")
+    model = result.model
+    lines.append(f"Model {model.name}/{model.version} ({model.digest[:12]}).")
+    return lines + [f"Note: {warning.message}" for warning in result.warnings]
+
+
+def reading(own: dict[str, Any] | None) -> list[str]:
+    """What the reader's own descriptors come to; nothing where there were none."""
+    if own is None:
+        return []
+    head = f"By the descriptors: {own['points']} points, {own['level']} (ACR TI-RADS 2017); no model has a part in this."
+    return [head, *(f"{each['text']} [{each['rule']}]" for each in own["advice"])]

@@ -1,0 +1,1 @@
+"""What commands do: submit, import, back up, diagnose."""

@@ -1,0 +1,92 @@
+"""Wakes those who wait for a job or a training run: one Postgres LISTEN connection for the whole process."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
+
+import psycopg2
+from sqlalchemy.engine import make_url
+
+from shared.ledger.jobs.repository import CHANGED
+from shared.observability.logs import log
+
+RECONNECT_S = 1.0
+REREAD_S = 2.0
+"""A waiter reads again after this long even if no word came, so a lost connection costs only that."""
+
+
+class JobWatch:
+    def __init__(self, database_url: str) -> None:
+        url = make_url(database_url).set(drivername="postgresql")
+        self._dsn = url.render_as_string(hide_password=False)
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._listen())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def changed(self, job_id: UUID, within_s: float) -> None:
+        """Return when the job or run changed, or after `within_s` or REREAD_S, whichever is sooner."""
+        event = asyncio.Event()
+        waiters = self._waiting[str(job_id)]
+        waiters.add(event)
+        try:
+            await asyncio.wait_for(event.wait(), min(within_s, REREAD_S))
+        except TimeoutError:
+            return
+        finally:
+            waiters.discard(event)
+            if not waiters:
+                self._waiting.pop(str(job_id), None)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                connection = await asyncio.to_thread(self._connect)
+            except psycopg2.Error as error:
+                log().warning("watch.unreachable", error=type(error).__name__)
+            else:
+                await self._relay(connection)
+            await asyncio.sleep(RECONNECT_S)
+
+    def _connect(self) -> psycopg2.extensions.connection:
+        connection = psycopg2.connect(self._dsn, connect_timeout=3)
+        connection.autocommit = True
+        connection.cursor().execute(f"LISTEN {CHANGED}")
+        return connection
+
+    async def _relay(self, connection: psycopg2.extensions.connection) -> None:
+        loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        descriptor = connection.fileno()
+        loop.add_reader(descriptor, readable.set)
+        self._wake_all()  # whatever was said while nobody listened
+        try:
+            while True:
+                await readable.wait()
+                readable.clear()
+                connection.poll()
+                self._wake(connection)
+        except psycopg2.Error as error:
+            log().warning("watch.lost", error=type(error).__name__)
+        finally:
+            loop.remove_reader(descriptor)
+            connection.close()
+
+    def _wake_all(self) -> None:
+        for waiters in self._waiting.values():
+            for event in waiters:
+                event.set()
+
+    def _wake(self, connection: psycopg2.extensions.connection) -> None:
+        while connection.notifies:
+            for event in self._waiting.get(connection.notifies.pop().payload, ()):
+                event.set()

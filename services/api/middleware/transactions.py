@@ -1,0 +1,182 @@
+"""One transaction for each request: how many may be open at once, and where it is committed."""
+
+import asyncio
+from datetime import timedelta
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.errors import of_error
+from services.api.middleware.body_limits import has_body, refuse
+from services.api.middleware.fingerprint import Fingerprint
+from services.api.middleware.idempotency import (
+    LONGEST,
+    BufferedReply,
+    KeyUnusable,
+    key_of,
+    replay,
+)
+from shared.errors import SeraError, Unavailable
+from shared.ledger import Transaction
+from shared.ledger.db_role import reachable
+from shared.ledger.idempotency.requests import (
+    Answered,
+    IdempotencyKey,
+    IdempotentRequest,
+)
+from shared.observability.logs import log
+from shared.settings import Settings
+
+POOL_SIZE = 20
+"""Connections that the gateway keeps; as many more may be opened for a time."""
+REQUESTS_AT_ONCE = 30
+"""Requests that may hold a connection at once: fewer than there may be, for transactions beside those of requests."""
+WAIT_S = 10.0
+
+
+class Slots:
+    """Bounds how many requests may hold a connection.
+
+    A request waits for its slot in the event loop. Were it to wait for a connection in a thread, those that hold the
+    connections might find no thread left to go on in. A slot is kept until the answer begins, also while an image is
+    stored or decoded: that happens in one of as few threads anyway. Who waits for a job gives it back.
+    """
+
+    def __init__(self, count: int = REQUESTS_AT_ONCE, wait_s: float = WAIT_S) -> None:
+        self._free = asyncio.Semaphore(count)
+        self._wait_s = wait_s
+
+    def slot(self) -> "Slot":
+        return Slot(self._free, self._wait_s)
+
+
+class Slot:
+    """One request's, taken before it uses its transaction and free again when its answer begins."""
+
+    def __init__(self, free: asyncio.Semaphore, wait_s: float) -> None:
+        self._free = free
+        self._wait_s = wait_s
+        self._taken = False
+
+    async def take(self) -> None:
+        """Raises Unavailable where none gets free for too long."""
+        if self._taken:
+            return
+        try:
+            await asyncio.wait_for(self._free.acquire(), self._wait_s)
+        except TimeoutError as busy:
+            raise Unavailable(service="The database") from busy
+        self._taken = True
+
+    def release(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._free.release()
+
+
+class TransactionMiddleware:
+    """Commits a request's transaction before its answer goes out: with the receipt of an Idempotency-Key, then rings.
+
+    An answer of 400 and above undoes what was not committed before it.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+        self._app = app
+        self._retention = timedelta(hours=settings.receipts_kept_h)
+        self._wait_s = settings.same_key_wait_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        transaction: Transaction = scope["state"]["transaction"]
+        key = key_of(scope)
+        caller = scope["state"].get("caller")
+        started = False
+
+        async def note_start(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            if key is None or caller is None:
+                await self._committed(transaction, scope, receive, note_start)
+            elif 0 < len(key) <= LONGEST and key.isprintable():
+                whose = IdempotencyKey(
+                    caller.hospital_id, key, self._retention, self._wait_s
+                )
+                await self._idempotent(transaction, whose, scope, receive, send)
+            else:
+                unusable = KeyUnusable(longest=LONGEST)
+                await refuse(unusable, scope, receive, send, has_body(scope))
+        except SeraError as error:  # of the database, met by the app or by the commit
+            await run_in_threadpool(transaction.rollback)
+            if started:
+                raise
+            await _refusal(error)(scope, receive, send)
+
+    async def _committed(
+        self, transaction: Transaction, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        refused = False
+
+        async def commit_then_send(message: Message) -> None:
+            """A commit that fails is answered here: what the app would have answered is not so."""
+            nonlocal refused
+            if refused:
+                return
+            if message["type"] == "http.response.start":
+                try:
+                    await _end(transaction, good=message["status"] < 400)
+                except SeraError as error:
+                    refused = True
+                    await run_in_threadpool(transaction.rollback)
+                    return await _refusal(error)(scope, receive, send)
+                finally:
+                    scope["state"]["slot"].release()
+            await send(message)
+
+        with reachable():
+            await self._app(scope, receive, commit_then_send)
+
+    async def _idempotent(
+        self,
+        transaction: Transaction,
+        key: IdempotencyKey,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        body = Fingerprint(scope, receive)
+        request = IdempotentRequest(transaction, key, body.digest)
+        scope["state"]["idempotent_request"] = request
+        reply = BufferedReply()
+        try:
+            with reachable():
+                await self._app(scope, body.receive, reply.take)
+            if reply.good and not reply.replayed:
+                await run_in_threadpool(request.commit, reply.answer(scope))
+        except Answered as answered:  # another request with this key came first
+            await run_in_threadpool(transaction.rollback)
+            return await replay(answered.answer)(scope, receive, send)
+        if transaction.is_open:
+            await run_in_threadpool(transaction.rollback)
+        scope["state"]["slot"].release()
+        for message in reply.messages:
+            await send(message)
+
+
+def _refusal(error: SeraError) -> Response:
+    if isinstance(error, Unavailable):
+        log().warning("api.unavailable", service=error.facts.get("service"))
+    return of_error(error)
+
+
+async def _end(transaction: Transaction, good: bool) -> None:
+    """In a thread, since it waits for the database; where nothing was asked of that, at once."""
+    end = transaction.commit if good else transaction.rollback
+    if transaction.is_open:
+        await run_in_threadpool(end)
+    else:
+        end()

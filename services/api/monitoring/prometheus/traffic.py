@@ -1,0 +1,124 @@
+"""Counts requests and their time by route, binds a request id to the logs, and begins the request's trace.
+
+Routes are told by their templates, never by the address that was asked for: an address is whatever a client wrote.
+"""
+
+import time
+from contextlib import nullcontext
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.observability import tracing
+from shared.observability.logs import log
+from shared.observability.metrics import REGISTRY
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+BY = ["method", "route"]
+REQUESTS = Counter(
+    "sera_http_requests_total",
+    "Requests answered, by class of status.",
+    [*BY, "status"],
+    registry=REGISTRY,
+)
+SECONDS = Histogram(
+    "sera_http_request_seconds",
+    "Time to answer.",
+    BY,
+    buckets=BUCKETS_S,
+    registry=REGISTRY,
+)
+IN_FLIGHT = Gauge(
+    "sera_http_requests_in_flight", "Requests being answered.", registry=REGISTRY
+)
+REFUSALS = Counter(
+    "sera_http_refusals_total",
+    "Requests refused or failed, by code.",
+    ["code"],
+    registry=REGISTRY,
+)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that was chosen."""
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+class Traffic:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        began = time.perf_counter()
+        status = 500
+        request_id = str(uuid4())
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            _traced(scope, request_id) as span,
+        ):
+            IN_FLIGHT.inc()
+            try:
+                await self._app(scope, receive, watched)
+            finally:
+                IN_FLIGHT.dec()
+                _tell(scope, status, time.perf_counter() - began, span)
+
+
+def _traced(scope: Scope, request_id: str) -> Any:
+    """Part of the client's own trace, where it names one. What is asked all day is not worth a trace."""
+    if scope["path"] in PROBES or scope["path"].startswith("/static/"):
+        return nullcontext()
+    return tracing.span(
+        "http.request", Headers(scope=scope).get("traceparent"), request_id=request_id
+    )
+
+
+def _tell(scope: Scope, status: int, seconds: float, span: Any) -> None:
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    route = route_of(scope)
+    REQUESTS.labels(method, route, f"{status // 100}xx").inc()
+    SECONDS.labels(method, route).observe(seconds)
+    caller = scope["state"].get("caller")
+    hospital = (
+        {"hospital": str(caller.hospital_id)} if caller and caller.hospital_id else {}
+    )
+    if span:
+        span.update_name(f"{method} {route}")
+        span.set_attributes(
+            {
+                "http.request.method": method,
+                "http.route": route,
+                "http.response.status_code": status,
+            }
+        )
+        span.set_attributes(hospital)
+    if method in CHANGING or status >= 500:
+        log().info(
+            "request.answered",
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000),
+            **hospital,
+        )

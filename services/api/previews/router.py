@@ -1,0 +1,45 @@
+"""Looks: what SERA sees in an image before it is a case. Nothing is stored, nothing is logged of it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, File, Form, UploadFile
+
+from services.api.dependencies import Submitter, WiringDep
+from services.api.previews.schemas import Look
+from services.api.previews.service import Glance, look
+
+router = APIRouter(prefix="/v1", tags=["looks"])
+
+
+def glance(
+    image: Annotated[UploadFile, File(description="PNG, JPEG, BMP, TIFF or DICOM.")],
+    frame: Annotated[
+        int | None,
+        Form(
+            le=2**31 - 1,
+            description="Which frame of a DICOM loop, from 1; left out, the middle one.",
+        ),
+    ] = None,
+    photo: Annotated[
+        bool,
+        Form(description="Whether it is a photo of a screen, to be made straight."),
+    ] = False,
+    corners: Annotated[
+        str | None,
+        Form(
+            max_length=1000,
+            description="Of the screen: clockwise from the upper left, in pixels of the upright photo; left out, they "
+            "are found.",
+            examples=["[[210, 140], [1380, 190], [1350, 1010], [240, 1060]]"],
+        ),
+    ] = None,
+) -> Glance:
+    return Glance(image.file, frame, photo, corners)
+
+
+@router.post("/looks")
+def look_at(
+    form: Annotated[Glance, Depends(glance)], wired: WiringDep, who: Submitter
+) -> Look:
+    """Calipers, scale and ROI of an image, a photo made straight, and a preview. Nothing is kept."""
+    return look(wired, form)

@@ -1,0 +1,284 @@
+"""What all pages share: who looks at them, in which language and light, and how they say that something went wrong."""
+
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from fastapi.templating import Jinja2Templates
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from services.api.dependencies import (
+    CallerSession,
+    TransactionDep,
+    hospital_of,
+    may,
+    session_of,
+    wiring,
+)
+from services.api.errors import said as told
+from services.api.locales import SPOKEN as CALLERS
+from services.api.locales import Language, preferred, sentence
+from services.api.middleware.authentication import ACTOR, PasswordChangeNeeded, lifetime
+from services.api.middleware.origin_policy import csrf
+from services.api.web.files import HERE
+from services.api.web.languages import LANGUAGES, SPOKEN, Words
+from services.api.web.navigation import entries
+from services.api.web.tables import cards
+from services.api.web.times import moment
+from shared.domain.roles import Act, needed_for
+from shared.errors import Forbidden, InputError, SeraError, Unauthenticated, Unavailable
+from shared.ledger import HospitalSession, SystemSession, Transaction
+from shared.ledger.db_role import reachable
+from shared.ledger.hospitals.repository import Caller
+from shared.version import VERSION
+
+PAGES = Jinja2Templates(directory=Path(__file__).parent / "templates")
+PAGES.env.filters["cards"] = cards
+PAGES.env.globals |= {"moment": moment, "static": HERE}
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob: data:",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "worker-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {"Content-Security-Policy": POLICY, "Vary": "Accept-Language, Cookie"}
+THEMES = ("auto", "light", "dark")
+LANGUAGE_COOKIE = "sera-language"
+THEME_COOKIE = "sera-theme"
+KEPT_S = 365 * 24 * 3600
+"""How long a browser keeps the language and the light that its person chose."""
+
+
+class QueryUnusable(InputError):
+    code = "query-unusable"
+    text = "This address cannot be used: {problem}. Open the page anew from the menu."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Who looks at a page; `caller` is None before signing in."""
+
+    caller: Caller | None
+    csrf: str
+    words: Words
+    theme: str
+    name: str = ""
+    hospital: str | None = None
+
+    @property
+    def language(self) -> Language:
+        return self.words.language
+
+    def may(self, act: Act) -> bool:
+        return self.caller is not None and may(self.caller.role, act)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedInVisitor(Visitor):
+    """A visitor who has signed in."""
+
+    caller: Caller
+
+
+def anyone(request: Request, transaction: TransactionDep) -> Visitor:
+    """Somebody, signed in or not."""
+    dependencies = wiring(request)
+    words = _words(request)
+    theme = _theme(request)
+    token = dependencies.site.token(request.headers)
+    if token is None:
+        return Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
+    session = SystemSession(transaction, ACTOR)
+    verified = session.sessions.verify(token, lifetime(dependencies.settings))
+    if verified is None or verified.must_change or verified.caller.person is None:
+        return Visitor(caller=None, csrf=csrf(token), words=words, theme=theme)
+    person = session.people.find(verified.caller.person)
+    hospital = (
+        session.hospitals.read(person.hospital_id) if person.hospital_id else None
+    )
+    return SignedInVisitor(
+        caller=verified.caller,
+        csrf=csrf(token),
+        words=words,
+        theme=theme,
+        name=person.name,
+        hospital=hospital.name if hospital else None,
+    )
+
+
+def signed_in(act: Act | None = None) -> Callable[[Visitor], SignedInVisitor]:
+    """A dependency that lets only people through who have signed in and may do this; None for all who signed in."""
+
+    def check(visitor: Annotated[Visitor, Depends(anyone)]) -> SignedInVisitor:
+        if not isinstance(visitor, SignedInVisitor):
+            raise Unauthenticated
+        if act is not None and not visitor.may(act):
+            raise Forbidden(role=visitor.caller.role, needed=needed_for(act))
+        return visitor
+
+    return check
+
+
+Anyone = Annotated[Visitor, Depends(anyone)]
+PagePerson = Annotated[SignedInVisitor, Depends(signed_in())]
+
+
+def page_hospital_session(
+    transaction: TransactionDep, visitor: PagePerson
+) -> HospitalSession:
+    """The page's transaction within the visitor's hospital; it comes after the parameter that checks the visitor."""
+    return HospitalSession(
+        transaction, hospital_of(visitor.caller), visitor.caller.actor
+    )
+
+
+def page_system_session(
+    transaction: TransactionDep, visitor: PagePerson
+) -> SystemSession:
+    """The page's transaction over every hospital; it comes after the parameter that checks the visitor."""
+    return SystemSession(transaction, visitor.caller.actor)
+
+
+def page_caller_session(
+    transaction: TransactionDep, visitor: PagePerson
+) -> CallerSession:
+    """The page's transaction over what the visitor may see."""
+    return session_of(transaction, visitor.caller)
+
+
+PageHospitalSessionDep = Annotated[HospitalSession, Depends(page_hospital_session)]
+PageSystemSessionDep = Annotated[SystemSession, Depends(page_system_session)]
+PageCallerSessionDep = Annotated[CallerSession, Depends(page_caller_session)]
+PageReader = Annotated[SignedInVisitor, Depends(signed_in(Act.READ))]
+PageSubmitter = Annotated[SignedInVisitor, Depends(signed_in(Act.SUBMIT))]
+PageAdministrator = Annotated[SignedInVisitor, Depends(signed_in(Act.ADMINISTER))]
+PageOperator = Annotated[SignedInVisitor, Depends(signed_in(Act.OPERATE))]
+PageAuditor = Annotated[SignedInVisitor, Depends(signed_in(Act.AUDIT))]
+PageMonitor = Annotated[SignedInVisitor, Depends(signed_in(Act.MONITOR))]
+PageKeyKeeper = Annotated[SignedInVisitor, Depends(signed_in(Act.MANAGE_KEYS))]
+PagePersonKeeper = Annotated[SignedInVisitor, Depends(signed_in(Act.MANAGE_PEOPLE))]
+
+
+def show(
+    request: Request,
+    visitor: Visitor,
+    template: str,
+    status: int = 200,
+    /,
+    **facts: object,
+) -> HTMLResponse:
+    """A page in the visitor's language and light."""
+    shared = {
+        "t": visitor.words,
+        "visitor": visitor,
+        "entries": entries(visitor.caller),
+        "languages": LANGUAGES,
+        "themes": THEMES,
+        "version": VERSION,
+    }
+    answer = PAGES.TemplateResponse(
+        request, template, shared | facts, status, headers=HEADERS
+    )
+    _keep(request, answer)
+    return answer
+
+
+class PageRoute(APIRoute):
+    """A page says what went wrong as a page, and sends a stranger to sign in first.
+
+    What the API says for it is said in the language of the page, whatever the browser prefers.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        inner = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            CALLERS.set(_words(request).language)
+            try:
+                with reachable():
+                    return await inner(request)
+            except (Unauthenticated, PasswordChangeNeeded):
+                return RedirectResponse(f"/sign-in?next={quote(_here(request))}", 303)
+            except SeraError as error:
+                return await run_in_threadpool(_problem, request, error)
+            except RequestValidationError as error:
+                unusable = QueryUnusable(problem=told(error.errors()))
+                return await run_in_threadpool(_problem, request, unusable)
+
+        return handled
+
+
+def pages() -> APIRouter:
+    """A router of pages."""
+    return APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+def _problem(request: Request, error: SeraError) -> HTMLResponse:
+    """In a transaction of its own: that of the request is undone, for it may have failed."""
+    transaction: Transaction = request.state.transaction
+    transaction.rollback()
+    words = _words(request)
+    theme = _theme(request)
+    visitor = Visitor(caller=None, csrf=csrf(""), words=words, theme=theme)
+    if not isinstance(error, Unavailable):
+        with suppress(Unavailable), reachable():
+            visitor = anyone(request, transaction)
+    said = sentence(error.code, error.facts, str(error), visitor.language)[0]
+    return show(
+        request, visitor, "problem.html", error.status, code=error.code, said=said
+    )
+
+
+def _here(request: Request) -> str:
+    return (
+        f"{request.url.path}?{request.url.query}"
+        if request.url.query
+        else request.url.path
+    )
+
+
+def _words(request: Request) -> Words:
+    chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
+    if chosen in LANGUAGES:
+        return SPOKEN[Language(chosen)]
+    return SPOKEN[preferred(request.headers.get("accept-language", ""))]
+
+
+def _theme(request: Request) -> str:
+    chosen = request.query_params.get("theme") or request.cookies.get(THEME_COOKIE)
+    return chosen if chosen in THEMES else THEMES[0]
+
+
+def _keep(request: Request, answer: Response) -> None:
+    secure = wiring(request).site.over_tls
+    for name, cookie, known in (
+        ("lang", LANGUAGE_COOKIE, LANGUAGES),
+        ("theme", THEME_COOKIE, THEMES),
+    ):
+        chosen = request.query_params.get(name)
+        if chosen is not None and chosen in known:
+            answer.set_cookie(
+                cookie,
+                chosen,
+                KEPT_S,
+                path="/",
+                secure=secure,
+                httponly=True,
+                samesite="lax",
+            )

@@ -1,0 +1,37 @@
+"""API keys: made and shown once, rotated with an overlap, revoked."""
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from services.api.keys.schemas import MOST_DAYS, MOST_OVERLAP_DAYS, YEAR_DAYS, Rotation
+from services.api.keys.service import KeyService
+from services.api.web.actors import homes, roles
+from services.api.web.console import show_console
+from services.api.web.page import PageCallerSessionDep, PageKeyKeeper, pages
+
+router = pages()
+DAYS = {
+    "year": YEAR_DAYS,
+    "most": MOST_DAYS,
+    "overlap": Rotation().overlap_days,
+    "most_overlap": MOST_OVERLAP_DAYS,
+}
+SOON_DAYS = 30
+"""A key that ends within these is marked."""
+
+
+@router.get("/console/keys", response_class=HTMLResponse)
+def keys_page(
+    request: Request, visitor: PageKeyKeeper, session: PageCallerSessionDep
+) -> HTMLResponse:
+    return show_console(
+        request,
+        visitor,
+        "keys.html",
+        keys=KeyService(session, visitor.caller).all(),
+        now=session.keys.now(),
+        days=DAYS,
+        soon_days=SOON_DAYS,
+        roles=roles(visitor.caller),
+        homes=homes(session),
+    )

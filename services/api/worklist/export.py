@@ -1,0 +1,85 @@
+"""The worklist as a CSV file for spreadsheets, written as it is read: many short transactions, flat memory."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+from uuid import UUID
+
+from shared.domain.audit.events import Event
+from shared.ledger import HospitalSession, Ledger
+from shared.ledger.cases.worklist import Asked, Line, Place
+
+AT_ONCE = 1000
+BOM = "\ufeff"
+"""By which Excel knows UTF-8."""
+COLUMNS = {
+    "case_id": "id of the case",
+    "job_id": "id of the work on it",
+    "external_id": "the hospital's own number",
+    "batch": "the label it was sent with",
+    "created_at": "when it was accepted, ISO 8601 in UTC",
+    "size_mm": "largest diameter in mm",
+    "state": "queued, running, done, failed or cancelled",
+    "priority": "routine or urgent",
+    "risk": "calibrated risk of malignancy, 0 to 1",
+    "decision": "benign, malignant or refer",
+    "fna": "whether FNA is advised, true or false",
+    "warnings": "codes of the result's warnings, separated by spaces",
+    "malignant": "what the case turned out to be, true or false; empty while nobody said",
+    "source": "how that became known",
+    "determined_on": "and when, ISO 8601",
+    "consent": "whether the image may be used for training",
+    "attempts": "how often it was tried",
+    "reason": "code of why it failed",
+}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for a formula at the beginning of a cell (OWASP, CSV injection)."""
+
+
+def exported(session: HospitalSession, ledger: Ledger, asked: Asked) -> Iterator[str]:
+    """The file piece by piece; what is accepted after the first is none of it. On record with its number of rows.
+
+    The request's transaction ends here; each piece is read in one of its own while the answer is sent.
+    """
+    now = session.worklist.now()
+    until = replace(asked, until=min(asked.until or now, now))
+    session.audit.record(Event.CASES_EXPORTED, rows=session.worklist.exact(until))
+    session.transaction.commit()
+    return _pieces(ledger, session.hospital_id, session.actor, until)
+
+
+def _pieces(
+    ledger: Ledger, hospital_id: UUID, actor: str, asked: Asked
+) -> Iterator[str]:
+    yield BOM + _rows([list(COLUMNS)])
+    after: Place | None = None
+    while True:
+        with ledger.hospital_session(hospital_id, actor) as session:
+            lines = session.worklist.page(asked, after, AT_ONCE)
+        yield from (_rows([_cells(line)]) for line in lines)
+        if len(lines) < AT_ONCE:
+            return
+        after = lines[-1].place(asked.order)
+
+
+def _rows(rows: list[list[str]]) -> str:
+    text = StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def _cells(line: Line) -> list[str]:
+    return [_cell(getattr(line, name)) for name in COLUMNS]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text

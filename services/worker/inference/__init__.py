@@ -1,0 +1,1 @@
+"""The inference loop: claim, prepare, infer, write."""

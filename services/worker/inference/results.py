@@ -1,0 +1,78 @@
+"""From a prediction to the result of a claimed job, and to what monitoring keeps of it."""
+
+from dataclasses import dataclass
+
+from services.worker.bundle_cache import Served
+from services.worker.inference.preparation import Prepared
+from shared.cases.model import model_facts
+from shared.cases.result import CaseFacts, HospitalSettings, make_result
+from shared.domain.results.prediction import Prediction
+from shared.domain.results.result import Result, Timings
+from shared.ledger.jobs.queue import Claimed
+from shared.ledger.monitoring.observations import Observation
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The result of a job and its observation."""
+
+    result: Result
+    observation: Observation
+
+
+def answer(
+    served: Served,
+    prepared: Prepared,
+    prediction: Prediction,
+    settings: Settings,
+    infer_ms: float,
+) -> Answer:
+    """`infer_ms` is what the whole batch took."""
+    job = prepared.job
+    result = make_result(
+        prediction,
+        case=CaseFacts.of(
+            prepared.nodule,
+            size_mm=job.size_mm,
+            duplicate_of=str(job.duplicate_of) if job.duplicate_of else None,
+        ),
+        settings=hospital_settings(job, settings),
+        model=model_facts(served.bundle, name=served.name, version=served.version),
+        timings=Timings(
+            waited=round(job.waited_ms, 1),
+            prepare=round(prepared.prepare_ms, 1),
+            infer=round(infer_ms, 1),
+        ),
+    )
+    return Answer(result, observation(job, prediction, result))
+
+
+def hospital_settings(job: Claimed, settings: Settings) -> HospitalSettings:
+    """The hospital's own settings, and the defaults where it has said nothing."""
+    return HospitalSettings(
+        prevalence=job.prevalence or settings.prevalence,
+        fna_rule=job.fna_rule or settings.fna_rule,
+        target_sensitivity=job.target_sensitivity,
+        refer_alpha=job.refer_alpha,
+    )
+
+
+def observation(job: Claimed, prediction: Prediction, result: Result) -> Observation:
+    """What monitoring keeps: as the result says it, the risk at the hospital's prevalence."""
+    return Observation(
+        job_id=job.id,
+        case_id=job.case_id,
+        hospital_id=job.hospital_id,
+        model_digest=result.model.digest,
+        device=job.device,
+        score=result.score,
+        risk=result.risk,
+        decision=result.decision,
+        cutoff=result.cutoff,
+        strangeness=prediction.strangeness,
+        embedding=prediction.embedding,
+        benign_p=prediction.benign_p,
+        malignant_p=prediction.malignant_p,
+        warnings=tuple(warning.code for warning in result.warnings),
+    )

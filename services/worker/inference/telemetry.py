@@ -1,0 +1,71 @@
+"""Of a batch that is written: metrics, and for each case a line in the log and a trace."""
+
+import time
+from collections.abc import Collection
+from enum import StrEnum
+from uuid import UUID
+
+from services.worker import metrics
+from services.worker.inference.preparation import Batch
+from shared.ledger.jobs.queue import Claimed
+from shared.observability import tracing
+from shared.observability.logs import log
+from shared.observability.timings import Lap
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    FAILED = "failed"
+    UNREACHED = "unreached"
+    """Given back, since an engine was away."""
+    LOST = "lost"
+    """Answered, but another worker has the job by now."""
+
+
+def record(batch: Batch, written: Collection[UUID], laps: list[Lap]) -> None:
+    """Of every job of the batch; `laps` are the stages that the whole batch went through."""
+    metrics.went_through(laps)
+    for job in batch.lease.jobs:
+        own = batch.laps.get(job.id, ())
+        metrics.went_through(own)
+        _record_one(batch, job, _outcome(batch, job.id, written), [*own, *laps])
+
+
+def _record_one(batch: Batch, job: Claimed, outcome: Outcome, laps: list[Lap]) -> None:
+    failure = batch.failed.get(job.id)
+    code = failure.reason if failure else None
+    lane = metrics.lane(job.urgent)
+    whose = {
+        "job": str(job.id),
+        "case": str(job.case_id),
+        "hospital": str(job.hospital_id),
+    }
+    metrics.JOBS.labels(outcome).inc()
+    if outcome is Outcome.DONE:
+        metrics.ANSWERED.labels(lane).observe(
+            job.waited_ms / 1000 + time.monotonic() - batch.taken_at
+        )
+    more = {"reason": code} if code else {}
+    log().info(
+        "case.worked", **whose, outcome=outcome, lane=lane, attempt=job.attempts, **more
+    )
+    tracing.tell(
+        "case.work",
+        job.traceparent,
+        laps,
+        code,
+        **whose,
+        outcome=outcome,
+        lane=lane,
+        attempt=job.attempts,
+        batch=len(batch.lease.jobs),
+        model=batch.served.digest,
+    )
+
+
+def _outcome(batch: Batch, job: UUID, written: Collection[UUID]) -> Outcome:
+    if job in written:
+        return Outcome.DONE
+    if job in batch.failed:
+        return Outcome.FAILED
+    return Outcome.UNREACHED if job in batch.unreached else Outcome.LOST

@@ -1,0 +1,87 @@
+"""What a worker measures: batches, stages, answers, the model that serves."""
+
+from collections.abc import Iterable
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.worker.bundle_cache import Served
+from shared.observability.metrics import REGISTRY
+from shared.observability.timings import Lap
+
+STAGE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+ANSWER_S = (0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
+
+BATCH = Histogram(
+    "sera_worker_batch_images",
+    "Jobs claimed at once.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+    registry=REGISTRY,
+)
+STAGES = Histogram(
+    "sera_worker_stage_seconds",
+    "A stage's time: fetch, decode and preprocess of an image; claim, features, classify and write of a batch.",
+    ["stage"],
+    buckets=STAGE_S,
+    registry=REGISTRY,
+)
+INFERENCE = Histogram(
+    "sera_worker_inference_image_seconds",
+    "A batch's inference over its images.",
+    buckets=STAGE_S,
+    registry=REGISTRY,
+)
+WAITED = Histogram(
+    "sera_case_wait_seconds",
+    "From a case's acceptance to its claim.",
+    ["lane"],
+    buckets=ANSWER_S,
+    registry=REGISTRY,
+)
+ANSWERED = Histogram(
+    "sera_case_answer_seconds",
+    "From a case's acceptance until its result was written.",
+    ["lane"],
+    buckets=ANSWER_S,
+    registry=REGISTRY,
+)
+JOBS = Counter(
+    "sera_worker_jobs_total",
+    "Jobs worked on, by what came of them.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+EXPIRED = Counter(
+    "sera_leases_expired_total",
+    "Leases of lost or stuck workers that this one took back.",
+    registry=REGISTRY,
+)
+MODEL = Gauge(
+    "sera_worker_model_info",
+    "The model that serves here; always 1.",
+    ["model", "digest"],
+    registry=REGISTRY,
+)
+SHADOWED = Counter(
+    "sera_shadow_results_total",
+    "Cases that a candidate in the shadow has read.",
+    registry=REGISTRY,
+)
+
+for _lane in ("urgent", "routine"):
+    WAITED.labels(_lane)
+    ANSWERED.labels(_lane)
+
+
+def lane(urgent: bool) -> str:
+    return "urgent" if urgent else "routine"
+
+
+def went_through(laps: Iterable[Lap]) -> None:
+    for each in laps:
+        STAGES.labels(each.name).observe(each.seconds)
+
+
+def serves(served: Served | None) -> None:
+    MODEL.clear()
+    if served:
+        MODEL.labels(f"{served.name}/{served.version}", served.digest).set(1)

@@ -1,0 +1,1 @@
+"""Shadow evaluation: a candidate reads live traffic beside the live model."""

@@ -1,0 +1,92 @@
+"""`python -m services.worker.shadow`: a candidate reads live traffic beside the live model.
+
+A process of its own, with a high nice value, on one core and with its own queue, so that it never slows the live
+model.
+"""
+
+import os
+import sys
+from functools import cache
+from typing import TYPE_CHECKING
+
+from celery import Celery
+from celery.signals import worker_ready, worker_shutting_down
+
+from services.worker.shadow.loop import ShadowSupervisor
+from shared.ledger import Ledger
+from shared.ledger.models.shadows import Shadow
+from shared.ledger.schema.compatibility import check_schema
+from shared.observability import logs, metrics
+from shared.observability.logs import log
+from shared.observability.readiness import announce
+from shared.queueing import Queues, celery_app, run_solo
+from shared.queueing.app import Tasks
+from shared.security.production_checks import refuse_unsafe
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from services.worker.shadow.service import ShadowDesk
+    from shared.imaging.sandbox.pool import SandboxPool
+
+NICENESS = 10
+
+
+def bootstrap(settings: Settings) -> ShadowSupervisor:
+    """All wiring of the shadow."""
+    ledger = Ledger(settings.database, pool_size=2)
+
+    @cache
+    def decoders() -> "SandboxPool":
+        from services.worker.inference.preparation import (
+            open_decoders,  # OpenCV comes with it
+        )
+
+        return open_decoders(settings, 1)
+
+    def open_desk(shadow: Shadow) -> "ShadowDesk":
+        from services.worker.shadow.service import open_desk  # PyTorch comes with it
+
+        return open_desk(settings, ledger, decoders(), shadow)
+
+    def end() -> None:
+        decoders().close()
+        begin_anew()
+
+    return ShadowSupervisor(ledger, open_desk, end)
+
+
+def begin_anew() -> None:
+    """Become a fresh process under the same number: nothing else gives back the memory that PyTorch took."""
+    log().info("shadow.begins-anew")
+    os.execv(sys.executable, (sys.executable, "-m", "services.worker.shadow"))
+
+
+def step_back() -> None:
+    """Be at least as nice as a shadow has to be."""
+    nice = max(os.getpriority(os.PRIO_PROCESS, 0), NICENESS)
+    os.setpriority(os.PRIO_PROCESS, 0, nice)
+
+
+def register(app: Celery, door: ShadowSupervisor) -> None:
+    @app.task(name=Tasks.SHADOW)
+    def ring(subject: str) -> None:
+        door.work()
+
+
+def main() -> None:
+    step_back()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    settings = refuse_unsafe(Settings())
+    logs.configure("shadow", settings.log_level, worker=settings.worker_name)
+    metrics.serve(settings)
+    check_schema(settings.database)
+    door = bootstrap(settings)
+    app = celery_app(settings.broker)
+    register(app, door)
+    worker_shutting_down.connect(lambda **_: door.close(), weak=False)
+    worker_ready.connect(lambda **_: announce(settings), weak=False)
+    run_solo(app, [Queues.SHADOW], f"shadow-{settings.worker_name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What was erased or revoked, noted beside the backups, so that no older backup brings it back.
+
+A note costs one query: make it often (`./sera backup note`). What was erased after the last note is in no backup's
+reach; an export of the audit trail that was kept elsewhere tells of it.
+"""
+
+import json
+from pathlib import Path
+
+from shared.backup.folder import Place, write
+from shared.domain.audit.events import Event
+from shared.domain.audit.export import Exported
+from shared.domain.audit.withdrawals import Withdrawn
+from shared.errors import SeraError
+from shared.ledger.backup.snapshot import snapshot
+
+
+class NoteUnreadable(SeraError):
+    code = "note-unreadable"
+    text = (
+        "{path}, which tells what was erased since the backups, cannot be read. Repair it from a copy; or remove it, "
+        "and give an export of the audit trail with --erased instead."
+    )
+
+
+def note(place: Place, url: str) -> Withdrawn:
+    """Note what the ledger knows by now; returns all that is known."""
+    with place.held(), snapshot(url) as moment:
+        return add(place, moment.withdrawn())
+
+
+def add(place: Place, told: Withdrawn) -> Withdrawn:
+    """What was known before stays known."""
+    known = noted(place) | told
+    write(
+        place.withdrawn,
+        json.dumps({**vars(known), "keys": sorted(known.keys)}, indent=1),
+    )
+    return known
+
+
+def noted(place: Place) -> Withdrawn:
+    """Raises NoteUnreadable."""
+    try:
+        told = json.loads(place.withdrawn.read_text())
+        return Withdrawn(told["known_at"], dict(told["cases"]), frozenset(told["keys"]))
+    except FileNotFoundError:
+        return Withdrawn()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoteUnreadable(path=place.withdrawn) from error
+
+
+def exported(path: Path) -> Withdrawn:
+    """What an export of the audit trail tells. Raises ExportMissing, ExportUnreadable."""
+    cases = {}
+    keys = set()
+    last = ""
+    for link in Exported(path).links():
+        last = max(last, link.at)
+        details = json.loads(link.details)
+        if link.event == Event.CASE_ERASED and link.case:
+            cases[link.case] = details["ground"]
+        elif link.event == Event.KEY_REVOKED:
+            keys.add(details["key"])
+    return Withdrawn(last, cases, frozenset(keys))

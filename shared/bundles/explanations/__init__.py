@@ -1,0 +1,1 @@
+"""Where a model looked: occlusion maps, Grad-CAM, and the deletion test."""

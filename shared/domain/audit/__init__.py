@@ -1,0 +1,1 @@
+"""The audit trail as plain data: events, chain, export, verification."""

@@ -1,0 +1,29 @@
+"""What somebody who uses a result has to know of its image, its model or its decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from shared.domain.json_values import plain_fields
+
+Fact = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A remark on an image or a decision; becomes a warning of the result."""
+
+    code: str
+    """What it is, for programs, e.g. `roi-absent`."""
+    message: str
+    """An English sentence that says the next step."""
+    facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
+    """The numbers and ids of the sentence by name, so that it can be worded in another language; units are in the names."""
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Self:
+        """From what `to_json` gave."""
+        return cls(code=body["code"], message=body["message"], facts=body["facts"])
+
+    def to_json(self) -> dict[str, Any]:
+        return plain_fields(self)

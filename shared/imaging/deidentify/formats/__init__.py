@@ -1,0 +1,1 @@
+"""De-identification of raster formats and of compressed DICOM frames."""

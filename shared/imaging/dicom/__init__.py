@@ -1,0 +1,1 @@
+"""DICOM images: reading, greyscale pipeline, palettes, calibration, device."""

@@ -1,0 +1,1 @@
+"""Regions of interest: outline, mask, size in millimetres, crop, network input."""

@@ -1,0 +1,1 @@
+"""SVM, random forest, their kernels and their fusion."""

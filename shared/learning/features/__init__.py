@@ -1,0 +1,1 @@
+"""Feature tables: extraction, cache, and the features of each fold."""

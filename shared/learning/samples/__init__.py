@@ -1,0 +1,1 @@
+"""Labelled nodules to learn from, real or drawn."""

@@ -1,0 +1,65 @@
+"""Figures of a cross-validation. Positive = malignant."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from shared.learning.classifiers.classifiers import Labels, Scores
+from shared.learning.validation.cross_validation import cross_fitted
+from shared.learning.validation.folds import Fold
+from shared.statistics import (
+    ConfusionTable,
+    brier,
+    delong_interval,
+    expected_calibration_error,
+    roc_auc,
+    youden_cutoff,
+)
+
+
+def measure_reader(label: str, scores: Scores, malignant: Labels) -> dict[str, float]:
+    """A reader's AUC, under `auc LABEL`."""
+    return {f"auc {label}": roc_auc(scores, malignant)}
+
+
+def measure(
+    scores: Scores, malignant: Labels, folds: Sequence[Fold]
+) -> dict[str, float]:
+    """Figures of the fused out-of-fold scores (N,); calibration and cut-off of a fold come from the other folds."""
+    area = delong_interval(scores, malignant)
+    risks = cross_fitted(scores, malignant, folds)
+    table = ConfusionTable.from_decisions(
+        decisions(scores, malignant, folds), malignant
+    )
+    return {
+        "auc": roc_auc(scores, malignant),
+        "auc_low": area.low,
+        "auc_high": area.high,
+        "sensitivity": table.sensitivity,
+        "specificity": table.specificity,
+        "accuracy": table.accuracy,
+        "true_positives": table.tp,
+        "false_negatives": table.fn,
+        "false_positives": table.fp,
+        "true_negatives": table.tn,
+        "brier": brier(risks, malignant),
+        "calibration_error": expected_calibration_error(risks, malignant),
+        "images": len(scores),
+        "prevalence": float(malignant.mean()),
+        "folds": len(folds),
+    }
+
+
+def decisions(
+    scores: Scores,
+    malignant: Labels,
+    folds: Sequence[Fold],
+    cutoff: Callable[[Scores, Labels], float] = youden_cutoff,
+) -> Labels:
+    """Called malignant (N,), each fold at the cut-off of the other folds' scores, by default Youden's."""
+    called = np.zeros(len(scores), bool)
+    for fold in folds:
+        called[fold.test] = scores[fold.test] >= cutoff(
+            scores[fold.training], malignant[fold.training]
+        )
+    return called

@@ -1,0 +1,1 @@
+"""Cases and what belongs to each: outcomes, explanations, erasure, the worklist."""

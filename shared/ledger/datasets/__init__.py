@@ -1,0 +1,1 @@
+"""Datasets: drafts, frozen versions, consents, pseudonyms."""

@@ -1,0 +1,56 @@
+"""Whom an API key speaks for: verified, and its hospital's role taken on, in one statement of the transaction."""
+
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from shared.domain.roles import Role
+from shared.ledger.db_role import HOSPITAL_ROLE, SYSTEM_ROLE, DatabaseRole, reachable
+from shared.ledger.hospitals.api_keys import PREFIX, USE_NOTED_EVERY, secret_hash
+from shared.ledger.hospitals.repository import Caller
+from shared.ledger.system_session import SystemSession
+from shared.ledger.transaction import Transaction
+
+ACTOR = "gateway"
+VERIFY = text(
+    f"""
+    SELECT k.role, k.hospital_id,
+        k.last_used_at IS NULL OR k.last_used_at < clock_timestamp() - :noted_every AS use_is_due,
+        set_config('sera.hospital', coalesce(k.hospital_id::text, ''), true),
+        set_config('role', CASE WHEN k.hospital_id IS NULL
+            THEN '{SYSTEM_ROLE}' ELSE '{HOSPITAL_ROLE}' END, true)
+    FROM sera_caller_of_key(:key_id, :secret) k
+    """
+)
+
+
+def authenticate_key(
+    transaction: Transaction, key: str, noted_every: timedelta = USE_NOTED_EVERY
+) -> Caller | None:
+    """Whom this key speaks for, or None if it is unknown, expired or revoked. Raises Unavailable.
+
+    The transaction goes on under the role of the key's hospital, or of the system. Once in a while (`noted_every`) the
+    key's use is noted, and that is committed at once: it counts whatever becomes of the request.
+    """
+    parts = key.split("_", 2)
+    if len(parts) != 3 or parts[0] != PREFIX:
+        return None
+    key_id = parts[1]
+    secret = parts[2]
+    values = {
+        "key_id": key_id,
+        "secret": secret_hash(secret),
+        "noted_every": noted_every,
+    }
+    with reachable():
+        found = transaction.run_first(
+            lambda session: session.execute(VERIFY, values).first()
+        )
+    if found is None:
+        return None
+    caller = Caller(key_id, Role(found.role), found.hospital_id)
+    transaction.note_role(DatabaseRole(caller.hospital_id))
+    if found.use_is_due:
+        SystemSession(transaction, ACTOR).keys.note_use(key_id)
+        transaction.commit()
+    return caller

@@ -1,0 +1,116 @@
+"""Hospitals, their keys, the installation's secrets, and the audit trail."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Identity,
+    Index,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.ledger.table import Table, moment, row_id
+
+READS = "event IN ('case.read', 'image.read', 'result.read', 'explanation.read')"
+
+
+class HospitalRow(Table):
+    __tablename__ = "hospitals"
+    id: Mapped[UUID] = row_id()
+    name: Mapped[str] = mapped_column(unique=True)
+    prevalence: Mapped[float | None]
+    fna_rule: Mapped[str | None]
+    target_sensitivity: Mapped[float | None]
+    refer_alpha: Mapped[float | None]
+    rate_per_minute: Mapped[int | None]
+    inflight_quota: Mapped[int | None]
+    weight: Mapped[float | None]
+    retention_days: Mapped[int | None]
+    created_at: Mapped[datetime] = moment()
+
+
+class AllowanceRow(Table):
+    """A hospital's bucket of tokens: how many it held at a moment."""
+
+    __tablename__ = "allowances"
+    hospital_id: Mapped[UUID] = mapped_column(
+        ForeignKey("hospitals.id"), primary_key=True
+    )
+    tokens: Mapped[float]
+    filled_at: Mapped[datetime] = moment()
+
+
+class KeyRow(Table):
+    """An API key: only the hash of its secret is here."""
+
+    __tablename__ = "api_keys"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
+    role: Mapped[str]
+    label: Mapped[str]
+    secret_sha256: Mapped[str]
+    created_at: Mapped[datetime] = moment()
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    """To a minute."""
+    replaced_by: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
+
+
+class SecretRow(Table):
+    """A secret of this installation, drawn when it is first needed; it never leaves the ledger."""
+
+    __tablename__ = "secrets"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[bytes]
+    created_at: Mapped[datetime] = moment()
+
+
+class AuditRow(Table):
+    """An event. A trigger gives it its place, its time and its hash; no row can be changed or deleted."""
+
+    __tablename__ = "audit_events"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = moment()
+    hospital_id: Mapped[UUID | None] = mapped_column(ForeignKey("hospitals.id"))
+    actor: Mapped[str]
+    origin: Mapped[str | None]
+    event: Mapped[str]
+    case_id: Mapped[UUID | None]
+    job_id: Mapped[UUID | None]
+    details: Mapped[dict[str, Any]] = mapped_column(
+        JSON, server_default=text("'{}'::json")
+    )
+    chain: Mapped[str]
+    number: Mapped[int] = mapped_column(BigInteger)
+    previous: Mapped[str]
+    hash: Mapped[str]
+
+    __table_args__ = (
+        Index("audit_of_hospital", "hospital_id", "id"),
+        Index("audit_reads", "case_id", "actor", postgresql_where=text(READS)),
+        UniqueConstraint("chain", "number", name="audit_place"),
+    )
+
+
+class SealRow(Table):
+    """The signed head of a chain."""
+
+    __tablename__ = "audit_checkpoints"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    chain: Mapped[str]
+    seal: Mapped[int] = mapped_column(BigInteger)
+    number: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str]
+    at: Mapped[datetime]
+    previous: Mapped[str]
+    key: Mapped[str]
+    signature: Mapped[str]
+
+    __table_args__ = (UniqueConstraint("chain", "seal", name="checkpoint_place"),)

@@ -1,0 +1,1 @@
+"""Models: metadata, gate judgements, promotions, shadows, and which worker serves which."""

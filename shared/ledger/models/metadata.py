@@ -1,0 +1,32 @@
+"""A model's papers: its card, and the reference that drift and cut-offs are read from."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.errors import NotFound
+from shared.ledger.tables import ModelRow
+
+
+class CardMissing(NotFound):
+    code = "card-missing"
+    text = "The model {name}/{version} is from before cards were kept. Train anew, or run `./sera card` on its bundle."
+
+
+class Papers:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def card(self, digest: str) -> dict[str, Any]:
+        """Raises CardMissing."""
+        row = self._session.get_one(ModelRow, digest)
+        if row.card is None:
+            raise CardMissing(name=row.name, version=row.version)
+        return row.card
+
+    def reference(self, digest: str) -> dict[str, Any] | None:
+        """As `shared.bundles.ledger_record.reference` made it; None for a model that holds no evidence, or is unknown."""
+        return self._session.scalar(
+            select(ModelRow.reference).where(ModelRow.digest == digest)
+        )

@@ -1,0 +1,1 @@
+"""What dashboards, the wallboard and Prometheus read."""

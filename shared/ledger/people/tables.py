@@ -1,0 +1,90 @@
+"""People who sign in, their sessions, and how often somebody has tried."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.ledger.table import NOW, Table, moment, row_id
+
+
+class PersonRow(Table):
+    """A person: of the password only an argon2id hash, of the authenticator's secret only its ciphertext is here."""
+
+    __tablename__ = "people"
+    id: Mapped[UUID] = row_id()
+    name: Mapped[str] = mapped_column(unique=True)
+    hospital_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("hospitals.id"), index=True
+    )
+    role: Mapped[str]
+    password_hash: Mapped[str | None]
+    """None: this person comes by a provider of identities."""
+    must_change: Mapped[bool] = mapped_column(server_default=text("false"))
+    issuer: Mapped[str | None]
+    subject: Mapped[str | None]
+    totp_secret: Mapped[bytes | None]
+    totp_since: Mapped[datetime | None]
+    """None: not asked for at sign-in."""
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)
+    """The last time step whose code was used."""
+    recovery: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    """SHA-256 of the recovery codes that were not used."""
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    locked_until: Mapped[datetime | None]
+    signed_in_at: Mapped[datetime | None]
+    generation: Mapped[int] = mapped_column(server_default=text("0"))
+    """Sessions of an earlier one have ended; a number, so that no clock matters."""
+    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = moment()
+
+    __table_args__ = (UniqueConstraint("issuer", "subject", name="person_of_provider"),)
+
+
+class SessionRow(Table):
+    """A session: only the hash of its token is here."""
+
+    __tablename__ = "sessions"
+    token_sha256: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"), index=True)
+    generation: Mapped[int]
+    created_at: Mapped[datetime] = moment()
+    seen_at: Mapped[datetime] = moment()
+    """To a minute."""
+    idle_at: Mapped[datetime]
+    """Ends then unless it is used before."""
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    origin: Mapped[str | None]
+
+
+class StrangerRow(Table):
+    """A name that nobody has and somebody tried, under a keyed hash: it is locked like one that somebody has."""
+
+    __tablename__ = "strangers"
+    name_hmac: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    locked_until: Mapped[datetime | None]
+    tried_at: Mapped[datetime] = moment()
+
+
+class DoorstepRow(Table):
+    """An address's bucket of tokens for signing in: how many it held at a moment."""
+
+    __tablename__ = "doorsteps"
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    tokens: Mapped[float]
+    filled_at: Mapped[datetime] = mapped_column(server_default=NOW, index=True)
+
+
+class ArrivalRow(Table):
+    """Somebody on the way by a provider of identities: what the answer is compared with, once."""
+
+    __tablename__ = "arrivals"
+    state_sha256: Mapped[str] = mapped_column(primary_key=True)
+    browser_sha256: Mapped[str]
+    nonce: Mapped[str]
+    verifier: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,1 @@
+"""Reader studies and their readings."""

@@ -1,0 +1,158 @@
+"""Reader studies: their cases, their readers, what was shown and read, and who had looked before."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.ledger.table import Table, moment, row_id
+
+OF_CASE = ("reader_study_cases.study_id", "reader_study_cases.case_id")
+OF_READER = ("reader_study_readers.study_id", "reader_study_readers.person_id")
+
+
+class ReaderStudyRow(Table):
+    __tablename__ = "reader_studies"
+    id: Mapped[UUID] = row_id()
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"), index=True)
+    name: Mapped[str]
+    question: Mapped[str]
+    design: Mapped[str]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(server_default="draft")
+    made_at: Mapped[datetime] = moment()
+    opened_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('draft','open','closed')", name="reader_studies_state"
+        ),
+    )
+
+
+class ReaderStudyCaseRow(Table):
+    """Which cases; what they turned out to be stands with the case, and goes with it."""
+
+    __tablename__ = "reader_study_cases"
+    study_id: Mapped[UUID] = mapped_column(
+        ForeignKey("reader_studies.id"), primary_key=True
+    )
+    case_id: Mapped[UUID] = mapped_column(
+        ForeignKey("cases.id"), primary_key=True, index=True
+    )
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id"))
+    """Whose result is SERA's answer in this study."""
+
+
+class ReaderStudyReaderRow(Table):
+    """`number` is the pseudonym that analyses and exports use."""
+
+    __tablename__ = "reader_study_readers"
+    study_id: Mapped[UUID] = mapped_column(
+        ForeignKey("reader_studies.id"), primary_key=True
+    )
+    person_id: Mapped[UUID] = mapped_column(
+        ForeignKey("people.id"), primary_key=True, index=True
+    )
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    number: Mapped[int]
+
+    __table_args__ = (
+        UniqueConstraint("study_id", "number", name="reader_study_number"),
+    )
+
+
+class ShowingRow(Table):
+    """A case was put before a reader: again whenever the page was opened anew."""
+
+    __tablename__ = "reader_showings"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    study_id: Mapped[UUID]
+    case_id: Mapped[UUID]
+    person_id: Mapped[UUID]
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    phase: Mapped[str]
+    at: Mapped[datetime] = moment()
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["study_id", "case_id"], OF_CASE, name="reader_showings_case"
+        ),
+        ForeignKeyConstraint(
+            ["study_id", "person_id"], OF_READER, name="reader_showings_reader"
+        ),
+        Index("reader_showings_of", "study_id", "person_id", "case_id", "phase"),
+        Index("reader_showings_case", "case_id"),
+    )
+
+
+class ReadingRow(Table):
+    """What a reader said of a case in a phase: once, for good."""
+
+    __tablename__ = "reader_readings"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    study_id: Mapped[UUID]
+    case_id: Mapped[UUID]
+    person_id: Mapped[UUID]
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    phase: Mapped[str]
+    probability: Mapped[int]
+    malignant: Mapped[bool]
+    fna: Mapped[bool | None]
+    shown_at: Mapped[datetime]
+    sent_at: Mapped[datetime]
+    showings: Mapped[int]
+    """How often the case was put before the reader in this phase; more than once: the reading was interrupted."""
+    seen_ms: Mapped[int | None] = mapped_column(BigInteger)
+    """By the reader's own clock, while the page was in sight."""
+    hidden_ms: Mapped[int | None] = mapped_column(BigInteger)
+    """By the reader's own clock, while it was not, or was paused."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["study_id", "case_id"], OF_CASE, name="reader_readings_case"
+        ),
+        ForeignKeyConstraint(
+            ["study_id", "person_id"], OF_READER, name="reader_readings_reader"
+        ),
+        UniqueConstraint(
+            "study_id", "person_id", "case_id", "phase", name="reader_readings_once"
+        ),
+        CheckConstraint(
+            "probability BETWEEN 0 AND 100", name="reader_readings_probability"
+        ),
+        CheckConstraint("phase IN ('blind','aided')", name="reader_readings_phase"),
+        Index("reader_readings_case", "case_id"),
+    )
+
+
+class BreachRow(Table):
+    """A reader of an open study saw something of a case elsewhere before reading it blind."""
+
+    __tablename__ = "reader_breaches"
+    study_id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    what: Mapped[str] = mapped_column(primary_key=True)
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    at: Mapped[datetime] = moment()
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["study_id", "case_id"], OF_CASE, name="reader_breaches_case"
+        ),
+        ForeignKeyConstraint(
+            ["study_id", "person_id"], OF_READER, name="reader_breaches_reader"
+        ),
+    )

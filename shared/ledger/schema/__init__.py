@@ -1,0 +1,1 @@
+"""Migrations, and which schema this code can work with."""

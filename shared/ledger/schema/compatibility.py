@@ -1,0 +1,117 @@
+"""Which schema this code knows, and whether it may work with the one that a database has.
+
+A database says its revision, and the revision that code must know at least to work with it. So the
+services of one release go on beside the schema of the next one, for that one release
+(`docs/recovery.md`).
+
+A revision is `r` and four digits, so that the text of a later one is greater. The versions before
+the first release had four digits alone; no migration leads from those to here.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from shared.errors import SeraError, Unavailable
+from shared.ledger.ledger import Ledger
+from shared.ledger.schema.terms import Schema
+from shared.observability.logs import log
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+OLDEST_SERVED = "r0001"
+"""The schema of the release before this one: services that know it may work beside ours.
+
+Raised with every release, and the initial schema for the first."""
+UNRELEASED = re.compile(r"[0-9]{4}")
+NOT_READABLE = "not readable"
+
+
+class SchemaBehind(SeraError):
+    code = "schema-behind"
+    text = (
+        "The database has the schema {found}, and this release of SERA needs {needed}. Run the migrations first: "
+        "`python -m shared.ledger migrate` as the owner of the tables; `./sera up` does so by itself."
+    )
+
+
+class CodeBehind(SeraError):
+    code = "code-behind"
+    text = (
+        "The database has the schema {found} and works with services that know {oldest} at least; this one knows "
+        "{known}. Use the release of SERA that the database was migrated with."
+    )
+
+
+class SchemaUnreleased(SeraError):
+    code = "schema-unreleased"
+    text = (
+        "This schema ({found}) was made by an unreleased version of SERA, before the first "
+        "release, and no release can use it. If its data matter, make a backup with the version "
+        "that made it, which alone can restore it; then set SERA_HOME to a new folder, or "
+        "SERA_DATABASE_URL to an empty database."
+    )
+
+
+def configuration() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """Those that this code knows, the oldest first."""
+    directory = ScriptDirectory.from_config(configuration())
+    newest_first = [script.revision for script in directory.walk_revisions()]
+    return tuple(reversed(newest_first))
+
+
+def head() -> str:
+    return revisions()[-1]
+
+
+def check_known(revision: str) -> None:
+    """Raises SchemaUnreleased, or CodeBehind if the revision is of a later release."""
+    _check_released(revision)
+    if revision not in revisions():
+        raise CodeBehind(found=revision, oldest=revision, known=head())
+
+
+def check(schema: Schema) -> str:
+    """The revision, if this code may work with such a database.
+
+    Raises SchemaBehind, CodeBehind, SchemaUnreleased.
+    """
+    if not schema.readable:
+        raise SchemaUnreleased(found=NOT_READABLE)
+    if schema.revision is None:
+        raise SchemaBehind(found="none", needed=head())
+    _check_released(schema.revision)
+    if schema.revision not in revisions():
+        oldest = schema.oldest_code or schema.revision
+        if oldest > head():
+            raise CodeBehind(found=schema.revision, oldest=oldest, known=head())
+    elif schema.revision != head():
+        raise SchemaBehind(found=schema.revision, needed=head())
+    return schema.revision
+
+
+def check_schema(url: str) -> None:
+    """What a service asks before it begins; while the database is away it begins, and waits as it always does."""
+    ledger = Ledger(url, pool_size=1)
+    try:
+        with ledger.system_session("start") as session:
+            found = session.terms.read()
+        check(found)
+    except Unavailable as away:
+        log().warning("schema.not-checked", problem=str(away))
+    finally:
+        ledger.close()
+
+
+def _check_released(revision: str) -> None:
+    if UNRELEASED.fullmatch(revision):
+        raise SchemaUnreleased(found=revision)

@@ -1,0 +1,81 @@
+"""What a database says of its own schema: its revision, and what code must know at least to work with it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Text, column, select, table, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import Executable
+
+from shared.ledger.clock import database_time
+from shared.ledger.tables import TermsRow
+
+REVISION = select(table("alembic_version", column("version_num", Text)).c.version_num)
+OLDEST = select(TermsRow.oldest_code)
+TABLES = text(
+    "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+)
+UNDEFINED_TABLE = "42P01"
+INSUFFICIENT_PRIVILEGE = "42501"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """`revision` None: the database is empty, or the revision is not readable."""
+
+    revision: str | None
+    oldest_code: str | None
+    readable: bool = True
+    """False in schemas of before the first release: services could not always read the revision."""
+
+
+class Terms:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def read(self) -> Schema:
+        return read(self._session.connection())
+
+    def now(self) -> datetime:
+        """By the database's clock."""
+        return database_time(self._session)
+
+    def server(self) -> str:
+        """The version of PostgreSQL."""
+        version: str = self._session.scalars(text("SHOW server_version")).one()
+        return version
+
+
+def read(connection: Connection) -> Schema:
+    """What the database tells whoever this connection speaks for."""
+    try:
+        revision = _scalar(connection, REVISION)
+        oldest_code = _scalar(connection, OLDEST) if revision else None
+    except ProgrammingError as refused:
+        if _sqlstate(refused) != INSUFFICIENT_PRIVILEGE:
+            raise
+        return Schema(revision=None, oldest_code=None, readable=False)
+    return Schema(revision=revision, oldest_code=oldest_code)
+
+
+def is_empty(connection: Connection) -> bool:
+    tables: int = connection.scalars(TABLES).one()
+    return tables == 0
+
+
+def _scalar(connection: Connection, query: Executable) -> str | None:
+    """None where there is no such table."""
+    try:
+        with connection.begin_nested():
+            value: str | None = connection.scalar(query)
+            return value
+    except ProgrammingError as refused:
+        if _sqlstate(refused) != UNDEFINED_TABLE:
+            raise
+        return None
+
+
+def _sqlstate(error: ProgrammingError) -> str | None:
+    code: str | None = getattr(error.orig, "pgcode", None)
+    return code

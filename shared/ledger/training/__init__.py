@@ -1,0 +1,1 @@
+"""Training runs, their steps, and the trainers that work on them."""

@@ -1,0 +1,126 @@
+"""The Inception family: GoogLeNet, Inception-v3 and Inception-ResNet-v2.
+
+torchvision publishes weights of the first two that were trained on inputs from -1 to 1, and for inputs normalised by
+ImageNet's statistics it switches on `transform_input`, which turns those back into -1 to 1. Here `transform_input`
+stays off and the card's normalisation says -1 to 1 itself: the same numbers, with one step less. Their auxiliary
+classifiers are built, because the weight files hold them, but are in no stage.
+"""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from shared.networks.architectures.stages import chain
+from shared.networks.card import PLUS_MINUS_ONE, Card, Weights, pooled_taps
+from shared.networks.libraries import (
+    timm_network,
+    torchvision_network,
+    torchvision_weights,
+)
+from shared.networks.registry import network
+
+
+@network
+class GoogLeNet:
+    """torchvision's `googlenet`, Inception-v1 with batch norm."""
+
+    card = Card(
+        name="googlenet",
+        input_px=224,
+        normalise=PLUS_MINUS_ONE,
+        taps=pooled_taps(
+            {"stem": 192, "inception3": 480, "inception4": 832, "inception5": 1024}
+        ),
+        embedding="avg",
+        weights=torchvision_weights("googlenet-1378be20.pth", "googlenet.pth"),
+        source="Szegedy et al. 2015, arXiv:1409.4842",
+    )
+
+    @staticmethod
+    def build() -> nn.Module:
+        return torchvision_network("googlenet", init_weights=False)
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return OrderedDict(
+            stem=chain(module, "conv1", "maxpool1", "conv2", "conv3"),
+            inception3=chain(module, "maxpool2", "inception3a", "inception3b"),
+            inception4=chain(
+                module, "maxpool3", *(f"inception4{part}" for part in "abcde")
+            ),
+            inception5=chain(module, "maxpool4", "inception5a", "inception5b"),
+        )
+
+
+@network
+class InceptionV3:
+    """torchvision's `inception_v3`."""
+
+    card = Card(
+        name="inception_v3",
+        input_px=299,
+        normalise=PLUS_MINUS_ONE,
+        taps=pooled_taps({"stem": 192, "mixed5": 288, "mixed6": 768, "mixed7": 2048}),
+        embedding="avg",
+        weights=torchvision_weights(
+            "inception_v3_google-0cc3c7bd.pth", "inception_v3.pth"
+        ),
+        source="Szegedy et al. 2016, arXiv:1512.00567",
+    )
+
+    @staticmethod
+    def build() -> nn.Module:
+        return torchvision_network("inception_v3", init_weights=False)
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        first = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1")
+        return OrderedDict(
+            stem=chain(module, *first, "Conv2d_3b_1x1", "Conv2d_4a_3x3"),
+            mixed5=chain(module, "maxpool2", "Mixed_5b", "Mixed_5c", "Mixed_5d"),
+            mixed6=chain(module, *(f"Mixed_6{part}" for part in "abcde")),
+            mixed7=chain(module, *(f"Mixed_7{part}" for part in "abc")),
+        )
+
+
+@network
+class InceptionResNetV2:
+    """timm's `inception_resnet_v2`."""
+
+    card = Card(
+        name="inception_resnet_v2",
+        input_px=299,
+        normalise=PLUS_MINUS_ONE,
+        taps=pooled_taps(
+            {"stem": 192, "mixed5": 320, "mixed6": 1088, "mixed7": 2080, "conv": 1536}
+        ),
+        embedding="avg",
+        weights=Weights(
+            files=("inception_resnet_v2.pth", "inception_resnet_v2.safetensors"),
+            url="https://huggingface.co/timm/inception_resnet_v2.tf_in1k/resolve/main/model.safetensors",
+            licence="Apache-2.0 (timm, from TensorFlow's); trained on ImageNet-1k, whose terms limit it to research",
+        ),
+        source="Szegedy et al. 2017, arXiv:1602.07261",
+    )
+
+    @staticmethod
+    def build() -> nn.Module:
+        return timm_network("inception_resnet_v2")
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return OrderedDict(
+            stem=chain(
+                module,
+                "conv2d_1a",
+                "conv2d_2a",
+                "conv2d_2b",
+                "maxpool_3a",
+                "conv2d_3b",
+                "conv2d_4a",
+            ),
+            mixed5=chain(module, "maxpool_5a", "mixed_5b", "repeat"),
+            mixed6=chain(module, "mixed_6a", "repeat_1"),
+            mixed7=chain(module, "mixed_7a", "repeat_2", "block8"),
+            conv=module.get_submodule("conv2d_7b"),
+        )

@@ -1,0 +1,49 @@
+"""MobileNetV2."""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from shared.networks.architectures.stages import cut, sequence
+from shared.networks.card import IMAGENET, Card, pooled_taps
+from shared.networks.libraries import torchvision_network, torchvision_weights
+from shared.networks.registry import network
+
+_ENDS = OrderedDict(
+    block3=4, block6=7, block10=11, block13=14, block16=17, block17=18, conv=19
+)
+_WIDTHS = {
+    "block3": 24,
+    "block6": 32,
+    "block10": 64,
+    "block13": 96,
+    "block16": 160,
+    "block17": 320,
+    "conv": 1280,
+}
+
+
+@network
+class MobileNetV2:
+    """torchvision's `mobilenet_v2`; its stages are slices of `features`.
+
+    Weight files may have batch norm folded into the convolutions, so batch norm always stays in eval mode.
+    """
+
+    card = Card(
+        name="mobilenet_v2",
+        input_px=224,
+        normalise=IMAGENET,
+        taps=pooled_taps(_WIDTHS),
+        embedding="avg",
+        weights=torchvision_weights("mobilenet_v2-b0353104.pth", "mobilenet_v2.pth"),
+        source="Sandler et al. 2018, arXiv:1801.04381",
+    )
+
+    @staticmethod
+    def build() -> nn.Module:
+        return torchvision_network("mobilenet_v2")
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return cut(sequence(module, "features"), _ENDS)

@@ -1,0 +1,97 @@
+"""OverFeat, the accurate model."""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from shared.networks.architectures.stages import cut, sequence
+from shared.networks.card import (
+    Card,
+    Weights,
+    connected_taps,
+    of_grey_levels,
+    pooled_taps,
+)
+from shared.networks.registry import network
+
+_WIDTHS = {
+    "conv1": 96,
+    "conv2": 256,
+    "conv3": 512,
+    "conv4": 512,
+    "conv5": 1024,
+    "conv6": 1024,
+}
+_ENDS = OrderedDict(
+    conv1=2,
+    pool1=3,
+    conv2=5,
+    pool2=6,
+    conv3=8,
+    conv4=10,
+    conv5=12,
+    conv6=14,
+    pool6=15,
+    fc1=19,
+    fc2=22,
+)
+
+
+@network
+class OverFeatAccurate:
+    """Layers by table 3 of the paper; input statistics, threshold and sizes by the public code that runs its weights.
+
+    The paper's table and the release (github.com/sermanet/OverFeat, and github.com/jhjin/overfeat-torch, which lists
+    each layer's place in `net_weight_1`) agree on every size. Two things are only in the latter: the input is
+    (grey level - 118.380948) / 61.896913 in each channel, and its threshold differs from the paper's ReLU by 1e-6,
+    which is below every tolerance of ours: here it is the ReLU. Dropout of one half on the fully connected layers is
+    the paper's (section 3.1); the release, which only predicts, has none.
+    """
+
+    card = Card(
+        name="overfeat_accurate",
+        input_px=221,
+        normalise=of_grey_levels((118.380948,) * 3, 61.896913),
+        taps=pooled_taps(_WIDTHS) | connected_taps({"fc1": 4096, "fc2": 4096}),
+        embedding="fc2",
+        weights=Weights(
+            files=("overfeat_accurate.pth", "overfeat_accurate", "net_weight_1"),
+            url="",
+            licence="New York University: internal research and evaluation only; no modification, no redistribution",
+        ),
+        source="Sermanet et al. 2014, arXiv:1312.6229",
+    )
+
+    @staticmethod
+    def build() -> nn.Module:
+        return nn.Sequential(
+            OrderedDict(
+                conv1=nn.Conv2d(3, 96, 7, stride=2),
+                relu1=nn.ReLU(),
+                pool1=nn.MaxPool2d(3, 3),
+                conv2=nn.Conv2d(96, 256, 7),
+                relu2=nn.ReLU(),
+                pool2=nn.MaxPool2d(2, 2),
+                conv3=nn.Conv2d(256, 512, 3, padding=1),
+                relu3=nn.ReLU(),
+                conv4=nn.Conv2d(512, 512, 3, padding=1),
+                relu4=nn.ReLU(),
+                conv5=nn.Conv2d(512, 1024, 3, padding=1),
+                relu5=nn.ReLU(),
+                conv6=nn.Conv2d(1024, 1024, 3, padding=1),
+                relu6=nn.ReLU(),
+                pool6=nn.MaxPool2d(3, 3),
+                flat=nn.Flatten(),
+                fc7=nn.Linear(25600, 4096),
+                relu7=nn.ReLU(),
+                drop7=nn.Dropout(),
+                fc8=nn.Linear(4096, 4096),
+                relu8=nn.ReLU(),
+                drop8=nn.Dropout(),
+                fc9=nn.Linear(4096, 1000),
+            )
+        )
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return cut(sequence(module), _ENDS)

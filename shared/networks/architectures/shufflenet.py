@@ -1,0 +1,42 @@
+"""ShuffleNet."""
+
+from collections import OrderedDict
+
+from torch import nn
+
+from shared.networks.architectures.stages import chain
+from shared.networks.card import IMAGENET, Card, pooled_taps
+from shared.networks.libraries import torchvision_network, torchvision_weights
+from shared.networks.registry import network
+
+_WIDTHS = {"stage2": 116, "stage3": 232, "stage4": 464, "conv5": 1024}
+
+
+@network
+class ShuffleNet:
+    """torchvision's `shufflenet_v2_x1_0`, the successor of the one in the papers' list.
+
+    That one is MATLAB's `shufflenet`, ShuffleNet v1 (Zhang et al. 2018, arXiv:1707.01083). Neither torchvision nor timm
+    has it, so features of this network are not those of the papers.
+    """
+
+    card = Card(
+        name="shufflenet",
+        input_px=224,
+        normalise=IMAGENET,
+        taps=pooled_taps(_WIDTHS),
+        embedding="avg",
+        weights=torchvision_weights("shufflenetv2_x1-5666bf0f80.pth", "shufflenet.pth"),
+        source="Ma et al. 2018, arXiv:1807.11164 (ShuffleNet v2; MATLAB's is v1)",
+    )
+
+    @staticmethod
+    def build() -> nn.Module:
+        return torchvision_network("shufflenet_v2_x1_0")
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        stem = chain(module, "conv1", "maxpool")
+        return OrderedDict(
+            stem=stem, **{name: module.get_submodule(name) for name in _WIDTHS}
+        )

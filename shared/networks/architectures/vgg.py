@@ -1,0 +1,156 @@
+"""Oxford's Visual Geometry Group: VGG-F (CNN-F), VGG16 and VGG19."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from torch import nn
+
+from shared.networks.architectures.stages import cut, sequence
+from shared.networks.card import (
+    IMAGENET,
+    Card,
+    Weights,
+    connected_taps,
+    of_grey_levels,
+    pooled_taps,
+)
+from shared.networks.libraries import torchvision_network, torchvision_weights
+from shared.networks.registry import network
+
+_CONNECTED = connected_taps({"fc1": 4096, "fc2": 4096})
+_F_WIDTHS = {"conv1": 64, "conv2": 256, "conv3": 256, "conv4": 256, "conv5": 256}
+_F_ENDS = OrderedDict(
+    conv1=2,
+    pool1=4,
+    conv2=6,
+    pool2=8,
+    conv3=10,
+    conv4=12,
+    conv5=14,
+    pool5=15,
+    fc1=19,
+    fc2=22,
+)
+_DEEP_WIDTHS = {"conv1": 64, "conv2": 128, "conv3": 256, "conv4": 512, "conv5": 512}
+_16_ENDS = OrderedDict(conv1=4, conv2=9, conv3=16, conv4=23, conv5=30)
+_19_ENDS = OrderedDict(conv1=4, conv2=9, conv3=18, conv4=27, conv5=36)
+
+
+def _normalised() -> nn.Module:
+    """CNN-F's constants: MatConvNet's [5 2 0.0001 0.75], whose alpha is per channel and torch's over all five."""
+    return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2.0)
+
+
+@network
+class VGGF:
+    """CNN-F of Chatfield et al., as MatConvNet's `imagenet-vgg-f` has it, layers under its names.
+
+    Layers and the first pool's rounding up (MatConvNet pads it to the right and below) are those of MatConvNet's
+    `vgg_f`. Its mean image is replaced by that image's mean per channel.
+    """
+
+    card = Card(
+        name="vgg_f",
+        input_px=224,
+        normalise=of_grey_levels((123.68, 116.779, 103.939)),
+        taps=pooled_taps(_F_WIDTHS) | _CONNECTED,
+        embedding="fc2",
+        weights=Weights(
+            files=("vgg_f.pth", "vgg_f.mat", "imagenet-vgg-f.mat"),
+            url="https://www.vlfeat.org/matconvnet/models/imagenet-vgg-f.mat",
+            licence="non-commercial use only (Visual Geometry Group, Oxford); trained on ImageNet-1k",
+            md5="f666c61dc968c413ef664a7e17b01144",
+        ),
+        source="Chatfield et al. 2014, arXiv:1405.3531",
+    )
+
+    @staticmethod
+    def build() -> nn.Module:
+        return nn.Sequential(
+            OrderedDict(
+                conv1=nn.Conv2d(3, 64, 11, stride=4),
+                relu1=nn.ReLU(),
+                norm1=_normalised(),
+                pool1=nn.MaxPool2d(3, 2, ceil_mode=True),
+                conv2=nn.Conv2d(64, 256, 5, padding=2),
+                relu2=nn.ReLU(),
+                norm2=_normalised(),
+                pool2=nn.MaxPool2d(3, 2),
+                conv3=nn.Conv2d(256, 256, 3, padding=1),
+                relu3=nn.ReLU(),
+                conv4=nn.Conv2d(256, 256, 3, padding=1),
+                relu4=nn.ReLU(),
+                conv5=nn.Conv2d(256, 256, 3, padding=1),
+                relu5=nn.ReLU(),
+                pool5=nn.MaxPool2d(3, 2),
+                flat=nn.Flatten(),
+                fc6=nn.Linear(9216, 4096),
+                relu6=nn.ReLU(),
+                drop6=nn.Dropout(),
+                fc7=nn.Linear(4096, 4096),
+                relu7=nn.ReLU(),
+                drop7=nn.Dropout(),
+                fc8=nn.Linear(4096, 1000),
+            )
+        )
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return cut(sequence(module), _F_ENDS)
+
+
+def _deep_card(name: str, weights_file: str) -> Card:
+    return Card(
+        name=name,
+        input_px=224,
+        normalise=IMAGENET,
+        taps=pooled_taps(_DEEP_WIDTHS) | _CONNECTED,
+        embedding="fc2",
+        weights=torchvision_weights(weights_file, f"{name}.pth"),
+        source="Simonyan & Zisserman 2014, arXiv:1409.1556",
+    )
+
+
+def _deep_stages(
+    module: nn.Module, ends: Mapping[str, int]
+) -> OrderedDict[str, nn.Module]:
+    """Five groups of convolutions, each beginning with the pool of the one before; then the connected layers."""
+    features = sequence(module, "features")
+    classifier = sequence(module, "classifier")
+    pool = module.get_submodule("avgpool")
+    stages = cut(features, ends)
+    stages["fc1"] = nn.Sequential(
+        features[-1], pool, nn.Flatten(), *list(classifier)[:3]
+    )
+    stages["fc2"] = classifier[3:6]
+    return stages
+
+
+@network
+class VGG16:
+    """torchvision's `vgg16`; the network SERA was first deployed with."""
+
+    card = _deep_card("vgg16", "vgg16-397923af.pth")
+
+    @staticmethod
+    def build() -> nn.Module:
+        return torchvision_network("vgg16", init_weights=False)
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return _deep_stages(module, _16_ENDS)
+
+
+@network
+class VGG19:
+    """torchvision's `vgg19`."""
+
+    card = _deep_card("vgg19", "vgg19-dcbb9e9d.pth")
+
+    @staticmethod
+    def build() -> nn.Module:
+        return torchvision_network("vgg19", init_weights=False)
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return _deep_stages(module, _19_ENDS)

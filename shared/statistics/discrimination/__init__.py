@@ -1,0 +1,1 @@
+"""How well scores separate malignant from benign: ROC curves, AUCs, operating points."""

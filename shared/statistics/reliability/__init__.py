@@ -1,0 +1,1 @@
+"""Whether a probability means what it says: calibration and conformal prediction."""

@@ -1,0 +1,488 @@
+"""Every route that changes something, sent twice, eight times at once, and over a crash: it is done once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from services.api.middleware.idempotency import NAME, REPLAYED, UNSAFE, done_once, sweep
+from shared.domain.jobs import Priority
+from shared.domain.roles import Role
+from shared.domain.training.states import Split
+from shared.ledger import HospitalSession, SystemSession
+from shared.ledger.datasets.repository import LabelledImage
+from shared.ledger.hospitals.repository import HospitalUnknown
+from tests.support.app import create_app
+from tests.support.builders import CASE, form, png
+from tests.support.routes import openapi_document, routes
+
+A = "a" * 64
+B = "b" * 64
+C = "c" * 64
+REASON = {"json": {"reason": "it finds what the other misses"}}
+BATCH = {
+    "files": [
+        ("manifest", ("m.csv", "image,malignant\nx.png,1\n")),
+        ("files", ("x.png", png(5))),
+    ]
+}
+OTHERS = {
+    "POST /v1/models/{model_id}/promote": REASON,
+    "POST /v1/datasets/{name}/batches": BATCH,
+    "PUT /v1/datasets/{name}/images/{image_sha256}": {"json": {"site": "south"}},
+    "POST /v1/training-runs": {"json": {"dataset": "set", "recipe": "light"}},
+    "POST /v1/keys": {
+        "json": {"role": "reader", "label": "dashboard", "hospital": "north"}
+    },
+    "POST /v1/people": {
+        "json": {"name": "another.reader", "role": "reader", "hospital": "north"}
+    },
+    "PATCH /v1/people/{person_id}": {"json": {"role": "submitter"}},
+}
+"""Bodies that do more than the document's own example."""
+SUBMITTERS = (
+    "POST /v1/cases",
+    "POST /v1/cases/{case_id}/outcome",
+    "POST /v1/jobs/{job_id}/cancel",
+    "POST /v1/jobs/rerun",
+)
+BY_PEOPLE = "/v1/reader-studies"
+"""What only people who sit in a study may do; its own tests are of that."""
+ADMINISTRATORS = ("PATCH /v1/hospital", "DELETE /v1/cases/{case_id}")
+NOT_TWICE = {
+    "POST /v1/keys": ("key", "key_id"),
+    "POST /v1/keys/{key_id}/rotate": ("key", "key_id"),
+    "POST /v1/people": ("one_time_password", "person_id"),
+    "POST /v1/people/{person_id}/reset": ("one_time_password", "person_id"),
+}
+"""What shows a secret, and shows it once: where the secret is, and by what the repeat names whose it was."""
+LEFT_OUT = ("receipts", "allowances", "secrets", "alembic_version")
+DOCUMENT = openapi_document()
+WRITES = [
+    route
+    for route in routes(DOCUMENT)
+    if done_once(route.path) and route.method in UNSAFE
+]
+
+
+def key(word: str | None = None) -> dict[str, str]:
+    return {NAME: word or uuid4().hex}
+
+
+@pytest.fixture
+def ids(ledger, as_role):
+    """Something that every route can be done to, by the parameters' names, and by the route where one is not enough."""
+    as_role()
+    with ledger.system_session("test") as house:
+        north = house.hospitals.ensure("north")
+        dataset = house.datasets.ensure("set")
+        house.datasets.add(
+            dataset, [LabelledImage(image, image == A, Split.TRAIN) for image in (A, B)]
+        )
+        version = house.versions.freeze(dataset).id
+        queued, ended, judged = (
+            house.runs.request(dataset, version, "light", seed) for seed in range(3)
+        )
+        house.runs.cancel(ended)
+        for digest in (A, B, C):
+            house.models.store(
+                digest, "light", "light", judged if digest == C else None, False, {}
+            )
+        for digest in (A, C):
+            house.models.promote(
+                digest, "test", "so that there is something to go back to"
+            )
+        staff = {
+            word: house.people.make(word, Role.READER, north, "hash").id
+            for word in ("idle", "locked", "gone")
+        }
+        house.people.disable(staff["gone"])
+        rotated, revoked = (
+            house.keys.make(Role.READER, north, "old").key.id for _ in range(2)
+        )
+    with ledger.hospital_session(north, "test") as book:
+        some = (
+            (case := book.cases.add(CASE), book.jobs.open(case, Priority.ROUTINE))
+            for _ in range(4)
+        )
+        waiting, failed, erased, lost = some
+    with ledger.system_session("test") as house:
+        south = house.hospitals.ensure("south")
+    with ledger.hospital_session(south, "test") as book:
+        elsewhere = book.jobs.open(book.cases.add(CASE), Priority.ROUTINE)
+    with ledger.engine.begin() as line:
+        line.execute(
+            text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": failed[1]}
+        )
+        for dead in (lost[1], elsewhere):
+            line.execute(
+                text(
+                    "UPDATE jobs SET state = 'failed', reason = 'worker-lost' WHERE id = :id"
+                ),
+                {"id": dead},
+            )
+        line.execute(text("UPDATE people SET failures = 3 WHERE name = 'locked'"))
+        line.execute(
+            text("UPDATE training_runs SET state = 'done' WHERE id = :id"),
+            {"id": judged},
+        )
+    plain = {
+        "case_id": waiting[0],
+        "job_id": waiting[1],
+        "key_id": rotated,
+        "run_id": queued,
+        "model_id": C,
+    }
+    plain |= {"person_id": staff["idle"]}
+    names = {"datasets/name": "set", "hospitals/name": "north", "image_sha256": A}
+    return (
+        plain
+        | names
+        | {
+            "POST /v1/jobs/{job_id}/rerun": {"job_id": failed[1]},
+            "DELETE /v1/cases/{case_id}": {"case_id": erased[0]},
+            "DELETE /v1/keys/{key_id}": {"key_id": revoked},
+            "POST /v1/people/{person_id}/enable": {"person_id": staff["gone"]},
+            "POST /v1/people/{person_id}/unlock": {"person_id": staff["locked"]},
+            "POST /v1/training-runs/{run_id}/resume": {"run_id": ended},
+            "DELETE /v1/datasets/{name}/images/{image_sha256}": {"image_sha256": B},
+            "POST /v1/models/{model_id}/promote": {"model_id": B},
+        }
+    )
+
+
+@pytest.fixture
+def state(ledger):
+    """A word for all that the database holds but receipts, and when a key was last used: once a minute that is noted."""
+    with ledger.engine.connect() as line:
+        named = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
+        tables = [table for table in line.scalars(text(named)) if table not in LEFT_OUT]
+    each = (
+        "SELECT coalesce(md5(string_agg(line, '|' ORDER BY line)), '') "
+        "FROM (SELECT (to_jsonb(t) - 'last_used_at')::text AS line FROM {} t) lines"
+    )
+    query = text(f"SELECT {', '.join(f'({each.format(table)})' for table in tables)}")
+
+    def held():
+        with ledger.engine.connect() as line:
+            return dict(zip(tables, line.execute(query).one(), strict=True))
+
+    return held
+
+
+def asks(client, route, ids, headers, **query):
+    content = OTHERS.get(str(route)) or route.content()
+    address = route.address(ids | ids.get(str(route), {}))
+    return client.request(
+        route.method, address, headers=headers, params=route.asked() | query, **content
+    )
+
+
+def unlike(client, route, ids, headers):
+    """Another request to the same address; a case is known by its content alone, however it is asked for."""
+    if str(route) == "POST /v1/cases":
+        return client.post("/v1/cases", headers=headers, **form(size_mm=20))
+    return asks(client, route, ids, headers, another=1)
+
+
+def test_every_route_that_changes_something_takes_a_key_and_says_so():
+    assert len(WRITES) > 20
+    for route in WRITES:
+        assert NAME in route.named("header"), str(route)
+    for route in routes(DOCUMENT):
+        assert (NAME in route.named("header")) is (route in WRITES), str(route)
+
+
+def test_the_same_request_twice_is_done_once_and_answered_alike_on_every_route(
+    as_role, ids, state
+):
+    clients = {
+        role: as_role(role)
+        for role in (Role.SUBMITTER, Role.HOSPITAL_ADMIN, Role.OPERATOR)
+    }
+    idle = set()
+    for route in (each for each in WRITES if not each.path.startswith(BY_PEOPLE)):
+        role = Role.SUBMITTER if str(route) in SUBMITTERS else Role.OPERATOR
+        client = clients[Role.HOSPITAL_ADMIN if str(route) in ADMINISTRATORS else role]
+        sent = key()
+        before = state()
+        first = asks(client, route, ids, sent)
+        assert first.is_success, f"{route}: {first.text}"
+        after = state()
+        again = asks(client, route, ids, sent)
+        assert state() == after, str(route)
+        if str(route) in NOT_TWICE:
+            secret, whose = NOT_TWICE[str(route)]
+            assert (
+                again.status_code,
+                again.json()["code"].endswith("-shown-once"),
+            ) == (409, True)
+            assert (again.json()[whose], first.json()[secret] in again.text) == (
+                first.json()["id"],
+                False,
+            )
+        else:
+            assert (again.status_code, again.text) == (first.status_code, first.text), (
+                str(route)
+            )
+            assert again.headers.get("Location") == first.headers.get("Location")
+        assert (first.headers.get(REPLAYED), again.headers.get(REPLAYED)) == (
+            None,
+            "true",
+        )
+        other = unlike(client, route, ids, sent)
+        assert (other.status_code, other.json().get("code")) == (
+            409,
+            "idempotency-key-reused",
+        ), str(route)
+        assert state() == after, str(route)
+        idle |= {str(route)} if before == after else set()
+    assert idle == {
+        "POST /v1/datasets/{name}/known",
+        "POST /v1/datasets/{name}/outcomes",
+    }
+
+
+def test_another_body_under_the_same_key_is_refused_and_the_order_of_words_is_no_other_body(
+    as_role,
+):
+    admin = as_role(Role.HOSPITAL_ADMIN)
+    sent = key()
+    body = {"prevalence": 0.2, "refer_alpha": 0.1}
+    admin.patch("/v1/hospital", json=body, headers=sent)
+    assert (
+        admin.patch(
+            "/v1/hospital", json=dict(reversed(body.items())), headers=sent
+        ).status_code
+        == 200
+    )
+    assert (
+        admin.patch(
+            "/v1/hospital", json=body | {"prevalence": 0.3}, headers=sent
+        ).status_code
+        == 409
+    )
+    assert admin.get("/v1/hospital").json()["prevalence"] == 0.2
+
+
+def test_what_was_refused_is_not_kept_and_may_be_sent_again(as_role, ids, state):
+    operator = as_role(Role.OPERATOR)
+    sent = key()
+    operator.get("/v1/models")  # notes the use of its API key
+    before = state()
+    refused = operator.post(f"/v1/models/{B}/promote", json={}, headers=sent)
+    assert (refused.status_code, state()) == (409, before)
+    assert operator.post(f"/v1/models/{B}/promote", headers=sent, **REASON).json()[
+        "live"
+    ]
+
+
+def test_a_role_that_may_not_is_given_no_answer_of_one_that_may(as_role):
+    sent = key()
+    body = {"json": {"prevalence": 0.2}}
+    assert (
+        as_role(Role.HOSPITAL_ADMIN)
+        .patch("/v1/hospital", headers=sent, **body)
+        .status_code
+        == 200
+    )
+    assert (
+        as_role(Role.READER).patch("/v1/hospital", headers=sent, **body).status_code
+        == 403
+    )
+
+
+def test_a_key_that_is_none_is_refused(north):
+    for word in ("", "x" * 201, "a\tb"):
+        answer = north.post("/v1/cases", headers={NAME: word}, **form())
+        assert (answer.status_code, answer.json()["code"]) == (
+            422,
+            "idempotency-key-unusable",
+        )
+
+
+def test_eight_at_once_with_one_key_are_one_run_and_eight_equal_answers(
+    as_role, ids, state
+):
+    operator = as_role(Role.OPERATOR)
+    sent = key()
+    body = {"dataset": "set", "recipe": "light"}
+    before = len(operator.get("/v1/training-runs").json())
+    start = threading.Barrier(8)
+
+    def ask(_):
+        start.wait()
+        return operator.post("/v1/training-runs", json=body, headers=sent)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+    assert {(answer.status_code, answer.json()["run_id"]) for answer in answers} == {
+        (202, answers[0].json()["run_id"])
+    }
+    assert (
+        sorted(REPLAYED in answer.headers for answer in answers) == [False] + [True] * 7
+    )
+    assert len(operator.get("/v1/training-runs").json()) == before + 1
+
+
+CRASH = """
+    CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
+    CREATE TRIGGER crash BEFORE UPDATE ON receipts FOR EACH ROW EXECUTE FUNCTION crash();
+"""
+
+
+@pytest.mark.parametrize(
+    "route", ["POST /v1/training-runs", "POST /v1/cases", "POST /v1/keys"]
+)
+def test_a_crash_between_the_write_and_its_commit_leaves_nothing_and_the_repeat_does_it(
+    as_role, ids, state, ledger, route
+):
+    client = as_role(Role.SUBMITTER if route in SUBMITTERS else Role.OPERATOR)
+    sent = key()
+    route = next(each for each in WRITES if str(each) == route)
+    client.get("/v1/keys")  # notes the use of its API key
+    before = state()
+    with ledger.engine.begin() as line:
+        line.execute(text(CRASH))
+    lost = asks(client, route, ids, sent)
+    assert (lost.status_code, lost.json()["code"], lost.json()["retryable"]) == (
+        503,
+        "unavailable",
+        True,
+    )
+    assert state() == before
+    with ledger.engine.begin() as line:
+        line.execute(text("DROP TRIGGER crash ON receipts"))
+    assert asks(client, route, ids, sent).is_success
+    once = state()
+    asks(client, route, ids, sent)
+    assert state() == once != before
+
+
+def test_a_repeat_while_the_first_is_under_way_is_told_to_come_again(
+    settings, make_key, ledger
+):
+    hurried = settings.model_copy(update={"same_key_wait_s": 0.1})
+    headers = {"Authorization": f"Bearer {make_key(Role.HOSPITAL_ADMIN)}", NAME: "k"}
+    with ledger.system_session("test") as house:
+        north = house.hospitals.ensure("north")
+    with (
+        ledger.hospital_session(north, "first") as book,
+        TestClient(create_app(hurried), headers=headers) as client,
+    ):
+        assert book.receipts.reserve("k", "the first request")
+        answer = client.patch("/v1/hospital", json={"prevalence": 0.2})
+        assert (answer.status_code, answer.json()["code"]) == (
+            409,
+            "idempotency-key-in-use",
+        )
+        assert (answer.json()["retryable"], answer.headers["Retry-After"]) == (
+            True,
+            "1",
+        )
+
+
+def test_a_ring_is_heard_when_what_it_rings_for_is_there(
+    as_role, gateway, ledger, monkeypatch
+):
+    """The bell asks the ledger for the job as another transaction sees it."""
+    heard = []
+
+    class Notifier:
+        def ring(self, task, subject):
+            with ledger.engine.connect() as line:
+                heard.append(
+                    line.scalar(
+                        text("SELECT count(*) FROM jobs WHERE id = :id"),
+                        {"id": subject},
+                    )
+                )
+
+    monkeypatch.setattr(gateway.app.state.wiring.acceptance, "_doorbell", Notifier())
+    north = as_role()
+    for headers in ({}, key()):
+        assert north.post("/v1/cases", headers=headers, **form()).status_code == 202
+    assert heard == [1, 1]
+
+
+def test_what_is_kept_of_an_answer_that_shows_a_secret_holds_none(as_role, ledger):
+    new = (
+        as_role(Role.HOSPITAL_ADMIN)
+        .post("/v1/keys", json={"role": "reader", "label": "x"}, headers=key())
+        .json()
+    )
+    with ledger.engine.connect() as line:
+        kept = (
+            line.execute(text("SELECT convert_from(body, 'UTF8') FROM receipts"))
+            .scalars()
+            .all()
+        )
+    assert len(kept) == 1
+    assert (new["id"] in kept[0], new["key"].split("_", 2)[2] in kept[0]) == (
+        True,
+        False,
+    )
+
+
+def test_a_receipt_that_was_kept_long_enough_is_swept_and_its_key_is_new_again(
+    as_role, ledger
+):
+    north = as_role()
+    sent = key()
+    first = north.post("/v1/cases", headers=sent, **form()).json()
+    with ledger.engine.begin() as line:
+        line.execute(
+            text("UPDATE receipts SET created_at = created_at - interval '8 days'")
+        )
+    assert (
+        north.post("/v1/cases", headers=sent, **form()).json()["duplicate_of"]
+        == first["case_id"]
+    )
+    assert [sweep(ledger, timedelta(days=days)) for days in (7, 0)] == [0, 1]
+
+
+def test_a_receipt_knows_its_case_so_that_both_can_be_forgotten(as_role, ledger):
+    north = as_role()
+    case = north.post("/v1/cases", headers=key(), **form()).json()["case_id"]
+    told = {"malignant": True, "source": "histology"}
+    north.post(f"/v1/cases/{case}/outcome", json=told, headers=key())
+    with ledger.engine.connect() as line:
+        assert (
+            line.execute(text("SELECT case_id FROM receipts")).scalars().all()
+            == [UUID(case)] * 2
+        )
+
+
+def test_a_transaction_has_the_role_of_the_session_that_is_used_in_it(ledger):
+    """One transaction, two sessions: each use takes the role on, whichever the last one was."""
+    with ledger.system_session("test") as session:
+        north = session.hospitals.ensure("north")
+    transaction = ledger.transaction()
+    hospital = HospitalSession(transaction, north, "test")
+    system = SystemSession(transaction, "test")
+    role = text("SELECT current_user, current_setting('sera.hospital', true)")
+    assert hospital.cases.find(uuid4()) is None
+    assert system.hospitals.find("north")
+    assert transaction.session.execute(role).one()[0] == "sera_house"
+    assert hospital.cases.find(uuid4()) is None
+    assert transaction.session.execute(role).one() == ("sera_hospital", str(north))
+    system.hospitals.ensure("south")
+    transaction.rollback()
+    with ledger.system_session("test") as session, pytest.raises(HospitalUnknown):
+        session.hospitals.find("south")
+
+
+def test_what_follows_a_commit_is_done_once_and_not_after_an_undone_one(ledger):
+    done = []
+    transaction = ledger.transaction()
+    transaction.on_commit(lambda: done.append("undone"))
+    transaction.rollback()
+    transaction.on_commit(lambda: done.append("done"))
+    transaction.commit()
+    transaction.commit()
+    assert done == ["done"]

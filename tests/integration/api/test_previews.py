@@ -1,0 +1,183 @@
+"""Looks at an image before it is a case, and at the image of a case."""
+
+import json
+from base64 import b64decode
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+
+from shared.domain.roles import Role
+from shared.imaging import decode
+from shared.phantoms import draw
+from shared.phantoms.camera import Shot, photograph
+from tests.support.builders import Screen, dicom_file, encode, form, png
+
+
+def look(client, image: bytes, **fields: object):
+    return client.post("/v1/looks", data=fields, files={"image": ("image", image)})
+
+
+def preview(answer) -> np.ndarray:
+    told = answer.json()["preview"]
+    assert told["media_type"] == "image/png"
+    return decode(b64decode(told["base64"])).pixels
+
+
+def calibrated(pixels: np.ndarray) -> bytes:
+    region = Dataset()
+    region.RegionSpatialFormat = region.RegionDataType = 1
+    region.RegionLocationMinX0 = region.RegionLocationMinY0 = 0
+    region.RegionLocationMaxX1 = pixels.shape[1] - 1
+    region.RegionLocationMaxY1 = pixels.shape[0] - 1
+    region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
+    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.01
+    return dicom_file(
+        pixels, SequenceOfUltrasoundRegions=[region], PatientName="Zzyzxqvist"
+    )
+
+
+def test_a_plain_image_is_seen_as_it_is_and_nothing_is_kept(north, settings):
+    answer = look(north, png(3))
+    told = answer.json()
+    assert (
+        told["format"],
+        told["width"],
+        told["height"],
+        told["frames"],
+        told["frame"],
+    ) == (
+        "png",
+        128,
+        128,
+        1,
+        1,
+    )
+    assert (told["photo"], told["size_mm"], told["spacing_mm"]) == (None, None, None)
+    assert (preview(answer) == decode(png(3)).pixels).all()
+    assert not [
+        path for path in (settings.home / "objects").rglob("*") if path.is_file()
+    ]
+    assert north.get("/v1/jobs").json()["jobs"] == []
+
+
+def test_calipers_of_a_calibrated_image_give_the_size_and_the_roi(north):
+    pixels = Screen().end(100, 150).end(200, 150).pixels
+    told = look(north, calibrated(pixels)).json()
+    assert told["size_mm"] == pytest.approx(10, abs=0.2)
+    assert (told["size_from"], told["roi_from"], told["spacing_mm"]) == (
+        "calipers",
+        "calipers",
+        [0.1, 0.1],
+    )
+    assert sorted(told["calipers"])[0] == pytest.approx([100, 150], abs=1)
+    assert "roi-from-calipers" in {warning["code"] for warning in told["warnings"]}
+
+
+def test_a_photo_is_made_straight_between_the_corners_that_were_sent(north):
+    picture = draw(6, size_px=300).pixels
+    photo = photograph(picture, 6, Shot(glare=400))
+    answer = look(
+        north,
+        encode(photo.pixels),
+        photo=True,
+        corners=json.dumps(photo.corners.tolist()),
+    )
+    seen = answer.json()["photo"]
+    assert (seen["found"], seen["width"], seen["height"], seen["retake"]) == (
+        True,
+        1600,
+        1200,
+        True,
+    )
+    assert "glare" in {advice["code"] for advice in seen["advice"]}
+    height, width = preview(answer).shape
+    assert width / height == pytest.approx(1, rel=0.03)
+
+
+def test_the_corners_of_a_photo_count_in_the_upright_photo(north):
+    photo = photograph(np.full((300, 400), 160, np.uint8), 2)
+    stream = BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(photo.pixels).copy()).save(
+        stream, "JPEG", quality=95, exif=exif
+    )
+    seen = look(north, stream.getvalue(), photo=True).json()["photo"]
+    assert (seen["found"], seen["width"], seen["height"]) == (True, 1600, 1200)
+    assert np.abs(np.array(seen["corners"]) - photo.corners).max() < 6
+
+
+@pytest.mark.parametrize(
+    ("image", "fields", "code"),
+    [
+        (b"", {}, "image-empty"),
+        (b"GIF89a", {}, "image-unsupported"),
+        (png(1)[:3000], {}, "image-unreadable"),
+        (png(1), {"frame": 2}, "frame-absent"),
+        (png(1), {"photo": True, "corners": "[1]"}, "corners-invalid"),
+        (
+            png(1),
+            {"photo": True, "corners": "[[0,0],[999,0],[99,99],[0,99]]"},
+            "corners-invalid",
+        ),
+    ],
+)
+def test_what_cannot_be_looked_at_is_refused_by_its_name(image, fields, code, north):
+    assert look(north, image, **fields).json()["code"] == code
+
+
+def test_when_too_many_look_at_once_a_further_one_is_asked_to_come_back(
+    north, gateway, monkeypatch
+):
+    monkeypatch.setattr("services.api.decoder_pool.WAIT_S", 0.01)
+    room = gateway.app.state.wiring.decoder_pool._requests
+    taken = [room.acquire(blocking=False) for _ in range(3)]
+    answer = look(north, png(1))
+    for _ in taken:
+        room.release()
+    assert (
+        answer.status_code,
+        answer.json()["code"],
+        answer.headers["Retry-After"],
+    ) == (
+        503,
+        "too-many-looks",
+        "2",
+    )
+    assert look(north, png(1)).status_code == 200
+
+
+def test_the_image_of_a_case_is_shown_with_a_tag_and_on_record(as_role):
+    client = as_role()
+    links = client.post("/v1/cases", **form(png(4))).json()["links"]
+    answer = client.get(links["image"])
+    assert (decode(answer.content).pixels == decode(png(4)).pixels).all()
+    assert answer.headers["Cache-Control"] == "private, max-age=3600"
+    again = client.get(
+        links["image"], headers={"If-None-Match": answer.headers["ETag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
+    assert [each["event"] for each in trail].count("image.read") == 1
+
+
+def test_the_image_of_an_erased_case_is_gone(as_role):
+    receipt = as_role().post("/v1/cases", **form(png(5))).json()
+    as_role(Role.HOSPITAL_ADMIN).delete(
+        receipt["links"]["case"], params={"ground": "sent-by-mistake"}
+    )
+    assert as_role().get(receipt["links"]["image"]).status_code == 410
+
+
+def test_a_case_from_a_photo_says_so_and_is_another_request_than_the_file(north):
+    key = {"Idempotency-Key": "one"}
+    receipt = north.post(
+        "/v1/cases", **form(png(6), source="photo"), headers=key
+    ).json()
+    assert north.get(receipt["links"]["case"]).json()["source"] == "photo"
+    assert north.post("/v1/cases", **form(png(6)), headers=key).status_code == 409
+    plain = north.post("/v1/cases", **form(png(7))).json()
+    assert north.get(plain["links"]["case"]).json()["source"] == "file"

@@ -1,0 +1,105 @@
+import pytest
+
+from services.worker.audit_sealing import Sealer
+from shared.domain.audit.chain import HOUSE
+from shared.domain.audit.events import Event
+from shared.domain.audit.verification import Fault
+from shared.ledger.audit import verification
+from shared.ledger.audit.verification import Place, Prover
+from shared.security.audit_signing import seal_key, signed
+from shared.settings import Settings
+
+
+@pytest.fixture
+def key(tmp_path):
+    return seal_key(Settings(home=tmp_path))
+
+
+@pytest.fixture
+def north(ledger, key, monkeypatch):
+    """The hospital's id: eleven events read in stretches of three, sealed after the eighth; the house has two."""
+    monkeypatch.setattr(verification, "AT_ONCE", 3)
+    with ledger.system_session("test") as house:
+        north = house.hospitals.ensure("north")
+        house.audit.record(Event.MODEL_STORED, model="d" * 64)
+        house.audit.record(Event.MODEL_STORED, model="e" * 64)
+    for length in (7, 3):
+        with ledger.hospital_session(north, "key:a") as book:
+            for _ in range(length):
+                book.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
+        if length == 7:
+            Sealer(ledger, lambda: key).seal()
+    return north
+
+
+def prover(ledger, key, hospital=None):
+    return Prover(ledger, "test", hospital, signed=signed, trusted=[key.public])
+
+
+def tamper(ledger, statement):
+    with ledger.engine.begin() as line:
+        line.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        line.exec_driver_sql(statement)
+
+
+def test_every_chain_is_read_to_its_end_and_each_stretch_can_be_the_beginning(
+    ledger, north, key
+):
+    read = list(prover(ledger, key).stretches())
+    assert [stretch.wrong for stretch, _ in read] == [()] * len(read)
+    ends = {
+        stretch.chain: (stretch.number, stretch.sealed)
+        for stretch, _ in read
+        if stretch.ended
+    }
+    assert ends == {HOUSE: (2, 2), str(north): (11, 8)}
+    assert read[-1][1] is None
+    for count, (_, place) in enumerate(read[:-1], start=1):
+        assert list(prover(ledger, key).stretches(place)) == read[count:]
+
+
+def test_a_hospital_reads_its_own_chain_only(ledger, north, key):
+    own = prover(ledger, key, north)
+    assert {stretch.chain for stretch, _ in own.stretches()} == {str(north)}
+    assert own.allows(Place(str(north)))
+    assert not own.allows(Place(HOUSE))
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        (
+            "UPDATE audit_events SET actor = 'x' WHERE chain = '{}' AND number = 6",
+            Fault.CHANGED,
+        ),
+        ("DELETE FROM audit_events WHERE chain = '{}' AND number = 7", Fault.REMOVED),
+        ("DELETE FROM audit_events WHERE chain = '{}' AND number > 5", Fault.CUT),
+        ("DELETE FROM audit_events WHERE chain = '{}'", Fault.CUT),
+        (
+            "UPDATE audit_checkpoints SET number = 7 WHERE chain = '{}'",
+            Fault.SEAL_BROKEN,
+        ),
+    ],
+)
+def test_what_was_done_to_a_chain_is_found_across_stretches(
+    ledger, north, key, statement, fault
+):
+    tamper(ledger, statement.format(north))
+    found = {
+        each.fault
+        for stretch, _ in prover(ledger, key).stretches()
+        for each in stretch.wrong
+    }
+    assert found == {fault}
+
+
+def test_many_seals_are_read_in_stretches_too(ledger, north, key, monkeypatch):
+    sealer = Sealer(ledger, lambda: key)
+    for _ in range(5):
+        sealer.seal()
+        with ledger.hospital_session(north, "key:a") as book:
+            book.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
+    monkeypatch.setattr(verification, "SEALS_AT_ONCE", 2)
+    read = [stretch for stretch, _ in prover(ledger, key, north).stretches()]
+    assert [stretch.wrong for stretch in read] == [()] * len(read)
+    assert (read[-1].number, read[-1].sealed, read[-1].ended) == (16, 15, True)

@@ -1,0 +1,42 @@
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
+from shared.ledger.datasets.pseudonyms import LETTERS
+
+
+def test_a_number_has_one_pseudonym_in_the_whole_house_and_is_not_in_it(ledger):
+    with ledger.system_session("test") as house:
+        first = house.pseudonyms.of("12345678")
+    with ledger.system_session("test") as house:
+        assert (
+            house.pseudonyms.of(" 12345678 ")
+            == first
+            != house.pseudonyms.of("12345679")
+        )
+    assert len(first) == LETTERS
+    assert "12345678" not in first
+
+
+def test_without_the_secret_a_number_cannot_be_tried(ledger, engines):
+    with ledger.system_session("test") as house:
+        found = house.pseudonyms.of("7")
+    assert not any(
+        hashlib.sha256(guess).hexdigest().startswith(found)
+        for guess in (b"7", b"set\x007")
+    )
+
+
+def test_no_number_has_no_pseudonym(ledger):
+    with ledger.system_session("test") as house:
+        assert [house.pseudonyms.of(number) for number in (None, "", "  ")] == [
+            None
+        ] * 3
+
+
+def test_the_secret_is_drawn_once_even_if_many_need_it_first(ledger):
+    def of(_):
+        with ledger.system_session("test") as house:
+            return house.pseudonyms.of("7")
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(of, range(12)))) == 1

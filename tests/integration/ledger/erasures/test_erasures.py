@@ -1,0 +1,287 @@
+"""Erasure in the ledger: what goes, what stays, and who may."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from shared.domain.audit.events import Event
+from shared.domain.erasure import Ground
+from shared.domain.outcomes import OutcomeSource
+from shared.ledger.cases.explanations import Layer
+from shared.ledger.cases.outcomes import NewOutcome
+from shared.ledger.cases.repository import CaseErased
+from shared.ledger.jobs.queue import NotADeadLetter
+from shared.ledger.models.shadows import Said
+from shared.ledger.tables import Table
+from tests.integration.ledger.erasures.conftest import (
+    DIGEST,
+    HEAT,
+    PNG,
+    observation,
+    result,
+    waits_for_a_lock,
+)
+from tests.support.builders import CASE
+
+TRACES = (
+    "MRN-99417",
+    "17.4321",
+    "401, 402, 403",
+    "Brand Scanner-5",
+    "0.7177",
+    "cytology",
+    "key-of-99417",
+    "a site",
+)
+SERVICE_ROLES = ("sera_house", "sera_hospital")
+
+
+def run_as(ledger, role, hospital, statement):
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"SET LOCAL ROLE {role}; SET LOCAL sera.hospital = '{hospital}'"
+        )
+        connection.exec_driver_sql(statement)
+
+
+def rows(ledger):
+    """Every row of every table, as text, by table."""
+    with ledger.engine.connect() as connection:
+        names = [table.name for table in Table.metadata.sorted_tables]
+        return {
+            name: [
+                str(row)
+                for row in connection.execute(text(f"SELECT t::text FROM {name} t"))
+            ]
+            for name in names
+        }
+
+
+def traces(ledger, words=TRACES):
+    return {
+        (name, word)
+        for name, found in rows(ledger).items()
+        for row in found
+        for word in words
+        if word in row
+    }
+
+
+def test_nothing_of_an_erased_case_is_left_in_any_table(
+    ledger, hospital, opened, finish, erase
+):
+    accepted = opened(key="key-of-99417")
+    finish()
+    told = NewOutcome(True, OutcomeSource.CYTOLOGY, patient="P-1", consent=True)
+    with ledger.system_session("test") as house:
+        house.models.store(DIGEST, "light", "light", None, False, {})
+        shadow = house.shadows.start(DIGEST, "test")
+    with ledger.engine.begin() as owner:
+        owner.exec_driver_sql(
+            "UPDATE shadows SET started_at = started_at - interval '1 hour'"
+        )
+        owner.exec_driver_sql("""UPDATE jobs SET facts = '{"site": "a site"}'""")
+    with ledger.system_session("shadow") as house:
+        watched = house.shadows.claim(
+            replace(shadow, started_at=shadow.started_at - timedelta(hours=1)), 5
+        )
+        assert (
+            house.shadows.keep(
+                shadow, [(each, Said(0.7177, 0.7177, "benign")) for each in watched]
+            )
+            == 1
+        )
+    with ledger.hospital_session(hospital, "test") as book:
+        book.outcomes.record(accepted.case_id, told)
+        book.explanations.ask(accepted.case_id)
+    with ledger.system_session("worker") as house:
+        house.explanations.answer(
+            house.explanations.next(), PNG, None, [Layer(HEAT, {"kind": "occlusion"})]
+        )
+    assert {word for _, word in traces(ledger)} == set(TRACES)
+
+    erase(accepted.case_id)
+
+    assert traces(ledger) == set()
+    left = rows(ledger)
+    for name in (
+        "results",
+        "observations",
+        "outcomes",
+        "explanations",
+        "explanation_maps",
+        "shadow_results",
+    ):
+        assert left[name] == [], name
+    with ledger.system_session("test") as house:
+        assert sorted(house.orphans.waiting(10)) == sorted(
+            [CASE.image_sha256, PNG, HEAT]
+        )
+
+
+def test_who_asks_for_an_erased_case_is_told_when_and_why(
+    ledger, hospital, opened, finish, erase
+):
+    accepted = opened(key="k")
+    finish()
+    erase(accepted.case_id)
+    asked = (
+        lambda book: book.cases.find(accepted.case_id),
+        lambda book: book.jobs.find(accepted.job_id),
+        lambda book: book.jobs.cancel(accepted.job_id),
+        lambda book: book.outcomes.record(
+            accepted.case_id, NewOutcome(True, OutcomeSource.CYTOLOGY)
+        ),
+        lambda book: book.receipts.find("k", "f" * 64),
+        lambda book: book.receipts.find("k", "another body"),
+        lambda book: book.receipts.reserve("k", "f" * 64),
+    )
+    for ask in asked:
+        told = pytest.raises(
+            CaseErased, match=r"erased on \d{4}-\d\d-\d\d \(patient-request\)"
+        )
+        with told, ledger.hospital_session(hospital, "test") as book:
+            ask(book)
+    with ledger.hospital_session(hospital, "test") as book:
+        assert book.jobs.page(None, None, 10) == []
+        assert book.receipts.find("another key", "f" * 64) is None
+
+
+def test_erased_twice_the_first_word_stands(opened, erase):
+    case_id = opened().case_id
+    first = erase(case_id)
+    again = erase(case_id, Ground.SENT_BY_MISTAKE)
+    assert (again.erased_at, again.ground) == (first.erased_at, Ground.PATIENT_REQUEST)
+
+
+def test_another_hospital_erases_nothing(ledger, hospital, opened, erase):
+    case_id = opened().case_id
+    with ledger.system_session("test") as house:
+        south = house.hospitals.ensure("south")
+    assert erase(case_id, of=south) is None
+    assert erase(uuid4()) is None
+    with ledger.hospital_session(hospital, "test") as book:
+        assert book.cases.find(case_id).external_id == "MRN-99417"
+
+
+def test_the_trail_says_who_when_and_on_what_ground(ledger, hospital, opened, erase):
+    accepted = opened()
+    erase(accepted.case_id)
+    with ledger.hospital_session(hospital, "test") as book:
+        told = [
+            (each.event, each.actor, each.case_id, each.details)
+            for each in book.audit.page()[-2:]
+        ]
+    image = {"ground": "patient-request", "image": CASE.image_sha256}
+    assert told == [
+        (Event.JOB_CANCELLED, "key:abc", accepted.case_id, {"why": "case-erased"}),
+        (Event.CASE_ERASED, "key:abc", accepted.case_id, image),
+    ]
+
+
+def test_a_worker_that_comes_late_writes_nothing(ledger, opened, erase):
+    accepted = opened()
+    with ledger.system_session("worker") as house:
+        lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
+    erase(accepted.case_id)
+    with ledger.system_session("worker") as house:
+        assert (
+            house.queue.finish(lease.token, DIGEST, {accepted.job_id: result()})
+            == set()
+        )
+        house.queue.fail(lease.token, {})
+        assert house.queue.reclaim(5) == 0
+    left = rows(ledger)
+    assert (left["results"], len(left["jobs"])) == ([], 1)
+    assert "cancelled" in left["jobs"][0]
+
+
+def test_a_result_that_is_being_written_at_this_moment_is_waited_for_and_erased_too(
+    ledger, opened, erase
+):
+    accepted = opened()
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.system_session("worker") as house:
+            lease = house.queue.claim("w", 1, timedelta(minutes=1), 5)
+            house.audit.write()
+        with ledger.system_session("worker") as house:
+            assert house.queue.finish(
+                lease.token, DIGEST, {accepted.job_id: result()}
+            ) == {accepted.job_id}
+            house.observations.keep([observation(lease.jobs[0])])
+            erasing = pool.submit(erase, accepted.case_id)
+            assert waits_for_a_lock(ledger)
+        assert erasing.result().ground is Ground.PATIENT_REQUEST
+    assert traces(ledger) == set()
+
+
+def test_a_dead_letter_of_an_erased_case_cannot_be_run_again(ledger, opened, erase):
+    accepted = opened()
+    with ledger.engine.begin() as owner:
+        owner.exec_driver_sql(
+            "UPDATE jobs SET state = 'failed', reason = 'worker-lost'"
+        )
+    erase(accepted.case_id)
+    with pytest.raises(NotADeadLetter), ledger.system_session("test") as house:
+        house.queue.rerun(accepted.job_id)
+    with ledger.system_session("test") as house:
+        assert house.queue.progress().dead_letters == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM {table}",
+        "UPDATE cases SET erased_at = NULL WHERE erased_at IS NOT NULL",
+        "UPDATE cases SET external_id = 'other' WHERE erased_at IS NOT NULL",
+    ],
+)
+@pytest.mark.parametrize("role", SERVICE_ROLES)
+def test_no_service_deletes_rows_of_a_case_or_writes_on_a_tombstone(
+    ledger, hospital, opened, erase, role, statement
+):
+    erase(opened().case_id)
+    opened()
+    tables = (
+        "cases",
+        "jobs",
+        "results",
+        "explanations",
+        "explanation_maps",
+        "observations",
+        "shadow_results",
+        "outcomes",
+    )
+    for table in (*tables, "outcomes") if "{table}" in statement else tables[:1]:
+        with pytest.raises(DBAPIError, match=r"permission denied|stays as it is"):
+            run_as(ledger, role, hospital, statement.format(table=table))
+
+
+def test_a_hospital_marks_a_case_and_writes_nothing_else_of_it(
+    ledger, hospital, opened
+):
+    opened()
+    with pytest.raises(DBAPIError, match="permission denied"):
+        run_as(ledger, "sera_hospital", hospital, "UPDATE cases SET size_mm = 1")
+
+
+def test_not_even_the_owner_deletes_an_outcome_of_a_case_that_is_kept(
+    ledger, hospital, opened
+):
+    with ledger.hospital_session(hospital, "test") as book:
+        book.outcomes.record(opened().case_id, NewOutcome(True, OutcomeSource.CYTOLOGY))
+    for statement in (
+        "DELETE FROM outcomes",
+        "UPDATE outcomes SET malignant = false",
+        "TRUNCATE outcomes",
+    ):
+        with (
+            pytest.raises(DBAPIError, match="append-only"),
+            ledger.engine.begin() as owner,
+        ):
+            owner.exec_driver_sql(statement)

@@ -1,0 +1,138 @@
+"""Images of erased cases in data sets, and in the object store's list of orphans."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from shared.domain.outcomes import OutcomeSource
+from shared.domain.training.states import Split
+from shared.ledger.cases.outcomes import NewOutcome
+from shared.ledger.datasets.labelled_image import LabelledImage
+from shared.ledger.datasets.versions import VersionHoldsErased, check_usable
+from tests.integration.ledger.erasures.conftest import MINE, PNG, waits_for_a_lock
+from tests.support.builders import CASE
+
+
+@pytest.fixture
+def taken(ledger, hospital, opened, finish):
+    """A case whose image a dataset took with the hospital's consent, frozen beside two imported images."""
+    accepted = opened()
+    finish()
+    with ledger.hospital_session(hospital, "test") as book:
+        book.outcomes.record(
+            accepted.case_id, NewOutcome(True, OutcomeSource.HISTOLOGY, consent=True)
+        )
+    with ledger.system_session("test") as house:
+        dataset = house.datasets.ensure("set")
+        house.drafts.offer(
+            dataset,
+            [
+                LabelledImage("e" * 64, False, Split.TRAIN),
+                LabelledImage(PNG, True, Split.TRAIN),
+            ],
+        )
+        assert house.consents.take(dataset).added == 1
+        version = house.versions.freeze(dataset)
+    return accepted.case_id, dataset, version
+
+
+def test_an_erased_image_leaves_the_draft_and_later_versions_and_shuts_the_frozen_one(
+    ledger, taken, erase
+):
+    case_id, dataset, version = taken
+    with ledger.system_session("test") as house:
+        assert house.versions.erased(version.id) == set()
+    erase(case_id)
+    with ledger.system_session("test") as house:
+        assert house.consents.with_erased() == [dataset]
+        assert [each.case_id for each in house.consents.forget(dataset)] == [case_id]
+        assert house.consents.with_erased() == []
+        erased = house.versions.erased(version.id)
+        assert erased == {CASE.image_sha256}
+        with pytest.raises(VersionHoldsErased, match="1 images of this version"):
+            check_usable(erased)
+        assert house.versions.find(dataset, 1).images == 3
+        row = next(
+            each
+            for each in house.versions.images(version.id)
+            if each.image_sha256 in erased
+        )
+        assert (row.malignant, row.split, row.site) == (True, Split.TRAIN, "north")
+        assert (row.roi, row.size_mm, row.frame, row.tirads) == (None,) * 4
+        again = house.versions.freeze(dataset)
+        assert (again.number, again.images, house.versions.erased(again.id)) == (
+            2,
+            2,
+            set(),
+        )
+
+
+def test_a_frozen_row_is_blanked_with_its_case_and_by_nobody_else(ledger, taken, erase):
+    case_id, *_ = taken
+    blank = "UPDATE version_images SET roi = NULL, size_mm = NULL"
+    change = "UPDATE version_images SET malignant = false WHERE case_id IS NOT NULL"
+    for erased in (False, True):
+        for statement in (blank, change) if not erased else (change,):
+            with (
+                pytest.raises(DBAPIError, match="append-only"),
+                ledger.engine.begin() as owner,
+            ):
+                owner.exec_driver_sql(statement)
+        erase(case_id)
+
+
+def test_a_freeze_and_an_erasure_at_the_same_moment_leave_nothing_of_the_nodule(
+    ledger, taken, erase
+):
+    case_id, dataset, _ = taken
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.system_session("test") as house:
+            house.drafts.remove(dataset, PNG)
+            version = house.versions.freeze(dataset)
+            erasing = pool.submit(erase, case_id)
+            assert waits_for_a_lock(ledger)
+        assert erasing.result()
+    with ledger.system_session("test") as house:
+        assert {row.size_mm for row in house.versions.images(version.id)} == {None}
+
+
+def test_freezing_takes_erased_cases_out_even_before_the_sweep(ledger, taken, erase):
+    case_id, dataset, _ = taken
+    erase(case_id)
+    with ledger.system_session("test") as house:
+        assert house.versions.freeze(dataset).images == 2
+
+
+def test_an_image_is_let_go_of_by_a_frozen_version_but_not_by_what_was_imported_or_is_another_case(
+    ledger, hospital, taken, opened, erase
+):
+    def removable(sha256):
+        with ledger.system_session("test") as house:
+            return house.orphans.take(sha256)
+
+    case_id, *_ = taken
+    other = opened().case_id
+    erase(case_id)
+    assert removable(CASE.image_sha256) is False
+    with ledger.system_session("test") as house:
+        assert house.orphans.waiting(9) == []
+    erase(other)
+    assert removable(CASE.image_sha256) is True
+    erase(opened(replace(MINE, image_sha256=PNG)).case_id)
+    assert removable(PNG) is False
+
+
+def test_an_object_that_is_held_is_not_removed(ledger, opened, erase, hospital):
+    erase(opened().case_id)
+    with ledger.hospital_session(hospital, "test") as book:
+        assert book.orphans.hold([CASE.image_sha256]) == {CASE.image_sha256}
+        with ledger.system_session("test") as house:
+            assert house.orphans.take(CASE.image_sha256) is False
+            assert house.orphans.count() == 1
+    with ledger.system_session("test") as house:
+        assert (house.orphans.take(CASE.image_sha256), house.orphans.count()) == (
+            False,
+            0,
+        )

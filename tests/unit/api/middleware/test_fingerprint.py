@@ -1,0 +1,95 @@
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from services.api.middleware.fingerprint import Fingerprint
+
+FORM = b'--%(b)s\r\nContent-Disposition: form-data; name="%(n)s"\r\n\r\n%(v)s\r\n'
+
+
+def form(parts, boundary=b"line"):
+    written = b"".join(
+        FORM % {b"b": boundary, b"n": name, b"v": value} for name, value in parts
+    )
+    return (
+        f"multipart/form-data; boundary={boundary.decode()}",
+        written + b"--%s--\r\n" % boundary,
+    )
+
+
+def digest(kind, body, *, method="POST", path="/v1/x", query=b"", piece=1 << 20):
+    scope = {"type": "http", "method": method, "path": path, "query_string": query}
+    scope["headers"] = [(b"content-type", kind.encode())] if kind else []
+    pieces = [body[at : at + piece] for at in range(0, len(body), piece)] or [b""]
+
+    async def read():
+        async def receive():
+            return {
+                "type": "http.request",
+                "body": pieces.pop(0),
+                "more_body": bool(pieces),
+            }
+
+        asked = Fingerprint(scope, receive)
+        while (await asked.receive())["more_body"]:
+            pass
+        return asked.digest()
+
+    with ThreadPoolExecutor(
+        1
+    ) as aside:  # a browser's loop may be running in this thread
+        return aside.submit(asyncio.run, read()).result()
+
+
+PARTS = [(b"image", b"\x89PNG\r\n--lin\r"), (b"size_mm", b"14.5")]
+PLAIN = digest(*form(PARTS))
+
+
+@pytest.mark.parametrize("piece", [1, 7, 64])
+def test_a_form_counts_by_its_parts_whatever_their_order_boundary_and_pieces(piece):
+    assert digest(*form(PARTS[::-1], b"another"), piece=piece) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [PARTS[0], (b"size_mm", b"14.6")],
+        [PARTS[0], (b"size", b"14.5")],
+        PARTS[:1],
+        [*PARTS, PARTS[1]],
+    ],
+)
+def test_another_name_or_value_or_one_part_more_or_less_is_another_form(parts):
+    assert digest(*form(parts)) != PLAIN
+
+
+def test_json_counts_by_what_it_says():
+    deep = b"[" * 200_000
+    told = [
+        b'{"a": 1, "b": [2]}',
+        b'{"b":[2],"a":1}',
+        b'{"a": 1, "b": [3]}',
+        b"no json",
+        deep,
+        b"",
+    ]
+    same, again, *others = (
+        digest("application/json; charset=utf-8", body) for body in told
+    )
+    assert same == again
+    assert len({same, *others}) == 5
+
+
+def test_method_address_and_query_count_too():
+    kinds = [{}, {"method": "PUT"}, {"path": "/v1/y"}, {"query": b"reason=x"}]
+    assert len({digest("", b"", **kind) for kind in kinds}) == 4
+
+
+def test_what_is_no_form_though_it_says_so_is_followed_to_its_end():
+    assert digest("multipart/form-data; boundary=b", b"no form") != digest(
+        "multipart/form-data; boundary=b", b"nor so"
+    )
+    assert digest("multipart/form-data", b"no boundary") != digest(
+        "multipart/form-data", b"none here"
+    )

@@ -1,0 +1,255 @@
+import importlib
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.api import locales
+from services.api.hospitals.expected import NOTES
+from services.api.locales import (
+    SPOKEN,
+    Language,
+    korean,
+    preferred,
+    sentence,
+    word,
+    word_message,
+)
+from shared.domain.audit.verification import TEXT
+from shared.domain.messages import Message, fields, fill
+from shared.domain.texts import (
+    ERRORS,
+    GATE,
+    INTERNAL,
+    JOBS,
+    OBJECTIONS,
+    PROGRESS,
+    RUNS,
+    SHADOWS,
+    STEPS,
+)
+from shared.errors import SeraError
+from shared.imaging.errors import RoiOutsideImage
+from shared.ledger.datasets.drafts import THINGS, ImageDiffers
+
+ELSEWHERE = (
+    "services.api.app",
+    "services.trainer.steps",
+    "services.worker.inference.loop",
+    "shared.networks.errors",
+    "shared.learning.errors",
+    "shared.learning.tuning.errors",
+    "shared.features.errors",
+    "shared.bundles.errors",
+    "shared.imaging.files",
+    "shared.security.production_checks",
+    "shared.security.audit_signing",
+)
+"""The gateway, which loads nearly all errors, and those of the rest."""
+NEVER_TOLD = (
+    "shared.study",
+    "shared.backup",
+    "shared.ledger.schema.migrate",
+    "shared.ledger.backup.restore",
+    "shared.ledger.schema.compatibility",
+)
+"""Errors of the command line, of migrations, and of services that do not start: the gateway tells none of them."""
+TOLD = ("shared.", "services.")
+NEVER_KEPT = {"file-unreadable", "bundle-exists", "unsafe-settings"}
+"""Errors of the command line, and of a service that does not start."""
+DEALT_WITH = {"step-lost", "closing", "spare-taken"}
+"""Errors that a worker or a trainer deals with itself: nobody is told of them."""
+AREAS = {
+    "auc": 0.812,
+    "live": 0.9,
+    "difference": -0.088,
+    "level": 0.9,
+    "low": -0.12,
+    "high": -0.05,
+}
+OWN_TEXTS = (GATE, INTERNAL, JOBS, OBJECTIONS, PROGRESS, RUNS, SHADOWS, STEPS)
+PLAIN = {"invalid-request", "body-unreadable", "method-not-allowed"}
+"""What is told without an error of ours."""
+
+
+@pytest.fixture
+def in_korean():
+    token = SPOKEN.set(Language.KOREAN)
+    yield
+    SPOKEN.reset(token)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"),
+        ("ko", "ko"),
+        ("ko-KR,ko;q=0.9,en-US;q=0.8", "ko"),
+        ("en-US,en;q=0.9,ko;q=0.8", "en"),
+        ("fr, ko;q=0.1", "ko"),
+        ("ko;q=0", "en"),
+        ("en;q=0.5, ko ; q=0.7", "ko"),
+        ("en, ko", "en"),
+        ("de", "en"),
+        ("*", "en"),
+        ("ko;q=nonsense", "en"),
+    ],
+)
+def test_the_language_that_a_caller_likes_best_is_taken(accepted, language):
+    assert preferred(accepted) == language
+
+
+def any_facts(text: str) -> dict[str, str]:
+    """A fact for each field, as a number that JSON has not is kept: in letters, whatever the field's format."""
+    return dict.fromkeys(fields(text), "7")
+
+
+def error_classes() -> Iterator[type[SeraError]]:
+    """Every error that the gateway can tell, or that a failed job, a run or a refusal can keep."""
+    for module in ELSEWHERE:
+        importlib.import_module(module)
+    for kind in derived(SeraError):
+        if not kind.__module__.startswith(TOLD) or kind.__module__.startswith(
+            NEVER_TOLD
+        ):
+            continue
+        if kind.code not in DEALT_WITH:
+            yield kind
+
+
+def derived(kind: type[SeraError]) -> Iterator[type[SeraError]]:
+    """This one and all that derive from it."""
+    yield kind
+    for own in kind.__subclasses__():
+        yield from derived(own)
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Each English sentence by its code: of errors, and of what is none."""
+    for kind in error_classes():
+        codes = {f"{thing}-differs" for thing in THINGS.values()}
+        for code in codes if kind is ImageDiffers else {kind.code}:
+            yield code, kind.text
+    for texts in OWN_TEXTS:
+        yield from ((code, text) for code, of_code in texts.items() for text in of_code)
+    yield from NOTES.items()
+    yield from ((f"fault-{fault}", text) for fault, text in TEXT.items())
+
+
+def test_every_sentence_has_a_korean_one_with_the_same_fields():
+    """One that is new has to be added to services/api/problems/ko.toml."""
+    absent = [
+        (code, english)
+        for code, english in sentences()
+        if not any(
+            fields(korean_text) == fields(english)
+            for korean_text in korean().get(code, ())
+        )
+    ]
+    assert absent == []
+
+
+def test_no_korean_sentence_is_of_a_code_that_is_gone():
+    assert set(korean()) == {code for code, _ in sentences()} | PLAIN
+
+
+def test_english_that_is_kept_beside_an_errors_class_is_the_same_there():
+    own = {(code, text) for code, texts in ERRORS.items() for text in texts}
+    assert own <= {(kind.code, kind.text) for kind in error_classes()}
+
+
+def test_the_gateway_alone_has_english_for_all_that_workers_and_trainers_keep():
+    alone = "import json, services.api.app; from shared.domain.texts import TEXTS; print(json.dumps(TEXTS))"
+    told = subprocess.run(
+        [sys.executable, "-c", alone], capture_output=True, text=True, check=True
+    )
+    texts = json.loads(told.stdout)
+    kept = [kind for kind in error_classes() if kind.code not in NEVER_KEPT]
+    assert [kind for kind in kept if kind.text not in texts.get(kind.code, ())] == []
+
+
+def test_what_is_kept_of_any_error_becomes_the_sentence_that_it_had():
+    """Where errors of one code have the same facts, they have each other's."""
+    texts = defaultdict(set)
+    for kind in error_classes():
+        texts[kind.code, fields(kind.text)].add(kind.text)
+    for kind in set(error_classes()) - {ImageDiffers}:
+        facts = any_facts(kind.text)
+        stored = json.loads(json.dumps(Message(kind.code, facts).to_json()))
+        of_code = {
+            fill(text, facts, str) for text in texts[kind.code, fields(kind.text)]
+        }
+        assert word(stored["code"], stored["facts"], Language.ENGLISH) in of_code
+        assert re.search(
+            "[가-힣]", word(stored["code"], stored["facts"], Language.KOREAN)
+        )
+
+
+def test_what_is_no_error_has_a_sentence_in_both_languages_for_each_kind_of_facts():
+    for texts in OWN_TEXTS:
+        for code, english in [
+            (code, text) for code, of_code in texts.items() for text in of_code
+        ]:
+            facts = any_facts(english)
+            (korean_text,) = [
+                one for one in korean()[code] if fields(one) == fields(english)
+            ]
+            assert word(code, facts, Language.ENGLISH) == fill(english, facts, str)
+            assert word(code, facts, Language.KOREAN) == fill(korean_text, facts, str)
+
+
+def test_korean_is_told_to_those_who_prefer_it(in_korean):
+    error = RoiOutsideImage(roi="[1, 2, 300, 4]", width=200, height=100)
+    detail, language = sentence(error.code, error.facts, str(error))
+    assert detail.startswith(
+        "관심 영역(ROI) [1, 2, 300, 4]이(가) 영상(200 x 100)을 벗어납니다."
+    )
+    assert language == "ko"
+    assert word(error.code, error.facts) == detail
+
+
+def test_of_sentences_with_one_code_the_one_of_its_facts_is_told(in_korean):
+    assert "limit" not in sentence("too-large", {"limit_mib": 20}, "")[0]
+    assert "20 MiB" in sentence("too-large", {"limit_mib": 20}, "")[0]
+    assert "8 KiB" in sentence("too-large", {"limit_kib": 8}, "")[0]
+
+
+def test_what_is_not_known_stays_in_english(in_korean):
+    assert sentence("of-tomorrow", {}, "A new one.") == ("A new one.", Language.ENGLISH)
+
+
+def test_a_code_without_a_text_for_its_facts_has_no_sentence():
+    assert word("of-tomorrow", {}) is None
+    assert word("image-too-small", {"width": 12}) is None
+    assert word_message(Message("of-tomorrow")) == "of-tomorrow"
+
+
+def test_a_fact_that_is_a_message_is_told_in_the_language_of_the_sentence():
+    against = [
+        Message("judged-calibration-unknown"),
+        Message("judged-auc-worse", AREAS),
+    ]
+    message = Message("gate-failed", {"against": against})
+    for kept in (message, Message.from_json(json.loads(json.dumps(message.to_json())))):
+        assert word_message(kept, Language.ENGLISH) == str(message)
+        korean_sentence = word_message(kept, Language.KOREAN)
+        assert (
+            "보정 상태를 알 수 없습니다. AUC 0.812, 운영 중인 모델 0.900"
+            in korean_sentence
+        )
+
+
+def test_english_is_told_as_it_is():
+    assert sentence("image-blank", {}, "As it is.") == ("As it is.", Language.ENGLISH)
+
+
+def test_no_pattern_is_made_of_a_text():
+    services = Path(locales.__file__).parents[1]
+    assert [
+        file for file in services.rglob("*.py") if "re.escape" in file.read_text()
+    ] == []

@@ -1,0 +1,55 @@
+from xml.etree import ElementTree
+
+import pytest
+
+from services.api.reports.sentences import speaker
+from services.api.web.plots.case import LEFT, SPAN, WIDTH, outline, scale
+from tests.support.builders import result
+
+SAY = speaker("en")
+
+
+def drawn(**changed) -> ElementTree.Element:
+    return ElementTree.fromstring(scale(SAY, result(**changed)))
+
+
+def by_class(figure: ElementTree.Element, name: str) -> ElementTree.Element | None:
+    return figure.find(f"*[@class='{name}']")
+
+
+def test_the_bar_is_filled_up_to_the_risk_and_the_marks_stand_at_their_shares():
+    figure = drawn()
+    assert float(by_class(figure, "risk malignant").get("width")) == pytest.approx(
+        0.42 * SPAN, abs=0.1
+    )
+    for name, share in (("cutoff", 0.19), ("prevalence", 0.23)):
+        assert float(by_class(figure, f"mark {name}").get("x1")) == pytest.approx(
+            LEFT + share * SPAN, abs=0.1
+        )
+
+
+def test_the_figure_is_said_in_words():
+    assert "the decision changes at 19 %" in drawn().find("desc").text
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_words_of_a_mark_at_an_end_stay_inside(share):
+    middle = float(by_class(drawn(cutoff_risk=share), "cutoff").get("x"))
+    assert 50 < middle < WIDTH - 50
+
+
+@pytest.mark.parametrize(
+    ("roi", "shape"),
+    [
+        ({"box": [1, 2, 30, 40]}, "rect"),
+        ({"polygon": [[0, 0], [9, 0], [5, 9]]}, "polygon"),
+    ],
+)
+def test_an_outline_lies_over_the_image_in_its_own_pixels(roi, shape):
+    figure = ElementTree.fromstring(outline(roi, 300, 200))
+    assert figure.get("viewBox") == "0 0 300 200"
+    assert [each.tag for each in figure] == [shape, shape]
+
+
+def test_without_an_outline_nothing_lies_over_the_image():
+    assert outline(None, 300, 200) == ""

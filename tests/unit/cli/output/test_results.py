@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import pytest
+
+from cli.output.results import COLUMNS, reading, row, sentences, threshold
+from shared.domain.results.findings import Finding
+from shared.guidelines import recommend
+from tests.support.builders import result
+
+FNA = recommend(0.42, 14.5)
+RESULT = result(
+    score=0.7123,
+    risk=0.42,
+    fna=FNA,
+    warnings=(
+        Finding("roi-absent", "No ROI was given."),
+        Finding("caliper-marks", "The image carries caliper marks."),
+    ),
+)
+DONE = {"state": "done", "reason": None, "message": None, "result": RESULT.to_json()}
+FAILED = {
+    "state": "failed",
+    "reason": "image-unreadable",
+    "message": "The PNG is cut short.",
+    "result": None,
+}
+
+
+def test_a_line_of_the_table_leaves_out_the_remarks_that_all_have() -> None:
+    told = row("a.png", 14.5, DONE)
+    assert told == (
+        "a.png",
+        "14.5 mm",
+        "42%",
+        "malignant",
+        "yes",
+        "TR5",
+        ">= 10 mm",
+        "caliper-marks",
+    )
+    assert len(told) == len(COLUMNS)
+
+
+def test_a_failed_case_keeps_its_line_and_shows_its_reason() -> None:
+    told = row("a.png", 14.5, FAILED)
+    assert told == (
+        "a.png",
+        "14.5 mm",
+        "-",
+        "failed",
+        "-",
+        "-",
+        "-",
+        "image-unreadable",
+    )
+
+
+@pytest.mark.parametrize(
+    ("size_mm", "inclusive", "shown"),
+    [(10.0, True, ">= 10 mm"), (12.5, False, "> 12.5 mm"), (None, True, "never")],
+)
+def test_a_threshold_shows_whether_it_is_itself_included(
+    size_mm: float | None, inclusive: bool, shown: str
+) -> None:
+    assert threshold(replace(FNA, threshold_mm=size_mm, inclusive=inclusive)) == shown
+
+
+def test_a_result_in_words_has_risk_advice_model_and_every_remark() -> None:
+    risk, advice, model, *notes = sentences(DONE)
+    assert "42%" in risk
+    assert "score 0.712, cut-off 0.480 by sensitivity>=0.95" in risk
+    assert advice == f"{FNA.text} [risk-band/ACR-2017/1]"
+    assert model == "Model light/2 (9f2c9f2c9f2c)."
+    assert notes == [
+        "Note: No ROI was given.",
+        "Note: The image carries caliper marks.",
+    ]
+
+
+def test_the_readers_own_reading_stands_apart_and_only_where_there_is_one() -> None:
+    own = {
+        "points": 7,
+        "level": "TR5",
+        "advice": [{"rule": "ACR-2017", "text": "FNA is due."}],
+    }
+    head, advice = reading(own)
+    assert "7 points, TR5" in head
+    assert advice == "FNA is due. [ACR-2017]"
+    assert reading(None) == []
+
+
+def test_a_failure_in_words_is_one_sentence_with_its_reason() -> None:
+    assert sentences(FAILED) == ["The case ended as failed: The PNG is cut short."]
+    assert sentences(FAILED | {"message": None}) == [
+        "The case ended as failed: image-unreadable"
+    ]

@@ -1,0 +1,141 @@
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import JPEG2000Lossless, RLELossless
+
+from shared.imaging import ImageTooLarge, Limits, decode
+from shared.imaging.deidentify import clean
+from shared.imaging.errors import ImageTruncated
+from tests.support.builders import dicom_file
+
+KEY = b"key"
+REAL = Path(__file__).parents[5].parent / "shared" / "data" / "dicom"
+PIXELS = np.random.default_rng(2).integers(60, 200, (64, 96)).astype(np.uint8)
+
+
+def region(left, top, right, bottom, shown=1) -> Dataset:
+    item = Dataset()
+    item.RegionSpatialFormat = shown
+    item.RegionDataType = 1
+    item.RegionLocationMinX0 = left
+    item.RegionLocationMinY0 = top
+    item.RegionLocationMaxX1 = right
+    item.RegionLocationMaxY1 = bottom
+    return item
+
+
+TWO = [region(4, 6, 30, 40), region(20, 30, 59, 45)]
+INSIDE = np.zeros((64, 96), bool)
+INSIDE[6:41, 4:31] = INSIDE[30:46, 20:60] = True
+
+
+def frames(data: bytes) -> np.ndarray:
+    return pydicom.dcmread(BytesIO(data)).pixel_array
+
+
+def compressed(data: bytes, syntax, **options) -> bytes:
+    dataset = pydicom.dcmread(BytesIO(data))
+    dataset.compress(syntax, **options)
+    stream = BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def test_outside_the_union_of_regions_everything_is_black_and_inside_as_it_was():
+    cleaned = clean(dicom_file(PIXELS, SequenceOfUltrasoundRegions=TWO), KEY)
+    assert (frames(cleaned.data) == np.where(INSIDE, PIXELS, 0)).all()
+    assert cleaned.removed["pixels-outside-regions"] == 1
+
+
+def test_every_frame_of_a_loop_is_blanked():
+    loop = np.stack([PIXELS, PIXELS // 2, PIXELS // 3])
+    cleaned = clean(
+        dicom_file(loop, NumberOfFrames=3, SequenceOfUltrasoundRegions=TWO), KEY
+    )
+    assert (frames(cleaned.data) == np.where(INSIDE, loop, 0)).all()
+
+
+def test_black_is_what_the_picture_shows_as_black():
+    inverse = dicom_file(
+        PIXELS, PhotometricInterpretation="MONOCHROME1", SequenceOfUltrasoundRegions=TWO
+    )
+    assert (decode(clean(inverse, KEY).data).pixels[~INSIDE] == 0).all()
+    planes = np.repeat(PIXELS[None], 3, 0)
+    data = dicom_file(
+        np.repeat(PIXELS[..., None], 3, 2), SequenceOfUltrasoundRegions=TWO
+    )
+    dataset = pydicom.dcmread(BytesIO(data))
+    dataset.PlanarConfiguration = 1
+    dataset.PixelData = planes.tobytes()
+    stream = BytesIO()
+    dataset.save_as(stream)
+    for coloured in (data, stream.getvalue()):
+        shown = decode(clean(coloured, KEY).data).pixels
+        assert (shown == np.where(INSIDE, PIXELS, 0)).all()
+
+
+def test_a_compressed_loop_stays_compressed_without_loss():
+    loop = np.stack([PIXELS, PIXELS // 2])
+    plain = dicom_file(
+        loop, NumberOfFrames=2, SequenceOfUltrasoundRegions=TWO, PatientName="Doe"
+    )
+    cleaned = clean(
+        compressed(plain, JPEG2000Lossless, encoding_plugin="pylibjpeg"), KEY
+    )
+    assert (
+        pydicom.dcmread(BytesIO(cleaned.data)).file_meta.TransferSyntaxUID
+        == JPEG2000Lossless
+    )
+    assert (frames(cleaned.data) == np.where(INSIDE, loop, 0)).all()
+    assert cleaned.removed["PatientName"] == 1
+
+
+def test_run_length_coding_is_decoded_and_colours_stay():
+    colours = np.random.default_rng(3).integers(0, 255, (64, 96, 3)).astype(np.uint8)
+    cleaned = clean(compressed(dicom_file(colours), RLELossless), KEY)
+    assert (frames(cleaned.data) == colours).all()
+
+
+def test_regions_that_do_not_fit_the_image_or_show_no_image_blank_nothing():
+    for regions in (
+        [region(4, 6, 300, 40)],
+        [region(4, 6, 30, 40, shown=4)],
+        [region(0, 0, 95, 63)],
+    ):
+        cleaned = clean(dicom_file(PIXELS, SequenceOfUltrasoundRegions=regions), KEY)
+        assert (frames(cleaned.data) == PIXELS).all()
+        assert "pixels-outside-regions" not in cleaned.removed
+
+
+def test_a_loop_that_unfolds_beyond_bounds_is_refused():
+    loop = np.zeros((20, 256, 256), np.uint8)
+    data = dicom_file(
+        loop, NumberOfFrames=20, SequenceOfUltrasoundRegions=[region(4, 6, 30, 40)]
+    )
+    coded = compressed(data, JPEG2000Lossless, encoding_plugin="pylibjpeg")
+    with pytest.raises(ImageTooLarge):
+        clean(coded, KEY, Limits(max_inflated_mib=1))
+
+
+@pytest.mark.parametrize("elements", [{}, {"SequenceOfUltrasoundRegions": TWO}])
+def test_uncompressed_pixels_that_are_cut_short_are_refused_before_anything_is_decoded(
+    elements,
+):
+    with pytest.raises(ImageTruncated, match="6142 bytes"):
+        clean(dicom_file(PIXELS, PixelData=PIXELS.tobytes()[:-2], **elements), KEY)
+    loop = dicom_file(PIXELS, NumberOfFrames=2, **elements)
+    with pytest.raises(ImageTruncated, match="asks for 12288"):
+        clean(loop, KEY)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="../shared/data is not here")
+def test_a_real_file_keeps_its_three_regions_and_loses_the_rest():
+    data = (REAL / "gdcm-US-ALOKA-16.dcm").read_bytes()
+    before = decode(data).pixels
+    after = decode(clean(data, KEY).data).pixels
+    assert (after[24:416, 32:640] == before[24:416, 32:640]).all()
+    assert after[:24].max() == after[416:].max() == after[0, 0]

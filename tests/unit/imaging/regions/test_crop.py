@@ -1,0 +1,196 @@
+import numpy as np
+import pytest
+
+from shared.domain.results.findings import Finding
+from shared.imaging import (
+    Box,
+    Framing,
+    ImageBlank,
+    ImageFormat,
+    Roi,
+    RoiOutsideImage,
+    UltrasoundImage,
+    crop,
+)
+from shared.phantoms import draw
+from tests.support.builders import MARK_GREY, Screen
+
+NOTE = Finding("note", "Something was seen.")
+
+
+def image(region: Box | None = None) -> UltrasoundImage:
+    pixels = np.arange(60 * 100, dtype=np.uint16).reshape(60, 100).astype(np.uint8)
+    return UltrasoundImage(pixels, ImageFormat.PNG, region=region, findings=(NOTE,))
+
+
+def test_a_box_is_cut_out():
+    nodule = crop(image(), Roi.parse({"box": [20, 10, 30, 16]}))
+    assert (nodule.pixels == image().pixels[10:26, 20:50]).all()
+    assert nodule.mask.all()
+    assert not nodule.outlined
+    assert nodule.findings[0] == NOTE
+
+
+def test_a_polygon_marks_the_nodule_inside_its_bounds():
+    nodule = crop(image(), Roi.parse({"polygon": [[20, 10], [49, 10], [20, 30]]}))
+    assert nodule.outlined
+    assert nodule.pixels.shape == nodule.mask.shape == (21, 30)
+    assert nodule.mask[0].all()
+    assert nodule.mask[-1].sum() <= 2
+
+
+def test_a_margin_adds_tissue_but_no_nodule():
+    nodule = crop(image(), Roi.parse({"box": [40, 20, 20, 10]}), Framing(0.5))
+    assert nodule.pixels.shape == (20, 40)
+    assert nodule.mask.sum() == 200
+    assert nodule.mask[5:15, 10:30].all()
+
+
+def test_a_margin_ends_at_the_image():
+    nodule = crop(image(), Roi.parse({"box": [0, 44, 20, 16]}), Framing(0.5))
+    assert nodule.pixels.shape == (24, 30)
+    assert nodule.mask[8:, :20].all()
+    assert nodule.mask.sum() == 320
+
+
+def test_without_an_roi_the_region_is_taken_and_said():
+    nodule = crop(image(region=Box(30, 5, 50, 40)), None)
+    assert nodule.pixels.shape == (40, 50)
+    assert [finding.code for finding in nodule.findings][:2] == ["note", "roi-absent"]
+
+
+def test_without_roi_and_region_the_whole_image_is_taken():
+    assert crop(image(), None).pixels.shape == (60, 100)
+
+
+def test_an_roi_beyond_the_image_is_refused():
+    with pytest.raises(RoiOutsideImage):
+        crop(image(), Roi.parse({"box": [90, 0, 20, 20]}))
+
+
+def marked(*ends: tuple[int, int], **known: object) -> UltrasoundImage:
+    drawn = Screen()
+    for end in ends:
+        drawn.end(*end)
+    return UltrasoundImage(drawn.pixels, ImageFormat.PNG, **known)
+
+
+def codes(nodule) -> list[str]:
+    return [finding.code for finding in nodule.findings]
+
+
+ACROSS = ((60, 150), (220, 150))
+BOTH_WAYS = (*ACROSS, (140, 90), (142, 214))
+
+
+def test_marks_are_painted_over_and_counted():
+    image = marked(*ACROSS)
+    nodule = crop(image, Roi.parse({"box": [40, 60, 200, 180]}))
+    assert "calipers-removed" in codes(nodule)
+    assert "2 burnt-in caliper marks" in next(
+        f.message for f in nodule.findings if f.code == "calipers-removed"
+    )
+    assert nodule.pixels.max() < MARK_GREY == image.pixels.max()
+
+
+def test_marks_inside_an_outlined_nodule_are_painted_over_as_well():
+    nodule = crop(
+        marked(*BOTH_WAYS),
+        Roi.parse({"polygon": [[20, 150], [140, 60], [260, 150], [140, 250]]}),
+    )
+    assert nodule.outlined
+    assert nodule.pixels[nodule.mask].max() < MARK_GREY
+
+
+def test_marks_outside_the_cut_are_not_counted():
+    nodule = crop(marked(*ACROSS), Roi.parse({"box": [100, 110, 80, 80]}))
+    assert "calipers-removed" not in codes(nodule)
+
+
+def test_without_an_roi_two_marks_give_a_box_to_be_checked():
+    nodule = crop(marked(*ACROSS), None)
+    assert nodule.pixels.shape == pytest.approx((160, 160), abs=3)
+    assert codes(nodule)[:2] == ["roi-from-calipers", "calipers-removed"]
+    assert nodule.frame == nodule.found.grown(Framing().margin, Box(0, 0, 300, 300))
+    assert not nodule.outlined
+
+
+def test_without_an_roi_four_marks_give_an_ellipse():
+    nodule = crop(marked(*BOTH_WAYS), None)
+    assert 0.7 < nodule.mask.mean() < 0.85
+    assert not nodule.outlined, "an ellipse is not the nodule's own outline"
+
+
+def test_an_roi_that_is_given_goes_before_the_marks():
+    nodule = crop(marked(*ACROSS), Roi.parse({"box": [100, 110, 80, 60]}), Framing(0.1))
+    assert nodule.pixels.shape == (72, 96)
+
+
+def test_marks_outside_the_region_are_not_looked_for():
+    nodule = crop(marked(*ACROSS, region=Box(0, 180, 300, 100)), None)
+    assert codes(nodule) == ["roi-absent"]
+    assert nodule.pixels.shape == (100, 300)
+
+
+def test_an_roi_from_marks_stays_in_the_region():
+    nodule = crop(marked(*ACROSS, region=Box(0, 100, 300, 120)), None)
+    assert nodule.pixels.shape[0] == 120
+
+
+def test_the_size_comes_from_the_roi_or_from_the_marks_where_the_image_is_calibrated():
+    image = marked(*ACROSS, spacing_mm=(0.2, 0.1))
+    assert crop(image, None).measured_mm == pytest.approx(16, abs=0.3)
+    assert crop(
+        image, Roi.parse({"box": [100, 100, 80, 50]})
+    ).measured_mm == pytest.approx(10)
+    assert crop(marked(*ACROSS), None).measured_mm is None
+    assert crop(marked(spacing_mm=(0.2, 0.1)), None).measured_mm is None
+
+
+def test_an_roi_outside_the_calibrated_region_is_not_measured():
+    image = marked(region=Box(0, 0, 300, 90), spacing_mm=(0.1, 0.1))
+    assert crop(image, Roi.parse({"box": [100, 100, 80, 50]})).measured_mm is None
+
+
+def test_one_even_grey_is_refused_with_and_without_an_roi():
+    blank = UltrasoundImage(np.full((80, 80), 7, np.uint8), ImageFormat.PNG)
+    for roi in (None, Roi.parse({"box": [10, 10, 40, 40]})):
+        with pytest.raises(ImageBlank):
+            crop(blank, roi)
+
+
+def test_phantoms_are_read_alike_with_and_without_marks():
+    """What the model sees of a marked nodule is within a grey level of what it sees of the plain one."""
+    for seed in range(6):
+        plain, over = (
+            crop(
+                UltrasoundImage(draw(seed, caliper=caliper).pixels, ImageFormat.PNG),
+                Roi.parse(WHOLE),
+            )
+            for caliper in (False, True)
+        )
+        assert np.abs(plain.pixels.astype(int) - over.pixels).mean() < 1
+
+
+WHOLE = {"box": [8, 8, 240, 240]}
+
+
+def test_a_framing_may_leave_the_roi_that_marks_enclose_alone():
+    nodule = crop(marked(*ACROSS), None, Framing(calipers=False))
+    assert nodule.mask.all()
+    assert {finding.code for finding in nodule.findings} >= {
+        "roi-absent",
+        "calipers-removed",
+    }
+
+
+def test_two_framings_are_told_apart_in_a_key():
+    assert {
+        str(Framing(0.3)),
+        str(Framing(0.3, calipers=False)),
+        str(Framing(0.1)),
+    } == {
+        "0.3",
+        "0.3-whole",
+        "0.1",
+    }

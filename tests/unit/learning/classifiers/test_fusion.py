@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from shared.learning.classifiers.fusion import Fuser, cross_fused, fit_fuser
+from shared.learning.validation.folds import Fold
+from shared.recipes import FusionRule
+from shared.statistics import roc_auc
+
+PROBABILITIES = np.array([[0.2, 0.9], [0.4, 0.8], [0.3, 0.1]])
+
+
+def fixed(rule: FusionRule) -> Fuser:
+    return Fuser(rule, weights=(1 / 3, 1 / 3, 1 / 3), bias=0.0, prevalence=0.3)
+
+
+def readers(
+    seed: int, skills: tuple[float, ...], count: int = 200
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (R, N) of readers of different skill, and the labels (N,)."""
+    rng = np.random.default_rng(seed)
+    malignant = np.arange(count) % 2 == 0
+    evidence = np.array(
+        [skill * (malignant - 0.5) + rng.normal(size=count) for skill in skills]
+    )
+    return 1 / (1 + np.exp(-evidence)), malignant
+
+
+def test_the_mean_of_the_readers():
+    np.testing.assert_allclose(fixed(FusionRule.MEAN).fuse(PROBABILITIES), [0.3, 0.6])
+
+
+def test_the_vote_counts_readers_above_the_prevalence():
+    np.testing.assert_allclose(
+        fixed(FusionRule.VOTE).fuse(PROBABILITIES), [1 / 3, 2 / 3]
+    )
+
+
+def test_the_better_reader_gets_the_greater_weight_and_none_a_negative_one():
+    probabilities, malignant = readers(0, (3.0, 1.0, -2.0))
+    weights = fit_fuser(FusionRule.WEIGHTED, probabilities, malignant).weights
+    assert weights[0] > weights[1] > weights[2] == 0
+
+
+def test_weights_help_where_one_reader_is_much_better():
+    probabilities, malignant = readers(1, (3.0, 0.3, 0.3, 0.3))
+    mean, weighted = (
+        fit_fuser(rule, probabilities, malignant)
+        for rule in (FusionRule.MEAN, FusionRule.WEIGHTED)
+    )
+    assert roc_auc(weighted.fuse(probabilities), malignant) > roc_auc(
+        mean.fuse(probabilities), malignant
+    )
+
+
+def test_certain_readers_give_a_finite_score():
+    certain = np.array([[0.0, 1.0], [0.0, 1.0]])
+    scores = Fuser(FusionRule.WEIGHTED, (1.0, 1.0), 0.0, 0.5).fuse(certain)
+    assert np.isfinite(scores).all()
+    assert scores[0] < 0.01 < 0.99 < scores[1]
+
+
+@pytest.mark.parametrize("rule", list(FusionRule))
+def test_a_fold_s_labels_do_not_change_its_own_fused_scores(rule):
+    probabilities, malignant = readers(2, (2.0, 1.0), count=60)
+    rows = np.arange(60)
+    folds = [Fold(np.setdiff1d(rows, test), test) for test in np.array_split(rows, 3)]
+    flipped = np.where(rows < 20, ~malignant, malignant)
+    before, after = (
+        cross_fused(rule, list(probabilities), labels, folds)[:20]
+        for labels in (malignant, flipped)
+    )
+    np.testing.assert_array_equal(before, after)

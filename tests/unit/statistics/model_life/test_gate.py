@@ -1,0 +1,228 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from shared.domain.models import GateReason, GateVerdict, Weight
+from shared.statistics import shift_prior
+from shared.statistics.model_life.gate import GatePolicy, Readings, weigh
+
+CASES = 200
+SITES = ["north", "south"] * (CASES // 2)
+POLICY = GatePolicy()
+LABELS = np.random.default_rng(1).random(CASES) < 0.5
+
+
+def readings(quality=3.0, cutoff=0.5, seed=2, **changes):
+    """A model's calibrated readings; the higher its quality, the fewer it confuses."""
+    logits = (
+        np.random.default_rng(seed).normal(size=CASES) * quality**0.5
+        + (LABELS - 0.5) * quality
+    )
+    risks = 1 / (1 + np.exp(-logits))
+    given = {
+        "scores": risks,
+        "risks": risks,
+        "called": risks >= cutoff,
+        "referred": np.zeros(CASES),
+        "prevalence": 0.5,
+    }
+    return Readings(**given | changes)
+
+
+def judged(
+    candidate, live=None, policy=POLICY, labels=LABELS, sites=SITES, patients=None
+):
+    return weigh(candidate, live, labels, sites, policy, patients)
+
+
+def codes(judgement, weight):
+    return {reason.code for reason in judgement.reasons if reason.weight is weight}
+
+
+def test_a_candidate_as_good_as_the_live_model_passes_with_all_its_figures():
+    judgement = judged(readings(8), readings(8, seed=3))
+    assert judgement.verdict is GateVerdict.PASSED
+    assert codes(judgement, Weight.FOR) == {
+        "auc-not-worse",
+        "sensitivity-kept",
+        "calibrated",
+    }
+    figures = json.loads(json.dumps(judgement.figures, allow_nan=False))
+    assert (figures["images"], figures["malignant"]) == (CASES, LABELS.sum())
+    assert figures["candidate"]["auc"]["low"] < figures["candidate"]["auc"]["value"]
+    assert figures["comparison"].keys() >= {
+        "difference",
+        "low",
+        "high",
+        "p_value",
+        "margin",
+    }
+    assert [row["site"] for row in figures["sites"]] == ["north", "south"]
+    assert figures["worst_site"] in ("north", "south")
+    assert judgement.policy == {**vars(POLICY)}
+
+
+def test_what_is_drawn_of_both_models_is_kept_with_the_judgement():
+    sizes = [5.0, 15.0, 30.0, None] * (CASES // 4)
+    figures = weigh(
+        readings(8), readings(8, seed=3), LABELS, SITES, POLICY, sizes_mm=sizes
+    ).figures
+    for side in ("candidate", "live"):
+        drawn = figures[side]["evaluation"]
+        assert sum(drawn["table"].values()) == CASES
+        assert sum(each["count"] for each in drawn["calibration"]) == CASES
+        assert [row["band"] for row in drawn["sizes"]] == [
+            "under-10",
+            "10-20",
+            "20-40",
+            "unknown",
+        ]
+        assert [row["site"] for row in drawn["sites"]] == ["north", "south"]
+    paired = figures["paired"]
+    comparison = figures["comparison"]
+    assert paired["difference"] == comparison["difference"]
+    assert paired["low"] < comparison["low"] < comparison["high"] < paired["high"]
+
+
+def test_a_worse_candidate_fails_on_its_auc_alone():
+    judgement = judged(readings(6), readings(30))
+    assert judgement.verdict is GateVerdict.FAILED
+    assert codes(judgement, Weight.AGAINST) == {"auc-worse"}
+    assert "it is worse" in str(judgement.against[0])
+
+
+def test_where_the_images_cannot_show_that_it_is_no_worse_it_fails_and_is_told_what_helps():
+    judgement = judged(readings(8), readings(8, seed=3), replace(POLICY, margin=0.001))
+    assert codes(judgement, Weight.AGAINST) == {"auc-not-shown"}
+    assert "More of them narrow the interval" in str(judgement.against[0])
+
+
+def test_a_candidate_that_finds_too_few_fails_on_its_sensitivity_alone():
+    judgement = judged(readings(8, cutoff=0.97), readings(8))
+    assert codes(judgement, Weight.AGAINST) == {"sensitivity-below-floor"}
+    assert "at least 80%" in str(judgement.against[0])
+
+
+def test_risks_that_are_off_fail_on_their_calibration_alone():
+    sure = readings(8)
+    judgement = judged(readings(8, risks=sure.risks / 4), sure)
+    assert codes(judgement, Weight.AGAINST) == {"calibration-off"}
+
+
+def test_risks_are_judged_at_the_prevalence_of_the_test_images():
+    """Calibrated at another prevalence they are right once they are carried over, as the service does."""
+    elsewhere = shift_prior(readings(8).risks, 0.5, 0.1)
+    assert (
+        judged(readings(8, risks=elsewhere, prevalence=0.1)).verdict
+        is GateVerdict.PASSED
+    )
+    assert judged(readings(8, risks=elsewhere)).verdict is GateVerdict.FAILED
+
+
+def test_without_a_live_model_the_floors_decide():
+    judgement = judged(readings(8))
+    assert judgement.verdict is GateVerdict.PASSED
+    assert codes(judgement, Weight.NOTE) == {"no-live-model"}
+    assert judgement.figures["comparison"] is judgement.figures["live"] is None
+    assert judged(readings(8, cutoff=0.97)).verdict is GateVerdict.FAILED
+
+
+@pytest.mark.parametrize("malignant", [0, 3, 9, CASES - 9, CASES])
+def test_too_few_images_of_a_class_are_not_judged(malignant):
+    labels = np.arange(CASES) < malignant
+    judgement = judged(readings(), readings(), labels=labels)
+    assert judgement.verdict is GateVerdict.NOT_JUDGED
+    assert codes(judgement, Weight.AGAINST) == {"too-few-test-images"}
+    counts = {
+        "images": CASES,
+        "malignant": malignant,
+        "benign": CASES - malignant,
+        "patients": CASES,
+    }
+    assert judgement.figures == counts
+
+
+def test_every_reason_becomes_a_sentence_of_its_figures_when_it_was_kept():
+    judgement = judged(readings(6), readings(30))
+    kept = json.loads(json.dumps([reason.to_json() for reason in judgement.reasons]))
+    again = [GateReason.from_json(reason) for reason in kept]
+    assert [str(reason.message) for reason in again] == [
+        str(reason.message) for reason in judgement.reasons
+    ]
+    assert str(again[0].message).startswith("AUC 0.")
+
+
+def test_no_test_images_at_all_are_not_judged():
+    nothing = Readings([], [], [], [], 0.5)
+    assert judged(nothing, labels=[], sites=[]).verdict is GateVerdict.NOT_JUDGED
+
+
+def test_images_that_it_cannot_read_count_against_a_candidate():
+    whole = readings(8)
+    lost = readings(8)
+    unread = np.flatnonzero(LABELS)[:40]
+    for column in (lost.scores, lost.risks):
+        column[unread] = np.nan
+    judgement = judged(lost, whole)
+    assert codes(judgement, Weight.AGAINST) == {"auc-worse", "sensitivity-below-floor"}
+    assert codes(judgement, Weight.NOTE) >= {"images-unread"}
+    assert judgement.figures["candidate"]["unread"] == 40
+    json.dumps(judgement.figures, allow_nan=False)
+
+
+def test_a_candidate_that_reads_nothing_fails_and_its_figures_can_be_kept():
+    blind = readings(scores=np.full(CASES, np.nan), risks=np.full(CASES, np.nan))
+    judgement = judged(blind, readings(8))
+    assert judgement.verdict is GateVerdict.FAILED
+    assert judgement.figures["candidate"]["auc"]["value"] == 0
+    assert "calibration-unknown" in codes(judgement, Weight.AGAINST)
+    json.dumps(judgement.figures, allow_nan=False)
+
+
+def test_a_site_where_few_are_found_is_noted_and_named_the_worst():
+    called = np.where(np.array(SITES) == "south", 0, readings(8).called)
+    judgement = judged(
+        readings(8, called=called), policy=replace(POLICY, sensitivity_floor=0.4)
+    )
+    assert judgement.verdict is GateVerdict.PASSED
+    assert "site-below-floor" in codes(judgement, Weight.NOTE)
+    assert judgement.figures["worst_site"] == "south"
+
+
+def test_images_of_no_known_site_have_a_row_of_their_own():
+    judgement = judged(readings(8), sites=[None, *SITES[1:]])
+    assert [row["site"] for row in judgement.figures["sites"]] == [
+        "(no site)",
+        "north",
+        "south",
+    ]
+    assert judgement.figures["sites"][0]["auc"] is None
+
+
+def test_referred_images_are_counted_and_decide_nothing():
+    referred = np.arange(CASES) < 7
+    judgement = judged(readings(8, referred=referred))
+    assert judgement.figures["candidate"]["referred"] == 7
+    assert judgement.verdict is judged(readings(8)).verdict
+
+
+def test_images_of_the_same_patients_widen_the_intervals():
+    alone = judged(readings(8), readings(8, seed=3)).figures
+    patients = [f"p{case // 4}" for case in np.argsort(readings(8).scores).argsort()]
+    together = judged(readings(8), readings(8, seed=3), patients=patients).figures
+    assert (alone["patients"], together["patients"]) == (CASES, CASES // 4)
+    assert together["candidate"]["auc"]["value"] == pytest.approx(
+        alone["candidate"]["auc"]["value"]
+    )
+    assert together["candidate"]["auc"]["low"] < alone["candidate"]["auc"]["low"]
+    assert (
+        together["comparison"]["standard_error"]
+        != alone["comparison"]["standard_error"]
+    )
+
+
+def test_malignant_images_of_a_single_patient_are_not_judged():
+    patients = np.where(LABELS, "one", np.arange(CASES).astype(str))
+    assert judged(readings(8), patients=patients).verdict is GateVerdict.NOT_JUDGED

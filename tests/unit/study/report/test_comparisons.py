@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from shared.statistics import Measure, cohen_kappa, compare_rates, delong_test
+from shared.study.report.comparisons import agreement_table, comparison_table
+from shared.study.results import Row, Section
+from tests.support.fabricated_study import study
+
+
+def by(table, **wanted):
+    return [
+        record
+        for record in table.records
+        if all(record[name] == value for name, value in wanted.items())
+    ]
+
+
+def test_each_person_is_tested_against_the_model_on_the_images_both_judged(made):
+    table = comparison_table(made)
+    model, lee = (
+        next(row for row in made.rows if row.name == name) for name in ("light", "lee")
+    )
+    (record,) = by(table, person="lee", measure="accuracy", test="McNemar")
+    truth = made.malignant[lee.judged]
+    expected = compare_rates(
+        model.called[lee.judged], lee.called[lee.judged], truth, Measure.ACCURACY
+    )
+    assert (record["n"], record["p_value"]) == (51, expected.p_value)
+    assert record["other"] == (lee.called[lee.judged] == truth).mean()
+    assert record["difference"] == record["model"] - record["other"]
+
+
+def test_auc_is_compared_where_the_person_rates(made):
+    model, park = (
+        next(row for row in made.rows if row.name == name) for name in ("light", "park")
+    )
+    (record,) = by(comparison_table(made), test="DeLong")
+    assert record["person"] == "park"
+    assert (
+        record["p_value"]
+        == delong_test(model.scores, park.scores, made.malignant).p_value
+    )
+
+
+def test_gee_covers_sensitivity_and_specificity_with_intervals(made):
+    records = by(comparison_table(made), test="GEE")
+    assert [(record["person"], record["measure"]) for record in records] == [
+        (person, rate)
+        for person in ("kim", "lee", "park")
+        for rate in ("sensitivity", "specificity")
+    ]
+    assert all(
+        record["other_low"] < record["other"] < record["other_high"]
+        for record in records
+    )
+
+
+def test_rows_stand_by_person_then_by_measure(made):
+    told = [
+        (row[0].text, row[1].text, row[2].text) for row in comparison_table(made).rows
+    ]
+    assert told[:5] == [
+        ("kim", "sensitivity", "McNemar"),
+        ("kim", "sensitivity", "GEE"),
+        ("kim", "specificity", "McNemar"),
+        ("kim", "specificity", "GEE"),
+        ("kim", "accuracy", "McNemar"),
+    ]
+
+
+def test_without_people_there_is_nothing_to_compare():
+    alone = study(people=False)
+    assert comparison_table(alone).rows == agreement_table(alone).rows == ()
+    assert comparison_table(study(rows=())).rows == ()
+
+
+@pytest.mark.parametrize("judged", [[0], [0, 1], [1, 2]])
+def test_a_person_who_judged_next_to_nothing_breaks_nothing(made, judged):
+    flags = np.isin(np.arange(len(made.images)), judged)
+    person = Row(Section.READERS, "rarely", {}, flags, flags * 1.0, None, flags)
+    model = next(row for row in made.rows if row.section is Section.MODEL)
+    barely = study(rows=(model, person))
+    assert {record["person"] for record in comparison_table(barely).records} == {
+        "rarely"
+    }
+    assert agreement_table(barely).rows[0][2].text == str(len(judged))
+
+
+def test_agreement_is_told_for_every_two_judges_and_for_all_people(made):
+    table = agreement_table(made)
+    assert [record["judges"] for record in table.records] == [
+        "light and kim",
+        "light and lee",
+        "light and park",
+        "kim and lee",
+        "kim and park",
+        "lee and park",
+        "all people",
+    ]
+    kim, park = (
+        next(row for row in made.rows if row.name == name) for name in ("kim", "park")
+    )
+    assert table.records[4]["kappa"] == cohen_kappa(kim.called, park.called).value
+    assert (table.records[-1]["kind"], table.records[-1]["n"]) == ("Fleiss", 51)

@@ -1,0 +1,1 @@
+"""What tries SERA and no hospital needs to serve: chaos, load, fuzzing, benchmarks."""

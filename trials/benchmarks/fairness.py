@@ -1,0 +1,212 @@
+"""What a hospital waits beside one that floods SERA, against what it waits alone.
+
+    PYTHONPATH=. .venv/bin/python -m trials.benchmarks.fairness [--flood 1000] [--cases 20] [--rounds 3] [--max-images 8]
+
+On a stack of its own, with a small bundle fitted on phantoms. The quiet hospital sends its cases at once; a wait is
+from a case's acceptance to its result, by the database's clock. Alone first; then beside the flood, which is put into
+the ledger at once, so that it waits in full when the quiet hospital sends, however fast the model is. Rounds alone are
+pooled, and so are those beside the flood. Only ratios within one run mean anything.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import sqlalchemy as sa
+
+from cli.connection import Api, address, create_key
+from cli.work.submission import CaseFile, submit
+from deploy.local import Stack
+from shared.bundles import save
+from shared.bundles.storage import publish
+from shared.domain.jobs import Priority
+from shared.domain.roles import Role
+from shared.learning import fit, phantom_samples
+from shared.ledger import Ledger
+from shared.ledger.cases.repository import NewCase
+from shared.ledger.jobs.queue import REMEMBERED
+from shared.networks import WeightsFinder
+from shared.objects import open_store
+from shared.phantoms import draw
+from shared.recipes import load_recipe, read_recipe
+from shared.settings import Settings
+from tests.support.builders import SMALL_RECIPE
+
+CLIENTS = 4
+PAUSE_S = 0.2
+IMAGES = 40
+WAITS = sa.text(
+    "SELECT extract(epoch FROM r.created_at - j.created_at) FROM jobs j JOIN results r ON r.job_id = j.id "
+    "WHERE j.id = ANY(CAST(:jobs AS uuid[])) ORDER BY r.created_at"
+)
+LEFT = sa.text("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")
+
+
+def main() -> None:
+    arguments = _arguments()
+    told = {
+        "SERA_BATCH_S": str(arguments.batch_s),
+        "SERA_MAX_IMAGES": str(arguments.max_images),
+    }
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Stack(Path(home), arguments.port, extra_env=told) as stack,
+    ):
+        bench = Bench(stack)
+        bench.serve(arguments.recipe)
+        bench.round(arguments.cases, flood=0)  # warms everything up
+        alone = [bench.round(arguments.cases, flood=0) for _ in range(arguments.rounds)]
+        beside = [
+            bench.round(arguments.cases, arguments.flood)
+            for _ in range(arguments.rounds)
+        ]
+        bench.close()
+    report(alone, beside)
+
+
+class Bench:
+    """A stack as two hospitals see it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._ledger = Ledger(stack.database_url, pool_size=2)
+        urls = {
+            "database_url": stack.database_url,
+            "broker_url": stack.broker_url,
+            "objects_url": stack.objects_url,
+        }
+        settings = Settings(home=stack.home.root, port=stack.port, **urls)
+        self._quiet = Api(
+            address(settings),
+            create_key(settings, Role.SUBMITTER, "quiet", "benchmark"),
+        )
+        self._objects = open_store(stack.objects_url)
+
+    def serve(self, recipe_name: str | None) -> None:
+        """Fit a bundle on phantoms and make it live."""
+        recipe = load_recipe(recipe_name) if recipe_name else read_recipe(SMALL_RECIPE)
+        folder = self._stack.home.root / "bench"
+        weights = WeightsFinder(Settings().weights_dir, Path("nowhere"))
+        save(
+            fit(phantom_samples(24, 0, recipe.roi.margin), recipe, weights),
+            folder,
+            synthetic=True,
+        )
+        digest = publish(folder, self._objects)
+        with self._ledger.system_session("bench") as session:
+            session.models.store(
+                digest, "bench", recipe.name, None, synthetic=True, metrics={}
+            )
+            session.models.promote(digest, "bench", "the benchmark asks for it")
+
+    def round(self, cases: int, flood: int) -> list[float]:
+        """Seconds that each case of the quiet hospital waited; the flood is read to its end before the next round.
+
+        Neither hospital has a past that counts when a flood begins, as if each had just come.
+        """
+        if flood:
+            time.sleep(REMEMBERED.total_seconds())
+            self._flood(flood)
+        waits = self._answered(_send(self._quiet, cases))
+        left = self._left()
+        print(
+            f"p95 {_p95(waits):6.2f} s beside {flood} cases, {left} left when the quiet hospital was done",
+            flush=True,
+        )
+        while self._left():
+            time.sleep(PAUSE_S)
+        return waits
+
+    def _flood(self, count: int) -> None:
+        """Let so many cases of the other hospital wait, the first of them being read."""
+        images = [self._objects.put(_image(seed)) for seed in range(min(count, IMAGES))]
+        with self._ledger.system_session("bench") as system_session:
+            hospital = system_session.hospitals.ensure("flooding")
+        with self._ledger.hospital_session(hospital, "bench") as hospital_session:
+            for number in range(count):
+                image = images[number % IMAGES]
+                case = NewCase(
+                    image.sha256, image.size, "png", 128, 128, 14.5, None, None
+                )
+                hospital_session.jobs.open(
+                    hospital_session.cases.add(case), Priority.ROUTINE
+                )
+        while self._left() == count:
+            time.sleep(PAUSE_S)
+
+    def close(self) -> None:
+        self._ledger.close()
+
+    def _answered(self, jobs: Sequence[str]) -> list[float]:
+        while len(waits := self._waits(jobs)) < len(jobs):
+            time.sleep(PAUSE_S)
+        return waits
+
+    def _waits(self, jobs: Sequence[str]) -> list[float]:
+        with self._ledger.engine.connect() as line:
+            return [
+                float(waited)
+                for waited in line.execute(WAITS, {"jobs": list(jobs)}).scalars()
+            ]
+
+    def _left(self) -> int:
+        with self._ledger.engine.connect() as line:
+            return line.execute(LEFT).scalar_one()
+
+
+def report(alone: Sequence[Sequence[float]], beside: Sequence[Sequence[float]]) -> None:
+    usual = np.concatenate(alone)
+    flooded = np.concatenate(beside)
+    for name, share in (("p50", 0.5), ("p95", 0.95)):
+        first = np.quantile(usual, share)
+        second = np.quantile(flooded, share)
+        print(
+            f"{name}: alone {first:.2f} s, beside the flood {second:.2f} s, ratio {second / first:.2f}"
+        )
+
+
+def _send(api: Api, count: int) -> list[str]:
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return [
+            receipt["job_id"]
+            for receipt in pool.map(lambda seed: submit(api, _case(seed)), range(count))
+        ]
+
+
+def _case(seed: int) -> CaseFile:
+    return CaseFile("image.png", _image(seed), 14.5)
+
+
+def _image(seed: int) -> bytes:
+    return cv2.imencode(".png", draw(seed, size_px=128).pixels.astype(np.uint8))[
+        1
+    ].tobytes()
+
+
+def _p95(waits: Sequence[float]) -> float:
+    return float(np.quantile(waits, 0.95))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--flood", type=int, default=1000)
+    parser.add_argument("--cases", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch-s", type=float, default=Settings().batch_s)
+    parser.add_argument("--max-images", type=int, default=Settings().max_images)
+    parser.add_argument(
+        "--recipe", help="a recipe by its name; left out, the tests' small one"
+    )
+    parser.add_argument("--port", type=int, default=18930)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

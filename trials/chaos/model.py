@@ -1,0 +1,49 @@
+"""A model of a few phantoms, made in seconds: a trial is about what happens to cases, not about what they are told."""
+
+from pathlib import Path
+
+from shared.bundles import save
+from shared.bundles.storage import publish
+from shared.learning import fit, phantom_samples
+from shared.ledger import Ledger
+from shared.networks import WeightsFinder
+from shared.objects import ObjectStore
+from shared.recipes import read_recipe
+
+MARGIN = 0.1
+PHANTOMS = 24
+SEED = 0
+RECIPE = {
+    "name": "chaos",
+    "version": "1",
+    "source": "for ./sera chaos only",
+    "roi": {"margin": MARGIN},
+    "features": [
+        {"network": "sera_tiny", "taps": ["avg"], "tuning": "phantoms"},
+        {"families": ["shape", "intensity"]},
+    ],
+    "classifiers": [
+        {"kind": "svm", "kernel": ["rbf"], "C": [1]},
+        {"kind": "forest", "trees": 8},
+    ],
+    "validation": {"folds": 2},
+    "phantoms": {"count": 33, "epochs": 1, "batch": 33, "rate": 0.05},
+}
+
+
+def make(folder: Path) -> Path:
+    """Fit it and save its bundle there."""
+    weights = WeightsFinder(None, folder.parent / "weights", download=False)
+    save(
+        fit(phantom_samples(PHANTOMS, SEED, MARGIN), read_recipe(RECIPE), weights),
+        folder,
+        synthetic=True,
+    )
+    return folder
+
+
+def make_live(folder: Path, ledger: Ledger, objects: ObjectStore) -> None:
+    digest = publish(folder, objects)
+    with ledger.system_session("chaos") as session:
+        session.models.store(digest, "chaos", "chaos", None, synthetic=True, metrics={})
+        session.models.promote(digest, "chaos", "a trial's own model")

@@ -1,0 +1,167 @@
+"""A running stack as the faults see it: its processes, its folders, its ledger."""
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+
+from deploy.local import Backoff, Event, Phase, Stack
+from deploy.local.child import Child
+from deploy.local.services import SERVICES
+from shared.errors import SeraError
+from shared.ledger import Ledger
+from shared.ledger.jobs.repository import Job
+from trials.chaos.clients import Clients
+
+WORKERS = ("worker", "worker-2")
+CLOCK = Path(__file__).with_name("clock")
+LEASE_S = 4.0
+RING_EVERY_S = 1.0
+SEAL_EVERY_S = 5.0
+ATTEMPTS = 5
+QUIET = Backoff(first_s=0.1, cap_s=2.0, healthy_s=5.0)
+"""A trial kills far more than life does; with the usual rests most of it would be waiting."""
+UP = {Phase.READY, Phase.FINISHED}
+HEALED_WITHIN_S = 120.0
+STEP_S = 0.05
+
+
+class NotHealed(SeraError):
+    code = "not-healed"
+    text = "After {fault} the stack was not whole again within {within_s:g} s. The logs of its parts are in {logs}."
+
+
+class Members:
+    """Hears from the supervisor which children are up."""
+
+    def __init__(self) -> None:
+        self._phases: dict[str, Phase] = {}
+        self._changed = threading.Condition()
+
+    def heard(self, event: Event) -> None:
+        with self._changed:
+            self._phases[event.child] = event.phase
+            self._changed.notify_all()
+
+    def broke(self, child: str) -> None:
+        """It was killed just now, which the supervisor will see and mend in a moment."""
+        with self._changed:
+            self._phases[child] = Phase.RESTING
+
+    def all_up(self, within_s: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: set(self._phases.values()) <= UP, within_s
+            )
+
+
+@dataclass
+class Arena:
+    stack: Stack
+    members: Members
+    clients: Clients
+    ledger: Ledger
+    hospitals: dict[str, UUID]
+    random: random.Random
+    numbers: Iterator[int] = field(repr=False)
+    """Of cases that a fault sends beside the planned ones."""
+
+    def pause(self, most_s: float, least_s: float = 0.0) -> None:
+        threading.Event().wait(self.random.uniform(least_s, most_s))
+
+    def process(self, child: str) -> psutil.Process:
+        """The child as it runs now; waits for one that is being started again."""
+        until = time.monotonic() + HEALED_WITHIN_S
+        while time.monotonic() < until:
+            with suppress(KeyError, psutil.NoSuchProcess):
+                return psutil.Process(self.stack.state.pids[child])
+            threading.Event().wait(STEP_S)
+        raise self.not_healed(f"the loss of {child}")
+
+    def not_healed(self, fault: str) -> NotHealed:
+        """The error, for the caller to raise."""
+        return NotHealed(
+            fault=fault, within_s=HEALED_WITHIN_S, logs=self.stack.home.logs
+        )
+
+    def kill(self, child: str) -> None:
+        with suppress(psutil.NoSuchProcess):
+            self.process(child).send_signal(signal.SIGKILL)
+            self.members.broke(child)
+
+    def worker(self) -> str:
+        return self.random.choice(WORKERS)
+
+    def in_hand(self, job: UUID, hospital: str) -> tuple[str | None, Job | None]:
+        """The worker that has this job, and the job."""
+        with self.ledger.system_session("chaos") as system_session:
+            worker = system_session.queue.holder(job)
+        with self.ledger.hospital_session(
+            self.hospitals[hospital], "chaos"
+        ) as hospital_session:
+            return worker, hospital_session.jobs.find(job)
+
+    @property
+    def objects(self) -> Path:
+        return self.stack.home.objects
+
+    @property
+    def clock_file(self) -> Path:
+        return clock_file(self.stack.home.root)
+
+
+def clock_file(home: Path) -> Path:
+    return home / "clock-shift"
+
+
+def stack_in(home: Path, port: int, heard: Callable[[Event], None]) -> Stack:
+    """The stack of `./sera up` with two workers, short leases and a wall clock that can be put wrong."""
+    told = {
+        "SERA_LEASE_S": str(LEASE_S),
+        "SERA_RING_EVERY_S": str(RING_EVERY_S),
+        "SERA_MAX_ATTEMPTS": str(ATTEMPTS),
+        "SERA_CLOCK_FILE": str(clock_file(home)),
+        "PYTHONPATH": ":".join((str(CLOCK), str(Path(__file__).resolve().parents[2]))),
+        "SERA_AUDIT_SEAL_EVERY_S": str(SEAL_EVERY_S),
+        "SERA_PRODUCTION": "0",
+        "OMP_NUM_THREADS": "1",
+    }
+    return Stack(
+        home, port, services=services(), extra_env=told, backoff=QUIET, observe=heard
+    )
+
+
+def services() -> tuple[Child, ...]:
+    """Without trainer and shadow, which have no part in a case's way."""
+    worker = next(child for child in SERVICES if child.name == WORKERS[0])
+    others = (
+        child
+        for child in SERVICES
+        if child.name not in (WORKERS[0], "trainer", "shadow")
+    )
+    return (
+        *others,
+        *(
+            replace(worker, name=name, env=(("SERA_WORKER_NAME", name),))
+            for name in WORKERS
+        ),
+    )
+
+
+@contextmanager
+def suspended(process: psutil.Process) -> Iterator[None]:
+    """Stopped in its tracks; it may have been ended meanwhile by who found it silent."""
+    with suppress(psutil.NoSuchProcess):
+        process.suspend()
+    try:
+        yield
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            process.resume()

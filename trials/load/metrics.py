@@ -1,0 +1,175 @@
+"""The figures of a load: latencies, fairness between hospitals, and whether memory grows."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trials.load.clients import Fault, Sent
+from trials.load.monitoring import Sample
+
+WARM_UP_SHARE = 1 / 3
+"""Of the run, in which pools fill and caches warm."""
+LEAST_JUDGED_S = 600.0
+"""A shorter run is too little warmed up to tell growth from warming up."""
+GROWTH_SHARE = 0.05
+GROWTH_MIB = 10.0
+LEAST_CASES = 20
+"""Of a hospital, for its p95 to mean anything."""
+PER_DECADE = 9
+
+
+@dataclass(frozen=True)
+class Latency:
+    """In seconds; of nothing, all are 0."""
+
+    count: int
+    p50: float = 0.0
+    p95: float = 0.0
+    p99: float = 0.0
+    most: float = 0.0
+    mean: float = 0.0
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Latency":
+        if not len(seconds):
+            return cls(0)
+        p50, p95, p99 = np.quantile(seconds, (0.5, 0.95, 0.99)).tolist()
+        return cls(len(seconds), p50, p95, p99, max(seconds), float(np.mean(seconds)))
+
+
+@dataclass(frozen=True)
+class Share:
+    """One hospital's part of a load."""
+
+    hospital: str
+    sent: int
+    submit: Latency
+    result: Latency
+
+
+@dataclass(frozen=True)
+class Fairness:
+    """How alike hospitals waited, of those with enough cases."""
+
+    hospitals: int
+    jain: float
+    """Of their mean waits: 1 where all are equal, 1/n where one has all the waiting."""
+    worst_p95: float
+    worst_p95_hospital: str
+    worst_median_ratio: float
+    """The longest median of a hospital, over the median of all cases."""
+    worst_median_hospital: str
+    within: int
+    """Hospitals that sent no more than an equal share: where workers are shared fairly, none of them waits for others,
+    while one that sends more than its share may wait behind itself."""
+    within_p95: float = 0.0
+    within_p95_hospital: str = ""
+    """The worst of them."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Memory of one child after the warm-up."""
+
+    child: str
+    level_mib: float
+    """The mean."""
+    most_mib: float
+    grown_mib: float
+    """Slope of the least-squares line times the time it goes over."""
+    slope_mib_per_h: float
+
+    @property
+    def flat(self) -> bool:
+        return self.grown_mib < max(GROWTH_MIB, GROWTH_SHARE * self.level_mib)
+
+
+def submit_s(sent: Sequence[Sent]) -> list[float]:
+    return [each.accepted_s for each in sent if each.accepted_s is not None]
+
+
+def result_s(sent: Sequence[Sent]) -> list[float]:
+    return [each.answered_s for each in sent if each.answered_s is not None]
+
+
+def by_hospital(sent: Sequence[Sent]) -> list[Share]:
+    """In the order of their names, which is that of their shares."""
+    of: dict[str, list[Sent]] = {}
+    for each in sent:
+        of.setdefault(each.hospital, []).append(each)
+    return [
+        Share(name, len(its), Latency.of(submit_s(its)), Latency.of(result_s(its)))
+        for name, its in sorted(of.items())
+    ]
+
+
+def fairness(shares: Sequence[Share], overall: Latency) -> Fairness | None:
+    """None where fewer than two hospitals have enough cases."""
+    judged = [each for each in shares if each.result.count >= LEAST_CASES]
+    if len(judged) < 2:
+        return None
+    equal = sum(each.sent for each in shares) / len(shares)
+    within = [each for each in judged if each.sent <= equal]
+    slowest = _slowest(judged)
+    patient = max(judged, key=lambda each: each.result.p50)
+    worst = _slowest(within) if within else None
+    return Fairness(
+        hospitals=len(judged),
+        jain=jain([each.result.mean for each in judged]),
+        worst_p95=slowest.result.p95,
+        worst_p95_hospital=slowest.hospital,
+        worst_median_ratio=patient.result.p50 / overall.p50,
+        worst_median_hospital=patient.hospital,
+        within=len(within),
+        within_p95=worst.result.p95 if worst else 0.0,
+        within_p95_hospital=worst.hospital if worst else "",
+    )
+
+
+def _slowest(shares: Sequence[Share]) -> Share:
+    return max(shares, key=lambda each: each.result.p95)
+
+
+def jain(values: Sequence[float]) -> float:
+    """Jain's index: (sum x)^2 / (n sum x^2)."""
+    found = np.asarray(values, float)
+    return float(found.sum() ** 2 / (len(found) * (found**2).sum()))
+
+
+def growth(samples: Sequence[Sample]) -> list[Growth]:
+    """Of every child that was there from the warm-up to the end."""
+    if len(samples) < 3:
+        return []
+    first = samples[0].at_s
+    last = samples[-1].at_s
+    after = [
+        each for each in samples if each.at_s >= first + WARM_UP_SHARE * (last - first)
+    ]
+    names = set.intersection(*(set(each.memory_mib) for each in after))
+    return [_growth(name, after) for name in sorted(names)]
+
+
+def _growth(child: str, samples: Sequence[Sample]) -> Growth:
+    at_s = np.array([each.at_s for each in samples])
+    taken = np.array([each.memory_mib[child] for each in samples])
+    slope = float(np.polyfit(at_s - at_s[0], taken, 1)[0]) if len(samples) > 1 else 0.0
+    grown = slope * float(at_s[-1] - at_s[0])
+    return Growth(child, float(taken.mean()), float(taken.max()), grown, slope * 3600)
+
+
+def codes(faults: Sequence[Fault]) -> dict[str, int]:
+    """How often each came."""
+    return dict(sorted(Counter(each.code for each in faults).items()))
+
+
+def histogram(seconds: Sequence[float]) -> list[tuple[float, int]]:
+    """Upper bound in seconds and count of each bar that holds something; nine bars for a factor of ten."""
+    if not len(seconds):
+        return []
+    places = np.ceil(np.log10(np.maximum(seconds, 1e-4)) * PER_DECADE).astype(int)
+    return [
+        (float(10 ** (place / PER_DECADE)), count)
+        for place, count in sorted(Counter(places.tolist()).items())
+    ]
